@@ -1,0 +1,358 @@
+//! The vocabulary: what a sender told us, in one shape for all senders.
+//!
+//! Everything here is a plain value. `ingest` makes them from bytes, `route`, `store`, `render` and
+//! `deliver` pass them on; none of them holds a connection, a clock or a secret.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Unix time in milliseconds. The only time inside wegraf; zones appear when a person reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This instant, `millis` later (earlier if negative); saturates instead of overflowing.
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to `self`; negative if `earlier` is later.
+    pub fn millis_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Label and annotation sets. Names are arbitrary UTF-8 (alert-sources §0.3), kept in byte order.
+pub type Labels = BTreeMap<String, String>;
+
+/// Which program's payload a notification was; stored with the raw bytes so that they can be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Grafana unified alerting webhook (8 to 13).
+    Grafana,
+    /// Grafana legacy alerting webhook (4 to 10).
+    GrafanaLegacy,
+    /// Alertmanager webhook, version "4".
+    Alertmanager,
+    /// An array pushed as to `POST /api/v2/alerts` of an Alertmanager: state, not news.
+    AlertsPush,
+    /// Any other JSON object, array or form: read through a template.
+    Generic,
+    /// Text that is none of these; shown as it is.
+    Opaque,
+}
+
+impl Format {
+    /// The name in the store, in logs and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Grafana => "grafana",
+            Self::GrafanaLegacy => "grafana_legacy",
+            Self::Alertmanager => "alertmanager",
+            Self::AlertsPush => "alerts_push",
+            Self::Generic => "generic",
+            Self::Opaque => "opaque",
+        }
+    }
+
+    /// The format with this name; `None` for a name of another version of wegraf.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Grafana, Self::GrafanaLegacy, Self::Alertmanager, Self::AlertsPush, Self::Generic, Self::Opaque]
+            .into_iter()
+            .find(|format| format.as_str() == name)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One inbound webhook call, normalised. The raw bytes are kept beside it by the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// What the body was recognised as.
+    pub format: Format,
+    /// The sender's own name for the receiver, unescaped (Grafana and Alertmanager send it regex-escaped).
+    pub upstream_receiver: String,
+    /// Opaque name of the upstream group; empty if the sender has none.
+    pub group_key: String,
+    /// Labels the upstream grouped by.
+    pub group_labels: Labels,
+    /// Root URL of the sender as it gives it; empty if it gives none or one that is not http(s).
+    pub external_url: String,
+    /// A title the sender composed (legacy Grafana, generic); empty if there is none worth showing.
+    pub title: String,
+    /// Free text of the sender (legacy `message`, generic content, the raw text of an opaque body).
+    pub message: String,
+    /// Alerts the sender left out of the list (`truncatedAlerts`, alert-sources §2.6). The status then lies.
+    pub truncated: u64,
+    /// True for the "Test" button of a contact point: always news, never a reminder.
+    pub test: bool,
+    /// What is told. Never empty.
+    pub alerts: Vec<Alert>,
+}
+
+/// Whether an alert is on or over, as the sender sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is on.
+    Firing,
+    /// It is over.
+    Resolved,
+}
+
+impl Status {
+    /// The name in the store and in templates.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// Why a rule cannot be judged, or that it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// The rule was evaluated.
+    #[default]
+    Normal,
+    /// The query returned nothing (Grafana `DatasourceNoData`, legacy `no_data`, reason `NoData`).
+    NoData,
+    /// The query failed (Grafana `DatasourceError`, reason `Error`).
+    Error,
+}
+
+impl Health {
+    /// The name in templates: `normal`, `no_data`, `error`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::NoData => "no_data",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One alert of a notification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// On or over.
+    pub status: Status,
+    /// The rule's real name: `alertname`, or `rulename` for `DatasourceNoData`/`DatasourceError`. Never empty:
+    /// a fallback is found from the other labels or the source.
+    pub name: String,
+    /// Can the rule be judged at all? If not, `values` is empty: -1 is never shown for "no data".
+    pub health: Health,
+    /// All labels as sent, without private `__x__` ones.
+    pub labels: Labels,
+    /// All annotations as sent, without private ones.
+    pub annotations: Labels,
+    /// When it began; `None` if the sender does not say or says a year-1 time.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended; `None` while firing or if unknown.
+    pub ends_at: Option<Timestamp>,
+    /// As sent, or computed (64-bit FNV-1a, alert-sources §0.4) where absent. For display; identity is ours.
+    pub fingerprint: String,
+    /// What besides the labels tells two alerts apart (Grafana rule uid, legacy `orgId/ruleId`); often empty.
+    pub discriminator: String,
+    /// Current values by name, in the sender's order of importance as far as known.
+    pub values: Vec<Value>,
+    /// Links, each http(s) or empty.
+    pub links: Links,
+}
+
+/// A measured value of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Value {
+    /// RefID (`A`, `B0`), metric name (legacy) or empty.
+    pub name: String,
+    /// The number as a person reads it: never NaN, null, `1e+21` or -1 for no data; at most 6 significant digits.
+    pub text: String,
+    /// Tags of the series (legacy `evalMatches[].tags`); often empty.
+    pub tags: Labels,
+}
+
+/// Where a person may go from an alert. Each is an absolute http(s) URL or empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Links {
+    /// The rule or expression (`generatorURL`, legacy `ruleUrl`).
+    pub rule: String,
+    /// Form that makes a silence.
+    pub silence: String,
+    /// Dashboard.
+    pub dashboard: String,
+    /// Panel.
+    pub panel: String,
+    /// Runbook (annotation `runbook_url`), only if it is a URL.
+    pub runbook: String,
+    /// Picture (`imageURL`, legacy `imageUrl`, annotation `image`).
+    pub image: String,
+}
+
+/// SHA-256 over source, discriminator and the sorted labels, each length-prefixed (reliability §3.2).
+/// The fingerprint a sender gives is never trusted for this.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity(pub [u8; 32]);
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in &self.0[..8] {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Alert {
+    /// Who this alert is, for the configured source called `source`.
+    pub fn identity(&self, source: &str) -> Identity {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        part(source);
+        part(&self.discriminator);
+        for (name, value) in &self.labels {
+            part(name);
+            part(value);
+        }
+        Identity(hash.finalize().into())
+    }
+
+    /// The label `severity` (or `level`, `priority`) in lower case; empty if there is none.
+    pub fn severity(&self) -> String {
+        ["severity", "level", "priority"]
+            .into_iter()
+            .find_map(|name| self.labels.get(name))
+            .map(|value| value.to_lowercase())
+            .unwrap_or_default()
+    }
+
+    /// Must this be told before everything else?
+    pub fn is_critical(&self) -> bool {
+        matches!(
+            self.severity().as_str(),
+            "critical" | "crit" | "fatal" | "emergency" | "disaster" | "p0" | "p1" | "严重" | "紧急" | "致命"
+        )
+    }
+}
+
+/// A change of an alert's state that somebody should hear of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransitionKind {
+    /// It began (or began again).
+    Firing,
+    /// It ended.
+    Resolved,
+    /// It is still on; upstream repeated it and the receiver's `repeat_interval` has passed.
+    Reminder,
+}
+
+impl TransitionKind {
+    /// The name in the store, in logs and in templates.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::Reminder => "reminder",
+        }
+    }
+
+    /// The kind with this name; `None` for a name of another version of wegraf.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Firing, Self::Resolved, Self::Reminder].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// The short id a person searches for: `7K2Q`. Names the notification that began an episode, so that the
+/// firing and the resolved message of one incident carry the same id on every phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ThreadId(pub i64);
+
+/// Crockford's alphabet: no I, L, O, U, so it can be read aloud and typed.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl fmt::Display for ThreadId {
+    /// Four characters for the first million notifications, one more for each 32-fold. Neighbours look unlike
+    /// each other: multiplication by an odd constant permutes the numbers of each length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bits = 20;
+        let mut base = 0_u64;
+        let number = self.0.unsigned_abs();
+        while bits < 60 && number - base >= 1 << bits {
+            base += 1 << bits;
+            bits += 5;
+        }
+        let mask = (1_u64 << bits) - 1;
+        let mixed = (number - base).wrapping_mul(MIX) & mask;
+        let mixed = (mixed ^ (mixed >> (bits - bits / 2))).wrapping_mul(MIX) & mask;
+        for digit in (0..bits / 5).rev() {
+            let index = usize::try_from((mixed >> (digit * 5)) & 31).unwrap_or_default();
+            write!(f, "{}", char::from(ALPHABET[index]))?;
+        }
+        Ok(())
+    }
+}
+
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The inverse of `MIX` modulo 2^64, so that a short id leads back to its number.
+const UNMIX: u64 = 0xF1DE_83E1_9937_733D;
+
+impl ThreadId {
+    /// The id a person typed, with or without `#`, in either case; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_start_matches('#');
+        let length = u32::try_from(text.len()).ok()?;
+        if !(4..=12).contains(&length) {
+            return None;
+        }
+        let mut mixed = 0_u64;
+        for byte in text.bytes() {
+            let byte = match byte.to_ascii_uppercase() {
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                other => other,
+            };
+            mixed = mixed << 5 | u64::try_from(ALPHABET.iter().position(|&letter| letter == byte)?).ok()?;
+        }
+        let bits = length * 5;
+        let mask = (1_u64 << bits) - 1;
+        let half = mixed.wrapping_mul(UNMIX) & mask;
+        let half = half ^ (half >> (bits - bits / 2));
+        let number = half.wrapping_mul(UNMIX) & mask;
+        let base: u64 = (4..length).map(|shorter| 1_u64 << (shorter * 5)).sum();
+        i64::try_from(number + base).ok().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_id_leads_back_to_its_number() {
+        for number in
+            (0..3_000_000).step_by(7).chain([1 << 20, (1 << 20) - 1, (1 << 25) + (1 << 20), i64::from(u32::MAX)])
+        {
+            let text = ThreadId(number).to_string();
+            assert_eq!(ThreadId::parse(&text), Some(ThreadId(number)), "{text}");
+            assert_eq!(ThreadId::parse(&format!("#{}", text.to_lowercase())), Some(ThreadId(number)));
+        }
+        assert_eq!(ThreadId(1).to_string().len(), 4);
+        assert_eq!(ThreadId::parse("#!!"), None);
+    }
+}

@@ -1,0 +1,2 @@
+//! Bytes to a [`Notification`](crate::alert::Notification).
+pub mod generic;

@@ -1,0 +1,6 @@
+//! wegraf: alerts that arrive.
+
+pub mod alert;
+pub mod config;
+pub mod ingest;
+pub mod route;

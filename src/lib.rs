@@ -3,4 +3,5 @@
 pub mod alert;
 pub mod config;
 pub mod ingest;
+pub mod render;
 pub mod route;

@@ -228,18 +228,15 @@ impl Writer<'_> {
         Ok(draft)
     }
 
-    /// Titles and descriptions must not be empty (41016, 41033); a figure that is too long is none.
+    /// Cuts the blocks that are cut anyhow. Titles and descriptions must not be empty (41016, 41033); a figure
+    /// that is too long is none.
     fn require(&self, draft: &mut Draft) {
         for (block, text) in self.blocks.iter().zip(draft) {
-            match block.name {
-                "title" | "description" if text.is_empty() => {
-                    *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
-                }
-                "figure" if !block.limit.holds(text) => text.clear(),
-                "figure_desc" | "source" | "button" if !block.limit.holds(text) => {
-                    *text = cut(text, block, Dialect::Plain)
-                }
-                _ => {}
+            if matches!(block.name, "title" | "description") && text.is_empty() {
+                *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
+            }
+            if block.soft && !block.limit.holds(text) {
+                *text = if block.name == "figure" { String::new() } else { cut(text, block, Dialect::Plain) };
             }
         }
     }

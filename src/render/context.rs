@@ -98,7 +98,7 @@ impl<'a> Voice<'a> {
             (
                 // How bad it was is no longer of interest.
                 if facts.state.is_over() { "" } else { facts.severity.as_str() },
-                read_order(&facts.scope, level.scope),
+                self.scope(level),
                 facts.when.as_str(),
                 cut_chars(&facts.summary, level.summary),
                 cut_chars(&facts.description, level.description),
@@ -117,8 +117,8 @@ impl<'a> Voice<'a> {
             (first, rest) if page.first && facts.state == State::Opaque && one_line(first) == subject => rest.trim(),
             _ => &message,
         };
-        let mut place: Vec<&str> = scope.clone();
-        place.extend((!when.is_empty()).then_some(when));
+        let mut place = scope.clone();
+        place.extend((!when.is_empty()).then(|| when.to_owned()));
         let values = self.values(level);
         let links: Vec<Value> =
             self.links(page).map(|link| context! { text => link.text, url => link.url.as_str() }).collect();
@@ -146,7 +146,7 @@ impl<'a> Voice<'a> {
             grid => self.grid(page, &values, single),
             values,
             single,
-            column => facts.columns.first().filter(|_| facts.rules < 2).map_or(pick(letter.language, "对象", "What"), String::as_str),
+            column => self.column(),
             rules => facts.rules,
             alerts => rows,
             firing,
@@ -198,6 +198,7 @@ impl<'a> Voice<'a> {
             value => row.value.as_str(),
             summary => cut_chars(&row.summary, level.summary),
             text,
+            brief => self.brief(row, level),
             line,
             aside,
             when => row.when.as_str(),
@@ -206,6 +207,22 @@ impl<'a> Voice<'a> {
             labels => self.map(alert.map_or(&empty, |alert| &alert.labels)),
             annotations => self.map(alert.map_or(&empty, |alert| &alert.annotations)),
         }
+    }
+
+    /// What the rows of a card are called.
+    fn column(&self) -> &str {
+        let title = self.facts.columns.first().filter(|title| self.facts.rules < 2 && title.chars().count() <= 5);
+        title.map_or(pick(self.letter.language, "对象", "What"), String::as_str)
+    }
+
+    /// The row in the few characters that a card shows: the value stays, the name gives way.
+    fn brief(&self, row: &Row, level: &Level) -> String {
+        let room = if self.face == Face::Card { faces::card_value(self.letter.target.channel()) } else { 40 };
+        let text = cut_chars(&row.value, room / 2);
+        if text.is_empty() {
+            return cut_chars(&row.what, room.min(level.what)).into_owned();
+        }
+        format!("{} {text}", cut_chars(&row.what, (room - text.chars().count() - 1).min(level.what)))
     }
 
     /// What a table shows: the values of a single alert if it has several, else the firing alerts of `page` with
@@ -293,6 +310,14 @@ impl<'a> Voice<'a> {
             (more, Language::Zh) => format!("另 {more} 项"),
             (more, Language::En) => format!("{more} more"),
         }
+    }
+
+    fn scope(&self, level: &Level) -> Vec<String> {
+        if self.facts.state == State::Test {
+            return vec![format!("{} {}", pick(self.letter.language, "来自", "from"), self.source())];
+        }
+        let shown = read_order(&self.facts.scope, level.scope).into_iter();
+        shown.map(|text| cut_chars(text, level.what.min(40)).into_owned()).collect()
     }
 
     /// The program that sent it, and the environment if all alerts share one.
@@ -417,7 +442,10 @@ impl Facts {
         let subject = self.subject(letter, length);
         match self.state {
             State::Firing | State::Partly | State::Unclear | State::Opaque => format!("{} {subject}", self.icon()),
-            _ => format!("{} {} {subject}", self.icon(), self.state.word(letter.language)),
+            _ => {
+                let colon = pick(letter.language, "", ":");
+                format!("{} {}{colon} {subject}", self.icon(), self.state.word(letter.language))
+            }
         }
     }
 

@@ -78,6 +78,11 @@ const fn card_lengths(channel: Channel) -> CardLengths {
     }
 }
 
+/// Characters of the value of a card's row.
+pub(super) const fn card_value(channel: Channel) -> usize {
+    card_lengths(channel).value
+}
+
 /// The blocks of `face` on `channel`. One without a name is the template's whole output.
 pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     let title = soft("title", title_limit(face, channel));

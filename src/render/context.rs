@@ -1,6 +1,7 @@
 //! The variables a template sees (`docs/templates.md` documents each), and the ends that every body has.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use minijinja::context;
 use minijinja::value::{Enumerator, Object, Value};
 
-use super::compose::Level;
+use super::compose::{LEVEL_COUNT, Level};
 use super::engine::dialect;
 use super::facts::{Facts, Link, Row};
 use super::fit::cut_chars;
@@ -53,6 +54,8 @@ pub(super) struct Voice<'a> {
     mentions: String,
     /// Characters of the rule's name that the face's title has room for.
     name: usize,
+    /// The rows as they are at each level, made when first needed: fitting asks for them again and again.
+    rows: [OnceCell<Vec<Value>>; LEVEL_COUNT],
 }
 
 impl<'a> Voice<'a> {
@@ -66,7 +69,7 @@ impl<'a> Voice<'a> {
             limit.holds(&facts.title(letter, *name)) && limit.holds(&bracketed)
         };
         let name = [80, 60, 50, 40, 32, 26, 20, 16, 12].into_iter().find(holds).unwrap_or(8);
-        Self { letter, facts, face, everything, id, mentions, name }
+        Self { letter, facts, face, everything, id, mentions, name, rows: Default::default() }
     }
 
     pub(super) fn title(&self) -> String {
@@ -78,9 +81,10 @@ impl<'a> Voice<'a> {
         let Self { facts, letter, .. } = *self;
         let level = page.level;
         let name = level.name.min(self.name);
-        let rows: Vec<Value> = facts.rows[page.rows.clone()].iter().map(|row| self.row(row, level)).collect();
+        let all = self.rows[level.number].get_or_init(|| facts.rows.iter().map(|row| self.row(row, level)).collect());
+        let rows = &all[page.rows.clone()];
         let of_kind = |resolved: bool| -> Vec<Value> {
-            let shown = facts.rows[page.rows.clone()].iter().zip(&rows);
+            let shown = facts.rows[page.rows.clone()].iter().zip(rows);
             shown.filter(|(row, _)| row.is_resolved() == resolved).map(|(_, value)| value.clone()).collect()
         };
         let single = letter.told.len() == 1 && facts.still == 0;
@@ -148,7 +152,7 @@ impl<'a> Voice<'a> {
             single,
             column => self.column(),
             rules => facts.rules,
-            alerts => rows,
+            alerts => rows.iter().cloned().collect::<Value>(),
             firing,
             resolved,
             still => if matches!(facts.state, State::Partly) { still } else { Vec::new() },
@@ -174,12 +178,12 @@ impl<'a> Voice<'a> {
     }
 
     fn row(&self, row: &Row, level: &Level) -> Value {
-        let what = cut_chars(&row.what, level.what);
+        let what = self.what(row, level);
         let text =
             if row.value.is_empty() { cut_chars(&row.summary, level.summary.min(60)) } else { (&row.value).into() };
         let line = match (what.is_empty(), text.is_empty()) {
             (true, _) => text.clone().into_owned(),
-            (_, true) => what.clone().into_owned(),
+            (_, true) => what.clone(),
             _ => format!("{what} {text}"),
         };
         let asides: Vec<&str> =
@@ -213,6 +217,14 @@ impl<'a> Voice<'a> {
     fn column(&self) -> &str {
         let title = self.facts.columns.first().filter(|title| self.facts.rules < 2 && title.chars().count() <= 5);
         title.map_or(pick(self.letter.language, "对象", "What"), String::as_str)
+    }
+
+    /// What tells the row apart. A long rule's name must not crowd out what is the alert's own.
+    fn what(&self, row: &Row, level: &Level) -> String {
+        if self.facts.rules < 2 || row.own.is_empty() {
+            return cut_chars(&row.what, level.what).into_owned();
+        }
+        format!("{} · {}", cut_chars(&row.name, level.what / 2), cut_chars(&row.own, level.what / 2))
     }
 
     /// The row in the few characters that a card shows: the value stays, the name gives way.
@@ -403,16 +415,19 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// Can the alert of `row` be found in what is shown?
+    /// Can the alert of `row` be found in what is shown, of which only [`letters`] are given?
     pub(super) fn is_named(&self, row: usize, page: &Page, shown: &str) -> bool {
         let row = &self.facts.rows[row];
         let single = self.letter.told.len() == 1;
-        let what = if single { &row.name } else { &row.what };
-        let length = if single { page.level.name } else { page.level.what };
-        let what = cut_chars(what, length);
-        let what = what.trim_end_matches('…');
-        !what.is_empty() && shown.contains(neutral(what, dialect(self.face)).as_ref())
+        let what = if single { cut_chars(&row.name, page.level.name).into_owned() } else { self.what(row, page.level) };
+        let what = letters(&what);
+        !what.is_empty() && shown.contains(&what)
     }
+}
+
+/// The letters and digits of `text`: what neutralising and cutting leave alone.
+pub(super) fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 impl Facts {
@@ -457,6 +472,7 @@ impl Facts {
         let name = match (rules, zh) {
             (0 | 1, _) => name.into_owned(),
             (_, true) => format!("{name} 等 {rules} 条规则"),
+            (2, false) => format!("{name} and 1 more rule"),
             (_, false) => format!("{name} and {} more rules", rules - 1),
         };
         let times = |count: usize| if count > 1 { format!(" ×{count}") } else { String::new() };

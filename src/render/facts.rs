@@ -135,7 +135,7 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         state,
         weight: weight(told),
         severity: gravest.map(|alert| severity(alert)).unwrap_or_default(),
-        name: gravest.map(|alert| one_line(&alert.name)).unwrap_or_default(),
+        name: gravest.map(|alert| name_of(alert, language)).unwrap_or_default(),
         rules: rules.len(),
         firing,
         resolved,
@@ -144,7 +144,7 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         truncated: letter.notification.truncated,
         judged_again: firing == 0 && alerts.iter().all(|alert| alert.health != Health::Normal),
         scope: scope(&alerts, &shared, state, language),
-        when: if state == State::Test { String::new() } else { when(told, earliest, &clock) },
+        when: if matches!(state, State::Test | State::Opaque) { String::new() } else { when(told, earliest, &clock) },
         since: earliest.and_then(|start| clock.time(start)).unwrap_or_default(),
         duration: earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default(),
         summary: sentences.summary,
@@ -175,6 +175,12 @@ impl Told<'_> {
     fn end(&self) -> Option<Timestamp> {
         self.ends_at.or(self.alert.ends_at)
     }
+}
+
+/// The rule's name on one line; there may be nothing visible in it.
+fn name_of(alert: &Alert, language: Language) -> String {
+    let name = super::fit::cut_chars(&one_line(&alert.name), 300).into_owned();
+    if name.is_empty() { pick(language, "未命名的告警", "unnamed alert").to_owned() } else { name }
 }
 
 /// At most [`TEXT`] characters of `text`.
@@ -391,7 +397,7 @@ impl Telling<'_> {
             _ => String::new(),
         };
         let value = match alert.health {
-            Health::Normal if resolved => String::new(),
+            _ if resolved => String::new(),
             Health::Normal => {
                 labels::values(alert).first().map(|value| measured(alert, &value.text)).unwrap_or_default()
             }
@@ -402,7 +408,7 @@ impl Telling<'_> {
         Row {
             told: index,
             kind: told.kind,
-            name: one_line(&alert.name),
+            name: name_of(alert, clock.language),
             cells: self.keys.iter().map(|key| labels::value(alert, key)).collect(),
             what: self.what(alert),
             own: self.own(alert),
@@ -425,8 +431,8 @@ impl Telling<'_> {
     fn what(&self, alert: &Alert) -> String {
         let own = self.own(alert);
         match (own.is_empty(), self.rules) {
-            (true, _) => one_line(&alert.name),
-            (false, true) => format!("{} · {own}", one_line(&alert.name)),
+            (true, _) => name_of(alert, self.clock.language),
+            (false, true) => format!("{} · {own}", name_of(alert, self.clock.language)),
             (false, false) => own,
         }
     }
@@ -475,7 +481,7 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
     let mut notes = Vec::new();
     let truncated = letter.notification.truncated;
     if state == State::Firing && still > 0 {
-        notes.push(if zh { format!("另有 {still} 条仍在告警") } else { format!("{still} others still firing") });
+        notes.push(if zh { format!("另有 {still} 条仍在告警") } else { format!("{still} more still firing") });
     }
     if truncated > 0 {
         notes.push(match (zh, state == State::Unclear) {

@@ -1,5 +1,27 @@
-//! Speaks WeCom (企业微信): tokens, messages, group chats, webhooks, media, error codes. Knows no alerts.
+//! Speaks WeCom (企业微信): tokens, messages, group chats, webhooks, media, error codes. Knows no alerts and no store.
+//!
+//! A [`Client`] is one way to one WeCom. It sends bytes that were frozen before ([`message_send_body`] and its
+//! siblings) and answers with an [`Outcome`]: what is certain, what is not, and what may be done about it
+//! ([`errcode::Class`]). It keeps tokens, and nothing else that must survive. It retries nothing, except once with a
+//! fresh token: when to try again, and whether a copy would be harmful, is known to the caller only.
 
+mod api;
+mod client;
+pub mod errcode;
+mod http;
 pub mod message;
+mod outcome;
+mod reply;
+mod send;
+mod token;
 
+pub use api::Api;
+pub use client::{Account, App, Client, Now, Options, Webhook};
+pub use errcode::{About, Class};
+pub use http::{Network, NetworkError};
 pub use message::{Channel, Content};
+pub use outcome::{CallError, Failure, Fault, MESSAGE_BYTES, Missed, Outcome, Receipt};
+pub use send::{
+    Duplicates, Recipients, SendRequest, appchat_send_body, is_userid, message_send_body, webhook_send_body,
+};
+pub use token::{BoxFuture, StoredToken, TokenStore};

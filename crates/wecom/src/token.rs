@@ -1,0 +1,287 @@
+//! Access tokens: one for each corp and secret, fetched by one caller at a time, early, and never in a hurry.
+//!
+//! A refused token is replaced at once, by whoever notices first; the others wait for that one fetch. A fetch that
+//! fails is remembered, so that a wrong secret is tried every few minutes and not with every message: WeCom bars the
+//! address that hammers for an hour (wecom-api §2).
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Api;
+use crate::errcode::Class;
+use crate::outcome::{Failure, Fault};
+
+/// At most [`FETCHES`] fetches for one app within this time: on average one every 30 s, and the first after a token
+/// was revoked at once (reliability F28).
+const FETCH_WINDOW_MS: i64 = 60_000;
+const FETCHES: usize = 2;
+/// First pause after a fetch failed in passing; doubles up to [`SLOWEST_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const SLOWEST_RETRY: Duration = Duration::from_secs(30);
+/// WeCom bars an address from gettoken for an hour (wecom-api §2).
+const BAN: Duration = Duration::from_hours(1);
+
+/// A future that a boxed closure returns.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+type Load = dyn Fn(String) -> BoxFuture<Option<StoredToken>> + Send + Sync;
+type Save = dyn Fn(String, StoredToken) -> BoxFuture<()> + Send + Sync;
+
+/// Where tokens survive a restart and are shared between replicas. Both are given a key that names the app without
+/// its secret. A store that fails loads nothing and saves nothing: tokens then live in memory only.
+pub struct TokenStore {
+    /// The token last saved under a key.
+    pub load: Box<Load>,
+    /// Keeps a token under a key, in place of the former.
+    pub save: Box<Save>,
+}
+
+/// A token as it is kept.
+#[derive(Debug, Clone)]
+pub struct StoredToken {
+    /// The token.
+    pub token: SecretString,
+    /// Among the tokens of one app a higher one is newer.
+    pub version: i64,
+    /// Unix milliseconds after which WeCom refuses it.
+    pub expires_at: i64,
+    /// Unix milliseconds from which it should be replaced.
+    pub refresh_at: i64,
+}
+
+/// What gettoken gave.
+pub(crate) struct Fetched {
+    pub(crate) token: SecretString,
+    pub(crate) lifetime: Duration,
+}
+
+/// When tokens are replaced and failures forgotten.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    /// So long before its end a token is replaced.
+    pub(crate) refresh_early: Duration,
+    /// After a fault that a person must repair.
+    pub(crate) probe_interval: Duration,
+}
+
+pub(crate) struct Tokens {
+    policy: Policy,
+    store: Option<TokenStore>,
+    /// One slot for each app of the configuration, so it is as bounded as that.
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    state: Mutex<State>,
+    /// Held over the fetch, on purpose: whoever waits here waits for the very token that is being fetched.
+    flight: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<StoredToken>,
+    /// When tokens were fetched, at most [`FETCHES`] of them, the oldest first.
+    fetched_at: Vec<i64>,
+    trouble: Option<Trouble>,
+}
+
+/// A fetch that failed.
+struct Trouble {
+    failure: Failure,
+    since: i64,
+    hold: Duration,
+    /// How many in a row.
+    times: u32,
+}
+
+/// What the state offers to a caller who does not want the refused token.
+enum Offer {
+    Good(StoredToken),
+    /// Still good, but to be replaced.
+    Ageing(StoredToken),
+    Nothing,
+}
+
+impl Tokens {
+    pub(crate) fn new(policy: Policy, store: Option<TokenStore>) -> Self {
+        Self { policy, store, slots: Mutex::default() }
+    }
+
+    /// A token under `key` that is not `refused`; `fetch` asks WeCom for one and is called only if nothing else helps.
+    pub(crate) async fn get<F, R>(
+        &self,
+        key: &str,
+        refused: Option<&StoredToken>,
+        now: &(dyn Fn() -> i64 + Send + Sync),
+        fetch: F,
+    ) -> Result<StoredToken, Failure>
+    where
+        F: FnOnce() -> R,
+        R: Future<Output = Result<Fetched, Failure>>,
+    {
+        let slot = Arc::clone(lock(&self.slots).entry(key.to_owned()).or_default());
+        let _flight = match slot.offer(refused, now()) {
+            Offer::Good(token) => return Ok(token),
+            // Nobody waits for a fetch that is only early.
+            Offer::Ageing(token) => match slot.flight.try_lock() {
+                Ok(flight) => flight,
+                Err(_) => return Ok(token),
+            },
+            Offer::Nothing => slot.flight.lock().await,
+        };
+        // Somebody may have fetched while we waited; if not, an earlier run or another replica may have kept one.
+        if let Offer::Good(token) = slot.offer(refused, now()) {
+            return Ok(token);
+        }
+        self.adopt(&slot, key, refused, now).await;
+        let ageing = match slot.offer(refused, now()) {
+            Offer::Good(token) => return Ok(token),
+            Offer::Ageing(token) => Some(token),
+            Offer::Nothing => None,
+        };
+        match self.fetch(&slot, key, now, fetch).await {
+            Ok(token) => Ok(token),
+            Err(failure) => ageing.ok_or(failure),
+        }
+    }
+
+    /// Takes what is kept in the store, if it is better than ours.
+    async fn adopt(
+        &self,
+        slot: &Slot,
+        key: &str,
+        refused: Option<&StoredToken>,
+        now: &(dyn Fn() -> i64 + Send + Sync),
+    ) {
+        let Some(store) = &self.store else { return };
+        let Some(kept) = (store.load)(key.to_owned()).await else { return };
+        let mut state = lock(&slot.state);
+        let older = state.token.as_ref().is_some_and(|own| kept.version < own.version);
+        if !older && kept.serves(refused, now()) {
+            state.token = Some(kept);
+        }
+    }
+
+    async fn fetch<F, R>(
+        &self,
+        slot: &Slot,
+        key: &str,
+        now: &(dyn Fn() -> i64 + Send + Sync),
+        fetch: F,
+    ) -> Result<StoredToken, Failure>
+    where
+        F: FnOnce() -> R,
+        R: Future<Output = Result<Fetched, Failure>>,
+    {
+        lock(&slot.state).admit(now())?;
+        let answer = fetch().await;
+        let token = {
+            let mut state = lock(&slot.state);
+            match answer {
+                Ok(fetched) => state.renew(&fetched, now(), self.policy),
+                Err(failure) => return Err(state.fail(failure, now(), self.policy)),
+            }
+        };
+        if let Some(store) = &self.store {
+            (store.save)(key.to_owned(), token.clone()).await;
+        }
+        Ok(token)
+    }
+}
+
+impl Slot {
+    fn offer(&self, refused: Option<&StoredToken>, now: i64) -> Offer {
+        match &lock(&self.state).token {
+            Some(token) if !token.serves(refused, now) => Offer::Nothing,
+            Some(token) if token.refresh_at <= now => Offer::Ageing(token.clone()),
+            Some(token) => Offer::Good(token.clone()),
+            None => Offer::Nothing,
+        }
+    }
+}
+
+impl StoredToken {
+    /// Whether it is alive and another than the refused one: compared by what it is, because two replicas may have
+    /// counted two tokens alike.
+    fn serves(&self, refused: Option<&Self>, now: i64) -> bool {
+        let refused = refused.is_some_and(|refused| {
+            self.version < refused.version || self.token.expose_secret() == refused.token.expose_secret()
+        });
+        !refused && now < self.expires_at
+    }
+}
+
+impl State {
+    /// Whether WeCom may be asked now; if so, it is counted.
+    fn admit(&mut self, now: i64) -> Result<(), Failure> {
+        if let Some(trouble) = &self.trouble
+            && let Some(left) = left(trouble.since, trouble.hold, now)
+        {
+            return Err(Failure { retry_after: Some(left), ..trouble.failure.clone() });
+        }
+        if self.fetched_at.len() == FETCHES {
+            let window = Duration::from_millis(FETCH_WINDOW_MS.unsigned_abs());
+            if let Some(left) = left(self.fetched_at[0], window, now) {
+                let failure = Failure::new(Api::GetToken, Class::Transient, Fault::TokenBudget, String::new());
+                return Err(Failure { retry_after: Some(left), ..failure });
+            }
+            self.fetched_at.remove(0);
+        }
+        self.fetched_at.push(now);
+        Ok(())
+    }
+
+    fn renew(&mut self, fetched: &Fetched, now: i64, policy: Policy) -> StoredToken {
+        // A token that lives shortly is still used for most of its life.
+        let early = policy.refresh_early.min(fetched.lifetime / 4);
+        let token = StoredToken {
+            token: fetched.token.clone(),
+            // The time, so that a token of another replica or an earlier run is older or newer than this one.
+            version: self.token.as_ref().map_or(now, |former| now.max(former.version + 1)),
+            expires_at: now.saturating_add(millis(fetched.lifetime)),
+            refresh_at: now.saturating_add(millis(fetched.lifetime - early)),
+        };
+        self.token = Some(token.clone());
+        self.trouble = None;
+        token
+    }
+
+    fn fail(&mut self, failure: Failure, now: i64, policy: Policy) -> Failure {
+        let times = self.trouble.as_ref().map_or(0, |former| former.times) + 1;
+        let hold = hold(&failure, times, policy.probe_interval);
+        self.trouble = Some(Trouble { failure: failure.clone(), since: now, hold, times });
+        Failure { retry_after: Some(hold), ..failure }
+    }
+}
+
+/// How long WeCom is not asked for a token after the `times`th failure in a row.
+fn hold(failure: &Failure, times: u32, probe_interval: Duration) -> Duration {
+    match failure.class {
+        Class::Ok | Class::Transient => {
+            failure.retry_after.unwrap_or(FIRST_RETRY).saturating_mul(1 << (times - 1).min(5)).min(SLOWEST_RETRY)
+        }
+        Class::BackOff if times == 1 => failure.retry_after.unwrap_or(BAN),
+        Class::BackOff => BAN,
+        Class::Token | Class::Refused | Class::Configuration => probe_interval,
+    }
+}
+
+/// What is left of `span` since `since`. A clock that was set back ends the wait: it must not last for ever.
+fn left(since: i64, span: Duration, now: i64) -> Option<Duration> {
+    let gone = Duration::from_millis(u64::try_from(now.saturating_sub(since)).ok()?);
+    span.checked_sub(gone).filter(|left| !left.is_zero())
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// State is replaced whole or not at all, so a panic elsewhere leaves it good.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

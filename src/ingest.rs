@@ -131,12 +131,22 @@ fn recognise(json: Value, text: &str, payloads: &Payloads, now: Timestamp) -> Op
 /// own, so that a second one is never taken for a repeat of the first.
 fn opaque(text: &str) -> Notification {
     let text = text.trim().replace('\0', "\u{2400}");
-    let first_line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let name = match first_line.chars().next() {
-        None | Some('{' | '[' | '<' | '"') => UNRECOGNISED.to_owned(),
-        Some(_) => excerpt(first_line, 120),
+    let name = match text.chars().next() {
+        Some('{') => named_member(&text),
+        None | Some('[' | '<' | '"') => None,
+        Some(_) => text.lines().next().map(str::to_owned),
     };
+    let name = name.map_or_else(|| UNRECOGNISED.to_owned(), |name| excerpt(name.trim(), 120));
     single(Format::Opaque, name, content_key(&text), excerpt(&text, EXCERPT))
+}
+
+/// What in an unknown JSON object is most likely to say what it is about.
+fn named_member(text: &str) -> Option<String> {
+    let members: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
+    ["title", "subject", "alertname", "name", "summary", "message", "msg", "text", "content"]
+        .into_iter()
+        .find_map(|wanted| members.iter().find(|(name, _)| name.to_lowercase().ends_with(wanted)))
+        .and_then(|(_, value)| value.as_str()?.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned))
 }
 
 /// A notification of one firing alert that knows nothing but a name and a text.

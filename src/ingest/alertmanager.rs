@@ -202,27 +202,22 @@ fn name(labels: &Labels) -> Option<String> {
 
 fn links(object: &mut Map<String, Value>, annotations: &Labels) -> Links {
     let mut sent = |name: &str| field::link(field::take_text(object, name));
-    let annotated = |names: &[&str]| {
-        names.iter().find_map(|&name| {
-            Some(field::link(annotations.get(name)?.trim().to_owned())).filter(|link| !link.is_empty())
-        })
-    };
     let mut links = Links {
         rule: sent("generatorURL"),
         silence: sent("silenceURL"),
         dashboard: sent("dashboardURL"),
         panel: sent("panelURL"),
         image: sent("imageURL"),
-        runbook: annotated(&["runbook_url", "runbook"]).unwrap_or_default(),
+        runbook: field::annotated_link(annotations, &["runbook_url", "runbook"]),
     };
     if links.image.is_empty() {
         links.image = sent("imageUrl");
     }
     if links.image.is_empty() {
-        links.image = annotated(&["image", "__alert_image_url__"]).unwrap_or_default();
+        links.image = field::annotated_link(annotations, &["image", "__alert_image_url__"]);
     }
     if links.dashboard.is_empty() {
-        links.dashboard = annotated(&["dashboard_url", "dashboard"]).unwrap_or_default();
+        links.dashboard = field::annotated_link(annotations, &["dashboard_url", "dashboard"]);
     }
     links
 }

@@ -60,6 +60,16 @@ pub(super) fn link(url: String) -> String {
     if has_host && is_clean { url } else { String::new() }
 }
 
+/// The first of these annotations that is a link; empty if there is none.
+pub(super) fn annotated_link(annotations: &Labels, names: &[&str]) -> String {
+    names
+        .iter()
+        .filter_map(|&name| annotations.get(name))
+        .map(|url| link(url.trim().to_owned()))
+        .find(|link| !link.is_empty())
+        .unwrap_or_default()
+}
+
 /// A time as RFC 3339 with 0 to 9 fraction digits and any offset. The year 1 means "not said" (§0.3).
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let instant: jiff::Timestamp = text.trim().parse().ok()?;

@@ -250,13 +250,14 @@ impl Gate {
         let notification =
             ingest::read(&body, content_type.as_deref(), door, &config.payloads, now).map_err(Refusal::Unreadable)?;
         let format = notification.format;
-        let plan = plan(config, &source, &notification, receiver.as_deref(), now);
+        let plan = plan(config, &source, &notification, receiver.as_deref());
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
         let admission = Admission {
             source,
             format,
             content_type,
             path_receiver: receiver,
+            sender: notification.external_url,
             group_key: notification.group_key,
             received_at: now,
             raw: body,

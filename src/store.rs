@@ -22,7 +22,7 @@ use crate::alert::{Format, Identity, Status, ThreadId, Timestamp, TransitionKind
 use crate::config::Database;
 
 pub use error::StoreError;
-pub use record::{AttemptRow, Audit, Delivery, DeliveryFilter, DeliveryRow, FrozenPart, TransitionRow};
+pub use record::{AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FrozenPart, TransitionRow};
 pub use sqlite::Counters;
 
 /// No message waits longer than this for its next try: a later time in the store means that the wall clock was set
@@ -88,6 +88,14 @@ impl Store {
         }
     }
 
+    /// Puts a message off that cannot be claimed because something is missing from the configuration; `reason` is for
+    /// the operator. Nothing happens if the message moved since `head`.
+    pub async fn postpone(&self, message: i64, epoch: i64, until: Timestamp, reason: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.postpone(message, epoch, until, reason).await,
+        }
+    }
+
     /// At start: what was being sent when the last process ended is unsure now, and due. Returns how many.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         match self {
@@ -127,6 +135,27 @@ impl Store {
     pub async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
         match self {
             Self::Sqlite(db) => db.delivery(message).await,
+        }
+    }
+
+    /// What a message tells, live or settled, with the notification it is about.
+    pub async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.contents(message).await,
+        }
+    }
+
+    /// How much is live, and since when. Costs what is live, not what was ever sent.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.backlog().await,
+        }
+    }
+
+    /// 32 random bytes that are made once and stay: they sign links.
+    pub async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.link_key().await,
         }
     }
 

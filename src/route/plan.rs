@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::alert::{Identity, Notification};
 use crate::config::{Config, Receiver};
-use crate::store::{Arrival, Delivery, TargetRow};
+use crate::store::{Arrival, Recipient, TargetRow};
 
 /// Who is to hear of a notification's alerts.
 #[derive(Debug)]
 pub struct Plan {
     /// One for each receiver that gets something.
-    pub deliveries: Vec<Delivery>,
+    pub deliveries: Vec<Recipient>,
     /// What the sender should know although the notification was taken.
     pub warning: Option<String>,
 }
@@ -38,12 +38,11 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
         if !seen.insert(identity) {
             continue;
         }
-        let labels = serde_json::to_string(&alert.labels).expect("a map of strings is JSON");
         let arrival = Arrival {
-            index,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
             identity,
             name: alert.name.clone(),
-            labels,
+            labels_json: serde_json::to_string(&alert.labels).expect("a map of strings is JSON"),
             critical: alert.is_critical(),
             status: alert.status,
             starts_at: alert.starts_at,
@@ -59,7 +58,7 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
     }
     let deliveries = by_receiver
         .into_values()
-        .map(|(receiver, alerts)| Delivery {
+        .map(|(receiver, alerts)| Recipient {
             receiver: receiver.name.clone(),
             send_resolved: receiver.send_resolved,
             repeat_interval_ms: i64::try_from(receiver.repeat_interval.as_millis()).unwrap_or(i64::MAX),
@@ -67,7 +66,7 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
             targets: receiver
                 .targets
                 .iter()
-                .map(|target| TargetRow { lane: target.lane(), target: serde_json::to_string(target).expect("a target is JSON") })
+                .map(|target| TargetRow { lane: target.lane(), target_json: serde_json::to_string(target).expect("a target is JSON") })
                 .collect(),
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Fate, State};
+use super::{Fate, Kept, Moved, State};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 
 /// How much of an answer's words is kept with an attempt.
@@ -160,6 +160,30 @@ pub struct FrozenPart {
     pub number: u32,
     /// The body.
     pub body: String,
+}
+
+/// What a message tells.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// Its receiver.
+    pub receiver: String,
+    /// Its short id.
+    pub thread: ThreadId,
+    /// The notification it is about.
+    pub notification: Kept,
+    /// Its transitions, in the order they were accepted.
+    pub transitions: Vec<Moved>,
+}
+
+/// What is live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// Messages neither sent nor dead.
+    pub messages: i64,
+    /// Of these, the ones that were tried and not accepted.
+    pub retrying: i64,
+    /// When the oldest was queued.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Transitions by fate. Every one has exactly one, and it agrees with its message.

@@ -88,6 +88,32 @@ impl Db {
         .await
     }
 
+    pub(in crate::store) async fn postpone(
+        &self,
+        message: i64,
+        epoch: i64,
+        until: Timestamp,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let reason = shortened(reason);
+        self.write(move |connection| {
+            let sql = "UPDATE message SET not_before = ?3, outcome = 'held', error = ?4
+                       WHERE id = ?1 AND epoch = ?2 AND state IN ('queued', 'unsure')";
+            connection.prepare_cached(sql)?.execute(params![message, epoch, until.0, reason])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
+        self.write(|connection| {
+            let make = "INSERT OR IGNORE INTO link_key (id, key) VALUES (1, randomblob(32))";
+            connection.prepare_cached(make)?.execute([])?;
+            Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
     pub(in crate::store) async fn token(&self, app: &str) -> Result<Option<Token>, StoreError> {
         let app = app.to_owned();
         self.read(move |connection| token(connection, &app)).await
@@ -267,15 +293,7 @@ fn queued(row: &Row<'_>, lane: &str, now: Timestamp) -> rusqlite::Result<Option<
         0 => None,
         version => Some(Frozen { version, face: row.get(10)?, parts: Vec::new(), next_part: row.get(11)? }),
     };
-    let notification = Kept {
-        id: row.get(12)?,
-        source: row.get(13)?,
-        format: named(row, 14, Format::from_name)?,
-        content_type: row.get(15)?,
-        path_receiver: row.get(16)?,
-        received_at: Timestamp(row.get(17)?),
-        raw: Bytes::from(row.get::<_, Vec<u8>>(18)?),
-    };
+    let notification = kept(row, 12)?;
     Ok(Some(Queued {
         message: row.get(0)?,
         receiver: row.get(1)?,
@@ -292,7 +310,20 @@ fn queued(row: &Row<'_>, lane: &str, now: Timestamp) -> rusqlite::Result<Option<
     }))
 }
 
-fn transitions(connection: &Connection, message: i64) -> Result<Vec<Moved>, StoreError> {
+/// A notification in seven columns from `first` on.
+pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        id: row.get(first)?,
+        source: row.get(first + 1)?,
+        format: named(row, first + 2, Format::from_name)?,
+        content_type: row.get(first + 3)?,
+        path_receiver: row.get(first + 4)?,
+        received_at: Timestamp(row.get(first + 5)?),
+        raw: Bytes::from(row.get::<_, Vec<u8>>(first + 6)?),
+    })
+}
+
+pub(super) fn transitions(connection: &Connection, message: i64) -> Result<Vec<Moved>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT id, alert_index, kind, at, starts_at, ends_at FROM transition WHERE message_id = ?1 ORDER BY id",
     )?;

@@ -4,10 +4,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::Db;
-use super::outbox::{named, time};
+use super::outbox::{self, kept, named, time};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::store::{
-    AttemptRow, Audit, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError, TransitionRow,
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError, TransitionRow,
 };
 
 /// Rows in one list, whoever asks: a list is read by a person or in pages.
@@ -49,6 +49,33 @@ impl Db {
             let attempts = attempts(connection, message)?;
             let frozen = frozen(connection, message)?;
             Ok(Some(Delivery { row, target_json, format, received_at, transitions, attempts, frozen }))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT m.receiver, m.thread,
+                              n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+                       FROM message m JOIN notification n ON n.id = m.notification_id WHERE m.id = ?1";
+            let found = connection
+                .prepare_cached(sql)?
+                .query_row([message], |row| Ok((row.get(0)?, ThreadId(row.get(1)?), kept(row, 2)?)))
+                .optional()?;
+            let Some((receiver, thread, notification)) = found else { return Ok(None) };
+            let transitions = outbox::transitions(connection, message)?;
+            Ok(Some(Contents { receiver, thread, notification, transitions }))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0), min(created_at)
+                       FROM message INDEXED BY message_live WHERE settled_at IS NULL";
+            Ok(connection.prepare_cached(sql)?.query_row([], |row| {
+                Ok(Backlog { messages: row.get(0)?, retrying: row.get(1)?, oldest: time(row, 2)? })
+            })?)
         })
         .await
     }

@@ -126,6 +126,12 @@ CREATE TABLE token (
     version    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- One row: what signs the links in messages.
+CREATE TABLE link_key (
+    id  INTEGER PRIMARY KEY CHECK (id = 1),
+    key BLOB NOT NULL
+) STRICT;
+
 -- One row, rewritten to find out whether the disk still takes a commit.
 CREATE TABLE pulse (
     id    INTEGER PRIMARY KEY CHECK (id = 1),

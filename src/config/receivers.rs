@@ -231,10 +231,8 @@ impl Resolver<'_> {
         let parties = self.ids(target.parties.as_ref(), "parties");
         let tags = self.ids(target.tags.as_ref(), "tags");
         if users.is_empty() && users_file.is_none() && parties.is_empty() && tags.is_empty() {
-            // If the lists were not empty in the file, their mistakes are on the list already.
-            let all_empty = [&target.users].iter().all(|list| value(list.as_ref()).is_some_and(Vec::is_empty));
-            let mistakes = self.found.mistakes.len();
-            if all_empty || mistakes == 0 {
+            // What is in a list and did not fit is on the list of mistakes already.
+            if blank(target.users.as_ref()) && blank(target.parties.as_ref()) && blank(target.tags.as_ref()) {
                 self.found.mistake(
                     place,
                     ("成员名单是空的", "the lists of members are empty"),
@@ -526,6 +524,10 @@ impl Resolver<'_> {
         }
         parsed
     }
+}
+
+fn blank<T>(list: Option<&At<Vec<T>>>) -> bool {
+    list.is_none_or(|list| list.get().is_some_and(Vec::is_empty))
 }
 
 /// 1 to 64 bytes of letters, digits and `_ . @ -` (wecom-api §1).

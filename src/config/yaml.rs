@@ -63,6 +63,8 @@ fn syntax(error: &serde_saphyr::Error, findings: &mut Findings) {
         serde_saphyr::Error::Message { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
+    // The place is said once, in front.
+    let reason = reason.split(" at line ").next().unwrap_or_default();
     findings.mistake(
         place,
         (format!("不是正确的 YAML：{reason}"), format!("this is not valid YAML: {reason}")),

@@ -353,11 +353,10 @@ fn unescape(raw: &str) -> String {
             continue;
         }
         match letters.next() {
-            Some('\\') => text.push('\\'),
             Some('"') => text.push('"'),
             Some('n') => text.push('\n'),
+            Some('\\') | None => text.push('\\'),
             Some(other) => text.extend(['\\', other]),
-            None => text.push('\\'),
         }
     }
     text

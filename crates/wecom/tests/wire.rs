@@ -1,5 +1,7 @@
 //! What the client makes of a network and of answers that no simulator of WeCom gives: cut, late, endless, foreign.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -246,7 +248,7 @@ async fn a_redirect_is_not_followed_and_a_gateways_page_is_shown_in_its_first_wo
 
 #[tokio::test]
 async fn what_is_not_wecoms_json_is_unsure_even_with_status_200() {
-    for body in ["", "<html>", "null", r#"{"errcode":"0"}"#, r#"{"errcode":0.0}"#, r#"[0]"#, r#"{"errmsg":"ok"}"#] {
+    for body in ["", "<html>", "null", r#"{"errcode":"0"}"#, r#"{"errcode":0.0}"#, "[0]", r#"{"errmsg":"ok"}"#] {
         let server = Server::start([Answer::Json(body.into())]).await;
         let outcome = quick(server.url()).send(&webhook(), &request(Channel::Webhook)).await;
         assert_eq!(unsure(&outcome).fault, Fault::NotWeCom, "{body}");

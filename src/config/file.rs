@@ -12,6 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::yaml::{At, Named};
 use super::{Face, Language};
+use crate::ingest::generic::Mapping;
 
 /// wegraf 的配置文件。The configuration of wegraf.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -53,6 +54,8 @@ pub(super) struct File {
     pub route: Option<At<Root>>,
     /// 自己的消息模板，可用 * 和 ?。Your own message templates; * and ? are understood.
     pub templates: Option<At<Vec<At<String>>>>,
+    /// 其他形状的 JSON 怎么读，先于内置的映射。How JSON of other shapes is read; asked before the shipped mappings.
+    pub payloads: Option<At<Vec<At<Mapping>>>>,
     /// 告警里的图片。Pictures of alerts.
     pub images: Option<At<Images>>,
 }
@@ -194,7 +197,7 @@ pub(super) struct App {
 pub(super) struct Callback {
     /// Token.
     pub token: At<Secret>,
-    /// `EncodingAESKey`，43 个字符。`EncodingAESKey`, 43 characters.
+    /// EncodingAESKey，43 个字符。EncodingAESKey, 43 characters.
     pub encoding_aes_key: At<Secret>,
 }
 
@@ -267,7 +270,7 @@ pub(super) struct Receiver {
 pub(super) struct Target {
     /// 应用名，见 wecom.apps。Name of an app in wecom.apps.
     pub app: Option<At<String>>,
-    /// 成员 userid；["@all"] 是可见范围内所有人。Userids; ["@all"] is everyone who can see the app.
+    /// 成员 userid；`["@all"]` 是可见范围内所有人。Userids; `["@all"]` is everyone who can see the app.
     pub users: Option<At<Vec<At<String>>>>,
     /// 一行一个 userid 的文件，改动后自动重读。A file with one userid a line, read anew when it changes.
     pub users_file: Option<At<PathBuf>>,
@@ -283,7 +286,7 @@ pub(super) struct Target {
     pub bot: Option<At<String>>,
     /// 消息样式；默认：webhook 用 markdown_v2，其余 markdown。How messages look; default: markdown_v2 for a webhook, else markdown.
     pub face: Option<At<Face>>,
-    /// 要 @ 的 userid，或 "@all"。Userids to mention, or "@all".
+    /// 要 @ 的 userid，或 `"@all"`。Userids to mention, or `"@all"`.
     pub mention: Option<At<Vec<At<String>>>>,
     /// 要 @ 的手机号（仅 webhook）。Mobile numbers to mention (webhook only).
     pub mention_mobiles: Option<At<Vec<At<String>>>>,

@@ -13,7 +13,7 @@ use super::{Face, Receiver, Target, To, users_in};
 use crate::route::{Branch, Tree, parse_matchers};
 
 /// An unchanged repeat is told once an hour.
-const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
+const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
 /// Most parts of one message: a webhook takes 20 messages a minute, and others want to speak too.
 const MOST_PARTS: i64 = 8;
 /// Limits of one `message/send` (page 90236).

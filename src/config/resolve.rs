@@ -14,7 +14,7 @@ use super::finding::{Findings, Place, nearest};
 use super::glob;
 use super::yaml::{At, Named};
 use super::{AppAccount, Config, Database, Language, Proof, Source, TemplateFile, WeCom};
-use crate::ingest::generic::Payloads;
+use crate::ingest::generic::{Mapping, Payloads};
 
 const LISTEN: &str = "127.0.0.1:8080";
 const DATABASE: &str = "wegraf.db";
@@ -64,6 +64,7 @@ impl<'a> Resolver<'a> {
         let global = Global { language, timezone: timezone.clone(), templates: &templates };
         let receivers = self.receivers(file, &global);
         let route = self.route(file);
+        let payloads = self.payloads(value(file.payloads.as_ref()));
         let image_hosts = self.image_hosts(value(file.images.as_ref()));
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
@@ -82,7 +83,7 @@ impl<'a> Resolver<'a> {
             receivers,
             route: route?,
             templates,
-            payloads: Payloads::default(),
+            payloads: payloads?,
             image_hosts,
         })
     }
@@ -413,6 +414,33 @@ impl<'a> Resolver<'a> {
             Ok(source) => Some(TemplateFile { path, name, source }),
             Err(error) => {
                 self.unreadable(place, "templates", &path, &error);
+                None
+            }
+        }
+    }
+
+    fn payloads(&mut self, mappings: Option<&Vec<At<Mapping>>>) -> Option<Payloads> {
+        let written: Vec<(Place, &Mapping)> =
+            mappings.into_iter().flatten().filter_map(|mapping| placed(Some(mapping))).collect();
+        match Payloads::compile(written.iter().map(|&(_, mapping)| mapping.clone()).collect()) {
+            Ok(payloads) => Some(payloads),
+            Err(errors) => {
+                for error in errors {
+                    let of_it = |&&(_, mapping): &&(Place, &Mapping)| mapping.name == error.mapping;
+                    // Of two with one name the later is the wrong one.
+                    let place = written.iter().rfind(of_it).map(|&(place, _)| place).unwrap_or_default();
+                    self.found.mistake(
+                        place,
+                        (
+                            format!("映射 `{}` 的 `{}` 有误：{}", error.mapping, error.field, error.reason),
+                            format!("mapping `{}`, `{}`: {}", error.mapping, error.field, error.reason),
+                        ),
+                        (
+                            "表达式和模板是 MiniJinja，能用 body 和 item",
+                            "expressions and templates are MiniJinja and see body and item",
+                        ),
+                    );
+                }
                 None
             }
         }

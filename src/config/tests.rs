@@ -175,6 +175,7 @@ const WRONG: &[Case] = &[
     ("upstreams: { g: { kind: prometheus, url: 'http://g' } }\n", &[(1, 25, "`prometheus` is unknown", "`alertmanager`")]),
     ("templates: [ 'nowhere/*.j2' ]\n", &[(1, 14, "no file matches `nowhere/*.j2`", "")]),
     ("images: { hosts: ['https://grafana.example.com/x'] }\n", &[(1, 19, "is not the name of a host", "grafana.example.com")]),
+    ("payloads:\n  - { name: x, when: 'body.x ==', alert: { nam: a } }\n", &[(2, 42, "unknown key `nam`", "`name`"), (2, 5, "mapping `x`, `when`", "MiniJinja")]),
     ("wecom:\n  webhooks:\n    g: { key: *canary }\n", &[(3, 15, "YAML alias", "quotes")]),
     ("wecom:\n\twebhooks: {}\n", &[(2, 2, "not valid YAML", "spaces")]),
 ];

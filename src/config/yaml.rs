@@ -440,7 +440,7 @@ impl<'a> Reader<'a> {
                 kept.push(entry);
             }
         }
-        Entries { reader: self, entries: kept.into_iter(), value: None }
+        Entries { reader: self, left: kept.into_iter(), value: None }
     }
 
     fn map<V: Visitor<'a>>(self, known: Option<&'static [&'static str]>, visitor: V) -> Result<V::Value, Misfit> {
@@ -594,7 +594,7 @@ impl<'a> SeqAccess<'a> for Elements<'a> {
 
 struct Entries<'a> {
     reader: Reader<'a>,
-    entries: std::vec::IntoIter<&'a (Node, Node)>,
+    left: std::vec::IntoIter<&'a (Node, Node)>,
     value: Option<&'a Node>,
 }
 
@@ -602,7 +602,7 @@ impl<'a> MapAccess<'a> for Entries<'a> {
     type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        let Some((key, value)) = self.left.next() else { return Ok(None) };
         self.value = Some(value);
         seed.deserialize(self.reader.at(key)).map(Some)
     }

@@ -56,6 +56,15 @@ impl Api {
         }
     }
 
+    /// The longest answer that is read. An app may reach thousands of members and a chat may hold 2000, with userids
+    /// of 64 bytes; the answer to anything else is short.
+    pub(crate) const fn answer_bytes(self) -> usize {
+        match self {
+            Self::AgentGet | Self::AppchatGet => 1024 * 1024,
+            _ => 64 * 1024,
+        }
+    }
+
     /// Whether an access token proves the caller; at the others a stale one cannot be the reason.
     pub(crate) const fn takes_token(self) -> bool {
         !matches!(self, Self::GetToken | Self::WebhookSend | Self::WebhookUpload)

@@ -4,13 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::directory::Book;
 use crate::errcode::Class;
-use crate::http::{Body, Http, Network, NetworkError, Request};
+use crate::http::{Http, Network, NetworkError, Request};
 use crate::outcome::{CallError, Failure, Fault, Outcome, Secrets};
 use crate::reply::{self, SendReply};
 use crate::send::SendRequest;
@@ -78,6 +81,7 @@ pub struct Webhook {
 pub struct Client {
     http: Http,
     tokens: Tokens,
+    book: Book,
     now: Now,
 }
 
@@ -91,13 +95,28 @@ impl Client {
     /// Reads the extra certificates and sets the network up; nothing is sent.
     pub fn new(options: Options) -> Result<Self, NetworkError> {
         let policy = Policy { refresh_early: options.refresh_early, probe_interval: options.probe_interval };
-        Ok(Self { http: Http::new(&options.network)?, tokens: Tokens::new(policy, options.store), now: options.now })
+        Ok(Self {
+            http: Http::new(&options.network)?,
+            tokens: Tokens::new(policy, options.store),
+            book: Book::default(),
+            now: options.now,
+        })
+    }
+
+    /// Who was looked up before.
+    pub(crate) const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> i64 {
+        (self.now)()
     }
 
     /// Sends a message once; with a fresh token once more, if WeCom says that the token was stale. The bytes are the
     /// same each time.
     pub async fn send(&self, account: &Account, request: &SendRequest) -> Outcome {
-        let wire = Request { api: request.api(), query: Vec::new(), body: Body::Json(request.body.clone()) };
+        let wire = Request::post(request.api(), request.body.clone());
         let reply: Result<SendReply, CallError> = match (account, request.channel) {
             (Account::App(app), Channel::App | Channel::Chat) => self.call_app(app, &wire).await,
             (Account::Webhook(webhook), Channel::Webhook) => self.call(("key", &webhook.key), &wire).await,
@@ -153,7 +172,7 @@ impl Client {
             #[serde(default)]
             expires_in: Option<u64>,
         }
-        let request = Request { api: Api::GetToken, query: vec![("corpid", app.corp_id.clone())], body: Body::None };
+        let request = Request::get(Api::GetToken, [("corpid", app.corp_id.clone())]);
         let reply: Reply =
             self.call(("corpsecret", &app.secret), &request).await.map_err(|error| error.failure().clone())?;
         if reply.access_token.expose_secret().is_empty() {
@@ -166,14 +185,13 @@ impl Client {
 
     /// Names the app, its secret and the WeCom it belongs to, without showing the secret: a token is never sent to
     /// another host than the one that gave it.
-    fn token_key(&self, app: &App) -> String {
+    pub(crate) fn token_key(&self, app: &App) -> String {
         let mut hash = Sha256::new();
         for part in [self.http.base().as_bytes(), app.corp_id.as_bytes(), app.secret.expose_secret().as_bytes()] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
         let digest = hash.finalize();
-        let hex: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}/{}/{hex}", app.corp_id, app.agent_id)
+        format!("{}/{}/{}", app.corp_id, app.agent_id, URL_SAFE_NO_PAD.encode(&digest[..12]))
     }
 }

@@ -14,19 +14,17 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::Api;
 use crate::outcome::Fault;
 
-/// The longest answer that is read; WeCom's longest, a list of members, stays far below.
-pub const ANSWER_BYTES: usize = 64 * 1024;
 /// Idle connections are closed by us before WeCom does, which makes resets rare.
 const IDLE: Duration = Duration::from_secs(20);
 /// For connection, name and TLS together.
 const CONNECT: Duration = Duration::from_secs(5);
 /// From the first byte to the last, for everything but uploads.
-const TOTAL: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(10);
 /// 20 MB (the largest file) at 3 Mbit/s.
 const UPLOAD: Duration = Duration::from_mins(1);
 
 /// The way to WeCom.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Network {
     /// For example `https://qyapi.weixin.qq.com`; other hosts for private deployments and the simulator.
     pub api_url: String,
@@ -34,6 +32,15 @@ pub struct Network {
     pub proxy: Option<String>,
     /// PEM bundle that is trusted besides the roots of the system.
     pub ca_file: Option<PathBuf>,
+    /// Longest time from the first byte of a request to the last of its answer; uploads have a minute.
+    pub deadline: Duration,
+}
+
+impl Network {
+    /// Straight to `api_url`, with the roots of the system and 10 s for each call.
+    pub fn new(api_url: impl Into<String>) -> Self {
+        Self { api_url: api_url.into(), proxy: None, ca_file: None, deadline: DEADLINE }
+    }
 }
 
 /// Why there is no way to WeCom. Shows neither the proxy's password nor anything secret.
@@ -74,8 +81,17 @@ pub(crate) struct Request {
     pub(crate) body: Body,
 }
 
+impl Request {
+    pub(crate) fn get(api: Api, query: impl Into<Vec<(&'static str, String)>>) -> Self {
+        Self { api, query: query.into(), body: Body::None }
+    }
+
+    pub(crate) fn post(api: Api, json: impl Into<Bytes>) -> Self {
+        Self { api, query: Vec::new(), body: Body::Json(json.into()) }
+    }
+}
+
 /// What a request carries. The bytes go out as they are.
-#[derive(Clone)]
 pub(crate) enum Body {
     /// GET.
     None,
@@ -97,6 +113,7 @@ pub(crate) struct Lost {
 pub(crate) struct Http {
     client: reqwest::Client,
     base: Url,
+    deadline: Duration,
 }
 
 impl Http {
@@ -125,7 +142,7 @@ impl Http {
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|error| NetworkError::Tls(innermost(&error)))?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, deadline: network.deadline })
     }
 
     /// Where WeCom is.
@@ -145,7 +162,7 @@ impl Http {
             .extend_pairs(request.query.iter().map(|(key, value)| (*key, value.as_str())))
             .append_pair(name, secret.expose_secret());
         let method = if matches!(request.body, Body::None) { Method::GET } else { Method::POST };
-        let mut call = self.client.request(method, url).timeout(TOTAL);
+        let mut call = self.client.request(method, url).timeout(self.deadline);
         match &request.body {
             Body::None => {}
             Body::Json(bytes) => {
@@ -154,13 +171,16 @@ impl Http {
             }
             Body::Multipart { boundary, bytes } => {
                 let kind = format!("multipart/form-data; boundary={boundary}");
-                call = call.header(reqwest::header::CONTENT_TYPE, kind).body(bytes.clone()).timeout(UPLOAD);
+                call = call
+                    .header(reqwest::header::CONTENT_TYPE, kind)
+                    .body(bytes.clone())
+                    .timeout(UPLOAD.max(self.deadline));
             }
         }
         let mut answer = call.send().await.map_err(|error| lost(&error))?;
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
-            if body.len() + chunk.len() > ANSWER_BYTES {
+            if body.len() + chunk.len() > request.api.answer_bytes() {
                 return Err(Lost { fault: Fault::TooLong, sent: true, detail: body.freeze() });
             }
             body.extend_from_slice(&chunk);

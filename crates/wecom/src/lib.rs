@@ -6,9 +6,12 @@
 //! fresh token: when to try again, and whether a copy would be harmful, is known to the caller only.
 
 mod api;
+mod appchat;
 mod client;
+mod directory;
 pub mod errcode;
 mod http;
+mod media;
 pub mod message;
 mod outcome;
 mod reply;
@@ -16,9 +19,12 @@ mod send;
 mod token;
 
 pub use api::Api;
+pub use appchat::{Chat, ChatChange, NewChat};
 pub use client::{Account, App, Client, Now, Options, Webhook};
+pub use directory::{Agent, Member, Person};
 pub use errcode::{About, Class};
 pub use http::{Network, NetworkError};
+pub use media::{INLINE_IMAGE_BYTES, Media, MediaKind, PictureError, inline_image};
 pub use message::{Channel, Content};
 pub use outcome::{CallError, Failure, Fault, MESSAGE_BYTES, Missed, Outcome, Receipt};
 pub use send::{

@@ -280,16 +280,11 @@ impl Secrets {
     }
 }
 
-/// As the query of a URL has it: everything but unreserved characters encoded.
+/// As the query of a URL has it.
 fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
+    let mut url = reqwest::Url::parse("https://host").expect("this is a URL");
+    url.query_pairs_mut().append_key_only(text);
+    url.query().unwrap_or_default().to_owned()
 }
 
 /// One line of at most [`MESSAGE_BYTES`], cut between characters.

@@ -244,7 +244,7 @@ impl State {
             // The time, so that a token of another replica or an earlier run is older or newer than this one.
             version: self.token.as_ref().map_or(now, |former| now.max(former.version + 1)),
             expires_at: now.saturating_add(millis(fetched.lifetime)),
-            refresh_at: now.saturating_add(millis(fetched.lifetime - early)),
+            refresh_at: now.saturating_add(millis(fetched.lifetime.saturating_sub(early))),
         };
         self.token = Some(token.clone());
         self.trouble = None;
@@ -252,6 +252,8 @@ impl State {
     }
 
     fn fail(&mut self, failure: Failure, now: i64, policy: Policy) -> Failure {
+        // It gave no token, so it revoked none; the hold sets the pace of failures.
+        self.fetched_at.pop();
         let times = self.trouble.as_ref().map_or(0, |former| former.times) + 1;
         let hold = hold(&failure, times, policy.probe_interval);
         self.trouble = Some(Trouble { failure: failure.clone(), since: now, hold, times });
@@ -284,4 +286,224 @@ fn millis(span: Duration) -> i64 {
 /// State is replaced whole or not at all, so a panic elsewhere leaves it good.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    const POLICY: Policy = Policy { refresh_early: Duration::from_mins(5), probe_interval: Duration::from_mins(5) };
+    const START: i64 = 1_700_000_000_000;
+
+    /// WeCom's gettoken, as far as tokens are concerned, and a clock that the test owns.
+    struct World {
+        tokens: Tokens,
+        now: Arc<AtomicI64>,
+        fetches: Arc<AtomicUsize>,
+    }
+
+    impl World {
+        fn new(store: Option<TokenStore>) -> Self {
+            Self { tokens: Tokens::new(POLICY, store), now: Arc::new(AtomicI64::new(START)), fetches: Arc::default() }
+        }
+
+        fn pass(&self, seconds: i64) {
+            self.now.fetch_add(seconds * 1000, SeqCst);
+        }
+
+        fn fetches(&self) -> usize {
+            self.fetches.load(SeqCst)
+        }
+
+        async fn get(&self, refused: Option<&StoredToken>) -> Result<StoredToken, Failure> {
+            self.get_or(refused, None).await
+        }
+
+        /// `failure` is what gettoken answers with; a new token each time without it.
+        async fn get_or(
+            &self,
+            refused: Option<&StoredToken>,
+            failure: Option<Failure>,
+        ) -> Result<StoredToken, Failure> {
+            let now = Arc::clone(&self.now);
+            let fetch = || async {
+                let count = self.fetches.fetch_add(1, SeqCst) + 1;
+                tokio::task::yield_now().await;
+                match failure {
+                    Some(failure) => Err(failure),
+                    None => Ok(Fetched { token: format!("token-{count}").into(), lifetime: Duration::from_hours(2) }),
+                }
+            };
+            self.tokens.get("ww1", refused, &move || now.load(SeqCst), fetch).await
+        }
+    }
+
+    fn failure(class: Class) -> Failure {
+        Failure::new(Api::GetToken, class, Fault::Connect, String::new())
+    }
+
+    fn shown(token: &StoredToken) -> &str {
+        token.token.expose_secret()
+    }
+
+    #[tokio::test]
+    async fn a_hundred_callers_at_once_fetch_one_token() {
+        let world = Arc::new(World::new(None));
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let world = Arc::clone(&world);
+            callers.spawn(async move { world.get(None).await.unwrap().token.expose_secret().to_owned() });
+        }
+        assert!(callers.join_all().await.iter().all(|token| token == "token-1"));
+        assert_eq!(world.fetches(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_replaced_once_however_late_its_failures_come() {
+        let world = World::new(None);
+        let first = world.get(None).await.unwrap();
+        assert_eq!(shown(&world.get(Some(&first)).await.unwrap()), "token-2");
+        world.pass(120);
+        assert_eq!(shown(&world.get(Some(&first)).await.unwrap()), "token-2");
+        assert_eq!(world.fetches(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_token_is_replaced_before_its_end_and_serves_on_if_that_fails() {
+        let world = World::new(None);
+        world.get(None).await.unwrap();
+        world.pass(7200 - 301);
+        assert_eq!(shown(&world.get(None).await.unwrap()), "token-1");
+        world.pass(1);
+        let kept = world.get_or(None, Some(failure(Class::Transient))).await.unwrap();
+        assert_eq!((shown(&kept), world.fetches()), ("token-1", 2));
+        world.pass(60);
+        assert_eq!(shown(&world.get(None).await.unwrap()), "token-3");
+        // The last second of a token is the last in which it serves.
+        world.pass(7200);
+        assert!(world.get_or(None, Some(failure(Class::Transient))).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_revoked_again_and_again_is_fetched_twice_a_minute_at_most() {
+        let world = World::new(None);
+        let mut token = world.get(None).await.unwrap();
+        for _ in 0..600 {
+            world.pass(1);
+            match world.get(Some(&token)).await {
+                Ok(fresh) => token = fresh,
+                Err(failure) => {
+                    assert_eq!((failure.fault, failure.class), (Fault::TokenBudget, Class::Transient));
+                    assert!(failure.retry_after.unwrap() <= Duration::from_mins(1));
+                }
+            }
+        }
+        // The first at once, then two in each of ten minutes.
+        assert!((20..=22).contains(&world.fetches()), "{}", world.fetches());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_secret_is_tried_every_five_minutes_and_its_reason_is_told_meanwhile() {
+        let world = World::new(None);
+        for _ in 0..3600 {
+            let failure = world.get_or(None, Some(failure(Class::Configuration))).await.unwrap_err();
+            assert_eq!(failure.class, Class::Configuration);
+            assert!(failure.retry_after.unwrap() <= Duration::from_mins(5));
+            world.pass(1);
+        }
+        assert_eq!(world.fetches(), 12);
+        world.pass(300);
+        assert!(world.get(None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_ban_is_sat_out_for_its_window_and_then_for_an_hour() {
+        let world = World::new(None);
+        let banned =
+            || Failure::refused(Api::GetToken, 45009, "api freq out of limit", &crate::outcome::Secrets::default());
+        for _ in 0..3600 {
+            assert_eq!(world.get_or(None, Some(banned())).await.unwrap_err().errcode(), Some(45009));
+            world.pass(1);
+        }
+        assert_eq!(world.fetches(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_passing_fault_is_shared_by_all_who_wait_and_tried_again_ever_more_slowly() {
+        let world = Arc::new(World::new(None));
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let world = Arc::clone(&world);
+            callers.spawn(async move { world.get_or(None, Some(failure(Class::Transient))).await.is_err() });
+        }
+        assert!(callers.join_all().await.iter().all(|failed| *failed));
+        assert_eq!(world.fetches(), 1);
+        let holds: Vec<u64> = (1..=7).map(|n| hold(&failure(Class::Transient), n, Duration::ZERO).as_secs()).collect();
+        assert_eq!(holds, [1, 2, 4, 8, 16, 30, 30]);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_does_not_prolong_a_hold() {
+        let world = World::new(None);
+        world.get_or(None, Some(failure(Class::Configuration))).await.unwrap_err();
+        world.pass(-86_400);
+        assert!(world.get(None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_gives_up_while_fetching_leaves_the_way_free_for_the_next() {
+        let world = World::new(None);
+        {
+            let abandoned = world.get(None);
+            tokio::pin!(abandoned);
+            tokio::select! {
+                biased;
+                _ = &mut abandoned => panic!("the fetch yields first"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        assert_eq!(shown(&world.get(None).await.unwrap()), "token-2");
+    }
+
+    type Shelf = Arc<Mutex<Option<StoredToken>>>;
+
+    fn store(shelf: &Shelf) -> TokenStore {
+        let (loading, saving) = (Arc::clone(shelf), Arc::clone(shelf));
+        TokenStore {
+            load: Box::new(move |_| Box::pin(std::future::ready(lock(&loading).clone()))),
+            save: Box::new(move |key, token| {
+                assert_eq!(key, "ww1");
+                *lock(&saving) = Some(token);
+                Box::pin(std::future::ready(()))
+            }),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_survives_a_restart_and_is_shared_between_replicas() {
+        let shelf = Shelf::default();
+        let (one, two) = (World::new(Some(store(&shelf))), World::new(Some(store(&shelf))));
+        let first = one.get(None).await.unwrap();
+        assert_eq!(shown(&two.get(None).await.unwrap()), "token-1");
+        assert_eq!(two.fetches(), 0);
+        // Revoked: the one that notices first replaces it for both.
+        one.pass(1);
+        let second = one.get(Some(&first)).await.unwrap();
+        assert_eq!(shown(&two.get(Some(&first)).await.unwrap()), shown(&second));
+        assert_eq!((one.fetches(), two.fetches()), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_died_in_the_store_is_replaced_and_an_old_one_is_not_taken_for_new() {
+        let shelf = Shelf::default();
+        let world = World::new(Some(store(&shelf)));
+        let dead = StoredToken { token: "old".into(), version: START - 9, expires_at: START, refresh_at: START - 5 };
+        *lock(&shelf) = Some(dead.clone());
+        let first = world.get(None).await.unwrap();
+        assert_eq!((shown(&first), shown(lock(&shelf).as_ref().unwrap())), ("token-1", "token-1"));
+        *lock(&shelf) = Some(StoredToken { expires_at: i64::MAX, refresh_at: i64::MAX, ..dead });
+        assert_eq!(shown(&world.get(Some(&first)).await.unwrap()), "token-2");
+    }
 }

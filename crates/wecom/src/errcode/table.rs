@@ -5,6 +5,7 @@ use super::Class::{BackOff, Configuration, Ok, Refused, Token, Transient};
 use super::{About, Class, Meaning};
 
 /// What a person can do, in Chinese and English.
+#[derive(Clone, Copy)]
 struct Remedy(&'static str, &'static str);
 
 const fn row(code: i64, class: Class, about: About, zh: &'static str, en: &'static str, remedy: Remedy) -> Meaning {

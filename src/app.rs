@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -13,11 +12,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::alert::Timestamp;
-use crate::config::{Config, Database};
+use crate::config::Config;
+use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
 use crate::render::Templates;
-use crate::store::Store;
-use crate::{deliver, http};
+use crate::store::{Store, StoreError};
+use crate::deliver::{self, Writer};
+use crate::http;
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
@@ -80,19 +81,21 @@ struct Inner {
     metrics: Metrics,
     clock: Clock,
     wake: Notify,
+    link_key: LinkKey,
+    broken: CancellationToken,
 }
 
 impl App {
     /// Opens the store and compiles what `config` says. Messages a former process was sending are due again.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let Database::Sqlite(path) = &config.database;
-        let store = Store::open_sqlite(path).await.with_context(|| format!("cannot open the database {}", path.display()))?;
-        let recovered = store.recover(clock.now()).await?;
+        let store = Store::open(&config.database, clock.now()).await?;
+        let recovered = store.recover().await?;
         if recovered > 0 {
             info!(messages = recovered, "Messages that were being sent when the last process ended will be sent again.");
         }
         let loaded = ArcSwap::from_pointee(Loaded::new(config, &store, &clock)?);
-        Ok(Self(Arc::new(Inner { loaded, store, metrics: Metrics::default(), clock, wake: Notify::new() })))
+        let link_key = LinkKey::new(store.link_key().await?);
+        Ok(Self(Arc::new(Inner { loaded, store, metrics: Metrics::default(), clock, wake: Notify::new(), link_key, broken: CancellationToken::new() })))
     }
 
     /// The configuration and what follows from it, as of now. Hold it for one request or one send.
@@ -115,9 +118,28 @@ impl App {
         self.0.clock.now()
     }
 
+    /// Signs the links in messages.
+    pub fn link_key(&self) -> &LinkKey {
+        &self.0.link_key
+    }
+
     /// Told whenever there may be something to send.
     pub fn wake(&self) -> &Notify {
         &self.0.wake
+    }
+
+    /// Notes a failure of the store. If nothing is certain any more (a read, write or sync failed, or the file is
+    /// damaged), the process must end and start again: what is on disk then is the truth (reliability F11).
+    pub fn store_failed(&self, error: &StoreError) {
+        if matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }) {
+            error!(%error, "The store failed; the process ends.");
+            self.0.broken.cancel();
+        }
+    }
+
+    /// Resolves when the process must end because the store failed.
+    pub async fn broken(&self) {
+        self.0.broken.cancelled().await;
     }
 
     /// Swaps the configuration whole, or keeps the old one if the file is wrong. The database and the listening
@@ -157,7 +179,7 @@ impl App {
 pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     let stop_sending = CancellationToken::new();
-    let sender = tasks.spawn(deliver::run(app.clone(), stop_sending.clone()));
+    let sender = tasks.spawn(deliver::run(app.clone(), Writer::new()?, stop_sending.clone()));
     http::serve(listener, http::router(app.clone()), stop).await;
     stop_sending.cancel();
     tasks.close();
@@ -167,6 +189,6 @@ pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> an
     } else if let Err(panic) = sender.await {
         error!(%panic, "The delivery ended with a panic.");
     }
-    app.store().close().await;
+    app.store().close().await?;
     Ok(())
 }

@@ -23,8 +23,7 @@ use crate::app::App;
 use crate::config::Target;
 use crate::metrics::{Attempted, Errcode};
 use crate::store::{self, Claim, Claimed, Queued, Settlement, State, StoreError};
-pub use letter::{Reread, client, reread};
-use letter::Writer;
+pub use letter::{Page, Prepared, Writer, account, client};
 use retry::{Next, Tries};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
@@ -37,8 +36,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 const REPAIR_MS: i64 = 60_000;
 
 /// Delivers what is due until told to stop; returns when nothing is in flight any more.
-pub async fn run(app: App, stop: CancellationToken) {
-    let lanes = Arc::new(Lanes { app, writer: Writer::default(), busy: Mutex::default(), places: Semaphore::new(WORKERS), stop });
+pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
+    let lanes = Arc::new(Lanes { app, writer, busy: Mutex::default(), places: Semaphore::new(WORKERS), stop });
     let workers = TaskTracker::new();
     while !lanes.stop.is_cancelled() {
         // Registered before looking, or a wake-up between the two would be lost.
@@ -110,8 +109,9 @@ impl Lanes {
                 Ok(true) => {}
                 Ok(false) => return,
                 // Another worker or an operator was faster; the store has the truth.
-                Err(StoreError::Lost) => {}
+                Err(StoreError::Lost { .. }) => {}
                 Err(error) => {
+                    self.app.store_failed(&error);
                     error!(%error, lane, "A lane paused because the store failed; it is tried again.");
                     tokio::time::sleep(STORE_PAUSE).await;
                     return;
@@ -141,7 +141,7 @@ impl Lanes {
         let store = self.app.store();
         let loaded = self.app.loaded();
         let prepared = self.writer.prepare(&self.app, &loaded, queued, plain).await;
-        let (target, account, freeze) = match prepared {
+        let Prepared { target, account, freeze } = match prepared {
             Ok(prepared) => prepared,
             Err(reason) => {
                 // Not the message's fault: an app, a webhook or a list of people is missing.
@@ -150,8 +150,10 @@ impl Lanes {
                 return Ok(None);
             }
         };
+        let bodies = freeze.as_ref().map(|freeze| freeze.parts.clone()).or_else(|| queued.frozen.as_ref().map(|frozen| frozen.parts.clone()));
         let claim = Claim { message: queued.message, epoch: queued.epoch, freeze };
-        let (claimed, body) = store.claim(claim, self.app.now()).await?;
+        let claimed = store.claim(claim, self.app.now()).await?;
+        let body = bodies.and_then(|bodies| bodies.get(claimed.part as usize).cloned()).unwrap_or_default();
         let begun = Instant::now();
         let outcome = loaded.wecom.send(&account, &SendRequest { channel: target.channel(), body }).await;
         let next = self.settle(queued, claimed, &target, &outcome, begun.elapsed()).await?;

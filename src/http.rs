@@ -5,6 +5,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -14,8 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
@@ -30,8 +31,11 @@ use crate::ingest::{self, Door};
 use crate::metrics::{Answered, FormatLabel};
 use crate::route::plan;
 use crate::store::{Admission, StoreError};
+use crate::telemetry;
 
 mod details;
+
+pub use details::LinkKey;
 
 /// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
 /// usual limit of 1024 only with fewer, so the cap is below it.
@@ -52,8 +56,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
-    let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).keep_alive(true);
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
     loop {
         // The place is taken before the connection, so that waiting clients wait in the kernel's queue.
         let Ok(place) = places.clone().acquire_owned().await else { break };
@@ -73,7 +77,7 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
         // Small answers must not wait for the next packet.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = server.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -153,13 +157,24 @@ async fn readyz(State(gate): State<Gate>) -> Response {
 }
 
 async fn metrics(State(gate): State<Gate>) -> Response {
-    let service = match gate.app.store().figures().await {
-        Ok(figures) => figures,
-        Err(error) => {
-            warn!(%error, "The store could not be read for the metrics.");
-            Vec::new()
+    let counters = gate.app.store().counters();
+    let figure = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let mut service = vec![
+        ("wegraf_store_commits", "Commits, each with one fsync", figure(counters.commits)),
+        ("wegraf_store_writes", "Writes; several share a commit", figure(counters.writes)),
+        ("wegraf_store_busy_microseconds", "Time the writing thread was busy", figure(counters.busy_micros)),
+        ("wegraf_store_waiting", "Writes that wait", figure(counters.waiting as u64)),
+        ("wegraf_log_lines_dropped", "Log lines nobody took in time", figure(telemetry::DROPPED_LINES.load(Ordering::Relaxed))),
+    ];
+    match gate.app.store().backlog().await {
+        Ok(backlog) => {
+            let age = backlog.oldest.map_or(0, |at| gate.app.now().millis_since(at) / 1000);
+            service.push(("wegraf_outbox_messages", "Messages neither sent nor dead", backlog.messages));
+            service.push(("wegraf_outbox_retrying", "Of these, tried and not yet accepted", backlog.retrying));
+            service.push(("wegraf_outbox_oldest_seconds", "Age of the oldest message in the outbox", age));
         }
-    };
+        Err(error) => warn!(%error, "The store could not be read for the metrics."),
+    }
     let text = gate.app.metrics().text(&service);
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
@@ -188,7 +203,11 @@ impl IntoResponse for Refusal {
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned()),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned()),
             Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason),
-            Self::Unreadable(reason) => (StatusCode::BAD_REQUEST, reason.to_string()),
+            Self::Unreadable(reason) => {
+                // Pushers expect an Alertmanager's answer, form and all.
+                let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                return (status, Json(reason.answer())).into_response();
+            }
             // The reason may name a path: it goes to the log, not to the sender.
             Self::Store(error) => {
                 warn!(%error, "A notification could not be stored.");
@@ -265,7 +284,10 @@ impl Gate {
             test: notification.test,
             deliveries: plan.deliveries,
         };
-        let admitted = self.app.store().admit(admission).await.map_err(Refusal::Store)?;
+        let admitted = self.app.store().admit(admission).await.map_err(|error| {
+            self.app.store_failed(&error);
+            Refusal::Store(error)
+        })?;
         if admitted.messages > 0 {
             self.app.wake().notify_one();
         }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp};
 use body::Body;
 use generic::Payloads;
-pub use proof::prove;
+pub use proof::{could_prove, prove};
 
 /// The most alerts of one body that are told one by one; the rest is counted as truncated. A body of 10 MB
 /// holds about 5,000 real ones (alert-sources §0.3), so only a hostile body meets this.

@@ -5,8 +5,10 @@
 //! it. Pure: built once from the configuration, asked for every alert.
 
 mod matcher;
+mod plan;
 
 use crate::alert::Labels;
+pub use plan::{Plan, plan};
 pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
 
 /// A node as it is configured; the receiver may be left to the parent.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tracing::{error, warn};
 use wecom::message::Image;
 use wecom::{Account, Content, Duplicates, Recipients, StoredToken, TokenStore};
 
 use super::people::People;
-use super::picture::Fetcher;
+use super::picture::Pictures;
 use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
 use crate::config::{Config, Face, Language, Receiver, Target, To};
@@ -27,11 +27,9 @@ const REFRESH_EARLY_MS: i64 = 300_000;
 
 /// A client on the network of `config` that keeps its tokens in `store`.
 pub fn client(config: &Config, store: Store, clock: Clock) -> anyhow::Result<wecom::Client> {
-    let network = wecom::Network {
-        api_url: config.wecom.api_url.clone(),
-        proxy: config.wecom.proxy.clone(),
-        ca_file: config.wecom.ca_file.clone(),
-    };
+    let mut network = wecom::Network::new(config.wecom.api_url.clone());
+    network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
+    network.ca_file.clone_from(&config.wecom.ca_file);
     let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
     // Replicas and restarts do not refresh in the same second.
     options.refresh_early = Duration::from_secs(rand::random_range(300..600));
@@ -68,7 +66,6 @@ fn tokens(store: Store) -> TokenStore {
 }
 
 /// Writes letters; keeps what it read from files.
-#[derive(Default)]
 pub struct Writer {
     people: People,
     pictures: Pictures,
@@ -85,6 +82,11 @@ pub struct Prepared {
 }
 
 impl Writer {
+    /// Fails only if the TLS library cannot start.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self { people: People::default(), pictures: Pictures::new().context("cannot set up the client for pictures")? })
+    }
+
     /// The way of `queued` and, unless it is frozen, its bytes; `plain` makes it short text in any case. The error is
     /// for the operator: what must be repaired before the message can go.
     pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, plain: bool) -> Result<Prepared, String> {
@@ -98,9 +100,9 @@ impl Writer {
             target = Target { face: Face::Text, image: false, parts: 1, ..target };
         }
         let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
-        let picture = self.pictures.of(loaded, &account, &target, &page).await;
+        let image = self.pictures.upload(loaded, &account, &target, page.picture_url()).await;
         let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
-        let rendered = page.render(loaded, &target, queued.thread, app.now(), link, picture);
+        let rendered = page.render(loaded, &target, queued.thread, app.now(), link.as_deref(), image.as_ref());
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
             warn!(%problem, message = queued.message, "A template of yours failed; the shipped one was used.");
@@ -140,7 +142,7 @@ impl Writer {
 }
 
 fn missing(kind: &str, name: &str) -> String {
-    format!("the {kind} `{name}` is no longer in the configuration: put it back, or the message expires after 24 h")
+    format!("the {kind} `{name}` is no longer in the configuration: put it back and reload")
 }
 
 /// Who sends to `target`.
@@ -169,6 +171,8 @@ pub struct Page {
     pub language: Language,
     /// The receiver's zone.
     pub timezone: jiff::tz::TimeZone,
+    /// Name of the source.
+    pub source: String,
     template: Option<String>,
 }
 
@@ -201,6 +205,7 @@ impl Page {
             told,
             language: receiver.map_or(config.language, |receiver| receiver.language),
             timezone: receiver.map_or_else(|| config.timezone.clone(), |receiver| receiver.timezone.clone()),
+            source: kept.source.clone(),
             template: receiver.and_then(|receiver| receiver.template.clone()),
         }
     }
@@ -220,7 +225,7 @@ impl Page {
                 ends_at: alert.ends_at,
             })
             .collect();
-        Self { notification, told, language: receiver.language, timezone: receiver.timezone.clone(), template: receiver.template.clone() }
+        Self { notification, told, language: receiver.language, timezone: receiver.timezone.clone(), source: String::new(), template: receiver.template.clone() }
     }
 
     /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
@@ -235,8 +240,8 @@ impl Page {
         target: &Target,
         thread: ThreadId,
         now: Timestamp,
-        details_url: Option<String>,
-        picture: Option<Picture>,
+        details_url: Option<&str>,
+        image: Option<&Image>,
     ) -> Rendered {
         let told: Vec<Told<'_>> = self
             .told
@@ -253,9 +258,40 @@ impl Page {
             now,
             thread,
             details_url,
-            picture,
+            picture: Picture { url: self.picture_url(), content: image },
         };
-        loaded.templates.render(&letter)
+        match catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
+            Ok(rendered) => rendered,
+            Err(_) => {
+                error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
+                self.bare(target, thread)
+            }
+        }
+    }
+
+    /// What is left to say when rendering itself is broken: names, as plain text.
+    fn bare(&self, target: &Target, thread: ThreadId) -> Rendered {
+        let mut content = String::new();
+        for line in &self.told {
+            let name: String = self.alert(line).map_or("", |alert| &alert.name).chars().filter(|c| c.is_alphanumeric() || *c == ' ').take(60).collect();
+            let line = format!("[{}] {name}\n", line.kind.as_str());
+            if content.len() + line.len() > wecom::message::TEXT_BYTES - 100 {
+                break;
+            }
+            content.push_str(&line);
+        }
+        content.push_str(&format!("{} alerts #{thread}", self.told.len()));
+        let bytes_used = content.len();
+        let text = wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };
+        Rendered {
+            parts: vec![Content::Text(text)],
+            face: Face::Text,
+            bytes_used,
+            bytes_allowed: wecom::message::TEXT_BYTES,
+            named: Vec::new(),
+            counted: (0..self.told.len()).collect(),
+            problems: Vec::new(),
+        }
     }
 
     /// The picture of the first alert that has one, firing ones first.

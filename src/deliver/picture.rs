@@ -7,31 +7,42 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tracing::warn;
+use wecom::message::Image;
+use wecom::{Account, MediaKind};
+
+use crate::app::Loaded;
+use crate::config::Target;
 
 /// WeCom's limit for inline pictures of a webhook (page 99110).
 const PICTURE_BYTES: usize = 2 << 20;
 /// A picture may be late; the alert may not.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A client for pictures.
-#[derive(Debug, Clone)]
-pub struct Fetcher(reqwest::Client);
+/// Fetches pictures and hands them to WeCom.
+#[derive(Debug)]
+pub struct Pictures(reqwest::Client);
 
-impl Fetcher {
+impl Pictures {
     /// Fails only if the TLS library cannot start.
     pub fn new() -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(DEADLINE).referer(false).build()?;
         Ok(Self(client))
     }
 
-    /// The picture at `url`, or `None` if its host is not one of `hosts`, or why it could not be had.
-    pub async fn fetch(&self, url: &str, hosts: &[String]) -> Option<Result<Bytes, String>> {
-        let parsed = reqwest::Url::parse(url).ok()?;
-        let host = parsed.host_str()?.to_ascii_lowercase();
-        if !matches!(parsed.scheme(), "http" | "https") || !hosts.contains(&host) {
+    /// The picture at `url` as WeCom takes it from `account`, if `target` wants one and the host of `url` is one of
+    /// the configuration's. `None` otherwise, or if it cannot be had in time: the alert goes without.
+    pub async fn upload(&self, loaded: &Loaded, account: &Account, target: &Target, url: Option<&str>) -> Option<Image> {
+        let url = reqwest::Url::parse(url.filter(|_| target.image)?).ok()?;
+        let host = url.host_str()?.to_ascii_lowercase();
+        if !matches!(url.scheme(), "http" | "https") || !loaded.config.image_hosts.contains(&host) {
             return None;
         }
-        Some(self.download(parsed).await)
+        let image = match self.download(url).await {
+            Ok(bytes) => upload(loaded, account, bytes).await,
+            Err(reason) => Err(reason),
+        };
+        image.inspect_err(|reason| warn!(host, reason, "A picture could not be had; the alert goes without it.")).ok()
     }
 
     async fn download(&self, url: reqwest::Url) -> Result<Bytes, String> {
@@ -47,6 +58,17 @@ impl Fetcher {
             bytes.extend_from_slice(&chunk);
         }
         if is_picture(&bytes) { Ok(bytes.freeze()) } else { Err("neither PNG nor JPEG (a login page?)".into()) }
+    }
+}
+
+async fn upload(loaded: &Loaded, account: &Account, bytes: Bytes) -> Result<Image, String> {
+    match account {
+        Account::Webhook(_) => wecom::inline_image(&bytes).map_err(|error| error.to_string()),
+        Account::App(app) => {
+            let name = if bytes.starts_with(b"\x89PNG") { "alert.png" } else { "alert.jpg" };
+            let media = loaded.wecom.upload_media(app, MediaKind::Image, name, bytes).await.map_err(|error| error.to_string())?;
+            Ok(Image::Media { media_id: media.media_id })
+        }
     }
 }
 

@@ -70,7 +70,7 @@ fn pause(failure: &Failure, attempts: u32, jitter: f64) -> i64 {
         // The window of the limit, twice as long each time it is hit again, up to the hour of the hourly limit.
         Class::BackOff => doubled(60_000, 3_600_000) + full(5_000),
         // Somebody is repairing something: soon at first, so that the repair shows, then never hammering.
-        Class::Token | Class::Configuration => if attempts <= 10 { 60_000 } else { 300_000 } + full(5_000),
+        Class::Token | Class::Configuration => full(5_000) + if attempts <= 10 { 60_000 } else { 300_000 },
     }
 }
 

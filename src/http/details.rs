@@ -9,14 +9,14 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use minijinja::{Environment, context};
+use minijinja::value::Serde;
+use minijinja::{Environment, Value, context};
 use serde::Deserialize;
 use sha2::Sha256;
 
 use super::Gate;
 use crate::alert::Timestamp;
-use crate::deliver;
-use crate::render::time;
+use crate::deliver::Page;
 
 /// How long a link in a message works: as long as messages are kept.
 const LINK_LIFE_MS: i64 = 30 * 24 * 3600 * 1000;
@@ -80,8 +80,8 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
     if !gate.app.link_key().holds(id, &link, gate.app.now()) {
         return note(StatusCode::FORBIDDEN, "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。", "This link is not valid or has expired.");
     }
-    let letter = match deliver::reread(&gate.app, id).await {
-        Ok(Some(letter)) => letter,
+    let (letter, thread) = match gate.app.store().contents(id).await {
+        Ok(Some(kept)) => (Page::of(&gate.app.loaded(), &kept.notification, &kept.transitions, &kept.receiver), kept.thread),
         Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
         Err(error) => {
             tracing::error!(%error, message = id, "The page of a message could not be read.");
@@ -89,22 +89,27 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
         }
     };
     let now = gate.app.now();
-    let zone = &letter.timezone;
+    let clock = |at: Timestamp| {
+        let at = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(letter.timezone.clone());
+        Some(at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    };
     let alerts: Vec<_> = letter
-        .alerts
+        .told
         .iter()
-        .map(|told| {
+        .filter_map(|line| letter.alert(line).map(|alert| (line, alert)))
+        .map(|(line, alert)| {
+            let lasted = line.starts_at.map(|from| line.ends_at.unwrap_or(now).millis_since(from).max(0) / 1000);
             context! {
-                kind => told.kind.as_str(),
-                name => told.alert.name,
-                severity => told.alert.severity(),
-                since => told.starts_at.map(|at| time::clock(at, now, zone, letter.language)),
-                until => told.ends_at.map(|at| time::clock(at, now, zone, letter.language)),
-                duration => told.starts_at.map(|from| time::duration(told.ends_at.unwrap_or(now).millis_since(from), letter.language)),
-                values => told.alert.values.iter().map(|value| context! { name => value.name, text => value.text, tags => value.tags }).collect::<Vec<_>>(),
-                labels => told.alert.labels,
-                annotations => told.alert.annotations,
-                links => told.alert.links,
+                kind => line.kind.as_str(),
+                name => alert.name.as_str(),
+                severity => alert.severity(),
+                since => line.starts_at.and_then(clock),
+                until => line.ends_at.and_then(clock),
+                duration => lasted.map(|seconds| format!("{:#}", jiff::SignedDuration::from_secs(seconds))),
+                values => Value::from(Serde(&alert.values)),
+                labels => Value::from(Serde(&alert.labels)),
+                annotations => Value::from(Serde(&alert.annotations)),
+                links => Value::from(Serde(&alert.links)),
             }
         })
         .collect();
@@ -113,7 +118,7 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
         .add_template("details.html", include_str!("../../templates/pages/details.html"))
         .expect("the shipped page compiles: a test renders it");
     let page = pages.get_template("details.html").and_then(|page| {
-        page.render(context! { thread => letter.thread.to_string(), source => letter.source, truncated => letter.notification.truncated, message => letter.notification.message, title => letter.notification.title, alerts })
+        page.render(context! { thread => thread.to_string(), source => letter.source.as_str(), truncated => letter.notification.truncated, message => letter.notification.message.as_str(), alerts })
     });
     match page {
         Ok(html) => (guards(), Html(html)).into_response(),

@@ -59,13 +59,13 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Makes the parts that follow from `config`. Fails if the client cannot be built (CA file, proxy).
-    pub fn new(config: Config, store: &Store, clock: &Clock) -> anyhow::Result<Self> {
+    /// Makes the parts that follow from `config`; tokens are kept in `store`, or in memory. Fails if the client cannot be built (CA file, proxy).
+    pub fn new(config: Config, store: Option<&Store>, clock: &Clock) -> anyhow::Result<Self> {
         let (templates, problems) = Templates::compile(&config.templates);
         for problem in problems {
             warn!(%problem, "A template was not taken; the shipped one is used.");
         }
-        let wecom = deliver::client(&config, store.clone(), clock.clone())?;
+        let wecom = deliver::client(&config, store.cloned(), clock.clone())?;
         Ok(Self { config, templates, wecom })
     }
 }
@@ -93,7 +93,7 @@ impl App {
         if recovered > 0 {
             info!(messages = recovered, "Messages that were being sent when the last process ended will be sent again.");
         }
-        let loaded = ArcSwap::from_pointee(Loaded::new(config, &store, &clock)?);
+        let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
         let link_key = LinkKey::new(store.link_key().await?);
         Ok(Self(Arc::new(Inner { loaded, store, metrics: Metrics::default(), clock, wake: Notify::new(), link_key, broken: CancellationToken::new() })))
     }
@@ -152,7 +152,7 @@ impl App {
                 for note in notes {
                     warn!(%note, "The configuration has a note.");
                 }
-                Loaded::new(config, &self.0.store, &self.0.clock).map_err(|error| format!("{error:#}"))
+                Loaded::new(config, Some(&self.0.store), &self.0.clock).map_err(|error| format!("{error:#}"))
             });
         match loaded {
             Ok(new) => {

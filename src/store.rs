@@ -45,6 +45,13 @@ impl Store {
         }
     }
 
+    /// Opens an existing database for reading only, beside the process that has it: for commands that look.
+    pub async fn open_reading(database: &Database) -> Result<Self, StoreError> {
+        match database {
+            Database::Sqlite(path) => sqlite::Db::open_reading(path.clone()).await.map(Self::Sqlite),
+        }
+    }
+
     /// Makes a notification durable: decides what is news for each delivery and writes the notification, the new
     /// states, the transitions and their messages. Returns when all of it would survive a power cut. A notification
     /// without news leaves no trace.

@@ -25,15 +25,15 @@ const DUPLICATE_CHECK_SECS: u32 = 14_400;
 /// A kept token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;
 
-/// A client on the network of `config` that keeps its tokens in `store`.
-pub fn client(config: &Config, store: Store, clock: Clock) -> anyhow::Result<wecom::Client> {
+/// A client on the network of `config` that keeps its tokens in `store`, or in memory.
+pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Result<wecom::Client> {
     let mut network = wecom::Network::new(config.wecom.api_url.clone());
     network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
     network.ca_file.clone_from(&config.wecom.ca_file);
     let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
     // Replicas and restarts do not refresh in the same second.
     options.refresh_early = Duration::from_secs(rand::random_range(300..600));
-    options.store = Some(tokens(store));
+    options.store = store.map(tokens);
     wecom::Client::new(options).context("cannot set up the way to WeCom; check `wecom.proxy` and `wecom.ca_file`")
 }
 

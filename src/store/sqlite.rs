@@ -51,7 +51,8 @@ struct Inner {
     path: PathBuf,
     // Before the writer: its connection must be the last to close, to clean up.
     readers: Readers,
-    writer: Writer,
+    /// `None`: opened for reading, beside the process that has the database.
+    writer: Option<Writer>,
 }
 
 impl fmt::Debug for Db {
@@ -73,15 +74,25 @@ impl Db {
         .await
     }
 
+    /// For reading only, whoever has the file. The schema must be this version's.
+    pub(super) async fn open_reading(path: PathBuf) -> Result<Self, StoreError> {
+        blocking(move || {
+            inspect(&path)?;
+            let readers = Readers::open(&path)?;
+            Ok(Self(Arc::new(Inner { path, readers, writer: None })))
+        })
+        .await
+    }
+
     pub(super) fn counters(&self) -> Counters {
-        self.0.writer.counters()
+        self.0.writer.as_ref().map(Writer::counters).unwrap_or_default()
     }
 
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         self.0.readers.close().await;
         let db = self.clone();
         blocking(move || {
-            db.0.writer.stop();
+            db.0.writer.as_ref().map(Writer::stop);
             Ok(())
         })
         .await
@@ -92,7 +103,8 @@ impl Db {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.0.writer.write(write).await
+        let writer = self.0.writer.as_ref().ok_or_else(|| StoreError::bug("the store was opened for reading only"))?;
+        writer.write(write).await
     }
 
     /// Runs `read` on a reading connection, seeing one state of the database throughout.
@@ -188,7 +200,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
     let readers = Readers::open(path)?;
     let writer = Writer::start(connection, lock).map_err(|error| refused(path, &error))?;
-    Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer })))
+    Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer: Some(writer) })))
 }
 
 /// Makes a new database under another name and moves it into place whole, so that a crash leaves none rather than an

@@ -70,18 +70,7 @@ impl Config {
     pub fn load_listening(path: &Path, listen: Option<SocketAddr>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::read(&text, path, &Surroundings { environment: &environment, listen }),
-            Err(error) => {
-                let mut found = Findings::new(path.to_path_buf());
-                found.mistake(
-                    Place::default(),
-                    (format!("读不到配置文件（{error}）"), format!("the configuration cannot be read ({error})")),
-                    (
-                        "用 -c 指定文件；还没有的话运行 wegraf init",
-                        "name the file with -c; run wegraf init if there is none yet",
-                    ),
-                );
-                Err(found.mistakes)
-            }
+            Err(error) => Err(vec![Mistake::unreadable(path, &error)]),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is wrong, or worth knowing, about a configuration: where, why, and what to write instead.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -48,6 +48,23 @@ pub type Mistake = Finding;
 
 /// A finding that a person should know of and that stops nothing.
 pub type Note = Finding;
+
+impl Finding {
+    /// That the file itself cannot be read.
+    pub fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            place: Place::default(),
+            reason: (format!("读不到配置文件（{error}）"), format!("the configuration cannot be read ({error})"))
+                .into(),
+            remedy: (
+                "用 -c 指定文件；还没有的话运行 wegraf init",
+                "name the file with -c; run wegraf init if there is none yet",
+            )
+                .into(),
+        }
+    }
+}
 
 impl fmt::Display for Finding {
     /// `wegraf.yaml:12:7: reason`, the reason in English and the remedy on lines of their own.

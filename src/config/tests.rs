@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -175,7 +176,7 @@ const WRONG: &[Case] = &[
     ("upstreams: { g: { kind: prometheus, url: 'http://g' } }\n", &[(1, 25, "`prometheus` is unknown", "`alertmanager`")]),
     ("templates: [ 'nowhere/*.j2' ]\n", &[(1, 14, "no file matches `nowhere/*.j2`", "")]),
     ("images: { hosts: ['https://grafana.example.com/x'] }\n", &[(1, 19, "is not the name of a host", "grafana.example.com")]),
-    ("payloads:\n  - { name: x, when: 'body.x ==', alert: { nam: a } }\n", &[(2, 42, "unknown key `nam`", "`name`"), (2, 5, "mapping `x`, `when`", "MiniJinja")]),
+    ("payloads:\n  - { name: x, when: 'body.x ==', alert: { nam: a } }\n", &[(2, 5, "mapping `x`, `when`", "MiniJinja"), (2, 44, "unknown key `nam`", "`name`")]),
     ("wecom:\n  webhooks:\n    g: { key: *canary }\n", &[(3, 15, "YAML alias", "quotes")]),
     ("wecom:\n\twebhooks: {}\n", &[(2, 2, "not valid YAML", "spaces")]),
 ];
@@ -269,4 +270,126 @@ fn each_mistake_has_its_place_its_reason_and_its_remedy() {
         failures += &check(&format!("{ACCOUNTS}{text}"), expected);
     }
     assert!(failures.is_empty(), "{failures}");
+}
+
+const EXAMPLE: &str = include_str!("../../wegraf.example.yaml");
+
+fn read_example(text: &str) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
+    // As long as an `EncodingAESKey`, so that it serves as any secret.
+    let environment =
+        |name: &str| Some(if name == "WECOM_PROXY" { "http://proxy:3128".into() } else { "k".repeat(43) });
+    Config::read(text, Path::new("wegraf.yaml"), &Surroundings { environment: &environment, listen: None })
+}
+
+#[test]
+fn the_example_is_a_configuration_that_works() {
+    let (config, notes) = read_example(EXAMPLE).unwrap();
+    assert_eq!(notes, []);
+    assert_eq!(config.receivers.len(), 2);
+}
+
+#[test]
+fn what_the_example_has_in_comments_is_right_too() {
+    let uncomment = |line: &str| {
+        let rest = line.trim_start().strip_prefix("# ").unwrap_or_default();
+        let key = rest.split_once(':').map_or("", |(key, _)| key.trim_start_matches("- { "));
+        let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if is_key { line.replacen("# ", "", 1) } else { line.to_owned() }
+    };
+    let text: Vec<String> = EXAMPLE.lines().map(uncomment).collect();
+    let mistakes = read_example(&text.join("\n")).unwrap_err();
+    let reasons: Vec<&str> = mistakes.iter().map(|mistake| mistake.reason.en.as_str()).collect();
+    let expected =
+        ["cannot read /etc/wegraf/ca.pem", "there is no template `duty`", "bots are not in this version", "ring: "];
+    for reason in &reasons {
+        assert!(expected.iter().any(|part| reason.contains(part)), "{reason}");
+    }
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+}
+
+#[test]
+fn every_key_is_in_the_example() {
+    fn keys(schema: &serde_json::Value, found: &mut Vec<String>) {
+        if let Some(object) = schema.as_object() {
+            if let Some(properties) = object.get("properties").and_then(serde_json::Value::as_object) {
+                found.extend(properties.keys().cloned());
+            }
+            object.values().for_each(|value| keys(value, found));
+        }
+        schema.as_array().into_iter().flatten().for_each(|value| keys(value, found));
+    }
+    let mut found = Vec::new();
+    keys(&schema(), &mut found);
+    assert!(found.len() > 60, "the schema has lost its keys: {found:?}");
+    for key in found {
+        let written = EXAMPLE.split([' ', '{', '\n']).any(|word| word.strip_suffix(':') == Some(key.as_str()));
+        assert!(written, "`{key}` is not in wegraf.example.yaml");
+    }
+}
+
+#[test]
+fn a_plain_secret_in_a_file_that_others_can_read_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wegraf.yaml");
+    std::fs::write(&path, SMALL).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let (_, notes) = Config::load(&path).unwrap();
+        let [note] = notes.try_into().unwrap();
+        assert_eq!((note.place.line, note.place.column), (4, 19));
+        assert!(note.remedy.en.contains("chmod 600"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(Config::load(&path).unwrap().1, []);
+    }
+}
+
+#[test]
+fn an_address_from_the_command_line_is_judged_like_one_in_the_file() {
+    let environment = |_: &str| None;
+    let listen = Some("0.0.0.0:80".parse().unwrap());
+    let read = |text: &str| Config::read(text, Path::new("w"), &Surroundings { environment: &environment, listen });
+    assert!(read(SMALL).unwrap_err()[0].reason.en.contains("anybody could post"));
+    let (config, _) = read(&format!("allow_anonymous: true\n{SMALL}")).unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake_with_a_remedy() {
+    let mistakes = Config::load(Path::new("nowhere/wegraf.yaml")).unwrap_err();
+    assert!(mistakes[0].to_string().starts_with("nowhere/wegraf.yaml: "));
+    assert!(mistakes[0].remedy.en.contains("wegraf init"));
+}
+
+proptest! {
+    /// A file that an editor, a merge or a tired person has damaged: it is read or refused with reasons, and no
+    /// reason shows a secret.
+    #[test]
+    fn a_damaged_file_is_read_or_refused_with_reasons(
+        wounds in prop::collection::vec((any::<prop::sample::Index>(), 0..7_u8, "[ -~]|密"), 1..4),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lines: Vec<String> = CONTRACT.lines().map(str::to_owned).collect();
+        for (index, kind, letter) in wounds {
+            let at = index.index(lines.len());
+            let middle = lines[at].chars().count() / 2;
+            let half = lines[at].char_indices().nth(middle).map_or(0, |(at, _)| at);
+            match kind {
+                0 => { lines.remove(at); }
+                1 => { let line = lines[at].clone(); lines.insert(at, line); }
+                2 => lines[at].truncate(half),
+                3 => lines[at].insert_str(half, &letter),
+                4 => { lines[at].insert(0, ' '); }
+                5 => lines[at] = lines[at].replace(':', ""),
+                _ => { let other = lines.len() - 1 - at; lines.swap(at, other); }
+            }
+        }
+        if let Err(mistakes) = read(&lines.join("\n"), folder.path()) {
+            prop_assert!(!mistakes.is_empty());
+            for mistake in mistakes {
+                prop_assert!(!mistake.to_string().contains("canary"), "{}", mistake);
+            }
+        }
+    }
 }

@@ -133,7 +133,8 @@ fn opaque(text: &str) -> Notification {
     let text = text.trim().replace('\0', "\u{2400}");
     let name = match text.chars().next() {
         Some('{') => named_member(&text),
-        None | Some('[' | '<' | '"') => None,
+        Some('[') if text[1..].trim_start().starts_with(['{', '[', '"']) => None,
+        None | Some('<' | '"') => None,
         Some(_) => text.lines().next().map(str::to_owned),
     };
     let name = name.map_or_else(|| UNRECOGNISED.to_owned(), |name| excerpt(name.trim(), 120));

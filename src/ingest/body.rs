@@ -93,7 +93,7 @@ fn first_value(text: &str) -> Option<Value> {
 /// What hand-written payload templates get wrong, put right outside of and inside strings: numbers that no `f64`
 /// holds and bare words such as `NaN` become strings (reliability F95), a comma before a closing bracket goes,
 /// line breaks in strings are escaped, half a surrogate pair becomes U+FFFD, a wrong escape is taken literally.
-fn mend(text: &str) -> String {
+pub(super) fn mend(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut mended = String::with_capacity(text.len() + 64);
     let mut at = 0;

@@ -180,6 +180,7 @@ impl Client {
         }
         // 7200 unless told otherwise (page 91039); more than a day is told by nobody.
         let seconds = reply.expires_in.filter(|seconds| *seconds > 0).unwrap_or(7200).min(86_400);
+        tracing::info!(app.corp_id, app.agent_id, lifetime_s = seconds, "Fetched an access token.");
         Ok(Fetched { token: reply.access_token, lifetime: Duration::from_secs(seconds) })
     }
 

@@ -215,7 +215,7 @@ impl Fault {
             Self::Errcode(_) => ("企业微信返回了未知的错误码", "会自动重试；请在企业微信的错误码查询工具中查看"),
             Self::Dns => ("域名无法解析", "请检查 DNS 和 api_url"),
             Self::Connect => ("无法连接", PROXY),
-            Self::Tls => ("TLS 证书不可信", "请检查系统时间、代理，或设置 ca_file"),
+            Self::Tls => ("TLS 证书不可信", "请检查系统时间与代理，安装 ca-certificates 或设置 ca_file"),
             Self::Timeout => ("超时没有回应，消息可能已送达", "请检查网络"),
             Self::Broken => ("连接中断，消息可能已送达", "请检查网络"),
             Self::Status(_) => ("回应不是企业微信的，消息可能已送达", PROXY),
@@ -235,7 +235,9 @@ impl Fault {
             }
             Self::Dns => ("the name cannot be resolved", "Check DNS and api_url"),
             Self::Connect => ("no connection", PROXY),
-            Self::Tls => ("the TLS certificate is not trusted", "Check the clock, the proxy, or set ca_file"),
+            Self::Tls => {
+                ("the TLS certificate is not trusted", "Check clock and proxy, install ca-certificates or set ca_file")
+            }
             Self::Timeout => ("no answer in time, it may have been delivered", "Check the network"),
             Self::Broken => ("the connection broke, it may have been delivered", "Check the network"),
             Self::Status(_) => ("the answer is not WeCom's, it may have been delivered", PROXY),

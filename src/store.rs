@@ -22,7 +22,9 @@ use crate::alert::{Format, Identity, Status, ThreadId, Timestamp, TransitionKind
 use crate::config::Database;
 
 pub use error::StoreError;
-pub use record::{AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FrozenPart, TransitionRow};
+pub use record::{
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FrozenPart, TransitionRow,
+};
 pub use sqlite::Counters;
 
 /// No message waits longer than this for its next try: a later time in the store means that the wall clock was set
@@ -514,7 +516,7 @@ pub struct Outcome {
     pub http_status: Option<u16>,
     /// WeCom's `errcode`, if there was one.
     pub errcode: Option<i64>,
-    /// WeCom's `errmsg` or our words for the failure, without secrets; kept up to [`record::ERROR_BYTES`] bytes.
+    /// WeCom's `errmsg` or our words for the failure, without secrets; kept up to 1000 bytes.
     pub errmsg: Option<String>,
     /// Id by which the message can be recalled.
     pub msgid: Option<String>,

@@ -62,5 +62,6 @@ fn applied(transaction: &Transaction<'_>, version: i64) -> rusqlite::Result<Opti
 }
 
 fn hash(sql: &str) -> String {
-    Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(sql.as_bytes());
+    digest.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
 }

@@ -155,7 +155,11 @@ impl World {
     pub async fn settled(&self) {
         let begun = Instant::now();
         while self.app().store().audit().await.unwrap().pending > 0 {
-            assert!(begun.elapsed() < PATIENCE, "transitions are still pending: {:?}", self.app().store().audit().await);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "transitions are still pending: {:?}",
+                self.app().store().audit().await
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(self.app().store().audit().await.unwrap().imbalance, 0);

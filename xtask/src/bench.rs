@@ -74,7 +74,10 @@ impl Server {
     /// The value of a metric of wegraf.
     async fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let (_, text) = load::get(self.address, "/metrics").await?;
-        let line = text.lines().find(|line| line.split(' ').next() == Some(name)).with_context(|| format!("no metric {name}"))?;
+        let line = text
+            .lines()
+            .find(|line| line.split(' ').next() == Some(name))
+            .with_context(|| format!("no metric {name}"))?;
         Ok(line.rsplit(' ').next().context("no value")?.parse()?)
     }
 }
@@ -85,7 +88,8 @@ pub async fn bare(listen: SocketAddr) -> anyhow::Result<()> {
         let value: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         format!(r#"{{"alerts":{}}}"#, value["alerts"].as_array().map_or(0, Vec::len))
     }
-    let router = axum::Router::new().route("/webhook", post(parse)).route("/readyz", axum::routing::get(|| async { "ok" }));
+    let router =
+        axum::Router::new().route("/webhook", post(parse)).route("/readyz", axum::routing::get(|| async { "ok" }));
     axum::serve(tokio::net::TcpListener::bind(listen).await?, router).await?;
     Ok(())
 }
@@ -112,7 +116,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 
 async fn measure(options: &Options, root: &Path, binary: &Path, folder: &Path) -> anyhow::Result<()> {
     println!("machine: {}", machine()?);
-    println!("body: {} bytes; {} connections; {} rounds of {} s, alternating", body(1).len(), options.connections, options.rounds, options.seconds);
+    println!(
+        "body: {} bytes; {} connections; {} rounds of {} s, alternating",
+        body(1).len(),
+        options.connections,
+        options.rounds,
+        options.seconds
+    );
     intake(options, binary, folder).await?;
     delivery(binary, folder).await?;
     memory(options, binary, folder).await?;
@@ -127,7 +137,10 @@ async fn measure(options: &Options, root: &Path, binary: &Path, folder: &Path) -
 }
 
 fn build(root: &Path, profile: &str) -> anyhow::Result<PathBuf> {
-    let status = Command::new(env!("CARGO")).current_dir(root).args(["build", "--quiet", "--package", "wegraf", "--profile", profile]).status()?;
+    let status = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["build", "--quiet", "--package", "wegraf", "--profile", profile])
+        .status()?;
     ensure!(status.success(), "wegraf could not be built");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join(profile).join("wegraf"))
@@ -135,11 +148,18 @@ fn build(root: &Path, profile: &str) -> anyhow::Result<PathBuf> {
 
 fn machine() -> anyhow::Result<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).map_or("", |rest| rest.trim_start_matches([' ', '\t', ':']));
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("", |rest| rest.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism()?;
     let memory = std::fs::read_to_string("/proc/meminfo")?;
     let kib: f64 = memory.split_whitespace().nth(1).context("no memory")?.parse()?;
-    Ok(format!("{cores} × {model}, {:.0} GiB, Linux {}", kib / 1048576.0, std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()))
+    Ok(format!(
+        "{cores} × {model}, {:.0} GiB, Linux {}",
+        kib / 1048576.0,
+        std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()
+    ))
 }
 
 fn free() -> anyhow::Result<SocketAddr> {
@@ -174,7 +194,8 @@ async fn intake(options: &Options, binary: &Path, folder: &Path) -> anyhow::Resu
     let bare = Server::start(bare, address, "/readyz").await?;
     let wegraf = wegraf(binary, folder, &nowhere).await?;
     let until = Until::Elapsed(Duration::from_secs(options.seconds));
-    let (mut bare_rates, mut rates, mut ratios, mut commits, mut p50, mut p99) = (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut bare_rates, mut rates, mut ratios, mut commits, mut p50, mut p99) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
     let mut number = 0;
     for _ in 0..options.rounds {
         let plain = load::post(bare.address, "/webhook", options.connections, until, 0, Arc::new(body)).await?;
@@ -235,7 +256,10 @@ async fn wegraf_messages(simulator: &Server) -> anyhow::Result<u64> {
 async fn put(to: SocketAddr, path: &str, body: &str) -> anyhow::Result<()> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(to).await?;
-    let request = format!("PUT {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let request = format!(
+        "PUT {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
@@ -253,13 +277,18 @@ async fn memory(options: &Options, binary: &Path, folder: &Path) -> anyhow::Resu
     let wegraf = wegraf(binary, folder, &nowhere).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let idle = wegraf.memory("VmRSS:")? as f64 / 1024.0;
-    let taken = load::post(wegraf.address, "/webhook", options.connections, Until::Requests(options.alerts), 0, Arc::new(body)).await?;
+    let taken =
+        load::post(wegraf.address, "/webhook", options.connections, Until::Requests(options.alerts), 0, Arc::new(body))
+            .await?;
     ensure!(taken.errors == 0, "{} requests were not answered 200", taken.errors);
     let peak = wegraf.memory("VmHWM:")? as f64 / 1024.0;
     println!("\n## Memory and start\n");
     println!("| | |\n|---|---|");
     println!("| exec to ready, median of 5 | {:.0} ms (aim < 100) |", median(ready));
     println!("| resident, idle | {idle:.0} MiB (aim < 30) |");
-    println!("| resident, peak while taking {} alerts, none of which could be sent | {peak:.0} MiB (aim < 100) |", options.alerts);
+    println!(
+        "| resident, peak while taking {} alerts, none of which could be sent | {peak:.0} MiB (aim < 100) |",
+        options.alerts
+    );
     Ok(())
 }

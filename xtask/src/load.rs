@@ -45,7 +45,14 @@ pub enum Until {
 }
 
 /// Posts `body(n)` for n = `first`, `first`+1, … to `path` on `connections` connections.
-pub async fn post(to: SocketAddr, path: &str, connections: usize, until: Until, first: u64, body: Arc<dyn Fn(u64) -> String + Send + Sync>) -> anyhow::Result<Report> {
+pub async fn post(
+    to: SocketAddr,
+    path: &str,
+    connections: usize,
+    until: Until,
+    first: u64,
+    body: Arc<dyn Fn(u64) -> String + Send + Sync>,
+) -> anyhow::Result<Report> {
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let mut clients = tokio::task::JoinSet::new();
@@ -114,7 +121,9 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Resul
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head
                 .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse::<usize>()))
+                .find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse::<usize>())
+                })
                 .transpose()?
                 .unwrap_or(0);
             if body.len() >= length {

@@ -7,7 +7,8 @@ use super::Db;
 use super::outbox::{self, kept, named, time};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::store::{
-    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError, TransitionRow,
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError,
+    TransitionRow,
 };
 
 /// Rows in one list, whoever asks: a list is read by a person or in pages.

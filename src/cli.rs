@@ -3,11 +3,20 @@
 //! This file is the whole tree of commands with its help; each command lives in a file of its own below. Exit
 //! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
 
+pub mod chat;
 pub mod check;
+pub mod deliveries;
+pub mod demo;
+pub mod doctor;
 pub mod init;
+pub mod preview;
 pub mod route;
+pub mod sample;
 pub mod schema;
+pub mod send;
+pub mod serve;
 pub mod shell;
+pub mod simulator;
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -98,6 +107,9 @@ pub struct Serve {
     /// 监听地址，代替配置里的 listen。 Where to listen, in place of `listen` in the configuration.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// 日志级别：error、warn、info、debug，可按模块写。 What is logged: error, warn, info, debug, also by module.
+    #[arg(long, value_name = "FILTER", env = "WEGRAF_LOG", default_value = "info")]
+    pub log: String,
 }
 
 /// `wegraf init`
@@ -428,16 +440,20 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Schema => schema::run(),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
-        // lead: each gets a module with `run`
-        Command::Demo(_)
-        | Command::Serve(_)
-        | Command::Doctor(_)
-        | Command::Send(_)
-        | Command::Preview(_)
-        | Command::Chat(_)
-        | Command::Deliveries(_)
-        | Command::Simulator(_) => anyhow::bail!("not merged yet"),
+        Command::Demo(arguments) => wait(demo::run(arguments.once)),
+        Command::Serve(arguments) => wait(serve::run(arguments)),
+        Command::Doctor(arguments) => wait(doctor::run(arguments)),
+        Command::Send(arguments) => wait(send::run(arguments)),
+        Command::Preview(arguments) => wait(preview::run(arguments)),
+        Command::Chat(arguments) => wait(chat::run(arguments)),
+        Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
+        Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
     }
+}
+
+/// Runs a command that talks to the network or the store.
+fn wait(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }
 
 /// Whoever reads us has seen enough.

@@ -1,6 +1,7 @@
 //! `wegraf demo`: everything in one process, so that a person sees alerts arrive a minute after cloning.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -31,7 +32,7 @@ const FIRED: &[&str] = &[
 ];
 
 /// Starts simulator and gateway, fires the samples and, unless `once`, runs until Ctrl-C.
-pub async fn run(once: bool) -> anyhow::Result<()> {
+pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("wegraf-demo-").tempdir().context("cannot make a temporary folder")?;
     let simulator = Simulator::start(bind(PHONE).await?, Setup::demo()).await;
     let listener = bind(GATEWAY).await?;
@@ -59,7 +60,7 @@ pub async fn run(once: bool) -> anyhow::Result<()> {
     stop.cancel();
     running.await??;
     simulator.stop().await;
-    arrived.map(drop)
+    arrived.map(|_| ExitCode::SUCCESS)
 }
 
 async fn bind(wanted: &str) -> anyhow::Result<TcpListener> {

@@ -1,7 +1,7 @@
 //! `wegraf serve`: the gateway, until a signal.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,17 +10,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::Serve;
 use crate::app::{self, App, Clock};
-use crate::config::Config;
+use crate::telemetry;
 
 /// How often the configuration file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight; a second signal ends at once. SIGHUP and a change
 /// of the file reload.
-pub async fn run(mut config: Config, listen: Option<SocketAddr>) -> anyhow::Result<()> {
-    if let Some(listen) = listen {
-        config.listen = listen;
+pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
+    let (config, notes) = arguments.file.load_listening(arguments.listen)?;
+    telemetry::init(&arguments.log);
+    for note in notes {
+        warn!(%note, "The configuration has a note.");
     }
     let (listen, path) = (config.listen, config.path.clone());
     // Before anything slow: a sender that comes now waits in the queue of the kernel instead of being refused.
@@ -47,7 +50,7 @@ pub async fn run(mut config: Config, listen: Option<SocketAddr>) -> anyhow::Resu
     }
     broken.abort();
     info!("wegraf has stopped; nothing is in flight.");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn signals(app: App, stop: CancellationToken) -> anyhow::Result<()> {

@@ -1,13 +1,14 @@
 //! `wegraf simulator`: a local WeCom, until Ctrl-C.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use wecom_simulator::{Setup, Simulator};
 
 /// Plays WeCom on `listen`, with the demo corp.
-pub async fn run(listen: SocketAddr) -> anyhow::Result<()> {
+pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("无法监听 {listen} cannot listen on {listen}"))?;
     let simulator = Simulator::start(listener, Setup::demo()).await;
     let url = simulator.url();
@@ -21,5 +22,5 @@ pub async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     println!("\n按 Ctrl-C 结束 press Ctrl-C to end");
     tokio::signal::ctrl_c().await?;
     simulator.stop().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::config::Target;
 use crate::metrics::{Attempted, Errcode};
 use crate::store::{self, Claim, Claimed, Queued, Settlement, State, StoreError};
-pub use letter::{Page, Prepared, Writer, account, client};
+pub use letter::{Page, Prepared, Writer, account, app, client};
 use retry::{Next, Tries};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).

@@ -15,7 +15,7 @@ use super::people::People;
 use super::picture::Pictures;
 use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
-use crate::config::{Config, Face, Language, Receiver, Target, To};
+use crate::config::{AppAccount, Config, Face, Language, Receiver, Target, To};
 use crate::ingest;
 use crate::render::{Letter, Picture, Rendered, Told};
 use crate::store::{Freeze, Kept, Moved, Queued, Store};
@@ -150,14 +150,18 @@ pub fn account(config: &Config, target: &Target) -> Result<Account, String> {
     match &target.to {
         To::Members { app, .. } | To::Chat { app, .. } => {
             let known = config.wecom.apps.get(app).ok_or_else(|| missing("app", app))?;
-            let (corp_id, agent_id, secret) = (known.corp_id.clone(), known.agent_id, known.secret.clone());
-            Ok(Account::App(wecom::App { corp_id, agent_id, secret }))
+            Ok(Account::App(self::app(known)))
         }
         To::Webhook { webhook } => {
             let key: SecretString = config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?.clone();
             Ok(Account::Webhook(wecom::Webhook { key }))
         }
     }
+}
+
+/// An app of the configuration as the client wants it.
+pub fn app(known: &AppAccount) -> wecom::App {
+    wecom::App { corp_id: known.corp_id.clone(), agent_id: known.agent_id, secret: known.secret.clone() }
 }
 
 /// A stored notification read again, with what is told of it.

@@ -1,0 +1,160 @@
+//! Template and face to the contents of a message, that fit, and that a person reads at one glance.
+//!
+//! Owns what an alert looks like: which facts, in which words, in which order, how much of it. Pure: the time,
+//! the zone, the language and every link are passed in, nothing is fetched, nothing is remembered. Whatever a
+//! label says and whatever a user's template does, [`Templates::render`] answers with contents that WeCom takes.
+
+mod compose;
+mod context;
+mod engine;
+mod faces;
+mod facts;
+mod fit;
+mod labels;
+mod link;
+mod neutral;
+mod samples;
+mod words;
+
+use jiff::tz::TimeZone;
+
+use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
+use crate::config::{Face, Language, Target, TemplateFile};
+
+pub use engine::TemplateProblem;
+pub use link::public_picture;
+pub use samples::{Sample, samples};
+
+/// The shipped templates and the user's, compiled once.
+pub struct Templates {
+    engine: engine::Engine,
+}
+
+impl std::fmt::Debug for Templates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Templates").field("user", &self.engine.user_names()).finish()
+    }
+}
+
+/// Everything one message is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'a> {
+    /// The call that brought it.
+    pub notification: &'a Notification,
+    /// What of it is news, and why. Never empty.
+    pub told: &'a [Told<'a>],
+    /// To whom, and with which face.
+    pub target: &'a Target,
+    /// The receiver's language.
+    pub language: Language,
+    /// The receiver's zone.
+    pub timezone: &'a TimeZone,
+    /// Name of the receiver's own template.
+    pub template: Option<&'a str>,
+    /// The time of rendering.
+    pub now: Timestamp,
+    /// The id that a person searches for.
+    pub thread: ThreadId,
+    /// Page with the whole; `None` where wegraf does not know its own address.
+    pub details_url: Option<&'a str>,
+    /// The alert's picture.
+    pub picture: Picture<'a>,
+}
+
+/// One alert that is news.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The alert.
+    pub alert: &'a Alert,
+    /// Why it is news.
+    pub kind: TransitionKind,
+    /// When it began, as the store knows it; `None`: as the alert says.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended, as the store knows it; `None`: as the alert says.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// The picture of an alert, as far as there is one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Picture<'a> {
+    /// Where it can be seen. Used only if [`public_picture`] agrees, by the faces that point at a picture.
+    pub url: Option<&'a str>,
+    /// The picture itself, uploaded or inline; becomes a message of its own if `target.image` asks for it and
+    /// the face did not show the other.
+    pub content: Option<&'a wecom::message::Image>,
+}
+
+/// What to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// Contents in the order of sending; at least one.
+    pub parts: Vec<wecom::Content>,
+    /// The face that was used: another one than the target's if that cannot be sent there or needs a link and
+    /// there is none.
+    pub face: Face,
+    /// Bytes that the fullest of the parts' long fields takes; characters for [`Face::Card`].
+    pub bytes_used: usize,
+    /// What WeCom takes there.
+    pub bytes_allowed: usize,
+    /// Indexes of the alerts in `told` that are named.
+    pub named: Vec<usize>,
+    /// Indexes of those that are only counted.
+    pub counted: Vec<usize>,
+    /// What was wrong with the user's template; if anything, the shipped one was used.
+    pub problems: Vec<TemplateProblem>,
+}
+
+impl Templates {
+    /// Compiles the shipped templates and the user's. One that does not compile is reported and left out: its
+    /// receivers get the shipped one.
+    pub fn compile(user: &[TemplateFile]) -> (Self, Vec<TemplateProblem>) {
+        let (engine, problems) = engine::Engine::compile(user);
+        (Self { engine }, problems)
+    }
+
+    /// Writes `letter`. Always comes back with something that can be sent.
+    pub fn render(&self, letter: &Letter<'_>) -> Rendered {
+        let facts = facts::gather(letter);
+        let face = faces::possible(letter, &facts);
+        let shipped = self.engine.find(None, face, letter.language);
+        let chosen = self.engine.find(letter.template, face, letter.language);
+        let mut problems = Vec::new();
+        if chosen.path.is_some() {
+            match compose::write(letter, &facts, face, &chosen, &shipped) {
+                Ok(rendered) => return rendered,
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut rendered = compose::write(letter, &facts, face, &shipped, &shipped)
+            .unwrap_or_else(|problem| faces::last_resort(letter, &facts, problem));
+        rendered.problems.splice(0..0, problems);
+        rendered
+    }
+
+    /// Renders every sample with every template, shipped and the user's, in every face and language, and
+    /// reports what went wrong, each thing once.
+    pub fn check(&self) -> Vec<TemplateProblem> {
+        let mut problems: Vec<TemplateProblem> = Vec::new();
+        let names = self.engine.user_names();
+        for sample in samples() {
+            for template in std::iter::once(None).chain(names.iter().copied().map(Some)) {
+                for (face, language) in
+                    Face::ALL.into_iter().flat_map(|face| [(face, Language::Zh), (face, Language::En)])
+                {
+                    let target = samples::target(face);
+                    let told = sample.told();
+                    let rendered = self.render(&sample.letter(&told, &target, language, template));
+                    for problem in rendered.problems {
+                        if !problems.contains(&problem) {
+                            problems.push(problem);
+                        }
+                    }
+                }
+            }
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,362 @@
+//! Composes a letter at the level of detail that fits.
+//!
+//! Owns the order in which things go when room is short: first the long description, then labels and links,
+//! then the sentences get shorter, then fewer alerts are named and the rest counted. The template is run anew
+//! for every attempt; only when nothing is left to leave out is its output cut.
+
+use std::ops::Range;
+
+use super::context::{Page, Voice};
+use super::engine::{Chosen, TemplateProblem, dialect};
+use super::faces::{self, Block, Limit};
+use super::facts::Facts;
+use super::fit::{cut_bytes, cut_chars, cut_markup};
+use super::neutral::{Dialect, neutral};
+use super::words::State;
+use super::{Letter, Rendered};
+use crate::config::Face;
+
+/// How much of everything is shown, in characters or in number.
+pub(super) struct Level {
+    pub(super) name: usize,
+    pub(super) summary: usize,
+    pub(super) description: usize,
+    pub(super) message: usize,
+    pub(super) scope: usize,
+    pub(super) columns: usize,
+    pub(super) what: usize,
+    pub(super) links: usize,
+    pub(super) still: usize,
+}
+
+/// From everything to almost nothing.
+const LEVELS: [Level; 7] = [
+    Level {
+        name: 80,
+        summary: 240,
+        description: 400,
+        message: 1500,
+        scope: 4,
+        columns: 3,
+        what: 80,
+        links: 5,
+        still: 12,
+    },
+    Level {
+        name: 80,
+        summary: 200,
+        description: 120,
+        message: 700,
+        scope: 4,
+        columns: 3,
+        what: 80,
+        links: 5,
+        still: 12,
+    },
+    Level { name: 80, summary: 160, description: 0, message: 360, scope: 4, columns: 2, what: 60, links: 4, still: 6 },
+    Level { name: 60, summary: 100, description: 0, message: 180, scope: 3, columns: 1, what: 40, links: 2, still: 3 },
+    Level { name: 40, summary: 60, description: 0, message: 100, scope: 2, columns: 1, what: 32, links: 1, still: 0 },
+    Level { name: 26, summary: 36, description: 0, message: 60, scope: 1, columns: 1, what: 24, links: 1, still: 0 },
+    Level { name: 14, summary: 0, description: 0, message: 30, scope: 0, columns: 1, what: 16, links: 0, still: 0 },
+];
+/// From here on alerts are counted rather than shown with even less detail.
+const COMPACT: usize = 3;
+/// Fewer than this are named only if nothing else helps.
+const WANTED: usize = 3;
+/// More names than this nobody reads; the rest is behind the link to the whole.
+const NAMED: usize = 20;
+
+struct Writer<'a> {
+    voice: Voice<'a>,
+    face: Face,
+    chosen: &'a Chosen<'a>,
+    shipped: &'a Chosen<'a>,
+    blocks: Vec<Block>,
+    /// Rows that may be named.
+    rows: usize,
+}
+
+/// Blocks of one part, not yet measured.
+type Draft = Vec<String>;
+
+/// Writes `letter` with `chosen`; blocks it does not have come from `shipped`.
+pub(super) fn write(
+    letter: &Letter<'_>,
+    facts: &Facts,
+    face: Face,
+    chosen: &Chosen<'_>,
+    shipped: &Chosen<'_>,
+) -> Result<Rendered, TemplateProblem> {
+    let limit = if letter.details_url.is_some() && letter.target.parts < 2 { NAMED } else { facts.rows.len() };
+    let writer = Writer {
+        voice: Voice::new(letter, facts, face, chosen.path.is_some()),
+        face,
+        chosen,
+        shipped,
+        blocks: faces::blocks(face, letter.target.channel()),
+        rows: facts.rows.len().min(limit),
+    };
+    let (pages, fits) = writer.pages()?;
+    writer.finish(&pages, fits)
+}
+
+impl Writer<'_> {
+    /// The pages to send, and whether they fit as they are.
+    fn pages(&self) -> Result<(Vec<Page>, bool), TemplateProblem> {
+        let splits = self.voice.letter.target.parts > 1 && faces::is_text(self.face);
+        if self.voice.facts.state == State::Opaque {
+            return self.opaque_pages(splits);
+        }
+        let everything = self.rows == self.voice.letter.told.len();
+        for level in &LEVELS[..=COMPACT] {
+            let page = Page::whole(level, 0..self.rows);
+            if everything && self.fits(&page)? {
+                return Ok((vec![page], true));
+            }
+            if splits && let Some(pages) = self.split(level, false)? {
+                return Ok((pages, true));
+            }
+        }
+        for (index, level) in LEVELS.iter().enumerate().skip(COMPACT) {
+            if splits && let Some(pages) = self.split(level, true)? {
+                return Ok((pages, true));
+            }
+            let wanted = if index == COMPACT { WANTED.min(self.rows) } else { 1 };
+            let named = most(self.rows, |count| self.fits(&Page::whole(level, 0..count)))?;
+            if named >= wanted {
+                return Ok((vec![Page::whole(level, 0..named)], true));
+            }
+        }
+        Ok((vec![Page::whole(&LEVELS[LEVELS.len() - 1], 0..self.rows.min(1))], false))
+    }
+
+    /// Pages of a body that nobody understands: as much of its text as there is room for.
+    fn opaque_pages(&self, splits: bool) -> Result<(Vec<Page>, bool), TemplateProblem> {
+        let message = &self.voice.facts.message;
+        let level = &LEVELS[COMPACT];
+        let parts = if splits { usize::from(self.voice.letter.target.parts) } else { 1 };
+        let mut pages: Vec<Page> = Vec::new();
+        let mut start = 0;
+        while pages.len() < parts && (start < message.len() || pages.is_empty()) {
+            let rest = &message[start..];
+            let page = |length: usize| Page {
+                message: Some(start..start + rest.floor_char_boundary(length)),
+                part: (parts > 1).then_some((pages.len() + 1, parts)),
+                ..Page::whole(level, 0..self.rows.min(1))
+            };
+            let length = most(rest.len(), |length| self.fits(&page(length)))?;
+            let mut next = page(length);
+            // Better at a line end, if one is not far.
+            if length < rest.len()
+                && let Some(line) =
+                    rest[..rest.floor_char_boundary(length)].rfind('\n').filter(|line| *line > length / 2)
+            {
+                next = page(line);
+            }
+            let end = next.message.as_ref().map_or(start, |range| range.end);
+            if end == start {
+                break;
+            }
+            pages.push(next);
+            start = end;
+        }
+        if pages.is_empty() {
+            return Ok((vec![Page { message: Some(0..0), ..Page::whole(&LEVELS[LEVELS.len() - 1], 0..1) }], false));
+        }
+        number(&mut pages);
+        Ok((pages, true))
+    }
+
+    /// Pages of as many rows as go into each; `None` if a row finds no place, or, unless `lossy`, if they are
+    /// not enough for all.
+    fn split(&self, level: &'static Level, lossy: bool) -> Result<Option<Vec<Page>>, TemplateProblem> {
+        let parts = usize::from(self.voice.letter.target.parts);
+        let total = self.voice.letter.told.len();
+        let mut pages: Vec<Page> = Vec::new();
+        let mut start = 0;
+        while start < self.rows && pages.len() < parts {
+            let number = pages.len() + 1;
+            let page = |count: usize| Page {
+                part: Some((number, parts)),
+                first: number == 1,
+                // Measured as if the links came here; they come on the last.
+                last: true,
+                counts: number == parts,
+                ..Page::whole(level, start..start + count)
+            };
+            let count = most(self.rows - start, |count| self.fits(&page(count)))?;
+            if count == 0 {
+                return Ok(None);
+            }
+            pages.push(page(count));
+            start += count;
+        }
+        if start < total && !lossy {
+            return Ok(None);
+        }
+        if let Some(last) = pages.last_mut() {
+            last.counts = true;
+        }
+        number(&mut pages);
+        Ok(Some(pages))
+    }
+
+    fn fits(&self, page: &Page) -> Result<bool, TemplateProblem> {
+        let draft = self.draft(page)?;
+        Ok(self.blocks.iter().zip(&draft).all(|(block, text)| block.limit.holds(text)))
+    }
+
+    fn draft(&self, page: &Page) -> Result<Draft, TemplateProblem> {
+        let context = self.voice.context(page);
+        if faces::is_text(self.face) {
+            let body = self.chosen.run(&[], context)?.pop().flatten().unwrap_or_default();
+            return Ok(vec![self.voice.completed(tidy(&body, true), page)]);
+        }
+        let names: Vec<&str> = self.blocks.iter().map(|block| block.name).collect();
+        let printed = self.chosen.run(&names, context.clone())?;
+        let missing: Vec<Option<String>> =
+            if printed.contains(&None) { self.shipped.run(&names, context)? } else { Vec::new() };
+        let text = |index: usize, text: Option<String>| {
+            text.or_else(|| missing.get(index).cloned().flatten()).unwrap_or_default()
+        };
+        let mut draft: Draft = printed
+            .into_iter()
+            .enumerate()
+            .map(|(index, printed)| tidy(&text(index, printed), self.blocks[index].lines))
+            .collect();
+        self.require(&mut draft);
+        Ok(draft)
+    }
+
+    /// Titles and descriptions must not be empty (41016, 41033); a figure that is too long is none.
+    fn require(&self, draft: &mut Draft) {
+        for (block, text) in self.blocks.iter().zip(draft) {
+            match block.name {
+                "title" | "description" if text.is_empty() => {
+                    *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
+                }
+                "figure" if !block.limit.holds(text) => text.clear(),
+                "figure_desc" | "source" | "button" if !block.limit.holds(text) => {
+                    *text = cut(text, block, Dialect::Plain)
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn finish(&self, pages: &[Page], fits: bool) -> Result<Rendered, TemplateProblem> {
+        let Voice { letter, facts, .. } = self.voice;
+        let mut parts = Vec::new();
+        let mut bytes = (0, 1);
+        let mut shown = String::new();
+        let all_named = fits && pages.iter().map(|page| page.rows.len()).sum::<usize>() == letter.told.len();
+        for page in pages {
+            let mut draft = self.draft(page)?;
+            if !fits {
+                self.cut(&mut draft, page);
+            }
+            let used = self.measure(&draft);
+            if used.0 * bytes.1 >= bytes.0 * used.1 {
+                bytes = used;
+            }
+            shown.push_str(&draft.join("\n"));
+            parts.push(faces::content(letter, facts, self.face, draft, all_named));
+        }
+        let rows = pages.iter().flat_map(|page| page.rows.clone().map(move |row| (row, page)));
+        let sure = fits && self.chosen.path.is_none();
+        let mut named: Vec<usize> = rows
+            .filter(|(row, page)| sure || self.voice.is_named(*row, page, &shown))
+            .map(|(row, _)| facts.rows[row].told)
+            .collect();
+        named.sort_unstable();
+        let counted = (0..letter.told.len()).filter(|index| named.binary_search(index).is_err()).collect();
+        faces::add_companions(letter, facts, self.face, &mut parts);
+        let (bytes_used, bytes_allowed) = bytes;
+        Ok(Rendered { parts, face: self.face, bytes_used, bytes_allowed, named, counted, problems: Vec::new() })
+    }
+
+    /// Cuts what is too long, keeping the end that says who is called and how to find the whole.
+    fn cut(&self, draft: &mut Draft, page: &Page) {
+        for (block, text) in self.blocks.iter().zip(draft) {
+            if block.limit.holds(text) {
+                continue;
+            }
+            *text = match block.limit {
+                Limit::Bytes(max) if faces::is_text(self.face) => {
+                    let end = self.voice.ending(page);
+                    let body = text.strip_suffix(&self.voice.tail(page)).unwrap_or(text).trim_end();
+                    let room = max.saturating_sub(end.len() + 1);
+                    format!("{}\n{end}", cut_markup(body, room, dialect(self.face)))
+                }
+                _ => cut(text, block, dialect(self.face)),
+            };
+        }
+    }
+
+    /// Used and allowed of the field that matters.
+    fn measure(&self, draft: &Draft) -> (usize, usize) {
+        let longest = self.blocks.iter().zip(draft).find(|(block, _)| matches!(block.name, "" | "description"));
+        match longest {
+            Some((Block { limit: Limit::Bytes(max), .. }, text)) => (text.len(), *max),
+            _ => self.blocks.iter().zip(draft).fold((0, 0), |(used, allowed), (block, text)| match block.limit {
+                Limit::Chars(max) => (used + text.chars().count(), allowed + max),
+                Limit::Bytes(_) | Limit::Rows(_) => (used, allowed),
+            }),
+        }
+    }
+}
+
+fn cut(text: &str, block: &Block, dialect: Dialect) -> String {
+    match block.limit {
+        Limit::Bytes(max) if block.lines => cut_markup(text, max, dialect).into_owned(),
+        Limit::Bytes(max) => cut_bytes(text, max).into_owned(),
+        Limit::Chars(max) => cut_chars(text, max).into_owned(),
+        Limit::Rows(max) => text.lines().take(max).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// Corrects the number of parts once it is known, and leaves the links to the last.
+fn number(pages: &mut [Page]) {
+    let of = pages.len();
+    for (index, page) in pages.iter_mut().enumerate() {
+        page.part = (of > 1).then_some((index + 1, of));
+        page.first = index == 0;
+        page.last = index + 1 == of;
+    }
+}
+
+/// The largest number up to `max` for which `fits`, if it fits for all smaller ones too; 0 if for none.
+fn most(max: usize, fits: impl Fn(usize) -> Result<bool, TemplateProblem>) -> Result<usize, TemplateProblem> {
+    if max == 0 || fits(max)? {
+        return Ok(max);
+    }
+    let Range { mut start, mut end } = 0..max;
+    while start + 1 < end {
+        let middle = start.midpoint(end);
+        if fits(middle)? {
+            start = middle;
+        } else {
+            end = middle;
+        }
+    }
+    Ok(start)
+}
+
+/// Without blanks at line ends, without more than one empty line in a row, on one line if that is asked for.
+fn tidy(text: &str, lines: bool) -> String {
+    if !lines {
+        return text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut empty = true;
+    for line in text.lines().map(str::trim_end) {
+        if line.is_empty() && empty {
+            continue;
+        }
+        empty = line.is_empty();
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out
+}

@@ -1,0 +1,320 @@
+//! Templates: compiled once, run within limits.
+//!
+//! Owns MiniJinja. What a template prints is neutralised for the face on its way out, by the formatter, so
+//! that the author of a template cannot forget it: only the template's own text and what `link`, `bold`,
+//! `code` and `colored` return is markup. A template reads no file, no clock and no environment, and cannot
+//! run, recurse or write without end (F98).
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+
+use super::link::safe_url;
+use super::neutral::{self, Dialect};
+use crate::config::{Face, Language, TemplateFile};
+
+/// Steps of one run. The largest shipped template takes about 8 000 for sixty alerts; a run that uses up all
+/// of them takes a few milliseconds.
+const FUEL: u64 = 60_000;
+/// Nested blocks, includes and macro calls.
+const RECURSION: usize = 120;
+/// Bytes of one template file.
+const SOURCE_BYTES: usize = 64 * 1024;
+/// Bytes that a run may print; the largest message WeCom takes has 4096.
+const OUTPUT_BYTES: usize = 64 * 1024;
+
+/// A user's template that did not do its work. The shipped one did it instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// The file, or the name if it is part of wegraf.
+    pub template: String,
+    /// Where in the file.
+    pub line: Option<usize>,
+    /// What happened and what to do, in Chinese and English.
+    pub reason: String,
+}
+
+impl std::fmt::Display for TemplateProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.template, self.reason),
+            None => write!(f, "{}: {}", self.template, self.reason),
+        }
+    }
+}
+
+/// The shipped templates and the user's, one environment for each dialect.
+pub(super) struct Engine {
+    plain: Environment<'static>,
+    markdown: Environment<'static>,
+    markdown_v2: Environment<'static>,
+    /// Name and path of each user template, those that did not compile too.
+    user: Vec<(String, String)>,
+}
+
+macro_rules! shipped {
+    ($($language:literal / $face:literal),* $(,)?) => {
+        [$((
+            concat!($language, "/", $face),
+            include_str!(concat!("../../templates/", $language, "/", $face, ".j2")),
+        )),*]
+    };
+}
+
+/// Name and text of every shipped template.
+const SHIPPED: [(&str, &str); 12] = shipped!(
+    "zh" / "text",
+    "zh" / "markdown",
+    "zh" / "markdown_v2",
+    "zh" / "textcard",
+    "zh" / "news",
+    "zh" / "card",
+    "en" / "text",
+    "en" / "markdown",
+    "en" / "markdown_v2",
+    "en" / "textcard",
+    "en" / "news",
+    "en" / "card",
+);
+
+/// The dialect of a face.
+pub(super) const fn dialect(face: Face) -> Dialect {
+    match face {
+        Face::Markdown => Dialect::Markdown,
+        Face::MarkdownV2 => Dialect::MarkdownV2,
+        Face::Text | Face::Textcard | Face::News | Face::Card => Dialect::Plain,
+    }
+}
+
+impl Engine {
+    /// Compiles everything; what of the user's does not compile is reported and left out.
+    pub(super) fn compile(user: &[TemplateFile]) -> (Self, Vec<TemplateProblem>) {
+        let mut engine = Self {
+            plain: environment(Dialect::Plain),
+            markdown: environment(Dialect::Markdown),
+            markdown_v2: environment(Dialect::MarkdownV2),
+            user: user.iter().map(|file| (file.name.clone(), display(&file.path))).collect(),
+        };
+        for (name, source) in SHIPPED {
+            for environment in engine.environments() {
+                environment.add_template(name, source).expect("the shipped templates compile");
+            }
+        }
+        let mut problems = Vec::new();
+        for file in user {
+            if let Err(problem) = engine.add(file) {
+                problems.push(problem);
+            }
+        }
+        (engine, problems)
+    }
+
+    fn environments(&mut self) -> [&mut Environment<'static>; 3] {
+        [&mut self.plain, &mut self.markdown, &mut self.markdown_v2]
+    }
+
+    fn add(&mut self, file: &TemplateFile) -> Result<(), TemplateProblem> {
+        let path = display(&file.path);
+        if file.source.len() > SOURCE_BYTES {
+            let reason = format!(
+                "模板有 {} 字节，上限 {SOURCE_BYTES}，请精简。The template is longer than {SOURCE_BYTES} bytes: shorten it.",
+                file.source.len()
+            );
+            return Err(TemplateProblem { template: path, line: None, reason });
+        }
+        for environment in self.environments() {
+            environment
+                .add_template_owned(file.name.clone(), file.source.clone())
+                .map_err(|error| problem(&path, &error))?;
+        }
+        Ok(())
+    }
+
+    fn environment(&self, face: Face) -> &Environment<'static> {
+        match dialect(face) {
+            Dialect::Plain => &self.plain,
+            Dialect::Markdown => &self.markdown,
+            Dialect::MarkdownV2 => &self.markdown_v2,
+        }
+    }
+
+    /// The most special template that the user has under `name` for this face and language. If there is none,
+    /// or it did not compile, the shipped one.
+    pub(super) fn find(&self, name: Option<&str>, face: Face, language: Language) -> Chosen<'_> {
+        let environment = self.environment(face);
+        let (language, face) = (language.as_str(), face.as_str());
+        let shipped = format!("{language}/{face}");
+        let user = name.and_then(|name| {
+            [
+                format!("{name}.{language}.{face}"),
+                format!("{name}.{face}"),
+                format!("{name}.{language}"),
+                name.to_owned(),
+            ]
+            .into_iter()
+            .find(|candidate| environment.get_template(candidate).is_ok())
+        });
+        let path = user.as_ref().map(|user| self.path(user));
+        Chosen { environment, name: user.unwrap_or(shipped), path }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.user.iter().find(|(known, _)| known == name).map_or_else(|| name.to_owned(), |(_, path)| path.clone())
+    }
+
+    /// The names by which receivers may ask for the user's templates.
+    pub(super) fn user_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.user.iter().map(|(name, _)| name.split('.').next().unwrap_or_default()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// A template that was chosen for a letter.
+pub(super) struct Chosen<'a> {
+    environment: &'a Environment<'static>,
+    name: String,
+    /// `None` for a shipped template.
+    pub(super) path: Option<String>,
+}
+
+impl Chosen<'_> {
+    /// Runs the template: its whole output for no `blocks`, else each of them; a block that it does not have is
+    /// `None`.
+    pub(super) fn run(&self, blocks: &[&str], context: Value) -> Result<Vec<Option<String>>, TemplateProblem> {
+        self.try_run(blocks, context).map_err(|error| problem(self.path.as_deref().unwrap_or(&self.name), &error))
+    }
+
+    fn try_run(&self, blocks: &[&str], context: Value) -> Result<Vec<Option<String>>, Error> {
+        let template = self.environment.get_template(&self.name)?;
+        if blocks.is_empty() {
+            return Ok(vec![Some(bounded(template.render(context)?)?)]);
+        }
+        let mut captured = template.render_captured(context)?;
+        blocks
+            .iter()
+            .map(|block| match captured.with_state_mut(|state| state.render_block(block)) {
+                Ok(text) => bounded(text).map(Some),
+                Err(error) if error.kind() == ErrorKind::UnknownBlock => Ok(None),
+                Err(error) => Err(error),
+            })
+            .collect()
+    }
+}
+
+fn bounded(output: String) -> Result<String, Error> {
+    if output.len() <= OUTPUT_BYTES {
+        return Ok(output);
+    }
+    Err(Error::new(ErrorKind::WriteFailure, format!("printed {} bytes, {OUTPUT_BYTES} are allowed", output.len())))
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn problem(template: &str, error: &Error) -> TemplateProblem {
+    let hint = match error.kind() {
+        ErrorKind::OutOfFuel => "模板运行步数太多：减少循环。Too many steps: loop less.",
+        ErrorKind::WriteFailure => "模板输出太长。Too much output.",
+        ErrorKind::UndefinedError => {
+            "用了不存在的变量，可用的见 docs/templates.md。No such variable; docs/templates.md lists them."
+        }
+        ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => {
+            "没有这个函数或过滤器，可用的见 docs/templates.md。No such function; docs/templates.md lists them."
+        }
+        ErrorKind::TemplateNotFound => "被引用的模板不在 templates 里。The included template is not among `templates`.",
+        ErrorKind::SyntaxError => "模板语法有误。The template's syntax is wrong.",
+        _ => "模板出错。The template failed.",
+    };
+    let mut reason = format!("{hint} {}", error.kind());
+    if let Some(detail) = error.detail() {
+        let _ = write!(reason, ": {detail}");
+    }
+    TemplateProblem { template: template.to_owned(), line: error.line(), reason }
+}
+
+fn environment(dialect: Dialect) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_debug(false);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("only blanks were configured"));
+    // Any escaping but `None` makes the engine keep track of which strings are markup already.
+    environment.set_auto_escape_callback(|_| AutoEscape::Custom("wecom".into()));
+    environment.set_formatter(move |out, _, value| print(out, value, dialect));
+    // Ways to declare text harmless, and to look at what is not documented.
+    for filter in ["safe", "escape", "e", "tojson", "pprint"] {
+        environment.remove_filter(filter);
+    }
+    environment.remove_global("debug");
+    add_markup(&mut environment, dialect);
+    environment
+}
+
+fn print(out: &mut minijinja::Output<'_>, value: &Value, dialect: Dialect) -> Result<(), Error> {
+    if value.is_undefined() || value.is_none() {
+        return Ok(());
+    }
+    match value.as_str() {
+        Some(text) if value.is_safe() => out.write_str(text)?,
+        Some(text) => out.write_str(&neutral::neutral(text, dialect))?,
+        None => out.write_str(&neutral::neutral(&value.to_string(), dialect))?,
+    }
+    Ok(())
+}
+
+/// What `text` prints as: itself if it is markup already.
+fn printed(text: &Value, dialect: Dialect) -> String {
+    match text.as_str() {
+        Some(text_) if text.is_safe() => text_.to_owned(),
+        _ => neutral::neutral(&neutral::one_line(&text.to_string()), dialect).into_owned(),
+    }
+}
+
+fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
+    environment.add_function("link", move |text: Value, url: &str| link(&text, url, dialect));
+    environment.add_function("bold", move |text: Value| {
+        let text = printed(&text, dialect);
+        let bold = dialect != Dialect::Plain && !text.is_empty();
+        Value::from_safe_string(if bold { format!("**{text}**") } else { text })
+    });
+    environment.add_function("code", move |text: Value| {
+        let text = printed(&text, dialect);
+        let code = dialect != Dialect::Plain && !text.is_empty();
+        Value::from_safe_string(if code { format!("`{text}`") } else { text })
+    });
+    environment.add_function("colored", move |text: Value, color: &str| {
+        let text = printed(&text, dialect);
+        let known = matches!(color, "info" | "comment" | "warning");
+        Value::from_safe_string(if dialect == Dialect::Markdown && known && !text.is_empty() {
+            format!("<font color=\"{color}\">{text}</font>")
+        } else {
+            text
+        })
+    });
+    environment.add_filter("cut", |text: &str, length: usize| super::fit::cut_chars(text, length).into_owned());
+    environment.add_filter("one_line", |text: &str| neutral::one_line(text));
+}
+
+/// A link in words; in the plain faces the words and the bare address. Only the words if the address is none
+/// that a person should be sent to.
+fn link(text: &Value, url: &str, dialect: Dialect) -> Value {
+    let words = printed(text, dialect);
+    let Some(url) = safe_url(url) else { return Value::from_safe_string(words) };
+    Value::from_safe_string(match dialect {
+        Dialect::Plain if words.is_empty() => url,
+        Dialect::Plain => format!("{words} {url}"),
+        Dialect::Markdown | Dialect::MarkdownV2 => {
+            let words = if words.is_empty() { "→".to_owned() } else { words.replace('[', "［").replace(']', "］") };
+            format!("[{words}]({url})")
+        }
+    })
+}

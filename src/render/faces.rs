@@ -1,0 +1,287 @@
+//! The shape of each face: its blocks, what WeCom takes in each, and how they become contents.
+
+use wecom::message::{
+    Article, CardAction, CardImage, CardJump, CardRow, CardSource, CardTitle, DESCRIPTION_BYTES, Markdown, News,
+    TEXT_BYTES, TITLE_BYTES, TemplateCard, Text, Textcard, markdown_bytes,
+};
+use wecom::{Channel, Content};
+
+use super::engine::TemplateProblem;
+use super::facts::Facts;
+use super::fit::{cut_bytes, cut_chars};
+use super::link::{public_picture, safe_url};
+use super::neutral::{Dialect, neutral, one_line};
+use super::words::{State, pick};
+use super::{Letter, Rendered};
+use crate::config::Face;
+
+/// How much goes into a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    Bytes(usize),
+    Chars(usize),
+    /// Lines, each a row of a card.
+    Rows(usize),
+}
+
+impl Limit {
+    pub(super) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Bytes(max) => text.len() <= max,
+            Self::Chars(max) => text.chars().count() <= max,
+            Self::Rows(max) => text.lines().count() <= max,
+        }
+    }
+}
+
+/// A named part of a face, printed by the template's block of that name.
+pub(super) struct Block {
+    pub(super) name: &'static str,
+    pub(super) limit: Limit,
+    /// May it have several lines?
+    pub(super) lines: bool,
+}
+
+const fn block(name: &'static str, limit: Limit, lines: bool) -> Block {
+    Block { name, limit, lines }
+}
+
+/// Rows of a card (42035).
+const CARD_ROWS: usize = 6;
+/// Links at the foot of a card (42042).
+const CARD_JUMPS: usize = 3;
+/// Characters of a row's key.
+const CARD_KEY: usize = 5;
+
+/// What the client of a channel shows of a card's fields, in characters (wecom-api §3.5.1, §6.1).
+struct CardLengths {
+    source: usize,
+    title: usize,
+    desc: usize,
+    text: usize,
+    value: usize,
+    jump: usize,
+}
+
+const fn card_lengths(channel: Channel) -> CardLengths {
+    match channel {
+        Channel::Webhook => CardLengths { source: 13, title: 26, desc: 30, text: 112, value: 26, jump: 13 },
+        Channel::App | Channel::Chat => CardLengths { source: 20, title: 36, desc: 44, text: 160, value: 30, jump: 18 },
+    }
+}
+
+/// The blocks of `face` on `channel`. One without a name is the template's whole output.
+pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
+    let title = block("title", Limit::Bytes(TITLE_BYTES), false);
+    let description = block("description", Limit::Bytes(DESCRIPTION_BYTES), true);
+    match face {
+        Face::Text => vec![block("", Limit::Bytes(TEXT_BYTES), true)],
+        Face::Markdown | Face::MarkdownV2 => vec![block("", Limit::Bytes(markdown_bytes(channel)), true)],
+        Face::Textcard => vec![title, description, block("button", Limit::Chars(4), false)],
+        Face::News => vec![title, description],
+        Face::Card => {
+            let lengths = card_lengths(channel);
+            vec![
+                block("title", Limit::Chars(lengths.title), false),
+                block("text", Limit::Chars(lengths.text), true),
+                block("desc", Limit::Chars(lengths.desc), false),
+                block("source", Limit::Chars(lengths.source), false),
+                block("figure", Limit::Chars(14), false),
+                block("figure_desc", Limit::Chars(22), false),
+                block("rows", Limit::Rows(CARD_ROWS), true),
+            ]
+        }
+    }
+}
+
+/// Is `face` one block of running text?
+pub(super) const fn is_text(face: Face) -> bool {
+    matches!(face, Face::Text | Face::Markdown | Face::MarkdownV2)
+}
+
+/// The face that can really be sent: the target's, unless its channel does not know it or it needs a link and
+/// there is none.
+pub(super) fn possible(letter: &Letter<'_>, facts: &Facts) -> Face {
+    let channel = letter.target.channel();
+    let face = match letter.target.face {
+        face if face.fits(channel) => face,
+        Face::Card => Face::Textcard,
+        _ => Face::Markdown,
+    };
+    if is_text(face) || !facts.links.is_empty() { face } else { Face::Text }
+}
+
+/// Where a tap on the message leads: to the whole if it does not show the whole, else to the curve.
+pub(super) fn main_url(facts: &Facts, all_named: bool) -> &str {
+    let find = |kind: &str| facts.links.iter().find(|link| link.kind == kind);
+    let order: &[&str] = match (all_named, facts.state) {
+        (false, _) | (_, State::Opaque) => &["details", "panel", "dashboard"],
+        (true, State::NoData | State::QueryError) => &["rule", "panel", "dashboard"],
+        (true, _) => &["panel", "dashboard", "rule"],
+    };
+    let found = order.iter().find_map(|kind| find(kind)).or_else(|| find("details")).or_else(|| facts.links.first());
+    found.map_or("", |link| link.url.as_str())
+}
+
+/// The content of a face from its blocks, in the order of [`blocks`], each within its limit.
+pub(super) fn content(letter: &Letter<'_>, facts: &Facts, face: Face, blocks: Vec<String>, all_named: bool) -> Content {
+    let url = main_url(facts, all_named).to_owned();
+    let mut blocks = blocks.into_iter();
+    let mut next = || blocks.next().unwrap_or_default();
+    match face {
+        Face::Text => Content::Text(Text { content: next(), ..Text::default() }),
+        Face::Markdown => Content::Markdown(Markdown { content: next() }),
+        Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
+        Face::Textcard => Content::Textcard(Textcard { title: next(), description: next(), url, btntxt: next() }),
+        Face::News => {
+            let picurl = letter.picture.url.and_then(public_picture).and_then(safe_url).unwrap_or_default();
+            Content::News(News { articles: vec![Article { title: next(), description: next(), url, picurl }] })
+        }
+        Face::Card => Content::TemplateCard(Box::new(card(letter, facts, url, [(); 7].map(|()| next())))),
+    }
+}
+
+fn card(letter: &Letter<'_>, facts: &Facts, url: String, blocks: [String; 7]) -> TemplateCard {
+    let lengths = card_lengths(letter.target.channel());
+    let [title, text, desc, source, figure, figure_desc, rows] = blocks;
+    let picture = letter.picture.url.and_then(public_picture).and_then(safe_url);
+    let jump = facts.links.iter().filter(|link| link.url != url && link.kind != "home").take(CARD_JUMPS);
+    let mut card = TemplateCard {
+        source: (!source.is_empty()).then(|| CardSource { desc: source, desc_color: source_color(facts.state) }),
+        main_title: Some(CardTitle { title, desc }),
+        horizontal_content_list: rows.lines().filter_map(|line| row(line, lengths.value)).take(CARD_ROWS).collect(),
+        jump_list: jump
+            .map(|link| CardJump {
+                kind: 1,
+                title: cut_chars(link.text, lengths.jump).into_owned(),
+                url: link.url.clone(),
+            })
+            .collect(),
+        card_action: Some(CardAction { kind: 1, url }),
+        ..TemplateCard::default()
+    };
+    let figure = (!figure.is_empty()).then_some(CardTitle { title: figure, desc: figure_desc });
+    if let Some(url) = picture {
+        "news_notice".clone_into(&mut card.card_type);
+        card.card_image = Some(CardImage { url, aspect_ratio: 2.2 });
+        let heading = figure.map_or_else(|| pick(letter.language, "说明", "What").to_owned(), |figure| figure.title);
+        card.vertical_content_list =
+            if text.is_empty() { Vec::new() } else { vec![CardTitle { title: heading, desc: text }] };
+    } else {
+        "text_notice".clone_into(&mut card.card_type);
+        card.emphasis_content = figure;
+        card.sub_title_text = text;
+    }
+    card
+}
+
+/// 0 grey, 1 black, 2 red, 3 green.
+const fn source_color(state: State) -> u8 {
+    match state {
+        State::Firing | State::Reminder | State::Partly | State::Unclear => 2,
+        State::Resolved => 3,
+        State::NoData | State::QueryError | State::Test | State::Opaque => 0,
+    }
+}
+
+/// `key: value` (or `key：value`) as a row.
+fn row(line: &str, value_length: usize) -> Option<CardRow> {
+    let (key, value) = line.split_once('：').or_else(|| line.split_once(": ")).unwrap_or(("·", line));
+    let (key, value) = (key.trim(), value.trim());
+    if value.is_empty() {
+        return None;
+    }
+    let keyname = cut_chars(if key.is_empty() { "·" } else { key }, CARD_KEY).into_owned();
+    Some(CardRow { kind: 0, keyname, value: cut_chars(value, value_length).into_owned(), url: String::new() })
+}
+
+/// Does `content` show the picture already?
+fn shows_picture(content: &Content) -> bool {
+    match content {
+        Content::News(news) => news.articles.iter().any(|article| !article.picurl.is_empty()),
+        Content::TemplateCard(card) => card.card_image.is_some(),
+        Content::Text(_) | Content::Markdown(_) | Content::MarkdownV2(_) | Content::Textcard(_) | Content::Image(_) => {
+            false
+        }
+    }
+}
+
+/// Who is to be called by name. Nobody for a message that asks for nothing: what is over wakes no one.
+struct Called<'a> {
+    users: Vec<&'a str>,
+    mobiles: Vec<&'a str>,
+}
+
+fn called<'a>(letter: &'a Letter<'_>, facts: &Facts) -> Called<'a> {
+    let channel = letter.target.channel();
+    if channel == Channel::App || facts.state == State::Resolved {
+        return Called { users: Vec::new(), mobiles: Vec::new() };
+    }
+    let valid = |name: &&String| {
+        name.as_str() == "@all" || name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+    };
+    let users = letter.target.mention.iter().filter(valid).map(String::as_str).collect();
+    let mobiles = letter.target.mention_mobiles.iter().map(String::as_str);
+    Called { users, mobiles: if channel == Channel::Webhook { mobiles.collect() } else { Vec::new() } }
+}
+
+/// Mentions that stand in the message itself: `<@userid>`, in markdown of the first edition only.
+pub(super) fn inline_mentions(letter: &Letter<'_>, facts: &Facts, face: Face) -> String {
+    if face != Face::Markdown {
+        return String::new();
+    }
+    let called = called(letter, facts);
+    let users: Vec<String> =
+        called.users.iter().filter(|user| **user != "@all").map(|user| format!("<@{user}>")).collect();
+    users.join(" ")
+}
+
+/// Puts mentions where the face cannot hold them, and the picture, behind `parts`.
+pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, parts: &mut Vec<Content>) {
+    let mut called = called(letter, facts);
+    if face == Face::Markdown {
+        // Everybody and mobile numbers are understood in text only (wecom-api §6.2).
+        called.users.retain(|user| *user == "@all");
+    }
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    if !called.users.is_empty() || !called.mobiles.is_empty() {
+        if !matches!(parts.first(), Some(Content::Text(_))) {
+            let title = facts.title(letter, 60);
+            let content = format!("{} #{}", neutral(&title, Dialect::Plain), letter.thread);
+            parts.push(Content::Text(Text { content, ..Text::default() }));
+        }
+        let text = parts.iter_mut().find_map(|part| match part {
+            Content::Text(text) => Some(text),
+            _ => None,
+        });
+        if let Some(text) = text {
+            text.mentioned_list = owned(&called.users);
+            text.mentioned_mobile_list = owned(&called.mobiles);
+        }
+    }
+    if letter.target.image
+        && !parts.iter().any(shows_picture)
+        && let Some(image) = letter.picture.content
+    {
+        parts.push(Content::Image(image.clone()));
+    }
+}
+
+/// What is sent if even a shipped template fails: the facts in one line.
+pub(super) fn last_resort(letter: &Letter<'_>, facts: &Facts, problem: TemplateProblem) -> Rendered {
+    let line = format!("{} {}", facts.title(letter, 200), facts.summary);
+    let line = neutral(&one_line(&line), Dialect::Plain).into_owned();
+    let id = format!("\n#{}", letter.thread);
+    let content = format!("{}{id}", cut_bytes(&line, TEXT_BYTES - id.len()));
+    let mut rendered = Rendered {
+        bytes_used: content.len(),
+        bytes_allowed: TEXT_BYTES,
+        parts: vec![Content::Text(Text { content, ..Text::default() })],
+        face: Face::Text,
+        named: Vec::new(),
+        counted: (0..letter.told.len()).collect(),
+        problems: vec![problem],
+    };
+    add_companions(letter, facts, Face::Text, &mut rendered.parts);
+    rendered
+}

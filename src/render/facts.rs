@@ -1,0 +1,518 @@
+//! What a letter says, before any template: which state, where, since when, which rows.
+//!
+//! Everything here is raw text on one line (only `description` and `message` may have more); neutralising and
+//! cutting to size come later. The work is bounded: an alert may have ten thousand labels, a letter ten
+//! thousand alerts, and neither is looked at more than twice (F48).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::labels::{self, Place, Shared};
+use super::link::safe_url;
+use super::neutral::{one_line, visible};
+use super::words::{Clock, State, Weight, label_title, pick};
+use super::{Letter, Told};
+use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind};
+use crate::config::Language;
+
+/// Rows that are prepared; more than any message has room for.
+pub(super) const ROWS: usize = 60;
+/// Alerts that go on without being news, listed by name.
+const STILL: usize = 12;
+/// Characters of any one text before it is fitted.
+pub(super) const TEXT: usize = 4000;
+
+/// What a letter says.
+pub(super) struct Facts {
+    pub(super) state: State,
+    pub(super) weight: Weight,
+    /// The gravest severity, as the sender writes it.
+    pub(super) severity: String,
+    /// The rule's name, the gravest alert's if there are several.
+    pub(super) name: String,
+    /// How many rules.
+    pub(super) rules: usize,
+    pub(super) firing: usize,
+    pub(super) resolved: usize,
+    /// Alerts of the notification that are on but not news.
+    pub(super) still: usize,
+    pub(super) still_rows: Vec<String>,
+    pub(super) truncated: u64,
+    /// The rule could not be judged before and can be now.
+    pub(super) judged_again: bool,
+    pub(super) shared: Shared,
+    pub(super) scope: Vec<Place>,
+    pub(super) when: String,
+    pub(super) since: String,
+    pub(super) duration: String,
+    pub(super) summary: String,
+    pub(super) description: String,
+    pub(super) message: String,
+    /// Indexes into `told`, in the order in which they deserve a place.
+    pub(super) order: Vec<usize>,
+    /// The first [`ROWS`] of them.
+    pub(super) rows: Vec<Row>,
+    /// Titles of the columns that tell the rows apart.
+    pub(super) columns: Vec<String>,
+    /// Values of the only alert, if it has several.
+    pub(super) values: Vec<(String, String)>,
+    pub(super) notes: Vec<String>,
+    pub(super) links: Vec<Link>,
+}
+
+/// An alert in a list or table.
+pub(super) struct Row {
+    pub(super) told: usize,
+    pub(super) kind: TransitionKind,
+    pub(super) name: String,
+    /// Values of the columns.
+    pub(super) cells: Vec<String>,
+    /// What tells it apart, in words.
+    pub(super) what: String,
+    pub(super) severity: String,
+    pub(super) value: String,
+    pub(super) summary: String,
+    /// How long, if that is not the same for all rows.
+    pub(super) when: String,
+    pub(super) since: String,
+    pub(super) duration: String,
+}
+
+/// A place to go, with its name.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) kind: &'static str,
+    pub(super) text: &'static str,
+    pub(super) url: String,
+}
+
+impl Row {
+    pub(super) const fn is_resolved(&self) -> bool {
+        matches!(self.kind, TransitionKind::Resolved)
+    }
+}
+
+/// Reads `letter`.
+pub(super) fn gather(letter: &Letter<'_>) -> Facts {
+    let clock = Clock { now: letter.now, zone: letter.timezone, language: letter.language };
+    let told = letter.told;
+    let language = letter.language;
+    let order = order(told);
+    let alerts: Vec<&Alert> = order.iter().map(|&index| told[index].alert).collect();
+    let resolved = told.iter().filter(|one| one.kind == TransitionKind::Resolved).count();
+    let firing = told.len() - resolved;
+    let still = still(letter);
+    let group: Vec<&Alert> = alerts.iter().chain(&still).copied().collect();
+    let shared = labels::share(&group);
+    let state = state(letter, firing, resolved, still.len());
+    let rules: BTreeSet<&str> = group.iter().map(|alert| alert.name.as_str()).collect();
+    let gravest = alerts.first();
+    let keys = labels::telling_apart(&group, &shared);
+    let starts: Vec<Timestamp> = told.iter().filter(|one| one.is_on()).filter_map(Told::start).collect();
+    let (earliest, latest) = (starts.iter().min().copied(), starts.iter().max().copied());
+    let spread = matches!((earliest, latest), (Some(first), Some(last)) if last.millis_since(first) >= 60_000);
+    let sentences = Sentences::of(letter, &alerts, &keys);
+    let rows = order
+        .iter()
+        .take(ROWS)
+        .map(|&index| row(index, &told[index], &keys, &sentences, &clock, spread, rules.len() > 1))
+        .collect();
+    Facts {
+        state,
+        weight: weight(told),
+        severity: gravest.map(|alert| severity(alert)).unwrap_or_default(),
+        name: gravest.map(|alert| one_line(&alert.name)).unwrap_or_default(),
+        rules: rules.len(),
+        firing,
+        resolved,
+        still: still.len(),
+        still_rows: still.iter().take(STILL).map(|alert| still_row(alert, &keys, rules.len() > 1)).collect(),
+        truncated: letter.notification.truncated,
+        judged_again: firing == 0 && alerts.iter().all(|alert| alert.health != Health::Normal),
+        scope: scope(&alerts, &shared, state, language),
+        when: when(told, earliest, &clock),
+        since: earliest.and_then(|start| clock.time(start)).unwrap_or_default(),
+        duration: earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default(),
+        summary: sentences.summary,
+        description: sentences.description,
+        message: limited(&visible(&letter.notification.message)),
+        columns: keys
+            .iter()
+            .map(|key| label_title(key, language).map_or_else(|| one_line(key), str::to_owned))
+            .collect(),
+        values: values(letter, &alerts),
+        notes: notes(letter, state, still.len()),
+        links: links(letter, &alerts, state),
+        shared,
+        order,
+        rows,
+    }
+}
+
+impl Told<'_> {
+    fn is_on(&self) -> bool {
+        self.kind != TransitionKind::Resolved
+    }
+
+    fn start(&self) -> Option<Timestamp> {
+        self.starts_at.or(self.alert.starts_at)
+    }
+
+    fn end(&self) -> Option<Timestamp> {
+        self.ends_at.or(self.alert.ends_at)
+    }
+}
+
+/// At most [`TEXT`] characters of `text`.
+pub(super) fn limited(text: &str) -> String {
+    super::fit::cut_chars(text.trim(), TEXT).into_owned()
+}
+
+fn severity(alert: &Alert) -> String {
+    let name = ["severity", "level", "priority"].into_iter().find_map(|name| alert.labels.get(name));
+    super::fit::cut_chars(&one_line(name.map_or("", String::as_str)), 20).into_owned()
+}
+
+/// Firing before resolved, grave before light, else as the sender has them.
+fn order(told: &[Told<'_>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..told.len()).collect();
+    order.sort_by_cached_key(|&index| {
+        let one = &told[index];
+        let light = match Weight::of(&one.alert.severity()) {
+            Weight::Red => 1,
+            Weight::Yellow => 2,
+            Weight::Blue => 3,
+        };
+        (!one.is_on(), if one.alert.is_critical() { 0 } else { light })
+    });
+    order
+}
+
+fn weight(told: &[Told<'_>]) -> Weight {
+    let on = told.iter().filter(|one| one.is_on());
+    let weights: Vec<Weight> = on.map(|one| Weight::of(&one.alert.severity())).collect();
+    if weights.is_empty() || weights.contains(&Weight::Red) {
+        Weight::Red
+    } else if weights.contains(&Weight::Yellow) {
+        Weight::Yellow
+    } else {
+        Weight::Blue
+    }
+}
+
+/// Alerts that the notification lists as firing and that are no news.
+fn still<'a>(letter: &'a Letter<'_>) -> Vec<&'a Alert> {
+    let told: BTreeSet<_> = letter.told.iter().map(|one| (&one.alert.discriminator, &one.alert.labels)).collect();
+    letter
+        .notification
+        .alerts
+        .iter()
+        .filter(|alert| alert.status == Status::Firing && !told.contains(&(&alert.discriminator, &alert.labels)))
+        .collect()
+}
+
+fn state(letter: &Letter<'_>, firing: usize, resolved: usize, still: usize) -> State {
+    let notification = letter.notification;
+    if notification.format == Format::Opaque {
+        return State::Opaque;
+    }
+    if notification.test {
+        return State::Test;
+    }
+    if firing > 0 {
+        let on = || letter.told.iter().filter(|one| one.is_on());
+        if on().all(|one| one.alert.health != Health::Normal) {
+            let failed = on().any(|one| one.alert.health == Health::Error);
+            return if failed { State::QueryError } else { State::NoData };
+        }
+        return match (on().any(|one| one.kind == TransitionKind::Firing), resolved) {
+            (true, _) => State::Firing,
+            (false, 0) => State::Reminder,
+            (false, _) => State::Partly,
+        };
+    }
+    match (still, notification.truncated) {
+        (0, 0) => State::Resolved,
+        (0, _) => State::Unclear,
+        _ => State::Partly,
+    }
+}
+
+fn when(told: &[Told<'_>], earliest: Option<Timestamp>, clock: &Clock<'_>) -> String {
+    if let Some(earliest) = earliest {
+        return clock.since(earliest);
+    }
+    let over: BTreeSet<String> = told
+        .iter()
+        .filter(|one| !one.is_on())
+        .filter_map(|one| {
+            let end = one.end()?;
+            Some(one.start().map_or_else(|| clock.ended(end), |start| clock.lasted(start, end)))
+        })
+        .collect();
+    if over.len() == 1 {
+        return over.into_iter().next().unwrap_or_default();
+    }
+    told.iter().filter(|one| !one.is_on()).filter_map(Told::end).max().map(|end| clock.ended(end)).unwrap_or_default()
+}
+
+fn scope(alerts: &[&Alert], shared: &Shared, state: State, language: Language) -> Vec<Place> {
+    let mut scope = labels::scope(shared);
+    if matches!(state, State::NoData | State::QueryError)
+        && let Some(source) = alerts.first().and_then(|alert| labels::data_source(alert))
+    {
+        let name = super::fit::cut_chars(&one_line(source), 60).into_owned();
+        scope.insert(0, (0, format!("{} {name}", pick(language, "数据源", "data source"))));
+    }
+    scope
+}
+
+/// The sentences people wrote: what all alerts share, and what is each one's own.
+struct Sentences {
+    summary: String,
+    description: String,
+    /// Is the summary the same for all, up to what tells the alerts apart?
+    common: bool,
+}
+
+impl Sentences {
+    fn of(letter: &Letter<'_>, alerts: &[&Alert], keys: &[&str]) -> Self {
+        let on: Vec<&&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).collect();
+        let speakers: Vec<&Alert> = if on.is_empty() { alerts.to_vec() } else { on.into_iter().copied().collect() };
+        let summary = agreed(&speakers, |alert| masked(&summary(alert), alert, keys, speakers.len()));
+        let description = agreed(&speakers, |alert| annotation(alert, &["description", "message"]));
+        let common = summary.is_some();
+        let mut summary = summary.unwrap_or_default();
+        let mut description = description.unwrap_or_default();
+        if summary.is_empty() && description.is_empty() {
+            description = visible(&letter.notification.message).trim().to_owned();
+        }
+        if summary.is_empty()
+            && let Some((first, rest)) = description.split_once('\n').or(Some((description.as_str(), "")))
+        {
+            (summary, description) = (one_line(first), rest.trim().to_owned());
+        }
+        // A sentence that only says the title again, or both the same, is noise.
+        if alerts.iter().any(|alert| one_line(&alert.name) == summary) {
+            summary.clear();
+        }
+        if one_line(&description) == summary {
+            description.clear();
+        }
+        Self { summary: limited(&summary), description: limited(&description), common }
+    }
+}
+
+/// What all of `alerts` say that say anything; `None` if they differ.
+fn agreed(alerts: &[&Alert], what: impl Fn(&Alert) -> String) -> Option<String> {
+    let mut agreed = String::new();
+    for alert in alerts {
+        let said = what(alert);
+        if said.is_empty() || said == agreed {
+            continue;
+        }
+        if !agreed.is_empty() {
+            return None;
+        }
+        agreed = said;
+    }
+    Some(agreed)
+}
+
+fn summary(alert: &Alert) -> String {
+    if alert.health == Health::Error
+        && let Some(error) = alert.annotations.get("Error")
+    {
+        return limited(&one_line(error));
+    }
+    limited(&one_line(&annotation(alert, &["summary", "title"])))
+}
+
+fn annotation(alert: &Alert, names: &[&str]) -> String {
+    let text = names.iter().find_map(|name| alert.annotations.get(*name).filter(|text| !text.trim().is_empty()));
+    text.map(|text| limited(&visible(text))).unwrap_or_default()
+}
+
+/// `sentence` with what is the alert's own left out, so that the same sentence of another alert is equal.
+fn masked(sentence: &str, alert: &Alert, keys: &[&str], speakers: usize) -> String {
+    if speakers < 2 || sentence.is_empty() {
+        return sentence.to_owned();
+    }
+    let mut masked = sentence.to_owned();
+    for key in keys {
+        let Some(value) = alert.labels.get(*key).filter(|value| value.len() > 1 && value.len() < 200) else { continue };
+        masked = masked.replace(value.as_str(), "…");
+        if let Some((host, _)) = value.split_once(':').filter(|(host, _)| host.len() > 3) {
+            masked = masked.replace(host, "…");
+        }
+    }
+    masked
+}
+
+fn row(
+    index: usize,
+    told: &Told<'_>,
+    keys: &[&str],
+    sentences: &Sentences,
+    clock: &Clock<'_>,
+    spread: bool,
+    rules: bool,
+) -> Row {
+    let alert = told.alert;
+    let resolved = !told.is_on();
+    let duration = match (told.start(), told.end()) {
+        (Some(start), Some(end)) if resolved => clock.duration(start, end),
+        (Some(start), _) if !resolved => clock.duration(start, clock.now),
+        _ => String::new(),
+    };
+    let value = match alert.health {
+        Health::Normal if resolved => String::new(),
+        Health::Normal => labels::values(alert).first().map(|value| measured(alert, &value.text)).unwrap_or_default(),
+        Health::NoData => State::NoData.word(clock.language).to_owned(),
+        Health::Error => State::QueryError.word(clock.language).to_owned(),
+    };
+    Row {
+        told: index,
+        kind: told.kind,
+        name: one_line(&alert.name),
+        cells: keys.iter().map(|key| labels::value(alert, key)).collect(),
+        what: what(alert, keys, rules),
+        severity: severity(alert),
+        summary: if sentences.common { String::new() } else { summary(alert) },
+        value,
+        when: if resolved || spread { duration.clone() } else { String::new() },
+        since: told.start().and_then(|start| clock.time(start)).unwrap_or_default(),
+        duration,
+    }
+}
+
+fn what(alert: &Alert, keys: &[&str], rules: bool) -> String {
+    let own = labels::in_words(alert, keys);
+    match (own.is_empty(), rules) {
+        (true, _) => one_line(&alert.name),
+        (false, true) => format!("{} · {own}", one_line(&alert.name)),
+        (false, false) => own,
+    }
+}
+
+fn still_row(alert: &Alert, keys: &[&str], rules: bool) -> String {
+    let what = what(alert, keys, rules);
+    let what = if what.is_empty() { one_line(&alert.name) } else { what };
+    match labels::values(alert).first() {
+        Some(value) if alert.health == Health::Normal => format!("{what} {}", measured(alert, &value.text)),
+        _ => what,
+    }
+}
+
+/// `number` with the unit that the alert's own sentences give it.
+fn measured(alert: &Alert, number: &str) -> String {
+    let number = one_line(number);
+    let unit = ["summary", "description"].into_iter().find_map(|name| {
+        let text = alert.annotations.get(name)?;
+        labels::unit_behind(&number, text.get(..text.floor_char_boundary(TEXT))?)
+    });
+    let unit = unit.or_else(|| alert.labels.get("unit").or_else(|| alert.annotations.get("unit")).cloned());
+    match unit {
+        Some(unit) if !unit.trim().is_empty() && unit.len() <= 12 => format!("{number} {}", one_line(&unit)),
+        _ => number,
+    }
+}
+
+fn values(letter: &Letter<'_>, alerts: &[&Alert]) -> Vec<(String, String)> {
+    let [alert] = alerts else { return Vec::new() };
+    if alert.health != Health::Normal || alert.status == Status::Resolved {
+        return Vec::new();
+    }
+    let values = labels::values(alert);
+    // Grafana's RefIDs are steps of one calculation, the first is the result; elsewhere each value is a series.
+    let named = letter.notification.format != Format::Grafana;
+    values
+        .iter()
+        .take(if named { ROWS } else { 1 })
+        .map(|value| (if named { one_line(&value.name) } else { String::new() }, measured(alert, &value.text)))
+        .collect()
+}
+
+fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
+    let zh = letter.language == Language::Zh;
+    let mut notes = Vec::new();
+    let truncated = letter.notification.truncated;
+    if state == State::Firing && still > 0 {
+        notes.push(if zh { format!("另有 {still} 条仍在告警") } else { format!("{still} others still firing") });
+    }
+    if truncated > 0 {
+        notes.push(match (zh, state == State::Unclear) {
+            (true, true) => format!("上游还省略了 {truncated} 条，可能仍在告警"),
+            (false, true) => format!("the sender left out {truncated} more, which may still be firing"),
+            (true, false) => format!("上游还省略了 {truncated} 条"),
+            (false, false) => format!("the sender left out {truncated} more"),
+        });
+    }
+    let reasons: BTreeMap<&str, usize> = letter
+        .told
+        .iter()
+        .filter(|one| !one.is_on())
+        .filter_map(|one| one.alert.annotations.get("grafana_state_reason"))
+        .fold(BTreeMap::new(), |mut reasons, reason| {
+            *reasons.entry(reason.as_str()).or_default() += 1;
+            reasons
+        });
+    for reason in reasons.keys() {
+        // "Resolved" does not mean healthy here (alert-sources §2.4).
+        notes.extend(
+            match *reason {
+                "MissingSeries" => Some(pick(
+                    letter.language,
+                    "数据序列已消失，未必恢复正常",
+                    "the series is gone: not necessarily healthy",
+                )),
+                "Paused" => Some(pick(
+                    letter.language,
+                    "规则已暂停，未必恢复正常",
+                    "the rule was paused: not necessarily healthy",
+                )),
+                "RuleDeleted" => Some(pick(
+                    letter.language,
+                    "规则已删除，未必恢复正常",
+                    "the rule was deleted: not necessarily healthy",
+                )),
+                "Updated" => {
+                    Some(pick(letter.language, "规则已修改，状态重新计算", "the rule was changed and starts anew"))
+                }
+                _ => None,
+            }
+            .map(str::to_owned),
+        );
+    }
+    notes
+}
+
+/// Where to go, most useful first, each a URL that may stand in a message.
+fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
+    let first = |pick: fn(&Links) -> &String| {
+        alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| safe_url(url))
+    };
+    // A silence made from one alert's link hides only that one.
+    let silence = match alerts {
+        [alert] => safe_url(&alert.links.silence),
+        _ => None,
+    };
+    let details = letter.details_url.and_then(safe_url);
+    let panel = first(|links| &links.panel);
+    let dashboard = if panel.is_some() { None } else { first(|links| &links.dashboard) };
+    let rule = first(|links| &links.rule);
+    let home = safe_url(&letter.notification.external_url);
+    let judged = !matches!(state, State::NoData | State::QueryError);
+    let on = !matches!(state, State::Resolved | State::Unclear);
+    let language = letter.language;
+    let candidates = [
+        ("rule", pick(language, "规则", "Rule"), rule.clone().filter(|_| !judged)),
+        ("panel", pick(language, "面板", "Panel"), panel.clone()),
+        ("dashboard", pick(language, "仪表盘", "Dashboard"), dashboard.clone()),
+        ("runbook", pick(language, "手册", "Runbook"), first(|links| &links.runbook).filter(|_| on)),
+        ("silence", pick(language, "静默", "Silence"), silence.filter(|_| on)),
+        ("rule", pick(language, "规则", "Rule"), rule.filter(|_| judged && panel.is_none() && dashboard.is_none())),
+        ("details", pick(language, "全部详情", "All details"), details.clone()),
+        ("home", pick(language, "打开", "Open"), home.filter(|_| details.is_none())),
+    ];
+    candidates.into_iter().filter_map(|(kind, text, url)| Some(Link { kind, text, url: url? })).collect()
+}

@@ -1,0 +1,3 @@
+//! Tests of whole letters.
+
+mod golden;

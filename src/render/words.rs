@@ -1,0 +1,300 @@
+//! The words of messages in both languages, and times as a person reads them.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp as Instant, Zoned};
+
+use crate::alert::Timestamp;
+use crate::config::Language;
+
+/// What a message is about, most telling first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Firing,
+    /// Still on; upstream repeats it.
+    Reminder,
+    /// Some are over, some are still on.
+    Partly,
+    /// Over, as far as we were told: upstream left some out.
+    Unclear,
+    Resolved,
+    /// The rule cannot be judged.
+    NoData,
+    QueryError,
+    /// The test button of a contact point.
+    Test,
+    /// A body nobody understands, passed on as it is.
+    Opaque,
+}
+
+impl State {
+    /// The name in templates.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Reminder => "reminder",
+            Self::Partly => "partly",
+            Self::Unclear => "unclear",
+            Self::Resolved => "resolved",
+            Self::NoData => "no_data",
+            Self::QueryError => "error",
+            Self::Test => "test",
+            Self::Opaque => "opaque",
+        }
+    }
+
+    /// The word that says it.
+    pub(super) const fn word(self, language: Language) -> &'static str {
+        let (zh, en) = match self {
+            Self::Firing => ("告警", "Firing"),
+            Self::Reminder => ("仍在告警", "Still firing"),
+            Self::Partly => ("部分恢复", "Partly resolved"),
+            Self::Unclear => ("部分恢复", "Partly resolved"),
+            Self::Resolved => ("已恢复", "Resolved"),
+            Self::NoData => ("无数据", "No data"),
+            Self::QueryError => ("查询出错", "Query error"),
+            Self::Test => ("测试", "Test"),
+            Self::Opaque => ("消息", "Message"),
+        };
+        pick(language, zh, en)
+    }
+
+    /// The colour in markdown of the first edition: `warning` orange-red, `info` green, `comment` grey.
+    pub(super) const fn color(self) -> &'static str {
+        match self {
+            Self::Firing | Self::Reminder | Self::Partly | Self::Unclear => "warning",
+            Self::Resolved => "info",
+            Self::NoData | Self::QueryError | Self::Test | Self::Opaque => "comment",
+        }
+    }
+}
+
+/// How bad it is, as far as the usual words for it tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Critical, or nobody says: better looked at once too often.
+    Red,
+    Yellow,
+    Blue,
+}
+
+impl Weight {
+    pub(super) fn of(severity: &str) -> Self {
+        match severity {
+            "warning" | "warn" | "minor" | "medium" | "moderate" | "average" | "p2" | "p3" | "警告" | "一般"
+            | "次要" => Self::Yellow,
+            "info" | "information" | "informational" | "notice" | "low" | "none" | "debug" | "p4" | "p5" | "提示"
+            | "通知" | "信息" => Self::Blue,
+            _ => Self::Red,
+        }
+    }
+}
+
+pub(super) const fn pick(language: Language, zh: &'static str, en: &'static str) -> &'static str {
+    match language {
+        Language::Zh => zh,
+        Language::En => en,
+    }
+}
+
+/// What label `name` is called above a column; `None`: by its own name.
+pub(super) fn label_title(name: &str, language: Language) -> Option<&'static str> {
+    let (zh, en) = match name {
+        "instance" => ("实例", "Instance"),
+        "host" | "hostname" => ("主机", "Host"),
+        "ip" => ("地址", "IP"),
+        "ident" => ("对象", "Ident"),
+        "node" | "nodename" => ("节点", "Node"),
+        "pod" | "pod_name" => ("Pod", "Pod"),
+        "container" => ("容器", "Container"),
+        "namespace" => ("命名空间", "Namespace"),
+        "deployment" => ("部署", "Deployment"),
+        "service" | "svc" => ("服务", "Service"),
+        "app" | "application" => ("应用", "App"),
+        "cluster" => ("集群", "Cluster"),
+        "env" | "environment" => ("环境", "Env"),
+        "region" => ("地域", "Region"),
+        "zone" | "az" => ("可用区", "Zone"),
+        "idc" | "dc" | "datacenter" => ("机房", "Site"),
+        "device" => ("设备", "Device"),
+        "mountpoint" => ("挂载点", "Mount"),
+        "interface" | "ifName" => ("网口", "Port"),
+        "database" | "db" | "datname" => ("数据库", "DB"),
+        "table" => ("表", "Table"),
+        "topic" => ("主题", "Topic"),
+        "queue" => ("队列", "Queue"),
+        "job" => ("任务", "Job"),
+        "url" | "path" | "target" => ("地址", "Target"),
+        "team" => ("团队", "Team"),
+        "severity" | "level" | "priority" => ("级别", "Severity"),
+        _ => return None,
+    };
+    Some(pick(language, zh, en))
+}
+
+/// The receiver's clock: now, in the receiver's zone and language.
+#[derive(Clone, Copy)]
+pub(super) struct Clock<'a> {
+    pub(super) now: Timestamp,
+    pub(super) zone: &'a TimeZone,
+    pub(super) language: Language,
+}
+
+const DAY: i64 = 86_400_000;
+
+impl Clock<'_> {
+    fn zoned(&self, at: Timestamp) -> Option<Zoned> {
+        Instant::from_millisecond(at.0).ok().map(|instant| instant.to_zoned(self.zone.clone()))
+    }
+
+    /// `14:02` today, with as much of the date before it as is needed on another day. `None` outside of the
+    /// years that a calendar has.
+    pub(super) fn time(&self, at: Timestamp) -> Option<String> {
+        let (then, now) = (self.zoned(at)?, self.zoned(self.now)?);
+        let clock = format!("{:02}:{:02}", then.hour(), then.minute());
+        if then.date() == now.date() {
+            return Some(clock);
+        }
+        if now.date().yesterday().is_ok_and(|yesterday| yesterday == then.date()) {
+            return Some(format!("{} {clock}", pick(self.language, "昨天", "yesterday")));
+        }
+        Some(match (self.language, then.year() == now.year()) {
+            (Language::Zh, true) => format!("{}月{}日 {clock}", then.month(), then.day()),
+            (Language::En, true) => {
+                format!("{} {} {clock}", then.day(), MONTHS[usize::from(then.month().unsigned_abs() - 1)])
+            }
+            (_, false) => format!("{} {clock}", then.date()),
+        })
+    }
+
+    /// From `start` to `end` in words, in two units at most; empty if it is negative or more than ten years:
+    /// then a clock is wrong, and a wrong number helps nobody.
+    pub(super) fn duration(&self, start: Timestamp, end: Timestamp) -> String {
+        let millis = end.millis_since(start);
+        if !(0..3650 * DAY).contains(&millis) {
+            return String::new();
+        }
+        let seconds = millis / 1000;
+        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+        let zh = self.language == Language::Zh;
+        let units = if zh { [" 天", " 小时", " 分", " 秒"] } else { [" d", " h", " min", " s"] };
+        let two = |big: i64, small: i64, unit: usize| {
+            let small = if small > 0 { format!(" {small}{}", units[unit + 1]) } else { String::new() };
+            format!("{big}{}{small}", units[unit])
+        };
+        match (days, hours, minutes) {
+            (0, 0, 0) => format!("{seconds}{}", units[3]),
+            (0, 0, _) if zh => format!("{minutes} 分钟"),
+            (0, 0, _) => format!("{minutes} min"),
+            (0, _, _) => two(hours, minutes % 60, 1),
+            _ => two(days, hours % 24, 0),
+        }
+    }
+
+    /// `自 14:02（12 分钟）` of something that goes on.
+    pub(super) fn since(&self, start: Timestamp) -> String {
+        let Some(time) = self.time(start) else { return String::new() };
+        let duration = self.duration(start, self.now);
+        match (self.language, duration.is_empty()) {
+            (Language::Zh, true) => format!("自 {time}"),
+            (Language::Zh, false) => format!("自 {time}（{duration}）"),
+            (Language::En, true) => format!("since {time}"),
+            (Language::En, false) => format!("since {time} ({duration})"),
+        }
+    }
+
+    /// `持续 18 分钟（03:14–03:32）` of something that is over.
+    pub(super) fn lasted(&self, start: Timestamp, end: Timestamp) -> String {
+        let duration = self.duration(start, end);
+        let (Some(from), Some(until)) = (self.time(start), self.time(end)) else { return String::new() };
+        // `昨天 23:50–00:10` reads well; a date twice does not.
+        let until = match (self.zoned(start), self.zoned(end)) {
+            (Some(start), Some(end)) if start.date() == end.date() => {
+                format!("{:02}:{:02}", end.hour(), end.minute())
+            }
+            _ => until,
+        };
+        match (self.language, duration.is_empty()) {
+            (_, true) => self.ended(end),
+            (Language::Zh, false) => format!("持续 {duration}（{from}–{until}）"),
+            (Language::En, false) => format!("lasted {duration} ({from}–{until})"),
+        }
+    }
+
+    /// `03:32 恢复` of something that is over and began nobody knows when.
+    pub(super) fn ended(&self, end: Timestamp) -> String {
+        match (self.language, self.time(end)) {
+            (_, None) => String::new(),
+            (Language::Zh, Some(time)) => format!("{time} 恢复"),
+            (Language::En, Some(time)) => format!("over at {time}"),
+        }
+    }
+}
+
+/// `aside` in brackets, as it follows a word.
+pub(super) fn brackets(language: Language, aside: &str) -> String {
+    match language {
+        Language::Zh => format!("（{aside}）"),
+        Language::En => format!(" ({aside})"),
+    }
+}
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<Instant>().unwrap().as_millisecond())
+    }
+
+    fn clock(zone: &TimeZone, language: Language) -> Clock<'_> {
+        Clock { now: at("2026-03-01T06:14:00Z"), zone, language }
+    }
+
+    #[test]
+    fn durations_are_in_words_and_in_two_units_at_most() {
+        let zone = TimeZone::UTC;
+        let (zh, en) = (clock(&zone, Language::Zh), clock(&zone, Language::En));
+        for (seconds, chinese, english) in [
+            (0, "0 秒", "0 s"),
+            (45, "45 秒", "45 s"),
+            (720, "12 分钟", "12 min"),
+            (7500, "2 小时 5 分", "2 h 5 min"),
+            (7200, "2 小时", "2 h"),
+            (273_600, "3 天 4 小时", "3 d 4 h"),
+            (-5, "", ""),
+            (400_000_000, "", ""),
+        ] {
+            let end = zh.now.plus_millis(seconds * 1000);
+            assert_eq!(zh.duration(zh.now, end), chinese);
+            assert_eq!(en.duration(en.now, end), english);
+        }
+    }
+
+    #[test]
+    fn a_time_has_as_much_date_as_it_needs_in_the_zone_of_the_reader() {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let (zh, en) = (clock(&zone, Language::Zh), clock(&zone, Language::En));
+        assert_eq!(zh.since(at("2026-03-01T06:02:00Z")), "自 14:02（12 分钟）");
+        assert_eq!(en.since(at("2026-02-28T15:50:00Z")), "since yesterday 23:50 (14 h 24 min)");
+        assert_eq!(zh.time(at("2026-02-03T01:00:00Z")).unwrap(), "2月3日 09:00");
+        assert_eq!(en.time(at("2026-02-03T01:00:00Z")).unwrap(), "3 Feb 09:00");
+        assert_eq!(zh.time(at("2025-02-03T01:00:00Z")).unwrap(), "2025-02-03 09:00");
+        assert_eq!(
+            zh.lasted(at("2026-02-28T15:50:00Z"), at("2026-02-28T16:10:00Z")),
+            "持续 20 分钟（昨天 23:50–00:10）"
+        );
+    }
+
+    #[test]
+    fn odd_times_are_shown_as_given_or_not_at_all() {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let zh = clock(&zone, Language::Zh);
+        assert_eq!(zh.since(zh.now.plus_millis(60_000)), "自 14:15", "a start in the future has no duration");
+        assert_eq!(zh.since(Timestamp(0)), "自 1970-01-01 08:00");
+        assert_eq!(zh.since(Timestamp(i64::MAX)), "");
+        assert_eq!(zh.lasted(Timestamp(i64::MIN), Timestamp(i64::MAX)), "");
+        assert_eq!(zh.lasted(zh.now, zh.now.plus_millis(-1000)), "14:13 恢复");
+    }
+}

@@ -25,7 +25,7 @@ pub use proof::{could_prove, prove};
 /// holds about 5,000 real ones (alert-sources §0.3), so only a hostile body meets this.
 const MAX_ALERTS: usize = 20_000;
 
-/// How much of a body that nobody understands is shown, in bytes. No message of WeCom holds more.
+/// How much of a body that nobody understands is shown, in bytes: the most that any face can hold.
 const EXCERPT: usize = 4096;
 
 /// Shown where a sender gives no name at all.

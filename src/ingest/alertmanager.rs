@@ -13,7 +13,8 @@ struct Surroundings {
     status: Option<Status>,
     /// Last resort for a name.
     name: String,
-    /// Labels configured on Alertmanager's route (`routeLabels`, since 0.34).
+    /// Labels configured on Alertmanager's route (`routeLabels`, since 0.34): added to each alert that has none of
+    /// that name, so that our routes can match them.
     route_labels: Labels,
     /// Grafana's organisation; 0 if unknown.
     org: i64,
@@ -34,11 +35,10 @@ pub(super) fn envelope_format(object: &Map<String, Value>) -> Option<Format> {
     if !alerts.iter().any(is_labelled) {
         return None;
     }
-    let version = object.get("version");
-    let is = |wanted: &str| version.is_some_and(|version| version == wanted || version.to_string() == wanted);
-    if is("4") {
+    let version = object.get("version").cloned().map(field::text).unwrap_or_default();
+    if version == "4" {
         Some(Format::Alertmanager)
-    } else if is("1") || object.contains_key("orgId") || object.contains_key("state") {
+    } else if version == "1" || object.contains_key("orgId") || object.contains_key("state") {
         Some(Format::Grafana)
     } else {
         Some(Format::Alertmanager)

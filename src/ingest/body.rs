@@ -13,7 +13,7 @@ use super::Unreadable;
 /// costs about 650 bytes of memory, so this bounds one body to some hundred MB. Real bodies of 10 MB hold 30,000
 /// objects.
 const MAX_OBJECTS: usize = 300_000;
-const MAX_COMMAS: usize = 3_000_000;
+const MAX_COMMAS: usize = 1_000_000;
 
 /// What a request carried.
 pub(super) struct Body<'a> {

@@ -1,9 +1,11 @@
 //! Single fields as senders write them: text, label sets, numbers, times, links. Each wrong type has an answer.
 
-use jiff::civil;
 use serde_json::{Map, Value};
 
 use crate::alert::{Labels, Timestamp};
+
+/// 0002-01-01T00:00:00Z in milliseconds: what is earlier is Go's zero time in some zone.
+const YEAR_2: i64 = -62_104_060_800_000;
 
 /// A field as text: scalars as they are written, null as nothing, anything deeper as JSON. U+0000 is shown as
 /// U+2400, since neither store can keep it (reliability F94).
@@ -96,8 +98,7 @@ pub(super) fn loose_instant(text: &str) -> Option<Timestamp> {
 }
 
 fn said(millis: i64) -> Option<Timestamp> {
-    let year_two = civil::date(2, 1, 1).to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
-    (millis >= year_two).then_some(Timestamp(millis))
+    (millis >= YEAR_2).then_some(Timestamp(millis))
 }
 
 /// A number for people: at most 6 significant digits, no trailing zeros, `×10ⁿ` only from 10¹⁵ up and below

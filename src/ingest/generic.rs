@@ -149,7 +149,7 @@ impl Default for Payloads {
 }
 
 /// The mappings that come with the program, as data.
-pub fn shipped() -> Vec<Mapping> {
+pub(super) fn shipped() -> Vec<Mapping> {
     serde_saphyr::from_str(include_str!("payloads.yaml")).expect("a test parses the shipped mappings")
 }
 
@@ -181,23 +181,23 @@ fn add(engine: &mut Engine, index: usize, mapping: &Mapping) -> Vec<MappingError
     let expressions = [("when", Some(&mapping.when)), ("alerts", mapping.alerts.as_ref())];
     for (field, source) in expressions {
         if let Some(source) = source {
-            check(field.to_owned(), engine.add_expression(slot(index, field), source));
+            check(field.to_owned(), engine.add_expression(&slot(index, field), source));
         }
     }
     for (field, source) in mapping.alert.templates() {
         if let Some(source) = source {
-            check(format!("alert.{field}"), engine.add_template(slot(index, field), source));
+            check(format!("alert.{field}"), engine.add_template(&slot(index, field), source));
         }
     }
     for (field, members) in mapping.alert.members() {
         match members {
             Some(Members::All(source)) => {
-                check(format!("alert.{field}"), engine.add_expression(slot(index, field), source));
+                check(format!("alert.{field}"), engine.add_expression(&slot(index, field), source));
             }
             Some(Members::Each(templates)) => {
                 for (name, source) in templates {
                     let slot = slot(index, &format!("{field}.{name}"));
-                    check(format!("alert.{field}.{name}"), engine.add_template(slot, source));
+                    check(format!("alert.{field}.{name}"), engine.add_template(&slot, source));
                 }
             }
             None => {}

@@ -71,11 +71,7 @@ fn rule_uid(generator_url: &str) -> Option<&str> {
     let mut segments = path.split(['/', '?', '#']);
     let first = segments.next()?;
     let second = segments.next()?;
-    let uid = match (first, second) {
-        ("grafana", uid) => uid,
-        (uid, "edit") => uid,
-        _ => return None,
-    };
+    let (("grafana", uid) | (uid, "edit")) = (first, second) else { return None };
     Some(uid).filter(|uid| !uid.is_empty())
 }
 
@@ -99,7 +95,7 @@ fn values(object: &mut Map<String, Json>, annotations: &Labels) -> Vec<Value> {
         return only_value(&text).into_iter().collect();
     };
     // A condition is in there too, as 0 or 1, and no field says which one it is (§2.3).
-    let is_flag = |value: &Json| value.as_f64().is_some_and(|number| number == 0.0 || number == 1.0);
+    let is_flag = |value: &Json| matches!(field::measured(value).as_deref(), Some("0" | "1"));
     let has_number = sent.values().any(|value| !is_flag(value) && field::measured(value).is_some());
     sent.into_iter()
         .filter(|(_, value)| !(has_number && is_flag(value)))

@@ -29,6 +29,14 @@ fn pushed(body: &str) -> Result<Notification, Unreadable> {
     read(body.as_bytes(), Some("application/json"), Door::AlertsPush, &Payloads::default(), NOW)
 }
 
+/// How the sender of a recorded body names its type.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.') {
+        Some((_, "form")) => "application/x-www-form-urlencoded; charset=UTF-8",
+        _ => "application/json",
+    }
+}
+
 /// The only alert of a notification.
 fn only(notification: Notification) -> Alert {
     let [alert] = <[Alert; 1]>::try_from(notification.alerts).unwrap();

@@ -37,19 +37,19 @@ impl Engine {
     }
 
     /// Compiles a template; the error says what is wrong with it.
-    pub fn add_template(&mut self, name: String, source: &str) -> Result<(), String> {
+    pub fn add_template(&mut self, name: &str, source: &str) -> Result<(), String> {
         self.add(name, source.to_owned(), source)
     }
 
     /// Compiles an expression; the error says what is wrong with it.
-    pub fn add_expression(&mut self, name: String, source: &str) -> Result<(), String> {
+    pub fn add_expression(&mut self, name: &str, source: &str) -> Result<(), String> {
         self.environment.compile_expression_owned(source.to_owned()).map_err(|error| explain(&error))?;
         self.add(name, format!("{{% set {RESULT} = ({source}) %}}"), source)
     }
 
-    fn add(&mut self, name: String, template: String, source: &str) -> Result<(), String> {
-        self.environment.add_template_owned(name.clone(), template).map_err(|error| explain(&error))?;
-        let template = self.environment.get_template(&name).map_err(|error| explain(&error))?;
+    fn add(&mut self, name: &str, template: String, source: &str) -> Result<(), String> {
+        self.environment.add_template_owned(name.to_owned(), template).map_err(|error| explain(&error))?;
+        let template = self.environment.get_template(name).map_err(|error| explain(&error))?;
         let known = |variable: &str| {
             matches!(variable, "body" | "item") || self.environment.globals().any(|(global, _)| global == variable)
         };

@@ -15,7 +15,7 @@ struct Told {
 }
 
 /// The alert's mapping at work on one item.
-struct Item<'a> {
+struct Reading<'a> {
     payloads: &'a Payloads,
     index: usize,
     body: &'a Value,
@@ -33,22 +33,18 @@ impl Payloads {
     }
 
     fn through(&self, index: usize, mapping: &Mapping, body: &Value, text: &str) -> Option<Notification> {
-        let items = match mapping.alerts {
-            None => vec![body.clone()],
-            Some(_) => {
-                let items = self.engine.evaluate(&slot(index, "alerts"), body, body)?;
-                if items.kind() != ValueKind::Seq {
-                    return None;
-                }
-                items.try_iter().ok()?.collect()
-            }
+        let items = if mapping.alerts.is_some() {
+            self.engine.evaluate(&slot(index, "alerts"), body, body).filter(|items| items.kind() == ValueKind::Seq)?
+        } else {
+            Value::from(vec![body.clone()])
         };
+        let items: Vec<Value> = items.try_iter().ok()?.collect();
         let is_alone = items.len() == 1;
         let truncated = items.len().saturating_sub(MAX_ALERTS) as u64;
         let mut told: Vec<Told> = items
             .into_iter()
             .take(MAX_ALERTS)
-            .filter_map(|item| Item { payloads: self, index, body, item }.told(mapping, is_alone.then_some(text)))
+            .filter_map(|item| Reading { payloads: self, index, body, item }.told(mapping, is_alone.then_some(text)))
             .collect();
         let (title, message) = match told.as_mut_slice() {
             [] => return None,
@@ -80,7 +76,7 @@ impl Payloads {
     }
 }
 
-impl Item<'_> {
+impl Reading<'_> {
     fn text(&self, field: &str) -> String {
         self.payloads.engine.render(&slot(self.index, field), self.body, &self.item).unwrap_or_default()
     }

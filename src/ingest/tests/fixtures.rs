@@ -6,8 +6,7 @@ use super::*;
 
 fn sample(name: &str) -> Notification {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads").join(name);
-    let content_type = if name.ends_with(".form") { "application/x-www-form-urlencoded" } else { "application/json" };
-    read(&std::fs::read(path).unwrap(), Some(content_type), Door::Webhook, &Payloads::default(), NOW).unwrap()
+    read(&std::fs::read(path).unwrap(), Some(content_type(name)), Door::Webhook, &Payloads::default(), NOW).unwrap()
 }
 
 #[rustfmt::skip]

@@ -1,11 +1,18 @@
 //! The configuration as the running program uses it: checked, with secrets resolved and routes compiled.
 //!
-//! `config/file.rs` holds the YAML as it is written and turns it into this; nothing else reads the file or
-//! the environment. A `Config` is immutable: a reload swaps the whole.
+//! `config/file.rs` holds the YAML as it is written, `config/resolve.rs` turns it into this; nothing else reads the
+//! file or the environment. A `Config` is immutable: a reload swaps the whole.
+
+mod file;
+mod finding;
+mod glob;
+mod receivers;
+mod resolve;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ingest::generic::Payloads;
 use crate::route;
+use finding::Findings;
+pub use finding::{Finding, Mistake, Note, Place, Words};
+use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.
 #[derive(Debug)]
@@ -48,6 +58,55 @@ pub struct Config {
     pub payloads: Payloads,
     /// Hosts from which pictures may be fetched to be uploaded (lower case, no port). Empty: none is fetched.
     pub image_hosts: Vec<String>,
+}
+
+impl Config {
+    /// The configuration in the file at `path`, with what is worth knowing about it; or everything that is wrong.
+    pub fn load(path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        Self::load_listening(path, None)
+    }
+
+    /// The same with an address from the command line in place of `listen`.
+    pub fn load_listening(path: &Path, listen: Option<SocketAddr>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::read(&text, path, &Surroundings { environment: &environment, listen }),
+            Err(error) => Err(vec![Mistake::unreadable(path, &error)]),
+        }
+    }
+
+    /// The configuration in `text`, as if it stood in the file at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None })
+    }
+
+    fn read(text: &str, path: &Path, around: &Surroundings<'_>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        let mut found = Findings::new(path.to_path_buf());
+        let file = yaml::read::<file::File>(text.trim_start_matches('\u{feff}'), &mut found);
+        let config = file.and_then(|file| Resolver::new(&mut found, around).config(&file));
+        let Findings { mut mistakes, mut notes, .. } = found;
+        mistakes.sort_by_key(|mistake| mistake.place);
+        notes.sort_by_key(|note| note.place);
+        match config {
+            Some(config) if mistakes.is_empty() => Ok((config, notes)),
+            _ => Err(mistakes),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, for { env: NAME }")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The JSON Schema of the file, for editors and `wegraf schema`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(file::File).to_value()
+}
+
+/// The userids in a `users_file`: one a line; empty lines and lines that begin with `#` are skipped.
+pub fn users_in(text: &str) -> Vec<&str> {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
 /// A template of the user's.
@@ -126,8 +185,8 @@ pub enum Proof {
 pub struct WeCom {
     /// Base URL without a trailing slash, for example `https://qyapi.weixin.qq.com`.
     pub api_url: String,
-    /// Proxy for calls to WeCom.
-    pub proxy: Option<String>,
+    /// Proxy for calls to WeCom; a secret because its URL may hold a password.
+    pub proxy: Option<SecretString>,
     /// PEM bundle that is trusted besides the usual roots.
     pub ca_file: Option<PathBuf>,
     /// Apps by name.
@@ -295,3 +354,6 @@ impl Face {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,2 +1,3 @@
-#[test]
-fn a() {}
+//! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
+
+mod harness;

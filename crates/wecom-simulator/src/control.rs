@@ -98,7 +98,9 @@ async fn requests(State(world): State<Shared>, uri: Uri) -> Answered {
 
 async fn counters(State(world): State<Shared>) -> Answered {
     let world = lock(&world);
-    Ok(axum::Json(world.journal.counters(world.inbox.drops())))
+    let mut counters = world.journal.counters(world.inbox.drops());
+    counters["messages"] = world.inbox.delivered().into();
+    Ok(axum::Json(counters))
 }
 
 async fn reset(State(world): State<Shared>, bytes: Bytes) -> Answered {

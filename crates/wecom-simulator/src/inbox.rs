@@ -132,6 +132,11 @@ impl Inbox {
         self.next_id
     }
 
+    /// Messages delivered since the start, also those no longer kept.
+    pub(crate) const fn delivered(&self) -> u64 {
+        self.next_id
+    }
+
     /// Notes a message that fell to a limit.
     pub(crate) fn drop_silently(&mut self, dropped: Dropped) {
         self.drops += dropped.users.len() as u64;

@@ -1,0 +1,650 @@
+//! YAML to values, without stopping at the first mistake.
+//!
+//! serde stops where the first value does not fit. A person who edits a file wants all mistakes at once, so the
+//! text becomes a tree that knows its places (the one call of serde-saphyr), and the tree is a serde deserializer
+//! of its own: a value in an [`At`] that does not fit is put on the list and left out, a key that nobody knows is
+//! put on the list and skipped, and the reading goes on.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Location, Spanned};
+
+use super::finding::{Findings, Place, Words, did_you_mean};
+
+/// Nesting of the file; ours needs 10, a tree of routes one per level. Guards the stack.
+const DEPTH: usize = 60;
+
+/// Reads `text` as a `T`. `None` if the text is no YAML or has nothing of a `T`; what does not fit is in `findings`.
+pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings) -> Option<T> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: DEPTH },
+    };
+    let tree = match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(tree) => Node::new(tree, text, None),
+        Err(error) => {
+            syntax(&error, findings);
+            return None;
+        }
+    };
+    let list = RefCell::new(std::mem::take(findings));
+    let value = T::deserialize(Reader { node: &tree, list: &list }).ok();
+    *findings = list.into_inner();
+    value
+}
+
+/// A text that is no YAML. Only our words and the parser's: a snippet could show a secret.
+fn syntax(error: &serde_saphyr::Error, findings: &mut Findings) {
+    let place = error.location().map(Place::from).unwrap_or_default();
+    let error = error.without_snippet();
+    if let serde_saphyr::Error::UnknownAnchor { .. } = error {
+        findings.mistake(
+            place,
+            (
+                "`*` 开头的值在 YAML 里是引用，但没有这个锚点",
+                "a value that begins with `*` is a YAML alias, and there is no such anchor",
+            ),
+            ("把值放进引号", "put the value in quotes"),
+        );
+        return;
+    }
+    let reason = match error {
+        serde_saphyr::Error::Message { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    };
+    // The place is said once, in front.
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    findings.mistake(
+        place,
+        (format!("不是正确的 YAML：{reason}"), format!("this is not valid YAML: {reason}")),
+        (
+            "检查缩进（只用空格）、冒号后的空格和引号是否成对",
+            "check the indentation (spaces only), the space after each colon, and that quotes are closed",
+        ),
+    );
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { line: number(location.line()), column: number(location.column()) }
+    }
+}
+
+/// A value as serde-saphyr gives it.
+enum Raw {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Unsigned(u64),
+    Float(f64),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_unit<E>(self) -> Result<Raw, E> {
+                Ok(Raw::Null)
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+                Ok(Raw::Bool(value))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+                Ok(Raw::Integer(value))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+                Ok(Raw::Unsigned(value))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+                Ok(Raw::Float(value))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+                Ok(Raw::Text(value.to_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(Raw::List(values))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Raw::Map(entries))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// A value and where it is. A map or list that is the value of a key is where the key is: that is what a person
+/// looks for, and its first line may be far below.
+struct Node {
+    place: Place,
+    value: Value,
+}
+
+enum Value {
+    Null,
+    /// Anything on one line; `plain` is what it means without quotes, `text` how it is written.
+    Scalar {
+        plain: Plain,
+        text: String,
+    },
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+#[derive(Clone, Copy)]
+enum Plain {
+    Text,
+    Bool(bool),
+    Integer(i64),
+    Unsigned(u64),
+    Float(f64),
+}
+
+impl Node {
+    fn new(raw: Spanned<Raw>, source: &str, key: Option<Place>) -> Self {
+        let own = Place::from(raw.referenced);
+        let scalar = |plain: Plain| Value::Scalar { plain, text: written(raw.defined, source).trim().to_owned() };
+        let (value, place) = match raw.value {
+            Raw::Null => (Value::Null, key.unwrap_or(own)),
+            Raw::Bool(value) => (scalar(Plain::Bool(value)), own),
+            Raw::Integer(value) => (scalar(Plain::Integer(value)), own),
+            Raw::Unsigned(value) => (scalar(Plain::Unsigned(value)), own),
+            Raw::Float(value) => (scalar(Plain::Float(value)), own),
+            Raw::Text(text) => (Value::Scalar { plain: Plain::Text, text }, own),
+            Raw::List(values) => {
+                let values = values.into_iter().map(|value| Self::new(value, source, None)).collect();
+                (Value::List(values), key.unwrap_or(own))
+            }
+            Raw::Map(entries) => {
+                let entry = |(key, value): (Spanned<Raw>, Spanned<Raw>)| {
+                    let key = Self::new(key, source, None);
+                    let value = Self::new(value, source, Some(key.place));
+                    (key, value)
+                };
+                (Value::Map(entries.into_iter().map(entry).collect()), key.unwrap_or(own))
+            }
+        };
+        Self { place, value }
+    }
+
+    fn text(&self) -> &str {
+        match &self.value {
+            Value::Scalar { text, .. } => text,
+            Value::Null | Value::List(_) | Value::Map(_) => "",
+        }
+    }
+}
+
+/// What stands in the file, so that `0123` or `1e5` stays what was meant where a text is wanted.
+fn written(location: Location, source: &str) -> &str {
+    let span = location.span();
+    let (Some(start), Some(length)) = (span.byte_offset(), span.byte_len()) else { return "" };
+    let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else { return "" };
+    source.get(start..start.saturating_add(length)).unwrap_or_default()
+}
+
+/// The name by which [`At`] asks the reader for a place.
+const AT: &str = "wegraf::At";
+
+/// A value with its place. `None`: it did not fit and is on the list of mistakes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct At<T> {
+    pub place: Place,
+    pub value: Option<T>,
+}
+
+impl<T> At<T> {
+    pub fn get(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pair<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Pair<T> {
+            type Value = At<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<At<T>, A::Error> {
+                let (line, column) = pair.next_element()?.unwrap_or_default();
+                Ok(At { place: Place { line, column }, value: pair.next_element()? })
+            }
+        }
+        deserializer.deserialize_newtype_struct(AT, Pair(std::marker::PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// A map from names that people choose, in the order of the file, with the places of the names.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Named<T>(pub Vec<(At<String>, At<T>)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Named<T> {
+    /// The entries whose names and values fit.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Place, &T)> {
+        self.0.iter().filter_map(|(name, value)| Some((name.get()?.as_str(), name.place, value.get()?)))
+    }
+
+    /// All names, also of values that did not fit: who refers to one of these is not wrong.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.iter().filter_map(|(name, _)| name.get().map(String::as_str))
+    }
+
+    pub fn has(&self, wanted: &str) -> bool {
+        self.names().any(|name| name == wanted)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Named<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping from names")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Named(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries(std::marker::PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Named_{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        std::collections::BTreeMap::<String, T>::json_schema(generator)
+    }
+}
+
+/// Why a value does not fit: not yet on the list, because who notices does not know the place, or already there.
+#[derive(Debug)]
+enum Misfit {
+    New(Words, Words),
+    Listed,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value does not fit")
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+impl de::Error for Misfit {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        let message = message.to_string();
+        Self::New((message.clone(), message).into(), Words::default())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::New(mismatch(found, expected), Words::default())
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::New(mismatch(found, expected), Words::default())
+    }
+
+    fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
+        Self::New(
+            (format!("不认识 `{word}`"), format!("`{word}` is unknown here")).into(),
+            did_you_mean(word, known.iter().copied()),
+        )
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self::New(
+            (format!("缺少 `{key}`"), format!("`{key}` is missing")).into(),
+            (format!("加上 `{key}: …`"), format!("add `{key}: …`")).into(),
+        )
+    }
+}
+
+/// What was written is named by its kind only: it may be a secret.
+fn mismatch(found: Unexpected<'_>, expected: &dyn Expected) -> Words {
+    let (zh, en) = match found {
+        Unexpected::Bool(_) => ("真假值", "true or false"),
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => ("整数", "an integer"),
+        Unexpected::Float(_) => ("小数", "a decimal number"),
+        Unexpected::Str(_) | Unexpected::Char(_) => ("文字", "a text"),
+        Unexpected::Unit | Unexpected::Option => ("空值", "nothing"),
+        Unexpected::Seq => ("列表", "a list"),
+        Unexpected::Map => ("键值对", "a mapping"),
+        _ => ("别的值", "another value"),
+    };
+    let expected = expected.to_string();
+    let wanted = match expected.as_str() {
+        "a string" => "文字",
+        "a boolean" => "true 或 false",
+        "a sequence" => "列表 [ … ]",
+        "a mapping from names" => "名字到内容的键值对",
+        text if text.starts_with("struct ") => "键值对 { … }",
+        text if text.starts_with('i') || text.starts_with('u') => "整数",
+        _ => &expected,
+    };
+    let english = match expected.as_str() {
+        text if text.starts_with("struct ") => "a mapping { … }",
+        "i64" => "an integer",
+        "u8" => "a small integer",
+        "a sequence" => "a list [ … ]",
+        _ => &expected,
+    };
+    (format!("这里应是{wanted}，写的是{zh}"), format!("{english} is expected here, not {en}")).into()
+}
+
+/// One node, being read.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    node: &'a Node,
+    list: &'a RefCell<Findings>,
+}
+
+impl<'a> Reader<'a> {
+    fn at(self, node: &'a Node) -> Self {
+        Self { node, list: self.list }
+    }
+
+    /// Puts a misfit on the list, here, unless it is there.
+    fn list<T>(self, result: Result<T, Misfit>) -> Result<T, Misfit> {
+        if let Err(Misfit::New(reason, remedy)) = result {
+            self.list.borrow_mut().mistake(self.node.place, reason, remedy);
+            return Err(Misfit::Listed);
+        }
+        result
+    }
+
+    /// The entries of a map without repetitions of a key and, where the keys are fixed, without unknown ones.
+    fn entries(self, entries: &'a [(Node, Node)], known: Option<&'static [&'static str]>) -> Entries<'a> {
+        let mut seen = HashSet::new();
+        let mut kept = Vec::new();
+        for entry @ (key, _) in entries {
+            let name = key.text();
+            let unknown = known.is_some_and(|known| !known.contains(&name));
+            if !seen.insert(name) {
+                self.list.borrow_mut().mistake(
+                    key.place,
+                    (format!("`{name}` 重复了"), format!("`{name}` is given twice")),
+                    ("只留一个", "keep one of them"),
+                );
+            } else if unknown {
+                let remedy =
+                    foreign(name).unwrap_or_else(|| did_you_mean(name, known.unwrap_or_default().iter().copied()));
+                self.list.borrow_mut().mistake(
+                    key.place,
+                    (format!("不认识的键 `{name}`"), format!("unknown key `{name}`")),
+                    remedy,
+                );
+            } else {
+                kept.push(entry);
+            }
+        }
+        Entries { reader: self, left: kept.into_iter(), value: None }
+    }
+
+    fn map<V: Visitor<'a>>(self, known: Option<&'static [&'static str]>, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.node.value {
+            Value::Map(entries) => self.list(visitor.visit_map(self.entries(entries, known))),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+}
+
+/// Keys that people bring from Alertmanager's file and that have no meaning, or another name, here.
+fn foreign(key: &str) -> Option<Words> {
+    Some(match key {
+        "group_by" | "group_wait" | "group_interval" => (
+            "删掉：Grafana 和 Alertmanager 已经分组，wegraf 不再分组",
+            "remove it: Grafana and Alertmanager have grouped already, wegraf does not group again",
+        )
+            .into(),
+        "match" | "match_re" | "object_matchers" => (
+            "写成 matchers: ['severity=\"critical\"', 'team=~\"db|infra\"']",
+            "write matchers: ['severity=\"critical\"', 'team=~\"db|infra\"']",
+        )
+            .into(),
+        "mute_time_intervals" | "active_time_intervals" | "inhibit_rules" | "time_intervals" => (
+            "删掉：静默和抑制留在上游（Alertmanager、Grafana）做",
+            "remove it: muting and inhibition stay upstream (Alertmanager, Grafana)",
+        )
+            .into(),
+        _ => return None,
+    })
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Misfit;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.list(match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Scalar { plain, text } => match *plain {
+                Plain::Text => visitor.visit_str(text),
+                Plain::Bool(value) => visitor.visit_bool(value),
+                Plain::Integer(value) => visitor.visit_i64(value),
+                Plain::Unsigned(value) => visitor.visit_u64(value),
+                Plain::Float(value) => visitor.visit_f64(value),
+            },
+            Value::List(values) => visitor.visit_seq(Elements { reader: self, values: values.iter() }),
+            Value::Map(entries) => visitor.visit_map(self.entries(entries, None)),
+        })
+    }
+
+    /// A text may be written without quotes even if it looks like a number: userids often do.
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.node.value {
+            Value::Scalar { text, .. } => self.list(visitor.visit_str(text)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match self.node.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Misfit> {
+        if name == AT { visitor.visit_seq(Pair { reader: self, step: 0 }) } else { visitor.visit_newtype_struct(self) }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        self.map(None, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        self.map(Some(fields), visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        self.list(match &self.node.value {
+            Value::Scalar { text, .. } => visitor.visit_enum(StrDeserializer::new(text)),
+            Value::Map(entries) if entries.len() == 1 => {
+                visitor.visit_enum(Variant { key: self.at(&entries[0].0), value: self.at(&entries[0].1) })
+            }
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                let names: Vec<String> = variants.iter().map(|name| format!("`{name}`")).collect();
+                Err(Misfit::New(
+                    ("这里应是其中一个", "exactly one of a few is expected here").into(),
+                    (names.join("、"), names.join(", ")).into(),
+                ))
+            }
+        })
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf
+        unit unit_struct seq tuple tuple_struct ignored_any
+    }
+}
+
+/// What an [`At`] sees: its place, then its value, or nothing if that does not fit.
+struct Pair<'a> {
+    reader: Reader<'a>,
+    step: u8,
+}
+
+impl<'a> SeqAccess<'a> for Pair<'a> {
+    type Error = Misfit;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        self.step += 1;
+        if self.step == 1 {
+            let Place { line, column } = self.reader.node.place;
+            let place = de::value::SeqDeserializer::<_, Misfit>::new([line, column].into_iter());
+            return seed.deserialize(place).map(Some);
+        }
+        let value = seed.deserialize(self.reader);
+        Ok(self.reader.list(value).ok())
+    }
+}
+
+struct Elements<'a> {
+    reader: Reader<'a>,
+    values: std::slice::Iter<'a, Node>,
+}
+
+impl<'a> SeqAccess<'a> for Elements<'a> {
+    type Error = Misfit;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        self.values.next().map(|node| seed.deserialize(self.reader.at(node))).transpose()
+    }
+}
+
+struct Entries<'a> {
+    reader: Reader<'a>,
+    left: std::vec::IntoIter<&'a (Node, Node)>,
+    value: Option<&'a Node>,
+}
+
+impl<'a> MapAccess<'a> for Entries<'a> {
+    type Error = Misfit;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
+        let Some((key, value)) = self.left.next() else { return Ok(None) };
+        self.value = Some(value);
+        seed.deserialize(self.reader.at(key)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
+        let node = self.value.take().expect("a value is asked for after its key");
+        seed.deserialize(self.reader.at(node))
+    }
+}
+
+/// `{ variant: content }`
+struct Variant<'a> {
+    key: Reader<'a>,
+    value: Reader<'a>,
+}
+
+impl<'a> EnumAccess<'a> for Variant<'a> {
+    type Error = Misfit;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Misfit> {
+        let name = self.key.list(seed.deserialize(self.key))?;
+        Ok((name, self))
+    }
+}
+
+impl<'a> VariantAccess<'a> for Variant<'a> {
+    type Error = Misfit;
+
+    fn unit_variant(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Misfit> {
+        seed.deserialize(self.value)
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _length: usize, visitor: V) -> Result<V::Value, Misfit> {
+        self.value.deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'a>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
+        self.value.map(Some(fields), visitor)
+    }
+}

@@ -19,14 +19,14 @@ pub(crate) enum Reply {
 
 impl Reply {
     /// A success with nothing to say.
-    pub(crate) fn ok() -> Outcome {
-        Ok(Self::Fields(Map::new()))
+    pub(crate) fn ok() -> Self {
+        Self::Fields(Map::new())
     }
 
     /// A success with the fields of a JSON object.
-    pub(crate) fn with(fields: Value) -> Outcome {
+    pub(crate) fn with(fields: Value) -> Self {
         match fields {
-            Value::Object(fields) => Ok(Self::Fields(fields)),
+            Value::Object(fields) => Self::Fields(fields),
             other => unreachable!("a reply is built from an object literal, not from {other}"),
         }
     }
@@ -164,9 +164,9 @@ fn usual_text(code: i64) -> &'static str {
         41004 => "corpsecret missing",
         41006 => "media_id missing",
         41009 => "userid missing",
-        41010 => "missing url",
+        41010 | 42028 => "missing url",
         41011 => "agentid missing",
-        41016 => "missing title",
+        41016 | 42033 => "missing title",
         41017 => "tagid missing",
         41033 => "missing description",
         42001 => "access_token expired",
@@ -176,11 +176,9 @@ fn usual_text(code: i64) -> &'static str {
         42019 => "missing button key",
         42020 => "missing button name",
         42027 => "missing horizontal_content_list.keyname",
-        42028 => "missing url",
         42029 => "missing media_id",
         42030 => "missing appid",
         42031 => "invalid card_type",
-        42033 => "missing title",
         42035 => "invalid horizontal_content_list length",
         42036 => "invalid vertical_content_list length",
         42037 => "invalid option_list length",
@@ -248,9 +246,9 @@ fn usual_text(code: i64) -> &'static str {
         93000 => "invalid webhook url",
         93004 => "webhook is disabled",
         93008 => "not in chat",
-        301002 => "not allow operate another agent with this accesstoken",
-        301017 => "voice must be AMR",
-        301019 => "md5 does not match",
+        301_002 => "not allow operate another agent with this accesstoken",
+        301_017 => "voice must be AMR",
+        301_019 => "md5 does not match",
         _ => "request refused",
     }
 }

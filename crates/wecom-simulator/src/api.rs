@@ -38,7 +38,7 @@ const MAX_UPLOAD: usize = 24 * 1024 * 1024;
 /// The largest JSON that is legal is an mpnews of eight articles of 666 KB.
 const MAX_JSON: usize = 8 * 1024 * 1024;
 /// A hanging call is let go after this: long enough for every client's patience, short enough to free the connection.
-const HANG: Duration = Duration::from_secs(600);
+const HANG: Duration = Duration::from_mins(10);
 /// Basic frequency of one API for one corp (page 90454).
 const BASIC: Ceilings = Ceilings { minute: 10_000, hour: 150_000, ..Ceilings::NONE };
 /// Calls with `debug=1`.
@@ -70,11 +70,11 @@ pub(crate) async fn handle(
         Some(Action::Hang) => {
             note(&world, entry, &call);
             tokio::time::sleep(HANG).await;
-            connection.reset().await
+            connection.reset().await;
         }
         Some(Action::ResetBefore) => {
             note(&world, entry, &call);
-            connection.reset().await
+            connection.reset().await;
         }
         Some(Action::Http { status, body }) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -97,7 +97,7 @@ pub(crate) async fn handle(
     entry.answer = answer.to_json();
     if action == Some(Action::ResetAfter) {
         note(&world, entry, &call);
-        connection.reset().await
+        connection.reset().await;
     }
     entry.status = 200;
     note(&world, entry, &call);

@@ -49,7 +49,7 @@ pub(crate) fn check(
             Place::App { callback } => ensure(callback, 43012)?,
         }
     }
-    let card = Card { card, link: &link, has_media: &has_media };
+    let card = Card { all: card, link: &link, has_media: &has_media };
     card.titles(kind)?;
     card.task_id()?;
     card.shared()?;
@@ -76,15 +76,15 @@ fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 }
 
 struct Card<'a, L, M> {
-    card: &'a Value,
+    all: &'a Value,
     link: &'a L,
     has_media: &'a M,
 }
 
 impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
     fn titles(&self, kind: &str) -> Checked {
-        let title = self.card.get("main_title").is_some_and(|title| filled(title, "title").is_some());
-        let sub_title = filled(self.card, "sub_title_text").is_some();
+        let title = self.all.get("main_title").is_some_and(|title| filled(title, "title").is_some());
+        let sub_title = filled(self.all, "sub_title_text").is_some();
         ensure(title || (kind == "text_notice" && sub_title), 41016)
     }
 
@@ -94,18 +94,18 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
                 && id.len() <= ID_BYTES
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@'))
         };
-        match text(self.card, "task_id") {
+        match text(self.all, "task_id") {
             Some(id) if !id.is_empty() => ensure(legal(id), 42014),
-            _ => ensure(!is_interactive(self.card), 42014),
+            _ => ensure(!is_interactive(self.all), 42014),
         }
     }
 
     fn shared(&self) -> Checked {
         self.menu()?;
-        if let Some(quote) = self.card.get("quote_area") {
+        if let Some(quote) = self.all.get("quote_area") {
             self.target(quote, 42028)?;
         }
-        let rows = list(self.card, "horizontal_content_list");
+        let rows = list(self.all, "horizontal_content_list");
         ensure(rows.len() <= 6, 42035)?;
         for row in rows {
             ensure(filled(row, "keyname").is_some(), 42027)?;
@@ -119,20 +119,20 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
                 _ => {}
             }
         }
-        let jumps = list(self.card, "jump_list");
+        let jumps = list(self.all, "jump_list");
         ensure(jumps.len() <= 3, 42042)?;
         for jump in jumps {
             ensure(filled(jump, "title").is_some(), 42033)?;
             self.target(jump, 42028)?;
         }
-        let lines = list(self.card, "vertical_content_list");
+        let lines = list(self.all, "vertical_content_list");
         ensure(lines.len() <= 4, 42036)?;
         lines.iter().try_for_each(|line| ensure(filled(line, "title").is_some(), 42033))
     }
 
     /// The menu in the upper right corner: 1–3 entries, keys unique.
     fn menu(&self) -> Checked {
-        let Some(menu) = self.card.get("action_menu") else { return Ok(()) };
+        let Some(menu) = self.all.get("action_menu") else { return Ok(()) };
         let entries = list(menu, "action_list");
         if entries.is_empty() || entries.len() > 3 {
             return Err(Refusal::parameter("action_menu.action_list should have 1 to 3 entries"));
@@ -162,7 +162,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
 
     /// What a touch on the whole card opens; notices must have it.
     fn action(&self, required: bool) -> Checked {
-        match self.card.get("card_action") {
+        match self.all.get("card_action") {
             Some(action) if action.is_object() => {
                 let kind = int(action, "type").unwrap_or(0);
                 ensure(matches!(kind, 1 | 2) || (kind == 0 && !required), 42045)?;
@@ -173,7 +173,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
     }
 
     fn picture(&self) -> Checked {
-        match (self.card.get("card_image"), self.card.get("image_text_area")) {
+        match (self.all.get("card_image"), self.all.get("image_text_area")) {
             (Some(image), _) => {
                 let url = filled(image, "url").ok_or_else(|| Refusal::code(42044))?;
                 (self.link)(url).map_err(|_| Refusal::code(42044))?;
@@ -189,7 +189,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
     }
 
     fn buttons(&self) -> Checked {
-        let buttons = list(self.card, "button_list");
+        let buttons = list(self.all, "button_list");
         ensure(!buttons.is_empty(), 42038)?;
         if buttons.len() > 6 {
             return Err(Refusal::parameter("button_list should have 1 to 6 entries"));
@@ -204,22 +204,22 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
                 ensure(keys.insert(text(button, "key")), 42039)?;
             }
         }
-        self.card.get("button_selection").map_or(Ok(()), |selection| question(selection, 10))
+        self.all.get("button_selection").map_or(Ok(()), |selection| question(selection, 10))
     }
 
     fn checkbox(&self) -> Checked {
-        self.card.get("checkbox").map_or_else(|| Err(Refusal::code(42043)), |checkbox| question(checkbox, 20))
+        self.all.get("checkbox").map_or_else(|| Err(Refusal::code(42043)), |checkbox| question(checkbox, 20))
     }
 
     fn selects(&self) -> Checked {
-        let selects = list(self.card, "select_list");
+        let selects = list(self.all, "select_list");
         ensure((1..=3).contains(&selects.len()), 42047)?;
         selects.iter().try_for_each(|select| question(select, 10))
     }
 
     fn submit(&self) -> Checked {
         let missing = Value::Null;
-        let button = self.card.get("submit_button").unwrap_or(&missing);
+        let button = self.all.get("submit_button").unwrap_or(&missing);
         ensure(filled(button, "text").is_some(), 42049)?;
         ensure(has(button, "key", KEY_BYTES), 42046)
     }

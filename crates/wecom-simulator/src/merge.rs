@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-/// What names an element of a list of things: a patch to an element with the same name changes that element.
-const NAMES: [&str; 6] = ["corp_id", "agent_id", "userid", "chatid", "key", "id"];
+/// What names an element of a list of things, in this order (a chat has an `agent_id`, too): a patch to an element
+/// with the same name changes that element.
+const NAMES: [&str; 6] = ["corp_id", "chatid", "userid", "key", "agent_id", "id"];
 
 /// Objects are merged field by field, lists of named things element by element (`"remove": true` takes one out),
 /// everything else is replaced.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How the simulator behaves where nobody knows how WeCom does.
+#[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no questions, each named")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Switches {
@@ -51,7 +52,7 @@ impl Default for Switches {
             app_markdown_over: Over::Refuse,
             cut_at: CutAt::Character,
             repeated_gettoken: RepeatedGettoken::NewOlderDies,
-            duplicate_reply: DuplicateReply::SameMsgid,
+            duplicate_reply: DuplicateReply::Same,
             repeated_task_id: RepeatedTaskId::Accept,
             appchat_msgid: false,
             daily_ceiling: Ceiling::Silent,
@@ -112,14 +113,16 @@ pub(crate) enum RepeatedGettoken {
 
 /// The reply to a suppressed duplicate; `errcode` is 0 in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum DuplicateReply {
     /// With the msgid of the first.
-    SameMsgid,
+    #[serde(rename = "same_msgid")]
+    Same,
     /// With a msgid of its own, that names nothing.
-    NewMsgid,
+    #[serde(rename = "new_msgid")]
+    New,
     /// Without a msgid.
-    NoMsgid,
+    #[serde(rename = "no_msgid")]
+    None,
 }
 
 /// A `task_id` used before by the same app.

@@ -28,6 +28,7 @@ pub use media::{INLINE_IMAGE_BYTES, Media, MediaKind, PictureError, inline_image
 pub use message::{Channel, Content};
 pub use outcome::{CallError, Failure, Fault, MESSAGE_BYTES, Missed, Outcome, Receipt};
 pub use send::{
-    Duplicates, Recipients, SendRequest, appchat_send_body, is_userid, message_send_body, webhook_send_body,
+    Duplicates, MAX_DUPLICATE_INTERVAL_SECS, MAX_GROUPS, MAX_USERS, Recipients, SendRequest, appchat_send_body,
+    is_userid, message_send_body, webhook_send_body,
 };
 pub use token::{BoxFuture, StoredToken, TokenStore};

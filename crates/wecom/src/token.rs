@@ -445,6 +445,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn failures_spend_nothing_of_the_budget_for_revoked_tokens() {
+        let world = World::new(None);
+        for _ in 0..5 {
+            world.get_or(None, Some(failure(Class::Transient))).await.unwrap_err();
+            world.pass(30);
+        }
+        let token = world.get(None).await.unwrap();
+        assert!(world.get(Some(&token)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_token_fetched_after_the_clock_was_set_back_is_the_newer_one_all_the_same() {
+        let world = World::new(None);
+        let first = world.get(None).await.unwrap();
+        world.pass(-3600);
+        assert!(world.get(Some(&first)).await.unwrap().version > first.version);
+    }
+
+    #[tokio::test]
     async fn a_clock_that_is_set_back_does_not_prolong_a_hold() {
         let world = World::new(None);
         world.get_or(None, Some(failure(Class::Configuration))).await.unwrap_err();
@@ -503,7 +522,12 @@ mod tests {
         *lock(&shelf) = Some(dead.clone());
         let first = world.get(None).await.unwrap();
         assert_eq!((shown(&first), shown(lock(&shelf).as_ref().unwrap())), ("token-1", "token-1"));
-        *lock(&shelf) = Some(StoredToken { expires_at: i64::MAX, refresh_at: i64::MAX, ..dead });
+        // Another replica was slow to save: its token is alive, but older than ours.
+        let late = StoredToken { expires_at: i64::MAX, refresh_at: i64::MAX, ..dead };
+        *lock(&shelf) = Some(late.clone());
         assert_eq!(shown(&world.get(Some(&first)).await.unwrap()), "token-2");
+        *lock(&shelf) = Some(late);
+        world.pass(7000);
+        assert_eq!(shown(&world.get(None).await.unwrap()), "token-3");
     }
 }

@@ -428,7 +428,7 @@ async fn pictures_and_files_are_uploaded_and_sent() {
     assert!(matches!(bench.send(&to(&users(&["lisi"]), &image)).await, Outcome::Accepted(_)));
     let file = bench.client.upload_media(&app(), MediaKind::File, "a.csv", "名,值\n".into()).await.unwrap();
     assert!(!file.media_id.is_empty());
-    let url = bench.client.upload_image(&app(), "a.png", picture.clone()).await.unwrap();
+    let url = bench.client.upload_image(&app(), "a.png", picture).await.unwrap();
     assert!(url.starts_with("http"), "{url}");
     let hook = Webhook { key: "sim-ops-group".into() };
     assert!(bench.client.upload_webhook_file(&hook, "a.csv", "名,值\n".into()).await.is_ok());
@@ -457,6 +457,12 @@ async fn people_are_found_by_number_and_mail_without_walking_into_the_lock_out()
     let bench = Bench::new().await;
     let mobile = |n: u32| Person::Mobile(format!("1380000{n:04}"));
     let find = async |person: Person| bench.client.find_userid(&app(), &person).await;
+    // What was not even looked up is not in vain.
+    let refused = json!({"match": {"path": "user/getuserid"}, "times": 10, "action": {"errcode": -1}});
+    bench.post("faults", refused).await;
+    for _ in 0..10 {
+        assert_eq!(find(mobile(2)).await.unwrap_err().failure().errcode(), Some(-1));
+    }
     assert_eq!(find(mobile(2)).await.unwrap().as_deref(), Some("zhangsan"));
     assert_eq!(find(Person::CorpMail("lisi@sim.example".into())).await.unwrap().as_deref(), Some("lisi"));
     for _ in 0..10 {
@@ -469,5 +475,5 @@ async fn people_are_found_by_number_and_mail_without_walking_into_the_lock_out()
         }
     }
     let counters = bench.look("counters").await;
-    assert_eq!(counters["by_path"]["/cgi-bin/user/getuserid"], 1 + 5);
+    assert_eq!(counters["by_path"]["/cgi-bin/user/getuserid"], 10 + 1 + 5);
 }

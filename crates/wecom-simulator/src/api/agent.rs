@@ -16,7 +16,7 @@ pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
     }
     let app = world.app(&badge)?.1;
     let users: Vec<_> = app.visible.users.iter().map(|userid| json!({"userid": userid})).collect();
-    Reply::with(json!({
+    Ok(Reply::with(json!({
         "agentid": agent_id,
         "name": app.name,
         "square_logo_url": format!("{}/_simulator/sample.png", world.url),
@@ -29,7 +29,7 @@ pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
         "report_location_flag": 0,
         "isreportenter": 0,
         "home_url": "",
-    }))
+    })))
 }
 
 /// The apps the token may see: its own.
@@ -37,5 +37,5 @@ pub(super) fn list(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let app = world.app(&badge)?.1;
     let logo = format!("{}/_simulator/sample.png", world.url);
-    Reply::with(json!({"agentlist": [{"agentid": app.agent_id, "name": app.name, "square_logo_url": logo}]}))
+    Ok(Reply::with(json!({"agentlist": [{"agentid": app.agent_id, "name": app.name, "square_logo_url": logo}]})))
 }

@@ -56,7 +56,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Outcome {
     world.count(&format!("appchat/create {}", badge.corp_id), 1, CREATE, world.clock.now())?;
     world.corp_mut(&badge.corp_id).expect("invariant: the badge's corp was just read").chats.push(chat);
     world.inbox.announce("corp", &json!({}));
-    Reply::with(json!({"chatid": chatid}))
+    Ok(Reply::with(json!({"chatid": chatid})))
 }
 
 /// Changes a group's name, owner or members.
@@ -90,16 +90,16 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
         *known = chat;
     }
     world.inbox.announce("corp", &json!({}));
-    Reply::ok()
+    Ok(Reply::ok())
 }
 
 /// Shows a group.
 pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
     let badge = rooted(world, call)?;
     let chat = own_chat(world.app(&badge)?.0, &badge, call.param("chatid"))?;
-    Reply::with(json!({"chat_info": {
+    Ok(Reply::with(json!({"chat_info": {
         "chatid": chat.chatid, "name": chat.name, "owner": chat.owner, "userlist": chat.members, "chat_type": 0,
-    }}))
+    }})))
 }
 
 /// Says something in a group.
@@ -167,7 +167,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
             updated_for: BTreeMap::new(),
         });
     }
-    Reply::with(msgid.map_or_else(|| json!({}), |msgid| json!({"msgid": msgid})))
+    Ok(Reply::with(msgid.map_or_else(|| json!({}), |msgid| json!({"msgid": msgid}))))
 }
 
 /// Those of the named that are in the group, as the group writes them; `@all` stands for itself.

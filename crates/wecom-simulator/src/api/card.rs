@@ -81,7 +81,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
     if world.switches.update_gives_code {
         reply["response_code"] = json!(world.new_code(badge, id, now));
     }
-    Reply::with(reply)
+    Ok(Reply::with(reply))
 }
 
 enum Change {

@@ -46,7 +46,7 @@ fn look_up(world: &mut World, call: &Call, is_meant: impl Fn(&User, &Value) -> R
         return Err(Refusal::saying(45009, "api freq out of limit: too many wrong look-ups"));
     }
     if let Some(userid) = found {
-        return Reply::with(json!({"userid": userid}));
+        return Ok(Reply::with(json!({"userid": userid})));
     }
     wrong.push(now);
     if wrong.within(now, DAY_MS) > allowed {
@@ -61,7 +61,7 @@ pub(super) fn user(world: &mut World, call: &Call) -> Outcome {
     let userid = call.param("userid").ok_or_else(|| Refusal::code(41009))?;
     let (corp, app) = world.app(&badge)?;
     let user = corp.user(userid).filter(|user| in_scope(corp, app, user)).ok_or_else(|| Refusal::code(60111))?;
-    Reply::with(json!({
+    Ok(Reply::with(json!({
         "userid": user.userid,
         "name": user.name,
         "department": user.departments,
@@ -74,7 +74,7 @@ pub(super) fn user(world: &mut World, call: &Call) -> Outcome {
         "status": user.status,
         "main_department": user.departments.first().copied().unwrap_or(1),
         "extattr": {"attrs": []},
-    }))
+    })))
 }
 
 /// The members of one department, not of those below it.
@@ -88,7 +88,7 @@ pub(super) fn users(world: &mut World, call: &Call) -> Outcome {
     let members = corp.users.iter().filter(|user| user.departments.contains(&id) && in_scope(corp, app, user));
     let list: Vec<_> =
         members.map(|user| json!({"userid": user.userid, "name": user.name, "department": user.departments})).collect();
-    Reply::with(json!({"userlist": list}))
+    Ok(Reply::with(json!({"userlist": list})))
 }
 
 /// Department ids.
@@ -98,7 +98,7 @@ pub(super) fn departments_simple(world: &mut World, call: &Call) -> Outcome {
         call,
         |department| json!({"id": department.id, "parentid": department.parent, "order": department.id}),
     )?;
-    Reply::with(json!({"department_id": list}))
+    Ok(Reply::with(json!({"department_id": list})))
 }
 
 /// Departments with names.
@@ -109,7 +109,7 @@ pub(super) fn departments(world: &mut World, call: &Call) -> Outcome {
             "parentid": department.parent, "order": department.id,
         })
     })?;
-    Reply::with(json!({"department": list}))
+    Ok(Reply::with(json!({"department": list})))
 }
 
 /// The departments in scope, at and below the one asked for.
@@ -132,7 +132,7 @@ pub(super) fn tags(world: &mut World, call: &Call) -> Outcome {
     let (corp, app) = world.app(&badge)?;
     let seen = corp.tags.iter().filter(|tag| app.has_root_scope() || app.visible.tags.contains(&tag.id));
     let list: Vec<_> = seen.map(|tag| json!({"tagid": tag.id, "tagname": tag.name})).collect();
-    Reply::with(json!({"taglist": list}))
+    Ok(Reply::with(json!({"taglist": list})))
 }
 
 /// Who carries a tag.
@@ -143,7 +143,7 @@ pub(super) fn tag(world: &mut World, call: &Call) -> Outcome {
     let tag = corp.tags.iter().find(|tag| tag.id.to_string() == id).ok_or_else(|| Refusal::code(40068))?;
     let members = tag.users.iter().filter_map(|userid| corp.user(userid)).filter(|user| in_scope(corp, app, user));
     let users: Vec<_> = members.map(|user| json!({"userid": user.userid, "name": user.name})).collect();
-    Reply::with(json!({"tagname": tag.name, "userlist": users, "partylist": tag.parties}))
+    Ok(Reply::with(json!({"tagname": tag.name, "userlist": users, "partylist": tag.parties})))
 }
 
 /// In the visible scope, though perhaps disabled or gone: the directory shows those with their status.

@@ -33,7 +33,7 @@ pub(super) fn keep(world: &mut World, call: &Call, owner: Owner, kind: &str) -> 
     check(file, kind, most)?;
     let now = world.clock.now();
     let id = world.vault.put(owner, kind, &file.filename, file.bytes.clone(), now);
-    Reply::with(json!({"type": kind, "media_id": id, "created_at": (now / 1000).to_string()}))
+    Ok(Reply::with(json!({"type": kind, "media_id": id, "created_at": (now / 1000).to_string()})))
 }
 
 /// Takes a picture and gives it an address that does not expire.
@@ -44,7 +44,7 @@ pub(super) fn upload_image(world: &mut World, call: &Call) -> Outcome {
     let now = world.clock.now();
     world.count(&format!("uploadimg {}", badge.corp_id), 1, UPLOADIMG, now)?;
     let id = world.vault.put(Owner::Corp(badge.corp_id), "image", &file.filename, file.bytes.clone(), now);
-    Reply::with(json!({"url": format!("{}/_simulator/media/{id}", world.url)}))
+    Ok(Reply::with(json!({"url": format!("{}/_simulator/media/{id}", world.url)})))
 }
 
 /// Gives a file back.

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::Door;
-use super::receivers::Named;
+use super::receivers::{Found, Named};
 use crate::answer::{Outcome, Refusal, Reply};
 use crate::call::{Call, filled, int, text};
 use crate::card::is_interactive;
@@ -27,18 +27,56 @@ const RECALL_MS: i64 = 24 * HOUR_MS;
 /// The longest `duplicate_check_interval`, in seconds.
 const DUPLICATE_MAX_S: i64 = 14_400;
 
+/// A request that has passed all checks.
+struct Order {
+    badge: Badge,
+    /// The app's name, and the account limit of its corp.
+    sender: String,
+    accounts: u64,
+    msgtype: String,
+    content: Value,
+    safe: bool,
+    found: Found,
+}
+
 /// Sends to members, departments, tags.
 pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let body = call.json()?;
-    own_agent(&badge, &body)?;
-    let named = Named::of_send(&body)?;
-    let msgtype = text(&body, "msgtype").unwrap_or_default();
     let now = world.clock.now();
+    let order = read(world, badge, &body, now)?;
+    let task_id = note_task_id(world, &order.badge, &order.content)?;
 
+    let msgid = new_msgid();
+    let mut fields = order.found.losers();
+    if let Some(first) = duplicate_of(world, &order.badge, &body, &msgid, now) {
+        match world.switches.duplicate_reply {
+            DuplicateReply::Same => fields.insert("msgid".into(), json!(first)),
+            DuplicateReply::New => fields.insert("msgid".into(), json!(msgid)),
+            DuplicateReply::None => None,
+        };
+        return Ok(Reply::Fields(fields));
+    }
+    if let Some(task_id) = task_id {
+        world.task_ids.insert(task_id, ());
+    }
+    let badge = order.badge.clone();
+    let interactive = order.msgtype == "template_card" && is_interactive(&order.content);
+    let id = deliver(world, order, &msgid, now)?;
+    *world.sent.entry(badge.clone()).or_default().entry(natural_day(now)).or_default() += 1;
+    fields.insert("msgid".into(), json!(msgid));
+    if interactive {
+        fields.insert("response_code".into(), json!(world.new_code(badge, id, now)));
+    }
+    Ok(Reply::Fields(fields))
+}
+
+/// Checks a request: app, receivers, content.
+fn read(world: &World, badge: Badge, body: &Value, now: i64) -> Result<Order, Refusal> {
+    own_agent(&badge, body)?;
+    let named = Named::of_send(body)?;
+    let msgtype = text(body, "msgtype").unwrap_or_default();
     let (corp, app) = world.app(&badge)?;
-    let sender = app.name.clone();
-    let accounts = corp.accounts;
     let rules = Rules {
         door: Channel::App,
         owner: Owner::Corp(badge.corp_id.clone()),
@@ -47,85 +85,78 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
         vault: &world.vault,
         now,
     };
-    let content = rules.read(msgtype, &body)?.content;
-    let safe = is_safe(msgtype, &body)?;
+    let content = rules.read(msgtype, body)?.content;
+    let safe = is_safe(msgtype, body)?;
     let found = named.find(corp, app);
     if found.users.is_empty() {
         return Err(Refusal::code(81013));
     }
-    let task_id = note_task_id(world, &badge, &content)?;
+    Ok(Order {
+        sender: app.name.clone(),
+        accounts: corp.accounts,
+        msgtype: msgtype.into(),
+        badge,
+        content,
+        safe,
+        found,
+    })
+}
 
-    let msgid = new_msgid();
-    let mut fields = found.losers();
-    if let Some(first) = duplicate_of(world, &badge, &body, &msgid, now) {
-        match world.switches.duplicate_reply {
-            DuplicateReply::SameMsgid => fields.insert("msgid".into(), json!(first)),
-            DuplicateReply::NewMsgid => fields.insert("msgid".into(), json!(msgid)),
-            DuplicateReply::NoMsgid => None,
-        };
-        return Ok(Reply::Fields(fields));
-    }
-    fields.insert("msgid".into(), json!(msgid));
-
-    let ceiling = Ceilings { day: accounts * 200, ..Ceilings::NONE };
-    let name = format!("day {} {}", badge.corp_id, badge.agent_id);
-    let under_ceiling = world.count(&name, found.users.len() as u64, ceiling, now);
-    if under_ceiling.is_err() && world.switches.daily_ceiling == Ceiling::Error {
-        return under_ceiling.and_then(|()| Reply::ok());
+/// Brings the message to those whom no limit hides it from. The id in the inbox, or 0, which names no message: a card
+/// that reached nobody can be "updated", to no effect.
+fn deliver(world: &mut World, order: Order, msgid: &str, now: i64) -> Result<u64, Refusal> {
+    let Order { badge, sender, accounts, msgtype, content, safe, found } = order;
+    let ceiling = Ceilings { day: accounts.saturating_mul(200), ..Ceilings::NONE };
+    let day = format!("day {} {}", badge.corp_id, badge.agent_id);
+    let over_ceiling = world.count(&day, found.users.len() as u64, ceiling, now).err();
+    if let (Some(refusal), Ceiling::Error) = (&over_ceiling, world.switches.daily_ceiling) {
+        return Err(refusal.clone());
     }
     let (mut receivers, mut unlucky) = (Vec::new(), Vec::new());
     for user in found.users {
         let address = (badge.corp_id.clone(), badge.agent_id, user.clone());
         world.journal.offered(Address::Member(address.0.clone(), address.1, address.2.clone()), now);
-        let swallowed = under_ceiling.is_err() || world.swallows(Door::Member, address, now);
+        let swallowed = over_ceiling.is_some() || world.swallows(Door::Member, address, now);
         if swallowed { &mut unlucky } else { &mut receivers }.push(user);
     }
     if !unlucky.is_empty() {
-        let reason =
-            if under_ceiling.is_err() { "app: accounts × 200 a day" } else { "member: 30 a minute, 1000 an hour" };
+        let reason = match over_ceiling {
+            Some(_) => "app: accounts × 200 a day",
+            None => "member: 30 a minute, 1000 an hour",
+        };
         world.inbox.drop_silently(Dropped {
             at_ms: now,
             channel: Channel::App,
             agent_id: badge.agent_id,
             chat: None,
             users: unlucky,
-            msgtype: msgtype.into(),
+            msgtype: msgtype.clone(),
             content: content.clone(),
-            msgid: Some(msgid.clone()),
+            msgid: Some(msgid.to_owned()),
             reason: reason.into(),
         });
     }
-    *world.sent.entry(badge.clone()).or_default().entry(natural_day(now)).or_default() += 1;
-    if let Some(task_id) = task_id {
-        world.task_ids.insert(task_id, ());
+    if receivers.is_empty() {
+        return Ok(0);
     }
-
-    let interactive = msgtype == "template_card" && is_interactive(&content);
-    let mut id = 0; // names no message: a card that reached nobody can be "updated", to no effect
-    if !receivers.is_empty() {
-        id = world.inbox.deliver(Message {
-            id: 0,
-            at_ms: now,
-            channel: Channel::App,
-            corp_id: Some(badge.corp_id.clone()),
-            agent_id: Some(badge.agent_id),
-            chat: None,
-            webhook: None,
-            sender,
-            msgtype: msgtype.into(),
-            content,
-            receivers,
-            msgid: Some(msgid),
-            mentions: Vec::new(),
-            safe,
-            recalled: false,
-            updated_for: BTreeMap::new(),
-        });
-    }
-    if interactive {
-        fields.insert("response_code".into(), json!(world.new_code(badge, id, now)));
-    }
-    Ok(Reply::Fields(fields))
+    Ok(world.inbox.deliver(Message {
+        id: 0,
+        at_ms: now,
+        channel: Channel::App,
+        corp_id: Some(badge.corp_id),
+        agent_id: Some(badge.agent_id),
+        chat: None,
+        webhook: None,
+        sender,
+        msgtype,
+        content,
+        receivers,
+        msgid: Some(msgid.to_owned()),
+        mentions: Vec::new(),
+        safe,
+        recalled: false,
+        updated_for: BTreeMap::new(),
+    }))
 }
 
 impl World {
@@ -205,7 +236,7 @@ pub(super) fn recall(world: &mut World, call: &Call) -> Outcome {
         message.content = Value::Null;
         message.updated_for.clear();
     });
-    Reply::ok()
+    Ok(Reply::ok())
 }
 
 /// Messages sent today or yesterday.
@@ -225,5 +256,5 @@ pub(super) fn statistics(world: &mut World, call: &Call) -> Outcome {
     let days = world.sent.entry(badge.clone()).or_default();
     days.retain(|&at, _| at >= today - 1);
     let count = days.get(&day).copied().unwrap_or(0);
-    Reply::with(json!({"statistics": [{"agentid": badge.agent_id, "app_name": name, "count": count}]}))
+    Ok(Reply::with(json!({"statistics": [{"agentid": badge.agent_id, "app_name": name, "count": count}]})))
 }

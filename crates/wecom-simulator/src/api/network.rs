@@ -19,7 +19,7 @@ pub(super) fn api_addresses(world: &mut World, call: &Call) -> Outcome {
 /// On failure the list is there, and empty (wecom-api §9.7).
 fn list(world: &World, call: &Call, addresses: &[&str]) -> Outcome {
     match world.badge(call) {
-        Ok(_) => Reply::with(json!({"ip_list": addresses})),
+        Ok(_) => Ok(Reply::with(json!({"ip_list": addresses}))),
         Err(refusal) => Err(Refusal { beside: Some(("ip_list", json!([]))), ..refusal }),
     }
 }

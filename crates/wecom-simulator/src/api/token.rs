@@ -26,5 +26,5 @@ pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
         world.check_address(&badge, app, &call.from)?;
     }
     let (token, expires_in) = world.tokens.issue(badge, now, world.switches.repeated_gettoken);
-    Reply::with(json!({"access_token": token, "expires_in": expires_in}))
+    Ok(Reply::with(json!({"access_token": token, "expires_in": expires_in})))
 }

@@ -73,7 +73,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
         recalled: false,
         updated_for: BTreeMap::new(),
     });
-    Reply::ok()
+    Ok(Reply::ok())
 }
 
 /// Takes a file or voice for this webhook.

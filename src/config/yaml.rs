@@ -18,7 +18,7 @@ use serde::de::{
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 
-use super::finding::{Findings, Place, Words, did_you_mean};
+use super::finding::{Findings, Place, Words, did_you_mean, nearest};
 
 /// Nesting of the file; ours needs 10, a tree of routes one per level. Guards the stack.
 const DEPTH: usize = 60;
@@ -348,10 +348,12 @@ impl de::Error for Misfit {
     }
 
     fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
-        Self::New(
-            (format!("不认识 `{word}`"), format!("`{word}` is unknown here")).into(),
-            did_you_mean(word, known.iter().copied()),
-        )
+        let remedy = did_you_mean(word, known.iter().copied());
+        // Repeated only if it is nearly a word of ours: a line that slipped to another place may hold a secret.
+        if nearest(word, known.iter().copied()).is_none() {
+            return Self::New(("这个值不能用在这里", "this value is unknown here").into(), remedy);
+        }
+        Self::New((format!("不认识 `{word}`"), format!("`{word}` is unknown here")).into(), remedy)
     }
 
     fn missing_field(key: &'static str) -> Self {

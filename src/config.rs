@@ -3,11 +3,16 @@
 //! `config/file.rs` holds the YAML as it is written, `config/resolve.rs` turns it into this; nothing else reads the
 //! file or the environment. A `Config` is immutable: a reload swaps the whole.
 
+mod accounts;
+mod at;
 mod file;
 mod finding;
 mod glob;
+mod reader;
 mod receivers;
 mod resolve;
+mod routes;
+mod targets;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -317,11 +322,11 @@ pub enum Face {
     Text,
     /// WeCom's markdown: colours and mentions, no tables.
     Markdown,
-    /// markdown_v2 (webhook only): tables and lists, no colours, no mentions.
+    /// `markdown_v2` (webhook only): tables and lists, no colours, no mentions.
     MarkdownV2,
     /// A card with title, grey text and one link (app and chat only).
     Textcard,
-    /// A picture card (what Wechat_grafana sent).
+    /// A picture card (what `Wechat_grafana` sent).
     News,
     /// A template card: `news_notice` if there is a picture, else `text_notice` (app members and webhook only).
     Card,

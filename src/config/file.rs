@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::yaml::{At, Named};
+use super::at::{At, Named};
 use super::{Face, Language};
 use crate::ingest::generic::Mapping;
 
@@ -284,7 +284,7 @@ pub(super) struct Target {
     pub webhook: Option<At<String>>,
     /// 智能机器人名（本版本尚不支持）。Name of a bot in wecom.bots (not in this version).
     pub bot: Option<At<String>>,
-    /// 消息样式；默认：webhook 用 markdown_v2，其余 markdown。How messages look; default: markdown_v2 for a webhook, else markdown.
+    /// 消息样式；默认：webhook 用 `markdown_v2`，其余 `markdown`。How messages look; default: `markdown_v2` for a webhook, else `markdown`.
     pub face: Option<At<Face>>,
     /// 要 @ 的 userid，或 `"@all"`。Userids to mention, or `"@all"`.
     pub mention: Option<At<Vec<At<String>>>>,

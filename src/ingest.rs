@@ -117,7 +117,7 @@ pub fn reread(
 /// mappings. `None`: nobody understands it.
 fn recognise(json: Value, text: &str, payloads: &Payloads, now: Timestamp) -> Option<Notification> {
     match json {
-        Value::Array(items) if items.iter().any(alertmanager::is_labelled) => alertmanager::array(items, now),
+        Value::Array(items) if items.iter().any(alertmanager::has_labels) => alertmanager::array(items, now),
         Value::Object(object) => match alertmanager::envelope_format(&object) {
             Some(format) => alertmanager::envelope(object, format, now),
             None if grafana_legacy::is_legacy(&object) => Some(grafana_legacy::notification(object)),

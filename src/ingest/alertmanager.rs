@@ -20,8 +20,14 @@ struct Surroundings {
     org: i64,
 }
 
-/// Has `value` the shape of an alert?
-pub(super) fn is_labelled(value: &Value) -> bool {
+/// Is `value` an alert that an Alertmanager would take?
+pub(super) fn has_labels(value: &Value) -> bool {
+    let labels = value.get("labels").and_then(Value::as_object);
+    labels.is_some_and(|labels| labels.values().any(|value| value != "" && !value.is_null()))
+}
+
+/// Has `value` the shape of an alert inside an envelope?
+fn is_alert(value: &Value) -> bool {
     match value.get("labels") {
         Some(Value::Object(_)) => true,
         Some(Value::Null) | None => value.get("status").is_some() && value.get("startsAt").is_some(),
@@ -32,7 +38,7 @@ pub(super) fn is_labelled(value: &Value) -> bool {
 /// Whose envelope `object` is; `None` if it is none.
 pub(super) fn envelope_format(object: &Map<String, Value>) -> Option<Format> {
     let alerts = object.get("alerts")?.as_array()?;
-    if !alerts.iter().any(is_labelled) {
+    if !alerts.iter().any(is_alert) {
         return None;
     }
     let version = object.get("version").cloned().map(field::text).unwrap_or_default();
@@ -79,8 +85,9 @@ pub(super) fn envelope(mut object: Map<String, Value>, format: Format, now: Time
     })
 }
 
-/// Reads an array of alerts. `None` if no alert is in it.
-pub(super) fn array(items: Vec<Value>, now: Timestamp) -> Option<Notification> {
+/// Reads the valid alerts of an array. `None` if there is none.
+pub(super) fn array(mut items: Vec<Value>, now: Timestamp) -> Option<Notification> {
+    items.retain(has_labels);
     let surroundings =
         Surroundings { now, status: None, name: UNNAMED.to_owned(), route_labels: Labels::new(), org: 0 };
     let (alerts, truncated) = alerts(items, &surroundings);
@@ -109,23 +116,14 @@ pub(super) fn pushed(json: Option<Value>, now: Timestamp) -> Result<Notification
             "parsing alerts body failed: expected a JSON array of alerts; Grafana and Alertmanager webhooks go to /webhook",
         ));
     };
-    let mut mistake = Unreadable::NothingPushed;
-    let mut valid = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        match item.get("labels") {
-            Some(Value::Object(labels)) if labels.values().any(|value| value != "" && !value.is_null()) => {
-                valid.push(item);
-            }
-            Some(Value::Object(_)) if mistake == Unreadable::NothingPushed => {
-                mistake = refuse(400, 400, "at least one label pair required");
-            }
-            _ if mistake == Unreadable::NothingPushed => {
-                mistake = refuse(422, 602, &format!("{index}.labels in body is required"));
-            }
-            _ => {}
+    let mistake = match items.iter().enumerate().find(|(_, item)| !has_labels(item)) {
+        None => Unreadable::NothingPushed,
+        Some((_, item)) if item.get("labels").is_some_and(Value::is_object) => {
+            refuse(400, 400, "at least one label pair required")
         }
-    }
-    array(valid, now).ok_or(mistake)
+        Some((index, _)) => refuse(422, 602, &format!("{index}.labels in body is required")),
+    };
+    array(items, now).ok_or(mistake)
 }
 
 /// The alerts among `items`, and how many more than can be told there were.

@@ -61,3 +61,12 @@ fn a_push_through_the_webhook_is_read_again_as_it_was() {
     let second = read(body, None, Door::AlertsPush, &Payloads::default(), NOW).unwrap();
     assert_eq!(first, second);
 }
+
+#[test]
+fn an_array_of_things_without_labels_is_no_push() {
+    let body = r#"[{"startsAt":null,"status":null}]"#;
+    assert_eq!(webhook(body).format, Format::Opaque);
+    let mixed = br#"[{"labels":{}},{"labels":{"alertname":"x"}}]"#;
+    let through = |door| read(mixed, None, door, &Payloads::default(), NOW).unwrap();
+    assert_eq!(through(Door::Webhook), through(Door::AlertsPush));
+}

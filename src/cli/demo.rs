@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wecom_simulator::{Setup, Simulator};
 
-use super::sample::{SAMPLES, Sample};
+use super::sample::Sample;
 use crate::app::{self, App, Clock};
 use crate::config::Config;
 
@@ -135,6 +135,7 @@ async fn count(http: &reqwest::Client, simulator: &Simulator) -> anyhow::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::sample::SAMPLES;
 
     #[test]
     fn everything_the_demo_fires_is_a_sample() {

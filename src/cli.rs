@@ -124,16 +124,16 @@ pub struct Init {
     /// 消息推送的地址或 key。 URL or key of a webhook.
     #[arg(long, value_name = "KEY", env = "WEGRAF_WEBHOOK", hide_env_values = true)]
     pub webhook: Option<String>,
-    /// 企业 ID，与 --agent-id、--secret 一起用。 Corp id; with --agent-id and --secret.
-    #[arg(long, value_name = "ID", requires_all = ["agent_id", "secret"], conflicts_with = "webhook")]
+    /// 企业 ID，与 --agent-id、--secret、--users 一起用。 Corp id; with --agent-id, --secret and --users.
+    #[arg(long, value_name = "ID", requires_all = ["agent_id", "secret", "users"])]
     pub corp_id: Option<String>,
     /// 应用的 `AgentId`。 The app's `AgentId`.
     #[arg(long, value_name = "NUMBER", requires = "corp_id")]
     pub agent_id: Option<i64>,
     /// 应用的 Secret。 The app's Secret.
-    #[arg(long, value_name = "SECRET", requires = "corp_id", env = "WEGRAF_SECRET", hide_env_values = true)]
+    #[arg(long, value_name = "SECRET", env = "WEGRAF_SECRET", hide_env_values = true)]
     pub secret: Option<String>,
-    /// 应用发给谁：userid，用逗号分隔；默认 @all。 Whom the app tells: userids between commas; default: @all.
+    /// 应用发给谁：userid，用逗号分隔；所有人写 @all。 Whom the app tells: userids between commas; @all is everyone.
     #[arg(long, value_name = "USERIDS", value_delimiter = ',', requires = "corp_id")]
     pub users: Vec<String>,
     /// 消息语言。 Language of messages.

@@ -63,7 +63,7 @@ pub fn try_out(_config: &Config) -> anyhow::Result<()> {
 
 /// The answers of the command line, if there are any.
 fn given(arguments: &Init) -> Option<Answers> {
-    // What comes from the environment may be there for another command; a corp id is only ever meant.
+    // Keys may come from an environment that was made for something else; a corp id is always meant.
     match (&arguments.corp_id, arguments.agent_id, &arguments.secret, &arguments.webhook) {
         (Some(corp_id), Some(agent_id), Some(secret), _) => Some(Answers::App {
             corp_id: corp_id.clone(),
@@ -95,8 +95,11 @@ fn ask(input: &mut impl BufRead, screen: &mut impl Write) -> anyhow::Result<Answ
         ))
     })?;
     let secret = question(input, screen, "应用的 Secret (the app's Secret)")?;
-    let users =
-        question(input, screen, "发给谁：userid，用逗号分隔；回车是所有人 (userids between commas; Enter: everyone)")?;
+    let users = question(
+        input,
+        screen,
+        "发给谁：userid（账号），用逗号分隔；所有人写 @all (userids between commas; @all is everyone)",
+    )?;
     let users = users.split([',', '，', ' ']).filter(|user| !user.is_empty()).map(str::to_owned).collect();
     Ok(Answers::App { corp_id, agent_id, secret, users })
 }
@@ -106,8 +109,8 @@ fn question(input: &mut impl BufRead, screen: &mut impl Write, text: &str) -> an
     screen.flush()?;
     let mut line = String::new();
     if input.read_line(&mut line)? == 0 {
-        let hint = "没有回答；用参数代替提问：--webhook KEY，或 --corp-id ID --agent-id N --secret S \
-                    (no answer; give --webhook KEY, or --corp-id ID --agent-id N --secret S)";
+        let hint = "没有回答；用参数代替提问：--webhook KEY，或 --corp-id ID --agent-id N --secret S --users U \
+                    (no answer; give --webhook KEY, or --corp-id ID --agent-id N --secret S --users U)";
         return Err(Misused(hint.to_owned()).into());
     }
     Ok(line.trim().to_owned())
@@ -143,8 +146,7 @@ fn compose(answers: &Answers, language: Language) -> String {
             )
             .expect("a String takes everything");
             let users: Vec<String> = users.iter().map(|user| quoted(user)).collect();
-            let users = if users.is_empty() { quoted("@all") } else { users.join(", ") };
-            format!("{{ app: app, users: [{users}] }}")
+            format!("{{ app: app, users: [{}] }}", users.join(", "))
         }
     };
     write!(
@@ -198,6 +200,13 @@ mod tests {
         assert_eq!(config.wecom.apps["app"].secret.expose_secret(), "se\"cr'et: #\\");
         let To::Members { users, .. } = &config.receivers["ops"].targets[0].to else { panic!("members") };
         assert_eq!(users, &["zhangsan", "lisi"]);
+    }
+
+    #[test]
+    fn nobody_is_told_whom_nobody_named() {
+        let answers = answered("\nww1\n1000002\nsecret\n\n").unwrap();
+        let mistakes = Config::parse(&compose(&answers, Language::Zh), Path::new("w.yaml")).unwrap_err();
+        assert!(mistakes[0].reason.en.contains("lists of members are empty"), "a test message to everyone is no test");
     }
 
     #[test]

@@ -52,7 +52,9 @@ pub(super) struct File {
     /// 路由树，含义与 Alertmanager 相同；只有一个接收者时可以不写。
     /// The tree of routes, as in Alertmanager; may be left out if there is one receiver.
     pub route: Option<At<Root>>,
-    /// 自己的消息模板，可用 * 和 ?。Your own message templates; * and ? are understood.
+    /// 自己的消息模板，可用 * 和 ?；duty.j2 是模板 duty，duty.zh.j2、duty.markdown.j2 只用于那种语言或样式。
+    /// Your own message templates; * and ? are understood. duty.j2 is the template duty, duty.zh.j2 and
+    /// duty.markdown.j2 are for that language or face only.
     pub templates: Option<At<Vec<At<String>>>>,
     /// 其他形状的 JSON 怎么读，先于内置的映射。How JSON of other shapes is read; asked before the shipped mappings.
     pub payloads: Option<At<Vec<At<Mapping>>>>,
@@ -247,7 +249,7 @@ pub(super) struct Receiver {
     pub language: Option<At<Language>>,
     /// 时区，默认同全局。Its time zone; default: the global one.
     pub timezone: Option<At<String>>,
-    /// 自己的模板名（文件名去掉 .j2）；不写用内置模板。Name of your template, the file name without .j2; default: the shipped ones.
+    /// 自己的模板名：文件名第一个点之前的部分；不写用内置模板。Name of your template, the file name up to its first dot; default: the shipped ones.
     pub template: Option<At<String>>,
     /// 消息发到哪里，至少一个。Where its messages go, at least one.
     pub targets: At<Vec<At<Target>>>,

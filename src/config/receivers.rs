@@ -1,6 +1,6 @@
 //! Receivers: names for targets, and where to turn when none gets through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +50,14 @@ impl Resolver<'_> {
             None => global.timezone.clone(),
         };
         if let Some((place, template)) = placed(receiver.template.as_ref()) {
-            let known = global.templates.iter().map(|template| template.name.as_str());
-            if !known.clone().any(|name| name == template) {
+            // `duty.zh.j2` and `duty.markdown.j2` are special cases of the template `duty`.
+            let short = |name: &'_ str| name.split('.').next().unwrap_or_default().to_owned();
+            let known: BTreeSet<String> = global.templates.iter().map(|file| short(&file.name)).collect();
+            if !known.contains(template) {
                 self.found.mistake(
                     place,
                     (format!("没有模板 `{template}`"), format!("there is no template `{template}`")),
-                    did_you_mean(template, known),
+                    did_you_mean(template, known.iter().map(String::as_str)),
                 );
             }
         }

@@ -327,6 +327,47 @@ fn every_key_is_in_the_example() {
 }
 
 #[test]
+fn what_may_be_meant_is_a_note_and_not_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("empty.txt", "# nobody\n"), ("names.txt", "zhangsan\n张三\n")] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let receiver = |target: &str| format!("{ACCOUNTS}  a: {{ targets: [ {{ app: ops, {target} }} ] }}\n");
+    let last = |routes: &str| {
+        format!(
+            "{ACCOUNTS}  a: {{ targets: [ {{ webhook: group }} ] }}\nroute: {{ receiver: a, routes: [ {routes} ] }}\n"
+        )
+    };
+    for (text, line, reason) in [
+        (receiver("users_file: nowhere.txt"), 7, "cannot be read now"),
+        (receiver("users_file: empty.txt"), 7, "there is no userid in"),
+        (receiver("users_file: names.txt"), 7, "`张三` in"),
+        (last("{ receiver: a }, { matchers: ['x=1'] }"), 8, "takes every alert"),
+        (format!("{SMALL}sources: {{ g: {{ hmac: {{ secret: {{ env: SET_A }} }} }} }}\n"), 8, "can be replayed"),
+    ] {
+        let (_, notes) = read(&text, folder.path()).unwrap_or_else(|mistakes| panic!("{text}\n{mistakes:?}"));
+        let [note] = notes.try_into().unwrap_or_else(|notes| panic!("{text}\n{notes:?}"));
+        assert_eq!(note.place.line, line, "{text}\n{note}");
+        assert!(note.reason.en.contains(reason), "{note}");
+    }
+}
+
+#[test]
+fn a_template_is_called_by_its_name_without_face_and_language() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["duty.j2", "duty.zh.j2", "night.markdown.j2"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let text = |name: &str| format!("templates: ['*.j2']\n{SMALL}    template: {name}\n");
+    let (config, _) = read(&text("night"), folder.path()).unwrap();
+    let names: Vec<&str> = config.templates.iter().map(|template| template.name.as_str()).collect();
+    assert_eq!(names, ["duty", "duty.zh", "night.markdown"]);
+    assert_eq!(config.receivers["ops"].template.as_deref(), Some("night"));
+    let mistakes = read(&text("dutty"), folder.path()).unwrap_err();
+    assert!(mistakes[0].remedy.en.contains("`duty`"), "{}", mistakes[0]);
+}
+
+#[test]
 fn a_plain_secret_in_a_file_that_others_can_read_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wegraf.yaml");

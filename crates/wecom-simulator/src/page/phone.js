@@ -1,9 +1,10 @@
 // The conversations and the one that is open; kept up to date by server-sent events.
 
+const KEPT = 5000; // as many as the simulator keeps
 const SHOWN = 300; // messages drawn in a conversation: more makes a browser slow, and nobody scrolls that far
 const COLOURS = ["#2b7cff", "#13a8a8", "#7a5af8", "#e8703a", "#2f9e44", "#c2417c", "#4263eb", "#b7791f"];
 const $ = (id) => document.getElementById(id);
-const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map() };
+const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map(), follow: true };
 
 const ctx = {
   /** A person's name. */
@@ -150,6 +151,7 @@ function drawRoom() {
   for (const message of all.slice(-SHOWN)) append(message);
   if (!all.length) pane.append(h("div", "empty", h("p", "", "还没有消息"), h("small", "", "nothing has arrived yet")));
   pane.scrollTop = pane.scrollHeight;
+  state.follow = true;
   mark(all[all.length - 1]);
 }
 
@@ -215,6 +217,7 @@ function nearEnd(pane) {
 
 function arrived(message) {
   state.messages.set(message.id, message);
+  if (state.messages.size > KEPT) state.messages.delete(state.messages.keys().next().value);
   if (placesOf(message).includes(state.open)) {
     const pane = $("messages");
     const follow = nearEnd(pane);
@@ -242,9 +245,13 @@ function changed(message) {
 
 async function refresh() {
   const [corp, inbox] = await Promise.all(["corp", "messages"].map((path) => fetch(`/_simulator/${path}`).then((answer) => answer.json())));
+  take(corp, inbox.messages);
+}
+
+function take(corp, messages) {
   state.corp = corp;
-  state.messages = new Map(inbox.messages.map((message) => [message.id, message]));
-  const newest = inbox.messages.at(-1)?.id ?? 0;
+  state.messages = new Map(messages.map((message) => [message.id, message]));
+  const newest = messages.at(-1)?.id ?? 0;
   for (const key of Object.keys(state.read)) {
     if (state.read[key] > newest) delete state.read[key]; // another simulator on the same port has counted afresh
   }
@@ -269,10 +276,15 @@ function listen() {
   events.addEventListener("error", () => live(false, "已断开"));
 }
 
+// A picture that has arrived makes the conversation longer: who read the end stays at the end.
+$("messages").addEventListener("load", () => { if (state.follow) $("messages").scrollTop = $("messages").scrollHeight; }, true);
 addEventListener("hashchange", go);
 addEventListener("visibilitychange", () => { if (!document.hidden) { mark(state.last); drawList(); } });
 $("newer").addEventListener("click", () => { const pane = $("messages"); pane.scrollTop = pane.scrollHeight; });
 $("messages").addEventListener("scroll", () => {
+  state.follow = nearEnd($("messages"));
   if (!$("newer").hidden && nearEnd($("messages"))) { $("newer").hidden = true; mark(state.last); drawList(); }
 });
+const start = JSON.parse($("start").textContent);
+take(start.corp, start.messages);
 listen();

@@ -150,7 +150,10 @@ impl Lanes {
                 return Ok(None);
             }
         };
-        let bodies = freeze.as_ref().map(|freeze| freeze.parts.clone()).or_else(|| queued.frozen.as_ref().map(|frozen| frozen.parts.clone()));
+        let bodies = freeze
+            .as_ref()
+            .map(|freeze| freeze.parts.clone())
+            .or_else(|| queued.frozen.as_ref().map(|frozen| frozen.parts.clone()));
         let claim = Claim { message: queued.message, epoch: queued.epoch, freeze };
         let claimed = store.claim(claim, self.app.now()).await?;
         let body = bodies.and_then(|bodies| bodies.get(claimed.part as usize).cloned()).unwrap_or_default();

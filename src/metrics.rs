@@ -117,12 +117,24 @@ impl Metrics {
         r.register("attempts", "Attempts to send, by channel and outcome", self.attempts.clone());
         r.register("wecom_errcodes", "Errcodes answered by WeCom; -2 stands for unknown ones", self.errcodes.clone());
         r.register("send_seconds", "One request to WeCom, in seconds", self.send_seconds.clone());
-        r.register("delivery_seconds", "Receipt of a notification to acceptance by WeCom, in seconds", self.delivery_seconds.clone());
+        r.register(
+            "delivery_seconds",
+            "Receipt of a notification to acceptance by WeCom, in seconds",
+            self.delivery_seconds.clone(),
+        );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
-        r.register("template_failures", "Times a user's template failed and the shipped one was used", self.template_failures.clone());
+        r.register(
+            "template_failures",
+            "Times a user's template failed and the shipped one was used",
+            self.template_failures.clone(),
+        );
         r.register("config_reloads", "Reloads of the configuration, by result", self.reloads.clone());
         r.register("config_last_reload_successful", "1 if the last reload was taken", self.reload_ok.clone());
-        r.register("last_accepted_timestamp_seconds", "Unix time of the last message WeCom accepted", self.last_accepted.clone());
+        r.register(
+            "last_accepted_timestamp_seconds",
+            "Unix time of the last message WeCom accepted",
+            self.last_accepted.clone(),
+        );
         r.register("token_fetches", "Calls of gettoken", self.token_fetches.clone());
     }
 

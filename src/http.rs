@@ -138,7 +138,7 @@ async fn push_to(State(gate): State<Gate>, Path(receiver): Path<String>, request
     gate.take(request, Door::AlertsPush, Some(receiver)).await
 }
 
-/// What Wechat_grafana answered.
+/// What `Wechat_grafana` answered.
 async fn seed_status() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response()
 }

@@ -138,7 +138,7 @@ impl Metrics {
         r.register("token_fetches", "Calls of gettoken", self.token_fetches.clone());
     }
 
-    /// The counters in OpenMetrics text, without the closing `# EOF`, followed by `service`: gauges read from the
+    /// The counters in `OpenMetrics` text, without the closing `# EOF`, followed by `service`: gauges read from the
     /// store (name, help, value).
     pub fn text(&self, service: &[(&str, &str, i64)]) -> String {
         let mut text = String::new();

@@ -18,7 +18,7 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
         ChatCommand::Create { of, users, name, owner, chat } => {
             let with = With::load(&of)?;
             let new = NewChat { name, owner, members: users, chatid: chat };
-            let chatid = with.client().create_chat(&with.app, &new).await.map_err(failed)?;
+            let chatid = with.client().create_chat(&with.app, &new).await.map_err(|error| failed(&error))?;
             // A group shows in clients only with its first message (page 90245).
             let hello = Content::Text(Text {
                 content: format!("wegraf: 告警将发到这个群 alerts will come here ({chatid})"),
@@ -43,12 +43,12 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
         ChatCommand::Update { of, chat, name, owner, add, remove } => {
             let with = With::load(&of)?;
             let change = ChatChange { name, owner, add, remove };
-            with.client().change_chat(&with.app, &chat, &change).await.map_err(failed)?;
+            with.client().change_chat(&with.app, &chat, &change).await.map_err(|error| failed(&error))?;
             print(&of, &json!({ "chatid": chat }), "✓ 已修改 changed\n")
         }
         ChatCommand::Show { of, chat } => {
             let with = With::load(&of)?;
-            let chat = with.client().chat(&with.app, &chat).await.map_err(failed)?;
+            let chat = with.client().chat(&with.app, &chat).await.map_err(|error| failed(&error))?;
             let text = format!(
                 "{}  {}\n  群主 owner    {}\n  成员 members  {}\n",
                 chat.chatid,
@@ -93,7 +93,7 @@ impl With {
     }
 }
 
-fn failed(error: CallError) -> anyhow::Error {
+fn failed(error: &CallError) -> anyhow::Error {
     anyhow!("✗ {}\n  {error}", error.failure().zh())
 }
 

@@ -48,10 +48,10 @@ async fn open(file: &ConfigFile) -> anyhow::Result<(Store, TimeZone)> {
 
 /// By number, or all messages with a short id: the firing and the resolved ones, on all targets.
 async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<Delivery>> {
-    if let Ok(number) = id.parse() {
-        if let Some(delivery) = store.delivery(number).await? {
-            return Ok(vec![delivery]);
-        }
+    if let Ok(number) = id.parse()
+        && let Some(delivery) = store.delivery(number).await?
+    {
+        return Ok(vec![delivery]);
     }
     let thread = ThreadId::parse(id).ok_or_else(|| {
         Misused(format!("`{id}` 不是编号，也不是 #7K2Q 这样的短号 is neither a number nor a short id"))

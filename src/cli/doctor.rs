@@ -14,8 +14,8 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
 use super::Doctor;
 use crate::app::{Clock, Loaded};
-use crate::config::{Config, To};
-use crate::deliver::{self, people};
+use crate::config::{Config, To, users_in};
+use crate::deliver;
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -115,7 +115,7 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
             To::Members { app, users: named, users_file, .. } if app == name => {
                 users.extend(named.iter().filter(|user| *user != "@all").cloned());
                 if let Some(text) = users_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
-                    users.extend(people::parse(&text));
+                    users.extend(users_in(&text).into_iter().map(str::to_owned));
                 }
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),

@@ -78,7 +78,7 @@ impl Sample {
 }
 
 /// The time in `text` in milliseconds, unless it is the year-1 time that means "not yet".
-fn past(text: &mut String) -> Option<i64> {
+fn past(text: &str) -> Option<i64> {
     text.parse::<Instant>().ok().map(Instant::as_millisecond).filter(|&at| at > 0)
 }
 

@@ -41,7 +41,7 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
         None => body(&arguments.subject, now)?,
     };
     let outcomes = through(config, receiver, body).await?;
-    let arrived = outcomes.iter().all(|delivery| delivery.row.state == State::Sent);
+    let arrived = arrived(&outcomes);
     let answer = if arguments.json {
         format!("{:#}\n", json!({ "arrived": arrived, "deliveries": outcomes }))
     } else {
@@ -123,8 +123,13 @@ async fn outcomes(app: &App) -> anyhow::Result<Vec<Delivery>> {
     }
 }
 
+/// Did WeCom take all of them?
+pub fn arrived(outcomes: &[Delivery]) -> bool {
+    !outcomes.is_empty() && outcomes.iter().all(|delivery| delivery.row.state == State::Sent)
+}
+
 /// One line a target, and what to do if it failed.
-fn told(delivery: &Delivery) -> String {
+pub fn told(delivery: &Delivery) -> String {
     let row = &delivery.row;
     let mut text = String::new();
     let face = row.face.as_deref().unwrap_or("-");

@@ -1,5 +1,6 @@
 //! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
 
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -293,12 +294,11 @@ impl Page {
             details_url,
             picture: Picture { url: self.picture_url(), content: image },
         };
-        match catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
-            Ok(rendered) => rendered,
-            Err(_) => {
-                error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
-                self.bare(target, thread)
-            }
+        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
+            rendered
+        } else {
+            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
+            self.bare(target, thread)
         }
     }
 
@@ -319,7 +319,7 @@ impl Page {
             }
             content.push_str(&line);
         }
-        content.push_str(&format!("{} alerts #{thread}", self.told.len()));
+        write!(content, "{} alerts #{thread}", self.told.len()).expect("a String takes everything");
         let bytes_used = content.len();
         let text =
             wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };

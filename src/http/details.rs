@@ -1,6 +1,6 @@
 //! The page behind "全部详情": every alert of one message, for whoever holds the link from the message.
 //!
-//! The link is signed and ends after a month, so it may stand in a group chat; without external_url there is none.
+//! The link is signed and ends after a month, so it may stand in a group chat; without `external_url` there is none.
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, StatusCode, header};

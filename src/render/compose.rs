@@ -237,7 +237,7 @@ impl Writer<'_> {
                 }
                 "figure" if !block.limit.holds(text) => text.clear(),
                 "figure_desc" | "source" | "button" if !block.limit.holds(text) => {
-                    *text = cut(text, block, Dialect::Plain)
+                    *text = cut(text, block, Dialect::Plain);
                 }
                 _ => {}
             }

@@ -2,7 +2,7 @@
 //! scrape time instead, so that several replicas agree.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicI64;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -82,8 +82,6 @@ pub struct Metrics {
     pub reload_ok: Gauge,
     /// Unix seconds of the last accepted message.
     pub last_accepted: Gauge<i64, AtomicI64>,
-    /// gettoken calls.
-    pub token_fetches: Counter<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -101,7 +99,6 @@ impl Default for Metrics {
             reloads: Family::default(),
             reload_ok: Gauge::default(),
             last_accepted: Gauge::default(),
-            token_fetches: Counter::default(),
         };
         metrics.reload_ok.set(1);
         metrics.register();
@@ -135,7 +132,6 @@ impl Metrics {
             "Unix time of the last message WeCom accepted",
             self.last_accepted.clone(),
         );
-        r.register("token_fetches", "Calls of gettoken", self.token_fetches.clone());
     }
 
     /// The counters in `OpenMetrics` text, without the closing `# EOF`, followed by `service`: gauges read from the

@@ -265,7 +265,7 @@ impl Gate {
         let config = &loaded.config;
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
-        let anonymous = config.allow_anonymous || config.sources.is_empty();
+        let anonymous = config.allow_anonymous;
         // Who cannot be let in whatever the body says is not read.
         if !anonymous && !ingest::could_prove(&config.sources, &headers) {
             return Err(Refusal::Unproven);

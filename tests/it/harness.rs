@@ -1,7 +1,8 @@
 //! A gateway and a WeCom for one test: both on ports of their own, the store in a folder of its own.
 
 use std::path::Path;
-use std::sync::Once;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use wecom_simulator::{Setup, Simulator};
 use wegraf::app::{App, Clock};
 use wegraf::config::Config;
+use wegraf::store::{Delivery, DeliveryFilter, DeliveryRow};
 
 /// Longest wait for something that is about to happen; reached only by a test that fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,12 +37,14 @@ pub struct World {
     pub simulator: Simulator,
     pub folder: TempDir,
     pub http: reqwest::Client,
+    /// Where alerts go: the gateway in this process, or a [`crate::process::Wegraf`].
+    pub url: String,
+    clock: Clock,
     gateway: Option<Gateway>,
 }
 
 struct Gateway {
     app: App,
-    url: String,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -54,14 +58,48 @@ pub fn crypto() {
 impl World {
     /// With `rest` (receivers, route, sources …) behind the accounts of the demo corp.
     pub async fn new(rest: &str) -> Self {
-        crypto();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let simulator = Simulator::start(listener, Setup::demo()).await;
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut world = Self { simulator, folder: TempDir::new().unwrap(), http, gateway: None };
-        world.write_config(rest);
+        let mut world = Self::idle(Setup::demo(), rest).await;
         world.start().await;
         world
+    }
+
+    /// The same with another WeCom.
+    pub async fn with(setup: Setup, rest: &str) -> Self {
+        let mut world = Self::idle(setup, rest).await;
+        world.start().await;
+        world
+    }
+
+    /// The same on a clock that stands still unless [`World::pass`] moves it.
+    pub async fn at_a_standstill(rest: &str) -> Self {
+        let mut world = Self::idle(Setup::demo(), rest).await;
+        world.clock = Clock::Manual(Arc::new(AtomicI64::new(Clock::System.now().0)));
+        world.start().await;
+        world
+    }
+
+    /// A simulator and a configuration, but no gateway yet.
+    pub async fn idle(setup: Setup, rest: &str) -> Self {
+        crypto();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let simulator = Simulator::start(listener, setup).await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let folder = TempDir::new().unwrap();
+        let world = Self { simulator, folder, http, url: String::new(), clock: Clock::System, gateway: None };
+        world.write_config(rest);
+        world
+    }
+
+    /// Moves the clock of a world at a standstill, and lets the lanes look.
+    pub fn pass(&self, time: Duration) {
+        let Clock::Manual(now) = &self.clock else { panic!("this world has the machine's clock") };
+        now.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        self.app().wake().notify_one();
+    }
+
+    /// Writes a file beside the configuration.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// The configuration file.
@@ -85,12 +123,12 @@ impl World {
     /// Starts the gateway on the configuration file.
     pub async fn start(&mut self) {
         let (config, _) = Config::load(&self.config_path()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
-        let app = App::open(config, Clock::System).await.unwrap();
+        let app = App::open(config, self.clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        self.url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let task = tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone()));
-        self.gateway = Some(Gateway { app, url, stop, task });
+        self.gateway = Some(Gateway { app, stop, task });
     }
 
     /// Ends the gateway as SIGTERM would.
@@ -109,14 +147,9 @@ impl World {
         &self.gateway().app
     }
 
-    /// The gateway's address.
-    pub fn url(&self) -> &str {
-        &self.gateway().url
-    }
-
     /// Posts JSON to the gateway; the status and the answer.
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.url())).header("content-type", "application/json");
+        let request = self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json");
         let answer = request.body(body).send().await.unwrap();
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
@@ -163,6 +196,34 @@ impl World {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(self.app().store().audit().await.unwrap().imbalance, 0);
+    }
+
+    /// Messages in the store, the oldest first.
+    pub async fn deliveries(&self) -> Vec<DeliveryRow> {
+        let mut rows =
+            self.app().store().deliveries(DeliveryFilter { limit: 1000, ..DeliveryFilter::default() }).await.unwrap();
+        rows.reverse();
+        rows
+    }
+
+    /// Everything about a message, once it satisfies `wanted`.
+    pub async fn delivery(&self, message: i64, wanted: impl Fn(&Delivery) -> bool) -> Delivery {
+        let begun = Instant::now();
+        loop {
+            let delivery = self.app().store().delivery(message).await.unwrap().expect("there is such a message");
+            if wanted(&delivery) {
+                return delivery;
+            }
+            assert!(begun.elapsed() < PATIENCE, "this is still not what it should be: {delivery:#?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The value of a metric, by name and labels as they are printed; 0 if it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.http.get(format!("{}/metrics", self.url)).send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
     }
 
     /// Calls the simulator's control API.

@@ -1,3 +1,6 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
 mod harness;
+mod process;
+
+mod seed;

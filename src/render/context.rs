@@ -14,7 +14,7 @@ use super::engine::dialect;
 use super::facts::{Facts, Link, Row};
 use super::fit::cut_chars;
 use super::labels::read_order;
-use super::neutral::{Dialect, neutral, one_line};
+use super::neutral::{Dialect, one_line};
 use super::words::{State, Weight, brackets, pick};
 use super::{Letter, faces};
 use crate::alert::{Format, Labels};
@@ -393,6 +393,20 @@ impl<'a> Voice<'a> {
         body
     }
 
+    /// Adds the row that no card may lack, if the template did not print it.
+    pub(super) fn complete_rows(&self, rows: &mut String, page: &Page) {
+        let more = self.more_text(page);
+        let language = self.letter.language;
+        let missing =
+            [(pick(language, "其余", "Rest"), more.as_str()), (pick(language, "编号", "Id"), self.id.as_str())];
+        for (key, value) in missing {
+            if !value.is_empty() && !rows.contains(value) {
+                rows.push_str(if rows.is_empty() { "" } else { "\n" });
+                rows.push_str(&format!("{key}：{value}"));
+            }
+        }
+    }
+
     /// Mentions come from the configuration, not from a template and not from an alert.
     fn without_mentions(&self, body: String) -> String {
         let mut pieces = body.split("<@");
@@ -406,9 +420,10 @@ impl<'a> Voice<'a> {
     }
 
     /// What stays when a body has to be cut: the way to the whole, who is called, the id.
-    pub(super) fn ending(&self, page: &Page) -> String {
+    pub(super) fn ending(&self, page: &Page, room: usize) -> String {
         let tail = self.tail(page);
-        let Some(link) = self.facts.links.iter().find(|link| link.kind == "details") else { return tail };
+        let details = self.facts.links.iter().find(|link| link.kind == "details" && link.url.len() < room / 4);
+        let Some(link) = details.filter(|_| faces::is_text(self.face)) else { return tail };
         match dialect(self.face) {
             Dialect::Plain => format!("{} {}\n{tail}", link.text, link.url),
             Dialect::Markdown | Dialect::MarkdownV2 => format!("[{}]({}) {tail}", link.text, link.url),

@@ -150,10 +150,7 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         summary: sentences.summary,
         description: sentences.description,
         message: limited(&visible(&letter.notification.message)),
-        columns: keys
-            .iter()
-            .map(|key| label_title(key, language).map_or_else(|| one_line(key), str::to_owned))
-            .collect(),
+        columns: keys.iter().map(|key| column(key, language)).collect(),
         values: values(letter, &alerts),
         notes: notes(letter, state, still.len()),
         links: links(letter, &alerts, state),
@@ -175,6 +172,12 @@ impl Told<'_> {
     fn end(&self) -> Option<Timestamp> {
         self.ends_at.or(self.alert.ends_at)
     }
+}
+
+/// What label `key` is called above a column.
+fn column(key: &str, language: Language) -> String {
+    let name = || super::fit::cut_chars(&one_line(key), 24).into_owned();
+    label_title(key, language).map_or_else(name, str::to_owned)
 }
 
 /// The rule's name on one line; there may be nothing visible in it.
@@ -449,7 +452,7 @@ impl Telling<'_> {
 
 /// `number` with the unit that the alert's own sentences give it.
 fn measured(alert: &Alert, number: &str) -> String {
-    let number = one_line(number);
+    let number = super::fit::cut_chars(&one_line(number), 40).into_owned();
     let unit = ["summary", "description"].into_iter().find_map(|name| {
         let text = alert.annotations.get(name)?;
         labels::unit_behind(&number, text.get(..text.floor_char_boundary(TEXT))?)

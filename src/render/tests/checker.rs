@@ -69,8 +69,10 @@ fn fault_in_characters(text: &str) -> Option<String> {
             return Some(format!("{live:?} is alive"));
         }
     }
-    let everyone =
-        lower.match_indices("@all").find(|(at, _)| !lower[at + 4..].starts_with(|c: char| c.is_ascii_alphanumeric()));
+    // Behind a letter it is a mail address.
+    let everyone = lower
+        .match_indices("@all")
+        .find(|(at, _)| !lower[..*at].chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric()));
     everyone.map(|_| "@all is alive".to_owned())
 }
 
@@ -176,7 +178,11 @@ fn fault_in_markdown_v2(text: &str, allowed: &Allowed) -> Option<String> {
         columns = (bars > 0).then_some(bars);
         let Some(line) = without_code(line) else { return Some(format!("open code in {line:?}")) };
         let bold = line.matches("**").count();
-        let stars = line.replace("**", "").replace(" * ", "").matches('*').count();
+        // A star between blanks is a star.
+        let bare = line.replace("**", "");
+        let blank = |c: Option<char>| c == Some(' ');
+        let lives = |at: usize| !(blank(bare[..at].chars().next_back()) && blank(bare[at + 1..].chars().next()));
+        let stars = bare.match_indices('*').filter(|(at, _)| lives(*at)).count();
         if bold % 2 == 1 || stars % 2 == 1 || line.contains("***") {
             return Some(format!("open emphasis in {line:?}"));
         }

@@ -393,22 +393,6 @@ fn run(alerts: usize, seed: u64, templates: &Templates, template: Option<&str>) 
 }
 
 #[test]
-fn tmp_speed() {
-    let (templates, _) = Templates::compile(&[]);
-    let t = std::time::Instant::now();
-    let mut n = 0;
-    for seed in 0..3000 {
-        n += Dice(seed).notification().alerts.len();
-    }
-    eprintln!("SLOW generate {n} alerts {:?}", t.elapsed());
-    let t = std::time::Instant::now();
-    for seed in 0..3000 {
-        trial(&mut Dice(seed), &templates, None);
-    }
-    eprintln!("SLOW all {:?}", t.elapsed());
-}
-
-#[test]
 fn a_million_hostile_alerts_neither_break_nor_bend_a_message() {
     let (templates, _) = Templates::compile(&[]);
     if let Some(wrong) = run(1_000_000, 1, &templates, None) {

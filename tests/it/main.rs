@@ -3,4 +3,5 @@
 mod harness;
 mod process;
 
+mod errcodes;
 mod seed;

@@ -251,7 +251,9 @@ async fn a_token_that_is_refused_is_replaced_once_and_the_same_bytes_go_out() {
 #[tokio::test]
 async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() {
     let world = with_a_token(ONE_MEMBER).await;
-    world.fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 40014 }, "times": "forever" })).await;
+    world
+        .fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 40014 }, "times": "forever" }))
+        .await;
     world.accept("/webhook", alertmanager("第二条", &[("b", "firing")])).await;
     let message = world.deliveries().await[1].message;
     let delivery = world.delivery(message, |delivery| delivery.row.errcode.is_some()).await;
@@ -265,7 +267,8 @@ async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() 
 async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
     let people = ["daixuan", "zhangsan", "lisi", "wangwu"];
     let targets: String = people.iter().map(|user| format!("{{ app: ops, users: [{user}], face: text }},")).collect();
-    let world = World::new(&format!("receivers:\n  ops: {{ targets: [ {targets} ] }}\nroute: {{ receiver: ops }}\n")).await;
+    let world =
+        World::new(&format!("receivers:\n  ops: {{ targets: [ {targets} ] }}\nroute: {{ receiver: ops }}\n")).await;
     world.fault(json!({ "match": { "path": "gettoken" }, "action": { "errcode": 40001 }, "times": "forever" })).await;
     world.accept("/webhook", alertmanager("密钥错误", &[("a", "firing")])).await;
     for row in world.deliveries().await {
@@ -284,7 +287,8 @@ async fn a_token_killed_early_costs_exactly_one_more_gettoken_under_a_hundred_pa
     let names: Vec<String> = (0..100).map(|number| format!("member{number}")).collect();
     let members = names.iter().map(|name| User { userid: name.clone(), mobile: String::new(), ..model.clone() });
     setup.corps[0].users.extend(members);
-    let targets: String = names.iter().map(|name| format!("      - {{ app: ops, users: [{name}], face: text }}\n")).collect();
+    let targets: String =
+        names.iter().map(|name| format!("      - {{ app: ops, users: [{name}], face: text }}\n")).collect();
     let rest = format!(
         "receivers:\n  one: {{ targets: [ {{ app: ops, users: [daixuan], face: text }} ] }}\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\n"
     );

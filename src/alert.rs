@@ -16,6 +16,7 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// This instant, `millis` later (earlier if negative); saturates instead of overflowing.
+    #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }

@@ -13,12 +13,12 @@ use tracing::{error, info, warn};
 
 use crate::alert::Timestamp;
 use crate::config::Config;
+use crate::deliver::{self, Writer};
+use crate::http;
 use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
 use crate::render::Templates;
 use crate::store::{Store, StoreError};
-use crate::deliver::{self, Writer};
-use crate::http;
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
@@ -91,11 +91,22 @@ impl App {
         let store = Store::open(&config.database, clock.now()).await?;
         let recovered = store.recover().await?;
         if recovered > 0 {
-            info!(messages = recovered, "Messages that were being sent when the last process ended will be sent again.");
+            info!(
+                messages = recovered,
+                "Messages that were being sent when the last process ended will be sent again."
+            );
         }
         let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
         let link_key = LinkKey::new(store.link_key().await?);
-        Ok(Self(Arc::new(Inner { loaded, store, metrics: Metrics::default(), clock, wake: Notify::new(), link_key, broken: CancellationToken::new() })))
+        Ok(Self(Arc::new(Inner {
+            loaded,
+            store,
+            metrics: Metrics::default(),
+            clock,
+            wake: Notify::new(),
+            link_key,
+            broken: CancellationToken::new(),
+        })))
     }
 
     /// The configuration and what follows from it, as of now. Hold it for one request or one send.

@@ -452,7 +452,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a command that talks to the network or the store.
-fn wait(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+fn wait<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }
 

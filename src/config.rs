@@ -108,10 +108,16 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(file::File).to_value()
 }
 
-/// The userids in a `users_file`: one a line; empty lines and lines that begin with `#` are skipped.
+/// The userids in a `users_file`: one a line, each once; blank lines and what follows `#` are left out.
 pub fn users_in(text: &str) -> Vec<&str> {
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    let mut users: Vec<&str> = Vec::new();
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        let user = line.split('#').next().unwrap_or_default().trim();
+        if !user.is_empty() && !users.iter().any(|known| known.eq_ignore_ascii_case(user)) {
+            users.push(user);
+        }
+    }
+    users
 }
 
 /// A template of the user's.

@@ -5,7 +5,7 @@
 //! breakers belong between "read the head" and "freeze" (2 of 3).
 
 mod letter;
-pub mod people;
+mod people;
 mod picture;
 pub mod retry;
 
@@ -32,6 +32,8 @@ const WORKERS: usize = 16;
 const POLL: Duration = Duration::from_secs(1);
 /// After a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
+/// After somebody else moved a message.
+const LOST_PAUSE: Duration = Duration::from_millis(50);
 /// How long a message waits whose app, webhook or list of people is missing from the configuration.
 const REPAIR_MS: i64 = 60_000;
 
@@ -108,8 +110,8 @@ impl Lanes {
             match self.send_next(lane).await {
                 Ok(true) => {}
                 Ok(false) => return,
-                // Another worker or an operator was faster; the store has the truth.
-                Err(StoreError::Lost { .. }) => {}
+                // Somebody else moved the message; the store has the truth.
+                Err(StoreError::Lost { .. }) => tokio::time::sleep(LOST_PAUSE).await,
                 Err(error) => {
                     self.app.store_failed(&error);
                     error!(%error, lane, "A lane paused because the store failed; it is tried again.");
@@ -123,14 +125,11 @@ impl Lanes {
     /// Sends the next part of the head of `lane`. False if nothing is due.
     async fn send_next(&self, lane: &str) -> Result<bool, StoreError> {
         let Some(queued) = self.app.store().head(lane, self.app.now()).await? else { return Ok(false) };
-        match self.try_once(&queued, false).await? {
+        if self.try_once(&queued, false).await? == Some(Next::Plainer) {
             // At once, and in one go with the refusal: after a crash between the two the refused bytes are simply
             // tried and refused again.
-            Some(Next::Plainer) => {
-                let Some(queued) = self.app.store().head(lane, self.app.now()).await? else { return Ok(true) };
-                self.try_once(&queued, true).await?;
-            }
-            Some(_) | None => {}
+            let Some(queued) = self.app.store().head(lane, self.app.now()).await? else { return Ok(true) };
+            self.try_once(&queued, true).await?;
         }
         Ok(true)
     }
@@ -150,7 +149,10 @@ impl Lanes {
                 return Ok(None);
             }
         };
-        let bodies = freeze.as_ref().map(|freeze| freeze.parts.clone()).or_else(|| queued.frozen.as_ref().map(|frozen| frozen.parts.clone()));
+        let bodies = freeze
+            .as_ref()
+            .map(|freeze| freeze.parts.clone())
+            .or_else(|| queued.frozen.as_ref().map(|frozen| frozen.parts.clone()));
         let claim = Claim { message: queued.message, epoch: queued.epoch, freeze };
         let claimed = store.claim(claim, self.app.now()).await?;
         let body = bodies.and_then(|bodies| bodies.get(claimed.part as usize).cloned()).unwrap_or_default();
@@ -212,12 +214,12 @@ impl Lanes {
         };
         metrics.attempts.get_or_create(&Attempted { channel, outcome: class(outcome) }).inc();
         metrics.send_seconds.observe(took.as_secs_f64());
-        if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome {
-            if let Some(code) = failure.errcode() {
-                // The table of known codes bounds the label.
-                let errcode = if failure.meaning().is_some() { code } else { -2 };
-                metrics.errcodes.get_or_create(&Errcode { errcode }).inc();
-            }
+        if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome
+            && let Some(code) = failure.errcode()
+        {
+            // The table of known codes bounds the label.
+            let errcode = if failure.meaning().is_some() { code } else { -2 };
+            metrics.errcodes.get_or_create(&Errcode { errcode }).inc();
         }
     }
 }

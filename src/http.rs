@@ -2,7 +2,6 @@
 //!
 //! A webhook is answered 200 only after its alerts are on disk; it never waits for WeCom.
 
-
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -139,7 +138,7 @@ async fn push_to(State(gate): State<Gate>, Path(receiver): Path<String>, request
     gate.take(request, Door::AlertsPush, Some(receiver)).await
 }
 
-/// What Wechat_grafana answered.
+/// What `Wechat_grafana` answered.
 async fn seed_status() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response()
 }
@@ -164,7 +163,11 @@ async fn metrics(State(gate): State<Gate>) -> Response {
         ("wegraf_store_writes", "Writes; several share a commit", figure(counters.writes)),
         ("wegraf_store_busy_microseconds", "Time the writing thread was busy", figure(counters.busy_micros)),
         ("wegraf_store_waiting", "Writes that wait", figure(counters.waiting as u64)),
-        ("wegraf_log_lines_dropped", "Log lines nobody took in time", figure(telemetry::DROPPED_LINES.load(Ordering::Relaxed))),
+        (
+            "wegraf_log_lines_dropped",
+            "Log lines nobody took in time",
+            figure(telemetry::DROPPED_LINES.load(Ordering::Relaxed)),
+        ),
     ];
     match gate.app.store().backlog().await {
         Ok(backlog) => {
@@ -200,8 +203,13 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, error) = match self {
             Self::Unproven => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
-            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned()),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned()),
+            Self::Slow => {
+                (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
+            }
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
+            ),
             Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason),
             Self::Unreadable(reason) => {
                 // Pushers expect an Alertmanager's answer, form and all.
@@ -211,7 +219,10 @@ impl IntoResponse for Refusal {
             // The reason may name a path: it goes to the log, not to the sender.
             Self::Store(error) => {
                 warn!(%error, "A notification could not be stored.");
-                (StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again".to_owned())
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
+                )
             }
         };
         let mut answer = (status, Json(json!({ "error": error }))).into_response();
@@ -219,7 +230,9 @@ impl IntoResponse for Refusal {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         if status == StatusCode::UNAUTHORIZED {
-            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic realm=\"wegraf\""));
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic realm=\"wegraf\""));
         }
         answer
     }
@@ -291,7 +304,8 @@ impl Gate {
         if admitted.messages > 0 {
             self.app.wake().notify_one();
         }
-        let mut answer = json!({ "id": admitted.id, "duplicate": admitted.duplicate, "alerts": alerts, "targets": targets });
+        let mut answer =
+            json!({ "id": admitted.id, "duplicate": admitted.duplicate, "alerts": alerts, "targets": targets });
         if format == Format::Opaque {
             answer["opaque"] = true.into();
         }
@@ -303,12 +317,21 @@ impl Gate {
     }
 
     /// The body, within its size and its time; large ones only a few at a time.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<(Bytes, Option<tokio::sync::OwnedSemaphorePermit>), Refusal> {
-        let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, Option<tokio::sync::OwnedSemaphorePermit>), Refusal> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > BODY_BYTES) {
             return Err(Refusal::TooLarge);
         }
-        let place = if announced.is_none_or(|length| length > LARGE_BODY) { self.large.clone().acquire_owned().await.ok() } else { None };
+        let place = if announced.is_none_or(|length| length > LARGE_BODY) {
+            self.large.clone().acquire_owned().await.ok()
+        } else {
+            None
+        };
         match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await {
             Ok(Ok(body)) => Ok((body.to_bytes(), place)),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
@@ -326,7 +349,9 @@ fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
         "gzip" | "x-gzip" => {
             let mut plain = Vec::new();
             let mut unpacked = flate2::read::MultiGzDecoder::new(&body[..]).take(BODY_BYTES as u64 + 1);
-            unpacked.read_to_end(&mut plain).map_err(|error| Refusal::Encoding(format!("gzip 损坏 broken gzip: {error}")))?;
+            unpacked
+                .read_to_end(&mut plain)
+                .map_err(|error| Refusal::Encoding(format!("gzip 损坏 broken gzip: {error}")))?;
             if plain.len() > BODY_BYTES { Err(Refusal::TooLarge) } else { Ok(plain.into()) }
         }
         _ => Err(Refusal::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into())),

@@ -2,7 +2,7 @@
 //! scrape time instead, so that several replicas agree.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicI64;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -82,8 +82,6 @@ pub struct Metrics {
     pub reload_ok: Gauge,
     /// Unix seconds of the last accepted message.
     pub last_accepted: Gauge<i64, AtomicI64>,
-    /// gettoken calls.
-    pub token_fetches: Counter<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -101,7 +99,6 @@ impl Default for Metrics {
             reloads: Family::default(),
             reload_ok: Gauge::default(),
             last_accepted: Gauge::default(),
-            token_fetches: Counter::default(),
         };
         metrics.reload_ok.set(1);
         metrics.register();
@@ -117,16 +114,27 @@ impl Metrics {
         r.register("attempts", "Attempts to send, by channel and outcome", self.attempts.clone());
         r.register("wecom_errcodes", "Errcodes answered by WeCom; -2 stands for unknown ones", self.errcodes.clone());
         r.register("send_seconds", "One request to WeCom, in seconds", self.send_seconds.clone());
-        r.register("delivery_seconds", "Receipt of a notification to acceptance by WeCom, in seconds", self.delivery_seconds.clone());
+        r.register(
+            "delivery_seconds",
+            "Receipt of a notification to acceptance by WeCom, in seconds",
+            self.delivery_seconds.clone(),
+        );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
-        r.register("template_failures", "Times a user's template failed and the shipped one was used", self.template_failures.clone());
+        r.register(
+            "template_failures",
+            "Times a user's template failed and the shipped one was used",
+            self.template_failures.clone(),
+        );
         r.register("config_reloads", "Reloads of the configuration, by result", self.reloads.clone());
         r.register("config_last_reload_successful", "1 if the last reload was taken", self.reload_ok.clone());
-        r.register("last_accepted_timestamp_seconds", "Unix time of the last message WeCom accepted", self.last_accepted.clone());
-        r.register("token_fetches", "Calls of gettoken", self.token_fetches.clone());
+        r.register(
+            "last_accepted_timestamp_seconds",
+            "Unix time of the last message WeCom accepted",
+            self.last_accepted.clone(),
+        );
     }
 
-    /// The counters in OpenMetrics text, without the closing `# EOF`, followed by `service`: gauges read from the
+    /// The counters in `OpenMetrics` text, without the closing `# EOF`, followed by `service`: gauges read from the
     /// store (name, help, value).
     pub fn text(&self, service: &[(&str, &str, i64)]) -> String {
         let mut text = String::new();

@@ -8,8 +8,8 @@ mod matcher;
 mod plan;
 
 use crate::alert::Labels;
-pub use plan::{Plan, plan};
 pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
+pub use plan::{Plan, plan};
 
 /// A node as it is configured; the receiver may be left to the parent.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,7 @@
 //! routes, templates or WeCom: targets, request bodies and outcomes are texts to it. Whoever prepares a write
 //! prepares it whole, JSON included, because all writes of a process share one thread.
 //!
-//! Second half, later: PostgreSQL, behind the same methods and the same contract tests.
+//! Second half, later: `PostgreSQL`, behind the same methods and the same contract tests.
 
 mod error;
 mod migrate;

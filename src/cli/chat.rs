@@ -18,28 +18,49 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
         ChatCommand::Create { of, users, name, owner, chat } => {
             let with = With::load(&of)?;
             let new = NewChat { name, owner, members: users, chatid: chat };
-            let chatid = with.client().create_chat(&with.app, &new).await.map_err(failed)?;
+            let chatid = with.client().create_chat(&with.app, &new).await.map_err(|error| failed(&error))?;
             // A group shows in clients only with its first message (page 90245).
-            let hello = Content::Text(Text { content: format!("wegraf: 告警将发到这个群 alerts will come here ({chatid})"), ..Text::default() });
-            let request = SendRequest { channel: wecom::Channel::Chat, body: wecom::appchat_send_body(&chatid, &hello).into() };
+            let hello = Content::Text(Text {
+                content: format!("wegraf: 告警将发到这个群 alerts will come here ({chatid})"),
+                ..Text::default()
+            });
+            let request =
+                SendRequest { channel: wecom::Channel::Chat, body: wecom::appchat_send_body(&chatid, &hello).into() };
             let outcome = with.client().send(&Account::App(with.app.clone()), &request).await;
             if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome {
-                bail!("群已创建（chatid {chatid}），但第一条消息没有发出 the chat was made, but its first message was not sent: {}", failure.zh());
+                bail!(
+                    "群已创建（chatid {chatid}），但第一条消息没有发出 the chat was made, but its first message was not sent: {}",
+                    failure.zh()
+                );
             }
             let line = format!("{{ app: {}, chat: {chatid}, face: markdown }}", with.name);
-            print(&of, &json!({ "chatid": chatid }), &format!("✓ 群已创建，写进接收者的 targets the chat was made; put this into a receiver:\n  - {line}\n"))
+            print(
+                &of,
+                &json!({ "chatid": chatid }),
+                &format!("✓ 群已创建，写进接收者的 targets the chat was made; put this into a receiver:\n  - {line}\n"),
+            )
         }
         ChatCommand::Update { of, chat, name, owner, add, remove } => {
             let with = With::load(&of)?;
             let change = ChatChange { name, owner, add, remove };
-            with.client().change_chat(&with.app, &chat, &change).await.map_err(failed)?;
+            with.client().change_chat(&with.app, &chat, &change).await.map_err(|error| failed(&error))?;
             print(&of, &json!({ "chatid": chat }), "✓ 已修改 changed\n")
         }
         ChatCommand::Show { of, chat } => {
             let with = With::load(&of)?;
-            let chat = with.client().chat(&with.app, &chat).await.map_err(failed)?;
-            let text = format!("{}  {}\n  群主 owner    {}\n  成员 members  {}\n", chat.chatid, chat.name, chat.owner, chat.members.join(" "));
-            print(&of, &json!({ "chatid": chat.chatid, "name": chat.name, "owner": chat.owner, "members": chat.members }), &text)
+            let chat = with.client().chat(&with.app, &chat).await.map_err(|error| failed(&error))?;
+            let text = format!(
+                "{}  {}\n  群主 owner    {}\n  成员 members  {}\n",
+                chat.chatid,
+                chat.name,
+                chat.owner,
+                chat.members.join(" ")
+            );
+            print(
+                &of,
+                &json!({ "chatid": chat.chatid, "name": chat.name, "owner": chat.owner, "members": chat.members }),
+                &text,
+            )
         }
     }
 }
@@ -58,7 +79,11 @@ impl With {
             (None, 1) => config.wecom.apps.keys().next().cloned().context("there is one")?,
             (None, _) => bail!(Misused("请用 --app 指明应用 name the app with --app".to_owned())),
         };
-        let known = config.wecom.apps.get(&name).ok_or_else(|| Misused(format!("没有名为 `{name}` 的应用 there is no app `{name}`")))?;
+        let known = config
+            .wecom
+            .apps
+            .get(&name)
+            .ok_or_else(|| Misused(format!("没有名为 `{name}` 的应用 there is no app `{name}`")))?;
         let app = deliver::app(known);
         Ok(Self { loaded: Loaded::new(config, None, &Clock::System)?, name, app })
     }
@@ -68,7 +93,7 @@ impl With {
     }
 }
 
-fn failed(error: CallError) -> anyhow::Error {
+fn failed(error: &CallError) -> anyhow::Error {
     anyhow!("✗ {}\n  {error}", error.failure().zh())
 }
 

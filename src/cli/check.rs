@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Check;
 use crate::config::{Config, Mistake, Note};
+use crate::render::{TemplateProblem, Templates};
 
 /// Prints mistakes and notes. Exit code 1 if there is a mistake: it is what was asked for that came out badly.
 pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
@@ -14,29 +15,39 @@ pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
         Ok((config, notes)) => (Some(config), notes, Vec::new()),
         Err(mistakes) => (None, Vec::new(), mistakes.0),
     };
-    // lead: compile and render the templates of `config` with samples here, and add what fails to `mistakes`
+    let problems = config.as_ref().map(templates).unwrap_or_default();
+    let fine = mistakes.is_empty() && problems.is_empty();
     let report = if arguments.json {
-        let report = json!({ "ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes });
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let report = json!({ "ok": fine, "mistakes": mistakes, "templates": problems, "notes": notes });
         format!("{report:#}\n")
     } else {
-        report(config.as_ref(), &notes, &mistakes)
+        report(config.as_ref().filter(|_| fine), &notes, &mistakes, &problems)
     };
     std::io::stdout().lock().write_all(report.as_bytes())?;
-    Ok(ExitCode::from(u8::from(!mistakes.is_empty())))
+    Ok(ExitCode::from(u8::from(!fine)))
 }
 
-fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake]) -> String {
+/// What is wrong with the user's templates: they are compiled, then rendered with every sample in every face.
+fn templates(config: &Config) -> Vec<TemplateProblem> {
+    let (templates, mut problems) = Templates::compile(&config.templates);
+    problems.extend(templates.check());
+    problems
+}
+
+fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problems: &[TemplateProblem]) -> String {
     let mut lines: Vec<String> = mistakes.iter().map(|mistake| format!("✗ {mistake}\n")).collect();
+    lines.extend(problems.iter().map(|problem| format!("✗ {problem}\n")));
     lines.extend(notes.iter().map(|note| format!("! {note}\n")));
-    match config {
-        Some(config) if mistakes.is_empty() => {
-            let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
-            let receivers = config.receivers.len();
-            lines.push(format!(
-                "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets\n"
-            ));
-        }
-        _ => lines.push(format!("{} 处错误 ({} mistakes)\n", mistakes.len(), mistakes.len())),
+    if let Some(config) = config {
+        let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
+        let receivers = config.receivers.len();
+        lines.push(format!(
+            "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets\n"
+        ));
+    } else {
+        let count = mistakes.len() + problems.len();
+        lines.push(format!("{count} 处错误 ({count} mistakes)\n"));
     }
     lines.concat()
 }

@@ -28,7 +28,11 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
             if found.is_empty() {
                 bail!("没有编号为 {id} 的消息 there is no message {id}");
             }
-            let answer = if json { format!("{:#}\n", json!({ "deliveries": found })) } else { found.iter().map(|delivery| story(delivery, &zone)).collect() };
+            let answer = if json {
+                format!("{:#}\n", json!({ "deliveries": found }))
+            } else {
+                found.iter().map(|delivery| story(delivery, &zone)).collect()
+            };
             print(&answer)
         }
     }
@@ -36,18 +40,22 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
 
 async fn open(file: &ConfigFile) -> anyhow::Result<(Store, TimeZone)> {
     let (config, _) = file.load()?;
-    let store = Store::open_reading(&config.database).await.context("打不开记录；网关启动过吗？ the record cannot be opened; has the gateway ever run?")?;
+    let store = Store::open_reading(&config.database)
+        .await
+        .context("打不开记录；网关启动过吗？ the record cannot be opened; has the gateway ever run?")?;
     Ok((store, config.timezone))
 }
 
 /// By number, or all messages with a short id: the firing and the resolved ones, on all targets.
 async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<Delivery>> {
-    if let Ok(number) = id.parse() {
-        if let Some(delivery) = store.delivery(number).await? {
-            return Ok(vec![delivery]);
-        }
+    if let Ok(number) = id.parse()
+        && let Some(delivery) = store.delivery(number).await?
+    {
+        return Ok(vec![delivery]);
     }
-    let thread = ThreadId::parse(id).ok_or_else(|| Misused(format!("`{id}` 不是编号，也不是 #7K2Q 这样的短号 is neither a number nor a short id")))?;
+    let thread = ThreadId::parse(id).ok_or_else(|| {
+        Misused(format!("`{id}` 不是编号，也不是 #7K2Q 这样的短号 is neither a number nor a short id"))
+    })?;
     let rows = store.deliveries(DeliveryFilter { thread: Some(thread), ..DeliveryFilter::default() }).await?;
     let mut found = Vec::new();
     for row in rows.iter().rev() {
@@ -67,8 +75,19 @@ fn table(rows: &[DeliveryRow], zone: &TimeZone) -> String {
             (0, resolved) => format!("恢复 {resolved}"),
             (firing, resolved) => format!("告警 {firing} 恢复 {resolved}"),
         };
-        writeln!(text, "{:>6}  #{:<5} {}  {} {:<7} {}  {} {}", row.message, row.thread.to_string(), time(row.created_at, zone), mark(row.state), row.state.as_str(), row.lane, row.name, what)
-            .expect("a String takes everything");
+        writeln!(
+            text,
+            "{:>6}  #{:<5} {}  {} {:<7} {}  {} {}",
+            row.message,
+            row.thread.to_string(),
+            time(row.created_at, zone),
+            mark(row.state),
+            row.state.as_str(),
+            row.lane,
+            row.name,
+            what
+        )
+        .expect("a String takes everything");
         if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {
             writeln!(text, "        {error}").expect("a String takes everything");
         }
@@ -91,7 +110,13 @@ fn story(delivery: &Delivery, zone: &TimeZone) -> String {
     }
     for transition in &delivery.transitions {
         let reason = transition.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        line(format!("  · {:<8} {}  → {}{reason}  {}", transition.kind.as_str(), transition.name, transition.fate.as_str(), transition.labels_json));
+        line(format!(
+            "  · {:<8} {}  → {}{reason}  {}",
+            transition.kind.as_str(),
+            transition.name,
+            transition.fate.as_str(),
+            transition.labels_json
+        ));
     }
     for attempt in &delivery.attempts {
         let took = attempt.duration_ms.map_or_else(|| "?".to_owned(), |ms| format!("{ms} ms"));

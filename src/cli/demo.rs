@@ -112,10 +112,16 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
         let audit = app.store().audit().await?;
         let sent = count(&http, simulator).await?;
         if audit.pending == 0 && begun.elapsed() > Duration::from_millis(100) {
-            ensure!(audit.dead == 0 && audit.imbalance == 0 && sent > 0, "有告警没有送达 some alerts did not arrive: {audit:?}");
+            ensure!(
+                audit.dead == 0 && audit.imbalance == 0 && sent > 0,
+                "有告警没有送达 some alerts did not arrive: {audit:?}"
+            );
             return Ok(sent);
         }
-        ensure!(begun.elapsed() < PATIENCE, "等了 30 秒仍有告警没有送达 some alerts had not arrived after 30 s: {audit:?}");
+        ensure!(
+            begun.elapsed() < PATIENCE,
+            "等了 30 秒仍有告警没有送达 some alerts had not arrived after 30 s: {audit:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -128,7 +134,8 @@ async fn post(http: &reqwest::Client, gateway: SocketAddr, sample: &Sample, app:
 }
 
 async fn count(http: &reqwest::Client, simulator: &Simulator) -> anyhow::Result<u64> {
-    let counters: serde_json::Value = http.get(format!("{}/_simulator/counters", simulator.url())).send().await?.json().await?;
+    let counters: serde_json::Value =
+        http.get(format!("{}/_simulator/counters", simulator.url())).send().await?.json().await?;
     counters["messages"].as_u64().context("the simulator counts no messages")
 }
 

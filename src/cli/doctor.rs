@@ -14,8 +14,8 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
 use super::Doctor;
 use crate::app::{Clock, Loaded};
-use crate::config::{Config, To};
-use crate::deliver::{self, people};
+use crate::config::{Config, To, users_in};
+use crate::deliver;
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -63,7 +63,11 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
         for note in notes {
             writeln!(text, "! {note}").expect("a String takes everything");
         }
-        text.push_str(if healthy { "一切正常 all is well\n" } else { "有问题，见上面的 ✗ something is wrong: see ✗ above\n" });
+        text.push_str(if healthy {
+            "一切正常 all is well\n"
+        } else {
+            "有问题，见上面的 ✗ something is wrong: see ✗ above\n"
+        });
         text
     };
     std::io::stdout().lock().write_all(answer.as_bytes())?;
@@ -78,10 +82,13 @@ async fn network(config: &Config) -> Finding {
     }
     let host = config.wecom.api_url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
     let port = if config.wecom.api_url.starts_with("https") { 443 } else { 80 };
-    let host = if host.rsplit(']').next().unwrap_or(host).contains(':') { host.to_owned() } else { format!("{host}:{port}") };
+    let host =
+        if host.rsplit(']').next().unwrap_or(host).contains(':') { host.to_owned() } else { format!("{host}:{port}") };
     let result = match lookup_host(&host).await {
         Ok(addresses) => Ok(addresses.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")),
-        Err(error) => Err(format!("域名无法解析，请检查 DNS 或设置 proxy: the name cannot be resolved, check DNS or set `wecom.proxy` ({error})")),
+        Err(error) => Err(format!(
+            "域名无法解析，请检查 DNS 或设置 proxy: the name cannot be resolved, check DNS or set `wecom.proxy` ({error})"
+        )),
     };
     Finding { about, result }
 }
@@ -91,13 +98,15 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     let about = format!("应用 app {name}");
     let agent = match loaded.wecom.agent(app).await {
         Ok(agent) if agent.closed => {
-            let result = Err("应用已停用，请在管理后台启用 the app is disabled: enable it in the admin console".to_owned());
+            let result =
+                Err("应用已停用，请在管理后台启用 the app is disabled: enable it in the admin console".to_owned());
             return findings.push(Finding { about, result });
         }
         Ok(agent) => agent,
         Err(error) => return findings.push(Finding { about, result: Err(remedy(&error)) }),
     };
-    let scope = format!("部门 departments {:?}，成员 members {}，标签 tags {:?}", agent.parties, agent.users.len(), agent.tags);
+    let scope =
+        format!("部门 departments {:?}，成员 members {}，标签 tags {:?}", agent.parties, agent.users.len(), agent.tags);
     findings.push(Finding { about, result: Ok(format!("{}  可见范围 visible scope: {scope}", agent.name)) });
     let targets = loaded.config.receivers.values().flat_map(|receiver| &receiver.targets);
     let (mut users, mut chats) = (Vec::new(), Vec::new());
@@ -106,7 +115,7 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
             To::Members { app, users: named, users_file, .. } if app == name => {
                 users.extend(named.iter().filter(|user| *user != "@all").cloned());
                 if let Some(text) = users_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
-                    users.extend(people::parse(&text));
+                    users.extend(users_in(&text).into_iter().map(str::to_owned));
                 }
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),
@@ -120,7 +129,10 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     for user in users.iter().take(MEMBERS) {
         let result = match loaded.wecom.member(app, user).await {
             Ok(member) if member.status == 1 => Ok(member.name),
-            Ok(member) => Err(format!("状态 {}：未激活、停用或已离职，收不到消息 status {}: not active, gets no messages", member.status, member.status)),
+            Ok(member) => Err(format!(
+                "状态 {}：未激活、停用或已离职，收不到消息 status {}: not active, gets no messages",
+                member.status, member.status
+            )),
             Err(error) => Err(remedy(&error)),
         };
         findings.push(Finding { about: format!("  成员 member {user}"), result });
@@ -128,7 +140,9 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     for chat in chats {
         let result = match loaded.wecom.chat(app, &chat).await {
             Ok(chat) => Ok(format!("{}，{} 人 members", chat.name, chat.members.len())),
-            Err(error) if !agent.parties.contains(&ROOT) => Err(format!("可见范围要包含根部门 the visible scope must hold the root department. {}", remedy(&error))),
+            Err(error) if !agent.parties.contains(&ROOT) => {
+                Err(format!("可见范围要包含根部门 the visible scope must hold the root department. {}", remedy(&error)))
+            }
             Err(error) => Err(remedy(&error)),
         };
         findings.push(Finding { about: format!("  群聊 chat {chat}"), result });
@@ -139,9 +153,13 @@ async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, 
     let empty = wecom::webhook_send_body(&Content::Text(Text::default()));
     let request = SendRequest { channel: wecom::Channel::Webhook, body: empty.into() };
     match loaded.wecom.send(&Account::Webhook(wecom::Webhook { key }), &request).await {
-        Outcome::NotSent(Failure { fault: Fault::Errcode(EMPTY_TEXT), .. }) => Ok("key 有效 the key is good".to_owned()),
+        Outcome::NotSent(Failure { fault: Fault::Errcode(EMPTY_TEXT), .. }) => {
+            Ok("key 有效 the key is good".to_owned())
+        }
         Outcome::NotSent(failure) | Outcome::Unsure(failure) => Err(failure.zh()),
-        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned()),
+        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => {
+            Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned())
+        }
     }
 }
 

@@ -43,22 +43,23 @@ pub fn run(arguments: &Init) -> anyhow::Result<ExitCode> {
     let (config, _) = Config::parse(&text, path).map_err(Misconfigured)?;
     write_private(path, &text)?;
     writeln!(screen, "已写好 {} (written)", path.display())?;
-    if !arguments.no_test {
-        try_out(&config)?;
-    }
-    let shown = path.display();
-    writeln!(
-        screen,
-        "下一步 (next):\n  wegraf serve -c {shown}\n  告警发到 (send alerts to) http://{}/webhook",
-        config.listen
-    )?;
-    Ok(ExitCode::SUCCESS)
+    let (shown, listen) = (path.display(), config.listen);
+    let code = if arguments.no_test { ExitCode::SUCCESS } else { try_out(config, &mut screen)? };
+    writeln!(screen, "下一步 (next):\n  wegraf serve -c {shown}\n  告警发到 (send alerts to) http://{listen}/webhook")?;
+    Ok(code)
 }
 
-/// Sends one real message through what was configured.
-// lead: send it; so far only what `run` did before is known: the configuration is sound
-pub fn try_out(_config: &Config) -> anyhow::Result<()> {
-    Ok(())
+/// Sends one real message through what was configured and tells what WeCom answered. The file stays in any case: what
+/// is wrong can be corrected in it.
+fn try_out(config: Config, screen: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let receivers: Vec<String> = config.receivers.keys().cloned().collect();
+    let [receiver] = receivers.as_slice() else { unreachable!("compose() writes one receiver") };
+    let text = "wegraf 已连通，告警会发到这里。 wegraf is connected; alerts will come here.";
+    let outcomes = super::wait(super::send::through(config, receiver, text.into()))?;
+    for outcome in &outcomes {
+        screen.write_all(super::send::told(outcome).as_bytes())?;
+    }
+    Ok(ExitCode::from(u8::from(!super::send::arrived(&outcomes))))
 }
 
 /// The answers of the command line, if there are any.

@@ -40,7 +40,11 @@ pub async fn run(arguments: Preview) -> anyhow::Result<ExitCode> {
             messages.push(message(&loaded, &writer, &page, receiver, target, &why, now));
         }
     }
-    let answer = if arguments.json { format!("{:#}\n", json!({ "messages": messages })) } else { messages.iter().map(told).collect() };
+    let answer = if arguments.json {
+        format!("{:#}\n", json!({ "messages": messages }))
+    } else {
+        messages.iter().map(told).collect()
+    };
     std::io::stdout().lock().write_all(answer.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -48,11 +52,20 @@ pub async fn run(arguments: Preview) -> anyhow::Result<ExitCode> {
 /// The matchers that led to `receiver`.
 fn why(config: &crate::config::Config, labels: &crate::alert::Labels, receiver: &str) -> String {
     let decisions = config.route.route(labels);
-    let path = decisions.iter().find(|decision| decision.receiver == receiver).map(|decision| decision.path.join(" → "));
+    let path =
+        decisions.iter().find(|decision| decision.receiver == receiver).map(|decision| decision.path.join(" → "));
     path.filter(|path| !path.is_empty()).unwrap_or_else(|| "根路由 the root route".to_owned())
 }
 
-fn message(loaded: &Loaded, writer: &Writer, page: &Page, receiver: &Receiver, target: &Target, why: &str, now: crate::alert::Timestamp) -> Value {
+fn message(
+    loaded: &Loaded,
+    writer: &Writer,
+    page: &Page,
+    receiver: &Receiver,
+    target: &Target,
+    why: &str,
+    now: crate::alert::Timestamp,
+) -> Value {
     let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
     let rendered = page.render(loaded, target, ThreadId(1), now, external.as_deref(), None);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
@@ -91,7 +104,8 @@ fn told(message: &Value) -> String {
         writeln!(text, "   ! {}", problem.as_str().unwrap_or_default()).expect("a String takes everything");
     }
     for request in message["requests"].as_array().into_iter().flatten() {
-        for content in ["text", "markdown", "markdown_v2"].iter().filter_map(|kind| request[*kind]["content"].as_str()) {
+        for content in ["text", "markdown", "markdown_v2"].iter().filter_map(|kind| request[*kind]["content"].as_str())
+        {
             writeln!(text, "\n{content}").expect("a String takes everything");
         }
         writeln!(text, "\n{request}\n").expect("a String takes everything");

@@ -51,7 +51,8 @@ impl Sample {
     /// The body with all its times moved so that the newest is two minutes before `now`. A push says "still firing" by
     /// an end in the future, so there only the newest start counts.
     pub fn body(&self, now: Timestamp) -> String {
-        let mut value: Value = serde_json::from_str(self.body).expect("the shipped samples are JSON: a test reads them");
+        let mut value: Value =
+            serde_json::from_str(self.body).expect("the shipped samples are JSON: a test reads them");
         let newest = self.newest(&mut value);
         if let Some(newest) = newest {
             let shift = now.0 - 120_000 - newest;
@@ -77,7 +78,7 @@ impl Sample {
 }
 
 /// The time in `text` in milliseconds, unless it is the year-1 time that means "not yet".
-fn past(text: &mut String) -> Option<i64> {
+fn past(text: &str) -> Option<i64> {
     text.parse::<Instant>().ok().map(Instant::as_millisecond).filter(|&at| at > 0)
 }
 

@@ -30,7 +30,10 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     let receiver = arguments.receiver.as_str();
     if !config.receivers.contains_key(receiver) {
         let known: Vec<&str> = config.receivers.keys().map(String::as_str).collect();
-        bail!(Misused(format!("没有名为 `{receiver}` 的接收者 there is no receiver `{receiver}`; 可用 known: {}", known.join(", "))));
+        bail!(Misused(format!(
+            "没有名为 `{receiver}` 的接收者 there is no receiver `{receiver}`; 可用 known: {}",
+            known.join(", ")
+        )));
     }
     let now = Clock::System.now();
     let body = match arguments.text {
@@ -38,7 +41,7 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
         None => body(&arguments.subject, now)?,
     };
     let outcomes = through(config, receiver, body).await?;
-    let arrived = outcomes.iter().all(|delivery| delivery.row.state == State::Sent);
+    let arrived = arrived(&outcomes);
     let answer = if arguments.json {
         format!("{:#}\n", json!({ "arrived": arrived, "deliveries": outcomes }))
     } else {
@@ -105,7 +108,9 @@ async fn outcomes(app: &App) -> anyhow::Result<Vec<Delivery>> {
     loop {
         let mut rows = app.store().deliveries(DeliveryFilter::default()).await?;
         let waiting = |state| matches!(state, State::Queued | State::Sending | State::Unsure);
-        let tried = |row: &crate::store::DeliveryRow| !waiting(row.state) || (row.outcome.is_some() && row.next_part == 0 && row.state != State::Sending);
+        let tried = |row: &crate::store::DeliveryRow| {
+            !waiting(row.state) || (row.outcome.is_some() && row.next_part == 0 && row.state != State::Sending)
+        };
         if rows.iter().all(tried) || begun.elapsed() > PATIENCE {
             rows.reverse();
             let mut deliveries = Vec::new();
@@ -118,8 +123,13 @@ async fn outcomes(app: &App) -> anyhow::Result<Vec<Delivery>> {
     }
 }
 
+/// Did WeCom take all of them?
+pub fn arrived(outcomes: &[Delivery]) -> bool {
+    !outcomes.is_empty() && outcomes.iter().all(|delivery| delivery.row.state == State::Sent)
+}
+
 /// One line a target, and what to do if it failed.
-fn told(delivery: &Delivery) -> String {
+pub fn told(delivery: &Delivery) -> String {
     let row = &delivery.row;
     let mut text = String::new();
     let face = row.face.as_deref().unwrap_or("-");

@@ -9,7 +9,8 @@ use wecom_simulator::{Setup, Simulator};
 
 /// Plays WeCom on `listen`, with the demo corp.
 pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("无法监听 {listen} cannot listen on {listen}"))?;
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("无法监听 {listen} cannot listen on {listen}"))?;
     let simulator = Simulator::start(listener, Setup::demo()).await;
     let url = simulator.url();
     println!("企业微信模拟器 a local WeCom\n");

@@ -1,5 +1,6 @@
 //! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
 
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,8 @@ fn tokens(store: Store) -> TokenStore {
         load: Box::new(move |app| {
             let store = store.clone();
             Box::pin(async move {
-                let kept = store.token(&app).await.inspect_err(|error| warn!(%error, "A token could not be read.")).ok()??;
+                let kept =
+                    store.token(&app).await.inspect_err(|error| warn!(%error, "A token could not be read.")).ok()??;
                 Some(StoredToken {
                     token: kept.token,
                     version: kept.version,
@@ -84,7 +86,10 @@ pub struct Prepared {
 impl Writer {
     /// Fails only if the TLS library cannot start.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { people: People::default(), pictures: Pictures::new().context("cannot set up the client for pictures")? })
+        Ok(Self {
+            people: People::default(),
+            pictures: Pictures::new().context("cannot set up the client for pictures")?,
+        })
     }
 
     /// The way of `queued` and, unless it is frozen, its bytes; `plain` makes it short text in any case. The error is
@@ -108,7 +113,8 @@ impl Writer {
             warn!(%problem, message = queued.message, "A template of yours failed; the shipped one was used.");
         }
         let bodies = self.bodies(&loaded.config, &target, &rendered.parts)?;
-        let counted = rendered.counted.iter().filter_map(|&told| queued.transitions.get(told)).map(|moved| moved.id).collect();
+        let counted =
+            rendered.counted.iter().filter_map(|&told| queued.transitions.get(told)).map(|moved| moved.id).collect();
         let freeze = Freeze { face: rendered.face.as_str().to_owned(), parts: bodies, next_part: 0, counted };
         Ok(Prepared { target, account, freeze: Some(freeze) })
     }
@@ -126,7 +132,10 @@ impl Writer {
                 }
                 let wrong = to.take_invalid();
                 if !wrong.is_empty() {
-                    warn!(?wrong, "These cannot be userids (1 to 64 of A-Z a-z 0-9 _ . @ -); the others get the message.");
+                    warn!(
+                        ?wrong,
+                        "These cannot be userids (1 to 64 of A-Z a-z 0-9 _ . @ -); the others get the message."
+                    );
                 }
                 let batches = to.batches();
                 if batches.is_empty() {
@@ -153,7 +162,8 @@ pub fn account(config: &Config, target: &Target) -> Result<Account, String> {
             Ok(Account::App(self::app(known)))
         }
         To::Webhook { webhook } => {
-            let key: SecretString = config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?.clone();
+            let key: SecretString =
+                config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?.clone();
             Ok(Account::Webhook(wecom::Webhook { key }))
         }
     }
@@ -197,10 +207,16 @@ impl Page {
     /// Reads the raw bytes again: `ingest` gives the same for the same bytes and time.
     pub fn of(loaded: &Loaded, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
         let config = &loaded.config;
-        let notification = ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
+        let notification =
+            ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
         let told = transitions
             .iter()
-            .map(|moved| Line { index: moved.alert_index as usize, kind: moved.kind, starts_at: moved.starts_at, ends_at: moved.ends_at })
+            .map(|moved| Line {
+                index: moved.alert_index as usize,
+                kind: moved.kind,
+                starts_at: moved.starts_at,
+                ends_at: moved.ends_at,
+            })
             .collect();
         // A receiver that is gone from the configuration: its last messages still go out, in the common language.
         let receiver = config.receivers.get(receiver);
@@ -229,7 +245,14 @@ impl Page {
                 ends_at: alert.ends_at,
             })
             .collect();
-        Self { notification, told, language: receiver.language, timezone: receiver.timezone.clone(), source: String::new(), template: receiver.template.clone() }
+        Self {
+            notification,
+            told,
+            language: receiver.language,
+            timezone: receiver.timezone.clone(),
+            source: String::new(),
+            template: receiver.template.clone(),
+        }
     }
 
     /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
@@ -250,7 +273,14 @@ impl Page {
         let told: Vec<Told<'_>> = self
             .told
             .iter()
-            .filter_map(|line| Some(Told { alert: self.alert(line)?, kind: line.kind, starts_at: line.starts_at, ends_at: line.ends_at }))
+            .filter_map(|line| {
+                Some(Told {
+                    alert: self.alert(line)?,
+                    kind: line.kind,
+                    starts_at: line.starts_at,
+                    ends_at: line.ends_at,
+                })
+            })
             .collect();
         let letter = Letter {
             notification: &self.notification,
@@ -264,12 +294,11 @@ impl Page {
             details_url,
             picture: Picture { url: self.picture_url(), content: image },
         };
-        match catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
-            Ok(rendered) => rendered,
-            Err(_) => {
-                error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
-                self.bare(target, thread)
-            }
+        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
+            rendered
+        } else {
+            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
+            self.bare(target, thread)
         }
     }
 
@@ -277,16 +306,23 @@ impl Page {
     fn bare(&self, target: &Target, thread: ThreadId) -> Rendered {
         let mut content = String::new();
         for line in &self.told {
-            let name: String = self.alert(line).map_or("", |alert| &alert.name).chars().filter(|c| c.is_alphanumeric() || *c == ' ').take(60).collect();
+            let name: String = self
+                .alert(line)
+                .map_or("", |alert| &alert.name)
+                .chars()
+                .filter(|c| c.is_alphanumeric() || *c == ' ')
+                .take(60)
+                .collect();
             let line = format!("[{}] {name}\n", line.kind.as_str());
             if content.len() + line.len() > wecom::message::TEXT_BYTES - 100 {
                 break;
             }
             content.push_str(&line);
         }
-        content.push_str(&format!("{} alerts #{thread}", self.told.len()));
+        write!(content, "{} alerts #{thread}", self.told.len()).expect("a String takes everything");
         let bytes_used = content.len();
-        let text = wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };
+        let text =
+            wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };
         Rendered {
             parts: vec![Content::Text(text)],
             face: Face::Text,

@@ -1,4 +1,4 @@
-//! `users_file`: one userid a line, as Wechat_grafana's `Alarm_people.txt`; read anew when it changes.
+//! `users_file`: one userid a line, as `Wechat_grafana`'s `Alarm_people.txt`; read anew when it changes.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tracing::warn;
+
+use crate::config::users_in;
 
 /// A userid is at most 64 bytes and `message/send` takes 1000 of them; a larger file is not a list of people.
 const FILE_BYTES: u64 = 1 << 20;
@@ -50,23 +52,11 @@ fn load(path: &Path, known: Option<&Known>) -> Result<Known, String> {
         return Ok(known.clone());
     }
     let text = std::fs::read_to_string(path).map_err(|error| format!("读不到文件 cannot be read ({error})"))?;
-    let users = parse(&text);
+    let users: Vec<String> = users_in(&text).into_iter().map(str::to_owned).collect();
     if users.is_empty() {
         return Err("里面没有人，请每行写一个 userid names nobody: write one userid a line".into());
     }
     Ok(Known { stamp, users: Arc::new(users) })
-}
-
-/// One userid a line; blank lines and what follows `#` are left out, and so is who stands there twice.
-pub fn parse(text: &str) -> Vec<String> {
-    let mut users: Vec<String> = Vec::new();
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        let user = line.split('#').next().unwrap_or_default().trim();
-        if !user.is_empty() && !users.iter().any(|known| known.eq_ignore_ascii_case(user)) {
-            users.push(user.to_owned());
-        }
-    }
-    users
 }
 
 #[cfg(test)]
@@ -75,7 +65,10 @@ mod tests {
 
     #[test]
     fn a_list_of_people_forgives_blank_lines_comments_and_doubles() {
-        assert_eq!(parse("\u{feff}daixuan\r\n\r\n  zhangsan # on duty\nDaiXuan\n# nobody\n"), ["daixuan", "zhangsan"]);
+        assert_eq!(
+            users_in("\u{feff}daixuan\r\n\r\n  zhangsan # on duty\nDaiXuan\n# nobody\n"),
+            ["daixuan", "zhangsan"]
+        );
     }
 
     #[test]

@@ -26,13 +26,23 @@ pub struct Pictures(reqwest::Client);
 impl Pictures {
     /// Fails only if the TLS library cannot start.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(DEADLINE).referer(false).build()?;
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(DEADLINE)
+            .referer(false)
+            .build()?;
         Ok(Self(client))
     }
 
     /// The picture at `url` as WeCom takes it from `account`, if `target` wants one and the host of `url` is one of
     /// the configuration's. `None` otherwise, or if it cannot be had in time: the alert goes without.
-    pub async fn upload(&self, loaded: &Loaded, account: &Account, target: &Target, url: Option<&str>) -> Option<Image> {
+    pub async fn upload(
+        &self,
+        loaded: &Loaded,
+        account: &Account,
+        target: &Target,
+        url: Option<&str>,
+    ) -> Option<Image> {
         let url = reqwest::Url::parse(url.filter(|_| target.image)?).ok()?;
         let host = url.host_str()?.to_ascii_lowercase();
         if !matches!(url.scheme(), "http" | "https") || !loaded.config.image_hosts.contains(&host) {
@@ -66,7 +76,11 @@ async fn upload(loaded: &Loaded, account: &Account, bytes: Bytes) -> Result<Imag
         Account::Webhook(_) => wecom::inline_image(&bytes).map_err(|error| error.to_string()),
         Account::App(app) => {
             let name = if bytes.starts_with(b"\x89PNG") { "alert.png" } else { "alert.jpg" };
-            let media = loaded.wecom.upload_media(app, MediaKind::Image, name, bytes).await.map_err(|error| error.to_string())?;
+            let media = loaded
+                .wecom
+                .upload_media(app, MediaKind::Image, name, bytes)
+                .await
+                .map_err(|error| error.to_string())?;
             Ok(Image::Media { media_id: media.media_id })
         }
     }

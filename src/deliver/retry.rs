@@ -57,7 +57,11 @@ fn pause(failure: &Failure, attempts: u32, jitter: f64) -> i64 {
     let doubled = |first: i64, most: i64| first.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(most);
     // Full jitter for passing faults: lanes that failed together do not come back together.
     let full = |most: i64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "minutes in milliseconds are exact in f64")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "minutes in milliseconds are exact in f64"
+        )]
         let share = (most as f64 * jitter) as i64;
         share.max(most / 10)
     };
@@ -107,7 +111,10 @@ mod tests {
     #[test]
     fn an_outage_is_waited_for_a_day_and_no_longer() {
         let day_old = Tries { attempts: 400, age_ms: GIVE_UP_MS, plain: false };
-        assert!(matches!(decide(&refused(60020), Tries { age_ms: GIVE_UP_MS - 1, ..day_old }, 0.5), Next::Again { .. }));
+        assert!(matches!(
+            decide(&refused(60020), Tries { age_ms: GIVE_UP_MS - 1, ..day_old }, 0.5),
+            Next::Again { .. }
+        ));
         assert_eq!(decide(&refused(60020), day_old, 0.5), Next::Dead);
     }
 

@@ -1,6 +1,6 @@
 //! The page behind "全部详情": every alert of one message, for whoever holds the link from the message.
 //!
-//! The link is signed and ends after a month, so it may stand in a group chat; without external_url there is none.
+//! The link is signed and ends after a month, so it may stand in a group chat; without `external_url` there is none.
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -78,14 +78,24 @@ pub fn routes() -> axum::Router<Gate> {
 
 async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<Link>) -> Response {
     if !gate.app.link_key().holds(id, &link, gate.app.now()) {
-        return note(StatusCode::FORBIDDEN, "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。", "This link is not valid or has expired.");
+        return note(
+            StatusCode::FORBIDDEN,
+            "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。",
+            "This link is not valid or has expired.",
+        );
     }
     let (letter, thread) = match gate.app.store().contents(id).await {
-        Ok(Some(kept)) => (Page::of(&gate.app.loaded(), &kept.notification, &kept.transitions, &kept.receiver), kept.thread),
+        Ok(Some(kept)) => {
+            (Page::of(&gate.app.loaded(), &kept.notification, &kept.transitions, &kept.receiver), kept.thread)
+        }
         Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
         Err(error) => {
             tracing::error!(%error, message = id, "The page of a message could not be read.");
-            return note(StatusCode::SERVICE_UNAVAILABLE, "暂时读不到，请稍后再试。", "It cannot be read right now; try again soon.");
+            return note(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "暂时读不到，请稍后再试。",
+                "It cannot be read right now; try again soon.",
+            );
         }
     };
     let now = gate.app.now();
@@ -139,7 +149,10 @@ fn note(status: StatusCode, zh: &str, en: &str) -> Response {
 /// Nothing runs, nothing is loaded from elsewhere, and the signed address is not passed on.
 fn guards() -> [(HeaderName, &'static str); 4] {
     [
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),

@@ -37,7 +37,8 @@ pub fn prove<'a>(sources: &'a [Source], headers: &HeaderMap, body: &[u8], now: T
 /// Whether reading the body is worth it: its sender is proven already, or carries a signature that only the body can
 /// prove. Who is neither is refused before any byte of the body is taken.
 pub fn could_prove(sources: &[Source], headers: &HeaderMap) -> bool {
-    let signed = |source: &Source| matches!(&source.proof, Proof::Hmac { header, .. } if headers.contains_key(header.as_str()));
+    let signed =
+        |source: &Source| matches!(&source.proof, Proof::Hmac { header, .. } if headers.contains_key(header.as_str()));
     prove(sources, headers, &[], Timestamp(0)).is_some() || sources.iter().any(signed)
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::context::{Page, Voice};
+use super::context::{Page, Voice, letters};
 use super::engine::{Chosen, TemplateProblem, dialect};
 use super::faces::{self, Block, Limit};
 use super::facts::Facts;
@@ -18,6 +18,8 @@ use crate::config::Face;
 
 /// How much of everything is shown, in characters or in number.
 pub(super) struct Level {
+    /// Its place in the order.
+    pub(super) number: usize,
     pub(super) name: usize,
     pub(super) summary: usize,
     pub(super) description: usize,
@@ -29,9 +31,13 @@ pub(super) struct Level {
     pub(super) still: usize,
 }
 
+/// How many levels there are.
+pub(super) const LEVEL_COUNT: usize = 7;
+
 /// From everything to almost nothing.
-const LEVELS: [Level; 7] = [
+const LEVELS: [Level; LEVEL_COUNT] = [
     Level {
+        number: 0,
         name: 80,
         summary: 240,
         description: 400,
@@ -43,6 +49,7 @@ const LEVELS: [Level; 7] = [
         still: 12,
     },
     Level {
+        number: 1,
         name: 80,
         summary: 200,
         description: 120,
@@ -53,11 +60,66 @@ const LEVELS: [Level; 7] = [
         links: 5,
         still: 12,
     },
-    Level { name: 80, summary: 160, description: 0, message: 360, scope: 4, columns: 2, what: 60, links: 4, still: 6 },
-    Level { name: 60, summary: 100, description: 0, message: 180, scope: 3, columns: 1, what: 40, links: 2, still: 3 },
-    Level { name: 40, summary: 60, description: 0, message: 100, scope: 2, columns: 1, what: 32, links: 1, still: 0 },
-    Level { name: 26, summary: 36, description: 0, message: 60, scope: 1, columns: 1, what: 24, links: 1, still: 0 },
-    Level { name: 14, summary: 0, description: 0, message: 30, scope: 0, columns: 1, what: 16, links: 0, still: 0 },
+    Level {
+        number: 2,
+        name: 80,
+        summary: 160,
+        description: 0,
+        message: 360,
+        scope: 4,
+        columns: 2,
+        what: 60,
+        links: 4,
+        still: 6,
+    },
+    Level {
+        number: 3,
+        name: 60,
+        summary: 100,
+        description: 0,
+        message: 180,
+        scope: 3,
+        columns: 1,
+        what: 40,
+        links: 2,
+        still: 3,
+    },
+    Level {
+        number: 4,
+        name: 40,
+        summary: 60,
+        description: 0,
+        message: 100,
+        scope: 2,
+        columns: 1,
+        what: 32,
+        links: 1,
+        still: 0,
+    },
+    Level {
+        number: 5,
+        name: 26,
+        summary: 36,
+        description: 0,
+        message: 60,
+        scope: 1,
+        columns: 1,
+        what: 24,
+        links: 1,
+        still: 0,
+    },
+    Level {
+        number: 6,
+        name: 14,
+        summary: 0,
+        description: 0,
+        message: 30,
+        scope: 0,
+        columns: 1,
+        what: 16,
+        links: 0,
+        still: 0,
+    },
 ];
 /// From here on alerts are counted rather than shown with even less detail.
 const COMPACT: usize = 3;
@@ -181,7 +243,7 @@ impl Writer<'_> {
                 first: number == 1,
                 // Measured as if the links came here; they come on the last.
                 last: true,
-                counts: number == parts,
+                counts: number == parts || start + count == self.rows,
                 ..Page::whole(level, start..start + count)
             };
             let count = most(self.rows - start, |count| self.fits(&page(count)))?;
@@ -193,9 +255,6 @@ impl Writer<'_> {
         }
         if start < total && !lossy {
             return Ok(None);
-        }
-        if let Some(last) = pages.last_mut() {
-            last.counts = true;
         }
         number(&mut pages);
         Ok(Some(pages))
@@ -228,18 +287,15 @@ impl Writer<'_> {
         Ok(draft)
     }
 
-    /// Titles and descriptions must not be empty (41016, 41033); a figure that is too long is none.
+    /// Cuts the blocks that are cut anyhow. Titles and descriptions must not be empty (41016, 41033); a figure
+    /// that is too long is none.
     fn require(&self, draft: &mut Draft) {
         for (block, text) in self.blocks.iter().zip(draft) {
-            match block.name {
-                "title" | "description" if text.is_empty() => {
-                    *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
-                }
-                "figure" if !block.limit.holds(text) => text.clear(),
-                "figure_desc" | "source" | "button" if !block.limit.holds(text) => {
-                    *text = cut(text, block, Dialect::Plain)
-                }
-                _ => {}
+            if matches!(block.name, "title" | "description") && text.is_empty() {
+                *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
+            }
+            if block.soft && !block.limit.holds(text) {
+                *text = if block.name == "figure" { String::new() } else { cut(text, block, Dialect::Plain) };
             }
         }
     }
@@ -264,11 +320,13 @@ impl Writer<'_> {
         }
         let rows = pages.iter().flat_map(|page| page.rows.clone().map(move |row| (row, page)));
         let sure = fits && self.chosen.path.is_none();
+        let shown = if sure { String::new() } else { letters(&shown) };
         let mut named: Vec<usize> = rows
             .filter(|(row, page)| sure || self.voice.is_named(*row, page, &shown))
             .map(|(row, _)| facts.rows[row].told)
             .collect();
         named.sort_unstable();
+        named.dedup();
         let counted = (0..letter.told.len()).filter(|index| named.binary_search(index).is_err()).collect();
         faces::add_companions(letter, facts, self.face, &mut parts);
         let (bytes_used, bytes_allowed) = bytes;

@@ -1,15 +1,17 @@
 //! The variables a template sees (`docs/templates.md` documents each), and the ends that every body has.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::context;
 use minijinja::value::{Enumerator, Object, Value};
 
-use super::compose::Level;
+use super::compose::{LEVEL_COUNT, Level};
 use super::engine::dialect;
-use super::facts::{Facts, Row};
+use super::facts::{Facts, Link, Row};
 use super::fit::cut_chars;
 use super::labels::read_order;
 use super::neutral::{Dialect, neutral, one_line};
@@ -50,26 +52,39 @@ pub(super) struct Voice<'a> {
     everything: bool,
     id: String,
     mentions: String,
+    /// Characters of the rule's name that the face's title has room for.
+    name: usize,
+    /// The rows as they are at each level, made when first needed: fitting asks for them again and again.
+    rows: [OnceCell<Vec<Value>>; LEVEL_COUNT],
 }
 
 impl<'a> Voice<'a> {
     pub(super) fn new(letter: &'a Letter<'a>, facts: &'a Facts, face: Face, everything: bool) -> Self {
         let id = format!("#{}", letter.thread);
         let mentions = faces::inline_mentions(letter, facts, face);
-        Self { letter, facts, face, everything, id, mentions }
+        let limit = faces::title_limit(face, letter.target.channel());
+        let holds = |name: &usize| {
+            let subject = facts.subject(letter, *name);
+            let bracketed = format!("[{}] {subject}", facts.state.word(letter.language));
+            limit.holds(&facts.title(letter, *name)) && limit.holds(&bracketed)
+        };
+        let name = [80, 60, 50, 40, 32, 26, 20, 16, 12].into_iter().find(holds).unwrap_or(8);
+        Self { letter, facts, face, everything, id, mentions, name, rows: Default::default() }
     }
 
     pub(super) fn title(&self) -> String {
-        self.facts.title(self.letter, 40)
+        self.facts.title(self.letter, self.name)
     }
 
     /// All variables for `page`.
     pub(super) fn context(&self, page: &Page) -> Value {
         let Self { facts, letter, .. } = *self;
         let level = page.level;
-        let rows: Vec<Value> = facts.rows[page.rows.clone()].iter().map(|row| self.row(row, level)).collect();
+        let name = level.name.min(self.name);
+        let all = self.rows[level.number].get_or_init(|| facts.rows.iter().map(|row| self.row(row, level)).collect());
+        let rows = &all[page.rows.clone()];
         let of_kind = |resolved: bool| -> Vec<Value> {
-            let shown = facts.rows[page.rows.clone()].iter().zip(&rows);
+            let shown = facts.rows[page.rows.clone()].iter().zip(rows);
             shown.filter(|(row, _)| row.is_resolved() == resolved).map(|(_, value)| value.clone()).collect()
         };
         let single = letter.told.len() == 1 && facts.still == 0;
@@ -85,8 +100,9 @@ impl<'a> Voice<'a> {
         }
         let (severity, scope, when, summary, description, notes) = if page.first {
             (
-                facts.severity.as_str(),
-                read_order(&facts.scope, level.scope),
+                // How bad it was is no longer of interest.
+                if facts.state.is_over() { "" } else { facts.severity.as_str() },
+                self.scope(level),
                 facts.when.as_str(),
                 cut_chars(&facts.summary, level.summary),
                 cut_chars(&facts.description, level.description),
@@ -99,8 +115,15 @@ impl<'a> Voice<'a> {
             Some(range) => facts.message[range.clone()].trim().into(),
             None => cut_chars(&facts.message, level.message),
         };
-        let mut place: Vec<&str> = scope.clone();
-        place.extend((!when.is_empty()).then_some(when));
+        let subject = facts.subject(letter, name);
+        // The subject of a body that nobody understands is its first line: once is enough.
+        let message = match message.split_once('\n').unwrap_or((&message, "")) {
+            (first, rest) if page.first && facts.state == State::Opaque && one_line(first) == subject => rest.trim(),
+            _ => &message,
+        };
+        let mut place = scope.clone();
+        place.extend((!when.is_empty()).then(|| when.to_owned()));
+        let values = self.values(level);
         let links: Vec<Value> =
             self.links(page).map(|link| context! { text => link.text, url => link.url.as_str() }).collect();
         context! {
@@ -110,9 +133,9 @@ impl<'a> Voice<'a> {
             icon => facts.icon(),
             word => facts.state.word(letter.language),
             color => facts.state.color(),
-            title => facts.title(letter, level.name),
-            subject => facts.subject(letter, level.name),
-            name => cut_chars(&facts.name, level.name),
+            title => facts.title(letter, name),
+            subject,
+            name => cut_chars(&facts.name, name),
             severity,
             scope => scope.into_iter().collect::<Value>(),
             when,
@@ -124,11 +147,12 @@ impl<'a> Voice<'a> {
             message,
             value => if single { facts.values.first().map(|(_, text)| text.as_str()).unwrap_or_default() } else { "" },
             value_said => single && facts.value_is_said(),
-            values => self.values(level),
+            grid => self.grid(page, &values, single),
+            values,
             single,
-            columns => facts.columns.iter().take(level.columns).map(String::as_str).collect::<Value>(),
+            column => self.column(),
             rules => facts.rules,
-            alerts => rows,
+            alerts => rows.iter().cloned().collect::<Value>(),
             firing,
             resolved,
             still => if matches!(facts.state, State::Partly) { still } else { Vec::new() },
@@ -154,34 +178,31 @@ impl<'a> Voice<'a> {
     }
 
     fn row(&self, row: &Row, level: &Level) -> Value {
-        let facts = self.facts;
-        let several = facts.rules > 1;
-        let what = cut_chars(&row.what, level.what);
+        let what = self.what(row, level);
         let text =
             if row.value.is_empty() { cut_chars(&row.summary, level.summary.min(60)) } else { (&row.value).into() };
         let line = match (what.is_empty(), text.is_empty()) {
             (true, _) => text.clone().into_owned(),
-            (_, true) => what.clone().into_owned(),
+            (_, true) => what.clone(),
             _ => format!("{what} {text}"),
         };
-        let aside = if row.when.is_empty() { String::new() } else { brackets(self.letter.language, &row.when) };
+        let asides: Vec<&str> =
+            [row.grade.as_str(), row.when.as_str()].into_iter().filter(|aside| !aside.is_empty()).collect();
+        let language = self.letter.language;
+        let aside = asides.join(pick(language, "，", ", "));
+        let aside = if aside.is_empty() { aside } else { brackets(language, &aside) };
         let line = format!("{line}{aside}");
-        let mut cells: Vec<String> =
-            row.cells.iter().take(level.columns).map(|cell| cut_chars(cell, level.what).into_owned()).collect();
-        if several || cells.is_empty() {
-            cells.insert(0, cut_chars(if several { &row.name } else { &row.what }, level.what).into_owned());
-        }
         let alert = self.everything.then(|| self.letter.told[row.told].alert);
         let empty = Labels::new();
         context! {
             name => cut_chars(&row.name, level.name),
             what,
-            cells,
             severity => row.severity.as_str(),
             state => if row.is_resolved() { "resolved" } else { "firing" },
             value => row.value.as_str(),
             summary => cut_chars(&row.summary, level.summary),
             text,
+            brief => self.brief(row, level),
             line,
             aside,
             when => row.when.as_str(),
@@ -190,6 +211,69 @@ impl<'a> Voice<'a> {
             labels => self.map(alert.map_or(&empty, |alert| &alert.labels)),
             annotations => self.map(alert.map_or(&empty, |alert| &alert.annotations)),
         }
+    }
+
+    /// What the rows of a card are called.
+    fn column(&self) -> &str {
+        let title = self.facts.columns.first().filter(|title| self.facts.rules < 2 && title.chars().count() <= 5);
+        title.map_or(pick(self.letter.language, "对象", "What"), String::as_str)
+    }
+
+    /// What tells the row apart. A long rule's name must not crowd out what is the alert's own.
+    fn what(&self, row: &Row, level: &Level) -> String {
+        if self.facts.rules < 2 || row.own.is_empty() {
+            return cut_chars(&row.what, level.what).into_owned();
+        }
+        format!("{} · {}", cut_chars(&row.name, level.what / 2), cut_chars(&row.own, level.what / 2))
+    }
+
+    /// The row in the few characters that a card shows: the value stays, the name gives way.
+    fn brief(&self, row: &Row, level: &Level) -> String {
+        let room = if self.face == Face::Card { faces::card_value(self.letter.target.channel()) } else { 40 };
+        let text = cut_chars(&row.value, room / 2);
+        if text.is_empty() {
+            return cut_chars(&row.what, room.min(level.what)).into_owned();
+        }
+        format!("{} {text}", cut_chars(&row.what, (room - text.chars().count() - 1).min(level.what)))
+    }
+
+    /// What a table shows: the values of a single alert if it has several, else the firing alerts of `page` with
+    /// what tells them apart, the value, and how long if that differs.
+    fn grid(&self, page: &Page, values: &[Value], single: bool) -> Value {
+        let (facts, level, language) = (self.facts, page.level, self.letter.language);
+        if single || facts.state == State::Partly {
+            let cells = |value: &Value| -> Value {
+                [value.get_attr("name"), value.get_attr("text")].into_iter().filter_map(Result::ok).collect()
+            };
+            let columns: Value =
+                [pick(language, "指标", "Metric"), pick(language, "值", "Value")].into_iter().collect();
+            return context! { columns, rows => values.iter().map(cells).collect::<Value>() };
+        }
+        let rows: Vec<&Row> = facts.rows[page.rows.clone()].iter().filter(|row| !row.is_resolved()).collect();
+        let several = facts.rules > 1;
+        let keys = if several { 0 } else { facts.columns.len().min(level.columns) };
+        let any = |told: fn(&Row) -> &str| rows.iter().any(|row| !told(row).is_empty());
+        let (object, grade, when) = (any(|row| &row.own), any(|row| &row.grade), any(|row| &row.when));
+        let text = any(|row| &row.value) || any(|row| &row.summary);
+        let title = |shown: bool, zh, en| shown.then(|| pick(language, zh, en)).into_iter();
+        let columns = title(several, "规则", "Rule")
+            .chain(title(keys == 0 && (object || !several), "对象", "What"))
+            .chain(facts.columns.iter().take(keys).map(String::as_str))
+            .chain(title(text, "值", "Value"))
+            .chain(title(grade, "级别", "Severity"))
+            .chain(title(when, "持续", "For"));
+        let cells = |row: &&Row| -> Value {
+            let cell = |shown: bool, text: &str| shown.then(|| cut_chars(text, level.what).into_owned()).into_iter();
+            cell(several, &row.name)
+                .chain(cell(keys == 0 && several && object, &row.own))
+                .chain(cell(keys == 0 && !several, &row.what))
+                .chain(row.cells.iter().take(keys).map(|cell| cut_chars(cell, level.what).into_owned()))
+                .chain(text.then(|| text_of(row, level).into_owned()))
+                .chain(cell(grade, &row.grade))
+                .chain(cell(when, &row.when))
+                .collect()
+        };
+        context! { columns => columns.collect::<Value>(), rows => rows.iter().map(cells).collect::<Value>() }
     }
 
     /// Name and text of the values of a single alert, if it has several.
@@ -205,19 +289,24 @@ impl<'a> Voice<'a> {
         shown.map(|(name, text)| context! { name => cut_chars(name, level.what), text }).collect()
     }
 
-    fn links(&self, page: &Page) -> impl Iterator<Item = &super::facts::Link> {
-        let most = match (page.last, self.face) {
-            (false, _) => 0,
-            // Bare addresses are long and ugly: two are enough to get on.
-            (true, Face::Text) => page.level.links.min(2),
-            (true, _) => page.level.links,
-        };
-        // The way to what is not shown stays longest.
+    fn links(&self, page: &Page) -> impl Iterator<Item = &Link> {
         let links = &self.facts.links;
-        let details = links.iter().position(|link| link.kind == "details").filter(|_| self.more(page) > 0);
+        // What is over asks for nothing; the faces that must lead somewhere lead somewhere anyhow.
+        let asks = page.last && self.facts.state != State::Resolved;
+        let find = |kinds: &[&str]| links.iter().position(|link| kinds.contains(&link.kind));
+        // The way to what is not shown stays longest.
+        let details = find(&["details"]).filter(|_| self.more(page) > 0);
         let mut kept: Vec<usize> = details.into_iter().collect();
-        kept.extend((0..links.len()).filter(|index| Some(*index) != details && links[*index].kind != "home"));
-        kept.truncate(most);
+        if self.face == Face::Text {
+            // Bare addresses are long: the curve and the whole are enough.
+            kept.extend(find(&["rule", "panel", "dashboard"]));
+            kept.extend(find(&["details"]).or_else(|| find(&["runbook"])));
+        } else {
+            kept.extend((0..links.len()).filter(|index| links[*index].kind != "home"));
+        }
+        let mut seen = BTreeSet::new();
+        kept.retain(|index| seen.insert(*index));
+        kept.truncate(if asks { page.level.links } else { 0 });
         kept.sort_unstable();
         kept.into_iter().map(|index| &links[index])
     }
@@ -235,12 +324,25 @@ impl<'a> Voice<'a> {
         }
     }
 
-    fn source(&self) -> &'static str {
-        match self.letter.notification.format {
+    fn scope(&self, level: &Level) -> Vec<String> {
+        if self.facts.state == State::Test {
+            return vec![format!("{} {}", pick(self.letter.language, "来自", "from"), self.source())];
+        }
+        let shown = read_order(&self.facts.scope, level.scope).into_iter();
+        shown.map(|text| cut_chars(text, level.what.min(40)).into_owned()).collect()
+    }
+
+    /// The program that sent it, and the environment if all alerts share one.
+    fn source(&self) -> String {
+        let program = match self.letter.notification.format {
             Format::Grafana | Format::GrafanaLegacy => "Grafana",
             Format::Alertmanager => "Alertmanager",
             Format::AlertsPush => "Prometheus",
-            Format::Generic | Format::Opaque => "webhook",
+            Format::Generic | Format::Opaque => "Webhook",
+        };
+        match ["env", "environment"].into_iter().find_map(|name| self.facts.shared.get(name)) {
+            Some(environment) => format!("{program} · {}", one_line(environment)),
+            None => program.to_owned(),
         }
     }
 
@@ -313,16 +415,19 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// Can the alert of `row` be found in what is shown?
+    /// Can the alert of `row` be found in what is shown, of which only [`letters`] are given?
     pub(super) fn is_named(&self, row: usize, page: &Page, shown: &str) -> bool {
         let row = &self.facts.rows[row];
         let single = self.letter.told.len() == 1;
-        let what = if single { &row.name } else { &row.what };
-        let length = if single { page.level.name } else { page.level.what };
-        let what = cut_chars(what, length);
-        let what = what.trim_end_matches('…');
-        !what.is_empty() && shown.contains(neutral(what, dialect(self.face)).as_ref())
+        let what = if single { cut_chars(&row.name, page.level.name).into_owned() } else { self.what(row, page.level) };
+        let what = letters(&what);
+        !what.is_empty() && shown.contains(&what)
     }
+}
+
+/// The letters and digits of `text`: what neutralising and cutting leave alone.
+pub(super) fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 impl Facts {
@@ -352,7 +457,10 @@ impl Facts {
         let subject = self.subject(letter, length);
         match self.state {
             State::Firing | State::Partly | State::Unclear | State::Opaque => format!("{} {subject}", self.icon()),
-            _ => format!("{} {} {subject}", self.icon(), self.state.word(letter.language)),
+            _ => {
+                let colon = pick(letter.language, "", ":");
+                format!("{} {}{colon} {subject}", self.icon(), self.state.word(letter.language))
+            }
         }
     }
 
@@ -364,6 +472,7 @@ impl Facts {
         let name = match (rules, zh) {
             (0 | 1, _) => name.into_owned(),
             (_, true) => format!("{name} 等 {rules} 条规则"),
+            (2, false) => format!("{name} and 1 more rule"),
             (_, false) => format!("{name} and {} more rules", rules - 1),
         };
         let times = |count: usize| if count > 1 { format!(" ×{count}") } else { String::new() };
@@ -391,6 +500,11 @@ impl Facts {
             (State::Firing | State::Reminder, false) => format!("{name}{} ({resolved} resolved)", times(firing)),
         }
     }
+}
+
+/// What a row says besides whom it is about: the value, or the alert's own sentence.
+fn text_of<'a>(row: &'a Row, level: &Level) -> Cow<'a, str> {
+    if row.value.is_empty() { cut_chars(&row.summary, level.summary.min(60)) } else { (&row.value).into() }
 }
 
 /// Labels by name; one that is not there is empty rather than an error: which labels an alert has is not the

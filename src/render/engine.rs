@@ -300,6 +300,8 @@ fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
             text
         })
     });
+    environment
+        .add_function("table", move |columns: Vec<Value>, rows: Vec<Vec<Value>>| table(&columns, &rows, dialect));
     environment.add_filter("cut", |text: &str, length: usize| super::fit::cut_chars(text, length).into_owned());
     environment.add_filter("one_line", |text: &str| neutral::one_line(text));
 }
@@ -317,4 +319,22 @@ fn link(text: &Value, url: &str, dialect: Dialect) -> Value {
             format!("[{words}]({url})")
         }
     })
+}
+
+/// A table in the second edition of markdown; elsewhere a line for each row, without titles.
+fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Value {
+    let v2 = dialect == Dialect::MarkdownV2;
+    let line = |cells: &[Value]| {
+        let cells: Vec<String> = cells.iter().map(|cell| printed(cell, dialect)).collect();
+        if v2 { format!("| {} |", cells.join(" | ")) } else { cells.join(" ").trim().to_owned() }
+    };
+    let mut lines = Vec::with_capacity(rows.len() + 4);
+    if v2 {
+        lines.extend([String::new(), line(columns), format!("|{}", "---|".repeat(columns.len()))]);
+    }
+    lines.extend(rows.iter().map(|row| line(row)));
+    if v2 {
+        lines.push(String::new());
+    }
+    Value::from_safe_string(lines.join("\n"))
 }

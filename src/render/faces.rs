@@ -40,10 +40,18 @@ pub(super) struct Block {
     pub(super) limit: Limit,
     /// May it have several lines?
     pub(super) lines: bool,
+    /// Is it cut when it is too long, rather than the whole letter told in less detail?
+    pub(super) soft: bool,
 }
 
-const fn block(name: &'static str, limit: Limit, lines: bool) -> Block {
-    Block { name, limit, lines }
+/// A block that decides how much detail there is.
+const fn hard(name: &'static str, limit: Limit) -> Block {
+    Block { name, limit, lines: true, soft: false }
+}
+
+/// A block on one line that is cut.
+const fn soft(name: &'static str, limit: Limit) -> Block {
+    Block { name, limit, lines: false, soft: true }
 }
 
 /// Rows of a card (42035).
@@ -70,27 +78,41 @@ const fn card_lengths(channel: Channel) -> CardLengths {
     }
 }
 
+/// Characters of the value of a card's row.
+pub(super) const fn card_value(channel: Channel) -> usize {
+    card_lengths(channel).value
+}
+
 /// The blocks of `face` on `channel`. One without a name is the template's whole output.
 pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
-    let title = block("title", Limit::Bytes(TITLE_BYTES), false);
-    let description = block("description", Limit::Bytes(DESCRIPTION_BYTES), true);
+    let title = soft("title", title_limit(face, channel));
+    let description = hard("description", Limit::Bytes(DESCRIPTION_BYTES));
     match face {
-        Face::Text => vec![block("", Limit::Bytes(TEXT_BYTES), true)],
-        Face::Markdown | Face::MarkdownV2 => vec![block("", Limit::Bytes(markdown_bytes(channel)), true)],
-        Face::Textcard => vec![title, description, block("button", Limit::Chars(4), false)],
+        Face::Text => vec![hard("", Limit::Bytes(TEXT_BYTES))],
+        Face::Markdown | Face::MarkdownV2 => vec![hard("", Limit::Bytes(markdown_bytes(channel)))],
+        Face::Textcard => vec![title, description, soft("button", Limit::Chars(4))],
         Face::News => vec![title, description],
         Face::Card => {
             let lengths = card_lengths(channel);
             vec![
-                block("title", Limit::Chars(lengths.title), false),
-                block("text", Limit::Chars(lengths.text), true),
-                block("desc", Limit::Chars(lengths.desc), false),
-                block("source", Limit::Chars(lengths.source), false),
-                block("figure", Limit::Chars(14), false),
-                block("figure_desc", Limit::Chars(22), false),
-                block("rows", Limit::Rows(CARD_ROWS), true),
+                title,
+                Block { soft: true, ..hard("text", Limit::Chars(lengths.text)) },
+                soft("desc", Limit::Chars(lengths.desc)),
+                soft("source", Limit::Chars(lengths.source)),
+                soft("figure", Limit::Chars(14)),
+                soft("figure_desc", Limit::Chars(22)),
+                hard("rows", Limit::Rows(CARD_ROWS)),
             ]
         }
+    }
+}
+
+/// What goes into the title of `face`; a line of running text has no limit of its own.
+pub(super) const fn title_limit(face: Face, channel: Channel) -> Limit {
+    match face {
+        Face::Text | Face::Markdown | Face::MarkdownV2 => Limit::Chars(120),
+        Face::Textcard | Face::News => Limit::Bytes(TITLE_BYTES),
+        Face::Card => Limit::Chars(card_lengths(channel).title),
     }
 }
 

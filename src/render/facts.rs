@@ -68,7 +68,11 @@ pub(super) struct Row {
     pub(super) cells: Vec<String>,
     /// What tells it apart, in words.
     pub(super) what: String,
+    /// The label values that are its own, without the rule's name.
+    pub(super) own: String,
     pub(super) severity: String,
+    /// The severity, if that is not the same for all rows.
+    pub(super) grade: String,
     pub(super) value: String,
     pub(super) summary: String,
     /// How long, if that is not the same for all rows.
@@ -107,29 +111,40 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let rules: BTreeSet<&str> = group.iter().map(|alert| alert.name.as_str()).collect();
     let gravest = alerts.first();
     let keys = labels::telling_apart(&group, &shared);
-    let starts: Vec<Timestamp> = told.iter().filter(|one| one.is_on()).filter_map(Told::start).collect();
+    let mut starts: Vec<Timestamp> = told.iter().filter(|one| one.is_on()).filter_map(Told::start).collect();
+    if state == State::Partly {
+        starts.extend(still.iter().filter_map(|alert| alert.starts_at));
+    }
     let (earliest, latest) = (starts.iter().min().copied(), starts.iter().max().copied());
-    let spread = matches!((earliest, latest), (Some(first), Some(last)) if last.millis_since(first) >= 60_000);
-    let sentences = Sentences::of(letter, &alerts, &keys);
-    let rows = order
-        .iter()
-        .take(ROWS)
-        .map(|&index| row(index, &told[index], &keys, &sentences, &clock, spread, rules.len() > 1))
-        .collect();
+    let lasted: BTreeSet<i64> =
+        told.iter().filter_map(|one| Some(one.end()?.millis_since(one.start()?) / 60_000)).collect();
+    let sentences = Sentences::of(letter, state, &group, &keys);
+    let grades: BTreeSet<String> = told.iter().filter(|one| one.is_on()).map(|one| one.alert.severity()).collect();
+    let telling = Telling {
+        keys: &keys,
+        shared: &shared,
+        rules: rules.len() > 1,
+        grades: grades.len() > 1,
+        own_sentences: !sentences.common,
+        starts_differ: matches!((earliest, latest), (Some(a), Some(b)) if b.millis_since(a) >= 60_000),
+        ends_differ: firing > 0 || !still.is_empty() || lasted.len() > 1,
+        clock: &clock,
+    };
+    let rows = order.iter().take(ROWS).map(|&index| telling.row(index, &told[index])).collect();
     Facts {
         state,
         weight: weight(told),
         severity: gravest.map(|alert| severity(alert)).unwrap_or_default(),
-        name: gravest.map(|alert| one_line(&alert.name)).unwrap_or_default(),
+        name: gravest.map(|alert| name_of(alert, language)).unwrap_or_default(),
         rules: rules.len(),
         firing,
         resolved,
         still: still.len(),
-        still_rows: still.iter().take(STILL).map(|alert| still_row(alert, &keys, rules.len() > 1)).collect(),
+        still_rows: still.iter().take(STILL).map(|alert| telling.still(alert)).collect(),
         truncated: letter.notification.truncated,
         judged_again: firing == 0 && alerts.iter().all(|alert| alert.health != Health::Normal),
         scope: scope(&alerts, &shared, state, language),
-        when: when(told, earliest, &clock),
+        when: if matches!(state, State::Test | State::Opaque) { String::new() } else { when(told, earliest, &clock) },
         since: earliest.and_then(|start| clock.time(start)).unwrap_or_default(),
         duration: earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default(),
         summary: sentences.summary,
@@ -160,6 +175,12 @@ impl Told<'_> {
     fn end(&self) -> Option<Timestamp> {
         self.ends_at.or(self.alert.ends_at)
     }
+}
+
+/// The rule's name on one line; there may be nothing visible in it.
+fn name_of(alert: &Alert, language: Language) -> String {
+    let name = super::fit::cut_chars(&one_line(&alert.name), 300).into_owned();
+    if name.is_empty() { pick(language, "未命名的告警", "unnamed alert").to_owned() } else { name }
 }
 
 /// At most [`TEXT`] characters of `text`.
@@ -275,7 +296,11 @@ struct Sentences {
 }
 
 impl Sentences {
-    fn of(letter: &Letter<'_>, alerts: &[&Alert], keys: &[&str]) -> Self {
+    fn of(letter: &Letter<'_>, state: State, alerts: &[&Alert], keys: &[&str]) -> Self {
+        if matches!(state, State::Resolved | State::Unclear) {
+            // What they say is no longer so.
+            return Self { summary: String::new(), description: String::new(), common: true };
+        }
         let on: Vec<&&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).collect();
         let speakers: Vec<&Alert> = if on.is_empty() { alerts.to_vec() } else { on.into_iter().copied().collect() };
         let summary = agreed(&speakers, |alert| masked(&summary(alert), alert, keys, speakers.len()));
@@ -348,58 +373,77 @@ fn masked(sentence: &str, alert: &Alert, keys: &[&str], speakers: usize) -> Stri
     masked
 }
 
-fn row(
-    index: usize,
-    told: &Told<'_>,
-    keys: &[&str],
-    sentences: &Sentences,
-    clock: &Clock<'_>,
-    spread: bool,
+/// How rows tell what is each alert's own.
+struct Telling<'a> {
+    keys: &'a [&'a str],
+    shared: &'a Shared,
+    /// Are there several rules?
     rules: bool,
-) -> Row {
-    let alert = told.alert;
-    let resolved = !told.is_on();
-    let duration = match (told.start(), told.end()) {
-        (Some(start), Some(end)) if resolved => clock.duration(start, end),
-        (Some(start), _) if !resolved => clock.duration(start, clock.now),
-        _ => String::new(),
-    };
-    let value = match alert.health {
-        Health::Normal if resolved => String::new(),
-        Health::Normal => labels::values(alert).first().map(|value| measured(alert, &value.text)).unwrap_or_default(),
-        Health::NoData => State::NoData.word(clock.language).to_owned(),
-        Health::Error => State::QueryError.word(clock.language).to_owned(),
-    };
-    Row {
-        told: index,
-        kind: told.kind,
-        name: one_line(&alert.name),
-        cells: keys.iter().map(|key| labels::value(alert, key)).collect(),
-        what: what(alert, keys, rules),
-        severity: severity(alert),
-        summary: if sentences.common { String::new() } else { summary(alert) },
-        value,
-        when: if resolved || spread { duration.clone() } else { String::new() },
-        since: told.start().and_then(|start| clock.time(start)).unwrap_or_default(),
-        duration,
-    }
+    /// Are there several severities?
+    grades: bool,
+    own_sentences: bool,
+    starts_differ: bool,
+    ends_differ: bool,
+    clock: &'a Clock<'a>,
 }
 
-fn what(alert: &Alert, keys: &[&str], rules: bool) -> String {
-    let own = labels::in_words(alert, keys);
-    match (own.is_empty(), rules) {
-        (true, _) => one_line(&alert.name),
-        (false, true) => format!("{} · {own}", one_line(&alert.name)),
-        (false, false) => own,
+impl Telling<'_> {
+    fn row(&self, index: usize, told: &Told<'_>) -> Row {
+        let (alert, clock) = (told.alert, self.clock);
+        let resolved = !told.is_on();
+        let duration = match (told.start(), told.end()) {
+            (Some(start), Some(end)) if resolved => clock.duration(start, end),
+            (Some(start), _) if !resolved => clock.duration(start, clock.now),
+            _ => String::new(),
+        };
+        let value = match alert.health {
+            _ if resolved => String::new(),
+            Health::Normal => {
+                labels::values(alert).first().map(|value| measured(alert, &value.text)).unwrap_or_default()
+            }
+            Health::NoData => State::NoData.word(clock.language).to_owned(),
+            Health::Error => State::QueryError.word(clock.language).to_owned(),
+        };
+        let differs = if resolved { self.ends_differ } else { self.starts_differ };
+        Row {
+            told: index,
+            kind: told.kind,
+            name: name_of(alert, clock.language),
+            cells: self.keys.iter().map(|key| labels::value(alert, key)).collect(),
+            what: self.what(alert),
+            own: self.own(alert),
+            grade: if self.grades && !resolved { severity(alert) } else { String::new() },
+            severity: severity(alert),
+            summary: if self.own_sentences && !resolved { summary(alert) } else { String::new() },
+            value,
+            when: if differs { duration.clone() } else { String::new() },
+            since: told.start().and_then(|start| clock.time(start)).unwrap_or_default(),
+            duration,
+        }
     }
-}
 
-fn still_row(alert: &Alert, keys: &[&str], rules: bool) -> String {
-    let what = what(alert, keys, rules);
-    let what = if what.is_empty() { one_line(&alert.name) } else { what };
-    match labels::values(alert).first() {
-        Some(value) if alert.health == Health::Normal => format!("{what} {}", measured(alert, &value.text)),
-        _ => what,
+    fn own(&self, alert: &Alert) -> String {
+        let own = if self.rules { labels::own(alert, self.shared) } else { Vec::new() };
+        labels::in_words(alert, if self.rules { &own } else { self.keys })
+    }
+
+    /// What tells the alert apart, never empty.
+    fn what(&self, alert: &Alert) -> String {
+        let own = self.own(alert);
+        match (own.is_empty(), self.rules) {
+            (true, _) => name_of(alert, self.clock.language),
+            (false, true) => format!("{} · {own}", name_of(alert, self.clock.language)),
+            (false, false) => own,
+        }
+    }
+
+    /// An alert that goes on, with its value.
+    fn still(&self, alert: &Alert) -> String {
+        let what = self.what(alert);
+        match labels::values(alert).first() {
+            Some(value) if alert.health == Health::Normal => format!("{what} {}", measured(alert, &value.text)),
+            _ => what,
+        }
     }
 }
 
@@ -437,7 +481,7 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
     let mut notes = Vec::new();
     let truncated = letter.notification.truncated;
     if state == State::Firing && still > 0 {
-        notes.push(if zh { format!("另有 {still} 条仍在告警") } else { format!("{still} others still firing") });
+        notes.push(if zh { format!("另有 {still} 条仍在告警") } else { format!("{still} more still firing") });
     }
     if truncated > 0 {
         notes.push(match (zh, state == State::Unclear) {

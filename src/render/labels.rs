@@ -183,6 +183,10 @@ pub(super) fn scope(shared: &Shared) -> Vec<Place> {
             shown.push((name, value));
         }
     }
+    // The folder says where the rule is kept: worth its place only where nothing says where the trouble is.
+    if shown.len() > 2 {
+        shown.retain(|(name, _)| *name != "grafana_folder");
+    }
     let width = |name: &str| PLACES.iter().position(|place| *place == name).unwrap_or(PLACES.len());
     shown.into_iter().map(|(name, value)| (width(name), worded(name, &value))).collect()
 }
@@ -237,6 +241,19 @@ pub(super) fn telling_apart<'a>(alerts: &[&'a Alert], shared: &Shared) -> Vec<&'
         }
     }
     keys
+}
+
+/// The two most telling labels of `alert` that are not shared.
+pub(super) fn own<'a>(alert: &'a Alert, shared: &Shared) -> Vec<&'a str> {
+    let own = alert
+        .labels
+        .iter()
+        .take(CANDIDATES)
+        .filter(|(name, value)| !shared.contains_key(*name) && !is_noise(name) && is_telling(value));
+    let mut names: Vec<&str> = own.map(|(name, _)| name.as_str()).collect();
+    names.sort_by_key(|name| rank(name));
+    names.truncate(2);
+    names
 }
 
 /// What tells `alert` apart, in words.

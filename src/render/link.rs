@@ -24,7 +24,7 @@ pub(super) fn safe_url(url: &str) -> Option<String> {
         if c.is_control() || c == '\\' {
             return None;
         }
-        if c.is_ascii_alphanumeric() || "-._~/?#&=+,:@%!'".contains(c) {
+        if c.is_ascii_alphanumeric() || "-._~/?#&=+,:%!'".contains(c) {
             out.push(c);
         } else {
             for byte in c.encode_utf8(&mut [0; 4]).bytes() {

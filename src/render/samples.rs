@@ -394,8 +394,8 @@ fn resolved_group() -> Sample {
 
 fn many() -> Sample {
     let host = |number: usize| {
-        let mut alert = disk_alert(&format!("node-{number:02}.rack-{}.bj.example.com", number % 7), "9");
-        alert.values = vec![value("A", &format!("{}.{}", 90 + number % 9, number % 10))];
+        let used = format!("{}.{}", 90 + number % 9, 1 + number % 9);
+        let mut alert = disk_alert(&format!("node-{number:02}.rack-{}.bj.example.com", number % 7), &used);
         alert.starts_at = ago(5 + i64::try_from(number).unwrap_or_default());
         alert
     };

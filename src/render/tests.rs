@@ -1,3 +1,5 @@
 //! Tests of whole letters.
 
+mod checker;
 mod golden;
+mod random;

@@ -42,6 +42,11 @@ impl State {
         }
     }
 
+    /// Is it over, as far as we were told?
+    pub(super) const fn is_over(self) -> bool {
+        matches!(self, Self::Resolved | Self::Unclear | Self::Test)
+    }
+
     /// The word that says it.
     pub(super) const fn word(self, language: Language) -> &'static str {
         let (zh, en) = match self {
@@ -193,7 +198,10 @@ impl Clock<'_> {
     /// `自 14:02（12 分钟）` of something that goes on.
     pub(super) fn since(&self, start: Timestamp) -> String {
         let Some(time) = self.time(start) else { return String::new() };
-        let duration = self.duration(start, self.now);
+        let mut duration = self.duration(start, self.now);
+        if (0..60_000).contains(&self.now.millis_since(start)) {
+            pick(self.language, "刚刚", "just now").clone_into(&mut duration);
+        }
         match (self.language, duration.is_empty()) {
             (Language::Zh, true) => format!("自 {time}"),
             (Language::Zh, false) => format!("自 {time}（{duration}）"),
@@ -278,6 +286,7 @@ mod tests {
         let (zh, en) = (clock(&zone, Language::Zh), clock(&zone, Language::En));
         assert_eq!(zh.since(at("2026-03-01T06:02:00Z")), "自 14:02（12 分钟）");
         assert_eq!(en.since(at("2026-02-28T15:50:00Z")), "since yesterday 23:50 (14 h 24 min)");
+        assert_eq!(zh.since(at("2026-03-01T06:13:30Z")), "自 14:13（刚刚）");
         assert_eq!(zh.time(at("2026-02-03T01:00:00Z")).unwrap(), "2月3日 09:00");
         assert_eq!(en.time(at("2026-02-03T01:00:00Z")).unwrap(), "3 Feb 09:00");
         assert_eq!(zh.time(at("2025-02-03T01:00:00Z")).unwrap(), "2025-02-03 09:00");

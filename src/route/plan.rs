@@ -27,7 +27,9 @@ impl Plan {
 pub fn plan(config: &Config, source: &str, notification: &Notification, path_receiver: Option<&str>) -> Plan {
     let named = path_receiver.and_then(|name| config.receivers.get(name));
     let warning = match (path_receiver, named) {
-        (Some(name), None) => Some(format!("没有名为 `{name}` 的接收者，已按路由树发送 no receiver is named `{name}`: routed by the tree")),
+        (Some(name), None) => Some(format!(
+            "没有名为 `{name}` 的接收者，已按路由树发送 no receiver is named `{name}`: routed by the tree"
+        )),
         _ => None,
     };
     let mut by_receiver: BTreeMap<&str, (&Receiver, Vec<Arrival>)> = BTreeMap::new();
@@ -50,7 +52,13 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
         };
         let receivers: Vec<&Receiver> = match named {
             Some(receiver) => vec![receiver],
-            None => config.route.route(&alert.labels).into_iter().filter_map(|decision| config.receivers.get(decision.receiver)).map(AsRef::as_ref).collect(),
+            None => config
+                .route
+                .route(&alert.labels)
+                .into_iter()
+                .filter_map(|decision| config.receivers.get(decision.receiver))
+                .map(AsRef::as_ref)
+                .collect(),
         };
         for receiver in receivers {
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
@@ -66,7 +74,10 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
             targets: receiver
                 .targets
                 .iter()
-                .map(|target| TargetRow { lane: target.lane(), target_json: serde_json::to_string(target).expect("a target is JSON") })
+                .map(|target| TargetRow {
+                    lane: target.lane(),
+                    target_json: serde_json::to_string(target).expect("a target is JSON"),
+                })
                 .collect(),
         })
         .collect();

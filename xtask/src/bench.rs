@@ -157,7 +157,7 @@ fn machine() -> anyhow::Result<String> {
     let kib: f64 = memory.split_whitespace().nth(1).context("no memory")?.parse()?;
     Ok(format!(
         "{cores} × {model}, {:.0} GiB, Linux {}",
-        kib / 1048576.0,
+        kib / 1_048_576.0,
         std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()
     ))
 }

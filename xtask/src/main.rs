@@ -1,5 +1,12 @@
 //! Tasks of the repository. `cargo xtask bench` measures; `docs/performance.md` holds what it printed.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people: counts and times are far below 2^52"
+)]
+
 mod bench;
 mod load;
 

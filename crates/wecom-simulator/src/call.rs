@@ -1,6 +1,7 @@
 //! One call of the API, read from HTTP: its query, its body, its uploaded file, the address it came from.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart};
@@ -38,10 +39,10 @@ impl Call {
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&head.uri)
             .map(|query| query.0.into_iter().collect())
             .unwrap_or_default();
-        let from = head.headers.get("x-simulator-from").and_then(|value| value.to_str().ok());
+        let from = head.headers.get("x-simulator-from").and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             method: head.method.clone(),
-            from: from.map_or(peer, str::to_owned),
+            from: from.map_or(peer, |address: IpAddr| address.to_string()),
             path: head.uri.path().trim_start_matches("/cgi-bin/").trim_end_matches('/').to_owned(),
             query,
             upload: upload(head, body.clone()).await,

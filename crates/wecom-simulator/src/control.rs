@@ -283,6 +283,13 @@ async fn media(State(world): State<Shared>, Path(id): Path<String>) -> Response 
     }
 }
 
+/// Neither WeCom nor the simulator has anything here.
+pub(crate) async fn unknown(uri: Uri) -> Response {
+    let error =
+        format!("there is nothing at {}; WeCom is under /cgi-bin/, the simulator under /_simulator/", uri.path());
+    (StatusCode::NOT_FOUND, axum::Json(json!({"error": error}))).into_response()
+}
+
 async fn sample() -> Response {
     ([(header::CONTENT_TYPE, "image/png")], SAMPLE).into_response()
 }

@@ -173,6 +173,11 @@ impl Inbox {
         }
     }
 
+    /// The last `count`, oldest first.
+    pub(crate) fn newest(&self, count: usize) -> Vec<&Message> {
+        self.messages.iter().skip(self.messages.len().saturating_sub(count)).collect()
+    }
+
     pub(crate) fn by_msgid(&self, msgid: &str) -> Option<&Message> {
         self.messages.iter().rev().find(|message| message.msgid.as_deref() == Some(msgid))
     }

@@ -19,6 +19,9 @@ use crate::{api, control, page};
 /// More open connections than this wait in the listener's queue: a client that leaks them must not take our memory.
 const MAX_CONNECTIONS: usize = 1024;
 
+/// A request line with its headers; requests are recorded with their query, so this bounds the record, too.
+const MAX_HEAD: usize = 64 * 1024;
+
 /// The server's tasks; they end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -75,6 +78,7 @@ pub(crate) fn start(listener: TcpListener, setup: Setup) -> Running {
         .layer(DefaultBodyLimit::disable()) // api::handle has limits of its own; control keeps axum's 2 MB
         .route("/", get(page::phone))
         .merge(control::routes())
+        .fallback(control::unknown)
         .with_state(world);
     let loop_ = accept(listener, router, running.ended.clone(), running.tasks.clone());
     running.tasks.spawn(running.ended.clone().run_until_cancelled_owned(loop_));
@@ -108,6 +112,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, ended: Cance
     let router = router.layer(axum::Extension(Connection { peer, cut: cut.clone() }));
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::select! {
         _ = &mut connection => {}

@@ -288,7 +288,7 @@ impl<'a> Admitting<'a> {
     }
 }
 
-/// U+0000 ends a text for many tools and is refused by PostgreSQL: both halves keep its picture instead.
+/// U+0000 ends a text for many tools and is refused by `PostgreSQL`: both halves keep its picture instead.
 pub(super) fn text(words: &str) -> Cow<'_, str> {
     if words.contains('\0') { Cow::Owned(words.replace('\0', "␀")) } else { Cow::Borrowed(words) }
 }

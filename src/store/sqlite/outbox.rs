@@ -371,3 +371,30 @@ fn shortened(words: &str) -> String {
     let end = words.floor_char_boundary(ERROR_BYTES);
     text(&words[..end]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../schema/sqlite/0001.sql")).unwrap();
+        for sql in [LANES, HEAD] {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let unbound = vec![0; explain.parameter_count()];
+            let plan: Vec<String> = explain
+                .query_map(rusqlite::params_from_iter(unbound), |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let touches: Vec<&String> =
+                plan.iter().filter(|step| step.contains("message") || step.contains(" m ")).collect();
+            assert!(!touches.is_empty(), "{plan:?}");
+            for step in touches {
+                assert!(step.contains("message_live") || step.contains("PRIMARY KEY"), "{step} in {plan:#?}");
+            }
+            assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+        }
+    }
+}

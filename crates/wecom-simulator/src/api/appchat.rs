@@ -23,6 +23,8 @@ const NAME_CHARS: usize = 50;
 const MEMBERS: std::ops::RangeInclusive<usize> = 2..=2000;
 /// New chats of a corp in a day.
 const CREATE: Ceilings = Ceilings { day: 1000, ..Ceilings::NONE };
+/// Chats of a corp that the simulator keeps; memory must end somewhere.
+const MAX_CHATS: usize = 20_000;
 /// Changes of chats of a corp in an hour.
 const UPDATE: Ceilings = Ceilings { hour: 1000, ..Ceilings::NONE };
 /// Person-messages of a corp; the hour of an unverified or small one.
@@ -53,6 +55,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Outcome {
     };
     let name = text(&body, "name").unwrap_or_default().chars().take(NAME_CHARS).collect();
     let chat = Chat { chatid: chatid.clone(), name, owner, members, agent_id: badge.agent_id, dissolved: false };
+    if corp.chats.len() >= MAX_CHATS {
+        return Err(Refusal::saying(45009, "api freq out of limit: the simulator keeps no more chats"));
+    }
     world.count(&format!("appchat/create {}", badge.corp_id), 1, CREATE, world.clock.now())?;
     world.corp_mut(&badge.corp_id).expect("invariant: the badge's corp was just read").chats.push(chat);
     world.inbox.announce("corp", &json!({}));

@@ -63,7 +63,9 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     let badge = order.badge.clone();
     let interactive = order.msgtype == "template_card" && is_interactive(&order.content);
     let id = deliver(world, order, &msgid, now)?;
-    *world.sent.entry(badge.clone()).or_default().entry(natural_day(now)).or_default() += 1;
+    let days = world.sent.entry(badge.clone()).or_default();
+    days.retain(|&day, _| day >= natural_day(now) - 1); // nobody can ask about the days before yesterday
+    *days.entry(natural_day(now)).or_default() += 1;
     fields.insert("msgid".into(), json!(msgid));
     if interactive {
         fields.insert("response_code".into(), json!(world.new_code(badge, id, now)));
@@ -254,7 +256,6 @@ pub(super) fn statistics(world: &mut World, call: &Call) -> Outcome {
     };
     let name = world.app(&badge)?.1.name.clone();
     let days = world.sent.entry(badge.clone()).or_default();
-    days.retain(|&at, _| at >= today - 1);
     let count = days.get(&day).copied().unwrap_or(0);
     Ok(Reply::with(json!({"statistics": [{"agentid": badge.agent_id, "app_name": name, "count": count}]})))
 }

@@ -144,6 +144,25 @@ async fn the_page_loads_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn what_is_said_cannot_end_the_script_element_that_carries_it() {
+    let desk = Desk::new().await;
+    let elements = |page: &str| (page.matches("<script").count(), page.matches("</script").count());
+    let empty = desk.http.get(desk.simulator.url()).send().await.unwrap().text().await.unwrap();
+    desk.say("lisi", "</script><script>alert(1)</script><!--").await;
+    let page = desk.http.get(desk.simulator.url()).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(r"\u003c/script>"), "the message is in the page");
+    assert_eq!(elements(&page), elements(&empty));
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_exist_is_named() {
+    let desk = Desk::new().await;
+    let response = desk.http.get(desk.at("/_simulator/mesages")).send().await.unwrap();
+    assert_eq!(response.status(), 404);
+    assert!(response.text().await.unwrap().contains("/_simulator/mesages"));
+}
+
+#[tokio::test]
 async fn dropping_the_last_handle_ends_the_simulator() {
     let desk = Desk::new().await;
     let url = desk.simulator.url();

@@ -114,7 +114,7 @@ async fn members_are_called_by_userid_by_mobile_and_in_markdown() {
 async fn a_picture_comes_inside_the_message_with_its_md5() {
     let desk = Desk::new().await;
     let picture = desk.http.get(desk.at("/_simulator/sample.png")).send().await.unwrap().bytes().await.unwrap();
-    let hex = |bytes: &[u8]| Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| format!("{:032x}", u128::from_be_bytes(Md5::digest(bytes).into()));
     let body = |bytes: &[u8], md5: String| json!({"msgtype": "image", "image": {"base64": STANDARD.encode(bytes), "md5": md5}});
     assert_code(&desk.hook("sim-ops-group", body(&picture, hex(&picture))).await, 0);
     assert_code(&desk.hook("sim-ops-group", body(&picture, hex(b"other"))).await, 301_019);

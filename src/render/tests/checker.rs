@@ -1,0 +1,344 @@
+//! What WeCom would make of a content, written down a second time: a reader of its markup that shares nothing
+//! with the code that writes it. It finds markup that is not closed, and anything live that nobody meant.
+
+use std::collections::BTreeSet;
+
+use wecom::message::{Article, TemplateCard, Text, Textcard};
+use wecom::{Channel, Content};
+
+/// What may be live in a message.
+pub(super) struct Allowed {
+    pub(super) channel: Channel,
+    /// Userids that the configuration mentions.
+    pub(super) mentions: BTreeSet<String>,
+    /// Beginnings of the addresses that alerts link to.
+    pub(super) urls: Vec<&'static str>,
+}
+
+/// The first thing that is wrong with `content`.
+pub(super) fn fault(content: &Content, allowed: &Allowed) -> Option<String> {
+    match content {
+        Content::Text(text) => fault_in_text(text, allowed),
+        Content::Markdown(text) => {
+            let max = if allowed.channel == Channel::Webhook { 4096 } else { 2048 };
+            too_long("markdown", &text.content, max).or_else(|| fault_in_markdown(&text.content, allowed))
+        }
+        Content::MarkdownV2(text) => {
+            too_long("markdown_v2", &text.content, 4096).or_else(|| fault_in_markdown_v2(&text.content, allowed))
+        }
+        Content::Textcard(card) => fault_in_textcard(card, allowed),
+        Content::News(news) if news.articles.is_empty() || news.articles.len() > 8 => Some("articles".to_owned()),
+        Content::News(news) => news.articles.iter().find_map(|article| fault_in_article(article, allowed)),
+        Content::TemplateCard(card) => fault_in_card(card, allowed),
+        Content::Image(_) => None,
+    }
+}
+
+fn too_long(what: &str, text: &str, max: usize) -> Option<String> {
+    if text.trim().is_empty() {
+        return Some(format!("{what} is empty"));
+    }
+    (text.len() > max).then(|| format!("{what} has {} bytes of {max}", text.len()))
+}
+
+fn too_many(what: &str, text: &str, max: usize) -> Option<String> {
+    if text.trim().is_empty() {
+        return Some(format!("{what} is empty"));
+    }
+    (text.chars().count() > max).then(|| format!("{what} has {} characters of {max}", text.chars().count()))
+}
+
+fn bad_url(url: &str, allowed: &Allowed) -> Option<String> {
+    let clean = url.bytes().all(|b| (0x21..0x7f).contains(&b) && !b"<>\"`()|\\".contains(&b));
+    let known = allowed.urls.iter().any(|known| url.starts_with(known));
+    (!clean || !known || url.len() > 1024).then(|| format!("address {url:?}"))
+}
+
+/// Characters that reorder, hide or control, and what no face may have alive.
+fn fault_in_characters(text: &str) -> Option<String> {
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if let Some(c) = text.chars().find(|c| bad(*c)) {
+        return Some(format!("character {c:?}"));
+    }
+    let lower = text.to_ascii_lowercase();
+    for live in ["$username=", "$useralias", "$departmentname=", "@所有人"] {
+        if lower.contains(live) {
+            return Some(format!("{live:?} is alive"));
+        }
+    }
+    let everyone =
+        lower.match_indices("@all").find(|(at, _)| !lower[at + 4..].starts_with(|c: char| c.is_ascii_alphanumeric()));
+    everyone.map(|_| "@all is alive".to_owned())
+}
+
+/// Tags in `text` that are not `allowed`, or not closed. A tag begins with a letter, `/`, `!`, `?` or `@`.
+fn fault_in_tags(text: &str, open: &[&str], close: &str, mentions: &BTreeSet<String>) -> Option<String> {
+    let mut depth = 0_u32;
+    for (at, _) in text.match_indices('<') {
+        let rest = &text[at..];
+        if !rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || "/!?@".contains(c)) {
+            continue;
+        }
+        if let Some(mention) = rest.strip_prefix("<@") {
+            let name = mention.split('>').next().unwrap_or_default();
+            if mentions.contains(name) && mention.contains('>') {
+                continue;
+            }
+            return Some(format!("mention {:?}", rest.chars().take(20).collect::<String>()));
+        }
+        if open.iter().any(|tag| rest.starts_with(tag)) {
+            depth += 1;
+        } else if !close.is_empty() && rest.starts_with(close) && depth > 0 {
+            depth -= 1;
+        } else {
+            return Some(format!("tag {:?}", rest.chars().take(20).collect::<String>()));
+        }
+    }
+    (depth > 0).then(|| format!("{close} is missing"))
+}
+
+/// Pieces that must not stand at the beginning of a line: the generator writes these words behind such marks only.
+fn fault_at_line_start(line: &str) -> Option<String> {
+    let live = ["> QUOTED", ">QUOTED", "# HEADED", "## HEADED", "- LISTED", "* LISTED", "+ LISTED", "1. NUMBERED"];
+    live.iter().find(|mark| line.trim_start().starts_with(**mark)).map(|mark| format!("{mark:?} begins a line"))
+}
+
+/// `text` without its links, each of which is checked.
+fn without_links(text: &str, allowed: &Allowed) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(middle) = rest.find("](") {
+        let Some(begin) = rest[..middle].rfind('[') else { return Err("a link without beginning".to_owned()) };
+        let Some(end) = rest[middle..].find(')') else { return Err("a link without end".to_owned()) };
+        let (words, url) = (&rest[begin + 1..middle], &rest[middle + 2..middle + end]);
+        if words.trim().is_empty() || words.contains('\n') {
+            return Err(format!("a link called {words:?}"));
+        }
+        if let Some(fault) = bad_url(url, allowed) {
+            return Err(fault);
+        }
+        out.push_str(&rest[..begin]);
+        rest = &rest[middle + end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// `line` without code spans; `None` if one is open.
+fn without_code(line: &str) -> Option<String> {
+    let pieces: Vec<&str> = line.split('`').collect();
+    (pieces.len() % 2 == 1).then(|| pieces.iter().step_by(2).copied().collect())
+}
+
+fn fault_in_markdown(text: &str, allowed: &Allowed) -> Option<String> {
+    let fonts = ["<font color=\"info\">", "<font color=\"comment\">", "<font color=\"warning\">"];
+    let plain = match without_links(text, allowed) {
+        Ok(plain) => plain,
+        Err(fault) => return Some(fault),
+    };
+    fault_in_characters(text).or_else(|| {
+        plain.lines().find_map(|line| {
+            let Some(line) = without_code(line) else { return Some(format!("open code in {line:?}")) };
+            if line.matches("**").count() % 2 == 1 || line.contains("***") {
+                return Some(format!("open bold in {line:?}"));
+            }
+            if line.starts_with('#') && !line.starts_with("#️") && line.trim_start_matches('#').starts_with(' ') {
+                return Some(format!("heading {line:?}"));
+            }
+            if line.starts_with("> >") || line.starts_with(">>") {
+                return Some(format!("quote in a quote {line:?}"));
+            }
+            fault_at_line_start(&line).or_else(|| fault_in_tags(&line, &fonts, "</font>", &allowed.mentions))
+        })
+    })
+}
+
+fn fault_in_markdown_v2(text: &str, allowed: &Allowed) -> Option<String> {
+    let plain = match without_links(text, allowed) {
+        Ok(plain) => plain,
+        Err(fault) => return Some(fault),
+    };
+    if plain.contains("```") || plain.contains("~~") {
+        return Some("a fence or struck text".to_owned());
+    }
+    let mut columns = None;
+    for (number, line) in plain.lines().enumerate() {
+        let bars = line.matches('|').count();
+        if bars > 0 && !(line.starts_with('|') && line.ends_with('|') && bars > 1) {
+            return Some(format!("half a table row {line:?}"));
+        }
+        if bars > 0 && columns.is_some_and(|columns| columns != bars) {
+            return Some(format!("a table row of another width {line:?}"));
+        }
+        columns = (bars > 0).then_some(bars);
+        let Some(line) = without_code(line) else { return Some(format!("open code in {line:?}")) };
+        let bold = line.matches("**").count();
+        let stars = line.replace("**", "").replace(" * ", "").matches('*').count();
+        if bold % 2 == 1 || stars % 2 == 1 || line.contains("***") {
+            return Some(format!("open emphasis in {line:?}"));
+        }
+        if line.starts_with('#') && line.trim_start_matches('#').starts_with(' ') && number > 0 {
+            return Some(format!("heading {line:?}"));
+        }
+        if line.starts_with("    ") || line.trim_start().starts_with('>') {
+            return Some(format!("code or quote {line:?}"));
+        }
+        let fault = fault_in_underscores(&line)
+            .or_else(|| fault_at_line_start(&line))
+            .or_else(|| fault_in_tags(&line, &[], "", &BTreeSet::new()));
+        if fault.is_some() {
+            return fault;
+        }
+    }
+    fault_in_characters(text)
+}
+
+/// An underscore at the edge of a word opens or closes italics.
+fn fault_in_underscores(line: &str) -> Option<String> {
+    let letters: Vec<char> = line.chars().collect();
+    let word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric() || *c == '_');
+    let live = (0..letters.len())
+        .find(|&at| letters[at] == '_' && !(at > 0 && word(letters.get(at - 1)) && word(letters.get(at + 1))));
+    live.map(|at| format!("underscore at {at} of {line:?}"))
+}
+
+fn fault_in_text(text: &Text, allowed: &Allowed) -> Option<String> {
+    let known = text.mentioned_list.iter().chain(&text.mentioned_mobile_list);
+    if let Some(name) = known.into_iter().find(|name| !allowed.mentions.contains(*name)) {
+        return Some(format!("mentions {name}"));
+    }
+    too_long("text", &text.content, 2048).or_else(|| fault_in_plain(&text.content))
+}
+
+fn fault_in_plain(text: &str) -> Option<String> {
+    fault_in_characters(text).or_else(|| fault_in_tags(text, &[], "", &BTreeSet::new()))
+}
+
+fn fault_in_textcard(card: &Textcard, allowed: &Allowed) -> Option<String> {
+    let divs = ["<div class=\"gray\">", "<div class=\"normal\">", "<div class=\"highlight\">"];
+    too_long("title", &card.title, 128)
+        .or_else(|| too_long("description", &card.description, 512))
+        .or_else(|| bad_url(&card.url, allowed))
+        .or_else(|| (card.btntxt.chars().count() > 4).then(|| "btntxt".to_owned()))
+        .or_else(|| card.title.contains('\n').then(|| "title of two lines".to_owned()))
+        .or_else(|| fault_in_plain(&card.title))
+        .or_else(|| fault_in_characters(&card.description))
+        .or_else(|| fault_in_tags(&card.description, &divs, "</div>", &BTreeSet::new()))
+}
+
+fn fault_in_article(article: &Article, allowed: &Allowed) -> Option<String> {
+    too_long("title", &article.title, 128)
+        .or_else(|| too_long("description", &article.description, 512))
+        .or_else(|| bad_url(&article.url, allowed))
+        .or_else(|| (!article.picurl.is_empty()).then(|| bad_url(&article.picurl, allowed)).flatten())
+        .or_else(|| fault_in_plain(&article.title))
+        .or_else(|| fault_in_plain(&article.description))
+}
+
+fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
+    let webhook = allowed.channel == Channel::Webhook;
+    let most = |on_webhook: usize, in_app: usize| if webhook { on_webhook } else { in_app };
+    let Some(title) = &card.main_title else { return Some("no title".to_owned()) };
+    let Some(action) = card.card_action.as_ref().filter(|action| action.kind == 1) else {
+        return Some("no action".to_owned());
+    };
+    let mut texts = vec![title.title.as_str(), &title.desc, &card.sub_title_text];
+    let mut faults = vec![too_many("title", &title.title, most(26, 36)), bad_url(&action.url, allowed)];
+    let at_most = |what: &str, text: &str, max: usize| (!text.is_empty()).then(|| too_many(what, text, max)).flatten();
+    faults.push(at_most("desc", &title.desc, most(30, 44)));
+    faults.push(at_most("sub_title_text", &card.sub_title_text, most(112, 160)));
+    for source in &card.source {
+        faults.push(too_many("source", &source.desc, most(13, 20)));
+        texts.push(&source.desc);
+    }
+    for row in &card.horizontal_content_list {
+        faults.extend([too_many("keyname", &row.keyname, 5), too_many("value", &row.value, most(26, 30))]);
+        texts.extend([row.keyname.as_str(), &row.value]);
+    }
+    for jump in &card.jump_list {
+        faults.extend([too_many("jump title", &jump.title, most(13, 18)), bad_url(&jump.url, allowed)]);
+    }
+    for figure in &card.emphasis_content {
+        faults.extend([too_many("figure", &figure.title, 14), at_most("figure desc", &figure.desc, 22)]);
+        texts.extend([figure.title.as_str(), &figure.desc]);
+    }
+    for entry in &card.vertical_content_list {
+        faults.extend([too_many("vertical title", &entry.title, 38), at_most("vertical desc", &entry.desc, 160)]);
+        texts.extend([entry.title.as_str(), &entry.desc]);
+    }
+    let lengths =
+        [(card.horizontal_content_list.len(), 6), (card.jump_list.len(), 3), (card.vertical_content_list.len(), 4)];
+    if lengths.iter().any(|(length, max)| length > max) {
+        return Some("a list is too long".to_owned());
+    }
+    match (card.card_type.as_str(), &card.card_image) {
+        ("text_notice", None) => {}
+        ("news_notice", Some(image)) if image.aspect_ratio > 1.3 && image.aspect_ratio < 2.25 => {
+            faults.push(bad_url(&image.url, allowed));
+            if card.emphasis_content.is_some() || !card.sub_title_text.is_empty() {
+                return Some("news_notice has neither figure nor sub title".to_owned());
+            }
+        }
+        _ => return Some(format!("card_type {}", card.card_type)),
+    }
+    faults.into_iter().flatten().next().or_else(|| texts.into_iter().find_map(fault_in_plain))
+}
+
+/// Everything in `content` that a person may read.
+pub(super) fn readable(content: &Content) -> String {
+    match content {
+        Content::Text(text) => text.content.clone(),
+        Content::Markdown(text) | Content::MarkdownV2(text) => text.content.clone(),
+        other => serde_json::to_string(other).expect("contents are JSON"),
+    }
+}
+
+#[test]
+fn the_checker_sees_what_is_wrong() {
+    let allowed = Allowed {
+        channel: Channel::Webhook,
+        mentions: ["zhangsan".to_owned()].into(),
+        urls: vec!["https://ok.example"],
+    };
+    let markdown = |text: &str| fault_in_markdown(text, &allowed);
+    assert_eq!(markdown("**a** [b](https://ok.example/) <@zhangsan> `#ID` <font color=\"info\">x</font> a < b"), None);
+    for bad in [
+        "<@lisi>",
+        "<@zhangsan",
+        "**a",
+        "`a",
+        "<font color=\"info\">x",
+        "<font color=\"red\">x</font>",
+        "</font>",
+        "[a](http://evil.example)",
+        "[a](https://ok.example/",
+        "# HEADED",
+        "> > a",
+        "a\u{202e}b",
+        "@all",
+        "$userName=a$",
+    ] {
+        assert!(markdown(bad).is_some(), "{bad}");
+    }
+    let v2 = |text: &str| fault_in_markdown_v2(text, &allowed);
+    assert_eq!(v2("### a\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n*x* a_b **c**"), None);
+    for bad in [
+        "| a",
+        "| a | b |\n|---|---|\n| 1 | 2 | 3 |",
+        "*a",
+        "_a_",
+        "x\n# b",
+        "> q",
+        "```",
+        "<font>",
+        "~~a~~",
+        "<@zhangsan>",
+    ] {
+        assert!(v2(bad).is_some(), "{bad}");
+    }
+    assert!(fault_in_plain("<a href=\"http://evil.example\">x</a>").is_some());
+    assert!(fault_in_plain("load <5 and < 9").is_none());
+}

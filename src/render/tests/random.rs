@@ -1,0 +1,442 @@
+//! A million hostile alerts, in every face, on every channel, in both languages.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::{Offset, TimeZone};
+use wecom::Channel;
+use wecom::message::Image;
+
+use super::super::{Letter, Picture, Rendered, Templates, Told};
+use super::checker::{Allowed, fault, readable};
+use crate::alert::{
+    Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
+};
+use crate::config::{Face, Language, Target, TemplateFile, To};
+
+/// SplitMix64: small, seeded, the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.roll() % end as u64).unwrap()
+    }
+
+    fn one_in(&mut self, chances: usize) -> bool {
+        self.below(chances) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+const PIECES: [&str; 78] = [
+    "磁盘将满",
+    "order-db-1",
+    "10.0.0.1:9100",
+    "payment-api",
+    "96.4%",
+    "91.3",
+    "critical",
+    "warning",
+    "disk_used",
+    "{path=\"/var\"}",
+    "rate(http_requests_total[5m]) > 3",
+    "a < b",
+    "预计 40 分钟后写满",
+    "上海一区",
+    " ",
+    " ",
+    "\n",
+    "\r\n",
+    "\t",
+    "<@EVIL>",
+    "<@all>",
+    "<@zhangsan>",
+    "@all",
+    "@所有人",
+    "[EVIL](http://evil.example/EVIL)",
+    "[",
+    "]",
+    "](",
+    "(",
+    ")",
+    "](http://evil.example)",
+    "![EVIL](http://evil.example/x.png)",
+    "<font color=\"warning\">",
+    "</font>",
+    "<font",
+    "<a href=\"http://evil.example\">EVIL</a>",
+    "<div class=\"gray\">",
+    "</div>",
+    "<br>",
+    "<",
+    ">",
+    "<@",
+    "@",
+    "**",
+    "*",
+    "***",
+    "_",
+    "__",
+    "~~",
+    "`",
+    "```",
+    "\n```\n",
+    "\n# HEADED",
+    "\n## HEADED",
+    "\n> QUOTED",
+    "\n- LISTED",
+    "\n* LISTED",
+    "\n+ LISTED",
+    "\n1. NUMBERED",
+    "|",
+    "\n| a | b |\n|---|---|\n",
+    "---",
+    "\n===",
+    "\\",
+    "$userName=EVIL$",
+    "$departmentName=1$",
+    "&lt;@EVIL&gt;",
+    "&#60;",
+    "\u{202e}",
+    "\u{2066}",
+    "\u{200b}",
+    "\0",
+    "\u{7}",
+    "👨‍👩‍👧",
+    "🇨🇳",
+    "e\u{301}",
+    "مرحبا",
+    "http://evil.example/EVIL",
+];
+
+const NAMES: [&str; 22] = [
+    "instance",
+    "host",
+    "pod",
+    "node",
+    "service",
+    "cluster",
+    "env",
+    "region",
+    "namespace",
+    "team",
+    "severity",
+    "level",
+    "job",
+    "prometheus",
+    "grafana_folder",
+    "mountpoint",
+    "topic",
+    "实例组",
+    "bad-name",
+    "a.b",
+    "<@EVIL>",
+    "|x|",
+];
+
+impl Dice {
+    fn text(&mut self, most: usize) -> String {
+        let mut text = String::new();
+        for _ in 0..=self.below(most) {
+            match self.below(12) {
+                0 => text.push(char::from_u32(u32::try_from(self.below(0x11_0000)).unwrap()).unwrap_or('?')),
+                1 => text.push_str(&self.below(100_000).to_string()),
+                _ => text.push_str(self.pick(&PIECES)),
+            }
+        }
+        if self.one_in(200) {
+            text = text.repeat(1 + self.below(60));
+        }
+        text
+    }
+
+    fn url(&mut self) -> String {
+        match self.below(8) {
+            0..=3 => String::new(),
+            4 => format!("https://ok.example/d/{}?a={}", self.below(99), self.text(3)),
+            5 => format!("https://ok.example/{}", "x".repeat(self.below(1200))),
+            _ => format!("https://ok.example/d/{}", self.below(3)),
+        }
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        match self.below(12) {
+            0 => None,
+            1 => Some(Timestamp(self.pick(&[0, i64::MIN, i64::MAX, -62_135_596_800_000, 253_402_300_799_000]))),
+            _ => Some(Timestamp(NOW.0 - i64::try_from(self.below(100_000_000)).unwrap())),
+        }
+    }
+
+    fn alert(&mut self, like: Option<&Alert>) -> Alert {
+        let mut alert = match like {
+            // Most groups are of one rule and differ in a label or two.
+            Some(like) if !self.one_in(6) => like.clone(),
+            _ => Alert {
+                status: Status::Firing,
+                name: self.text(3),
+                health: Health::Normal,
+                labels: (0..self.below(7)).map(|_| (self.pick(&NAMES).to_owned(), self.text(3))).collect(),
+                annotations: Labels::new(),
+                starts_at: self.time(),
+                ends_at: None,
+                fingerprint: String::new(),
+                discriminator: String::new(),
+                values: Vec::new(),
+                links: Links {
+                    rule: self.url(),
+                    silence: self.url(),
+                    dashboard: self.url(),
+                    panel: self.url(),
+                    runbook: self.url(),
+                    image: String::new(),
+                },
+            },
+        };
+        if alert.name.trim().is_empty() {
+            alert.name.push('x');
+        }
+        alert.labels.insert("instance".to_owned(), self.text(2));
+        for name in ["summary", "description", "Error", "grafana_state_reason"] {
+            if self.one_in(3) {
+                let text = self.text(8);
+                alert.annotations.insert(name.to_owned(), text);
+            }
+        }
+        alert.health =
+            self.pick(&[Health::Normal, Health::Normal, Health::Normal, Health::Normal, Health::NoData, Health::Error]);
+        alert.values = if alert.health == Health::Normal {
+            (0..self.below(3)).map(|_| Value { name: self.text(1), text: self.text(1), tags: Labels::new() }).collect()
+        } else {
+            Vec::new()
+        };
+        if self.one_in(4) {
+            alert.status = Status::Resolved;
+            alert.ends_at = self.time();
+        }
+        if self.one_in(500) {
+            alert.labels.extend((0..300).map(|number| (format!("label{number}"), "v".repeat(50))));
+        }
+        alert
+    }
+
+    fn notification(&mut self) -> Notification {
+        let count = match self.below(20) {
+            0..=5 => 1,
+            6..=14 => 2 + self.below(8),
+            15..=18 => 10 + self.below(30),
+            _ => 40 + self.below(200),
+        };
+        let mut alerts: Vec<Alert> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let like = alerts.first().cloned();
+            alerts.push(self.alert(like.as_ref()));
+        }
+        let formats = [Format::Grafana, Format::GrafanaLegacy, Format::Alertmanager, Format::Generic, Format::Opaque];
+        Notification {
+            format: self.pick(&formats),
+            upstream_receiver: String::new(),
+            group_key: String::new(),
+            group_labels: Labels::new(),
+            external_url: self.url(),
+            title: if self.one_in(2) { self.text(3) } else { String::new() },
+            message: if self.one_in(2) { self.text(40) } else { String::new() },
+            truncated: if self.one_in(5) { self.roll() % 50 } else { 0 },
+            test: self.one_in(30),
+            alerts,
+        }
+    }
+
+    fn target(&mut self) -> Target {
+        let to = match self.below(3) {
+            0 => To::Members {
+                app: "ops".to_owned(),
+                users: vec!["a".to_owned()],
+                users_file: None,
+                parties: Vec::new(),
+                tags: Vec::new(),
+            },
+            1 => To::Chat { app: "ops".to_owned(), chat: "c".to_owned() },
+            _ => To::Webhook { webhook: "w".to_owned() },
+        };
+        let mention = if self.one_in(2) { vec!["zhangsan".to_owned(), "@all".to_owned()] } else { Vec::new() };
+        let mobiles = if self.one_in(3) { vec!["13800000000".to_owned()] } else { Vec::new() };
+        Target {
+            to,
+            face: self.pick(&Face::ALL),
+            mention,
+            mention_mobiles: mobiles,
+            image: self.one_in(3),
+            parts: self.pick(&[1, 1, 1, 2, 3, 9]),
+        }
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_789_193_640_000);
+const THREAD: ThreadId = ThreadId(41);
+
+/// Draws and renders one notification; its number of alerts, and what is wrong with the result.
+fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usize, Option<String>) {
+    let notification = dice.notification();
+    let told: Vec<Told<'_>> = notification
+        .alerts
+        .iter()
+        .filter_map(|alert| {
+            let kind = match alert.status {
+                Status::Resolved => TransitionKind::Resolved,
+                Status::Firing if dice.one_in(5) => TransitionKind::Reminder,
+                Status::Firing => TransitionKind::Firing,
+            };
+            let told = Told { alert, kind, starts_at: alert.starts_at.or_else(|| dice.time()), ends_at: None };
+            (!dice.one_in(8)).then_some(told)
+        })
+        .collect();
+    let count = notification.alerts.len();
+    if told.is_empty() {
+        return (count, None);
+    }
+    let target = dice.target();
+    let image = Image::Media { media_id: "m".to_owned() };
+    let zone = TimeZone::fixed(Offset::constant(8));
+    let letter = Letter {
+        notification: &notification,
+        told: &told,
+        target: &target,
+        language: dice.pick(&[Language::Zh, Language::En]),
+        timezone: &zone,
+        template,
+        now: NOW,
+        thread: THREAD,
+        details_url: dice.pick(&[None, Some("https://ok.example/n/41"), Some("javascript:alert(1)")]),
+        picture: Picture {
+            url: dice.pick(&[None, Some("https://ok.example/a.png"), Some("http://169.254.169.254/a.png")]),
+            content: dice.one_in(2).then_some(&image),
+        },
+    };
+    let rendered = templates.render(&letter);
+    let wrong = wrong(&letter, &rendered, template.is_none());
+    (count, wrong.map(|wrong| format!("{wrong}\n{target:?}\n{:#?}", rendered.parts)))
+}
+
+fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<String> {
+    let channel = letter.target.channel();
+    let mut mentions: BTreeSet<String> = letter.target.mention.iter().cloned().collect();
+    if channel == Channel::App {
+        mentions.clear();
+    }
+    if channel == Channel::Webhook {
+        mentions.extend(letter.target.mention_mobiles.iter().cloned());
+    }
+    let allowed = Allowed { channel, mentions, urls: vec!["https://ok.example"] };
+    if let Some(fault) = rendered.parts.iter().find_map(|part| fault(part, &allowed)) {
+        return Some(fault);
+    }
+    if !rendered.face.fits(channel) {
+        return Some(format!("{:?} cannot be sent there", rendered.face));
+    }
+    let mut all: Vec<usize> = rendered.named.iter().chain(&rendered.counted).copied().collect();
+    all.sort_unstable();
+    if all != (0..letter.told.len()).collect::<Vec<_>>() {
+        return Some("an alert is neither named nor counted, or both".to_owned());
+    }
+    if rendered.bytes_used > rendered.bytes_allowed {
+        return Some("more used than allowed".to_owned());
+    }
+    let texts: Vec<String> = rendered.parts.iter().map(readable).collect();
+    let bodies = rendered.parts.iter().filter(|part| !matches!(part, wecom::Content::Image(_))).count();
+    if texts.iter().take(bodies).any(|text| !text.contains(&format!("#{THREAD}"))) {
+        return Some("a part without the id".to_owned());
+    }
+    if !shipped {
+        return None;
+    }
+    if !rendered.problems.is_empty() {
+        return Some(format!("{:?}", rendered.problems));
+    }
+    let counted = rendered.counted.len();
+    let opaque = letter.notification.format == Format::Opaque;
+    let said = [format!("另 {counted} 项"), format!("{counted} more")];
+    if counted > 0 && !opaque && !texts.iter().any(|text| said.iter().any(|said| text.contains(said))) {
+        return Some(format!("{counted} are counted, and nobody says so"));
+    }
+    None
+}
+
+/// Trials until `alerts` alerts were drawn, on two threads; the first thing that went wrong, with its seed.
+fn run(alerts: usize, seed: u64, templates: &Templates, template: Option<&str>) -> Option<String> {
+    let half = |seed: u64| {
+        let mut drawn = 0;
+        let mut trial_seed = seed;
+        while drawn < alerts.div_ceil(2) {
+            let (count, wrong) = trial(&mut Dice(trial_seed), templates, template);
+            if let Some(wrong) = wrong {
+                return Some(format!("seed {trial_seed}: {wrong}"));
+            }
+            drawn += count;
+            trial_seed = trial_seed.wrapping_add(2);
+        }
+        None
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| half(seed + 1));
+        half(seed).or_else(|| other.join().unwrap())
+    })
+}
+
+#[test]
+fn tmp_speed() {
+    let (templates, _) = Templates::compile(&[]);
+    let t = std::time::Instant::now();
+    let mut n = 0;
+    for seed in 0..3000 {
+        n += Dice(seed).notification().alerts.len();
+    }
+    eprintln!("SLOW generate {n} alerts {:?}", t.elapsed());
+    let t = std::time::Instant::now();
+    for seed in 0..3000 {
+        trial(&mut Dice(seed), &templates, None);
+    }
+    eprintln!("SLOW all {:?}", t.elapsed());
+}
+
+#[test]
+fn a_million_hostile_alerts_neither_break_nor_bend_a_message() {
+    let (templates, _) = Templates::compile(&[]);
+    if let Some(wrong) = run(1_000_000, 1, &templates, None) {
+        panic!("{wrong}");
+    }
+}
+
+#[test]
+fn a_careless_template_of_the_users_cannot_break_a_message_either() {
+    let source = "{{ title }}\n**{{ name }}** {{ summary }}\n{% for alert in alerts %}- {{ alert.labels.instance }} \
+                  {{ alert.annotations.description }} {{ alert.labels }}\n{% endfor %}<@lisi> {{ message }}";
+    let file = TemplateFile { path: "mine.j2".into(), name: "mine".to_owned(), source: source.to_owned() };
+    let (templates, problems) = Templates::compile(&[file]);
+    assert_eq!(problems, []);
+    if let Some(wrong) = run(20_000, 7, &templates, Some("mine")) {
+        panic!("{wrong}");
+    }
+}
+
+/// The negative control: what the million proves, it can also deny.
+#[test]
+fn without_neutralising_the_checker_goes_red() {
+    let (templates, _) = Templates::compile(&[]);
+    super::super::neutral::OFF.set(true);
+    let mut red = 0;
+    for seed in 0..100 {
+        red += usize::from(trial(&mut Dice(seed), &templates, None).1.is_some());
+    }
+    super::super::neutral::OFF.set(false);
+    assert!(red > 80, "only {red} of 100 were seen");
+}

@@ -3,4 +3,6 @@
 mod harness;
 mod process;
 
+mod crash;
+mod errcodes;
 mod seed;

@@ -16,6 +16,7 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// This instant, `millis` later (earlier if negative); saturates instead of overflowing.
+    #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
@@ -164,6 +165,7 @@ pub struct Alert {
     /// As sent, or computed (64-bit FNV-1a, alert-sources §0.4) where absent. For display; identity is ours.
     pub fingerprint: String,
     /// What besides the labels tells two alerts apart (Grafana rule uid, legacy `orgId/ruleId`); often empty.
+    /// One that begins with [`KEY_ALONE`] names the alert by itself.
     pub discriminator: String,
     /// Current values by name, in the sender's order of importance as far as known.
     pub values: Vec<Value>,
@@ -199,6 +201,10 @@ pub struct Links {
     pub image: String,
 }
 
+/// A discriminator with this beginning is a key that the sender keeps from firing to resolved, while labels may
+/// change on the way (Alibaba Cloud's level is `OK` in the end): the labels then do not count for identity.
+pub const KEY_ALONE: &str = "key:";
+
 /// SHA-256 over source, discriminator and the sorted labels, each length-prefixed (reliability §3.2).
 /// The fingerprint a sender gives is never trusted for this.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,9 +229,11 @@ impl Alert {
         };
         part(source);
         part(&self.discriminator);
-        for (name, value) in &self.labels {
-            part(name);
-            part(value);
+        if !self.discriminator.starts_with(KEY_ALONE) {
+            for (name, value) in &self.labels {
+                part(name);
+                part(value);
+            }
         }
         Identity(hash.finalize().into())
     }

@@ -1,11 +1,23 @@
 //! The configuration as the running program uses it: checked, with secrets resolved and routes compiled.
 //!
-//! `config/file.rs` holds the YAML as it is written and turns it into this; nothing else reads the file or
-//! the environment. A `Config` is immutable: a reload swaps the whole.
+//! `config/file.rs` holds the YAML as it is written, `config/resolve.rs` turns it into this; nothing else reads the
+//! file or the environment. A `Config` is immutable: a reload swaps the whole.
+
+mod accounts;
+mod at;
+mod file;
+mod finding;
+mod glob;
+mod reader;
+mod receivers;
+mod resolve;
+mod routes;
+mod targets;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +28,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ingest::generic::Payloads;
 use crate::route;
+use finding::Findings;
+pub use finding::{Finding, Mistake, Note, Place, Words};
+use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.
 #[derive(Debug)]
@@ -38,6 +53,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Apps, webhooks and bots, and the way to WeCom.
     pub wecom: WeCom,
+    /// Where silences are made; this version only asks whether they can be reached (`doctor`).
+    pub upstreams: Vec<Upstream>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Arc<Receiver>>,
     /// Which receiver gets an alert.
@@ -48,6 +65,61 @@ pub struct Config {
     pub payloads: Payloads,
     /// Hosts from which pictures may be fetched to be uploaded (lower case, no port). Empty: none is fetched.
     pub image_hosts: Vec<String>,
+}
+
+impl Config {
+    /// The configuration in the file at `path`, with what is worth knowing about it; or everything that is wrong.
+    pub fn load(path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        Self::load_listening(path, None)
+    }
+
+    /// The same with an address from the command line in place of `listen`.
+    pub fn load_listening(path: &Path, listen: Option<SocketAddr>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::read(&text, path, &Surroundings { environment: &environment, listen }),
+            Err(error) => Err(vec![Mistake::unreadable(path, &error)]),
+        }
+    }
+
+    /// The configuration in `text`, as if it stood in the file at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None })
+    }
+
+    fn read(text: &str, path: &Path, around: &Surroundings<'_>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        let mut found = Findings::new(path.to_path_buf());
+        let file = yaml::read::<file::File>(text.trim_start_matches('\u{feff}'), &mut found);
+        let config = file.and_then(|file| Resolver::new(&mut found, around).config(&file));
+        let Findings { mut mistakes, mut notes, .. } = found;
+        mistakes.sort_by_key(|mistake| mistake.place);
+        notes.sort_by_key(|note| note.place);
+        match config {
+            Some(config) if mistakes.is_empty() => Ok((config, notes)),
+            _ => Err(mistakes),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, for { env: NAME }")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The JSON Schema of the file, for editors and `wegraf schema`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(file::File).to_value()
+}
+
+/// The userids in a `users_file`: one a line, each once; blank lines and what follows `#` are left out.
+pub fn users_in(text: &str) -> Vec<&str> {
+    let mut users: Vec<&str> = Vec::new();
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        let user = line.split('#').next().unwrap_or_default().trim();
+        if !user.is_empty() && !users.iter().any(|known| known.eq_ignore_ascii_case(user)) {
+            users.push(user);
+        }
+    }
+    users
 }
 
 /// A template of the user's.
@@ -121,13 +193,46 @@ pub enum Proof {
     },
 }
 
+/// An Alertmanager or Grafana that sends alerts here.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: UpstreamKind,
+    /// Base URL without a trailing slash.
+    pub url: String,
+    /// Token of a Grafana service account.
+    pub token: Option<SecretString>,
+}
+
+/// 上游的种类。Kinds of upstreams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamKind {
+    /// An Alertmanager.
+    Alertmanager,
+    /// A Grafana.
+    Grafana,
+}
+
+impl Upstream {
+    /// Where its silences are listed (alert-sources §4.3, §4.4).
+    pub fn silences(&self) -> String {
+        match self.kind {
+            UpstreamKind::Alertmanager => format!("{}/api/v2/silences", self.url),
+            UpstreamKind::Grafana => format!("{}/api/alertmanager/grafana/api/v2/silences", self.url),
+        }
+    }
+}
+
 /// The way to WeCom.
 #[derive(Debug)]
 pub struct WeCom {
     /// Base URL without a trailing slash, for example `https://qyapi.weixin.qq.com`.
     pub api_url: String,
-    /// Proxy for calls to WeCom.
-    pub proxy: Option<String>,
+    /// Proxy for calls to WeCom; a secret because its URL may hold a password.
+    pub proxy: Option<SecretString>,
     /// PEM bundle that is trusted besides the usual roots.
     pub ca_file: Option<PathBuf>,
     /// Apps by name.
@@ -258,11 +363,11 @@ pub enum Face {
     Text,
     /// WeCom's markdown: colours and mentions, no tables.
     Markdown,
-    /// markdown_v2 (webhook only): tables and lists, no colours, no mentions.
+    /// `markdown_v2` (webhook only): tables and lists, no colours, no mentions.
     MarkdownV2,
     /// A card with title, grey text and one link (app and chat only).
     Textcard,
-    /// A picture card (what Wechat_grafana sent).
+    /// A picture card (what `Wechat_grafana` sent).
     News,
     /// A template card: `news_notice` if there is a picture, else `text_notice` (app members and webhook only).
     Card,
@@ -295,3 +400,6 @@ impl Face {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,18 @@
-//! wegraf: alerts that arrive.
+//! wegraf: takes alerts from Grafana and Prometheus, keeps them, and brings them to people and groups in WeCom.
+//!
+//! The way of an alert: [`http`] → [`ingest`] → [`route`] → [`store`] (which asks [`news`]) — then the sender gets its
+//! 200 — → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md` walks it.
 
 pub mod alert;
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod deliver;
+pub mod http;
 pub mod ingest;
+pub mod metrics;
+pub mod news;
 pub mod render;
 pub mod route;
+pub mod store;
+pub mod telemetry;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: hands its arguments to [`wegraf::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wegraf::cli::run(std::env::args_os())
+}

@@ -1,5 +1,107 @@
-//! The tree of matchers.
+//! The tree of matchers: which receivers get an alert, and why.
+//!
+//! The meaning is Alertmanager's: the root takes every alert; an alert goes down into the first child that
+//! matches, and into later ones as long as those before say `continue`; a node whose children all refuse keeps
+//! it. Pure: built once from the configuration, asked for every alert.
 
-/// A compiled routing tree.
+mod matcher;
+mod plan;
+
+use crate::alert::Labels;
+pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
+pub use plan::{Plan, plan};
+
+/// A node as it is configured; the receiver may be left to the parent.
+#[derive(Debug, Clone, Default)]
+pub struct Branch {
+    /// Its receiver; `None` takes the parent's.
+    pub receiver: Option<String>,
+    /// All of them must match. Ignored at the root, which takes everything.
+    pub matchers: Vec<Matcher>,
+    /// Look at the siblings below even if this one matches.
+    pub continues: bool,
+    /// Children, asked from the first to the last.
+    pub routes: Vec<Branch>,
+}
+
+/// A routing tree: every alert has at least one receiver in it.
 #[derive(Debug)]
-pub struct Tree {}
+pub struct Tree {
+    root: Node,
+}
+
+#[derive(Debug)]
+struct Node {
+    receiver: String,
+    matchers: Vec<Matcher>,
+    continues: bool,
+    /// What a person is told when this node took part in a decision.
+    step: String,
+    routes: Vec<Node>,
+}
+
+/// One receiver of an alert, and the matchers that led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision<'a> {
+    /// Name of the receiver.
+    pub receiver: &'a str,
+    /// The nodes from the root's child to the one that decided, as `routes[0]{severity="critical"}`. Empty: no
+    /// route matched, or there is none, and the root took the alert.
+    pub path: Vec<String>,
+}
+
+impl Tree {
+    /// A tree whose root sends to `receiver`.
+    pub fn new(receiver: String, routes: Vec<Branch>) -> Self {
+        let routes = children(&receiver, "", routes);
+        Self { root: Node { receiver, matchers: Vec::new(), continues: false, step: String::new(), routes } }
+    }
+
+    /// The receivers of an alert with these labels, in the order of the tree; never empty, and each receiver
+    /// only once, for the first reason found: an alert that matches twice is not told twice.
+    pub fn route(&self, labels: &Labels) -> Vec<Decision<'_>> {
+        let mut decisions: Vec<Decision<'_>> = Vec::new();
+        self.root.descend(labels, &mut Vec::new(), &mut decisions);
+        decisions
+    }
+}
+
+fn children(parent: &str, path: &str, routes: Vec<Branch>) -> Vec<Node> {
+    let compile = |(index, branch): (usize, Branch)| {
+        let receiver = branch.receiver.unwrap_or_else(|| parent.to_owned());
+        let here = format!("{path}routes[{index}]");
+        let matchers: Vec<String> = branch.matchers.iter().map(ToString::to_string).collect();
+        Node {
+            step: format!("{here}{{{}}}", matchers.join(", ")),
+            routes: children(&receiver, &format!("{here}."), branch.routes),
+            receiver,
+            matchers: branch.matchers,
+            continues: branch.continues,
+        }
+    };
+    routes.into_iter().enumerate().map(compile).collect()
+}
+
+impl Node {
+    fn descend<'a>(&'a self, labels: &Labels, path: &mut Vec<&'a str>, decisions: &mut Vec<Decision<'a>>) {
+        let mut taken = false;
+        for child in &self.routes {
+            if child.matchers.iter().all(|matcher| matcher.matches(labels)) {
+                taken = true;
+                path.push(&child.step);
+                child.descend(labels, path, decisions);
+                path.pop();
+                if !child.continues {
+                    break;
+                }
+            }
+        }
+        if !taken && !decisions.iter().any(|decision| decision.receiver == self.receiver) {
+            let path = path.iter().map(|&step| step.to_owned()).collect();
+            decisions.push(Decision { receiver: &self.receiver, path });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,2 +1,8 @@
-#[test]
-fn a() {}
+//! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
+
+mod harness;
+mod process;
+
+mod crash;
+mod errcodes;
+mod seed;

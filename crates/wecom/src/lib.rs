@@ -1,5 +1,34 @@
-//! Speaks WeCom (企业微信): tokens, messages, group chats, webhooks, media, error codes. Knows no alerts.
+//! Speaks WeCom (企业微信): tokens, messages, group chats, webhooks, media, error codes. Knows no alerts and no store.
+//!
+//! A [`Client`] is one way to one WeCom. It sends bytes that were frozen before ([`message_send_body`] and its
+//! siblings) and answers with an [`Outcome`]: what is certain, what is not, and what may be done about it
+//! ([`errcode::Class`]). It keeps tokens, and nothing else that must survive. It retries nothing, except once with a
+//! fresh token: when to try again, and whether a copy would be harmful, is known to the caller only.
 
+mod api;
+mod appchat;
+mod client;
+mod directory;
+pub mod errcode;
+mod http;
+mod media;
 pub mod message;
+mod outcome;
+mod reply;
+mod send;
+mod token;
 
+pub use api::Api;
+pub use appchat::{Chat, ChatChange, NewChat};
+pub use client::{Account, App, Client, Now, Options, Webhook};
+pub use directory::{Agent, Member, Person};
+pub use errcode::{About, Class};
+pub use http::{Network, NetworkError};
+pub use media::{INLINE_IMAGE_BYTES, Media, MediaKind, PictureError, inline_image};
 pub use message::{Channel, Content};
+pub use outcome::{CallError, Failure, Fault, MESSAGE_BYTES, Missed, Outcome, Receipt};
+pub use send::{
+    Duplicates, MAX_DUPLICATE_INTERVAL_SECS, MAX_GROUPS, MAX_USERS, Recipients, SendRequest, appchat_send_body,
+    is_userid, message_send_body, webhook_send_body,
+};
+pub use token::{BoxFuture, StoredToken, TokenStore};

@@ -1,0 +1,160 @@
+//! Scripted faults: what goes wrong, for whom, from which time on and how often (wecom-api §15 no. 14).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::call::{Call, text};
+
+/// Faults that wait; more than a test can mean.
+pub(crate) const MAX_FAULTS: usize = 1000;
+
+/// A fault that waits for calls it matches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// Which calls; without it all.
+    #[serde(default, rename = "match")]
+    matches: Match,
+    /// So many matching calls pass unharmed first.
+    #[serde(default)]
+    after: u64,
+    /// So many are hit.
+    #[serde(default)]
+    times: Times,
+    pub(crate) action: Action,
+}
+
+/// Which calls a fault hits; every field given must fit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Match {
+    /// The end of the path: `message/send`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// The agent id of the app whose token or secret is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<i64>,
+    /// A webhook key.
+    #[serde(skip_serializing_if = "Option::is_none", alias = "webhook")]
+    key: Option<String>,
+    /// A userid in `touser`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// A chatid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat: Option<String>,
+}
+
+/// How often a fault acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Times {
+    Count(u64),
+    Word(Forever),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Forever {
+    Forever,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self::Count(1)
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Action {
+    /// Refused with this code; nothing is delivered.
+    Errcode(i64),
+    /// This status and body come instead; nothing is delivered.
+    Http {
+        status: u16,
+        #[serde(default)]
+        body: String,
+    },
+    /// HTTP 200 with this body, which should not be JSON; nothing is delivered.
+    Raw(String),
+    /// Taken up only after so many milliseconds.
+    DelayMs(u64),
+    /// The connection is reset; nothing is delivered.
+    ResetBefore,
+    /// The message is delivered, then the connection is reset: the outcome is unknown to the client.
+    ResetAfter,
+    /// The message is delivered, but the answer breaks off in the middle.
+    Truncate,
+    /// Nothing is delivered and no answer comes.
+    Hang,
+}
+
+/// The faults in the order in which they were given.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: Fault) -> Result<(), String> {
+        if let Action::Http { status, .. } = fault.action
+            && !(200..=599).contains(&status)
+        {
+            return Err(format!("http status {status} cannot be answered; use 200 to 599"));
+        }
+        if self.0.len() >= MAX_FAULTS {
+            return Err(format!("{MAX_FAULTS} faults wait already; DELETE /_simulator/faults first"));
+        }
+        self.0.push(fault);
+        Ok(())
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn list(&self) -> &[Fault] {
+        &self.0
+    }
+
+    /// The fault that hits this call: the first that matches and has let enough calls pass.
+    pub(crate) fn strike(&mut self, call: &Call, app: Option<i64>) -> Option<Action> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let body = call.json().unwrap_or_default();
+        for at in 0..self.0.len() {
+            let fault = &mut self.0[at];
+            if !fault.matches.fits(call, &body, app) {
+                continue;
+            }
+            if fault.after > 0 {
+                fault.after -= 1;
+                continue;
+            }
+            let action = fault.action.clone();
+            if let Times::Count(left) = &mut fault.times {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.0.remove(at);
+                }
+            }
+            return Some(action);
+        }
+        None
+    }
+}
+
+impl Match {
+    fn fits(&self, call: &Call, body: &Value, app: Option<i64>) -> bool {
+        let chat = || text(body, "chatid").or_else(|| call.param("chatid"));
+        let addressed = |user: &str| {
+            text(body, "touser").is_some_and(|list| list.split('|').any(|name| name.eq_ignore_ascii_case(user)))
+        };
+        self.path.as_ref().is_none_or(|path| format!("/cgi-bin/{}", call.path).ends_with(path.as_str()))
+            && self.app.is_none_or(|wanted| app == Some(wanted))
+            && self.key.as_ref().is_none_or(|key| call.param("key") == Some(key))
+            && self.user.as_ref().is_none_or(|user| addressed(user))
+            && self.chat.as_ref().is_none_or(|wanted| chat() == Some(wanted))
+    }
+}

@@ -1,0 +1,250 @@
+//! What the receivers see, and what was silently kept from them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+/// Messages kept for looking at.
+const MAX_MESSAGES: usize = 5000;
+/// All their contents together: an mpnews may weigh 5 MB, and 5000 of those must not be kept.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Dropped messages kept for looking at; the count goes on.
+const MAX_DROPPED: usize = 2000;
+/// Pages that listen at the same time.
+const MAX_LISTENERS: usize = 64;
+/// Events that wait for a slow page; a page that is further behind is cut off and asks for everything anew.
+const MAX_WAITING: usize = 256;
+
+/// Through which door a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Channel {
+    /// `message/send`.
+    App,
+    /// `appchat/send`.
+    Chat,
+    /// `webhook/send`.
+    Webhook,
+}
+
+/// A delivered message.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Message {
+    pub(crate) id: u64,
+    pub(crate) at_ms: i64,
+    pub(crate) channel: Channel,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) corp_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agent_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chat: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) webhook: Option<String>,
+    /// The app's or webhook's name.
+    pub(crate) sender: String,
+    pub(crate) msgtype: String,
+    /// The object of that msgtype as it is seen, not as it was sent; `null` once recalled.
+    pub(crate) content: Value,
+    /// The userids that got it, without those it was silently kept from.
+    pub(crate) receivers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) msgid: Option<String>,
+    /// The userids that are called by name, or `@all`.
+    pub(crate) mentions: Vec<String>,
+    pub(crate) safe: bool,
+    pub(crate) recalled: bool,
+    /// Cards that look different to some receivers since they were updated.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) updated_for: BTreeMap<String, Value>,
+}
+
+impl Message {
+    /// The message as `user` sees it.
+    fn seen_by(&self, user: &str) -> Self {
+        let mut seen = self.clone();
+        let updated = std::mem::take(&mut seen.updated_for);
+        if let Some((_, content)) = updated.into_iter().find(|(userid, _)| userid.eq_ignore_ascii_case(user)) {
+            seen.content = content;
+        }
+        seen
+    }
+}
+
+/// A message, or the part of its receivers, that fell to a limit without a word.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Dropped {
+    pub(crate) at_ms: i64,
+    pub(crate) channel: Channel,
+    pub(crate) agent_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chat: Option<String>,
+    /// The userids that did not get it.
+    pub(crate) users: Vec<String>,
+    pub(crate) msgtype: String,
+    pub(crate) content: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) msgid: Option<String>,
+    pub(crate) reason: String,
+}
+
+/// Which messages to list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// What this member got from apps, as the member sees it.
+    user: Option<String>,
+    /// What was said in this group chat.
+    chat: Option<String>,
+    /// What was said by this webhook.
+    webhook: Option<String>,
+    /// Only messages with a larger id.
+    since: Option<u64>,
+}
+
+/// All messages.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    messages: VecDeque<Message>,
+    bytes: usize,
+    next_id: u64,
+    dropped: VecDeque<Dropped>,
+    drops: u64,
+    listeners: Vec<mpsc::Sender<Bytes>>,
+}
+
+impl Inbox {
+    /// Delivers a message, gives it its id and tells the listeners.
+    pub(crate) fn deliver(&mut self, mut message: Message) -> u64 {
+        self.next_id += 1;
+        message.id = self.next_id;
+        self.bytes += weight(&message);
+        self.tell("message", &message);
+        self.messages.push_back(message);
+        while self.messages.len() > MAX_MESSAGES || (self.bytes > MAX_BYTES && self.messages.len() > 1) {
+            if let Some(oldest) = self.messages.pop_front() {
+                self.bytes = self.bytes.saturating_sub(weight(&oldest));
+            }
+        }
+        self.next_id
+    }
+
+    /// Messages delivered since the start, also those no longer kept.
+    pub(crate) const fn delivered(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Notes a message that fell to a limit.
+    pub(crate) fn drop_silently(&mut self, dropped: Dropped) {
+        self.drops += dropped.users.len() as u64;
+        if self.dropped.len() >= MAX_DROPPED {
+            self.dropped.pop_front();
+        }
+        self.dropped.push_back(dropped);
+    }
+
+    /// How many times somebody silently did not get a message.
+    pub(crate) fn drops(&self) -> u64 {
+        self.drops
+    }
+
+    pub(crate) fn dropped(&self) -> &VecDeque<Dropped> {
+        &self.dropped
+    }
+
+    /// Oldest first.
+    pub(crate) fn list(&self, filter: &Filter) -> Vec<Message> {
+        let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
+        let chosen = self.messages.iter().filter(|message| {
+            filter.since.is_none_or(|since| message.id > since)
+                && same(&filter.chat, &message.chat)
+                && same(&filter.webhook, &message.webhook)
+        });
+        match &filter.user {
+            None => chosen.cloned().collect(),
+            Some(user) => chosen
+                .filter(|message| message.channel == Channel::App)
+                .filter(|message| message.receivers.iter().any(|receiver| receiver.eq_ignore_ascii_case(user)))
+                .map(|message| message.seen_by(user))
+                .collect(),
+        }
+    }
+
+    /// The last `count`, oldest first.
+    pub(crate) fn newest(&self, count: usize) -> Vec<&Message> {
+        self.messages.iter().skip(self.messages.len().saturating_sub(count)).collect()
+    }
+
+    pub(crate) fn by_msgid(&self, msgid: &str) -> Option<&Message> {
+        self.messages.iter().rev().find(|message| message.msgid.as_deref() == Some(msgid))
+    }
+
+    pub(crate) fn by_id(&self, id: u64) -> Option<&Message> {
+        self.messages.iter().rev().find(|message| message.id == id)
+    }
+
+    /// Changes a message and tells the listeners.
+    pub(crate) fn change(&mut self, id: u64, change: impl FnOnce(&mut Message)) {
+        let Some(at) = self.messages.iter().rposition(|message| message.id == id) else { return };
+        let before = weight(&self.messages[at]);
+        change(&mut self.messages[at]);
+        self.bytes = self.bytes.saturating_sub(before) + weight(&self.messages[at]);
+        let message = self.messages[at].clone();
+        self.tell("change", &message);
+    }
+
+    /// A stream of server-sent events; none if too many listen already.
+    pub(crate) fn listen(&mut self) -> Option<mpsc::Receiver<Bytes>> {
+        self.listeners.retain(|listener| !listener.is_closed());
+        if self.listeners.len() >= MAX_LISTENERS {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        // Something at once, so that the response starts and the page knows that it listens.
+        sender.try_send(event("hello", &json!({}))).expect("invariant: a new channel has room");
+        self.listeners.push(sender);
+        Some(receiver)
+    }
+
+    /// Forgets everything; ids go on, so that a page that asks "since" misses nothing.
+    pub(crate) fn clear(&mut self) {
+        let listeners = std::mem::take(&mut self.listeners);
+        *self = Self { next_id: self.next_id, listeners, ..Self::default() };
+        self.announce("reset", &json!({}));
+    }
+
+    fn tell(&mut self, kind: &str, message: &Message) {
+        if !self.listeners.is_empty() {
+            self.announce(kind, &json!(message));
+        }
+    }
+
+    /// Sends an event to every page that listens.
+    pub(crate) fn announce(&mut self, kind: &str, data: &Value) {
+        let event = event(kind, data);
+        self.listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
+    }
+}
+
+fn event(kind: &str, data: &Value) -> Bytes {
+    // serde_json writes no line breaks, so one data line is enough.
+    Bytes::from(format!("event: {kind}\ndata: {data}\n\n"))
+}
+
+/// About what a message takes in memory.
+fn weight(message: &Message) -> usize {
+    let updates: usize = message.updated_for.values().map(size).sum();
+    512 + size(&message.content) + updates + message.receivers.iter().map(|receiver| receiver.len() + 24).sum::<usize>()
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 24,
+        Value::Array(items) => 24 + items.iter().map(size).sum::<usize>(),
+        Value::Object(fields) => 24 + fields.iter().map(|(name, value)| name.len() + 24 + size(value)).sum::<usize>(),
+        _ => 24,
+    }
+}

@@ -1,0 +1,145 @@
+//! Everything a simulator knows, behind one lock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::answer::Refusal;
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::inbox::Inbox;
+use crate::journal::Journal;
+use crate::kept::Kept;
+use crate::rate::{Recent, Tallies, Tally};
+use crate::setup::{App, Corp, Setup};
+use crate::switches::Switches;
+use crate::tokens::{Badge, Tokens};
+use crate::vault::Vault;
+
+/// The world, shared by all connections. The lock is std's: nothing is awaited while it is held.
+pub(crate) type Shared = Arc<Mutex<World>>;
+
+/// Remembered `response_code`s, duplicates and task ids of each kind.
+const MAX_REMEMBERED: usize = 5000;
+
+/// A handed-out `response_code`.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) badge: Badge,
+    /// The id in the inbox.
+    pub(crate) message: u64,
+    pub(crate) issued_ms: i64,
+    pub(crate) used: bool,
+}
+
+/// How much a member of group chats has got from one app.
+#[derive(Debug)]
+pub(crate) struct ChatMember {
+    pub(crate) recent: Recent,
+    pub(crate) day: Tally,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// Where this simulator is reached, for addresses of uploaded pictures.
+    pub(crate) url: String,
+    pub(crate) setup: Setup,
+    pub(crate) clock: Clock,
+    pub(crate) switches: Switches,
+    pub(crate) faults: Faults,
+    pub(crate) tokens: Tokens,
+    pub(crate) inbox: Inbox,
+    pub(crate) journal: Journal,
+    pub(crate) vault: Vault,
+    pub(crate) codes: Kept<Code>,
+    /// Digest of a checked request → when, and the msgid it got.
+    pub(crate) duplicates: Kept<(i64, String)>,
+    pub(crate) task_ids: Kept<()>,
+    /// (corp, app, userid) → deliveries.
+    pub(crate) members: HashMap<(String, i64, String), Recent>,
+    pub(crate) chat_members: HashMap<(String, i64, String), ChatMember>,
+    pub(crate) webhooks: HashMap<String, Recent>,
+    /// What is counted per corp, app or IP under a name of its own ("api wwcorp message/send").
+    pub(crate) tallies: HashMap<String, Tallies>,
+    /// Wrong look-ups and lock-outs: (corp, API) → (times, barred until).
+    pub(crate) lookups: HashMap<(String, String), (Recent, i64)>,
+    /// Messages sent per app: today and yesterday by natural day.
+    pub(crate) sent: HashMap<Badge, HashMap<i64, u64>>,
+    /// (corp, app, address) → from when on a newly trusted address acts.
+    pub(crate) trusted_from: HashMap<(String, i64, String), i64>,
+}
+
+impl World {
+    pub(crate) fn new(setup: Setup, url: String) -> Self {
+        Self {
+            url,
+            setup,
+            clock: Clock::default(),
+            switches: Switches::default(),
+            faults: Faults::default(),
+            tokens: Tokens::new(),
+            inbox: Inbox::default(),
+            journal: Journal::default(),
+            vault: Vault::new(),
+            codes: Kept::new(MAX_REMEMBERED),
+            duplicates: Kept::new(MAX_REMEMBERED),
+            task_ids: Kept::new(MAX_REMEMBERED),
+            members: HashMap::new(),
+            chat_members: HashMap::new(),
+            webhooks: HashMap::new(),
+            tallies: HashMap::new(),
+            lookups: HashMap::new(),
+            sent: HashMap::new(),
+            trusted_from: HashMap::new(),
+        }
+    }
+
+    /// Starts afresh with `setup`; the listening pages stay.
+    pub(crate) fn reset(&mut self, setup: Setup) {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        inbox.clear();
+        *self = Self { inbox, ..Self::new(setup, std::mem::take(&mut self.url)) };
+    }
+
+    pub(crate) fn corp(&self, corp_id: &str) -> Option<&Corp> {
+        self.setup.corps.iter().find(|corp| corp.corp_id == corp_id)
+    }
+
+    pub(crate) fn corp_mut(&mut self, corp_id: &str) -> Option<&mut Corp> {
+        self.setup.corps.iter_mut().find(|corp| corp.corp_id == corp_id)
+    }
+
+    /// The corp and app of a badge. They can be gone: the control API edits the corp while tokens live.
+    pub(crate) fn app(&self, badge: &Badge) -> Result<(&Corp, &App), Refusal> {
+        let corp = self.corp(&badge.corp_id).ok_or_else(|| Refusal::code(40013))?;
+        let app = corp.apps.iter().find(|app| app.agent_id == badge.agent_id).ok_or_else(|| Refusal::code(40001))?;
+        Ok((corp, app))
+    }
+
+    /// Whose token the call carries, after the checks that come before every endpoint: token, address, app.
+    pub(crate) fn badge(&self, call: &Call) -> Result<Badge, Refusal> {
+        let token = call.param("access_token").ok_or_else(|| Refusal::code(41001))?;
+        let badge = self.tokens.check(token, self.clock.now())?;
+        let (_, app) = self.app(&badge)?;
+        self.check_address(&badge, app, &call.from)?;
+        if app.closed && call.path != "agent/get" {
+            return Err(Refusal::code(50003));
+        }
+        Ok(badge)
+    }
+
+    /// 60020 unless the caller is on the list of trusted addresses, and has been for long enough (wecom-api §2.2).
+    pub(crate) fn check_address(&self, badge: &Badge, app: &App, from: &str) -> Result<(), Refusal> {
+        let Some(list) = &app.trusted_ips else { return Ok(()) };
+        let listed = list.iter().flat_map(|entry| entry.split(';')).any(|address| address.trim() == from);
+        let key = (badge.corp_id.clone(), badge.agent_id, from.to_owned());
+        let acts = self.trusted_from.get(&key).is_none_or(|&from_ms| from_ms <= self.clock.now());
+        if listed && acts { Ok(()) } else { Err(Refusal::code(60020)) }
+    }
+}
+
+/// Takes the lock; a panic elsewhere does not end the simulator.
+pub(crate) fn lock(world: &Shared) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,156 @@
+//! What WeCom's documentation leaves open (wecom-api §17), as switches. The defaults are the dossier's.
+
+use serde::{Deserialize, Serialize};
+
+/// How the simulator behaves where nobody knows how WeCom does.
+#[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no questions, each named")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Switches {
+    /// All limits of message counts, and the silent drops. Off: everything is delivered, the counters still count.
+    pub(crate) enforce_rate: bool,
+    /// The window of the 20 messages a minute of a webhook.
+    pub(crate) webhook_window: Window,
+    /// A webhook `text` above 2048 bytes.
+    pub(crate) webhook_text_over: Over,
+    /// A `markdown` above 2048 bytes to an app or a chat.
+    pub(crate) app_markdown_over: Over,
+    /// Where a text that is too long is cut.
+    pub(crate) cut_at: CutAt,
+    /// What a second gettoken inside the life of a token gives.
+    pub(crate) repeated_gettoken: RepeatedGettoken,
+    /// The reply to a request that the duplicate check has suppressed.
+    pub(crate) duplicate_reply: DuplicateReply,
+    /// A `task_id` that was used before.
+    pub(crate) repeated_task_id: RepeatedTaskId,
+    /// Whether `appchat/send` answers with a msgid.
+    pub(crate) appchat_msgid: bool,
+    /// Over the daily ceiling of person-messages of an app.
+    pub(crate) daily_ceiling: Ceiling,
+    /// Whether `update_template_card` hands out a further `response_code`.
+    pub(crate) update_gives_code: bool,
+    /// The longest link, in bytes: the send page says 2048, the table of 40039 says 1024.
+    pub(crate) url_bytes: usize,
+    /// `\uXXXX` escapes of characters beyond ASCII: accepted, or refused with 40033.
+    pub(crate) non_ascii_escapes: Escapes,
+    /// Whether gettoken looks at the trusted addresses, too.
+    pub(crate) trusted_ip_at_gettoken: bool,
+    /// Wrong secrets within an hour until an address is barred from gettoken for an hour.
+    pub(crate) wrong_secrets_until_ban: usize,
+    /// How long a new trusted address takes to act.
+    pub(crate) trusted_ip_delay_ms: i64,
+    /// Whether `message/get_statistics` still exists.
+    pub(crate) statistics: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            enforce_rate: true,
+            webhook_window: Window::Sliding,
+            webhook_text_over: Over::Refuse,
+            app_markdown_over: Over::Refuse,
+            cut_at: CutAt::Character,
+            repeated_gettoken: RepeatedGettoken::NewOlderDies,
+            duplicate_reply: DuplicateReply::Same,
+            repeated_task_id: RepeatedTaskId::Accept,
+            appchat_msgid: false,
+            daily_ceiling: Ceiling::Silent,
+            update_gives_code: false,
+            url_bytes: 2048,
+            non_ascii_escapes: Escapes::Accept,
+            trusted_ip_at_gettoken: false,
+            wrong_secrets_until_ban: 2000,
+            trusted_ip_delay_ms: 60_000,
+            statistics: true,
+        }
+    }
+}
+
+/// How a limit per minute looks back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Window {
+    /// The last 60 seconds.
+    Sliding,
+    /// The minute of the wall clock.
+    Fixed,
+}
+
+/// What happens to content above its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Over {
+    /// 40058.
+    Refuse,
+    /// 45002.
+    RefuseTooLong,
+    /// Cut, without a word.
+    Cut,
+}
+
+/// Where a cut falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CutAt {
+    /// Before the character that does not fit.
+    Character,
+    /// At the byte; a split character shows as U+FFFD.
+    Byte,
+}
+
+/// What a second gettoken inside the life of a token gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RepeatedGettoken {
+    /// The same token; its life is not extended.
+    Same,
+    /// Another token; the older one is invalid from now on.
+    NewOlderDies,
+    /// Another token; both work.
+    NewOlderLives,
+}
+
+/// The reply to a suppressed duplicate; `errcode` is 0 in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DuplicateReply {
+    /// With the msgid of the first.
+    #[serde(rename = "same_msgid")]
+    Same,
+    /// With a msgid of its own, that names nothing.
+    #[serde(rename = "new_msgid")]
+    New,
+    /// Without a msgid.
+    #[serde(rename = "no_msgid")]
+    None,
+}
+
+/// A `task_id` used before by the same app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RepeatedTaskId {
+    /// Taken.
+    Accept,
+    /// 42014.
+    Refuse,
+}
+
+/// Over a daily ceiling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ceiling {
+    /// Dropped, `errcode` 0.
+    Silent,
+    /// 45009.
+    Error,
+}
+
+/// Escapes of characters that need none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Escapes {
+    /// Decoded.
+    Accept,
+    /// 40033.
+    Refuse,
+}

@@ -1,0 +1,15 @@
+//! The simulator over real HTTP, point by point of the conformance list (wecom-api §15).
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+mod appchat;
+mod cards;
+mod control;
+mod desk;
+mod directory;
+mod faults;
+mod media;
+mod messages;
+mod recall;
+mod tokens;
+mod webhook;

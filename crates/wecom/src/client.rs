@@ -1,0 +1,198 @@
+//! The client: every call goes through `call`, and those of an app through `call_app`, which minds its token.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::directory::Book;
+use crate::errcode::Class;
+use crate::http::{Http, Network, NetworkError, Request};
+use crate::outcome::{CallError, Failure, Fault, Outcome, Secrets};
+use crate::reply::{self, SendReply};
+use crate::send::SendRequest;
+use crate::token::{Fetched, Policy, StoredToken, TokenStore, Tokens};
+use crate::{Api, Channel};
+
+/// A clock: Unix milliseconds.
+pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What a [`Client`] is made of.
+pub struct Options {
+    /// The way to WeCom.
+    pub network: Network,
+    /// The clock.
+    pub now: Now,
+    /// Where tokens are kept; `None`: in memory only.
+    pub store: Option<TokenStore>,
+    /// So long before its end a token is replaced: 5 to 10 minutes, another value in each replica.
+    pub refresh_early: Duration,
+    /// How long a corp id or secret that WeCom refused is not tried again.
+    pub probe_interval: Duration,
+}
+
+impl Options {
+    /// With the usual times, and tokens in memory.
+    pub const fn new(network: Network, now: Now) -> Self {
+        Self {
+            network,
+            now,
+            store: None,
+            refresh_early: Duration::from_mins(5),
+            probe_interval: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Who sends.
+#[derive(Debug, Clone)]
+pub enum Account {
+    /// An app, to people and to its group chats.
+    App(App),
+    /// A webhook (消息推送), to its one group.
+    Webhook(Webhook),
+}
+
+/// A self-built app of a corp.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// `ww…`
+    pub corp_id: String,
+    /// Number of the app.
+    pub agent_id: i64,
+    /// Secret of the app.
+    pub secret: SecretString,
+}
+
+/// A webhook.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// All the secret there is.
+    pub key: SecretString,
+}
+
+/// One way to one WeCom; shared by everybody who sends.
+pub struct Client {
+    http: Http,
+    tokens: Tokens,
+    book: Book,
+    now: Now,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Reads the extra certificates and sets the network up; nothing is sent.
+    pub fn new(options: Options) -> Result<Self, NetworkError> {
+        let policy = Policy { refresh_early: options.refresh_early, probe_interval: options.probe_interval };
+        Ok(Self {
+            http: Http::new(&options.network)?,
+            tokens: Tokens::new(policy, options.store),
+            book: Book::default(),
+            now: options.now,
+        })
+    }
+
+    /// Who was looked up before.
+    pub(crate) const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> i64 {
+        (self.now)()
+    }
+
+    /// Sends a message once; with a fresh token once more, if WeCom says that the token was stale. The bytes are the
+    /// same each time.
+    pub async fn send(&self, account: &Account, request: &SendRequest) -> Outcome {
+        let wire = Request::post(request.api(), request.body.clone());
+        let reply: Result<SendReply, CallError> = match (account, request.channel) {
+            (Account::App(app), Channel::App | Channel::Chat) => self.call_app(app, &wire).await,
+            (Account::Webhook(webhook), Channel::Webhook) => self.call(("key", &webhook.key), &wire).await,
+            (Account::App(_), Channel::Webhook) | (Account::Webhook(_), Channel::App | Channel::Chat) => {
+                Err(CallError::NotDone(Failure::invalid(wire.api, "the account is of another channel")))
+            }
+        };
+        reply.map_or_else(Outcome::from, Outcome::from)
+    }
+
+    /// One call of an app: with its token, and with a fresh one if that was stale.
+    pub(crate) async fn call_app<T: DeserializeOwned>(&self, app: &App, request: &Request) -> Result<T, CallError> {
+        let token = self.token(app, None).await?;
+        match self.call(("access_token", &token.token), request).await {
+            Err(CallError::NotDone(failure)) if failure.class == Class::Token => {}
+            other => return other,
+        }
+        let fresh = self.token(app, Some(&token)).await?;
+        self.call(("access_token", &fresh.token), request).await.map_err(|error| match error {
+            // A token fresh from WeCom and refused by it: something is wrong that no token cures.
+            CallError::NotDone(failure) if failure.class == Class::Token => {
+                CallError::NotDone(Failure { class: Class::Configuration, ..failure })
+            }
+            other => other,
+        })
+    }
+
+    /// One request and its answer. The credential goes into the URL and into nothing else.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        credential: (&str, &SecretString),
+        request: &Request,
+    ) -> Result<T, CallError> {
+        let secrets = Secrets::new([credential.1]);
+        let answer = self.http.exchange(request, credential).await.map_err(|lost| {
+            let words = reply::words(request.api, &lost.detail, &secrets);
+            let failure = Failure::new(request.api, Class::Transient, lost.fault, words);
+            if lost.sent { CallError::Unsure(failure) } else { CallError::NotDone(failure) }
+        })?;
+        reply::read(request.api, &answer, &secrets)
+    }
+
+    /// The token of `app`, another than `refused`. Whatever went wrong, the call that needed it was not made.
+    async fn token(&self, app: &App, refused: Option<&StoredToken>) -> Result<StoredToken, CallError> {
+        let key = self.token_key(app);
+        self.tokens.get(&key, refused, &*self.now, || self.gettoken(app)).await.map_err(CallError::NotDone)
+    }
+
+    async fn gettoken(&self, app: &App) -> Result<Fetched, Failure> {
+        #[derive(Deserialize)]
+        struct Reply {
+            access_token: SecretString,
+            #[serde(default)]
+            expires_in: Option<u64>,
+        }
+        let request = Request::get(Api::GetToken, [("corpid", app.corp_id.clone())]);
+        let reply: Reply =
+            self.call(("corpsecret", &app.secret), &request).await.map_err(|error| error.failure().clone())?;
+        if reply.access_token.expose_secret().is_empty() {
+            return Err(Failure::new(Api::GetToken, Class::Transient, Fault::Incomplete, String::new()));
+        }
+        // 7200 unless told otherwise (page 91039); more than a day is told by nobody.
+        let seconds = reply.expires_in.filter(|seconds| *seconds > 0).unwrap_or(7200).min(86_400);
+        tracing::info!(app.corp_id, app.agent_id, lifetime_s = seconds, "Fetched an access token.");
+        Ok(Fetched { token: reply.access_token, lifetime: Duration::from_secs(seconds) })
+    }
+
+    /// Names the app, its secret and the WeCom it belongs to, without showing the secret: a token is never sent to
+    /// another host than the one that gave it.
+    pub(crate) fn token_key(&self, app: &App) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.http.base().as_bytes(), app.corp_id.as_bytes(), app.secret.expose_secret().as_bytes()] {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        format!("{}/{}/{}", app.corp_id, app.agent_id, URL_SAFE_NO_PAD.encode(&digest[..12]))
+    }
+}

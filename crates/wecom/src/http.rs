@@ -1,0 +1,240 @@
+//! The one way to WeCom: HTTPS with deadlines, no redirect, no retry, a bounded answer.
+//!
+//! It tells apart what was certainly not sent from what may have arrived, and shows no URL to anybody: the
+//! credential of every call is in it.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Certificate, Method, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Api;
+use crate::outcome::Fault;
+
+/// Idle connections are closed by us before WeCom does, which makes resets rare.
+const IDLE: Duration = Duration::from_secs(20);
+/// For connection, name and TLS together.
+const CONNECT: Duration = Duration::from_secs(5);
+/// From the first byte to the last, for everything but uploads.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// 20 MB (the largest file) at 3 Mbit/s.
+const UPLOAD: Duration = Duration::from_mins(1);
+
+/// The way to WeCom.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// For example `https://qyapi.weixin.qq.com`; other hosts for private deployments and the simulator.
+    pub api_url: String,
+    /// Proxy for every call; `None`: as the environment says (`HTTPS_PROXY`, `NO_PROXY`), but never for loopback.
+    pub proxy: Option<String>,
+    /// PEM bundle that is trusted besides the roots of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Longest time from the first byte of a request to the last of its answer; uploads have a minute.
+    pub deadline: Duration,
+}
+
+impl Network {
+    /// Straight to `api_url`, with the roots of the system and 10 s for each call.
+    pub fn new(api_url: impl Into<String>) -> Self {
+        Self { api_url: api_url.into(), proxy: None, ca_file: None, deadline: DEADLINE }
+    }
+}
+
+/// Why there is no way to WeCom. Shows neither the proxy's password nor anything secret.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The base URL is none.
+    #[error("api_url 不是 http(s) 地址，例如 https://qyapi.weixin.qq.com / api_url is not an http(s) address")]
+    ApiUrl,
+    /// The proxy is none.
+    #[error("proxy 不是代理地址，例如 http://proxy.example.com:3128 / proxy is not the address of a proxy")]
+    Proxy,
+    /// The bundle cannot be read.
+    #[error("ca_file 无法读取 / ca_file cannot be read: {path}: {source}")]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The bundle has no certificate.
+    #[error("ca_file 中没有 PEM 证书 / ca_file holds no PEM certificate: {path}")]
+    CaEmpty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// No trust roots, most often an image without `ca-certificates`.
+    #[error(
+        "TLS 无法初始化，请安装 ca-certificates 或设置 ca_file / TLS has no roots: install ca-certificates or set ca_file: {0}"
+    )]
+    Tls(String),
+}
+
+/// One request, without its credential.
+pub(crate) struct Request {
+    pub(crate) api: Api,
+    /// Besides the credential.
+    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) body: Body,
+}
+
+impl Request {
+    pub(crate) fn get(api: Api, query: impl Into<Vec<(&'static str, String)>>) -> Self {
+        Self { api, query: query.into(), body: Body::None }
+    }
+
+    pub(crate) fn post(api: Api, json: impl Into<Bytes>) -> Self {
+        Self { api, query: Vec::new(), body: Body::Json(json.into()) }
+    }
+}
+
+/// What a request carries. The bytes go out as they are.
+pub(crate) enum Body {
+    /// GET.
+    None,
+    /// POST of JSON.
+    Json(Bytes),
+    /// POST of a file.
+    Multipart { boundary: String, bytes: Bytes },
+}
+
+/// A request that got no readable answer.
+pub(crate) struct Lost {
+    pub(crate) fault: Fault,
+    /// Whether a byte of the request may have reached WeCom.
+    pub(crate) sent: bool,
+    /// Words of the network, or a foreign answer; not redacted.
+    pub(crate) detail: Bytes,
+}
+
+pub(crate) struct Http {
+    client: reqwest::Client,
+    base: Url,
+    deadline: Duration,
+}
+
+impl Http {
+    pub(crate) fn new(network: &Network) -> Result<Self, NetworkError> {
+        let base = base_url(&network.api_url)?;
+        // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("wegraf/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false);
+        if let Some(proxy) = &network.proxy {
+            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| NetworkError::Proxy)?);
+        } else if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        if let Some(path) = &network.ca_file {
+            let pem = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.clone(), source })?;
+            let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+            if certificates.is_empty() {
+                return Err(NetworkError::CaEmpty { path: path.clone() });
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build().map_err(|error| NetworkError::Tls(innermost(&error)))?;
+        Ok(Self { client, base, deadline: network.deadline })
+    }
+
+    /// Where WeCom is.
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// Sends once and reads the whole answer, which is HTTP 200 and not too long.
+    pub(crate) async fn exchange(
+        &self,
+        request: &Request,
+        (name, secret): (&str, &SecretString),
+    ) -> Result<Bytes, Lost> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/cgi-bin/{}", self.base.path().trim_end_matches('/'), request.api));
+        url.query_pairs_mut()
+            .extend_pairs(request.query.iter().map(|(key, value)| (*key, value.as_str())))
+            .append_pair(name, secret.expose_secret());
+        let method = if matches!(request.body, Body::None) { Method::GET } else { Method::POST };
+        let mut call = self.client.request(method, url).timeout(self.deadline);
+        match &request.body {
+            Body::None => {}
+            Body::Json(bytes) => {
+                call =
+                    call.header(reqwest::header::CONTENT_TYPE, "application/json; charset=utf-8").body(bytes.clone());
+            }
+            Body::Multipart { boundary, bytes } => {
+                let kind = format!("multipart/form-data; boundary={boundary}");
+                call = call
+                    .header(reqwest::header::CONTENT_TYPE, kind)
+                    .body(bytes.clone())
+                    .timeout(UPLOAD.max(self.deadline));
+            }
+        }
+        let mut answer = call.send().await.map_err(|error| lost(&error))?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
+            if body.len() + chunk.len() > request.api.answer_bytes() {
+                return Err(Lost { fault: Fault::TooLong, sent: true, detail: body.freeze() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        match answer.status() {
+            StatusCode::OK => Ok(body.freeze()),
+            status => Err(Lost { fault: Fault::Status(status.as_u16()), sent: true, detail: body.freeze() }),
+        }
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, NetworkError> {
+    let url = Url::parse(text).map_err(|_| NetworkError::ApiUrl)?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    if plain { Ok(url) } else { Err(NetworkError::ApiUrl) }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Only a failure to connect is certain to have written nothing: name, TCP, proxy tunnel and TLS come before the
+/// first byte of the request. The text of reqwest's own error is never used: it holds the URL.
+fn lost(error: &reqwest::Error) -> Lost {
+    let sent = !error.is_connect() && !error.is_builder();
+    let fault = if caused_by::<rustls::Error>(error) {
+        Fault::Tls
+    } else if !sent && innermost(error).contains("lookup address") {
+        Fault::Dns
+    } else if error.is_timeout() && sent {
+        Fault::Timeout
+    } else if sent {
+        Fault::Broken
+    } else {
+        Fault::Connect
+    };
+    Lost { fault, sent, detail: innermost(error).into() }
+}
+
+/// The words of the last cause: of the operating system, of rustls or of hyper, none of which know the URL.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    // reqwest's own text, without a cause, would name the URL.
+    if cause.is::<reqwest::Error>() { String::new() } else { cause.to_string() }
+}
+
+/// Whether `T` is among the causes; an `io::Error` hides its own from `source`.
+fn caused_by<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<T>()
+        || inner.is_some_and(|inner| caused_by::<T>(inner))
+        || error.source().is_some_and(|source| caused_by::<T>(source))
+}

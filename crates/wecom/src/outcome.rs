@@ -1,0 +1,360 @@
+//! What became of a call: accepted, certainly not, or unknown; and why, in words that hold no secret.
+//!
+//! Every word of a [`Failure`] is made here or passed through [`Secrets::redact`]; no other error's text is shown.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Api;
+use crate::errcode::{self, About, Class, Meaning};
+
+/// The verdict on one send. Success is only an integer `errcode` 0, whatever the HTTP status says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// WeCom took it for everybody. Accepted is not delivered: there is no receipt (wecom-api §3.4).
+    Accepted(Receipt),
+    /// WeCom took it, but not for those in `missed`.
+    AcceptedInPart {
+        /// What WeCom gave for it.
+        receipt: Receipt,
+        /// Who did not get it.
+        missed: Missed,
+    },
+    /// Certainly not accepted: no byte of the request was written, or WeCom refused it in so many words.
+    NotSent(Failure),
+    /// The request, or a part of it, went out and no trustworthy answer came: it may have been delivered.
+    Unsure(Failure),
+}
+
+/// What WeCom gives for an accepted message; only `message/send` gives anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Handle for recall, 24 h.
+    pub msgid: Option<String>,
+    /// Handle for one update of a card, 72 h.
+    pub response_code: Option<String>,
+}
+
+/// Who did not get an accepted message. Userids come back in lower case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Userids that are invalid or out of scope.
+    pub users: Vec<String>,
+    /// Department ids.
+    pub parties: Vec<String>,
+    /// Tag ids.
+    pub tags: Vec<String>,
+    /// Userids without an interface licence.
+    pub unlicensed: Vec<String>,
+}
+
+impl Missed {
+    /// Whether everybody was reached.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.parties.is_empty() && self.tags.is_empty() && self.unlicensed.is_empty()
+    }
+}
+
+/// A call that brought nothing: the same two certainties as [`Outcome`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Certainly not done.
+    #[error("{0}")]
+    NotDone(Failure),
+    /// Perhaps done.
+    #[error("{0}")]
+    Unsure(Failure),
+}
+
+impl CallError {
+    /// What went wrong, however certain.
+    pub const fn failure(&self) -> &Failure {
+        match self {
+            Self::NotDone(failure) | Self::Unsure(failure) => failure,
+        }
+    }
+}
+
+impl From<CallError> for Outcome {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotDone(failure) => Self::NotSent(failure),
+            CallError::Unsure(failure) => Self::Unsure(failure),
+        }
+    }
+}
+
+/// Why a call brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What may be done about it.
+    pub class: Class,
+    /// The call that failed; `GetToken` if the message itself was never tried.
+    pub api: Api,
+    /// What was seen.
+    pub fault: Fault,
+    /// WeCom's or the network's own words: redacted, on one line, at most [`MESSAGE_BYTES`]. May be empty.
+    pub message: String,
+    /// The address from which WeCom saw the call, if its message told: what must become a trusted IP at 60020.
+    pub egress_ip: Option<IpAddr>,
+    /// Not to be tried again earlier than this.
+    pub retry_after: Option<Duration>,
+}
+
+/// What was seen of a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// WeCom answered with this `errcode`.
+    Errcode(i64),
+    /// The name of the host has no address.
+    Dns,
+    /// No connection.
+    Connect,
+    /// No trust: certificate expired, of another host, or from an unknown authority.
+    Tls,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke after the request began.
+    Broken,
+    /// An HTTP status other than 200, which WeCom never gives.
+    Status(u16),
+    /// The answer is longer than any of WeCom's.
+    TooLong,
+    /// The answer is not JSON with an integer `errcode`.
+    NotWeCom,
+    /// `errcode` 0, but what was asked for is not in the answer.
+    Incomplete,
+    /// Tokens were fetched too often within a minute; it waits, nothing was sent.
+    TokenBudget,
+    /// Too many unknown numbers or addresses were looked up today; it waits, nothing was sent.
+    LookupBudget,
+    /// Not sent, because WeCom would refuse it; the message says what.
+    Invalid,
+}
+
+/// Longest [`Failure::message`]: WeCom's own texts are shorter, a page of a proxy is not.
+pub const MESSAGE_BYTES: usize = 400;
+
+impl Failure {
+    /// WeCom's code, if it was WeCom who refused.
+    pub const fn errcode(&self) -> Option<i64> {
+        match self.fault {
+            Fault::Errcode(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The row of the error table, if WeCom refused with a code that is known.
+    pub fn meaning(&self) -> Option<&'static Meaning> {
+        self.errcode().and_then(errcode::meaning)
+    }
+
+    /// What the failure is about.
+    pub fn about(&self) -> About {
+        self.meaning().map_or(About::System, |meaning| meaning.about)
+    }
+
+    /// 发生了什么、应当怎么办（一句话，不含密钥）
+    pub fn zh(&self) -> String {
+        let (what, remedy) = match (self.meaning(), self.fault) {
+            (Some(meaning), _) => (meaning.zh, meaning.remedy_zh),
+            (None, fault) => fault.zh(),
+        };
+        self.sentence(what, remedy, ["：", "（", "）。", "。"])
+    }
+
+    /// What happened and what to do next, in one line without secrets.
+    pub fn en(&self) -> String {
+        let (what, remedy) = match (self.meaning(), self.fault) {
+            (Some(meaning), _) => (meaning.en, meaning.remedy_en.trim_end_matches('.')),
+            (None, fault) => fault.en(),
+        };
+        self.sentence(what, remedy, [": ", " (", "). ", "."])
+    }
+
+    fn sentence(&self, what: &str, remedy: &str, [colon, open, close, stop]: [&str; 4]) -> String {
+        let code = self.errcode().map(|code| format!("errcode {code} ")).unwrap_or_default();
+        let status = if let Fault::Status(status) = self.fault { format!("HTTP {status} ") } else { String::new() };
+        let said = if self.message.is_empty() { "-" } else { &self.message };
+        format!("{}{colon}{code}{status}{what}{open}{said}{close}{remedy}{stop}", self.api)
+    }
+
+    /// A failure that is ours to report, before anything was sent.
+    pub(crate) fn invalid(api: Api, message: impl Into<String>) -> Self {
+        Self::new(api, Class::Refused, Fault::Invalid, bounded(&message.into()))
+    }
+
+    pub(crate) const fn new(api: Api, class: Class, fault: Fault, message: String) -> Self {
+        Self { class, api, fault, message, egress_ip: None, retry_after: None }
+    }
+
+    /// What WeCom refused: `errmsg` is redacted with `secrets`.
+    pub(crate) fn refused(api: Api, code: i64, errmsg: &str, secrets: &Secrets) -> Self {
+        let message = secrets.redact(errmsg);
+        Self {
+            egress_ip: egress_ip(&message),
+            retry_after: errcode::pause(code),
+            ..Self::new(api, errcode::classify(api, code), Fault::Errcode(code), message)
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.en())
+    }
+}
+
+impl Fault {
+    const fn zh(self) -> (&'static str, &'static str) {
+        const PROXY: &str = "请检查 api_url、代理和防火墙";
+        match self {
+            Self::Errcode(_) => ("企业微信返回了未知的错误码", "会自动重试；请在企业微信的错误码查询工具中查看"),
+            Self::Dns => ("域名无法解析", "请检查 DNS 和 api_url"),
+            Self::Connect => ("无法连接", PROXY),
+            Self::Tls => ("TLS 证书不可信", "请检查系统时间与代理，安装 ca-certificates 或设置 ca_file"),
+            Self::Timeout => ("超时没有回应，消息可能已送达", "请检查网络"),
+            Self::Broken => ("连接中断，消息可能已送达", "请检查网络"),
+            Self::Status(_) => ("回应不是企业微信的，消息可能已送达", PROXY),
+            Self::TooLong | Self::NotWeCom => ("回应不是企业微信的 JSON，消息可能已送达", PROXY),
+            Self::Incomplete => ("企业微信的回应缺少内容", PROXY),
+            Self::TokenBudget => ("access_token 被频繁作废", "请检查是否有别的程序也在用这个 Secret 获取 token"),
+            Self::LookupBudget => ("今天查不到的手机号或邮箱过多", "请在配置中直接写 userid"),
+            Self::Invalid => ("请求不合要求，没有发送", "请更正后再试"),
+        }
+    }
+
+    const fn en(self) -> (&'static str, &'static str) {
+        const PROXY: &str = "Check api_url, the proxy and the firewall";
+        match self {
+            Self::Errcode(_) => {
+                ("WeCom answered with an unknown code", "It is tried again; ask WeCom's tool for error codes")
+            }
+            Self::Dns => ("the name cannot be resolved", "Check DNS and api_url"),
+            Self::Connect => ("no connection", PROXY),
+            Self::Tls => {
+                ("the TLS certificate is not trusted", "Check clock and proxy, install ca-certificates or set ca_file")
+            }
+            Self::Timeout => ("no answer in time, it may have been delivered", "Check the network"),
+            Self::Broken => ("the connection broke, it may have been delivered", "Check the network"),
+            Self::Status(_) => ("the answer is not WeCom's, it may have been delivered", PROXY),
+            Self::TooLong | Self::NotWeCom => ("the answer is not WeCom's JSON, it may have been delivered", PROXY),
+            Self::Incomplete => ("WeCom's answer lacks what was asked for", PROXY),
+            Self::TokenBudget => (
+                "the token is revoked again and again",
+                "Look for another program that fetches tokens with this secret",
+            ),
+            Self::LookupBudget => {
+                ("too many unknown mobiles or e-mails were looked up today", "Put userids into the configuration")
+            }
+            Self::Invalid => ("the request is not valid and was not sent", "Correct it and try again"),
+        }
+    }
+}
+
+/// The secrets of one call, to be kept out of every text about it.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Knows each secret as it is and percent-encoded, as a URL holds it.
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+        let mut forms: Vec<String> = Vec::new();
+        for secret in secrets {
+            let plain = secret.expose_secret();
+            // Nothing shorter is a secret, and replacing single letters would leave no text.
+            if plain.len() >= 4 {
+                let encoded = percent_encoded(plain);
+                forms.extend([encoded.to_lowercase(), encoded, plain.to_owned()]);
+            }
+        }
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        Self(forms)
+    }
+
+    /// `text` without secrets and control characters, bounded: fit for a log line.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let clean = self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"));
+        bounded(&clean)
+    }
+}
+
+/// As the query of a URL has it.
+fn percent_encoded(text: &str) -> String {
+    let mut url = reqwest::Url::parse("https://host").expect("this is a URL");
+    url.query_pairs_mut().append_key_only(text);
+    url.query().unwrap_or_default().to_owned()
+}
+
+/// One line of at most [`MESSAGE_BYTES`], cut between characters.
+fn bounded(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = line.trim();
+    if line.len() <= MESSAGE_BYTES {
+        return line.to_owned();
+    }
+    let end = line.floor_char_boundary(MESSAGE_BYTES - '…'.len_utf8());
+    format!("{}…", &line[..end])
+}
+
+/// The address in "…, from ip: 203.0.113.7, more info at …" (wecom-api §1).
+fn egress_ip(message: &str) -> Option<IpAddr> {
+    let (_, rest) = message.split_once("from ip:")?;
+    let end = rest.trim_start().find([',', ' ', ';']).unwrap_or(rest.trim_start().len());
+    rest.trim_start()[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANARY: &str = "s3cr3t/+canary=";
+
+    #[test]
+    fn a_refusal_shows_neither_the_secret_nor_its_percent_encoded_form() {
+        let secrets = Secrets::new([&SecretString::from(CANARY)]);
+        for shown in [CANARY, "s3cr3t%2F%2Bcanary%3D", "s3cr3t%2f%2bcanary%3d"] {
+            let failure =
+                Failure::refused(Api::MessageSend, 40058, &format!("bad url ?access_token={shown}&x"), &secrets);
+            for text in [failure.message.clone(), failure.zh(), failure.en(), format!("{failure:?}")] {
+                assert!(!text.contains("canary"), "{text}");
+            }
+            assert!(failure.message.contains("access_token=***&x"));
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_bounded_line_and_no_character_is_cut() {
+        let long = format!("第一行\r\n{}", "错".repeat(1000));
+        let message = Secrets::default().redact(&long);
+        assert!(message.len() <= MESSAGE_BYTES);
+        assert!(message.starts_with("第一行  错") && message.ends_with('…'));
+    }
+
+    #[test]
+    fn the_address_of_the_caller_is_read_from_the_words_of_60020() {
+        let errmsg = "not allow to access from your ip, hint: [1700000000123], from ip: 203.0.113.7, more info at https://open.work.weixin.qq.com/devtool/query?e=60020";
+        let failure = Failure::refused(Api::MessageSend, 60020, errmsg, &Secrets::default());
+        assert_eq!(failure.egress_ip, Some("203.0.113.7".parse().unwrap()));
+        assert_eq!(failure.class, Class::Configuration);
+        assert!(failure.zh().contains("企业可信IP") && failure.zh().contains("203.0.113.7"), "{}", failure.zh());
+        assert_eq!(egress_ip("from ip: 2001:db8::1"), Some("2001:db8::1".parse().unwrap()));
+        assert_eq!(egress_ip("from ip: unknown, more"), None);
+    }
+
+    #[test]
+    fn a_failure_tells_what_happened_and_what_to_do_in_both_languages() {
+        let failure = Failure::new(Api::WebhookSend, Class::Transient, Fault::Status(502), "<html>Bad Gateway".into());
+        assert_eq!(
+            failure.zh(),
+            "webhook/send：HTTP 502 回应不是企业微信的，消息可能已送达（<html>Bad Gateway）。请检查 api_url、代理和防火墙。"
+        );
+        assert_eq!(
+            failure.to_string(),
+            "webhook/send: HTTP 502 the answer is not WeCom's, it may have been delivered (<html>Bad Gateway). Check api_url, the proxy and the firewall."
+        );
+    }
+}

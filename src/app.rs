@@ -1,0 +1,205 @@
+//! What the rooms share while the gateway runs, and how it starts, reloads and stops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::alert::Timestamp;
+use crate::config::Config;
+use crate::deliver::{self, Writer};
+use crate::http;
+use crate::http::LinkKey;
+use crate::metrics::{Metrics, Reloaded};
+use crate::render::Templates;
+use crate::store::{Store, StoreError};
+
+/// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// Where time comes from. Tests own it.
+#[derive(Debug, Clone)]
+pub enum Clock {
+    /// The machine's.
+    System,
+    /// Set by a test, in Unix milliseconds.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => {
+                #[expect(clippy::disallowed_methods, reason = "this is the Clock the others ask")]
+                let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                // A clock before 1970 reads as 1970: order within the store does not depend on it.
+                Timestamp(since_epoch.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+            }
+            Self::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+        }
+    }
+}
+
+/// The parts that a reload replaces together.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The shipped templates and the user's.
+    pub templates: Templates,
+    /// The client, with the proxy, roots and base URL of this configuration.
+    pub wecom: wecom::Client,
+}
+
+impl Loaded {
+    /// Makes the parts that follow from `config`; tokens are kept in `store`, or in memory. Fails if the client cannot be built (CA file, proxy).
+    pub fn new(config: Config, store: Option<&Store>, clock: &Clock) -> anyhow::Result<Self> {
+        let (templates, problems) = Templates::compile(&config.templates);
+        for problem in problems {
+            warn!(%problem, "A template was not taken; the shipped one is used.");
+        }
+        let wecom = deliver::client(&config, store.cloned(), clock.clone())?;
+        Ok(Self { config, templates, wecom })
+    }
+}
+
+/// Everything the handlers and the delivery share. Built once by [`App::open`]; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    loaded: ArcSwap<Loaded>,
+    store: Store,
+    metrics: Metrics,
+    clock: Clock,
+    wake: Notify,
+    link_key: LinkKey,
+    broken: CancellationToken,
+}
+
+impl App {
+    /// Opens the store and compiles what `config` says. Messages a former process was sending are due again.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let store = Store::open(&config.database, clock.now()).await?;
+        let recovered = store.recover().await?;
+        if recovered > 0 {
+            info!(
+                messages = recovered,
+                "Messages that were being sent when the last process ended will be sent again."
+            );
+        }
+        let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
+        let link_key = LinkKey::new(store.link_key().await?);
+        Ok(Self(Arc::new(Inner {
+            loaded,
+            store,
+            metrics: Metrics::default(),
+            clock,
+            wake: Notify::new(),
+            link_key,
+            broken: CancellationToken::new(),
+        })))
+    }
+
+    /// The configuration and what follows from it, as of now. Hold it for one request or one send.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        self.0.loaded.load_full()
+    }
+
+    /// Where alerts are kept.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What this process counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Signs the links in messages.
+    pub fn link_key(&self) -> &LinkKey {
+        &self.0.link_key
+    }
+
+    /// Told whenever there may be something to send.
+    pub fn wake(&self) -> &Notify {
+        &self.0.wake
+    }
+
+    /// Notes a failure of the store. If nothing is certain any more (a read, write or sync failed, or the file is
+    /// damaged), the process must end and start again: what is on disk then is the truth (reliability F11).
+    pub fn store_failed(&self, error: &StoreError) {
+        if matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }) {
+            error!(%error, "The store failed; the process ends.");
+            self.0.broken.cancel();
+        }
+    }
+
+    /// Resolves when the process must end because the store failed.
+    pub async fn broken(&self) {
+        self.0.broken.cancelled().await;
+    }
+
+    /// Swaps the configuration whole, or keeps the old one if the file is wrong. The database and the listening
+    /// address are of the start; a change of them is named and waits for a restart.
+    pub fn reload(&self) {
+        let old = self.loaded();
+        let loaded = Config::load(&old.config.path)
+            .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            .and_then(|(config, notes)| {
+                for note in notes {
+                    warn!(%note, "The configuration has a note.");
+                }
+                Loaded::new(config, Some(&self.0.store), &self.0.clock).map_err(|error| format!("{error:#}"))
+            });
+        match loaded {
+            Ok(new) => {
+                if new.config.listen != old.config.listen || new.config.database != old.config.database {
+                    warn!("`listen` and `database` change only with a restart.");
+                }
+                self.0.loaded.store(Arc::new(new));
+                self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
+                self.0.metrics.reload_ok.set(1);
+                self.0.wake.notify_waiters();
+                info!(path = %old.config.path.display(), "The configuration was reloaded.");
+            }
+            Err(mistakes) => {
+                self.0.metrics.reloads.get_or_create(&Reloaded { result: "failed" }).inc();
+                self.0.metrics.reload_ok.set(0);
+                error!(path = %old.config.path.display(), %mistakes, "The new configuration is wrong; the old one stays in force.");
+            }
+        }
+    }
+}
+
+/// Takes and sends until `stop`, then finishes what is in flight: stop accepting → finish requests → stop claiming
+/// → finish sends → last commit. Tests pass their own listener.
+pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let tasks = TaskTracker::new();
+    let stop_sending = CancellationToken::new();
+    let sender = tasks.spawn(deliver::run(app.clone(), Writer::new()?, stop_sending.clone()));
+    http::serve(listener, http::router(app.clone()), stop).await;
+    stop_sending.cancel();
+    tasks.close();
+    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+        warn!("Sends did not end in time; they will be repeated at the next start.");
+        sender.abort();
+    } else if let Err(panic) = sender.await {
+        error!(%panic, "The delivery ended with a panic.");
+    }
+    app.store().close().await?;
+    Ok(())
+}

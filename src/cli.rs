@@ -1,0 +1,505 @@
+//! The commands: what a person types, and what each answers.
+//!
+//! This file is the whole tree of commands with its help; each command lives in a file of its own below. Exit
+//! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
+
+pub mod chat;
+pub mod check;
+pub mod deliveries;
+pub mod demo;
+pub mod doctor;
+pub mod init;
+pub mod preview;
+pub mod route;
+pub mod sample;
+pub mod schema;
+pub mod send;
+pub mod serve;
+pub mod shell;
+pub mod simulator;
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::{Config, Language, Mistake, Note};
+
+const EXIT_CODES: &str = "\
+退出码 Exit codes:
+  0  完成 done
+  1  要做的事没有成功 what was asked for failed
+  2  用法或配置有误 wrong usage or configuration
+
+先看看效果 See it work:          wegraf demo
+写一份配置 Write a configuration: wegraf init
+启动 Start:                      wegraf serve -c wegraf.yaml";
+
+/// 把 Grafana 和 Prometheus 的告警送到企业微信。
+/// Brings alerts from Grafana and Prometheus to WeCom.
+#[derive(Debug, Parser)]
+#[command(name = "wegraf", version, max_term_width = 110, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// 一条命令看到效果：内置企业微信模拟器和示例告警。 See it work: simulator, gateway and sample alerts in one.
+    Demo(Demo),
+    /// 启动网关。 Run the gateway.
+    Serve(Serve),
+    /// 问几个问题，写出配置文件并试发一条。 Ask a few questions, write the configuration, send a test.
+    Init(Init),
+    /// 离线检查配置，列出所有错误。 Check the configuration offline; every mistake at once.
+    Check(Check),
+    /// 在线检查：网络、令牌、可信 IP、成员、群聊、webhook。 Check online: network, token, trusted IP, members, chats, webhooks.
+    Doctor(Doctor),
+    /// 走真实通道发一条，并等待结果。 Send one message the real way and wait for the outcome.
+    Send(Send),
+    /// 看会发出什么，不发送。 Show what would be sent; sends nothing.
+    Preview(Preview),
+    /// 这些标签的告警发给谁，由哪条匹配决定。 Who gets an alert with these labels, and which matcher decided.
+    Route(Route),
+    /// 应用群聊：创建、修改、查看。 Group chats of an app: create, update, show.
+    Chat(Chat),
+    /// 投递记录：发给了谁，何时，到了没有，为什么没到。 The record: who was told what, when, did it arrive, why not.
+    Deliveries(Deliveries),
+    /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
+    Simulator(Simulator),
+    /// 打印配置文件的 JSON Schema。 Print the JSON Schema of the configuration.
+    Schema,
+    /// 打印 shell 补全脚本。 Print the script that completes commands in a shell.
+    Completions(Completions),
+    /// 打印 man 手册页。 Print the man page.
+    Man(Man),
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
+    /// 配置文件；- 表示标准输入。 The configuration; - reads it from standard input.
+    #[arg(short, long, value_name = "FILE", env = "WEGRAF_CONFIG", default_value = "wegraf.yaml")]
+    pub config: PathBuf,
+}
+
+/// `wegraf demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// 示例告警都到达后退出（0 到齐，1 没到齐）。 Exit when the samples have arrived: 0 all, 1 not all.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `wegraf serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 监听地址，代替配置里的 listen。 Where to listen, in place of `listen` in the configuration.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 日志级别：error、warn、info、debug，可按模块写。 What is logged: error, warn, info, debug, also by module.
+    #[arg(long, value_name = "FILTER", env = "WEGRAF_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// `wegraf init`
+#[derive(Debug, Default, Args)]
+pub struct Init {
+    /// 写到哪个文件；已有文件不会被覆盖。 Where to write; a file that exists is never overwritten.
+    #[arg(short, long, value_name = "FILE", default_value = "wegraf.yaml")]
+    pub output: PathBuf,
+    /// 只打印带注释的示例配置。 Only print the commented example.
+    #[arg(long, exclusive = true)]
+    pub print: bool,
+    /// 消息推送的地址或 key。 URL or key of a webhook.
+    #[arg(long, value_name = "KEY", env = "WEGRAF_WEBHOOK", hide_env_values = true)]
+    pub webhook: Option<String>,
+    /// 企业 ID，与 --agent-id、--secret、--users 一起用。 Corp id; with --agent-id, --secret and --users.
+    #[arg(long, value_name = "ID", requires_all = ["agent_id", "secret", "users"])]
+    pub corp_id: Option<String>,
+    /// 应用的 `AgentId`。 The app's `AgentId`.
+    #[arg(long, value_name = "NUMBER", requires = "corp_id")]
+    pub agent_id: Option<i64>,
+    /// 应用的 Secret。 The app's Secret.
+    #[arg(long, value_name = "SECRET", env = "WEGRAF_SECRET", hide_env_values = true)]
+    pub secret: Option<String>,
+    /// 应用发给谁：userid，用逗号分隔；所有人写 @all。 Whom the app tells: userids between commas; @all is everyone.
+    #[arg(long, value_name = "USERIDS", value_delimiter = ',', requires = "corp_id")]
+    pub users: Vec<String>,
+    /// 消息语言。 Language of messages.
+    #[arg(long, value_enum)]
+    pub language: Option<Language>,
+    /// 不试发。 Send no test.
+    #[arg(long)]
+    pub no_test: bool,
+}
+
+/// `wegraf check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `wegraf doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a message is about.
+#[derive(Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct Subject {
+    /// 内置示例，例如 grafana-firing。 A built-in sample, for example grafana-firing.
+    #[arg(long, value_name = "NAME")]
+    pub sample: Option<String>,
+    /// 上游发来的请求体；- 表示标准输入。 A body as an upstream sends it; - reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub payload: Option<PathBuf>,
+}
+
+/// `wegraf send`
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 接收者的名字。 Name of a receiver.
+    #[arg(value_name = "RECEIVER")]
+    pub receiver: String,
+    /// What the message is about.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// 一段文字。 A text.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["sample", "payload"])]
+    pub text: Option<String>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `wegraf preview`
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 接收者；不写则按路由。 A receiver; default: where the routes lead.
+    #[arg(value_name = "RECEIVER")]
+    pub receiver: Option<String>,
+    /// What the message is about.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `wegraf route`
+#[derive(Debug, Args)]
+pub struct Route {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 告警的标签。 Labels of an alert.
+    #[arg(value_name = "LABEL=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) =
+        pair.ok_or("写成 标签=值，例如 severity=critical; write LABEL=VALUE, for example severity=critical")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// `wegraf chat`
+#[derive(Debug, Args)]
+pub struct Chat {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: ChatCommand,
+}
+
+/// Which app of which configuration.
+#[derive(Debug, Args)]
+pub struct ChatOf {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 应用名；只有一个应用时可不写。 Name of the app; may be left out if there is one.
+    #[arg(long, value_name = "APP")]
+    pub app: Option<String>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to do with a chat.
+#[derive(Debug, Subcommand)]
+pub enum ChatCommand {
+    /// 创建群聊，打印 chatid，并发第一条消息让群显示出来。 Create a chat, print its chatid, and send a first message so that it shows.
+    Create {
+        /// Which app.
+        #[command(flatten)]
+        of: ChatOf,
+        /// 成员 userid，2 到 2000 个，用逗号分隔。 Userids, 2 to 2000, between commas.
+        #[arg(long, value_name = "USERIDS", value_delimiter = ',', required = true)]
+        users: Vec<String>,
+        /// 群名，最多 50 字。 Its name, at most 50 characters.
+        #[arg(long)]
+        name: Option<String>,
+        /// 群主，默认随机一名成员。 Its owner; default: any member.
+        #[arg(long, value_name = "USERID")]
+        owner: Option<String>,
+        /// chatid，1 到 32 个字母或数字；默认由企业微信生成。 Its chatid, 1 to 32 letters and digits; default: WeCom makes one.
+        #[arg(long, value_name = "CHATID")]
+        chat: Option<String>,
+    },
+    /// 改群名、群主，增减成员。 Change name, owner or members.
+    Update {
+        /// Which app.
+        #[command(flatten)]
+        of: ChatOf,
+        /// 哪个群。 Which chat.
+        #[arg(value_name = "CHATID")]
+        chat: String,
+        /// 新群名。 A new name.
+        #[arg(long)]
+        name: Option<String>,
+        /// 新群主。 A new owner.
+        #[arg(long, value_name = "USERID")]
+        owner: Option<String>,
+        /// 加入的成员。 Userids that join.
+        #[arg(long, value_name = "USERIDS", value_delimiter = ',')]
+        add: Vec<String>,
+        /// 移出的成员。 Userids that leave.
+        #[arg(long, value_name = "USERIDS", value_delimiter = ',')]
+        remove: Vec<String>,
+    },
+    /// 查看群名、群主和成员。 Show name, owner and members.
+    Show {
+        /// Which app.
+        #[command(flatten)]
+        of: ChatOf,
+        /// 哪个群。 Which chat.
+        #[arg(value_name = "CHATID")]
+        chat: String,
+    },
+}
+
+/// `wegraf deliveries`
+#[derive(Debug, Args)]
+pub struct Deliveries {
+    /// What to show.
+    #[command(subcommand)]
+    pub command: DeliveriesCommand,
+}
+
+/// What to show of the record.
+#[derive(Debug, Subcommand)]
+pub enum DeliveriesCommand {
+    /// 最近的消息，新的在前。 Recent messages, newest first.
+    List {
+        /// Which configuration.
+        #[command(flatten)]
+        file: ConfigFile,
+        /// 只看这个接收者。 Of this receiver only.
+        #[arg(long)]
+        receiver: Option<String>,
+        /// 只看这个状态。 In this state only.
+        #[arg(long, value_enum)]
+        state: Option<DeliveryState>,
+        /// 最多几条。 At most so many.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// 输出 JSON。 Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 一条消息的全部经过。 Everything about one message.
+    Show {
+        /// Which configuration.
+        #[command(flatten)]
+        file: ConfigFile,
+        /// 消息末尾的短号（#7K2Q）或列表里的编号。 The short id at the end of a message (#7K2Q), or its number in the list.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// 输出 JSON。 Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where a message is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeliveryState {
+    /// 等待发送。 Waits.
+    Queued,
+    /// 正在发送。 Being sent.
+    Sending,
+    /// 结果未知，将再试。 The outcome is unknown; will be tried again.
+    Unsure,
+    /// 已送达企业微信。 Accepted by WeCom.
+    Sent,
+    /// 被拒绝。 Refused for good.
+    Dead,
+}
+
+/// `wegraf simulator`
+#[derive(Debug, Args)]
+pub struct Simulator {
+    /// 监听地址。 Where to listen.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+}
+
+/// `wegraf completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// 哪种 shell。 Which shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// `wegraf man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// 把所有命令的手册页写到这个目录。 Write the pages of all commands into this folder.
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+}
+
+impl ValueEnum for Language {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Zh, Self::En]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.as_str()))
+    }
+}
+
+/// The tree of commands, for help, completions and the man page.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Does what the arguments say. Errors are told on standard error; the exit code is the contract's.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // The first thing of all: without a provider every use of TLS would panic.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        // Installed before, by a test in the same process: it is the same one.
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads to the end (`| head`) is help all the same.
+            error.print().ok();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(if error.is::<Misconfigured>() || error.is::<Misused>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Route(arguments) => route::run(&arguments),
+        Command::Schema => schema::run(),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man(arguments) => shell::man(&arguments),
+        Command::Demo(arguments) => wait(demo::run(arguments.once)),
+        Command::Serve(arguments) => wait(serve::run(arguments)),
+        Command::Doctor(arguments) => wait(doctor::run(arguments)),
+        Command::Send(arguments) => wait(send::run(arguments)),
+        Command::Preview(arguments) => wait(preview::run(arguments)),
+        Command::Chat(arguments) => wait(chat::run(arguments)),
+        Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
+        Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
+    }
+}
+
+/// Runs a command that talks to the network or the store.
+fn wait<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+/// Whoever reads us has seen enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
+}
+
+/// A configuration that cannot be used: exit code 2.
+#[derive(Debug)]
+pub struct Misconfigured(pub Vec<Mistake>);
+
+impl std::fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for mistake in &self.0 {
+            writeln!(f, "{mistake}")?;
+        }
+        write!(f, "配置有 {} 处错误 ({} mistakes in the configuration)", self.0.len(), self.0.len())
+    }
+}
+
+impl std::error::Error for Misconfigured {}
+
+/// A command used in a way that cannot work: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misused(pub String);
+
+impl ConfigFile {
+    /// The configuration and its notes, or [`Misconfigured`].
+    pub fn load(&self) -> Result<(Config, Vec<Note>), Misconfigured> {
+        self.load_listening(None)
+    }
+
+    /// The same with an address from the command line in place of `listen`.
+    pub fn load_listening(&self, listen: Option<SocketAddr>) -> Result<(Config, Vec<Note>), Misconfigured> {
+        if self.config != Path::new("-") {
+            return Config::load_listening(&self.config, listen).map_err(Misconfigured);
+        }
+        let mut text = String::new();
+        if let Err(error) = std::io::stdin().read_to_string(&mut text) {
+            return Err(Misconfigured(vec![Mistake::unreadable(Path::new("stdin"), &error)]));
+        }
+        Config::parse(&text, Path::new("stdin")).map_err(Misconfigured)
+    }
+}
+
+#[cfg(test)]
+mod tests;

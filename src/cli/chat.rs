@@ -1,0 +1,104 @@
+//! `wegraf chat`: group chats of an app (appchat). WeCom has no list of them, so note the chatid.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde_json::{Value, json};
+use wecom::message::Text;
+use wecom::{Account, CallError, ChatChange, Content, NewChat, Outcome, SendRequest};
+
+use super::{Chat, ChatCommand, ChatOf, Misused};
+use crate::app::{Clock, Loaded};
+use crate::deliver;
+
+/// Does what is asked; a failure is told with its remedy, exit code 1.
+pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        ChatCommand::Create { of, users, name, owner, chat } => {
+            let with = With::load(&of)?;
+            let new = NewChat { name, owner, members: users, chatid: chat };
+            let chatid = with.client().create_chat(&with.app, &new).await.map_err(|error| failed(&error))?;
+            // A group shows in clients only with its first message (page 90245).
+            let hello = Content::Text(Text {
+                content: format!("wegraf: 告警将发到这个群 alerts will come here ({chatid})"),
+                ..Text::default()
+            });
+            let request =
+                SendRequest { channel: wecom::Channel::Chat, body: wecom::appchat_send_body(&chatid, &hello).into() };
+            let outcome = with.client().send(&Account::App(with.app.clone()), &request).await;
+            if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome {
+                bail!(
+                    "群已创建（chatid {chatid}），但第一条消息没有发出 the chat was made, but its first message was not sent: {}",
+                    failure.zh()
+                );
+            }
+            let line = format!("{{ app: {}, chat: {chatid}, face: markdown }}", with.name);
+            print(
+                &of,
+                &json!({ "chatid": chatid }),
+                &format!("✓ 群已创建，写进接收者的 targets the chat was made; put this into a receiver:\n  - {line}\n"),
+            )
+        }
+        ChatCommand::Update { of, chat, name, owner, add, remove } => {
+            let with = With::load(&of)?;
+            let change = ChatChange { name, owner, add, remove };
+            with.client().change_chat(&with.app, &chat, &change).await.map_err(|error| failed(&error))?;
+            print(&of, &json!({ "chatid": chat }), "✓ 已修改 changed\n")
+        }
+        ChatCommand::Show { of, chat } => {
+            let with = With::load(&of)?;
+            let chat = with.client().chat(&with.app, &chat).await.map_err(|error| failed(&error))?;
+            let text = format!(
+                "{}  {}\n  群主 owner    {}\n  成员 members  {}\n",
+                chat.chatid,
+                chat.name,
+                chat.owner,
+                chat.members.join(" ")
+            );
+            print(
+                &of,
+                &json!({ "chatid": chat.chatid, "name": chat.name, "owner": chat.owner, "members": chat.members }),
+                &text,
+            )
+        }
+    }
+}
+
+struct With {
+    loaded: Loaded,
+    name: String,
+    app: wecom::App,
+}
+
+impl With {
+    fn load(of: &ChatOf) -> anyhow::Result<Self> {
+        let (config, _) = of.file.load()?;
+        let name = match (&of.app, config.wecom.apps.len()) {
+            (Some(name), _) => name.clone(),
+            (None, 1) => config.wecom.apps.keys().next().cloned().context("there is one")?,
+            (None, _) => bail!(Misused("请用 --app 指明应用 name the app with --app".to_owned())),
+        };
+        let known = config
+            .wecom
+            .apps
+            .get(&name)
+            .ok_or_else(|| Misused(format!("没有名为 `{name}` 的应用 there is no app `{name}`")))?;
+        let app = deliver::app(known);
+        Ok(Self { loaded: Loaded::new(config, None, &Clock::System)?, name, app })
+    }
+
+    fn client(&self) -> &wecom::Client {
+        &self.loaded.wecom
+    }
+}
+
+fn failed(error: &CallError) -> anyhow::Error {
+    anyhow!("✗ {}\n  {error}", error.failure().zh())
+}
+
+fn print(of: &ChatOf, json: &Value, text: &str) -> anyhow::Result<ExitCode> {
+    let answer = if of.json { format!("{json:#}\n") } else { text.to_owned() };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,53 @@
+//! `wegraf check`: everything that is wrong with a configuration, without touching the network.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::Check;
+use crate::config::{Config, Mistake, Note};
+use crate::render::{TemplateProblem, Templates};
+
+/// Prints mistakes and notes. Exit code 1 if there is a mistake: it is what was asked for that came out badly.
+pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
+    let (config, notes, mistakes) = match arguments.file.load() {
+        Ok((config, notes)) => (Some(config), notes, Vec::new()),
+        Err(mistakes) => (None, Vec::new(), mistakes.0),
+    };
+    let problems = config.as_ref().map(templates).unwrap_or_default();
+    let fine = mistakes.is_empty() && problems.is_empty();
+    let report = if arguments.json {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let report = json!({ "ok": fine, "mistakes": mistakes, "templates": problems, "notes": notes });
+        format!("{report:#}\n")
+    } else {
+        report(config.as_ref().filter(|_| fine), &notes, &mistakes, &problems)
+    };
+    std::io::stdout().lock().write_all(report.as_bytes())?;
+    Ok(ExitCode::from(u8::from(!fine)))
+}
+
+/// What is wrong with the user's templates: they are compiled, then rendered with every sample in every face.
+fn templates(config: &Config) -> Vec<TemplateProblem> {
+    let (templates, mut problems) = Templates::compile(&config.templates);
+    problems.extend(templates.check());
+    problems
+}
+
+fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problems: &[TemplateProblem]) -> String {
+    let mut lines: Vec<String> = mistakes.iter().map(|mistake| format!("✗ {mistake}\n")).collect();
+    lines.extend(problems.iter().map(|problem| format!("✗ {problem}\n")));
+    lines.extend(notes.iter().map(|note| format!("! {note}\n")));
+    if let Some(config) = config {
+        let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
+        let receivers = config.receivers.len();
+        lines.push(format!(
+            "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets\n"
+        ));
+    } else {
+        let count = mistakes.len() + problems.len();
+        lines.push(format!("{count} 处错误 ({count} mistakes)\n"));
+    }
+    lines.concat()
+}

@@ -1,0 +1,151 @@
+//! `wegraf demo`: everything in one process, so that a person sees alerts arrive a minute after cloning.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use wecom_simulator::{Setup, Simulator};
+
+use super::sample::Sample;
+use crate::app::{self, App, Clock};
+use crate::config::Config;
+
+/// Longest wait for the samples to arrive on the phone page.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Where a person expects it; another port if it is taken.
+const GATEWAY: &str = "127.0.0.1:8080";
+const PHONE: &str = "127.0.0.1:8081";
+
+/// What the demo fires, in this order.
+const FIRED: &[&str] = &[
+    "grafana-legacy-alerting",
+    "grafana-firing",
+    "grafana-nodata",
+    "alertmanager-group",
+    "prometheus-push",
+    "grafana-mixed",
+    "alertmanager-resolved",
+    "generic-backup",
+];
+
+/// Starts simulator and gateway, fires the samples and, unless `once`, runs until Ctrl-C.
+pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
+    let folder = tempfile::Builder::new().prefix("wegraf-demo-").tempdir().context("cannot make a temporary folder")?;
+    let simulator = Simulator::start(bind(PHONE).await?, Setup::demo()).await;
+    let listener = bind(GATEWAY).await?;
+    let gateway = listener.local_addr()?;
+    let path = folder.path().join("wegraf.yaml");
+    std::fs::write(&path, configuration(&simulator.url(), gateway))?;
+    std::fs::write(folder.path().join("Alarm_people.txt"), "daixuan\nzhangsan\n")?;
+    let (config, _) = Config::load(&path).map_err(super::Misconfigured)?;
+    let app = App::open(config, Clock::System).await?;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(app::run(app.clone(), listener, stop.clone()));
+
+    println!("wegraf 演示：Grafana / Alertmanager → wegraf → 企业微信（模拟）\n");
+    let arrived = fire(&app, gateway, &simulator).await;
+    match &arrived {
+        Ok(messages) => println!("\n{messages} 条消息已送达 messages have arrived"),
+        Err(error) => println!("\n{error:#}"),
+    }
+    println!("\n  打开手机页面 open the phone page    {}/", simulator.url());
+    println!("  把告警发到这里 send alerts to       http://{gateway}/webhook");
+    if !once {
+        println!("\n按 Ctrl-C 结束 press Ctrl-C to end");
+        tokio::signal::ctrl_c().await?;
+    }
+    stop.cancel();
+    running.await??;
+    simulator.stop().await;
+    arrived.map(|_| ExitCode::SUCCESS)
+}
+
+async fn bind(wanted: &str) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(wanted).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind("127.0.0.1:0").await.context("cannot listen on 127.0.0.1"),
+    }
+}
+
+fn configuration(api_url: &str, gateway: SocketAddr) -> String {
+    format!(
+        "# wegraf demo\nlisten: {gateway}\nexternal_url: http://{gateway}\ndatabase: sqlite:demo.db\nwecom:\n  api_url: {api_url}\n  apps:\n    ops: {{ corp_id: wwsimcorp0000001, agent_id: 1000002, secret: sim-app-secret }}\n  webhooks:\n    ops-group: {{ key: sim-ops-group }}\n    dba-group: {{ key: sim-dba-group }}\n{RECEIVERS}"
+    )
+}
+
+const RECEIVERS: &str = r#"
+receivers:
+  on-duty:
+    targets:
+      - { app: ops, users_file: Alarm_people.txt, face: news }
+      - { app: ops, chat: AITest, face: markdown }
+      - { webhook: ops-group, face: markdown_v2 }
+  dba:
+    targets:
+      - { webhook: dba-group, face: markdown, mention: [wangwu] }
+      - { app: ops, users: [wangwu], face: card }
+  english:
+    language: en
+    targets:
+      - { app: ops, users: [lisi], face: textcard }
+route:
+  receiver: on-duty
+  routes:
+    - { matchers: ['team=~"dba|database"'], receiver: dba, continue: true }
+    - { matchers: ['severity="critical"'], receiver: english, continue: true }
+    - { receiver: on-duty }
+"#;
+
+/// Posts the samples as their senders would and waits until all their messages have arrived; returns how many.
+async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::Result<u64> {
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    for name in FIRED {
+        let sample = super::sample::find(name)?;
+        println!("  → {:<26} {}", sample.name, sample.shows);
+        post(&http, gateway, sample, app).await?;
+    }
+    let begun = Instant::now();
+    loop {
+        let audit = app.store().audit().await?;
+        let sent = count(&http, simulator).await?;
+        if audit.pending == 0 && begun.elapsed() > Duration::from_millis(100) {
+            ensure!(
+                audit.dead == 0 && audit.imbalance == 0 && sent > 0,
+                "有告警没有送达 some alerts did not arrive: {audit:?}"
+            );
+            return Ok(sent);
+        }
+        ensure!(
+            begun.elapsed() < PATIENCE,
+            "等了 30 秒仍有告警没有送达 some alerts had not arrived after 30 s: {audit:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn post(http: &reqwest::Client, gateway: SocketAddr, sample: &Sample, app: &App) -> anyhow::Result<()> {
+    let request = http.post(format!("http://{gateway}{}", sample.path)).header("content-type", "application/json");
+    let answer = request.body(sample.body(app.now())).send().await?;
+    ensure!(answer.status() == 200, "{}: HTTP {}", sample.name, answer.status());
+    Ok(())
+}
+
+async fn count(http: &reqwest::Client, simulator: &Simulator) -> anyhow::Result<u64> {
+    let counters: serde_json::Value =
+        http.get(format!("{}/_simulator/counters", simulator.url())).send().await?.json().await?;
+    counters["messages"].as_u64().context("the simulator counts no messages")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::sample::SAMPLES;
+
+    #[test]
+    fn everything_the_demo_fires_is_a_sample() {
+        assert!(FIRED.iter().all(|name| SAMPLES.iter().any(|sample| sample.name == *name)));
+    }
+}

@@ -1,0 +1,194 @@
+//! `wegraf doctor`: does everything the configuration names work, right now, from this machine?
+//!
+//! Nothing is sent to anybody: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
+//! empty message, which a live one refuses with 44004 and a dead one with 93000.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use tokio::net::lookup_host;
+use wecom::message::Text;
+use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
+
+use super::Doctor;
+use crate::app::{Clock, Loaded};
+use crate::config::{Config, To, Upstream, users_in};
+use crate::deliver;
+
+/// A userid that is looked up costs a call; a longer list is checked in part.
+const MEMBERS: usize = 50;
+/// "text empty" (wecom-api §12.4): the key is good, and nothing was delivered.
+const EMPTY_TEXT: i64 = 44004;
+/// For an upstream to answer.
+const UPSTREAM_DEADLINE: Duration = Duration::from_secs(5);
+/// The root department; group chats need it in the visible scope (48002).
+const ROOT: i64 = 1;
+
+/// One thing that was looked at.
+struct Finding {
+    /// What.
+    about: String,
+    /// `Ok`: what was found. `Err`: what is wrong and what to do.
+    result: Result<String, String>,
+}
+
+/// Prints every finding; exit code 1 if something is wrong.
+pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
+    let (config, notes) = arguments.file.load()?;
+    let loaded = Loaded::new(config, None, &Clock::System)?;
+    let mut findings = vec![network(&loaded.config).await];
+    for (name, known) in &loaded.config.wecom.apps {
+        app(&loaded, name, &deliver::app(known), &mut findings).await;
+    }
+    for (name, key) in &loaded.config.wecom.webhooks {
+        findings.push(Finding { about: format!("webhook {name}"), result: webhook(&loaded, key.clone()).await });
+    }
+    for known in &loaded.config.upstreams {
+        findings.push(Finding { about: format!("上游 upstream {}", known.name), result: upstream(known).await });
+    }
+    let healthy = findings.iter().all(|finding| finding.result.is_ok());
+    let answer = if arguments.json {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "about": finding.about, "ok": finding.result.is_ok(), "says": finding.result.as_ref().unwrap_or_else(|wrong| wrong) }))
+            .collect();
+        let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        format!("{:#}\n", json!({ "healthy": healthy, "findings": rows, "notes": notes }))
+    } else {
+        let mut text = String::new();
+        for finding in &findings {
+            match &finding.result {
+                Ok(found) => writeln!(text, "✓ {}  {found}", finding.about),
+                Err(wrong) => writeln!(text, "✗ {}\n    {wrong}", finding.about),
+            }
+            .expect("a String takes everything");
+        }
+        for note in notes {
+            writeln!(text, "! {note}").expect("a String takes everything");
+        }
+        text.push_str(if healthy {
+            "一切正常 all is well\n"
+        } else {
+            "有问题，见上面的 ✗ something is wrong: see ✗ above\n"
+        });
+        text
+    };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// Has the host of WeCom an address? With a proxy, the proxy resolves it.
+async fn network(config: &Config) -> Finding {
+    let about = format!("网络 network {}", config.wecom.api_url);
+    if config.wecom.proxy.is_some() {
+        return Finding { about, result: Ok("经代理 through the proxy".to_owned()) };
+    }
+    let host = config.wecom.api_url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let port = if config.wecom.api_url.starts_with("https") { 443 } else { 80 };
+    let host =
+        if host.rsplit(']').next().unwrap_or(host).contains(':') { host.to_owned() } else { format!("{host}:{port}") };
+    let result = match lookup_host(&host).await {
+        Ok(addresses) => Ok(addresses.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")),
+        Err(error) => Err(format!(
+            "域名无法解析，请检查 DNS 或设置 proxy: the name cannot be resolved, check DNS or set `wecom.proxy` ({error})"
+        )),
+    };
+    Finding { about, result }
+}
+
+/// Secret, trusted IP, agent id and scope at once; then the people and chats that the receivers name.
+async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<Finding>) {
+    let about = format!("应用 app {name}");
+    let agent = match loaded.wecom.agent(app).await {
+        Ok(agent) if agent.closed => {
+            let result =
+                Err("应用已停用，请在管理后台启用 the app is disabled: enable it in the admin console".to_owned());
+            return findings.push(Finding { about, result });
+        }
+        Ok(agent) => agent,
+        Err(error) => return findings.push(Finding { about, result: Err(remedy(&error)) }),
+    };
+    let scope =
+        format!("部门 departments {:?}，成员 members {}，标签 tags {:?}", agent.parties, agent.users.len(), agent.tags);
+    findings.push(Finding { about, result: Ok(format!("{}  可见范围 visible scope: {scope}", agent.name)) });
+    let targets = loaded.config.receivers.values().flat_map(|receiver| &receiver.targets);
+    let (mut users, mut chats) = (Vec::new(), Vec::new());
+    for target in targets {
+        match &target.to {
+            To::Members { app, users: named, users_file, .. } if app == name => {
+                users.extend(named.iter().filter(|user| *user != "@all").cloned());
+                if let Some(text) = users_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
+                    users.extend(users_in(&text).into_iter().map(str::to_owned));
+                }
+            }
+            To::Chat { app, chat } if app == name => chats.push(chat.clone()),
+            To::Members { .. } | To::Chat { .. } | To::Webhook { .. } => {}
+        }
+    }
+    users.sort_unstable();
+    users.dedup();
+    chats.sort_unstable();
+    chats.dedup();
+    for user in users.iter().take(MEMBERS) {
+        let result = match loaded.wecom.member(app, user).await {
+            Ok(member) if member.status == 1 => Ok(member.name),
+            Ok(member) => Err(format!(
+                "状态 {}：未激活、停用或已离职，收不到消息 status {}: not active, gets no messages",
+                member.status, member.status
+            )),
+            Err(error) => Err(remedy(&error)),
+        };
+        findings.push(Finding { about: format!("  成员 member {user}"), result });
+    }
+    for chat in chats {
+        let result = match loaded.wecom.chat(app, &chat).await {
+            Ok(chat) => Ok(format!("{}，{} 人 members", chat.name, chat.members.len())),
+            Err(error) if !agent.parties.contains(&ROOT) => {
+                Err(format!("可见范围要包含根部门 the visible scope must hold the root department. {}", remedy(&error)))
+            }
+            Err(error) => Err(remedy(&error)),
+        };
+        findings.push(Finding { about: format!("  群聊 chat {chat}"), result });
+    }
+}
+
+async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, String> {
+    let empty = wecom::webhook_send_body(&Content::Text(Text::default()));
+    let request = SendRequest { channel: wecom::Channel::Webhook, body: empty.into() };
+    match loaded.wecom.send(&Account::Webhook(wecom::Webhook { key }), &request).await {
+        Outcome::NotSent(Failure { fault: Fault::Errcode(EMPTY_TEXT), .. }) => {
+            Ok("key 有效 the key is good".to_owned())
+        }
+        Outcome::NotSent(failure) | Outcome::Unsure(failure) => Err(failure.zh()),
+        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => {
+            Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned())
+        }
+    }
+}
+
+/// Can its silences be read?
+async fn upstream(known: &Upstream) -> Result<String, String> {
+    let client = reqwest::Client::builder().timeout(UPSTREAM_DEADLINE).build().map_err(|error| error.to_string())?;
+    let mut request = client.get(known.silences());
+    if let Some(token) = &known.token {
+        request = request.bearer_auth(token.expose_secret());
+    }
+    let answer = request.send().await.map_err(|error| {
+        format!("连不上，请检查 url cannot be reached, check its `url` ({})", error.without_url())
+    })?;
+    match answer.status().as_u16() {
+        200 => Ok("静默接口可读 silences can be read".to_owned()),
+        401 | 403 => Err("没有权限，请检查 token（Grafana 需要 Editor 服务账号） not allowed: check the token; Grafana wants a service account with role Editor".to_owned()),
+        status => Err(format!("HTTP {status}，url 应是 Alertmanager 或 Grafana 的根地址 is `url` the root of an Alertmanager or Grafana?")),
+    }
+}
+
+fn remedy(error: &CallError) -> String {
+    let failure = error.failure();
+    let address = failure.egress_ip.map(|ip| format!(" 本机出口 IP our address: {ip}")).unwrap_or_default();
+    format!("{}{address}", failure.zh())
+}

@@ -1,0 +1,114 @@
+//! `wegraf preview`: what would be sent to whom, and why; sends nothing.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::{Misused, Preview, send};
+use crate::alert::ThreadId;
+use crate::app::{Clock, Loaded};
+use crate::config::{Receiver, Target};
+use crate::deliver::{Page, Writer};
+use crate::route::plan;
+
+/// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
+pub async fn run(arguments: Preview) -> anyhow::Result<ExitCode> {
+    let (config, _) = arguments.file.load()?;
+    let now = Clock::System.now();
+    let body = send::body(&arguments.subject, now)?;
+    let notification = send::read(&config, &body, now)?;
+    if let Some(name) = arguments.receiver.as_deref().filter(|name| !config.receivers.contains_key(*name)) {
+        bail!(Misused(format!("没有名为 `{name}` 的接收者 there is no receiver `{name}`")));
+    }
+    let loaded = Loaded::new(config, None, &Clock::System)?;
+    let config = &loaded.config;
+    let plan = plan(config, "preview", &notification, arguments.receiver.as_deref());
+    let writer = Writer::new()?;
+    let mut messages = Vec::new();
+    for delivery in &plan.deliveries {
+        let Some(receiver) = config.receivers.get(&delivery.receiver) else { continue };
+        let indexes: Vec<usize> = delivery.alerts.iter().map(|arrival| arrival.index as usize).collect();
+        let why = match arguments.receiver {
+            Some(_) => "按名字 by name".to_owned(),
+            None => why(config, &notification.alerts[indexes[0]].labels, &delivery.receiver),
+        };
+        let page = Page::fresh(notification.clone(), &indexes, receiver);
+        for target in &receiver.targets {
+            messages.push(message(&loaded, &writer, &page, receiver, target, &why, now));
+        }
+    }
+    let answer = if arguments.json {
+        format!("{:#}\n", json!({ "messages": messages }))
+    } else {
+        messages.iter().map(told).collect()
+    };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The matchers that led to `receiver`.
+fn why(config: &crate::config::Config, labels: &crate::alert::Labels, receiver: &str) -> String {
+    let decisions = config.route.route(labels);
+    let path =
+        decisions.iter().find(|decision| decision.receiver == receiver).map(|decision| decision.path.join(" → "));
+    path.filter(|path| !path.is_empty()).unwrap_or_else(|| "根路由 the root route".to_owned())
+}
+
+fn message(
+    loaded: &Loaded,
+    writer: &Writer,
+    page: &Page,
+    receiver: &Receiver,
+    target: &Target,
+    why: &str,
+    now: crate::alert::Timestamp,
+) -> Value {
+    let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
+    let rendered = page.render(loaded, target, ThreadId(1), now, external.as_deref(), None);
+    let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
+    let bodies = match writer.bodies(&loaded.config, target, &rendered.parts) {
+        Ok(bodies) => bodies.iter().map(|body| serde_json::from_slice(body).unwrap_or(Value::Null)).collect(),
+        Err(reason) => vec![json!({ "error": reason })],
+    };
+    json!({
+        "receiver": receiver.name,
+        "route": why,
+        "lane": target.lane(),
+        "face": rendered.face.as_str(),
+        "bytes": { "used": rendered.bytes_used, "allowed": rendered.bytes_allowed },
+        "named": rendered.named.len(),
+        "counted": rendered.counted.len(),
+        "problems": problems,
+        "requests": bodies,
+    })
+}
+
+/// The same for a person: texts as they read, JSON below.
+fn told(message: &Value) -> String {
+    let word = |key: &str| message[key].as_str().unwrap_or_default();
+    let mut text = format!(
+        "── {} → {}  [{}]  {}/{} bytes  ({} 条写明 named, {} 条计数 counted)\n   路由 route: {}\n",
+        word("receiver"),
+        word("lane"),
+        word("face"),
+        message["bytes"]["used"],
+        message["bytes"]["allowed"],
+        message["named"],
+        message["counted"],
+        word("route"),
+    );
+    for problem in message["problems"].as_array().into_iter().flatten() {
+        writeln!(text, "   ! {}", problem.as_str().unwrap_or_default()).expect("a String takes everything");
+    }
+    for request in message["requests"].as_array().into_iter().flatten() {
+        for content in ["text", "markdown", "markdown_v2"].iter().filter_map(|kind| request[*kind]["content"].as_str())
+        {
+            writeln!(text, "\n{content}").expect("a String takes everything");
+        }
+        writeln!(text, "\n{request}\n").expect("a String takes everything");
+    }
+    text
+}

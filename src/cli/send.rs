@@ -1,0 +1,149 @@
+//! `wegraf send`: one message through the real path — ingest, store, render, WeCom — and its outcome.
+//!
+//! It runs on a database of its own, so that it works beside a running gateway and leaves its record alone.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{Misused, Send, Subject, sample};
+use crate::alert::{Notification, Timestamp};
+use crate::app::{App, Clock};
+use crate::config::{Config, Database};
+use crate::deliver::{self, Writer};
+use crate::ingest::{self, Door};
+use crate::route::plan;
+use crate::store::{Admission, Delivery, DeliveryFilter, State};
+
+/// Longest wait for an outcome; WeCom answers within 10 s or not at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends and prints what WeCom answered. Exit code 1 if a target did not take it.
+pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
+    let (config, _) = arguments.file.load()?;
+    let receiver = arguments.receiver.as_str();
+    if !config.receivers.contains_key(receiver) {
+        let known: Vec<&str> = config.receivers.keys().map(String::as_str).collect();
+        bail!(Misused(format!(
+            "没有名为 `{receiver}` 的接收者 there is no receiver `{receiver}`; 可用 known: {}",
+            known.join(", ")
+        )));
+    }
+    let now = Clock::System.now();
+    let body = match arguments.text {
+        Some(text) => text.into_bytes(),
+        None => body(&arguments.subject, now)?,
+    };
+    let outcomes = through(config, receiver, body).await?;
+    let arrived = arrived(&outcomes);
+    let answer = if arguments.json {
+        format!("{:#}\n", json!({ "arrived": arrived, "deliveries": outcomes }))
+    } else {
+        outcomes.iter().map(told).collect()
+    };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::from(u8::from(!arrived)))
+}
+
+/// The body that `subject` names; the first sample if it names none.
+pub fn body(subject: &Subject, now: Timestamp) -> anyhow::Result<Vec<u8>> {
+    match (&subject.payload, &subject.sample) {
+        (Some(path), _) if path == Path::new("-") => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes)?;
+            Ok(bytes)
+        }
+        (Some(path), _) => std::fs::read(path).with_context(|| format!("读不到 {} cannot be read", path.display())),
+        (None, Some(name)) => Ok(sample::find(name)?.body(now).into_bytes()),
+        (None, None) => Ok(sample::find("grafana-firing")?.body(now).into_bytes()),
+    }
+}
+
+/// Reads a body as the gateway would.
+pub fn read(config: &Config, body: &[u8], now: Timestamp) -> anyhow::Result<Notification> {
+    ingest::read(body, None, Door::Webhook, &config.payloads, now).map_err(|error| Misused(error.to_string()).into())
+}
+
+/// Takes `body` for `receiver` and waits until each of its messages is settled, or has failed once in a way that only
+/// a person can repair.
+pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyhow::Result<Vec<Delivery>> {
+    let folder = tempfile::Builder::new().prefix("wegraf-send-").tempdir()?;
+    config.database = Database::Sqlite(folder.path().join("send.db"));
+    // A link to this passing database would lead nowhere.
+    config.external_url = None;
+    let app = App::open(config, Clock::System).await?;
+    let notification = read(&app.loaded().config, &body, app.now())?;
+    let plan = plan(&app.loaded().config, "wegraf send", &notification, Some(receiver));
+    let admission = Admission {
+        source: "wegraf send".to_owned(),
+        format: notification.format,
+        content_type: None,
+        path_receiver: Some(receiver.to_owned()),
+        sender: String::new(),
+        group_key: notification.group_key,
+        received_at: app.now(),
+        raw: body.into(),
+        push: false,
+        test: true,
+        deliveries: plan.deliveries,
+    };
+    app.store().admit(admission).await?;
+    let stop = CancellationToken::new();
+    let sending = tokio::spawn(deliver::run(app.clone(), Writer::new()?, stop.clone()));
+    let outcomes = outcomes(&app).await;
+    stop.cancel();
+    sending.await?;
+    app.store().close().await?;
+    outcomes
+}
+
+async fn outcomes(app: &App) -> anyhow::Result<Vec<Delivery>> {
+    let begun = Instant::now();
+    loop {
+        let mut rows = app.store().deliveries(DeliveryFilter::default()).await?;
+        let waiting = |state| matches!(state, State::Queued | State::Sending | State::Unsure);
+        let tried = |row: &crate::store::DeliveryRow| {
+            !waiting(row.state) || (row.outcome.is_some() && row.next_part == 0 && row.state != State::Sending)
+        };
+        if rows.iter().all(tried) || begun.elapsed() > PATIENCE {
+            rows.reverse();
+            let mut deliveries = Vec::new();
+            for row in rows {
+                deliveries.extend(app.store().delivery(row.message).await?);
+            }
+            return Ok(deliveries);
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+/// Did WeCom take all of them?
+pub fn arrived(outcomes: &[Delivery]) -> bool {
+    !outcomes.is_empty() && outcomes.iter().all(|delivery| delivery.row.state == State::Sent)
+}
+
+/// One line a target, and what to do if it failed.
+pub fn told(delivery: &Delivery) -> String {
+    let row = &delivery.row;
+    let mut text = String::new();
+    let face = row.face.as_deref().unwrap_or("-");
+    match row.state {
+        State::Sent => writeln!(text, "✓ {}  {face}  企业微信已接收 accepted by WeCom", row.lane),
+        State::Dead => writeln!(text, "✗ {}  {face}  被拒绝 refused", row.lane),
+        State::Queued | State::Sending | State::Unsure => writeln!(text, "✗ {}  {face}  没有送出 not sent", row.lane),
+    }
+    .expect("a String takes everything");
+    if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {
+        writeln!(text, "    {error}").expect("a String takes everything");
+    }
+    for invalid in delivery.attempts.iter().filter_map(|attempt| attempt.invalid_json.as_deref()) {
+        writeln!(text, "    没有送到 not reached: {invalid}").expect("a String takes everything");
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! `wegraf serve`: the gateway, until a signal.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Serve;
+use crate::app::{self, App, Clock};
+use crate::telemetry;
+
+/// How often the configuration file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT, then finishes what is in flight; a second signal ends at once. SIGHUP and a change
+/// of the file reload.
+pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
+    // Looked at before it is read: a change between the two is seen as one.
+    let first = stamp(&arguments.file.config);
+    let (config, notes) = arguments.file.load_listening(arguments.listen)?;
+    telemetry::init(&arguments.log);
+    for note in notes {
+        warn!(%note, "The configuration has a note.");
+    }
+    let (listen, path) = (config.listen, config.path.clone());
+    // Before anything slow: a sender that comes now waits in the queue of the kernel instead of being refused.
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("无法监听 {listen}，端口被占用？ cannot listen on {listen}; is the port taken?"))?;
+    let app = App::open(config, Clock::System).await?;
+    let stop = CancellationToken::new();
+    let watcher = tokio::spawn(watch(path, first, app.clone()));
+    // Here and not in the task: from "ready" on no signal may meet the system's default, which is to die.
+    let caught = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let signals = tokio::spawn(signals(caught, app.clone(), stop.clone()));
+    info!(listen = %listener.local_addr()?, "wegraf is ready.");
+    let broken = {
+        let (app, stop) = (app.clone(), stop.clone());
+        tokio::spawn(async move {
+            app.broken().await;
+            stop.cancel();
+        })
+    };
+    app::run(app, listener, stop).await?;
+    signals.abort();
+    watcher.abort();
+    if broken.is_finished() {
+        anyhow::bail!("数据库读写出错，进程退出等待重启 the store failed; the process ends and must be started again");
+    }
+    broken.abort();
+    info!("wegraf has stopped; nothing is in flight.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn signals((mut terminate, mut interrupt, mut hangup): (Signal, Signal, Signal), app: App, stop: CancellationToken) {
+    loop {
+        let reload = tokio::select! {
+            _ = hangup.recv() => true,
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => false,
+        };
+        if reload {
+            app.reload();
+        } else if stop.is_cancelled() {
+            warn!("A second signal: the process ends at once; sends in flight will be repeated.");
+            std::process::exit(1);
+        } else {
+            info!("Stopping: what is in flight is finished first.");
+            stop.cancel();
+        }
+    }
+}
+
+/// Reloads when the text of the file changes. It is looked at, not watched: that also sees the symbolic links that
+/// Kubernetes swaps, and costs nothing when the database lies in the same folder.
+async fn watch(path: PathBuf, mut last: Option<Stamp>, app: App) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = stamp(&path);
+        if now.is_some() && now != last {
+            last = now;
+            app.reload();
+        }
+    }
+}
+
+/// When a file was changed, and its length: what differs when its text does.
+type Stamp = (SystemTime, u64);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).and_then(|meta| Ok((meta.modified()?, meta.len()))).ok()
+}

@@ -1,0 +1,137 @@
+//! What is wrong, or worth knowing, about a configuration: where, why, and what to write instead.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// A place in the file, both from 1. Line 0: the file as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+pub struct Place {
+    /// Line.
+    pub line: u32,
+    /// Column, in characters.
+    pub column: u32,
+}
+
+/// A sentence in both languages; people read Chinese first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Words {
+    /// 中文
+    pub zh: String,
+    /// English
+    pub en: String,
+}
+
+impl<Zh: Into<String>, En: Into<String>> From<(Zh, En)> for Words {
+    fn from((zh, en): (Zh, En)) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+}
+
+/// Something found in a configuration. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file.
+    pub file: PathBuf,
+    /// Where in it.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What and why.
+    pub reason: Words,
+    /// What to do.
+    pub remedy: Words,
+}
+
+/// A finding that makes the configuration unusable.
+pub type Mistake = Finding;
+
+/// A finding that a person should know of and that stops nothing.
+pub type Note = Finding;
+
+impl Finding {
+    /// That the file itself cannot be read.
+    pub fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            place: Place::default(),
+            reason: (format!("读不到配置文件（{error}）"), format!("the configuration cannot be read ({error})"))
+                .into(),
+            remedy: (
+                "用 -c 指定文件；还没有的话运行 wegraf init",
+                "name the file with -c; run wegraf init if there is none yet",
+            )
+                .into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    /// `wegraf.yaml:12:7: reason`, the reason in English and the remedy on lines of their own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if self.place.line > 0 {
+            write!(f, "{}:{}:", self.place.line, self.place.column)?;
+        }
+        write!(f, " {}\n    {}", self.reason.zh, self.reason.en)?;
+        if !self.remedy.zh.is_empty() {
+            write!(f, "\n  → {}\n    {}", self.remedy.zh, self.remedy.en)?;
+        }
+        Ok(())
+    }
+}
+
+/// The findings of one file while it is read: everything is collected, nothing stops the reading.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub file: PathBuf,
+    pub mistakes: Vec<Mistake>,
+    pub notes: Vec<Note>,
+}
+
+impl Findings {
+    pub fn new(file: PathBuf) -> Self {
+        Self { file, ..Self::default() }
+    }
+
+    pub fn mistake(&mut self, place: Place, reason: impl Into<Words>, remedy: impl Into<Words>) {
+        let finding = self.finding(place, reason.into(), remedy.into());
+        self.mistakes.push(finding);
+    }
+
+    pub fn note(&mut self, place: Place, reason: impl Into<Words>, remedy: impl Into<Words>) {
+        let finding = self.finding(place, reason.into(), remedy.into());
+        self.notes.push(finding);
+    }
+
+    fn finding(&self, place: Place, reason: Words, remedy: Words) -> Finding {
+        Finding { file: self.file.clone(), place, reason, remedy }
+    }
+}
+
+/// The one of `known` that `word` was meant to be, if one is near enough.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |candidate: &str| {
+        let (word, candidate) = (word.to_lowercase(), candidate.to_lowercase());
+        if word.replace(['-', '_', ' '], "") == candidate.replace(['-', '_', ' '], "") {
+            return 1.0;
+        }
+        // What is a part of the other is probably meant (`token` for `bot_token`), unless it is a letter or two.
+        let part = word.len().min(candidate.len()) > 2 && (word.contains(&candidate) || candidate.contains(&word));
+        strsim::normalized_damerau_levenshtein(&word, &candidate).max(if part { 0.61 } else { 0.0 })
+    };
+    let scored = known.into_iter().map(|candidate| (near(candidate), candidate));
+    scored.filter(|&(score, _)| score > 0.6).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
+}
+
+/// The remedy for a name that is not among `known`: the nearest, or all there are.
+pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Words {
+    if let Some(best) = nearest(word, known.clone()) {
+        return (format!("是不是 `{best}`？"), format!("did you mean `{best}`?")).into();
+    }
+    let all: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
+    if all.is_empty() {
+        return ("这里还没有任何可用的名字，请先定义", "there is none yet; define one first").into();
+    }
+    (format!("可用的有：{}", all.join("、")), format!("there are: {}", all.join(", "))).into()
+}

@@ -1,0 +1,423 @@
+//! From what is written to what is meant: defaults, secrets, names that must lead somewhere.
+//!
+//! Nothing here stops at a mistake. A part that cannot be made is `None` and its reason is on the list.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::at::At;
+use super::file::{self, File, Secret};
+use super::finding::{Findings, Place, nearest};
+use super::glob;
+use super::{Config, Database, Language, TemplateFile};
+use crate::ingest::generic::{Mapping, Payloads};
+
+const LISTEN: &str = "127.0.0.1:8080";
+const DATABASE: &str = "wegraf.db";
+const TIMEZONE: &str = "Asia/Shanghai";
+
+/// What the file may ask for and does not hold itself.
+pub(super) struct Surroundings<'a> {
+    /// Reads an environment variable.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// An address from the command line, in place of `listen`.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Reads one file; `accounts.rs`, `receivers.rs`, `targets.rs` and `routes.rs` read its larger parts.
+pub(super) struct Resolver<'a> {
+    pub found: &'a mut Findings,
+    /// Relative paths begin here.
+    pub folder: PathBuf,
+    pub around: &'a Surroundings<'a>,
+    /// The first secret that stands in the file itself.
+    plain: Option<Place>,
+}
+
+impl<'a> Resolver<'a> {
+    pub fn new(found: &'a mut Findings, around: &'a Surroundings<'a>) -> Self {
+        let folder = found.file.parent().map(Path::to_path_buf).unwrap_or_default();
+        Self { found, folder, around, plain: None }
+    }
+
+    /// The configuration, if nothing of it is wrong.
+    pub fn config(mut self, file: &File) -> Option<Config> {
+        let language = value(file.language.as_ref()).copied().unwrap_or_default();
+        let timezone = match value(file.timezone.as_ref()) {
+            Some(_) => self.timezone(file.timezone.as_ref()),
+            None => self.zone(Place::default(), TIMEZONE),
+        };
+        let sources = self.sources(value(file.sources.as_ref()));
+        let listen = self.listen(file, sources.is_empty());
+        let external_url = self.url(file.external_url.as_ref(), "external_url");
+        let database = self.database(file.database.as_ref());
+        let wecom = self.wecom(value(file.wecom.as_ref()));
+        let upstreams = self.upstreams(value(file.upstreams.as_ref()));
+        let templates = self.templates(value(file.templates.as_ref()));
+        let global = Global { language, timezone: timezone.clone(), templates: &templates };
+        let receivers = self.receivers(file, &global);
+        let route = self.route(file);
+        let payloads = self.payloads(value(file.payloads.as_ref()));
+        let image_hosts = self.image_hosts(value(file.images.as_ref()));
+        self.file_mode();
+        let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
+        let listen = listen?;
+        Some(Config {
+            path: self.found.file.clone(),
+            // Without sources only this machine can reach the server, and it may.
+            allow_anonymous: allowed || sources.is_empty() && listen.ip().is_loopback(),
+            listen,
+            external_url,
+            database: database?,
+            language,
+            timezone: timezone?,
+            sources,
+            wecom: wecom?,
+            upstreams,
+            receivers,
+            route: route?,
+            templates,
+            payloads: payloads?,
+            image_hosts,
+        })
+    }
+
+    fn listen(&mut self, file: &File, nobody_proves: bool) -> Option<SocketAddr> {
+        let place = file.listen.as_ref().map(|listen| listen.place).unwrap_or_default();
+        let text = value(file.listen.as_ref()).map_or(LISTEN, String::as_str);
+        let listen = self.around.listen.or_else(|| text.parse().ok());
+        let Some(listen) = listen else {
+            let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("8080");
+            self.found.mistake(
+                place,
+                (format!("`listen` 不是“IP:端口”：`{text}`"), format!("`listen` is not IP:PORT: `{text}`")),
+                (
+                    format!("写成 127.0.0.1:{port}（仅本机）或 0.0.0.0:{port}（所有网卡）"),
+                    format!("write 127.0.0.1:{port} (this machine only) or 0.0.0.0:{port} (all interfaces)"),
+                ),
+            );
+            return None;
+        };
+        let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
+        // Sources that did not fit are mistakes of their own.
+        let none = nobody_proves && value(file.sources.as_ref()).is_none_or(|sources| sources.0.is_empty());
+        if !listen.ip().is_loopback() && none && !allowed {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{listen}` 对外开放，但没有 `sources`：谁都能投递告警"),
+                    format!("`{listen}` is open to others and there are no `sources`: anybody could post"),
+                ),
+                (
+                    "加上 sources（例如 grafana: { bearer: { env: GRAFANA_TOKEN } }），或明确写 allow_anonymous: true",
+                    "add sources (for example grafana: { bearer: { env: GRAFANA_TOKEN } }), or say allow_anonymous: true",
+                ),
+            );
+        }
+        Some(listen)
+    }
+
+    fn database(&mut self, database: Option<&At<String>>) -> Option<Database> {
+        let Some(database) = database else { return Some(Database::Sqlite(self.folder.join(DATABASE))) };
+        let text = database.get()?;
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            self.found.mistake(
+                database.place,
+                (
+                    "这个版本还不支持 PostgreSQL（计划在后续版本）",
+                    "PostgreSQL is not in this version yet (coming: a later release)",
+                ),
+                ("先用 database: sqlite:wegraf.db", "use database: sqlite:wegraf.db instead"),
+            );
+            return None;
+        }
+        match text.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
+            Some(path) if !path.is_empty() && !path.starts_with(':') => Some(Database::Sqlite(self.folder.join(path))),
+            _ => {
+                self.found.mistake(
+                    database.place,
+                    ("`database` 应是 sqlite:文件路径", "`database` must be sqlite:PATH"),
+                    ("例如 database: sqlite:wegraf.db", "for example database: sqlite:wegraf.db"),
+                );
+                None
+            }
+        }
+    }
+
+    fn templates(&mut self, patterns: Option<&Vec<At<String>>>) -> Vec<TemplateFile> {
+        let mut templates: Vec<TemplateFile> = Vec::new();
+        for (place, pattern) in patterns.into_iter().flatten().filter_map(|pattern| placed(Some(pattern))) {
+            let paths = glob::expand(&self.folder, pattern);
+            if paths.is_empty() {
+                self.found.mistake(
+                    place,
+                    (format!("没有文件匹配 `{pattern}`"), format!("no file matches `{pattern}`")),
+                    (
+                        format!("路径相对于 {}；不需要自己的模板就删掉这一行", shown(&self.folder)),
+                        format!("paths begin at {}; remove the line if you have no templates", shown(&self.folder)),
+                    ),
+                );
+            }
+            for path in paths {
+                if !templates.iter().any(|template| template.path == path) {
+                    templates.extend(self.template(place, path, &templates));
+                }
+            }
+        }
+        templates
+    }
+
+    fn template(&mut self, place: Place, path: PathBuf, others: &[TemplateFile]) -> Option<TemplateFile> {
+        let file_name = path.file_name()?.to_string_lossy();
+        let name = file_name.strip_suffix(".j2").unwrap_or(&file_name).to_owned();
+        if let Some(other) = others.iter().find(|other| other.name == name) {
+            self.found.mistake(
+                place,
+                (
+                    format!("两个模板同名 `{name}`：{} 和 {}", other.path.display(), path.display()),
+                    format!("two templates are called `{name}`: {} and {}", other.path.display(), path.display()),
+                ),
+                ("改掉其中一个文件名", "rename one of the files"),
+            );
+            return None;
+        }
+        match std::fs::read_to_string(&path) {
+            Ok(source) => Some(TemplateFile { path, name, source }),
+            Err(error) => {
+                self.unreadable(place, "templates", &path, &error);
+                None
+            }
+        }
+    }
+
+    fn payloads(&mut self, mappings: Option<&Vec<At<Mapping>>>) -> Option<Payloads> {
+        let written: Vec<(Place, &Mapping)> =
+            mappings.into_iter().flatten().filter_map(|mapping| placed(Some(mapping))).collect();
+        match Payloads::compile(written.iter().map(|&(_, mapping)| mapping.clone()).collect()) {
+            Ok(payloads) => Some(payloads),
+            Err(errors) => {
+                for error in errors {
+                    let of_it = |&&(_, mapping): &&(Place, &Mapping)| mapping.name == error.mapping;
+                    // Of two with one name the later is the wrong one.
+                    let place = written.iter().rfind(of_it).map(|&(place, _)| place).unwrap_or_default();
+                    self.found.mistake(
+                        place,
+                        (
+                            format!("映射 `{}` 的 `{}` 有误：{}", error.mapping, error.field, error.reason),
+                            format!("mapping `{}`, `{}`: {}", error.mapping, error.field, error.reason),
+                        ),
+                        (
+                            "表达式和模板是 MiniJinja，能用 body 和 item",
+                            "expressions and templates are MiniJinja and see body and item",
+                        ),
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn image_hosts(&mut self, images: Option<&file::Images>) -> Vec<String> {
+        let hosts = images.and_then(|images| value(images.hosts.as_ref()));
+        let mut resolved = Vec::new();
+        for (place, host) in hosts.into_iter().flatten().filter_map(|host| placed(Some(host))) {
+            let plain = !host.is_empty() && !host.contains(['/', ':', '@', '?', '#', '*', ' ']);
+            let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+            if plain || is_address {
+                resolved.push(host.to_lowercase());
+                continue;
+            }
+            let inside = reqwest::Url::parse(host).ok().and_then(|url| url.host_str().map(str::to_owned));
+            let inside = inside.unwrap_or_else(|| "grafana.example.com".to_owned());
+            self.found.mistake(
+                place,
+                (format!("`{host}` 不是主机名"), format!("`{host}` is not the name of a host")),
+                (
+                    format!("只写主机名，不带协议、端口和路径：{inside}"),
+                    format!("write the host alone, without scheme, port and path: {inside}"),
+                ),
+            );
+        }
+        resolved
+    }
+
+    /// A secret, from wherever it is; `path` names the key for the person who has to fill it in.
+    pub fn secret(&mut self, secret: &At<Secret>, path: &str) -> Option<SecretString> {
+        let (text, from): (String, (String, String)) = match secret.get()? {
+            Secret::Plain(text) => {
+                self.plain.get_or_insert(secret.place);
+                (text.expose_secret().to_owned(), ("这里".to_owned(), "this place".to_owned()))
+            }
+            Secret::Env(name) => {
+                let Some(text) = (self.around.environment)(name) else {
+                    self.found.mistake(
+                        secret.place,
+                        (
+                            format!("`{path}` 需要环境变量 {name}，但它没有设置"),
+                            format!("`{path}` needs the environment variable {name}, which is not set"),
+                        ),
+                        (
+                            format!("启动前设置 {name}（systemd 用 EnvironmentFile=，容器用 env）"),
+                            format!("set {name} before starting (systemd: EnvironmentFile=, containers: env)"),
+                        ),
+                    );
+                    return None;
+                };
+                (text, (format!("环境变量 {name}"), format!("the environment variable {name}")))
+            }
+            Secret::File(file) => {
+                let file = self.folder.join(file);
+                match std::fs::read_to_string(&file) {
+                    Ok(text) => (text, (format!("文件 {}", file.display()), format!("the file {}", file.display()))),
+                    Err(error) => {
+                        self.unreadable(secret.place, path, &file, &error);
+                        return None;
+                    }
+                }
+            }
+        };
+        // Editors and `kubectl create secret` leave a newline that nobody means.
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            self.found.mistake(
+                secret.place,
+                (
+                    format!("`{path}` 是空的：{}里什么也没有", from.0),
+                    format!("`{path}` is empty: there is nothing in {}", from.1),
+                ),
+                ("填入真实的密钥", "put the secret there"),
+            );
+            return None;
+        }
+        Some(text.into())
+    }
+
+    /// Warns if others can read a file with secrets in it.
+    fn file_mode(&mut self) {
+        #[cfg(unix)]
+        if let Some(place) = self.plain {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&self.found.file).map_or(0, |data| data.permissions().mode());
+            if mode & 0o044 != 0 {
+                let file = self.found.file.display().to_string();
+                self.found.note(
+                    place,
+                    (
+                        "密钥直接写在文件里，而别的用户可以读这个文件",
+                        "a secret stands in the file, and other users may read the file",
+                    ),
+                    (
+                        format!("chmod 600 {file}，或改用 {{ env: … }}、{{ file: … }}"),
+                        format!("chmod 600 {file}, or use {{ env: … }} or {{ file: … }}"),
+                    ),
+                );
+            }
+        }
+    }
+
+    pub fn timezone(&mut self, zone: Option<&At<String>>) -> Option<TimeZone> {
+        let (place, name) = placed(zone)?;
+        self.zone(place, name)
+    }
+
+    fn zone(&mut self, place: Place, name: &str) -> Option<TimeZone> {
+        if let Ok(zone) = TimeZone::get(name) {
+            return Some(zone);
+        }
+        let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+        let best = nearest(name, names.iter().map(String::as_str)).unwrap_or(TIMEZONE);
+        self.found.mistake(
+            place,
+            (format!("没有时区 `{name}`"), format!("there is no time zone `{name}`")),
+            (format!("用“洲/城市”，例如 {best}"), format!("write Area/City, for example {best}")),
+        );
+        None
+    }
+
+    /// An http(s) URL without a slash at its end.
+    pub fn url(&mut self, url: Option<&At<String>>, path: &str) -> Option<String> {
+        let (place, text) = placed(url)?;
+        self.check_url(place, text, path, &["https", "http"]).then(|| text.trim_end_matches('/').to_owned())
+    }
+
+    pub fn check_url(&mut self, place: Place, text: &str, path: &str, schemes: &[&str]) -> bool {
+        let parsed = reqwest::Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme()) && url.has_host());
+        let plain = parsed.as_ref().is_some_and(|url| url.query().is_none() && url.fragment().is_none());
+        let open = parsed.is_none_or(|url| url.username().is_empty() && url.password().is_none());
+        if plain && open {
+            return true;
+        }
+        // What was written is not repeated: it may hold a password.
+        self.found.mistake(
+            place,
+            (
+                format!("`{path}` 不是完整的地址，或带有不该有的部分（?、#、用户名）"),
+                format!("`{path}` is not a full URL, or has parts it must not have (?, #, user name)"),
+            ),
+            (format!("写成 {}://主机[:端口][/路径]", schemes[0]), format!("write {}://host[:port][/path]", schemes[0])),
+        );
+        false
+    }
+
+    /// Names of sources, receivers and the like are parts of paths, labels and log lines.
+    pub fn name(&mut self, place: Place, name: &str) {
+        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            self.found.mistake(
+                place,
+                (format!("名字 `{name}` 不能用"), format!("the name `{name}` cannot be used")),
+                ("只用文字、数字、- _ .，最多 64 字节", "use letters, digits, - _ . and at most 64 bytes"),
+            );
+        }
+    }
+
+    pub fn not_yet(&mut self, place: Place, what: &str) {
+        self.found.note(
+            place,
+            (
+                format!("`{what}` 已检查，但这个版本还不使用它"),
+                format!("`{what}` was checked, but this version does not act on it yet"),
+            ),
+            ("", ""),
+        );
+    }
+
+    pub fn unreadable(&mut self, place: Place, path: &str, file: &Path, error: &std::io::Error) {
+        self.found.mistake(
+            place,
+            (
+                format!("`{path}`：读不到 {}（{error}）", file.display()),
+                format!("`{path}`: cannot read {} ({error})", file.display()),
+            ),
+            (
+                "检查路径和读权限；相对路径从配置文件所在目录算起",
+                "check the path and the permissions; relative paths begin at the folder of the configuration",
+            ),
+        );
+    }
+}
+
+/// What receivers take from the file as a whole.
+pub(super) struct Global<'a> {
+    pub language: Language,
+    /// `None` if it is wrong; then it is on the list already.
+    pub timezone: Option<TimeZone>,
+    pub templates: &'a [TemplateFile],
+}
+
+/// The value of a key that may be absent or may not have fitted.
+pub(super) fn value<T>(at: Option<&At<T>>) -> Option<&T> {
+    at.and_then(At::get)
+}
+
+/// The same with its place.
+pub(super) fn placed<T>(at: Option<&At<T>>) -> Option<(Place, &T)> {
+    at.and_then(|at| Some((at.place, at.get()?)))
+}
+
+fn shown(folder: &Path) -> String {
+    if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
+}

@@ -1,0 +1,343 @@
+//! Targets: which address in WeCom is meant, and what can be sent there.
+
+use std::path::PathBuf;
+
+use super::at::{At, Named};
+use super::file;
+use super::finding::{Place, did_you_mean};
+use super::resolve::{Resolver, placed, value};
+use super::{Face, Target, To, users_in};
+
+/// Most parts of one message: a webhook takes 20 messages a minute, and others want to speak too.
+const MOST_PARTS: i64 = 8;
+/// Limits of one `message/send` (page 90236).
+const MOST_USERS: usize = 1000;
+const MOST_PARTIES_OR_TAGS: usize = 100;
+/// Of a chatid that an app may choose (page 90245).
+const CHATID_BYTES: usize = 32;
+
+impl Resolver<'_> {
+    pub(super) fn target(
+        &mut self,
+        place: Place,
+        target: &file::Target,
+        wecom: Option<&file::WeCom>,
+    ) -> Option<Target> {
+        let to = self.address(place, target, wecom)?;
+        let made = Target {
+            face: Face::Text,
+            mention: self.userids(target.mention.as_ref(), "mention"),
+            mention_mobiles: self.mobiles(target.mention_mobiles.as_ref()),
+            image: value(target.image.as_ref()).copied().unwrap_or_default(),
+            parts: self.parts(target.parts.as_ref()),
+            to,
+        };
+        let channel = made.channel();
+        self.mentions_fit(target, channel);
+        let face = match placed(target.face.as_ref()) {
+            None if channel == wecom::Channel::Webhook => Face::MarkdownV2,
+            None => Face::Markdown,
+            Some((place, &face)) => {
+                self.face_fits(place, face, channel);
+                face
+            }
+        };
+        Some(Target { face, ..made })
+    }
+
+    /// Which of the ways to write an address this is; names in it must lead to something.
+    fn address(&mut self, place: Place, target: &file::Target, wecom: Option<&file::WeCom>) -> Option<To> {
+        if let Some(bot) = &target.bot {
+            self.found.mistake(
+                bot.place,
+                (
+                    "这个版本还不支持发给智能机器人（计划在后续版本）",
+                    "bots are not in this version yet (coming: a later release)",
+                ),
+                ("先用 webhook，或 app 加 users", "use a webhook, or an app with users, instead"),
+            );
+            return None;
+        }
+        let members =
+            target.users.is_some() || target.users_file.is_some() || target.parties.is_some() || target.tags.is_some();
+        match (&target.app, &target.webhook) {
+            (Some(app), None) => {
+                let known = wecom.and_then(|wecom| value(wecom.apps.as_ref()));
+                let app = self.known(app, known, "应用", "app", "wecom.apps");
+                match (&target.chat, members) {
+                    (Some(chat), false) => Some(To::Chat { app: app?, chat: self.chatid(chat)? }),
+                    (None, true) => self.members(place, target, app?),
+                    (Some(_), true) => self.ambiguous(place, "`chat`", "`users`/`parties`/`tags`"),
+                    (None, false) => {
+                        self.found.mistake(
+                            place,
+                            ("有 `app`，但没有写发给谁", "there is an `app`, but nobody to send to"),
+                            (
+                                "加上 users、users_file、parties、tags 或 chat",
+                                "add users, users_file, parties, tags or chat",
+                            ),
+                        );
+                        None
+                    }
+                }
+            }
+            (None, Some(webhook)) => {
+                if members || target.chat.is_some() {
+                    return self.ambiguous(place, "`webhook`", "`users`/`chat`");
+                }
+                let known = wecom.and_then(|wecom| value(wecom.webhooks.as_ref()));
+                Some(To::Webhook { webhook: self.known(webhook, known, "消息推送", "webhook", "wecom.webhooks")? })
+            }
+            (Some(_), Some(_)) => self.ambiguous(place, "`app`", "`webhook`"),
+            (None, None) => {
+                self.found.mistake(
+                    place,
+                    ("目标没有写发到哪里", "the target does not say where to send"),
+                    (
+                        "{ webhook: 名字 }、{ app: 名字, users: [userid] } 或 { app: 名字, chat: chatid }",
+                        "{ webhook: NAME }, { app: NAME, users: [userid] } or { app: NAME, chat: CHATID }",
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    fn ambiguous(&mut self, place: Place, one: &str, other: &str) -> Option<To> {
+        self.found.mistake(
+            place,
+            (format!("一个目标不能同时有 {one} 和 {other}"), format!("a target cannot have both {one} and {other}")),
+            ("拆成两个目标", "make two targets of it"),
+        );
+        None
+    }
+
+    /// A name that must be one of `known`; given back even so, because one mistake is enough.
+    pub(super) fn known<T>(
+        &mut self,
+        name: &At<String>,
+        known: Option<&Named<T>>,
+        zh: &str,
+        en: &str,
+        section: &str,
+    ) -> Option<String> {
+        let text = name.get()?;
+        if !known.is_some_and(|known| known.has(text)) {
+            let names: Vec<&str> = known.into_iter().flat_map(Named::names).collect();
+            self.found.mistake(
+                name.place,
+                (format!("{section} 里没有{zh} `{text}`"), format!("there is no {en} `{text}` in {section}")),
+                did_you_mean(text, names.iter().copied()),
+            );
+        }
+        Some(text.clone())
+    }
+
+    fn members(&mut self, place: Place, target: &file::Target, app: String) -> Option<To> {
+        let users = self.userids(target.users.as_ref(), "users");
+        let users_file = self.users_file(target.users_file.as_ref());
+        let parties = self.ids(target.parties.as_ref(), "parties");
+        let tags = self.ids(target.tags.as_ref(), "tags");
+        if users.is_empty() && users_file.is_none() && parties.is_empty() && tags.is_empty() {
+            // What is in a list and did not fit is on the list of mistakes already.
+            if blank(target.users.as_ref()) && blank(target.parties.as_ref()) && blank(target.tags.as_ref()) {
+                self.found.mistake(
+                    place,
+                    ("成员名单是空的", "the lists of members are empty"),
+                    ("至少写一个 userid、部门或标签", "write at least one userid, department or tag"),
+                );
+            }
+            return None;
+        }
+        if users.iter().any(|user| user == "@all")
+            && (users.len() > 1 || users_file.is_some() || !parties.is_empty() || !tags.is_empty())
+        {
+            self.found.mistake(
+                place,
+                (
+                    "有 \"@all\" 时其他成员、部门和标签都被忽略",
+                    "beside \"@all\" all other members, departments and tags are ignored",
+                ),
+                ("只留 users: [\"@all\"]，或去掉它", "keep users: [\"@all\"] alone, or remove it"),
+            );
+        }
+        Some(To::Members { app, users, users_file, parties, tags })
+    }
+
+    fn userids(&mut self, users: Option<&At<Vec<At<String>>>>, key: &str) -> Vec<String> {
+        let Some((place, users)) = placed(users) else { return Vec::new() };
+        if users.len() > MOST_USERS {
+            self.too_many(place, key, MOST_USERS);
+        }
+        let mut found = Vec::new();
+        for (place, user) in users.iter().filter_map(|user| placed(Some(user))) {
+            if user != "@all" && !is_userid(user) {
+                self.found.mistake(
+                    place,
+                    (format!("`{user}` 不是 userid"), format!("`{user}` is not a userid")),
+                    (
+                        "userid 是管理后台 → 通讯录 → 成员详情里的“账号”：1–64 个字母、数字或 _ - @ .，不是姓名；多个用列表",
+                        "a userid is the 账号 of the member in the admin console: 1 to 64 letters, digits or _ - @ . and not the name; several make a list",
+                    ),
+                );
+            }
+            found.push(user.clone());
+        }
+        found
+    }
+
+    /// A missing or empty file is a note: it may be filled while wegraf runs.
+    fn users_file(&mut self, file: Option<&At<PathBuf>>) -> Option<PathBuf> {
+        let (place, path) = placed(file)?;
+        let path = self.folder.join(path);
+        let (zh, en) = match std::fs::read_to_string(&path) {
+            Err(error) => (
+                format!("现在读不到 {}（{error}）", path.display()),
+                format!("{} cannot be read now ({error})", path.display()),
+            ),
+            Ok(text) if users_in(&text).is_empty() => {
+                (format!("{} 里没有 userid", path.display()), format!("there is no userid in {}", path.display()))
+            }
+            Ok(text) => {
+                for user in users_in(&text).into_iter().filter(|user| !is_userid(user) && *user != "@all") {
+                    self.found.note(
+                        place,
+                        (
+                            format!("{} 里的 `{user}` 不是 userid", path.display()),
+                            format!("`{user}` in {} is not a userid", path.display()),
+                        ),
+                        ("一行一个 userid（账号），不是姓名", "one userid (账号) a line, not names"),
+                    );
+                }
+                return Some(path);
+            }
+        };
+        self.found.note(
+            place,
+            (format!("users_file：{zh}"), format!("users_file: {en}")),
+            (
+                "建立这个文件，一行一个 userid；改动后自动重读",
+                "make the file, one userid a line; it is read anew when it changes",
+            ),
+        );
+        Some(path)
+    }
+
+    fn ids(&mut self, ids: Option<&At<Vec<At<i64>>>>, key: &str) -> Vec<i64> {
+        let Some((place, ids)) = placed(ids) else { return Vec::new() };
+        if ids.len() > MOST_PARTIES_OR_TAGS {
+            self.too_many(place, key, MOST_PARTIES_OR_TAGS);
+        }
+        for (place, id) in ids.iter().filter_map(|id| placed(Some(id))).filter(|&(_, &id)| id <= 0) {
+            self.found.mistake(
+                place,
+                (format!("`{key}` 里的 {id} 不是 ID"), format!("{id} in `{key}` is not an id")),
+                ("部门和标签的 ID 是正整数", "ids of departments and tags are positive numbers"),
+            );
+        }
+        ids.iter().filter_map(At::get).copied().collect()
+    }
+
+    fn too_many(&mut self, place: Place, key: &str, most: usize) {
+        self.found.mistake(
+            place,
+            (format!("`{key}` 超过 {most} 个"), format!("`{key}` holds more than {most}")),
+            ("改用部门或标签，或拆成几个目标", "use a department or a tag, or make several targets"),
+        );
+    }
+
+    fn chatid(&mut self, chat: &At<String>) -> Option<String> {
+        let text = chat.get()?;
+        let fits = (1..=CHATID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !fits {
+            self.found.mistake(
+                chat.place,
+                (format!("`{text}` 不是 chatid"), format!("`{text}` is not a chatid")),
+                (
+                    "chatid 是建群时的 1–32 个字母或数字，不是群名；群必须由这个应用创建：wegraf chat create",
+                    "a chatid is the 1 to 32 letters and digits from the creation of the chat, not its name; the app itself must have created it: wegraf chat create",
+                ),
+            );
+        }
+        Some(text.clone())
+    }
+
+    fn mobiles(&mut self, mobiles: Option<&At<Vec<At<String>>>>) -> Vec<String> {
+        let Some((_, mobiles)) = placed(mobiles) else { return Vec::new() };
+        let mut found = Vec::new();
+        for (place, mobile) in mobiles.iter().filter_map(|mobile| placed(Some(mobile))) {
+            let digits = mobile.trim_start_matches('+');
+            let fits = (5..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+            if mobile != "@all" && !fits {
+                self.found.mistake(
+                    place,
+                    (format!("`{mobile}` 不是手机号"), format!("`{mobile}` is not a mobile number")),
+                    ("只写数字，例如 \"13800000000\"", "digits only, for example \"13800000000\""),
+                );
+            }
+            found.push(mobile.clone());
+        }
+        found
+    }
+
+    fn parts(&mut self, parts: Option<&At<i64>>) -> u8 {
+        let Some((place, &parts)) = placed(parts) else { return 1 };
+        if !(1..=MOST_PARTS).contains(&parts) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`parts` 是 {parts}，应在 1 到 {MOST_PARTS} 之间"),
+                    format!("`parts` is {parts} and must be from 1 to {MOST_PARTS}"),
+                ),
+                ("1 表示截短，不分条", "1 shortens a long message instead of splitting it"),
+            );
+        }
+        u8::try_from(parts).unwrap_or(1)
+    }
+
+    /// Members are told themselves, so there is nobody to mention; mobile numbers work on webhooks only.
+    fn mentions_fit(&mut self, target: &file::Target, channel: wecom::Channel) {
+        if let Some(mention) = target.mention.as_ref().filter(|_| channel == wecom::Channel::App) {
+            self.found.mistake(
+                mention.place,
+                ("发给成员的应用消息不能 @ 人", "a message to members of an app cannot mention"),
+                ("把人写进 users", "put the people into users"),
+            );
+        }
+        if let Some(mobiles) = target.mention_mobiles.as_ref().filter(|_| channel != wecom::Channel::Webhook) {
+            self.found.mistake(
+                mobiles.place,
+                ("只有 webhook 能按手机号 @ 人", "only a webhook can mention by mobile number"),
+                ("群聊里用 mention: [userid]", "in a chat use mention: [userid]"),
+            );
+        }
+    }
+
+    fn face_fits(&mut self, place: Place, face: Face, channel: wecom::Channel) {
+        if face.fits(channel) {
+            return;
+        }
+        let (zh, en) = match channel {
+            wecom::Channel::App => ("应用成员", "members of an app"),
+            wecom::Channel::Chat => ("应用群聊", "a chat of an app"),
+            wecom::Channel::Webhook => ("webhook", "a webhook"),
+        };
+        let faces = Face::ALL.into_iter().filter(|face| face.fits(channel));
+        let faces: Vec<&str> = faces.map(Face::as_str).collect();
+        self.found.mistake(
+            place,
+            (format!("{zh}收不了样式 `{}`", face.as_str()), format!("{en} cannot take the face `{}`", face.as_str())),
+            (format!("可用：{}", faces.join("、")), format!("it takes {}", faces.join(", "))),
+        );
+    }
+}
+
+fn blank<T>(list: Option<&At<Vec<T>>>) -> bool {
+    list.is_none_or(|list| list.get().is_some_and(Vec::is_empty))
+}
+
+/// 1 to 64 bytes of letters, digits and `_ . @ -` (wecom-api §1).
+fn is_userid(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('@')
+}

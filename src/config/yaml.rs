@@ -1,0 +1,207 @@
+//! YAML to values, without stopping at the first mistake.
+//!
+//! serde stops where the first value does not fit. A person who edits a file wants all mistakes at once, so the
+//! text becomes a tree that knows its places (the one call of serde-saphyr), and the tree is a serde deserializer
+//! of its own: a value in an [`At`] that does not fit is put on the list and left out, a key that nobody knows is
+//! put on the list and skipped, and the reading goes on.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Location, Spanned};
+
+use super::finding::{Findings, Place};
+use super::reader::Reader;
+
+/// Nesting of the file; ours needs 10, a tree of routes one per level. Guards the stack.
+const DEPTH: usize = 60;
+
+/// Reads `text` as a `T`. `None` if the text is no YAML or has nothing of a `T`; what does not fit is in `findings`.
+pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings) -> Option<T> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: DEPTH },
+    };
+    let tree = match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(tree) => Node::new(tree, text, None),
+        Err(error) => {
+            syntax(&error, findings);
+            return None;
+        }
+    };
+    let list = RefCell::new(std::mem::take(findings));
+    let value = T::deserialize(Reader { node: &tree, list: &list }).ok();
+    *findings = list.into_inner();
+    value
+}
+
+/// A text that is no YAML. Only our words and the parser's: a snippet could show a secret.
+fn syntax(error: &serde_saphyr::Error, findings: &mut Findings) {
+    let place = error.location().map(Place::from).unwrap_or_default();
+    let error = error.without_snippet();
+    if let serde_saphyr::Error::UnknownAnchor { .. } = error {
+        findings.mistake(
+            place,
+            (
+                "`*` 开头的值在 YAML 里是引用，但没有这个锚点",
+                "a value that begins with `*` is a YAML alias, and there is no such anchor",
+            ),
+            ("把值放进引号", "put the value in quotes"),
+        );
+        return;
+    }
+    let reason = match error {
+        serde_saphyr::Error::Message { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    };
+    // The place is said once, in front.
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    findings.mistake(
+        place,
+        (format!("不是正确的 YAML：{reason}"), format!("this is not valid YAML: {reason}")),
+        (
+            "检查缩进（只用空格）、冒号后的空格和引号是否成对",
+            "check the indentation (spaces only), the space after each colon, and that quotes are closed",
+        ),
+    );
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { line: number(location.line()), column: number(location.column()) }
+    }
+}
+
+/// A value as serde-saphyr gives it.
+enum Raw {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Unsigned(u64),
+    Float(f64),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_unit<E>(self) -> Result<Raw, E> {
+                Ok(Raw::Null)
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+                Ok(Raw::Bool(value))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+                Ok(Raw::Integer(value))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+                Ok(Raw::Unsigned(value))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+                Ok(Raw::Float(value))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+                Ok(Raw::Text(value.to_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(Raw::List(values))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Raw::Map(entries))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// A value and where it is. A map or list that is the value of a key is where the key is: that is what a person
+/// looks for, and its first line may be far below.
+pub(super) struct Node {
+    pub place: Place,
+    pub value: Value,
+}
+
+pub(super) enum Value {
+    Null,
+    /// Anything on one line; `plain` is what it means without quotes, `text` how it is written.
+    Scalar {
+        plain: Plain,
+        text: String,
+    },
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Plain {
+    Text,
+    Bool(bool),
+    Integer(i64),
+    Unsigned(u64),
+    Float(f64),
+}
+
+impl Node {
+    fn new(raw: Spanned<Raw>, source: &str, key: Option<Place>) -> Self {
+        let own = Place::from(raw.referenced);
+        let scalar = |plain: Plain| Value::Scalar { plain, text: written(raw.defined, source).trim().to_owned() };
+        let (value, place) = match raw.value {
+            Raw::Null => (Value::Null, key.unwrap_or(own)),
+            Raw::Bool(value) => (scalar(Plain::Bool(value)), own),
+            Raw::Integer(value) => (scalar(Plain::Integer(value)), own),
+            Raw::Unsigned(value) => (scalar(Plain::Unsigned(value)), own),
+            Raw::Float(value) => (scalar(Plain::Float(value)), own),
+            Raw::Text(text) => (Value::Scalar { plain: Plain::Text, text }, own),
+            Raw::List(values) => {
+                let values = values.into_iter().map(|value| Self::new(value, source, None)).collect();
+                (Value::List(values), key.unwrap_or(own))
+            }
+            Raw::Map(entries) => {
+                let entry = |(key, value): (Spanned<Raw>, Spanned<Raw>)| {
+                    let key = Self::new(key, source, None);
+                    let value = Self::new(value, source, Some(key.place));
+                    (key, value)
+                };
+                (Value::Map(entries.into_iter().map(entry).collect()), key.unwrap_or(own))
+            }
+        };
+        Self { place, value }
+    }
+
+    pub fn text(&self) -> &str {
+        match &self.value {
+            Value::Scalar { text, .. } => text,
+            Value::Null | Value::List(_) | Value::Map(_) => "",
+        }
+    }
+}
+
+/// What stands in the file, so that `0123` or `1e5` stays what was meant where a text is wanted.
+fn written(location: Location, source: &str) -> &str {
+    let span = location.span();
+    let (Some(start), Some(length)) = (span.byte_offset(), span.byte_len()) else { return "" };
+    let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else { return "" };
+    source.get(start..start.saturating_add(length)).unwrap_or_default()
+}

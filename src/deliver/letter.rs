@@ -1,0 +1,343 @@
+//! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use secrecy::{ExposeSecret as _, SecretString};
+use tracing::{error, warn};
+use wecom::message::Image;
+use wecom::{Account, Content, Duplicates, Recipients, StoredToken, TokenStore};
+
+use super::people::People;
+use super::picture::Pictures;
+use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
+use crate::app::{App, Clock, Loaded};
+use crate::config::{AppAccount, Config, Face, Language, Receiver, Target, To};
+use crate::ingest;
+use crate::render::{Letter, Picture, Rendered, Told};
+use crate::store::{Freeze, Kept, Moved, Queued, Store};
+
+/// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h).
+const DUPLICATE_CHECK_SECS: u32 = 14_400;
+/// A kept token is replaced this long before its end, like a fresh one.
+const REFRESH_EARLY_MS: i64 = 300_000;
+
+/// A client on the network of `config` that keeps its tokens in `store`, or in memory.
+pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Result<wecom::Client> {
+    let mut network = wecom::Network::new(config.wecom.api_url.clone());
+    network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
+    network.ca_file.clone_from(&config.wecom.ca_file);
+    let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
+    // Replicas and restarts do not refresh in the same second.
+    options.refresh_early = Duration::from_secs(rand::random_range(300..600));
+    options.store = store.map(tokens);
+    wecom::Client::new(options).context("cannot set up the way to WeCom; check `wecom.proxy` and `wecom.ca_file`")
+}
+
+/// Tokens live in the store, so that a restart fetches none. If the store fails they live in memory until it is back.
+fn tokens(store: Store) -> TokenStore {
+    let saves = store.clone();
+    TokenStore {
+        load: Box::new(move |app| {
+            let store = store.clone();
+            Box::pin(async move {
+                let kept =
+                    store.token(&app).await.inspect_err(|error| warn!(%error, "A token could not be read.")).ok()??;
+                Some(StoredToken {
+                    token: kept.token,
+                    version: kept.version,
+                    expires_at: kept.expires_at.0,
+                    refresh_at: kept.expires_at.0 - REFRESH_EARLY_MS,
+                })
+            })
+        }),
+        save: Box::new(move |app, fresh| {
+            let store = saves.clone();
+            Box::pin(async move {
+                let saved = store.save_token(&app, fresh.token, Timestamp(fresh.expires_at), fresh.version - 1).await;
+                if let Err(error) = saved {
+                    warn!(%error, "A token could not be kept; it is used from memory.");
+                }
+            })
+        }),
+    }
+}
+
+/// Writes letters; keeps what it read from files.
+pub struct Writer {
+    people: People,
+    pictures: Pictures,
+}
+
+/// A message that may be claimed.
+pub struct Prepared {
+    /// Where it goes.
+    pub target: Target,
+    /// As whom.
+    pub account: Account,
+    /// New bytes, if it has none yet or others are wanted.
+    pub freeze: Option<Freeze>,
+}
+
+impl Writer {
+    /// Fails only if the TLS library cannot start.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            people: People::default(),
+            pictures: Pictures::new().context("cannot set up the client for pictures")?,
+        })
+    }
+
+    /// The way of `queued` and, unless it is frozen, its bytes; `plain` makes it short text in any case. The error is
+    /// for the operator: what must be repaired before the message can go.
+    pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, plain: bool) -> Result<Prepared, String> {
+        let mut target: Target = serde_json::from_str(&queued.target_json)
+            .map_err(|error| format!("the target of the message cannot be read (an older version's?): {error}"))?;
+        let account = account(&loaded.config, &target)?;
+        if queued.frozen.is_some() && !plain {
+            return Ok(Prepared { target, account, freeze: None });
+        }
+        if plain {
+            target = Target { face: Face::Text, image: false, parts: 1, ..target };
+        }
+        let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
+        let image = self.pictures.upload(loaded, &account, &target, page.picture_url()).await;
+        let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
+        let rendered = page.render(loaded, &target, queued.thread, app.now(), link.as_deref(), image.as_ref());
+        for problem in &rendered.problems {
+            app.metrics().template_failures.inc();
+            warn!(%problem, message = queued.message, "A template of yours failed; the shipped one was used.");
+        }
+        let bodies = self.bodies(&loaded.config, &target, &rendered.parts)?;
+        let counted =
+            rendered.counted.iter().filter_map(|&told| queued.transitions.get(told)).map(|moved| moved.id).collect();
+        let freeze = Freeze { face: rendered.face.as_str().to_owned(), parts: bodies, next_part: 0, counted };
+        Ok(Prepared { target, account, freeze: Some(freeze) })
+    }
+
+    /// The frozen bytes: each content to each batch of people, the first content to everybody first.
+    pub fn bodies(&self, config: &Config, target: &Target, contents: &[Content]) -> Result<Vec<Bytes>, String> {
+        let bodies = match &target.to {
+            To::Webhook { .. } => contents.iter().map(wecom::webhook_send_body).collect::<Vec<_>>(),
+            To::Chat { chat, .. } => contents.iter().map(|content| wecom::appchat_send_body(chat, content)).collect(),
+            To::Members { app, users, users_file, parties, tags } => {
+                let agent_id = config.wecom.apps.get(app).ok_or_else(|| missing("app", app))?.agent_id;
+                let mut to = Recipients { users: users.clone(), parties: parties.clone(), tags: tags.clone() };
+                if let Some(file) = users_file {
+                    to.users.extend_from_slice(&self.people.read(file)?);
+                }
+                let wrong = to.take_invalid();
+                if !wrong.is_empty() {
+                    warn!(
+                        ?wrong,
+                        "These cannot be userids (1 to 64 of A-Z a-z 0-9 _ . @ -); the others get the message."
+                    );
+                }
+                let batches = to.batches();
+                if batches.is_empty() {
+                    return Err("nobody is left to send to: correct the receiver's users or its users_file".into());
+                }
+                let check = Duplicates::Check { interval_secs: DUPLICATE_CHECK_SECS };
+                let body = |content, batch| wecom::message_send_body(agent_id, batch, content, check);
+                contents.iter().flat_map(|content| batches.iter().map(move |batch| body(content, batch))).collect()
+            }
+        };
+        Ok(bodies.into_iter().map(Bytes::from).collect())
+    }
+}
+
+fn missing(kind: &str, name: &str) -> String {
+    format!("the {kind} `{name}` is no longer in the configuration: put it back and reload")
+}
+
+/// Who sends to `target`.
+pub fn account(config: &Config, target: &Target) -> Result<Account, String> {
+    match &target.to {
+        To::Members { app, .. } | To::Chat { app, .. } => {
+            let known = config.wecom.apps.get(app).ok_or_else(|| missing("app", app))?;
+            Ok(Account::App(self::app(known)))
+        }
+        To::Webhook { webhook } => {
+            let key: SecretString =
+                config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?.clone();
+            Ok(Account::Webhook(wecom::Webhook { key }))
+        }
+    }
+}
+
+/// An app of the configuration as the client wants it.
+pub fn app(known: &AppAccount) -> wecom::App {
+    wecom::App { corp_id: known.corp_id.clone(), agent_id: known.agent_id, secret: known.secret.clone() }
+}
+
+/// A stored notification read again, with what is told of it.
+#[derive(Debug)]
+pub struct Page {
+    /// The notification.
+    pub notification: Notification,
+    /// Which of its alerts are told, and why.
+    pub told: Vec<Line>,
+    /// The receiver's language.
+    pub language: Language,
+    /// The receiver's zone.
+    pub timezone: jiff::tz::TimeZone,
+    /// Name of the source.
+    pub source: String,
+    template: Option<String>,
+}
+
+/// An alert that is told.
+#[derive(Debug)]
+pub struct Line {
+    /// Its place in the notification.
+    pub index: usize,
+    /// Why it is told.
+    pub kind: TransitionKind,
+    /// When it began, as the store knows it.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Page {
+    /// Reads the raw bytes again: `ingest` gives the same for the same bytes and time.
+    pub fn of(loaded: &Loaded, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
+        let config = &loaded.config;
+        let notification =
+            ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
+        let told = transitions
+            .iter()
+            .map(|moved| Line {
+                index: moved.alert_index as usize,
+                kind: moved.kind,
+                starts_at: moved.starts_at,
+                ends_at: moved.ends_at,
+            })
+            .collect();
+        // A receiver that is gone from the configuration: its last messages still go out, in the common language.
+        let receiver = config.receivers.get(receiver);
+        Self {
+            notification,
+            told,
+            language: receiver.map_or(config.language, |receiver| receiver.language),
+            timezone: receiver.map_or_else(|| config.timezone.clone(), |receiver| receiver.timezone.clone()),
+            source: kept.source.clone(),
+            template: receiver.and_then(|receiver| receiver.template.clone()),
+        }
+    }
+
+    /// A notification nothing of which is stored: everything in it is told.
+    pub fn fresh(notification: Notification, indexes: &[usize], receiver: &Receiver) -> Self {
+        let told = indexes
+            .iter()
+            .filter_map(|&index| notification.alerts.get(index).map(|alert| (index, alert)))
+            .map(|(index, alert)| Line {
+                index,
+                kind: match alert.status {
+                    Status::Firing => TransitionKind::Firing,
+                    Status::Resolved => TransitionKind::Resolved,
+                },
+                starts_at: alert.starts_at,
+                ends_at: alert.ends_at,
+            })
+            .collect();
+        Self {
+            notification,
+            told,
+            language: receiver.language,
+            timezone: receiver.timezone.clone(),
+            source: String::new(),
+            template: receiver.template.clone(),
+        }
+    }
+
+    /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
+    pub fn alert(&self, line: &Line) -> Option<&Alert> {
+        self.notification.alerts.get(line.index)
+    }
+
+    /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.
+    pub fn render(
+        &self,
+        loaded: &Loaded,
+        target: &Target,
+        thread: ThreadId,
+        now: Timestamp,
+        details_url: Option<&str>,
+        image: Option<&Image>,
+    ) -> Rendered {
+        let told: Vec<Told<'_>> = self
+            .told
+            .iter()
+            .filter_map(|line| {
+                Some(Told {
+                    alert: self.alert(line)?,
+                    kind: line.kind,
+                    starts_at: line.starts_at,
+                    ends_at: line.ends_at,
+                })
+            })
+            .collect();
+        let letter = Letter {
+            notification: &self.notification,
+            told: &told,
+            target,
+            language: self.language,
+            timezone: &self.timezone,
+            template: self.template.as_deref(),
+            now,
+            thread,
+            details_url,
+            picture: Picture { url: self.picture_url(), content: image },
+        };
+        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
+            rendered
+        } else {
+            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
+            self.bare(target, thread)
+        }
+    }
+
+    /// What is left to say when rendering itself is broken: names, as plain text.
+    fn bare(&self, target: &Target, thread: ThreadId) -> Rendered {
+        let mut content = String::new();
+        for line in &self.told {
+            let name: String = self
+                .alert(line)
+                .map_or("", |alert| &alert.name)
+                .chars()
+                .filter(|c| c.is_alphanumeric() || *c == ' ')
+                .take(60)
+                .collect();
+            let line = format!("[{}] {name}\n", line.kind.as_str());
+            if content.len() + line.len() > wecom::message::TEXT_BYTES - 100 {
+                break;
+            }
+            content.push_str(&line);
+        }
+        write!(content, "{} alerts #{thread}", self.told.len()).expect("a String takes everything");
+        let bytes_used = content.len();
+        let text =
+            wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };
+        Rendered {
+            parts: vec![Content::Text(text)],
+            face: Face::Text,
+            bytes_used,
+            bytes_allowed: wecom::message::TEXT_BYTES,
+            named: Vec::new(),
+            counted: (0..self.told.len()).collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The picture of the first alert that has one, firing ones first.
+    fn picture_url(&self) -> Option<&str> {
+        let url = |line: &Line| self.alert(line).map(|alert| alert.links.image.as_str()).filter(|url| !url.is_empty());
+        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved).find_map(url);
+        firing.or_else(|| self.told.iter().find_map(url))
+    }
+}

@@ -1,0 +1,91 @@
+//! Fetching an alert's picture, so that it can be uploaded to WeCom.
+//!
+//! The address comes from the alert, which anyone who can make an alert may write: only hosts that the
+//! configuration names are asked, without redirects, for at most 2 MB that begin like a PNG or a JPEG
+//! (reliability F100, alert-sources §5.1).
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tracing::warn;
+use wecom::message::Image;
+use wecom::{Account, MediaKind};
+
+use crate::app::Loaded;
+use crate::config::Target;
+
+/// WeCom's limit for inline pictures of a webhook (page 99110).
+const PICTURE_BYTES: usize = 2 << 20;
+/// A picture may be late; the alert may not.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Fetches pictures and hands them to WeCom.
+#[derive(Debug)]
+pub struct Pictures(reqwest::Client);
+
+impl Pictures {
+    /// Fails only if the TLS library cannot start.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(DEADLINE)
+            .referer(false)
+            .build()?;
+        Ok(Self(client))
+    }
+
+    /// The picture at `url` as WeCom takes it from `account`, if `target` wants one and the host of `url` is one of
+    /// the configuration's. `None` otherwise, or if it cannot be had in time: the alert goes without.
+    pub async fn upload(
+        &self,
+        loaded: &Loaded,
+        account: &Account,
+        target: &Target,
+        url: Option<&str>,
+    ) -> Option<Image> {
+        let url = reqwest::Url::parse(url.filter(|_| target.image)?).ok()?;
+        let host = url.host_str()?.to_ascii_lowercase();
+        if !matches!(url.scheme(), "http" | "https") || !loaded.config.image_hosts.contains(&host) {
+            return None;
+        }
+        let image = match self.download(url).await {
+            Ok(bytes) => upload(loaded, account, bytes).await,
+            Err(reason) => Err(reason),
+        };
+        image.inspect_err(|reason| warn!(host, reason, "A picture could not be had; the alert goes without it.")).ok()
+    }
+
+    async fn download(&self, url: reqwest::Url) -> Result<Bytes, String> {
+        let mut answer = self.0.get(url).send().await.map_err(|error| error.without_url().to_string())?;
+        if answer.status() != 200 {
+            return Err(format!("HTTP {}", answer.status().as_u16()));
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| error.without_url().to_string())? {
+            if bytes.len() + chunk.len() > PICTURE_BYTES {
+                return Err("larger than 2 MB".into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if is_picture(&bytes) { Ok(bytes.freeze()) } else { Err("neither PNG nor JPEG (a login page?)".into()) }
+    }
+}
+
+async fn upload(loaded: &Loaded, account: &Account, bytes: Bytes) -> Result<Image, String> {
+    match account {
+        Account::Webhook(_) => wecom::inline_image(&bytes).map_err(|error| error.to_string()),
+        Account::App(app) => {
+            let name = if bytes.starts_with(b"\x89PNG") { "alert.png" } else { "alert.jpg" };
+            let media = loaded
+                .wecom
+                .upload_media(app, MediaKind::Image, name, bytes)
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok(Image::Media { media_id: media.media_id })
+        }
+    }
+}
+
+fn is_picture(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(&[0xff, 0xd8, 0xff])
+}

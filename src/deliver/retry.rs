@@ -1,0 +1,140 @@
+//! What follows from the outcome of an attempt: a pure decision. A retry is a time in the store, not a loop.
+
+use wecom::{Class, Failure, Outcome};
+
+/// An outage kills no message for a day; then somebody must be told another way.
+const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
+/// Quick tries of a passing fault; WeCom advises no more than three (page 90455).
+const QUICK: u32 = 3;
+
+/// What is known of a message when an attempt ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Tries {
+    /// Attempts so far, the one that ended included.
+    pub attempts: u32,
+    /// How long ago its notification was received, in milliseconds.
+    pub age_ms: i64,
+    /// It was already reduced to plain text.
+    pub plain: bool,
+}
+
+/// What is to happen with the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// WeCom took it.
+    Done,
+    /// The same bytes again after this time; the lane waits.
+    Again {
+        /// Milliseconds.
+        after_ms: i64,
+    },
+    /// The same news once more as short plain text, at once.
+    Plainer,
+    /// Given up; the lane goes on.
+    Dead,
+}
+
+/// Decides by the class of the failure (wecom-api §12) and the age of the message. `jitter` is uniform in [0, 1).
+pub fn decide(outcome: &Outcome, tries: Tries, jitter: f64) -> Next {
+    match outcome {
+        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => Next::Done,
+        Outcome::NotSent(failure) if failure.class == Class::Refused => {
+            if failure.about().worth_plain_text() && !tries.plain { Next::Plainer } else { Next::Dead }
+        }
+        Outcome::NotSent(failure) | Outcome::Unsure(failure) => {
+            if tries.age_ms >= GIVE_UP_MS {
+                return Next::Dead;
+            }
+            let wait = pause(failure, tries.attempts, jitter);
+            let asked = failure.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(GIVE_UP_MS));
+            Next::Again { after_ms: wait.max(asked) }
+        }
+    }
+}
+
+/// Milliseconds until the next try.
+fn pause(failure: &Failure, attempts: u32, jitter: f64) -> i64 {
+    let doubled = |first: i64, most: i64| first.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(most);
+    // Full jitter for passing faults: lanes that failed together do not come back together.
+    let full = |most: i64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "minutes in milliseconds are exact in f64"
+        )]
+        let share = (most as f64 * jitter) as i64;
+        share.max(most / 10)
+    };
+    match failure.class {
+        Class::Ok | Class::Transient | Class::Refused => match attempts {
+            0..=QUICK => full(doubled(1_000, 4_000)),
+            4..=10 => full(doubled(1_000, 60_000)),
+            _ => full(300_000),
+        },
+        // The window of the limit, twice as long each time it is hit again, up to the hour of the hourly limit.
+        Class::BackOff => doubled(60_000, 3_600_000) + full(5_000),
+        // Somebody is repairing something: soon at first, so that the repair shows, then never hammering.
+        Class::Token | Class::Configuration => full(5_000) + if attempts <= 10 { 60_000 } else { 300_000 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(code: i64) -> Outcome {
+        let class = wecom::errcode::classify(wecom::Api::MessageSend, code);
+        Outcome::NotSent(Failure {
+            class,
+            api: wecom::Api::MessageSend,
+            fault: wecom::Fault::Errcode(code),
+            message: String::new(),
+            egress_ip: None,
+            retry_after: None,
+        })
+    }
+
+    const FIRST: Tries = Tries { attempts: 1, age_ms: 0, plain: false };
+
+    #[test]
+    fn a_card_that_is_refused_is_tried_once_more_as_plain_text_and_then_dies() {
+        assert_eq!(decide(&refused(42045), FIRST, 0.5), Next::Plainer);
+        assert_eq!(decide(&refused(42045), Tries { plain: true, ..FIRST }, 0.5), Next::Dead);
+    }
+
+    #[test]
+    fn a_message_nobody_may_get_dies_at_once() {
+        assert_eq!(decide(&refused(81013), FIRST, 0.5), Next::Dead);
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_a_day_and_no_longer() {
+        let day_old = Tries { attempts: 400, age_ms: GIVE_UP_MS, plain: false };
+        assert!(matches!(
+            decide(&refused(60020), Tries { age_ms: GIVE_UP_MS - 1, ..day_old }, 0.5),
+            Next::Again { .. }
+        ));
+        assert_eq!(decide(&refused(60020), day_old, 0.5), Next::Dead);
+    }
+
+    #[test]
+    fn a_limit_is_left_alone_for_its_window_and_longer_each_time() {
+        let after = |attempts| match decide(&refused(45009), Tries { attempts, ..FIRST }, 0.0) {
+            Next::Again { after_ms } => after_ms,
+            other => panic!("{other:?}"),
+        };
+        assert!((60_000..70_000).contains(&after(1)));
+        assert!((120_000..130_000).contains(&after(2)));
+        assert!(after(20) <= 3_605_000);
+    }
+
+    proptest! {
+        #[test]
+        fn every_pause_is_positive_and_at_most_an_hour(code in -1_i64..100_000, attempts in 1_u32..1000, jitter in 0.0_f64..1.0) {
+            if let Next::Again { after_ms } = decide(&refused(code), Tries { attempts, ..FIRST }, jitter) {
+                prop_assert!((1..=3_605_000).contains(&after_ms), "{after_ms}");
+            }
+        }
+    }
+}

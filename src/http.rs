@@ -1,0 +1,359 @@
+//! The door: connections with limits and deadlines, the list of paths, and the answers to webhooks.
+//!
+//! A webhook is answered 200 only after its alerts are on disk; it never waits for WeCom.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::alert::Format;
+use crate::app::App;
+use crate::ingest::{self, Door};
+use crate::metrics::{Answered, FormatLabel};
+use crate::route::plan;
+use crate::store::{Admission, StoreError};
+use crate::telemetry;
+
+mod details;
+
+pub use details::LinkKey;
+
+/// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
+/// usual limit of 1024 only with fewer, so the cap is below it.
+const CONNECTIONS: usize = 768;
+/// For all headers of a request (F90).
+const HEADER_DEADLINE: Duration = Duration::from_secs(5);
+/// For the whole body of a request (F90).
+const BODY_DEADLINE: Duration = Duration::from_secs(15);
+/// A body, as sent and unpacked: Grafana limits itself to 10 MiB (alert-sources §0.3), Alertmanager does not.
+const BODY_BYTES: usize = 16 << 20;
+/// Bodies above this size are read a few at a time, so that many large ones cannot fill the memory.
+const LARGE_BODY: usize = 1 << 20;
+const LARGE_BODIES: usize = 4;
+/// For requests in flight at shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves `router` until `stop`, then lets requests in flight finish.
+pub async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
+    loop {
+        // The place is taken before the connection, so that waiting clients wait in the kernel's queue.
+        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, or the peer is gone already: let others finish first.
+                warn!(%error, "A connection could not be accepted.");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Small answers must not wait for the next packet.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = server.serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "A connection ended early.");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        warn!("Requests did not end in time; their senders will repeat them.");
+    }
+}
+
+/// All paths, grouped by who calls them.
+pub fn router(app: App) -> axum::Router {
+    let gate = Gate { app, large: Arc::new(Semaphore::new(LARGE_BODIES)) };
+    axum::Router::new()
+        // Grafana, Alertmanager and everything else that has news
+        .route("/webhook", post(webhook).put(webhook))
+        .route("/webhook/{receiver}", post(webhook_to).put(webhook_to))
+        // Prometheus, vmalert, Loki, Grafana: as to an Alertmanager
+        .route("/api/v2/alerts", post(push))
+        .route("/webhook/{receiver}/api/v2/alerts", post(push_to))
+        // where Wechat_grafana was
+        .route("/api/model/send_sms", post(webhook).put(webhook).get(seed_status))
+        .route("/api/model/send_sms/", post(webhook).put(webhook).get(seed_status))
+        .route("/check_service", post(webhook).put(webhook).get(seed_status))
+        .route("/check_service/", post(webhook).put(webhook).get(seed_status))
+        // operators
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        // people, from a message
+        .merge(details::routes())
+        .with_state(gate)
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) app: App,
+    large: Arc<Semaphore>,
+}
+
+async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
+    gate.take(request, Door::Webhook, None).await
+}
+
+async fn webhook_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
+    gate.take(request, Door::Webhook, Some(receiver)).await
+}
+
+async fn push(State(gate): State<Gate>, request: Request) -> Response {
+    gate.take(request, Door::AlertsPush, None).await
+}
+
+async fn push_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
+    gate.take(request, Door::AlertsPush, Some(receiver)).await
+}
+
+/// What `Wechat_grafana` answered.
+async fn seed_status() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response()
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Able to store and configured?
+async fn readyz(State(gate): State<Gate>) -> Response {
+    match gate.app.store().ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(gate): State<Gate>) -> Response {
+    let counters = gate.app.store().counters();
+    let figure = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let mut service = vec![
+        ("wegraf_store_commits", "Commits, each with one fsync", figure(counters.commits)),
+        ("wegraf_store_writes", "Writes; several share a commit", figure(counters.writes)),
+        ("wegraf_store_busy_microseconds", "Time the writing thread was busy", figure(counters.busy_micros)),
+        ("wegraf_store_waiting", "Writes that wait", figure(counters.waiting as u64)),
+        (
+            "wegraf_log_lines_dropped",
+            "Log lines nobody took in time",
+            figure(telemetry::DROPPED_LINES.load(Ordering::Relaxed)),
+        ),
+    ];
+    match gate.app.store().backlog().await {
+        Ok(backlog) => {
+            let age = backlog.oldest.map_or(0, |at| gate.app.now().millis_since(at) / 1000);
+            service.push(("wegraf_outbox_messages", "Messages neither sent nor dead", backlog.messages));
+            service.push(("wegraf_outbox_retrying", "Of these, tried and not yet accepted", backlog.retrying));
+            service.push(("wegraf_outbox_oldest_seconds", "Age of the oldest message in the outbox", age));
+        }
+        Err(error) => warn!(%error, "The store could not be read for the metrics."),
+    }
+    let text = gate.app.metrics().text(&service);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+/// Why a webhook call was not taken.
+#[derive(Debug)]
+enum Refusal {
+    /// No source let it in. No detail.
+    Unproven,
+    /// The body took too long.
+    Slow,
+    /// The body, or what it unpacks to, is over the limit.
+    TooLarge,
+    /// The body is neither plain nor gzip, or is broken gzip.
+    Encoding(String),
+    /// Empty, or no text at all.
+    Unreadable(ingest::Unreadable),
+    /// The store cannot commit now.
+    Store(StoreError),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::Unproven => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
+            Self::Slow => {
+                (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
+            }
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
+            ),
+            Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason),
+            Self::Unreadable(reason) => {
+                // Pushers expect an Alertmanager's answer, form and all.
+                let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                return (status, Json(reason.answer())).into_response();
+            }
+            // The reason may name a path: it goes to the log, not to the sender.
+            Self::Store(error) => {
+                warn!(%error, "A notification could not be stored.");
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
+                )
+            }
+        };
+        let mut answer = (status, Json(json!({ "error": error }))).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic realm=\"wegraf\""));
+        }
+        answer
+    }
+}
+
+/// What was taken, for the answer.
+struct Taken {
+    format: Format,
+    answer: serde_json::Value,
+}
+
+impl Gate {
+    /// Takes a webhook call and answers it.
+    async fn take(&self, request: Request, door: Door, receiver: Option<String>) -> Response {
+        let begun = Instant::now();
+        let (format, response) = match self.admit(request, door, receiver).await {
+            Ok(taken) => (Some(taken.format), Json(taken.answer).into_response()),
+            Err(refusal) => (None, refusal.into_response()),
+        };
+        let metrics = self.app.metrics();
+        metrics.intake_seconds.observe(begun.elapsed().as_secs_f64());
+        let answered = Answered { format: FormatLabel(format), status: response.status().as_u16().into() };
+        metrics.answers.get_or_create(&answered).inc();
+        response
+    }
+
+    /// Proves the source, reads the body, plans and stores. Returns after the commit.
+    async fn admit(&self, request: Request, door: Door, receiver: Option<String>) -> Result<Taken, Refusal> {
+        let loaded = self.app.loaded();
+        let config = &loaded.config;
+        let (parts, body) = request.into_parts();
+        let headers = parts.headers;
+        let anonymous = config.allow_anonymous;
+        // Who cannot be let in whatever the body says is not read.
+        if !anonymous && !ingest::could_prove(&config.sources, &headers) {
+            return Err(Refusal::Unproven);
+        }
+        let (body, _place) = self.read(&headers, body).await?;
+        let now = self.app.now();
+        let source = match ingest::prove(&config.sources, &headers, &body, now) {
+            Some(source) => source.to_owned(),
+            None if anonymous => "anonymous".to_owned(),
+            None => return Err(Refusal::Unproven),
+        };
+        let body = unpack(&headers, body)?;
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let notification =
+            ingest::read(&body, content_type.as_deref(), door, &config.payloads, now).map_err(Refusal::Unreadable)?;
+        let format = notification.format;
+        let plan = plan(config, &source, &notification, receiver.as_deref());
+        let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
+        let admission = Admission {
+            source,
+            format,
+            content_type,
+            path_receiver: receiver,
+            sender: notification.external_url,
+            group_key: notification.group_key,
+            received_at: now,
+            raw: body,
+            push: door == Door::AlertsPush || format == Format::AlertsPush,
+            test: notification.test,
+            deliveries: plan.deliveries,
+        };
+        let admitted = self.app.store().admit(admission).await.map_err(|error| {
+            self.app.store_failed(&error);
+            Refusal::Store(error)
+        })?;
+        if admitted.messages > 0 {
+            self.app.wake().notify_one();
+        }
+        let mut answer =
+            json!({ "id": admitted.id, "duplicate": admitted.duplicate, "alerts": alerts, "targets": targets });
+        if format == Format::Opaque {
+            answer["opaque"] = true.into();
+        }
+        if let Some(warning) = warning {
+            warn!(%warning, "A notification was routed otherwise than its address says.");
+            answer["warning"] = warning.into();
+        }
+        Ok(Taken { format, answer })
+    }
+
+    /// The body, within its size and its time; large ones only a few at a time.
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, Option<tokio::sync::OwnedSemaphorePermit>), Refusal> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > BODY_BYTES) {
+            return Err(Refusal::TooLarge);
+        }
+        let place = if announced.is_none_or(|length| length > LARGE_BODY) {
+            self.large.clone().acquire_owned().await.ok()
+        } else {
+            None
+        };
+        match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await {
+            Ok(Ok(body)) => Ok((body.to_bytes(), place)),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+            // The connection broke: nobody is left to read the answer.
+            Ok(Err(_)) | Err(_) => Err(Refusal::Slow),
+        }
+    }
+}
+
+/// The body as it was before `Content-Encoding`; bounded, whatever a bomb claims (F92).
+fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
+    match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(body),
+        "gzip" | "x-gzip" => {
+            let mut plain = Vec::new();
+            let mut unpacked = flate2::read::MultiGzDecoder::new(&body[..]).take(BODY_BYTES as u64 + 1);
+            unpacked
+                .read_to_end(&mut plain)
+                .map_err(|error| Refusal::Encoding(format!("gzip 损坏 broken gzip: {error}")))?;
+            if plain.len() > BODY_BYTES { Err(Refusal::TooLarge) } else { Ok(plain.into()) }
+        }
+        _ => Err(Refusal::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into())),
+    }
+}

@@ -1,0 +1,194 @@
+//! Single fields as senders write them: text, label sets, numbers, times, links. Each wrong type has an answer.
+
+use serde_json::{Map, Value};
+
+use crate::alert::{Labels, Timestamp};
+
+/// 0002-01-01T00:00:00Z in milliseconds: what is earlier is Go's zero time in some zone.
+const YEAR_2: i64 = -62_104_060_800_000;
+
+/// A field as text: scalars as they are written, null as nothing, anything deeper as JSON. U+0000 is shown as
+/// U+2400, since neither store can keep it (reliability F94).
+pub(super) fn text(value: Value) -> String {
+    match value {
+        Value::String(text) if text.contains('\0') => text.replace('\0', "\u{2400}"),
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// Takes the field `name` out of `object` as text; empty if it is missing.
+pub(super) fn take_text(object: &mut Map<String, Value>, name: &str) -> String {
+    object.remove(name).map(text).unwrap_or_default()
+}
+
+/// Takes a set of labels or annotations out of `object`; empty if it is missing, null or no object.
+pub(super) fn take_labels(object: &mut Map<String, Value>, name: &str) -> Labels {
+    match object.remove(name) {
+        Some(Value::Object(map)) => labels(map),
+        _ => Labels::new(),
+    }
+}
+
+/// All members of an object as text.
+pub(super) fn labels(map: Map<String, Value>) -> Labels {
+    map.into_iter().map(|(name, value)| (text(Value::String(name)), text(value))).collect()
+}
+
+/// Grafana's own labels and annotations, `__x__`: not for people.
+pub(super) fn is_private(name: &str) -> bool {
+    name.len() > 4 && name.starts_with("__") && name.ends_with("__")
+}
+
+/// Removes private members.
+pub(super) fn public(mut labels: Labels) -> Labels {
+    labels.retain(|name, _| !is_private(name));
+    labels
+}
+
+/// `url` if a person can follow it from anywhere: absolute, http or https, with a host, no blanks or controls.
+pub(super) fn link(url: String) -> String {
+    let has_prefix = |prefix: &str| url.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let host_at = if has_prefix("https://") {
+        8
+    } else if has_prefix("http://") {
+        7
+    } else {
+        return String::new();
+    };
+    let has_host = url[host_at..].chars().next().is_some_and(|first| !matches!(first, '/' | '?' | '#' | ':' | '.'));
+    let is_clean = !url.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+    if has_host && is_clean { url } else { String::new() }
+}
+
+/// The first of these annotations that is a link; empty if there is none.
+pub(super) fn annotated_link(annotations: &Labels, names: &[&str]) -> String {
+    names
+        .iter()
+        .filter_map(|&name| annotations.get(name))
+        .map(|url| link(url.trim().to_owned()))
+        .find(|link| !link.is_empty())
+        .unwrap_or_default()
+}
+
+/// A time as RFC 3339 with 0 to 9 fraction digits and any offset. The year 1 means "not said" (§0.3).
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
+    let instant: jiff::Timestamp = text.trim().parse().ok()?;
+    said(instant.as_millisecond())
+}
+
+/// A time in any form a mapping may give: RFC 3339, a local time with an offset, or Unix time in seconds,
+/// milliseconds, microseconds or nanoseconds, told apart by size.
+pub(super) fn loose_instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(number) = text.parse::<f64>() {
+        let seconds = match number.abs() {
+            size if !size.is_finite() || size < 1e8 => return None,
+            size if size < 1e11 => number,
+            size if size < 1e14 => number / 1e3,
+            size if size < 1e17 => number / 1e6,
+            _ => number / 1e9,
+        };
+        return jiff::SignedDuration::try_from_secs_f64(seconds)
+            .ok()
+            .and_then(|since| said(i64::try_from(since.as_millis()).ok()?));
+    }
+    instant(text)
+}
+
+fn said(millis: i64) -> Option<Timestamp> {
+    (millis >= YEAR_2).then_some(Timestamp(millis))
+}
+
+/// A number for people: at most 6 significant digits, no trailing zeros, `×10ⁿ` only from 10¹⁵ up and below
+/// 10⁻⁹. `None` for what is no number.
+pub(super) fn number(number: f64) -> Option<String> {
+    if !number.is_finite() {
+        return None;
+    }
+    if number == 0.0 {
+        return Some("0".to_owned());
+    }
+    let scientific = format!("{:.5e}", number.abs());
+    let (mantissa, exponent) = scientific.split_once('e')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let digits = mantissa.replace('.', "");
+    let digits = digits.trim_end_matches('0');
+    let sign = if number < 0.0 { "-" } else { "" };
+    let text = match usize::try_from(exponent) {
+        Ok(whole @ 0..15) if digits.len() <= whole + 1 => format!("{digits:0<width$}", width = whole + 1),
+        Ok(whole @ 0..15) => format!("{}.{}", &digits[..=whole], &digits[whole + 1..]),
+        Err(_) if exponent >= -9 => {
+            format!("0.{}{digits}", "0".repeat(usize::try_from(-exponent - 1).unwrap_or_default()))
+        }
+        _ => {
+            let (first, rest) = digits.split_at(1);
+            let point = if rest.is_empty() { "" } else { "." };
+            format!("{first}{point}{rest}×10{}", superscript(exponent))
+        }
+    };
+    Some(format!("{sign}{text}"))
+}
+
+fn superscript(number: i32) -> String {
+    let raise = |letter: char| match letter {
+        '-' => '⁻',
+        digit => {
+            digit.to_digit(10).map_or(digit, |digit| ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][digit as usize])
+        }
+    };
+    number.to_string().chars().map(raise).collect()
+}
+
+/// A measured value for people: numbers and texts of numbers rounded, other text shortened; `None` for null,
+/// NaN, infinities, flags and nothing.
+pub(super) fn measured(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(given) => number(given.as_f64()?),
+        Value::String(text) => measured_text(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The same for a value that came as text.
+pub(super) fn measured_text(text: &str) -> Option<String> {
+    let text = text.trim().replace('\0', "\u{2400}");
+    match text.parse::<f64>() {
+        Ok(parsed) if parsed.is_finite() => number(parsed),
+        // A token of digits that no f64 holds (reliability F95) is shown as it came; NaN and Inf are no values.
+        Ok(_) if text.bytes().any(|byte| byte.is_ascii_digit()) => Some(super::excerpt(&text, 32)),
+        Ok(_) => None,
+        Err(_) if text.is_empty() || matches!(text.to_lowercase().as_str(), "null" | "none" | "nan" | "-" | "n/a") => {
+            None
+        }
+        Err(_) => Some(super::excerpt(&text, 64)),
+    }
+}
+
+/// Undoes Go's `regexp.QuoteMeta`, through which Grafana and Alertmanager send the receiver's name (§2.1).
+pub(super) fn unquote_meta(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letters.next_if(|&next| letter == '\\' && r"\.+*?()|[]{}^$".contains(next)) {
+            Some(quoted) => plain.push(quoted),
+            None => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// The fingerprint Prometheus gives a label set: 64-bit FNV-1a over name, 0xFF, value, 0xFF in byte order of
+/// the names (§0.4). For display; identity is ours.
+pub(super) fn fingerprint(labels: &Labels) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    for (name, value) in labels {
+        for part in [name, value] {
+            part.bytes().for_each(&mut add);
+            add(0xFF);
+        }
+    }
+    format!("{hash:016x}")
+}

@@ -1,0 +1,114 @@
+//! What Grafana adds to the alert object: values, rules that cannot be judged, rule uids, the Test button
+//! (alert-sources §2). Seen through an external Alertmanager the same facts stand in private names.
+
+use serde_json::{Map, Value as Json};
+
+use super::field;
+use crate::alert::{Alert, Health, Labels, Links, Value};
+
+/// What only Grafana says of an alert; nothing of it for others.
+pub(super) struct Judged {
+    pub health: Health,
+    pub discriminator: String,
+    pub values: Vec<Value>,
+}
+
+/// Reads it. `labels` and `annotations` still hold the private names.
+pub(super) fn judge(
+    object: &mut Map<String, Json>,
+    labels: &Labels,
+    annotations: &Labels,
+    links: &Links,
+    org: i64,
+) -> Judged {
+    let reason = annotations.get("grafana_state_reason").map_or("", |reason| reason.trim_start());
+    let health = special(labels).unwrap_or(if reason.starts_with("NoData") {
+        Health::NoData
+    } else if reason.starts_with("Error") {
+        Health::Error
+    } else {
+        Health::Normal
+    });
+    let uid =
+        [field::take_text(object, "ruleUID").as_str(), labels.get("__alert_rule_uid__").map_or("", String::as_str)]
+            .into_iter()
+            .find(|uid| !uid.is_empty())
+            .or_else(|| rule_uid(&links.rule))
+            .or_else(|| silenced_uid(&links.silence))
+            .unwrap_or_default()
+            .to_owned();
+    // Two organisations may hold the same provisioned rule; the first one is where almost everybody lives.
+    let discriminator = if org > 1 && !uid.is_empty() { format!("{org}/{uid}") } else { uid };
+    let values = match health {
+        Health::Normal => values(object, annotations),
+        // -1 here means "there is no value" (§2.3).
+        Health::NoData | Health::Error => Vec::new(),
+    };
+    Judged { health, discriminator, values }
+}
+
+/// Is this an alert about a rule that cannot be judged? A user may call a rule by the special name, so a second
+/// label must bear it out (§2.4).
+pub(super) fn special(labels: &Labels) -> Option<Health> {
+    let health = match labels.get("alertname")?.as_str() {
+        "DatasourceNoData" => Health::NoData,
+        "DatasourceError" => Health::Error,
+        _ => return None,
+    };
+    (labels.contains_key("datasource_uid") || labels.contains_key("rulename")).then_some(health)
+}
+
+/// Is this the alert of the Test button (§2.5)?
+pub(super) fn is_test(alert: &Alert) -> bool {
+    let has = |name: &str, value: &str| alert.labels.get(name).is_some_and(|given| given == value);
+    let made_by_grafana = alert.fingerprint == "57c6d9296de2ad39" || alert.links.rule.is_empty();
+    made_by_grafana && has("alertname", "TestAlert") && has("instance", "Grafana")
+}
+
+/// `…/alerting/grafana/<uid>/view` (since 9) or `…/alerting/<uid>/edit` (8).
+fn rule_uid(generator_url: &str) -> Option<&str> {
+    let (_, path) = generator_url.split_once("/alerting/")?;
+    let mut segments = path.split(['/', '?', '#']);
+    let first = segments.next()?;
+    let second = segments.next()?;
+    let (("grafana", uid) | (uid, "edit")) = (first, second) else { return None };
+    Some(uid).filter(|uid| !uid.is_empty())
+}
+
+/// The rule of the form that makes a silence (since 11.5).
+fn silenced_uid(silence_url: &str) -> Option<&str> {
+    let (_, value) = silence_url.split_once("__alert_rule_uid__%3D")?;
+    value.split(['&', '#']).next().filter(|uid| !uid.is_empty())
+}
+
+/// `values`, or the private annotation of the same name, or the one number of `valueString`.
+fn values(object: &mut Map<String, Json>, annotations: &Labels) -> Vec<Value> {
+    let sent = match object.remove("values") {
+        Some(Json::Object(sent)) => Some(sent),
+        _ => annotations.get("__values__").and_then(|text| serde_json::from_str(text).ok()),
+    };
+    let Some(sent) = sent else {
+        let text = match field::take_text(object, "valueString") {
+            missing if missing.is_empty() => annotations.get("__value_string__").cloned().unwrap_or_default(),
+            text => text,
+        };
+        return only_value(&text).into_iter().collect();
+    };
+    // A condition is in there too, as 0 or 1, and no field says which one it is (§2.3).
+    let is_flag = |value: &Json| matches!(field::measured(value).as_deref(), Some("0" | "1"));
+    let has_number = sent.values().any(|value| !is_flag(value) && field::measured(value).is_some());
+    sent.into_iter()
+        .filter(|(_, value)| !(has_number && is_flag(value)))
+        .filter_map(|(name, value)| Some(Value { name, text: field::measured(&value)?, tags: Labels::new() }))
+        .collect()
+}
+
+/// The value of a `valueString` with a single one. Label values are not quoted in there, so more than one number
+/// cannot be told from text (§2.3).
+fn only_value(text: &str) -> Option<Value> {
+    let (head, tail) = text.split_once("value=")?;
+    let number = tail.strip_suffix(']')?.trim();
+    let text = field::number(number.parse().ok()?)?;
+    let name = head.strip_prefix("[ var='").and_then(|rest| rest.split_once('\'')).map_or("", |(name, _)| name);
+    Some(Value { name: name.to_owned(), text, tags: Labels::new() })
+}

@@ -1,0 +1,363 @@
+//! Bodies that nobody should send, and somebody does (reliability F46 to F50, F91 to F96, F100).
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn read_bytes(bytes: &[u8]) -> Result<Notification, Unreadable> {
+    read(bytes, None, Door::Webhook, &Payloads::default(), NOW)
+}
+
+#[test]
+fn only_nothing_and_binary_data_are_unreadable() {
+    for empty in [&b""[..], b"  \r\n\t", b"\xEF\xBB\xBF", b"\xEF\xBB\xBF \n"] {
+        assert_eq!(read_bytes(empty), Err(Unreadable::Empty));
+    }
+    for binary in
+        [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xd8\xff\xe0\0"[..], b"\0\0\0", b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xcb\x48"]
+    {
+        assert_eq!(read_bytes(binary), Err(Unreadable::NotText), "{binary:?}");
+    }
+    assert_eq!(Unreadable::Empty.status(), 400);
+    assert_eq!(Unreadable::NotText.status(), 400);
+}
+
+#[test]
+fn text_is_shown_as_it_is_under_its_first_line() {
+    let notification = read_bytes("\u{FEFF}\n 主库只读 \n\n第二行\n".as_bytes()).unwrap();
+    assert_eq!((notification.format, notification.message.as_str()), (Format::Opaque, "主库只读 \n\n第二行"));
+    assert_eq!(only(notification).name, "主库只读");
+    assert_eq!(only(read_bytes(b"[1] ping lost").unwrap()).name, "[1] ping lost");
+    for nameless in ["<html><body>502", "[{\"a\":1}]", "{broken", "\"quoted\""] {
+        assert_eq!(only(read_bytes(nameless.as_bytes()).unwrap()).name, UNRECOGNISED);
+    }
+}
+
+#[test]
+fn an_unknown_object_is_called_after_its_most_telling_member() {
+    for (body, name) in [
+        (r#"{"kind":"x","Subject":"CPU 高","message":"m"}"#, "CPU 高"),
+        (r#"{"msg_title":"构建失败\n第二行","n":1}"#, "构建失败"),
+        (r#"{"message":""}"#, UNRECOGNISED),
+        (r#"{"title":7}"#, UNRECOGNISED),
+    ] {
+        let notification = read_bytes(body.as_bytes()).unwrap();
+        assert_eq!((notification.message.as_str(), notification.alerts[0].name.as_str()), (body, name));
+    }
+}
+
+#[test]
+fn each_different_text_is_an_alert_of_its_own() {
+    let identity = |text: &str| only(read_bytes(text.as_bytes()).unwrap()).identity("s");
+    assert_ne!(identity("任务 1 失败"), identity("任务 2 失败"));
+    assert_eq!(identity("任务 1 失败"), identity("任务 1 失败\n"));
+}
+
+#[test]
+fn a_long_text_is_cut_between_characters() {
+    let notification = read_bytes("磁".repeat(5000).as_bytes()).unwrap();
+    assert!(notification.message.len() <= EXCERPT && notification.message.len() > EXCERPT - 4);
+    assert!(notification.message.ends_with("磁…"));
+    assert!(notification.alerts[0].name.len() <= 120);
+}
+
+const ALERT: &str = r#"{"version":"1","alerts":[{"labels":{"alertname":"磁盘将满"},"values":{"A":$}}]}"#;
+
+#[test]
+fn numbers_that_no_float_holds_do_not_cost_the_alert() {
+    let long = "9".repeat(300);
+    for (token, text) in [
+        ("1e400000", "1e400000"),
+        ("-1e400000", "-1e400000"),
+        ("NaN", ""),
+        ("Infinity", ""),
+        ("-Infinity", ""),
+        ("-0", "0"),
+        ("-0.0", "0"),
+        ("18446744073709551616", "1.84467×10¹⁹"),
+        (&*long, "1×10³⁰⁰"),
+        ("1e+21", "1×10²¹"),
+        ("1e-7", "0.0000001"),
+        ("1.5e-12", "1.5×10⁻¹²"),
+        ("007", "7"),
+        ("+5", "5"),
+        (".5", "0.5"),
+    ] {
+        let alert = only(webhook(&ALERT.replace('$', token)));
+        let shown = alert.values.first().map_or("", |value| value.text.as_str());
+        assert_eq!((alert.name.as_str(), shown), ("磁盘将满", text), "{token}");
+    }
+}
+
+#[test]
+fn numbers_are_written_for_people() {
+    for (number, text) in [
+        (0.0, "0"),
+        (1.0, "1"),
+        (-12.5, "-12.5"),
+        (96.399_999_999, "96.4"),
+        (0.635, "0.635"),
+        (50.805_555_555, "50.8056"),
+        (123_456.7, "123457"),
+        (999_999.96, "1000000"),
+        (1_000_000.0, "1000000"),
+        (0.000_012_345_678, "0.0000123457"),
+        (99_999.96, "100000"),
+        (9.999_999, "10"),
+        (1.234e14, "123400000000000"),
+        (1e15, "1×10¹⁵"),
+        (f64::MAX, "1.79769×10³⁰⁸"),
+        (5e-324, "4.94066×10⁻³²⁴"),
+    ] {
+        assert_eq!(field::number(number).unwrap(), text);
+    }
+    assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(field::number), [None, None, None]);
+}
+
+#[test]
+fn a_template_that_writes_almost_json_is_still_read() {
+    for body in [
+        "\u{FEFF}{\"version\":\"1\",\"alerts\":[{\"labels\":{\"alertname\":\"a\"}}]}",
+        "{\"version\":\"1\",\"alerts\":[{\"labels\":{\"alertname\":\"a\",},},],}",
+        "{\"version\":\"1\",\"alerts\":[{\"labels\":{\"alertname\":\"a\",\"x\":\"line\none\ttab\"}}]}",
+        r#"{"version":"1","alerts":[{"labels":{"alertname":"a","x":"\d+\.\w \u12"}}]}"#,
+        r#"{"version":"1","alerts":[{"labels":{"alertname":"a","x":"\ud83d"}}]}"#,
+        "{\"version\":\"1\",\"alerts\":[{\"labels\":{\"alertname\":\"a\"}}]}\n-- \nsent by cron",
+        "{\"version\":\"1\",\"alerts\":[{\"labels\":{\"alertname\":\"a\"}}]}\0",
+        r#"{"version":"1","alerts":[{"labels":{"alertname":"a"},"values":{"A":None}}]}"#,
+    ] {
+        let notification = webhook(body);
+        assert_eq!((notification.format, notification.alerts[0].name.as_str()), (Format::Grafana, "a"), "{body}");
+    }
+    let kept = webhook(r#"{"version":"1","alerts":[{"labels":{"alertname":"a","x":"\d+ \ud83d\ude00 \udc00"}}]}"#);
+    assert_eq!(only(kept).labels["x"], "\\d+ 😀 \u{FFFD}");
+}
+
+#[test]
+fn two_bodies_in_one_are_shown_whole() {
+    let line = r#"{"version":"4","alerts":[{"labels":{"alertname":"a"}}]}"#;
+    let notification = webhook(&format!("{line}\n{line}"));
+    assert_eq!((notification.format, notification.message.matches("alertname").count()), (Format::Opaque, 2));
+}
+
+#[test]
+fn of_duplicate_keys_the_last_wins() {
+    let body = r#"{"version":"4","alerts":[{"labels":{"alertname":"one","alertname":"two"},"labels":{"alertname":"three","alertname":"four"}}]}"#;
+    assert_eq!(only(webhook(body)).name, "four");
+}
+
+#[test]
+fn depth_does_not_overflow_the_stack() {
+    for body in [
+        "[".repeat(100_000),
+        "{\"a\":".repeat(100_000),
+        format!("{{\"version\":\"4\",\"alerts\":{}", "[".repeat(100_000)),
+    ] {
+        assert_eq!(webhook(&body).format, Format::Opaque);
+    }
+    let closed = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(webhook(&closed).format, Format::Opaque);
+}
+
+#[test]
+fn invalid_utf8_becomes_replacement_characters_and_zero_is_made_visible() {
+    let mut body =
+        br#"{"version":"4","alerts":[{"labels":{"alertname":"a\u0000b","\u0000":"x"},"annotations":{"summary":""#
+            .to_vec();
+    body.extend(b"\xb4\xc5\xc5\xcc\"}}]}");
+    let alert = only(read_bytes(&body).unwrap());
+    assert_eq!((alert.name.as_str(), alert.labels["\u{2400}"].as_str()), ("a\u{2400}b", "x"));
+    assert!(alert.annotations["summary"].contains('\u{FFFD}'));
+    assert_eq!(read_bytes(b"disk\0full").unwrap().message, "disk\u{2400}full");
+}
+
+#[test]
+fn ten_megabytes_of_alerts_are_read() {
+    let alert = json!({"status": "firing", "labels": {"alertname": "主机失联", "instance": "10.0.0.1:9100"},
+        "annotations": {"summary": "x".repeat(1900)}, "startsAt": "2026-11-22T13:00:00Z", "values": {"A": 1.5, "C": 1}});
+    let body = json!({"version": "1", "orgId": 1, "alerts": vec![alert; 5000]}).to_string();
+    assert!(body.len() > 10_000_000);
+    let notification = webhook(&body);
+    assert_eq!((notification.alerts.len(), notification.truncated), (5000, 0));
+}
+
+#[test]
+fn a_body_of_nothing_but_braces_is_text() {
+    let body = format!("[{}{{}}]", "{},".repeat(400_000));
+    assert_eq!(webhook(&body).format, Format::Opaque);
+}
+
+/// Any JSON, with the names that readers look for.
+fn any_json() -> impl Strategy<Value = Json> {
+    let name = prop_oneof![
+        prop::sample::select(vec![
+            "alerts",
+            "labels",
+            "annotations",
+            "version",
+            "orgId",
+            "state",
+            "status",
+            "ruleName",
+            "evalMatches",
+            "value",
+            "values",
+            "valueString",
+            "startsAt",
+            "endsAt",
+            "generatorURL",
+            "imageURL",
+            "alertname",
+            "rulename",
+            "datasource_uid",
+            "grafana_state_reason",
+            "rule_id",
+            "hash",
+            "trigger_time",
+            "msgtype",
+            "text",
+            "title",
+            "msg",
+            "heartbeat",
+            "monitor",
+            "sessionId",
+            "alarmPolicyInfo",
+            "severity",
+            "runbook_url",
+            "__values__",
+        ])
+        .prop_map(str::to_owned),
+        ".{0,6}",
+    ];
+    let text = prop_oneof![
+        prop::sample::select(vec![
+            "1",
+            "4",
+            "firing",
+            "resolved",
+            "alerting",
+            "ok",
+            "no_data",
+            "DatasourceNoData",
+            "DatasourceError",
+            "NoData",
+            "Error",
+            "-1",
+            "NaN",
+            "https://a.example.com/x",
+            "javascript:x",
+            "0001-01-01T00:00:00Z",
+            "2026-11-22T13:00:00Z",
+            "[ var='A' labels={} value=-1 ]",
+            "{\"A\":-1}",
+            "text",
+        ])
+        .prop_map(str::to_owned),
+        any::<String>(),
+    ];
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        Just(json!(-1)),
+        text.prop_map(Json::from),
+    ];
+    leaf.prop_recursive(6, 96, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+            prop::collection::hash_map(name.clone(), inner, 0..8).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+fn holds_zero(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(items) => items.iter().any(holds_zero),
+        Json::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_zero(value)),
+        _ => false,
+    }
+}
+
+fn holds(notification: &Notification) {
+    assert!(!notification.alerts.is_empty());
+    for alert in &notification.alerts {
+        assert!(!alert.name.is_empty());
+        let Links { rule, silence, dashboard, panel, runbook, image } = &alert.links;
+        for link in [rule, silence, dashboard, panel, runbook, image, &notification.external_url] {
+            let link = link.to_lowercase();
+            assert!(link.is_empty() || link.starts_with("http://") || link.starts_with("https://"), "{link}");
+        }
+        if alert.health != Health::Normal {
+            assert!(alert.values.is_empty());
+        }
+        for value in &alert.values {
+            assert!(!["", "NaN", "null", "inf"].contains(&value.text.as_str()), "{value:?}");
+        }
+        assert!(alert.status == Status::Resolved || alert.ends_at.is_none());
+        assert!(!alert.labels.keys().any(|name| field::is_private(name)));
+    }
+    assert!(!holds_zero(&serde_json::to_value(notification).unwrap()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_json_is_a_notification(body in any_json()) {
+        let payloads = Payloads::default();
+        let text = body.to_string();
+        let notification = read(text.as_bytes(), None, Door::Webhook, &payloads, NOW).unwrap();
+        holds(&notification);
+        prop_assert_eq!(reread(notification.format, text.as_bytes(), None, &payloads, NOW), notification);
+    }
+
+    #[test]
+    fn any_alert_is_read(alert in any_json(), version in prop::sample::select(vec!["1", "4"])) {
+        let mut alert = if alert.is_object() { alert } else { json!({}) };
+        if !alert["labels"].is_object() {
+            alert["labels"] = json!({"alertname": "DatasourceNoData", "rulename": "x"});
+        }
+        let text = json!({"version": version, "alerts": [alert]}).to_string();
+        let notification = read(text.as_bytes(), None, Door::Webhook, &Payloads::default(), NOW).unwrap();
+        prop_assert_ne!(notification.format, Format::Opaque);
+        holds(&notification);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        content_type in prop::sample::select(vec!["", "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]),
+    ) {
+        let payloads = Payloads::default();
+        for door in [Door::Webhook, Door::AlertsPush] {
+            if let Ok(notification) = read(&bytes, Some(content_type), door, &payloads, NOW) {
+                holds(&notification);
+            }
+        }
+        holds(&reread(Format::Opaque, &bytes, Some(content_type), &payloads, NOW));
+    }
+
+    #[test]
+    fn any_text_with_something_to_see_is_a_notification(text in ".*[^\\s\\p{C}].*") {
+        holds(&read_bytes(text.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn mending_keeps_what_is_json_already(body in any_json()) {
+        let text = body.to_string();
+        let strict: Json = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Json>(&body::mend(&text)).unwrap(), strict);
+    }
+
+    #[test]
+    fn a_number_keeps_six_digits(mantissa in 1.0..10.0_f64, exponent in -9..14_i32, negative in any::<bool>()) {
+        let number = mantissa * 10_f64.powi(exponent) * if negative { -1.0 } else { 1.0 };
+        let text = field::number(number).unwrap();
+        let back: f64 = text.parse().unwrap();
+        prop_assert!(((back - number) / number).abs() < 1e-5, "{} {}", number, text);
+        let digits = text.trim_start_matches(['-', '0', '.']).replace('.', "");
+        prop_assert!(digits.trim_end_matches('0').len() <= 6);
+    }
+}

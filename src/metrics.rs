@@ -1,0 +1,154 @@
+//! What this process counts. What is true of the whole service (queue depth, fates) is read from the store at
+//! scrape time instead, so that several replicas agree.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::alert::Format;
+
+/// How a webhook call was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answered {
+    /// What the body was; `none` if it was refused before it was read.
+    pub format: FormatLabel,
+    /// HTTP status.
+    pub status: u32,
+}
+
+/// A format, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FormatLabel(pub Option<Format>);
+
+impl EncodeLabelValue for FormatLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encoder.write_str(self.0.map_or("none", Format::as_str))
+    }
+}
+
+/// How an attempt to send ended. A closed set: never a receiver, a person or an error text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Attempted {
+    /// `app`, `chat`, `webhook`.
+    pub channel: &'static str,
+    /// `accepted`, `accepted_in_part`, `not_sent`, `unsure`.
+    pub outcome: &'static str,
+}
+
+/// An errcode of WeCom; the table of known codes bounds the set, others are `-2`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Errcode {
+    /// The code.
+    pub errcode: i64,
+}
+
+/// How a reload ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Reloaded {
+    /// `ok` or `failed`.
+    pub result: &'static str,
+}
+
+/// The counters of this process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Webhook calls by format and status.
+    pub answers: Family<Answered, Counter>,
+    /// From the first byte of a webhook call to the answer.
+    pub intake_seconds: Histogram,
+    /// Attempts to send.
+    pub attempts: Family<Attempted, Counter>,
+    /// Errcodes WeCom answered.
+    pub errcodes: Family<Errcode, Counter>,
+    /// One request to WeCom.
+    pub send_seconds: Histogram,
+    /// From receipt of a notification to WeCom's acceptance of its message.
+    pub delivery_seconds: Histogram,
+    /// Messages that gave up.
+    pub dead_letters: Counter,
+    /// Times a template of the user's failed and the shipped one was used.
+    pub template_failures: Counter,
+    /// Configuration reloads.
+    pub reloads: Family<Reloaded, Counter>,
+    /// 1 if the last reload was taken.
+    pub reload_ok: Gauge,
+    /// Unix seconds of the last accepted message.
+    pub last_accepted: Gauge<i64, AtomicI64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("wegraf"),
+            answers: Family::default(),
+            intake_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
+            attempts: Family::default(),
+            errcodes: Family::default(),
+            send_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            delivery_seconds: Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0]),
+            dead_letters: Counter::default(),
+            template_failures: Counter::default(),
+            reloads: Family::default(),
+            reload_ok: Gauge::default(),
+            last_accepted: Gauge::default(),
+        };
+        metrics.reload_ok.set(1);
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("webhook_answers", "Webhook calls by format and HTTP status", self.answers.clone());
+        r.register("intake_seconds", "Webhook call to answer, in seconds", self.intake_seconds.clone());
+        r.register("attempts", "Attempts to send, by channel and outcome", self.attempts.clone());
+        r.register("wecom_errcodes", "Errcodes answered by WeCom; -2 stands for unknown ones", self.errcodes.clone());
+        r.register("send_seconds", "One request to WeCom, in seconds", self.send_seconds.clone());
+        r.register(
+            "delivery_seconds",
+            "Receipt of a notification to acceptance by WeCom, in seconds",
+            self.delivery_seconds.clone(),
+        );
+        r.register("dead_letters", "Messages given up", self.dead_letters.clone());
+        r.register(
+            "template_failures",
+            "Times a user's template failed and the shipped one was used",
+            self.template_failures.clone(),
+        );
+        r.register("config_reloads", "Reloads of the configuration, by result", self.reloads.clone());
+        r.register("config_last_reload_successful", "1 if the last reload was taken", self.reload_ok.clone());
+        r.register(
+            "last_accepted_timestamp_seconds",
+            "Unix time of the last message WeCom accepted",
+            self.last_accepted.clone(),
+        );
+    }
+
+    /// The counters in `OpenMetrics` text, without the closing `# EOF`, followed by `service`: gauges read from the
+    /// store (name, help, value).
+    pub fn text(&self, service: &[(&str, &str, i64)]) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string succeeds");
+        let end = text.rfind("# EOF").unwrap_or(text.len());
+        text.truncate(end);
+        for (name, help, value) in service {
+            let family = name.split('{').next().unwrap_or(name);
+            if !text.contains(&format!("# TYPE {family} ")) {
+                let _ = writeln!(text, "# HELP {family} {help}.\n# TYPE {family} gauge");
+            }
+            let _ = writeln!(text, "{name} {value}");
+        }
+        text.push_str("# EOF\n");
+        text
+    }
+}

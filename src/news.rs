@@ -1,0 +1,164 @@
+//! What is news: which reports of an alert change what people know, and which only repeat it.
+//!
+//! Pure: what is known comes in, a verdict comes out, the store writes both in one transaction. That alone makes
+//! a sender's retries and the copies of its highly available twin harmless; no key of a request is compared.
+
+use crate::alert::{Status, Timestamp, TransitionKind};
+
+/// A firing with the start of an episode that just ended, told by another peer within this time, is that peer's
+/// late copy. Longer than Alertmanager's peer wait and gossip, shorter than anything a person calls "again".
+const PEER_LAG_MS: i64 = 90_000;
+
+/// The wall clock stepped back if a report is older than the last one by more than this. Smaller differences come
+/// from requests that overtake each other on their way to the store.
+const CLOCK_STEP_MS: i64 = 60_000;
+
+/// What one receiver knows of one alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// On or over.
+    pub status: Status,
+    /// When the current episode began (the last one, if it is over); `None` if nobody ever said.
+    pub starts_at: Option<Timestamp>,
+    /// When the last transition was accepted.
+    pub told_at: Timestamp,
+    /// Which peer reported it; empty if peers cannot be told apart.
+    pub sender: String,
+}
+
+/// What a notification says of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// On or over.
+    pub status: Status,
+    /// When it began; `None` if the sender has no times.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended.
+    pub ends_at: Option<Timestamp>,
+    /// Which peer says so; empty if peers cannot be told apart.
+    pub sender: &'a str,
+}
+
+/// How a receiver and the kind of call bear on the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Tell that an alert is over.
+    pub send_resolved: bool,
+    /// An unchanged repeat is a reminder if the last transition is at least this old.
+    pub repeat_interval_ms: i64,
+    /// The call is a resend of state (`/api/v2/alerts`), not a notification: its repeats mean nothing.
+    pub push: bool,
+    /// Each call is an event of its own (a test, a text without state): always news.
+    pub test: bool,
+}
+
+/// What becomes of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// People hear of it.
+    Told(TransitionKind),
+    /// The state changes, people do not hear of it.
+    Suppressed(TransitionKind, Suppression),
+    /// It changes nothing.
+    Nothing(Quiet),
+}
+
+/// Why a change of state is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suppression {
+    /// The receiver has `send_resolved: false`.
+    SendResolved,
+    /// The receiver has no target.
+    NoTarget,
+}
+
+impl Suppression {
+    /// The name in the store and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SendResolved => "send_resolved",
+            Self::NoTarget => "no_target",
+        }
+    }
+}
+
+/// Why a report changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quiet {
+    /// The same state as known, and too early for a reminder.
+    Unchanged,
+    /// It speaks of an episode that is over.
+    Stale,
+    /// The end, in a push, of something that was never on.
+    NeverFired,
+}
+
+/// Decides what a report is, given what is known.
+pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Timestamp) -> Verdict {
+    if policy.test {
+        return Verdict::Told(TransitionKind::Firing);
+    }
+    match (seen.status, known) {
+        (Status::Firing, None) => Verdict::Told(TransitionKind::Firing),
+        (Status::Firing, Some(known)) => match known.status {
+            Status::Resolved if is_late_copy(known, seen, now) => Verdict::Nothing(Quiet::Stale),
+            Status::Resolved => Verdict::Told(TransitionKind::Firing),
+            // The end of the known episode never reached us: some contact points do not send it.
+            Status::Firing if is_later(seen.starts_at, known.starts_at) => Verdict::Told(TransitionKind::Firing),
+            Status::Firing if !policy.push && reminder_is_due(known, policy, now) => {
+                Verdict::Told(TransitionKind::Reminder)
+            }
+            Status::Firing => Verdict::Nothing(Quiet::Unchanged),
+        },
+        // Prometheus sends ends of alerts for 15 minutes to whoever listens, also to one who just came.
+        (Status::Resolved, None) if policy.push => Verdict::Nothing(Quiet::NeverFired),
+        (Status::Resolved, Some(known)) if known.status == Status::Resolved => Verdict::Nothing(Quiet::Unchanged),
+        (Status::Resolved, Some(known)) if ended_before(known, seen) => Verdict::Nothing(Quiet::Stale),
+        (Status::Resolved, _) if !policy.send_resolved => {
+            Verdict::Suppressed(TransitionKind::Resolved, Suppression::SendResolved)
+        }
+        (Status::Resolved, _) => Verdict::Told(TransitionKind::Resolved),
+    }
+}
+
+impl Known {
+    /// What is known after a transition of this kind.
+    pub fn after(known: Option<&Self>, seen: &Seen<'_>, kind: TransitionKind, now: Timestamp) -> Self {
+        let before = known.and_then(|known| known.starts_at);
+        let (status, starts_at) = match kind {
+            TransitionKind::Firing => (Status::Firing, seen.starts_at.or(Some(now))),
+            TransitionKind::Reminder => (Status::Firing, before.or(seen.starts_at)),
+            // The episode keeps the start it is known by: a twin may give another one.
+            TransitionKind::Resolved => (Status::Resolved, before.or(seen.starts_at)),
+        };
+        Self { status, starts_at, told_at: now, sender: seen.sender.to_owned() }
+    }
+}
+
+/// A peer that lags behind reports the start of an episode whose end the other one has told (Alertmanager #2447).
+/// From the same peer, or later, it is true: an Alertmanager that lost sight of Prometheus ends the alert by itself
+/// and gets it back with its old start.
+fn is_late_copy(known: &Known, seen: &Seen<'_>, now: Timestamp) -> bool {
+    let other_peer = !known.sender.is_empty() && !seen.sender.is_empty() && known.sender != seen.sender;
+    let same_episode = matches!((seen.starts_at, known.starts_at), (Some(seen), Some(known)) if seen <= known);
+    other_peer && same_episode && now.millis_since(known.told_at) < PEER_LAG_MS
+}
+
+/// Twins may know one episode by starts some seconds apart, so a start before ours is not enough to call an end
+/// stale: it must also have ended before our episode began.
+fn ended_before(known: &Known, seen: &Seen<'_>) -> bool {
+    let Some(current) = known.starts_at else { return false };
+    is_later(Some(current), seen.starts_at) && seen.ends_at.is_none_or(|end| end <= current)
+}
+
+fn is_later(start: Option<Timestamp>, than: Option<Timestamp>) -> bool {
+    matches!((start, than), (Some(start), Some(than)) if start > than)
+}
+
+fn reminder_is_due(known: &Known, policy: &Policy, now: Timestamp) -> bool {
+    let age = now.millis_since(known.told_at);
+    age >= policy.repeat_interval_ms || age < -CLOCK_STEP_MS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! The store: what was accepted, what people know, what must still be sent, and what became of it.
+//!
+//! Each method is one transaction and says what it guarantees. Nothing outside knows SQL; nothing in here knows
+//! routes, templates or WeCom: targets, request bodies and outcomes are texts to it. Whoever prepares a write
+//! prepares it whole, JSON included, because all writes of a process share one thread.
+//!
+//! Second half, later: `PostgreSQL`, behind the same methods and the same contract tests.
+
+mod error;
+mod migrate;
+mod outbox;
+mod record;
+mod sqlite;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+
+use crate::alert::{Format, Identity, Status, Timestamp};
+use crate::config::Database;
+
+pub use error::StoreError;
+pub use outbox::{
+    Claim, Claimed, Fate, Freeze, Frozen, Kept, LaneHead, Moved, Next, Outcome, Queued, Settlement, State,
+};
+pub use record::{
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FrozenPart, TransitionRow,
+};
+pub use sqlite::Counters;
+
+/// No message waits longer than this for its next try: a later time in the store means that the wall clock was set
+/// back since, and counts as now.
+pub const LONGEST_WAIT_MS: i64 = 2 * 60 * 60 * 1000;
+
+/// Where everything is kept. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A file of this one process.
+    Sqlite(sqlite::Db),
+}
+
+impl Store {
+    /// Opens the database, creates it if there is no file, and brings its schema up to date. A file that is not a
+    /// sound database of ours is refused and left as it is; so is one that another process has.
+    pub async fn open(database: &Database, now: Timestamp) -> Result<Self, StoreError> {
+        match database {
+            Database::Sqlite(path) => sqlite::Db::open(path.clone(), now).await.map(Self::Sqlite),
+        }
+    }
+
+    /// Opens an existing database for reading only, beside the process that has it: for commands that look.
+    pub async fn open_reading(database: &Database) -> Result<Self, StoreError> {
+        match database {
+            Database::Sqlite(path) => sqlite::Db::open_reading(path.clone()).await.map(Self::Sqlite),
+        }
+    }
+
+    /// Makes a notification durable: decides what is news for each delivery and writes the notification, the new
+    /// states, the transitions and their messages. Returns when all of it would survive a power cut. A notification
+    /// without news leaves no trace.
+    pub async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.admit(admission).await,
+        }
+    }
+
+    /// The head of every lane that has something to send, by name of the lane. Costs what there are lanes,
+    /// however much waits in them or was ever sent.
+    pub async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.lanes(now).await,
+        }
+    }
+
+    /// The oldest live message of a lane with all that is needed to render or resend it; `None` if there is none, it
+    /// is not yet due, or it is being sent. Within a lane this is strictly the order of admission.
+    pub async fn head(&self, lane: &str, now: Timestamp) -> Result<Option<Queued>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.head(lane, now).await,
+        }
+    }
+
+    /// Takes the head of a lane for one attempt at its next part. Once this returns, the attempt and the exact bytes
+    /// are on disk: the first byte may go out. [`StoreError::Lost`] if the message moved since `head`, or is not the
+    /// head of its lane.
+    pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Claimed, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.claim(claim, now).await,
+        }
+    }
+
+    /// Records what became of a claimed attempt and what follows. When the message is settled its transitions get
+    /// their fate in the same transaction. [`StoreError::Lost`], and nothing is written, if the claim is no longer
+    /// the newest. Returns the state of the message.
+    pub async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.settle(settlement, now).await,
+        }
+    }
+
+    /// Puts a message off that cannot be claimed because something is missing from the configuration; `reason` is for
+    /// the operator. Nothing happens if the message moved since `head`.
+    pub async fn postpone(&self, message: i64, epoch: i64, until: Timestamp, reason: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.postpone(message, epoch, until, reason).await,
+        }
+    }
+
+    /// At start: what was being sent when the last process ended is unsure now, and due. Returns how many.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.recover().await,
+        }
+    }
+
+    /// The newest access token of an app.
+    pub async fn token(&self, app: &str) -> Result<Option<Token>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.token(app).await,
+        }
+    }
+
+    /// Keeps a new access token if the one in the store is still the one it replaces (`replaces`: its version, 0 if
+    /// there was none). Returns what is in the store afterwards, so that a loser takes over the winner's.
+    pub async fn save_token(
+        &self,
+        app: &str,
+        token: SecretString,
+        expires_at: Timestamp,
+        replaces: i64,
+    ) -> Result<Token, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.save_token(app, token, expires_at, replaces).await,
+        }
+    }
+
+    /// Messages, newest first.
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.deliveries(filter).await,
+        }
+    }
+
+    /// Everything known about one message.
+    pub async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.delivery(message).await,
+        }
+    }
+
+    /// What a message tells, live or settled, with the notification it is about.
+    pub async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.contents(message).await,
+        }
+    }
+
+    /// How much is live, and since when. Costs what is live, not what was ever sent.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.backlog().await,
+        }
+    }
+
+    /// 32 random bytes that are made once and stay: they sign links.
+    pub async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.link_key().await,
+        }
+    }
+
+    /// Counts transitions by fate, and those whose fate contradicts their message (0 expected). Reads every
+    /// transition: for every few minutes, not for every request.
+    pub async fn audit(&self) -> Result<Audit, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.audit().await,
+        }
+    }
+
+    /// Proves that a commit reaches the disk now.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.ping().await,
+        }
+    }
+
+    /// How much the store has done and what waits.
+    pub fn counters(&self) -> Counters {
+        match self {
+            Self::Sqlite(db) => db.counters(),
+        }
+    }
+
+    /// Ends reads and writes, moves everything into the main file and gives the database free. Later calls on any
+    /// clone get [`StoreError::Closed`].
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.close().await,
+        }
+    }
+}
+
+/// A notification, read and routed, on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Name of the configured source.
+    pub source: String,
+    /// What the body was recognised as.
+    pub format: Format,
+    /// The request's `Content-Type`, to read the body again.
+    pub content_type: Option<String>,
+    /// The receiver in the request's path.
+    pub path_receiver: Option<String>,
+    /// Which of the source's peers sent it (its external URL); empty if it does not say. Tells a lagging twin from a
+    /// repetition.
+    pub sender: String,
+    /// The sender's name of the group.
+    pub group_key: String,
+    /// When the request came.
+    pub received_at: Timestamp,
+    /// The body as it came.
+    pub raw: Bytes,
+    /// The call resends state (`/api/v2/alerts`) instead of telling news.
+    pub push: bool,
+    /// Always news: the "Test" button, a body without state.
+    pub test: bool,
+    /// Who gets what.
+    pub deliveries: Vec<Recipient>,
+}
+
+/// The alerts of a notification that one receiver gets.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    /// Name of the receiver.
+    pub receiver: String,
+    /// Tell that an alert is over.
+    pub send_resolved: bool,
+    /// An unchanged repeat is told if the last message is at least this old.
+    pub repeat_interval_ms: i64,
+    /// The alerts that the route gives it.
+    pub alerts: Vec<Arrival>,
+    /// Where its messages go.
+    pub targets: Vec<TargetRow>,
+}
+
+/// One alert as a notification reports it.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Its place in the notification's list, where rendering finds it again.
+    pub index: u32,
+    /// Who it is.
+    pub identity: Identity,
+    /// The rule's name.
+    pub name: String,
+    /// Its labels, as JSON.
+    pub labels_json: String,
+    /// Is it to be told before everything else?
+    pub critical: bool,
+    /// On or over.
+    pub status: Status,
+    /// When it began.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// A target as the store keeps it.
+#[derive(Debug, Clone)]
+pub struct TargetRow {
+    /// Name of its lane.
+    pub lane: String,
+    /// The target, as JSON.
+    pub target_json: String,
+}
+
+/// What became of an admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The notification; if it brought nothing new, the one that told what it repeats. 0 if it repeats the end of
+    /// something that was never told.
+    pub id: i64,
+    /// Nothing in it was new.
+    pub duplicate: bool,
+    /// Transitions written, one for each alert and lane.
+    pub transitions: usize,
+    /// Messages queued.
+    pub messages: usize,
+    /// Reports that changed nothing.
+    pub unchanged: usize,
+    /// Reports of an episode that is over.
+    pub stale: usize,
+    /// The lanes that got a message, to wake them.
+    pub lanes: Vec<String>,
+}
+
+/// An access token of an app.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The token.
+    pub token: SecretString,
+    /// When WeCom forgets it.
+    pub expires_at: Timestamp,
+    /// Counts the tokens of the app.
+    pub version: i64,
+}

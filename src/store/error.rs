@@ -1,0 +1,128 @@
+//! Why the store said no, sorted by what the caller must do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+/// A refusal of the store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// No place in the queue, or another program holds the file, for too long. Nothing was written: answer 503.
+    #[error(
+        "数据库忙，没有写入：稍后重试，并检查是否有其他程序占用该文件 / \
+         the database is busy and nothing was written: try again, and look for another program that holds the file"
+    )]
+    Busy,
+    /// The disk is full. Nothing was written: answer 503 and stay.
+    #[error(
+        "磁盘已满，没有写入：请释放空间，无需重启 / the disk is full and nothing was written: free some space, no restart is needed"
+    )]
+    Full,
+    /// A read, write or sync failed: whether the change is on disk is unknown until the file is opened anew. The
+    /// store takes no more writes; the process should stop and be started again.
+    #[error(
+        "读写数据库出错（{reason}），结果未知：请检查磁盘并重启 / \
+         input or output of the database failed ({reason}), the outcome is unknown: check the disk and restart"
+    )]
+    Io {
+        /// What the system said.
+        reason: String,
+    },
+    /// The file turned out to be damaged while in use. The store takes no more writes; the process should stop.
+    #[error(
+        "数据库已损坏（{reason}）：请停止程序并从备份恢复 / the database is damaged ({reason}): stop and restore a backup"
+    )]
+    Corrupt {
+        /// What SQLite said.
+        reason: String,
+    },
+    /// The message is no longer in the state the caller saw: somebody else moved it. Nothing was written.
+    #[error(
+        "消息 {message} 的状态已被改变，未写入 / message {message} was moved by somebody else, nothing was written"
+    )]
+    Lost {
+        /// Which message.
+        message: i64,
+    },
+    /// The store was closed.
+    #[error("数据库已关闭 / the database was closed")]
+    Closed,
+    /// A mistake of this program: the statement, its data or a panic. Nothing was written.
+    #[error("程序错误，没有写入：{reason}；请报告 / a bug, nothing was written: {reason}; please report it")]
+    Bug {
+        /// What went wrong.
+        reason: String,
+        /// SQLite's view of it, if it has one.
+        source: Option<Arc<rusqlite::Error>>,
+    },
+    /// Another process has the database.
+    #[error(
+        "数据库 {} 正被进程 {pid} 使用：请停止该进程，或在 `database` 中另选文件 / \
+         database {} is in use by process {pid}: stop it, or choose another file in `database`", .path.display(), .path.display()
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+        /// Who has it, as its lock file says.
+        pid: String,
+    },
+    /// The file is no database, not ours, or damaged. It was left as it is.
+    #[error(
+        "文件 {} 不是 wegraf 数据库或已损坏（{reason}），未作改动：请从备份恢复，或移走后重新启动 / \
+         file {} is not a database of wegraf or is damaged ({reason}); it was left as it is: restore a backup, or move it away and start again",
+        .path.display(), .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A newer wegraf wrote the database.
+    #[error(
+        "数据库 {} 的结构版本为 {found}，此程序只认识到 {known}：请使用更新的 wegraf / \
+         database {} has schema {found}, this program knows up to {known}: use a newer wegraf", .path.display(), .path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Version of its schema.
+        found: i64,
+        /// Newest version this program knows.
+        known: i64,
+    },
+    /// The file cannot be opened or created.
+    #[error("无法打开数据库 {}：{reason} / cannot open database {}: {reason}", .path.display(), .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Is the state of the file unknown, so that nothing may be written before it is opened anew?
+    pub const fn is_fatal(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Corrupt { .. })
+    }
+
+    pub(super) fn bug(reason: impl Into<String>) -> Self {
+        Self::Bug { reason: reason.into(), source: None }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt { reason: error.to_string() },
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                Self::Io { reason: error.to_string() }
+            }
+            _ => Self::Bug { reason: error.to_string(), source: Some(Arc::new(error)) },
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Brings a database's schema up to what this program knows: numbered SQL, each applied once and recorded with its
+//! hash. All steps of a start are one transaction: a crash leaves the old schema or the new one.
+
+use std::cmp::Ordering;
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use sha2::{Digest as _, Sha256};
+
+use super::StoreError;
+use crate::alert::Timestamp;
+
+/// Marks a file as ours (`wgrf`), so that another program's database is never written to.
+pub(super) const APPLICATION_ID: i32 = 0x7767_7266;
+
+/// Step n is at n - 1. A step that was released never changes.
+pub(super) const SQLITE: &[&str] = &[include_str!("schema/sqlite/0001.sql")];
+
+/// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose
+/// applied steps differ from ours.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    steps: &[&str],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.execute_batch(
+            "CREATE TABLE migration (version INTEGER PRIMARY KEY, hash TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+        )?;
+    }
+    let (found, known) = versions(&transaction, steps)?;
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    for (version, sql) in (1_i64..).zip(steps) {
+        let hash = hash(sql);
+        match applied(&transaction, version)? {
+            Some(before) if before == hash => {}
+            Some(_) => {
+                let reason = format!("迁移 {version} 与此程序不同 / step {version} of its schema is not ours");
+                return Err(StoreError::Damaged { path: path.to_owned(), reason });
+            }
+            None => {
+                transaction.execute_batch(sql)?;
+                transaction.execute("INSERT INTO migration VALUES (?1, ?2, ?3)", params![version, hash, now.0])?;
+            }
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Refuses a database that is not at the newest step, for those who only look.
+pub(super) fn expect_current(connection: &Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
+    let (found, known) = versions(connection, steps)?;
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        Ordering::Less => {
+            let reason = "结构较旧，请先用此版本启动一次 wegraf serve / its schema is older: start `wegraf serve` of this version once";
+            Err(StoreError::Open { path: path.to_owned(), reason: reason.to_owned() })
+        }
+    }
+}
+
+/// The newest step in the database, and the newest this program knows.
+fn versions(connection: &Connection, steps: &[&str]) -> rusqlite::Result<(i64, i64)> {
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let found = connection.query_row("SELECT ifnull(max(version), 0) FROM migration", [], |row| row.get(0))?;
+    Ok((found, known))
+}
+
+fn applied(transaction: &Transaction<'_>, version: i64) -> rusqlite::Result<Option<String>> {
+    transaction.query_row("SELECT hash FROM migration WHERE version = ?1", [version], |row| row.get(0)).optional()
+}
+
+fn hash(sql: &str) -> String {
+    let digest = Sha256::digest(sql.as_bytes());
+    digest.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE first (x)";
+    const SECOND: &str = "CREATE TABLE second (x); INSERT INTO second SELECT x + 1 FROM first";
+    const BROKEN: &str = "CREATE TABLE third (x); INSERT INTO nowhere VALUES (1)";
+
+    fn run(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
+        migrate(connection, Path::new("test.db"), steps, Timestamp(7))
+    }
+
+    fn tables(connection: &Connection) -> Vec<String> {
+        let mut select = connection.prepare("SELECT name FROM sqlite_schema ORDER BY name").unwrap();
+        select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn only_missing_steps_are_applied_and_data_is_kept() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        run(&mut connection, &[FIRST]).unwrap();
+        connection.execute("INSERT INTO first VALUES (1)", []).unwrap();
+        run(&mut connection, &[FIRST, SECOND]).unwrap();
+        run(&mut connection, &[FIRST, SECOND]).unwrap();
+        let kept: i64 = connection.query_row("SELECT sum(x) FROM second", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 2);
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_schema_as_it_was() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        run(&mut connection, &[FIRST]).unwrap();
+        assert!(run(&mut connection, &[FIRST, SECOND, BROKEN]).is_err());
+        assert_eq!(tables(&connection), ["first", "migration"]);
+    }
+
+    #[test]
+    fn a_step_that_was_changed_and_a_step_nobody_knows_are_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        run(&mut connection, &[FIRST, SECOND]).unwrap();
+        assert!(matches!(run(&mut connection, &[FIRST, BROKEN]), Err(StoreError::Damaged { .. })));
+        assert!(matches!(run(&mut connection, &[FIRST]), Err(StoreError::Newer { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn who_only_looks_needs_the_newest_schema() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        run(&mut connection, &[FIRST]).unwrap();
+        let look = |steps: &[&str]| expect_current(&connection, Path::new("test.db"), steps);
+        look(&[FIRST]).unwrap();
+        assert!(matches!(look(&[FIRST, SECOND]), Err(StoreError::Open { .. })));
+        assert!(matches!(look(&[]), Err(StoreError::Newer { .. })));
+    }
+}

@@ -1,0 +1,209 @@
+//! The record: who was told what, when, did it arrive, and if not, why.
+
+use serde::Serialize;
+
+use super::{Fate, Kept, Moved, State};
+use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+
+/// How much of an answer's words is kept with an attempt.
+pub const ERROR_BYTES: usize = 1000;
+
+/// Which messages to list; `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// At most so many, and at most 1000; 0 means 100.
+    pub limit: usize,
+    /// Queued at this time or later.
+    pub since: Option<Timestamp>,
+    /// Of this receiver.
+    pub receiver: Option<String>,
+    /// In this lane.
+    pub lane: Option<String>,
+    /// In this state.
+    pub state: Option<State>,
+    /// With this short id.
+    pub thread: Option<ThreadId>,
+    /// With this id.
+    pub message: Option<i64>,
+    /// Older than this message, to go on reading.
+    pub before: Option<i64>,
+}
+
+/// A message in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryRow {
+    /// Its id.
+    pub message: i64,
+    /// Its short id.
+    #[serde(serialize_with = "as_text")]
+    pub thread: ThreadId,
+    /// The notification it is about.
+    pub notification: i64,
+    /// The source of that.
+    pub source: String,
+    /// Its receiver.
+    pub receiver: String,
+    /// Its lane.
+    pub lane: String,
+    /// Where it is.
+    pub state: State,
+    /// Holds a critical alert.
+    pub critical: bool,
+    /// Name of its first alert.
+    pub name: String,
+    /// Alerts in it that began or still are.
+    pub firing: i64,
+    /// Alerts in it that ended.
+    pub resolved: i64,
+    /// When it was queued.
+    pub created_at: Timestamp,
+    /// When it was last tried.
+    pub claimed_at: Option<Timestamp>,
+    /// When it was sent or given up.
+    pub settled_at: Option<Timestamp>,
+    /// When it may be tried again.
+    pub not_before: Timestamp,
+    /// Tries so far.
+    pub attempts: i64,
+    /// Parts accepted.
+    pub next_part: u32,
+    /// Parts in all; 0 before the first try.
+    pub parts: u32,
+    /// The face it has; `None` before the first try.
+    pub face: Option<String>,
+    /// Class of the last answer.
+    pub outcome: Option<String>,
+    /// Its `errcode`.
+    pub errcode: Option<i64>,
+    /// Its words.
+    pub error: Option<String>,
+}
+
+/// Everything known about a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// As in a list.
+    #[serde(flatten)]
+    pub row: DeliveryRow,
+    /// Its target, as JSON.
+    pub target_json: String,
+    /// What the notification was recognised as.
+    pub format: Format,
+    /// When the notification came.
+    pub received_at: Timestamp,
+    /// What it tells.
+    pub transitions: Vec<TransitionRow>,
+    /// Every try.
+    pub attempts: Vec<AttemptRow>,
+    /// Every version of its bytes.
+    pub frozen: Vec<FrozenPart>,
+}
+
+/// A transition and its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TransitionRow {
+    /// Its id.
+    pub id: i64,
+    /// The alert's name.
+    pub name: String,
+    /// The alert's labels, as JSON.
+    pub labels_json: String,
+    /// What happened.
+    pub kind: TransitionKind,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// When the episode began.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended.
+    pub ends_at: Option<Timestamp>,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why, where the fate has a reason.
+    pub reason: Option<String>,
+}
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptRow {
+    /// Its number.
+    pub epoch: i64,
+    /// Which version of the bytes.
+    pub version: u32,
+    /// Which part.
+    pub part: u32,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took; `None`: it is under way, or the process ended before it knew.
+    pub duration_ms: Option<i64>,
+    /// Class of the answer.
+    pub outcome: Option<String>,
+    /// HTTP status.
+    pub http_status: Option<u16>,
+    /// WeCom's `errcode`.
+    pub errcode: Option<i64>,
+    /// WeCom's words, or ours.
+    pub errmsg: Option<String>,
+    /// Id by which the message can be recalled.
+    pub msgid: Option<String>,
+    /// Code with which a card can be updated.
+    pub response_code: Option<String>,
+    /// Recipients that WeCom did not reach, as JSON.
+    pub invalid_json: Option<String>,
+}
+
+/// A request body as it went out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FrozenPart {
+    /// Which version.
+    pub version: u32,
+    /// Which part.
+    pub number: u32,
+    /// The body.
+    pub body: String,
+}
+
+/// What a message tells.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// Its receiver.
+    pub receiver: String,
+    /// Its short id.
+    pub thread: ThreadId,
+    /// The notification it is about.
+    pub notification: Kept,
+    /// Its transitions, in the order they were accepted.
+    pub transitions: Vec<Moved>,
+}
+
+/// What is live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// Messages neither sent nor dead.
+    pub messages: i64,
+    /// Of these, the ones that were tried and not accepted.
+    pub retrying: i64,
+    /// When the oldest was queued.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Transitions by fate. Every one has exactly one, and it agrees with its message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Waiting.
+    pub pending: i64,
+    /// Named in an accepted message.
+    pub named: i64,
+    /// Counted in an accepted message.
+    pub counted: i64,
+    /// Not told, with a reason.
+    pub suppressed: i64,
+    /// Refused for good.
+    pub dead: i64,
+    /// Whose fate contradicts the state of its message. Always 0, or there is a bug.
+    pub imbalance: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn as_text<S: serde::Serializer>(thread: &ThreadId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(thread)
+}

@@ -1,0 +1,303 @@
+//! The SQLite half: one writing thread with group commit, a few reading connections, one process per file.
+
+mod admit;
+mod lock;
+mod outbox;
+mod record;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::StoreError;
+use super::migrate::{self, migrate};
+use crate::alert::Timestamp;
+use lock::{Lock, beside, private};
+use writer::Writer;
+
+pub use writer::Counters;
+
+/// SQLite 3.7.0 to 3.51.2 can damage a database when two connections write and checkpoint at the same instant.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Reading connections: more would only compete for the cores with the writer.
+const READERS: usize = 3;
+
+/// How long SQLite waits for another program (a backup, a shell) that holds the file.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// The log is cut back to this size after a burst.
+const LOG_BYTES: i64 = 64 << 20;
+
+/// Statements kept prepared per connection: all there are.
+const STATEMENTS: usize = 64;
+
+/// A file up to this size is checked after an unclean stop before anything else happens (about a second). A larger
+/// one would keep senders waiting, and Grafana does not send twice; the log protects it as well.
+const CHECKED_BYTES: u64 = 512 << 20;
+
+/// A database file of this process.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    // Before the writer: its connection must be the last to close, to clean up.
+    readers: Readers,
+    /// `None`: opened for reading, beside the process that has the database.
+    writer: Option<Writer>,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Db").field(&self.0.path).finish()
+    }
+}
+
+impl Db {
+    pub(super) async fn open(path: PathBuf, now: Timestamp) -> Result<Self, StoreError> {
+        blocking(move || open(&path, now)).await
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        self.write(|connection| {
+            connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// For reading only, whoever has the file. The schema must be this version's.
+    pub(super) async fn open_reading(path: PathBuf) -> Result<Self, StoreError> {
+        blocking(move || {
+            inspect(&path)?;
+            let readers = Readers::open(&path)?;
+            if let Some(connection) = &readers.borrow().connection {
+                migrate::expect_current(connection, &path, migrate::SQLITE).map_err(|error| explain(&path, error))?;
+            }
+            Ok(Self(Arc::new(Inner { path, readers, writer: None })))
+        })
+        .await
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.0.writer.as_ref().map(Writer::counters).unwrap_or_default()
+    }
+
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        self.0.readers.close().await;
+        let db = self.clone();
+        blocking(move || {
+            db.0.writer.as_ref().map(Writer::stop);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn write<T, F>(&self, write: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let writer = self.0.writer.as_ref().ok_or_else(|| StoreError::bug("the store was opened for reading only"))?;
+        writer.write(write).await
+    }
+
+    /// Runs `read` on a reading connection, seeing one state of the database throughout.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let readers = self.0.readers.clone();
+        let place = Arc::clone(&readers.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        blocking(move || {
+            let _place = place;
+            let borrowed = readers.borrow();
+            let connection = borrowed.connection.as_ref().ok_or(StoreError::Closed)?;
+            let view = connection.unchecked_transaction()?;
+            let value = read(&view)?;
+            drop(view);
+            Ok(value)
+        })
+        .await
+    }
+}
+
+/// Runs what may wait for the disk away from the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::bug(error.to_string()))?
+}
+
+/// The reading connections.
+#[derive(Clone)]
+struct Readers {
+    places: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connections = (0..READERS).map(|_| connect(path, flags)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { places: Arc::new(Semaphore::new(READERS)), idle: Arc::new(Mutex::new(connections)) })
+    }
+
+    fn borrow(&self) -> Borrowed<'_> {
+        let connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Borrowed { connection, readers: self }
+    }
+
+    /// Waits for the reads under way, then closes the connections.
+    async fn close(&self) {
+        let all = u32::try_from(READERS).unwrap_or(u32::MAX);
+        let _places = self.places.acquire_many(all).await;
+        self.places.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A connection that goes back even if its reader panics.
+struct Borrowed<'a> {
+    connection: Option<Connection>,
+    readers: &'a Readers,
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        let reason = format!("SQLite {} 有损坏数据的缺陷 / has a bug that damages data", rusqlite::version());
+        return Err(StoreError::Open { path: path.to_owned(), reason });
+    }
+    let lock = Lock::take(path)?;
+    if !path.try_exists().map_err(|error| refused(path, &error))? {
+        create(path, now)?;
+    }
+    let size = inspect(path)?;
+    let unclean = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = connect(path, flags)?;
+    if unclean && size <= CHECKED_BYTES {
+        check(&connection, path)?;
+    } else if unclean {
+        tracing::warn!(
+            "The store was not closed cleanly and is too large to be checked at start; consider `PRAGMA quick_check`."
+        );
+    }
+    migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
+    let readers = Readers::open(path)?;
+    let writer = Writer::start(connection, lock).map_err(|error| refused(path, &error))?;
+    Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer: Some(writer) })))
+}
+
+/// Makes a new database under another name and moves it into place whole, so that a crash leaves none rather than an
+/// empty one, and an empty one is always damage.
+fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
+    let draft = beside(path, ".new");
+    for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm"), beside(&draft, "-journal")] {
+        match std::fs::remove_file(&leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(&leftover, &error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    private().write(true).create_new(true).open(&draft).map_err(|error| refused(&draft, &error))?;
+    let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    migrate(&mut connection, &draft, migrate::SQLITE, now).map_err(|error| explain(&draft, error))?;
+    connection.close().map_err(|(_, error)| explain(&draft, error.into()))?;
+    std::fs::rename(&draft, path).map_err(|error| refused(path, &error))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| refused(folder, &error))
+}
+
+/// Looks at an existing file without touching it; returns its size.
+fn inspect(path: &Path) -> Result<u64, StoreError> {
+    let mut file = File::open(path).map_err(|error| refused(path, &error))?;
+    let about = file.metadata().map_err(|error| refused(path, &error))?;
+    let damaged = |reason: &str| StoreError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
+    // The file format: a magic text at 0, the application id at 68.
+    let mut header = [0; 100];
+    if !about.is_file() || file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
+        return Err(damaged("没有 SQLite 文件头 / it has no SQLite header"));
+    }
+    if header[68..72] != migrate::APPLICATION_ID.to_be_bytes() {
+        return Err(damaged("属于另一个程序 / it belongs to another program"));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "Other users can read the database; `chmod 600` it.");
+    }
+    Ok(about.len())
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let prepare = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "trusted_schema", false)?;
+        // What a savepoint can undo is kept in memory: in files it cost a quarter of all writes.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        }
+        Ok(connection)
+    };
+    prepare().map_err(|error: rusqlite::Error| explain(path, error.into()))
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| explain(path, error.into()))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), reason: found }) }
+}
+
+/// While opening, an error of SQLite is about the file.
+fn explain(path: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Corrupt { reason } => StoreError::Damaged { path: path.to_owned(), reason },
+        StoreError::Io { reason } => StoreError::Open { path: path.to_owned(), reason },
+        other => other,
+    }
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Open { path: path.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writing_connection_syncs_every_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wegraf.db");
+        create(&path, Timestamp(0)).unwrap();
+        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((setting("synchronous"), setting("foreign_keys"), setting("trusted_schema")), (2, 1, 0));
+        assert_eq!((setting("journal_size_limit"), setting("wal_autocheckpoint")), (LOG_BYTES, 1000));
+        let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(journal, "wal");
+    }
+}

@@ -1,0 +1,221 @@
+//! Reading the record: lists, details, the audit of fates.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
+
+use super::Db;
+use super::outbox::{self, kept, named, time};
+use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::store::{
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError,
+    TransitionRow,
+};
+
+/// Rows in one list, whoever asks: a list is read by a person or in pages.
+const LIST: usize = 1000;
+
+/// The columns of a [`DeliveryRow`] and, after them, those of a [`Delivery`].
+const SELECT: &str = "
+    SELECT m.id, m.thread, m.notification_id, n.source, m.receiver, m.lane, m.state, m.critical,
+           (SELECT a.name FROM transition t JOIN alert a ON a.id = t.alert_id
+            WHERE t.message_id = m.id ORDER BY t.id LIMIT 1),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
+           m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
+           m.outcome, m.errcode, m.error, m.target, n.format, n.received_at
+    FROM message m JOIN notification n ON n.id = m.notification_id";
+
+impl Db {
+    pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.read(move |connection| {
+            let (sql, values) = query(filter);
+            let mut select = connection.prepare(&sql)?;
+            let rows = select.query_map(params_from_iter(values), row)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |connection| {
+            let found = connection
+                .prepare_cached(&format!("{SELECT} WHERE m.id = ?1"))?
+                .query_row([message], |r| {
+                    let (target_json, format, received_at) = (r.get(22)?, named(r, 23, Format::from_name)?, r.get(24)?);
+                    Ok((row(r)?, target_json, format, Timestamp(received_at)))
+                })
+                .optional()?;
+            let Some((row, target_json, format, received_at)) = found else { return Ok(None) };
+            let transitions = transitions(connection, message)?;
+            let attempts = attempts(connection, message)?;
+            let frozen = frozen(connection, message)?;
+            Ok(Some(Delivery { row, target_json, format, received_at, transitions, attempts, frozen }))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT m.receiver, m.thread,
+                              n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+                       FROM message m JOIN notification n ON n.id = m.notification_id WHERE m.id = ?1";
+            let found = connection
+                .prepare_cached(sql)?
+                .query_row([message], |row| Ok((row.get(0)?, ThreadId(row.get(1)?), kept(row, 2)?)))
+                .optional()?;
+            let Some((receiver, thread, notification)) = found else { return Ok(None) };
+            let transitions = outbox::transitions(connection, message)?;
+            Ok(Some(Contents { receiver, thread, notification, transitions }))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0), min(created_at)
+                       FROM message INDEXED BY message_live WHERE settled_at IS NULL";
+            Ok(connection.prepare_cached(sql)?.query_row([], |row| {
+                Ok(Backlog { messages: row.get(0)?, retrying: row.get(1)?, oldest: time(row, 2)? })
+            })?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn audit(&self) -> Result<Audit, StoreError> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT t.fate, count(*), sum(CASE t.fate
+                     WHEN 'pending' THEN m.id IS NULL OR m.settled_at IS NOT NULL
+                     WHEN 'suppressed' THEN m.id IS NOT NULL OR t.reason IS NULL
+                     WHEN 'dead' THEN m.state IS NOT 'dead' OR t.reason IS NULL
+                     ELSE m.state IS NOT 'sent' END)
+                 FROM transition t LEFT JOIN message m ON m.id = t.message_id GROUP BY t.fate",
+            )?;
+            let mut audit = Audit::default();
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let count = row.get(1)?;
+                match named(row, 0, Fate::from_name)? {
+                    Fate::Pending => audit.pending = count,
+                    Fate::Named => audit.named = count,
+                    Fate::Counted => audit.counted = count,
+                    Fate::Suppressed => audit.suppressed = count,
+                    Fate::Dead => audit.dead = count,
+                }
+                audit.imbalance += row.get::<_, i64>(2)?;
+            }
+            Ok(audit)
+        })
+        .await
+    }
+}
+
+/// The statement of a list and its values.
+fn query(filter: DeliveryFilter) -> (String, Vec<Value>) {
+    let number = |value: i64| Some(Value::Integer(value));
+    let conditions = [
+        ("m.created_at >= ?", filter.since.and_then(|time| number(time.0))),
+        ("m.receiver = ?", filter.receiver.map(Value::Text)),
+        ("m.lane = ?", filter.lane.map(Value::Text)),
+        ("m.state = ?", filter.state.map(|state| Value::Text(state.as_str().to_owned()))),
+        ("m.thread = ?", filter.thread.and_then(|thread| number(thread.0))),
+        ("m.id = ?", filter.message.and_then(number)),
+        ("m.id < ?", filter.before.and_then(number)),
+    ];
+    let mut sql = format!("{SELECT} WHERE true");
+    let mut values = Vec::new();
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            values.push(value);
+        }
+    }
+    sql.push_str(" ORDER BY m.id DESC LIMIT ?");
+    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
+    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    (sql, values)
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+    Ok(DeliveryRow {
+        message: row.get(0)?,
+        thread: ThreadId(row.get(1)?),
+        notification: row.get(2)?,
+        source: row.get(3)?,
+        receiver: row.get(4)?,
+        lane: row.get(5)?,
+        state: named(row, 6, State::from_name)?,
+        critical: row.get(7)?,
+        name: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
+        firing: row.get(9)?,
+        resolved: row.get(10)?,
+        created_at: Timestamp(row.get(11)?),
+        claimed_at: time(row, 12)?,
+        settled_at: time(row, 13)?,
+        not_before: Timestamp(row.get(14)?),
+        attempts: row.get(15)?,
+        next_part: row.get(16)?,
+        parts: row.get(17)?,
+        face: row.get(18)?,
+        outcome: row.get(19)?,
+        errcode: row.get(20)?,
+        error: row.get(21)?,
+    })
+}
+
+fn transitions(connection: &Connection, message: i64) -> Result<Vec<TransitionRow>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT t.id, a.name, a.labels, t.kind, t.at, t.starts_at, t.ends_at, t.fate, t.reason
+         FROM transition t JOIN alert a ON a.id = t.alert_id WHERE t.message_id = ?1 ORDER BY t.id",
+    )?;
+    let rows = select.query_map([message], |row| {
+        Ok(TransitionRow {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            labels_json: row.get(2)?,
+            kind: named(row, 3, TransitionKind::from_name)?,
+            at: Timestamp(row.get(4)?),
+            starts_at: time(row, 5)?,
+            ends_at: time(row, 6)?,
+            fate: named(row, 7, Fate::from_name)?,
+            reason: row.get(8)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn attempts(connection: &Connection, message: i64) -> Result<Vec<AttemptRow>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT epoch, version, part, at, duration_ms, outcome, http_status, errcode, errmsg, msgid, response_code,
+                invalid
+         FROM attempt WHERE message_id = ?1 ORDER BY epoch",
+    )?;
+    let rows = select.query_map([message], |row| {
+        Ok(AttemptRow {
+            epoch: row.get(0)?,
+            version: row.get(1)?,
+            part: row.get(2)?,
+            at: Timestamp(row.get(3)?),
+            duration_ms: row.get(4)?,
+            outcome: row.get(5)?,
+            http_status: row.get(6)?,
+            errcode: row.get(7)?,
+            errmsg: row.get(8)?,
+            msgid: row.get(9)?,
+            response_code: row.get(10)?,
+            invalid_json: row.get(11)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn frozen(connection: &Connection, message: i64) -> Result<Vec<FrozenPart>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT version, number, body FROM part WHERE message_id = ?1 ORDER BY version, number")?;
+    let rows = select.query_map([message], |row| {
+        let body = String::from_utf8_lossy(row.get_ref(2)?.as_blob()?).into_owned();
+        Ok(FrozenPart { version: row.get(0)?, number: row.get(1)?, body })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,485 @@
+//! What every half of the store guarantees. A half is a module that opens a fresh store for each of these.
+
+use super::*;
+
+/// One test for each of the functions, on a fresh SQLite store, with the fates audited at the end.
+macro_rules! contract {
+    ($($sentence:ident,)*) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $sentence() {
+                let folder = tempfile::tempdir().unwrap();
+                let store = super::open(folder.path()).await;
+                super::$sentence(&store).await;
+                assert_eq!(store.audit().await.unwrap().imbalance, 0);
+                store.close().await.unwrap();
+            })*
+        }
+    };
+}
+
+contract! {
+    admit_queues_one_message_for_each_target_with_all_that_is_new,
+    admit_of_the_same_notification_again_changes_nothing,
+    admit_keeps_the_state_of_each_receiver_apart,
+    admit_leaves_no_trace_of_a_notification_without_news,
+    admit_records_what_it_suppresses_and_why,
+    admit_keeps_bytes_as_they_came_and_texts_without_nul,
+    an_end_carries_the_short_id_and_the_start_of_its_beginning,
+    a_lagging_twin_is_counted_and_leaves_no_trace,
+    lanes_names_the_head_of_every_lane_with_work,
+    head_gives_messages_of_a_lane_in_the_order_of_admission,
+    head_waits_for_the_message_before_whatever_its_state,
+    head_gives_what_rendering_needs,
+    claim_freezes_the_bytes_and_records_the_attempt_before_it_returns,
+    claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked,
+    claim_is_lost_to_whoever_comes_second,
+    claim_refuses_whatever_is_not_the_head_of_its_lane,
+    claim_refuses_to_send_nothing,
+    settle_of_a_stale_claim_touches_nothing,
+    settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart,
+    settle_retries_at_the_time_given_and_no_later_than_the_longest_wait,
+    settle_names_or_counts_as_the_bytes_say,
+    settle_of_a_refusal_buries_the_message_with_its_transitions,
+    settle_keeps_the_answer_bounded,
+    a_clock_set_back_holds_up_no_message,
+    postpone_holds_a_message_without_an_attempt,
+    recover_makes_what_was_being_sent_unsure_and_due,
+    a_token_is_replaced_only_by_whoever_knows_the_one_before,
+    the_link_key_is_made_once,
+    deliveries_filters_and_pages_newest_first,
+    contents_shows_a_message_also_when_it_is_settled,
+    backlog_counts_what_is_live,
+    ping_commits,
+}
+
+async fn admit_queues_one_message_for_each_target_with_all_that_is_new(store: &Store) {
+    let mut admission = notification(0, "one", vec![firing("HighCPU", 0), firing("DiskFull", 0)]);
+    admission.deliveries[0].targets.push(TargetRow { lane: "two".to_owned(), target_json: "{}".to_owned() });
+    admission.deliveries[0].alerts[1].critical = true;
+    let admitted = store.admit(admission).await.unwrap();
+    assert_eq!((admitted.duplicate, admitted.transitions, admitted.messages), (false, 4, 2));
+    assert_eq!(admitted.lanes, ["one", "two"]);
+    for lane in ["one", "two"] {
+        let head = store.head(lane, at(0)).await.unwrap().unwrap();
+        assert_eq!(head.transitions.iter().map(|moved| moved.alert_index).collect::<Vec<_>>(), [0, 1]);
+        assert!(head.critical);
+        assert_eq!(head.thread, ThreadId(admitted.id));
+    }
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 4, ..Audit::default() });
+}
+
+async fn admit_of_the_same_notification_again_changes_nothing(store: &Store) {
+    let first = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    for minute in [0, 1, 59] {
+        let again = store.admit(notification(minute, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+        assert_eq!((again.duplicate, again.id, again.messages, again.unchanged), (true, first.id, 0, 1));
+    }
+    assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap().len(), 1);
+    let reminded = store.admit(notification(60, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    assert_eq!((reminded.duplicate, reminded.messages), (false, 1));
+    send(store, "lane", 61).await;
+    let head = store.head("lane", at(61)).await.unwrap().unwrap();
+    assert_eq!((head.transitions[0].kind, head.thread), (TransitionKind::Reminder, ThreadId(first.id)));
+}
+
+async fn admit_keeps_the_state_of_each_receiver_apart(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let mut other = notification(1, "other", vec![firing("HighCPU", 0)]);
+    "dba".clone_into(&mut other.deliveries[0].receiver);
+    assert_eq!(store.admit(other).await.unwrap().messages, 1);
+}
+
+async fn admit_leaves_no_trace_of_a_notification_without_news(store: &Store) {
+    let mut end = notification(0, "lane", vec![resolved("HighCPU", 0, 1)]);
+    end.push = true;
+    let admitted = store.admit(end).await.unwrap();
+    assert_eq!((admitted.duplicate, admitted.id, admitted.unchanged), (true, 0, 1));
+    let first = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    assert_eq!(first.id, 1, "no notification was written before this one");
+}
+
+async fn admit_records_what_it_suppresses_and_why(store: &Store) {
+    let quiet = |minute, alert| {
+        let mut admission = notification(minute, "lane", vec![alert]);
+        admission.deliveries[0].send_resolved = false;
+        admission
+    };
+    store.admit(quiet(0, firing("HighCPU", 0))).await.unwrap();
+    let end = store.admit(quiet(5, resolved("HighCPU", 0, 4))).await.unwrap();
+    assert_eq!((end.duplicate, end.transitions, end.messages), (false, 1, 0));
+    let mut nowhere = notification(6, "lane", vec![firing("DiskFull", 6)]);
+    nowhere.deliveries[0].targets.clear();
+    let admitted = store.admit(nowhere).await.unwrap();
+    assert_eq!((admitted.transitions, admitted.messages), (1, 0));
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, suppressed: 2, ..Audit::default() });
+    // The state changed all the same: firing again is news.
+    assert_eq!(store.admit(quiet(9, firing("HighCPU", 8))).await.unwrap().messages, 1);
+}
+
+async fn admit_keeps_bytes_as_they_came_and_texts_without_nul(store: &Store) {
+    let mut admission = notification(0, "lane", vec![firing("High\0CPU", 0)]);
+    admission.raw = Bytes::from_static(b"\xff\0\xfe{");
+    admission.group_key = "a\0b".to_owned();
+    store.admit(admission).await.unwrap();
+    assert_eq!(&store.head("lane", at(0)).await.unwrap().unwrap().notification.raw[..], b"\xff\0\xfe{");
+    assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap()[0].name, "High␀CPU");
+}
+
+async fn an_end_carries_the_short_id_and_the_start_of_its_beginning(store: &Store) {
+    let first = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
+    let timeless = Arrival { starts_at: None, ends_at: None, ..resolved("HighCPU", 0, 0) };
+    store.admit(notification(5, "lane", vec![resolved("DiskFull", 1, 4), timeless])).await.unwrap();
+    send(store, "lane", 6).await;
+    send(store, "lane", 6).await;
+    let end = store.head("lane", at(6)).await.unwrap().unwrap();
+    assert_eq!(end.thread, ThreadId(first.id), "the oldest of its alerts names it");
+    assert_eq!((end.transitions[1].starts_at, end.transitions[1].ends_at), (Some(at(0)), Some(at(5))));
+    let again = store.admit(notification(9, "lane", vec![firing("HighCPU", 8)])).await.unwrap();
+    send(store, "lane", 9).await;
+    assert_eq!(store.head("lane", at(9)).await.unwrap().unwrap().thread, ThreadId(again.id));
+}
+
+async fn a_lagging_twin_is_counted_and_leaves_no_trace(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let end = store.admit(notification(5, "lane", vec![resolved("HighCPU", 0, 5)])).await.unwrap();
+    let mut twin = notification(6, "lane", vec![firing("HighCPU", 0)]);
+    twin.sender = "https://twin.example.com/".to_owned();
+    let admitted = store.admit(twin).await.unwrap();
+    assert_eq!((admitted.duplicate, admitted.stale, admitted.id), (true, 1, end.id));
+}
+
+async fn lanes_names_the_head_of_every_lane_with_work(store: &Store) {
+    for (lane, name) in [("b", "one"), ("a", "two"), ("b", "three"), ("c", "four")] {
+        store.admit(notification(0, lane, vec![firing(name, 0)])).await.unwrap();
+    }
+    let claimed = claim(store, "c", 0, "text").await;
+    let retried = claim(store, "a", 0, "text").await;
+    store.settle(settlement(retried, "not_sent", Next::RetryAt(at(3))), at(0)).await.unwrap();
+    let heads = store.lanes(at(0)).await.unwrap();
+    let heads: Vec<_> =
+        heads.iter().map(|head| (head.lane.as_str(), head.message, head.state, head.due_at > at(0))).collect();
+    let expected = [("a", 2, State::Queued, true), ("b", 1, State::Queued, false), ("c", 4, State::Sending, false)];
+    assert_eq!(heads, expected);
+    store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+    assert_eq!(store.lanes(at(0)).await.unwrap().len(), 2);
+}
+
+async fn head_gives_messages_of_a_lane_in_the_order_of_admission(store: &Store) {
+    for minute in 0..5 {
+        store.admit(notification(minute, "lane", vec![firing(&minute.to_string(), 0)])).await.unwrap();
+    }
+    for minute in 0..5 {
+        let head = store.head("lane", at(9)).await.unwrap().unwrap();
+        assert_eq!(head.created_at, at(minute));
+        send(store, "lane", 9).await;
+    }
+    assert!(store.head("lane", at(9)).await.unwrap().is_none());
+}
+
+async fn head_waits_for_the_message_before_whatever_its_state(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
+    let claimed = claim(store, "lane", 2, "text").await;
+    assert!(store.head("lane", at(2)).await.unwrap().is_none(), "the firing one is being sent");
+    store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(5))), at(2)).await.unwrap();
+    assert!(store.head("lane", at(4)).await.unwrap().is_none(), "the firing one waits");
+    let claimed = claim(store, "lane", 5, "text").await;
+    store.settle(settlement(claimed, "unsure", Next::UnsureAt(at(7))), at(5)).await.unwrap();
+    assert!(store.head("lane", at(6)).await.unwrap().is_none(), "the firing one may have arrived or not");
+    assert_eq!(send(store, "lane", 7).await, claimed.message);
+    assert_eq!(store.head("lane", at(7)).await.unwrap().unwrap().transitions[0].kind, TransitionKind::Resolved);
+}
+
+async fn head_gives_what_rendering_needs(store: &Store) {
+    let mut admission = notification(3, "lane", vec![firing("HighCPU", 2)]);
+    admission.path_receiver = Some("ops".to_owned());
+    let admitted = store.admit(admission).await.unwrap();
+    let head = store.head("lane", at(3)).await.unwrap().unwrap();
+    assert_eq!(
+        (head.receiver.as_str(), head.lane.as_str(), head.target_json.as_str()),
+        ("ops", "lane", r#"{"to":"lane"}"#)
+    );
+    assert_eq!((head.state, head.epoch, head.created_at), (State::Queued, 0, at(3)));
+    assert!(head.frozen.is_none());
+    let kept = head.notification;
+    assert_eq!(
+        (kept.id, kept.source.as_str(), kept.format, kept.received_at),
+        (admitted.id, "grafana", Format::Grafana, at(3))
+    );
+    assert_eq!((kept.content_type.as_deref(), kept.path_receiver.as_deref()), (Some("application/json"), Some("ops")));
+    let moved = &head.transitions[0];
+    assert_eq!(
+        (moved.kind, moved.at, moved.starts_at, moved.ends_at),
+        (TransitionKind::Firing, at(3), Some(at(2)), None)
+    );
+}
+
+async fn claim_freezes_the_bytes_and_records_the_attempt_before_it_returns(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 1, "text").await;
+    assert_eq!((claimed.epoch, claimed.version, claimed.part), (1, 1, 0));
+    let detail = store.delivery(claimed.message).await.unwrap().unwrap();
+    assert_eq!((detail.row.state, detail.row.attempts, detail.row.claimed_at), (State::Sending, 1, Some(at(1))));
+    assert_eq!(detail.frozen, [FrozenPart { version: 1, number: 0, body: "text".to_owned() }]);
+    assert_eq!((detail.attempts[0].at, detail.attempts[0].duration_ms), (at(1), None));
+}
+
+async fn claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 1, "first").await;
+    store.settle(settlement(claimed, "unsure", Next::UnsureAt(at(1))), at(1)).await.unwrap();
+    let again = claim(store, "lane", 1, "ignored").await;
+    assert_eq!((again.version, again.epoch), (1, 2));
+    store.settle(settlement(again, "refused", Next::RetryAt(at(1))), at(1)).await.unwrap();
+    let frozen = store.head("lane", at(1)).await.unwrap().unwrap().frozen.unwrap();
+    assert_eq!(
+        (frozen.version, frozen.face.as_str(), &frozen.parts[0][..], frozen.next_part),
+        (1, "text", &b"first"[..], 0)
+    );
+    let plain = Claim { message: claimed.message, epoch: 2, freeze: Some(bytes(&["plain"])) };
+    assert_eq!(store.claim(plain, at(1)).await.unwrap().version, 2);
+    let detail = store.delivery(claimed.message).await.unwrap().unwrap();
+    assert_eq!(detail.frozen.iter().map(|part| part.body.as_str()).collect::<Vec<_>>(), ["first", "plain"]);
+    assert_eq!(detail.attempts.iter().map(|attempt| attempt.version).collect::<Vec<_>>(), [1, 1, 2]);
+}
+
+async fn claim_is_lost_to_whoever_comes_second(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let head = store.head("lane", at(0)).await.unwrap().unwrap();
+    let wish = Claim { message: head.message, epoch: head.epoch, freeze: Some(bytes(&["text"])) };
+    let (first, second) = tokio::join!(store.claim(wish.clone(), at(0)), store.claim(wish.clone(), at(0)));
+    assert!(first.is_ok() != second.is_ok(), "exactly one of them has it");
+    assert!(matches!(first.and(second), Err(StoreError::Lost { .. })));
+    assert!(matches!(store.claim(wish, at(0)).await, Err(StoreError::Lost { .. })));
+}
+
+async fn claim_refuses_whatever_is_not_the_head_of_its_lane(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(0, "lane", vec![firing("DiskFull", 0)])).await.unwrap();
+    let second = Claim { message: 2, epoch: 0, freeze: Some(bytes(&["text"])) };
+    assert!(matches!(store.claim(second.clone(), at(0)).await, Err(StoreError::Lost { .. })));
+    send(store, "lane", 0).await;
+    store.claim(second, at(0)).await.unwrap();
+    let sent = Claim { message: 1, epoch: 1, freeze: None };
+    assert!(matches!(store.claim(sent, at(0)).await, Err(StoreError::Lost { .. })));
+}
+
+async fn claim_refuses_to_send_nothing(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    for freeze in [None, Some(bytes(&[]))] {
+        let wish = Claim { message: 1, epoch: 0, freeze };
+        assert!(matches!(store.claim(wish, at(0)).await, Err(StoreError::Bug { .. })));
+    }
+    assert_eq!(store.head("lane", at(0)).await.unwrap().unwrap().epoch, 0);
+}
+
+async fn settle_of_a_stale_claim_touches_nothing(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let stale = claim(store, "lane", 0, "text").await;
+    store.settle(settlement(stale, "unsure", Next::UnsureAt(at(0))), at(0)).await.unwrap();
+    let newer = claim(store, "lane", 1, "text").await;
+    let before = store.delivery(stale.message).await.unwrap();
+    let dead = || Next::Dead { reason: "refused".to_owned() };
+    assert!(matches!(store.settle(settlement(stale, "refused", dead()), at(2)).await, Err(StoreError::Lost { .. })));
+    assert_eq!(store.delivery(stale.message).await.unwrap(), before);
+    store.settle(settlement(newer, "accepted", Next::Accepted), at(3)).await.unwrap();
+    assert!(matches!(store.settle(settlement(newer, "refused", dead()), at(4)).await, Err(StoreError::Lost { .. })));
+    assert_eq!(store.delivery(newer.message).await.unwrap().unwrap().row.state, State::Sent);
+}
+
+async fn settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let wish = Claim { message: 1, epoch: 0, freeze: Some(bytes(&["one", "two", "three"])) };
+    let first = store.claim(wish, at(0)).await.unwrap();
+    let state = store.settle(settlement(first, "accepted", Next::Accepted), at(0)).await.unwrap();
+    assert_eq!(state, State::Queued);
+    let second = claim(store, "lane", 0, "ignored").await;
+    assert_eq!(second.part, 1);
+    assert_eq!(store.recover().await.unwrap(), 1);
+    let head = store.head("lane", at(0)).await.unwrap().unwrap();
+    assert_eq!((head.state, head.frozen.unwrap().next_part), (State::Unsure, 1));
+    for part in [1, 2] {
+        let claimed = claim(store, "lane", 0, "ignored").await;
+        assert_eq!(claimed.part, part);
+        let state = store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+        assert_eq!(state, if part == 2 { State::Sent } else { State::Queued });
+    }
+    let detail = store.delivery(1).await.unwrap().unwrap();
+    assert_eq!((detail.row.next_part, detail.row.parts, detail.transitions[0].fate), (3, 3, Fate::Named));
+}
+
+async fn settle_retries_at_the_time_given_and_no_later_than_the_longest_wait(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 0, "text").await;
+    store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(30))), at(0)).await.unwrap();
+    assert!(store.head("lane", at(30).plus_millis(-1)).await.unwrap().is_none());
+    let claimed = claim(store, "lane", 30, "text").await;
+    store.settle(settlement(claimed, "not_sent", Next::RetryAt(Timestamp(i64::MAX))), at(30)).await.unwrap();
+    let longest = at(30).plus_millis(LONGEST_WAIT_MS);
+    assert_eq!(store.lanes(at(30)).await.unwrap()[0].due_at, longest);
+    assert!(store.head("lane", longest).await.unwrap().is_some());
+}
+
+async fn settle_names_or_counts_as_the_bytes_say(store: &Store) {
+    let names = ["one", "two", "three"];
+    store.admit(notification(0, "lane", names.map(|name| firing(name, 0)).to_vec())).await.unwrap();
+    let ids: Vec<_> =
+        store.head("lane", at(0)).await.unwrap().unwrap().transitions.iter().map(|moved| moved.id).collect();
+    let freeze = |counted: &[i64]| Some(Freeze { counted: counted.to_vec(), ..bytes(&["text"]) });
+    let first = store.claim(Claim { message: 1, epoch: 0, freeze: freeze(&ids[..1]) }, at(0)).await.unwrap();
+    store.settle(settlement(first, "refused", Next::RetryAt(at(0))), at(0)).await.unwrap();
+    // The bytes that are accepted decide, not those that were refused before.
+    let second = store.claim(Claim { message: 1, epoch: 1, freeze: freeze(&ids[1..]) }, at(0)).await.unwrap();
+    store.settle(settlement(second, "accepted", Next::Accepted), at(0)).await.unwrap();
+    let fates: Vec<_> = store.delivery(1).await.unwrap().unwrap().transitions.iter().map(|row| row.fate).collect();
+    assert_eq!(fates, [Fate::Named, Fate::Counted, Fate::Counted]);
+}
+
+async fn settle_of_a_refusal_buries_the_message_with_its_transitions(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![firing("DiskFull", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 1, "text").await;
+    let refused = Settlement {
+        claimed,
+        outcome: Outcome {
+            class: "refused",
+            errcode: Some(40_008),
+            errmsg: Some("类型".to_owned()),
+            ..Outcome::default()
+        },
+        next: Next::Dead { reason: "refused:40008".to_owned() },
+    };
+    assert_eq!(store.settle(refused, at(2)).await.unwrap(), State::Dead);
+    let detail = store.delivery(claimed.message).await.unwrap().unwrap();
+    assert_eq!(
+        (detail.row.settled_at, detail.row.errcode, detail.row.error.as_deref()),
+        (Some(at(2)), Some(40_008), Some("类型"))
+    );
+    assert_eq!(
+        (detail.transitions[0].fate, detail.transitions[0].reason.as_deref()),
+        (Fate::Dead, Some("refused:40008"))
+    );
+    assert_eq!(store.head("lane", at(2)).await.unwrap().unwrap().message, 2, "the lane goes on");
+}
+
+async fn settle_keeps_the_answer_bounded(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 0, "text").await;
+    let outcome =
+        Outcome { class: "unsure", errmsg: Some(format!("x\0{}", "错".repeat(5_000))), ..Outcome::default() };
+    store.settle(Settlement { claimed, outcome, next: Next::UnsureAt(at(0)) }, at(0)).await.unwrap();
+    let words = store.delivery(1).await.unwrap().unwrap().attempts[0].errmsg.clone().unwrap();
+    assert!(words.starts_with("x␀错") && words.ends_with('错') && words.len() <= 1_010, "{} bytes", words.len());
+}
+
+async fn a_clock_set_back_holds_up_no_message(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 0, "text").await;
+    store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
+    let yesterday = at(-24 * 60);
+    assert!(store.lanes(yesterday).await.unwrap()[0].due_at <= yesterday);
+    assert!(store.head("lane", yesterday).await.unwrap().is_some());
+}
+
+async fn postpone_holds_a_message_without_an_attempt(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.postpone(1, 0, at(2), "the app `ops` is missing").await.unwrap();
+    assert!(store.head("lane", at(1)).await.unwrap().is_none());
+    let row = store.deliveries(DeliveryFilter::default()).await.unwrap().remove(0);
+    assert_eq!((row.attempts, row.error.as_deref()), (0, Some("the app `ops` is missing")));
+    let claimed = claim(store, "lane", 2, "text").await;
+    // It moved since: nothing happens.
+    let _ = store.postpone(1, 0, at(9), "too late").await;
+    assert_eq!(store.delivery(1).await.unwrap().unwrap().row.state, State::Sending);
+    store.settle(settlement(claimed, "accepted", Next::Accepted), at(2)).await.unwrap();
+}
+
+async fn recover_makes_what_was_being_sent_unsure_and_due(store: &Store) {
+    store.admit(notification(0, "a", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(0, "b", vec![firing("DiskFull", 0)])).await.unwrap();
+    let lost = claim(store, "a", 0, "text").await;
+    let waits = claim(store, "b", 0, "text").await;
+    store.settle(settlement(waits, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
+    assert_eq!(store.recover().await.unwrap(), 1);
+    let head = store.head("a", at(0)).await.unwrap().unwrap();
+    assert_eq!((head.message, head.state, head.epoch), (lost.message, State::Unsure, 1));
+    assert_eq!(&head.frozen.unwrap().parts[0][..], b"text");
+    assert!(store.head("b", at(0)).await.unwrap().is_none(), "what waits goes on waiting");
+    assert!(matches!(
+        store.settle(settlement(lost, "accepted", Next::Accepted), at(0)).await,
+        Err(StoreError::Lost { .. })
+    ));
+    assert_eq!(store.recover().await.unwrap(), 0);
+}
+
+async fn a_token_is_replaced_only_by_whoever_knows_the_one_before(store: &Store) {
+    use secrecy::ExposeSecret as _;
+    assert!(store.token("ops").await.unwrap().is_none());
+    let first = store.save_token("ops", "first".into(), at(120), 0).await.unwrap();
+    assert_eq!((first.token.expose_secret(), first.version, first.expires_at), ("first", 1, at(120)));
+    let late = store.save_token("ops", "late".into(), at(121), 0).await.unwrap();
+    assert_eq!((late.token.expose_secret(), late.version), ("first", 1), "the loser gets the winner's");
+    store.save_token("ops", "second".into(), at(240), 1).await.unwrap();
+    let kept = store.token("ops").await.unwrap().unwrap();
+    assert_eq!((kept.token.expose_secret(), kept.version), ("second", 2));
+    assert!(!format!("{kept:?}").contains("second"));
+}
+
+async fn the_link_key_is_made_once(store: &Store) {
+    let key = store.link_key().await.unwrap();
+    assert_eq!(key.len(), 32);
+    assert_eq!(store.link_key().await.unwrap(), key);
+}
+
+async fn deliveries_filters_and_pages_newest_first(store: &Store) {
+    for minute in 0..6 {
+        let lane = if minute % 2 == 0 { "even" } else { "odd" };
+        store.admit(notification(minute, lane, vec![firing(&format!("alert {minute}"), 0)])).await.unwrap();
+    }
+    let end = store.admit(notification(6, "even", vec![resolved("alert 0", 0, 6)])).await.unwrap();
+    send(store, "odd", 7).await;
+    let list = async |filter: DeliveryFilter| -> Vec<i64> {
+        store.deliveries(filter).await.unwrap().iter().map(|row| row.message).collect()
+    };
+    let all = DeliveryFilter::default;
+    assert_eq!(list(all()).await, [7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(list(DeliveryFilter { limit: 2, ..all() }).await, [7, 6]);
+    assert_eq!(list(DeliveryFilter { limit: 2, before: Some(6), ..all() }).await, [5, 4]);
+    assert_eq!(list(DeliveryFilter { since: Some(at(4)), ..all() }).await, [7, 6, 5]);
+    assert_eq!(list(DeliveryFilter { lane: Some("odd".to_owned()), ..all() }).await, [6, 4, 2]);
+    assert_eq!(list(DeliveryFilter { state: Some(State::Sent), ..all() }).await, [2]);
+    assert_eq!(list(DeliveryFilter { receiver: Some("nobody".to_owned()), ..all() }).await, [] as [i64; 0]);
+    assert_eq!(list(DeliveryFilter { thread: Some(ThreadId(1)), ..all() }).await, [7, 1], "one incident, one short id");
+    assert_eq!(list(DeliveryFilter { message: Some(3), ..all() }).await, [3]);
+    let row = store.deliveries(all()).await.unwrap().remove(0);
+    assert_eq!((row.name.as_str(), row.firing, row.resolved, row.notification), ("alert 0", 0, 1, end.id));
+}
+
+async fn contents_shows_a_message_also_when_it_is_settled(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let message = send(store, "lane", 1).await;
+    let contents = store.contents(message).await.unwrap().unwrap();
+    assert_eq!((contents.receiver.as_str(), contents.thread, contents.transitions.len()), ("ops", ThreadId(1), 1));
+    assert_eq!(contents.notification.received_at, at(0));
+    assert!(store.contents(99).await.unwrap().is_none());
+    assert!(store.delivery(99).await.unwrap().is_none());
+}
+
+async fn backlog_counts_what_is_live(store: &Store) {
+    assert_eq!(store.backlog().await.unwrap(), Backlog::default());
+    for minute in 0..3 {
+        store.admit(notification(minute, "lane", vec![firing(&minute.to_string(), 0)])).await.unwrap();
+    }
+    send(store, "lane", 3).await;
+    let claimed = claim(store, "lane", 3, "text").await;
+    store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(5))), at(3)).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap(), Backlog { messages: 2, retrying: 1, oldest: Some(at(1)) });
+}
+
+async fn ping_commits(store: &Store) {
+    let before = store.counters().commits;
+    store.ping().await.unwrap();
+    assert_eq!(store.counters().commits, before + 1);
+}

@@ -1,0 +1,143 @@
+//! Random walks: whatever happens in whatever order, every transition has one fate, lanes keep their order, and
+//! frozen bytes stay as they are.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Something that happens to a store.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A notification of one alert for one or both lanes.
+    Admit { alert: u8, firing: bool, both: bool, send_resolved: bool },
+    /// An attempt at the head of a lane, and how it ends. `None`: the process ends before it knows.
+    Attempt { lane: bool, end: Option<End>, rewrite: bool },
+    /// A clean restart.
+    Restart,
+    /// A minute passes.
+    Wait,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Accepted,
+    Retry,
+    Unsure,
+    Dead,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let end =
+        prop_oneof![4 => Just(End::Accepted), 1 => Just(End::Retry), 1 => Just(End::Unsure), 1 => Just(End::Dead)];
+    prop_oneof![
+        4 => (0_u8..4, any::<bool>(), any::<bool>(), any::<bool>())
+            .prop_map(|(alert, firing, both, send_resolved)| Step::Admit { alert, firing, both, send_resolved }),
+        6 => (any::<bool>(), prop::option::weighted(0.9, end), prop::bool::weighted(0.2))
+            .prop_map(|(lane, end, rewrite)| Step::Attempt { lane, end, rewrite }),
+        1 => Just(Step::Restart),
+        2 => Just(Step::Wait),
+    ]
+}
+
+/// What the walker knows for certain.
+#[derive(Default)]
+struct Seen {
+    minute: i64,
+    transitions: i64,
+    /// Message and version to the body that went out.
+    bodies: HashMap<(i64, u32), String>,
+    /// The last message that was settled in each lane.
+    settled: HashMap<String, i64>,
+}
+
+async fn walk(steps: Vec<Step>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path()).await;
+    let mut seen = Seen::default();
+    for step in steps {
+        match step {
+            Step::Admit { alert, firing, both, send_resolved } => {
+                admit(&store, &mut seen, alert, firing, both, send_resolved).await;
+            }
+            Step::Attempt { lane, end, rewrite } => {
+                attempt(&store, &mut seen, if lane { "one" } else { "two" }, end, rewrite).await;
+                if end.is_none() {
+                    store.recover().await.unwrap();
+                }
+            }
+            Step::Restart => {
+                store.close().await.unwrap();
+                store = open(folder.path()).await;
+            }
+            Step::Wait => seen.minute += 1,
+        }
+        let audit = store.audit().await.unwrap();
+        assert_eq!(audit.imbalance, 0, "{audit:?}");
+        let all = audit.pending + audit.named + audit.counted + audit.suppressed + audit.dead;
+        assert_eq!(all, seen.transitions, "{audit:?}");
+    }
+    for ((message, version), body) in seen.bodies {
+        let detail = store.delivery(message).await.unwrap().unwrap();
+        let kept = detail.frozen.iter().find(|part| part.version == version).unwrap();
+        assert_eq!(kept.body, body, "what went out is what is on record");
+    }
+}
+
+async fn admit(store: &Store, seen: &mut Seen, alert: u8, on: bool, both: bool, send_resolved: bool) {
+    let name = format!("alert {alert}");
+    let report = if on { firing(&name, seen.minute) } else { resolved(&name, 0, seen.minute) };
+    let mut admission = notification(seen.minute, "one", vec![report]);
+    admission.deliveries[0].send_resolved = send_resolved;
+    if both {
+        admission.deliveries[0].targets.push(TargetRow { lane: "two".to_owned(), target_json: "{}".to_owned() });
+    }
+    let retry = admission.clone();
+    let admitted = store.admit(admission).await.unwrap();
+    seen.transitions += i64::try_from(admitted.transitions).unwrap();
+    assert!(store.admit(retry).await.unwrap().duplicate, "a retry is no news");
+}
+
+async fn attempt(store: &Store, seen: &mut Seen, lane: &str, end: Option<End>, rewrite: bool) {
+    let Some(head) = store.head(lane, at(seen.minute)).await.unwrap() else { return };
+    assert!(seen.settled.get(lane).is_none_or(|&last| last < head.message), "a lane went back");
+    let body = match &head.frozen {
+        Some(frozen) => String::from_utf8(frozen.parts[0].to_vec()).unwrap(),
+        None => String::new(),
+    };
+    let version = head.frozen.as_ref().map_or(0, |frozen| frozen.version);
+    assert!(version == 0 || seen.bodies[&(head.message, version)] == body, "frozen bytes changed");
+    let fresh = format!("{}.{}", head.message, head.epoch);
+    let freeze = if version == 0 || rewrite {
+        let counted = head.transitions.iter().filter(|moved| moved.id % 2 == 0).map(|moved| moved.id).collect();
+        Some(Freeze { counted, ..bytes(&[&fresh]) })
+    } else {
+        None
+    };
+    let sent = if freeze.is_some() { fresh } else { body };
+    let wish = Claim { message: head.message, epoch: head.epoch, freeze };
+    let claimed = store.claim(wish, at(seen.minute)).await.unwrap();
+    seen.bodies.insert((head.message, claimed.version), sent);
+    let soon = at(seen.minute + 1);
+    let next = match end {
+        None => return,
+        Some(End::Accepted) => Next::Accepted,
+        Some(End::Retry) => Next::RetryAt(soon),
+        Some(End::Unsure) => Next::UnsureAt(soon),
+        Some(End::Dead) => Next::Dead { reason: "refused".to_owned() },
+    };
+    let state = store.settle(settlement(claimed, "any", next), at(seen.minute)).await.unwrap();
+    if matches!(state, State::Sent | State::Dead) {
+        seen.settled.insert(lane.to_owned(), head.message);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_transition_has_one_fate_whatever_happens(steps in prop::collection::vec(step(), 1..60)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(walk(steps));
+    }
+}

@@ -1,0 +1,164 @@
+//! The built program: as a gateway that can be killed, and as commands with an exit code and an output.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::harness::{PATIENCE, World};
+
+/// The program, as `./test` and `cargo test` build it.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
+
+/// A command that sees nothing of the environment it is tested in.
+fn command(world: &World) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().current_dir(world.folder.path()).kill_on_drop(true);
+    command
+}
+
+/// `wegraf serve`, with the configuration of a world.
+pub struct Wegraf {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Wegraf {
+    /// Starts it, waits until it is ready and lets the world talk to it.
+    pub async fn serve(world: &mut World) -> Self {
+        Self::serve_with(world, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub async fn serve_with(world: &mut World, arguments: &[&str]) -> Self {
+        let mut child = command(world)
+            .args(["serve", "-c", "wegraf.yaml", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it starts in time").unwrap();
+            let Some(line) = line else { panic!("it ended instead of starting: {}", log.lock().unwrap()) };
+            log.lock().unwrap().push_str(&format!("{line}\n"));
+            if line.contains("wegraf is ready") {
+                let event: Value = serde_json::from_str(&line).unwrap();
+                world.url = format!("http://{}", event["fields"]["listen"].as_str().unwrap());
+                break;
+            }
+        }
+        let kept = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        Self { child, log }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has logged `text`.
+    pub async fn logged(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "it never logged {text:?}: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Sends it a signal: `TERM`, `HUP`.
+    pub async fn signal(&self, name: &str) {
+        let status = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status().await;
+        assert!(status.unwrap().success());
+    }
+
+    /// kill -9: nothing of it gets to say a last word.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").unwrap()
+    }
+
+    /// A line of `/proc/PID/status` in KiB: `VmRSS` is its memory now, `VmHWM` the most it ever had.
+    pub fn memory_kib(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process lives");
+        let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+        value.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// How many files and connections it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the process lives").count()
+    }
+}
+
+/// What a command answered.
+pub struct Answer {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Answer {
+    /// The output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+    }
+
+    /// Itself, if its exit code is `code`.
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "out: {}\nerr: {}", self.out, self.err);
+        self
+    }
+
+    /// Itself, if its output holds every one of `texts`.
+    pub fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.out.contains(text), "{text:?} is not in the output: {}\nerr: {}", self.out, self.err);
+        }
+        self
+    }
+}
+
+/// Runs `wegraf` with `arguments` in the folder of a world, where the configuration is `wegraf.yaml`.
+pub async fn run(world: &World, arguments: &[&str]) -> Answer {
+    run_on(world, arguments, b"").await
+}
+
+/// The same with something on standard input.
+pub async fn run_on(world: &World, arguments: &[&str], input: &[u8]) -> Answer {
+    let mut child = command(world)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A command that does not read its input closes it early.
+    stdin.write_all(input).await.ok();
+    drop(stdin);
+    let output = tokio::time::timeout(3 * PATIENCE, child.wait_with_output()).await.expect("it ends in time").unwrap();
+    Answer {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -148,7 +148,8 @@ fn a_long_message_is_split_at_alerts_and_numbered() {
 #[test]
 fn a_long_text_of_unknown_shape_is_split_at_lines() {
     let mut sample = sample("opaque");
-    sample.notification.message = (1..=150).map(|line| format!("line {line:03} of the log\n")).collect();
+    let lines: Vec<String> = (1..=150).map(|line| format!("line {line:03} of the log")).collect();
+    sample.notification.message = lines.join("\n");
     let parts = Target { parts: 3, ..target(Face::Text) };
     let rendered = send(&shipped(), &sample, &parts, |_| {});
     let texts: Vec<String> = rendered.parts.iter().map(readable).collect();
@@ -226,10 +227,11 @@ fn every_documented_variable_exists() {
     let whole = table("### 整条消息", "### 每条告警");
     let each = table("### 每条告警", "### 函数和过滤器");
     assert!(whole.len() > 30 && each.len() > 10);
-    let mut source: String = whole.iter().map(|name| format!("{{{{ {name} }}}}\n")).collect();
-    source.push_str("{% for alert in alerts %}");
-    source.extend(each.iter().map(|name| format!("{{{{ alert.{name} }}}}\n")));
-    source.push_str("{% endfor %}");
+    let printed = |prefix: &str, names: &[String]| -> String {
+        names.iter().fold(String::new(), |all, name| all + "{{ " + prefix + name + " }}\n")
+    };
+    let (whole, each) = (printed("", &whole), printed("alert.", &each));
+    let source = format!("{whole}{{% for alert in alerts %}}{each}{{% endfor %}}");
     let (templates, problems) = Templates::compile(&[file("all", &source)]);
     assert_eq!(problems, []);
     let rendered = send(&templates, &sample("disk"), &target(Face::Text), |letter| letter.template = Some("all"));

@@ -3,6 +3,7 @@
 mod harness;
 mod process;
 
+mod bad_input;
 mod crash;
 mod errcodes;
 mod seed;

@@ -74,8 +74,11 @@ struct Occupied {
 impl Drop for Occupied {
     fn drop(&mut self) {
         self.lanes.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.lane);
-        // A message that came between the worker's last look and now has no worker yet.
-        self.lanes.app.wake().notify_one();
+        // A message that came between the worker's last look and now has no worker yet. After a panic the next poll
+        // is soon enough: the same message would only panic again at once.
+        if !std::thread::panicking() {
+            self.lanes.app.wake().notify_one();
+        }
     }
 }
 

@@ -2,5 +2,10 @@
 
 mod harness;
 mod process;
+mod programs;
 
 mod seed;
+mod witness_alertmanager;
+mod witness_clients;
+mod witness_prometheus;
+mod witness_wechat;

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::server::conn::http1;
@@ -111,6 +111,7 @@ pub fn router(app: App) -> axum::Router {
         .route("/check_service", post(webhook).put(webhook).get(seed_status))
         .route("/check_service/", post(webhook).put(webhook).get(seed_status))
         // operators
+        .route("/", get(welcome))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -150,6 +151,12 @@ async fn seed_status() -> Response {
 
 async fn healthz() -> &'static str {
     "ok\n"
+}
+
+/// For whoever opens the address in a browser: what this is and where to point a sender. Says nothing of the
+/// configuration.
+async fn welcome() -> Html<&'static str> {
+    Html(include_str!("../templates/pages/welcome.html"))
 }
 
 /// Able to store and configured?
@@ -270,7 +277,7 @@ impl Gate {
         let config = &loaded.config;
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
-        let anonymous = config.allow_anonymous || config.sources.is_empty();
+        let anonymous = config.allow_anonymous;
         // Who cannot be let in whatever the body says is not read.
         if !anonymous && !ingest::could_prove(&config.sources, &headers) {
             return Err(Refusal::Unproven);

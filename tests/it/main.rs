@@ -2,8 +2,13 @@
 
 mod harness;
 mod process;
+mod programs;
 
 mod bad_input;
 mod crash;
 mod errcodes;
 mod seed;
+mod witness_alertmanager;
+mod witness_clients;
+mod witness_prometheus;
+mod witness_wechat;

@@ -1,6 +1,7 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
 mod harness;
+mod intake;
 mod process;
 mod programs;
 

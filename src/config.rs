@@ -53,6 +53,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Apps, webhooks and bots, and the way to WeCom.
     pub wecom: WeCom,
+    /// Where silences are made; this version only asks whether they can be reached (`doctor`).
+    pub upstreams: Vec<Upstream>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Arc<Receiver>>,
     /// Which receiver gets an alert.
@@ -189,6 +191,39 @@ pub enum Proof {
         /// Header with the Unix seconds that are signed in front of the body; without it a call can be replayed.
         timestamp_header: Option<String>,
     },
+}
+
+/// An Alertmanager or Grafana that sends alerts here.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: UpstreamKind,
+    /// Base URL without a trailing slash.
+    pub url: String,
+    /// Token of a Grafana service account.
+    pub token: Option<SecretString>,
+}
+
+/// 上游的种类。Kinds of upstreams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamKind {
+    /// An Alertmanager.
+    Alertmanager,
+    /// A Grafana.
+    Grafana,
+}
+
+impl Upstream {
+    /// Where its silences are listed (alert-sources §4.3, §4.4).
+    pub fn silences(&self) -> String {
+        match self.kind {
+            UpstreamKind::Alertmanager => format!("{}/api/v2/silences", self.url),
+            UpstreamKind::Grafana => format!("{}/api/alertmanager/grafana/api/v2/silences", self.url),
+        }
+    }
 }
 
 /// The way to WeCom.

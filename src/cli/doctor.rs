@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::net::lookup_host;
 use wecom::message::Text;
@@ -14,13 +16,15 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
 use super::Doctor;
 use crate::app::{Clock, Loaded};
-use crate::config::{Config, To, users_in};
+use crate::config::{Config, To, Upstream, users_in};
 use crate::deliver;
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
 /// "text empty" (wecom-api §12.4): the key is good, and nothing was delivered.
 const EMPTY_TEXT: i64 = 44004;
+/// For an upstream to answer.
+const UPSTREAM_DEADLINE: Duration = Duration::from_secs(5);
 /// The root department; group chats need it in the visible scope (48002).
 const ROOT: i64 = 1;
 
@@ -42,6 +46,9 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     }
     for (name, key) in &loaded.config.wecom.webhooks {
         findings.push(Finding { about: format!("webhook {name}"), result: webhook(&loaded, key.clone()).await });
+    }
+    for known in &loaded.config.upstreams {
+        findings.push(Finding { about: format!("上游 upstream {}", known.name), result: upstream(known).await });
     }
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
     let answer = if arguments.json {
@@ -160,6 +167,24 @@ async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, 
         Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => {
             Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned())
         }
+    }
+}
+
+/// Can its silences be read?
+async fn upstream(known: &Upstream) -> Result<String, String> {
+    let client = reqwest::Client::builder().timeout(UPSTREAM_DEADLINE).build().map_err(|error| error.to_string())?;
+    let mut request = client.get(known.silences());
+    if let Some(token) = &known.token {
+        request = request.bearer_auth(token.expose_secret());
+    }
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| format!("连不上，请检查 url cannot be reached, check its `url` ({})", error.without_url()))?;
+    match answer.status().as_u16() {
+        200 => Ok("静默接口可读 silences can be read".to_owned()),
+        401 | 403 => Err("没有权限，请检查 token（Grafana 需要 Editor 服务账号） not allowed: check the token; Grafana wants a service account with role Editor".to_owned()),
+        status => Err(format!("HTTP {status}，url 应是 Alertmanager 或 Grafana 的根地址 is `url` the root of an Alertmanager or Grafana?")),
     }
 }
 

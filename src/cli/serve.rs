@@ -1,12 +1,12 @@
 //! `wegraf serve`: the gateway, until a signal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight; a second signal ends at once. SIGHUP and a change
 /// of the file reload.
 pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
+    // Looked at before it is read: a change between the two is seen as one.
+    let first = stamp(&arguments.file.config);
     let (config, notes) = arguments.file.load_listening(arguments.listen)?;
     telemetry::init(&arguments.log);
     for note in notes {
@@ -32,8 +34,10 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("无法监听 {listen}，端口被占用？ cannot listen on {listen}; is the port taken?"))?;
     let app = App::open(config, Clock::System).await?;
     let stop = CancellationToken::new();
-    let watcher = tokio::spawn(watch(path, app.clone()));
-    let signals = tokio::spawn(signals(app.clone(), stop.clone()));
+    let watcher = tokio::spawn(watch(path, first, app.clone()));
+    // Here and not in the task: from "ready" on no signal may meet the system's default, which is to die.
+    let caught = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let signals = tokio::spawn(signals(caught, app.clone(), stop.clone()));
     info!(listen = %listener.local_addr()?, "wegraf is ready.");
     let broken = {
         let (app, stop) = (app.clone(), stop.clone());
@@ -53,10 +57,11 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn signals(app: App, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+async fn signals(
+    (mut terminate, mut interrupt, mut hangup): (Signal, Signal, Signal),
+    app: App,
+    stop: CancellationToken,
+) {
     loop {
         let reload = tokio::select! {
             _ = hangup.recv() => true,
@@ -77,15 +82,20 @@ async fn signals(app: App, stop: CancellationToken) -> anyhow::Result<()> {
 
 /// Reloads when the text of the file changes. It is looked at, not watched: that also sees the symbolic links that
 /// Kubernetes swaps, and costs nothing when the database lies in the same folder.
-async fn watch(path: PathBuf, app: App) {
-    let stamp = || std::fs::metadata(&path).and_then(|meta| Ok((meta.modified()?, meta.len()))).ok();
-    let mut last = stamp();
+async fn watch(path: PathBuf, mut last: Option<Stamp>, app: App) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let now = stamp();
+        let now = stamp(&path);
         if now.is_some() && now != last {
             last = now;
             app.reload();
         }
     }
+}
+
+/// When a file was changed, and its length: what differs when its text does.
+type Stamp = (SystemTime, u64);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).and_then(|meta| Ok((meta.modified()?, meta.len()))).ok()
 }

@@ -8,7 +8,7 @@ use super::at::{At, Named};
 use super::file::{self, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{AppAccount, Proof, Source, WeCom};
+use super::{AppAccount, Proof, Source, Upstream, UpstreamKind, WeCom};
 
 const API_URL: &str = "https://qyapi.weixin.qq.com";
 /// Grafana's own default (alert-sources §2.7).
@@ -204,13 +204,17 @@ impl Resolver<'_> {
         Some(url)
     }
 
-    pub(super) fn upstreams(&mut self, upstreams: Option<&Named<file::Upstream>>) {
+    pub(super) fn upstreams(&mut self, upstreams: Option<&Named<file::Upstream>>) -> Vec<Upstream> {
+        let mut known = Vec::new();
         for (name, place, upstream) in upstreams.into_iter().flat_map(Named::iter) {
             self.name(place, name);
-            self.url(Some(&upstream.url), &format!("upstreams.{name}.url"));
-            if let Some(token) = &upstream.token {
-                self.secret(token, &format!("upstreams.{name}.token"));
-            } else if upstream.kind.get() == Some(&file::UpstreamKind::Grafana) {
+            let url = self.url(Some(&upstream.url), &format!("upstreams.{name}.url"));
+            let token =
+                upstream.token.as_ref().and_then(|token| self.secret(token, &format!("upstreams.{name}.token")));
+            if let (Some(url), Some(kind)) = (url, upstream.kind.get()) {
+                known.push(Upstream { name: name.to_owned(), kind: *kind, url, token });
+            }
+            if upstream.token.is_none() && upstream.kind.get() == Some(&UpstreamKind::Grafana) {
                 self.found.mistake(
                     place,
                     (
@@ -227,6 +231,7 @@ impl Resolver<'_> {
         if let Some((_, place, _)) = upstreams.and_then(|upstreams| upstreams.iter().next()) {
             self.not_yet(place, "upstreams");
         }
+        known
     }
 }
 

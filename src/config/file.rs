@@ -11,7 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::at::{At, Named};
-use super::{Face, Language};
+use super::{Face, Language, UpstreamKind};
 use crate::ingest::generic::Mapping;
 
 /// wegraf 的配置文件。The configuration of wegraf.
@@ -231,14 +231,6 @@ pub(super) struct Upstream {
     pub url: At<String>,
     /// Grafana 服务账号令牌。Token of a Grafana service account.
     pub token: Option<At<Secret>>,
-}
-
-/// 上游的种类。Kinds of upstreams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum UpstreamKind {
-    Alertmanager,
-    Grafana,
 }
 
 /// 接收者。A receiver.

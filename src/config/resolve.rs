@@ -55,7 +55,7 @@ impl<'a> Resolver<'a> {
         let external_url = self.url(file.external_url.as_ref(), "external_url");
         let database = self.database(file.database.as_ref());
         let wecom = self.wecom(value(file.wecom.as_ref()));
-        self.upstreams(value(file.upstreams.as_ref()));
+        let upstreams = self.upstreams(value(file.upstreams.as_ref()));
         let templates = self.templates(value(file.templates.as_ref()));
         let global = Global { language, timezone: timezone.clone(), templates: &templates };
         let receivers = self.receivers(file, &global);
@@ -76,6 +76,7 @@ impl<'a> Resolver<'a> {
             timezone: timezone?,
             sources,
             wecom: wecom?,
+            upstreams,
             receivers,
             route: route?,
             templates,

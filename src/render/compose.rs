@@ -283,19 +283,24 @@ impl Writer<'_> {
             .enumerate()
             .map(|(index, printed)| tidy(&text(index, printed), self.blocks[index].lines))
             .collect();
-        self.require(&mut draft);
+        self.require(&mut draft, page);
         Ok(draft)
     }
 
     /// Cuts the blocks that are cut anyhow. Titles and descriptions must not be empty (41016, 41033); a figure
     /// that is too long is none.
-    fn require(&self, draft: &mut Draft) {
+    fn require(&self, draft: &mut Draft, page: &Page) {
         for (block, text) in self.blocks.iter().zip(draft) {
             if matches!(block.name, "title" | "description") && text.is_empty() {
                 *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
             }
+            match block.name {
+                "description" => *text = self.voice.completed(std::mem::take(text), page),
+                "rows" => self.voice.complete_rows(text, page),
+                _ => {}
+            }
             if block.soft && !block.limit.holds(text) {
-                *text = if block.name == "figure" { String::new() } else { cut(text, block, Dialect::Plain) };
+                *text = if block.name == "figure" { String::new() } else { cut(text, block) };
             }
         }
     }
@@ -340,13 +345,19 @@ impl Writer<'_> {
                 continue;
             }
             *text = match block.limit {
-                Limit::Bytes(max) if faces::is_text(self.face) => {
-                    let end = self.voice.ending(page);
+                Limit::Bytes(max) => {
+                    let end = self.voice.ending(page, max);
                     let body = text.strip_suffix(&self.voice.tail(page)).unwrap_or(text).trim_end();
                     let room = max.saturating_sub(end.len() + 1);
                     format!("{}\n{end}", cut_markup(body, room, dialect(self.face)))
                 }
-                _ => cut(text, block, dialect(self.face)),
+                Limit::Chars(_) => cut(text, block),
+                Limit::Rows(max) => {
+                    // The last says how to find the whole.
+                    let last = text.lines().next_back().unwrap_or_default().to_owned();
+                    let kept: Vec<&str> = text.lines().take(max - 1).chain([last.as_str()]).collect();
+                    kept.join("\n")
+                }
             };
         }
     }
@@ -364,9 +375,8 @@ impl Writer<'_> {
     }
 }
 
-fn cut(text: &str, block: &Block, dialect: Dialect) -> String {
+fn cut(text: &str, block: &Block) -> String {
     match block.limit {
-        Limit::Bytes(max) if block.lines => cut_markup(text, max, dialect).into_owned(),
         Limit::Bytes(max) => cut_bytes(text, max).into_owned(),
         Limit::Chars(max) => cut_chars(text, max).into_owned(),
         Limit::Rows(max) => text.lines().take(max).collect::<Vec<_>>().join("\n"),

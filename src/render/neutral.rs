@@ -50,16 +50,15 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 }
 
 fn is_invisible(c: char) -> bool {
-    match c {
-        '\n' => false,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        // Fast for ASCII and Han: nothing else below is near them.
-        ' '..='~' | '\u{4e00}'..='\u{9fff}' => false,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' => true,
-        '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
-        '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
+    // Fast for ASCII and Han: nothing of the rest is near them.
+    if matches!(c, ' '..='~' | '\n' | '\u{4e00}'..='\u{9fff}') {
+        return false;
     }
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// `text` on one line: line ends and runs of blanks become one blank.
@@ -159,7 +158,7 @@ impl Cursor<'_> {
         match c {
             // `a < b` and `x <5` are not tags.
             '<' => (!matches!(next, Some(' ' | '=' | '0'..='9'))).then_some('＜'),
-            '@' if names_everyone(rest) => Some('＠'),
+            '@' if self.calls_everyone(rest) => Some('＠'),
             '$' if is_translation(rest) => Some('＄'),
             '&' if is_entity(rest) => Some('＆'),
             _ if dialect == Dialect::Plain => None,
@@ -183,6 +182,13 @@ impl Cursor<'_> {
             '=' => (self.line_start && matches!(next, None | Some('=' | '\n'))).then_some('＝'),
             _ => None,
         }
+    }
+
+    /// `@all` and `@所有人`, but not `ops@allianz.example`.
+    fn calls_everyone(&self, rest: &str) -> bool {
+        let named = |name: &str| rest.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+        rest.starts_with("所有人")
+            || (["all", "everyone"].into_iter().any(named) && !self.before().is_some_and(|c| c.is_ascii_alphanumeric()))
     }
 
     /// The first edition knows `**` only; the second also `*italic*`, within words too.
@@ -209,15 +215,6 @@ impl Cursor<'_> {
         let line = &self.text[self.line..self.position];
         !line.is_empty() && line.len() <= 9 && line.bytes().all(|b| b.is_ascii_digit())
     }
-}
-
-/// `@all` and `@所有人`, but not the beginning of a mail domain.
-fn names_everyone(rest: &str) -> bool {
-    rest.starts_with("所有人")
-        || ["all", "everyone"].iter().any(|name| {
-            rest.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name))
-                && !rest[name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
-        })
 }
 
 /// `$userName=ID$` and its like become a person's name where `enable_id_trans` is on (wecom-api §3.7).

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::alert::{ThreadId, TransitionKind};
 
 mod contract;
 mod sequences;
@@ -68,9 +69,9 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
     }
 }
 
-fn bytes(texts: &[&str]) -> Option<Freeze> {
+fn bytes(texts: &[&str]) -> Freeze {
     let parts = texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
-    Some(Freeze { face: "text".to_owned(), parts, next_part: 0, counted: Vec::new() })
+    Freeze { face: "text".to_owned(), parts, next_part: 0, counted: Vec::new() }
 }
 
 fn settlement(claimed: Claimed, class: &'static str, next: Next) -> Settlement {
@@ -79,7 +80,7 @@ fn settlement(claimed: Claimed, class: &'static str, next: Next) -> Settlement {
 
 async fn claim(store: &Store, lane: &str, minute: i64, text: &str) -> Claimed {
     let head = store.head(lane, at(minute)).await.unwrap().expect("the lane has something due");
-    let freeze = if head.frozen.is_some() { None } else { bytes(&[text]) };
+    let freeze = if head.frozen.is_some() { None } else { Some(bytes(&[text])) };
     let wish = Claim { message: head.message, epoch: head.epoch, freeze };
     store.claim(wish, at(minute)).await.unwrap()
 }

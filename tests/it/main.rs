@@ -4,6 +4,8 @@ mod harness;
 mod process;
 mod programs;
 
+mod crash;
+mod errcodes;
 mod seed;
 mod witness_alertmanager;
 mod witness_clients;

@@ -7,7 +7,7 @@
 //! | `GET /_simulator/dropped` | what fell to a limit without a word |
 //! | `GET /_simulator/requests?path=&since=` | the requests to the API, with what was answered |
 //! | `GET /_simulator/counters` | sums, and the busiest minute of each receiver |
-//! | `POST /_simulator/reset` | starts afresh; with a set-up as body, with that |
+//! | `POST /_simulator/reset` | starts afresh, clock, switches and faults included; with a set-up as body, with that |
 //! | `GET, POST /_simulator/clock` | `{"advance_ms": n}`, `{"now_ms": n}`, `{"frozen": true}` |
 //! | `GET, PUT /_simulator/switches` | what WeCom's documentation leaves open; only the fields given change |
 //! | `GET, POST, DELETE /_simulator/faults` | scripted faults |

@@ -69,8 +69,10 @@ fn fault_in_characters(text: &str) -> Option<String> {
             return Some(format!("{live:?} is alive"));
         }
     }
-    let everyone =
-        lower.match_indices("@all").find(|(at, _)| !lower[at + 4..].starts_with(|c: char| c.is_ascii_alphanumeric()));
+    // Behind a letter it is a mail address.
+    let everyone = lower
+        .match_indices("@all")
+        .find(|(at, _)| !lower[..*at].chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric()));
     everyone.map(|_| "@all is alive".to_owned())
 }
 
@@ -176,7 +178,11 @@ fn fault_in_markdown_v2(text: &str, allowed: &Allowed) -> Option<String> {
         columns = (bars > 0).then_some(bars);
         let Some(line) = without_code(line) else { return Some(format!("open code in {line:?}")) };
         let bold = line.matches("**").count();
-        let stars = line.replace("**", "").replace(" * ", "").matches('*').count();
+        // A star between blanks is a star.
+        let bare = line.replace("**", "");
+        let blank = |c: Option<char>| c == Some(' ');
+        let lives = |at: usize| !(blank(bare[..at].chars().next_back()) && blank(bare[at + 1..].chars().next()));
+        let stars = bare.match_indices('*').filter(|(at, _)| lives(*at)).count();
         if bold % 2 == 1 || stars % 2 == 1 || line.contains("***") {
             return Some(format!("open emphasis in {line:?}"));
         }
@@ -250,7 +256,7 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     let at_most = |what: &str, text: &str, max: usize| (!text.is_empty()).then(|| too_many(what, text, max)).flatten();
     faults.push(at_most("desc", &title.desc, most(30, 44)));
     faults.push(at_most("sub_title_text", &card.sub_title_text, most(112, 160)));
-    for source in &card.source {
+    if let Some(source) = &card.source {
         faults.push(too_many("source", &source.desc, most(13, 20)));
         texts.push(&source.desc);
     }
@@ -261,7 +267,7 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     for jump in &card.jump_list {
         faults.extend([too_many("jump title", &jump.title, most(13, 18)), bad_url(&jump.url, allowed)]);
     }
-    for figure in &card.emphasis_content {
+    if let Some(figure) = &card.emphasis_content {
         faults.extend([too_many("figure", &figure.title, 14), at_most("figure desc", &figure.desc, 22)]);
         texts.extend([figure.title.as_str(), &figure.desc]);
     }

@@ -13,7 +13,7 @@ use crate::alert::{
 };
 use crate::config::{Face, Language, Target, TemplateFile, To};
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// `SplitMix64`: small, seeded, the same everywhere.
 struct Dice(u64);
 
 impl Dice {
@@ -390,22 +390,6 @@ fn run(alerts: usize, seed: u64, templates: &Templates, template: Option<&str>) 
         let other = scope.spawn(|| half(seed + 1));
         half(seed).or_else(|| other.join().unwrap())
     })
-}
-
-#[test]
-fn tmp_speed() {
-    let (templates, _) = Templates::compile(&[]);
-    let t = std::time::Instant::now();
-    let mut n = 0;
-    for seed in 0..3000 {
-        n += Dice(seed).notification().alerts.len();
-    }
-    eprintln!("SLOW generate {n} alerts {:?}", t.elapsed());
-    let t = std::time::Instant::now();
-    for seed in 0..3000 {
-        trial(&mut Dice(seed), &templates, None);
-    }
-    eprintln!("SLOW all {:?}", t.elapsed());
 }
 
 #[test]

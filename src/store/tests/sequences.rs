@@ -111,7 +111,7 @@ async fn attempt(store: &Store, seen: &mut Seen, lane: &str, end: Option<End>, r
     let fresh = format!("{}.{}", head.message, head.epoch);
     let freeze = if version == 0 || rewrite {
         let counted = head.transitions.iter().filter(|moved| moved.id % 2 == 0).map(|moved| moved.id).collect();
-        Some(Freeze { counted, ..bytes(&[&fresh]).unwrap() })
+        Some(Freeze { counted, ..bytes(&[&fresh]) })
     } else {
         None
     };

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use super::message::own_agent;
 use super::receivers::Named;
 use crate::answer::{Outcome, Refusal, Reply};
-use crate::call::{Call, filled};
+use crate::call::{Call, filled, int};
 use crate::card::{Place, check, is_interactive};
 use crate::clock::HOUR_MS;
 use crate::content::Rules;
 use crate::inbox::{Channel, Message};
 use crate::state::World;
+use crate::tokens::Badge;
 use crate::vault::Owner;
 
 /// A `response_code` works for 72 hours.
@@ -22,59 +23,36 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
     let body = call.json()?;
     own_agent(&badge, &body)?;
     let now = world.clock.now();
-    let name = filled(&body, "response_code").ok_or_else(|| Refusal::code(60140))?;
-    let code = world.codes.get(name).ok_or_else(|| Refusal::code(60140))?;
-    if code.badge != badge {
-        return Err(Refusal::code(42015));
-    }
-    if code.used || now >= code.issued_ms + CODE_MS {
-        return Err(Refusal::code(60140));
-    }
+    let code = filled(&body, "response_code").ok_or_else(|| Refusal::code(60140))?;
+    let id = message_of(world, &badge, code, now)?;
     let named = Named::of_update(&body)?;
     let (corp, app) = world.app(&badge)?;
     let found = named.find(corp, app);
-    let message = world.inbox.by_id(code.message).cloned();
-    let id = code.message;
+    let message = world.inbox.by_id(id);
+    let change = read(world, &badge, &body, message, now)?;
 
-    let replaced = match (body.get("button"), body.get("template_card")) {
-        (Some(button), None) => Change::Label(replace_name(button, message.as_ref())?),
-        (None, Some(card)) => {
-            let rules = Rules {
-                door: Channel::App,
-                owner: Owner::Corp(badge.corp_id.clone()),
-                callback: app.callback,
-                switches: &world.switches,
-                vault: &world.vault,
-                now,
-            };
-            check(card, Place::App { callback: app.callback }, |url| rules.link(url), |media| rules.has_media(media))?;
-            Change::Card(card.clone())
-        }
-        _ => return Err(Refusal::parameter("exactly one of button and template_card is needed")),
-    };
-
-    let got_it = |user: &String| message.as_ref().is_some_and(|message| message.receivers.contains(user));
+    let got_it = |user: &String| message.is_some_and(|message| message.receivers.contains(user));
     let (updated, missed): (Vec<_>, Vec<_>) = found.users.into_iter().partition(got_it);
-    let all = crate::call::int(&body, "atall") == Some(1);
     if updated.is_empty() && message.is_some() {
         return Err(Refusal::code(82102));
     }
-    // `@all` means everyone who got the card, so whoever did not is no mistake of the caller's.
+    // `atall` means everyone who got the card, so whoever did not is no mistake of the caller's.
     let mut invalid = found.invalid_users;
-    if !all {
+    if int(&body, "atall") != Some(1) {
         invalid.extend(missed.iter().map(|user| user.to_ascii_lowercase()));
     }
     world.inbox.change(id, |message| {
-        for user in updated {
+        // A recalled card is gone; there is nothing left to draw the change on.
+        for user in updated.into_iter().filter(|_| !message.recalled) {
             let mut content = message.updated_for.get(&user).unwrap_or(&message.content).clone();
-            match &replaced {
+            match &change {
                 Change::Label(label) => content["replace_name"] = json!(label),
                 Change::Card(card) => content = card.clone(),
             }
             message.updated_for.insert(user, content);
         }
     });
-    if let Some(code) = world.codes.get_mut(name) {
+    if let Some(code) = world.codes.get_mut(code) {
         code.used = true;
     }
     let mut reply = json!({"invaliduser": invalid});
@@ -82,6 +60,37 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
         reply["response_code"] = json!(world.new_code(badge, id, now));
     }
     Ok(Reply::with(reply))
+}
+
+/// The message that a `response_code` is for, if this app may use the code now.
+fn message_of(world: &World, badge: &Badge, code: &str, now: i64) -> Result<u64, Refusal> {
+    match world.codes.get(code) {
+        None => Err(Refusal::code(60140)),
+        Some(code) if code.badge != *badge => Err(Refusal::code(42015)),
+        Some(code) if code.used || now >= code.issued_ms + CODE_MS => Err(Refusal::code(60140)),
+        Some(code) => Ok(code.message),
+    }
+}
+
+/// What is to become of the card: exactly one of `button` and `template_card`.
+fn read(world: &World, badge: &Badge, body: &Value, message: Option<&Message>, now: i64) -> Result<Change, Refusal> {
+    match (body.get("button"), body.get("template_card")) {
+        (Some(button), None) => Ok(Change::Label(replace_name(button, message)?)),
+        (None, Some(card)) => {
+            let callback = world.app(badge)?.1.callback;
+            let rules = Rules {
+                door: Channel::App,
+                owner: Owner::Corp(badge.corp_id.clone()),
+                callback,
+                switches: &world.switches,
+                vault: &world.vault,
+                now,
+            };
+            check(card, Place::App { callback }, |url| rules.link(url), |media| rules.has_media(media))?;
+            Ok(Change::Card(card.clone()))
+        }
+        _ => Err(Refusal::parameter("exactly one of button and template_card is needed")),
+    }
 }
 
 enum Change {

@@ -51,3 +51,20 @@ async fn statistics_count_the_messages_of_today_and_yesterday_in_china() {
     let token = desk.token().await;
     assert_code(&desk.post(&format!("message/get_statistics?access_token={token}"), json!({})).await, 48005);
 }
+
+#[tokio::test]
+async fn an_update_does_not_bring_a_recalled_card_back() {
+    let desk = Desk::new().await;
+    let card = json!({
+        "card_type": "button_interaction", "task_id": "t1", "main_title": {"title": "磁盘将满"},
+        "button_list": [{"text": "认领", "key": "ack"}],
+    });
+    let sent = json!({"touser": "lisi", "msgtype": "template_card", "agentid": APP, "template_card": card});
+    let sent = desk.send(sent).await;
+    let token = desk.token().await;
+    desk.post(&format!("message/recall?access_token={token}"), json!({"msgid": sent["msgid"]})).await;
+    let update = json!({"atall": 1, "agentid": APP, "response_code": sent["response_code"], "template_card": card});
+    assert_code(&desk.post(&format!("message/update_template_card?access_token={token}"), update).await, 0);
+    let seen = &desk.messages("user=lisi").await[0];
+    assert_eq!((&seen["recalled"], &seen["content"]), (&json!(true), &json!(null)));
+}

@@ -1,0 +1,383 @@
+//! Every errcode that matters to a sender (wecom-api §12), answered by WeCom, gets the reaction of its class.
+//!
+//! The list is written here by hand, apart from the client's table: two readings of the dossier that must agree.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wecom_simulator::{Chat, Setup, User, Webhook};
+use wegraf::store::{Delivery, State};
+
+use crate::harness::{World, alertmanager};
+
+/// What must follow from a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reaction {
+    /// The same bytes again, soon; not sooner than so many milliseconds.
+    Again(i64),
+    /// Left alone for a minute.
+    BackOff,
+    /// Kept until a person has repaired something; probed after a minute at the earliest.
+    Held,
+    /// Once more as plain text, and then given up.
+    Plainer,
+    /// Given up at once.
+    Dead,
+}
+use Reaction::{Again, BackOff, Dead, Held, Plainer};
+
+/// How a code is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    App,
+    Card,
+    Chat,
+    Webhook,
+}
+
+/// §12.1 to §12.7 without the codes of a stale token, which have tests of their own.
+const CODES: &[(Door, Reaction, &[i64])] = &[
+    // §12.1
+    (Door::App, Again(0), &[-1, 6000]),
+    (Door::App, Held, &[40013, 40056, 40091, 43009, 45031, 48001, 48002, 48004, 48006, 48009, 50001, 50003, 50006]),
+    (Door::App, Held, &[60020, 60031, 301_002, 301_007, 301_042, 2_000_002]),
+    (Door::App, Dead, &[41002, 41004, 41011, 48005, 50002, 60011, 60030, 701_008, 701_099]),
+    (Door::Card, Plainer, &[43012]),
+    (Door::App, BackOff, &[81026]),
+    // §12.2
+    (Door::App, BackOff, &[45009]),
+    (Door::App, Again(1000), &[45033]),
+    (Door::App, Plainer, &[40206]),
+    // §12.3
+    (Door::App, Dead, &[40003, 40031, 40032, 40035, 40066, 40068, 40070, 41009, 41017, 43004, 46004, 60003, 60123]),
+    (Door::App, Dead, &[60021, 60111, 81011, 81012, 81013, 82001, 82002, 82003, 92000, 301_021]),
+    // §12.4
+    (Door::App, Plainer, &[40008, 40033, 40039, 40058, 40063, 40074, 40094, 45034, 40201, 40204, 41010, 41016, 41033]),
+    (Door::App, Plainer, &[44004, 45002, 45008, 45032, 60206, 60207, 60208, 82004]),
+    (Door::App, Plainer, &[90201, 90202, 90203, 90204, 90206, 90207, 90208]),
+    // §12.5
+    (Door::App, Plainer, &[40004, 40005, 40006, 40009, 40011, 40007, 40123, 41006, 44001, 45001, 45007, 301_017]),
+    (Door::App, Plainer, &[301_019]),
+    // §12.6
+    (Door::Card, Plainer, &[42014, 42015, 42016, 42017, 42018, 42019, 42020, 42027, 42028, 42029, 42030, 42031]),
+    (Door::Card, Plainer, &[42033, 42035, 42036, 42037, 42038, 42039, 42040, 42041, 42042, 42043, 42044, 42045]),
+    (Door::Card, Plainer, &[42046, 42047, 42049, 42050, 42051, 42052, 60140, 82101, 82102]),
+    // §12.7
+    (Door::Chat, Held, &[40050, 86003, 49008, 86008, 86101]),
+    (Door::Chat, Dead, &[86001, 86004, 86005, 86006, 86007, 86201, 86202, 86203, 86204, 86205, 86206, 86207]),
+    (Door::Chat, Dead, &[86214, 86215, 86216, 86217, 86220, 86224]),
+    (Door::Webhook, Held, &[93000, 93001, 93004, 93006, 93008, 93019]),
+    (Door::Webhook, Plainer, &[93017, 93018]),
+    // A code that the dossier does not know is waited out, not taken for a refusal.
+    (Door::App, Again(0), &[987_654]),
+];
+
+/// A code, with a member, a chat or a webhook of its own that meets it.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    door: Door,
+    reaction: Reaction,
+    code: i64,
+}
+
+impl Case {
+    fn all() -> Vec<Self> {
+        let cases = |(door, reaction, codes): &(Door, Reaction, &[i64])| {
+            let (door, reaction) = (*door, *reaction);
+            codes.iter().map(move |&code| Self { door, reaction, code }).collect::<Vec<_>>()
+        };
+        CODES.iter().flat_map(cases).collect()
+    }
+
+    fn name(self) -> String {
+        format!("c{}", self.code.unsigned_abs())
+    }
+
+    fn target(self) -> String {
+        let name = self.name();
+        match self.door {
+            Door::App => format!("{{ app: ops, users: [{name}], face: markdown }}"),
+            Door::Card => format!("{{ app: ops, users: [{name}], face: card }}"),
+            Door::Chat => format!("{{ app: ops, chat: {name}, face: markdown }}"),
+            Door::Webhook => format!("{{ webhook: {name}, face: markdown_v2 }}"),
+        }
+    }
+
+    fn lane(self) -> String {
+        match self.door {
+            Door::App | Door::Card => format!("app/ops/{}", self.name()),
+            Door::Chat => format!("app/ops/chat/{}", self.name()),
+            Door::Webhook => format!("webhook/{}", self.name()),
+        }
+    }
+
+    fn fault(self) -> Value {
+        let name = self.name();
+        let matches = match self.door {
+            Door::App | Door::Card => json!({ "path": "message/send", "user": name }),
+            Door::Chat => json!({ "path": "appchat/send", "chat": name }),
+            Door::Webhook => json!({ "path": "webhook/send", "key": key(&name) }),
+        };
+        let times = if matches!(self.reaction, Again(_)) { json!(1) } else { json!("forever") };
+        json!({ "match": matches, "action": { "errcode": self.code }, "times": times })
+    }
+
+    /// The lane has come to rest, for good or until its next try.
+    fn is_settled(self, delivery: &Delivery) -> bool {
+        match self.reaction {
+            Again(_) => delivery.row.state == State::Sent,
+            BackOff | Held => delivery.row.state == State::Queued && delivery.attempts.len() == 1,
+            Plainer | Dead => delivery.row.state == State::Dead,
+        }
+    }
+
+    fn check(self, delivery: &Delivery) {
+        let Delivery { row, attempts, frozen, transitions, .. } = delivery;
+        let told = || format!("{self:?}: {delivery:#?}");
+        assert_eq!(attempts[0].errcode, Some(self.code), "{}", told());
+        let wait = row.not_before.millis_since(attempts[0].at);
+        let error = attempts[0].errmsg.as_deref().unwrap_or_default();
+        match self.reaction {
+            Again(least) => {
+                assert_eq!(attempts.len(), 2, "{}", told());
+                let pause = attempts[1].at.millis_since(attempts[0].at);
+                assert!(pause >= least.max(50), "it came back after {pause} ms: {}", told());
+                assert_eq!(frozen.len(), 1, "the bytes stay the same: {}", told());
+            }
+            BackOff => assert!((59_000..75_000).contains(&wait), "it comes back after {wait} ms: {}", told()),
+            Held => {
+                assert!((59_000..75_000).contains(&wait), "it comes back after {wait} ms: {}", told());
+                assert!(error.contains("请"), "nobody is told what to do: {}", told());
+            }
+            Plainer => {
+                assert_eq!(attempts.len(), 2, "{}", told());
+                let kinds: Vec<Value> = frozen.iter().map(|part| body(&part.body)["msgtype"].clone()).collect();
+                assert!(kinds[0] != "text" && kinds[1] == "text", "{kinds:?}: {}", told());
+                assert_eq!(attempts[1].version, 2, "{}", told());
+            }
+            Dead => assert_eq!(attempts.len(), 1, "{}", told()),
+        }
+        if matches!(self.reaction, Plainer | Dead) {
+            let reason = transitions[0].reason.clone();
+            assert_eq!(reason, Some(format!("refused:{}", self.code)), "{}", told());
+        }
+    }
+}
+
+fn body(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn key(name: &str) -> String {
+    format!("key-of-{name}")
+}
+
+/// The demo corp, and for each case somebody who meets it.
+fn corp_of(cases: &[Case]) -> Setup {
+    let mut setup = Setup::demo();
+    let corp = &mut setup.corps[0];
+    let model = corp.users[0].clone();
+    for case in cases {
+        let name = case.name();
+        match case.door {
+            Door::App | Door::Card => corp.users.push(User { userid: name, mobile: String::new(), ..model.clone() }),
+            Door::Chat => corp.chats.push(Chat { chatid: name, ..corp.chats[0].clone() }),
+            Door::Webhook => {
+                let model = setup.webhooks[0].clone();
+                setup.webhooks.push(Webhook { key: key(&name), ..model });
+            }
+        }
+    }
+    setup
+}
+
+#[tokio::test]
+async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
+    let cases = Case::all();
+    let targets: String = cases.iter().map(|case| format!("      - {}\n", case.target())).collect();
+    let webhooks: String = cases
+        .iter()
+        .filter(|case| case.door == Door::Webhook)
+        .map(|case| format!("    {}: {{ key: {} }}\n", case.name(), key(&case.name())))
+        .collect();
+    // The accounts come first in the file, and the webhooks last among them.
+    let rest = format!("{webhooks}receivers:\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\n");
+    let world = World::with(corp_of(&cases), &rest).await;
+    let faults: Vec<Value> = cases.iter().map(|case| case.fault()).collect();
+    world.fault(json!(faults)).await;
+    let answer = world.accept("/webhook", alertmanager("错误码", &[("db-1", "firing")])).await;
+    assert_eq!(answer["targets"], cases.len());
+    let rows = world.deliveries().await;
+    for case in cases {
+        let row = rows.iter().find(|row| row.lane == case.lane()).unwrap_or_else(|| panic!("{case:?}"));
+        let delivery = world.delivery(row.message, |delivery| case.is_settled(delivery)).await;
+        case.check(&delivery);
+    }
+}
+
+const ONE_MEMBER: &str = r"
+receivers:
+  ops: { targets: [ { app: ops, users: [daixuan], face: markdown } ] }
+route: { receiver: ops }
+";
+
+/// A world in which WeCom has given a token for the first message.
+async fn with_a_token(rest: &str) -> World {
+    let world = World::new(rest).await;
+    world.accept("/webhook", alertmanager("第一条", &[("a", "firing")])).await;
+    world.settled().await;
+    assert_eq!(world.requests("gettoken").await.len(), 1);
+    world
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_replaced_once_and_the_same_bytes_go_out() {
+    // 41001 says that a token is missing: never our doing, so a fresh one is the only thing left to try.
+    for code in [40001, 40014, 41001, 42001] {
+        let world = with_a_token(ONE_MEMBER).await;
+        world.fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": code } })).await;
+        world.accept("/webhook", alertmanager("第二条", &[("b", "firing")])).await;
+        world.arrived("user=daixuan", 2).await;
+        world.settled().await;
+        assert_eq!(world.requests("gettoken").await.len(), 2, "{code}");
+        let sends = world.requests("message/send").await;
+        assert_eq!(sends.len(), 3, "{code}");
+        assert_eq!(sends[1]["body"], sends[2]["body"], "{code}");
+        assert_ne!(sends[1]["query"]["access_token"], sends[2]["query"]["access_token"], "{code}");
+        assert_eq!(world.deliveries().await[1].attempts, 1, "{code}: it is one attempt");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() {
+    let world = with_a_token(ONE_MEMBER).await;
+    world
+        .fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 40014 }, "times": "forever" }))
+        .await;
+    world.accept("/webhook", alertmanager("第二条", &[("b", "firing")])).await;
+    let message = world.deliveries().await[1].message;
+    let delivery = world.delivery(message, |delivery| delivery.row.errcode.is_some()).await;
+    assert_eq!(delivery.row.state, State::Queued);
+    assert!(delivery.row.not_before.millis_since(delivery.attempts[0].at) >= 59_000, "{delivery:#?}");
+    assert_eq!(world.requests("gettoken").await.len(), 2);
+    assert_eq!(world.requests("message/send").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
+    let people = ["daixuan", "zhangsan", "lisi", "wangwu"];
+    let targets: String = people.iter().map(|user| format!("{{ app: ops, users: [{user}], face: text }},")).collect();
+    let world =
+        World::new(&format!("receivers:\n  ops: {{ targets: [ {targets} ] }}\nroute: {{ receiver: ops }}\n")).await;
+    world.fault(json!({ "match": { "path": "gettoken" }, "action": { "errcode": 40001 }, "times": "forever" })).await;
+    world.accept("/webhook", alertmanager("密钥错误", &[("a", "firing")])).await;
+    for row in world.deliveries().await {
+        let delivery = world.delivery(row.message, |delivery| delivery.row.errcode == Some(40001)).await;
+        assert_eq!(delivery.row.state, State::Queued);
+        assert!(delivery.row.not_before.millis_since(delivery.attempts[0].at) >= 59_000, "{delivery:#?}");
+    }
+    assert_eq!(world.requests("gettoken").await.len(), 1);
+    assert!(world.requests("message/send").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_killed_early_costs_exactly_one_more_gettoken_under_a_hundred_parallel_sends() {
+    let mut setup = Setup::demo();
+    let model = setup.corps[0].users[0].clone();
+    let names: Vec<String> = (0..100).map(|number| format!("member{number}")).collect();
+    let members = names.iter().map(|name| User { userid: name.clone(), mobile: String::new(), ..model.clone() });
+    setup.corps[0].users.extend(members);
+    let targets: String =
+        names.iter().map(|name| format!("      - {{ app: ops, users: [{name}], face: text }}\n")).collect();
+    let rest = format!(
+        "receivers:\n  one: {{ targets: [ {{ app: ops, users: [daixuan], face: text }} ] }}\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\n"
+    );
+    let world = World::with(setup, &rest).await;
+    world.accept("/webhook/one", alertmanager("第一条", &[("a", "firing")])).await;
+    world.settled().await;
+    assert_eq!(world.requests("gettoken").await.len(), 1);
+    let expired = world.control("POST", "tokens/expire", json!({ "variant": 40014 })).await;
+    assert!(expired["expired"].as_u64() > Some(0), "{expired}");
+    world.accept("/webhook", alertmanager("一百条", &[("b", "firing")])).await;
+    world.settled().await;
+    for name in &names {
+        assert_eq!(world.inbox(&format!("user={name}")).await.len(), 1, "{name}");
+    }
+    assert_eq!(world.requests("gettoken").await.len(), 2, "exactly one more");
+    assert!(world.deliveries().await.iter().all(|row| row.attempts == 1), "nobody had to wait for a second attempt");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_wecoms_leaves_the_outcome_unknown_and_the_same_bytes_go_out_again() {
+    let actions = [
+        json!({ "http": { "status": 502, "body": "<html>502 Bad Gateway</html>" } }),
+        json!({ "raw": "<html>please log in</html>" }),
+        json!({ "raw": "{\"errcode\":\"0\",\"errmsg\":\"ok\"}" }),
+        json!("truncate"),
+        json!("reset_after"),
+    ];
+    for action in actions {
+        let world = World::new(ONE_MEMBER).await;
+        world.fault(json!({ "match": { "path": "message/send" }, "action": action })).await;
+        world.accept("/webhook", alertmanager("代理坏了", &[("a", "firing")])).await;
+        world.settled().await;
+        // Delivered once, also where the first request had got through: WeCom compares the bytes.
+        assert_eq!(world.inbox("user=daixuan").await.len(), 1, "{action}");
+        let sends = world.requests("message/send").await;
+        assert_eq!(sends.len(), 2, "{action}");
+        assert_eq!(sends[0]["body"], sends[1]["body"], "{action}");
+        let message = world.deliveries().await[0].message;
+        let delivery = world.delivery(message, |_| true).await;
+        assert_eq!(delivery.attempts[0].outcome.as_deref(), Some("unsure"), "{action}: {delivery:#?}");
+        assert_eq!(delivery.attempts[1].outcome.as_deref(), Some("accepted"), "{action}: {delivery:#?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_not_reached_is_recorded_and_the_others_have_the_message() {
+    let rest = "receivers:\n  ops: { targets: [ { app: ops, users: [daixuan, ghost], face: text } ] }\nroute: { receiver: ops }\n";
+    let world = World::new(rest).await;
+    world.accept("/webhook", alertmanager("部分送达", &[("a", "firing")])).await;
+    world.arrived("user=daixuan", 1).await;
+    world.settled().await;
+    let message = world.deliveries().await[0].message;
+    let delivery = world.delivery(message, |delivery| delivery.row.state == State::Sent).await;
+    assert_eq!(delivery.attempts[0].outcome.as_deref(), Some("accepted_in_part"));
+    assert_eq!(body(delivery.attempts[0].invalid_json.as_deref().unwrap())["users"], json!(["ghost"]));
+    let parts = "wegraf_attempts_total{channel=\"app\",outcome=\"accepted_in_part\"}";
+    assert!((world.metric(parts).await - 1.0).abs() < f64::EPSILON);
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_does_not_delay_the_others() {
+    let rest = "receivers:\n  ops: { targets: [ { webhook: gone, face: text }, { app: ops, users: [daixuan], face: text } ] }\nroute: { receiver: ops }\n";
+    let world = World::new(rest).await;
+    for alert in ["a", "b", "c"] {
+        world.accept("/webhook", alertmanager(alert, &[("x", "firing")])).await;
+    }
+    world.arrived("user=daixuan", 3).await;
+    let rows = world.deliveries().await;
+    let gone: Vec<_> = rows.iter().filter(|row| row.lane == "webhook/gone").collect();
+    let first = world.delivery(gone[0].message, |delivery| delivery.row.errcode == Some(93000)).await;
+    assert_eq!(first.row.state, State::Queued, "it waits for a repair");
+    assert_eq!(world.requests("webhook/send").await.len(), 1, "what is behind it in the lane does not try either");
+    assert!(gone[1..].iter().all(|row| row.attempts == 0));
+}
+
+#[tokio::test]
+async fn a_target_that_hangs_does_not_delay_the_others_and_is_served_when_it_is_back() {
+    let world = World::new(crate::harness::EVERY_CHANNEL).await;
+    world.fault(json!({ "match": { "path": "webhook/send" }, "action": "hang" })).await;
+    let begun = std::time::Instant::now();
+    world.accept("/webhook", alertmanager("挂起", &[("a", "firing")])).await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "the sender does not wait for WeCom");
+    world.arrived("user=daixuan", 1).await;
+    world.arrived("chat=AITest", 1).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "the others do not wait for the one that hangs");
+    assert!(world.inbox("webhook=sim-ops-group").await.is_empty());
+    world.arrived("webhook=sim-ops-group", 1).await;
+    world.settled().await;
+    let row = world.deliveries().await.into_iter().find(|row| row.lane.starts_with("webhook/")).unwrap();
+    let delivery = world.delivery(row.message, |_| true).await;
+    assert_eq!(delivery.attempts[0].outcome.as_deref(), Some("unsure"), "{delivery:#?}");
+}

@@ -10,9 +10,11 @@ mod engine;
 mod faces;
 mod facts;
 mod fit;
+mod headline;
 mod labels;
 mod link;
 mod neutral;
+mod rows;
 mod samples;
 mod words;
 

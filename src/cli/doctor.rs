@@ -177,9 +177,10 @@ async fn upstream(known: &Upstream) -> Result<String, String> {
     if let Some(token) = &known.token {
         request = request.bearer_auth(token.expose_secret());
     }
-    let answer = request.send().await.map_err(|error| {
-        format!("连不上，请检查 url cannot be reached, check its `url` ({})", error.without_url())
-    })?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| format!("连不上，请检查 url cannot be reached, check its `url` ({})", error.without_url()))?;
     match answer.status().as_u16() {
         200 => Ok("静默接口可读 silences can be read".to_owned()),
         401 | 403 => Err("没有权限，请检查 token（Grafana 需要 Editor 服务账号） not allowed: check the token; Grafana wants a service account with role Editor".to_owned()),

@@ -57,7 +57,11 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn signals((mut terminate, mut interrupt, mut hangup): (Signal, Signal, Signal), app: App, stop: CancellationToken) {
+async fn signals(
+    (mut terminate, mut interrupt, mut hangup): (Signal, Signal, Signal),
+    app: App,
+    stop: CancellationToken,
+) {
     loop {
         let reload = tokio::select! {
             _ = hangup.recv() => true,

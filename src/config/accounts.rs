@@ -209,7 +209,8 @@ impl Resolver<'_> {
         for (name, place, upstream) in upstreams.into_iter().flat_map(Named::iter) {
             self.name(place, name);
             let url = self.url(Some(&upstream.url), &format!("upstreams.{name}.url"));
-            let token = upstream.token.as_ref().and_then(|token| self.secret(token, &format!("upstreams.{name}.token")));
+            let token =
+                upstream.token.as_ref().and_then(|token| self.secret(token, &format!("upstreams.{name}.token")));
             if let (Some(url), Some(kind)) = (url, upstream.kind.get()) {
                 known.push(Upstream { name: name.to_owned(), kind: *kind, url, token });
             }

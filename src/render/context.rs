@@ -11,11 +11,12 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use super::compose::{LEVEL_COUNT, Level};
 use super::engine::dialect;
-use super::facts::{Facts, Link, Row};
+use super::facts::{Facts, Link};
 use super::fit::cut_chars;
 use super::labels::read_order;
 use super::neutral::{Dialect, one_line};
-use super::words::{State, Weight, brackets, pick};
+use super::rows::Row;
+use super::words::{State, brackets, pick};
 use super::{Letter, faces};
 use crate::alert::{Format, Labels};
 use crate::config::{Face, Language};
@@ -172,7 +173,7 @@ impl<'a> Voice<'a> {
             labels => self.map(&facts.shared),
             annotations => self.annotations(),
             id => self.id.as_str(),
-            part => self.part(page),
+            part => Self::part(page),
             tail => Value::from_safe_string(self.tail(page)),
         }
     }
@@ -361,7 +362,7 @@ impl<'a> Voice<'a> {
         self.map(gravest.unwrap_or(&Labels::new()))
     }
 
-    fn part(&self, page: &Page) -> String {
+    fn part(page: &Page) -> String {
         page.part.map(|(number, of)| format!("({number}/{of})")).unwrap_or_default()
     }
 
@@ -379,7 +380,7 @@ impl<'a> Voice<'a> {
         let mut body = self.without_mentions(body);
         let tail = self.tail(page);
         let missing = |text: &str, body: &str| !text.is_empty() && !body.contains(text);
-        let mut ending: Vec<String> = [self.part(page), self.more_text(page)]
+        let mut ending: Vec<String> = [Self::part(page), self.more_text(page)]
             .into_iter()
             .filter(|text| self.everything && missing(text, &body))
             .collect();
@@ -402,7 +403,9 @@ impl<'a> Voice<'a> {
         for (key, value) in missing {
             if !value.is_empty() && !rows.contains(value) {
                 rows.push_str(if rows.is_empty() { "" } else { "\n" });
-                rows.push_str(&format!("{key}：{value}"));
+                rows.push_str(key);
+                rows.push('：');
+                rows.push_str(value);
             }
         }
     }
@@ -443,78 +446,6 @@ impl<'a> Voice<'a> {
 /// The letters and digits of `text`: what neutralising and cutting leave alone.
 pub(super) fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
-impl Facts {
-    /// Does the summary of the only alert give its value already?
-    fn value_is_said(&self) -> bool {
-        let Some((_, value)) = self.values.first() else { return false };
-        let number = value.split(' ').next().unwrap_or_default();
-        !number.is_empty() && self.summary.contains(number)
-    }
-
-    /// The sign in front: colour for who sees colours, beside the word for who does not.
-    pub(super) fn icon(&self) -> &'static str {
-        match (self.state, self.weight) {
-            (State::Firing | State::Reminder, Weight::Red) => "🔴",
-            (State::Firing | State::Reminder, Weight::Yellow) => "🟡",
-            (State::Firing | State::Reminder, Weight::Blue) => "🔵",
-            (State::Partly | State::Unclear, _) => "🟠",
-            (State::Resolved, _) => "🟢",
-            (State::NoData | State::QueryError, _) => "⚪",
-            (State::Test, _) => "🔔",
-            (State::Opaque, _) => "📨",
-        }
-    }
-
-    /// Sign, word where the sign is not enough, and subject; the rule's name in at most `length` characters.
-    pub(super) fn title(&self, letter: &Letter<'_>, length: usize) -> String {
-        let subject = self.subject(letter, length);
-        match self.state {
-            State::Firing | State::Partly | State::Unclear | State::Opaque => format!("{} {subject}", self.icon()),
-            _ => {
-                let colon = pick(letter.language, "", ":");
-                format!("{} {}{colon} {subject}", self.icon(), self.state.word(letter.language))
-            }
-        }
-    }
-
-    /// What it is about and how many, without the word for its state.
-    pub(super) fn subject(&self, letter: &Letter<'_>, length: usize) -> String {
-        let zh = letter.language == Language::Zh;
-        let name = cut_chars(&self.name, length);
-        let rules = self.rules;
-        let name = match (rules, zh) {
-            (0 | 1, _) => name.into_owned(),
-            (_, true) => format!("{name} 等 {rules} 条规则"),
-            (2, false) => format!("{name} and 1 more rule"),
-            (_, false) => format!("{name} and {} more rules", rules - 1),
-        };
-        let times = |count: usize| if count > 1 { format!(" ×{count}") } else { String::new() };
-        let (firing, resolved, truncated) = (self.firing, self.resolved, self.truncated);
-        match (self.state, zh) {
-            (State::Opaque, _) => {
-                let title = one_line(&letter.notification.title);
-                let line =
-                    if title.is_empty() { one_line(self.message.lines().next().unwrap_or_default()) } else { title };
-                let line = if line.is_empty() { name } else { line };
-                cut_chars(&line, length).into_owned()
-            }
-            (State::Test, _) => pick(letter.language, "通知已送达", "this notification arrived").to_owned(),
-            (State::NoData | State::QueryError, true) => format!("“{name}” 无法判断{}", times(firing)),
-            (State::NoData | State::QueryError, false) => format!("“{name}” cannot be judged{}", times(firing)),
-            (State::Partly, true) => format!("{name} 仍有 {} 条（已恢复 {resolved}）", firing + self.still),
-            (State::Partly, false) => format!("{name}: {} still firing ({resolved} resolved)", firing + self.still),
-            (State::Unclear, true) => format!("{name} 已恢复 {resolved} 条，另 {truncated} 条未知"),
-            (State::Unclear, false) => format!("{name}: {resolved} resolved, {truncated} unknown"),
-            (State::Resolved, true) if self.judged_again => format!("“{name}” 又能判断了{}", times(resolved)),
-            (State::Resolved, false) if self.judged_again => format!("“{name}” can be judged again{}", times(resolved)),
-            (State::Resolved, _) => format!("{name}{}", times(resolved)),
-            (State::Firing | State::Reminder, _) if resolved == 0 => format!("{name}{}", times(firing)),
-            (State::Firing | State::Reminder, true) => format!("{name}{}（已恢复 {resolved}）", times(firing)),
-            (State::Firing | State::Reminder, false) => format!("{name}{} ({resolved} resolved)", times(firing)),
-        }
-    }
 }
 
 /// What a row says besides whom it is about: the value, or the alert's own sentence.

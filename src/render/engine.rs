@@ -1,6 +1,6 @@
 //! Templates: compiled once, run within limits.
 //!
-//! Owns MiniJinja. What a template prints is neutralised for the face on its way out, by the formatter, so
+//! Owns `MiniJinja`. What a template prints is neutralised for the face on its way out, by the formatter, so
 //! that the author of a template cannot forget it: only the template's own text and what `link`, `bold`,
 //! `code` and `colored` return is markup. A template reads no file, no clock and no environment, and cannot
 //! run, recurse or write without end (F98).

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::labels::{self, Place, Shared};
 use super::link::safe_url;
 use super::neutral::{one_line, visible};
+use super::rows::{Row, Telling, measured};
 use super::words::{Clock, State, Weight, label_title, pick};
 use super::{Letter, Told};
 use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind};
@@ -59,40 +60,12 @@ pub(super) struct Facts {
     pub(super) links: Vec<Link>,
 }
 
-/// An alert in a list or table.
-pub(super) struct Row {
-    pub(super) told: usize,
-    pub(super) kind: TransitionKind,
-    pub(super) name: String,
-    /// Values of the columns.
-    pub(super) cells: Vec<String>,
-    /// What tells it apart, in words.
-    pub(super) what: String,
-    /// The label values that are its own, without the rule's name.
-    pub(super) own: String,
-    pub(super) severity: String,
-    /// The severity, if that is not the same for all rows.
-    pub(super) grade: String,
-    pub(super) value: String,
-    pub(super) summary: String,
-    /// How long, if that is not the same for all rows.
-    pub(super) when: String,
-    pub(super) since: String,
-    pub(super) duration: String,
-}
-
 /// A place to go, with its name.
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) kind: &'static str,
     pub(super) text: &'static str,
     pub(super) url: String,
-}
-
-impl Row {
-    pub(super) const fn is_resolved(&self) -> bool {
-        matches!(self.kind, TransitionKind::Resolved)
-    }
 }
 
 /// Reads `letter`.
@@ -161,15 +134,15 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
 }
 
 impl Told<'_> {
-    fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.kind != TransitionKind::Resolved
     }
 
-    fn start(&self) -> Option<Timestamp> {
+    pub(super) fn start(&self) -> Option<Timestamp> {
         self.starts_at.or(self.alert.starts_at)
     }
 
-    fn end(&self) -> Option<Timestamp> {
+    pub(super) fn end(&self) -> Option<Timestamp> {
         self.ends_at.or(self.alert.ends_at)
     }
 }
@@ -181,7 +154,7 @@ fn column(key: &str, language: Language) -> String {
 }
 
 /// The rule's name on one line; there may be nothing visible in it.
-fn name_of(alert: &Alert, language: Language) -> String {
+pub(super) fn name_of(alert: &Alert, language: Language) -> String {
     let name = super::fit::cut_chars(&one_line(&alert.name), 300).into_owned();
     if name.is_empty() { pick(language, "未命名的告警", "unnamed alert").to_owned() } else { name }
 }
@@ -191,7 +164,7 @@ pub(super) fn limited(text: &str) -> String {
     super::fit::cut_chars(text.trim(), TEXT).into_owned()
 }
 
-fn severity(alert: &Alert) -> String {
+pub(super) fn severity(alert: &Alert) -> String {
     let name = ["severity", "level", "priority"].into_iter().find_map(|name| alert.labels.get(name));
     super::fit::cut_chars(&one_line(name.map_or("", String::as_str)), 20).into_owned()
 }
@@ -312,7 +285,7 @@ impl Sentences {
         let mut summary = summary.unwrap_or_default();
         let mut description = description.unwrap_or_default();
         if summary.is_empty() && description.is_empty() {
-            description = visible(&letter.notification.message).trim().to_owned();
+            visible(&letter.notification.message).trim().clone_into(&mut description);
         }
         if summary.is_empty()
             && let Some((first, rest)) = description.split_once('\n').or(Some((description.as_str(), "")))
@@ -346,7 +319,7 @@ fn agreed(alerts: &[&Alert], what: impl Fn(&Alert) -> String) -> Option<String> 
     Some(agreed)
 }
 
-fn summary(alert: &Alert) -> String {
+pub(super) fn summary(alert: &Alert) -> String {
     if alert.health == Health::Error
         && let Some(error) = alert.annotations.get("Error")
     {
@@ -374,94 +347,6 @@ fn masked(sentence: &str, alert: &Alert, keys: &[&str], speakers: usize) -> Stri
         }
     }
     masked
-}
-
-/// How rows tell what is each alert's own.
-struct Telling<'a> {
-    keys: &'a [&'a str],
-    shared: &'a Shared,
-    /// Are there several rules?
-    rules: bool,
-    /// Are there several severities?
-    grades: bool,
-    own_sentences: bool,
-    starts_differ: bool,
-    ends_differ: bool,
-    clock: &'a Clock<'a>,
-}
-
-impl Telling<'_> {
-    fn row(&self, index: usize, told: &Told<'_>) -> Row {
-        let (alert, clock) = (told.alert, self.clock);
-        let resolved = !told.is_on();
-        let duration = match (told.start(), told.end()) {
-            (Some(start), Some(end)) if resolved => clock.duration(start, end),
-            (Some(start), _) if !resolved => clock.duration(start, clock.now),
-            _ => String::new(),
-        };
-        let value = match alert.health {
-            _ if resolved => String::new(),
-            Health::Normal => {
-                labels::values(alert).first().map(|value| measured(alert, &value.text)).unwrap_or_default()
-            }
-            Health::NoData => State::NoData.word(clock.language).to_owned(),
-            Health::Error => State::QueryError.word(clock.language).to_owned(),
-        };
-        let differs = if resolved { self.ends_differ } else { self.starts_differ };
-        Row {
-            told: index,
-            kind: told.kind,
-            name: name_of(alert, clock.language),
-            cells: self.keys.iter().map(|key| labels::value(alert, key)).collect(),
-            what: self.what(alert),
-            own: self.own(alert),
-            grade: if self.grades && !resolved { severity(alert) } else { String::new() },
-            severity: severity(alert),
-            summary: if self.own_sentences && !resolved { summary(alert) } else { String::new() },
-            value,
-            when: if differs { duration.clone() } else { String::new() },
-            since: told.start().and_then(|start| clock.time(start)).unwrap_or_default(),
-            duration,
-        }
-    }
-
-    fn own(&self, alert: &Alert) -> String {
-        let own = if self.rules { labels::own(alert, self.shared) } else { Vec::new() };
-        labels::in_words(alert, if self.rules { &own } else { self.keys })
-    }
-
-    /// What tells the alert apart, never empty.
-    fn what(&self, alert: &Alert) -> String {
-        let own = self.own(alert);
-        match (own.is_empty(), self.rules) {
-            (true, _) => name_of(alert, self.clock.language),
-            (false, true) => format!("{} · {own}", name_of(alert, self.clock.language)),
-            (false, false) => own,
-        }
-    }
-
-    /// An alert that goes on, with its value.
-    fn still(&self, alert: &Alert) -> String {
-        let what = self.what(alert);
-        match labels::values(alert).first() {
-            Some(value) if alert.health == Health::Normal => format!("{what} {}", measured(alert, &value.text)),
-            _ => what,
-        }
-    }
-}
-
-/// `number` with the unit that the alert's own sentences give it.
-fn measured(alert: &Alert, number: &str) -> String {
-    let number = super::fit::cut_chars(&one_line(number), 40).into_owned();
-    let unit = ["summary", "description"].into_iter().find_map(|name| {
-        let text = alert.annotations.get(name)?;
-        labels::unit_behind(&number, text.get(..text.floor_char_boundary(TEXT))?)
-    });
-    let unit = unit.or_else(|| alert.labels.get("unit").or_else(|| alert.annotations.get("unit")).cloned());
-    match unit {
-        Some(unit) if !unit.trim().is_empty() && unit.len() <= 12 => format!("{number} {}", one_line(&unit)),
-        _ => number,
-    }
 }
 
 fn values(letter: &Letter<'_>, alerts: &[&Alert]) -> Vec<(String, String)> {

@@ -73,14 +73,13 @@ pub(super) fn cut_markup(text: &str, max: usize, dialect: Dialect) -> Cow<'_, st
         position += length;
         match change {
             Change::None => {}
-            Change::Open(closer) => open.push(closer),
+            Change::Toggle(closer) if open.contains(&closer) => open.retain(|&known| known != closer),
+            Change::Open(closer) | Change::Toggle(closer) => open.push(closer),
             Change::Close(closer) => {
                 if let Some(at) = open.iter().rposition(|&known| known == closer) {
                     open.truncate(at);
                 }
             }
-            Change::Toggle(closer) if open.contains(&closer) => open.retain(|&known| known != closer),
-            Change::Toggle(closer) => open.push(closer),
             // Bold and its like end with the line.
             Change::Line => open.retain(|&known| known != BOLD),
         }

@@ -82,8 +82,8 @@ pub(super) fn target(face: Face) -> Target {
 const NOW: Timestamp = Timestamp(1_789_193_640_000);
 const MINUTE: i64 = 60_000;
 
-fn ago(minutes: i64) -> Option<Timestamp> {
-    Some(NOW.plus_millis(-minutes * MINUTE))
+fn ago(minutes: i64) -> Timestamp {
+    NOW.plus_millis(-minutes * MINUTE)
 }
 
 fn map(pairs: &[(&str, &str)]) -> Labels {
@@ -113,7 +113,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         health: Health::Normal,
         labels: map(labels),
         annotations: map(annotations),
-        starts_at: ago(12),
+        starts_at: Some(ago(12)),
         ends_at: None,
         fingerprint: "0cdf35c4ce287453".to_owned(),
         discriminator: String::new(),
@@ -125,8 +125,8 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
 impl Alert {
     fn resolved(mut self, started: i64, ended: i64) -> Self {
         self.status = Status::Resolved;
-        self.starts_at = ago(started);
-        self.ends_at = ago(ended);
+        self.starts_at = Some(ago(started));
+        self.ends_at = Some(ago(ended));
         self
     }
 
@@ -197,7 +197,7 @@ fn disk_alert(instance: &str, used: &str) -> Alert {
 
 fn disk() -> Sample {
     let mut first = disk_alert("db-1", "96.2");
-    first.links.runbook = "https://wiki.example.com/runbook/disk".to_owned();
+    "https://wiki.example.com/runbook/disk".clone_into(&mut first.links.runbook);
     let alerts = vec![first, disk_alert("db-2", "95"), disk_alert("db-7", "91.8")];
     sample("disk", "three of one rule", notification(Format::Grafana, alerts))
 }
@@ -216,7 +216,7 @@ fn payment_alert() -> Alert {
         &[("A", "91.3"), ("C", "1")],
     )
     .linked();
-    alert.starts_at = ago(2);
+    alert.starts_at = Some(ago(2));
     alert
 }
 
@@ -231,7 +231,7 @@ fn resolved() -> Sample {
 
 fn partly() -> Sample {
     let mut still = disk_alert("db-1", "97");
-    still.starts_at = ago(40);
+    still.starts_at = Some(ago(40));
     let alerts = vec![still, disk_alert("db-2", "60").resolved(40, 19), disk_alert("db-7", "55").resolved(40, 31)];
     let mut sample = sample("partly", "two of a group are over, one is not", notification(Format::Grafana, alerts));
     sample.told.remove(0);
@@ -247,7 +247,7 @@ fn unjudged(health: Health, name: &str, annotations: &[(&str, &str)]) -> Alert {
     )
     .linked();
     alert.health = health;
-    alert.starts_at = ago(244);
+    alert.starts_at = Some(ago(244));
     alert
 }
 
@@ -265,7 +265,7 @@ fn query_error() -> Sample {
 fn reminder() -> Sample {
     let mut alerts = vec![disk_alert("db-1", "98.4"), disk_alert("db-2", "97.1")];
     for alert in &mut alerts {
-        alert.starts_at = ago(312);
+        alert.starts_at = Some(ago(312));
     }
     let mut sample = sample("reminder", "upstream repeats what is still on", notification(Format::Grafana, alerts));
     for (_, kind) in &mut sample.told {
@@ -281,7 +281,7 @@ fn test() -> Sample {
         &[("summary", "Notification test")],
         &[],
     );
-    alert.starts_at = ago(0);
+    alert.starts_at = Some(ago(0));
     let mut notification = notification(Format::Grafana, vec![alert]);
     notification.test = true;
     sample("test", "the test button of a contact point", notification)
@@ -346,7 +346,7 @@ fn several_rules() -> Sample {
         alert(name, &labels, &[("summary", &format!("{name}，请处理"))], values).linked()
     };
     let mut late = rule("接口 5xx", "warning", &[("service", "order-api")], &[("A", "3.2")]);
-    late.starts_at = ago(3);
+    late.starts_at = Some(ago(3));
     let alerts = vec![
         late,
         rule("主库只读", "critical", &[("instance", "order-db-1")], &[]),
@@ -376,10 +376,10 @@ fn alertmanager() -> Sample {
     let mut alerts =
         vec![host("10.0.0.1:9100", "critical"), host("10.0.0.2:9100", "critical"), host("10.0.0.3:9100", "warning")];
     for alert in &mut alerts {
-        alert.links.rule = "http://prometheus.example.com:9090/graph?g0.expr=up&g0.tab=1".to_owned();
+        "http://prometheus.example.com:9090/graph?g0.expr=up&g0.tab=1".clone_into(&mut alert.links.rule);
     }
     let mut notification = notification(Format::Alertmanager, alerts);
-    notification.external_url = "http://alertmanager.example.com:9093".to_owned();
+    "http://alertmanager.example.com:9093".clone_into(&mut notification.external_url);
     sample("alertmanager", "a group of Alertmanager: values stand in the sentences", notification)
 }
 
@@ -396,7 +396,7 @@ fn many() -> Sample {
     let host = |number: usize| {
         let used = format!("{}.{}", 90 + number % 9, 1 + number % 9);
         let mut alert = disk_alert(&format!("node-{number:02}.rack-{}.bj.example.com", number % 7), &used);
-        alert.starts_at = ago(5 + i64::try_from(number).unwrap_or_default());
+        alert.starts_at = Some(ago(5 + i64::try_from(number).unwrap_or_default()));
         alert
     };
     sample("many", "more than a message can name", notification(Format::Grafana, (1..=45).map(host).collect()))

@@ -2,4 +2,5 @@
 
 mod checker;
 mod golden;
+mod letters;
 mod random;

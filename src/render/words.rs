@@ -52,8 +52,7 @@ impl State {
         let (zh, en) = match self {
             Self::Firing => ("告警", "Firing"),
             Self::Reminder => ("仍在告警", "Still firing"),
-            Self::Partly => ("部分恢复", "Partly resolved"),
-            Self::Unclear => ("部分恢复", "Partly resolved"),
+            Self::Partly | Self::Unclear => ("部分恢复", "Partly resolved"),
             Self::Resolved => ("已恢复", "Resolved"),
             Self::NoData => ("无数据", "No data"),
             Self::QueryError => ("查询出错", "Query error"),

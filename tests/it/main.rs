@@ -2,7 +2,12 @@
 
 mod harness;
 mod process;
+mod programs;
 
 mod crash;
 mod errcodes;
 mod seed;
+mod witness_alertmanager;
+mod witness_clients;
+mod witness_prometheus;
+mod witness_wechat;

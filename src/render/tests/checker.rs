@@ -256,7 +256,7 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     let at_most = |what: &str, text: &str, max: usize| (!text.is_empty()).then(|| too_many(what, text, max)).flatten();
     faults.push(at_most("desc", &title.desc, most(30, 44)));
     faults.push(at_most("sub_title_text", &card.sub_title_text, most(112, 160)));
-    for source in &card.source {
+    if let Some(source) = &card.source {
         faults.push(too_many("source", &source.desc, most(13, 20)));
         texts.push(&source.desc);
     }
@@ -267,7 +267,7 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     for jump in &card.jump_list {
         faults.extend([too_many("jump title", &jump.title, most(13, 18)), bad_url(&jump.url, allowed)]);
     }
-    for figure in &card.emphasis_content {
+    if let Some(figure) = &card.emphasis_content {
         faults.extend([too_many("figure", &figure.title, 14), at_most("figure desc", &figure.desc, 22)]);
         texts.extend([figure.title.as_str(), &figure.desc]);
     }

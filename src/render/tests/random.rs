@@ -13,7 +13,7 @@ use crate::alert::{
 };
 use crate::config::{Face, Language, Target, TemplateFile, To};
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// `SplitMix64`: small, seeded, the same everywhere.
 struct Dice(u64);
 
 impl Dice {

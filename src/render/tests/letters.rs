@@ -1,0 +1,325 @@
+//! Letters one by one: which face, who is called, what is named, and what a user's template can do.
+
+use std::time::{Duration, Instant};
+
+use wecom::Content;
+use wecom::message::{Image, TEXT_BYTES};
+
+use super::super::samples::{Sample, samples, target};
+use super::super::{Letter, Picture, Rendered, TemplateProblem, Templates};
+use super::checker::readable;
+use crate::config::{Face, Language, Target, TemplateFile, To};
+
+fn sample(name: &str) -> Sample {
+    samples().into_iter().find(|sample| sample.name == name).unwrap()
+}
+
+fn shipped() -> Templates {
+    Templates::compile(&[]).0
+}
+
+fn file(name: &str, source: &str) -> TemplateFile {
+    TemplateFile { path: format!("templates/{name}.j2").into(), name: name.to_owned(), source: source.to_owned() }
+}
+
+/// Renders `sample` to `target` in Chinese, after `change` had its way with the letter.
+fn send(templates: &Templates, sample: &Sample, target: &Target, change: impl FnOnce(&mut Letter<'_>)) -> Rendered {
+    let told = sample.told();
+    let mut letter = sample.letter(&told, target, Language::Zh, None);
+    change(&mut letter);
+    templates.render(&letter)
+}
+
+fn webhook(face: Face) -> Target {
+    Target { to: To::Webhook { webhook: "ops".to_owned() }, mention: vec!["zhangsan".to_owned()], ..target(face) }
+}
+
+fn chat(face: Face) -> Target {
+    Target { to: To::Chat { app: "ops".to_owned(), chat: "c".to_owned() }, ..webhook(face) }
+}
+
+#[test]
+fn a_face_that_needs_a_link_falls_back_to_text_if_there_is_none() {
+    for face in [Face::Textcard, Face::News, Face::Card] {
+        let rendered = send(&shipped(), &sample("bare"), &target(face), |letter| letter.details_url = None);
+        assert_eq!(rendered.face, Face::Text, "{face:?}");
+        assert_eq!(rendered.parts[0].msgtype(), "text");
+        let rendered = send(&shipped(), &sample("bare"), &target(face), |_| {});
+        assert_eq!(rendered.face, face, "the page with the whole is a link");
+    }
+}
+
+#[test]
+fn a_face_that_the_channel_does_not_know_becomes_its_neighbour() {
+    for (face, channel, used) in [
+        (Face::MarkdownV2, chat(Face::MarkdownV2), Face::Markdown),
+        (Face::Card, chat(Face::Card), Face::Textcard),
+        (Face::Textcard, webhook(Face::Textcard), Face::Markdown),
+    ] {
+        assert_eq!(send(&shipped(), &sample("disk"), &channel, |_| {}).face, used, "{face:?}");
+    }
+}
+
+#[test]
+fn people_are_called_where_the_face_can_and_in_a_small_text_where_it_cannot() {
+    let markdown = send(&shipped(), &sample("disk"), &webhook(Face::Markdown), |_| {});
+    assert!(readable(&markdown.parts[0]).ends_with("<@zhangsan> `#PSVJ`"));
+    assert_eq!(markdown.parts.len(), 1);
+
+    for target in [webhook(Face::MarkdownV2), webhook(Face::News), webhook(Face::Card), chat(Face::Textcard)] {
+        let rendered = send(&shipped(), &sample("disk"), &target, |_| {});
+        let Content::Text(text) = &rendered.parts[1] else { panic!("{:?}", rendered.parts) };
+        assert_eq!(
+            (text.content.as_str(), text.mentioned_list.as_slice()),
+            ("🔴 磁盘将满 ×3 #PSVJ", &["zhangsan".to_owned()][..])
+        );
+    }
+
+    let everybody = Target {
+        mention: vec!["@all".to_owned()],
+        mention_mobiles: vec!["13800000000".to_owned()],
+        ..webhook(Face::Markdown)
+    };
+    let rendered = send(&shipped(), &sample("disk"), &everybody, |_| {});
+    assert!(!readable(&rendered.parts[0]).contains("<@"), "markdown cannot call everybody");
+    let Content::Text(text) = &rendered.parts[1] else { panic!("{:?}", rendered.parts) };
+    assert_eq!(text.mentioned_list, ["@all"]);
+    assert_eq!(text.mentioned_mobile_list, ["13800000000"]);
+
+    let text = send(&shipped(), &sample("disk"), &webhook(Face::Text), |_| {});
+    let [Content::Text(text)] = text.parts.as_slice() else { panic!("{:?}", text.parts) };
+    assert_eq!(text.mentioned_list, ["zhangsan"]);
+}
+
+#[test]
+fn what_is_over_calls_nobody() {
+    for face in [Face::Text, Face::Markdown, Face::MarkdownV2] {
+        let rendered = send(&shipped(), &sample("resolved"), &webhook(face), |_| {});
+        assert_eq!(rendered.parts.len(), 1);
+        assert!(!serde_json::to_string(&rendered.parts).unwrap().contains("zhangsan"));
+    }
+}
+
+#[test]
+fn a_picture_is_pointed_at_or_sent_behind() {
+    static IMAGE: std::sync::LazyLock<Image> = std::sync::LazyLock::new(|| Image::Media { media_id: "m1".to_owned() });
+    let image: &'static Image = &IMAGE;
+    let both = Picture { url: Some("https://pictures.example.com/a.png"), content: Some(image) };
+    let wants = |face| Target { image: true, ..target(face) };
+    let news = send(&shipped(), &sample("payment"), &wants(Face::News), |letter| letter.picture = both);
+    assert_eq!(news.parts.len(), 1, "the face shows it already");
+    assert!(readable(&news.parts[0]).contains("https://pictures.example.com/a.png"));
+    let text = send(&shipped(), &sample("payment"), &wants(Face::Text), |letter| letter.picture = both);
+    assert_eq!(text.parts[1], Content::Image(image.clone()));
+    let inside = Picture { url: Some("http://10.0.0.1/a.png"), content: Some(image) };
+    let news = send(&shipped(), &sample("payment"), &wants(Face::News), |letter| letter.picture = inside);
+    assert!(!readable(&news.parts[0]).contains("10.0.0.1"), "an address inside the network is never passed on");
+    assert_eq!(news.parts.len(), 2);
+    let unasked = send(&shipped(), &sample("payment"), &target(Face::Text), |letter| letter.picture = both);
+    assert_eq!(unasked.parts.len(), 1);
+}
+
+#[test]
+fn a_long_message_is_split_at_alerts_and_numbered() {
+    let parts = Target { parts: 3, ..target(Face::Text) };
+    let rendered = send(&shipped(), &sample("many"), &parts, |_| {});
+    assert_eq!(rendered.named.len(), 45, "all are named once there is room");
+    let texts: Vec<String> = rendered.parts.iter().map(readable).collect();
+    assert!(texts.len() > 1);
+    for (index, text) in texts.iter().enumerate() {
+        assert!(
+            text.starts_with(&format!(
+                "[告警] 磁盘将满 ×45{} ({}/{})",
+                if index == 0 { " critical" } else { "" },
+                index + 1,
+                texts.len()
+            )),
+            "{text}"
+        );
+        assert!(text.ends_with("#PSVJ") && text.len() <= TEXT_BYTES);
+        assert_eq!(text.contains("https://"), index + 1 == texts.len(), "links come last");
+    }
+    for number in 1..=45 {
+        let name = format!("node-{number:02}.");
+        assert_eq!(texts.iter().filter(|text| text.contains(&name)).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_long_text_of_unknown_shape_is_split_at_lines() {
+    let mut sample = sample("opaque");
+    let lines: Vec<String> = (1..=150).map(|line| format!("line {line:03} of the log")).collect();
+    sample.notification.message = lines.join("\n");
+    let parts = Target { parts: 3, ..target(Face::Text) };
+    let rendered = send(&shipped(), &sample, &parts, |_| {});
+    let texts: Vec<String> = rendered.parts.iter().map(readable).collect();
+    assert_eq!(texts.len(), 2);
+    let all = texts.join("\n");
+    for line in 1..=150 {
+        assert_eq!(all.matches(&format!("line {line:03} of the log")).count(), 1 + usize::from(line == 1), "{line}");
+    }
+}
+
+#[test]
+fn what_upstream_left_out_is_never_called_resolved() {
+    for language in [Language::Zh, Language::En] {
+        for face in Face::ALL {
+            let (sample, target) = (sample("truncated"), target(face));
+            let told = sample.told();
+            let rendered = shipped().render(&sample.letter(&told, &target, language, None));
+            let text = readable(&rendered.parts[0]);
+            assert!(text.contains('3'), "{text}");
+            assert!(!text.contains("🟢") && !text.contains("[已恢复]") && !text.contains("[Resolved]"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn grave_alerts_are_named_before_light_ones() {
+    let mut sample = sample("many");
+    sample.notification.alerts[44].labels.insert("severity".to_owned(), "critical".to_owned());
+    for alert in &mut sample.notification.alerts[..44] {
+        alert.labels.insert("severity".to_owned(), "warning".to_owned());
+    }
+    let rendered = send(&shipped(), &sample, &target(Face::News), |_| {});
+    assert!(rendered.named.contains(&44), "{:?}", rendered.named);
+}
+
+#[test]
+fn the_examples_of_the_documentation_render() {
+    let documentation = include_str!("../../../docs/templates.md");
+    let examples: Vec<TemplateFile> = documentation
+        .split("`templates/duty")
+        .skip(1)
+        .map(|section| {
+            let (name, rest) = section.split_once(".j2`").unwrap();
+            let source = rest.split_once("```jinja\n").unwrap().1.split_once("```").unwrap().0;
+            file(&format!("duty{name}"), source)
+        })
+        .collect();
+    assert_eq!(examples.len(), 2);
+    let (templates, problems) = Templates::compile(&examples);
+    assert_eq!(problems, []);
+    assert_eq!(templates.check(), []);
+    let markdown = send(&templates, &sample("disk"), &webhook(Face::Markdown), |letter| letter.template = Some("duty"));
+    let text = readable(&markdown.parts[0]);
+    assert!(
+        text.contains(
+            "> db-1 96.2 % [日志](https://logs.example.com/?q=db-1)
+> db-2"
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("<@zhangsan> `#PSVJ`"), "{text}");
+    let news = send(&templates, &sample("disk"), &target(Face::News), |letter| letter.template = Some("duty"));
+    assert!(readable(&news.parts[0]).contains("【生产】告警 磁盘将满 ×3"), "{}", readable(&news.parts[0]));
+    assert!(readable(&news.parts[0]).contains("db-7 91.8 %"), "the description is the shipped one");
+}
+
+#[test]
+fn every_documented_variable_exists() {
+    let documentation = include_str!("../../../docs/templates.md");
+    let table = |from: &str, to: &str| -> Vec<String> {
+        let section = documentation.split_once(from).unwrap().1.split_once(to).unwrap().0;
+        let cells = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
+    };
+    let whole = table("### 整条消息", "### 每条告警");
+    let each = table("### 每条告警", "### 函数和过滤器");
+    assert!(whole.len() > 30 && each.len() > 10);
+    let printed = |prefix: &str, names: &[String]| -> String {
+        names.iter().fold(String::new(), |all, name| all + "{{ " + prefix + name + " }}\n")
+    };
+    let (whole, each) = (printed("", &whole), printed("alert.", &each));
+    let source = format!("{whole}{{% for alert in alerts %}}{each}{{% endfor %}}");
+    let (templates, problems) = Templates::compile(&[file("all", &source)]);
+    assert_eq!(problems, []);
+    let rendered = send(&templates, &sample("disk"), &target(Face::Text), |letter| letter.template = Some("all"));
+    assert_eq!(rendered.problems, []);
+}
+
+/// The problems of `source` as a user's template, and how long the message took.
+fn hostile(source: &str) -> (Vec<TemplateProblem>, Duration) {
+    let (templates, mut problems) = Templates::compile(&[file("bad", source)]);
+    let began = Instant::now();
+    let rendered = send(&templates, &sample("many"), &webhook(Face::Markdown), |letter| letter.template = Some("bad"));
+    let took = began.elapsed();
+    assert!(readable(&rendered.parts[0]).contains("磁盘将满 ×45"), "the shipped template takes over");
+    problems.extend(rendered.problems);
+    (problems, took)
+}
+
+#[test]
+fn a_hostile_template_ends_soon_and_the_shipped_one_takes_over() {
+    let deep = format!("{}x{}", "{% if true %}".repeat(2000), "{% endif %}".repeat(2000));
+    for (source, line) in [
+        ("{% for i in range(1000000000) %}{{ i }}{% endfor %}", Some(1)),
+        ("\n{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", Some(2)),
+        ("{{ 'x' * 2000000000 }}", Some(1)),
+        (
+            "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+            Some(1),
+        ),
+        ("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", Some(1)),
+        ("{% include 'bad' %}", Some(1)),
+        ("{% include '/etc/passwd' %}", Some(1)),
+        ("{% extends '../../secret' %}", Some(1)),
+        ("one\n{{ sumary }}", Some(2)),
+        ("{{ title|safe }}", Some(1)),
+        ("{{ labels|tojson }}", Some(1)),
+        ("{{ range(90000)|join('xxxxxxxxxx') }}", Some(1)),
+        ("{{ title", Some(1)),
+        ("{% for x in alerts %}", Some(1)),
+        (deep.as_str(), Some(1)),
+    ] {
+        let (problems, took) = hostile(source);
+        let shown: String = source.chars().take(60).collect();
+        assert_eq!(problems.len(), 1, "{shown}: {problems:?}");
+        assert_eq!(problems[0].template, "templates/bad.j2", "{shown}");
+        assert_eq!(problems[0].line, line, "{shown}: {}", problems[0]);
+        assert!(!problems[0].reason.is_empty());
+        assert!(took < Duration::from_millis(50), "{shown} took {took:?}");
+    }
+    let (problems, _) = hostile(&"x".repeat(70_000));
+    assert!(problems[0].reason.contains("65536"), "{}", problems[0]);
+}
+
+#[test]
+fn a_template_cannot_call_people_and_loses_neither_id_nor_count() {
+    let (templates, _) = Templates::compile(&[file("rude", "<@all> <@lisi> {{ title }}")]);
+    let rendered = send(&templates, &sample("many"), &webhook(Face::Markdown), |letter| letter.template = Some("rude"));
+    let text = readable(&rendered.parts[0]);
+    assert_eq!(text, "＜@all> ＜@lisi> 🔴 磁盘将满 ×45\n另 25 项 <@zhangsan> `#PSVJ`");
+    assert_eq!((rendered.named.len(), rendered.counted.len()), (0, 45));
+}
+
+#[test]
+fn a_template_that_prints_too_much_is_cut_with_its_end_kept() {
+    let source = "{% for i in range(400) %}**line {{ i }}** of {{ name }}\n{% endfor %}";
+    let (templates, _) = Templates::compile(&[file("long", source)]);
+    let rendered = send(&templates, &sample("disk"), &webhook(Face::Markdown), |letter| letter.template = Some("long"));
+    let text = readable(&rendered.parts[0]);
+    assert!(text.len() <= 4096);
+    assert!(text.ends_with("…\n[全部详情](https://alerts.example.com/n/41) <@zhangsan> `#PSVJ`"), "{text}");
+    assert_eq!(text.matches("**").count() % 2, 0);
+}
+
+#[test]
+fn the_most_special_template_of_a_name_wins() {
+    let files = [
+        file("t", "A {{ id }}"),
+        file("t.text", "B {{ id }}"),
+        file("t.en.text", "C {{ id }}"),
+        file("t.en", "D {{ id }}"),
+    ];
+    let (templates, _) = Templates::compile(&files);
+    let sample = sample("disk");
+    let first = |face, language| {
+        let (told, target) = (sample.told(), webhook(face));
+        readable(&templates.render(&sample.letter(&told, &target, language, Some("t"))).parts[0]).remove(0)
+    };
+    assert_eq!(first(Face::Text, Language::Zh), 'B');
+    assert_eq!(first(Face::Text, Language::En), 'C');
+    assert_eq!(first(Face::Markdown, Language::En), 'D');
+    assert_eq!(first(Face::Markdown, Language::Zh), 'A');
+}

@@ -28,6 +28,8 @@ use retry::{Next, Tries};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
+/// Between two looks at the outbox: in a storm every notification wakes us, and one look sees all of them.
+const BREATH: Duration = Duration::from_millis(5);
 /// The store is asked this often even if nobody said there was something: the truth when a wake-up is lost.
 const POLL: Duration = Duration::from_secs(1);
 /// After a failure of the store itself.
@@ -44,9 +46,10 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
     while !lanes.stop.is_cancelled() {
         // Registered before looking, or a wake-up between the two would be lost.
         let woken = lanes.app.wake().notified();
+        let looked = tokio::time::Instant::now();
         let pause = lanes.start_workers(&workers).await;
         tokio::select! {
-            () = woken => {}
+            () = woken => tokio::time::sleep_until(looked + BREATH).await,
             () = tokio::time::sleep(pause) => {}
             () = lanes.stop.cancelled() => {}
         }
@@ -74,8 +77,11 @@ struct Occupied {
 impl Drop for Occupied {
     fn drop(&mut self) {
         self.lanes.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.lane);
-        // A message that came between the worker's last look and now has no worker yet.
-        self.lanes.app.wake().notify_one();
+        // A message that came between the worker's last look and now has no worker yet. After a panic the next poll
+        // is soon enough: the same message would only panic again at once.
+        if !std::thread::panicking() {
+            self.lanes.app.wake().notify_one();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::server::conn::http1;
@@ -48,6 +48,9 @@ const BODY_BYTES: usize = 16 << 20;
 /// Bodies above this size are read a few at a time, so that many large ones cannot fill the memory.
 const LARGE_BODY: usize = 1 << 20;
 const LARGE_BODIES: usize = 4;
+/// KiB of bodies that are understood and stored at a time; a larger one is alone. An alert of 25 bytes costs forty
+/// times as much while it is understood, so it is this and not the number of connections that bounds the memory.
+const ROOM_KIB: u32 = 2048;
 /// For requests in flight at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -93,7 +96,8 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
 
 /// All paths, grouped by who calls them.
 pub fn router(app: App) -> axum::Router {
-    let gate = Gate { app, large: Arc::new(Semaphore::new(LARGE_BODIES)) };
+    let large = Arc::new(Semaphore::new(LARGE_BODIES));
+    let gate = Gate { app, large, room: Arc::new(Semaphore::new(ROOM_KIB as usize)) };
     axum::Router::new()
         // Grafana, Alertmanager and everything else that has news
         .route("/webhook", post(webhook).put(webhook))
@@ -107,6 +111,7 @@ pub fn router(app: App) -> axum::Router {
         .route("/check_service", post(webhook).put(webhook).get(seed_status))
         .route("/check_service/", post(webhook).put(webhook).get(seed_status))
         // operators
+        .route("/", get(welcome))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -120,6 +125,7 @@ pub fn router(app: App) -> axum::Router {
 pub(crate) struct Gate {
     pub(crate) app: App,
     large: Arc<Semaphore>,
+    room: Arc<Semaphore>,
 }
 
 async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
@@ -145,6 +151,12 @@ async fn seed_status() -> Response {
 
 async fn healthz() -> &'static str {
     "ok\n"
+}
+
+/// For whoever opens the address in a browser: what this is and where to point a sender. Says nothing of the
+/// configuration.
+async fn welcome() -> Html<&'static str> {
+    Html(include_str!("../templates/pages/welcome.html"))
 }
 
 /// Able to store and configured?
@@ -277,6 +289,7 @@ impl Gate {
             None if anonymous => "anonymous".to_owned(),
             None => return Err(Refusal::Unproven),
         };
+        let _room = self.room.acquire_many(room(&headers, &body)).await;
         let body = unpack(&headers, body)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let notification =
@@ -339,6 +352,14 @@ impl Gate {
             Ok(Err(_)) | Err(_) => Err(Refusal::Slow),
         }
     }
+}
+
+/// The KiB that a body takes up of [`ROOM_KIB`]. What a packed one unpacks to is not known yet.
+fn room(headers: &HeaderMap, body: &Bytes) -> u32 {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return ROOM_KIB;
+    }
+    u32::try_from(body.len() / 1024 + 1).map_or(ROOM_KIB, |kib| kib.min(ROOM_KIB))
 }
 
 /// The body as it was before `Content-Encoding`; bounded, whatever a bomb claims (F92).

@@ -7,6 +7,10 @@ const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
 /// Quick tries of a passing fault; WeCom advises no more than three (page 90455).
 const QUICK: u32 = 3;
 
+/// Tries of a message that WeCom answers with a code no table knows: it may be this message's fault, and the lane
+/// must go on.
+const UNKNOWN: u32 = 5;
+
 /// What is known of a message when an attempt ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Tries {
@@ -40,6 +44,11 @@ pub fn decide(outcome: &Outcome, tries: Tries, jitter: f64) -> Next {
         Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => Next::Done,
         Outcome::NotSent(failure) if failure.class == Class::Refused => {
             if failure.about().worth_plain_text() && !tries.plain { Next::Plainer } else { Next::Dead }
+        }
+        Outcome::NotSent(failure)
+            if failure.errcode().is_some() && failure.meaning().is_none() && tries.attempts >= UNKNOWN =>
+        {
+            if tries.plain { Next::Dead } else { Next::Plainer }
         }
         Outcome::NotSent(failure) | Outcome::Unsure(failure) => {
             if tries.age_ms >= GIVE_UP_MS {
@@ -101,6 +110,14 @@ mod tests {
     fn a_card_that_is_refused_is_tried_once_more_as_plain_text_and_then_dies() {
         assert_eq!(decide(&refused(42045), FIRST, 0.5), Next::Plainer);
         assert_eq!(decide(&refused(42045), Tries { plain: true, ..FIRST }, 0.5), Next::Dead);
+    }
+
+    #[test]
+    fn a_code_nobody_knows_holds_up_the_lane_for_a_few_tries_only() {
+        let unknown = refused(987_654);
+        assert!(matches!(decide(&unknown, Tries { attempts: UNKNOWN - 1, ..FIRST }, 0.5), Next::Again { .. }));
+        assert_eq!(decide(&unknown, Tries { attempts: UNKNOWN, ..FIRST }, 0.5), Next::Plainer);
+        assert_eq!(decide(&unknown, Tries { attempts: UNKNOWN + 1, plain: true, ..FIRST }, 0.5), Next::Dead);
     }
 
     #[test]

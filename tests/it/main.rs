@@ -2,8 +2,10 @@
 
 mod harness;
 mod intake;
+mod order;
 mod process;
 mod programs;
+mod routing;
 
 mod bad_input;
 mod crash;

@@ -1,5 +1,6 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
+mod browser;
 mod harness;
 mod process;
 mod programs;
@@ -9,5 +10,6 @@ mod errcodes;
 mod seed;
 mod witness_alertmanager;
 mod witness_clients;
+mod witness_phone;
 mod witness_prometheus;
 mod witness_wechat;

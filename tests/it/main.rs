@@ -2,9 +2,11 @@
 
 mod browser;
 mod harness;
+mod intake;
 mod process;
 mod programs;
 
+mod bad_input;
 mod crash;
 mod errcodes;
 mod seed;

@@ -11,6 +11,7 @@ mod crash;
 mod errcodes;
 mod seed;
 mod witness_alertmanager;
+mod witness_captures;
 mod witness_clients;
 mod witness_phone;
 mod witness_prometheus;

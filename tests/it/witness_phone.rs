@@ -84,6 +84,8 @@ async fn the_page_shows_every_face_on_a_phone_and_on_a_screen() {
         browser.until("document.querySelector('#messages img').naturalWidth > 0").await;
         let shown = browser.evaluate("document.querySelector('#messages img').src").await;
         assert!(shown.as_str().unwrap().starts_with(&source), "{shown}");
+        // The page kept its reader at the end while the picture grew.
+        browser.evaluate("document.querySelector('#messages img').scrollIntoView()").await;
         browser.screenshot(&pictures().join(format!("picture-{}-375.png", place.replace('/', "-")))).await;
     }
 

@@ -1,4 +1,4 @@
-//! Headless Chromium, driven over its DevTools pipe.
+//! Headless Chromium, driven over its pipe for developers' tools.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -32,14 +32,15 @@ impl Browser {
     pub async fn open(width: u32, height: u32, hosts: &[(&str, &str)]) -> Option<Self> {
         let chromium = find("chromium")?;
         let profile = TempDir::new().unwrap();
-        let known: String = hosts.iter().map(|(name, address)| format!("MAP {name} {address}, ")).collect();
+        let mut names: Vec<_> = hosts.iter().map(|(name, address)| format!("MAP {name} {address}")).collect();
+        names.extend(["MAP * ~NOTFOUND".to_owned(), "EXCLUDE 127.0.0.1".to_owned()]);
         // The protocol runs on descriptors 3 and 4; the shell makes them of its own input and output.
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null"])
             .arg(chromium)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"])
             .args(["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--remote-debugging-pipe"])
-            .arg(format!("--host-resolver-rules={known}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
+            .arg(format!("--host-resolver-rules={}", names.join(", ")))
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,5 +1,7 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
+#![expect(clippy::unwrap_used, reason = "in a test a surprise is a failure")]
+
 mod browser;
 mod harness;
 mod intake;

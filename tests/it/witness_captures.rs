@@ -127,7 +127,7 @@ async fn capture() {
     let three = |over| {
         ["web-1", "web-2", "web-3"].map(|instance| {
             let labels = json!({ "alertname": "主机失联", "instance": instance, "severity": "critical" });
-            alert(labels, "<b>1 & 2</b> \"没有心跳\"", over)
+            alert(&labels, "<b>1 & 2</b> \"没有心跳\"", over)
         })
     };
     alertmanager.fire(&three(false)).await;

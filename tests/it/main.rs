@@ -1,5 +1,8 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
+#![expect(clippy::unwrap_used, reason = "in a test a surprise is a failure")]
+
+mod browser;
 mod harness;
 mod intake;
 mod order;
@@ -12,6 +15,8 @@ mod crash;
 mod errcodes;
 mod seed;
 mod witness_alertmanager;
+mod witness_captures;
 mod witness_clients;
+mod witness_phone;
 mod witness_prometheus;
 mod witness_wechat;

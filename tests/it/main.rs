@@ -5,6 +5,7 @@ mod process;
 mod programs;
 
 mod crash;
+mod docs;
 mod errcodes;
 mod seed;
 mod witness_alertmanager;

@@ -1,9 +1,11 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
 mod harness;
+mod intake;
 mod process;
 mod programs;
 
+mod bad_input;
 mod crash;
 mod docs;
 mod errcodes;

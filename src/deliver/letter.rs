@@ -110,7 +110,7 @@ impl Writer {
         let rendered = page.render(loaded, &target, queued.thread, app.now(), link.as_deref(), image.as_ref());
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
-            warn!(%problem, message = queued.message, "A template of yours failed; the shipped one was used.");
+            warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
         let bodies = self.bodies(&loaded.config, &target, &rendered.parts)?;
         let counted =

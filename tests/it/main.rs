@@ -12,6 +12,7 @@ mod routing;
 
 mod bad_input;
 mod crash;
+mod docs;
 mod errcodes;
 mod seed;
 mod witness_alertmanager;

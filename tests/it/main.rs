@@ -8,9 +8,11 @@ mod programs;
 mod routing;
 
 mod bad_input;
+mod cli;
 mod crash;
 mod errcodes;
 mod seed;
+mod templates;
 mod witness_alertmanager;
 mod witness_clients;
 mod witness_prometheus;

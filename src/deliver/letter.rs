@@ -111,7 +111,7 @@ impl Writer {
         let rendered = page.render(loaded, &target, queued.thread, app.now(), link.as_deref(), image.as_ref());
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
-            warn!(%problem, message = queued.message, "A template of yours failed; the shipped one was used.");
+            warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
         let receiver = loaded.config.receivers.get(&queued.receiver);
         let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);

@@ -1,0 +1,313 @@
+//! The documentation is true: its configurations are taken, its commands exist, its links lead somewhere, and its
+//! tables say what the program says.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{EVERY_CHANNEL, World};
+use crate::process::run_on;
+use crate::programs;
+
+/// Placed behind a fragment of a configuration that leaves these out.
+const WECOM: &str = "wecom: { webhooks: { ops-group: { key: 11111111-2222 } } }\n";
+const RECEIVERS: &str = "receivers: { ops: { targets: [ { webhook: ops-group } ] } }\n";
+
+struct Page {
+    /// Relative to the repository.
+    path: PathBuf,
+    text: String,
+}
+
+/// A fenced block.
+struct Block {
+    language: String,
+    /// Page and line, for messages.
+    place: String,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page(path: &str) -> Page {
+    Page { path: path.into(), text: std::fs::read_to_string(root().join(path)).unwrap() }
+}
+
+fn pages() -> Vec<Page> {
+    let mut paths: Vec<String> =
+        ["README.md", "README.en.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(String::from).into();
+    for folder in ["docs", "deploy"] {
+        let files = std::fs::read_dir(root().join(folder)).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        paths.extend(
+            names
+                .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "md"))
+                .map(|name| format!("{folder}/{name}")),
+        );
+    }
+    paths.iter().map(|path| page(path)).collect()
+}
+
+impl Page {
+    fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut open: Option<Block> = None;
+        for (number, line) in self.text.lines().enumerate() {
+            match (line.trim_start().strip_prefix("```"), &mut open) {
+                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (Some(language), None) => {
+                    let place = format!("{}:{}", self.path.display(), number + 1);
+                    open = Some(Block { language: language.trim().to_owned(), place, text: String::new() });
+                }
+                (None, Some(block)) => writeln!(block.text, "{line}").unwrap(),
+                (None, None) => {}
+            }
+        }
+        assert!(open.is_none(), "{}: a fence is not closed", self.path.display());
+        blocks
+    }
+
+    /// What stands in backticks.
+    fn quoted(&self) -> BTreeSet<&str> {
+        self.text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+    }
+
+    /// The rows of its tables as cells.
+    fn rows(&self) -> impl Iterator<Item = Vec<&str>> {
+        self.text.lines().filter_map(|line| Some(line.strip_prefix("| ")?.split(" | ").collect()))
+    }
+}
+
+fn blocks(language: &str) -> Vec<Block> {
+    let blocks: Vec<Block> = pages().iter().flat_map(Page::blocks).filter(|block| block.language == language).collect();
+    assert!(!blocks.is_empty(), "there is no ```{language} block to look at");
+    blocks
+}
+
+/// The name in the first line, for a file that is not ours: `# alertmanager.yml`.
+fn file_of_others(block: &Block) -> Option<&str> {
+    let first = block.text.lines().next()?.strip_prefix("# ")?;
+    ["alertmanager.yml", "prometheus.yml", "Grafana"].into_iter().find(|name| first.starts_with(name))
+}
+
+/// The configuration with each secret elsewhere replaced by one that is there.
+fn with_secrets(text: &str, folder: &Path) -> String {
+    let secret = folder.join("secret");
+    // One that looks like whatever is asked for: a token, a key, an EncodingAESKey.
+    std::fs::write(&secret, "abcdefghijABCDEFGHIJabcdefghijABCDEFGHIJabc").unwrap();
+    let elsewhere = regex::Regex::new(r"\{ (env|file): [^}]+ \}").unwrap();
+    elsewhere.replace_all(text, format!("{{ file: {} }}", secret.display())).into_owned()
+}
+
+fn has_key(text: &str, key: &str) -> bool {
+    text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))
+}
+
+#[tokio::test]
+async fn every_configuration_in_the_documentation_is_taken() {
+    let world = World::at_a_standstill(EVERY_CHANNEL).await;
+    world.write("people.txt", "zhangsan\n");
+    world.write("Alarm_people.txt", "daixuan\n");
+    std::fs::create_dir(world.folder.path().join("templates")).unwrap();
+    world.write("templates/duty.j2", "{{ title }}");
+    let unit = Block {
+        language: "yaml".to_owned(),
+        place: "deploy/wegraf.yaml".to_owned(),
+        text: std::fs::read_to_string(root().join("deploy/wegraf.yaml")).unwrap(),
+    };
+    let shown = blocks("yaml");
+    for block in shown.iter().filter(|block| file_of_others(block).is_none()).chain([&unit]) {
+        let mut text = with_secrets(&block.text, world.folder.path());
+        for (key, default) in [("wecom", WECOM), ("receivers", RECEIVERS)] {
+            if !has_key(&text, key) {
+                text.push_str(default);
+            }
+        }
+        let answer = run_on(&world, &["check", "-c", "-"], text.as_bytes()).await;
+        assert_eq!(answer.code, 0, "{}: {}{}", block.place, answer.out, answer.err);
+    }
+}
+
+#[tokio::test]
+async fn configurations_of_others_are_taken_by_their_own_checkers() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, program, arguments) in
+        [("alertmanager.yml", "amtool", &["check-config"][..]), ("prometheus.yml", "promtool", &["check", "config"])]
+    {
+        let blocks: Vec<Block> =
+            blocks("yaml").into_iter().filter(|block| file_of_others(block) == Some(name)).collect();
+        assert!(!blocks.is_empty(), "no page shows {name}");
+        let Some(program) = programs::find(program) else { continue };
+        for block in blocks {
+            let path = folder.path().join(name);
+            // Password files are looked for; any file will do.
+            let file = regex::Regex::new(r"(_file: )\S+").unwrap();
+            let text = file.replace_all(&block.text, format!("${{1}}{}", path.display()));
+            std::fs::write(&path, text.as_bytes()).unwrap();
+            let output = Command::new(&program).args(arguments).arg(&path).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}: {said}", block.place);
+        }
+    }
+}
+
+#[test]
+fn every_yaml_block_can_be_read() {
+    for block in blocks("yaml") {
+        serde_saphyr::from_str::<Value>(&block.text).unwrap_or_else(|error| panic!("{}: {error}", block.place));
+    }
+}
+
+/// The words of a line as a shell would split it, up to a comment, a pipe or a redirection.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (None::<String>, None);
+    for letter in line.chars() {
+        match (letter, quote) {
+            ('\'' | '"', None) => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (_, Some(open)) if letter == open => quote = None,
+            (' ', None) => words.extend(word.take()),
+            ('#' | '|' | '>' | '<' | '&', None) if word.is_none() => return words,
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn every_command_in_the_documentation_exists_with_its_arguments() {
+    let mut seen = 0;
+    for block in blocks("sh").into_iter().chain(blocks("console")) {
+        let joined = block.text.replace("\\\n", " ");
+        for line in joined.lines() {
+            let line = line.trim().trim_start_matches("$ ").trim_start_matches("sudo ");
+            let mut words = words(line);
+            // NAME=value in front of a command.
+            while words.first().is_some_and(|word| word.contains('=')) {
+                words.remove(0);
+            }
+            let ours = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["wegraf" | "target/dist/wegraf" | "/usr/local/bin/wegraf", ..] => words.split_off(1),
+                ["cargo", "run", "--", ..] => words.split_off(3),
+                _ => continue,
+            };
+            seen += 1;
+            // Left out where the page has it in the environment.
+            let secret = ours.contains(&"--corp-id".to_owned()) && !ours.contains(&"--secret".to_owned());
+            let secret = if secret { vec!["--secret".to_owned(), "s".to_owned()] } else { Vec::new() };
+            let arguments = std::iter::once("wegraf".to_owned()).chain(ours).chain(secret);
+            if let Err(error) = wegraf::cli::command().try_get_matches_from(arguments) {
+                let fine = matches!(
+                    error.kind(),
+                    clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
+                );
+                assert!(fine, "{}: {line}\n{error}", block.place);
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} commands were found");
+}
+
+#[test]
+fn relative_links_lead_to_files_and_headings_that_exist() {
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)|<img[^>]* src=.([^'\x22]+)").unwrap();
+    for page in pages() {
+        for found in link.captures_iter(&page.text) {
+            let target = found.get(1).or(found.get(2)).unwrap().as_str();
+            if target.contains("://") || target.contains("…") {
+                continue;
+            }
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match path {
+                "" => root().join(&page.path),
+                path => root().join(&page.path).parent().unwrap().join(path),
+            };
+            assert!(file.exists(), "{}: {target} leads nowhere", page.path.display());
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let known = text.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line) == heading);
+                assert!(known, "{}: {target}: there is no such heading", page.path.display());
+            }
+        }
+    }
+}
+
+/// The anchor that Git hosts give a heading.
+fn anchor(line: &str) -> String {
+    let heading = line.trim_start_matches('#').trim().to_lowercase();
+    heading
+        .chars()
+        .filter_map(|letter| match letter {
+            ' ' => Some('-'),
+            '-' | '_' => Some(letter),
+            _ => letter.is_alphanumeric().then_some(letter),
+        })
+        .collect()
+}
+
+#[test]
+fn every_key_of_the_configuration_is_explained() {
+    fn keys(schema: &Value, found: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(object) => {
+                if let Some(Value::Object(properties)) = object.get("properties") {
+                    found.extend(properties.keys().cloned());
+                }
+                object.values().for_each(|value| keys(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| keys(value, found)),
+            _ => {}
+        }
+    }
+    let mut known = BTreeSet::new();
+    keys(&wegraf::config::schema(), &mut known);
+    assert!(known.len() > 40, "the schema names {} keys", known.len());
+    let page = page("docs/configuration.md");
+    let quoted = page.quoted();
+    let missing: Vec<_> = known.iter().filter(|key| !quoted.contains(key.as_str())).collect();
+    assert!(missing.is_empty(), "docs/configuration.md does not explain {missing:?}");
+}
+
+#[tokio::test]
+async fn every_metric_in_the_documentation_is_exported_and_every_exported_one_is_explained() {
+    let world = World::new("receivers: { gone: { targets: [ { app: ops, users: [no-such-person] } ] } }\n").await;
+    world.accept("/webhook", "a text").await;
+    world.settled().await;
+    world.app().reload();
+    let text = world.http.get(format!("{}/metrics", world.url)).send().await.unwrap().text().await.unwrap();
+    let exported: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let page = page("docs/operations.md");
+    let explained: BTreeSet<&str> = page
+        .quoted()
+        .into_iter()
+        .filter(|name| {
+            name.starts_with("wegraf_") && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        })
+        .map(|name| name.strip_suffix("_total").unwrap_or(name))
+        .collect();
+    assert_eq!(exported, explained);
+}
+
+#[test]
+fn the_error_codes_in_the_documentation_mean_what_the_program_says() {
+    let page = page("docs/operations.md");
+    let mut seen = 0;
+    for cells in page.rows() {
+        let Ok(code) = cells[0].trim().parse::<i64>() else { continue };
+        let known = wecom::errcode::meaning(code).unwrap_or_else(|| panic!("{code} is not in the table"));
+        let (meaning, remedy) = (cells[1].trim(), cells[2].trim_end_matches(" |").trim());
+        assert_eq!((meaning, remedy), (known.zh, known.remedy_zh), "{code}");
+        seen += 1;
+    }
+    assert!(seen > 20, "only {seen} codes are explained");
+}

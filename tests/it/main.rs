@@ -11,10 +11,12 @@ mod programs;
 mod routing;
 
 mod bad_input;
+mod cli;
 mod crash;
 mod docs;
 mod errcodes;
 mod seed;
+mod templates;
 mod witness_alertmanager;
 mod witness_captures;
 mod witness_clients;

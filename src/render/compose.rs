@@ -175,7 +175,10 @@ impl Writer<'_> {
             if everything && self.fits(&page)? {
                 return Ok((vec![page], true));
             }
-            if splits && let Some(pages) = self.split(level, false)? {
+            if everything
+                && splits
+                && let Some(pages) = self.split(level, false)?
+            {
                 return Ok((pages, true));
             }
         }

@@ -83,7 +83,8 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let state = state(letter, firing, resolved, still.len());
     let rules: BTreeSet<&str> = group.iter().map(|alert| alert.name.as_str()).collect();
     let gravest = alerts.first();
-    let keys = labels::telling_apart(&group, &shared);
+    // Alerts of different rules have different labels: each row picks its own.
+    let keys = if rules.len() > 1 { Vec::new() } else { labels::telling_apart(&group, &shared) };
     let mut starts: Vec<Timestamp> = told.iter().filter(|one| one.is_on()).filter_map(Told::start).collect();
     if state == State::Partly {
         starts.extend(still.iter().filter_map(|alert| alert.starts_at));

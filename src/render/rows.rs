@@ -68,14 +68,15 @@ impl Telling<'_> {
             Health::NoData => State::NoData.word(clock.language).to_owned(),
             Health::Error => State::QueryError.word(clock.language).to_owned(),
         };
+        let own = self.own(alert);
         let differs = if resolved { self.ends_differ } else { self.starts_differ };
         Row {
             told: index,
             kind: told.kind,
             name: name_of(alert, clock.language),
             cells: self.keys.iter().map(|key| labels::value(alert, key)).collect(),
-            what: self.what(alert),
-            own: self.own(alert),
+            what: self.what(alert, &own),
+            own,
             grade: if self.grades && !resolved { severity(alert) } else { String::new() },
             severity: severity(alert),
             summary: if self.own_sentences && !resolved { summary(alert) } else { String::new() },
@@ -92,18 +93,17 @@ impl Telling<'_> {
     }
 
     /// What tells the alert apart, never empty.
-    fn what(&self, alert: &Alert) -> String {
-        let own = self.own(alert);
+    fn what(&self, alert: &Alert, own: &str) -> String {
         match (own.is_empty(), self.rules) {
             (true, _) => name_of(alert, self.clock.language),
             (false, true) => format!("{} · {own}", name_of(alert, self.clock.language)),
-            (false, false) => own,
+            (false, false) => own.to_owned(),
         }
     }
 
     /// An alert that goes on, with its value.
     pub(super) fn still(&self, alert: &Alert) -> String {
-        let what = self.what(alert);
+        let what = self.what(alert, &self.own(alert));
         match labels::values(alert).first() {
             Some(value) if alert.health == Health::Normal => format!("{what} {}", measured(alert, &value.text)),
             _ => what,

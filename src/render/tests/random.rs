@@ -231,9 +231,9 @@ impl Dice {
 
     fn notification(&mut self) -> Notification {
         let count = match self.below(20) {
-            0..=5 => 1,
-            6..=14 => 2 + self.below(8),
-            15..=18 => 10 + self.below(30),
+            0..=4 => 1,
+            5..=10 => 2 + self.below(8),
+            11..=15 => 10 + self.below(30),
             _ => 40 + self.below(200),
         };
         let mut alerts: Vec<Alert> = Vec::with_capacity(count);

@@ -444,7 +444,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => wait(serve::run(arguments)),
         Command::Doctor(arguments) => wait(doctor::run(arguments)),
         Command::Send(arguments) => wait(send::run(arguments)),
-        Command::Preview(arguments) => wait(preview::run(arguments)),
+        Command::Preview(arguments) => preview::run(&arguments),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const GATEWAY: &str = "127.0.0.1:8080";
 const PHONE: &str = "127.0.0.1:8081";
 
+/// The sample that gets a picture, which the simulator serves in Grafana's place.
+const PICTURED: &str = "grafana-firing";
+
 /// What the demo fires, in this order.
 const FIRED: &[&str] = &[
     "grafana-legacy-alerting",
@@ -82,7 +85,7 @@ receivers:
     targets:
       - { app: ops, users_file: Alarm_people.txt, face: news }
       - { app: ops, chat: AITest, face: markdown }
-      - { webhook: ops-group, face: markdown_v2 }
+      - { webhook: ops-group, face: markdown_v2, image: true }
   dba:
     targets:
       - { webhook: dba-group, face: markdown, mention: [wangwu] }
@@ -91,6 +94,7 @@ receivers:
     language: en
     targets:
       - { app: ops, users: [lisi], face: textcard }
+images: { hosts: [127.0.0.1] }
 route:
   receiver: on-duty
   routes:
@@ -105,7 +109,13 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
     for name in FIRED {
         let sample = super::sample::find(name)?;
         println!("  → {:<26} {}", sample.name, sample.shows);
-        post(&http, gateway, sample, app).await?;
+        let mut body = sample.body(app.now());
+        if sample.name == PICTURED {
+            let mut value: serde_json::Value = serde_json::from_str(&body)?;
+            value["alerts"][0]["imageURL"] = format!("{}/_simulator/sample.png", simulator.url()).into();
+            body = value.to_string();
+        }
+        post(&http, gateway, sample, body).await?;
     }
     let begun = Instant::now();
     loop {
@@ -126,9 +136,9 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
     }
 }
 
-async fn post(http: &reqwest::Client, gateway: SocketAddr, sample: &Sample, app: &App) -> anyhow::Result<()> {
+async fn post(http: &reqwest::Client, gateway: SocketAddr, sample: &Sample, body: String) -> anyhow::Result<()> {
     let request = http.post(format!("http://{gateway}{}", sample.path)).header("content-type", "application/json");
-    let answer = request.body(sample.body(app.now())).send().await?;
+    let answer = request.body(body).send().await?;
     ensure!(answer.status() == 200, "{}: HTTP {}", sample.name, answer.status());
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::deliver::{Page, Writer};
 use crate::route::plan;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
-pub async fn run(arguments: Preview) -> anyhow::Result<ExitCode> {
+pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     let (config, _) = arguments.file.load()?;
     let now = Clock::System.now();
     let body = send::body(&arguments.subject, now)?;

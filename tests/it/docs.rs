@@ -136,6 +136,8 @@ async fn every_configuration_in_the_documentation_is_taken() {
 #[tokio::test]
 async fn configurations_of_others_are_taken_by_their_own_checkers() {
     let folder = tempfile::tempdir().unwrap();
+    // Password files are looked for; any file will do.
+    let file = regex::Regex::new(r"(_file: )\S+").unwrap();
     for (name, program, arguments) in
         [("alertmanager.yml", "amtool", &["check-config"][..]), ("prometheus.yml", "promtool", &["check", "config"])]
     {
@@ -145,8 +147,6 @@ async fn configurations_of_others_are_taken_by_their_own_checkers() {
         let Some(program) = programs::find(program) else { continue };
         for block in blocks {
             let path = folder.path().join(name);
-            // Password files are looked for; any file will do.
-            let file = regex::Regex::new(r"(_file: )\S+").unwrap();
             let text = file.replace_all(&block.text, format!("${{1}}{}", path.display()));
             std::fs::write(&path, text.as_bytes()).unwrap();
             let output = Command::new(&program).args(arguments).arg(&path).output().unwrap();

@@ -51,10 +51,12 @@ route:
         - { matchers: ['机房!~"北京.*"', '机房=~".+"'], receiver: chinese }
 "#;
 
+type Labels = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
 async fn the_tree_leads_each_alert_to_its_receivers() {
     let world = World::new(TREE).await;
-    let cases: [(&[(&str, &str)], &[&str]); 7] = [
+    let cases: [(Labels, &[&str]); 7] = [
         (&[("alertname", "a"), ("team", "web")], &["everyone"]),
         (&[("alertname", "b"), ("team", "dba")], &["dba"]),
         // Matched whole, as in Alertmanager.

@@ -150,7 +150,7 @@ impl Lanes {
             Ok(prepared) => prepared,
             Err(reason) => {
                 // Not the message's fault: an app, a webhook or a list of people is missing.
-                error!(lane = queued.lane, message = queued.message, %reason, "A message waits for a repair of the configuration.");
+                error!(lane = queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
                 store.postpone(queued.message, queued.epoch, self.app.now().plus_millis(REPAIR_MS), &reason).await?;
                 return Ok(None);
             }
@@ -281,21 +281,21 @@ fn record(outcome: &Outcome, took: Duration) -> store::Outcome {
 fn report(queued: &Queued, outcome: &Outcome, next: &Next, adornment: bool) {
     let (lane, message, thread) = (&queued.lane, queued.message, queued.thread);
     match (outcome, next) {
-        (Outcome::Accepted(_), _) => info!(lane, message, %thread, "WeCom accepted a message."),
+        (Outcome::Accepted(_), _) => info!(lane, delivery = message, %thread, "WeCom accepted a message."),
         (Outcome::AcceptedInPart { missed, .. }, _) => {
-            warn!(lane, message, %thread, ?missed, "WeCom accepted a message, but not for everybody: correct the receiver.");
+            warn!(lane, delivery = message, %thread, ?missed, "WeCom accepted a message, but not for everybody: correct the receiver.");
         }
         (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Again { after_ms }) => {
-            warn!(lane, message, %thread, after_ms, error = %failure, "A message was not accepted; it is tried again.");
+            warn!(lane, delivery = message, %thread, after_ms, error = %failure, "A message was not accepted; it is tried again.");
         }
         (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Plainer) => {
-            warn!(lane, message, %thread, error = %failure, "A message was refused; it is tried once more as plain text.");
+            warn!(lane, delivery = message, %thread, error = %failure, "A message was refused; it is tried once more as plain text.");
         }
         (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) if adornment => {
-            warn!(lane, message, %thread, error = %failure, "The alert arrived, but a later part of its message was refused.");
+            warn!(lane, delivery = message, %thread, error = %failure, "The alert arrived, but a later part of its message was refused.");
         }
         (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) => {
-            error!(lane, message, %thread, error = %failure, "A message was given up; see `wegraf deliveries show`.");
+            error!(lane, delivery = message, %thread, error = %failure, "A message was given up; see `wegraf deliveries show`.");
         }
     }
 }

@@ -120,10 +120,10 @@ impl Templates {
         let face = faces::possible(letter, &facts);
         let shipped = self.engine.find(None, face, letter.language);
         let chosen = self.engine.find(letter.template, face, letter.language);
-        let mut problems = Vec::new();
+        let mut problems: Vec<TemplateProblem> = chosen.broken.cloned().into_iter().collect();
         if chosen.path.is_some() {
             match compose::write(letter, &facts, face, &chosen, &shipped) {
-                Ok(rendered) => return rendered,
+                Ok(rendered) => return Rendered { problems, ..rendered },
                 Err(problem) => problems.push(problem),
             }
         }

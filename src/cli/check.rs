@@ -31,7 +31,9 @@ pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
 /// What is wrong with the user's templates: they are compiled, then rendered with every sample in every face.
 fn templates(config: &Config) -> Vec<TemplateProblem> {
     let (templates, mut problems) = Templates::compile(&config.templates);
-    problems.extend(templates.check());
+    // What does not compile is reported again where it would have been used.
+    let further: Vec<_> = templates.check().into_iter().filter(|problem| !problems.contains(problem)).collect();
+    problems.extend(further);
     problems
 }
 

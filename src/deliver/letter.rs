@@ -21,8 +21,9 @@ use crate::ingest;
 use crate::render::{Letter, Picture, Rendered, Told};
 use crate::store::{Freeze, Kept, Moved, Queued, Store};
 
-/// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h).
-const DUPLICATE_CHECK_SECS: u32 = 14_400;
+/// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h). Never
+/// longer than until the next reminder, whose bytes may well be the same.
+const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
 /// A kept token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;
 
@@ -110,9 +111,11 @@ impl Writer {
         let rendered = page.render(loaded, &target, queued.thread, app.now(), link.as_deref(), image.as_ref());
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
-            warn!(%problem, message = queued.message, "A template of yours failed; the shipped one was used.");
+            warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
-        let bodies = self.bodies(&loaded.config, &target, &rendered.parts)?;
+        let receiver = loaded.config.receivers.get(&queued.receiver);
+        let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
+        let bodies = self.bodies(&loaded.config, &target, &rendered.parts, reminded)?;
         let counted =
             rendered.counted.iter().filter_map(|&told| queued.transitions.get(told)).map(|moved| moved.id).collect();
         let freeze = Freeze { face: rendered.face.as_str().to_owned(), parts: bodies, next_part: 0, counted };
@@ -120,7 +123,14 @@ impl Writer {
     }
 
     /// The frozen bytes: each content to each batch of people, the first content to everybody first.
-    pub fn bodies(&self, config: &Config, target: &Target, contents: &[Content]) -> Result<Vec<Bytes>, String> {
+    /// A reminder comes at the earliest after `reminded`.
+    pub fn bodies(
+        &self,
+        config: &Config,
+        target: &Target,
+        contents: &[Content],
+        reminded: Duration,
+    ) -> Result<Vec<Bytes>, String> {
         let bodies = match &target.to {
             To::Webhook { .. } => contents.iter().map(wecom::webhook_send_body).collect::<Vec<_>>(),
             To::Chat { chat, .. } => contents.iter().map(|content| wecom::appchat_send_body(chat, content)).collect(),
@@ -141,7 +151,8 @@ impl Writer {
                 if batches.is_empty() {
                     return Err("nobody is left to send to: correct the receiver's users or its users_file".into());
                 }
-                let check = Duplicates::Check { interval_secs: DUPLICATE_CHECK_SECS };
+                let interval = u32::try_from(DUPLICATE_CHECK.min(reminded).as_secs()).unwrap_or(u32::MAX);
+                let check = Duplicates::Check { interval_secs: interval };
                 let body = |content, batch| wecom::message_send_body(agent_id, batch, content, check);
                 contents.iter().flat_map(|content| batches.iter().map(move |batch| body(content, batch))).collect()
             }

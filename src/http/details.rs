@@ -90,7 +90,7 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
         }
         Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
         Err(error) => {
-            tracing::error!(%error, message = id, "The page of a message could not be read.");
+            tracing::error!(%error, delivery = id, "The page of a message could not be read.");
             return note(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "暂时读不到，请稍后再试。",
@@ -133,7 +133,7 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
     match page {
         Ok(html) => (guards(), Html(html)).into_response(),
         Err(error) => {
-            tracing::error!(%error, message = id, "The page of a message could not be written.");
+            tracing::error!(%error, delivery = id, "The page of a message could not be written.");
             note(StatusCode::INTERNAL_SERVER_ERROR, "页面出错。", "The page failed.")
         }
     }

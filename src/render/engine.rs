@@ -53,6 +53,8 @@ pub(super) struct Engine {
     markdown_v2: Environment<'static>,
     /// Name and path of each user template, those that did not compile too.
     user: Vec<(String, String)>,
+    /// Name of each user template that did not compile, and why.
+    broken: Vec<(String, TemplateProblem)>,
 }
 
 macro_rules! shipped {
@@ -97,18 +99,19 @@ impl Engine {
             markdown: environment(Dialect::Markdown),
             markdown_v2: environment(Dialect::MarkdownV2),
             user: user.iter().map(|file| (file.name.clone(), display(&file.path))).collect(),
+            broken: Vec::new(),
         };
         for (name, source) in SHIPPED {
             for environment in engine.environments() {
                 environment.add_template(name, source).expect("the shipped templates compile");
             }
         }
-        let mut problems = Vec::new();
         for file in user {
             if let Err(problem) = engine.add(file) {
-                problems.push(problem);
+                engine.broken.push((file.name.clone(), problem));
             }
         }
+        let problems = engine.broken.iter().map(|(_, problem)| problem.clone()).collect();
         (engine, problems)
     }
 
@@ -147,6 +150,7 @@ impl Engine {
         let environment = self.environment(face);
         let (language, face) = (language.as_str(), face.as_str());
         let shipped = format!("{language}/{face}");
+        let mut broken = None;
         let user = name.and_then(|name| {
             [
                 format!("{name}.{language}.{face}"),
@@ -155,10 +159,13 @@ impl Engine {
                 name.to_owned(),
             ]
             .into_iter()
-            .find(|candidate| environment.get_template(candidate).is_ok())
+            .find(|candidate| {
+                broken = broken.or_else(|| self.broken.iter().find(|(name, _)| name == candidate));
+                environment.get_template(candidate).is_ok()
+            })
         });
         let path = user.as_ref().map(|user| self.path(user));
-        Chosen { environment, name: user.unwrap_or(shipped), path }
+        Chosen { environment, name: user.unwrap_or(shipped), path, broken: broken.map(|(_, problem)| problem) }
     }
 
     fn path(&self, name: &str) -> String {
@@ -181,6 +188,8 @@ pub(super) struct Chosen<'a> {
     name: String,
     /// `None` for a shipped template.
     pub(super) path: Option<String>,
+    /// Why a template of the user's that would have been chosen was not.
+    pub(super) broken: Option<&'a TemplateProblem>,
 }
 
 impl Chosen<'_> {

@@ -1,15 +1,25 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
+#![expect(clippy::unwrap_used, reason = "in a test a surprise is a failure")]
+
+mod browser;
 mod harness;
 mod intake;
+mod order;
 mod process;
 mod programs;
+mod routing;
 
 mod bad_input;
+mod cli;
 mod crash;
+mod docs;
 mod errcodes;
 mod seed;
+mod templates;
 mod witness_alertmanager;
+mod witness_captures;
 mod witness_clients;
+mod witness_phone;
 mod witness_prometheus;
 mod witness_wechat;

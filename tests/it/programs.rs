@@ -153,14 +153,14 @@ impl Server {
     }
 
     /// The sum of its own counter `name` over all series that hold `labels` (`integration="webhook"`).
-    pub async fn counter(&self, name: &str, labels: &str) -> f64 {
+    pub async fn counter(&self, name: &str, labels: &str) -> u64 {
         let text = self.get("/metrics").await.expect("it serves its metrics");
         let series = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
-        series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
     }
 
     /// Waits until the counter has reached `least`.
-    pub async fn counted(&self, name: &str, labels: &str, least: f64) {
+    pub async fn counted(&self, name: &str, labels: &str, least: u64) {
         let reached = async || (self.counter(name, labels).await >= least).then_some(());
         until(&format!("{name} {labels} reaches {least}; {}", self.program.log()), reached).await;
     }
@@ -172,7 +172,7 @@ impl Server {
         assert_eq!(status, 200, "{}", answer.text().await.unwrap());
     }
 
-    /// The instant value of a PromQL expression in a Prometheus.
+    /// The instant value of an expression in a Prometheus.
     pub async fn query(&self, expression: &str) -> Option<f64> {
         let request = self.http.get(format!("{}/api/v1/query", self.url)).query(&[("query", expression)]);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
@@ -186,7 +186,7 @@ pub fn ago(seconds: i64) -> String {
 }
 
 /// An alert for an Alertmanager: it began 12 minutes ago and, if `over`, has just ended.
-pub fn alert(labels: Value, summary: &str, over: bool) -> Value {
+pub fn alert(labels: &Value, summary: &str, over: bool) -> Value {
     let mut alert = json!({
         "labels": labels, "annotations": { "summary": summary }, "startsAt": ago(12 * 60),
         "generatorURL": "http://prometheus.example.com/graph?g0.expr=up+%3D%3D+0&g0.tab=1",

@@ -52,7 +52,7 @@ fn holds(text: &str, parts: &[&str]) {
 
 fn host(name: &str, over: bool) -> Value {
     let labels = json!({ "alertname": "主机失联", "instance": name, "severity": "critical" });
-    alert(labels, "1 分钟没有心跳", over)
+    alert(&labels, "1 分钟没有心跳", over)
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_group_fires_is_partly_over_and_is_over() {
 
     let slow = |over| {
         let labels = json!({ "alertname": "复制延迟", "instance": "db-1", "team": "dba" });
-        alert(labels, "落后 30 秒", over)
+        alert(&labels, "落后 30 秒", over)
     };
     alertmanager.fire(&[host("web-1", false), host("web-2", false), host("web-3", false), slow(false)]).await;
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
@@ -87,7 +87,7 @@ async fn a_group_fires_is_partly_over_and_is_over() {
     holds(&others[1], &["[已恢复]", "复制延迟", "db-1"]);
 
     world.settled().await;
-    assert_eq!(alertmanager.counter("alertmanager_notifications_failed_total", "webhook").await, 0.0);
+    assert_eq!(alertmanager.counter("alertmanager_notifications_failed_total", "webhook").await, 0);
 }
 
 #[tokio::test]
@@ -101,10 +101,10 @@ async fn a_wrong_password_is_refused_for_good() {
         return;
     };
     alertmanager.fire(&[host("web-1", false)]).await;
-    alertmanager.counted("alertmanager_notifications_failed_total", "integration=\"webhook\"", 1.0).await;
+    alertmanager.counted("alertmanager_notifications_failed_total", "integration=\"webhook\"", 1).await;
     let tries = alertmanager.counter("alertmanager_notification_requests_total", "integration=\"webhook\"").await;
     let flushes = alertmanager.counter("alertmanager_notifications_total", "integration=\"webhook\"").await;
-    assert_eq!(tries, flushes, "401 is not tried again within a flush");
+    assert!(tries <= flushes, "401 is not tried again within a flush: {tries} tries in {flushes} flushes");
     assert!(world.inbox("webhook=sim-ops-group").await.is_empty());
 }
 
@@ -119,7 +119,7 @@ struct Liar {
 }
 
 impl Liar {
-    async fn start(world: &World, lies: usize, listener: TcpListener) -> Self {
+    fn start(world: &World, lies: usize, listener: TcpListener) -> Self {
         let liar = Self { to: world.url.clone(), http: world.http.clone(), lies, calls: Arc::default() };
         let router = Router::new().fallback(pass_on).with_state(liar.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -144,7 +144,7 @@ async fn retries_after_lost_answers_make_one_message_for_each_change() {
     let world = World::new(OPS).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let liar = Liar::start(&world, 2, listener).await;
+    let liar = Liar::start(&world, 2, listener);
     let config = posting_to(&format!("http://{address}/webhook"));
     let Some(alertmanager) = Server::alertmanager(world.folder.path(), &config).await else { return };
 
@@ -169,10 +169,10 @@ async fn what_fired_while_wegraf_was_away_arrives_when_it_is_back() {
     let config = posting_to(&format!("http://{address}/webhook"));
     let Some(alertmanager) = Server::alertmanager(world.folder.path(), &config).await else { return };
     alertmanager.fire(&[host("web-1", false)]).await;
-    alertmanager.counted("alertmanager_notification_requests_failed_total", "integration=\"webhook\"", 2.0).await;
+    alertmanager.counted("alertmanager_notification_requests_failed_total", "integration=\"webhook\"", 2).await;
     assert!(world.inbox("webhook=sim-ops-group").await.is_empty());
 
-    Liar::start(&world, 0, TcpListener::bind(address).await.unwrap()).await;
+    Liar::start(&world, 0, TcpListener::bind(address).await.unwrap());
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
     holds(&fired[0], &["[告警]", "web-1"]);
     alertmanager.fire(&[host("web-1", true)]).await;

@@ -1,4 +1,4 @@
-//! WeCom clients of other people, from PyPI, against the simulator: what they think of its API.
+//! WeCom clients of other people, in Python, against the simulator: what they think of its API.
 
 use std::process::Command;
 

@@ -41,7 +41,10 @@ fn every_sample_is_what_its_name_says() {
         assert_eq!((notification.format, told.as_str()), (*format, *first), "{name}");
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), SAMPLES.len());
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // Captures are not samples: tests/it takes them.
+    let samples = names.filter(|name| !name.starts_with("captured-") && name != "README.md");
+    assert_eq!(samples.count(), SAMPLES.len());
 }
 
 #[test]

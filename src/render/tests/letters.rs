@@ -264,13 +264,12 @@ fn every_documented_variable_exists() {
 
 /// The problems of `source` as a user's template, and how long the message took.
 fn hostile(source: &str) -> (Vec<TemplateProblem>, Duration) {
-    let (templates, mut problems) = Templates::compile(&[file("bad", source)]);
+    let (templates, _) = Templates::compile(&[file("bad", source)]);
     let began = Instant::now();
     let rendered = send(&templates, &sample("many"), &webhook(Face::Markdown), |letter| letter.template = Some("bad"));
     let took = began.elapsed();
     assert!(readable(&rendered.parts[0]).contains("磁盘将满 ×45"), "the shipped template takes over");
-    problems.extend(rendered.problems);
-    (problems, took)
+    (rendered.problems, took)
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! What people hear first and how often: the end never before the beginning, and reminders only in their time.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wegraf::store::State;
+
+use crate::harness::{World, alertmanager};
+
+const ONE_MEMBER: &str = r"
+receivers:
+  ops: { repeat_interval: 1h, targets: [ { app: ops, users: [daixuan], face: text } ] }
+route: { receiver: ops }
+";
+
+const FIRING: &[(&str, &str)] = &[("db-1", "firing")];
+const RESOLVED: &[(&str, &str)] = &[("db-1", "resolved")];
+
+fn texts(messages: &[Value]) -> Vec<String> {
+    messages.iter().map(|message| message["content"]["content"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The beginning is refused in some way at first; the end comes meanwhile; both arrive in their order.
+async fn beginning_comes_first(action: Value) {
+    let world = World::at_a_standstill(ONE_MEMBER).await;
+    world.fault(json!({ "match": { "path": "message/send" }, "action": action })).await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    let first = world.deliveries().await[0].message;
+    world.delivery(first, |delivery| delivery.row.outcome.is_some()).await;
+    world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
+    // Long enough for the worker to be tempted, had it not to wait for the beginning.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(world.inbox("user=daixuan").await.is_empty(), "{action}: the end overtook the beginning");
+    world.pass(Duration::from_secs(120));
+    let told = texts(&world.arrived("user=daixuan", 2).await);
+    world.settled().await;
+    assert!(!told[0].contains("恢复") && told[1].contains("恢复"), "{action}: {told:#?}");
+    let rows = world.deliveries().await;
+    assert_eq!((rows[0].attempts, rows[1].attempts), (2, 1), "{action}");
+    assert_eq!(rows[0].thread, rows[1].thread, "both bear the same short id");
+}
+
+#[tokio::test]
+async fn the_end_waits_for_a_beginning_that_met_a_limit() {
+    beginning_comes_first(json!({ "errcode": 45009 })).await;
+}
+
+#[tokio::test]
+async fn the_end_waits_for_a_beginning_that_met_a_busy_wecom() {
+    beginning_comes_first(json!({ "errcode": -1 })).await;
+}
+
+#[tokio::test]
+async fn the_end_waits_for_a_beginning_whose_outcome_is_unknown() {
+    beginning_comes_first(json!({ "http": { "status": 502, "body": "" } })).await;
+}
+
+#[tokio::test]
+async fn the_end_is_told_although_the_beginning_was_refused_for_good() {
+    let world = World::new(ONE_MEMBER).await;
+    world.fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 81013 } })).await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
+    let told = texts(&world.arrived("user=daixuan", 1).await);
+    assert!(told[0].contains("恢复"), "{told:#?}");
+    assert_eq!(world.deliveries().await[0].state, State::Dead);
+}
+
+#[tokio::test]
+async fn a_hundred_changes_arrive_in_the_order_in_which_they_were_taken() {
+    let world = World::new(
+        "receivers:\n  ops: { targets: [ { app: ops, chat: AITest, face: text } ] }\nroute: { receiver: ops }\n",
+    )
+    .await;
+    // Now and then WeCom is busy.
+    world
+        .fault(json!([
+            { "match": { "path": "appchat/send" }, "after": 7, "action": { "errcode": -1 } },
+            { "match": { "path": "appchat/send" }, "after": 40, "action": "reset_before" },
+        ]))
+        .await;
+    for number in 0..100 {
+        world.accept("/webhook", alertmanager(&format!("第{number}号"), FIRING)).await;
+    }
+    let told = texts(&world.arrived("chat=AITest", 100).await);
+    for (number, text) in told.iter().enumerate() {
+        assert!(text.contains(&format!("第{number}号")), "{number}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_repeat_is_a_reminder_once_the_interval_is_over() {
+    let world = World::at_a_standstill(ONE_MEMBER).await;
+    let repeat = async |after: Duration, duplicate: bool| {
+        world.pass(after);
+        assert_eq!(world.accept("/webhook", alertmanager("磁盘", FIRING)).await["duplicate"], duplicate, "{after:?}");
+        world.settled().await;
+    };
+    repeat(Duration::ZERO, false).await;
+    repeat(Duration::from_secs(59 * 60), true).await;
+    repeat(Duration::from_secs(61), false).await;
+    // The interval counts from what was told last.
+    repeat(Duration::from_secs(59 * 60), true).await;
+    repeat(Duration::from_secs(61), false).await;
+    let told = texts(&world.arrived("user=daixuan", 3).await);
+    assert!(!told[0].contains("仍在告警") && told[1].contains("仍在告警") && told[2].contains("仍在告警"), "{told:#?}");
+    world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
+    world.arrived("user=daixuan", 4).await;
+    world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
+    world.settled().await;
+    assert_eq!(world.inbox("user=daixuan").await.len(), 4, "there is no reminder of what is over");
+}
+
+/// An alert that lasts for days reads the same for an hour, and WeCom swallows what it takes for a duplicate.
+#[tokio::test]
+async fn reminders_that_read_alike_all_arrive() {
+    let rest = "receivers:\n  ops: { repeat_interval: 15m, targets: [ { app: ops, users: [daixuan], face: text } ] }\nroute: { receiver: ops }\n";
+    let world = World::at_a_standstill(rest).await;
+    world.pass(Duration::from_secs(3 * 24 * 3600));
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    for number in 2..8 {
+        world.settled().await;
+        world.pass(Duration::from_secs(15 * 60));
+        world.control("POST", "clock", json!({ "advance_ms": 15 * 60 * 1000 })).await;
+        world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+        world.arrived("user=daixuan", number).await;
+    }
+    let mut told = texts(&world.inbox("user=daixuan").await);
+    told.dedup();
+    assert!(told.len() < 7, "no two of them were alike, so this proves nothing: {told:#?}");
+}
+
+#[tokio::test]
+async fn an_alert_that_comes_back_is_told_again() {
+    let world = World::new(ONE_MEMBER).await;
+    for (number, alerts) in [FIRING, RESOLVED, FIRING, RESOLVED].into_iter().enumerate() {
+        assert_eq!(world.accept("/webhook", alertmanager("磁盘", alerts)).await["duplicate"], false);
+        world.arrived("user=daixuan", number + 1).await;
+    }
+    let told = texts(&world.arrived("user=daixuan", 4).await);
+    let ends: Vec<bool> = told.iter().map(|text| text.contains("恢复")).collect();
+    assert_eq!(ends, [false, true, false, true], "{told:#?}");
+}

@@ -4,6 +4,7 @@
 //! then the sentences get shorter, then fewer alerts are named and the rest counted. The template is run anew
 //! for every attempt; only when nothing is left to leave out is its output cut.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::context::{Page, Voice, letters};
@@ -17,6 +18,7 @@ use super::{Letter, Rendered};
 use crate::config::Face;
 
 /// How much of everything is shown, in characters or in number.
+#[derive(PartialEq)]
 pub(super) struct Level {
     /// Its place in the order.
     pub(super) number: usize,
@@ -136,6 +138,8 @@ struct Writer<'a> {
     blocks: Vec<Block>,
     /// Rows that may be named.
     rows: usize,
+    /// The last page that fitted, and its blocks: most often it is the one that is sent.
+    fitted: RefCell<Option<(Page, Draft)>>,
 }
 
 /// Blocks of one part, not yet measured.
@@ -157,6 +161,7 @@ pub(super) fn write(
         shipped,
         blocks: faces::blocks(face, letter.target.channel()),
         rows: facts.rows.len().min(limit),
+        fitted: RefCell::new(None),
     };
     let (pages, fits) = writer.pages()?;
     writer.finish(&pages, fits)
@@ -265,7 +270,11 @@ impl Writer<'_> {
 
     fn fits(&self, page: &Page) -> Result<bool, TemplateProblem> {
         let draft = self.draft(page)?;
-        Ok(self.blocks.iter().zip(&draft).all(|(block, text)| block.limit.holds(text)))
+        let fits = self.blocks.iter().zip(&draft).all(|(block, text)| block.limit.holds(text));
+        if fits {
+            self.fitted.replace(Some((page.clone(), draft)));
+        }
+        Ok(fits)
     }
 
     fn draft(&self, page: &Page) -> Result<Draft, TemplateProblem> {
@@ -315,7 +324,10 @@ impl Writer<'_> {
         let mut shown = String::new();
         let all_named = fits && pages.iter().map(|page| page.rows.len()).sum::<usize>() == letter.told.len();
         for page in pages {
-            let mut draft = self.draft(page)?;
+            let mut draft = match self.fitted.take() {
+                Some((fitted, draft)) if fitted == *page => draft,
+                _ => self.draft(page)?,
+            };
             if !fits {
                 self.cut(&mut draft, page);
             }

@@ -22,7 +22,7 @@ use crate::alert::{Format, Labels};
 use crate::config::{Face, Language};
 
 /// What one part of a message shows.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Page {
     pub(super) level: &'static Level,
     /// Which rows.

@@ -31,7 +31,7 @@ async fn beginning_comes_first(action: Value) {
     // Long enough for the worker to be tempted, had it not to wait for the beginning.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(world.inbox("user=daixuan").await.is_empty(), "{action}: the end overtook the beginning");
-    world.pass(Duration::from_secs(120));
+    world.pass(Duration::from_mins(2));
     let told = texts(&world.arrived("user=daixuan", 2).await);
     world.settled().await;
     assert!(!told[0].contains("恢复") && told[1].contains("恢复"), "{action}: {told:#?}");
@@ -97,10 +97,10 @@ async fn an_unchanged_repeat_is_a_reminder_once_the_interval_is_over() {
         world.settled().await;
     };
     repeat(Duration::ZERO, false).await;
-    repeat(Duration::from_secs(59 * 60), true).await;
+    repeat(Duration::from_mins(59), true).await;
     repeat(Duration::from_secs(61), false).await;
     // The interval counts from what was told last.
-    repeat(Duration::from_secs(59 * 60), true).await;
+    repeat(Duration::from_mins(59), true).await;
     repeat(Duration::from_secs(61), false).await;
     let told = texts(&world.arrived("user=daixuan", 3).await);
     assert!(!told[0].contains("仍在告警") && told[1].contains("仍在告警") && told[2].contains("仍在告警"), "{told:#?}");
@@ -116,11 +116,11 @@ async fn an_unchanged_repeat_is_a_reminder_once_the_interval_is_over() {
 async fn reminders_that_read_alike_all_arrive() {
     let rest = "receivers:\n  ops: { repeat_interval: 15m, targets: [ { app: ops, users: [daixuan], face: text } ] }\nroute: { receiver: ops }\n";
     let world = World::at_a_standstill(rest).await;
-    world.pass(Duration::from_secs(3 * 24 * 3600));
+    world.pass(Duration::from_hours(72));
     world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
     for number in 2..8 {
         world.settled().await;
-        world.pass(Duration::from_secs(15 * 60));
+        world.pass(Duration::from_mins(15));
         world.control("POST", "clock", json!({ "advance_ms": 15 * 60 * 1000 })).await;
         world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
         world.arrived("user=daixuan", number).await;

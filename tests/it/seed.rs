@@ -1,4 +1,4 @@
-//! What Wechat_grafana did: its address, its test request, its list of people, its news messages.
+//! What `Wechat_grafana` did: its address, its test request, its list of people, its news messages.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn world(rest: &str) -> World {
     world
 }
 
-/// The request by which one tries Wechat_grafana out: Grafana's Test button, with two values and a picture.
+/// The request by which one tries `Wechat_grafana` out: Grafana's Test button, with two values and a picture.
 fn test_request() -> String {
     let matches = [("High value", 100), ("Higher Value", 200)];
     alerting("Test notification", "Someone is testing the alert notification within grafana.", &matches)

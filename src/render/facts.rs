@@ -274,14 +274,16 @@ struct Sentences {
 
 impl Sentences {
     fn of(letter: &Letter<'_>, state: State, alerts: &[&Alert], keys: &[&str]) -> Self {
-        if matches!(state, State::Resolved | State::Unclear) {
-            // What they say is no longer so.
+        if matches!(state, State::Resolved | State::Unclear | State::NoData) {
+            // What they say is no longer so, or was written for a value that is not there.
             return Self { summary: String::new(), description: String::new(), common: true };
         }
         let on: Vec<&&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).collect();
         let speakers: Vec<&Alert> = if on.is_empty() { alerts.to_vec() } else { on.into_iter().copied().collect() };
         let summary = agreed(&speakers, |alert| masked(&summary(alert), alert, keys, speakers.len()));
-        let description = agreed(&speakers, |alert| annotation(alert, &["description", "message"]));
+        // One alert's description under the names of all would be taken for everybody's.
+        let all_describe = speakers.iter().all(|alert| !describe(alert, state).is_empty());
+        let description = if all_describe { agreed(&speakers, |alert| describe(alert, state)) } else { None };
         let common = summary.is_some();
         let mut summary = summary.unwrap_or_default();
         let mut description = description.unwrap_or_default();
@@ -321,12 +323,15 @@ fn agreed(alerts: &[&Alert], what: impl Fn(&Alert) -> String) -> Option<String> 
 }
 
 pub(super) fn summary(alert: &Alert) -> String {
-    if alert.health == Health::Error
-        && let Some(error) = alert.annotations.get("Error")
-    {
-        return limited(&one_line(error));
+    if alert.health == Health::Error {
+        return alert.annotations.get("Error").map(|error| limited(&one_line(error))).unwrap_or_default();
     }
     limited(&one_line(&annotation(alert, &["summary", "title"])))
+}
+
+fn describe(alert: &Alert, state: State) -> String {
+    // The error says why; the rule's own sentences speak of a value that is not there.
+    if state == State::QueryError { String::new() } else { annotation(alert, &["description", "message"]) }
 }
 
 fn annotation(alert: &Alert, names: &[&str]) -> String {

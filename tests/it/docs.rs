@@ -262,9 +262,15 @@ fn every_key_of_the_configuration_is_explained() {
                 if let Some(Value::Object(properties)) = object.get("properties") {
                     found.extend(properties.keys().cloned());
                 }
-                object.values().for_each(|value| keys(value, found));
+                for value in object.values() {
+                    keys(value, found);
+                }
             }
-            Value::Array(items) => items.iter().for_each(|value| keys(value, found)),
+            Value::Array(items) => {
+                for value in items {
+                    keys(value, found);
+                }
+            }
             _ => {}
         }
     }

@@ -175,6 +175,30 @@ fn what_upstream_left_out_is_never_called_resolved() {
 }
 
 #[test]
+fn a_rule_that_cannot_be_judged_shows_neither_a_value_nor_its_sentence_about_one() {
+    for name in ["no-data", "query-error"] {
+        let mut sample = sample(name);
+        for (annotation, text) in [("summary", "积压 -1 条，超过 5000"), ("description", "当前 -1")] {
+            sample.notification.alerts[0].annotations.insert(annotation.to_owned(), text.to_owned());
+        }
+        for face in Face::ALL {
+            let text = readable(&send(&shipped(), &sample, &target(face), |_| {}).parts[0]);
+            assert!(text.contains("无法判断") && !text.contains("-1"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn one_alerts_description_does_not_stand_under_the_names_of_all() {
+    let mut sample = sample("alertmanager");
+    sample.notification.alerts[0].annotations.insert("description".to_owned(), "only mine".to_owned());
+    for face in Face::ALL {
+        let text = readable(&send(&shipped(), &sample, &target(face), |_| {}).parts[0]);
+        assert!(!text.contains("only mine"), "{text}");
+    }
+}
+
+#[test]
 fn grave_alerts_are_named_before_light_ones() {
     let mut sample = sample("many");
     sample.notification.alerts[44].labels.insert("severity".to_owned(), "critical".to_owned());

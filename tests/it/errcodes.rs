@@ -194,12 +194,13 @@ fn corp_of(cases: &[Case]) -> Setup {
 #[tokio::test]
 async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
     let cases = Case::all();
-    let targets: String = cases.iter().map(|case| format!("      - {}\n", case.target())).collect();
-    let webhooks: String = cases
+    let targets: Vec<String> = cases.iter().map(|case| format!("      - {}\n", case.target())).collect();
+    let webhooks: Vec<String> = cases
         .iter()
         .filter(|case| case.door == Door::Webhook)
         .map(|case| format!("    {}: {{ key: {} }}\n", case.name(), key(&case.name())))
         .collect();
+    let (webhooks, targets) = (webhooks.concat(), targets.concat());
     // The accounts come first in the file, and the webhooks last among them.
     let rest = format!("{webhooks}receivers:\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\n");
     let world = World::with(corp_of(&cases), &rest).await;
@@ -266,7 +267,9 @@ async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() 
 #[tokio::test]
 async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
     let people = ["daixuan", "zhangsan", "lisi", "wangwu"];
-    let targets: String = people.iter().map(|user| format!("{{ app: ops, users: [{user}], face: text }},")).collect();
+    let targets: Vec<String> =
+        people.iter().map(|user| format!("{{ app: ops, users: [{user}], face: text }},")).collect();
+    let targets = targets.concat();
     let world =
         World::new(&format!("receivers:\n  ops: {{ targets: [ {targets} ] }}\nroute: {{ receiver: ops }}\n")).await;
     world.fault(json!({ "match": { "path": "gettoken" }, "action": { "errcode": 40001 }, "times": "forever" })).await;
@@ -287,8 +290,9 @@ async fn a_token_killed_early_costs_exactly_one_more_gettoken_under_a_hundred_pa
     let names: Vec<String> = (0..100).map(|number| format!("member{number}")).collect();
     let members = names.iter().map(|name| User { userid: name.clone(), mobile: String::new(), ..model.clone() });
     setup.corps[0].users.extend(members);
-    let targets: String =
+    let targets: Vec<String> =
         names.iter().map(|name| format!("      - {{ app: ops, users: [{name}], face: text }}\n")).collect();
+    let targets = targets.concat();
     let rest = format!(
         "receivers:\n  one: {{ targets: [ {{ app: ops, users: [daixuan], face: text }} ] }}\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\n"
     );

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wecom_simulator::{Setup, Simulator};
 use wegraf::app::{App, Clock};
@@ -40,13 +39,7 @@ pub struct World {
     /// Where alerts go: the gateway in this process, or a [`crate::process::Wegraf`].
     pub url: String,
     clock: Clock,
-    gateway: Option<Gateway>,
-}
-
-struct Gateway {
-    app: App,
-    stop: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
+    gateway: Option<App>,
 }
 
 /// TLS for clients, once a process.
@@ -126,25 +119,14 @@ impl World {
         let app = App::open(config, self.clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone()));
-        self.gateway = Some(Gateway { app, stop, task });
-    }
-
-    /// Ends the gateway as SIGTERM would.
-    pub async fn stop(&mut self) {
-        let gateway = self.gateway.take().expect("the gateway runs");
-        gateway.stop.cancel();
-        gateway.task.await.unwrap().unwrap();
-    }
-
-    fn gateway(&self) -> &Gateway {
-        self.gateway.as_ref().expect("the gateway runs")
+        // It ends with the test's runtime; how it ends well is shown by the built program.
+        tokio::spawn(wegraf::app::run(app.clone(), listener, CancellationToken::new()));
+        self.gateway = Some(app);
     }
 
     /// The gateway's shared state.
     pub fn app(&self) -> &App {
-        &self.gateway().app
+        self.gateway.as_ref().expect("the gateway runs")
     }
 
     /// Posts JSON to the gateway; the status and the answer.

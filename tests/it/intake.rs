@@ -39,7 +39,11 @@ const FORMATS: &[(&str, Format, &str)] = &[
 ];
 
 fn content_type(name: &str) -> &'static str {
-    if name == "aliyun.form" { "application/x-www-form-urlencoded" } else { "application/json" }
+    if Path::new(name).extension().is_some_and(|kind| kind == "form") {
+        "application/x-www-form-urlencoded"
+    } else {
+        "application/json"
+    }
 }
 
 #[tokio::test]
@@ -213,7 +217,8 @@ route: { receiver: ops }
 fn signed(key: &str, seconds: i64, body: &str) -> Vec<(&'static str, String)> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(format!("{seconds}:{body}").as_bytes());
-    let signature = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = hex.concat();
     vec![("X-Grafana-Alerting-Signature", signature), ("X-Grafana-Alerting-Timestamp", seconds.to_string())]
 }
 
@@ -380,7 +385,7 @@ const LIMITS: &[(&str, &str, &str, usize)] = &[
 /// WeCom with a chat and a webhook for each face, and the configuration that uses them.
 fn every_face() -> (Setup, String) {
     let mut setup = Setup::demo();
-    let (mut webhooks, mut targets) = (String::new(), String::new());
+    let (mut webhooks, mut targets) = (Vec::new(), Vec::new());
     for (channel, faces) in FACES {
         for (number, face) in faces.iter().enumerate() {
             let name = face.replace('_', "");
@@ -388,22 +393,23 @@ fn every_face() -> (Setup, String) {
                 // Two people in five combinations are five lanes.
                 "app" => {
                     let users = ["daixuan", "zhangsan", "lisi", "wangwu", "daixuan, wangwu"][number];
-                    targets.push_str(&format!("      - {{ app: ops, users: [{users}], face: {face} }}\n"));
+                    targets.push(format!("      - {{ app: ops, users: [{users}], face: {face} }}\n"));
                 }
                 "chat" => {
                     let model = setup.corps[0].chats[0].clone();
                     setup.corps[0].chats.push(Chat { chatid: name.clone(), ..model });
-                    targets.push_str(&format!("      - {{ app: ops, chat: {name}, face: {face} }}\n"));
+                    targets.push(format!("      - {{ app: ops, chat: {name}, face: {face} }}\n"));
                 }
                 _ => {
                     let model = setup.webhooks[0].clone();
                     setup.webhooks.push(Webhook { key: format!("key-of-{name}"), ..model });
-                    webhooks.push_str(&format!("    {name}: {{ key: key-of-{name} }}\n"));
-                    targets.push_str(&format!("      - {{ webhook: {name}, face: {face} }}\n"));
+                    webhooks.push(format!("    {name}: {{ key: key-of-{name} }}\n"));
+                    targets.push(format!("      - {{ webhook: {name}, face: {face} }}\n"));
                 }
             }
         }
     }
+    let (webhooks, targets) = (webhooks.concat(), targets.concat());
     // With an address of its own the gateway has a link for every card, also where the sender gives none.
     (
         setup,

@@ -45,7 +45,7 @@ impl Wegraf {
         loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it starts in time").unwrap();
             let Some(line) = line else { panic!("it ended instead of starting: {}", log.lock().unwrap()) };
-            log.lock().unwrap().push_str(&format!("{line}\n"));
+            log.lock().unwrap().extend([&line, "\n"]);
             if line.contains("wegraf is ready") {
                 let event: Value = serde_json::from_str(&line).unwrap();
                 world.url = format!("http://{}", event["fields"]["listen"].as_str().unwrap());
@@ -55,7 +55,7 @@ impl Wegraf {
         let kept = log.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                kept.lock().unwrap().push_str(&format!("{line}\n"));
+                kept.lock().unwrap().extend([&line, "\n"]);
             }
         });
         Self { child, log }

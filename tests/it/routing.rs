@@ -4,12 +4,15 @@ use serde_json::{Value, json};
 
 use crate::harness::World;
 
+/// Names and values.
+type Labels = &'static [(&'static str, &'static str)];
+
 /// An Alertmanager webhook with one alert that has these labels.
-fn alert(status: &str, labels: &[(&str, &str)]) -> String {
+fn alert(status: &str, labels: Labels) -> String {
     alerts(&[(status, labels)])
 }
 
-fn alerts(alerts: &[(&str, &[(&str, &str)])]) -> String {
+fn alerts(alerts: &[(&str, Labels)]) -> String {
     let alerts: Vec<Value> = alerts
         .iter()
         .map(|(status, labels)| {
@@ -108,7 +111,7 @@ route:
   routes: [ { receiver: beginnings, continue: true }, { receiver: both } ]
 ";
     let world = World::new(rest).await;
-    let labels: &[(&str, &str)] = &[("alertname", "磁盘")];
+    let labels: Labels = &[("alertname", "磁盘")];
     for status in ["firing", "resolved"] {
         world.accept("/webhook", alert(status, labels)).await;
     }
@@ -178,8 +181,9 @@ receivers:
 route: { receiver: ops }
 "#;
     let world = World::new(rest).await;
-    let hostile = "<@lisi> <@all> @all @wangwu";
-    world.accept("/webhook", alert("firing", &[("alertname", hostile), ("instance", "<@wangwu>")])).await;
+    world
+        .accept("/webhook", alert("firing", &[("alertname", "<@lisi> <@all> @all @wangwu"), ("instance", "<@wangwu>")]))
+        .await;
     let mentioned = |messages: &[Value]| {
         let mut people: Vec<String> = Vec::new();
         for message in messages {

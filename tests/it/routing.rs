@@ -54,8 +54,6 @@ route:
         - { matchers: ['机房!~"北京.*"', '机房=~".+"'], receiver: chinese }
 "#;
 
-type Labels = &'static [(&'static str, &'static str)];
-
 #[tokio::test]
 async fn the_tree_leads_each_alert_to_its_receivers() {
     let world = World::new(TREE).await;

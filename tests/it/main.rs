@@ -1,7 +1,6 @@
 //! wegraf as a whole: real HTTP, the real store, the simulator. One file per behaviour.
 
 #![expect(clippy::unwrap_used, reason = "in a test a surprise is a failure")]
-#![expect(clippy::format_push_string, clippy::format_collect, reason = "texts of tests are built to be read")]
 
 mod browser;
 mod harness;

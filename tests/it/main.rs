@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a surprise is a failure")]
 
 mod browser;
+mod golden;
 mod harness;
 mod intake;
 mod order;

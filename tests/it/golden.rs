@@ -1,0 +1,109 @@
+//! Each of the repository's own payloads, as people read it: one golden file a payload, all faces in it. A change is
+//! to be looked at as the person who gets it at 3 a.m. would, and then accepted.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use wegraf::alert::{Format, Notification, Status, ThreadId, Timestamp, TransitionKind};
+use wegraf::config::{Face, Language, Target, To};
+use wegraf::ingest::generic::Payloads;
+use wegraf::ingest::{self, Door};
+use wegraf::render::{Letter, Picture, Templates, Told};
+
+use crate::harness::payload;
+
+/// The fixtures are of 22 November 2026; this is that evening.
+const NOW: Timestamp = Timestamp(1_795_358_400_000);
+
+fn address(face: Face) -> To {
+    match face {
+        Face::Textcard | Face::News | Face::Card => To::Members {
+            app: "ops".into(),
+            users: vec!["daixuan".into()],
+            users_file: None,
+            parties: vec![],
+            tags: vec![],
+        },
+        Face::Text | Face::Markdown | Face::MarkdownV2 => To::Webhook { webhook: "group".into() },
+    }
+}
+
+fn all_faces(notification: &Notification) -> String {
+    let (templates, _) = Templates::compile(&[]);
+    let zone = TimeZone::get("Asia/Shanghai").unwrap();
+    let told: Vec<Told<'_>> = notification
+        .alerts
+        .iter()
+        .map(|alert| Told {
+            alert,
+            kind: if alert.status == Status::Firing { TransitionKind::Firing } else { TransitionKind::Resolved },
+            starts_at: alert.starts_at,
+            ends_at: alert.ends_at,
+        })
+        .collect();
+    let mut text = String::new();
+    for face in Face::ALL {
+        let target =
+            Target { to: address(face), face, mention: vec![], mention_mobiles: vec![], image: false, parts: 1 };
+        let rendered = templates.render(&Letter {
+            notification,
+            told: &told,
+            target: &target,
+            language: Language::Zh,
+            timezone: &zone,
+            template: None,
+            now: NOW,
+            thread: ThreadId(1),
+            details_url: Some("https://alerts.example.com/d/1"),
+            picture: Picture {
+                url: notification.alerts.iter().map(|alert| alert.links.image.as_str()).find(|url| !url.is_empty()),
+                content: None,
+            },
+        });
+        assert!(rendered.bytes_used <= rendered.bytes_allowed, "{face:?}");
+        assert_eq!(rendered.named.len() + rendered.counted.len(), told.len(), "{face:?}");
+        writeln!(
+            text,
+            "=== {} as {}, {} of {}",
+            face.as_str(),
+            rendered.face.as_str(),
+            rendered.bytes_used,
+            rendered.bytes_allowed
+        )
+        .unwrap();
+        for part in &rendered.parts {
+            let json = serde_json::to_value(part).unwrap();
+            let content = json
+                .pointer("/text/content")
+                .or(json.pointer("/markdown/content"))
+                .or(json.pointer("/markdown_v2/content"));
+            match content.and_then(|content| content.as_str()) {
+                Some(content) => writeln!(text, "{content}").unwrap(),
+                None => writeln!(text, "{json:#}").unwrap(),
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_payload_of_ours_reads_as_it_did_when_somebody_last_looked() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    names.sort();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names {
+        let body = payload(&name);
+        let content_type = if name == "aliyun.form" { "application/x-www-form-urlencoded" } else { "application/json" };
+        let door = if name.contains("push") { Door::AlertsPush } else { Door::Webhook };
+        let notification = ingest::read(body.as_bytes(), Some(content_type), door, &Payloads::default(), NOW).unwrap();
+        assert!(notification.format != Format::Opaque || name == "plain.txt", "{name}");
+        insta::with_settings!({ snapshot_path => "../golden/payloads", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name.replace('.', "_"), all_faces(&notification));
+        });
+    }
+}

@@ -1,4 +1,4 @@
-//! The tree of a file as a serde deserializer that does not stop: a value in an [`At`](super::at::At) that does not
+//! The tree of a file as a serde deserializer that does not stop: a value in an [`At`](super::at::At)(super::at::At) that does not
 //! fit is put on the list and left out, a key that nobody knows is put on the list and skipped.
 
 use std::cell::RefCell;
@@ -256,7 +256,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-/// What an [`At`] sees: its place, then its value, or nothing if that does not fit.
+/// What an [`At`](super::at::At) sees: its place, then its value, or nothing if that does not fit.
 struct Pair<'a> {
     reader: Reader<'a>,
     step: u8,

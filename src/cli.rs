@@ -19,7 +19,6 @@ pub mod shell;
 pub mod simulator;
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -488,16 +487,30 @@ impl ConfigFile {
         self.load_listening(None)
     }
 
+    /// The same for a command that only looks: it needs no secret, so none that is missing here is a mistake.
+    pub fn load_to_look(&self) -> Result<(Config, Vec<Note>), Misconfigured> {
+        let (text, path) = self.text()?;
+        Config::parse_to_look(&text, path).map_err(Misconfigured)
+    }
+
     /// The same with an address from the command line in place of `listen`.
     pub fn load_listening(&self, listen: Option<SocketAddr>) -> Result<(Config, Vec<Note>), Misconfigured> {
         if self.config != Path::new("-") {
             return Config::load_listening(&self.config, listen).map_err(Misconfigured);
         }
-        let mut text = String::new();
-        if let Err(error) = std::io::stdin().read_to_string(&mut text) {
-            return Err(Misconfigured(vec![Mistake::unreadable(Path::new("stdin"), &error)]));
-        }
-        Config::parse(&text, Path::new("stdin")).map_err(Misconfigured)
+        let (text, path) = self.text()?;
+        Config::parse(&text, path).map_err(Misconfigured)
+    }
+
+    fn text(&self) -> Result<(String, &Path), Misconfigured> {
+        let path = if self.config == Path::new("-") { Path::new("stdin") } else { &self.config };
+        let text = if path == Path::new("stdin") {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        let text = text.map_err(|error| Misconfigured(vec![Mistake::unreadable(path, &error)]))?;
+        Ok((text, path))
     }
 }
 

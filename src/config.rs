@@ -76,14 +76,21 @@ impl Config {
     /// The same with an address from the command line in place of `listen`.
     pub fn load_listening(path: &Path, listen: Option<SocketAddr>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::read(&text, path, &Surroundings { environment: &environment, listen }),
+            Ok(text) => {
+                Self::read(&text, path, &Surroundings { environment: &environment, listen, secrets_needed: true })
+            }
             Err(error) => Err(vec![Mistake::unreadable(path, &error)]),
         }
     }
 
+    /// The configuration in `text` for a command that only looks: secrets that cannot be read here are not missed.
+    pub fn parse_to_look(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets_needed: false })
+    }
+
     /// The configuration in `text`, as if it stood in the file at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
-        Self::read(text, path, &Surroundings { environment: &environment, listen: None })
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets_needed: true })
     }
 
     fn read(text: &str, path: &Path, around: &Surroundings<'_>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {

@@ -39,7 +39,7 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
 }
 
 async fn open(file: &ConfigFile) -> anyhow::Result<(Store, TimeZone)> {
-    let (config, _) = file.load()?;
+    let (config, _) = file.load_to_look()?;
     let store = Store::open_reading(&config.database)
         .await
         .context("打不开记录；网关启动过吗？ the record cannot be opened; has the gateway ever run?")?;

@@ -16,7 +16,7 @@ use crate::route::plan;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
 pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
-    let (config, _) = arguments.file.load()?;
+    let (config, _) = arguments.file.load_to_look()?;
     let now = Clock::System.now();
     let body = send::body(&arguments.subject, now)?;
     let notification = send::read(&config, &body, now)?;

@@ -13,7 +13,7 @@ use crate::route::Decision;
 
 /// Prints the receivers, their targets and the matchers that decided.
 pub fn run(arguments: &Route) -> anyhow::Result<ExitCode> {
-    let (config, _) = arguments.file.load()?;
+    let (config, _) = arguments.file.load_to_look()?;
     let labels: Labels = arguments.labels.iter().cloned().collect();
     let decisions = config.route.route(&labels);
     let answer = if arguments.json { in_json(&config, &decisions) } else { in_words(&config, &decisions) };

@@ -1,4 +1,4 @@
-//! The tree of a file as a serde deserializer that does not stop: a value in an [`At`](super::at::At)(super::at::At) that does not
+//! The tree of a file as a serde deserializer that does not stop: a value in an [`At`](super::at::At) that does not
 //! fit is put on the list and left out, a key that nobody knows is put on the list and skipped.
 
 use std::cell::RefCell;

@@ -9,7 +9,7 @@ use super::*;
 /// Parses as if these environment variables were set.
 fn read(text: &str, folder: &Path) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
     let environment = |name: &str| name.starts_with("SET_").then(|| format!("canary-{name}"));
-    let around = Surroundings { environment: &environment, listen: None };
+    let around = Surroundings { environment: &environment, listen: None, secrets_needed: true };
     Config::read(text, &folder.join("wegraf.yaml"), &around)
 }
 
@@ -278,7 +278,11 @@ fn read_example(text: &str) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
     // As long as an `EncodingAESKey`, so that it serves as any secret.
     let environment =
         |name: &str| Some(if name == "WECOM_PROXY" { "http://proxy:3128".into() } else { "k".repeat(43) });
-    Config::read(text, Path::new("wegraf.yaml"), &Surroundings { environment: &environment, listen: None })
+    Config::read(
+        text,
+        Path::new("wegraf.yaml"),
+        &Surroundings { environment: &environment, listen: None, secrets_needed: true },
+    )
 }
 
 #[test]
@@ -389,10 +393,20 @@ fn a_plain_secret_in_a_file_that_others_can_read_is_noted() {
 fn an_address_from_the_command_line_is_judged_like_one_in_the_file() {
     let environment = |_: &str| None;
     let listen = Some("0.0.0.0:80".parse().unwrap());
-    let read = |text: &str| Config::read(text, Path::new("w"), &Surroundings { environment: &environment, listen });
+    let read = |text: &str| {
+        Config::read(text, Path::new("w"), &Surroundings { environment: &environment, listen, secrets_needed: true })
+    };
     assert!(read(SMALL).unwrap_err()[0].reason.en.contains("anybody could post"));
     let (config, _) = read(&format!("allow_anonymous: true\n{SMALL}")).unwrap();
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+}
+
+#[test]
+fn a_command_that_only_looks_misses_no_secret() {
+    let text = SMALL.replace("11111111-2222-4333-8444-555555555555", "{ env: NOT_SET_HERE }");
+    assert!(Config::parse(&text, Path::new("w")).unwrap_err()[0].reason.en.contains("NOT_SET_HERE"));
+    let (config, _) = Config::parse_to_look(&text, Path::new("w")).unwrap();
+    assert_eq!(config.wecom.webhooks.len(), 1);
 }
 
 #[test]

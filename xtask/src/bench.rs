@@ -34,6 +34,9 @@ pub struct Options {
     dist: bool,
 }
 
+/// Linux counts processor time in hundredths of a second for everybody who reads `/proc`.
+const MICROS_PER_TICK: f64 = 10_000.0;
+
 /// A child that is killed when it is dropped.
 struct Server {
     child: Child,
@@ -69,6 +72,22 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find(|line| line.starts_with(field)).context("no such field")?;
         Ok(line.split_whitespace().nth(1).context("no value")?.parse()?)
+    }
+
+    /// Processor time used so far, in microseconds: by the thread that writes the store, and by all others.
+    fn processor(&self) -> anyhow::Result<(f64, f64)> {
+        let (mut writer, mut others) = (0.0, 0.0);
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let task = task?.path();
+            let name = std::fs::read_to_string(task.join("comm"))?;
+            let stat = std::fs::read_to_string(task.join("stat"))?;
+            let fields = stat.rsplit(')').next().context("not a stat line")?;
+            let mut ticks = fields.split_whitespace().skip(11);
+            let mut tick = || ticks.next().context("too few fields")?.parse::<f64>().map_err(anyhow::Error::from);
+            let micros = (tick()? + tick()?) * MICROS_PER_TICK;
+            *(if name.trim() == "store-writer" { &mut writer } else { &mut others }) += micros;
+        }
+        Ok((writer, others))
     }
 
     /// The value of a metric of wegraf.
@@ -196,12 +215,17 @@ async fn intake(options: &Options, binary: &Path, folder: &Path) -> anyhow::Resu
     let until = Until::Elapsed(Duration::from_secs(options.seconds));
     let (mut bare_rates, mut rates, mut ratios, mut commits, mut p50, mut p99) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut writer, mut others) = (vec![], vec![]);
     let mut number = 0;
     for _ in 0..options.rounds {
         let plain = load::post(bare.address, "/webhook", options.connections, until, 0, Arc::new(body)).await?;
         let before = wegraf.metric("wegraf_store_commits").await?;
+        let used = wegraf.processor()?;
         let kept = load::post(wegraf.address, "/webhook", options.connections, until, number, Arc::new(body)).await?;
         let after = wegraf.metric("wegraf_store_commits").await?;
+        let then = wegraf.processor()?;
+        writer.push((then.0 - used.0) / kept.requests as f64);
+        others.push((then.1 - used.1) / kept.requests as f64);
         ensure!(plain.errors + kept.errors == 0, "{} requests were not answered 200", plain.errors + kept.errors);
         number += kept.requests;
         ratios.push(kept.rate() / plain.rate());
@@ -217,6 +241,11 @@ async fn intake(options: &Options, binary: &Path, folder: &Path) -> anyhow::Resu
     println!("| wegraf, on disk before the answer | {:.0} requests/s |", median(rates));
     println!("| ratio | {:.2} (aim ≥ 0.50) |", median(ratios));
     println!("| commits (one fsync each) per request | {:.3} (aim < 0.100) |", median(commits));
+    println!(
+        "| processor time per request | the store's thread {:.0} µs, all others {:.0} µs |",
+        median(writer),
+        median(others)
+    );
     println!("| answer | p50 {:.1} ms, p99 {:.1} ms |", median(p50), median(p99));
     Ok(())
 }

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 use wecom::{Missed, Outcome, SendRequest};
 
+use crate::alert::Timestamp;
 use crate::app::App;
 use crate::config::Target;
 use crate::metrics::{Attempted, Errcode};
@@ -98,19 +99,32 @@ impl Lanes {
         };
         let mut pause = POLL;
         for head in heads {
-            if head.due_at > now {
+            // Being sent, and if its lane has no worker, by nobody: the worker failed between claim and settle.
+            let sending = head.state == State::Sending;
+            if head.due_at > now && !sending {
                 let wait = u64::try_from(head.due_at.millis_since(now)).unwrap_or_default();
                 pause = pause.min(Duration::from_millis(wait));
             } else if self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(head.lane.clone()) {
                 let occupied = Occupied { lanes: self.clone(), lane: head.lane };
-                workers.spawn(async move { occupied.lanes.work(&occupied.lane).await });
+                workers.spawn(async move { occupied.lanes.work(&occupied.lane, sending).await });
             }
         }
         pause
     }
 
-    /// Sends what is due in `lane`, one after the other, until nothing is.
-    async fn work(&self, lane: &str) {
+    /// Sends what is due in `lane`, one after the other, until nothing is; first what a worker before `abandoned`.
+    async fn work(&self, lane: &str, abandoned: bool) {
+        if abandoned {
+            match self.app.store().recover(Some(lane)).await {
+                // It was settled after all between the look at the outbox and now.
+                Ok(0) => {}
+                Ok(_) => warn!(lane, "A message was left between being sent and being recorded; it is sent again."),
+                Err(error) => {
+                    error!(%error, lane, "A lane stays where it is because the store failed; it is tried again.");
+                    return tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
         while !self.stop.is_cancelled() {
             let Ok(_place) = self.places.acquire().await else { return };
             match self.send_next(lane).await {
@@ -197,7 +211,7 @@ impl Lanes {
             (Next::Dead, _) => store::Next::Dead { reason: reason(outcome) },
         };
         let settlement = Settlement { claimed, outcome: record(outcome, took), next: follows };
-        let state = self.app.store().settle(settlement, now).await?;
+        let state = self.record_outcome(settlement, now).await?;
         self.count(target, outcome, took);
         report(queued, outcome, &next, adornment);
         if state == State::Sent {
@@ -209,6 +223,19 @@ impl Lanes {
             self.app.metrics().dead_letters.inc();
         }
         Ok(next)
+    }
+
+    /// Settles, however long the store is busy or its disk full: what is not recorded would be sent again.
+    async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
+        loop {
+            match self.app.store().settle(settlement.clone(), now).await {
+                Err(error @ (StoreError::Busy | StoreError::Full)) if !self.stop.is_cancelled() => {
+                    warn!(%error, "An outcome cannot be recorded; it is tried again.");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
     }
 
     fn count(&self, target: &Target, outcome: &Outcome, took: Duration) {

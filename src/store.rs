@@ -108,10 +108,11 @@ impl Store {
         }
     }
 
-    /// At start: what was being sent when the last process ended is unsure now, and due. Returns how many.
-    pub async fn recover(&self) -> Result<usize, StoreError> {
+    /// What was being sent by somebody who is gone is unsure now, and due: everything at start, when the last process
+    /// ended (`None`), or one lane whose worker ended between claim and settle. Returns how many.
+    pub async fn recover(&self, lane: Option<&str>) -> Result<usize, StoreError> {
         match self {
-            Self::Sqlite(db) => db.recover().await,
+            Self::Sqlite(db) => db.recover(lane).await,
         }
     }
 

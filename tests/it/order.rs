@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wegraf::store::State;
+use wegraf::store::{Claim, State};
 
 use crate::harness::{World, alertmanager};
 
@@ -140,4 +140,23 @@ async fn an_alert_that_comes_back_is_told_again() {
     let told = texts(&world.arrived("user=daixuan", 4).await);
     let ends: Vec<bool> = told.iter().map(|text| text.contains("恢复")).collect();
     assert_eq!(ends, [false, true, false, true], "{told:#?}");
+}
+
+/// A worker that fails between claim and settle (a panic, a store that fails) must not hold its lane for ever.
+#[tokio::test]
+async fn a_message_left_between_being_sent_and_being_recorded_is_sent_again() {
+    let world = World::at_a_standstill(ONE_MEMBER).await;
+    world.fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 45009 } })).await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    let message = world.deliveries().await[0].message;
+    world.delivery(message, |delivery| delivery.row.outcome.is_some()).await;
+    // The claim of a worker that is gone: made here, and never settled.
+    let (store, later) = (world.app().store(), world.app().now().plus_millis(3_600_000));
+    let lane = store.lanes(later).await.unwrap().remove(0).lane;
+    let head = store.head(&lane, later).await.unwrap().unwrap();
+    let claim = Claim { message: head.message, epoch: head.epoch, freeze: None };
+    store.claim(claim, later).await.unwrap();
+    world.app().wake().notify_one();
+    world.arrived("user=daixuan", 1).await;
+    world.settled().await;
 }

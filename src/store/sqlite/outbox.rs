@@ -79,11 +79,12 @@ impl Db {
         self.write(move |connection| record(connection, &settlement, now)).await
     }
 
-    pub(in crate::store) async fn recover(&self) -> Result<usize, StoreError> {
-        self.write(|connection| {
+    pub(in crate::store) async fn recover(&self, lane: Option<&str>) -> Result<usize, StoreError> {
+        let lane = lane.map(str::to_owned);
+        self.write(move |connection| {
             let sql = "UPDATE message SET state = 'unsure', not_before = 0
-                       WHERE settled_at IS NULL AND state = 'sending'";
-            Ok(connection.prepare_cached(sql)?.execute([])?)
+                       WHERE settled_at IS NULL AND state = 'sending' AND (?1 IS NULL OR lane = ?1)";
+            Ok(connection.prepare_cached(sql)?.execute([lane])?)
         })
         .await
     }

@@ -297,7 +297,7 @@ async fn settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart(
     assert_eq!(state, State::Queued);
     let second = claim(store, "lane", 0, "ignored").await;
     assert_eq!(second.part, 1);
-    assert_eq!(store.recover().await.unwrap(), 1);
+    assert_eq!(store.recover(None).await.unwrap(), 1);
     let head = store.head("lane", at(0)).await.unwrap().unwrap();
     assert_eq!((head.state, head.frozen.unwrap().next_part), (State::Unsure, 1));
     for part in [1, 2] {
@@ -402,7 +402,7 @@ async fn recover_makes_what_was_being_sent_unsure_and_due(store: &Store) {
     let lost = claim(store, "a", 0, "text").await;
     let waits = claim(store, "b", 0, "text").await;
     store.settle(settlement(waits, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
-    assert_eq!(store.recover().await.unwrap(), 1);
+    assert_eq!(store.recover(None).await.unwrap(), 1);
     let head = store.head("a", at(0)).await.unwrap().unwrap();
     assert_eq!((head.message, head.state, head.epoch), (lost.message, State::Unsure, 1));
     assert_eq!(&head.frozen.unwrap().parts[0][..], b"text");
@@ -411,7 +411,7 @@ async fn recover_makes_what_was_being_sent_unsure_and_due(store: &Store) {
         store.settle(settlement(lost, "accepted", Next::Accepted), at(0)).await,
         Err(StoreError::Lost { .. })
     ));
-    assert_eq!(store.recover().await.unwrap(), 0);
+    assert_eq!(store.recover(None).await.unwrap(), 0);
 }
 
 async fn a_token_is_replaced_only_by_whoever_knows_the_one_before(store: &Store) {

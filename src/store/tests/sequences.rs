@@ -64,7 +64,7 @@ async fn walk(steps: Vec<Step>) {
             Step::Attempt { lane, end, rewrite } => {
                 attempt(&store, &mut seen, if lane { "one" } else { "two" }, end, rewrite).await;
                 if end.is_none() {
-                    store.recover().await.unwrap();
+                    store.recover(None).await.unwrap();
                 }
             }
             Step::Restart => {

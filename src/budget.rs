@@ -1,0 +1,280 @@
+//! How much may be said to whom: sliding windows that are debited before each attempt (pure).
+//!
+//! Above WeCom's limits an app's message vanishes although the answer says ok (wecom-api §13), so the windows here
+//! are narrower than WeCom's in count and wider in time, and whatever is uncertain counts as sent. The store keeps a
+//! [`Window`] for each account (a member, a member of chats, a webhook) and debits it in the claim, so that the sums
+//! hold over restarts and replicas. Nothing here knows who an account is.
+
+use crate::alert::Timestamp;
+
+/// How long a message may be under way between its debit and its arrival (the deadline of a send), so that no window
+/// of WeCom's, wherever it begins, holds more than ours.
+const UNDER_WAY_MS: i64 = 10_000;
+/// One resolution of a window: how wide it looks, how fine it counts. A bucket counts until it has left whole.
+const SPANS: [Span; 3] = [
+    Span { width_ms: 60_000 + UNDER_WAY_MS, bucket_ms: 2_000 },
+    Span { width_ms: 3_600_000 + UNDER_WAY_MS, bucket_ms: 60_000 },
+    Span { width_ms: 24 * 3_600_000 + UNDER_WAY_MS, bucket_ms: 3_600_000 },
+];
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    width_ms: i64,
+    bucket_ms: i64,
+}
+
+/// What may be spent in any minute, hour and day; the reserved part only on what is urgent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// In 60 s, 1 h and 24 h; `None` where WeCom has no such limit.
+    most: [Option<u32>; 3],
+    /// Of these, kept for critical alerts and for the news that something is over.
+    reserved: [u32; 3],
+}
+
+impl Limit {
+    /// An app to one member: WeCom throws away what is above 30 a minute or 1000 an hour (wecom-api §13).
+    pub const MEMBER: Self = Self { most: [Some(24), Some(800), None], reserved: [6, 200, 0] };
+    /// The chats of an app to one member: 200 a minute, 10,000 a day (wecom-api §5.4).
+    pub const CHAT_MEMBER: Self = Self { most: [Some(150), None, Some(8_000)], reserved: [30, 0, 2_000] };
+    /// A webhook: 20 a minute, 45009 above (page 99110).
+    pub const WEBHOOK: Self = Self { most: [Some(18), None, None], reserved: [5, 0, 0] };
+    /// A conversation of a bot: 30 a minute, 1000 an hour (wecom-api §11).
+    pub const BOT: Self = Self { most: [Some(24), Some(800), None], reserved: [6, 200, 0] };
+
+    fn most(&self, span: usize, urgent: bool) -> Option<u32> {
+        self.most[span].map(|most| if urgent { most } else { most.saturating_sub(self.reserved[span]) })
+    }
+}
+
+/// One debit that an attempt makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// Whose window is debited.
+    pub account: String,
+    /// Further accounts whose sums count as this one's: messages that may have reached it unseen.
+    pub with: Vec<String>,
+    /// `None`: it is only counted, for others to look at.
+    pub limit: Option<Limit>,
+}
+
+impl Charge {
+    /// A charge that no other account bears on.
+    pub fn new(account: impl Into<String>, limit: Limit) -> Self {
+        Self { account: account.into(), with: Vec::new(), limit: Some(limit) }
+    }
+}
+
+/// What was spent on an account lately. Empty at first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Window {
+    /// For each span, bucket number and count, oldest first.
+    buckets: [Vec<(u32, u16)>; 3],
+}
+
+impl Window {
+    /// Reads what [`Self::to_bytes`] wrote; `None` if it did not.
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut window = Self::default();
+        for buckets in &mut window.buckets {
+            let (&count, rest) = bytes.split_first()?;
+            let (entries, rest) = rest.split_at_checked(usize::from(count) * 6)?;
+            for entry in entries.chunks_exact(6) {
+                let bucket = u32::from_le_bytes(entry[..4].try_into().ok()?);
+                let newer = buckets.last().is_none_or(|&(last, _)| last < bucket);
+                buckets.push(newer.then(|| (bucket, u16::from_le_bytes([entry[4], entry[5]])))?);
+            }
+            bytes = rest;
+        }
+        bytes.is_empty().then_some(window)
+    }
+
+    /// At most 0.8 KB, however much was spent.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for buckets in &self.buckets {
+            bytes.push(u8::try_from(buckets.len()).unwrap_or(u8::MAX));
+            for (bucket, count) in buckets.iter().take(usize::from(u8::MAX)) {
+                bytes.extend(bucket.to_le_bytes());
+                bytes.extend(count.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// The window as it stands at `now`: what is too old is forgotten. What lies in the future was debited before the
+    /// clock was set back; nobody knows how long ago, so it counts as of now.
+    pub fn advance(&mut self, now: Timestamp) {
+        for (buckets, span) in self.buckets.iter_mut().zip(SPANS) {
+            let current = bucket(now, span);
+            buckets.retain(|&(at, _)| leaves(at, span) > now.0);
+            let ahead = buckets.last().map_or(0, |&(newest, _)| newest.saturating_sub(current));
+            if ahead > 0 {
+                buckets.iter_mut().for_each(|(at, _)| *at -= ahead);
+            }
+        }
+    }
+
+    /// Debits one message at `now` in the spans that `limit` looks at, or in all.
+    pub fn debit(&mut self, limit: Option<&Limit>, now: Timestamp) {
+        self.advance(now);
+        for (index, (buckets, span)) in self.buckets.iter_mut().zip(SPANS).enumerate() {
+            if limit.is_some_and(|limit| limit.most[index].is_none()) {
+                continue;
+            }
+            let current = bucket(now, span);
+            match buckets.last_mut() {
+                Some((at, count)) if *at == current => *count = count.saturating_add(1),
+                _ => buckets.push((current, 1)),
+            }
+        }
+    }
+
+    /// Messages in the last 60 s, as far as buckets tell: never fewer than there were.
+    pub fn last_minute(&self, now: Timestamp) -> u32 {
+        self.buckets[0].iter().filter(|&&(at, _)| leaves(at, SPANS[0]) > now.0).map(|&(_, n)| u32::from(n)).sum()
+    }
+}
+
+/// May one more message be sent at `now`, given all that was spent on the account in `windows` together? The error is
+/// the time from which on it may, if nothing else is spent until then.
+pub fn room(windows: &[&Window], limit: &Limit, urgent: bool, now: Timestamp) -> Result<(), Timestamp> {
+    let mut free_at = now;
+    for (index, span) in SPANS.into_iter().enumerate() {
+        let Some(most) = limit.most(index, urgent) else { continue };
+        let mut spent: Vec<(i64, u32)> = windows
+            .iter()
+            .flat_map(|window| &window.buckets[index])
+            .map(|&(at, count)| (leaves(at, span), u32::from(count)))
+            .filter(|&(leaves, _)| leaves > now.0)
+            .collect();
+        spent.sort_unstable();
+        let mut left: u32 = spent.iter().map(|&(_, count)| count).sum();
+        for (leaves, count) in spent {
+            if left < most {
+                break;
+            }
+            left -= count;
+            free_at = free_at.max(Timestamp(leaves));
+        }
+    }
+    if free_at > now { Err(free_at) } else { Ok(()) }
+}
+
+fn bucket(now: Timestamp, span: Span) -> u32 {
+    u32::try_from(now.0.div_euclid(span.bucket_ms)).unwrap_or(0)
+}
+
+/// When the last moment of a bucket has left the span.
+fn leaves(bucket: u32, span: Span) -> i64 {
+    (i64::from(bucket) + 1) * span.bucket_ms + span.width_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const T0: i64 = 1_700_000_000_000;
+
+    /// Sends whenever there is room; returns when.
+    fn spend(limit: Limit, wishes: &[(i64, bool)]) -> Vec<i64> {
+        let mut window = Window::default();
+        let mut sent = Vec::new();
+        let mut now = T0;
+        for &(pause, urgent) in wishes {
+            now += pause;
+            let at = Timestamp(now);
+            window.advance(at);
+            if room(&[&window], &limit, urgent, at).is_ok() {
+                window.debit(Some(&limit), at);
+                sent.push(now);
+            }
+            let kept = Window::from_bytes(&window.to_bytes()).unwrap();
+            assert_eq!(kept, window);
+        }
+        sent
+    }
+
+    /// The most in any window of this width, wherever it begins, if each message took up to the deadline to arrive.
+    fn peak(sent: &[i64], width: i64) -> usize {
+        sent.iter()
+            .map(|&from| sent.iter().filter(|&&at| at >= from && at < from + width + UNDER_WAY_MS).count())
+            .max()
+            .unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn no_sliding_window_is_ever_exceeded(wishes in proptest::collection::vec((0_i64..3_000, any::<bool>()), 0..600)) {
+            let sent = spend(Limit::WEBHOOK, &wishes);
+            prop_assert!(peak(&sent, 60_000) <= 18);
+            let sent = spend(Limit::MEMBER, &wishes);
+            prop_assert!(peak(&sent, 60_000) <= 24);
+        }
+
+        #[test]
+        fn what_must_wait_may_go_at_the_time_given_and_not_before(wishes in proptest::collection::vec((0_i64..2_000, any::<bool>()), 30..200)) {
+            let mut window = Window::default();
+            let mut now = T0;
+            for (pause, urgent) in wishes {
+                now += pause;
+                window.advance(Timestamp(now));
+                if let Err(until) = room(&[&window], &Limit::WEBHOOK, urgent, Timestamp(now)) {
+                    prop_assert!(until.0 > now && until.0 <= now + 73_000);
+                    prop_assert!(room(&[&window], &Limit::WEBHOOK, urgent, until).is_ok());
+                    prop_assert!(room(&[&window], &Limit::WEBHOOK, urgent, until.plus_millis(-1)).is_err());
+                } else {
+                    window.debit(Some(&Limit::WEBHOOK), Timestamp(now));
+                }
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_window_are_not_taken_for_an_empty_one(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Some(window) = Window::from_bytes(&bytes) {
+                prop_assert_eq!(window.to_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn an_hour_at_full_speed_leaves_room_for_what_is_urgent() {
+        let wishes: Vec<(i64, bool)> = (0..7_200).map(|_| (1_000, false)).collect();
+        let sent = spend(Limit::MEMBER, &wishes);
+        assert!(peak(&sent, 3_600_000) <= 600, "{}", peak(&sent, 3_600_000));
+        let urgent: Vec<(i64, bool)> = (0..7_200).map(|_| (1_000, true)).collect();
+        let sent = spend(Limit::MEMBER, &urgent);
+        assert!((700..=800).contains(&peak(&sent, 3_600_000)), "{}", peak(&sent, 3_600_000));
+    }
+
+    #[test]
+    fn the_reserve_is_for_what_is_urgent() {
+        let sent = spend(Limit::WEBHOOK, &[[(0, false); 30].as_slice(), &[(0, true); 30]].concat());
+        assert_eq!(sent.len(), 18);
+        assert_eq!(spend(Limit::WEBHOOK, &[(0, false); 30]).len(), 13);
+    }
+
+    #[test]
+    fn sums_of_several_accounts_count_together() {
+        let (mut mine, mut theirs) = (Window::default(), Window::default());
+        for _ in 0..9 {
+            mine.debit(None, Timestamp(T0));
+            theirs.debit(None, Timestamp(T0 + 1_000));
+        }
+        assert!(room(&[&mine, &theirs], &Limit::WEBHOOK, true, Timestamp(T0 + 2_000)).is_err());
+        assert!(room(&[&mine], &Limit::WEBHOOK, true, Timestamp(T0 + 2_000)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_set_back_neither_frees_nor_blocks_for_longer_than_the_window() {
+        let mut window = Window::default();
+        for _ in 0..18 {
+            window.debit(Some(&Limit::WEBHOOK), Timestamp(T0));
+        }
+        let earlier = T0 - 3_600_000;
+        window.advance(Timestamp(earlier));
+        let until = room(&[&window], &Limit::WEBHOOK, true, Timestamp(earlier)).unwrap_err();
+        assert!(until.0 - earlier <= 73_000, "{}", until.0 - earlier);
+    }
+}

@@ -238,13 +238,9 @@ impl Alert {
         Identity(hash.finalize().into())
     }
 
-    /// The label `severity` (or `level`, `priority`) in lower case; empty if there is none.
+    /// The severity its labels give it.
     pub fn severity(&self) -> String {
-        ["severity", "level", "priority"]
-            .into_iter()
-            .find_map(|name| self.labels.get(name))
-            .map(|value| value.to_lowercase())
-            .unwrap_or_default()
+        severity(&self.labels)
     }
 
     /// Must this be told before everything else?
@@ -254,6 +250,15 @@ impl Alert {
             "critical" | "crit" | "fatal" | "emergency" | "disaster" | "p0" | "p1" | "严重" | "紧急" | "致命"
         )
     }
+}
+
+/// The label `severity` (or `level`, `priority`) in lower case; empty if there is none.
+pub fn severity(labels: &Labels) -> String {
+    ["severity", "level", "priority"]
+        .into_iter()
+        .find_map(|name| labels.get(name))
+        .map(|value| value.to_lowercase())
+        .unwrap_or_default()
 }
 
 /// A change of an alert's state that somebody should hear of.

@@ -4,9 +4,12 @@
 //! routes, templates or WeCom: targets, request bodies and outcomes are texts to it. Whoever prepares a write
 //! prepares it whole, JSON included, because all writes of a process share one thread.
 //!
-//! Second half, later: `PostgreSQL`, behind the same methods and the same contract tests.
+//! Two halves, one engine: `sqlite` is a file of one process, `postgres` is shared by any number of them. Both pass
+//! the same contract tests.
 
+mod digest;
 mod error;
+mod judge;
 mod migrate;
 mod outbox;
 mod record;
@@ -21,12 +24,15 @@ use secrecy::SecretString;
 use crate::alert::{Format, Identity, Status, Timestamp};
 use crate::config::Database;
 
+pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;
 pub use outbox::{
-    Claim, Claimed, Fate, Freeze, Frozen, Kept, LaneHead, Moved, Next, Outcome, Queued, Settlement, State,
+    Breaker, BreakerChange, Claim, Claimed, Fallback, Fate, Folded, Freeze, Frozen, Kept, LaneHead, Lease, Moved,
+    Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken, VIEW, Waiting, WaitingMessage, Way,
 };
 pub use record::{
-    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FrozenPart, TransitionRow,
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, Pruned,
+    Retention, TransitionRow,
 };
 pub use sqlite::Counters;
 
@@ -66,34 +72,79 @@ impl Store {
         }
     }
 
-    /// The head of every lane that has something to send, by name of the lane. Costs what there are lanes,
-    /// however much waits in them or was ever sent.
+    /// The lanes that have something to send and are not held by another replica, by name. Costs what there are
+    /// lanes, however much waits in them or was ever sent.
     pub async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         match self {
             Self::Sqlite(db) => db.lanes(now).await,
         }
     }
 
-    /// The oldest live message of a lane with all that is needed to render or resend it; `None` if there is none, it
-    /// is not yet due, or it is being sent. Within a lane this is strictly the order of admission.
-    pub async fn head(&self, lane: &str, now: Timestamp) -> Result<Option<Queued>, StoreError> {
+    /// Takes a lane for this process; `None` if another replica holds it. What somebody who is gone was sending from
+    /// it is unsure from now on, and due.
+    pub async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
         match self {
-            Self::Sqlite(db) => db.head(lane, now).await,
+            Self::Sqlite(db) => db.acquire(lane).await,
         }
     }
 
-    /// Takes the head of a lane for one attempt at its next part. Once this returns, the attempt and the exact bytes
-    /// are on disk: the first byte may go out. [`StoreError::Lost`] if the message moved since `head`, or is not the
-    /// head of its lane.
-    pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Claimed, StoreError> {
+    /// Gives a lane to whoever wants it. Forgetting to costs the length of a lease.
+    pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.release(lease).await,
+        }
+    }
+
+    /// What waits in a lane, oldest first. Costs what it returns, and what was never claimed.
+    pub async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.waiting(lane, now).await,
+        }
+    }
+
+    /// A live message that is not being sent, with all that is needed to render or resend it; `None` if it is neither.
+    pub async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.queued(message).await,
+        }
+    }
+
+    /// The sums of a digest and what it can name. Costs what was folded into it.
+    pub async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.digest(message).await,
+        }
+    }
+
+    /// The alerts of a message by their last state: firing ones first, critical ones first among them.
+    pub async fn digest_page(&self, message: i64, skip: u32, take: u32) -> Result<Vec<DigestItem>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.digest_page(message, skip, take).await,
+        }
+    }
+
+    /// Makes one digest of all messages of a lane that were never claimed, but for `keep` and those that tell of an
+    /// alert which a claimed one tells of too. A digest that waits already takes up the others. `None` if there are
+    /// fewer than two.
+    pub async fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.fold(lease, keep, now).await,
+        }
+    }
+
+    /// Takes a message for one attempt at its next part, if a way to its target has room. Once this returns
+    /// [`Taken::Claimed`], the debit, the attempt and the exact bytes are on disk: the first byte may go out.
+    /// [`StoreError::Lost`] if the message moved since `queued`, the lane was lost, or another message of it is being
+    /// sent.
+    pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Taken, StoreError> {
         match self {
             Self::Sqlite(db) => db.claim(claim, now).await,
         }
     }
 
     /// Records what became of a claimed attempt and what follows. When the message is settled its transitions get
-    /// their fate in the same transaction. [`StoreError::Lost`], and nothing is written, if the claim is no longer
-    /// the newest. Returns the state of the message.
+    /// their fate, and its fallback its messages, in the same transaction. [`StoreError::Lost`], and nothing is
+    /// written, if the claim is no longer the newest. Returns the state of the message.
     pub async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         match self {
             Self::Sqlite(db) => db.settle(settlement, now).await,
@@ -101,18 +152,69 @@ impl Store {
     }
 
     /// Puts a message off that cannot be claimed because something is missing from the configuration; `reason` is for
-    /// the operator. Nothing happens if the message moved since `head`.
+    /// the operator. Nothing happens if the message moved since `queued`.
     pub async fn postpone(&self, message: i64, epoch: i64, until: Timestamp, reason: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.postpone(message, epoch, until, reason).await,
         }
     }
 
-    /// What was being sent by somebody who is gone is unsure now, and due: everything at start, when the last process
-    /// ended (`None`), or one lane whose worker ended between claim and settle. Returns how many.
-    pub async fn recover(&self, lane: Option<&str>) -> Result<usize, StoreError> {
+    /// Queues what a message tells once more, as a new message of the same lane that names it as its origin; `None`
+    /// if there is no such message. Digests are sent again as digests.
+    pub async fn resend(&self, message: i64, note_json: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
         match self {
-            Self::Sqlite(db) => db.recover(lane).await,
+            Self::Sqlite(db) => db.resend(message, note_json, now).await,
+        }
+    }
+
+    /// The breakers that are open, by scope.
+    pub async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.breakers().await,
+        }
+    }
+
+    /// Opens or closes a breaker apart from an attempt.
+    pub async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.change_breaker(change).await,
+        }
+    }
+
+    /// Notes that the always-firing alert of a source was seen.
+    pub async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.hear(source, at).await,
+        }
+    }
+
+    /// When the always-firing alert of each source was last seen.
+    pub async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.heard().await,
+        }
+    }
+
+    /// The alerts of a source that are on, each once, whoever its receivers are.
+    pub async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.firing(source).await,
+        }
+    }
+
+    /// Forgets one batch of what is older than `keep` says; nothing live, and no state of an alert that is on.
+    /// Call again while anything was pruned.
+    pub async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.prune(keep, now).await,
+        }
+    }
+
+    /// What was being sent when the last process ended is unsure now, and due. For the start of a process that has the
+    /// database for itself. Returns how many.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.recover().await,
         }
     }
 
@@ -277,7 +379,7 @@ pub struct TargetRow {
 }
 
 /// What became of an admission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admitted {
     /// The notification; if it brought nothing new, the one that told what it repeats. 0 if it repeats the end of
     /// something that was never told.

@@ -14,7 +14,7 @@ use crate::alert::Timestamp;
 pub(super) const APPLICATION_ID: i32 = 0x7767_7266;
 
 /// Step n is at n - 1. A step that was released never changes.
-pub(super) const SQLITE: &[&str] = &[include_str!("schema/sqlite/0001.sql")];
+pub(super) const SQLITE: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
 
 /// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose
 /// applied steps differ from ours.
@@ -24,6 +24,15 @@ pub(super) fn migrate(
     steps: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // A step may make a table anew (SQLite cannot change a CHECK): meanwhile nothing points to it. What points where
+    // is checked before the commit.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let migrated = apply(connection, path, steps, now);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrated
+}
+
+fn apply(connection: &mut Connection, path: &Path, steps: &[&str], now: Timestamp) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
@@ -49,6 +58,9 @@ pub(super) fn migrate(
                 transaction.execute("INSERT INTO migration VALUES (?1, ?2, ?3)", params![version, hash, now.0])?;
             }
         }
+    }
+    if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        return Err(StoreError::bug("a step of the schema left a row that points nowhere"));
     }
     Ok(transaction.commit()?)
 }

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::TargetRow;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::budget::Charge;
 
 /// Where a message is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub enum State {
     Sent,
     /// Refused for good. Final.
     Dead,
+    /// Told by another message together with others. Final.
+    Folded,
 }
 
 impl State {
@@ -30,12 +34,13 @@ impl State {
             Self::Unsure => "unsure",
             Self::Sent => "sent",
             Self::Dead => "dead",
+            Self::Folded => "folded",
         }
     }
 
     /// The state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Queued, Self::Sending, Self::Unsure, Self::Sent, Self::Dead]
+        [Self::Queued, Self::Sending, Self::Unsure, Self::Sent, Self::Dead, Self::Folded]
             .into_iter()
             .find(|state| state.as_str() == name)
     }
@@ -77,20 +82,60 @@ impl Fate {
     }
 }
 
-/// The oldest live message of a lane.
+/// A lane that has something to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneHead {
     /// Name of the lane.
     pub lane: String,
-    /// The message.
+    /// When the first of what waits may be claimed; not in the future if now.
+    pub due_at: Timestamp,
+    /// One of its messages is being sent; if its lane has no worker, by nobody.
+    pub sending: bool,
+}
+
+/// The right to send from a lane until it is lost to another replica. Of this process alone with SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Name of the lane.
+    pub lane: String,
+    /// The fence: how often the lane changed hands.
+    pub epoch: i64,
+}
+
+/// What waits in a lane.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// The oldest live messages, in order of admission; at most [`VIEW`].
+    pub messages: Vec<WaitingMessage>,
+    /// Live messages that were never claimed: what could be folded.
+    pub fresh: u64,
+}
+
+/// Messages of a lane that are looked at when one is chosen: with folding few are ever live.
+pub const VIEW: usize = 64;
+
+/// A live message, as far as choosing needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingMessage {
+    /// Its id.
     pub message: i64,
-    /// `Sending`: the lane is taken.
+    /// Where it is.
     pub state: State,
+    /// Never claimed: no bytes are frozen.
+    pub fresh: bool,
+    /// Stands for many.
+    pub digest: bool,
+    /// Holds a critical alert.
+    pub critical: bool,
+    /// Holds a critical alert or an end: may use the reserve of a budget.
+    pub urgent: bool,
+    /// When its news was accepted; of a digest, the oldest.
+    pub created_at: Timestamp,
     /// When it may be claimed; not in the future if now.
     pub due_at: Timestamp,
 }
 
-/// The head of a lane, ready to be rendered or resent.
+/// A message ready to be rendered or resent.
 #[derive(Debug, Clone)]
 pub struct Queued {
     /// Its id.
@@ -103,20 +148,26 @@ pub struct Queued {
     pub target_json: String,
     /// Holds a critical alert.
     pub critical: bool,
+    /// Stands for many: then `transitions` is empty, see [`Store::digest`](super::Store::digest).
+    pub digest: bool,
     /// The short id people see.
     pub thread: ThreadId,
     /// `Queued` or `Unsure`.
     pub state: State,
     /// Claims so far; a claim must name it.
     pub epoch: i64,
+    /// Changes so far of what it tells; a claim must name it.
+    pub revision: i64,
     /// When it was queued.
     pub created_at: Timestamp,
-    /// The notification it is about.
+    /// The notification it is about; of a digest, the newest.
     pub notification: Kept,
     /// Its transitions, in the order they were accepted.
     pub transitions: Vec<Moved>,
     /// Its bytes, if it was claimed before.
     pub frozen: Option<Frozen>,
+    /// Why it is here although another message told the same, as JSON of whoever queued it.
+    pub note_json: Option<String>,
 }
 
 /// A notification as it was kept.
@@ -134,7 +185,7 @@ pub struct Kept {
     pub path_receiver: Option<String>,
     /// When it came.
     pub received_at: Timestamp,
-    /// The body as it came.
+    /// The body as it came; empty if it was pruned.
     pub raw: Bytes,
 }
 
@@ -143,6 +194,10 @@ pub struct Kept {
 pub struct Moved {
     /// Its id.
     pub id: i64,
+    /// The alert's row: the same for all transitions of one alert for one receiver.
+    pub alert: i64,
+    /// The notification that brought it: `alert_index` is a place in that one's list.
+    pub notification: i64,
     /// The alert's place in the notification's list.
     pub alert_index: u32,
     /// What happened.
@@ -166,19 +221,52 @@ pub struct Frozen {
     pub parts: Vec<Bytes>,
     /// The first part that WeCom has not certainly accepted.
     pub next_part: u32,
+    /// When the message was first claimed.
+    pub first_claimed_at: Timestamp,
 }
 
 /// A wish to send.
 #[derive(Debug, Clone)]
 pub struct Claim {
+    /// The right to send from its lane.
+    pub lease: Lease,
     /// Which message.
     pub message: i64,
-    /// Its epoch as `head` gave it.
+    /// Its epoch as [`Queued`] gave it.
     pub epoch: i64,
+    /// Its revision as [`Queued`] gave it.
+    pub revision: i64,
     /// `None`: the bytes as they are frozen. `Some`: new bytes, which the first claim must bring. Later claims bring
     /// them only to send something else on purpose (a copy marked as repeated, plain text after a refusal); the
     /// bytes of earlier attempts stay on record.
     pub freeze: Option<Freeze>,
+    /// The ways it can take, in order of preference: the first with room is taken. At least one.
+    pub ways: Vec<Way>,
+}
+
+/// One way to a target: which breakers stand on it, what an attempt costs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Scopes of breakers that must not be open.
+    pub scopes: Vec<String>,
+    /// What is debited, whatever comes of the attempt.
+    pub charges: Vec<Charge>,
+}
+
+/// What became of a wish to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It may be sent now.
+    Claimed(Claimed),
+    /// Nothing was written; nothing of this lane goes before then.
+    Wait {
+        /// When to ask again.
+        until: Timestamp,
+        /// The breaker that is open; `None`: the budget is spent.
+        breaker: Option<String>,
+    },
+    /// Nothing was written: an older message of the lane tells of one of its alerts and must be settled first.
+    Behind,
 }
 
 /// Bytes to freeze.
@@ -190,8 +278,17 @@ pub struct Freeze {
     pub parts: Vec<Bytes>,
     /// With which part to go on: 0, except in a new version that repeats only the parts not yet accepted.
     pub next_part: u32,
-    /// Ids of the transitions whose alerts are counted in these bytes, not named.
-    pub counted: Vec<i64>,
+    /// What these bytes name and what they only count.
+    pub naming: Naming,
+}
+
+/// Which transitions of a message its bytes name; they count the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Naming {
+    /// All but the ones with these ids.
+    AllBut(Vec<i64>),
+    /// Those of the alerts with these row ids only.
+    OnlyAlerts(Vec<i64>),
 }
 
 /// A message that may be sent now: proof for [`Store::settle`](super::Store::settle).
@@ -205,6 +302,8 @@ pub struct Claimed {
     pub version: u32,
     /// Which part to send.
     pub part: u32,
+    /// Which of the ways of the claim to take.
+    pub way: usize,
 }
 
 /// What became of an attempt.
@@ -216,6 +315,76 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What follows.
     pub next: Next,
+    /// Who is told instead, or as well, because somebody was not reached.
+    pub fallback: Option<Fallback>,
+    /// What the answer says about the way.
+    pub breakers: Vec<BreakerChange>,
+}
+
+/// Another receiver that is to get what a message tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// Its name.
+    pub receiver: String,
+    /// Why, as JSON: kept with the new messages.
+    pub note_json: String,
+    /// Where its messages go.
+    pub targets: Vec<TargetRow>,
+}
+
+/// A breaker changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// Opened, or kept open by a failed probe.
+    Open(Breaker),
+    /// The way is good again.
+    Close(String),
+}
+
+/// A breaker that is open: nothing goes through its scope, except one message at a time from `probe_at` on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Breaker {
+    /// What is broken: an app, a webhook, a host.
+    pub scope: String,
+    /// Why, from a closed set; [`OUTAGE`]: messages do not probe it.
+    pub reason: String,
+    /// WeCom's `errcode`, if it was one.
+    pub errcode: Option<i64>,
+    /// What happened and what to do, without secrets.
+    pub error: String,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// When the next message may try.
+    pub probe_at: Timestamp,
+    /// How often it was tried in vain.
+    pub failures: u32,
+}
+
+impl Breaker {
+    /// Until when no message may pass; `None`: one may try now.
+    pub(super) fn keeps_away_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let probe_at = due(self.probe_at, now);
+        if self.reason == OUTAGE {
+            return Some(probe_at.max(now.plus_millis(LOOK_AGAIN_MS)));
+        }
+        (probe_at > now).then_some(probe_at)
+    }
+}
+
+/// How soon to look again at a breaker that no message probes: whoever does probe it may close it any moment.
+const LOOK_AGAIN_MS: i64 = 1_000;
+/// The reason of breakers that no message probes, because it would stay unknown whether it arrived.
+pub const OUTAGE: &str = "outage";
+/// A message that probes keeps all others away for this long: longer than the deadline of a send.
+pub const PROBE_MS: i64 = 20_000;
+
+/// What was folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Folded {
+    /// The digest.
+    pub digest: i64,
+    /// Messages that it stands for now and did not before.
+    pub messages: u64,
 }
 
 /// What WeCom answered, for the record.
@@ -254,4 +423,24 @@ pub enum Next {
         /// Why, from a closed set.
         reason: String,
     },
+}
+
+impl Next {
+    /// Where the message is afterwards: state, when it is due, its next part.
+    pub(super) fn apply(&self, claimed: Claimed, parts: u32, now: Timestamp) -> (State, Timestamp, u32) {
+        let part = claimed.part;
+        let (state, due, next_part) = match self {
+            Self::Accepted if part + 1 == parts => (State::Sent, now, part + 1),
+            Self::Accepted => (State::Queued, now, part + 1),
+            Self::RetryAt(at) => (State::Queued, *at, part),
+            Self::UnsureAt(at) => (State::Unsure, *at, part),
+            Self::Dead { .. } => (State::Dead, now, part),
+        };
+        (state, due.min(now.plus_millis(super::LONGEST_WAIT_MS)), next_part)
+    }
+}
+
+/// When a message may be claimed. A time that no wait can have led to means that the clock was set back.
+pub(super) fn due(not_before: Timestamp, now: Timestamp) -> Timestamp {
+    if not_before.millis_since(now) > super::LONGEST_WAIT_MS { now } else { not_before }
 }

@@ -15,6 +15,8 @@ pub struct DeliveryFilter {
     pub limit: usize,
     /// Queued at this time or later.
     pub since: Option<Timestamp>,
+    /// Queued before this time.
+    pub until: Option<Timestamp>,
     /// Of this receiver.
     pub receiver: Option<String>,
     /// In this lane.
@@ -25,6 +27,13 @@ pub struct DeliveryFilter {
     pub thread: Option<ThreadId>,
     /// With this id.
     pub message: Option<i64>,
+    /// Addressed to this userid by name (not through a department, a tag or a chat), or told by WeCom to have missed
+    /// it.
+    pub person: Option<String>,
+    /// An attempt at it was answered with this `errcode`.
+    pub errcode: Option<i64>,
+    /// Tells of an alert that has all these labels.
+    pub labels: Vec<(String, String)>,
     /// Older than this message, to go on reading.
     pub before: Option<i64>,
 }
@@ -49,6 +58,12 @@ pub struct DeliveryRow {
     pub state: State,
     /// Holds a critical alert.
     pub critical: bool,
+    /// Stands for many messages.
+    pub digest: bool,
+    /// The message that tells its news instead.
+    pub folded_into: Option<i64>,
+    /// The message it is a fallback or a resend of.
+    pub origin: Option<i64>,
     /// Name of its first alert.
     pub name: String,
     /// Alerts in it that began or still are.
@@ -171,8 +186,52 @@ pub struct Contents {
     pub thread: ThreadId,
     /// The notification it is about.
     pub notification: Kept,
-    /// Its transitions, in the order they were accepted.
+    /// Its transitions, in the order they were accepted; of a digest, none.
     pub transitions: Vec<Moved>,
+    /// Stands for many messages.
+    pub digest: bool,
+    /// The message that tells its news instead.
+    pub folded_into: Option<i64>,
+}
+
+/// An alert that is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FiringAlert {
+    /// The rule's name.
+    pub name: String,
+    /// Its labels, as JSON.
+    pub labels_json: String,
+    /// When it began.
+    pub starts_at: Option<Timestamp>,
+}
+
+/// How long to keep what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Bodies of notifications, after all their messages were settled, in milliseconds.
+    pub raw_ms: i64,
+    /// Everything else that is settled, in milliseconds.
+    pub record_ms: i64,
+    /// Above this size of the database in bytes the oldest bodies go earlier.
+    pub bytes: Option<u64>,
+}
+
+/// What one batch of pruning took away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Messages, with their attempts, bytes and transitions.
+    pub messages: u64,
+    /// Bodies of notifications.
+    pub bodies: u64,
+    /// States of alerts that were over.
+    pub alerts: u64,
+}
+
+impl Pruned {
+    /// Was there nothing?
+    pub const fn is_empty(&self) -> bool {
+        self.messages == 0 && self.bodies == 0 && self.alerts == 0
+    }
 }
 
 /// What is live.

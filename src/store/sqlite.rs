@@ -1,9 +1,14 @@
 //! The SQLite half: one writing thread with group commit, a few reading connections, one process per file.
 
 mod admit;
+mod breaker;
+mod claim;
+mod fold;
+mod lanes;
 mod lock;
-mod outbox;
+mod prune;
 mod record;
+mod settle;
 mod writer;
 
 use std::fmt;

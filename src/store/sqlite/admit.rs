@@ -8,34 +8,15 @@ use std::borrow::Cow;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
-use crate::alert::{Status, Timestamp, TransitionKind};
-use crate::news::{self, Known, Policy, Quiet, Seen, Suppression, Verdict};
+use crate::alert::{Status, Timestamp};
+use crate::news::{Known, Quiet, Suppression};
+use crate::store::judge::{Change, Judged, Row, judge};
 use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, StoreError, TargetRow};
 
 impl Db {
     pub(in crate::store) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
         self.write(move |connection| Admitting::new(connection, &admission).run()).await
     }
-}
-
-/// An alert whose state changed.
-struct Change {
-    alert: i64,
-    thread: i64,
-    kind: TransitionKind,
-    suppressed: Option<Suppression>,
-    index: u32,
-    starts_at: Option<Timestamp>,
-    ends_at: Option<Timestamp>,
-    critical: bool,
-}
-
-/// What the store knows of an alert, with its row.
-struct Row {
-    id: i64,
-    thread: i64,
-    notification: i64,
-    known: Known,
 }
 
 struct Admitting<'a> {
@@ -48,18 +29,18 @@ struct Admitting<'a> {
     done: Admitted,
 }
 
+/// A change with the row of its alert.
+struct Written<'a> {
+    alert: i64,
+    /// The alert had been told of before: something of it may still wait.
+    known: bool,
+    thread: i64,
+    change: Change<'a>,
+}
+
 impl<'a> Admitting<'a> {
     fn new(connection: &'a Connection, admission: &'a Admission) -> Self {
-        let done = Admitted {
-            id: 0,
-            duplicate: false,
-            transitions: 0,
-            messages: 0,
-            unchanged: 0,
-            stale: 0,
-            lanes: Vec::new(),
-        };
-        Self { connection, admission, notification: None, repeated: 0, done }
+        Self { connection, admission, notification: None, repeated: 0, done: Admitted::default() }
     }
 
     fn run(mut self) -> Result<Admitted, StoreError> {
@@ -82,100 +63,118 @@ impl<'a> Admitting<'a> {
     }
 
     /// Decides about one alert for one receiver and writes its new state, if it has one.
-    fn judge(&mut self, recipient: &Recipient, arrival: &Arrival) -> Result<Option<Change>, StoreError> {
-        let now = self.admission.received_at;
+    fn judge(&mut self, recipient: &Recipient, arrival: &'a Arrival) -> Result<Option<Written<'a>>, StoreError> {
         let before = self.row(recipient, arrival)?;
-        let known = before.as_ref().map(|row| &row.known);
-        let seen = Seen {
-            status: arrival.status,
-            starts_at: arrival.starts_at,
-            ends_at: arrival.ends_at,
-            sender: &self.admission.sender,
-        };
-        let policy = Policy {
-            send_resolved: recipient.send_resolved,
-            repeat_interval_ms: recipient.repeat_interval_ms,
-            push: self.admission.push,
-            test: self.admission.test,
-        };
-        let (kind, suppressed) = match news::decide(known, &seen, &policy, now) {
-            Verdict::Told(kind) if recipient.targets.is_empty() => (kind, Some(Suppression::NoTarget)),
-            Verdict::Told(kind) => (kind, None),
-            Verdict::Suppressed(kind, reason) => (kind, Some(reason)),
-            Verdict::Nothing(quiet) => {
+        let change = match judge(self.admission, recipient, arrival, before.as_ref()) {
+            Judged::Changed(change) => change,
+            Judged::Quiet(quiet, repeated) => {
                 match quiet {
                     Quiet::Unchanged | Quiet::NeverFired => self.done.unchanged += 1,
                     Quiet::Stale => self.done.stale += 1,
                 }
-                self.repeated = self.repeated.max(before.map_or(0, |row| row.notification));
+                self.repeated = self.repeated.max(repeated);
                 return Ok(None);
             }
         };
         let notification = self.notification()?;
-        let after = Known::after(known, &seen, kind, now);
-        let ends_at = match after.status {
-            Status::Firing => None,
-            Status::Resolved => Some(arrival.ends_at.unwrap_or(now)),
+        let thread = change.thread.unwrap_or(notification);
+        let alert = match change.row {
+            Some(row) => self.update(row, thread, &change)?,
+            None => self.insert(recipient, &change)?,
         };
-        let starts_at = after.starts_at;
-        let thread = match (&before, kind) {
-            (Some(row), TransitionKind::Resolved | TransitionKind::Reminder) => row.thread,
-            (Some(_), TransitionKind::Firing) | (None, _) => notification,
-        };
-        let alert = match before {
-            Some(row) => self.update(row.id, thread, &after, ends_at)?,
-            None => self.insert(recipient, arrival, &after, ends_at)?,
-        };
-        let (index, critical) = (arrival.index, arrival.critical);
-        Ok(Some(Change { alert, thread, kind, suppressed, index, starts_at, ends_at, critical }))
+        Ok(Some(Written { alert, known: change.row.is_some(), thread, change }))
     }
 
     /// Queues the message for one target and writes its transitions.
-    fn tell(&mut self, target: &TargetRow, recipient: &Recipient, changes: &[Change]) -> Result<(), StoreError> {
+    fn tell(&mut self, target: &TargetRow, recipient: &Recipient, changes: &[Written<'_>]) -> Result<(), StoreError> {
         let Some(notification) = self.notification else { return Ok(()) };
-        let mut message = None;
-        let told = changes.iter().filter(|change| change.suppressed.is_none());
-        if let Some(thread) = told.clone().map(|change| change.thread).min() {
-            let critical = told.clone().any(|change| change.critical);
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO message (notification_id, receiver, lane, target, critical, thread, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![
-                    notification,
-                    recipient.receiver,
-                    target.lane,
-                    target.target_json,
-                    critical,
-                    thread,
-                    self.admission.received_at.0,
-                ])?;
-            message = Some(self.connection.last_insert_rowid());
-            self.done.messages += 1;
-            self.done.lanes.push(target.lane.clone());
-        }
+        let message = self.queue(notification, target, recipient, changes)?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO transition
                  (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, ends_at, fate, reason)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
-        for change in changes {
-            let fate = change.suppressed.map_or(Fate::Pending, |_| Fate::Suppressed);
+        for Written { alert, known, change, .. } in changes {
+            if let (Some(message), true, true) = (message, known, change.told()) {
+                self.absorb(*alert, &target.lane, message)?;
+            }
+            let fate = if change.told() { Fate::Pending } else { Fate::Suppressed };
             insert.execute(params![
-                change.alert,
+                alert,
                 notification,
-                change.index,
-                message.filter(|_| change.suppressed.is_none()),
+                change.arrival.index,
+                message.filter(|_| change.told()),
                 target.lane,
                 change.kind.as_str(),
                 self.admission.received_at.0,
-                change.starts_at.map(|time| time.0),
+                change.after.starts_at.map(|time| time.0),
                 change.ends_at.map(|time| time.0),
                 fate.as_str(),
                 change.suppressed.map(Suppression::as_str),
             ])?;
             self.done.transitions += 1;
+        }
+        Ok(())
+    }
+
+    /// The message for what is told of `changes`; `None` if nothing is.
+    fn queue(
+        &mut self,
+        notification: i64,
+        target: &TargetRow,
+        recipient: &Recipient,
+        changes: &[Written<'_>],
+    ) -> Result<Option<i64>, StoreError> {
+        let told = changes.iter().filter(|written| written.change.told());
+        let Some(thread) = told.clone().map(|written| written.thread).min() else { return Ok(None) };
+        let critical = told.clone().any(|written| written.change.arrival.critical);
+        let urgent = told.clone().any(|written| written.change.urgent());
+        self.connection
+            .prepare_cached(
+                "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                notification,
+                recipient.receiver,
+                target.lane,
+                target.target_json,
+                critical,
+                urgent,
+                thread,
+                self.admission.received_at.0,
+            ])?;
+        self.done.messages += 1;
+        self.done.lanes.push(target.lane.clone());
+        Ok(Some(self.connection.last_insert_rowid()))
+    }
+
+    /// What still waits to be told of an alert in a lane, in a message that nobody has claimed, is told by the newer
+    /// `message` instead; a message that is left with nothing is folded into it. Digests keep what they have.
+    fn absorb(&self, alert: i64, lane: &str, message: i64) -> Result<(), StoreError> {
+        let older: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT m.id FROM transition t JOIN message m ON m.id = t.message_id
+                 WHERE t.alert_id = ?1 AND t.fate = 'pending' AND m.lane = ?2 AND m.id < ?3
+                   AND m.version = 0 AND m.state = 'queued' AND m.digest = 0",
+            )?
+            .query_row(params![alert, lane, message], |row| row.get(0))
+            .optional()?;
+        let Some(older) = older else { return Ok(()) };
+        self.connection
+            .prepare_cached("UPDATE transition SET message_id = ?3 WHERE alert_id = ?1 AND message_id = ?2")?
+            .execute([alert, older, message])?;
+        let empty: bool = self
+            .connection
+            .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM transition WHERE message_id = ?1)")?
+            .query_row([older], |row| row.get(0))?;
+        if empty {
+            let sql = "UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1";
+            self.connection.prepare_cached(sql)?.execute([older, message, self.admission.received_at.0])?;
+        } else {
+            let sql = "UPDATE message SET revision = revision + 1 WHERE id = ?1";
+            self.connection.prepare_cached(sql)?.execute([older])?;
         }
         Ok(())
     }
@@ -229,14 +228,9 @@ impl<'a> Admitting<'a> {
         Ok(row)
     }
 
-    fn insert(
-        &mut self,
-        recipient: &Recipient,
-        arrival: &Arrival,
-        known: &Known,
-        ends_at: Option<Timestamp>,
-    ) -> Result<i64, StoreError> {
+    fn insert(&mut self, recipient: &Recipient, change: &Change<'_>) -> Result<i64, StoreError> {
         let notification = self.notification()?;
+        let (arrival, known) = (change.arrival, &change.after);
         self.connection
             .prepare_cached(
                 "INSERT INTO alert (identity, receiver, source, name, labels, critical, status, starts_at, ends_at,
@@ -252,7 +246,7 @@ impl<'a> Admitting<'a> {
                 arrival.critical,
                 known.status.as_str(),
                 known.starts_at.map(|time| time.0),
-                ends_at.map(|time| time.0),
+                change.ends_at.map(|time| time.0),
                 notification,
                 text(&known.sender),
                 known.told_at.0,
@@ -260,14 +254,9 @@ impl<'a> Admitting<'a> {
         Ok(self.connection.last_insert_rowid())
     }
 
-    fn update(
-        &mut self,
-        alert: i64,
-        thread: i64,
-        known: &Known,
-        ends_at: Option<Timestamp>,
-    ) -> Result<i64, StoreError> {
+    fn update(&mut self, alert: i64, thread: i64, change: &Change<'_>) -> Result<i64, StoreError> {
         let notification = self.notification()?;
+        let known = &change.after;
         self.connection
             .prepare_cached(
                 "UPDATE alert SET status = ?2, starts_at = ?3, ends_at = ?4, thread = ?5, notification_id = ?6,
@@ -278,7 +267,7 @@ impl<'a> Admitting<'a> {
                 alert,
                 known.status.as_str(),
                 known.starts_at.map(|time| time.0),
-                ends_at.map(|time| time.0),
+                change.ends_at.map(|time| time.0),
                 thread,
                 notification,
                 text(&known.sender),
@@ -289,6 +278,6 @@ impl<'a> Admitting<'a> {
 }
 
 /// U+0000 ends a text for many tools and is refused by `PostgreSQL`: both halves keep its picture instead.
-pub(super) fn text(words: &str) -> Cow<'_, str> {
+pub(in crate::store) fn text(words: &str) -> Cow<'_, str> {
     if words.contains('\0') { Cow::Owned(words.replace('\0', "␀")) } else { Cow::Borrowed(words) }
 }

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::Db;
-use super::outbox::{self, kept, named, time};
+use super::lanes::{self, kept, named, time};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::store::{
     AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError,
@@ -22,7 +22,7 @@ const SELECT: &str = "
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
-           m.outcome, m.errcode, m.error, m.target, n.format, n.received_at
+           m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.target, n.format, n.received_at
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -41,7 +41,7 @@ impl Db {
             let found = connection
                 .prepare_cached(&format!("{SELECT} WHERE m.id = ?1"))?
                 .query_row([message], |r| {
-                    let (target_json, format, received_at) = (r.get(22)?, named(r, 23, Format::from_name)?, r.get(24)?);
+                    let (target_json, format, received_at) = (r.get(25)?, named(r, 26, Format::from_name)?, r.get(27)?);
                     Ok((row(r)?, target_json, format, Timestamp(received_at)))
                 })
                 .optional()?;
@@ -56,16 +56,27 @@ impl Db {
 
     pub(in crate::store) async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT m.receiver, m.thread,
+            let sql = "SELECT m.receiver, m.thread, m.digest, m.folded_into,
                               n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
                        FROM message m JOIN notification n ON n.id = m.notification_id WHERE m.id = ?1";
             let found = connection
                 .prepare_cached(sql)?
-                .query_row([message], |row| Ok((row.get(0)?, ThreadId(row.get(1)?), kept(row, 2)?)))
+                .query_row([message], |row| {
+                    Ok(Contents {
+                        receiver: row.get(0)?,
+                        thread: ThreadId(row.get(1)?),
+                        digest: row.get(2)?,
+                        folded_into: row.get(3)?,
+                        notification: kept(row, 4)?,
+                        transitions: Vec::new(),
+                    })
+                })
                 .optional()?;
-            let Some((receiver, thread, notification)) = found else { return Ok(None) };
-            let transitions = outbox::transitions(connection, message)?;
-            Ok(Some(Contents { receiver, thread, notification, transitions }))
+            let Some(mut contents) = found else { return Ok(None) };
+            if !contents.digest {
+                contents.transitions = lanes::transitions(connection, message)?;
+            }
+            Ok(Some(contents))
         })
         .await
     }
@@ -112,23 +123,30 @@ impl Db {
 
 /// The statement of a list and its values.
 fn query(filter: DeliveryFilter) -> (String, Vec<Value>) {
-    let number = |value: i64| Some(Value::Integer(value));
-    let conditions = [
-        ("m.created_at >= ?", filter.since.and_then(|time| number(time.0))),
-        ("m.receiver = ?", filter.receiver.map(Value::Text)),
-        ("m.lane = ?", filter.lane.map(Value::Text)),
-        ("m.state = ?", filter.state.map(|state| Value::Text(state.as_str().to_owned()))),
-        ("m.thread = ?", filter.thread.and_then(|thread| number(thread.0))),
-        ("m.id = ?", filter.message.and_then(number)),
-        ("m.id < ?", filter.before.and_then(number)),
+    let number = |value: i64| vec![Value::Integer(value)];
+    let words = |value: String| vec![Value::Text(value)];
+    let person = filter.person.map(|person| person.to_lowercase());
+    let mut conditions = vec![
+        ("m.created_at >= ?", filter.since.map(|time| number(time.0))),
+        ("m.created_at < ?", filter.until.map(|time| number(time.0))),
+        ("m.receiver = ?", filter.receiver.map(words)),
+        ("m.lane = ?", filter.lane.map(words)),
+        ("m.state = ?", filter.state.map(|state| words(state.as_str().to_owned()))),
+        ("m.thread = ?", filter.thread.map(|thread| number(thread.0))),
+        ("m.id = ?", filter.message.map(number)),
+        ("m.id < ?", filter.before.map(number)),
+        (ERRCODE, filter.errcode.map(number)),
+        (PERSON, person.map(|person| vec![Value::Text(person.clone()), Value::Text(person)])),
     ];
+    let labels = filter.labels.into_iter();
+    conditions.extend(labels.map(|(name, value)| (LABEL, Some(vec![Value::Text(name), Value::Text(value)]))));
     let mut sql = format!("{SELECT} WHERE true");
     let mut values = Vec::new();
-    for (condition, value) in conditions {
-        if let Some(value) = value {
+    for (condition, given) in conditions {
+        if let Some(given) = given {
             sql.push_str(" AND ");
             sql.push_str(condition);
-            values.push(value);
+            values.extend(given);
         }
     }
     sql.push_str(" ORDER BY m.id DESC LIMIT ?");
@@ -136,6 +154,15 @@ fn query(filter: DeliveryFilter) -> (String, Vec<Value>) {
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
     (sql, values)
 }
+
+const ERRCODE: &str = "EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND attempt.errcode = ?)";
+/// In the list of users that the bytes address, or of those that WeCom did not reach.
+const PERSON: &str = "(
+    EXISTS (SELECT 1 FROM part WHERE message_id = m.id AND json_valid(CAST(body AS TEXT)) AND
+            instr('|' || lower(json_extract(CAST(body AS TEXT), '$.touser')) || '|', '|' || ? || '|') > 0)
+    OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND instr(lower(invalid), '\"' || ? || '\"') > 0))";
+const LABEL: &str = "EXISTS (SELECT 1 FROM transition t JOIN alert a ON a.id = t.alert_id, json_each(a.labels) label
+    WHERE t.message_id = m.id AND label.key = ? AND label.value = ?)";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
@@ -161,6 +188,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         outcome: row.get(19)?,
         errcode: row.get(20)?,
         error: row.get(21)?,
+        digest: row.get(22)?,
+        folded_into: row.get(23)?,
+        origin: row.get(24)?,
     })
 }
 

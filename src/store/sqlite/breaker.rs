@@ -1,0 +1,177 @@
+//! Breakers, and what else is known of the ways and the sources: tokens, the key of links, who was heard of.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Db;
+use super::lanes::{shortened, time};
+use crate::alert::Timestamp;
+use crate::store::{Breaker, BreakerChange, FiringAlert, PROBE_MS, StoreError, Token};
+
+impl Db {
+    pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker ORDER BY scope",
+            )?;
+            Ok(select.query_map([], breaker)?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
+        self.write(move |connection| apply(connection, &change)).await
+    }
+
+    pub(in crate::store) async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
+        let source = source.to_owned();
+        self.write(move |connection| {
+            connection
+                .prepare_cached("INSERT INTO heard VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = excluded.at")?
+                .execute(params![source, at.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT source, at FROM heard ORDER BY source")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, Timestamp(row.get(1)?))))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
+        let source = source.to_owned();
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT name, labels, min(starts_at) FROM alert WHERE source = ?1 AND status = 'firing'
+                 GROUP BY identity ORDER BY min(id)",
+            )?;
+            let rows = select.query_map([source], |row| {
+                Ok(FiringAlert { name: row.get(0)?, labels_json: row.get(1)?, starts_at: time(row, 2)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
+        self.write(|connection| {
+            let make = "INSERT OR IGNORE INTO link_key (id, key) VALUES (1, randomblob(32))";
+            connection.prepare_cached(make)?.execute([])?;
+            Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn token(&self, app: &str) -> Result<Option<Token>, StoreError> {
+        let app = app.to_owned();
+        self.read(move |connection| token(connection, &app)).await
+    }
+
+    pub(in crate::store) async fn save_token(
+        &self,
+        app: &str,
+        secret: SecretString,
+        expires_at: Timestamp,
+        replaces: i64,
+    ) -> Result<Token, StoreError> {
+        let app = app.to_owned();
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO token (app, token, expires_at, version) VALUES (?1, ?2, ?3, ?4 + 1)
+                     ON CONFLICT (app) DO UPDATE SET
+                         token = excluded.token, expires_at = excluded.expires_at, version = excluded.version
+                     WHERE version = ?4",
+                )?
+                .execute(params![app, secret.expose_secret(), expires_at.0, replaces])?;
+            token(connection, &app)?.ok_or_else(|| StoreError::bug("a token vanished"))
+        })
+        .await
+    }
+}
+
+/// The open breaker among `scopes` that keeps a message away longest, with the time until when.
+pub(super) fn shut(
+    connection: &Connection,
+    scopes: &[String],
+    now: Timestamp,
+) -> Result<Option<(Timestamp, String)>, StoreError> {
+    let mut longest: Option<(Timestamp, String)> = None;
+    for scope in scopes {
+        let Some(open) = find(connection, scope)? else { continue };
+        if let Some(until) = open.keeps_away_until(now)
+            && longest.as_ref().is_none_or(|(known, _)| until > *known)
+        {
+            longest = Some((until, scope.clone()));
+        }
+    }
+    Ok(longest)
+}
+
+/// Lets the caller through the breakers of `scopes` as the one that probes them: others wait for what it finds.
+pub(super) fn probe(connection: &Connection, scopes: &[String], now: Timestamp) -> Result<(), StoreError> {
+    let mut update = connection.prepare_cached("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
+    for scope in scopes {
+        update.execute(params![scope, now.plus_millis(PROBE_MS).0])?;
+    }
+    Ok(())
+}
+
+pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(), StoreError> {
+    match change {
+        BreakerChange::Close(scope) => {
+            connection.prepare_cached("DELETE FROM breaker WHERE scope = ?1")?.execute([scope])?;
+        }
+        BreakerChange::Open(open) => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO breaker VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET
+                         reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
+                         probe_at = excluded.probe_at, failures = failures + 1",
+                )?
+                .execute(params![
+                    open.scope,
+                    open.reason,
+                    open.errcode,
+                    shortened(&open.error),
+                    open.opened_at.0,
+                    open.probe_at.0,
+                    open.failures,
+                ])?;
+        }
+    }
+    Ok(())
+}
+
+fn find(connection: &Connection, scope: &str) -> Result<Option<Breaker>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker WHERE scope = ?1",
+    )?;
+    Ok(select.query_row([scope], breaker).optional()?)
+}
+
+fn breaker(row: &Row<'_>) -> rusqlite::Result<Breaker> {
+    Ok(Breaker {
+        scope: row.get(0)?,
+        reason: row.get(1)?,
+        errcode: row.get(2)?,
+        error: row.get(3)?,
+        opened_at: Timestamp(row.get(4)?),
+        probe_at: Timestamp(row.get(5)?),
+        failures: row.get(6)?,
+    })
+}
+
+fn token(connection: &Connection, app: &str) -> Result<Option<Token>, StoreError> {
+    let mut select = connection.prepare_cached("SELECT token, expires_at, version FROM token WHERE app = ?1")?;
+    let found = select.query_row([app], |row| {
+        let token = SecretString::from(row.get::<_, String>(0)?);
+        Ok(Token { token, expires_at: Timestamp(row.get(1)?), version: row.get(2)? })
+    });
+    Ok(found.optional()?)
+}

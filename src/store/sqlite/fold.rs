@@ -1,0 +1,130 @@
+//! Folding: a lane that is behind tells what waits in it by one digest.
+
+use rusqlite::{Connection, Row, params};
+
+use super::Db;
+use super::lanes::{named, time};
+use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::store::digest::{Gathering, labels};
+use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
+
+/// Which messages of a lane can be folded: never claimed, not the one to keep, and telling of no alert that a message
+/// tells of which was claimed before and is not settled. ?1 is the lane, ?2 the one to keep.
+const FOLDABLE: &str = "
+    m.settled_at IS NULL AND m.lane = ?1 AND m.version = 0 AND m.state = 'queued' AND m.id IS NOT ?2
+    AND NOT EXISTS (SELECT 1 FROM transition mine WHERE mine.message_id = m.id AND mine.alert_id IN
+        (SELECT t.alert_id FROM message c JOIN transition t ON t.message_id = c.id
+         WHERE c.settled_at IS NULL AND c.lane = ?1 AND c.version > 0))";
+
+/// Messages folded in one transaction: others want to write, too.
+const BATCH: u32 = 1_000;
+
+/// The alerts of a message with their last transition and how many there are.
+const ALERTS: &str = "
+    SELECT a.id, a.name, a.labels, a.critical, t.kind, t.starts_at, t.ends_at, x.changes, x.first_at, t.at
+    FROM (SELECT alert_id, max(id) AS last, count(*) AS changes, min(at) AS first_at
+          FROM transition WHERE message_id = ?1 GROUP BY alert_id) x
+    JOIN transition t ON t.id = x.last JOIN alert a ON a.id = x.alert_id";
+
+impl Db {
+    pub(in crate::store) async fn fold(
+        &self,
+        lease: &Lease,
+        keep: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Folded>, StoreError> {
+        let lane = lease.lane.clone();
+        self.write(move |connection| fold(connection, &lane, keep, now)).await
+    }
+
+    pub(in crate::store) async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(&format!("{ALERTS} ORDER BY x.last"))?;
+            let mut rows = select.query([message])?;
+            let mut gathering = Gathering::default();
+            while let Some(row) = rows.next()? {
+                gathering.add(item(row)?, Timestamp(row.get(8)?), Timestamp(row.get(9)?));
+            }
+            Ok(gathering.finish())
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn digest_page(
+        &self,
+        message: i64,
+        skip: u32,
+        take: u32,
+    ) -> Result<Vec<DigestItem>, StoreError> {
+        self.read(move |connection| {
+            let order = "ORDER BY t.kind = 'resolved', a.critical DESC, x.last DESC LIMIT ?3 OFFSET ?2";
+            let mut select = connection.prepare_cached(&format!("{ALERTS} {order}"))?;
+            let rows = select.query_map(params![message, skip, take], item)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+fn fold(connection: &Connection, lane: &str, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
+    let ids: Vec<i64> = connection
+        .prepare_cached(&format!("SELECT m.id FROM message m WHERE {FOLDABLE} ORDER BY m.digest DESC, m.id LIMIT ?3"))?
+        .query_map(params![lane, keep, BATCH], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let [first, .., last] = ids[..] else { return Ok(None) };
+    // A digest comes first: taking the others up costs what they hold, not what it holds already.
+    let waits: bool =
+        connection.prepare_cached("SELECT digest FROM message WHERE id = ?1")?.query_row([first], |row| row.get(0))?;
+    let digest = if waits { first } else { begin(connection, first, last)? };
+    let mut relink = connection.prepare_cached("UPDATE transition SET message_id = ?2 WHERE message_id = ?1")?;
+    let mut settle = connection
+        .prepare_cached("UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1")?;
+    let mut messages = 0;
+    for id in ids.into_iter().filter(|id| *id != digest) {
+        take_up(connection, digest, id)?;
+        relink.execute([id, digest])?;
+        settle.execute([id, digest, now.0])?;
+        messages += 1;
+    }
+    connection.prepare_cached("UPDATE message SET revision = revision + 1 WHERE id = ?1")?.execute([digest])?;
+    Ok(Some(Folded { digest, messages }))
+}
+
+/// An empty digest, as old as the first of its messages, about the notification of the last. It is about itself: its
+/// short id is of the newest, which no other message of the lane carries alone.
+fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at)
+             SELECT notification_id, receiver, lane, target, 0, 0, 1, notification_id,
+                    (SELECT created_at FROM message WHERE id = ?1)
+             FROM message WHERE id = ?2",
+        )?
+        .execute([first, last])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The digest is as critical and as urgent as what it stands for.
+fn take_up(connection: &Connection, digest: i64, message: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE message SET critical = max(critical, other.critical), urgent = max(urgent, other.urgent)
+             FROM (SELECT critical, urgent FROM message WHERE id = ?2) other WHERE id = ?1",
+        )?
+        .execute([digest, message])?;
+    Ok(())
+}
+
+fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {
+    let kind = named(row, 4, TransitionKind::from_name)?;
+    Ok(DigestItem {
+        alert: row.get(0)?,
+        name: row.get(1)?,
+        labels: labels(row.get_ref(2)?.as_str()?),
+        critical: row.get(3)?,
+        status: if kind == TransitionKind::Resolved { Status::Resolved } else { Status::Firing },
+        starts_at: time(row, 5)?,
+        ends_at: time(row, 6)?,
+        changes: row.get(7)?,
+    })
+}

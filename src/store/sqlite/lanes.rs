@@ -1,0 +1,278 @@
+//! Reading the outbox: which lanes have work, what waits in one, what one message needs to be written and sent.
+
+use bytes::Bytes;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::Db;
+use super::admit::text;
+use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::store::outbox::due;
+use crate::store::record::ERROR_BYTES;
+use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
+
+/// Visits only the entries of each lane's head in the index of live messages; further back than that only as far as
+/// a choice looks.
+pub(super) const LANES: &str = "
+    WITH RECURSIVE heads (lane) AS (
+        SELECT min(lane) FROM message WHERE settled_at IS NULL
+        UNION ALL
+        SELECT (SELECT min(lane) FROM message WHERE settled_at IS NULL AND lane > heads.lane)
+        FROM heads WHERE heads.lane IS NOT NULL
+    )
+    SELECT heads.lane,
+        (SELECT min(not_before) FROM (SELECT not_before FROM message
+         WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 32)),
+        EXISTS (SELECT 1 FROM (SELECT state FROM message
+         WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 64) WHERE state = 'sending')
+    FROM heads WHERE heads.lane IS NOT NULL";
+
+/// The oldest live messages of one lane.
+pub(super) const WAITING: &str = "
+    SELECT id, state, version, digest, critical, urgent, created_at, not_before FROM message
+    WHERE settled_at IS NULL AND lane = ?1 ORDER BY id LIMIT ?2";
+
+/// How many of them could be folded.
+pub(super) const FRESH: &str =
+    "SELECT count(*) FROM message WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued'";
+
+const QUEUED: &str = "
+    SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,
+           m.created_at, m.version, m.face, m.next_part, m.note,
+           (SELECT min(at) FROM attempt WHERE message_id = m.id),
+           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+    FROM message m JOIN notification n ON n.id = m.notification_id
+    WHERE m.id = ?1 AND m.state IN ('queued', 'unsure')";
+
+impl Db {
+    pub(in crate::store) async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(LANES)?;
+            let heads = select.query_map([], |row| {
+                let due_at = due(Timestamp(row.get(1)?), now);
+                Ok(LaneHead { lane: row.get(0)?, due_at, sending: row.get(2)? })
+            })?;
+            Ok(heads.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// This process has the file for itself and one worker a lane, so there is nobody to take it from; only a worker
+    /// that ended between claim and settle leaves something behind.
+    pub(in crate::store) async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
+        let lane = lane.to_owned();
+        let name = lane.clone();
+        let abandoned = self
+            .read(move |connection| {
+                let sql = "SELECT EXISTS (SELECT 1 FROM message
+                           WHERE settled_at IS NULL AND lane = ?1 AND state = 'sending')";
+                Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get::<_, bool>(0))?)
+            })
+            .await?;
+        if abandoned {
+            self.abandon(Some(lane.clone())).await?;
+        }
+        Ok(Some(Lease { lane, epoch: 0 }))
+    }
+
+    #[expect(clippy::unused_async, reason = "the other half has something to do")]
+    pub(in crate::store) async fn release(&self, _lease: &Lease) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    pub(in crate::store) async fn recover(&self) -> Result<usize, StoreError> {
+        self.abandon(None).await
+    }
+
+    /// What is being sent, in one lane or in all, is unsure from now on, and due.
+    async fn abandon(&self, lane: Option<String>) -> Result<usize, StoreError> {
+        self.write(move |connection| {
+            let sql = "UPDATE message SET state = 'unsure', not_before = 0
+                       WHERE settled_at IS NULL AND state = 'sending' AND (?1 IS NULL OR lane = ?1)";
+            Ok(connection.prepare_cached(sql)?.execute([lane])?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
+        let lane = lane.to_owned();
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(WAITING)?;
+            let rows = select.query_map(params![lane, VIEW], |row| {
+                let state = named(row, 1, State::from_name)?;
+                let version: i64 = row.get(2)?;
+                Ok(WaitingMessage {
+                    message: row.get(0)?,
+                    state,
+                    fresh: version == 0 && state == State::Queued,
+                    digest: row.get(3)?,
+                    critical: row.get(4)?,
+                    urgent: row.get(5)?,
+                    created_at: Timestamp(row.get(6)?),
+                    due_at: due(Timestamp(row.get(7)?), now),
+                })
+            })?;
+            let messages: Vec<WaitingMessage> = rows.collect::<Result<_, _>>()?;
+            let seen = messages.iter().filter(|message| message.fresh).count() as u64;
+            // Only a lane that is longer than the view is counted.
+            let fresh = if messages.len() < VIEW {
+                seen
+            } else {
+                connection.prepare_cached(FRESH)?.query_row([lane], |row| row.get(0))?
+            };
+            Ok(Waiting { messages, fresh })
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
+        self.read(move |connection| {
+            let found = connection.prepare_cached(QUEUED)?.query_row([message], queued).optional()?;
+            let Some(mut found) = found else { return Ok(None) };
+            if !found.digest {
+                found.transitions = transitions(connection, message)?;
+            }
+            if let Some(frozen) = &mut found.frozen {
+                frozen.parts = parts(connection, message, frozen.version)?;
+            }
+            Ok(Some(found))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn postpone(
+        &self,
+        message: i64,
+        epoch: i64,
+        until: Timestamp,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let reason = shortened(reason);
+        self.write(move |connection| {
+            let sql = "UPDATE message SET not_before = ?3, outcome = 'held', error = ?4
+                       WHERE id = ?1 AND epoch = ?2 AND state IN ('queued', 'unsure')";
+            connection.prepare_cached(sql)?.execute(params![message, epoch, until.0, reason])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
+    let version: u32 = row.get(11)?;
+    let frozen = match version {
+        0 => None,
+        version => Some(Frozen {
+            version,
+            face: row.get(12)?,
+            parts: Vec::new(),
+            next_part: row.get(13)?,
+            first_claimed_at: Timestamp(row.get::<_, Option<i64>>(15)?.unwrap_or_default()),
+        }),
+    };
+    Ok(Queued {
+        message: row.get(0)?,
+        receiver: row.get(1)?,
+        lane: row.get(2)?,
+        target_json: row.get(3)?,
+        critical: row.get(4)?,
+        digest: row.get(5)?,
+        thread: ThreadId(row.get(6)?),
+        state: named(row, 7, State::from_name)?,
+        epoch: row.get(8)?,
+        revision: row.get(9)?,
+        created_at: Timestamp(row.get(10)?),
+        notification: kept(row, 16)?,
+        transitions: Vec::new(),
+        frozen,
+        note_json: row.get(14)?,
+    })
+}
+
+/// A notification in seven columns from `first` on.
+pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        id: row.get(first)?,
+        source: row.get(first + 1)?,
+        format: named(row, first + 2, Format::from_name)?,
+        content_type: row.get(first + 3)?,
+        path_receiver: row.get(first + 4)?,
+        received_at: Timestamp(row.get(first + 5)?),
+        raw: Bytes::from(row.get::<_, Vec<u8>>(first + 6)?),
+    })
+}
+
+pub(super) fn transitions(connection: &Connection, message: i64) -> Result<Vec<Moved>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT id, alert_id, notification_id, alert_index, kind, at, starts_at, ends_at
+         FROM transition WHERE message_id = ?1 ORDER BY id",
+    )?;
+    let rows = select.query_map([message], |row| {
+        Ok(Moved {
+            id: row.get(0)?,
+            alert: row.get(1)?,
+            notification: row.get(2)?,
+            alert_index: row.get(3)?,
+            kind: named(row, 4, TransitionKind::from_name)?,
+            at: Timestamp(row.get(5)?),
+            starts_at: time(row, 6)?,
+            ends_at: time(row, 7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn parts(connection: &Connection, message: i64, version: u32) -> Result<Vec<Bytes>, StoreError> {
+    let mut select =
+        connection.prepare_cached("SELECT body FROM part WHERE message_id = ?1 AND version = ?2 ORDER BY number")?;
+    let rows = select.query_map(params![message, version], |row| row.get::<_, Vec<u8>>(0).map(Bytes::from))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A column with a nullable time.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+}
+
+/// A column with a name from a closed set.
+pub(super) fn named<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let name = row.get_ref(column)?.as_str()?;
+    parse(name).ok_or_else(|| {
+        let error = format!("`{name}` is not a name this program knows");
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
+/// Words of another program, bounded and without U+0000.
+pub(in crate::store) fn shortened(words: &str) -> String {
+    let end = words.floor_char_boundary(ERROR_BYTES);
+    text(&words[..end]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../schema/sqlite/0001.sql")).unwrap();
+        connection.execute_batch(include_str!("../schema/sqlite/0002.sql")).unwrap();
+        for sql in [LANES, WAITING, FRESH] {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let unbound = vec![0; explain.parameter_count()];
+            let plan: Vec<String> = explain
+                .query_map(rusqlite::params_from_iter(unbound), |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let touches: Vec<&String> =
+                plan.iter().filter(|step| step.contains("message") || step.contains(" m ")).collect();
+            assert!(!touches.is_empty(), "{plan:?}");
+            for step in touches {
+                assert!(step.contains("message_live") || step.contains("PRIMARY KEY"), "{step} in {plan:#?}");
+            }
+            assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+        }
+    }
+}

@@ -370,7 +370,7 @@ pub struct Arrival {
 }
 
 /// A target as the store keeps it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetRow {
     /// Name of its lane.
     pub lane: String,

@@ -112,7 +112,7 @@ pub struct Waiting {
 }
 
 /// Messages of a lane that are looked at when one is chosen: with folding few are ever live.
-pub const VIEW: usize = 64;
+pub const VIEW: u32 = 64;
 
 /// A live message, as far as choosing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -125,6 +125,6 @@ fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {
         status: if kind == TransitionKind::Resolved { Status::Resolved } else { Status::Firing },
         starts_at: time(row, 5)?,
         ends_at: time(row, 6)?,
-        changes: row.get(7)?,
+        changes: row.get::<_, i64>(7)?.unsigned_abs(),
     })
 }

@@ -98,7 +98,7 @@ impl Db {
         let lane = lane.to_owned();
         self.read(move |connection| {
             let mut select = connection.prepare_cached(WAITING)?;
-            let rows = select.query_map(params![lane, VIEW], |row| {
+            let rows = select.query_map(params![lane, i64::from(VIEW)], |row| {
                 let state = named(row, 1, State::from_name)?;
                 let version: i64 = row.get(2)?;
                 Ok(WaitingMessage {
@@ -115,10 +115,10 @@ impl Db {
             let messages: Vec<WaitingMessage> = rows.collect::<Result<_, _>>()?;
             let seen = messages.iter().filter(|message| message.fresh).count() as u64;
             // Only a lane that is longer than the view is counted.
-            let fresh = if messages.len() < VIEW {
+            let fresh = if messages.len() < VIEW as usize {
                 seen
             } else {
-                connection.prepare_cached(FRESH)?.query_row([lane], |row| row.get(0))?
+                connection.prepare_cached(FRESH)?.query_row([lane], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
             };
             Ok(Waiting { messages, fresh })
         })

@@ -31,8 +31,9 @@ impl Db {
 
 /// Bytes of the file that hold something.
 fn size(connection: &Connection) -> rusqlite::Result<u64> {
-    let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
-    Ok((figure("page_count")? - figure("freelist_count")?) * figure("page_size")?)
+    let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let bytes = (figure("page_count")? - figure("freelist_count")?) * figure("page_size")?;
+    Ok(bytes.unsigned_abs())
 }
 
 fn messages(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {

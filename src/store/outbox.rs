@@ -304,6 +304,8 @@ pub struct Claimed {
     pub part: u32,
     /// Which of the ways of the claim to take.
     pub way: usize,
+    /// A breaker is open on that way: this attempt finds out whether it can be closed.
+    pub probing: bool,
 }
 
 /// What became of an attempt.

@@ -114,12 +114,14 @@ pub(super) fn shut(
 }
 
 /// Lets the caller through the breakers of `scopes` as the one that probes them: others wait for what it finds.
-pub(super) fn probe(connection: &Connection, scopes: &[String], now: Timestamp) -> Result<(), StoreError> {
+/// Returns whether one of them is open.
+pub(super) fn probe(connection: &Connection, scopes: &[String], now: Timestamp) -> Result<bool, StoreError> {
     let mut update = connection.prepare_cached("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
+    let mut open = false;
     for scope in scopes {
-        update.execute(params![scope, now.plus_millis(PROBE_MS).0])?;
+        open |= update.execute(params![scope, now.plus_millis(PROBE_MS).0])? > 0;
     }
-    Ok(())
+    Ok(open)
 }
 
 pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
-use super::breaker::shut;
+use super::breaker::{probe, shut};
 use crate::alert::Timestamp;
 use crate::budget::{Charge, Window, room};
 use crate::store::{Claim, Claimed, Freeze, Naming, StoreError, Taken, Way};
@@ -38,8 +38,8 @@ fn take(connection: &Connection, claim: &Claim, now: Timestamp) -> Result<Taken,
     if claim.freeze.is_none() && head.parts == 0 {
         return Err(StoreError::bug("a first claim brings no bytes"));
     }
-    let way = match choose(connection, &claim.ways, head.urgent, now)? {
-        Ok(way) => way,
+    let (way, probing) = match choose(connection, &claim.ways, head.urgent, now)? {
+        Ok(chosen) => chosen,
         Err(wait) => return Ok(wait),
     };
     for charge in &claim.ways[way].charges {
@@ -56,7 +56,7 @@ fn take(connection: &Connection, claim: &Claim, now: Timestamp) -> Result<Taken,
     connection
         .prepare_cached("INSERT INTO attempt (message_id, epoch, version, part, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![claim.message, epoch, version, part, now.0])?;
-    Ok(Taken::Claimed(Claimed { message: claim.message, epoch, version, part, way }))
+    Ok(Taken::Claimed(Claimed { message: claim.message, epoch, version, part, way, probing }))
 }
 
 fn head(connection: &Connection, claim: &Claim) -> Result<Option<Head>, StoreError> {
@@ -90,13 +90,14 @@ fn is_behind(connection: &Connection, message: i64) -> Result<bool, StoreError> 
     Ok(connection.prepare_cached(sql)?.query_row([message], |row| row.get(0))?)
 }
 
-/// The first way whose breakers are closed and whose accounts have room; or how long to wait for the best one.
+/// The first way whose breakers let it pass (and whether it probes one) and whose accounts have room; or how long to
+/// wait for the best one.
 fn choose(
     connection: &Connection,
     ways: &[Way],
     urgent: bool,
     now: Timestamp,
-) -> Result<Result<usize, Taken>, StoreError> {
+) -> Result<Result<(usize, bool), Taken>, StoreError> {
     let mut wait: Option<(Timestamp, Option<String>)> = None;
     for (index, way) in ways.iter().enumerate() {
         let blocked = match shut(connection, &way.scopes, now)? {
@@ -104,10 +105,7 @@ fn choose(
             None => spent(connection, &way.charges, urgent, now)?.map(|until| (until, None)),
         };
         match blocked {
-            None => {
-                super::breaker::probe(connection, &way.scopes, now)?;
-                return Ok(Ok(index));
-            }
+            None => return Ok(Ok((index, probe(connection, &way.scopes, now)?))),
             Some(blocked) if wait.as_ref().is_none_or(|(until, _)| blocked.0 < *until) => wait = Some(blocked),
             Some(_) => {}
         }

@@ -89,7 +89,7 @@ impl App {
     /// Opens the store and compiles what `config` says. Messages a former process was sending are due again.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let store = Store::open(&config.database, clock.now()).await?;
-        let recovered = store.recover(None).await?;
+        let recovered = store.recover().await?;
         if recovered > 0 {
             info!(
                 messages = recovered,

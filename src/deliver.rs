@@ -1,31 +1,37 @@
-//! From the outbox to WeCom: one worker a lane, one message in flight in it, in the order of the store.
+//! From the outbox to WeCom: one worker a lane, one message in flight in it.
 //!
-//! A worker reads the head of its lane, writes it (render), freezes the bytes in the store, sends, and settles.
-//! Lanes share nothing but the number of workers, so one that waits holds up no other. Budgets, folding and
-//! breakers belong between "read the head" and "freeze" (2 of 3).
+//! A worker looks at what waits in its lane and chooses (`choose`): fold, or send one. It writes that one (`letter`),
+//! asks which ways lead there and what they cost (`way`), claims it in the store, which freezes the bytes and debits
+//! the budgets, sends, and settles (`attempt`). Lanes share the ways' breakers and nothing else but the number of
+//! workers, so one that waits holds up no other.
 
+mod attempt;
+mod audience;
+mod breaker;
+mod choose;
 mod letter;
 mod people;
 mod picture;
 pub mod retry;
+mod way;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
-use wecom::{Missed, Outcome, SendRequest};
 
 use crate::alert::Timestamp;
 use crate::app::App;
-use crate::config::Target;
-use crate::metrics::{Attempted, Errcode};
-use crate::store::{self, Claim, Claimed, Queued, Settlement, State, StoreError};
-pub use letter::{Page, Prepared, Writer, account, app, client};
-use retry::{Next, Tries};
+use crate::store::{Lease, StoreError, WaitingMessage};
+use attempt::Tried;
+use choose::{Pace, Step};
+pub use letter::{Form, Page, Prepared, Writer, client};
+pub use way::{Way, app};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
@@ -33,16 +39,26 @@ const WORKERS: usize = 16;
 const BREATH: Duration = Duration::from_millis(5);
 /// The store is asked this often even if nobody said there was something: the truth when a wake-up is lost.
 const POLL: Duration = Duration::from_secs(1);
+/// A lane that must wait (for its budget, a breaker, a retry) is looked at this often all the same: what comes
+/// meanwhile may be critical, or must be folded.
+const GLANCE_MS: i64 = 250;
 /// After a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// After somebody else moved a message.
 const LOST_PAUSE: Duration = Duration::from_millis(50);
-/// How long a message waits whose app, webhook or list of people is missing from the configuration.
-const REPAIR_MS: i64 = 60_000;
 
 /// Delivers what is due until told to stop; returns when nothing is in flight any more.
 pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
-    let lanes = Arc::new(Lanes { app, writer, busy: Mutex::default(), places: Semaphore::new(WORKERS), stop });
+    let lanes = Arc::new(Lanes {
+        app,
+        writer,
+        busy: Mutex::default(),
+        rhythms: Mutex::default(),
+        silent: AtomicU32::new(0),
+        failures: Mutex::default(),
+        places: Semaphore::new(WORKERS),
+        stop,
+    });
     let workers = TaskTracker::new();
     while !lanes.stop.is_cancelled() {
         // Registered before looking, or a wake-up between the two would be lost.
@@ -65,8 +81,22 @@ struct Lanes {
     writer: Writer,
     /// Lanes with a worker. Not tokio's mutex: nothing is awaited while it is held.
     busy: Mutex<HashSet<String>>,
+    /// When each lane may do what. Bounded by the lanes of the configuration.
+    rhythms: Mutex<HashMap<String, Rhythm>>,
+    /// Calls in a row that nobody answered who could be WeCom.
+    silent: AtomicU32,
+    /// How often each scope was tried in vain since its breaker opened.
+    failures: Mutex<HashMap<String, u32>>,
     places: Semaphore,
     stop: CancellationToken,
+}
+
+/// When a lane may do what, as far as this process knows.
+#[derive(Debug, Clone, Default)]
+struct Rhythm {
+    pace: Pace,
+    /// No worker is needed before.
+    quiet_until: Timestamp,
 }
 
 /// Frees its lane when the worker ends, however it ends.
@@ -77,13 +107,22 @@ struct Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        self.lanes.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.lane);
+        locked(&self.lanes.busy).remove(&self.lane);
         // A message that came between the worker's last look and now has no worker yet. After a panic the next poll
         // is soon enough: the same message would only panic again at once.
         if !std::thread::panicking() {
             self.lanes.app.wake().notify_one();
         }
     }
+}
+
+/// What a worker knows while it works.
+struct Work<'a> {
+    lane: &'a str,
+    lease: Option<Lease>,
+    /// Messages that an older one of the lane must precede.
+    behind: HashSet<i64>,
+    folded_in_vain: bool,
 }
 
 impl Lanes {
@@ -100,229 +139,151 @@ impl Lanes {
         let mut pause = POLL;
         for head in heads {
             // Being sent, and if its lane has no worker, by nobody: the worker failed between claim and settle.
-            let sending = head.state == State::Sending;
-            if head.due_at > now && !sending {
-                let wait = u64::try_from(head.due_at.millis_since(now)).unwrap_or_default();
+            let due_at = if head.sending { now } else { head.due_at.max(self.rhythm(&head.lane).quiet_until) };
+            if due_at > now {
+                let wait = u64::try_from(due_at.millis_since(now)).unwrap_or_default();
                 pause = pause.min(Duration::from_millis(wait));
-            } else if self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(head.lane.clone()) {
+            } else if locked(&self.busy).insert(head.lane.clone()) {
                 let occupied = Occupied { lanes: self.clone(), lane: head.lane };
-                workers.spawn(async move { occupied.lanes.work(&occupied.lane, sending).await });
+                workers.spawn(async move { occupied.lanes.work(&occupied.lane, head.sending).await });
             }
         }
         pause
     }
 
-    /// Sends what is due in `lane`, one after the other, until nothing is; first what a worker before `abandoned`.
+    /// Sends what is due in `lane`, one after the other, until nothing is.
     async fn work(&self, lane: &str, abandoned: bool) {
-        if abandoned {
-            match self.app.store().recover(Some(lane)).await {
-                // It was settled after all between the look at the outbox and now.
-                Ok(0) => {}
-                Ok(_) => warn!(lane, "A message was left between being sent and being recorded; it is sent again."),
+        let mut work = Work { lane, lease: None, behind: HashSet::new(), folded_in_vain: false };
+        if abandoned && let Err(error) = self.hold(&mut work).await {
+            return self.store_trouble(lane, &error).await;
+        }
+        while !self.stop.is_cancelled() {
+            let Ok(_place) = self.places.acquire().await else { break };
+            match self.step(&mut work).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                // Somebody else moved the message, or has the lane; the store has the truth.
+                Err(StoreError::Lost { .. }) => {
+                    work.lease = None;
+                    tokio::time::sleep(LOST_PAUSE).await;
+                }
                 Err(error) => {
-                    error!(%error, lane, "A lane stays where it is because the store failed; it is tried again.");
-                    return tokio::time::sleep(STORE_PAUSE).await;
+                    self.store_trouble(lane, &error).await;
+                    break;
                 }
             }
         }
-        while !self.stop.is_cancelled() {
-            let Ok(_place) = self.places.acquire().await else { return };
-            match self.send_next(lane).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                // Somebody else moved the message; the store has the truth.
-                Err(StoreError::Lost { .. }) => tokio::time::sleep(LOST_PAUSE).await,
-                Err(error) => {
-                    self.app.store_failed(&error);
-                    error!(%error, lane, "A lane paused because the store failed; it is tried again.");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                    return;
+        if let Some(lease) = work.lease
+            && let Err(error) = self.app.store().release(&lease).await
+        {
+            warn!(%error, lane, "A lane could not be given back; its lease ends by itself.");
+        }
+    }
+
+    async fn store_trouble(&self, lane: &str, error: &StoreError) {
+        self.app.store_failed(error);
+        error!(%error, lane, "A lane paused because the store failed; it is tried again.");
+        tokio::time::sleep(STORE_PAUSE).await;
+    }
+
+    /// Does the next thing there is to do in a lane. False if there is nothing, or not yet.
+    async fn step(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
+        let now = self.app.now();
+        let waiting = self.app.store().waiting(work.lane, now).await?;
+        let pace = self.rhythm(work.lane).pace;
+        let step = choose::next(&waiting, &pace, &work.behind, work.folded_in_vain, now);
+        match step {
+            Step::Nothing if waiting.messages.is_empty() => Ok(false),
+            Step::Nothing | Step::Wait(_) => {
+                let glance = now.plus_millis(GLANCE_MS);
+                let until = if let Step::Wait(until) = step { until.min(glance) } else { glance };
+                self.change_rhythm(work.lane, |rhythm| rhythm.quiet_until = until);
+                Ok(false)
+            }
+            Step::Fold { keep } => {
+                if !self.hold(work).await? {
+                    return Ok(false);
                 }
+                let lease = work.lease.as_ref().expect("hold says that there is one");
+                match self.app.store().fold(lease, keep, now).await? {
+                    Some(folded) => {
+                        self.app.metrics().folded.inc_by(folded.messages);
+                        info!(
+                            lane = work.lane,
+                            messages = folded.messages,
+                            digest = folded.digest,
+                            "A lane is behind; messages were folded."
+                        );
+                    }
+                    None => work.folded_in_vain = true,
+                }
+                Ok(true)
+            }
+            Step::Send(message) => {
+                let chosen = waiting.messages.iter().find(|waiting| waiting.message == message);
+                let chosen = chosen.expect("what is chosen is among what waits");
+                Ok(self.hold(work).await? && self.send(work, chosen).await?)
             }
         }
     }
 
-    /// Sends the next part of the head of `lane`. False if nothing is due.
-    async fn send_next(&self, lane: &str) -> Result<bool, StoreError> {
-        let Some(queued) = self.app.store().head(lane, self.app.now()).await? else { return Ok(false) };
-        if self.try_once(&queued, false).await? == Some(Next::Plainer) {
-            // At once, and in one go with the refusal: after a crash between the two the refused bytes are simply
-            // tried and refused again.
-            let Some(queued) = self.app.store().head(lane, self.app.now()).await? else { return Ok(true) };
-            self.try_once(&queued, true).await?;
+    /// Makes sure that the lane is this process's. False if another replica has it.
+    async fn hold(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
+        if work.lease.is_none() {
+            work.lease = self.app.store().acquire(work.lane).await?;
+        }
+        Ok(work.lease.is_some())
+    }
+
+    /// Sends the next part of one message; at once once more as plain text if it is refused.
+    async fn send(&self, work: &mut Work<'_>, chosen: &WaitingMessage) -> Result<bool, StoreError> {
+        let lease = work.lease.as_ref().expect("the lane is held");
+        let Some(queued) = self.app.store().queued(chosen.message).await? else { return Ok(true) };
+        let mut tried = self.try_once(lease, &queued, Form::AsMeant).await?;
+        if let Tried::Went(retry::Next::Plainer) = tried {
+            // In one go with the refusal: after a crash between the two the refused bytes are tried and refused again.
+            let Some(queued) = self.app.store().queued(chosen.message).await? else { return Ok(true) };
+            tried = self.try_once(lease, &queued, Form::Plain).await?;
+        }
+        match tried {
+            Tried::Went(_) => {
+                work.behind.clear();
+                work.folded_in_vain = false;
+                if chosen.critical && !chosen.digest {
+                    let now = self.app.now();
+                    self.change_rhythm(work.lane, |rhythm| rhythm.pace.critical_at = Some(now));
+                }
+            }
+            Tried::MustWait { until, breaker } => {
+                self.change_rhythm(work.lane, |rhythm| rhythm.pace.wait(chosen.urgent, until, breaker));
+            }
+            Tried::Behind => drop(work.behind.insert(chosen.message)),
+            Tried::NeedsRepair => {}
         }
         Ok(true)
     }
 
-    /// One attempt at the next part of a message; `plain` rewrites it as short text first. `None`: it waits for a
-    /// repair of the configuration.
-    async fn try_once(&self, queued: &Queued, plain: bool) -> Result<Option<Next>, StoreError> {
-        let store = self.app.store();
-        let loaded = self.app.loaded();
-        let prepared = self.writer.prepare(&self.app, &loaded, queued, plain).await;
-        let Prepared { target, account, freeze } = match prepared {
-            Ok(prepared) => prepared,
-            Err(reason) => {
-                // Not the message's fault: an app, a webhook or a list of people is missing.
-                error!(lane = queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
-                store.postpone(queued.message, queued.epoch, self.app.now().plus_millis(REPAIR_MS), &reason).await?;
-                return Ok(None);
-            }
-        };
-        let bodies = freeze
-            .as_ref()
-            .map(|freeze| freeze.parts.clone())
-            .or_else(|| queued.frozen.as_ref().map(|frozen| frozen.parts.clone()));
-        let claim = Claim { message: queued.message, epoch: queued.epoch, freeze };
-        let claimed = store.claim(claim, self.app.now()).await?;
-        let body = bodies.and_then(|bodies| bodies.get(claimed.part as usize).cloned()).unwrap_or_default();
-        let begun = Instant::now();
-        let outcome = loaded.wecom.send(&account, &SendRequest { channel: target.channel(), body }).await;
-        let next = self.settle(queued, claimed, &target, &outcome, begun.elapsed()).await?;
-        Ok(Some(next))
+    fn rhythm(&self, lane: &str) -> Rhythm {
+        locked(&self.rhythms).get(lane).cloned().unwrap_or_default()
     }
 
-    /// Decides what follows an attempt, records both, and says so in the log and the metrics.
-    async fn settle(
-        &self,
-        queued: &Queued,
-        claimed: Claimed,
-        target: &Target,
-        outcome: &Outcome,
-        took: Duration,
-    ) -> Result<Next, StoreError> {
-        let now = self.app.now();
-        let tries = Tries {
-            attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
-            age_ms: now.millis_since(queued.created_at),
-            plain: claimed.version > 1,
-        };
-        let mut next = retry::decide(outcome, tries, rand::random());
-        // What follows the first part only adorns it (a picture, a mention, further people): the alert has arrived.
-        let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
-        if adornment {
-            next = Next::Done;
-        }
-        let follows = match (&next, outcome) {
-            (Next::Done, _) => store::Next::Accepted,
-            (Next::Again { after_ms }, Outcome::Unsure(_)) => store::Next::UnsureAt(now.plus_millis(*after_ms)),
-            (Next::Again { after_ms }, _) => store::Next::RetryAt(now.plus_millis(*after_ms)),
-            (Next::Plainer, _) => store::Next::RetryAt(now),
-            (Next::Dead, _) => store::Next::Dead { reason: reason(outcome) },
-        };
-        let settlement = Settlement { claimed, outcome: record(outcome, took), next: follows };
-        let state = self.record_outcome(settlement, now).await?;
-        self.count(target, outcome, took);
-        report(queued, outcome, &next, adornment);
-        if state == State::Sent {
-            let metrics = self.app.metrics();
-            metrics.last_accepted.set(now.0 / 1000);
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a delivery are far below 2^52")]
-            metrics.delivery_seconds.observe(now.millis_since(queued.notification.received_at) as f64 / 1e3);
-        } else if state == State::Dead {
-            self.app.metrics().dead_letters.inc();
-        }
-        Ok(next)
+    fn change_rhythm(&self, lane: &str, change: impl FnOnce(&mut Rhythm)) {
+        change(locked(&self.rhythms).entry(lane.to_owned()).or_default());
     }
 
-    /// Settles, however long the store is busy or its disk full: what is not recorded would be sent again.
-    async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
-        loop {
-            match self.app.store().settle(settlement.clone(), now).await {
-                Err(error @ (StoreError::Busy | StoreError::Full)) if !self.stop.is_cancelled() => {
-                    warn!(%error, "An outcome cannot be recorded; it is tried again.");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                }
-                settled => return settled,
-            }
-        }
-    }
-
-    fn count(&self, target: &Target, outcome: &Outcome, took: Duration) {
-        let metrics = self.app.metrics();
-        let channel = match target.channel() {
-            wecom::Channel::App => "app",
-            wecom::Channel::Chat => "chat",
-            wecom::Channel::Webhook => "webhook",
-        };
-        metrics.attempts.get_or_create(&Attempted { channel, outcome: class(outcome) }).inc();
-        metrics.send_seconds.observe(took.as_secs_f64());
-        if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome
-            && let Some(code) = failure.errcode()
+    /// A breaker closed: whoever waits for it may go on.
+    fn resume(&self, scope: &str) {
+        for rhythm in locked(&self.rhythms).values_mut().filter(|rhythm| rhythm.pace.breaker.as_deref() == Some(scope))
         {
-            // The table of known codes bounds the label.
-            let errcode = if failure.meaning().is_some() { code } else { -2 };
-            metrics.errcodes.get_or_create(&Errcode { errcode }).inc();
+            *rhythm =
+                Rhythm { pace: Pace { critical_at: rhythm.pace.critical_at, ..Pace::default() }, ..Rhythm::default() };
         }
+        locked(&self.failures).remove(scope);
+        self.app.wake().notify_one();
     }
 }
 
-/// The name of an outcome in the store and in metrics.
-const fn class(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted(_) => "accepted",
-        Outcome::AcceptedInPart { .. } => "accepted_in_part",
-        Outcome::NotSent(_) => "not_sent",
-        Outcome::Unsure(_) => "unsure",
-    }
-}
-
-/// Why a message died, from a closed set.
-fn reason(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::NotSent(failure) if failure.class == wecom::Class::Refused => {
-            failure.errcode().map_or_else(|| "refused".to_owned(), |code| format!("refused:{code}"))
-        }
-        _ => "expired".to_owned(),
-    }
-}
-
-/// The outcome as the store keeps it.
-fn record(outcome: &Outcome, took: Duration) -> store::Outcome {
-    let mut kept = store::Outcome {
-        class: class(outcome),
-        duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-        ..store::Outcome::default()
-    };
-    match outcome {
-        Outcome::Accepted(receipt) | Outcome::AcceptedInPart { receipt, .. } => {
-            kept.errcode = Some(0);
-            kept.msgid.clone_from(&receipt.msgid);
-            kept.response_code.clone_from(&receipt.response_code);
-        }
-        Outcome::NotSent(failure) | Outcome::Unsure(failure) => {
-            kept.errcode = failure.errcode();
-            kept.http_status = if let wecom::Fault::Status(status) = failure.fault { Some(status) } else { None };
-            kept.errmsg = Some(failure.zh());
-        }
-    }
-    if let Outcome::AcceptedInPart { missed, .. } = outcome {
-        let Missed { users, parties, tags, unlicensed } = missed;
-        let lists = serde_json::json!({ "users": users, "parties": parties, "tags": tags, "unlicensed": unlicensed });
-        kept.invalid_json = Some(lists.to_string());
-    }
-    kept
-}
-
-/// One line for what an operator should know.
-fn report(queued: &Queued, outcome: &Outcome, next: &Next, adornment: bool) {
-    let (lane, message, thread) = (&queued.lane, queued.message, queued.thread);
-    match (outcome, next) {
-        (Outcome::Accepted(_), _) => info!(lane, delivery = message, %thread, "WeCom accepted a message."),
-        (Outcome::AcceptedInPart { missed, .. }, _) => {
-            warn!(lane, delivery = message, %thread, ?missed, "WeCom accepted a message, but not for everybody: correct the receiver.");
-        }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Again { after_ms }) => {
-            warn!(lane, delivery = message, %thread, after_ms, error = %failure, "A message was not accepted; it is tried again.");
-        }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Plainer) => {
-            warn!(lane, delivery = message, %thread, error = %failure, "A message was refused; it is tried once more as plain text.");
-        }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) if adornment => {
-            warn!(lane, delivery = message, %thread, error = %failure, "The alert arrived, but a later part of its message was refused.");
-        }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) => {
-            error!(lane, delivery = message, %thread, error = %failure, "A message was given up; see `wegraf deliveries show`.");
-        }
-    }
+/// Takes a lock that no panic can have left with half a change.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

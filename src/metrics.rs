@@ -74,6 +74,8 @@ pub struct Metrics {
     pub delivery_seconds: Histogram,
     /// Messages that gave up.
     pub dead_letters: Counter,
+    /// Messages that a digest tells instead.
+    pub folded: Counter,
     /// Times a template of the user's failed and the shipped one was used.
     pub template_failures: Counter,
     /// Configuration reloads.
@@ -95,6 +97,7 @@ impl Default for Metrics {
             send_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
             delivery_seconds: Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0]),
             dead_letters: Counter::default(),
+            folded: Counter::default(),
             template_failures: Counter::default(),
             reloads: Family::default(),
             reload_ok: Gauge::default(),
@@ -120,6 +123,7 @@ impl Metrics {
             self.delivery_seconds.clone(),
         );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
+        r.register("folded_messages", "Messages that a digest tells instead", self.folded.clone());
         r.register(
             "template_failures",
             "Times a user's template failed and the shipped one was used",

@@ -16,7 +16,9 @@ mod link;
 mod neutral;
 mod rows;
 mod samples;
+mod stub;
 mod words;
+pub use stub::*;
 
 use jiff::tz::TimeZone;
 
@@ -61,6 +63,7 @@ pub struct Letter<'a> {
     pub details_url: Option<&'a str>,
     /// The alert's picture.
     pub picture: Picture<'a>,
+    pub notes: &'a [Note],
 }
 
 /// One alert that is news.

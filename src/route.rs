@@ -9,7 +9,7 @@ mod plan;
 
 use crate::alert::Labels;
 pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, row};
 
 /// A node as it is configured; the receiver may be left to the parent.
 #[derive(Debug, Clone, Default)]

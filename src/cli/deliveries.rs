@@ -145,6 +145,7 @@ const fn mark(state: State) -> &'static str {
         State::Sent => "✓",
         State::Dead => "✗",
         State::Queued | State::Sending | State::Unsure => "…",
+        State::Folded => "↪",
     }
 }
 

@@ -67,7 +67,7 @@ fn message(
     now: crate::alert::Timestamp,
 ) -> Value {
     let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
-    let rendered = page.render(loaded, target, ThreadId(1), now, external.as_deref(), None);
+    let rendered = page.render(loaded, target, ThreadId(1), now, external.as_deref(), None, &[]);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
     let bodies = match writer.bodies(&loaded.config, target, &rendered.parts, receiver.repeat_interval) {
         Ok(bodies) => bodies.iter().map(|body| serde_json::from_slice(body).unwrap_or(Value::Null)).collect(),

@@ -137,6 +137,7 @@ pub fn told(delivery: &Delivery) -> String {
         State::Sent => writeln!(text, "✓ {}  {face}  企业微信已接收 accepted by WeCom", row.lane),
         State::Dead => writeln!(text, "✗ {}  {face}  被拒绝 refused", row.lane),
         State::Queued | State::Sending | State::Unsure => writeln!(text, "✗ {}  {face}  没有送出 not sent", row.lane),
+        State::Folded => writeln!(text, "↪ {}  并入另一条消息 told by another message", row.lane),
     }
     .expect("a String takes everything");
     if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {

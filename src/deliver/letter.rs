@@ -1,5 +1,6 @@
 //! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,23 +8,27 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tracing::{error, warn};
 use wecom::message::Image;
-use wecom::{Account, Content, Duplicates, Recipients, StoredToken, TokenStore};
+use wecom::{Content, Duplicates, Recipients, StoredToken, TokenStore};
 
+use super::audience::{Audience, Reach};
 use super::people::People;
 use super::picture::Pictures;
+use super::way::{self, Way};
 use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
-use crate::config::{AppAccount, Config, Face, Language, Receiver, Target, To};
+use crate::config::{Config, Face, Language, Receiver, Target, To};
 use crate::ingest;
-use crate::render::{Letter, Picture, Rendered, Told};
-use crate::store::{Freeze, Kept, Moved, Queued, Store};
+use crate::render::{DigestLetter, Letter, Note, Picture, Rendered, Told};
+use crate::store::{Digest, Freeze, Kept, Moved, Naming, Queued, State, Store};
 
 /// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h). Never
 /// longer than until the next reminder, whose bytes may well be the same.
 const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
+/// After this long WeCom no longer compares a request with the first one: a quarter of an hour less than it says.
+const COMPARED_MS: i64 = (4 * 60 - 15) * 60_000;
 /// A kept token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;
 
@@ -68,20 +73,35 @@ fn tokens(store: Store) -> TokenStore {
     }
 }
 
-/// Writes letters; keeps what it read from files.
+/// Writes letters; keeps what it read from files and from the directory.
 pub struct Writer {
     people: People,
     pictures: Pictures,
+    audience: Audience,
 }
+
+/// How a message is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As its bytes are frozen, or as its target wants it.
+    AsMeant,
+    /// As short plain text, because it was refused.
+    Plain,
+}
+
+/// The face in the record of what was reduced to short plain text.
+pub const PLAIN: &str = "plain";
 
 /// A message that may be claimed.
 pub struct Prepared {
     /// Where it goes.
     pub target: Target,
-    /// As whom.
-    pub account: Account,
+    /// By which ways; at least one.
+    pub ways: Vec<Way>,
     /// New bytes, if it has none yet or others are wanted.
     pub freeze: Option<Freeze>,
+    /// The bytes of all parts.
+    pub bodies: Vec<Bytes>,
 }
 
 impl Writer {
@@ -90,36 +110,135 @@ impl Writer {
         Ok(Self {
             people: People::default(),
             pictures: Pictures::new().context("cannot set up the client for pictures")?,
+            audience: Audience::default(),
         })
     }
 
-    /// The way of `queued` and, unless it is frozen, its bytes; `plain` makes it short text in any case. The error is
-    /// for the operator: what must be repaired before the message can go.
-    pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, plain: bool) -> Result<Prepared, String> {
-        let mut target: Target = serde_json::from_str(&queued.target_json)
+    /// The ways of `queued` and, unless it is frozen, its bytes. The error is for the operator: what must be repaired
+    /// before the message can go.
+    pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, form: Form) -> Result<Prepared, String> {
+        let target: Target = serde_json::from_str(&queued.target_json)
             .map_err(|error| format!("the target of the message cannot be read (an older version's?): {error}"))?;
-        let account = account(&loaded.config, &target)?;
-        if queued.frozen.is_some() && !plain {
-            return Ok(Prepared { target, account, freeze: None });
-        }
-        if plain {
-            target = Target { face: Face::Text, image: false, parts: 1, ..target };
-        }
-        let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
-        let image = self.pictures.upload(loaded, &account, &target, page.picture_url()).await;
+        let repeated = is_copy(&target, queued, app.now());
+        let freeze = match &queued.frozen {
+            Some(_) if form == Form::AsMeant && !repeated => None,
+            _ => Some(self.write(app, loaded, queued, &target, form, repeated).await?),
+        };
+        let (bodies, part) = match (&freeze, &queued.frozen) {
+            (Some(freeze), _) => (&freeze.parts, freeze.next_part),
+            (None, Some(frozen)) => (&frozen.parts, frozen.next_part),
+            (None, None) => return Err("a message has no bytes".to_owned()),
+        };
+        let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
+        let reach = self.reach(app, loaded, &target, body).await?;
+        let ways = way::ways(&loaded.config, &target, &reach)?;
+        Ok(Prepared { ways, bodies: bodies.clone(), freeze, target })
+    }
+
+    /// Whom the next part reaches.
+    async fn reach(&self, app: &App, loaded: &Loaded, target: &Target, body: &[u8]) -> Result<Reach, String> {
+        let known = |name: &str| {
+            let known = loaded.config.wecom.apps.get(name).ok_or_else(|| way::missing("app", name))?;
+            Ok::<_, String>(way::app(known))
+        };
+        Ok(match &target.to {
+            To::Members { app: name, .. } => {
+                let to = way::addressed(body);
+                self.audience.of_members(&loaded.wecom, &known(name)?, &to, app.now()).await
+            }
+            To::Chat { app: name, chat } => self.audience.of_chat(&loaded.wecom, &known(name)?, chat, app.now()).await,
+            To::Webhook { .. } => Reach::default(),
+        })
+    }
+
+    async fn write(
+        &self,
+        app: &App,
+        loaded: &Loaded,
+        queued: &Queued,
+        target: &Target,
+        form: Form,
+        repeated: bool,
+    ) -> Result<Freeze, String> {
+        let before = queued.frozen.as_ref();
+        let plain = form == Form::Plain || before.is_some_and(|frozen| frozen.face == PLAIN);
+        let target = if plain { plainer(target) } else { target.clone() };
+        let notes = notes(queued, repeated);
         let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
-        let rendered = page.render(loaded, &target, queued.thread, app.now(), link.as_deref(), image.as_ref());
+        let written = if queued.digest {
+            let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;
+            self.digest(app, loaded, queued, &target, &digest, link.as_deref(), &notes)
+        } else {
+            self.letter(app, loaded, queued, &target, link.as_deref(), &notes).await
+        };
+        let receiver = loaded.config.receivers.get(&queued.receiver);
+        let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
+        let parts = self.bodies(&loaded.config, &target, &written.contents, reminded)?;
+        // A copy or a reduced form of a message whose first parts have arrived goes on where it was, if it has the
+        // same parts as before.
+        let next_part = before.filter(|frozen| frozen.parts.len() == parts.len()).map_or(0, |frozen| frozen.next_part);
+        let face = if plain { PLAIN.to_owned() } else { written.face };
+        Ok(Freeze { face, parts, next_part, naming: written.naming })
+    }
+
+    async fn letter(
+        &self,
+        app: &App,
+        loaded: &Loaded,
+        queued: &Queued,
+        target: &Target,
+        link: Option<&str>,
+        notes: &[Note],
+    ) -> Written {
+        let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
+        let image =
+            match way::ways(&loaded.config, target, &Reach::default()).ok().and_then(|ways| ways.into_iter().next()) {
+                Some(way) => self.pictures.upload(loaded, &way.account, target, page.picture_url()).await,
+                None => None,
+            };
+        let rendered = page.render(loaded, target, queued.thread, app.now(), link, image.as_ref(), notes);
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
             warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
+        // What else waited to be told of an alert is told with it, and counted with it where it is only counted.
+        let counted: HashSet<i64> =
+            rendered.counted.iter().filter_map(|&told| page.told.get(told)).map(|line| line.alert).collect();
+        let ids = queued.transitions.iter().filter(|moved| counted.contains(&moved.alert)).map(|moved| moved.id);
+        Written {
+            naming: Naming::AllBut(ids.collect()),
+            face: rendered.face.as_str().to_owned(),
+            contents: rendered.parts,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a digest is written from")]
+    fn digest(
+        &self,
+        app: &App,
+        loaded: &Loaded,
+        queued: &Queued,
+        target: &Target,
+        digest: &Digest,
+        details_url: Option<&str>,
+        notes: &[Note],
+    ) -> Written {
         let receiver = loaded.config.receivers.get(&queued.receiver);
-        let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
-        let bodies = self.bodies(&loaded.config, &target, &rendered.parts, reminded)?;
-        let counted =
-            rendered.counted.iter().filter_map(|&told| queued.transitions.get(told)).map(|moved| moved.id).collect();
-        let freeze = Freeze { face: rendered.face.as_str().to_owned(), parts: bodies, next_part: 0, counted };
-        Ok(Prepared { target, account, freeze: Some(freeze) })
+        let rendered = loaded.templates.render_digest(&DigestLetter {
+            digest,
+            target,
+            language: receiver.map_or(loaded.config.language, |receiver| receiver.language),
+            timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
+            now: app.now(),
+            thread: queued.thread,
+            details_url,
+            notes,
+        });
+        Written {
+            naming: Naming::OnlyAlerts(rendered.named),
+            face: rendered.face.as_str().to_owned(),
+            contents: rendered.parts,
+        }
     }
 
     /// The frozen bytes: each content to each batch of people, the first content to everybody first.
@@ -135,7 +254,7 @@ impl Writer {
             To::Webhook { .. } => contents.iter().map(wecom::webhook_send_body).collect::<Vec<_>>(),
             To::Chat { chat, .. } => contents.iter().map(|content| wecom::appchat_send_body(chat, content)).collect(),
             To::Members { app, users, users_file, parties, tags } => {
-                let agent_id = config.wecom.apps.get(app).ok_or_else(|| missing("app", app))?.agent_id;
+                let agent_id = config.wecom.apps.get(app).ok_or_else(|| way::missing("app", app))?.agent_id;
                 let mut to = Recipients { users: users.clone(), parties: parties.clone(), tags: tags.clone() };
                 if let Some(file) = users_file {
                     to.users.extend_from_slice(&self.people.read(file)?);
@@ -161,28 +280,36 @@ impl Writer {
     }
 }
 
-fn missing(kind: &str, name: &str) -> String {
-    format!("the {kind} `{name}` is no longer in the configuration: put it back and reload")
+/// What was written, and what of it is named.
+struct Written {
+    contents: Vec<Content>,
+    face: String,
+    naming: Naming,
 }
 
-/// Who sends to `target`.
-pub fn account(config: &Config, target: &Target) -> Result<Account, String> {
-    match &target.to {
-        To::Members { app, .. } | To::Chat { app, .. } => {
-            let known = config.wecom.apps.get(app).ok_or_else(|| missing("app", app))?;
-            Ok(Account::App(self::app(known)))
-        }
-        To::Webhook { webhook } => {
-            let key: SecretString =
-                config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?.clone();
-            Ok(Account::Webhook(wecom::Webhook { key }))
-        }
+/// Must another try be marked as a copy? Where WeCom compares requests, the same bytes are delivered once however often
+/// they are sent; elsewhere, or when it does not look back so far, a person must be able to tell.
+fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool {
+    let Some(frozen) = queued.frozen.as_ref().filter(|_| queued.state == State::Unsure) else { return false };
+    let compared = matches!(target.to, To::Members { .. });
+    !compared || now.millis_since(frozen.first_claimed_at) > COMPARED_MS
+}
+
+fn plainer(target: &Target) -> Target {
+    Target { face: Face::Text, image: false, parts: 1, ..target.clone() }
+}
+
+/// What is to be said about the message itself.
+fn notes(queued: &Queued, repeated: bool) -> Vec<Note> {
+    let mut notes: Vec<Note> = queued.note_json.iter().filter_map(|json| serde_json::from_str(json).ok()).collect();
+    if repeated {
+        notes.push(Note::Repeated);
     }
-}
-
-/// An app of the configuration as the client wants it.
-pub fn app(known: &AppAccount) -> wecom::App {
-    wecom::App { corp_id: known.corp_id.clone(), agent_id: known.agent_id, secret: known.secret.clone() }
+    let told = queued.transitions.iter().map(|moved| moved.alert).collect::<HashSet<_>>().len();
+    if queued.transitions.len() > told {
+        notes.push(Note::Merged { changes: (queued.transitions.len() - told) as u64 });
+    }
+    notes
 }
 
 /// A stored notification read again, with what is told of it.
@@ -206,6 +333,8 @@ pub struct Page {
 pub struct Line {
     /// Its place in the notification.
     pub index: usize,
+    /// Its row in the store; 0 if nothing of it is stored.
+    pub alert: i64,
     /// Why it is told.
     pub kind: TransitionKind,
     /// When it began, as the store knows it.
@@ -222,8 +351,11 @@ impl Page {
             ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
         let told = transitions
             .iter()
+            // What waited from earlier notifications is told with the newest state of its alert.
+            .filter(|moved| moved.notification == kept.id)
             .map(|moved| Line {
                 index: moved.alert_index as usize,
+                alert: moved.alert,
                 kind: moved.kind,
                 starts_at: moved.starts_at,
                 ends_at: moved.ends_at,
@@ -248,6 +380,7 @@ impl Page {
             .filter_map(|&index| notification.alerts.get(index).map(|alert| (index, alert)))
             .map(|(index, alert)| Line {
                 index,
+                alert: 0,
                 kind: match alert.status {
                     Status::Firing => TransitionKind::Firing,
                     Status::Resolved => TransitionKind::Resolved,
@@ -280,6 +413,7 @@ impl Page {
         now: Timestamp,
         details_url: Option<&str>,
         image: Option<&Image>,
+        notes: &[Note],
     ) -> Rendered {
         let told: Vec<Told<'_>> = self
             .told
@@ -304,6 +438,7 @@ impl Page {
             thread,
             details_url,
             picture: Picture { url: self.picture_url(), content: image },
+            notes,
         };
         if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
             rendered

@@ -1,6 +1,8 @@
 //! What follows from the outcome of an attempt: a pure decision. A retry is a time in the store, not a loop.
 
-use wecom::{Class, Failure, Outcome};
+use wecom::{Class, Outcome};
+
+use super::breaker;
 
 /// An outage kills no message for a day; then somebody must be told another way.
 const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
@@ -27,11 +29,13 @@ pub struct Tries {
 pub enum Next {
     /// WeCom took it.
     Done,
-    /// The same bytes again after this time; the lane waits.
+    /// The same bytes again after this time.
     Again {
         /// Milliseconds.
         after_ms: i64,
     },
+    /// The same bytes again as soon as the breaker of its way lets it: the trouble is not the message's.
+    Held,
     /// The same news once more as short plain text, at once.
     Plainer,
     /// Given up; the lane goes on.
@@ -54,7 +58,10 @@ pub fn decide(outcome: &Outcome, tries: Tries, jitter: f64) -> Next {
             if tries.age_ms >= GIVE_UP_MS {
                 return Next::Dead;
             }
-            let wait = pause(failure, tries.attempts, jitter);
+            if breaker::is_the_ways(failure) {
+                return Next::Held;
+            }
+            let wait = pause(tries.attempts, jitter);
             let asked = failure.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(GIVE_UP_MS));
             Next::Again { after_ms: wait.max(asked) }
         }
@@ -62,7 +69,7 @@ pub fn decide(outcome: &Outcome, tries: Tries, jitter: f64) -> Next {
 }
 
 /// Milliseconds until the next try.
-fn pause(failure: &Failure, attempts: u32, jitter: f64) -> i64 {
+fn pause(attempts: u32, jitter: f64) -> i64 {
     let doubled = |first: i64, most: i64| first.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(most);
     // Full jitter for passing faults: lanes that failed together do not come back together.
     let full = |most: i64| {
@@ -74,16 +81,10 @@ fn pause(failure: &Failure, attempts: u32, jitter: f64) -> i64 {
         let share = (most as f64 * jitter) as i64;
         share.max(most / 10)
     };
-    match failure.class {
-        Class::Ok | Class::Transient | Class::Refused => match attempts {
-            0..=QUICK => full(doubled(1_000, 4_000)),
-            4..=10 => full(doubled(1_000, 60_000)),
-            _ => full(300_000),
-        },
-        // The window of the limit, twice as long each time it is hit again, up to the hour of the hourly limit.
-        Class::BackOff => doubled(60_000, 3_600_000) + full(5_000),
-        // Somebody is repairing something: soon at first, so that the repair shows, then never hammering.
-        Class::Token | Class::Configuration => full(5_000) + if attempts <= 10 { 60_000 } else { 300_000 },
+    match attempts {
+        0..=QUICK => full(doubled(1_000, 4_000)),
+        4..=10 => full(doubled(1_000, 60_000)),
+        _ => full(300_000),
     }
 }
 
@@ -91,6 +92,7 @@ fn pause(failure: &Failure, attempts: u32, jitter: f64) -> i64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use wecom::Failure;
 
     fn refused(code: i64) -> Outcome {
         let class = wecom::errcode::classify(wecom::Api::MessageSend, code);
@@ -128,29 +130,24 @@ mod tests {
     #[test]
     fn an_outage_is_waited_for_a_day_and_no_longer() {
         let day_old = Tries { attempts: 400, age_ms: GIVE_UP_MS, plain: false };
-        assert!(matches!(
-            decide(&refused(60020), Tries { age_ms: GIVE_UP_MS - 1, ..day_old }, 0.5),
-            Next::Again { .. }
-        ));
+        assert!(matches!(decide(&refused(60020), Tries { age_ms: GIVE_UP_MS - 1, ..day_old }, 0.5), Next::Held));
         assert_eq!(decide(&refused(60020), day_old, 0.5), Next::Dead);
     }
 
     #[test]
-    fn a_limit_is_left_alone_for_its_window_and_longer_each_time() {
-        let after = |attempts| match decide(&refused(45009), Tries { attempts, ..FIRST }, 0.0) {
-            Next::Again { after_ms } => after_ms,
-            other => panic!("{other:?}"),
-        };
-        assert!((60_000..70_000).contains(&after(1)));
-        assert!((120_000..130_000).contains(&after(2)));
-        assert!(after(20) <= 3_605_000);
+    fn the_ways_trouble_uses_up_no_attempt_of_the_message() {
+        for code in [45009, 60020, 42001, 93000] {
+            for attempts in [1, 100] {
+                assert_eq!(decide(&refused(code), Tries { attempts, ..FIRST }, 0.0), Next::Held, "{code}");
+            }
+        }
     }
 
     proptest! {
         #[test]
-        fn every_pause_is_positive_and_at_most_an_hour(code in -1_i64..100_000, attempts in 1_u32..1000, jitter in 0.0_f64..1.0) {
+        fn every_pause_is_positive_and_at_most_five_minutes(code in -1_i64..100_000, attempts in 1_u32..1000, jitter in 0.0_f64..1.0) {
             if let Next::Again { after_ms } = decide(&refused(code), Tries { attempts, ..FIRST }, jitter) {
-                prop_assert!((1..=3_605_000).contains(&after_ms), "{after_ms}");
+                prop_assert!((1..=300_000).contains(&after_ms), "{after_ms}");
             }
         }
     }

@@ -58,6 +58,7 @@ impl Sample {
             thread: ThreadId(41),
             details_url: Some("https://alerts.example.com/n/41"),
             picture: Picture { url: self.picture, content: None },
+            notes: &[],
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::alert::{Identity, Notification};
-use crate::config::{Config, Receiver};
+use crate::config::{Config, Receiver, Target};
 use crate::store::{Arrival, Recipient, TargetRow};
 
 /// Who is to hear of a notification's alerts.
@@ -20,6 +20,11 @@ impl Plan {
     pub fn targets(&self) -> usize {
         self.deliveries.iter().map(|delivery| delivery.targets.len()).sum()
     }
+}
+
+/// A target as the store keeps it.
+pub fn row(target: &Target) -> TargetRow {
+    TargetRow { lane: target.lane(), target_json: serde_json::to_string(target).expect("a target is JSON") }
 }
 
 /// Routes each alert by the tree, or all of them to the receiver in the path. A receiver in the path that the
@@ -71,14 +76,7 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
             send_resolved: receiver.send_resolved,
             repeat_interval_ms: i64::try_from(receiver.repeat_interval.as_millis()).unwrap_or(i64::MAX),
             alerts,
-            targets: receiver
-                .targets
-                .iter()
-                .map(|target| TargetRow {
-                    lane: target.lane(),
-                    target_json: serde_json::to_string(target).expect("a target is JSON"),
-                })
-                .collect(),
+            targets: receiver.targets.iter().map(row).collect(),
         })
         .collect();
     Plan { deliveries, warning }

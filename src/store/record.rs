@@ -66,9 +66,9 @@ pub struct DeliveryRow {
     pub origin: Option<i64>,
     /// Name of its first alert.
     pub name: String,
-    /// Alerts in it that began or still are.
+    /// Transitions in it that say that an alert is on.
     pub firing: i64,
-    /// Alerts in it that ended.
+    /// Transitions in it that say that one is over.
     pub resolved: i64,
     /// When it was queued.
     pub created_at: Timestamp,

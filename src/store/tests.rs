@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::alert::{ThreadId, TransitionKind};
+use crate::budget::Charge;
 
 mod contract;
 mod sequences;
@@ -71,18 +72,43 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
 
 fn bytes(texts: &[&str]) -> Freeze {
     let parts = texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
-    Freeze { face: "text".to_owned(), parts, next_part: 0, counted: Vec::new() }
+    Freeze { face: "text".to_owned(), parts, next_part: 0, naming: Naming::AllBut(Vec::new()) }
 }
 
 fn settlement(claimed: Claimed, class: &'static str, next: Next) -> Settlement {
-    Settlement { claimed, outcome: Outcome { class, duration_ms: 12, ..Outcome::default() }, next }
+    let outcome = Outcome { class, duration_ms: 12, ..Outcome::default() };
+    Settlement { claimed, outcome, next, fallback: None, breakers: Vec::new() }
+}
+
+/// The oldest message of a lane, if nothing of the lane is being sent and it is due.
+async fn head(store: &Store, lane: &str, now: Timestamp) -> Option<Queued> {
+    let waiting = store.waiting(lane, now).await.unwrap().messages;
+    let first = waiting.first().filter(|first| first.due_at <= now)?;
+    if waiting.iter().any(|message| message.state == State::Sending) {
+        return None;
+    }
+    store.queued(first.message).await.unwrap()
+}
+
+/// A wish to send, by a way that costs nothing. Whatever was being sent from the lane is given up by it.
+async fn wish(store: &Store, message: i64, epoch: i64, freeze: Option<Freeze>) -> Claim {
+    let row = store.delivery(message).await.unwrap().expect("there is such a message").row;
+    let lease = store.acquire(&row.lane).await.unwrap().expect("nobody else has the lane");
+    let revision = store.queued(message).await.unwrap().map_or(0, |queued| queued.revision);
+    Claim { lease, message, epoch, revision, freeze, ways: vec![Way::default()] }
+}
+
+async fn take(store: &Store, wish: Claim, now: Timestamp) -> Claimed {
+    match store.claim(wish, now).await.unwrap() {
+        Taken::Claimed(claimed) => claimed,
+        other => panic!("not claimed: {other:?}"),
+    }
 }
 
 async fn claim(store: &Store, lane: &str, minute: i64, text: &str) -> Claimed {
-    let head = store.head(lane, at(minute)).await.unwrap().expect("the lane has something due");
+    let head = head(store, lane, at(minute)).await.expect("the lane has something due");
     let freeze = if head.frozen.is_some() { None } else { Some(bytes(&[text])) };
-    let wish = Claim { message: head.message, epoch: head.epoch, freeze };
-    store.claim(wish, at(minute)).await.unwrap()
+    take(store, wish(store, head.message, head.epoch, freeze).await, at(minute)).await
 }
 
 /// Sends the head of a lane successfully; returns its id.
@@ -90,4 +116,9 @@ async fn send(store: &Store, lane: &str, minute: i64) -> i64 {
     let claimed = claim(store, lane, minute, "text").await;
     store.settle(settlement(claimed, "accepted", Next::Accepted), at(minute)).await.unwrap();
     claimed.message
+}
+
+/// Whoever was sending from a lane is gone.
+async fn abandon(store: &Store, lane: &str) {
+    store.acquire(lane).await.unwrap().expect("nobody else has the lane");
 }

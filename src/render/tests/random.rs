@@ -321,6 +321,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
             url: dice.pick(&[None, Some("https://ok.example/a.png"), Some("http://169.254.169.254/a.png")]),
             content: dice.one_in(2).then_some(&image),
         },
+        notes: &[],
     };
     let rendered = templates.render(&letter);
     let wrong = wrong(&letter, &rendered, template.is_none());

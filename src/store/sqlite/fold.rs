@@ -108,8 +108,8 @@ fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreErr
 fn take_up(connection: &Connection, digest: i64, message: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "UPDATE message SET critical = max(critical, other.critical), urgent = max(urgent, other.urgent)
-             FROM (SELECT critical, urgent FROM message WHERE id = ?2) other WHERE id = ?1",
+            "UPDATE message SET critical = max(message.critical, other.critical), urgent = max(message.urgent, other.urgent)
+             FROM (SELECT critical, urgent FROM message WHERE id = ?2) other WHERE message.id = ?1",
         )?
         .execute([digest, message])?;
     Ok(())

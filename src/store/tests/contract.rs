@@ -1,6 +1,7 @@
 //! What every half of the store guarantees. A half is a module that opens a fresh store for each of these.
 
 use super::*;
+use crate::budget::Limit;
 
 /// One test for each of the functions, on a fresh SQLite store, with the fates audited at the end.
 macro_rules! contract {
@@ -34,7 +35,21 @@ contract! {
     claim_freezes_the_bytes_and_records_the_attempt_before_it_returns,
     claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked,
     claim_is_lost_to_whoever_comes_second,
-    claim_refuses_whatever_is_not_the_head_of_its_lane,
+    claim_lets_one_message_of_a_lane_be_sent_at_a_time,
+    claim_never_lets_an_alert_overtake_itself,
+    a_message_that_changed_since_it_was_written_is_not_sent,
+    what_waits_of_an_alert_is_told_by_its_newest_message,
+    claim_spends_and_waits_when_the_budget_is_spent,
+    claim_takes_the_first_way_with_room,
+    claim_waits_for_an_open_breaker_and_lets_one_message_probe,
+    fold_makes_one_digest_of_what_was_never_claimed,
+    fold_takes_up_what_comes_later_and_leaves_what_must_wait,
+    a_digest_names_some_and_counts_the_rest,
+    a_fallback_is_queued_with_the_refusal_once_for_all_targets,
+    a_resend_is_a_message_of_its_own,
+    the_record_is_found_by_person_errcode_label_and_time,
+    prune_forgets_what_is_old_and_nothing_that_lives,
+    what_was_heard_and_what_is_on_is_known,
     claim_refuses_to_send_nothing,
     settle_of_a_stale_claim_touches_nothing,
     settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart,
@@ -44,7 +59,7 @@ contract! {
     settle_keeps_the_answer_bounded,
     a_clock_set_back_holds_up_no_message,
     postpone_holds_a_message_without_an_attempt,
-    recover_makes_what_was_being_sent_unsure_and_due,
+    acquire_makes_what_somebody_gone_was_sending_unsure_and_due,
     a_token_is_replaced_only_by_whoever_knows_the_one_before,
     the_link_key_is_made_once,
     deliveries_filters_and_pages_newest_first,
@@ -61,7 +76,7 @@ async fn admit_queues_one_message_for_each_target_with_all_that_is_new(store: &S
     assert_eq!((admitted.duplicate, admitted.transitions, admitted.messages), (false, 4, 2));
     assert_eq!(admitted.lanes, ["one", "two"]);
     for lane in ["one", "two"] {
-        let head = store.head(lane, at(0)).await.unwrap().unwrap();
+        let head = head(store, lane, at(0)).await.unwrap();
         assert_eq!(head.transitions.iter().map(|moved| moved.alert_index).collect::<Vec<_>>(), [0, 1]);
         assert!(head.critical);
         assert_eq!(head.thread, ThreadId(admitted.id));
@@ -76,10 +91,10 @@ async fn admit_of_the_same_notification_again_changes_nothing(store: &Store) {
         assert_eq!((again.duplicate, again.id, again.messages, again.unchanged), (true, first.id, 0, 1));
     }
     assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap().len(), 1);
+    send(store, "lane", 59).await;
     let reminded = store.admit(notification(60, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     assert_eq!((reminded.duplicate, reminded.messages), (false, 1));
-    send(store, "lane", 61).await;
-    let head = store.head("lane", at(61)).await.unwrap().unwrap();
+    let head = head(store, "lane", at(61)).await.unwrap();
     assert_eq!((head.transitions[0].kind, head.thread), (TransitionKind::Reminder, ThreadId(first.id)));
 }
 
@@ -122,23 +137,23 @@ async fn admit_keeps_bytes_as_they_came_and_texts_without_nul(store: &Store) {
     admission.raw = Bytes::from_static(b"\xff\0\xfe{");
     admission.group_key = "a\0b".to_owned();
     store.admit(admission).await.unwrap();
-    assert_eq!(&store.head("lane", at(0)).await.unwrap().unwrap().notification.raw[..], b"\xff\0\xfe{");
+    assert_eq!(&head(store, "lane", at(0)).await.unwrap().notification.raw[..], b"\xff\0\xfe{");
     assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap()[0].name, "High␀CPU");
 }
 
 async fn an_end_carries_the_short_id_and_the_start_of_its_beginning(store: &Store) {
     let first = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
+    send(store, "lane", 2).await;
+    send(store, "lane", 2).await;
     let timeless = Arrival { starts_at: None, ends_at: None, ..resolved("HighCPU", 0, 0) };
     store.admit(notification(5, "lane", vec![resolved("DiskFull", 1, 4), timeless])).await.unwrap();
-    send(store, "lane", 6).await;
-    send(store, "lane", 6).await;
-    let end = store.head("lane", at(6)).await.unwrap().unwrap();
+    let end = head(store, "lane", at(6)).await.unwrap();
     assert_eq!(end.thread, ThreadId(first.id), "the oldest of its alerts names it");
     assert_eq!((end.transitions[1].starts_at, end.transitions[1].ends_at), (Some(at(0)), Some(at(5))));
     let again = store.admit(notification(9, "lane", vec![firing("HighCPU", 8)])).await.unwrap();
     send(store, "lane", 9).await;
-    assert_eq!(store.head("lane", at(9)).await.unwrap().unwrap().thread, ThreadId(again.id));
+    assert_eq!(head(store, "lane", at(9)).await.unwrap().thread, ThreadId(again.id));
 }
 
 async fn a_lagging_twin_is_counted_and_leaves_no_trace(store: &Store) {
@@ -158,9 +173,8 @@ async fn lanes_names_the_head_of_every_lane_with_work(store: &Store) {
     let retried = claim(store, "a", 0, "text").await;
     store.settle(settlement(retried, "not_sent", Next::RetryAt(at(3))), at(0)).await.unwrap();
     let heads = store.lanes(at(0)).await.unwrap();
-    let heads: Vec<_> =
-        heads.iter().map(|head| (head.lane.as_str(), head.message, head.state, head.due_at > at(0))).collect();
-    let expected = [("a", 2, State::Queued, true), ("b", 1, State::Queued, false), ("c", 4, State::Sending, false)];
+    let heads: Vec<_> = heads.iter().map(|head| (head.lane.as_str(), head.sending, head.due_at > at(0))).collect();
+    let expected = [("a", false, true), ("b", false, false), ("c", true, false)];
     assert_eq!(heads, expected);
     store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
     assert_eq!(store.lanes(at(0)).await.unwrap().len(), 2);
@@ -171,32 +185,32 @@ async fn head_gives_messages_of_a_lane_in_the_order_of_admission(store: &Store) 
         store.admit(notification(minute, "lane", vec![firing(&minute.to_string(), 0)])).await.unwrap();
     }
     for minute in 0..5 {
-        let head = store.head("lane", at(9)).await.unwrap().unwrap();
+        let head = head(store, "lane", at(9)).await.unwrap();
         assert_eq!(head.created_at, at(minute));
         send(store, "lane", 9).await;
     }
-    assert!(store.head("lane", at(9)).await.unwrap().is_none());
+    assert!(head(store, "lane", at(9)).await.is_none());
 }
 
 async fn head_waits_for_the_message_before_whatever_its_state(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
-    store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
     let claimed = claim(store, "lane", 2, "text").await;
-    assert!(store.head("lane", at(2)).await.unwrap().is_none(), "the firing one is being sent");
+    store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
+    assert!(head(store, "lane", at(2)).await.is_none(), "the firing one is being sent");
     store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(5))), at(2)).await.unwrap();
-    assert!(store.head("lane", at(4)).await.unwrap().is_none(), "the firing one waits");
+    assert!(head(store, "lane", at(4)).await.is_none(), "the firing one waits");
     let claimed = claim(store, "lane", 5, "text").await;
     store.settle(settlement(claimed, "unsure", Next::UnsureAt(at(7))), at(5)).await.unwrap();
-    assert!(store.head("lane", at(6)).await.unwrap().is_none(), "the firing one may have arrived or not");
+    assert!(head(store, "lane", at(6)).await.is_none(), "the firing one may have arrived or not");
     assert_eq!(send(store, "lane", 7).await, claimed.message);
-    assert_eq!(store.head("lane", at(7)).await.unwrap().unwrap().transitions[0].kind, TransitionKind::Resolved);
+    assert_eq!(head(store, "lane", at(7)).await.unwrap().transitions[0].kind, TransitionKind::Resolved);
 }
 
 async fn head_gives_what_rendering_needs(store: &Store) {
     let mut admission = notification(3, "lane", vec![firing("HighCPU", 2)]);
     admission.path_receiver = Some("ops".to_owned());
     let admitted = store.admit(admission).await.unwrap();
-    let head = store.head("lane", at(3)).await.unwrap().unwrap();
+    let head = head(store, "lane", at(3)).await.unwrap();
     assert_eq!(
         (head.receiver.as_str(), head.lane.as_str(), head.target_json.as_str()),
         ("ops", "lane", r#"{"to":"lane"}"#)
@@ -233,13 +247,13 @@ async fn claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked(sto
     let again = claim(store, "lane", 1, "ignored").await;
     assert_eq!((again.version, again.epoch), (1, 2));
     store.settle(settlement(again, "refused", Next::RetryAt(at(1))), at(1)).await.unwrap();
-    let frozen = store.head("lane", at(1)).await.unwrap().unwrap().frozen.unwrap();
+    let frozen = head(store, "lane", at(1)).await.unwrap().frozen.unwrap();
     assert_eq!(
         (frozen.version, frozen.face.as_str(), &frozen.parts[0][..], frozen.next_part),
         (1, "text", &b"first"[..], 0)
     );
-    let plain = Claim { message: claimed.message, epoch: 2, freeze: Some(bytes(&["plain"])) };
-    assert_eq!(store.claim(plain, at(1)).await.unwrap().version, 2);
+    let plain = wish(store, claimed.message, 2, Some(bytes(&["plain"]))).await;
+    assert_eq!(take(store, plain, at(1)).await.version, 2);
     let detail = store.delivery(claimed.message).await.unwrap().unwrap();
     assert_eq!(detail.frozen.iter().map(|part| part.body.as_str()).collect::<Vec<_>>(), ["first", "plain"]);
     assert_eq!(detail.attempts.iter().map(|attempt| attempt.version).collect::<Vec<_>>(), [1, 1, 2]);
@@ -247,32 +261,71 @@ async fn claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked(sto
 
 async fn claim_is_lost_to_whoever_comes_second(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
-    let head = store.head("lane", at(0)).await.unwrap().unwrap();
-    let wish = Claim { message: head.message, epoch: head.epoch, freeze: Some(bytes(&["text"])) };
+    let wish = wish(store, 1, 0, Some(bytes(&["text"]))).await;
     let (first, second) = tokio::join!(store.claim(wish.clone(), at(0)), store.claim(wish.clone(), at(0)));
     assert!(first.is_ok() != second.is_ok(), "exactly one of them has it");
     assert!(matches!(first.and(second), Err(StoreError::Lost { .. })));
     assert!(matches!(store.claim(wish, at(0)).await, Err(StoreError::Lost { .. })));
 }
 
-async fn claim_refuses_whatever_is_not_the_head_of_its_lane(store: &Store) {
+async fn claim_lets_one_message_of_a_lane_be_sent_at_a_time(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(0, "lane", vec![firing("DiskFull", 0)])).await.unwrap();
-    let second = Claim { message: 2, epoch: 0, freeze: Some(bytes(&["text"])) };
+    let second = wish(store, 2, 0, Some(bytes(&["text"]))).await;
+    let first = claim(store, "lane", 0, "text").await;
     assert!(matches!(store.claim(second.clone(), at(0)).await, Err(StoreError::Lost { .. })));
-    send(store, "lane", 0).await;
-    store.claim(second, at(0)).await.unwrap();
-    let sent = Claim { message: 1, epoch: 1, freeze: None };
-    assert!(matches!(store.claim(sent, at(0)).await, Err(StoreError::Lost { .. })));
+    store.settle(settlement(first, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
+    take(store, second, at(0)).await;
+    let sent = Claim { message: 2, epoch: 1, ..wish(store, 1, 1, None).await };
+    assert!(matches!(store.claim(Claim { epoch: 0, ..sent }, at(0)).await, Err(StoreError::Lost { .. })));
+}
+
+/// An end that is claimed while its beginning waits for another try: it is refused, another alert's is not.
+async fn claim_never_lets_an_alert_overtake_itself(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let first = claim(store, "lane", 0, "text").await;
+    store.settle(settlement(first, "unsure", Next::UnsureAt(at(9))), at(0)).await.unwrap();
+    store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
+    store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2), firing("Other", 2)])).await.unwrap();
+    let end = wish(store, 3, 0, Some(bytes(&["text"]))).await;
+    assert_eq!(store.claim(end.clone(), at(3)).await.unwrap(), Taken::Behind);
+    let other = take(store, wish(store, 2, 0, Some(bytes(&["text"]))).await, at(3)).await;
+    store.settle(settlement(other, "accepted", Next::Accepted), at(3)).await.unwrap();
+    send(store, "lane", 9).await;
+    take(store, end, at(9)).await;
+}
+
+async fn a_message_that_changed_since_it_was_written_is_not_sent(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
+    let written = wish(store, 1, 0, Some(bytes(&["both are on"]))).await;
+    store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
+    assert!(matches!(store.claim(written, at(1)).await, Err(StoreError::Lost { .. })));
+    assert_eq!(head(store, "lane", at(1)).await.unwrap().transitions.len(), 1);
+}
+
+/// A beginning and an end that both wait are one message.
+async fn what_waits_of_an_alert_is_told_by_its_newest_message(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
+    store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
+    assert_eq!(send(store, "lane", 3).await, 2, "the first message was folded into the third");
+    let merged = head(store, "lane", at(3)).await.unwrap();
+    let kinds: Vec<_> = merged.transitions.iter().map(|moved| moved.kind).collect();
+    assert_eq!(kinds, [TransitionKind::Firing, TransitionKind::Resolved]);
+    assert_ne!(merged.transitions[0].notification, merged.transitions[1].notification);
+    send(store, "lane", 3).await;
+    let first = store.delivery(1).await.unwrap().unwrap();
+    assert_eq!((first.row.state, first.row.folded_into), (State::Folded, Some(3)));
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 3, ..Audit::default() });
 }
 
 async fn claim_refuses_to_send_nothing(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     for freeze in [None, Some(bytes(&[]))] {
-        let wish = Claim { message: 1, epoch: 0, freeze };
+        let wish = wish(store, 1, 0, freeze).await;
         assert!(matches!(store.claim(wish, at(0)).await, Err(StoreError::Bug { .. })));
     }
-    assert_eq!(store.head("lane", at(0)).await.unwrap().unwrap().epoch, 0);
+    assert_eq!(head(store, "lane", at(0)).await.unwrap().epoch, 0);
 }
 
 async fn settle_of_a_stale_claim_touches_nothing(store: &Store) {
@@ -291,14 +344,14 @@ async fn settle_of_a_stale_claim_touches_nothing(store: &Store) {
 
 async fn settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
-    let wish = Claim { message: 1, epoch: 0, freeze: Some(bytes(&["one", "two", "three"])) };
-    let first = store.claim(wish, at(0)).await.unwrap();
+    let wish = wish(store, 1, 0, Some(bytes(&["one", "two", "three"]))).await;
+    let first = take(store, wish, at(0)).await;
     let state = store.settle(settlement(first, "accepted", Next::Accepted), at(0)).await.unwrap();
     assert_eq!(state, State::Queued);
     let second = claim(store, "lane", 0, "ignored").await;
     assert_eq!(second.part, 1);
-    assert_eq!(store.recover(None).await.unwrap(), 1);
-    let head = store.head("lane", at(0)).await.unwrap().unwrap();
+    abandon(store, "lane").await;
+    let head = head(store, "lane", at(0)).await.unwrap();
     assert_eq!((head.state, head.frozen.unwrap().next_part), (State::Unsure, 1));
     for part in [1, 2] {
         let claimed = claim(store, "lane", 0, "ignored").await;
@@ -314,24 +367,23 @@ async fn settle_retries_at_the_time_given_and_no_later_than_the_longest_wait(sto
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let claimed = claim(store, "lane", 0, "text").await;
     store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(30))), at(0)).await.unwrap();
-    assert!(store.head("lane", at(30).plus_millis(-1)).await.unwrap().is_none());
+    assert!(head(store, "lane", at(30).plus_millis(-1)).await.is_none());
     let claimed = claim(store, "lane", 30, "text").await;
     store.settle(settlement(claimed, "not_sent", Next::RetryAt(Timestamp(i64::MAX))), at(30)).await.unwrap();
     let longest = at(30).plus_millis(LONGEST_WAIT_MS);
     assert_eq!(store.lanes(at(30)).await.unwrap()[0].due_at, longest);
-    assert!(store.head("lane", longest).await.unwrap().is_some());
+    assert!(head(store, "lane", longest).await.is_some());
 }
 
 async fn settle_names_or_counts_as_the_bytes_say(store: &Store) {
     let names = ["one", "two", "three"];
     store.admit(notification(0, "lane", names.map(|name| firing(name, 0)).to_vec())).await.unwrap();
-    let ids: Vec<_> =
-        store.head("lane", at(0)).await.unwrap().unwrap().transitions.iter().map(|moved| moved.id).collect();
-    let freeze = |counted: &[i64]| Some(Freeze { counted: counted.to_vec(), ..bytes(&["text"]) });
-    let first = store.claim(Claim { message: 1, epoch: 0, freeze: freeze(&ids[..1]) }, at(0)).await.unwrap();
+    let ids: Vec<_> = head(store, "lane", at(0)).await.unwrap().transitions.iter().map(|moved| moved.id).collect();
+    let freeze = |counted: &[i64]| Some(Freeze { naming: Naming::AllBut(counted.to_vec()), ..bytes(&["text"]) });
+    let first = take(store, wish(store, 1, 0, freeze(&ids[..1])).await, at(0)).await;
     store.settle(settlement(first, "refused", Next::RetryAt(at(0))), at(0)).await.unwrap();
     // The bytes that are accepted decide, not those that were refused before.
-    let second = store.claim(Claim { message: 1, epoch: 1, freeze: freeze(&ids[1..]) }, at(0)).await.unwrap();
+    let second = take(store, wish(store, 1, 1, freeze(&ids[1..])).await, at(0)).await;
     store.settle(settlement(second, "accepted", Next::Accepted), at(0)).await.unwrap();
     let fates: Vec<_> = store.delivery(1).await.unwrap().unwrap().transitions.iter().map(|row| row.fate).collect();
     assert_eq!(fates, [Fate::Named, Fate::Counted, Fate::Counted]);
@@ -350,6 +402,8 @@ async fn settle_of_a_refusal_buries_the_message_with_its_transitions(store: &Sto
             ..Outcome::default()
         },
         next: Next::Dead { reason: "refused:40008".to_owned() },
+        fallback: None,
+        breakers: Vec::new(),
     };
     assert_eq!(store.settle(refused, at(2)).await.unwrap(), State::Dead);
     let detail = store.delivery(claimed.message).await.unwrap().unwrap();
@@ -361,7 +415,7 @@ async fn settle_of_a_refusal_buries_the_message_with_its_transitions(store: &Sto
         (detail.transitions[0].fate, detail.transitions[0].reason.as_deref()),
         (Fate::Dead, Some("refused:40008"))
     );
-    assert_eq!(store.head("lane", at(2)).await.unwrap().unwrap().message, 2, "the lane goes on");
+    assert_eq!(head(store, "lane", at(2)).await.unwrap().message, 2, "the lane goes on");
 }
 
 async fn settle_keeps_the_answer_bounded(store: &Store) {
@@ -369,7 +423,7 @@ async fn settle_keeps_the_answer_bounded(store: &Store) {
     let claimed = claim(store, "lane", 0, "text").await;
     let outcome =
         Outcome { class: "unsure", errmsg: Some(format!("x\0{}", "错".repeat(5_000))), ..Outcome::default() };
-    store.settle(Settlement { claimed, outcome, next: Next::UnsureAt(at(0)) }, at(0)).await.unwrap();
+    store.settle(Settlement { outcome, ..settlement(claimed, "unsure", Next::UnsureAt(at(0))) }, at(0)).await.unwrap();
     let words = store.delivery(1).await.unwrap().unwrap().attempts[0].errmsg.clone().unwrap();
     assert!(words.starts_with("x␀错") && words.ends_with('错') && words.len() <= 1_010, "{} bytes", words.len());
 }
@@ -380,13 +434,13 @@ async fn a_clock_set_back_holds_up_no_message(store: &Store) {
     store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
     let yesterday = at(-24 * 60);
     assert!(store.lanes(yesterday).await.unwrap()[0].due_at <= yesterday);
-    assert!(store.head("lane", yesterday).await.unwrap().is_some());
+    assert!(head(store, "lane", yesterday).await.is_some());
 }
 
 async fn postpone_holds_a_message_without_an_attempt(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.postpone(1, 0, at(2), "the app `ops` is missing").await.unwrap();
-    assert!(store.head("lane", at(1)).await.unwrap().is_none());
+    assert!(head(store, "lane", at(1)).await.is_none());
     let row = store.deliveries(DeliveryFilter::default()).await.unwrap().remove(0);
     assert_eq!((row.attempts, row.error.as_deref()), (0, Some("the app `ops` is missing")));
     let claimed = claim(store, "lane", 2, "text").await;
@@ -396,22 +450,21 @@ async fn postpone_holds_a_message_without_an_attempt(store: &Store) {
     store.settle(settlement(claimed, "accepted", Next::Accepted), at(2)).await.unwrap();
 }
 
-async fn recover_makes_what_was_being_sent_unsure_and_due(store: &Store) {
+async fn acquire_makes_what_somebody_gone_was_sending_unsure_and_due(store: &Store) {
     store.admit(notification(0, "a", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(0, "b", vec![firing("DiskFull", 0)])).await.unwrap();
     let lost = claim(store, "a", 0, "text").await;
     let waits = claim(store, "b", 0, "text").await;
     store.settle(settlement(waits, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
-    assert_eq!(store.recover(None).await.unwrap(), 1);
-    let head = store.head("a", at(0)).await.unwrap().unwrap();
-    assert_eq!((head.message, head.state, head.epoch), (lost.message, State::Unsure, 1));
-    assert_eq!(&head.frozen.unwrap().parts[0][..], b"text");
-    assert!(store.head("b", at(0)).await.unwrap().is_none(), "what waits goes on waiting");
+    abandon(store, "a").await;
+    let first = head(store, "a", at(0)).await.unwrap();
+    assert_eq!((first.message, first.state, first.epoch), (lost.message, State::Unsure, 1));
+    assert_eq!(&first.frozen.unwrap().parts[0][..], b"text");
+    assert!(head(store, "b", at(0)).await.is_none(), "what waits goes on waiting");
     assert!(matches!(
         store.settle(settlement(lost, "accepted", Next::Accepted), at(0)).await,
         Err(StoreError::Lost { .. })
     ));
-    assert_eq!(store.recover(None).await.unwrap(), 0);
 }
 
 async fn a_token_is_replaced_only_by_whoever_knows_the_one_before(store: &Store) {
@@ -454,7 +507,8 @@ async fn deliveries_filters_and_pages_newest_first(store: &Store) {
     assert_eq!(list(DeliveryFilter { thread: Some(ThreadId(1)), ..all() }).await, [7, 1], "one incident, one short id");
     assert_eq!(list(DeliveryFilter { message: Some(3), ..all() }).await, [3]);
     let row = store.deliveries(all()).await.unwrap().remove(0);
-    assert_eq!((row.name.as_str(), row.firing, row.resolved, row.notification), ("alert 0", 0, 1, end.id));
+    // Its beginning had not been sent: the newest message tells both.
+    assert_eq!((row.name.as_str(), row.firing, row.resolved, row.notification), ("alert 0", 1, 1, end.id));
 }
 
 async fn contents_shows_a_message_also_when_it_is_settled(store: &Store) {
@@ -482,4 +536,261 @@ async fn ping_commits(store: &Store) {
     let before = store.counters().commits;
     store.ping().await.unwrap();
     assert_eq!(store.counters().commits, before + 1);
+}
+
+fn charged(account: &str) -> Vec<Way> {
+    vec![Way { scopes: Vec::new(), charges: vec![Charge::new(account, Limit::WEBHOOK)] }]
+}
+
+async fn claim_spends_and_waits_when_the_budget_is_spent(store: &Store) {
+    for alert in 0..20 {
+        store.admit(notification(0, "lane", vec![firing(&alert.to_string(), 0)])).await.unwrap();
+    }
+    let mut sent = 0;
+    let until = loop {
+        let queued = head(store, "lane", at(0)).await.unwrap();
+        let wish = Claim { ways: charged("hook"), ..wish(store, queued.message, 0, Some(bytes(&["text"]))).await };
+        match store.claim(wish, at(0)).await.unwrap() {
+            Taken::Claimed(claimed) => {
+                store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+                sent += 1;
+            }
+            Taken::Wait { until, breaker: None } => break until,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(sent, 13, "the rest is reserved for what is urgent");
+    let queued = head(store, "lane", at(0)).await.unwrap();
+    assert_eq!((queued.epoch, queued.frozen.is_none()), (0, true), "waiting leaves no attempt");
+    let wish = Claim { ways: charged("hook"), ..wish(store, queued.message, 0, Some(bytes(&["text"]))).await };
+    take(store, wish, until).await;
+}
+
+async fn claim_takes_the_first_way_with_room(store: &Store) {
+    let mut ways = Vec::new();
+    for alert in 0..16 {
+        store.admit(notification(0, "lane", vec![firing(&alert.to_string(), 0)])).await.unwrap();
+        let pool = [charged("one"), charged("two")].concat();
+        let queued = head(store, "lane", at(0)).await.unwrap();
+        let wish = Claim { ways: pool, ..wish(store, queued.message, 0, Some(bytes(&["text"]))).await };
+        let claimed = take(store, wish, at(0)).await;
+        ways.push(claimed.way);
+        store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+    }
+    assert_eq!(ways, [[0; 13].as_slice(), &[1; 3]].concat());
+}
+
+fn broken(scope: &str, reason: &str, probe: i64) -> BreakerChange {
+    BreakerChange::Open(Breaker {
+        scope: scope.to_owned(),
+        reason: reason.to_owned(),
+        errcode: Some(60_020),
+        error: "来源 IP 不可信".to_owned(),
+        opened_at: at(0),
+        probe_at: at(probe),
+        failures: 1,
+    })
+}
+
+async fn claim_waits_for_an_open_breaker_and_lets_one_message_probe(store: &Store) {
+    for alert in ["one", "two"] {
+        store.admit(notification(0, alert, vec![firing(alert, 0)])).await.unwrap();
+    }
+    store.change_breaker(broken("app/ops", "configuration", 1)).await.unwrap();
+    let by = |wish| Claim { ways: vec![Way { scopes: vec!["app/ops".into()], charges: Vec::new() }], ..wish };
+    let first = by(wish(store, 1, 0, Some(bytes(&["text"]))).await);
+    let second = by(wish(store, 2, 0, Some(bytes(&["text"]))).await);
+    let waits = Taken::Wait { until: at(1), breaker: Some("app/ops".into()) };
+    assert_eq!(store.claim(first.clone(), at(0)).await.unwrap(), waits);
+    let probe = take(store, first, at(1)).await;
+    assert!(probe.probing);
+    let Taken::Wait { until, .. } = store.claim(second.clone(), at(1)).await.unwrap() else { panic!("two probe") };
+    assert_eq!(until, at(1).plus_millis(PROBE_MS));
+    let mut settled = settlement(probe, "accepted", Next::Accepted);
+    settled.breakers = vec![BreakerChange::Close("app/ops".into())];
+    store.settle(settled, at(1)).await.unwrap();
+    assert!(store.breakers().await.unwrap().is_empty());
+    assert!(!take(store, second, at(1)).await.probing);
+    // An outage is not for messages to probe.
+    store.change_breaker(broken("app/ops", OUTAGE, 1)).await.unwrap();
+    store.change_breaker(broken("app/ops", OUTAGE, 2)).await.unwrap();
+    assert_eq!(store.breakers().await.unwrap()[0].failures, 2);
+    store.admit(notification(0, "three", vec![firing("three", 0)])).await.unwrap();
+    let third = by(wish(store, 3, 0, Some(bytes(&["text"]))).await);
+    assert!(matches!(store.claim(third, at(30)).await.unwrap(), Taken::Wait { .. }));
+}
+
+async fn fold(store: &Store, lane: &str, keep: Option<i64>, minute: i64) -> Option<Folded> {
+    let lease = store.acquire(lane).await.unwrap().unwrap();
+    store.fold(&lease, keep, at(minute)).await.unwrap()
+}
+
+async fn fold_makes_one_digest_of_what_was_never_claimed(store: &Store) {
+    for alert in 0..10 {
+        let mut admission = notification(alert, "lane", vec![firing(&format!("rule {}", alert % 2), alert)]);
+        admission.deliveries[0].alerts[0].identity = Identity([u8::try_from(alert).unwrap(); 32]);
+        admission.deliveries[0].alerts[0].critical = alert == 7;
+        store.admit(admission).await.unwrap();
+    }
+    assert_eq!(store.waiting("lane", at(10)).await.unwrap().fresh, 10);
+    let folded = fold(store, "lane", Some(8), 10).await.unwrap();
+    assert_eq!((folded.digest, folded.messages), (11, 9));
+    let waiting = store.waiting("lane", at(10)).await.unwrap().messages;
+    let facts: Vec<_> = waiting.iter().map(|m| (m.message, m.digest, m.critical, m.created_at)).collect();
+    assert_eq!(facts, [(8, false, true, at(7)), (11, true, false, at(0))]);
+    let digest = store.digest(11).await.unwrap();
+    assert_eq!((digest.firing, digest.resolved, digest.transitions), (9, 0, 9));
+    assert_eq!((digest.from, digest.to), (at(0), at(9)));
+    assert_eq!(digest.groups.iter().map(|group| group.firing).collect::<Vec<_>>(), [5, 4]);
+    assert!(fold(store, "lane", Some(8), 10).await.is_none(), "one message is not folded");
+    let page = store.digest_page(11, 2, 3).await.unwrap();
+    assert_eq!(page.len(), 3);
+}
+
+async fn fold_takes_up_what_comes_later_and_leaves_what_must_wait(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 0, "text").await;
+    store.settle(settlement(claimed, "unsure", Next::UnsureAt(at(5))), at(0)).await.unwrap();
+    store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
+    for alert in ["a", "b"] {
+        store.admit(notification(1, "lane", vec![firing(alert, 1)])).await.unwrap();
+    }
+    let folded = fold(store, "lane", None, 2).await.unwrap();
+    assert_eq!(folded.messages, 2, "the end of what is unsure stays by itself");
+    store.admit(notification(2, "lane", vec![resolved("a", 1, 2)])).await.unwrap();
+    let again = fold(store, "lane", None, 3).await.unwrap();
+    assert_eq!((again.digest, again.messages), (folded.digest, 1));
+    let digest = store.digest(folded.digest).await.unwrap();
+    assert_eq!((digest.firing, digest.resolved, digest.transitions), (1, 1, 3));
+    assert_eq!(
+        digest.items.iter().map(|item| (item.name.as_str(), item.changes)).collect::<Vec<_>>(),
+        [("b", 1), ("a", 2)]
+    );
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 5, ..Audit::default() });
+}
+
+async fn a_digest_names_some_and_counts_the_rest(store: &Store) {
+    for alert in ["a", "b", "c"] {
+        store.admit(notification(0, "lane", vec![firing(alert, 0)])).await.unwrap();
+    }
+    let folded = fold(store, "lane", None, 0).await.unwrap();
+    let named = store.digest(folded.digest).await.unwrap().items[1].alert;
+    let freeze = Freeze { naming: Naming::OnlyAlerts(vec![named]), ..bytes(&["digest"]) };
+    let queued = store.queued(folded.digest).await.unwrap().unwrap();
+    assert!(queued.digest && queued.transitions.is_empty());
+    let claimed = take(store, wish(store, folded.digest, 0, Some(freeze)).await, at(0)).await;
+    store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 1, counted: 2, ..Audit::default() });
+    let folded = store.delivery(1).await.unwrap().unwrap();
+    assert_eq!((folded.row.state, folded.row.folded_into), (State::Folded, Some(4)));
+}
+
+async fn a_fallback_is_queued_with_the_refusal_once_for_all_targets(store: &Store) {
+    let mut admission = notification(0, "one", vec![firing("HighCPU", 0)]);
+    admission.deliveries[0].targets.push(TargetRow { lane: "two".to_owned(), target_json: "{}".to_owned() });
+    store.admit(admission).await.unwrap();
+    let fallback = Fallback {
+        receiver: "backup".to_owned(),
+        note_json: r#"{"why":"refused"}"#.to_owned(),
+        targets: vec![TargetRow { lane: "mail".to_owned(), target_json: r#"{"to":"mail"}"#.to_owned() }],
+    };
+    for lane in ["one", "two"] {
+        let claimed = claim(store, lane, 0, "text").await;
+        let mut refused = settlement(claimed, "refused", Next::Dead { reason: "refused:81013".to_owned() });
+        refused.fallback = Some(fallback.clone());
+        store.settle(refused, at(1)).await.unwrap();
+    }
+    assert_eq!(store.audit().await.unwrap(), Audit { dead: 2, pending: 1, ..Audit::default() });
+    let instead = head(store, "mail", at(1)).await.unwrap();
+    assert_eq!((instead.receiver.as_str(), instead.target_json.as_str()), ("backup", r#"{"to":"mail"}"#));
+    assert_eq!(instead.note_json.as_deref(), Some(r#"{"why":"refused"}"#));
+    assert_eq!(instead.transitions.len(), 1);
+    assert_eq!(store.delivery(instead.message).await.unwrap().unwrap().row.origin, Some(1));
+    send(store, "mail", 2).await;
+    assert_eq!(store.audit().await.unwrap(), Audit { dead: 2, named: 1, ..Audit::default() });
+}
+
+async fn a_resend_is_a_message_of_its_own(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let first = send(store, "lane", 0).await;
+    assert!(store.resend(99, "{}", at(1)).await.unwrap().is_none());
+    let again = store.resend(first, r#""resent""#, at(1)).await.unwrap().unwrap();
+    let queued = store.queued(again).await.unwrap().unwrap();
+    assert_eq!((queued.transitions.len(), queued.note_json.as_deref()), (1, Some(r#""resent""#)));
+    assert_eq!(send(store, "lane", 1).await, again);
+    assert_eq!(store.delivery(again).await.unwrap().unwrap().row.origin, Some(first));
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 2, ..Audit::default() });
+}
+
+async fn the_record_is_found_by_person_errcode_label_and_time(store: &Store) {
+    let mut odd = firing("HighCPU", 0);
+    odd.labels_json = r#"{"alertname":"HighCPU","in.stance\"":"db-1"}"#.to_owned();
+    store.admit(notification(0, "lane", vec![odd])).await.unwrap();
+    let claimed = claim(store, "lane", 0, r#"{"touser":"daixuan|Zhang.San","msgtype":"text"}"#).await;
+    let mut answered = settlement(claimed, "accepted_in_part", Next::Accepted);
+    answered.outcome.errcode = Some(0);
+    answered.outcome.invalid_json = Some(r#"{"users":["wangwu"]}"#.to_owned());
+    store.settle(answered, at(0)).await.unwrap();
+    store.admit(notification(5, "lane", vec![firing("DiskFull", 0)])).await.unwrap();
+    let claimed = claim(store, "lane", 5, "no JSON, as a mail").await;
+    store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(9))), at(5)).await.unwrap();
+    let found = async |filter: DeliveryFilter| {
+        store.deliveries(filter).await.unwrap().iter().map(|row| row.message).collect::<Vec<_>>()
+    };
+    let all = DeliveryFilter::default;
+    for person in ["daixuan", "zhang.san", "ZHANG.SAN", "wangwu"] {
+        assert_eq!(found(DeliveryFilter { person: Some(person.into()), ..all() }).await, [1], "{person}");
+    }
+    for nobody in ["dai", "san", "touser", "%", "_aixuan"] {
+        assert!(found(DeliveryFilter { person: Some(nobody.into()), ..all() }).await.is_empty(), "{nobody}");
+    }
+    assert_eq!(found(DeliveryFilter { errcode: Some(0), ..all() }).await, [1]);
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(found(DeliveryFilter { labels: vec![label("in.stance\"", "db-1")], ..all() }).await, [1]);
+    let both = vec![label("in.stance\"", "db-1"), label("alertname", "DiskFull")];
+    assert!(found(DeliveryFilter { labels: both, ..all() }).await.is_empty());
+    assert_eq!(found(DeliveryFilter { until: Some(at(5)), ..all() }).await, [1]);
+}
+
+async fn prune_forgets_what_is_old_and_nothing_that_lives(store: &Store) {
+    let day = 24 * 60;
+    store.admit(notification(0, "lane", vec![firing("gone", 0), firing("stays", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![resolved("gone", 0, 1)])).await.unwrap();
+    send(store, "lane", 2).await;
+    send(store, "lane", 2).await;
+    store.admit(notification(3, "other", vec![firing("waits", 3)])).await.unwrap();
+    let keep = Retention { raw_ms: 7 * day * MINUTE, record_ms: 30 * day * MINUTE, bytes: None };
+    assert!(store.prune(keep, at(6 * day)).await.unwrap().is_empty());
+    let pruned = store.prune(keep, at(8 * day)).await.unwrap();
+    assert_eq!((pruned.messages, pruned.bodies), (0, 2), "the third is still to be sent");
+    assert!(!store.contents(1).await.unwrap().unwrap().transitions.is_empty());
+    assert!(store.contents(1).await.unwrap().unwrap().notification.raw.is_empty());
+    assert_eq!(
+        head(store, "other", at(8 * day)).await.unwrap().notification.raw,
+        Bytes::from_static(br#"{"alerts":[]}"#)
+    );
+    while !store.prune(keep, at(33 * day)).await.unwrap().is_empty() {}
+    assert!(store.delivery(1).await.unwrap().is_none());
+    assert!(store.delivery(3).await.unwrap().is_some());
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, ..Audit::default() });
+    let again = store.admit(notification(34 * day, "lane", vec![firing("stays", 0)])).await.unwrap();
+    assert_eq!(again.messages, 1, "what is on is known, and a repeat after so long reminds");
+    send(store, "lane", 34 * day).await;
+    let row = store.deliveries(DeliveryFilter::default()).await.unwrap().remove(0);
+    assert_eq!(store.delivery(row.message).await.unwrap().unwrap().transitions[0].kind, TransitionKind::Reminder);
+}
+
+async fn what_was_heard_and_what_is_on_is_known(store: &Store) {
+    assert!(store.heard().await.unwrap().is_empty());
+    store.hear("prometheus", at(1)).await.unwrap();
+    store.hear("prometheus", at(2)).await.unwrap();
+    assert_eq!(store.heard().await.unwrap(), [("prometheus".to_owned(), at(2))]);
+    store.admit(notification(0, "lane", vec![firing("on", 0), firing("over", 0)])).await.unwrap();
+    let mut other = notification(1, "other", vec![firing("on", 0)]);
+    "dba".clone_into(&mut other.deliveries[0].receiver);
+    store.admit(other).await.unwrap();
+    store.admit(notification(2, "lane", vec![resolved("over", 0, 2)])).await.unwrap();
+    let on = store.firing("grafana").await.unwrap();
+    assert_eq!(on.iter().map(|alert| alert.name.as_str()).collect::<Vec<_>>(), ["on"]);
+    assert!(store.firing("wegraf").await.unwrap().is_empty());
 }

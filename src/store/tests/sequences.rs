@@ -64,7 +64,7 @@ async fn walk(steps: Vec<Step>) {
             Step::Attempt { lane, end, rewrite } => {
                 attempt(&store, &mut seen, if lane { "one" } else { "two" }, end, rewrite).await;
                 if end.is_none() {
-                    store.recover(None).await.unwrap();
+                    store.recover().await.unwrap();
                 }
             }
             Step::Restart => {
@@ -100,7 +100,7 @@ async fn admit(store: &Store, seen: &mut Seen, alert: u8, on: bool, both: bool, 
 }
 
 async fn attempt(store: &Store, seen: &mut Seen, lane: &str, end: Option<End>, rewrite: bool) {
-    let Some(head) = store.head(lane, at(seen.minute)).await.unwrap() else { return };
+    let Some(head) = head(store, lane, at(seen.minute)).await else { return };
     assert!(seen.settled.get(lane).is_none_or(|&last| last < head.message), "a lane went back");
     let body = match &head.frozen {
         Some(frozen) => String::from_utf8(frozen.parts[0].to_vec()).unwrap(),
@@ -111,13 +111,12 @@ async fn attempt(store: &Store, seen: &mut Seen, lane: &str, end: Option<End>, r
     let fresh = format!("{}.{}", head.message, head.epoch);
     let freeze = if version == 0 || rewrite {
         let counted = head.transitions.iter().filter(|moved| moved.id % 2 == 0).map(|moved| moved.id).collect();
-        Some(Freeze { counted, ..bytes(&[&fresh]) })
+        Some(Freeze { naming: Naming::AllBut(counted), ..bytes(&[&fresh]) })
     } else {
         None
     };
     let sent = if freeze.is_some() { fresh } else { body };
-    let wish = Claim { message: head.message, epoch: head.epoch, freeze };
-    let claimed = store.claim(wish, at(seen.minute)).await.unwrap();
+    let claimed = take(store, wish(store, head.message, head.epoch, freeze).await, at(seen.minute)).await;
     seen.bodies.insert((head.message, claimed.version), sent);
     let soon = at(seen.minute + 1);
     let next = match end {

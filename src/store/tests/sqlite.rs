@@ -50,8 +50,8 @@ async fn what_was_acknowledged_is_there_after_the_process_was_killed() {
     fs::copy(folder.path().join("wegraf.db-wal"), dead.path().join("wegraf.db-wal")).unwrap();
     let store = open(dead.path()).await;
     assert_eq!(store.audit().await.unwrap(), Audit { pending: 20, ..Audit::default() });
-    assert_eq!(store.recover(None).await.unwrap(), 1);
-    let head = store.head("lane", at(20)).await.unwrap().unwrap();
+    assert_eq!(store.recover().await.unwrap(), 1);
+    let head = head(&store, "lane", at(20)).await.unwrap();
     assert_eq!((head.state, &head.frozen.unwrap().parts[0][..]), (State::Unsure, &b"text"[..]));
     // The control: without the log the rows are missing, so this test can tell.
     assert_eq!(open(without_log.path()).await.audit().await.unwrap().pending, 0);

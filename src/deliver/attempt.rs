@@ -1,0 +1,316 @@
+//! One attempt: claim, send, settle.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+use wecom::{About, Missed, Outcome, SendRequest};
+
+use super::breaker::{self, Scopes};
+use super::letter::{Form, PLAIN, Prepared};
+use super::retry::{self, Next, Tries};
+use super::way::addressed;
+use super::{Lanes, STORE_PAUSE, locked};
+use crate::alert::Timestamp;
+use crate::config::Target;
+use crate::metrics::{Attempted, Errcode};
+use crate::render::Note;
+use crate::route::row;
+use crate::store::{
+    self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken,
+};
+
+/// How long a message waits whose app, webhook or list of people is missing from the configuration.
+const REPAIR_MS: i64 = 60_000;
+
+/// What became of the wish to send.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// It was tried, and this follows.
+    Went(Next),
+    /// The budget is spent or a breaker is open.
+    MustWait { until: Timestamp, breaker: Option<String> },
+    /// An older message of its lane must go first.
+    Behind,
+    /// It waits for a repair of the configuration.
+    NeedsRepair,
+}
+
+/// An attempt that was made.
+struct Attempt<'a> {
+    queued: &'a Queued,
+    claimed: Claimed,
+    target: &'a Target,
+    scopes: &'a Scopes,
+    body: &'a [u8],
+    /// The bytes that went out were short plain text.
+    plain: bool,
+    outcome: Outcome,
+    took: Duration,
+}
+
+impl Lanes {
+    /// One attempt at the next part of a message.
+    pub(super) async fn try_once(&self, lease: &Lease, queued: &Queued, form: Form) -> Result<Tried, StoreError> {
+        let store = self.app.store();
+        let loaded = self.app.loaded();
+        let prepared = self.writer.prepare(&self.app, &loaded, queued, form).await;
+        let Prepared { target, ways, freeze, bodies } = match prepared {
+            Ok(prepared) => prepared,
+            Err(reason) => {
+                // Not the message's fault: an app, a webhook or a list of people is missing.
+                error!(lane = queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
+                store.postpone(queued.message, queued.epoch, self.app.now().plus_millis(REPAIR_MS), &reason).await?;
+                return Ok(Tried::NeedsRepair);
+            }
+        };
+        let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
+        let plain = face.is_some_and(|face| face == PLAIN);
+        let claim = Claim {
+            lease: lease.clone(),
+            message: queued.message,
+            epoch: queued.epoch,
+            revision: queued.revision,
+            freeze,
+            ways: ways.iter().map(super::Way::for_claim).collect(),
+        };
+        let claimed = match store.claim(claim, self.app.now()).await? {
+            Taken::Claimed(claimed) => claimed,
+            Taken::Wait { until, breaker } => return Ok(Tried::MustWait { until, breaker }),
+            Taken::Behind => return Ok(Tried::Behind),
+        };
+        let way = &ways[claimed.way];
+        let body = bodies.get(claimed.part as usize).cloned().unwrap_or_default();
+        let request = SendRequest { channel: target.channel(), body: body.clone() };
+        let begun = Instant::now();
+        let outcome = loaded.wecom.send(&way.account, &request).await;
+        let took = begun.elapsed();
+        let (target, scopes) = (&target, &way.scopes);
+        self.settle(Attempt { queued, claimed, target, scopes, body: &body, plain, outcome, took })
+            .await
+            .map(Tried::Went)
+    }
+
+    /// Decides what follows an attempt, records both, and says so in the log and the metrics.
+    async fn settle(&self, attempt: Attempt<'_>) -> Result<Next, StoreError> {
+        let now = self.app.now();
+        let Attempt { queued, claimed, outcome, .. } = &attempt;
+        let tries = Tries {
+            attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
+            age_ms: now.millis_since(queued.created_at),
+            plain: attempt.plain,
+        };
+        let mut next = retry::decide(outcome, tries, rand::random());
+        // What follows the first part only adorns it (a picture, a mention) or is for further people: the alert arrived.
+        let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
+        let fallback = self.fallback(&attempt, &next);
+        if adornment {
+            next = Next::Done;
+        }
+        let follows = match (&next, outcome) {
+            (Next::Done, _) => store::Next::Accepted,
+            (Next::Again { after_ms }, Outcome::Unsure(_)) => store::Next::UnsureAt(now.plus_millis(*after_ms)),
+            (Next::Again { after_ms }, _) => store::Next::RetryAt(now.plus_millis(*after_ms)),
+            (Next::Held, Outcome::Unsure(_)) => store::Next::UnsureAt(now),
+            (Next::Plainer | Next::Held, _) => store::Next::RetryAt(now),
+            (Next::Dead, _) => store::Next::Dead { reason: reason(outcome) },
+        };
+        let breakers = self.breakers(&attempt, now);
+        let settlement = Settlement {
+            claimed: *claimed,
+            outcome: record(outcome, attempt.took),
+            next: follows,
+            fallback,
+            breakers: breakers.clone(),
+        };
+        let state = self.record_outcome(settlement, now).await?;
+        self.count(attempt.target, outcome, attempt.took);
+        report(queued, outcome, &next, adornment);
+        self.tell_of_breakers(&breakers);
+        if state == State::Sent {
+            let metrics = self.app.metrics();
+            metrics.last_accepted.set(now.0 / 1000);
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a delivery are far below 2^52")]
+            metrics.delivery_seconds.observe(now.millis_since(queued.created_at) as f64 / 1e3);
+        } else if state == State::Dead {
+            self.app.metrics().dead_letters.inc();
+        }
+        Ok(next)
+    }
+
+    /// Who is told instead of those who were not reached.
+    fn fallback(&self, attempt: &Attempt<'_>, next: &Next) -> Option<Fallback> {
+        let (reason, missed) = match &attempt.outcome {
+            Outcome::AcceptedInPart { missed, .. } => {
+                ("部分接收人未送达 not everybody was reached".to_owned(), names(missed))
+            }
+            Outcome::NotSent(failure) | Outcome::Unsure(failure) if *next == Next::Dead => {
+                // A later part for further people is theirs alone.
+                let others = attempt.claimed.part > 0;
+                if others && failure.about() != About::Receiver {
+                    return None;
+                }
+                (failure.zh(), if others { addressed(attempt.body).users } else { Vec::new() })
+            }
+            _ => return None,
+        };
+        let loaded = self.app.loaded();
+        let name = loaded.config.receivers.get(&attempt.queued.receiver)?.fallback.as_ref()?;
+        let receiver = loaded.config.receivers.get(name)?;
+        let note = Note::Fallback { lane: attempt.queued.lane.clone(), reason, missed };
+        let targets = receiver.targets.iter().map(row).collect();
+        let note_json = serde_json::to_string(&note).expect("a note is JSON");
+        Some(Fallback { receiver: name.clone(), note_json, targets })
+    }
+
+    /// What the attempt says about its way.
+    fn breakers(&self, attempt: &Attempt<'_>, now: Timestamp) -> Vec<BreakerChange> {
+        let silence = match &attempt.outcome {
+            Outcome::NotSent(failure) | Outcome::Unsure(failure) => breaker::is_silence(failure),
+            Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => false,
+        };
+        let silent = if silence {
+            self.silent.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            self.silent.store(0, Ordering::Relaxed);
+            0
+        };
+        let failures = attempt.scopes.all().iter().filter_map(|scope| locked(&self.failures).get(scope).copied()).max();
+        let (failures, probing) = (failures.unwrap_or_default(), attempt.claimed.probing);
+        breaker::changes(&attempt.outcome, attempt.scopes, silent, failures, probing, now)
+    }
+
+    fn tell_of_breakers(&self, changes: &[BreakerChange]) {
+        for change in changes {
+            match change {
+                BreakerChange::Open(open) => {
+                    *locked(&self.failures).entry(open.scope.clone()).or_default() += 1;
+                    error!(
+                        scope = open.scope,
+                        reason = open.reason,
+                        error = open.error,
+                        "Nothing is sent this way until it works again; what waits is kept."
+                    );
+                }
+                BreakerChange::Close(scope) => {
+                    if locked(&self.failures).contains_key(scope) {
+                        info!(scope, "The way works again.");
+                    }
+                    self.resume(scope);
+                }
+            }
+        }
+    }
+
+    /// Settles, however long the store is busy or its disk full: what is not recorded would be sent again.
+    async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
+        loop {
+            match self.app.store().settle(settlement.clone(), now).await {
+                Err(error @ (StoreError::Busy | StoreError::Full)) if !self.stop.is_cancelled() => {
+                    warn!(%error, "An outcome cannot be recorded; it is tried again.");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    fn count(&self, target: &Target, outcome: &Outcome, took: Duration) {
+        let metrics = self.app.metrics();
+        let channel = match target.channel() {
+            wecom::Channel::App => "app",
+            wecom::Channel::Chat => "chat",
+            wecom::Channel::Webhook => "webhook",
+        };
+        metrics.attempts.get_or_create(&Attempted { channel, outcome: class(outcome) }).inc();
+        metrics.send_seconds.observe(took.as_secs_f64());
+        if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome
+            && let Some(code) = failure.errcode()
+        {
+            // The table of known codes bounds the label.
+            let errcode = if failure.meaning().is_some() { code } else { -2 };
+            metrics.errcodes.get_or_create(&Errcode { errcode }).inc();
+        }
+    }
+}
+
+/// Everybody who was missed, in one list.
+fn names(missed: &Missed) -> Vec<String> {
+    let Missed { users, parties, tags, unlicensed } = missed;
+    let numbered =
+        |kind: &'static str, ids: &[String]| ids.iter().map(move |id| format!("{kind} {id}")).collect::<Vec<_>>();
+    [users.clone(), unlicensed.clone(), numbered("部门", parties), numbered("标签", tags)].concat()
+}
+
+/// The name of an outcome in the store and in metrics.
+const fn class(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted(_) => "accepted",
+        Outcome::AcceptedInPart { .. } => "accepted_in_part",
+        Outcome::NotSent(_) => "not_sent",
+        Outcome::Unsure(_) => "unsure",
+    }
+}
+
+/// Why a message died, from a closed set.
+fn reason(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NotSent(failure) if failure.class == wecom::Class::Refused => {
+            failure.errcode().map_or_else(|| "refused".to_owned(), |code| format!("refused:{code}"))
+        }
+        _ => "expired".to_owned(),
+    }
+}
+
+/// The outcome as the store keeps it.
+fn record(outcome: &Outcome, took: Duration) -> store::Outcome {
+    let mut kept = store::Outcome {
+        class: class(outcome),
+        duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        ..store::Outcome::default()
+    };
+    match outcome {
+        Outcome::Accepted(receipt) | Outcome::AcceptedInPart { receipt, .. } => {
+            kept.errcode = Some(0);
+            kept.msgid.clone_from(&receipt.msgid);
+            kept.response_code.clone_from(&receipt.response_code);
+        }
+        Outcome::NotSent(failure) | Outcome::Unsure(failure) => {
+            kept.errcode = failure.errcode();
+            kept.http_status = if let wecom::Fault::Status(status) = failure.fault { Some(status) } else { None };
+            kept.errmsg = Some(failure.zh());
+        }
+    }
+    if let Outcome::AcceptedInPart { missed, .. } = outcome {
+        let Missed { users, parties, tags, unlicensed } = missed;
+        let lists = serde_json::json!({ "users": users, "parties": parties, "tags": tags, "unlicensed": unlicensed });
+        kept.invalid_json = Some(lists.to_string());
+    }
+    kept
+}
+
+/// One line for what an operator should know.
+fn report(queued: &Queued, outcome: &Outcome, next: &Next, adornment: bool) {
+    let (lane, message, thread) = (&queued.lane, queued.message, queued.thread);
+    match (outcome, next) {
+        (Outcome::Accepted(_), _) => info!(lane, delivery = message, %thread, "WeCom accepted a message."),
+        (Outcome::AcceptedInPart { missed, .. }, _) => {
+            warn!(lane, delivery = message, %thread, ?missed, "WeCom accepted a message, but not for everybody: correct the receiver.");
+        }
+        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Again { after_ms }) => {
+            warn!(lane, delivery = message, %thread, after_ms, error = %failure, "A message was not accepted; it is tried again.");
+        }
+        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Held) => {
+            warn!(lane, delivery = message, %thread, error = %failure, "A message was not accepted and waits until its way works again.");
+        }
+        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Plainer) => {
+            warn!(lane, delivery = message, %thread, error = %failure, "A message was refused; it is tried once more as plain text.");
+        }
+        (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) if adornment => {
+            warn!(lane, delivery = message, %thread, error = %failure, "The alert arrived, but a later part of its message was refused.");
+        }
+        (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) => {
+            error!(lane, delivery = message, %thread, error = %failure, "A message was given up; see `wegraf deliveries show`.");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What an answer says about the way it came: when a breaker opens, and when it closes (pure).
+//!
+//! A breaker stands for trouble that is not one message's: a wrong secret, an address that is not trusted, a limit,
+//! an outage. While it is open its lanes wait, and no message uses up its attempts.
+
+use wecom::{About, Class, Failure, Fault, Outcome};
+
+use crate::alert::Timestamp;
+use crate::store::{Breaker, BreakerChange, OUTAGE};
+
+/// So many calls in a row without an answer of WeCom's, from whatever lane, are an outage.
+const OUTAGE_AFTER: u32 = 3;
+/// Between two tries while somebody repairs something: soon at first, so that the repair shows, then rarely, since
+/// hammering with a wrong secret bars our address for an hour (wecom-api §2).
+const PROBE_MS: i64 = 60_000;
+const PROBE_LATER_MS: i64 = 300_000;
+const SOON: u32 = 10;
+/// Longest wait after a limit was hit again and again: the hour of the hourly limit.
+const LIMIT_MS: i64 = 3_600_000;
+/// Between two probes of a host that does not answer.
+const HOST_MS: i64 = 5_000;
+
+/// The scopes of breakers on one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scopes {
+    /// The host that answers, or does not.
+    pub host: String,
+    /// Who sends: an app, a webhook.
+    pub sender: String,
+    /// Where to, if that can be broken while the sender is not: a chat.
+    pub route: Option<String>,
+}
+
+impl Scopes {
+    /// All of them.
+    pub fn all(&self) -> Vec<String> {
+        [&self.host, &self.sender].into_iter().chain(&self.route).cloned().collect()
+    }
+}
+
+/// Is the failure the way's and not the message's? Then the message goes again as soon as the breaker lets it.
+pub fn is_the_ways(failure: &Failure) -> bool {
+    match failure.class {
+        Class::Configuration | Class::Token | Class::BackOff => true,
+        Class::Ok | Class::Transient | Class::Refused => false,
+    }
+}
+
+/// Did nobody answer who could be WeCom?
+pub fn is_silence(failure: &Failure) -> bool {
+    match failure.fault {
+        Fault::Dns
+        | Fault::Connect
+        | Fault::Tls
+        | Fault::Timeout
+        | Fault::Broken
+        | Fault::Status(_)
+        | Fault::TooLong
+        | Fault::NotWeCom => true,
+        Fault::Errcode(_) | Fault::Incomplete | Fault::TokenBudget | Fault::LookupBudget | Fault::Invalid => false,
+    }
+}
+
+/// What changes after an attempt. `silent` counts calls in a row that nobody answered, this one included; `failures`
+/// how often a scope was tried in vain while its breaker was open; `probing` that a breaker is open on the way.
+pub fn changes(
+    outcome: &Outcome,
+    scopes: &Scopes,
+    silent: u32,
+    failures: u32,
+    probing: bool,
+    now: Timestamp,
+) -> Vec<BreakerChange> {
+    let open = match outcome {
+        Outcome::NotSent(failure) | Outcome::Unsure(failure) => opened(failure, scopes, silent, failures, now),
+        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => None,
+    };
+    match open {
+        Some(open) => vec![BreakerChange::Open(open)],
+        None if probing => scopes.all().into_iter().map(BreakerChange::Close).collect(),
+        None => Vec::new(),
+    }
+}
+
+fn opened(failure: &Failure, scopes: &Scopes, silent: u32, failures: u32, now: Timestamp) -> Option<Breaker> {
+    let (scope, reason, wait) = if is_silence(failure) {
+        if silent < OUTAGE_AFTER {
+            return None;
+        }
+        (&scopes.host, OUTAGE, HOST_MS)
+    } else {
+        let reason = match failure.class {
+            Class::Configuration => "configuration",
+            Class::Token => "token",
+            Class::BackOff => "limit",
+            Class::Ok | Class::Transient | Class::Refused => return None,
+        };
+        let scope = match failure.about() {
+            About::Route | About::Receiver => scopes.route.as_ref().unwrap_or(&scopes.sender),
+            _ => &scopes.sender,
+        };
+        (scope, reason, pause(failure, failures))
+    };
+    let asked = failure.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(LIMIT_MS));
+    Some(Breaker {
+        scope: scope.clone(),
+        reason: reason.to_owned(),
+        errcode: failure.errcode(),
+        error: failure.zh(),
+        opened_at: now,
+        probe_at: now.plus_millis(wait.max(asked)),
+        failures: 1,
+    })
+}
+
+fn pause(failure: &Failure, failures: u32) -> i64 {
+    match failure.class {
+        // The window of the limit, twice as long each time it is hit again.
+        Class::BackOff => PROBE_MS.saturating_mul(1 << failures.min(6)).min(LIMIT_MS),
+        _ if failures < SOON => PROBE_MS,
+        _ => PROBE_LATER_MS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wecom::{Api, Receipt};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn failure(fault: Fault, class: Class) -> Failure {
+        Failure { class, api: Api::MessageSend, fault, message: String::new(), egress_ip: None, retry_after: None }
+    }
+
+    fn refused(code: i64) -> Outcome {
+        let class = wecom::errcode::classify(Api::MessageSend, code);
+        Outcome::NotSent(failure(Fault::Errcode(code), class))
+    }
+
+    fn scopes() -> Scopes {
+        Scopes { host: "host/h".into(), sender: "app/ops".into(), route: Some("app/ops/chat/c".into()) }
+    }
+
+    fn opens(outcome: &Outcome, silent: u32, failures: u32) -> Option<(String, String, i64)> {
+        match &changes(outcome, &scopes(), silent, failures, false, NOW)[..] {
+            [BreakerChange::Open(open)] => {
+                Some((open.scope.clone(), open.reason.clone(), open.probe_at.millis_since(NOW)))
+            }
+            [] => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_kind_of_trouble_opens_the_breaker_of_its_part() {
+        let cases = [
+            (60020, "app/ops", "configuration", 60_000),
+            (40013, "app/ops", "configuration", 60_000),
+            (42001, "app/ops", "token", 60_000),
+            (45009, "app/ops", "limit", 60_000),
+            (86003, "app/ops/chat/c", "configuration", 60_000),
+        ];
+        for (code, scope, reason, wait) in cases {
+            assert_eq!(opens(&refused(code), 0, 0), Some((scope.into(), reason.into(), wait)), "{code}");
+        }
+        for code in [81013, 40058, -1, 45033] {
+            assert_eq!(opens(&refused(code), 0, 0), None, "{code} is one message's trouble");
+        }
+    }
+
+    #[test]
+    fn one_call_that_is_not_answered_is_no_outage_and_three_are() {
+        let silence = Outcome::Unsure(failure(Fault::Timeout, Class::Transient));
+        assert_eq!(opens(&silence, 2, 0), None);
+        assert_eq!(opens(&silence, 3, 0), Some(("host/h".into(), OUTAGE.into(), HOST_MS)));
+    }
+
+    #[test]
+    fn a_limit_is_left_alone_longer_each_time_and_a_repair_is_looked_for_less_often() {
+        let waits: Vec<i64> = [0, 1, 3, 20].map(|n| opens(&refused(45009), 0, n).unwrap().2).to_vec();
+        assert_eq!(waits, [60_000, 120_000, 480_000, 3_600_000]);
+        assert_eq!(opens(&refused(60020), 0, 9).unwrap().2, 60_000);
+        assert_eq!(opens(&refused(60020), 0, 10).unwrap().2, 300_000);
+    }
+
+    #[test]
+    fn a_probe_that_gets_through_closes_all_and_so_does_one_that_is_refused_for_itself() {
+        for outcome in [Outcome::Accepted(Receipt::default()), refused(40058)] {
+            assert_eq!(changes(&outcome, &scopes(), 0, 4, true, NOW).len(), 3);
+            assert!(changes(&outcome, &scopes(), 0, 4, false, NOW).is_empty());
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Which message of a lane goes next, and when a lane is so far behind that it must fold: a pure decision.
+//!
+//! Critical alerts first, then in order of admission. What must not overtake (an end its beginning) is the claim's to
+//! refuse: here is only what is wanted.
+
+use std::collections::HashSet;
+
+use crate::alert::Timestamp;
+use crate::store::{State, Waiting, WaitingMessage};
+
+/// More fresh messages than this become a digest.
+const MANY: u64 = 8;
+/// So do two that have waited for longer than this.
+const LATE_MS: i64 = 45_000;
+/// In a storm one critical message in this time goes out by itself, at once; the others lead the digest.
+const CRITICAL_EVERY_MS: i64 = 60_000;
+
+/// What a lane may do when: known from claims that had to wait. Forgetting it costs a claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// When a message that is not urgent may be claimed.
+    pub normal_from: Timestamp,
+    /// When an urgent one may, out of the reserve.
+    pub urgent_from: Timestamp,
+    /// The breaker that keeps the lane waiting, if one does.
+    pub breaker: Option<String>,
+    /// When a critical message last went out by itself.
+    pub critical_at: Option<Timestamp>,
+}
+
+impl Pace {
+    /// Notes that a claim must wait.
+    pub fn wait(&mut self, urgent: bool, until: Timestamp, breaker: Option<String>) {
+        self.normal_from = self.normal_from.max(until);
+        if urgent || breaker.is_some() {
+            self.urgent_from = until;
+        }
+        self.breaker = breaker;
+    }
+
+    fn from(&self, urgent: bool) -> Timestamp {
+        if urgent { self.urgent_from } else { self.normal_from }
+    }
+}
+
+/// What a worker does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Sends this one.
+    Send(i64),
+    /// Folds what is fresh, but for this critical one, which goes out by itself.
+    Fold {
+        /// The critical one.
+        keep: Option<i64>,
+    },
+    /// Looks again then.
+    Wait(Timestamp),
+    /// Has nothing to do.
+    Nothing,
+}
+
+/// Chooses. `behind` are messages that a claim refused because an older one must go first; `folded_in_vain` says that
+/// what is fresh cannot be folded now.
+pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vain: bool, now: Timestamp) -> Step {
+    let fresh = || waiting.messages.iter().filter(|message| message.fresh);
+    let late = fresh().next().is_some_and(|oldest| now.millis_since(oldest.created_at) > LATE_MS);
+    if !folded_in_vain && (waiting.fresh > MANY || (waiting.fresh > 1 && late)) {
+        let keep = alone(waiting, pace, now).map(|message| message.message);
+        if waiting.fresh - u64::from(keep.is_some()) > 1 {
+            return Step::Fold { keep };
+        }
+    }
+    let allowed = |message: &&WaitingMessage| message.state != State::Sending && !behind.contains(&message.message);
+    let may_go = |message: &WaitingMessage| message.due_at.max(pace.from(message.urgent));
+    let ready = waiting.messages.iter().filter(allowed).filter(|message| may_go(message) <= now);
+    if let Some(chosen) = ready.min_by_key(|message| (!message.critical || message.digest, message.message)) {
+        return Step::Send(chosen.message);
+    }
+    let soonest = waiting.messages.iter().filter(allowed).map(may_go).min();
+    soonest.map_or(Step::Nothing, Step::Wait)
+}
+
+/// The critical message that a lane which must fold sends by itself first.
+fn alone<'a>(waiting: &'a Waiting, pace: &Pace, now: Timestamp) -> Option<&'a WaitingMessage> {
+    let lately = pace.critical_at.is_some_and(|at| (0..CRITICAL_EVERY_MS).contains(&now.millis_since(at)));
+    if lately || pace.urgent_from > now {
+        return None;
+    }
+    waiting.messages.iter().find(|message| message.fresh && message.critical && !message.digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn message(id: i64) -> WaitingMessage {
+        WaitingMessage {
+            message: id,
+            state: State::Queued,
+            fresh: true,
+            digest: false,
+            critical: false,
+            urgent: false,
+            created_at: NOW,
+            due_at: NOW,
+        }
+    }
+
+    fn critical(id: i64) -> WaitingMessage {
+        WaitingMessage { critical: true, urgent: true, ..message(id) }
+    }
+
+    fn waiting(messages: Vec<WaitingMessage>) -> Waiting {
+        let fresh = messages.iter().filter(|message| message.fresh).count() as u64;
+        Waiting { messages, fresh }
+    }
+
+    fn choose(messages: Vec<WaitingMessage>, pace: &Pace) -> Step {
+        next(&waiting(messages), pace, &HashSet::new(), false, NOW)
+    }
+
+    #[test]
+    fn messages_go_in_order_and_critical_ones_first() {
+        assert_eq!(choose(vec![message(1), message(2)], &Pace::default()), Step::Send(1));
+        assert_eq!(choose(vec![message(1), critical(2)], &Pace::default()), Step::Send(2));
+        assert_eq!(choose(vec![], &Pace::default()), Step::Nothing);
+    }
+
+    #[test]
+    fn one_that_waits_for_its_own_retry_holds_up_no_other() {
+        let retried = WaitingMessage { fresh: false, due_at: NOW.plus_millis(9_000), ..message(1) };
+        assert_eq!(choose(vec![retried.clone(), message(2)], &Pace::default()), Step::Send(2));
+        assert_eq!(choose(vec![retried], &Pace::default()), Step::Wait(NOW.plus_millis(9_000)));
+    }
+
+    #[test]
+    fn more_than_eight_or_two_that_are_late_are_folded() {
+        assert_eq!(choose((1..9).map(message).collect(), &Pace::default()), Step::Send(1));
+        assert_eq!(choose((1..10).map(message).collect(), &Pace::default()), Step::Fold { keep: None });
+        let late = |id| WaitingMessage { created_at: NOW.plus_millis(-LATE_MS - 1), ..message(id) };
+        assert_eq!(choose(vec![late(1), message(2)], &Pace::default()), Step::Fold { keep: None });
+        assert_eq!(choose(vec![late(1)], &Pace::default()), Step::Send(1));
+    }
+
+    #[test]
+    fn the_first_critical_of_a_storm_goes_by_itself_and_the_next_ones_lead_the_digest() {
+        let storm = || (1..20).map(message).chain([critical(20), critical(21)]).collect::<Vec<_>>();
+        assert_eq!(choose(storm(), &Pace::default()), Step::Fold { keep: Some(20) });
+        let lately = Pace { critical_at: Some(NOW.plus_millis(-1_000)), ..Pace::default() };
+        assert_eq!(choose(storm(), &lately), Step::Fold { keep: None });
+    }
+
+    #[test]
+    fn what_is_urgent_goes_out_of_the_reserve_while_the_rest_waits() {
+        let until = NOW.plus_millis(30_000);
+        let mut pace = Pace::default();
+        pace.wait(false, until, None);
+        assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Send(2));
+        assert_eq!(choose(vec![message(1)], &pace), Step::Wait(until));
+        pace.wait(true, until, Some("app/ops".to_owned()));
+        assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Wait(until));
+    }
+
+    #[test]
+    fn what_must_not_overtake_is_left_for_later() {
+        let step = next(&waiting(vec![message(1), critical(2)]), &Pace::default(), &HashSet::from([2]), false, NOW);
+        assert_eq!(step, Step::Send(1));
+    }
+
+    #[test]
+    fn folding_in_vain_is_not_tried_for_ever() {
+        let many = waiting((1..20).map(message).collect());
+        assert_eq!(next(&many, &Pace::default(), &HashSet::new(), true, NOW), Step::Send(1));
+    }
+}

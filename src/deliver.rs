@@ -177,7 +177,8 @@ impl Lanes {
         let claimed = store.claim(claim, self.app.now()).await?;
         let body = bodies.and_then(|bodies| bodies.get(claimed.part as usize).cloned()).unwrap_or_default();
         let begun = Instant::now();
-        let outcome = loaded.wecom.send(&account, &SendRequest { channel: target.channel(), body }).await;
+        let channel = target.channel().wecom().unwrap_or(wecom::Channel::Webhook);
+        let outcome = loaded.wecom.send(&account, &SendRequest { channel, body }).await;
         let next = self.settle(queued, claimed, &target, &outcome, begun.elapsed()).await?;
         Ok(Some(next))
     }
@@ -240,11 +241,7 @@ impl Lanes {
 
     fn count(&self, target: &Target, outcome: &Outcome, took: Duration) {
         let metrics = self.app.metrics();
-        let channel = match target.channel() {
-            wecom::Channel::App => "app",
-            wecom::Channel::Chat => "chat",
-            wecom::Channel::Webhook => "webhook",
-        };
+        let channel = target.channel().as_str();
         metrics.attempts.get_or_create(&Attempted { channel, outcome: class(outcome) }).inc();
         metrics.send_seconds.observe(took.as_secs_f64());
         if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome

@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::at::{At, Named};
 use super::file::{self, File, Secret};
 use super::resolve::{Resolver, placed, value};
-use super::{Heartbeat, Hook, Smtp, Tls};
+use super::{Heartbeat, Hook, Smtp, Tls, To};
 
 /// Submission (RFC 6409) and submission over TLS (RFC 8314).
 const PORTS: (u16, u16) = (587, 465);
+/// Recipients that every mail server takes at a time (RFC 5321 §4.5.3.1.8).
+const MOST_ADDRESSES: usize = 100;
 const INTERVAL: Duration = Duration::from_mins(1);
 /// More often is noise; a rarer sign of life tells too late that there is none.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_hours(1));
@@ -51,19 +53,23 @@ impl Resolver<'_> {
                 ("改用 tls: starttls 或 tls: tls", "use tls: starttls or tls: tls"),
             );
         }
-        let port = match placed(smtp.port.as_ref()) {
-            None if tls == Tls::Tls => PORTS.1,
-            None => PORTS.0,
-            Some((place, &port)) => u16::try_from(port).ok().filter(|&port| port > 0).or_else(|| {
-                self.found.mistake(
-                    place,
-                    ("`smtp.port` 应在 1 到 65535 之间", "`smtp.port` must be from 1 to 65535"),
-                    ("一般是 587（starttls）或 465（tls）", "mostly 587 (starttls) or 465 (tls)"),
-                );
-                None
-            })?,
+        let port = self.port(smtp.port.as_ref(), tls);
+        Some(Smtp { host: smtp.host.get()?.clone(), port: port?, tls, login: login?, from: smtp.from.get()?.clone() })
+    }
+
+    fn port(&mut self, port: Option<&At<i64>>, tls: Tls) -> Option<u16> {
+        let Some((place, &port)) = placed(port) else {
+            return Some(if tls == Tls::Tls { PORTS.1 } else { PORTS.0 });
         };
-        Some(Smtp { host: smtp.host.get()?.clone(), port, tls, login: login?, from: smtp.from.get()?.clone() })
+        let fits = u16::try_from(port).ok().filter(|&port| port > 0);
+        if fits.is_none() {
+            self.found.mistake(
+                place,
+                ("`smtp.port` 应在 1 到 65535 之间", "`smtp.port` must be from 1 to 65535"),
+                ("一般是 587（starttls）或 465（tls）", "mostly 587 (starttls) or 465 (tls)"),
+            );
+        }
+        fits
     }
 
     /// User name and password come together. `None`: one is missing or wrong, and that is on the list.
@@ -99,6 +105,44 @@ impl Resolver<'_> {
             }
         }
         resolved
+    }
+
+    /// Addresses to mail to, each once.
+    pub(super) fn email(&mut self, email: &At<Vec<At<String>>>, file: &File) -> Option<To> {
+        if file.smtp.is_none() {
+            self.found.mistake(
+                email.place,
+                ("有 `email` 目标，但没有 `smtp`", "there is an `email` target and no `smtp`"),
+                (
+                    "加上 smtp: { host: smtp.example.com, from: wegraf@example.com }",
+                    "add smtp: { host: smtp.example.com, from: wegraf@example.com }",
+                ),
+            );
+        }
+        let (place, written) = placed(Some(email))?;
+        if !(1..=MOST_ADDRESSES).contains(&written.len()) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`email` 有 {} 个地址，应是 1 到 {MOST_ADDRESSES} 个", written.len()),
+                    format!("`email` holds {} addresses and must hold 1 to {MOST_ADDRESSES}", written.len()),
+                ),
+                ("多了就拆成几个目标，或用邮件组", "make several targets of many, or use a mailing list"),
+            );
+        }
+        let mut to: Vec<String> = Vec::new();
+        for (place, address) in written.iter().filter_map(|address| placed(Some(address))) {
+            if !is_address(address) {
+                self.found.mistake(
+                    place,
+                    ("这不是邮件地址", "this is not a mail address"),
+                    ("只写地址：ops@example.com", "write the address alone: ops@example.com"),
+                );
+            } else if !to.iter().any(|known| known.eq_ignore_ascii_case(address)) {
+                to.push(address.clone());
+            }
+        }
+        (!to.is_empty()).then_some(To::Email { to })
     }
 
     /// A token that may stand in a header.
@@ -172,7 +216,7 @@ fn is_loopback(host: &str) -> bool {
 
 /// A plain mail address (RFC 5321 §4.5.3.1): no display name, no quotes, ASCII, nothing that ends a header line. `|`
 /// separates addresses in the name of a lane.
-pub(super) fn is_address(text: &str) -> bool {
+fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{}~.".contains(&byte);
     let dots = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");

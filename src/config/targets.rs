@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::at::{At, Named};
-use super::destinations::is_address;
 use super::file::{self, File};
 use super::finding::{Place, did_you_mean};
 use super::resolve::{Resolver, placed, value};
@@ -14,8 +13,6 @@ const MOST_PARTS: i64 = 8;
 /// Limits of one `message/send` (page 90236).
 const MOST_USERS: usize = 1000;
 const MOST_PARTIES_OR_TAGS: usize = 100;
-/// Recipients that every mail server takes at a time (RFC 5321 §4.5.3.1.8).
-const MOST_ADDRESSES: usize = 100;
 /// Of a chatid that an app may choose (page 90245).
 const CHATID_BYTES: usize = 32;
 
@@ -45,33 +42,17 @@ impl Resolver<'_> {
     /// Which of the ways to write an address this is; names in it must lead to something.
     fn address(&mut self, place: Place, target: &file::Target, file: &File) -> Option<To> {
         if let Some(bot) = &target.bot {
-            self.found.mistake(
-                bot.place,
-                (
-                    "这个版本还不支持发给智能机器人（计划在后续版本）",
-                    "bots are not in this version yet (coming: a later release)",
-                ),
-                ("先用 webhook，或 app 加 users", "use a webhook, or an app with users, instead"),
-            );
+            self.no_bots(bot.place);
             return None;
         }
-        let ways = [
-            ("`app`", target.app.is_some()),
-            ("`webhook`", target.webhook.is_some()),
-            ("`email`", target.email.is_some()),
-            ("`hook`", target.hook.is_some()),
-        ];
-        let mut given = ways.into_iter().filter_map(|(way, given)| given.then_some(way));
-        let way = given.next();
-        if let (Some(one), Some(other)) = (way, given.next()) {
-            return self.ambiguous(place, one, other);
-        }
+        let way = self.only_way(place, target)?;
         let wecom = value(file.wecom.as_ref());
         if let Some(app) = &target.app {
-            let app = self.known(app, wecom.and_then(|wecom| value(wecom.apps.as_ref())), "应用", "app", "wecom.apps");
+            let apps = wecom.and_then(|wecom| value(wecom.apps.as_ref()));
+            let app = self.known(app, apps, "应用", "app", "wecom.apps");
             return self.of_app(place, target, app?);
         }
-        if let Some(way) = way.filter(|_| names_members(target) || target.chat.is_some()) {
+        if names_members(target) || target.chat.is_some() {
             return self.ambiguous(place, way, "`users`/`chat`");
         }
         if let Some(webhook) = &target.webhook {
@@ -84,17 +65,41 @@ impl Resolver<'_> {
             let known = value(file.hooks.as_ref());
             return Some(To::Hook { hook: self.known(hook, known, "通用 webhook", "hook", "hooks")? });
         }
-        if let Some(email) = &target.email {
-            return self.email(email, file);
-        }
+        self.email(target.email.as_ref()?, file)
+    }
+
+    fn no_bots(&mut self, place: Place) {
         self.found.mistake(
             place,
-            ("目标没有写发到哪里", "the target does not say where to send"),
             (
-                "{ webhook: 名字 }、{ app: 名字, users: [userid] }、{ app: 名字, chat: chatid }、{ email: [地址] } 或 { hook: 名字 }",
-                "{ webhook: NAME }, { app: NAME, users: [userid] }, { app: NAME, chat: CHATID }, { email: [ADDRESS] } or { hook: NAME }",
+                "这个版本还不支持发给智能机器人（计划在后续版本）",
+                "bots are not in this version yet (coming: a later release)",
             ),
+            ("先用 webhook，或 app 加 users", "use a webhook, or an app with users, instead"),
         );
+    }
+
+    /// The one key that says where to send.
+    fn only_way(&mut self, place: Place, target: &file::Target) -> Option<&'static str> {
+        let ways = [
+            ("`app`", target.app.is_some()),
+            ("`webhook`", target.webhook.is_some()),
+            ("`email`", target.email.is_some()),
+            ("`hook`", target.hook.is_some()),
+        ];
+        let mut given = ways.into_iter().filter_map(|(way, given)| given.then_some(way));
+        match (given.next(), given.next()) {
+            (Some(way), None) => return Some(way),
+            (Some(one), Some(other)) => drop(self.ambiguous(place, one, other)),
+            (None, _) => self.found.mistake(
+                place,
+                ("目标没有写发到哪里", "the target does not say where to send"),
+                (
+                    "{ webhook: 名字 }、{ app: 名字, users: [userid] }、{ app: 名字, chat: chatid }、{ email: [地址] } 或 { hook: 名字 }",
+                    "{ webhook: NAME }, { app: NAME, users: [userid] }, { app: NAME, chat: CHATID }, { email: [ADDRESS] } or { hook: NAME }",
+                ),
+            ),
+        }
         None
     }
 
@@ -112,43 +117,6 @@ impl Resolver<'_> {
                 None
             }
         }
-    }
-
-    fn email(&mut self, email: &At<Vec<At<String>>>, file: &File) -> Option<To> {
-        if file.smtp.is_none() {
-            self.found.mistake(
-                email.place,
-                ("有 `email` 目标，但没有 `smtp`", "there is an `email` target and no `smtp`"),
-                (
-                    "加上 smtp: { host: smtp.example.com, from: wegraf@example.com }",
-                    "add smtp: { host: smtp.example.com, from: wegraf@example.com }",
-                ),
-            );
-        }
-        let (place, written) = placed(Some(email))?;
-        if !(1..=MOST_ADDRESSES).contains(&written.len()) {
-            self.found.mistake(
-                place,
-                (
-                    format!("`email` 有 {} 个地址，应是 1 到 {MOST_ADDRESSES} 个", written.len()),
-                    format!("`email` holds {} addresses and must hold 1 to {MOST_ADDRESSES}", written.len()),
-                ),
-                ("多了就拆成几个目标，或用邮件组", "make several targets of many, or use a mailing list"),
-            );
-        }
-        let mut to: Vec<String> = Vec::new();
-        for (place, address) in written.iter().filter_map(|address| placed(Some(address))) {
-            if !is_address(address) {
-                self.found.mistake(
-                    place,
-                    ("这不是邮件地址", "this is not a mail address"),
-                    ("只写地址：ops@example.com", "write the address alone: ops@example.com"),
-                );
-            } else if !to.iter().any(|known| known.eq_ignore_ascii_case(address)) {
-                to.push(address.clone());
-            }
-        }
-        (!to.is_empty()).then_some(To::Email { to })
     }
 
     fn ambiguous(&mut self, place: Place, one: &str, other: &str) -> Option<To> {

@@ -4,14 +4,20 @@
 //! file or the environment. A `Config` is immutable: a reload swaps the whole.
 
 mod accounts;
+mod address;
+mod amounts;
 mod at;
+mod destinations;
 mod file;
 mod finding;
 mod glob;
+mod peers;
 mod reader;
 mod receivers;
 mod resolve;
 mod routes;
+mod sources;
+mod storage;
 mod targets;
 mod yaml;
 
@@ -23,13 +29,15 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::generic::Payloads;
 use crate::route;
+pub use address::{Channel, Face, Target, To};
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
+pub use peers::{AppAccount, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog, WeCom};
 use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.
@@ -43,6 +51,10 @@ pub struct Config {
     pub external_url: Option<String>,
     /// Where alerts are kept.
     pub database: Database,
+    /// How long a replica keeps a lane after it was last heard of (PostgreSQL only): at least 5 s, at most 5 min.
+    pub lease: Duration,
+    /// How long, and up to what size, what was told is kept.
+    pub retention: Retention,
     /// Language of messages where a receiver does not say.
     pub language: Language,
     /// Zone of times where a receiver does not say.
@@ -55,6 +67,14 @@ pub struct Config {
     pub wecom: WeCom,
     /// Where silences are made; this version only asks whether they can be reached (`doctor`).
     pub upstreams: Vec<Upstream>,
+    /// The mail server; there is one if any target is an email address.
+    pub smtp: Option<Smtp>,
+    /// Generic webhooks of others by name.
+    pub hooks: BTreeMap<String, Hook>,
+    /// Name of the receiver that is told when wegraf itself has trouble.
+    pub alarm: Option<String>,
+    /// What is called as long as all is well.
+    pub heartbeat: Option<Heartbeat>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Arc<Receiver>>,
     /// Which receiver gets an alert.
@@ -141,10 +161,41 @@ pub struct TemplateFile {
 }
 
 /// Where alerts are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Database {
     /// A SQLite file of this one process.
     Sqlite(PathBuf),
+    /// A PostgreSQL database that replicas share.
+    Postgres {
+        /// `postgres://user:password@host/db`, with a host and the name of a database. Empty if a command that only
+        /// looks could not read it.
+        url: SecretString,
+    },
+}
+
+impl PartialEq for Database {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(one), Self::Sqlite(other)) => one == other,
+            (Self::Postgres { url: one }, Self::Postgres { url: other }) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::Sqlite(_), Self::Postgres { .. }) | (Self::Postgres { .. }, Self::Sqlite(_)) => false,
+        }
+    }
+}
+
+impl Eq for Database {}
+
+/// How long what was told is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The raw bytes of a notification; at most `record`.
+    pub raw: Duration,
+    /// What was told to whom, and what came of it.
+    pub record: Duration,
+    /// Bytes that the database may take before the oldest goes earlier; `None`: any number.
+    pub bytes: Option<u64>,
 }
 
 /// Language of what people read.
@@ -168,97 +219,6 @@ impl Language {
     }
 }
 
-/// A configured sender.
-#[derive(Debug)]
-pub struct Source {
-    /// Its name, recorded with every notification.
-    pub name: String,
-    /// How it proves itself.
-    pub proof: Proof,
-}
-
-/// How a source proves itself.
-#[derive(Debug)]
-pub enum Proof {
-    /// `Authorization: Bearer …`
-    Bearer(SecretString),
-    /// `Authorization: Basic …`
-    Basic {
-        /// User name.
-        username: String,
-        /// Password.
-        password: SecretString,
-    },
-    /// Grafana's signature (alert-sources §2.7).
-    Hmac {
-        /// Key: the secret's UTF-8 bytes.
-        secret: SecretString,
-        /// Header with the lower-case hex signature.
-        header: String,
-        /// Header with the Unix seconds that are signed in front of the body; without it a call can be replayed.
-        timestamp_header: Option<String>,
-    },
-}
-
-/// An Alertmanager or Grafana that sends alerts here.
-#[derive(Debug)]
-pub struct Upstream {
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    pub kind: UpstreamKind,
-    /// Base URL without a trailing slash.
-    pub url: String,
-    /// Token of a Grafana service account.
-    pub token: Option<SecretString>,
-}
-
-/// 上游的种类。Kinds of upstreams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UpstreamKind {
-    /// An Alertmanager.
-    Alertmanager,
-    /// A Grafana.
-    Grafana,
-}
-
-impl Upstream {
-    /// Where its silences are listed (alert-sources §4.3, §4.4).
-    pub fn silences(&self) -> String {
-        match self.kind {
-            UpstreamKind::Alertmanager => format!("{}/api/v2/silences", self.url),
-            UpstreamKind::Grafana => format!("{}/api/alertmanager/grafana/api/v2/silences", self.url),
-        }
-    }
-}
-
-/// The way to WeCom.
-#[derive(Debug)]
-pub struct WeCom {
-    /// Base URL without a trailing slash, for example `https://qyapi.weixin.qq.com`.
-    pub api_url: String,
-    /// Proxy for calls to WeCom; a secret because its URL may hold a password.
-    pub proxy: Option<SecretString>,
-    /// PEM bundle that is trusted besides the usual roots.
-    pub ca_file: Option<PathBuf>,
-    /// Apps by name.
-    pub apps: BTreeMap<String, AppAccount>,
-    /// Webhooks (消息推送) by name.
-    pub webhooks: BTreeMap<String, SecretString>,
-}
-
-/// A self-built app of a corp.
-#[derive(Debug)]
-pub struct AppAccount {
-    /// Corp id, `ww…`.
-    pub corp_id: String,
-    /// Agent id.
-    pub agent_id: i64,
-    /// Secret of the app.
-    pub secret: SecretString,
-}
-
 /// A name for one or more targets.
 #[derive(Debug)]
 pub struct Receiver {
@@ -276,136 +236,8 @@ pub struct Receiver {
     pub send_resolved: bool,
     /// An unchanged repeat from upstream is told only if the last message is at least this old.
     pub repeat_interval: Duration,
-    /// Used when nothing here gets through (2 of 3 of the delivery engine acts on it).
+    /// Used when nothing here gets through. Following the fallbacks never leads round in a ring.
     pub fallback: Option<String>,
-}
-
-/// One WeCom address and how a message looks there. Stored as JSON with each message, so that a message that
-/// waits keeps its address over a reload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// The address.
-    pub to: To,
-    /// How the message looks.
-    pub face: Face,
-    /// Userids to mention, or `@all`. Never from alert text.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mention: Vec<String>,
-    /// Mobile numbers to mention (webhook only).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mention_mobiles: Vec<String>,
-    /// Send the alert's picture as a message of its own where the face cannot show it.
-    #[serde(default)]
-    pub image: bool,
-    /// Into how many numbered parts a long message may be split; 1: it is shortened instead.
-    pub parts: u8,
-}
-
-/// A WeCom address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum To {
-    /// People, departments and tags of an app.
-    Members {
-        /// Name of the app.
-        app: String,
-        /// Userids, or `@all` alone.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        users: Vec<String>,
-        /// File with one userid a line, read anew when it changes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        users_file: Option<PathBuf>,
-        /// Department ids.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        parties: Vec<i64>,
-        /// Tag ids.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        tags: Vec<i64>,
-    },
-    /// A group chat that the app created.
-    Chat {
-        /// Name of the app.
-        app: String,
-        /// Its chatid.
-        chat: String,
-    },
-    /// A webhook (消息推送) of a group.
-    Webhook {
-        /// Name of the webhook.
-        webhook: String,
-    },
-}
-
-impl Target {
-    /// The name of this target's lane: equal for equal addresses, stable over reloads, without secrets.
-    pub fn lane(&self) -> String {
-        match &self.to {
-            To::Members { app, users, users_file, parties, tags } => {
-                let mut names: Vec<String> = users.iter().map(|user| user.to_lowercase()).collect();
-                names.extend(users_file.iter().map(|file| format!("file:{}", file.display())));
-                names.extend(parties.iter().map(|id| format!("party:{id}")));
-                names.extend(tags.iter().map(|id| format!("tag:{id}")));
-                format!("app/{app}/{}", names.join("|"))
-            }
-            To::Chat { app, chat } => format!("app/{app}/chat/{chat}"),
-            To::Webhook { webhook } => format!("webhook/{webhook}"),
-        }
-    }
-
-    /// Which set of WeCom's rules the target's messages obey.
-    pub const fn channel(&self) -> wecom::Channel {
-        match self.to {
-            To::Members { .. } => wecom::Channel::App,
-            To::Chat { .. } => wecom::Channel::Chat,
-            To::Webhook { .. } => wecom::Channel::Webhook,
-        }
-    }
-}
-
-/// How a message looks to a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Face {
-    /// Plain text; the only one members who read in personal WeChat can see.
-    Text,
-    /// WeCom's markdown: colours and mentions, no tables.
-    Markdown,
-    /// `markdown_v2` (webhook only): tables and lists, no colours, no mentions.
-    MarkdownV2,
-    /// A card with title, grey text and one link (app and chat only).
-    Textcard,
-    /// A picture card (what `Wechat_grafana` sent).
-    News,
-    /// A template card: `news_notice` if there is a picture, else `text_notice` (app members and webhook only).
-    Card,
-}
-
-impl Face {
-    /// All faces.
-    pub const ALL: [Self; 6] = [Self::Text, Self::Markdown, Self::MarkdownV2, Self::Textcard, Self::News, Self::Card];
-
-    /// The name in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Markdown => "markdown",
-            Self::MarkdownV2 => "markdown_v2",
-            Self::Textcard => "textcard",
-            Self::News => "news",
-            Self::Card => "card",
-        }
-    }
-
-    /// Can messages on `channel` have this face (wecom-api §0.2, §5.4, §6.1)?
-    pub const fn fits(self, channel: wecom::Channel) -> bool {
-        use wecom::Channel::{App, Chat, Webhook};
-        match self {
-            Self::Text | Self::Markdown | Self::News => true,
-            Self::MarkdownV2 => matches!(channel, Webhook),
-            Self::Textcard => matches!(channel, App | Chat),
-            Self::Card => matches!(channel, App | Webhook),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -47,12 +47,18 @@ pub enum Store {
     Sqlite(sqlite::Db),
 }
 
+/// PostgreSQL is understood by the configuration and not yet by the store.
+fn no_postgres() -> StoreError {
+    StoreError::Bug { reason: "PostgreSQL is not in this build yet".to_owned(), source: None }
+}
+
 impl Store {
     /// Opens the database, creates it if there is no file, and brings its schema up to date. A file that is not a
     /// sound database of ours is refused and left as it is; so is one that another process has.
     pub async fn open(database: &Database, now: Timestamp) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::Db::open(path.clone(), now).await.map(Self::Sqlite),
+            Database::Postgres { .. } => Err(no_postgres()),
         }
     }
 
@@ -60,6 +66,7 @@ impl Store {
     pub async fn open_reading(database: &Database) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::Db::open_reading(path.clone()).await.map(Self::Sqlite),
+            Database::Postgres { .. } => Err(no_postgres()),
         }
     }
 

@@ -44,8 +44,12 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     for (name, known) in &loaded.config.wecom.apps {
         app(&loaded, name, &deliver::app(known), &mut findings).await;
     }
-    for (name, key) in &loaded.config.wecom.webhooks {
-        findings.push(Finding { about: format!("webhook {name}"), result: webhook(&loaded, key.clone()).await });
+    for (name, keys) in &loaded.config.wecom.webhooks {
+        for (index, key) in keys.iter().enumerate() {
+            let number = if keys.len() > 1 { format!("[{}]", index + 1) } else { String::new() };
+            let about = format!("webhook {name}{number}");
+            findings.push(Finding { about, result: webhook(&loaded, key.clone()).await });
+        }
     }
     for known in &loaded.config.upstreams {
         findings.push(Finding { about: format!("上游 upstream {}", known.name), result: upstream(known).await });
@@ -126,7 +130,7 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
                 }
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),
-            To::Members { .. } | To::Chat { .. } | To::Webhook { .. } => {}
+            To::Members { .. } | To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => {}
         }
     }
     users.sort_unstable();

@@ -189,7 +189,7 @@ mod tests {
     fn a_pasted_webhook_url_becomes_a_configuration() {
         let answers = answered("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=11111111-2222\n").unwrap();
         let (config, _) = Config::parse(&compose(&answers, Language::En), Path::new("w.yaml")).unwrap();
-        assert_eq!(config.wecom.webhooks["group"].expose_secret(), "11111111-2222");
+        assert_eq!(config.wecom.webhooks["group"][0].expose_secret(), "11111111-2222");
         assert_eq!(config.language, Language::En);
         assert_eq!(config.receivers["ops"].targets[0].lane(), "webhook/group");
     }

@@ -1,4 +1,4 @@
-//! Who may post, and through what we speak to WeCom: sources, apps, webhooks, bots, upstreams.
+//! Through what we speak to WeCom, and where silences are made: apps, webhooks, bots, upstreams.
 
 use std::collections::BTreeMap;
 
@@ -8,74 +8,13 @@ use super::at::{At, Named};
 use super::file::{self, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{AppAccount, Proof, Source, Upstream, UpstreamKind, WeCom};
+use super::{AppAccount, Upstream, UpstreamKind, WeCom};
 
 const API_URL: &str = "https://qyapi.weixin.qq.com";
-/// Grafana's own default (alert-sources §2.7).
-const SIGNATURE_HEADER: &str = "X-Grafana-Alerting-Signature";
+/// 20 messages a minute each; a group that needs more is not read.
+const MOST_KEYS: usize = 10;
 
 impl Resolver<'_> {
-    pub(super) fn sources(&mut self, sources: Option<&Named<file::Source>>) -> Vec<Source> {
-        let mut resolved: Vec<Source> = Vec::new();
-        for (name, place, source) in sources.into_iter().flat_map(Named::iter) {
-            self.name(place, name);
-            if let Some(proof) = self.proof(name, place, source) {
-                resolved.push(Source { name: name.to_owned(), proof });
-            }
-        }
-        resolved.sort_by(|a, b| a.name.cmp(&b.name));
-        resolved
-    }
-
-    fn proof(&mut self, name: &str, place: Place, source: &file::Source) -> Option<Proof> {
-        Some(match source {
-            file::Source::Bearer(token) => Proof::Bearer(self.secret(token, &format!("sources.{name}.bearer"))?),
-            file::Source::Basic { username, password } => {
-                let password = self.secret(password, &format!("sources.{name}.basic.password"));
-                let username_text = username.get()?;
-                if username_text.is_empty() || username_text.contains(':') {
-                    self.found.mistake(
-                        username.place,
-                        ("用户名不能为空，也不能含冒号", "the user name cannot be empty or hold a colon"),
-                        ("换一个用户名", "choose another user name"),
-                    );
-                }
-                Proof::Basic { username: username_text.clone(), password: password? }
-            }
-            file::Source::Hmac { secret, header, timestamp_header } => {
-                if timestamp_header.is_none() {
-                    self.found.note(
-                        place,
-                        (
-                            format!("来源 `{name}` 没有 `timestamp_header`，签过名的请求可被重放"),
-                            format!("source `{name}` has no `timestamp_header`: a signed request can be replayed"),
-                        ),
-                        (
-                            "在 Grafana 和这里都设为 X-Grafana-Alerting-Timestamp",
-                            "set it to X-Grafana-Alerting-Timestamp in Grafana and here",
-                        ),
-                    );
-                }
-                let secret = self.secret(secret, &format!("sources.{name}.hmac.secret"));
-                let header = self.header(header.as_ref()).unwrap_or_else(|| SIGNATURE_HEADER.to_owned());
-                let timestamp_header = self.header(timestamp_header.as_ref());
-                Proof::Hmac { secret: secret?, header, timestamp_header }
-            }
-        })
-    }
-
-    fn header(&mut self, header: Option<&At<String>>) -> Option<String> {
-        let (place, text) = placed(header)?;
-        if axum::http::HeaderName::from_bytes(text.as_bytes()).is_err() {
-            self.found.mistake(
-                place,
-                (format!("`{text}` 不能做请求头的名字"), format!("`{text}` cannot be the name of a header")),
-                ("只用字母、数字和连字符", "use letters, digits and hyphens only"),
-            );
-        }
-        Some(text.clone())
-    }
-
     pub(super) fn wecom(&mut self, wecom: Option<&file::WeCom>) -> Option<WeCom> {
         let empty = file::WeCom::default();
         let wecom = wecom.unwrap_or(&empty);
@@ -93,8 +32,8 @@ impl Resolver<'_> {
         let mut webhooks = BTreeMap::new();
         for (name, place, webhook) in value(wecom.webhooks.as_ref()).into_iter().flat_map(Named::iter) {
             self.name(place, name);
-            if let Some(key) = self.webhook_key(name, webhook) {
-                webhooks.insert(name.to_owned(), key);
+            if let Some(keys) = self.webhook_keys(name, place, webhook) {
+                webhooks.insert(name.to_owned(), keys);
             }
         }
         self.bots(wecom);
@@ -105,7 +44,10 @@ impl Resolver<'_> {
             }
             path
         });
-        let proxy = wecom.proxy.as_ref().and_then(|proxy| self.proxy(proxy));
+        let proxy = wecom
+            .proxy
+            .as_ref()
+            .and_then(|proxy| self.secret_url(proxy, "wecom.proxy", "http://proxy.example.com:3128"));
         Some(WeCom { api_url: api_url?, proxy, ca_file, apps, webhooks })
     }
 
@@ -168,8 +110,65 @@ impl Resolver<'_> {
         }
     }
 
-    fn webhook_key(&mut self, name: &str, webhook: &file::Webhook) -> Option<SecretString> {
-        let key = self.secret(&webhook.key, &format!("wecom.webhooks.{name}.key"))?;
+    /// The keys of a webhook: one, or several of the same group.
+    fn webhook_keys(&mut self, name: &str, place: Place, webhook: &file::Webhook) -> Option<Vec<SecretString>> {
+        let path = format!("wecom.webhooks.{name}");
+        match (&webhook.key, &webhook.keys) {
+            (Some(key), None) => Some(vec![self.webhook_key(key, &format!("{path}.key"))?]),
+            (None, Some(keys)) => self.pool(keys, &format!("{path}.keys")),
+            (None, None) => {
+                self.found.mistake(
+                    place,
+                    (format!("消息推送 `{name}` 缺少 `key`"), format!("webhook `{name}` has no `key`")),
+                    ("加上 key: …，或 keys: [ … ]", "add key: … or keys: [ … ]"),
+                );
+                None
+            }
+            (Some(_), Some(_)) => {
+                self.found.mistake(
+                    place,
+                    (
+                        format!("消息推送 `{name}` 同时有 `key` 和 `keys`"),
+                        format!("webhook `{name}` has both `key` and `keys`"),
+                    ),
+                    ("都写进 keys", "write all of them into keys"),
+                );
+                None
+            }
+        }
+    }
+
+    fn pool(&mut self, keys: &At<Vec<At<Secret>>>, path: &str) -> Option<Vec<SecretString>> {
+        let (place, written) = placed(Some(keys))?;
+        if !(1..=MOST_KEYS).contains(&written.len()) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{path}` 有 {} 个，应是 1 到 {MOST_KEYS} 个", written.len()),
+                    format!("`{path}` holds {} and must hold 1 to {MOST_KEYS}", written.len()),
+                ),
+                ("同一个群里的消息推送写在一起", "put the webhooks of one group together"),
+            );
+        }
+        let mut pool: Vec<SecretString> = Vec::new();
+        for (number, at) in written.iter().enumerate() {
+            let Some(key) = self.webhook_key(at, &format!("{path}[{}]", number + 1)) else { continue };
+            let known = pool.iter().any(|other| other.expose_secret() == key.expose_secret());
+            if known && !self.is_stand_in(&key) {
+                self.found.mistake(
+                    at.place,
+                    (format!("`{path}` 里有两个一样的 key"), format!("`{path}` holds the same key twice")),
+                    ("删掉一个；每个 key 来自一个消息推送", "remove one; each key is of one webhook"),
+                );
+            }
+            pool.push(key);
+        }
+        (!pool.is_empty()).then_some(pool)
+    }
+
+    fn webhook_key(&mut self, key: &At<Secret>, path: &str) -> Option<SecretString> {
+        let place = key.place;
+        let key = self.secret(key, path)?;
         let text = key.expose_secret();
         // People paste the URL that WeCom shows them.
         let text = match text.split_once("key=") {
@@ -178,7 +177,7 @@ impl Resolver<'_> {
         };
         if !is_token(text) {
             self.found.mistake(
-                webhook.key.place,
+                place,
                 ("这不像消息推送的 key", "this does not look like the key of a webhook"),
                 (
                     "复制 Webhook 地址里 key= 后面的部分，或整个地址",
@@ -188,20 +187,6 @@ impl Resolver<'_> {
             return None;
         }
         Some(text.into())
-    }
-
-    fn proxy(&mut self, proxy: &At<Secret>) -> Option<SecretString> {
-        let url = self.secret(proxy, "wecom.proxy")?;
-        let known = reqwest::Url::parse(url.expose_secret())
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !known {
-            self.found.mistake(
-                proxy.place,
-                ("`wecom.proxy` 不是 http(s) 地址", "`wecom.proxy` is not an http(s) URL"),
-                ("例如 http://proxy.example.com:3128", "for example http://proxy.example.com:3128"),
-            );
-        }
-        Some(url)
     }
 
     pub(super) fn upstreams(&mut self, upstreams: Option<&Named<file::Upstream>>) -> Vec<Upstream> {

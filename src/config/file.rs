@@ -1,18 +1,21 @@
 //! The file as it is written: keys, shapes, and what each means. The JSON Schema is made from these types, so
 //! their sentences are what an editor shows; people read Chinese first.
 
-use std::fmt;
+mod peers;
+mod secret;
+
 use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use secrecy::SecretString;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::at::{At, Named};
-use super::{Face, Language, UpstreamKind};
+use super::{Face, Language};
 use crate::ingest::generic::Mapping;
+pub(super) use peers::{
+    Alarm, App, Basic, Callback, Heartbeat, Hmac, Hook, Smtp, Source, Upstream, Watchdog, WeCom, Webhook,
+};
+pub(super) use secret::Secret;
 
 /// wegraf 的配置文件。The configuration of wegraf.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -26,10 +29,17 @@ pub(super) struct File {
     /// 别人访问本服务的地址，用于消息里的链接；不写就没有这些链接。
     /// How people reach this server, for links in messages; without it there are none.
     pub external_url: Option<At<String>>,
-    /// 数据库，默认 sqlite:wegraf.db（相对于配置文件所在目录）。
-    /// Where alerts are kept, relative to the folder of this file.
+    /// 数据库：sqlite:文件（相对于配置文件所在目录），或 `postgres://用户:密码@主机/库`，后者也可以写成密钥。
+    /// Where alerts are kept: sqlite:PATH, relative to the folder of this file, or
+    /// `postgres://user:password@host/db`, which may be written like a secret.
     #[schemars(extend("default" = "sqlite:wegraf.db"))]
-    pub database: Option<At<String>>,
+    pub database: Option<At<Secret>>,
+    /// 一个副本失联多久后，别的副本接手它正在发的队列，5s 到 5m（仅 PostgreSQL）。
+    /// How long a replica keeps a lane after it was last heard of, 5s to 5m (PostgreSQL only).
+    #[schemars(extend("default" = "30s", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub lease: Option<At<String>>,
+    /// 记录保留多久、多大。How long, and up to what size, the record is kept.
+    pub retention: Option<At<Retention>>,
     /// 消息语言：zh 或 en。Language of messages.
     #[schemars(extend("default" = "zh"))]
     pub language: Option<At<Language>>,
@@ -47,6 +57,16 @@ pub(super) struct File {
     /// 可以做静默的上游（本版本只检查，尚不使用）。
     /// Where silences are made (checked but not acted on in this version).
     pub upstreams: Option<At<Named<Upstream>>>,
+    /// 邮件服务器；有 `email` 目标时必填。The mail server; needed by `email` targets.
+    pub smtp: Option<At<Smtp>>,
+    /// 通用 webhook：名字和地址。Generic webhooks: names and addresses.
+    pub hooks: Option<At<Named<Hook>>>,
+    /// wegraf 自己出问题时告诉谁；不写就只有日志和指标。
+    /// Who is told when wegraf itself has trouble; without it there are only logs and metrics.
+    pub alarm: Option<At<Alarm>>,
+    /// 一切正常时定期访问的地址，停了由别人发现。
+    /// A URL that is called as long as all is well, so that somebody else notices when it is not.
+    pub heartbeat: Option<At<Heartbeat>>,
     /// 接收者：一个名字对应一个或多个目标。Receivers: a name for one or more targets.
     pub receivers: Option<At<Named<Receiver>>>,
     /// 路由树，含义与 Alertmanager 相同；只有一个接收者时可以不写。
@@ -60,177 +80,6 @@ pub(super) struct File {
     pub payloads: Option<At<Vec<At<Mapping>>>>,
     /// 告警里的图片。Pictures of alerts.
     pub images: Option<At<Images>>,
-}
-
-/// 密钥：直接写、{ env: 环境变量 } 或 { file: 文件 }。A secret: plain, from the environment, or from a file.
-pub(super) enum Secret {
-    Plain(SecretString),
-    Env(String),
-    File(PathBuf),
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(_) => f.write_str("[REDACTED]"),
-            Self::Env(name) => write!(f, "env {name}"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Elsewhere {
-            Env(String),
-            File(PathBuf),
-        }
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Secret;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, { env: NAME } or { file: PATH }")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
-                Ok(Secret::Plain(text.into()))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {
-                Ok(match Elsewhere::deserialize(MapAccessDeserializer::new(map))? {
-                    Elsewhere::Env(name) => Secret::Env(name),
-                    Elsewhere::File(path) => Secret::File(path),
-                })
-            }
-        }
-        deserializer.deserialize_str(Any)
-    }
-}
-
-impl JsonSchema for Secret {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Secret".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let elsewhere = |key: &str, description: &str| {
-            json_schema!({
-                "type": "object",
-                "properties": { key: { "type": "string", "description": description } },
-                "required": [key],
-                "additionalProperties": false,
-            })
-        };
-        json_schema!({
-            "description": "密钥：直接写、{ env: 环境变量 } 或 { file: 文件 }。A secret: plain, from the environment, or from a file.",
-            "oneOf": [
-                { "type": "string", "minLength": 1 },
-                elsewhere("env", "环境变量名。Name of an environment variable."),
-                elsewhere("file", "文件路径，末尾换行会去掉。Path of a file; a newline at its end is dropped."),
-            ],
-        })
-    }
-}
-
-/// 来源怎样证明自己，三选一。How a source proves itself, one of three.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Source {
-    /// `Authorization: Bearer …`
-    Bearer(At<Secret>),
-    /// `Authorization: Basic …`
-    Basic {
-        /// 用户名。User name.
-        username: At<String>,
-        /// 密码。Password.
-        password: At<Secret>,
-    },
-    /// Grafana 的 HMAC 签名。Grafana's HMAC signature.
-    Hmac {
-        /// 与 Grafana 里填的密钥相同。The secret that is set in Grafana.
-        secret: At<Secret>,
-        /// 签名所在的请求头。The header with the signature.
-        #[schemars(extend("default" = "X-Grafana-Alerting-Signature"))]
-        header: Option<At<String>>,
-        /// 时间戳所在的请求头；不写则请求可被重放。The header with the time; without it a request can be replayed.
-        timestamp_header: Option<At<String>>,
-    },
-}
-
-/// 企业微信。WeCom.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WeCom {
-    /// 接口地址；私有部署或模拟器才需要改。Address of the API; changed for private deployments and the simulator.
-    #[schemars(extend("default" = "https://qyapi.weixin.qq.com"))]
-    pub api_url: Option<At<String>>,
-    /// 智能机器人长连接地址（本版本尚不使用）。Address for bots (not acted on in this version).
-    pub bot_url: Option<At<String>>,
-    /// 访问企业微信的 HTTP 代理，可含用户名和密码。HTTP proxy to WeCom, which may hold a user name and password.
-    pub proxy: Option<At<Secret>>,
-    /// 额外信任的 CA 证书（PEM）。CA certificates (PEM) that are trusted besides the usual ones.
-    pub ca_file: Option<At<PathBuf>>,
-    /// 自建应用。Self-built apps.
-    pub apps: Option<At<Named<App>>>,
-    /// 群里的消息推送（原群机器人）。Webhooks of groups.
-    pub webhooks: Option<At<Named<Webhook>>>,
-    /// 智能机器人（本版本尚不使用）。Bots (not acted on in this version).
-    pub bots: Option<At<Named<Bot>>>,
-}
-
-/// 自建应用。A self-built app.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct App {
-    /// 企业 ID：管理后台 → 我的企业。Corp id, from 我的企业 in the admin console.
-    pub corp_id: At<String>,
-    /// 应用的 AgentId。The app's AgentId.
-    pub agent_id: At<i64>,
-    /// 应用的 Secret。The app's Secret.
-    pub secret: At<Secret>,
-    /// 接收消息服务器（本版本尚不使用）。The app's callback (not acted on in this version).
-    pub callback: Option<At<Callback>>,
-}
-
-/// 接收消息服务器的配置。Settings of an app's callback.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Callback {
-    /// Token.
-    pub token: At<Secret>,
-    /// EncodingAESKey，43 个字符。EncodingAESKey, 43 characters.
-    pub encoding_aes_key: At<Secret>,
-}
-
-/// 消息推送（原群机器人）。A webhook of a group.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Webhook {
-    /// Webhook 地址里 key= 后面的部分，整个地址也可以。What follows key= in its URL; the whole URL will do.
-    pub key: At<Secret>,
-}
-
-/// 智能机器人。A bot.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Bot {
-    /// 机器人 ID。The bot's id.
-    pub bot_id: At<String>,
-    /// 机器人 Secret。The bot's secret.
-    pub secret: At<Secret>,
-}
-
-/// 可以做静默的上游。Where silences are made.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Upstream {
-    /// 种类。Kind.
-    pub kind: At<UpstreamKind>,
-    /// 地址。Address.
-    pub url: At<String>,
-    /// Grafana 服务账号令牌。Token of a Grafana service account.
-    pub token: Option<At<Secret>>,
 }
 
 /// 接收者。A receiver.
@@ -252,13 +101,12 @@ pub(super) struct Receiver {
     /// How old the last message must be before an unchanged repeat from upstream is told.
     #[schemars(extend("default" = "1h", "pattern" = "^([0-9]+[smhd])+$"))]
     pub repeat_interval: Option<At<String>>,
-    /// 全部失败时改用的接收者（本版本只检查，尚不使用）。
-    /// Another receiver, used when nothing here gets through (checked but not acted on in this version).
+    /// 全部失败时改用的接收者。Another receiver, used when nothing here gets through.
     pub fallback: Option<At<String>>,
 }
 
-/// 一个企业微信地址：app 加成员、app 加群聊，或 webhook。
-/// One address in WeCom: an app with members, an app with a chat, or a webhook.
+/// 一个地址：app 加成员、app 加群聊、webhook、email 或 hook。
+/// One address: an app with members, an app with a chat, a webhook, email or a hook.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
@@ -278,7 +126,12 @@ pub(super) struct Target {
     pub webhook: Option<At<String>>,
     /// 智能机器人名（本版本尚不支持）。Name of a bot in wecom.bots (not in this version).
     pub bot: Option<At<String>>,
-    /// 消息样式；默认：webhook 用 `markdown_v2`，其余 `markdown`。How messages look; default: `markdown_v2` for a webhook, else `markdown`.
+    /// 邮件地址，1–100 个；需要 `smtp`。Mail addresses, 1 to 100; needs `smtp`.
+    pub email: Option<At<Vec<At<String>>>>,
+    /// 通用 webhook 名，见 hooks。Name of a generic webhook in hooks.
+    pub hook: Option<At<String>>,
+    /// 消息样式；默认：webhook 用 `markdown_v2`，email 和 hook 用 `text`，其余 `markdown`。
+    /// How messages look; default: `markdown_v2` for a webhook, `text` for email and hooks, else `markdown`.
     pub face: Option<At<Face>>,
     /// 要 @ 的 userid，或 `"@all"`。Userids to mention, or `"@all"`.
     pub mention: Option<At<Vec<At<String>>>>,
@@ -324,4 +177,20 @@ pub(super) struct Route {
 pub(super) struct Images {
     /// 允许去哪些主机取图；默认都不取。Hosts from which pictures may be fetched; default: none.
     pub hosts: Option<At<Vec<At<String>>>>,
+}
+
+/// 记录保留多久。How long the record is kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retention {
+    /// 收到的原始内容保留多久，不超过 `record`。How long the raw notifications are kept, at most `record`.
+    #[schemars(extend("default" = "7d", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub raw: Option<At<String>>,
+    /// 投递记录保留多久。How long it is known who was told what.
+    #[schemars(extend("default" = "30d", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub record: Option<At<String>>,
+    /// 数据库最多多大（KB、MB、GB、TB，1 KB = 1024 字节），超过就先删最旧的；unlimited 不限。
+    /// How large the database may grow (KB, MB, GB, TB; 1 KB is 1024 bytes) before the oldest goes; unlimited: any size.
+    #[schemars(extend("default" = "2GB", "pattern" = "^([0-9]+ ?[KMGT]B|unlimited)$"))]
+    pub size: Option<At<String>>,
 }

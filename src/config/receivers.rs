@@ -12,6 +12,9 @@ use super::{Receiver, Target};
 
 /// An unchanged repeat is told once an hour.
 const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
+/// A year: longer is never.
+const REPEAT_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(365 * 24));
+
 impl Resolver<'_> {
     pub(super) fn receivers(&mut self, file: &File, global: &Global<'_>) -> BTreeMap<String, Arc<Receiver>> {
         let written = value(file.receivers.as_ref());
@@ -71,7 +74,7 @@ impl Resolver<'_> {
         }
         let mut targets: Vec<Target> = Vec::new();
         for (place, target) in written.into_iter().flatten().filter_map(|target| placed(Some(target))) {
-            let Some(target) = self.target(place, target, file.wecom.as_ref().and_then(At::get)) else { continue };
+            let Some(target) = self.target(place, target, file) else { continue };
             if targets.iter().any(|other| other.lane() == target.lane()) {
                 self.found.mistake(
                     place,
@@ -81,6 +84,11 @@ impl Resolver<'_> {
             }
             targets.push(target);
         }
+        let repeat_interval = self.duration(
+            receiver.repeat_interval.as_ref(),
+            &format!("receivers.{name}.repeat_interval"),
+            REPEAT_INTERVALS.0..=REPEAT_INTERVALS.1,
+        );
         Some(Receiver {
             name: name.to_owned(),
             language: value(receiver.language.as_ref()).copied().unwrap_or(global.language),
@@ -88,22 +96,9 @@ impl Resolver<'_> {
             template: value(receiver.template.as_ref()).cloned(),
             targets,
             send_resolved: value(receiver.send_resolved.as_ref()).copied().unwrap_or(true),
-            repeat_interval: self.duration(receiver.repeat_interval.as_ref()).unwrap_or(REPEAT_INTERVAL),
+            repeat_interval: repeat_interval.unwrap_or(REPEAT_INTERVAL),
             fallback: value(receiver.fallback.as_ref()).cloned(),
         })
-    }
-
-    fn duration(&mut self, duration: Option<&At<String>>) -> Option<Duration> {
-        let (place, text) = placed(duration)?;
-        let parsed = parse_duration(text);
-        if parsed.is_none() {
-            self.found.mistake(
-                place,
-                (format!("`{text}` 不是时长"), format!("`{text}` is not a duration")),
-                ("写成数字加单位：30s、5m、1h、1d", "write a number with a unit: 30s, 5m, 1h, 1d"),
-            );
-        }
-        parsed
     }
 
     /// A fallback must be a receiver, and the way from one to the next must end.
@@ -113,7 +108,6 @@ impl Resolver<'_> {
         let mut reported: Vec<&str> = Vec::new();
         for (&name, &fallback) in &next {
             self.known(fallback, Some(receivers), "接收者", "receiver", "receivers");
-            self.not_yet(fallback.place, &format!("receivers.{name}.fallback"));
             let mut chain = vec![name];
             while let Some(following) = next.get(chain[chain.len() - 1]).and_then(|at| at.get()) {
                 if let Some(start) = chain.iter().position(|seen| seen == following) {
@@ -133,27 +127,4 @@ impl Resolver<'_> {
             }
         }
     }
-}
-
-/// `90s`, `5m`, `1h30m`, `1d`; longer than nothing and at most a year.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let mut seconds = 0_u64;
-    let mut number = String::new();
-    for letter in text.trim().chars() {
-        let unit = match letter {
-            '0'..='9' => {
-                number.push(letter);
-                continue;
-            }
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.parse::<u64>().ok()?.checked_mul(unit)?)?;
-        number.clear();
-    }
-    let fits = number.is_empty() && (1..=365 * 86_400).contains(&seconds);
-    fits.then(|| Duration::from_secs(seconds))
 }

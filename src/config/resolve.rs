@@ -12,11 +12,10 @@ use super::at::At;
 use super::file::{self, File, Secret};
 use super::finding::{Findings, Place, nearest};
 use super::glob;
-use super::{Config, Database, Language, TemplateFile};
+use super::{Config, Language, TemplateFile};
 use crate::ingest::generic::{Mapping, Payloads};
 
 const LISTEN: &str = "127.0.0.1:8080";
-const DATABASE: &str = "wegraf.db";
 const TIMEZONE: &str = "Asia/Shanghai";
 
 /// Stands for a secret that nobody needs now; has the form of each kind of secret (an `EncodingAESKey` has 43 letters).
@@ -33,7 +32,8 @@ pub(super) struct Surroundings<'a> {
     pub secrets_needed: bool,
 }
 
-/// Reads one file; `accounts.rs`, `receivers.rs`, `targets.rs` and `routes.rs` read its larger parts.
+/// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `destinations.rs`, `receivers.rs`, `targets.rs` and
+/// `routes.rs` read its larger parts.
 pub(super) struct Resolver<'a> {
     pub found: &'a mut Findings,
     /// Relative paths begin here.
@@ -60,8 +60,14 @@ impl<'a> Resolver<'a> {
         let listen = self.listen(file, sources.is_empty());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
         let database = self.database(file.database.as_ref());
+        let lease = self.lease(file.lease.as_ref(), database.as_ref());
+        let retention = self.retention(file);
         let wecom = self.wecom(value(file.wecom.as_ref()));
         let upstreams = self.upstreams(value(file.upstreams.as_ref()));
+        let smtp = self.smtp(value(file.smtp.as_ref()));
+        let hooks = self.hooks(value(file.hooks.as_ref()));
+        let alarm = self.alarm(file);
+        let heartbeat = self.heartbeat(value(file.heartbeat.as_ref()));
         let templates = self.templates(value(file.templates.as_ref()));
         let global = Global { language, timezone: timezone.clone(), templates: &templates };
         let receivers = self.receivers(file, &global);
@@ -78,11 +84,17 @@ impl<'a> Resolver<'a> {
             listen,
             external_url,
             database: database?,
+            lease,
+            retention,
             language,
             timezone: timezone?,
             sources,
             wecom: wecom?,
             upstreams,
+            smtp,
+            hooks,
+            alarm,
+            heartbeat,
             receivers,
             route: route?,
             templates,
@@ -124,33 +136,6 @@ impl<'a> Resolver<'a> {
             );
         }
         Some(listen)
-    }
-
-    fn database(&mut self, database: Option<&At<String>>) -> Option<Database> {
-        let Some(database) = database else { return Some(Database::Sqlite(self.folder.join(DATABASE))) };
-        let text = database.get()?;
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            self.found.mistake(
-                database.place,
-                (
-                    "这个版本还不支持 PostgreSQL（计划在后续版本）",
-                    "PostgreSQL is not in this version yet (coming: a later release)",
-                ),
-                ("先用 database: sqlite:wegraf.db", "use database: sqlite:wegraf.db instead"),
-            );
-            return None;
-        }
-        match text.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
-            Some(path) if !path.is_empty() && !path.starts_with(':') => Some(Database::Sqlite(self.folder.join(path))),
-            _ => {
-                self.found.mistake(
-                    database.place,
-                    ("`database` 应是 sqlite:文件路径", "`database` must be sqlite:PATH"),
-                    ("例如 database: sqlite:wegraf.db", "for example database: sqlite:wegraf.db"),
-                );
-                None
-            }
-        }
     }
 
     fn templates(&mut self, patterns: Option<&Vec<At<String>>>) -> Vec<TemplateFile> {
@@ -303,6 +288,11 @@ impl<'a> Resolver<'a> {
             return None;
         }
         Some(text.into())
+    }
+
+    /// Is this what stands for a secret that a command that only looks could not read?
+    pub fn is_stand_in(&self, secret: &SecretString) -> bool {
+        !self.around.secrets_needed && secret.expose_secret() == NO_SECRET
     }
 
     /// Warns if others can read a file with secrets in it.

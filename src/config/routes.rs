@@ -63,7 +63,7 @@ impl Resolver<'_> {
         self.known(name?, receivers, "接收者", "receiver", "receivers")
     }
 
-    fn matchers(&mut self, matchers: Option<&At<Vec<At<String>>>>) -> Vec<Matcher> {
+    pub(super) fn matchers(&mut self, matchers: Option<&At<Vec<At<String>>>>) -> Vec<Matcher> {
         let mut parsed = Vec::new();
         for (place, text) in value(matchers).into_iter().flatten().filter_map(|text| placed(Some(text))) {
             match parse_matchers(text) {

@@ -1,12 +1,12 @@
-//! Targets: which address in WeCom is meant, and what can be sent there.
+//! Targets: which address is meant, and what can be sent there.
 
 use std::path::PathBuf;
 
 use super::at::{At, Named};
-use super::file;
+use super::file::{self, File};
 use super::finding::{Place, did_you_mean};
 use super::resolve::{Resolver, placed, value};
-use super::{Face, Target, To, users_in};
+use super::{Channel, Face, Target, To, users_in};
 
 /// Most parts of one message: a webhook takes 20 messages a minute, and others want to speak too.
 const MOST_PARTS: i64 = 8;
@@ -17,13 +17,8 @@ const MOST_PARTIES_OR_TAGS: usize = 100;
 const CHATID_BYTES: usize = 32;
 
 impl Resolver<'_> {
-    pub(super) fn target(
-        &mut self,
-        place: Place,
-        target: &file::Target,
-        wecom: Option<&file::WeCom>,
-    ) -> Option<Target> {
-        let to = self.address(place, target, wecom)?;
+    pub(super) fn target(&mut self, place: Place, target: &file::Target, file: &File) -> Option<Target> {
+        let to = self.address(place, target, file)?;
         let made = Target {
             face: Face::Text,
             mention: self.userids(target.mention.as_ref(), "mention"),
@@ -33,10 +28,9 @@ impl Resolver<'_> {
             to,
         };
         let channel = made.channel();
-        self.mentions_fit(target, channel);
+        self.adornments_fit(target, channel);
         let face = match placed(target.face.as_ref()) {
-            None if channel == wecom::Channel::Webhook => Face::MarkdownV2,
-            None => Face::Markdown,
+            None => channel.default_face(),
             Some((place, &face)) => {
                 self.face_fits(place, face, channel);
                 face
@@ -46,57 +40,79 @@ impl Resolver<'_> {
     }
 
     /// Which of the ways to write an address this is; names in it must lead to something.
-    fn address(&mut self, place: Place, target: &file::Target, wecom: Option<&file::WeCom>) -> Option<To> {
+    fn address(&mut self, place: Place, target: &file::Target, file: &File) -> Option<To> {
         if let Some(bot) = &target.bot {
-            self.found.mistake(
-                bot.place,
-                (
-                    "这个版本还不支持发给智能机器人（计划在后续版本）",
-                    "bots are not in this version yet (coming: a later release)",
-                ),
-                ("先用 webhook，或 app 加 users", "use a webhook, or an app with users, instead"),
-            );
+            self.no_bots(bot.place);
             return None;
         }
-        let members =
-            target.users.is_some() || target.users_file.is_some() || target.parties.is_some() || target.tags.is_some();
-        match (&target.app, &target.webhook) {
-            (Some(app), None) => {
-                let known = wecom.and_then(|wecom| value(wecom.apps.as_ref()));
-                let app = self.known(app, known, "应用", "app", "wecom.apps");
-                match (&target.chat, members) {
-                    (Some(chat), false) => Some(To::Chat { app: app?, chat: self.chatid(chat)? }),
-                    (None, true) => self.members(place, target, app?),
-                    (Some(_), true) => self.ambiguous(place, "`chat`", "`users`/`parties`/`tags`"),
-                    (None, false) => {
-                        self.found.mistake(
-                            place,
-                            ("有 `app`，但没有写发给谁", "there is an `app`, but nobody to send to"),
-                            (
-                                "加上 users、users_file、parties、tags 或 chat",
-                                "add users, users_file, parties, tags or chat",
-                            ),
-                        );
-                        None
-                    }
-                }
-            }
-            (None, Some(webhook)) => {
-                if members || target.chat.is_some() {
-                    return self.ambiguous(place, "`webhook`", "`users`/`chat`");
-                }
-                let known = wecom.and_then(|wecom| value(wecom.webhooks.as_ref()));
-                Some(To::Webhook { webhook: self.known(webhook, known, "消息推送", "webhook", "wecom.webhooks")? })
-            }
-            (Some(_), Some(_)) => self.ambiguous(place, "`app`", "`webhook`"),
-            (None, None) => {
+        let way = self.only_way(place, target)?;
+        let wecom = value(file.wecom.as_ref());
+        if let Some(app) = &target.app {
+            let apps = wecom.and_then(|wecom| value(wecom.apps.as_ref()));
+            let app = self.known(app, apps, "应用", "app", "wecom.apps");
+            return self.of_app(place, target, app?);
+        }
+        if names_members(target) || target.chat.is_some() {
+            return self.ambiguous(place, way, "`users`/`chat`");
+        }
+        if let Some(webhook) = &target.webhook {
+            let known = wecom.and_then(|wecom| value(wecom.webhooks.as_ref()));
+            return Some(To::Webhook {
+                webhook: self.known(webhook, known, "消息推送", "webhook", "wecom.webhooks")?
+            });
+        }
+        if let Some(hook) = &target.hook {
+            let known = value(file.hooks.as_ref());
+            return Some(To::Hook { hook: self.known(hook, known, "通用 webhook", "hook", "hooks")? });
+        }
+        self.email(target.email.as_ref()?, file)
+    }
+
+    fn no_bots(&mut self, place: Place) {
+        self.found.mistake(
+            place,
+            (
+                "这个版本还不支持发给智能机器人（计划在后续版本）",
+                "bots are not in this version yet (coming: a later release)",
+            ),
+            ("先用 webhook，或 app 加 users", "use a webhook, or an app with users, instead"),
+        );
+    }
+
+    /// The one key that says where to send.
+    fn only_way(&mut self, place: Place, target: &file::Target) -> Option<&'static str> {
+        let ways = [
+            ("`app`", target.app.is_some()),
+            ("`webhook`", target.webhook.is_some()),
+            ("`email`", target.email.is_some()),
+            ("`hook`", target.hook.is_some()),
+        ];
+        let mut given = ways.into_iter().filter_map(|(way, given)| given.then_some(way));
+        match (given.next(), given.next()) {
+            (Some(way), None) => return Some(way),
+            (Some(one), Some(other)) => drop(self.ambiguous(place, one, other)),
+            (None, _) => self.found.mistake(
+                place,
+                ("目标没有写发到哪里", "the target does not say where to send"),
+                (
+                    "{ webhook: 名字 }、{ app: 名字, users: [userid] }、{ app: 名字, chat: chatid }、{ email: [地址] } 或 { hook: 名字 }",
+                    "{ webhook: NAME }, { app: NAME, users: [userid] }, { app: NAME, chat: CHATID }, { email: [ADDRESS] } or { hook: NAME }",
+                ),
+            ),
+        }
+        None
+    }
+
+    fn of_app(&mut self, place: Place, target: &file::Target, app: String) -> Option<To> {
+        match (&target.chat, names_members(target)) {
+            (Some(chat), false) => Some(To::Chat { app, chat: self.chatid(chat)? }),
+            (None, true) => self.members(place, target, app),
+            (Some(_), true) => self.ambiguous(place, "`chat`", "`users`/`parties`/`tags`"),
+            (None, false) => {
                 self.found.mistake(
                     place,
-                    ("目标没有写发到哪里", "the target does not say where to send"),
-                    (
-                        "{ webhook: 名字 }、{ app: 名字, users: [userid] } 或 { app: 名字, chat: chatid }",
-                        "{ webhook: NAME }, { app: NAME, users: [userid] } or { app: NAME, chat: CHATID }",
-                    ),
+                    ("有 `app`，但没有写发给谁", "there is an `app`, but nobody to send to"),
+                    ("加上 users、users_file、parties、tags 或 chat", "add users, users_file, parties, tags or chat"),
                 );
                 None
             }
@@ -295,33 +311,45 @@ impl Resolver<'_> {
         u8::try_from(parts).unwrap_or(1)
     }
 
-    /// Members are told themselves, so there is nobody to mention; mobile numbers work on webhooks only.
-    fn mentions_fit(&mut self, target: &file::Target, channel: wecom::Channel) {
-        if let Some(mention) = target.mention.as_ref().filter(|_| channel == wecom::Channel::App) {
+    /// Members are told themselves, so there is nobody to mention; mobile numbers work on webhooks only; mail and hooks
+    /// know neither, and carry text alone.
+    fn adornments_fit(&mut self, target: &file::Target, channel: Channel) {
+        if let Some(mention) = target.mention.as_ref().filter(|_| channel == Channel::App) {
             self.found.mistake(
                 mention.place,
                 ("发给成员的应用消息不能 @ 人", "a message to members of an app cannot mention"),
                 ("把人写进 users", "put the people into users"),
             );
         }
-        if let Some(mobiles) = target.mention_mobiles.as_ref().filter(|_| channel != wecom::Channel::Webhook) {
+        if let Some(mobiles) = target.mention_mobiles.as_ref().filter(|_| channel != Channel::Webhook) {
             self.found.mistake(
                 mobiles.place,
                 ("只有 webhook 能按手机号 @ 人", "only a webhook can mention by mobile number"),
                 ("群聊里用 mention: [userid]", "in a chat use mention: [userid]"),
             );
         }
+        if channel.wecom().is_some() {
+            return;
+        }
+        let image = target.image.as_ref().filter(|image| image.get() == Some(&true)).map(|image| image.place);
+        for (place, key) in [(target.mention.as_ref().map(|at| at.place), "mention"), (image, "image")] {
+            let Some(place) = place else { continue };
+            self.found.mistake(
+                place,
+                (
+                    format!("{}不能用 `{key}`", in_words(channel).0),
+                    format!("{} cannot have `{key}`", in_words(channel).1),
+                ),
+                ("删掉它：这里只有文字", "remove it: there is only text"),
+            );
+        }
     }
 
-    fn face_fits(&mut self, place: Place, face: Face, channel: wecom::Channel) {
+    fn face_fits(&mut self, place: Place, face: Face, channel: Channel) {
         if face.fits(channel) {
             return;
         }
-        let (zh, en) = match channel {
-            wecom::Channel::App => ("应用成员", "members of an app"),
-            wecom::Channel::Chat => ("应用群聊", "a chat of an app"),
-            wecom::Channel::Webhook => ("webhook", "a webhook"),
-        };
+        let (zh, en) = in_words(channel);
         let faces = Face::ALL.into_iter().filter(|face| face.fits(channel));
         let faces: Vec<&str> = faces.map(Face::as_str).collect();
         self.found.mistake(
@@ -330,6 +358,20 @@ impl Resolver<'_> {
             (format!("可用：{}", faces.join("、")), format!("it takes {}", faces.join(", "))),
         );
     }
+}
+
+const fn in_words(channel: Channel) -> (&'static str, &'static str) {
+    match channel {
+        Channel::App => ("应用成员", "members of an app"),
+        Channel::Chat => ("应用群聊", "a chat of an app"),
+        Channel::Webhook => ("webhook", "a webhook"),
+        Channel::Email => ("邮件", "email"),
+        Channel::Hook => ("通用 webhook", "a hook"),
+    }
+}
+
+const fn names_members(target: &file::Target) -> bool {
+    target.users.is_some() || target.users_file.is_some() || target.parties.is_some() || target.tags.is_some()
 }
 
 fn blank<T>(list: Option<&At<Vec<T>>>) -> bool {

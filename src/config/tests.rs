@@ -6,6 +6,8 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
+mod engine;
+
 /// Parses as if these environment variables were set.
 fn read(text: &str, folder: &Path) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
     let environment = |name: &str| name.starts_with("SET_").then(|| format!("canary-{name}"));
@@ -106,7 +108,7 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!(names, ["alertmanager", "grafana", "signed"]);
     let Proof::Basic { username, password } = &config.sources[0].proof else { panic!("basic") };
     assert_eq!((username.as_str(), password.expose_secret()), ("am", "canary-am"));
-    assert_eq!(config.wecom.webhooks["ops-group"].expose_secret(), "canary-key-1111");
+    assert_eq!(config.wecom.webhooks["ops-group"][0].expose_secret(), "canary-key-1111");
     let app = &config.wecom.apps["ops"];
     assert_eq!((app.corp_id.as_str(), app.agent_id), ("ww0123456789abcdef", 1_000_003));
     let ops = &config.receivers["ops"];
@@ -121,7 +123,7 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!((ops.language, config.receivers["backup"].language), (Language::Zh, Language::En));
     assert_eq!(config.image_hosts, ["grafana.example.com"]);
     let not_yet: Vec<&str> = notes.iter().map(|note| note.reason.en.split('`').nth(1).unwrap_or_default()).collect();
-    assert_eq!(not_yet, ["wecom.apps.ops.callback", "wecom.bots", "upstreams", "receivers.ops.fallback"]);
+    assert_eq!(not_yet, ["wecom.apps.ops.callback", "wecom.bots", "upstreams"]);
 }
 
 #[test]
@@ -145,7 +147,6 @@ const WRONG: &[Case] = &[
     ("listen: [::]:8080\n", &[(1, 13, "not valid YAML", "quotes")]),
     ("external_url: alerts.example.com\n", &[(1, 15, "`external_url` is not a full URL", "https://")]),
     ("external_url: https://x.example/?a=1\n", &[(1, 15, "`external_url`", "https://")]),
-    ("database: postgres://u:canary@h/db\n", &[(1, 11, "not in this version yet", "sqlite:wegraf.db")]),
     ("database: wegraf.db\n", &[(1, 11, "must be sqlite:PATH", "sqlite:wegraf.db")]),
     ("language: cn\n", &[(1, 11, "this value is unknown here", "`zh`, `en`")]),
     ("timezone: Asia/Shangai\n", &[(1, 11, "no time zone `Asia/Shangai`", "Asia/Shanghai")]),
@@ -155,7 +156,7 @@ const WRONG: &[Case] = &[
     ("sources: { g: { bearer: { file: nowhere/token } } }\n", &[(1, 17, "`sources.g.bearer`: cannot read nowhere/token", "permissions")]),
     ("sources: { g: { bearer: '' } }\n", &[(1, 25, "`sources.g.bearer` is empty", "")]),
     ("sources: { g: { bearer: { enw: A } } }\n", &[(1, 27, "`enw` is unknown here", "`env`")]),
-    ("sources: { g: { barer: x } }\n", &[(1, 17, "`barer` is unknown here", "`bearer`")]),
+    ("sources: { g: { barer: x } }\n", &[(1, 12, "does not say how it proves itself", ""), (1, 17, "unknown key `barer`", "`bearer`")]),
     ("sources: { g: { basic: { username: a } } }\n", &[(1, 17, "`password` is missing", "add `password: …`")]),
     ("sources: { g: { basic: { username: 'a:b', password: x } } }\n", &[(1, 36, "colon", "")]),
     ("sources: { g: { hmac: { secret: x, header: 'X Y' } } }\n", &[(1, 44, "cannot be the name of a header", "")]),
@@ -166,7 +167,7 @@ const WRONG: &[Case] = &[
     ("wecom: { webhooks: { g: canary } }\n", &[(1, 25, "a mapping { … } is expected here, not a text", "")]),
     ("wecom: { webhooks: { g: { key: 'canary canary' } } }\n", &[(1, 32, "does not look like the key", "key=")]),
     ("wecom: { webhooks: { g: { key: [canary] } } }\n", &[(1, 27, "a text, { env: NAME } or { file: PATH } is expected here, not a list", "")]),
-    ("wecom: { webhooks: { g: { keys: canary } } }\n", &[(1, 22, "`key` is missing", ""), (1, 27, "unknown key `keys`", "`key`")]),
+    ("wecom: { webhooks: { g: { keys: canary } } }\n", &[(1, 33, "a list [ … ] is expected here, not a text", "")]),
     ("wecom: { apps: { a: { corp_id: '企业', agent_id: 0, secret: x } } }\n",
         &[(1, 32, "a corp id holds", "ww"), (1, 48, "agent_id must be a positive", "AgentId")]),
     ("wecom: { apps: { a: { corp_id: ww1, agent_id: abc, secret: canary } } }\n", &[(1, 47, "an integer is expected here, not a text", "")]),
@@ -208,8 +209,8 @@ const WRONG_RECEIVERS: &[Case] = &[
     ("  a: { targets: [ { webhook: group, mention_mobiles: [abc] } ] }\n", &[(7, 55, "`abc` is not a mobile number", "")]),
     ("  a: { targets: [ { webhook: group, parts: 9 } ] }\n", &[(7, 44, "`parts` is 9", "")]),
     ("  a: { targets: [ { webhook: group }, { webhook: group } ] }\n", &[(7, 39, "has this target twice", "remove one")]),
-    ("  a: { targets: [ { webhook: group } ], repeat_interval: 1小时 }\n", &[(7, 58, "is not a duration", "1h")]),
-    ("  a: { targets: [ { webhook: group } ], repeat_interval: 0s }\n", &[(7, 58, "is not a duration", "")]),
+    ("  a: { targets: [ { webhook: group } ], repeat_interval: 1小时 }\n", &[(7, 58, "`receivers.a.repeat_interval` is not a duration", "1h")]),
+    ("  a: { targets: [ { webhook: group } ], repeat_interval: 0s }\n", &[(7, 58, "is 0s and must be from 1s to 365d", "")]),
     ("  a: { targets: [ { webhook: group } ], template: mine }\n", &[(7, 51, "no template `mine`", "")]),
     ("  a: { targets: [ { webhook: group } ], fallback: b }\n", &[(7, 51, "no receiver `b`", "`a`")]),
     ("  a: { targets: [ { webhook: group } ], fallback: a }\n", &[(7, 51, "go round in a ring: a → a", "")]),
@@ -275,9 +276,11 @@ fn each_mistake_has_its_place_its_reason_and_its_remedy() {
 const EXAMPLE: &str = include_str!("../../wegraf.example.yaml");
 
 fn read_example(text: &str) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
-    // As long as an `EncodingAESKey`, so that it serves as any secret.
-    let environment =
-        |name: &str| Some(if name == "WECOM_PROXY" { "http://proxy:3128".into() } else { "k".repeat(43) });
+    // As long as an `EncodingAESKey`, so that it serves as any secret; another for each name.
+    let environment = |name: &str| {
+        let url = name.ends_with("_URL") || name == "WECOM_PROXY";
+        Some(if url { "https://u:p@example.com/x".into() } else { format!("{:k<43}", name.replace('_', "")) })
+    };
     Config::read(
         text,
         Path::new("wegraf.yaml"),

@@ -81,7 +81,8 @@ impl Lanes {
         };
         let way = &ways[claimed.way];
         let body = bodies.get(claimed.part as usize).cloned().unwrap_or_default();
-        let request = SendRequest { channel: target.channel(), body: body.clone() };
+        let request =
+            SendRequest { channel: target.channel().wecom().unwrap_or(wecom::Channel::Webhook), body: body.clone() };
         let begun = Instant::now();
         let outcome = loaded.wecom.send(&way.account, &request).await;
         let took = begun.elapsed();
@@ -217,11 +218,7 @@ impl Lanes {
 
     fn count(&self, target: &Target, outcome: &Outcome, took: Duration) {
         let metrics = self.app.metrics();
-        let channel = match target.channel() {
-            wecom::Channel::App => "app",
-            wecom::Channel::Chat => "chat",
-            wecom::Channel::Webhook => "webhook",
-        };
+        let channel = target.channel().as_str();
         metrics.attempts.get_or_create(&Attempted { channel, outcome: class(outcome) }).inc();
         metrics.send_seconds.observe(took.as_secs_f64());
         if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome

@@ -147,7 +147,7 @@ impl Writer {
                 self.audience.of_members(&loaded.wecom, &known(name)?, &to, app.now()).await
             }
             To::Chat { app: name, chat } => self.audience.of_chat(&loaded.wecom, &known(name)?, chat, app.now()).await,
-            To::Webhook { .. } => Reach::default(),
+            To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => Reach::default(),
         })
     }
 
@@ -274,6 +274,9 @@ impl Writer {
                 let check = Duplicates::Check { interval_secs: interval };
                 let body = |content, batch| wecom::message_send_body(agent_id, batch, content, check);
                 contents.iter().flat_map(|content| batches.iter().map(move |batch| body(content, batch))).collect()
+            }
+            To::Email { .. } | To::Hook { .. } => {
+                return Err("mail and hooks cannot be sent by this build yet".to_owned());
             }
         };
         Ok(bodies.into_iter().map(Bytes::from).collect())

@@ -43,8 +43,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
             Ok(vec![Way { account: Account::App(self::app(known)), scopes, charges }])
         }
         To::Webhook { webhook } => {
-            let keys =
-                std::slice::from_ref(config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?);
+            let keys = config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?;
             let way = |(index, key): (usize, &SecretString)| {
                 let number = if index == 0 { String::new() } else { format!("#{}", index + 1) };
                 let scopes = Scopes { host: host.clone(), sender: format!("webhook/{webhook}{number}"), route: None };
@@ -53,6 +52,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
             };
             Ok(keys.iter().enumerate().map(way).collect())
         }
+        To::Email { .. } | To::Hook { .. } => Err("mail and hooks cannot be sent by this build yet".to_owned()),
     }
 }
 

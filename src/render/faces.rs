@@ -1,10 +1,10 @@
 //! The shape of each face: its blocks, what WeCom takes in each, and how they become contents.
 
+use wecom::Content;
 use wecom::message::{
     Article, CardAction, CardImage, CardJump, CardRow, CardSource, CardTitle, DESCRIPTION_BYTES, Markdown, News,
     TEXT_BYTES, TITLE_BYTES, TemplateCard, Text, Textcard, markdown_bytes,
 };
-use wecom::{Channel, Content};
 
 use super::engine::TemplateProblem;
 use super::facts::Facts;
@@ -13,7 +13,7 @@ use super::link::{public_picture, safe_url};
 use super::neutral::{Dialect, neutral, one_line};
 use super::words::{State, pick};
 use super::{Letter, Rendered};
-use crate::config::Face;
+use crate::config::{Channel, Face};
 
 /// How much goes into a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,18 @@ const CARD_JUMPS: usize = 3;
 /// Characters of a row's key.
 const CARD_KEY: usize = 5;
 
+/// Bytes of a mail, or of the text for a hook. Neither has a limit of its own: more than this nobody reads, and the
+/// outbox keeps the bytes of every message.
+const PLAIN_BYTES: usize = 64 << 10;
+
+/// Bytes of plain text that `channel` takes.
+const fn text_bytes(channel: Channel) -> usize {
+    match channel {
+        Channel::App | Channel::Chat | Channel::Webhook => TEXT_BYTES,
+        Channel::Email | Channel::Hook => PLAIN_BYTES,
+    }
+}
+
 /// What the client of a channel shows of a card's fields, in characters (wecom-api §3.5.1, §6.1).
 struct CardLengths {
     source: usize,
@@ -74,7 +86,9 @@ struct CardLengths {
 const fn card_lengths(channel: Channel) -> CardLengths {
     match channel {
         Channel::Webhook => CardLengths { source: 13, title: 26, desc: 30, text: 112, value: 26, jump: 13 },
-        Channel::App | Channel::Chat => CardLengths { source: 20, title: 36, desc: 44, text: 160, value: 30, jump: 18 },
+        Channel::App | Channel::Chat | Channel::Email | Channel::Hook => {
+            CardLengths { source: 20, title: 36, desc: 44, text: 160, value: 30, jump: 18 }
+        }
     }
 }
 
@@ -88,8 +102,10 @@ pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     let title = soft("title", title_limit(face, channel));
     let description = hard("description", Limit::Bytes(DESCRIPTION_BYTES));
     match face {
-        Face::Text => vec![hard("", Limit::Bytes(TEXT_BYTES))],
-        Face::Markdown | Face::MarkdownV2 => vec![hard("", Limit::Bytes(markdown_bytes(channel)))],
+        Face::Text => vec![hard("", Limit::Bytes(text_bytes(channel)))],
+        Face::Markdown | Face::MarkdownV2 => {
+            vec![hard("", Limit::Bytes(channel.wecom().map_or(PLAIN_BYTES, markdown_bytes)))]
+        }
         Face::Textcard => vec![title, description, soft("button", Limit::Chars(4))],
         Face::News => vec![title, description],
         Face::Card => {
@@ -127,6 +143,7 @@ pub(super) fn possible(letter: &Letter<'_>, facts: &Facts) -> Face {
     let channel = letter.target.channel();
     let face = match letter.target.face {
         face if face.fits(channel) => face,
+        _ if channel.wecom().is_none() => Face::Text,
         Face::Card => Face::Textcard,
         _ => Face::Markdown,
     };
@@ -236,7 +253,9 @@ struct Called<'a> {
 
 fn called<'a>(letter: &'a Letter<'_>, facts: &Facts) -> Called<'a> {
     let channel = letter.target.channel();
-    if channel == Channel::App || facts.state == State::Resolved {
+    // Mail and hooks know nobody to call.
+    let calls = matches!(channel, Channel::Chat | Channel::Webhook);
+    if !calls || facts.state == State::Resolved {
         return Called { users: Vec::new(), mobiles: Vec::new() };
     }
     let valid = |name: &&String| {
@@ -282,6 +301,7 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
         }
     }
     if letter.target.image
+        && letter.target.channel().wecom().is_some()
         && !parts.iter().any(shows_picture)
         && let Some(image) = letter.picture.content
     {

@@ -97,11 +97,25 @@ fn file_of_others(block: &Block) -> Option<&str> {
 
 /// The configuration with each secret elsewhere replaced by one that is there.
 fn with_secrets(text: &str, folder: &Path) -> String {
-    let secret = folder.join("secret");
-    // One that looks like whatever is asked for: a token, a key, an EncodingAESKey.
-    std::fs::write(&secret, "abcdefghijABCDEFGHIJabcdefghijABCDEFGHIJabc").unwrap();
-    let elsewhere = regex::Regex::new(r"\{ (env|file): [^}]+ \}").unwrap();
-    elsewhere.replace_all(text, format!("{{ file: {} }}", secret.display())).into_owned()
+    let secrets = [
+        // One that looks like whatever is asked for: a token, a key, an EncodingAESKey.
+        ("secret", "abcdefghijABCDEFGHIJabcdefghijABCDEFGHIJabc"),
+        ("database", "postgres://wegraf:secret@127.0.0.1:5432/wegraf"),
+        ("url", "https://example.com/secret"),
+    ];
+    for (name, secret) in secrets {
+        std::fs::write(folder.join(name), secret).unwrap();
+    }
+    let elsewhere = regex::Regex::new(r"\{ (?:env|file): ([^}]+) \}").unwrap();
+    let there = |found: &regex::Captures<'_>| {
+        let name = match &found[1] {
+            "DATABASE_URL" => "database",
+            name if name.ends_with("_URL") => "url",
+            _ => "secret",
+        };
+        format!("{{ file: {} }}", folder.join(name).display())
+    };
+    elsewhere.replace_all(text, there).into_owned()
 }
 
 fn has_key(text: &str, key: &str) -> bool {

@@ -59,6 +59,7 @@ fn all_faces(notification: &Notification) -> String {
                 url: notification.alerts.iter().map(|alert| alert.links.image.as_str()).find(|url| !url.is_empty()),
                 content: None,
             },
+            notes: &[],
         });
         assert!(rendered.bytes_used <= rendered.bytes_allowed, "{face:?}");
         assert_eq!(rendered.named.len() + rendered.counted.len(), told.len(), "{face:?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wegraf::store::{Claim, State};
+use wegraf::store::{Claim, State, Way};
 
 use crate::harness::{World, alertmanager};
 
@@ -153,8 +153,10 @@ async fn a_message_left_between_being_sent_and_being_recorded_is_sent_again() {
     // The claim of a worker that is gone: made here, and never settled.
     let (store, later) = (world.app().store(), world.app().now().plus_millis(3_600_000));
     let lane = store.lanes(later).await.unwrap().remove(0).lane;
-    let head = store.head(&lane, later).await.unwrap().unwrap();
-    let claim = Claim { message: head.message, epoch: head.epoch, freeze: None };
+    let lease = store.acquire(&lane).await.unwrap().unwrap();
+    let queued = store.queued(message).await.unwrap().unwrap();
+    let (epoch, revision) = (queued.epoch, queued.revision);
+    let claim = Claim { lease, message, epoch, revision, freeze: None, ways: vec![Way::default()] };
     store.claim(claim, later).await.unwrap();
     world.app().wake().notify_one();
     world.arrived("user=daixuan", 1).await;

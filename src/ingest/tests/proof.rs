@@ -9,7 +9,7 @@ use super::*;
 use crate::config::{Proof, Source};
 
 fn source(name: &str, proof: Proof) -> Source {
-    Source { name: name.to_owned(), proof }
+    Source { name: name.to_owned(), proof, watchdog: None }
 }
 
 fn bearer(name: &str, token: &str) -> Source {

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use wecom::Content;
 use wecom::message::{Article, TemplateCard, Text, Textcard};
-use wecom::{Channel, Content};
+
+use crate::config::Channel;
 
 /// What may be live in a message.
 pub(super) struct Allowed {
@@ -216,7 +218,8 @@ fn fault_in_text(text: &Text, allowed: &Allowed) -> Option<String> {
     if let Some(name) = known.into_iter().find(|name| !allowed.mentions.contains(*name)) {
         return Some(format!("mentions {name}"));
     }
-    too_long("text", &text.content, 2048).or_else(|| fault_in_plain(&text.content))
+    let outside = matches!(allowed.channel, Channel::Email | Channel::Hook);
+    too_long("text", &text.content, if outside { 65_536 } else { 2048 }).or_else(|| fault_in_plain(&text.content))
 }
 
 fn fault_in_plain(text: &str) -> Option<String> {

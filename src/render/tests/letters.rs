@@ -38,6 +38,22 @@ fn chat(face: Face) -> Target {
     Target { to: To::Chat { app: "ops".to_owned(), chat: "c".to_owned() }, ..webhook(face) }
 }
 
+fn email(face: Face) -> Target {
+    Target { to: To::Email { to: vec!["ops@example.com".to_owned()] }, ..webhook(face) }
+}
+
+#[test]
+fn mail_tells_the_whole_of_what_wecom_has_no_room_for() {
+    let storm = sample("many");
+    let everywhere = |target: &Target| send(&shipped(), &storm, target, |letter| letter.details_url = None);
+    let (mail, members) = (everywhere(&email(Face::Text)), everywhere(&target(Face::Text)));
+    assert_eq!((mail.bytes_allowed, members.bytes_allowed), (65_536, TEXT_BYTES));
+    assert!(mail.named.len() > members.named.len(), "{} {}", mail.named.len(), members.named.len());
+    assert!(mail.bytes_used > TEXT_BYTES);
+    let [Content::Text(text)] = &mail.parts[..] else { panic!("{:?}", mail.parts) };
+    assert!(text.mentioned_list.is_empty(), "mail calls nobody");
+}
+
 #[test]
 fn a_face_that_needs_a_link_falls_back_to_text_if_there_is_none() {
     for face in [Face::Textcard, Face::News, Face::Card] {
@@ -55,6 +71,7 @@ fn a_face_that_the_channel_does_not_know_becomes_its_neighbour() {
         (Face::MarkdownV2, chat(Face::MarkdownV2), Face::Markdown),
         (Face::Card, chat(Face::Card), Face::Textcard),
         (Face::Textcard, webhook(Face::Textcard), Face::Markdown),
+        (Face::News, email(Face::News), Face::Text),
     ] {
         assert_eq!(send(&shipped(), &sample("disk"), &channel, |_| {}).face, used, "{face:?}");
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use jiff::tz::{Offset, TimeZone};
-use wecom::Channel;
 use wecom::message::Image;
 
 use super::super::{Letter, Picture, Rendered, Templates, Told};
@@ -11,7 +10,7 @@ use super::checker::{Allowed, fault, readable};
 use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
-use crate::config::{Face, Language, Target, TemplateFile, To};
+use crate::config::{Channel, Face, Language, Target, TemplateFile, To};
 
 /// `SplitMix64`: small, seeded, the same everywhere.
 struct Dice(u64);
@@ -257,7 +256,7 @@ impl Dice {
     }
 
     fn target(&mut self) -> Target {
-        let to = match self.below(3) {
+        let to = match self.below(5) {
             0 => To::Members {
                 app: "ops".to_owned(),
                 users: vec!["a".to_owned()],
@@ -266,7 +265,9 @@ impl Dice {
                 tags: Vec::new(),
             },
             1 => To::Chat { app: "ops".to_owned(), chat: "c".to_owned() },
-            _ => To::Webhook { webhook: "w".to_owned() },
+            2 => To::Webhook { webhook: "w".to_owned() },
+            3 => To::Email { to: vec!["ops@example.com".to_owned()] },
+            _ => To::Hook { hook: "h".to_owned() },
         };
         let mention = if self.one_in(2) { vec!["zhangsan".to_owned(), "@all".to_owned()] } else { Vec::new() };
         let mobiles = if self.one_in(3) { vec!["13800000000".to_owned()] } else { Vec::new() };
@@ -331,7 +332,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
 fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<String> {
     let channel = letter.target.channel();
     let mut mentions: BTreeSet<String> = letter.target.mention.iter().cloned().collect();
-    if channel == Channel::App {
+    if !matches!(channel, Channel::Chat | Channel::Webhook) {
         mentions.clear();
     }
     if channel == Channel::Webhook {

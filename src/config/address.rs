@@ -1,0 +1,201 @@
+//! Where a message goes and how it looks there, as the running program uses it and as the outbox keeps it.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One address and how a message looks there. Stored as JSON with each message, so that a message that
+/// waits keeps its address over a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The address.
+    pub to: To,
+    /// How the message looks.
+    pub face: Face,
+    /// Userids to mention, or `@all`. Never from alert text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mention: Vec<String>,
+    /// Mobile numbers to mention (webhook only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mention_mobiles: Vec<String>,
+    /// Send the alert's picture as a message of its own where the face cannot show it.
+    #[serde(default)]
+    pub image: bool,
+    /// Into how many numbered parts a long message may be split; 1: it is shortened instead.
+    pub parts: u8,
+}
+
+/// An address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// People, departments and tags of an app.
+    Members {
+        /// Name of the app.
+        app: String,
+        /// Userids, or `@all` alone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        users: Vec<String>,
+        /// File with one userid a line, read anew when it changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        users_file: Option<PathBuf>,
+        /// Department ids.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parties: Vec<i64>,
+        /// Tag ids.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<i64>,
+    },
+    /// A group chat that the app created.
+    Chat {
+        /// Name of the app.
+        app: String,
+        /// Its chatid.
+        chat: String,
+    },
+    /// A webhook (消息推送) of a group.
+    Webhook {
+        /// Name of the webhook.
+        webhook: String,
+    },
+    /// Mail.
+    Email {
+        /// Addresses, 1 to 100.
+        to: Vec<String>,
+    },
+    /// A generic webhook of somebody else.
+    Hook {
+        /// Name of the hook.
+        hook: String,
+    },
+}
+
+impl Target {
+    /// The name of this target's lane: equal for equal addresses, stable over reloads, without secrets.
+    pub fn lane(&self) -> String {
+        match &self.to {
+            To::Members { app, users, users_file, parties, tags } => {
+                let mut names: Vec<String> = users.iter().map(|user| user.to_lowercase()).collect();
+                names.extend(users_file.iter().map(|file| format!("file:{}", file.display())));
+                names.extend(parties.iter().map(|id| format!("party:{id}")));
+                names.extend(tags.iter().map(|id| format!("tag:{id}")));
+                format!("app/{app}/{}", names.join("|"))
+            }
+            To::Chat { app, chat } => format!("app/{app}/chat/{chat}"),
+            To::Webhook { webhook } => format!("webhook/{webhook}"),
+            To::Email { to } => {
+                let names: Vec<String> = to.iter().map(|address| address.to_lowercase()).collect();
+                format!("email/{}", names.join("|"))
+            }
+            To::Hook { hook } => format!("hook/{hook}"),
+        }
+    }
+
+    /// By which door the target's messages leave.
+    pub const fn channel(&self) -> Channel {
+        match self.to {
+            To::Members { .. } => Channel::App,
+            To::Chat { .. } => Channel::Chat,
+            To::Webhook { .. } => Channel::Webhook,
+            To::Email { .. } => Channel::Email,
+            To::Hook { .. } => Channel::Hook,
+        }
+    }
+}
+
+/// A kind of address: what a message may be there, and by which door it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Members of an app.
+    App,
+    /// A group chat that an app created.
+    Chat,
+    /// A webhook (消息推送) of a group.
+    Webhook,
+    /// Mail.
+    Email,
+    /// A generic webhook of somebody else.
+    Hook,
+}
+
+impl Channel {
+    /// All channels.
+    pub const ALL: [Self; 5] = [Self::App, Self::Chat, Self::Webhook, Self::Email, Self::Hook];
+
+    /// The name in metrics and in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Chat => "chat",
+            Self::Webhook => "webhook",
+            Self::Email => "email",
+            Self::Hook => "hook",
+        }
+    }
+
+    /// Which set of WeCom's rules its messages obey; `None`: they do not go to WeCom.
+    pub const fn wecom(self) -> Option<wecom::Channel> {
+        match self {
+            Self::App => Some(wecom::Channel::App),
+            Self::Chat => Some(wecom::Channel::Chat),
+            Self::Webhook => Some(wecom::Channel::Webhook),
+            Self::Email | Self::Hook => None,
+        }
+    }
+
+    /// The face where a target does not say.
+    pub const fn default_face(self) -> Face {
+        match self {
+            Self::App | Self::Chat => Face::Markdown,
+            Self::Webhook => Face::MarkdownV2,
+            Self::Email | Self::Hook => Face::Text,
+        }
+    }
+}
+
+/// How a message looks to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Face {
+    /// Plain text; the only one members who read in personal WeChat can see.
+    Text,
+    /// WeCom's markdown: colours and mentions, no tables.
+    Markdown,
+    /// `markdown_v2` (webhook only): tables and lists, no colours, no mentions.
+    MarkdownV2,
+    /// A card with title, grey text and one link (app and chat only).
+    Textcard,
+    /// A picture card (what `Wechat_grafana` sent).
+    News,
+    /// A template card: `news_notice` if there is a picture, else `text_notice` (app members and webhook only).
+    Card,
+}
+
+impl Face {
+    /// All faces.
+    pub const ALL: [Self; 6] = [Self::Text, Self::Markdown, Self::MarkdownV2, Self::Textcard, Self::News, Self::Card];
+
+    /// The name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Markdown => "markdown",
+            Self::MarkdownV2 => "markdown_v2",
+            Self::Textcard => "textcard",
+            Self::News => "news",
+            Self::Card => "card",
+        }
+    }
+
+    /// Can messages on `channel` have this face (wecom-api §0.2, §5.4, §6.1)? Outside WeCom there is text only.
+    pub const fn fits(self, channel: Channel) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Markdown | Self::News => matches!(channel, Channel::App | Channel::Chat | Channel::Webhook),
+            Self::MarkdownV2 => matches!(channel, Channel::Webhook),
+            Self::Textcard => matches!(channel, Channel::App | Channel::Chat),
+            Self::Card => matches!(channel, Channel::App | Channel::Webhook),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Whom wegraf talks with, as it is written: sources, WeCom, upstreams, mail server, hooks.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Secret;
+use crate::config::at::{At, Named};
+use crate::config::{Tls, UpstreamKind};
+
+/// 来源：怎样证明自己（`bearer`、`basic`、`hmac` 三选一），有没有心跳告警。
+/// A source: how it proves itself (one of `bearer`, `basic`, `hmac`), and whether it has a watchdog.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["bearer"] }, { "required": ["basic"] }, { "required": ["hmac"] }]))]
+pub(in crate::config) struct Source {
+    /// `Authorization: Bearer …`
+    pub bearer: Option<At<Secret>>,
+    /// `Authorization: Basic …`
+    pub basic: Option<At<Basic>>,
+    /// Grafana 的 HMAC 签名。Grafana's HMAC signature.
+    pub hmac: Option<At<Hmac>>,
+    /// 心跳告警：一直在触发的告警，太久没来说明这条路断了。
+    /// An alert that always fires: if it stays away, alerts no longer come through, and the `alarm` is raised.
+    pub watchdog: Option<At<Watchdog>>,
+}
+
+/// 用户名和密码。User name and password.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Basic {
+    /// 用户名。User name.
+    pub username: At<String>,
+    /// 密码。Password.
+    pub password: At<Secret>,
+}
+
+/// Grafana 的 HMAC 签名。Grafana's HMAC signature.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Hmac {
+    /// 与 Grafana 里填的密钥相同。The secret that is set in Grafana.
+    pub secret: At<Secret>,
+    /// 签名所在的请求头。The header with the signature.
+    #[schemars(extend("default" = "X-Grafana-Alerting-Signature"))]
+    pub header: Option<At<String>>,
+    /// 时间戳所在的请求头；不写则请求可被重放。The header with the time; without it a request can be replayed.
+    pub timestamp_header: Option<At<String>>,
+}
+
+/// 一直在触发的告警。An alert that always fires.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Watchdog {
+    /// 是哪条告警，写法同路由，全部满足才算。Which alert; written as in a route, all must match.
+    #[schemars(extend("default" = ["alertname=\"Watchdog\""]))]
+    pub matchers: Option<At<Vec<At<String>>>>,
+    /// 多久没来就报警，1m 到 7d。Raise the alarm if it was not seen for so long, 1m to 7d.
+    #[schemars(extend("default" = "15m", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub within: Option<At<String>>,
+}
+
+/// 企业微信。WeCom.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct WeCom {
+    /// 接口地址；私有部署或模拟器才需要改。Address of the API; changed for private deployments and the simulator.
+    #[schemars(extend("default" = "https://qyapi.weixin.qq.com"))]
+    pub api_url: Option<At<String>>,
+    /// 智能机器人长连接地址（本版本尚不使用）。Address for bots (not acted on in this version).
+    pub bot_url: Option<At<String>>,
+    /// 访问企业微信的 HTTP 代理，可含用户名和密码。HTTP proxy to WeCom, which may hold a user name and password.
+    pub proxy: Option<At<Secret>>,
+    /// 额外信任的 CA 证书（PEM）。CA certificates (PEM) that are trusted besides the usual ones.
+    pub ca_file: Option<At<PathBuf>>,
+    /// 自建应用。Self-built apps.
+    pub apps: Option<At<Named<App>>>,
+    /// 群里的消息推送（原群机器人）。Webhooks of groups.
+    pub webhooks: Option<At<Named<Webhook>>>,
+    /// 智能机器人（本版本尚不使用）。Bots (not acted on in this version).
+    pub bots: Option<At<Named<Bot>>>,
+}
+
+/// 自建应用。A self-built app.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct App {
+    /// 企业 ID：管理后台 → 我的企业。Corp id, from 我的企业 in the admin console.
+    pub corp_id: At<String>,
+    /// 应用的 AgentId。The app's AgentId.
+    pub agent_id: At<i64>,
+    /// 应用的 Secret。The app's Secret.
+    pub secret: At<Secret>,
+    /// 接收消息服务器（本版本尚不使用）。The app's callback (not acted on in this version).
+    pub callback: Option<At<Callback>>,
+}
+
+/// 接收消息服务器的配置。Settings of an app's callback.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Callback {
+    /// Token.
+    pub token: At<Secret>,
+    /// EncodingAESKey，43 个字符。EncodingAESKey, 43 characters.
+    pub encoding_aes_key: At<Secret>,
+}
+
+/// 消息推送（原群机器人）：`key` 或 `keys`，二选一。A webhook of a group: one of `key` and `keys`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["key"] }, { "required": ["keys"] }]))]
+pub(in crate::config) struct Webhook {
+    /// Webhook 地址里 key= 后面的部分，整个地址也可以。What follows key= in its URL; the whole URL will do.
+    pub key: Option<At<Secret>>,
+    /// 同一个群里的几个消息推送，分担每分钟 20 条的限制，最多 10 个。
+    /// Several webhooks of the same group, which share its load (each takes 20 messages a minute); at most 10.
+    #[schemars(extend("minItems" = 1, "maxItems" = 10))]
+    pub keys: Option<At<Vec<At<Secret>>>>,
+}
+
+/// 智能机器人。A bot.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Bot {
+    /// 机器人 ID。The bot's id.
+    pub bot_id: At<String>,
+    /// 机器人 Secret。The bot's secret.
+    pub secret: At<Secret>,
+}
+
+/// 可以做静默的上游。Where silences are made.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Upstream {
+    /// 种类。Kind.
+    pub kind: At<UpstreamKind>,
+    /// 地址。Address.
+    pub url: At<String>,
+    /// Grafana 服务账号令牌。Token of a Grafana service account.
+    pub token: Option<At<Secret>>,
+}
+
+/// 邮件服务器。A mail server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Smtp {
+    /// 主机名或 IP。Name or address of the server.
+    pub host: At<String>,
+    /// 端口，默认 587；`tls: tls` 时 465。Port; default: 587, with `tls: tls` 465.
+    #[schemars(extend("minimum" = 1, "maximum" = 65535))]
+    pub port: Option<At<i64>>,
+    /// 加密方式：starttls（先明文再升级）、tls（从头加密）、none（不加密）。
+    /// Encryption: starttls (plain, then upgraded), tls (from the start), none.
+    #[schemars(extend("default" = "starttls"))]
+    pub tls: Option<At<Tls>>,
+    /// 用户名；不写就不登录。User name; without it there is no login.
+    pub username: Option<At<String>>,
+    /// 密码。Password.
+    pub password: Option<At<Secret>>,
+    /// 发件人地址。Address of the sender.
+    pub from: At<String>,
+}
+
+/// 通用 webhook：消息作为 JSON 发到这个地址。A generic webhook: messages are posted there as JSON.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Hook {
+    /// 地址。Address.
+    pub url: At<Secret>,
+    /// 令牌，作为 `Authorization: Bearer …` 发出。Token, sent as `Authorization: Bearer …`.
+    pub bearer: Option<At<Secret>>,
+}
+
+/// 一切正常时定期访问的地址。A URL that is called as long as all is well.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Heartbeat {
+    /// 地址。Address.
+    pub url: At<Secret>,
+    /// 多久访问一次，10s 到 1h。How often, 10s to 1h.
+    #[schemars(extend("default" = "1m", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub interval: Option<At<String>>,
+}
+
+/// wegraf 自己出问题时告诉谁。Who is told when wegraf itself has trouble.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Alarm {
+    /// 接收者的名字。Name of a receiver.
+    pub receiver: At<String>,
+}

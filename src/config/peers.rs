@@ -1,0 +1,159 @@
+//! Whom wegraf talks with, as the running program uses it: sources, WeCom, upstreams, mail server, hooks.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::route::Matcher;
+
+/// A configured sender.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name, recorded with every notification.
+    pub name: String,
+    /// How it proves itself.
+    pub proof: Proof,
+    /// The alert that always fires, if there is one whose absence is to be noticed.
+    pub watchdog: Option<Watchdog>,
+}
+
+/// An alert that always fires: its absence says that alerts no longer come through.
+#[derive(Debug)]
+pub struct Watchdog {
+    /// Which alert; all must match, and there is at least one.
+    pub matchers: Vec<Matcher>,
+    /// Raise an alarm if it was not seen for so long; at least 1 min, at most 7 days.
+    pub within: Duration,
+}
+
+/// How a source proves itself.
+#[derive(Debug)]
+pub enum Proof {
+    /// `Authorization: Bearer …`
+    Bearer(SecretString),
+    /// `Authorization: Basic …`
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: SecretString,
+    },
+    /// Grafana's signature (alert-sources §2.7).
+    Hmac {
+        /// Key: the secret's UTF-8 bytes.
+        secret: SecretString,
+        /// Header with the lower-case hex signature.
+        header: String,
+        /// Header with the Unix seconds that are signed in front of the body; without it a call can be replayed.
+        timestamp_header: Option<String>,
+    },
+}
+
+/// An Alertmanager or Grafana that sends alerts here.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: UpstreamKind,
+    /// Base URL without a trailing slash.
+    pub url: String,
+    /// Token of a Grafana service account.
+    pub token: Option<SecretString>,
+}
+
+/// 上游的种类。Kinds of upstreams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamKind {
+    /// An Alertmanager.
+    Alertmanager,
+    /// A Grafana.
+    Grafana,
+}
+
+impl Upstream {
+    /// Where its silences are listed (alert-sources §4.3, §4.4).
+    pub fn silences(&self) -> String {
+        match self.kind {
+            UpstreamKind::Alertmanager => format!("{}/api/v2/silences", self.url),
+            UpstreamKind::Grafana => format!("{}/api/alertmanager/grafana/api/v2/silences", self.url),
+        }
+    }
+}
+
+/// The way to WeCom.
+#[derive(Debug)]
+pub struct WeCom {
+    /// Base URL without a trailing slash, for example `https://qyapi.weixin.qq.com`.
+    pub api_url: String,
+    /// Proxy for calls to WeCom; a secret because its URL may hold a password.
+    pub proxy: Option<SecretString>,
+    /// PEM bundle that is trusted besides the usual roots.
+    pub ca_file: Option<PathBuf>,
+    /// Apps by name.
+    pub apps: BTreeMap<String, AppAccount>,
+    /// Webhooks (消息推送) by name: 1 to 10 different keys each, of webhooks in the same group that share its load.
+    pub webhooks: BTreeMap<String, Vec<SecretString>>,
+}
+
+/// A self-built app of a corp.
+#[derive(Debug)]
+pub struct AppAccount {
+    /// Corp id, `ww…`.
+    pub corp_id: String,
+    /// Agent id.
+    pub agent_id: i64,
+    /// Secret of the app.
+    pub secret: SecretString,
+}
+
+/// A mail server, and who writes.
+#[derive(Debug)]
+pub struct Smtp {
+    /// Name or address of the server.
+    pub host: String,
+    /// Port: 587 unless it is given, with [`Tls::Tls`] 465.
+    pub port: u16,
+    /// Whether and when the connection is encrypted.
+    pub tls: Tls,
+    /// User name and password, if the server wants them.
+    pub login: Option<(String, SecretString)>,
+    /// Address of the sender.
+    pub from: String,
+}
+
+/// 与邮件服务器的连接怎样加密。How the connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// 先明文连接，再升级，升级不了就不发。Plain at first, then encrypted; nothing is sent if it cannot be.
+    #[default]
+    Starttls,
+    /// 从头加密。Encrypted from the first byte.
+    Tls,
+    /// 不加密。Not at all.
+    None,
+}
+
+/// A generic webhook of somebody else: news is posted there as JSON.
+#[derive(Debug)]
+pub struct Hook {
+    /// An http(s) URL; a secret because many carry their credential in it.
+    pub url: SecretString,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer: Option<SecretString>,
+}
+
+/// A URL that is called as long as all is well, so that somebody else notices when it is not.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// An http(s) URL; a secret because it carries its credential.
+    pub url: SecretString,
+    /// How often: at least every 10 s, at most every hour.
+    pub interval: Duration,
+}

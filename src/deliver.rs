@@ -10,9 +10,11 @@ mod audience;
 mod breaker;
 mod choose;
 mod letter;
+mod other;
 mod people;
 mod picture;
 pub mod retry;
+mod verdict;
 mod way;
 
 use std::collections::{HashMap, HashSet};

@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
-use wecom::{About, Missed, Outcome, SendRequest};
+use wecom::{Missed, SendRequest};
 
 use super::breaker::{self, Scopes};
 use super::letter::{Form, PLAIN, Prepared};
 use super::retry::{self, Next, Tries};
+use super::verdict::{Blame, Verdict};
 use super::way::addressed;
 use super::{Lanes, STORE_PAUSE, locked};
 use crate::alert::Timestamp;
@@ -45,7 +46,7 @@ struct Attempt<'a> {
     body: &'a [u8],
     /// The bytes that went out were short plain text.
     plain: bool,
-    outcome: Outcome,
+    verdict: Verdict,
     took: Duration,
 }
 
@@ -84,10 +85,10 @@ impl Lanes {
         let request =
             SendRequest { channel: target.channel().wecom().unwrap_or(wecom::Channel::Webhook), body: body.clone() };
         let begun = Instant::now();
-        let outcome = loaded.wecom.send(&way.account, &request).await;
+        let verdict = loaded.wecom.send(&way.account, &request).await.into();
         let took = begun.elapsed();
         let (target, scopes) = (&target, &way.scopes);
-        self.settle(Attempt { queued, claimed, target, scopes, body: &body, plain, outcome, took })
+        self.settle(Attempt { queued, claimed, target, scopes, body: &body, plain, verdict, took })
             .await
             .map(Tried::Went)
     }
@@ -95,65 +96,65 @@ impl Lanes {
     /// Decides what follows an attempt, records both, and says so in the log and the metrics.
     async fn settle(&self, attempt: Attempt<'_>) -> Result<Next, StoreError> {
         let now = self.app.now();
-        let Attempt { queued, claimed, outcome, .. } = &attempt;
+        let Attempt { queued, claimed, verdict, .. } = &attempt;
         let tries = Tries {
             attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
             age_ms: now.millis_since(queued.created_at),
             plain: attempt.plain,
         };
-        let mut next = retry::decide(outcome, tries, rand::random());
+        let mut next = retry::decide(verdict, tries, rand::random());
         // What follows the first part only adorns it (a picture, a mention) or is for further people: the alert arrived.
         let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
         let fallback = self.fallback(&attempt, &next);
         if adornment {
             next = Next::Done;
         }
-        let follows = match (&next, outcome) {
-            (Next::Done, _) => store::Next::Accepted,
-            (Next::Again { after_ms }, Outcome::Unsure(_)) => store::Next::UnsureAt(now.plus_millis(*after_ms)),
-            (Next::Again { after_ms }, _) => store::Next::RetryAt(now.plus_millis(*after_ms)),
-            (Next::Held, Outcome::Unsure(_)) => store::Next::UnsureAt(now),
-            (Next::Plainer | Next::Held, _) => store::Next::RetryAt(now),
-            (Next::Dead, _) => store::Next::Dead { reason: reason(outcome) },
+        let unsure = matches!(verdict, Verdict::Unsure(_));
+        let follows = match &next {
+            Next::Done => store::Next::Accepted,
+            Next::Again { after_ms } if unsure => store::Next::UnsureAt(now.plus_millis(*after_ms)),
+            Next::Again { after_ms } => store::Next::RetryAt(now.plus_millis(*after_ms)),
+            Next::Held if unsure => store::Next::UnsureAt(now),
+            Next::Plainer | Next::Held => store::Next::RetryAt(now),
+            Next::Dead => store::Next::Dead { reason: reason(verdict) },
         };
         let breakers = self.breakers(&attempt, now);
-        let settlement = Settlement {
-            claimed: *claimed,
-            outcome: record(outcome, attempt.took),
-            next: follows,
-            fallback,
-            breakers: breakers.clone(),
-        };
+        let outcome = record(verdict, attempt.took);
+        let settlement = Settlement { claimed: *claimed, outcome, next: follows, fallback, breakers: breakers.clone() };
         let state = self.record_outcome(settlement, now).await?;
-        self.count(attempt.target, outcome, attempt.took);
-        report(queued, outcome, &next, adornment);
+        self.count(attempt.target, verdict, attempt.took);
+        report(queued, verdict, &next, adornment);
         self.tell_of_breakers(&breakers);
+        self.tell_of_end(queued, state, now);
+        Ok(next)
+    }
+
+    fn tell_of_end(&self, queued: &Queued, state: State, now: Timestamp) {
+        let metrics = self.app.metrics();
         if state == State::Sent {
-            let metrics = self.app.metrics();
             metrics.last_accepted.set(now.0 / 1000);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a delivery are far below 2^52")]
             metrics.delivery_seconds.observe(now.millis_since(queued.created_at) as f64 / 1e3);
         } else if state == State::Dead {
-            self.app.metrics().dead_letters.inc();
+            metrics.dead_letters.inc();
         }
-        Ok(next)
     }
 
     /// Who is told instead of those who were not reached.
     fn fallback(&self, attempt: &Attempt<'_>, next: &Next) -> Option<Fallback> {
-        let (reason, missed) = match &attempt.outcome {
-            Outcome::AcceptedInPart { missed, .. } => {
+        let (reason, missed) = match &attempt.verdict {
+            Verdict::AcceptedInPart { missed, .. } => {
                 ("部分接收人未送达 not everybody was reached".to_owned(), names(missed))
             }
-            Outcome::NotSent(failure) | Outcome::Unsure(failure) if *next == Next::Dead => {
-                // A later part for further people is theirs alone.
+            Verdict::NotSent(failed) | Verdict::Unsure(failed) if *next == Next::Dead => {
+                // A later part for further people is theirs alone; any other only adorns what arrived.
                 let others = attempt.claimed.part > 0;
-                if others && failure.about() != About::Receiver {
+                if others && !matches!(failed.blame, Blame::Message { receivers: true, .. }) {
                     return None;
                 }
-                (failure.zh(), if others { addressed(attempt.body).users } else { Vec::new() })
+                (failed.zh.clone(), if others { addressed(attempt.body).users } else { Vec::new() })
             }
-            _ => return None,
+            Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return None,
         };
         let loaded = self.app.loaded();
         let name = loaded.config.receivers.get(&attempt.queued.receiver)?.fallback.as_ref()?;
@@ -166,11 +167,7 @@ impl Lanes {
 
     /// What the attempt says about its way.
     fn breakers(&self, attempt: &Attempt<'_>, now: Timestamp) -> Vec<BreakerChange> {
-        let silence = match &attempt.outcome {
-            Outcome::NotSent(failure) | Outcome::Unsure(failure) => breaker::is_silence(failure),
-            Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => false,
-        };
-        let silent = if silence {
+        let silent = if attempt.verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence) {
             self.silent.fetch_add(1, Ordering::Relaxed) + 1
         } else {
             self.silent.store(0, Ordering::Relaxed);
@@ -178,7 +175,7 @@ impl Lanes {
         };
         let failures = attempt.scopes.all().iter().filter_map(|scope| locked(&self.failures).get(scope).copied()).max();
         let (failures, probing) = (failures.unwrap_or_default(), attempt.claimed.probing);
-        breaker::changes(&attempt.outcome, attempt.scopes, silent, failures, probing, now)
+        breaker::changes(&attempt.verdict, attempt.scopes, silent, failures, probing, now)
     }
 
     fn tell_of_breakers(&self, changes: &[BreakerChange]) {
@@ -216,16 +213,16 @@ impl Lanes {
         }
     }
 
-    fn count(&self, target: &Target, outcome: &Outcome, took: Duration) {
+    fn count(&self, target: &Target, verdict: &Verdict, took: Duration) {
         let metrics = self.app.metrics();
         let channel = target.channel().as_str();
-        metrics.attempts.get_or_create(&Attempted { channel, outcome: class(outcome) }).inc();
+        metrics.attempts.get_or_create(&Attempted { channel, outcome: verdict.class() }).inc();
         metrics.send_seconds.observe(took.as_secs_f64());
-        if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome
-            && let Some(code) = failure.errcode()
+        if let Some(failed) = verdict.failed()
+            && let Some(code) = failed.errcode
         {
             // The table of known codes bounds the label.
-            let errcode = if failure.meaning().is_some() { code } else { -2 };
+            let errcode = if failed.blame == Blame::Unknown { -2 } else { code };
             metrics.errcodes.get_or_create(&Errcode { errcode }).inc();
         }
     }
@@ -239,46 +236,37 @@ fn names(missed: &Missed) -> Vec<String> {
     [users.clone(), unlicensed.clone(), numbered("部门", parties), numbered("标签", tags)].concat()
 }
 
-/// The name of an outcome in the store and in metrics.
-const fn class(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted(_) => "accepted",
-        Outcome::AcceptedInPart { .. } => "accepted_in_part",
-        Outcome::NotSent(_) => "not_sent",
-        Outcome::Unsure(_) => "unsure",
-    }
-}
-
 /// Why a message died, from a closed set.
-fn reason(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::NotSent(failure) if failure.class == wecom::Class::Refused => {
-            failure.errcode().map_or_else(|| "refused".to_owned(), |code| format!("refused:{code}"))
+fn reason(verdict: &Verdict) -> String {
+    match verdict.failed() {
+        Some(failed) if matches!(failed.blame, Blame::Message { .. }) => {
+            let code = failed.errcode.or(failed.status.map(i64::from));
+            code.map_or_else(|| "refused".to_owned(), |code| format!("refused:{code}"))
         }
         _ => "expired".to_owned(),
     }
 }
 
-/// The outcome as the store keeps it.
-fn record(outcome: &Outcome, took: Duration) -> store::Outcome {
+/// The verdict as the store keeps it.
+fn record(verdict: &Verdict, took: Duration) -> store::Outcome {
     let mut kept = store::Outcome {
-        class: class(outcome),
+        class: verdict.class(),
         duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
         ..store::Outcome::default()
     };
-    match outcome {
-        Outcome::Accepted(receipt) | Outcome::AcceptedInPart { receipt, .. } => {
+    match verdict {
+        Verdict::Accepted(receipt) | Verdict::AcceptedInPart { receipt, .. } => {
             kept.errcode = Some(0);
             kept.msgid.clone_from(&receipt.msgid);
             kept.response_code.clone_from(&receipt.response_code);
         }
-        Outcome::NotSent(failure) | Outcome::Unsure(failure) => {
-            kept.errcode = failure.errcode();
-            kept.http_status = if let wecom::Fault::Status(status) = failure.fault { Some(status) } else { None };
-            kept.errmsg = Some(failure.zh());
+        Verdict::NotSent(failed) | Verdict::Unsure(failed) => {
+            kept.errcode = failed.errcode;
+            kept.http_status = failed.status;
+            kept.errmsg = Some(failed.zh.clone());
         }
     }
-    if let Outcome::AcceptedInPart { missed, .. } = outcome {
+    if let Verdict::AcceptedInPart { missed, .. } = verdict {
         let Missed { users, parties, tags, unlicensed } = missed;
         let lists = serde_json::json!({ "users": users, "parties": parties, "tags": tags, "unlicensed": unlicensed });
         kept.invalid_json = Some(lists.to_string());
@@ -287,27 +275,35 @@ fn record(outcome: &Outcome, took: Duration) -> store::Outcome {
 }
 
 /// One line for what an operator should know.
-fn report(queued: &Queued, outcome: &Outcome, next: &Next, adornment: bool) {
+fn report(queued: &Queued, verdict: &Verdict, next: &Next, adornment: bool) {
     let (lane, message, thread) = (&queued.lane, queued.message, queued.thread);
-    match (outcome, next) {
-        (Outcome::Accepted(_), _) => info!(lane, delivery = message, %thread, "WeCom accepted a message."),
-        (Outcome::AcceptedInPart { missed, .. }, _) => {
-            warn!(lane, delivery = message, %thread, ?missed, "WeCom accepted a message, but not for everybody: correct the receiver.");
+    let failed = match verdict {
+        Verdict::Accepted(_) => {
+            info!(lane, delivery = message, %thread, "A message was accepted.");
+            return;
         }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Again { after_ms }) => {
-            warn!(lane, delivery = message, %thread, after_ms, error = %failure, "A message was not accepted; it is tried again.");
+        Verdict::AcceptedInPart { missed, .. } => {
+            warn!(lane, delivery = message, %thread, ?missed, "A message was accepted, but not for everybody: correct the receiver.");
+            return;
         }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Held) => {
-            warn!(lane, delivery = message, %thread, error = %failure, "A message was not accepted and waits until its way works again.");
+        Verdict::NotSent(failed) | Verdict::Unsure(failed) => failed,
+    };
+    let error = &failed.en;
+    match next {
+        Next::Again { after_ms } => {
+            warn!(lane, delivery = message, %thread, after_ms, error, "A message was not accepted; it is tried again.");
         }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), Next::Plainer) => {
-            warn!(lane, delivery = message, %thread, error = %failure, "A message was refused; it is tried once more as plain text.");
+        Next::Held => {
+            warn!(lane, delivery = message, %thread, error, "A message was not accepted and waits until its way works again.");
         }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) if adornment => {
-            warn!(lane, delivery = message, %thread, error = %failure, "The alert arrived, but a later part of its message was refused.");
+        Next::Plainer => {
+            warn!(lane, delivery = message, %thread, error, "A message was refused; it is tried once more as plain text.");
         }
-        (Outcome::NotSent(failure) | Outcome::Unsure(failure), _) => {
-            error!(lane, delivery = message, %thread, error = %failure, "A message was given up; see `wegraf deliveries show`.");
+        Next::Done | Next::Dead if adornment => {
+            warn!(lane, delivery = message, %thread, error, "The alert arrived, but a later part of its message was refused.");
+        }
+        Next::Done | Next::Dead => {
+            error!(lane, delivery = message, %thread, error, "A message was given up; see `wegraf deliveries show`.");
         }
     }
 }

@@ -3,8 +3,7 @@
 //! A breaker stands for trouble that is not one message's: a wrong secret, an address that is not trusted, a limit,
 //! an outage. While it is open its lanes wait, and no message uses up its attempts.
 
-use wecom::{About, Class, Failure, Fault, Outcome};
-
+use super::verdict::{Blame, Failed, Fix, Verdict};
 use crate::alert::Timestamp;
 use crate::store::{Breaker, BreakerChange, OUTAGE};
 
@@ -38,111 +37,68 @@ impl Scopes {
     }
 }
 
-/// Is the failure the way's and not the message's? Then the message goes again as soon as the breaker lets it.
-pub fn is_the_ways(failure: &Failure) -> bool {
-    match failure.class {
-        Class::Configuration | Class::Token | Class::BackOff => true,
-        Class::Ok | Class::Transient | Class::Refused => false,
-    }
-}
-
-/// Did nobody answer who could be WeCom?
-pub fn is_silence(failure: &Failure) -> bool {
-    match failure.fault {
-        Fault::Dns
-        | Fault::Connect
-        | Fault::Tls
-        | Fault::Timeout
-        | Fault::Broken
-        | Fault::Status(_)
-        | Fault::TooLong
-        | Fault::NotWeCom => true,
-        Fault::Errcode(_) | Fault::Incomplete | Fault::TokenBudget | Fault::LookupBudget | Fault::Invalid => false,
-    }
-}
-
 /// What changes after an attempt. `silent` counts calls in a row that nobody answered, this one included; `failures`
 /// how often a scope was tried in vain while its breaker was open; `probing` that a breaker is open on the way.
 pub fn changes(
-    outcome: &Outcome,
+    verdict: &Verdict,
     scopes: &Scopes,
     silent: u32,
     failures: u32,
     probing: bool,
     now: Timestamp,
 ) -> Vec<BreakerChange> {
-    let open = match outcome {
-        Outcome::NotSent(failure) | Outcome::Unsure(failure) => opened(failure, scopes, silent, failures, now),
-        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => None,
-    };
-    match open {
+    match verdict.failed().and_then(|failed| opened(failed, scopes, silent, failures, now)) {
         Some(open) => vec![BreakerChange::Open(open)],
         None if probing => scopes.all().into_iter().map(BreakerChange::Close).collect(),
         None => Vec::new(),
     }
 }
 
-fn opened(failure: &Failure, scopes: &Scopes, silent: u32, failures: u32, now: Timestamp) -> Option<Breaker> {
-    let (scope, reason, wait) = if is_silence(failure) {
-        if silent < OUTAGE_AFTER {
-            return None;
+fn opened(failed: &Failed, scopes: &Scopes, silent: u32, failures: u32, now: Timestamp) -> Option<Breaker> {
+    let (scope, reason, wait) = match failed.blame {
+        Blame::Silence if silent >= OUTAGE_AFTER => (&scopes.host, OUTAGE, HOST_MS),
+        Blame::Way(Fix::Limit) => (&scopes.sender, "limit", doubled(failures)),
+        Blame::Way(Fix::Token) => (&scopes.sender, "token", repair(failures)),
+        Blame::Way(Fix::Sender) => (&scopes.sender, "configuration", repair(failures)),
+        Blame::Way(Fix::Route) => {
+            (scopes.route.as_ref().unwrap_or(&scopes.sender), "configuration", repair(failures))
         }
-        (&scopes.host, OUTAGE, HOST_MS)
-    } else {
-        let reason = match failure.class {
-            Class::Configuration => "configuration",
-            Class::Token => "token",
-            Class::BackOff => "limit",
-            Class::Ok | Class::Transient | Class::Refused => return None,
-        };
-        let scope = match failure.about() {
-            About::Route | About::Receiver => scopes.route.as_ref().unwrap_or(&scopes.sender),
-            _ => &scopes.sender,
-        };
-        (scope, reason, pause(failure, failures))
+        Blame::Silence | Blame::Passing | Blame::Unknown | Blame::Message { .. } => return None,
     };
-    let asked = failure.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(LIMIT_MS));
+    let asked = failed.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(LIMIT_MS));
     Some(Breaker {
         scope: scope.clone(),
         reason: reason.to_owned(),
-        errcode: failure.errcode(),
-        error: failure.zh(),
+        errcode: failed.errcode,
+        error: failed.zh.clone(),
         opened_at: now,
         probe_at: now.plus_millis(wait.max(asked)),
         failures: 1,
     })
 }
 
-fn pause(failure: &Failure, failures: u32) -> i64 {
-    match failure.class {
-        // The window of the limit, twice as long each time it is hit again.
-        Class::BackOff => PROBE_MS.saturating_mul(1 << failures.min(6)).min(LIMIT_MS),
-        _ if failures < SOON => PROBE_MS,
-        _ => PROBE_LATER_MS,
-    }
+/// The window of the limit, twice as long each time it is hit again.
+fn doubled(failures: u32) -> i64 {
+    PROBE_MS.saturating_mul(1 << failures.min(6)).min(LIMIT_MS)
+}
+
+const fn repair(failures: u32) -> i64 {
+    if failures < SOON { PROBE_MS } else { PROBE_LATER_MS }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wecom::{Api, Receipt};
+    use crate::deliver::verdict::tests::{failed_with, refused};
+    use wecom::{Class, Fault, Receipt};
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
-
-    fn failure(fault: Fault, class: Class) -> Failure {
-        Failure { class, api: Api::MessageSend, fault, message: String::new(), egress_ip: None, retry_after: None }
-    }
-
-    fn refused(code: i64) -> Outcome {
-        let class = wecom::errcode::classify(Api::MessageSend, code);
-        Outcome::NotSent(failure(Fault::Errcode(code), class))
-    }
 
     fn scopes() -> Scopes {
         Scopes { host: "host/h".into(), sender: "app/ops".into(), route: Some("app/ops/chat/c".into()) }
     }
 
-    fn opens(outcome: &Outcome, silent: u32, failures: u32) -> Option<(String, String, i64)> {
+    fn opens(outcome: &Verdict, silent: u32, failures: u32) -> Option<(String, String, i64)> {
         match &changes(outcome, &scopes(), silent, failures, false, NOW)[..] {
             [BreakerChange::Open(open)] => {
                 Some((open.scope.clone(), open.reason.clone(), open.probe_at.millis_since(NOW)))
@@ -171,7 +127,7 @@ mod tests {
 
     #[test]
     fn one_call_that_is_not_answered_is_no_outage_and_three_are() {
-        let silence = Outcome::Unsure(failure(Fault::Timeout, Class::Transient));
+        let silence = failed_with(Fault::Timeout, Class::Transient);
         assert_eq!(opens(&silence, 2, 0), None);
         assert_eq!(opens(&silence, 3, 0), Some(("host/h".into(), OUTAGE.into(), HOST_MS)));
     }
@@ -186,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_gets_through_closes_all_and_so_does_one_that_is_refused_for_itself() {
-        for outcome in [Outcome::Accepted(Receipt::default()), refused(40058)] {
+        for outcome in [Verdict::Accepted(Receipt::default()), refused(40058)] {
             assert_eq!(changes(&outcome, &scopes(), 0, 4, true, NOW).len(), 3);
             assert!(changes(&outcome, &scopes(), 0, 4, false, NOW).is_empty());
         }

@@ -1,8 +1,6 @@
 //! What follows from the outcome of an attempt: a pure decision. A retry is a time in the store, not a loop.
 
-use wecom::{Class, Outcome};
-
-use super::breaker;
+use super::verdict::{Blame, Verdict};
 
 /// An outage kills no message for a day; then somebody must be told another way.
 const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
@@ -42,27 +40,22 @@ pub enum Next {
     Dead,
 }
 
-/// Decides by the class of the failure (wecom-api §12) and the age of the message. `jitter` is uniform in [0, 1).
-pub fn decide(outcome: &Outcome, tries: Tries, jitter: f64) -> Next {
-    match outcome {
-        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => Next::Done,
-        Outcome::NotSent(failure) if failure.class == Class::Refused => {
-            if failure.about().worth_plain_text() && !tries.plain { Next::Plainer } else { Next::Dead }
+/// Decides by whose fault it is and by the age of the message. `jitter` is uniform in [0, 1).
+pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
+    let failed = match verdict {
+        Verdict::Accepted(_) | Verdict::AcceptedInPart { .. } => return Next::Done,
+        Verdict::NotSent(failed) | Verdict::Unsure(failed) => failed,
+    };
+    match failed.blame {
+        Blame::Message { worth_plain_text, .. } => {
+            if worth_plain_text && !tries.plain { Next::Plainer } else { Next::Dead }
         }
-        Outcome::NotSent(failure)
-            if failure.errcode().is_some() && failure.meaning().is_none() && tries.attempts >= UNKNOWN =>
-        {
-            if tries.plain { Next::Dead } else { Next::Plainer }
-        }
-        Outcome::NotSent(failure) | Outcome::Unsure(failure) => {
-            if tries.age_ms >= GIVE_UP_MS {
-                return Next::Dead;
-            }
-            if breaker::is_the_ways(failure) {
-                return Next::Held;
-            }
+        Blame::Unknown if tries.attempts >= UNKNOWN => if tries.plain { Next::Dead } else { Next::Plainer },
+        _ if tries.age_ms >= GIVE_UP_MS => Next::Dead,
+        Blame::Way(_) => Next::Held,
+        Blame::Passing | Blame::Silence | Blame::Unknown => {
             let wait = pause(tries.attempts, jitter);
-            let asked = failure.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(GIVE_UP_MS));
+            let asked = failed.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(GIVE_UP_MS));
             Next::Again { after_ms: wait.max(asked) }
         }
     }
@@ -92,19 +85,7 @@ fn pause(attempts: u32, jitter: f64) -> i64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use wecom::Failure;
-
-    fn refused(code: i64) -> Outcome {
-        let class = wecom::errcode::classify(wecom::Api::MessageSend, code);
-        Outcome::NotSent(Failure {
-            class,
-            api: wecom::Api::MessageSend,
-            fault: wecom::Fault::Errcode(code),
-            message: String::new(),
-            egress_ip: None,
-            retry_after: None,
-        })
-    }
+    use crate::deliver::verdict::tests::refused;
 
     const FIRST: Tries = Tries { attempts: 1, age_ms: 0, plain: false };
 

@@ -33,6 +33,14 @@ pub enum Api {
     UserByMobile,
     /// E-mail to userid (95895).
     UserByEmail,
+    /// The members of one department (wecom-api §9.4).
+    UserSimplelist,
+    /// A department and those below it (wecom-api §9.4).
+    DepartmentSimplelist,
+    /// Who carries a tag (90352).
+    TagGet,
+    /// The addresses of the API itself (92520).
+    ApiDomainIp,
 }
 
 impl Api {
@@ -53,14 +61,20 @@ impl Api {
             Self::UserGet => "user/get",
             Self::UserByMobile => "user/getuserid",
             Self::UserByEmail => "user/get_userid_by_email",
+            Self::UserSimplelist => "user/simplelist",
+            Self::DepartmentSimplelist => "department/simplelist",
+            Self::TagGet => "tag/get",
+            Self::ApiDomainIp => "get_api_domain_ip",
         }
     }
 
     /// The longest answer that is read. An app may reach thousands of members and a chat may hold 2000, with userids
-    /// of 64 bytes; the answer to anything else is short.
+    /// of 64 bytes. A department or a tag may have all members of the corp, 200 bytes each with name and departments.
+    /// The answer to anything else is short.
     pub(crate) const fn answer_bytes(self) -> usize {
         match self {
-            Self::AgentGet | Self::AppchatGet => 1024 * 1024,
+            Self::AgentGet | Self::AppchatGet | Self::DepartmentSimplelist => 1024 * 1024,
+            Self::UserSimplelist | Self::TagGet => 4 * 1024 * 1024,
             _ => 64 * 1024,
         }
     }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
 use crate::directory::Book;
@@ -19,6 +19,9 @@ use crate::reply::{self, SendReply};
 use crate::send::SendRequest;
 use crate::token::{Fetched, Policy, StoredToken, TokenStore, Tokens};
 use crate::{Api, Channel};
+
+/// Somebody waits for the answer to whether a host is there at all.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// A clock: Unix milliseconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -77,11 +80,12 @@ pub struct Webhook {
     pub key: SecretString,
 }
 
-/// One way to one WeCom; shared by everybody who sends.
+/// One way to one WeCom; shared by everybody who sends. A clone shares tokens, connections and what was looked up.
+#[derive(Clone)]
 pub struct Client {
-    http: Http,
-    tokens: Tokens,
-    book: Book,
+    http: Arc<Http>,
+    tokens: Arc<Tokens>,
+    book: Arc<Book>,
     now: Now,
 }
 
@@ -96,21 +100,37 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, NetworkError> {
         let policy = Policy { refresh_early: options.refresh_early, probe_interval: options.probe_interval };
         Ok(Self {
-            http: Http::new(&options.network)?,
-            tokens: Tokens::new(policy, options.store),
-            book: Book::default(),
+            http: Arc::new(Http::new(&options.network)?),
+            tokens: Arc::new(Tokens::new(policy, options.store)),
+            book: Arc::default(),
             now: options.now,
         })
     }
 
     /// Who was looked up before.
-    pub(crate) const fn book(&self) -> &Book {
+    pub(crate) fn book(&self) -> &Book {
         &self.book
     }
 
     /// The time.
     pub(crate) fn now(&self) -> i64 {
         (self.now)()
+    }
+
+    /// Whether the host answers as WeCom does: asks for something harmless without a credential, so that a refusal
+    /// (41001) is proof enough. Anything but JSON with an integer `errcode` within 5 s is a failure.
+    pub async fn reachable(&self) -> Result<(), Failure> {
+        let request = Request::get(Api::ApiDomainIp, []);
+        let no_secrets = Secrets::default();
+        let asked = tokio::time::timeout(PROBE, self.exchange(None, &request, &no_secrets));
+        let answered: Result<IgnoredAny, CallError> = asked.await.unwrap_or_else(|_| {
+            Err(CallError::Unsure(Failure::new(request.api, Class::Transient, Fault::Timeout, String::new())))
+        });
+        match answered {
+            Ok(_) => Ok(()),
+            Err(error) if error.failure().errcode().is_some() => Ok(()),
+            Err(CallError::NotDone(failure) | CallError::Unsure(failure)) => Err(failure),
+        }
     }
 
     /// Sends a message once; with a fresh token once more, if WeCom says that the token was stale. The bytes are the
@@ -150,13 +170,21 @@ impl Client {
         credential: (&str, &SecretString),
         request: &Request,
     ) -> Result<T, CallError> {
-        let secrets = Secrets::new([credential.1]);
+        self.exchange(Some(credential), request, &Secrets::new([credential.1])).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        credential: Option<(&str, &SecretString)>,
+        request: &Request,
+        secrets: &Secrets,
+    ) -> Result<T, CallError> {
         let answer = self.http.exchange(request, credential).await.map_err(|lost| {
-            let words = reply::words(request.api, &lost.detail, &secrets);
+            let words = reply::words(request.api, &lost.detail, secrets);
             let failure = Failure::new(request.api, Class::Transient, lost.fault, words);
             if lost.sent { CallError::Unsure(failure) } else { CallError::NotDone(failure) }
         })?;
-        reply::read(request.api, &answer, &secrets)
+        reply::read(request.api, &answer, secrets)
     }
 
     /// The token of `app`, another than `refused`. Whatever went wrong, the call that needed it was not made.

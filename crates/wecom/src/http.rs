@@ -154,13 +154,13 @@ impl Http {
     pub(crate) async fn exchange(
         &self,
         request: &Request,
-        (name, secret): (&str, &SecretString),
+        credential: Option<(&str, &SecretString)>,
     ) -> Result<Bytes, Lost> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/cgi-bin/{}", self.base.path().trim_end_matches('/'), request.api));
+        let query = request.query.iter().map(|(key, value)| (*key, value.as_str()));
         url.query_pairs_mut()
-            .extend_pairs(request.query.iter().map(|(key, value)| (*key, value.as_str())))
-            .append_pair(name, secret.expose_secret());
+            .extend_pairs(query.chain(credential.map(|(name, secret)| (name, secret.expose_secret()))));
         let method = if matches!(request.body, Body::None) { Method::GET } else { Method::POST };
         let mut call = self.client.request(method, url).timeout(self.deadline);
         match &request.body {

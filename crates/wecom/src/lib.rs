@@ -12,6 +12,7 @@ mod directory;
 pub mod errcode;
 mod http;
 mod media;
+mod members;
 pub mod message;
 mod outcome;
 mod reply;
@@ -25,6 +26,7 @@ pub use directory::{Agent, Member, Person};
 pub use errcode::{About, Class};
 pub use http::{Network, NetworkError};
 pub use media::{INLINE_IMAGE_BYTES, Media, MediaKind, PictureError, inline_image};
+pub use members::TagMembers;
 pub use message::{Channel, Content};
 pub use outcome::{CallError, Failure, Fault, MESSAGE_BYTES, Missed, Outcome, Receipt};
 pub use send::{

@@ -62,9 +62,14 @@ impl Recipients {
         self.users.extract_if(.., |user| user != EVERYBODY && !is_userid(user)).collect()
     }
 
+    /// Whether everybody in the visible scope of the app is addressed, and nobody else counts.
+    pub fn is_everybody(&self) -> bool {
+        self.users.iter().any(|user| user == EVERYBODY)
+    }
+
     /// In portions of at most 1000 users, 100 departments and 100 tags, nobody named twice; none if nobody is named.
     pub fn batches(&self) -> Vec<Self> {
-        if self.users.iter().any(|user| user == EVERYBODY) {
+        if self.is_everybody() {
             return vec![Self { users: vec![EVERYBODY.to_owned()], ..Self::default() }];
         }
         // Userids are case-insensitive (wecom-api §1).

@@ -325,6 +325,38 @@ async fn a_webhook_cannot_send_for_an_app() {
     assert!(server.seen().is_empty());
 }
 
+#[tokio::test]
+async fn a_host_is_reachable_only_if_it_answers_as_wecom_and_it_is_asked_without_a_credential() {
+    let server = Server::start([Answer::Json(r#"{"errcode":41001,"errmsg":"access_token missing"}"#.into())]).await;
+    assert_eq!(quick(server.url()).reachable().await, Ok(()));
+    assert!(
+        server.seen()[0].head.starts_with("GET /cgi-bin/get_api_domain_ip? HTTP/1.1\r\n"),
+        "{}",
+        server.seen()[0].head
+    );
+    let page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n{}".to_vec();
+    for (answer, fault) in [
+        (Answer::Json("<html>Please log in</html>".into()), Fault::NotWeCom),
+        (Answer::Json(r#"{"errcode":"0"}"#.into()), Fault::NotWeCom),
+        (Answer::Raw(page), Fault::Status(502)),
+        (Answer::Reset, Fault::Broken),
+        (Answer::Hang, Fault::Timeout),
+    ] {
+        let server = Server::start([answer]).await;
+        assert_eq!(quick(server.url()).reachable().await.unwrap_err().fault, fault);
+    }
+    let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    assert_eq!(quick(format!("http://{refused}")).reachable().await.unwrap_err().fault, Fault::Connect);
+}
+
+#[tokio::test]
+async fn whoever_asks_whether_a_host_is_there_waits_five_seconds_however_patient_messages_are() {
+    let server = Server::start([Answer::Hang]).await;
+    let patient = client(Network { deadline: Duration::from_mins(1), ..Network::new(server.url()) });
+    let failure = tokio::time::timeout(Duration::from_secs(20), patient.reachable()).await.unwrap().unwrap_err();
+    assert_eq!(failure.fault, Fault::Timeout);
+}
+
 #[test]
 fn a_way_that_cannot_be_is_refused_at_once_without_showing_the_proxys_password() {
     let refuse = |network| Client::new(Options::new(network, Arc::new(|| 0))).unwrap_err();

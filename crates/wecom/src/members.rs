@@ -1,0 +1,99 @@
+//! Who is behind a department or a tag, as far as the app may see: a message reaches nobody else (wecom-api §9.4, §9.5).
+//!
+//! A list is whole or an error: who counts messages by it must not take a part for everybody.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::http::Request;
+use crate::outcome::{CallError, Failure};
+use crate::{Api, App, Client};
+
+/// Departments are asked for one after the other, about 20 a second: more are not worth the minute.
+const MAX_DEPARTMENTS: usize = 1000;
+/// A few megabytes; more members than anybody wants woken by an alert.
+const MAX_MEMBERS: usize = 20_000;
+
+/// Who carries a tag.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TagMembers {
+    /// Userids.
+    pub users: Vec<String>,
+    /// Departments, with everything below them.
+    pub parties: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    userid: String,
+}
+
+impl Client {
+    /// The userids in a department and in all below it, nobody twice. An error if the department is not in the app's
+    /// visible scope, has more than 1000 departments below it, or more than 20,000 members.
+    pub async fn department_members(&self, app: &App, id: i64) -> Result<Vec<String>, CallError> {
+        let mut members = BTreeSet::new();
+        // No call lists the members below a department, only those in it.
+        for department in self.departments(app, id).await? {
+            members.extend(self.members_directly_in(app, department).await?);
+            if members.len() > MAX_MEMBERS {
+                return Err(no_list(Api::UserSimplelist, "部门成员超过 20000 人 / more than 20000 members"));
+            }
+        }
+        Ok(members.into_iter().collect())
+    }
+
+    /// The userids that carry a tag, and the departments that do.
+    pub async fn tag_members(&self, app: &App, id: i64) -> Result<TagMembers, CallError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            userlist: Vec<Listed>,
+            partylist: Vec<i64>,
+        }
+        let reply: Reply = self.call_app(app, &Request::get(Api::TagGet, [("tagid", id.to_string())])).await?;
+        Ok(TagMembers { users: userids(reply.userlist), parties: reply.partylist })
+    }
+
+    /// A department and all below it.
+    async fn departments(&self, app: &App, id: i64) -> Result<Vec<i64>, CallError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            department_id: Vec<Department>,
+        }
+        #[derive(Deserialize)]
+        struct Department {
+            id: i64,
+        }
+        let request = Request::get(Api::DepartmentSimplelist, [("id", id.to_string())]);
+        let reply: Reply = self.call_app(app, &request).await?;
+        let departments: Vec<i64> = reply.department_id.into_iter().map(|department| department.id).collect();
+        // Outside the visible scope the list may be empty instead of an error, which looks like nobody.
+        if !departments.contains(&id) {
+            let why = format!("部门 {id} 不在应用的可见范围内 / department {id} is not in the app's visible scope");
+            return Err(no_list(request.api, &why));
+        }
+        if departments.len() > MAX_DEPARTMENTS {
+            return Err(no_list(request.api, "下级部门超过 1000 个 / more than 1000 departments below it"));
+        }
+        Ok(departments)
+    }
+
+    async fn members_directly_in(&self, app: &App, department: i64) -> Result<Vec<String>, CallError> {
+        #[derive(Deserialize)]
+        struct Reply {
+            userlist: Vec<Listed>,
+        }
+        let request = Request::get(Api::UserSimplelist, [("department_id", department.to_string())]);
+        let reply: Reply = self.call_app(app, &request).await?;
+        Ok(userids(reply.userlist))
+    }
+}
+
+fn userids(listed: Vec<Listed>) -> Vec<String> {
+    listed.into_iter().map(|member| member.userid).collect()
+}
+
+fn no_list(api: Api, why: &str) -> CallError {
+    CallError::NotDone(Failure::invalid(api, why))
+}

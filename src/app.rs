@@ -13,15 +13,19 @@ use tracing::{error, info, warn};
 
 use crate::alert::Timestamp;
 use crate::config::Config;
-use crate::deliver::{self, Writer};
+use crate::deliver::{self, Mailer, Writer};
 use crate::http;
 use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
 use crate::render::Templates;
 use crate::store::{Store, StoreError};
+use crate::watch::{self, Incidents};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// For a mail server that is asked whether it is there.
+const HOST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Where time comes from. Tests own it.
 #[derive(Debug, Clone)]
@@ -56,6 +60,8 @@ pub struct Loaded {
     pub templates: Templates,
     /// The client, with the proxy, roots and base URL of this configuration.
     pub wecom: wecom::Client,
+    /// The way to the mail server, if there is one.
+    pub mailer: Option<Mailer>,
 }
 
 impl Loaded {
@@ -66,7 +72,18 @@ impl Loaded {
             warn!(%problem, "A template was not taken; the shipped one is used.");
         }
         let wecom = deliver::client(&config, store.cloned(), clock.clone())?;
-        Ok(Self { config, templates, wecom })
+        let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
+        Ok(Self { config, templates, wecom, mailer })
+    }
+
+    /// Does the host of this breaker's scope answer? The error says what it did instead.
+    pub async fn answers(&self, scope: &str) -> Result<(), String> {
+        match &self.mailer {
+            Some(mailer) if scope == deliver::MAIL_HOST => {
+                mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what.zh)
+            }
+            _ => self.wecom.reachable().await.map_err(|failure| failure.zh()),
+        }
     }
 }
 
@@ -82,6 +99,7 @@ struct Inner {
     clock: Clock,
     wake: Notify,
     link_key: LinkKey,
+    incidents: Incidents,
     broken: CancellationToken,
 }
 
@@ -105,6 +123,7 @@ impl App {
             clock,
             wake: Notify::new(),
             link_key,
+            incidents: Incidents::default(),
             broken: CancellationToken::new(),
         })))
     }
@@ -124,9 +143,14 @@ impl App {
         &self.0.metrics
     }
 
-    /// Now.
+    /// Now, as the store reckons it: replicas that share one agree.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// What went wrong lately that no table shows.
+    pub fn incidents(&self) -> &Incidents {
+        &self.0.incidents
     }
 
     /// Signs the links in messages.
@@ -191,6 +215,7 @@ pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> an
     let tasks = TaskTracker::new();
     let stop_sending = CancellationToken::new();
     let sender = tasks.spawn(deliver::run(app.clone(), Writer::new()?, stop_sending.clone()));
+    tasks.spawn(watch::run(app.clone(), stop_sending.clone()));
     http::serve(listener, http::router(app.clone()), stop).await;
     stop_sending.cancel();
     tasks.close();

@@ -9,6 +9,8 @@ mod attempt;
 mod audience;
 mod breaker;
 mod choose;
+mod email;
+mod hook;
 mod letter;
 mod other;
 mod people;
@@ -18,7 +20,6 @@ mod verdict;
 mod way;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +33,10 @@ use crate::app::App;
 use crate::store::{Lease, StoreError, WaitingMessage};
 use attempt::Tried;
 use choose::{Pace, Step};
-pub use letter::{Form, Page, Prepared, Writer, client};
-pub use way::{Way, app};
+pub use email::Mailer;
+pub use hook::Hooks;
+pub use letter::{Envelope, Form, Page, Prepared, Writer, client};
+pub use way::{MAIL_HOST, Way, app, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
@@ -51,12 +54,17 @@ const LOST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Delivers what is due until told to stop; returns when nothing is in flight any more.
 pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
+    let hooks = match Hooks::new() {
+        Ok(hooks) => hooks,
+        Err(error) => return error!(%error, "The client for hooks cannot be set up; nothing is sent."),
+    };
     let lanes = Arc::new(Lanes {
         app,
         writer,
         busy: Mutex::default(),
         rhythms: Mutex::default(),
-        silent: AtomicU32::new(0),
+        silent: Mutex::default(),
+        hooks,
         failures: Mutex::default(),
         places: Semaphore::new(WORKERS),
         stop,
@@ -85,8 +93,10 @@ struct Lanes {
     busy: Mutex<HashSet<String>>,
     /// When each lane may do what. Bounded by the lanes of the configuration.
     rhythms: Mutex<HashMap<String, Rhythm>>,
-    /// Calls in a row that nobody answered who could be WeCom.
-    silent: AtomicU32,
+    /// Calls in a row that nobody answered, by host (or sender, where the host is not asked).
+    silent: Mutex<HashMap<String, u32>>,
+    /// The way to all hooks.
+    hooks: Hooks,
     /// How often each scope was tried in vain since its breaker opened.
     failures: Mutex<HashMap<String, u32>>,
     places: Semaphore,

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::alert::Format;
+use crate::alert::{Alert, Format, Status};
 use crate::app::App;
 use crate::ingest::{self, Door};
 use crate::metrics::{Answered, FormatLabel};
@@ -295,7 +295,13 @@ impl Gate {
         let notification =
             ingest::read(&body, content_type.as_deref(), door, &config.payloads, now).map_err(Refusal::Unreadable)?;
         let format = notification.format;
-        let plan = plan(config, &source, &notification, receiver.as_deref());
+        let watchdog =
+            config.sources.iter().find(|known| known.name == source).and_then(|known| known.watchdog.as_ref());
+        let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
+        if notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert)) {
+            self.app.store().hear(&source, now).await.map_err(|error| self.store_refusal(error))?;
+        }
+        let plan = plan(config, &source, &notification, receiver.as_deref(), is_watchdog);
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
         let admission = Admission {
             source,
@@ -310,10 +316,7 @@ impl Gate {
             test: notification.test,
             deliveries: plan.deliveries,
         };
-        let admitted = self.app.store().admit(admission).await.map_err(|error| {
-            self.app.store_failed(&error);
-            Refusal::Store(error)
-        })?;
+        let admitted = self.app.store().admit(admission).await.map_err(|error| self.store_refusal(error))?;
         if admitted.messages > 0 {
             self.app.wake().notify_one();
         }
@@ -327,6 +330,11 @@ impl Gate {
             answer["warning"] = warning.into();
         }
         Ok(Taken { format, answer })
+    }
+
+    fn store_refusal(&self, error: StoreError) -> Refusal {
+        self.app.store_failed(&error);
+        Refusal::Store(error)
     }
 
     /// The body, within its size and its time; large ones only a few at a time.

@@ -76,6 +76,10 @@ pub struct Metrics {
     pub dead_letters: Counter,
     /// Messages that a digest tells instead.
     pub folded: Counter,
+    /// Troubles of wegraf itself.
+    pub troubles: Gauge,
+    /// Transitions whose fate contradicts their message, at the last audit.
+    pub imbalance: Gauge,
     /// Times a template of the user's failed and the shipped one was used.
     pub template_failures: Counter,
     /// Configuration reloads.
@@ -98,6 +102,8 @@ impl Default for Metrics {
             delivery_seconds: Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0]),
             dead_letters: Counter::default(),
             folded: Counter::default(),
+            troubles: Gauge::default(),
+            imbalance: Gauge::default(),
             template_failures: Counter::default(),
             reloads: Family::default(),
             reload_ok: Gauge::default(),
@@ -123,6 +129,12 @@ impl Metrics {
             self.delivery_seconds.clone(),
         );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
+        r.register("troubles", "What is wrong with wegraf itself now", self.troubles.clone());
+        r.register(
+            "audit_imbalance",
+            "Transitions whose fate contradicts their message; 0 or a bug",
+            self.imbalance.clone(),
+        );
         r.register("folded_messages", "Messages that a digest tells instead", self.folded.clone());
         r.register(
             "template_failures",

@@ -9,7 +9,7 @@ mod plan;
 
 use crate::alert::Labels;
 pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
-pub use plan::{Plan, plan, row};
+pub use plan::{Plan, arrival, plan, recipient, row};
 
 /// A node as it is configured; the receiver may be left to the parent.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +55,11 @@ impl Tree {
     pub fn new(receiver: String, routes: Vec<Branch>) -> Self {
         let routes = children(&receiver, "", routes);
         Self { root: Node { receiver, matchers: Vec::new(), continues: false, step: String::new(), routes } }
+    }
+
+    /// The receiver of what no route matches.
+    pub fn root(&self) -> &str {
+        &self.root.receiver
     }
 
     /// The receivers of an alert with these labels, in the order of the tree; never empty, and each receiver

@@ -11,7 +11,7 @@ use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
 use crate::app::{Clock, Loaded};
 use crate::config::{Receiver, Target};
-use crate::deliver::{Page, Writer};
+use crate::deliver::{Envelope, Page, Writer};
 use crate::route::plan;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
@@ -25,7 +25,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     }
     let loaded = Loaded::new(config, None, &Clock::System)?;
     let config = &loaded.config;
-    let plan = plan(config, "preview", &notification, arguments.receiver.as_deref());
+    let plan = plan(config, "preview", &notification, arguments.receiver.as_deref(), |_| false);
     let writer = Writer::new()?;
     let mut messages = Vec::new();
     for delivery in &plan.deliveries {
@@ -69,7 +69,15 @@ fn message(
     let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
     let rendered = page.render(loaded, target, ThreadId(1), now, external.as_deref(), None, &[]);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
-    let bodies = match writer.bodies(&loaded.config, target, &rendered.parts, receiver.repeat_interval) {
+    let envelope = Envelope {
+        message: 0,
+        thread: ThreadId(1),
+        receiver: &receiver.name,
+        kind: "alerts",
+        at: now,
+        reminded: receiver.repeat_interval,
+    };
+    let bodies = match writer.bodies(&loaded.config, target, &rendered.parts, &envelope) {
         Ok(bodies) => bodies.iter().map(|body| serde_json::from_slice(body).unwrap_or(Value::Null)).collect(),
         Err(reason) => vec![json!({ "error": reason })],
     };

@@ -79,7 +79,7 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
-    let plan = plan(&app.loaded().config, "wegraf send", &notification, Some(receiver));
+    let plan = plan(&app.loaded().config, "wegraf send", &notification, Some(receiver), |_| false);
     let admission = Admission {
         source: "wegraf send".to_owned(),
         format: notification.format,

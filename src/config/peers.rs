@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::alert::Alert;
 use crate::route::Matcher;
 
 /// A configured sender.
@@ -28,6 +29,13 @@ pub struct Watchdog {
     pub matchers: Vec<Matcher>,
     /// Raise an alarm if it was not seen for so long; at least 1 min, at most 7 days.
     pub within: Duration,
+}
+
+impl Watchdog {
+    /// Is this the alert?
+    pub fn is(&self, alert: &Alert) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
+    }
 }
 
 /// How a source proves itself.
@@ -121,6 +129,8 @@ pub struct Smtp {
     pub port: u16,
     /// Whether and when the connection is encrypted.
     pub tls: Tls,
+    /// PEM bundle that is trusted besides the usual roots.
+    pub ca_file: Option<PathBuf>,
     /// User name and password, if the server wants them.
     pub login: Option<(String, SecretString)>,
     /// Address of the sender.

@@ -1,18 +1,20 @@
 //! One attempt: claim, send, settle.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tracing::{error, info, warn};
 use wecom::{Missed, SendRequest};
 
 use super::breaker::{self, Scopes};
+use super::hook::Try;
 use super::letter::{Form, PLAIN, Prepared};
 use super::retry::{self, Next, Tries};
 use super::verdict::{Blame, Verdict};
-use super::way::addressed;
+use super::way::{Sender, addressed};
 use super::{Lanes, STORE_PAUSE, locked};
 use crate::alert::Timestamp;
+use crate::app::Loaded;
 use crate::config::Target;
 use crate::metrics::{Attempted, Errcode};
 use crate::render::Note;
@@ -20,7 +22,10 @@ use crate::route::row;
 use crate::store::{
     self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken,
 };
+use crate::watch::Kind;
 
+/// For a mail or a call of a hook, answer included; calls of WeCom have the same.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a message waits whose app, webhook or list of people is missing from the configuration.
 const REPAIR_MS: i64 = 60_000;
 
@@ -82,15 +87,42 @@ impl Lanes {
         };
         let way = &ways[claimed.way];
         let body = bodies.get(claimed.part as usize).cloned().unwrap_or_default();
-        let request =
-            SendRequest { channel: target.channel().wecom().unwrap_or(wecom::Channel::Webhook), body: body.clone() };
         let begun = Instant::now();
-        let verdict = loaded.wecom.send(&way.account, &request).await.into();
+        let verdict = self.bring(&loaded, &target, &way.sender, &claimed, body.clone()).await;
         let took = begun.elapsed();
         let (target, scopes) = (&target, &way.scopes);
         self.settle(Attempt { queued, claimed, target, scopes, body: &body, plain, verdict, took })
             .await
             .map(Tried::Went)
+    }
+
+    /// Hands the bytes over.
+    async fn bring(
+        &self,
+        loaded: &Loaded,
+        target: &Target,
+        sender: &Sender,
+        claimed: &Claimed,
+        body: Bytes,
+    ) -> Verdict {
+        match (sender, target.channel().wecom()) {
+            (Sender::WeCom(account), Some(channel)) => {
+                loaded.wecom.send(account, &SendRequest { channel, body }).await.into()
+            }
+            (Sender::Mail(to), _) => match &loaded.mailer {
+                Some(mailer) => mailer.send(to, &body, DEADLINE).await.into(),
+                None => Verdict::gone("smtp"),
+            },
+            (Sender::Hook(name), _) => match loaded.config.hooks.get(name) {
+                Some(hook) => {
+                    let attempt = u32::try_from(claimed.epoch).unwrap_or(u32::MAX);
+                    let tried = Try { message: claimed.message, part: claimed.part, attempt };
+                    self.hooks.post(hook, &body, tried, DEADLINE).await.into()
+                }
+                None => Verdict::gone(name),
+            },
+            (Sender::WeCom(_), None) => Verdict::gone("wecom"),
+        }
     }
 
     /// Decides what follows an attempt, records both, and says so in the log and the metrics.
@@ -120,17 +152,19 @@ impl Lanes {
         };
         let breakers = self.breakers(&attempt, now);
         let outcome = record(verdict, attempt.took);
+        let told_instead = fallback.is_some();
         let settlement = Settlement { claimed: *claimed, outcome, next: follows, fallback, breakers: breakers.clone() };
         let state = self.record_outcome(settlement, now).await?;
         self.count(attempt.target, verdict, attempt.took);
         report(queued, verdict, &next, adornment);
         self.tell_of_breakers(&breakers);
-        self.tell_of_end(queued, state, now);
+        self.tell_of_end(&attempt, state, told_instead, now);
         Ok(next)
     }
 
-    fn tell_of_end(&self, queued: &Queued, state: State, now: Timestamp) {
+    fn tell_of_end(&self, attempt: &Attempt<'_>, state: State, told_instead: bool, now: Timestamp) {
         let metrics = self.app.metrics();
+        let Attempt { queued, verdict, .. } = attempt;
         if state == State::Sent {
             metrics.last_accepted.set(now.0 / 1000);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a delivery are far below 2^52")]
@@ -138,6 +172,20 @@ impl Lanes {
         } else if state == State::Dead {
             metrics.dead_letters.inc();
         }
+        // Nobody gets lost without a word: without a fallback the operator is told.
+        let (kind, detail) = match verdict {
+            _ if told_instead => return,
+            Verdict::AcceptedInPart { missed, .. } => {
+                let names = names(missed).join(", ");
+                (Kind::Missed, [format!("没有送到：{names}"), format!("not reached: {names}")])
+            }
+            Verdict::NotSent(failed) | Verdict::Unsure(failed) if state == State::Dead => {
+                let show = format!("`wegraf deliveries show {}`", queued.message);
+                (Kind::Lost, [format!("{}；{show}", failed.zh), format!("{}; {show}", failed.en)])
+            }
+            Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return,
+        };
+        self.app.incidents().note(kind, &queued.lane, detail, now);
     }
 
     /// Who is told instead of those who were not reached.
@@ -167,10 +215,15 @@ impl Lanes {
 
     /// What the attempt says about its way.
     fn breakers(&self, attempt: &Attempt<'_>, now: Timestamp) -> Vec<BreakerChange> {
+        let scopes = attempt.scopes;
+        let host = if scopes.host.is_empty() { &scopes.sender } else { &scopes.host };
         let silent = if attempt.verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence) {
-            self.silent.fetch_add(1, Ordering::Relaxed) + 1
+            let mut silent = locked(&self.silent);
+            let calls = silent.entry(host.clone()).or_default();
+            *calls += 1;
+            *calls
         } else {
-            self.silent.store(0, Ordering::Relaxed);
+            locked(&self.silent).remove(host);
             0
         };
         let failures = attempt.scopes.all().iter().filter_map(|scope| locked(&self.failures).get(scope).copied()).max();

@@ -22,7 +22,7 @@ const HOST_MS: i64 = 5_000;
 /// The scopes of breakers on one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scopes {
-    /// The host that answers, or does not.
+    /// The host that answers, or does not; empty if it cannot be asked without bringing it a message.
     pub host: String,
     /// Who sends: an app, a webhook.
     pub sender: String,
@@ -33,7 +33,7 @@ pub struct Scopes {
 impl Scopes {
     /// All of them.
     pub fn all(&self) -> Vec<String> {
-        [&self.host, &self.sender].into_iter().chain(&self.route).cloned().collect()
+        [&self.host, &self.sender].into_iter().chain(&self.route).filter(|scope| !scope.is_empty()).cloned().collect()
     }
 }
 
@@ -56,14 +56,14 @@ pub fn changes(
 
 fn opened(failed: &Failed, scopes: &Scopes, silent: u32, failures: u32, now: Timestamp) -> Option<Breaker> {
     let (scope, reason, wait) = match failed.blame {
-        Blame::Silence if silent >= OUTAGE_AFTER => (&scopes.host, OUTAGE, HOST_MS),
+        Blame::Silence if silent < OUTAGE_AFTER => return None,
+        Blame::Silence if scopes.host.is_empty() => (&scopes.sender, "silence", repair(failures)),
+        Blame::Silence => (&scopes.host, OUTAGE, HOST_MS),
         Blame::Way(Fix::Limit) => (&scopes.sender, "limit", doubled(failures)),
         Blame::Way(Fix::Token) => (&scopes.sender, "token", repair(failures)),
         Blame::Way(Fix::Sender) => (&scopes.sender, "configuration", repair(failures)),
-        Blame::Way(Fix::Route) => {
-            (scopes.route.as_ref().unwrap_or(&scopes.sender), "configuration", repair(failures))
-        }
-        Blame::Silence | Blame::Passing | Blame::Unknown | Blame::Message { .. } => return None,
+        Blame::Way(Fix::Route) => (scopes.route.as_ref().unwrap_or(&scopes.sender), "configuration", repair(failures)),
+        Blame::Passing | Blame::Unknown | Blame::Message { .. } => return None,
     };
     let asked = failed.retry_after.map_or(0, |after| i64::try_from(after.as_millis()).unwrap_or(LIMIT_MS));
     Some(Breaker {

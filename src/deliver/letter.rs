@@ -16,7 +16,8 @@ use wecom::{Content, Duplicates, Recipients, StoredToken, TokenStore};
 use super::audience::{Audience, Reach};
 use super::people::People;
 use super::picture::Pictures;
-use super::way::{self, Way};
+use super::way::{self, Sender, Way};
+use super::{email, hook};
 use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
 use crate::config::{Config, Face, Language, Receiver, Target, To};
@@ -173,7 +174,15 @@ impl Writer {
         };
         let receiver = loaded.config.receivers.get(&queued.receiver);
         let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
-        let parts = self.bodies(&loaded.config, &target, &written.contents, reminded)?;
+        let envelope = Envelope {
+            message: queued.message,
+            thread: queued.thread,
+            receiver: &queued.receiver,
+            kind: if queued.digest { "digest" } else { "alerts" },
+            at: app.now(),
+            reminded,
+        };
+        let parts = self.bodies(&loaded.config, &target, &written.contents, &envelope)?;
         // A copy or a reduced form of a message whose first parts have arrived goes on where it was, if it has the
         // same parts as before.
         let next_part = before.filter(|frozen| frozen.parts.len() == parts.len()).map_or(0, |frozen| frozen.next_part);
@@ -191,11 +200,11 @@ impl Writer {
         notes: &[Note],
     ) -> Written {
         let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
-        let image =
-            match way::ways(&loaded.config, target, &Reach::default()).ok().and_then(|ways| ways.into_iter().next()) {
-                Some(way) => self.pictures.upload(loaded, &way.account, target, page.picture_url()).await,
-                None => None,
-            };
+        let ways = way::ways(&loaded.config, target, &Reach::default()).unwrap_or_default();
+        let image = match ways.first().map(|way| &way.sender) {
+            Some(Sender::WeCom(account)) => self.pictures.upload(loaded, account, target, page.picture_url()).await,
+            _ => None,
+        };
         let rendered = page.render(loaded, target, queued.thread, app.now(), link, image.as_ref(), notes);
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
@@ -242,13 +251,12 @@ impl Writer {
     }
 
     /// The frozen bytes: each content to each batch of people, the first content to everybody first.
-    /// A reminder comes at the earliest after `reminded`.
     pub fn bodies(
         &self,
         config: &Config,
         target: &Target,
         contents: &[Content],
-        reminded: Duration,
+        envelope: &Envelope<'_>,
     ) -> Result<Vec<Bytes>, String> {
         let bodies = match &target.to {
             To::Webhook { .. } => contents.iter().map(wecom::webhook_send_body).collect::<Vec<_>>(),
@@ -270,17 +278,59 @@ impl Writer {
                 if batches.is_empty() {
                     return Err("nobody is left to send to: correct the receiver's users or its users_file".into());
                 }
-                let interval = u32::try_from(DUPLICATE_CHECK.min(reminded).as_secs()).unwrap_or(u32::MAX);
+                let interval = u32::try_from(DUPLICATE_CHECK.min(envelope.reminded).as_secs()).unwrap_or(u32::MAX);
                 let check = Duplicates::Check { interval_secs: interval };
                 let body = |content, batch| wecom::message_send_body(agent_id, batch, content, check);
                 contents.iter().flat_map(|content| batches.iter().map(move |batch| body(content, batch))).collect()
             }
-            To::Email { .. } | To::Hook { .. } => {
-                return Err("mail and hooks cannot be sent by this build yet".to_owned());
+            To::Email { to } => {
+                let from = &config.smtp.as_ref().ok_or_else(|| way::missing("section", "smtp"))?.from;
+                let mail = |(part, content)| envelope.mail(from, to, part, content);
+                (0..).zip(contents).map(mail).collect::<Result<_, _>>()?
+            }
+            To::Hook { .. } => {
+                let parts = u32::try_from(contents.len()).unwrap_or(u32::MAX);
+                (0..).zip(contents).map(|(part, content)| envelope.news(part, parts, content)).collect()
             }
         };
         Ok(bodies.into_iter().map(Bytes::from).collect())
     }
+}
+
+/// What a mail or a call of a hook says besides its text, and when a reminder may follow.
+pub struct Envelope<'a> {
+    /// Number of the message; 0 if it has none.
+    pub message: i64,
+    /// Its short id.
+    pub thread: ThreadId,
+    /// Its receiver.
+    pub receiver: &'a str,
+    /// `alerts` or `digest`.
+    pub kind: &'a str,
+    /// The time of writing.
+    pub at: Timestamp,
+    /// A reminder comes at the earliest after this.
+    pub reminded: Duration,
+}
+
+impl Envelope<'_> {
+    fn mail(&self, from: &str, to: &[String], part: u32, content: &Content) -> Result<Vec<u8>, String> {
+        let (subject, text) = lines(content);
+        let (thread, message, at) = (self.thread, self.message, self.at);
+        email::email_body(&email::Letter { from, to, subject, text, thread, message, part, at })
+    }
+
+    fn news(&self, part: u32, parts: u32, content: &Content) -> Vec<u8> {
+        let (title, text) = lines(content);
+        let Self { message, thread, receiver, kind, at, .. } = *self;
+        hook::hook_body(&hook::News { thread, message, part, parts, kind, receiver, title, text, at })
+    }
+}
+
+/// A text with its first line.
+fn lines(content: &Content) -> (&str, &str) {
+    let text = if let Content::Text(text) = content { text.content.as_str() } else { "" };
+    (text.lines().next().unwrap_or_default(), text)
 }
 
 /// What was written, and what of it is named.

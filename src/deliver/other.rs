@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::config::Words;
 
 /// Longest piece of a server's own words that is kept.
@@ -63,6 +65,11 @@ impl Sent {
             Self::Unsure(_) => "unsure",
         }
     }
+}
+
+/// Tells messages apart whose numbers are the same because their databases are not: 48 bits of a digest, in hex.
+pub(super) fn fingerprint(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)[..6].iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// The words of a server on one short line; none if they repeat one of `secrets`.

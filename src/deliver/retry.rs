@@ -48,9 +48,19 @@ pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
     };
     match failed.blame {
         Blame::Message { worth_plain_text, .. } => {
-            if worth_plain_text && !tries.plain { Next::Plainer } else { Next::Dead }
+            if worth_plain_text && !tries.plain {
+                Next::Plainer
+            } else {
+                Next::Dead
+            }
         }
-        Blame::Unknown if tries.attempts >= UNKNOWN => if tries.plain { Next::Dead } else { Next::Plainer },
+        Blame::Unknown if tries.attempts >= UNKNOWN => {
+            if tries.plain {
+                Next::Dead
+            } else {
+                Next::Plainer
+            }
+        }
         _ if tries.age_ms >= GIVE_UP_MS => Next::Dead,
         Blame::Way(_) => Next::Held,
         Blame::Passing | Blame::Silence | Blame::Unknown => {
@@ -84,8 +94,8 @@ fn pause(attempts: u32, jitter: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use crate::deliver::verdict::tests::refused;
+    use proptest::prelude::*;
 
     const FIRST: Tries = Tries { attempts: 1, age_ms: 0, plain: false };
 

@@ -77,6 +77,12 @@ pub enum Fix {
 }
 
 impl Verdict {
+    /// What was to bring it vanished from the configuration since the ways were looked up.
+    pub fn gone(name: &str) -> Self {
+        let (zh, en) = (format!("`{name}` 已不在配置中"), format!("`{name}` is no longer in the configuration"));
+        Self::NotSent(Failed { blame: Blame::Passing, errcode: None, status: None, zh, en, retry_after: None })
+    }
+
     /// The name in the store and in metrics.
     pub const fn class(&self) -> &'static str {
         match self {
@@ -157,9 +163,10 @@ impl From<Sent> for Verdict {
     fn from(sent: Sent) -> Self {
         match sent {
             Sent::Accepted => Self::Accepted(Receipt::default()),
-            Sent::AcceptedInPart { missed } => {
-                Self::AcceptedInPart { receipt: Receipt::default(), missed: Missed { users: missed, ..Missed::default() } }
-            }
+            Sent::AcceptedInPart { missed } => Self::AcceptedInPart {
+                receipt: Receipt::default(),
+                missed: Missed { users: missed, ..Missed::default() },
+            },
             Sent::Later(trouble) => {
                 let blame = if trouble.status.is_none() { Blame::Silence } else { Blame::Passing };
                 Self::NotSent(Failed::by(blame, trouble))

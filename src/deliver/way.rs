@@ -14,12 +14,26 @@ use crate::store;
 #[derive(Debug, Clone)]
 pub struct Way {
     /// As whom.
-    pub account: Account,
+    pub sender: Sender,
     /// Whose breakers.
     pub scopes: Scopes,
     /// What is debited.
     pub charges: Vec<Charge>,
 }
+
+/// Who brings a message.
+#[derive(Debug, Clone)]
+pub enum Sender {
+    /// WeCom, for an app or a webhook.
+    WeCom(Account),
+    /// The mail server, to these addresses.
+    Mail(Vec<String>),
+    /// The hook with this name.
+    Hook(String),
+}
+
+/// The scope of the mail server's breaker.
+pub const MAIL_HOST: &str = "host/smtp";
 
 impl Way {
     /// As the store wants it.
@@ -40,7 +54,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
             };
             let scopes = Scopes { host, sender: format!("app/{app}"), route };
             let charges = charges(&format!("{kind}/{}/{}", known.corp_id, known.agent_id), reach, limit);
-            Ok(vec![Way { account: Account::App(self::app(known)), scopes, charges }])
+            Ok(vec![Way { sender: Sender::WeCom(Account::App(self::app(known))), scopes, charges }])
         }
         To::Webhook { webhook } => {
             let keys = config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?;
@@ -48,12 +62,28 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
                 let number = if index == 0 { String::new() } else { format!("#{}", index + 1) };
                 let scopes = Scopes { host: host.clone(), sender: format!("webhook/{webhook}{number}"), route: None };
                 let charges = vec![Charge::new(format!("webhook/{}", fingerprint(key)), Limit::WEBHOOK)];
-                Way { account: Account::Webhook(wecom::Webhook { key: key.clone() }), scopes, charges }
+                let sender = Sender::WeCom(Account::Webhook(wecom::Webhook { key: key.clone() }));
+                Way { sender, scopes, charges }
             };
             Ok(keys.iter().enumerate().map(way).collect())
         }
-        To::Email { .. } | To::Hook { .. } => Err("mail and hooks cannot be sent by this build yet".to_owned()),
+        To::Email { to } => {
+            config.smtp.as_ref().ok_or_else(|| missing("section", "smtp"))?;
+            let scopes = Scopes { host: MAIL_HOST.to_owned(), sender: "email".to_owned(), route: None };
+            Ok(vec![Way { sender: Sender::Mail(to.clone()), scopes, charges: Vec::new() }])
+        }
+        To::Hook { hook } => {
+            config.hooks.get(hook).ok_or_else(|| missing("hook", hook))?;
+            let scopes = Scopes { host: String::new(), sender: target.lane(), route: None };
+            Ok(vec![Way { sender: Sender::Hook(hook.clone()), scopes, charges: Vec::new() }])
+        }
     }
+}
+
+/// Does every way to `target` go through `scope`? So it cannot be used to tell that this is broken.
+pub fn stands_on(config: &Config, target: &Target, scope: &str) -> bool {
+    let Ok(ways) = ways(config, target, &Reach::default()) else { return true };
+    target.lane() == scope || ways.iter().all(|way| way.scopes.all().iter().any(|known| known == scope))
 }
 
 /// What a message to `reach` is debited. Whoever can be named has an account of his own. Where somebody may be reached

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::alert::{Identity, Notification};
+use crate::alert::{Alert, Identity, Labels, Notification};
 use crate::config::{Config, Receiver, Target};
 use crate::store::{Arrival, Recipient, TargetRow};
 
@@ -22,6 +22,16 @@ impl Plan {
     }
 }
 
+/// Labels as JSON that every store can search: U+0000, which some refuse, is replaced by its picture.
+fn labels_json(labels: &Labels) -> String {
+    let holds_nul = |text: &String| text.contains('\0');
+    let clean: Option<Labels> = labels
+        .iter()
+        .any(|(name, value)| holds_nul(name) || holds_nul(value))
+        .then(|| labels.iter().map(|(name, value)| (name.replace('\0', "␀"), value.replace('\0', "␀"))).collect());
+    serde_json::to_string(clean.as_ref().unwrap_or(labels)).expect("a map of strings is JSON")
+}
+
 /// A target as the store keeps it.
 pub fn row(target: &Target) -> TargetRow {
     TargetRow { lane: target.lane(), target_json: serde_json::to_string(target).expect("a target is JSON") }
@@ -29,7 +39,14 @@ pub fn row(target: &Target) -> TargetRow {
 
 /// Routes each alert by the tree, or all of them to the receiver in the path. A receiver in the path that the
 /// configuration does not know must not lose the alert: the tree decides then, and the sender is told.
-pub fn plan(config: &Config, source: &str, notification: &Notification, path_receiver: Option<&str>) -> Plan {
+/// Alerts that `left_out` takes are not told to anybody.
+pub fn plan(
+    config: &Config,
+    source: &str,
+    notification: &Notification,
+    path_receiver: Option<&str>,
+    left_out: impl Fn(&Alert) -> bool,
+) -> Plan {
     let named = path_receiver.and_then(|name| config.receivers.get(name));
     let warning = match (path_receiver, named) {
         (Some(name), None) => Some(format!(
@@ -39,22 +56,13 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
     };
     let mut by_receiver: BTreeMap<&str, (&Receiver, Vec<Arrival>)> = BTreeMap::new();
     let mut seen: HashSet<Identity> = HashSet::new();
-    for (index, alert) in notification.alerts.iter().enumerate() {
+    for (index, alert) in notification.alerts.iter().enumerate().filter(|(_, alert)| !left_out(alert)) {
         let identity = alert.identity(source);
         // The same alert twice in one body is one alert.
         if !seen.insert(identity) {
             continue;
         }
-        let arrival = Arrival {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            identity,
-            name: alert.name.clone(),
-            labels_json: serde_json::to_string(&alert.labels).expect("a map of strings is JSON"),
-            critical: alert.is_critical(),
-            status: alert.status,
-            starts_at: alert.starts_at,
-            ends_at: alert.ends_at,
-        };
+        let arrival = arrival(index, identity, alert);
         let receivers: Vec<&Receiver> = match named {
             Some(receiver) => vec![receiver],
             None => config
@@ -69,15 +77,33 @@ pub fn plan(config: &Config, source: &str, notification: &Notification, path_rec
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
         }
     }
-    let deliveries = by_receiver
-        .into_values()
-        .map(|(receiver, alerts)| Recipient {
-            receiver: receiver.name.clone(),
-            send_resolved: receiver.send_resolved,
-            repeat_interval_ms: i64::try_from(receiver.repeat_interval.as_millis()).unwrap_or(i64::MAX),
-            alerts,
-            targets: receiver.targets.iter().map(row).collect(),
-        })
-        .collect();
+    let all = |receiver: &Receiver| receiver.targets.iter().map(row).collect();
+    let deliveries =
+        by_receiver.into_values().map(|(receiver, alerts)| recipient(receiver, alerts, all(receiver))).collect();
     Plan { deliveries, warning }
+}
+
+/// What the store is to note of a receiver that gets `alerts` at `targets`.
+pub fn recipient(receiver: &Receiver, alerts: Vec<Arrival>, targets: Vec<TargetRow>) -> Recipient {
+    Recipient {
+        receiver: receiver.name.clone(),
+        send_resolved: receiver.send_resolved,
+        repeat_interval_ms: i64::try_from(receiver.repeat_interval.as_millis()).unwrap_or(i64::MAX),
+        alerts,
+        targets,
+    }
+}
+
+/// The alert at `index` of its notification, as the store is to note it.
+pub fn arrival(index: usize, identity: Identity, alert: &Alert) -> Arrival {
+    Arrival {
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        identity,
+        name: alert.name.clone(),
+        labels_json: labels_json(&alert.labels),
+        critical: alert.is_critical(),
+        status: alert.status,
+        starts_at: alert.starts_at,
+        ends_at: alert.ends_at,
+    }
 }

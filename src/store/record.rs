@@ -243,6 +243,10 @@ pub struct Backlog {
     pub retrying: i64,
     /// When the oldest was queued.
     pub oldest: Option<Timestamp>,
+    /// When the oldest with a critical alert was queued.
+    pub oldest_critical: Option<Timestamp>,
+    /// Messages with a critical alert.
+    pub critical: i64,
 }
 
 /// Transitions by fate. Every one has exactly one, and it agrees with its message.

@@ -83,10 +83,17 @@ impl Db {
 
     pub(in crate::store) async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0), min(created_at)
+            let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0), min(created_at),
+                              min(CASE WHEN critical THEN created_at END), coalesce(sum(critical), 0)
                        FROM message INDEXED BY message_live WHERE settled_at IS NULL";
             Ok(connection.prepare_cached(sql)?.query_row([], |row| {
-                Ok(Backlog { messages: row.get(0)?, retrying: row.get(1)?, oldest: time(row, 2)? })
+                Ok(Backlog {
+                    messages: row.get(0)?,
+                    retrying: row.get(1)?,
+                    oldest: time(row, 2)?,
+                    oldest_critical: time(row, 3)?,
+                    critical: row.get(4)?,
+                })
             })?)
         })
         .await

@@ -1,0 +1,137 @@
+//! Telling of trouble: as an alert of our own, to somebody whose way it does not touch.
+
+use serde_json::{Value, json};
+use tracing::error;
+
+use super::trouble::{SOURCE, Trouble};
+use crate::alert::{Alert, Format, Labels, Status, Timestamp};
+use crate::app::App;
+use crate::config::{Config, Language, Receiver, Target};
+use crate::deliver::stands_on;
+use crate::ingest::{self, Door};
+use crate::route::{arrival, recipient, row};
+use crate::store::{Admission, Recipient, StoreError};
+
+/// The label that says what a trouble is about.
+const SUBJECT: &str = "about";
+/// The label that names its kind.
+const KIND: &str = "trouble";
+/// "Since when" that ingest takes for unknown: the store knows better.
+const UNKNOWN: &str = "0001-01-01T00:00:00Z";
+
+/// Makes an alert of every trouble and ends the alerts of those that are over. What was told already is not told
+/// again: the store knows.
+pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreError> {
+    let loaded = app.loaded();
+    for trouble in troubles {
+        let mut told = receivers(&loaded.config, &trouble.subject);
+        told.truncate(1);
+        let Some((receiver, _)) = told.first() else {
+            error!(
+                kind = trouble.kind.as_str(),
+                about = trouble.subject,
+                error = trouble.detail[1],
+                "wegraf has trouble and knows no other way to tell anybody."
+            );
+            continue;
+        };
+        admit(app, &began(trouble, receiver.language), &told).await?;
+    }
+    for firing in app.store().firing(SOURCE).await? {
+        let labels: Labels = serde_json::from_str(&firing.labels_json).unwrap_or_default();
+        let label = |name: &str| labels.get(name).map_or("", String::as_str);
+        let (kind, subject) = (label(KIND), label(SUBJECT));
+        if !troubles.iter().any(|trouble| trouble.kind.as_str() == kind && trouble.subject == subject) {
+            // Whoever was told that it began: the store knows, and tells nobody else.
+            admit(app, &ended(&labels, app.now()), &receivers(&loaded.config, subject)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Who can be told of trouble with `subject`, the best first: the configured receiver, then the root's, then any.
+/// Each with those of its targets whose way the trouble does not touch.
+fn receivers<'a>(config: &'a Config, subject: &str) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
+    let best = config.alarm.as_deref().into_iter().chain([config.route.root()]);
+    let names = best.chain(config.receivers.keys().map(String::as_str));
+    let mut found: Vec<(&Receiver, Vec<&Target>)> = Vec::new();
+    for receiver in names.filter_map(|name| config.receivers.get(name)) {
+        let free: Vec<&Target> = receiver.targets.iter().filter(|target| !stands_on(config, target, subject)).collect();
+        if !free.is_empty() && !found.iter().any(|(known, _)| known.name == receiver.name) {
+            found.push((receiver, free));
+        }
+    }
+    found
+}
+
+async fn admit(app: &App, body: &str, to: &[(&Receiver, Vec<&Target>)]) -> Result<(), StoreError> {
+    let now = app.now();
+    let read =
+        ingest::read(body.as_bytes(), Some("application/json"), Door::Webhook, &app.loaded().config.payloads, now);
+    let Some((notification, alert)) =
+        read.ok().and_then(|read| read.alerts.first().cloned().map(|alert| (read, alert)))
+    else {
+        error!("An alert of wegraf itself cannot be read: a bug, please report it.");
+        return Ok(());
+    };
+    let admission = Admission {
+        source: SOURCE.to_owned(),
+        format: Format::Alertmanager,
+        content_type: Some("application/json".to_owned()),
+        path_receiver: None,
+        sender: String::new(),
+        group_key: notification.group_key,
+        received_at: now,
+        raw: body.as_bytes().to_vec().into(),
+        // State, not news: it is repeated every few seconds.
+        push: true,
+        test: false,
+        deliveries: recipients(&alert, to),
+    };
+    if app.store().admit(admission).await?.messages > 0 {
+        app.wake().notify_one();
+    }
+    Ok(())
+}
+
+fn recipients(alert: &Alert, to: &[(&Receiver, Vec<&Target>)]) -> Vec<Recipient> {
+    let one = |(receiver, targets): &(&Receiver, Vec<&Target>)| {
+        let arrivals = vec![arrival(0, alert.identity(SOURCE), alert)];
+        recipient(receiver, arrivals, targets.iter().copied().map(row).collect())
+    };
+    to.iter().map(one).collect()
+}
+
+/// The webhook call of an Alertmanager that tells of it.
+fn began(trouble: &Trouble, language: Language) -> String {
+    let mut labels = json!({
+        "alertname": trouble.kind.name(language),
+        "severity": "critical",
+        KIND: trouble.kind.as_str(),
+    });
+    if !trouble.subject.is_empty() {
+        labels[SUBJECT] = trouble.subject.as_str().into();
+    }
+    let detail = &trouble.detail[usize::from(language == Language::En)];
+    call(&labels, &json!({ "summary": detail }), Status::Firing, UNKNOWN)
+}
+
+/// The one that tells that it is over.
+fn ended(labels: &Labels, now: Timestamp) -> String {
+    let ended = jiff::Timestamp::from_millisecond(now.0).map_or_else(|_| UNKNOWN.to_owned(), |at| at.to_string());
+    call(&json!(labels), &json!({}), Status::Resolved, &ended)
+}
+
+fn call(labels: &Value, annotations: &Value, status: Status, ends_at: &str) -> String {
+    let status = status.as_str();
+    let alert = json!({
+        "status": status, "labels": labels, "annotations": annotations,
+        "startsAt": UNKNOWN, "endsAt": ends_at, "generatorURL": "",
+    });
+    json!({
+        "version": "4", "receiver": SOURCE, "status": status, "groupKey": format!("{SOURCE}:{labels}"),
+        "truncatedAlerts": 0, "groupLabels": {}, "commonLabels": labels, "commonAnnotations": annotations,
+        "externalURL": "", "alerts": [alert],
+    })
+    .to_string()
+}

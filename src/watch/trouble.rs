@@ -1,0 +1,246 @@
+//! What is wrong with wegraf itself: from facts to troubles (pure).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::alert::Timestamp;
+use crate::config::{Config, Language};
+use crate::store::{Backlog, Breaker};
+
+/// The source of what wegraf says of itself.
+pub const SOURCE: &str = "wegraf";
+/// A breaker that closes again within this time is no trouble for a person.
+const PATIENCE_MS: i64 = 20_000;
+/// A dead letter or a refused body is a trouble for this long.
+const INCIDENT_MS: i64 = 15 * 60_000;
+/// Different incidents that are remembered; more would be one and the same trouble.
+const INCIDENTS: usize = 100;
+
+/// Something that is wrong. Equal `kind` and `subject` are the same trouble.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What kind.
+    pub(super) kind: Kind,
+    /// What it is about: a breaker's scope, a source, a lane. Ways through this are not used to tell of it.
+    pub(super) subject: String,
+    /// What happened and what to do, in Chinese and English.
+    pub(super) detail: [String; 2],
+}
+
+/// The kinds of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A breaker is open.
+    Blocked,
+    /// A message was given up and nobody was told instead.
+    Lost,
+    /// Somebody was not reached and nobody was told instead.
+    Missed,
+    /// A source's always-firing alert stays away.
+    Silent,
+    /// A source sends what can never be taken.
+    Refused,
+    /// The record contradicts itself.
+    Imbalance,
+    /// The new configuration is wrong; the old one is in force.
+    Reload,
+}
+
+impl Kind {
+    /// The name in labels.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Lost => "lost",
+            Self::Missed => "missed",
+            Self::Silent => "silent",
+            Self::Refused => "refused",
+            Self::Imbalance => "imbalance",
+            Self::Reload => "reload",
+        }
+    }
+
+    /// The name of the alert.
+    pub(super) const fn name(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Blocked, Language::Zh) => "wegraf 发送受阻",
+            (Self::Blocked, Language::En) => "wegraf cannot send",
+            (Self::Lost, Language::Zh) => "wegraf 有消息没有送到",
+            (Self::Lost, Language::En) => "wegraf gave up a message",
+            (Self::Missed, Language::Zh) => "wegraf 有人没有收到",
+            (Self::Missed, Language::En) => "wegraf did not reach everybody",
+            (Self::Silent, Language::Zh) => "告警来源没有心跳",
+            (Self::Silent, Language::En) => "A source of alerts is silent",
+            (Self::Refused, Language::Zh) => "wegraf 拒收了告警",
+            (Self::Refused, Language::En) => "wegraf refused alerts",
+            (Self::Imbalance, Language::Zh) => "wegraf 的记录对不上",
+            (Self::Imbalance, Language::En) => "wegraf's record does not balance",
+            (Self::Reload, Language::Zh) => "wegraf 的新配置有错",
+            (Self::Reload, Language::En) => "wegraf's new configuration is wrong",
+        }
+    }
+}
+
+/// What is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    pub now: Timestamp,
+    pub started_at: Timestamp,
+    pub breakers: Vec<Breaker>,
+    pub backlog: Backlog,
+    pub heard: Vec<(String, Timestamp)>,
+    pub imbalance: i64,
+    pub incidents: Vec<Trouble>,
+    pub reload_failed: bool,
+}
+
+/// Everything that is wrong now.
+pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
+    let mut troubles = facts.incidents.clone();
+    troubles.extend(facts.breakers.iter().filter_map(|open| blocked(open, facts)));
+    for source in &config.sources {
+        let Some(watchdog) = &source.watchdog else { continue };
+        let heard = facts.heard.iter().find(|(name, _)| *name == source.name).map_or(facts.started_at, |(_, at)| *at);
+        // While this process was not there nobody could be heard.
+        let silence = facts.now.millis_since(heard.max(facts.started_at));
+        if silence > i64::try_from(watchdog.within.as_millis()).unwrap_or(i64::MAX) {
+            troubles.push(silent(&source.name, silence / 60_000));
+        }
+    }
+    if facts.imbalance > 0 {
+        troubles.push(imbalance(facts.imbalance));
+    }
+    if facts.reload_failed {
+        let detail = [
+            "旧配置继续生效；运行 `wegraf check` 查看所有错误".to_owned(),
+            "the old one stays in force; `wegraf check` lists every mistake".to_owned(),
+        ];
+        troubles.push(Trouble { kind: Kind::Reload, subject: String::new(), detail });
+    }
+    troubles
+}
+
+fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
+    let open_for = facts.now.millis_since(open.opened_at);
+    if open_for < PATIENCE_MS {
+        return None;
+    }
+    let Backlog { messages, critical, .. } = facts.backlog;
+    let detail = [
+        format!("{}；待发 {messages} 条（其中严重 {critical} 条）都已保存，恢复后自动补发", open.error),
+        format!("{}; {messages} messages ({critical} critical) wait, are kept and will be sent", open.error),
+    ];
+    Some(Trouble { kind: Kind::Blocked, subject: open.scope.clone(), detail })
+}
+
+fn silent(source: &str, minutes: i64) -> Trouble {
+    let detail = [
+        format!(
+            "来源 `{source}` 的 Watchdog 告警已 {minutes} 分钟没有出现，告警可能到不了 wegraf：请检查 Prometheus、Alertmanager 和网络"
+        ),
+        format!(
+            "the watchdog of source `{source}` was last seen {minutes} min ago: alerts may not come through; check Prometheus, Alertmanager and the network"
+        ),
+    ];
+    Trouble { kind: Kind::Silent, subject: source.to_owned(), detail }
+}
+
+fn imbalance(transitions: i64) -> Trouble {
+    let detail = [
+        format!(
+            "{transitions} 条变化的去向与消息不符：这是 wegraf 的缺陷，请附上 `wegraf deliveries audit` 的输出反馈"
+        ),
+        format!(
+            "the fate of {transitions} transitions contradicts their messages: a bug of wegraf, please report it with what `wegraf deliveries audit` prints"
+        ),
+    ];
+    Trouble { kind: Kind::Imbalance, subject: String::new(), detail }
+}
+
+/// When an incident last happened, and what it was.
+type Incident = (Timestamp, [String; 2]);
+
+/// What went wrong lately that no table shows: kept in memory for a quarter of an hour.
+#[derive(Debug, Default)]
+pub struct Incidents(Mutex<BTreeMap<(Kind, String), Incident>>);
+
+impl Incidents {
+    /// Notes an incident; `detail` says what happened and what to do, in Chinese and English.
+    pub fn note(&self, kind: Kind, subject: &str, detail: [String; 2], now: Timestamp) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (kind, subject.to_owned());
+        if known.len() < INCIDENTS || known.contains_key(&key) {
+            known.insert(key, (now, detail));
+        }
+    }
+
+    /// The incidents of the last quarter of an hour.
+    pub(super) fn recent(&self, now: Timestamp) -> Vec<Trouble> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (at, _)| (0..INCIDENT_MS).contains(&now.millis_since(*at)));
+        let trouble = |((kind, subject), (_, detail)): (&(Kind, String), &Incident)| Trouble {
+            kind: *kind,
+            subject: subject.clone(),
+            detail: detail.clone(),
+        };
+        known.iter().map(trouble).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn config(text: &str) -> Config {
+        let text = format!(
+            "{text}\nreceivers: {{ ops: {{ targets: [ {{ webhook: w }} ] }} }}\nwecom: {{ webhooks: {{ w: {{ key: k }} }} }}\n"
+        );
+        Config::parse(&text, std::path::Path::new("test.yaml")).expect("the test's configuration is right").0
+    }
+
+    fn kinds(config: &Config, facts: &Facts) -> Vec<Kind> {
+        find(config, facts).iter().map(|trouble| trouble.kind).collect()
+    }
+
+    #[test]
+    fn a_source_is_silent_once_its_watchdog_stays_away_for_too_long() {
+        let config = config("sources: { prom: { bearer: t, watchdog: { within: 15m } }, other: { bearer: u } }");
+        let minutes = |n: i64| NOW.plus_millis(-n * 60_000);
+        let facts = |started, heard: Option<i64>| Facts {
+            now: NOW,
+            started_at: minutes(started),
+            heard: heard.map(|n| ("prom".to_owned(), minutes(n))).into_iter().collect(),
+            ..Facts::default()
+        };
+        assert_eq!(kinds(&config, &facts(60, Some(14))), []);
+        assert_eq!(kinds(&config, &facts(60, Some(16))), [Kind::Silent]);
+        assert_eq!(kinds(&config, &facts(16, None)), [Kind::Silent]);
+        assert_eq!(kinds(&config, &facts(5, Some(600))), [], "it may have spoken while nobody listened");
+    }
+
+    #[test]
+    fn a_breaker_that_stays_open_is_told_and_a_hiccup_is_not() {
+        let open = |age: i64| Breaker {
+            scope: "app/ops".into(),
+            reason: "configuration".into(),
+            errcode: Some(60020),
+            error: "x".into(),
+            opened_at: NOW.plus_millis(-age),
+            probe_at: NOW,
+            failures: 1,
+        };
+        let facts = |age| Facts { now: NOW, breakers: vec![open(age)], ..Facts::default() };
+        assert_eq!(kinds(&config(""), &facts(5_000)), []);
+        assert_eq!(kinds(&config(""), &facts(30_000)), [Kind::Blocked]);
+    }
+
+    #[test]
+    fn an_incident_is_trouble_for_a_quarter_of_an_hour() {
+        let incidents = Incidents::default();
+        incidents.note(Kind::Lost, "webhook/w", ["坏了".into(), "broken".into()], NOW);
+        assert_eq!(incidents.recent(NOW.plus_millis(60_000)).len(), 1);
+        assert!(incidents.recent(NOW.plus_millis(INCIDENT_MS)).is_empty());
+    }
+}

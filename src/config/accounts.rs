@@ -1,6 +1,7 @@
 //! Through what we speak to WeCom, and where silences are made: apps, webhooks, bots, upstreams.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -37,18 +38,22 @@ impl Resolver<'_> {
             }
         }
         self.bots(wecom);
-        let ca_file = placed(wecom.ca_file.as_ref()).map(|(place, path)| {
-            let path = self.folder.join(path);
-            if let Err(error) = std::fs::metadata(&path) {
-                self.unreadable(place, "wecom.ca_file", &path, &error);
-            }
-            path
-        });
+        let ca_file = self.ca_file(wecom.ca_file.as_ref(), "wecom.ca_file");
         let proxy = wecom
             .proxy
             .as_ref()
             .and_then(|proxy| self.secret_url(proxy, "wecom.proxy", "http://proxy.example.com:3128"));
         Some(WeCom { api_url: api_url?, proxy, ca_file, apps, webhooks })
+    }
+
+    /// A bundle of certificates; what is in it is read when the client is made.
+    pub(super) fn ca_file(&mut self, file: Option<&At<PathBuf>>, path: &str) -> Option<PathBuf> {
+        let (place, file) = placed(file)?;
+        let file = self.folder.join(file);
+        if let Err(error) = std::fs::metadata(&file) {
+            self.unreadable(place, path, &file, &error);
+        }
+        Some(file)
     }
 
     fn app(&mut self, name: &str, app: &file::App) -> Option<AppAccount> {

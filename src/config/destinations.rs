@@ -54,7 +54,14 @@ impl Resolver<'_> {
             );
         }
         let port = self.port(smtp.port.as_ref(), tls);
-        Some(Smtp { host: smtp.host.get()?.clone(), port: port?, tls, login: login?, from: smtp.from.get()?.clone() })
+        Some(Smtp {
+            host: smtp.host.get()?.clone(),
+            port: port?,
+            tls,
+            ca_file: self.ca_file(smtp.ca_file.as_ref(), "smtp.ca_file"),
+            login: login?,
+            from: smtp.from.get()?.clone(),
+        })
     }
 
     fn port(&mut self, port: Option<&At<i64>>, tls: Tls) -> Option<u16> {

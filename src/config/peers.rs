@@ -121,6 +121,8 @@ pub struct Smtp {
     pub port: u16,
     /// Whether and when the connection is encrypted.
     pub tls: Tls,
+    /// PEM bundle that is trusted besides the usual roots.
+    pub ca_file: Option<PathBuf>,
     /// User name and password, if the server wants them.
     pub login: Option<(String, SecretString)>,
     /// Address of the sender.

@@ -154,6 +154,8 @@ pub(in crate::config) struct Smtp {
     /// Encryption: starttls (plain, then upgraded), tls (from the start), none.
     #[schemars(extend("default" = "starttls"))]
     pub tls: Option<At<Tls>>,
+    /// 额外信任的 CA 证书（PEM）。CA certificates (PEM) that are trusted besides the usual ones.
+    pub ca_file: Option<At<PathBuf>>,
     /// 用户名；不写就不登录。User name; without it there is no login.
     pub username: Option<At<String>>,
     /// 密码。Password.

@@ -151,6 +151,7 @@ const WRONG: &[Case] = &[
     ("sources: { g: { bearer: x, watchdog: { matchers: [] } } }\nalarm: { receiver: ops }\n", &[(1, 40, "any alert would count", "Watchdog")]),
     ("sources: { g: { bearer: x, watchdog: { within: 30s } } }\nalarm: { receiver: ops }\n", &[(1, 48, "`sources.g.watchdog.within` is 30s and must be from 1m to 7d", "")]),
     ("smtp: { host: 'mail:25', from: ops }\n", &[(1, 15, "`smtp.host` is not", "port"), (1, 32, "`smtp.from` is not a mail address", "")]),
+    ("smtp: { host: mail, from: a@b.c, ca_file: nowhere.pem }\n", &[(1, 43, "`smtp.ca_file`: cannot read nowhere.pem", "")]),
     ("smtp: { from: a@b.c }\n", &[(1, 1, "`host` is missing", "")]),
     ("smtp: { host: mail, from: a@b.c, port: 0 }\n", &[(1, 40, "`smtp.port` must be", "587")]),
     ("smtp: { host: mail, from: a@b.c, tls: ssl }\n", &[(1, 39, "this value is unknown here", "`starttls`, `tls`, `none`")]),

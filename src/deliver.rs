@@ -4,7 +4,9 @@
 //! Lanes share nothing but the number of workers, so one that waits holds up no other. Budgets, folding and
 //! breakers belong between "read the head" and "freeze" (2 of 3).
 
+pub mod email;
 mod letter;
+pub mod other;
 mod people;
 mod picture;
 pub mod retry;

@@ -5,6 +5,7 @@
 //! breakers belong between "read the head" and "freeze" (2 of 3).
 
 pub mod email;
+pub mod hook;
 mod letter;
 pub mod other;
 mod people;

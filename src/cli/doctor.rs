@@ -16,8 +16,9 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
 use super::Doctor;
 use crate::app::{Clock, Loaded};
-use crate::config::{Config, To, Upstream, users_in};
+use crate::config::{Config, Smtp, To, Upstream, users_in};
 use crate::deliver;
+use crate::deliver::email::Mailer;
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -25,6 +26,8 @@ const MEMBERS: usize = 50;
 const EMPTY_TEXT: i64 = 44004;
 /// For an upstream to answer.
 const UPSTREAM_DEADLINE: Duration = Duration::from_secs(5);
+/// For a mail server to answer, encrypt and let us in.
+const MAIL_DEADLINE: Duration = Duration::from_secs(10);
 /// The root department; group chats need it in the visible scope (48002).
 const ROOT: i64 = 1;
 
@@ -50,6 +53,10 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
             let about = format!("webhook {name}{number}");
             findings.push(Finding { about, result: webhook(&loaded, key.clone()).await });
         }
+    }
+    if let Some(known) = &loaded.config.smtp {
+        findings
+            .push(Finding { about: format!("邮件 mail {}:{}", known.host, known.port), result: mail(known).await });
     }
     for known in &loaded.config.upstreams {
         findings.push(Finding { about: format!("上游 upstream {}", known.name), result: upstream(known).await });
@@ -171,6 +178,16 @@ async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, 
         Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => {
             Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned())
         }
+    }
+}
+
+/// Does the mail server answer, encrypt and let us in? Nothing is sent.
+async fn mail(known: &Smtp) -> Result<String, String> {
+    let mailer = Mailer::new(known).map_err(|error| format!("{error:#}"))?;
+    match mailer.check(MAIL_DEADLINE).await {
+        Ok(()) if known.login.is_some() => Ok("能登录 the login is good".to_owned()),
+        Ok(()) => Ok("能连上 it answers".to_owned()),
+        Err(trouble) => Err(format!("{} {}", trouble.what.zh, trouble.what.en)),
     }
 }
 

@@ -14,6 +14,7 @@ mod headline;
 mod labels;
 mod link;
 mod neutral;
+mod notes;
 mod rows;
 mod samples;
 mod stub;
@@ -27,6 +28,7 @@ use crate::config::{Face, Language, Target, TemplateFile};
 
 pub use engine::TemplateProblem;
 pub use link::public_picture;
+pub use notes::Note;
 pub use samples::{Sample, samples};
 
 /// The shipped templates and the user's, compiled once.
@@ -63,6 +65,7 @@ pub struct Letter<'a> {
     pub details_url: Option<&'a str>,
     /// The alert's picture.
     pub picture: Picture<'a>,
+    /// What a reader has to know about the message itself.
     pub notes: &'a [Note],
 }
 
@@ -120,7 +123,7 @@ impl Templates {
     /// Writes `letter`. Always comes back with something that can be sent.
     pub fn render(&self, letter: &Letter<'_>) -> Rendered {
         let facts = facts::gather(letter);
-        let face = faces::possible(letter, &facts);
+        let face = faces::possible(letter.target, !facts.links.is_empty());
         let shipped = self.engine.find(None, face, letter.language);
         let chosen = self.engine.find(letter.template, face, letter.language);
         let mut problems: Vec<TemplateProblem> = chosen.broken.cloned().into_iter().collect();

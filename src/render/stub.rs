@@ -1,12 +1,5 @@
 use super::*;
 use crate::store::Digest;
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Note {
-    Repeated,
-    Fallback { lane: String, reason: String, missed: Vec<String> },
-    Resent,
-    Merged { changes: u64 },
-}
 pub struct DigestLetter<'a> {
     pub digest: &'a Digest,
     pub target: &'a Target,

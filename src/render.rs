@@ -6,6 +6,7 @@
 
 mod compose;
 mod context;
+mod digest;
 mod engine;
 mod faces;
 mod facts;
@@ -17,19 +18,19 @@ mod neutral;
 mod notes;
 mod rows;
 mod samples;
-mod stub;
 mod words;
-pub use stub::*;
 
 use jiff::tz::TimeZone;
 
 use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::config::{Face, Language, Target, TemplateFile};
 
+pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::public_picture;
 pub use notes::Note;
 pub use samples::{Sample, samples};
+pub use words::number;
 
 /// The shipped templates and the user's, compiled once.
 pub struct Templates {
@@ -137,6 +138,11 @@ impl Templates {
             .unwrap_or_else(|problem| faces::last_resort(letter, &facts, problem));
         rendered.problems.splice(0..0, problems);
         rendered
+    }
+
+    /// Writes a digest: one part, whose names and counts add up. Always comes back with something that can be sent.
+    pub fn render_digest(&self, letter: &DigestLetter<'_>) -> RenderedDigest {
+        digest::write(letter, &self.engine)
     }
 
     /// Renders every sample with every template, shipped and the user's, in every face and language, and

@@ -34,7 +34,7 @@ use crate::telemetry;
 
 mod details;
 
-pub use details::LinkKey;
+pub use details::{DigestPage, FoldedInto, LinkKey, PAGE_ITEMS};
 
 /// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
 /// usual limit of 1024 only with fewer, so the cap is below it.

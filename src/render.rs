@@ -6,6 +6,7 @@
 
 mod compose;
 mod context;
+mod digest;
 mod engine;
 mod faces;
 mod facts;
@@ -14,20 +15,22 @@ mod headline;
 mod labels;
 mod link;
 mod neutral;
+mod notes;
 mod rows;
 mod samples;
-mod stub;
 mod words;
-pub use stub::*;
 
 use jiff::tz::TimeZone;
 
 use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::config::{Face, Language, Target, TemplateFile};
 
+pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::public_picture;
+pub use notes::Note;
 pub use samples::{Sample, samples};
+pub use words::number;
 
 /// The shipped templates and the user's, compiled once.
 pub struct Templates {
@@ -63,6 +66,7 @@ pub struct Letter<'a> {
     pub details_url: Option<&'a str>,
     /// The alert's picture.
     pub picture: Picture<'a>,
+    /// What a reader has to know about the message itself.
     pub notes: &'a [Note],
 }
 
@@ -120,7 +124,7 @@ impl Templates {
     /// Writes `letter`. Always comes back with something that can be sent.
     pub fn render(&self, letter: &Letter<'_>) -> Rendered {
         let facts = facts::gather(letter);
-        let face = faces::possible(letter, &facts);
+        let face = faces::possible(letter.target, !facts.links.is_empty());
         let shipped = self.engine.find(None, face, letter.language);
         let chosen = self.engine.find(letter.template, face, letter.language);
         let mut problems: Vec<TemplateProblem> = chosen.broken.cloned().into_iter().collect();
@@ -134,6 +138,11 @@ impl Templates {
             .unwrap_or_else(|problem| faces::last_resort(letter, &facts, problem));
         rendered.problems.splice(0..0, problems);
         rendered
+    }
+
+    /// Writes a digest: one part, whose names and counts add up. Always comes back with something that can be sent.
+    pub fn render_digest(&self, letter: &DigestLetter<'_>) -> RenderedDigest {
+        digest::write(letter, &self.engine)
     }
 
     /// Renders every sample with every template, shipped and the user's, in every face and language, and

@@ -2,6 +2,10 @@
 //!
 //! The link is signed and ends after a month, so it may stand in a group chat; without `external_url` there is none.
 
+mod digest;
+
+use std::sync::LazyLock;
+
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -15,8 +19,10 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::Gate;
-use crate::alert::Timestamp;
+use crate::alert::{ThreadId, Timestamp};
 use crate::deliver::Page;
+
+pub use digest::{DigestPage, PAGE_ITEMS};
 
 /// How long a link in a message works: as long as messages are kept.
 const LINK_LIFE_MS: i64 = 30 * 24 * 3600 * 1000;
@@ -41,8 +47,18 @@ impl LinkKey {
 
     /// The address of the page of message `id` below `external_url`, valid for a month from `now`.
     pub fn link(&self, external_url: &str, id: i64, now: Timestamp) -> String {
-        let until = now.plus_millis(LINK_LIFE_MS).0 / 1000;
-        format!("{external_url}/d/{id}?until={until}&s={}", self.signature(id, until))
+        format!("{external_url}/d/{}", self.beside(id, now.plus_millis(LINK_LIFE_MS).0 / 1000))
+    }
+
+    /// The address of the page of message `id` seen from that of another, valid until the same Unix time in
+    /// seconds: who may read the one may read the other, and no longer.
+    pub fn beside(&self, id: i64, until: i64) -> String {
+        format!("{id}?{}", self.proof(id, until))
+    }
+
+    /// The query that proves a link to message `id`: what a page puts in front of further keys in links to itself.
+    pub fn proof(&self, id: i64, until: i64) -> String {
+        format!("until={until}&s={}", self.signature(id, until))
     }
 
     fn signature(&self, id: i64, until: i64) -> String {
@@ -98,7 +114,31 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
             );
         }
     };
-    let now = gate.app.now();
+    match letter_html(&letter, thread, gate.app.now(), None) {
+        Ok(html) => (guards(), Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, delivery = id, "The page of a message could not be written.");
+            note(StatusCode::INTERNAL_SERVER_ERROR, "页面出错。", "The page failed.")
+        }
+    }
+}
+
+/// The digest that a message was folded into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoldedInto {
+    /// Its short id.
+    pub thread: ThreadId,
+    /// The address of its page, see [`LinkKey::beside`].
+    pub href: String,
+}
+
+/// The page of a letter in HTML.
+fn letter_html(
+    letter: &Page,
+    thread: ThreadId,
+    now: Timestamp,
+    folded: Option<&FoldedInto>,
+) -> Result<String, minijinja::Error> {
     let clock = |at: Timestamp| {
         let at = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(letter.timezone.clone());
         Some(at.strftime("%Y-%m-%d %H:%M:%S").to_string())
@@ -123,21 +163,27 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<
             }
         })
         .collect();
-    let mut pages = Environment::new();
-    pages
-        .add_template("details.html", include_str!("../../templates/pages/details.html"))
-        .expect("the shipped page compiles: a test renders it");
-    let page = pages.get_template("details.html").and_then(|page| {
-        page.render(context! { thread => thread.to_string(), source => letter.source.as_str(), truncated => letter.notification.truncated, message => letter.notification.message.as_str(), alerts })
-    });
-    match page {
-        Ok(html) => (guards(), Html(html)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, delivery = id, "The page of a message could not be written.");
-            note(StatusCode::INTERNAL_SERVER_ERROR, "页面出错。", "The page failed.")
-        }
-    }
+    PAGES.get_template("details.html")?.render(context! {
+        thread => thread.to_string(),
+        source => letter.source.as_str(),
+        truncated => letter.notification.truncated,
+        message => letter.notification.message.as_str(),
+        folded => folded.map(|folded| context! { thread => folded.thread.to_string(), href => folded.href.as_str() }),
+        alerts,
+    })
 }
+
+/// The pages, compiled once.
+static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut pages = Environment::new();
+    for (name, source) in [
+        ("details.html", include_str!("../../templates/pages/details.html")),
+        ("digest.html", include_str!("../../templates/pages/digest.html")),
+    ] {
+        pages.add_template(name, source).expect("the shipped pages compile: tests render them");
+    }
+    pages
+});
 
 fn note(status: StatusCode, zh: &str, en: &str) -> Response {
     let html = format!(
@@ -157,4 +203,42 @@ fn guards() -> [(HeaderName, &'static str); 4] {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::config::{Language, Receiver};
+    use crate::render::samples;
+
+    fn letter() -> Page {
+        let receiver = Receiver {
+            name: "ops".to_owned(),
+            language: Language::Zh,
+            timezone: TimeZone::UTC,
+            template: None,
+            targets: Vec::new(),
+            send_resolved: true,
+            repeat_interval: std::time::Duration::ZERO,
+            fallback: None,
+        };
+        Page::fresh(samples().swap_remove(0).notification, &[0, 1], &receiver)
+    }
+
+    #[test]
+    fn a_message_that_was_folded_leads_to_its_digest() {
+        let key = LinkKey::new(vec![7; 32]);
+        let folded = FoldedInto { thread: ThreadId(42), href: key.beside(42, 1_800_000_000) };
+        let html = letter_html(&letter(), ThreadId(41), Timestamp(0), Some(&folded)).unwrap();
+        assert!(html.contains("已并入摘要") && html.contains(&format!("#{}</a>", ThreadId(42))), "{html}");
+        let query = html.split("href=\"42?").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+        let signature = query.strip_prefix("until=1800000000&s=").unwrap().to_owned();
+        let link = Link { until: 1_800_000_000, s: signature };
+        assert!(key.holds(42, &link, Timestamp(1_799_999_999_000)));
+        assert!(!key.holds(43, &link, Timestamp(1_799_999_999_000)), "it opens no other page");
+        assert!(!key.holds(42, &link, Timestamp(1_800_000_001_000)), "and ends with the link it stands beside");
+        assert!(!letter_html(&letter(), ThreadId(41), Timestamp(0), None).unwrap().contains("摘要"));
+    }
 }

@@ -281,7 +281,8 @@ impl Writer<'_> {
         let context = self.voice.context(page);
         if faces::is_text(self.face) {
             let body = self.chosen.run(&[], context)?.pop().flatten().unwrap_or_default();
-            return Ok(vec![self.voice.completed(tidy(&body, true), page)]);
+            let body = self.voice.completed(tidy(&body, true), page);
+            return Ok(vec![self.voice.notes.body(body, page.note_room())]);
         }
         let names: Vec<&str> = self.blocks.iter().map(|block| block.name).collect();
         let printed = self.chosen.run(&names, context.clone())?;
@@ -307,7 +308,12 @@ impl Writer<'_> {
                 *text = neutral(&self.voice.title(), Dialect::Plain).into_owned();
             }
             match block.name {
-                "description" => *text = self.voice.completed(std::mem::take(text), page),
+                "title" => *text = self.voice.notes.title(text),
+                "description" => {
+                    let body = self.voice.completed(std::mem::take(text), page);
+                    *text = self.voice.notes.description(&body, page.note_room());
+                }
+                "text" => *text = self.voice.notes.description(text, page.note_room()),
                 "rows" => self.voice.complete_rows(text, page),
                 _ => {}
             }
@@ -336,7 +342,7 @@ impl Writer<'_> {
                 bytes = used;
             }
             shown.push_str(&draft.join("\n"));
-            parts.push(faces::content(letter, facts, self.face, draft, all_named));
+            parts.push(faces::Frame::of(letter, facts, all_named).content(self.face, draft));
         }
         let rows = pages.iter().flat_map(|page| page.rows.clone().map(move |row| (row, page)));
         let sure = fits && self.chosen.path.is_none();
@@ -390,7 +396,7 @@ impl Writer<'_> {
     }
 }
 
-fn cut(text: &str, block: &Block) -> String {
+pub(super) fn cut(text: &str, block: &Block) -> String {
     match block.limit {
         Limit::Bytes(max) => cut_bytes(text, max).into_owned(),
         Limit::Chars(max) => cut_chars(text, max).into_owned(),
@@ -409,7 +415,10 @@ fn number(pages: &mut [Page]) {
 }
 
 /// The largest number up to `max` for which `fits`, if it fits for all smaller ones too; 0 if for none.
-fn most(max: usize, fits: impl Fn(usize) -> Result<bool, TemplateProblem>) -> Result<usize, TemplateProblem> {
+pub(super) fn most(
+    max: usize,
+    fits: impl Fn(usize) -> Result<bool, TemplateProblem>,
+) -> Result<usize, TemplateProblem> {
     if max == 0 || fits(max)? {
         return Ok(max);
     }
@@ -426,7 +435,7 @@ fn most(max: usize, fits: impl Fn(usize) -> Result<bool, TemplateProblem>) -> Re
 }
 
 /// Without blanks at line ends, without more than one empty line in a row, on one line if that is asked for.
-fn tidy(text: &str, lines: bool) -> String {
+pub(super) fn tidy(text: &str, lines: bool) -> String {
     if !lines {
         return text.split_whitespace().collect::<Vec<_>>().join(" ");
     }

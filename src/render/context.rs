@@ -11,10 +11,12 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use super::compose::{LEVEL_COUNT, Level};
 use super::engine::dialect;
+use super::faces::Called;
 use super::facts::{Facts, Link};
 use super::fit::cut_chars;
 use super::labels::read_order;
 use super::neutral::{Dialect, one_line};
+use super::notes::{Notes, Room};
 use super::rows::Row;
 use super::words::{State, brackets, pick};
 use super::{Letter, faces};
@@ -42,6 +44,15 @@ impl Page {
     pub(super) const fn whole(level: &'static Level, rows: Range<usize>) -> Self {
         Self { level, rows, part: None, first: true, last: true, counts: true, message: None }
     }
+
+    /// How much is said of the message itself.
+    pub(super) const fn note_room(&self) -> Room {
+        match (self.first, self.level.number + 2 < LEVEL_COUNT) {
+            (false, _) => Room::Later,
+            (true, true) => Room::Plenty,
+            (true, false) => Room::Tight,
+        }
+    }
 }
 
 /// A letter that speaks through a face.
@@ -53,6 +64,7 @@ pub(super) struct Voice<'a> {
     everything: bool,
     id: String,
     mentions: String,
+    pub(super) notes: Notes,
     /// Characters of the rule's name that the face's title has room for.
     name: usize,
     /// The rows as they are at each level, made when first needed: fitting asks for them again and again.
@@ -62,15 +74,17 @@ pub(super) struct Voice<'a> {
 impl<'a> Voice<'a> {
     pub(super) fn new(letter: &'a Letter<'a>, facts: &'a Facts, face: Face, everything: bool) -> Self {
         let id = format!("#{}", letter.thread);
-        let mentions = faces::inline_mentions(letter, facts, face);
-        let limit = faces::title_limit(face, letter.target.channel());
+        let mentions = Called::by(letter, facts).inline(face);
+        let channel = letter.target.channel();
+        let notes = Notes::of(letter.notes, face, channel, letter.language);
+        let limit = faces::title_limit(face, channel);
         let holds = |name: &usize| {
             let subject = facts.subject(letter, *name);
             let bracketed = format!("[{}] {subject}", facts.state.word(letter.language));
-            limit.holds(&facts.title(letter, *name)) && limit.holds(&bracketed)
+            limit.holds(&notes.title(&facts.title(letter, *name))) && limit.holds(&notes.title(&bracketed))
         };
         let name = [80, 60, 50, 40, 32, 26, 20, 16, 12].into_iter().find(holds).unwrap_or(8);
-        Self { letter, facts, face, everything, id, mentions, name, rows: Default::default() }
+        Self { letter, facts, face, everything, id, mentions, notes, name, rows: Default::default() }
     }
 
     pub(super) fn title(&self) -> String {

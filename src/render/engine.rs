@@ -67,7 +67,7 @@ macro_rules! shipped {
 }
 
 /// Name and text of every shipped template.
-const SHIPPED: [(&str, &str); 12] = shipped!(
+const SHIPPED: [(&str, &str); 24] = shipped!(
     "zh" / "text",
     "zh" / "markdown",
     "zh" / "markdown_v2",
@@ -80,6 +80,18 @@ const SHIPPED: [(&str, &str); 12] = shipped!(
     "en" / "textcard",
     "en" / "news",
     "en" / "card",
+    "zh" / "digest_text",
+    "zh" / "digest_markdown",
+    "zh" / "digest_markdown_v2",
+    "zh" / "digest_textcard",
+    "zh" / "digest_news",
+    "zh" / "digest_card",
+    "en" / "digest_text",
+    "en" / "digest_markdown",
+    "en" / "digest_markdown_v2",
+    "en" / "digest_textcard",
+    "en" / "digest_news",
+    "en" / "digest_card",
 );
 
 /// The dialect of a face.
@@ -166,6 +178,12 @@ impl Engine {
         });
         let path = user.as_ref().map(|user| self.path(user));
         Chosen { environment, name: user.unwrap_or(shipped), path, broken: broken.map(|(_, problem)| problem) }
+    }
+
+    /// The shipped template for digests.
+    pub(super) fn digest(&self, face: Face, language: Language) -> Chosen<'_> {
+        let name = format!("{}/digest_{}", language.as_str(), face.as_str());
+        Chosen { environment: self.environment(face), name, path: None, broken: None }
     }
 
     fn path(&self, name: &str) -> String {

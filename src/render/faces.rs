@@ -7,13 +7,14 @@ use wecom::message::{
 };
 
 use super::engine::TemplateProblem;
-use super::facts::Facts;
+use super::facts::{Facts, Link};
 use super::fit::{cut_bytes, cut_chars};
 use super::link::{public_picture, safe_url};
 use super::neutral::{Dialect, neutral, one_line};
+use super::notes::{Notes, Room};
 use super::words::{State, pick};
 use super::{Letter, Rendered};
-use crate::config::{Channel, Face};
+use crate::config::{Channel, Face, Language, Target};
 
 /// How much goes into a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,14 @@ impl Limit {
             Self::Bytes(max) => text.len() <= max,
             Self::Chars(max) => text.chars().count() <= max,
             Self::Rows(max) => text.lines().count() <= max,
+        }
+    }
+
+    pub(super) const fn three_quarters(self) -> Self {
+        match self {
+            Self::Bytes(max) => Self::Bytes(max * 3 / 4),
+            Self::Chars(max) => Self::Chars(max * 3 / 4),
+            Self::Rows(max) => Self::Rows(max * 3 / 4),
         }
     }
 }
@@ -132,22 +141,31 @@ pub(super) const fn title_limit(face: Face, channel: Channel) -> Limit {
     }
 }
 
+/// How much of `face` notes on the message itself may take: alerts keep the most.
+pub(super) const fn note_room(face: Face, channel: Channel) -> Limit {
+    match face {
+        Face::Text | Face::Markdown | Face::MarkdownV2 => Limit::Bytes(TEXT_BYTES / 3),
+        Face::Textcard | Face::News => Limit::Bytes(DESCRIPTION_BYTES / 2),
+        Face::Card => Limit::Chars(card_lengths(channel).text * 2 / 3),
+    }
+}
+
 /// Is `face` one block of running text?
 pub(super) const fn is_text(face: Face) -> bool {
     matches!(face, Face::Text | Face::Markdown | Face::MarkdownV2)
 }
 
 /// The face that can really be sent: the target's, unless its channel does not know it or it needs a link and
-/// there is none.
-pub(super) fn possible(letter: &Letter<'_>, facts: &Facts) -> Face {
-    let channel = letter.target.channel();
-    let face = match letter.target.face {
+/// the message is not `linked` to anything.
+pub(super) fn possible(target: &Target, linked: bool) -> Face {
+    let channel = target.channel();
+    let face = match target.face {
         face if face.fits(channel) => face,
         _ if channel.wecom().is_none() => Face::Text,
         Face::Card => Face::Textcard,
         _ => Face::Markdown,
     };
-    if is_text(face) || !facts.links.is_empty() { face } else { Face::Text }
+    if is_text(face) || linked { face } else { Face::Text }
 }
 
 /// Where a tap on the message leads: to the whole if it does not show the whole, else to the curve.
@@ -162,64 +180,99 @@ pub(super) fn main_url(facts: &Facts, all_named: bool) -> &str {
     found.map_or("", |link| link.url.as_str())
 }
 
-/// The content of a face from its blocks, in the order of [`blocks`], each within its limit.
-pub(super) fn content(letter: &Letter<'_>, facts: &Facts, face: Face, blocks: Vec<String>, all_named: bool) -> Content {
-    let url = main_url(facts, all_named).to_owned();
-    let mut blocks = blocks.into_iter();
-    let mut next = || blocks.next().unwrap_or_default();
-    match face {
-        Face::Text => Content::Text(Text { content: next(), ..Text::default() }),
-        Face::Markdown => Content::Markdown(Markdown { content: next() }),
-        Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
-        Face::Textcard => Content::Textcard(Textcard { title: next(), description: next(), url, btntxt: next() }),
-        Face::News => {
-            let picurl = letter.picture.url.and_then(public_picture).and_then(safe_url).unwrap_or_default();
-            Content::News(News { articles: vec![Article { title: next(), description: next(), url, picurl }] })
+/// What stands around the blocks of a face.
+pub(super) struct Frame<'a> {
+    pub(super) channel: Channel,
+    pub(super) language: Language,
+    pub(super) color: SourceColor,
+    /// Where a tap leads.
+    pub(super) url: String,
+    /// Further places to go.
+    pub(super) links: &'a [Link],
+    /// Address of a picture that may be passed on; empty if there is none.
+    pub(super) picture: String,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn of(letter: &Letter<'_>, facts: &'a Facts, all_named: bool) -> Self {
+        Self {
+            channel: letter.target.channel(),
+            language: letter.language,
+            color: SourceColor::of(facts.state),
+            url: main_url(facts, all_named).to_owned(),
+            links: &facts.links,
+            picture: letter.picture.url.and_then(public_picture).and_then(safe_url).unwrap_or_default(),
         }
-        Face::Card => Content::TemplateCard(Box::new(card(letter, facts, url, [(); 7].map(|()| next())))),
+    }
+
+    /// The content of a face from its blocks, in the order of [`blocks`], each within its limit.
+    pub(super) fn content(self, face: Face, blocks: Vec<String>) -> Content {
+        let mut blocks = blocks.into_iter();
+        let mut next = || blocks.next().unwrap_or_default();
+        match face {
+            Face::Text => Content::Text(Text { content: next(), ..Text::default() }),
+            Face::Markdown => Content::Markdown(Markdown { content: next() }),
+            Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
+            Face::Textcard => {
+                Content::Textcard(Textcard { title: next(), description: next(), url: self.url, btntxt: next() })
+            }
+            Face::News => {
+                let article = Article { title: next(), description: next(), url: self.url, picurl: self.picture };
+                Content::News(News { articles: vec![article] })
+            }
+            Face::Card => Content::TemplateCard(Box::new(self.card([(); 7].map(|()| next())))),
+        }
+    }
+
+    fn card(self, blocks: [String; 7]) -> TemplateCard {
+        let lengths = card_lengths(self.channel);
+        let [title, text, desc, source, figure, figure_desc, rows] = blocks;
+        let jump = self.links.iter().filter(|link| link.url != self.url && link.kind != "home").take(CARD_JUMPS);
+        let mut card = TemplateCard {
+            source: (!source.is_empty()).then_some(CardSource { desc: source, desc_color: self.color as u8 }),
+            main_title: Some(CardTitle { title, desc }),
+            horizontal_content_list: rows.lines().filter_map(|line| row(line, lengths.value)).take(CARD_ROWS).collect(),
+            jump_list: jump
+                .map(|link| CardJump {
+                    kind: 1,
+                    title: cut_chars(link.text, lengths.jump).into_owned(),
+                    url: link.url.clone(),
+                })
+                .collect(),
+            card_action: Some(CardAction { kind: 1, url: self.url }),
+            ..TemplateCard::default()
+        };
+        let figure = (!figure.is_empty()).then_some(CardTitle { title: figure, desc: figure_desc });
+        if self.picture.is_empty() {
+            "text_notice".clone_into(&mut card.card_type);
+            card.emphasis_content = figure;
+            card.sub_title_text = text;
+        } else {
+            "news_notice".clone_into(&mut card.card_type);
+            card.card_image = Some(CardImage { url: self.picture, aspect_ratio: 2.2 });
+            let heading = figure.map_or_else(|| pick(self.language, "说明", "What").to_owned(), |figure| figure.title);
+            card.vertical_content_list =
+                if text.is_empty() { Vec::new() } else { vec![CardTitle { title: heading, desc: text }] };
+        }
+        card
     }
 }
 
-fn card(letter: &Letter<'_>, facts: &Facts, url: String, blocks: [String; 7]) -> TemplateCard {
-    let lengths = card_lengths(letter.target.channel());
-    let [title, text, desc, source, figure, figure_desc, rows] = blocks;
-    let picture = letter.picture.url.and_then(public_picture).and_then(safe_url);
-    let jump = facts.links.iter().filter(|link| link.url != url && link.kind != "home").take(CARD_JUMPS);
-    let mut card = TemplateCard {
-        source: (!source.is_empty()).then(|| CardSource { desc: source, desc_color: source_color(facts.state) }),
-        main_title: Some(CardTitle { title, desc }),
-        horizontal_content_list: rows.lines().filter_map(|line| row(line, lengths.value)).take(CARD_ROWS).collect(),
-        jump_list: jump
-            .map(|link| CardJump {
-                kind: 1,
-                title: cut_chars(link.text, lengths.jump).into_owned(),
-                url: link.url.clone(),
-            })
-            .collect(),
-        card_action: Some(CardAction { kind: 1, url }),
-        ..TemplateCard::default()
-    };
-    let figure = (!figure.is_empty()).then_some(CardTitle { title: figure, desc: figure_desc });
-    if let Some(url) = picture {
-        "news_notice".clone_into(&mut card.card_type);
-        card.card_image = Some(CardImage { url, aspect_ratio: 2.2 });
-        let heading = figure.map_or_else(|| pick(letter.language, "说明", "What").to_owned(), |figure| figure.title);
-        card.vertical_content_list =
-            if text.is_empty() { Vec::new() } else { vec![CardTitle { title: heading, desc: text }] };
-    } else {
-        "text_notice".clone_into(&mut card.card_type);
-        card.emphasis_content = figure;
-        card.sub_title_text = text;
-    }
-    card
+/// The colour of a card's source (wecom-api §6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceColor {
+    Grey = 0,
+    Red = 2,
+    Green = 3,
 }
 
-/// 0 grey, 1 black, 2 red, 3 green.
-const fn source_color(state: State) -> u8 {
-    match state {
-        State::Firing | State::Reminder | State::Partly | State::Unclear => 2,
-        State::Resolved => 3,
-        State::NoData | State::QueryError | State::Test | State::Opaque => 0,
+impl SourceColor {
+    const fn of(state: State) -> Self {
+        match state {
+            State::Firing | State::Reminder | State::Partly | State::Unclear => Self::Red,
+            State::Resolved => Self::Green,
+            State::NoData | State::QueryError | State::Test | State::Opaque => Self::Grey,
+        }
     }
 }
 
@@ -246,59 +299,80 @@ fn shows_picture(content: &Content) -> bool {
 }
 
 /// Who is to be called by name. Nobody for a message that asks for nothing: what is over wakes no one.
-struct Called<'a> {
+pub(super) struct Called<'a> {
     users: Vec<&'a str>,
     mobiles: Vec<&'a str>,
 }
 
-fn called<'a>(letter: &'a Letter<'_>, facts: &Facts) -> Called<'a> {
-    let channel = letter.target.channel();
-    // Mail and hooks know nobody to call.
-    let calls = matches!(channel, Channel::Chat | Channel::Webhook);
-    if !calls || facts.state == State::Resolved {
-        return Called { users: Vec::new(), mobiles: Vec::new() };
+impl<'a> Called<'a> {
+    pub(super) fn by(letter: &Letter<'a>, facts: &Facts) -> Self {
+        Self::at(letter.target, facts.state != State::Resolved)
     }
-    let valid = |name: &&String| {
-        name.as_str() == "@all" || name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
-    };
-    let users = letter.target.mention.iter().filter(valid).map(String::as_str).collect();
-    let mobiles = letter.target.mention_mobiles.iter().map(String::as_str);
-    Called { users, mobiles: if channel == Channel::Webhook { mobiles.collect() } else { Vec::new() } }
-}
 
-/// Mentions that stand in the message itself: `<@userid>`, in markdown of the first edition only.
-pub(super) fn inline_mentions(letter: &Letter<'_>, facts: &Facts, face: Face) -> String {
-    if face != Face::Markdown {
-        return String::new();
-    }
-    let called = called(letter, facts);
-    let users: Vec<String> =
-        called.users.iter().filter(|user| **user != "@all").map(|user| format!("<@{user}>")).collect();
-    users.join(" ")
-}
-
-/// Puts mentions where the face cannot hold them, and the picture, behind `parts`.
-pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, parts: &mut Vec<Content>) {
-    let mut called = called(letter, facts);
-    if face == Face::Markdown {
-        // Everybody and mobile numbers are understood in text only (wecom-api §6.2).
-        called.users.retain(|user| *user == "@all");
-    }
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    if !called.users.is_empty() || !called.mobiles.is_empty() {
-        if !matches!(parts.first(), Some(Content::Text(_))) {
-            let title = facts.title(letter, 60);
-            let content = format!("{} #{}", neutral(&title, Dialect::Plain), letter.thread);
-            parts.push(Content::Text(Text { content, ..Text::default() }));
+    /// The people that `target` calls if a message `asks` for somebody.
+    pub(super) fn at(target: &'a Target, asks: bool) -> Self {
+        let channel = target.channel();
+        // Mail and hooks know nobody to call.
+        let calls = matches!(channel, Channel::Chat | Channel::Webhook);
+        if !calls || !asks {
+            return Self { users: Vec::new(), mobiles: Vec::new() };
         }
+        let valid = |name: &&String| {
+            name.as_str() == "@all" || name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+        };
+        let users = target.mention.iter().filter(valid).map(String::as_str).collect();
+        let mobiles = target.mention_mobiles.iter().map(String::as_str);
+        Self { users, mobiles: if channel == Channel::Webhook { mobiles.collect() } else { Vec::new() } }
+    }
+
+    /// Mentions that stand in the message itself: `<@userid>`, in markdown of the first edition only.
+    pub(super) fn inline(&self, face: Face) -> String {
+        if face != Face::Markdown {
+            return String::new();
+        }
+        let users: Vec<String> =
+            self.users.iter().filter(|user| **user != "@all").map(|user| format!("<@{user}>")).collect();
+        users.join(" ")
+    }
+
+    /// Without those whom `face` has called [inline](Self::inline).
+    fn rest(mut self, face: Face) -> Self {
+        if face == Face::Markdown {
+            // Everybody and mobile numbers are understood in text only (wecom-api §6.2).
+            self.users.retain(|user| *user == "@all");
+        }
+        self
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.mobiles.is_empty()
+    }
+
+    /// Calls them in the first text of `parts`, if there is one.
+    pub(super) fn call(&self, parts: &mut [Content]) {
         let text = parts.iter_mut().find_map(|part| match part {
             Content::Text(text) => Some(text),
             _ => None,
         });
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         if let Some(text) = text {
-            text.mentioned_list = owned(&called.users);
-            text.mentioned_mobile_list = owned(&called.mobiles);
+            text.mentioned_list = owned(&self.users);
+            text.mentioned_mobile_list = owned(&self.mobiles);
         }
+    }
+}
+
+/// Puts mentions where the face cannot hold them, and the picture, behind `parts`.
+pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, parts: &mut Vec<Content>) {
+    let called = Called::by(letter, facts).rest(face);
+    if !called.is_empty() {
+        if !matches!(parts.first(), Some(Content::Text(_))) {
+            let title = Notes::of(letter.notes, Face::Text, letter.target.channel(), letter.language)
+                .title(&neutral(&facts.title(letter, 60), Dialect::Plain));
+            let content = format!("{title} #{}", letter.thread);
+            parts.push(Content::Text(Text { content, ..Text::default() }));
+        }
+        called.call(parts);
     }
     if letter.target.image
         && letter.target.channel().wecom().is_some()
@@ -313,8 +387,10 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
 pub(super) fn last_resort(letter: &Letter<'_>, facts: &Facts, problem: TemplateProblem) -> Rendered {
     let line = format!("{} {}", facts.title(letter, 200), facts.summary);
     let line = neutral(&one_line(&line), Dialect::Plain).into_owned();
+    let notes = Notes::of(letter.notes, Face::Text, letter.target.channel(), letter.language);
     let id = format!("\n#{}", letter.thread);
-    let content = format!("{}{id}", cut_bytes(&line, TEXT_BYTES - id.len()));
+    let body = notes.body(line, Room::Tight);
+    let content = format!("{}{id}", cut_bytes(&body, TEXT_BYTES - id.len()));
     let mut rendered = Rendered {
         bytes_used: content.len(),
         bytes_allowed: TEXT_BYTES,

@@ -156,7 +156,12 @@ fn column(key: &str, language: Language) -> String {
 
 /// The rule's name on one line; there may be nothing visible in it.
 pub(super) fn name_of(alert: &Alert, language: Language) -> String {
-    let name = super::fit::cut_chars(&one_line(&alert.name), 300).into_owned();
+    rule_name(&alert.name, language)
+}
+
+/// `name` on one line, or a word for a rule without one.
+pub(super) fn rule_name(name: &str, language: Language) -> String {
+    let name = super::fit::cut_chars(&one_line(name), 300).into_owned();
     if name.is_empty() { pick(language, "未命名的告警", "unnamed alert").to_owned() } else { name }
 }
 

@@ -209,10 +209,12 @@ impl Clock<'_> {
         }
     }
 
-    /// `持续 18 分钟（03:14–03:32）` of something that is over.
-    pub(super) fn lasted(&self, start: Timestamp, end: Timestamp) -> String {
-        let duration = self.duration(start, end);
+    /// `03:14–03:32`; empty outside of the years that a calendar has.
+    pub(super) fn range(&self, start: Timestamp, end: Timestamp) -> String {
         let (Some(from), Some(until)) = (self.time(start), self.time(end)) else { return String::new() };
+        if from == until {
+            return from;
+        }
         // `昨天 23:50–00:10` reads well; a date twice does not.
         let until = match (self.zoned(start), self.zoned(end)) {
             (Some(start), Some(end)) if start.date() == end.date() => {
@@ -220,10 +222,17 @@ impl Clock<'_> {
             }
             _ => until,
         };
+        format!("{from}–{until}")
+    }
+
+    /// `持续 18 分钟（03:14–03:32）` of something that is over.
+    pub(super) fn lasted(&self, start: Timestamp, end: Timestamp) -> String {
+        let (duration, range) = (self.duration(start, end), self.range(start, end));
         match (self.language, duration.is_empty()) {
+            _ if range.is_empty() => String::new(),
             (_, true) => self.ended(end),
-            (Language::Zh, false) => format!("持续 {duration}（{from}–{until}）"),
-            (Language::En, false) => format!("lasted {duration} ({from}–{until})"),
+            (Language::Zh, false) => format!("持续 {duration}（{range}）"),
+            (Language::En, false) => format!("lasted {duration} ({range})"),
         }
     }
 
@@ -235,6 +244,19 @@ impl Clock<'_> {
             (Language::En, Some(time)) => format!("over at {time}"),
         }
     }
+}
+
+/// `number` as a person reads it: `1,284`.
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// `aside` in brackets, as it follows a word.
@@ -293,6 +315,15 @@ mod tests {
             zh.lasted(at("2026-02-28T15:50:00Z"), at("2026-02-28T16:10:00Z")),
             "持续 20 分钟（昨天 23:50–00:10）"
         );
+    }
+
+    #[test]
+    fn large_numbers_have_commas() {
+        for (value, words) in
+            [(0, "0"), (999, "999"), (1284, "1,284"), (100_000, "100,000"), (12_345_678, "12,345,678")]
+        {
+            assert_eq!(number(value), words);
+        }
     }
 
     #[test]

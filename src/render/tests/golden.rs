@@ -1,15 +1,15 @@
 //! Every sample in every face and language, as it arrives.
 
+use super::super::Templates;
 use super::super::samples::{samples, target};
-use super::super::{Rendered, Templates};
 use crate::config::{Face, Language};
 use std::fmt::Write as _;
 use wecom::Content;
 
 /// The contents as a person sees them, field by field.
-fn seen(rendered: &Rendered) -> String {
+pub(super) fn seen(parts: &[Content]) -> String {
     let mut out = String::new();
-    for part in &rendered.parts {
+    for part in parts {
         match part {
             Content::Text(text) => {
                 out.push_str(&text.content);
@@ -25,15 +25,20 @@ fn seen(rendered: &Rendered) -> String {
     out
 }
 
-#[test]
-fn every_sample_in_every_face_and_language_reads_as_reviewed() {
-    let (templates, problems) = Templates::compile(&[]);
-    assert_eq!(problems, []);
+/// Where the golden files are.
+pub(super) fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../../tests/golden");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| {
+    settings
+}
+
+#[test]
+fn every_sample_in_every_face_and_language_reads_as_reviewed() {
+    let (templates, problems) = Templates::compile(&[]);
+    assert_eq!(problems, []);
+    settings().bind(|| {
         for sample in samples() {
             for language in [Language::Zh, Language::En] {
                 let mut all = format!("{}: {}\n", sample.name, sample.about);
@@ -49,7 +54,7 @@ fn every_sample_in_every_face_and_language_reads_as_reviewed() {
                         rendered.bytes_allowed,
                         rendered.named.len(),
                         rendered.counted.len(),
-                        seen(&rendered)
+                        seen(&rendered.parts)
                     );
                 }
                 insta::assert_snapshot!(format!("{}.{}", sample.name, language.as_str()), all);

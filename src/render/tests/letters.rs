@@ -6,7 +6,7 @@ use wecom::Content;
 use wecom::message::{Image, TEXT_BYTES};
 
 use super::super::samples::{Sample, samples, target};
-use super::super::{Letter, Picture, Rendered, TemplateProblem, Templates};
+use super::super::{Letter, Note, Picture, Rendered, TemplateProblem, Templates};
 use super::checker::readable;
 use crate::config::{Face, Language, Target, TemplateFile, To};
 
@@ -362,4 +362,103 @@ fn the_most_special_template_of_a_name_wins() {
     assert_eq!(first(Face::Text, Language::En), 'C');
     assert_eq!(first(Face::Markdown, Language::En), 'D');
     assert_eq!(first(Face::Markdown, Language::Zh), 'A');
+}
+
+fn rerouted(missed: &[&str]) -> Vec<Note> {
+    vec![
+        Note::Repeated,
+        Note::Fallback {
+            lane: "app/ops/zhangsan|lisi".to_owned(),
+            reason: "应用不在可见范围内。".to_owned(),
+            missed: missed.iter().map(|name| (*name).to_owned()).collect(),
+        },
+        Note::Merged { changes: 3 },
+    ]
+}
+
+#[test]
+fn what_a_reader_must_know_of_the_message_itself_stands_first_on_every_face() {
+    let notes: &'static [Note] = rerouted(&["zhangsan"]).leak();
+    for name in ["disk", "many", "long", "opaque", "resolved", "test"] {
+        for face in Face::ALL {
+            let rendered = send(&shipped(), &sample(name), &target(face), |letter| letter.notes = notes);
+            let text = readable(&rendered.parts[0]);
+            assert!(rendered.bytes_used <= rendered.bytes_allowed, "{text}");
+            assert!(text.contains("【可能重复】"), "{text}");
+            assert!(text.contains("转自 应用 ops（zhangsan、lisi）：zhangsan 未收到，应用不在可见范围内"), "{text}");
+            assert!(text.contains("含此前未发出的 3 次变化"), "{text}");
+        }
+    }
+    let first = |face, at: usize| {
+        let rendered = send(&shipped(), &sample("payment"), &target(face), |letter| letter.notes = notes);
+        readable(&rendered.parts[0]).lines().nth(at).unwrap().to_owned()
+    };
+    assert_eq!(first(Face::Text, 0), "【可能重复】[告警] 支付成功率低 critical");
+    assert_eq!(first(Face::Markdown, 0), "【可能重复】<font color=\"warning\">**告警 critical**</font> 支付成功率低");
+    assert_eq!(first(Face::MarkdownV2, 0), "### 【可能重复】🔴 支付成功率低");
+    assert!(first(Face::MarkdownV2, 1).starts_with("转自 "));
+}
+
+#[test]
+fn no_template_of_the_users_can_lose_what_a_reader_must_know() {
+    let notes: &'static [Note] = rerouted(&[]).leak();
+    for source in [
+        "",
+        "{{ name }}",
+        "> {{ name }}\n> second",
+        "| a |\n|---|\n| {{ name }} |",
+        "```\n{{ name }}\n```",
+        "- {{ name }}\n- b",
+        "## {{ name }}",
+        "{% for i in range(900) %}long {{ i }} {% endfor %}",
+        "{% for i in range(900) %}{{ name }}\n{% endfor %}",
+        "{% block title %}x{% endblock %}{% block description %}{% endblock %}{% block rows %}{% endblock %}",
+    ] {
+        let (templates, problems) = Templates::compile(&[file("mine", source)]);
+        assert_eq!(problems, []);
+        for face in Face::ALL {
+            let rendered = send(&templates, &sample("disk"), &target(face), |letter| {
+                letter.template = Some("mine");
+                letter.notes = notes;
+            });
+            let text = readable(&rendered.parts[0]);
+            assert!(text.contains("【可能重复】") && text.contains("转自 应用 ops"), "{source}: {text}");
+            assert!(rendered.bytes_used <= rendered.bytes_allowed, "{source}: {text}");
+        }
+    }
+    let (templates, _) = Templates::compile(&[file("mine", "| a |\n|---|\n| {{ name }} |")]);
+    let table = send(&templates, &sample("disk"), &webhook(Face::MarkdownV2), |letter| {
+        letter.template = Some("mine");
+        letter.notes = notes;
+    });
+    let text = readable(&table.parts[0]);
+    assert!(
+        text.starts_with("【可能重复】\n转自 ") && text.contains("\n\n| a |"),
+        "words in front of a table undo it: {text}"
+    );
+}
+
+#[test]
+fn of_many_who_missed_a_message_a_few_are_named_and_all_are_counted() {
+    let names: Vec<String> = (0..300).map(|number| format!("member-{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let notes: &'static [Note] = rerouted(&names).leak();
+    for face in Face::ALL {
+        let rendered = send(&shipped(), &sample("many"), &target(face), |letter| letter.notes = notes);
+        let text = readable(&rendered.parts[0]);
+        assert!(text.contains("member-000") && text.contains(" 等 300 人未收到"), "{text}");
+        assert!(!rendered.named.is_empty(), "alerts keep the most of the room: {text}");
+    }
+}
+
+#[test]
+fn every_part_of_a_split_message_says_that_it_may_be_a_copy() {
+    let notes: &'static [Note] = rerouted(&["zhangsan"]).leak();
+    let parts = Target { parts: 3, ..target(Face::Text) };
+    let rendered = send(&shipped(), &sample("many"), &parts, |letter| letter.notes = notes);
+    let texts: Vec<String> = rendered.parts.iter().map(readable).collect();
+    assert!(texts.len() > 1 && texts.iter().all(|text| text.starts_with("【可能重复】[告警]")), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("转自")).count(), 1);
+    let called = send(&shipped(), &sample("disk"), &webhook(Face::Card), |letter| letter.notes = notes);
+    assert!(readable(&called.parts[1]).starts_with("【可能重复】🔴 磁盘将满"), "the text that calls people too");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::{Offset, TimeZone};
 use wecom::message::Image;
 
-use super::super::{Letter, Picture, Rendered, Templates, Told};
+use super::super::{Letter, Note, Picture, Rendered, Templates, Told};
 use super::checker::{Allowed, fault, readable};
 use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
@@ -13,10 +13,10 @@ use crate::alert::{
 use crate::config::{Channel, Face, Language, Target, TemplateFile, To};
 
 /// `SplitMix64`: small, seeded, the same everywhere.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
+    pub(super) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,15 +24,15 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.roll() % end as u64).unwrap()
     }
 
-    fn one_in(&mut self, chances: usize) -> bool {
+    pub(super) fn one_in(&mut self, chances: usize) -> bool {
         self.below(chances) == 0
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 }
@@ -144,7 +144,7 @@ const NAMES: [&str; 22] = [
 ];
 
 impl Dice {
-    fn text(&mut self, most: usize) -> String {
+    pub(super) fn text(&mut self, most: usize) -> String {
         let mut text = String::new();
         for _ in 0..=self.below(most) {
             match self.below(12) {
@@ -168,7 +168,7 @@ impl Dice {
         }
     }
 
-    fn time(&mut self) -> Option<Timestamp> {
+    pub(super) fn time(&mut self) -> Option<Timestamp> {
         match self.below(12) {
             0 => None,
             1 => Some(Timestamp(self.pick(&[0, i64::MIN, i64::MAX, -62_135_596_800_000, 253_402_300_799_000]))),
@@ -255,7 +255,31 @@ impl Dice {
         }
     }
 
-    fn target(&mut self) -> Target {
+    /// None most of the time, else some of all kinds, whatever a lane, a userid or an error is made of.
+    pub(super) fn notes(&mut self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if !self.one_in(3) {
+            return notes;
+        }
+        if self.one_in(2) {
+            notes.push(Note::Repeated);
+        }
+        if self.one_in(2) {
+            let lane =
+                self.pick(&["webhook/", "app/ops/", "app/ops/chat/", "email/", "hook/"]).to_owned() + &self.text(3);
+            let missed = (0..self.below(4) * self.below(40)).map(|_| self.text(2)).collect();
+            notes.push(Note::Fallback { lane, reason: self.text(6), missed });
+        }
+        if self.one_in(4) {
+            notes.push(Note::Resent);
+        }
+        if self.one_in(3) {
+            notes.push(Note::Merged { changes: self.roll() % 100_000 });
+        }
+        notes
+    }
+
+    pub(super) fn target(&mut self) -> Target {
         let to = match self.below(5) {
             0 => To::Members {
                 app: "ops".to_owned(),
@@ -282,8 +306,8 @@ impl Dice {
     }
 }
 
-const NOW: Timestamp = Timestamp(1_789_193_640_000);
-const THREAD: ThreadId = ThreadId(41);
+pub(super) const NOW: Timestamp = Timestamp(1_789_193_640_000);
+pub(super) const THREAD: ThreadId = ThreadId(41);
 
 /// Draws and renders one notification; its number of alerts, and what is wrong with the result.
 fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usize, Option<String>) {
@@ -306,6 +330,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
         return (count, None);
     }
     let target = dice.target();
+    let notes = dice.notes();
     let image = Image::Media { media_id: "m".to_owned() };
     let zone = TimeZone::fixed(Offset::constant(8));
     let letter = Letter {
@@ -322,7 +347,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
             url: dice.pick(&[None, Some("https://ok.example/a.png"), Some("http://169.254.169.254/a.png")]),
             content: dice.one_in(2).then_some(&image),
         },
-        notes: &[],
+        notes: &notes,
     };
     let rendered = templates.render(&letter);
     let wrong = wrong(&letter, &rendered, template.is_none());
@@ -358,6 +383,9 @@ fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<Stri
     if texts.iter().take(bodies).any(|text| !text.contains(&format!("#{THREAD}"))) {
         return Some("a part without the id".to_owned());
     }
+    if let Some(fault) = note_fault(letter.notes, &texts[..bodies]) {
+        return Some(fault);
+    }
     if !shipped {
         return None;
     }
@@ -371,6 +399,23 @@ fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<Stri
         return Some(format!("{counted} are counted, and nobody says so"));
     }
     None
+}
+
+/// A note that the first of `texts` does not say, or says at the wrong place.
+pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
+    let first = &texts[0];
+    let head: String = first.trim_start_matches(|c: char| !c.is_alphanumeric()).chars().take(80).collect();
+    let said = |zh: &str, en: &str| first.contains(zh) || first.contains(en);
+    let missing = notes.iter().find(|note| match note {
+        // In JSON the names of a few fields come first.
+        Note::Repeated => {
+            !texts.iter().all(|text| ["可能重复", "Possible copy", "Copy?"].iter().any(|said| text.contains(said)))
+        }
+        Note::Fallback { .. } => !said("转自 ", "Rerouted from "),
+        Note::Resent => !said("人工重发", "esent"),
+        Note::Merged { changes } => *changes > 0 && !said(" 次变化", "earlier change"),
+    })?;
+    Some(format!("{missing:?} is not said: {head}"))
 }
 
 /// Trials until `alerts` alerts were drawn, on two threads; the first thing that went wrong, with its seed.

@@ -1,0 +1,60 @@
+//! One message that stands for many: a lane was behind, and its letters were folded.
+//!
+//! Owns what a digest names and what it only counts. Critical alerts are named first, then as much of the rest as
+//! there is room for; what is not named is counted by rule, and what has no place there, in one number. In each
+//! section names and counts add up to its total, whatever had to give way. A digest is never cut and never split.
+
+mod headline;
+mod shape;
+mod tally;
+mod writer;
+
+use jiff::tz::TimeZone;
+use wecom::Content;
+
+use super::engine::TemplateProblem;
+use super::notes::Note;
+use crate::alert::{ThreadId, Timestamp};
+use crate::config::{Face, Language, Target};
+use crate::store::Digest;
+
+pub(super) use writer::write;
+
+/// Everything a digest's message is made from. The receiver's own template has no say: it was written for a letter.
+#[derive(Debug, Clone, Copy)]
+pub struct DigestLetter<'a> {
+    /// What it stands for.
+    pub digest: &'a Digest,
+    /// To whom, and with which face.
+    pub target: &'a Target,
+    /// The receiver's language.
+    pub language: Language,
+    /// The receiver's zone.
+    pub timezone: &'a TimeZone,
+    /// The time of rendering.
+    pub now: Timestamp,
+    /// The id that a person searches for.
+    pub thread: ThreadId,
+    /// Page where every folded alert can be read; `None` where wegraf does not know its own address.
+    pub details_url: Option<&'a str>,
+    /// What a reader has to know about the message itself.
+    pub notes: &'a [Note],
+}
+
+/// A digest to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderedDigest {
+    /// Exactly one.
+    pub parts: Vec<Content>,
+    /// The face that was used, see [`Rendered::face`](super::Rendered::face).
+    pub face: Face,
+    /// As in [`Rendered::bytes_used`](super::Rendered::bytes_used).
+    pub bytes_used: usize,
+    /// What WeCom takes there.
+    pub bytes_allowed: usize,
+    /// Row ids, in ascending order, of the alerts that are named by their rule and what tells them apart. All
+    /// others are counted.
+    pub named: Vec<i64>,
+    /// What was wrong with the shipped template; if anything, the digest is its headline as text.
+    pub problems: Vec<TemplateProblem>,
+}

@@ -1,0 +1,221 @@
+//! The first line of a digest, and the one below it.
+
+use super::super::fit::cut_chars;
+use super::super::labels::read_order;
+use super::super::words::{Clock, Weight, brackets, number, pick};
+use super::tally::{FLAPPING, Tally};
+use crate::config::Language;
+use crate::store::Digest;
+
+/// From so many alerts on it is a storm: nobody reads them one by one.
+const STORM: u64 = 50;
+/// Characters of the rule's name, from most to least.
+const NAME: [usize; 9] = [80, 60, 50, 40, 32, 26, 20, 16, 12];
+/// Labels that all alerts share, shown below the headline.
+const SCOPE: usize = 3;
+
+/// Sign, word and subject.
+pub(super) struct Headline {
+    /// `🔴 告警风暴：2 分钟内 1,284 条（critical 3）`.
+    pub(super) title: String,
+    /// `告警风暴`.
+    pub(super) word: &'static str,
+    /// `2 分钟内 1,284 条（critical 3）`.
+    pub(super) subject: String,
+    /// `critical 3`, if the title had no room for it.
+    pub(super) aside: String,
+}
+
+/// How much a headline says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fullness {
+    /// How many are critical and how many are over, too.
+    Everything,
+    NoAside,
+    /// How many alerts, and the gravest one's rule.
+    OneName,
+    /// How many alerts, and no more than that.
+    Bare,
+}
+
+impl Headline {
+    /// The fullest headline of which both forms, with sign and with the word in brackets, `hold`.
+    pub(super) fn of(digest: &Digest, tally: &Tally, clock: &Clock<'_>, holds: impl Fn(&str) -> bool) -> Self {
+        let lengths = |fullness| NAME.into_iter().map(move |name| (name, fullness));
+        let shapes = lengths(Fullness::Everything)
+            .chain(lengths(Fullness::NoAside))
+            .chain(lengths(Fullness::OneName))
+            .chain(lengths(Fullness::Bare));
+        let mut headlines = shapes.map(|(name, fullness)| Self::at(digest, tally, clock, name, fullness));
+        let fits =
+            |headline: &Self| holds(&headline.title) && holds(&format!("[{}] {}", headline.word, headline.subject));
+        headlines.find(fits).unwrap_or_else(|| Self::at(digest, tally, clock, NAME[NAME.len() - 1], Fullness::Bare))
+    }
+
+    fn at(digest: &Digest, tally: &Tally, clock: &Clock<'_>, length: usize, fullness: Fullness) -> Self {
+        let language = clock.language;
+        let (on, kind) = (digest.firing > 0, Kind::of(digest, tally));
+        let name = cut_chars(&tally.name, length);
+        let (lead, what) = said(kind, &name, digest, tally, clock, fullness);
+        let aside = asides(digest, tally, language);
+        let told = fullness == Fullness::Everything;
+        let bracketed = if told && !aside.is_empty() { brackets(language, &aside) } else { String::new() };
+        let word = match (on, kind) {
+            (true, Kind::Storm) => pick(language, "告警风暴", "Alert storm"),
+            (true, _) => pick(language, "告警", "Firing"),
+            (false, _) => pick(language, "已恢复", "Resolved"),
+        };
+        // In front of a name the sign alone says what it is, in front of a number it does not.
+        let lead = match (kind, on, language) {
+            (Kind::Several, true, Language::Zh) => "告警 ",
+            _ => lead,
+        };
+        let over = if on { String::new() } else { format!("{word}{} ", pick(language, "", ":")) };
+        Self {
+            title: format!("{} {over}{lead}{what}{bracketed}", icon(digest, tally)),
+            word,
+            subject: format!("{what}{bracketed}"),
+            aside: if told { String::new() } else { aside },
+        }
+    }
+}
+
+/// What the headline says and, where the title needs it, what leads to it.
+fn said(
+    kind: Kind,
+    name: &str,
+    digest: &Digest,
+    tally: &Tally,
+    clock: &Clock<'_>,
+    fullness: Fullness,
+) -> (&'static str, String) {
+    let (on, language) = (digest.firing > 0, clock.language);
+    match kind {
+        Kind::Flapping => ("", flapping(name, digest, fullness, language)),
+        Kind::OneRule if digest.firing + digest.resolved == 1 => ("", name.to_owned()),
+        Kind::OneRule => ("", format!("{name} ×{}", number(if on { digest.firing } else { digest.resolved }))),
+        Kind::Storm if fullness == Fullness::Bare => ("", alerts(digest.firing, language)),
+        Kind::Storm => (
+            pick(language, "告警风暴：", "Alert storm: "),
+            match language {
+                Language::Zh => format!("{}{} 条", within(digest, clock), number(digest.firing)),
+                Language::En => format!("{}{}", alerts(digest.firing, language), within(digest, clock)),
+            },
+        ),
+        Kind::Several => {
+            let count = count(if on { digest.firing } else { digest.resolved }, language);
+            let colon = pick(language, "：", ": ");
+            let names = match fullness {
+                Fullness::OneName => format!("{name}{}", pick(language, " 等", ", …")),
+                _ => names(name, tally.rules, language),
+            };
+            ("", if fullness == Fullness::Bare { count } else { format!("{count}{colon}{names}") })
+        }
+    }
+}
+
+/// `1,284 条`, where a word before it says what of.
+fn count(count: u64, language: Language) -> String {
+    if language == Language::Zh { format!("{} 条", number(count)) } else { alerts(count, language) }
+}
+
+fn alerts(count: u64, language: Language) -> String {
+    match (language, count) {
+        (Language::Zh, _) => format!("{} 条告警", number(count)),
+        (Language::En, 1) => "1 alert".to_owned(),
+        (Language::En, _) => format!("{} alerts", number(count)),
+    }
+}
+
+fn names(name: &str, rules: usize, language: Language) -> String {
+    match (rules, language) {
+        (0 | 1, _) => name.to_owned(),
+        (_, Language::Zh) => format!("{name} 等 {} 条规则", number(rules as u64)),
+        (2, Language::En) => format!("{name} and 1 more rule"),
+        (_, Language::En) => format!("{name} and {} more rules", number(rules as u64 - 1)),
+    }
+}
+
+fn flapping(name: &str, digest: &Digest, fullness: Fullness, language: Language) -> String {
+    let times = number(digest.transitions);
+    match (language, fullness == Fullness::Bare, digest.firing > 0) {
+        (Language::Zh, true, _) => format!("{name} 变化 {times} 次"),
+        (Language::Zh, false, true) => format!("{name} 反复变化 {times} 次，仍在告警"),
+        (Language::Zh, false, false) => format!("{name} 反复变化 {times} 次"),
+        (Language::En, true, _) => format!("{name} {times} changes"),
+        (Language::En, false, true) => format!("{name} changed {times} times, still firing"),
+        (Language::En, false, false) => format!("{name} changed {times} times"),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One alert that goes on and off.
+    Flapping,
+    OneRule,
+    Several,
+    Storm,
+}
+
+impl Kind {
+    fn of(digest: &Digest, tally: &Tally) -> Self {
+        match (digest.firing + digest.resolved, digest.transitions, tally.rules) {
+            (1, FLAPPING.., _) => Self::Flapping,
+            _ if digest.firing >= STORM => Self::Storm,
+            (_, _, 0 | 1) => Self::OneRule,
+            _ => Self::Several,
+        }
+    }
+}
+
+const fn icon(digest: &Digest, tally: &Tally) -> &'static str {
+    match (digest.firing, tally.weight) {
+        (0, _) => "🟢",
+        (_, Weight::Red) => "🔴",
+        (_, Weight::Yellow) => "🟡",
+        (_, Weight::Blue) => "🔵",
+    }
+}
+
+/// How many are critical and how many are over.
+fn asides(digest: &Digest, tally: &Tally, language: Language) -> String {
+    let mut words = Vec::new();
+    // Of a single alert it is said below.
+    if digest.critical > 0 && digest.firing > 1 {
+        words.push(format!("{} {}", tally.severity, number(digest.critical)));
+    }
+    if digest.firing > 0 && digest.resolved > 0 {
+        let over = number(digest.resolved);
+        words.push(if language == Language::Zh { format!("已恢复 {over}") } else { format!("{over} resolved") });
+    }
+    words.join(pick(language, "，", ", "))
+}
+
+/// `2 分钟内 `, in front of the number in Chinese and behind it in English; empty if a clock was wrong.
+fn within(digest: &Digest, clock: &Clock<'_>) -> String {
+    let at_least_a_minute = digest.from.plus_millis(digest.to.millis_since(digest.from).max(60_000));
+    let span = clock.duration(digest.from, at_least_a_minute);
+    match (clock.language, span.is_empty() || digest.to < digest.from) {
+        (_, true) => String::new(),
+        (Language::Zh, _) => format!("{}内 ", span.trim()),
+        (Language::En, _) => format!(" within {span}"),
+    }
+}
+
+/// What is said below the headline: where, from when to when, how often things changed.
+pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<String> {
+    let zh = clock.language == Language::Zh;
+    let mut facts: Vec<String> =
+        read_order(&tally.scope, SCOPE).into_iter().map(|text| cut_chars(text, 40).into_owned()).collect();
+    let range = clock.range(digest.from, digest.to);
+    if !range.is_empty() {
+        facts.push(if zh { format!("合并自 {range}") } else { format!("merged from {range}") });
+    }
+    let alerts = digest.firing + digest.resolved;
+    // On and over once each is what one expects.
+    if alerts > 1 && digest.transitions > 2 * alerts {
+        let changes = number(digest.transitions);
+        facts.push(if zh { format!("共 {changes} 次变化") } else { format!("{changes} changes in all") });
+    }
+    facts
+}

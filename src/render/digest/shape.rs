@@ -1,0 +1,336 @@
+//! How much of a digest is named and how much is counted, one step after the other.
+
+use std::collections::BTreeMap;
+
+use super::super::fit::cut_chars;
+use super::super::neutral::{Dialect, neutral};
+use super::super::words::{brackets, number, pick};
+use super::tally::{Row, Section, Tally};
+use crate::config::Language;
+
+/// How wide things are told, in characters and in number.
+pub(super) struct Level {
+    name: usize,
+    what: usize,
+    /// Since when, how often, how long.
+    aside: bool,
+    /// Alerts named behind their rule, if those are all it has.
+    inline: usize,
+}
+
+/// From wide to narrow.
+pub(super) const LEVELS: [Level; 4] = [
+    Level { name: 60, what: 60, aside: true, inline: 5 },
+    Level { name: 40, what: 40, aside: true, inline: 3 },
+    Level { name: 26, what: 26, aside: false, inline: 2 },
+    Level { name: 16, what: 20, aside: false, inline: 1 },
+];
+
+/// More names than this nobody reads; the rest is behind the link to the whole.
+const NAMED: usize = 20;
+/// The same for rules: in a section that is on, and in what is over beside one.
+const RULES: usize = 6;
+const RULES_OVER: usize = 3;
+/// Without a link, what is not in the message is nowhere: as many as may have room.
+const UNLINKED: usize = 60;
+/// A section of at most so many alerts names them one by one.
+const SMALL: u64 = 12;
+/// What each section gets before any of them gets more.
+const FIRST: [usize; 3] = [10, 4, 2];
+/// The same on a card, which has six rows.
+const FIRST_ON_CARD: [usize; 3] = [3, 1, 0];
+/// Rules by which what is left of a section is counted.
+const REST_RULES: usize = 3;
+
+/// Everything that a level can show, in the order in which it deserves a place.
+pub(super) struct Shape<'a> {
+    tally: &'a Tally,
+    level: &'static Level,
+    dialect: Dialect,
+    /// Characters of a card's row.
+    card: Option<usize>,
+    /// For each section the rows that can be named, by their place.
+    nameable: [Vec<usize>; 3],
+    /// Does the section name alerts one by one, rather than count rules?
+    each: [bool; 3],
+    /// Which section grows at each step.
+    steps: Vec<usize>,
+    wanted: usize,
+}
+
+/// What a digest shows.
+#[derive(PartialEq, Eq)]
+pub(super) struct Sheet {
+    pub(super) sections: Vec<Shown>,
+    /// Row ids of the alerts that are named.
+    pub(super) named: Vec<i64>,
+}
+
+/// What a section shows. What `lines` name and count, together with what `rest` counts, is `total`.
+#[derive(PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) kind: &'static str,
+    /// What its rows on a card are called.
+    pub(super) key: &'static str,
+    /// Empty if the title says it.
+    pub(super) heading: String,
+    pub(super) total: String,
+    pub(super) lines: Vec<String>,
+    pub(super) rest: String,
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn new(
+        tally: &'a Tally,
+        level: &'static Level,
+        dialect: Dialect,
+        card: Option<usize>,
+        linked: bool,
+    ) -> Self {
+        let mut shape = Self {
+            tally,
+            level,
+            dialect,
+            card,
+            nameable: Default::default(),
+            each: [true, false, false],
+            steps: Vec::new(),
+            wanted: 0,
+        };
+        shape.find_nameable();
+        for place in [1, 2] {
+            let section = &tally.sections[place];
+            shape.each[place] = section.total <= SMALL && shape.nameable[place].len() as u64 == section.total;
+        }
+        let first = if card.is_some() { FIRST_ON_CARD } else { FIRST };
+        let all = [0, 1, 2].map(|place| shape.most(place, linked));
+        shape.steps = (0..3).flat_map(|place| std::iter::repeat_n(place, all[place].min(first[place]))).collect();
+        shape.wanted = shape.steps.len();
+        shape
+            .steps
+            .extend((0..3).flat_map(|place| std::iter::repeat_n(place, all[place].saturating_sub(first[place]))));
+        shape
+    }
+
+    /// How many lines a section may have.
+    fn most(&self, place: usize, linked: bool) -> usize {
+        let [critical, plain, over] = &self.tally.sections;
+        let beside = place == 2 && critical.total + plain.total > 0;
+        let (known, cap) = match (self.each[place], beside) {
+            (true, _) => (self.nameable[place].len(), NAMED),
+            (false, true) => (over.rules.len(), RULES_OVER),
+            (false, false) => (self.tally.sections[place].rules.len(), RULES),
+        };
+        known.min(if linked { cap } else { UNLINKED })
+    }
+
+    /// A row can be named if what is printed of it is printed of no other.
+    fn find_nameable(&mut self) {
+        let mut printed: BTreeMap<String, usize> = BTreeMap::new();
+        let print = |row: &Row| neutral(&self.label(row), self.dialect).into_owned();
+        for row in self.tally.sections.iter().flat_map(|section| &section.rows) {
+            *printed.entry(print(row)).or_default() += 1;
+        }
+        self.nameable = [0, 1, 2].map(|place| {
+            let rows = self.tally.sections[place].rows.iter().enumerate();
+            rows.filter(|(_, row)| (row.alone || !row.what.is_empty()) && printed[&print(row)] == 1)
+                .map(|(index, _)| index)
+                .take(usize::try_from(self.tally.sections[place].total).unwrap_or(usize::MAX))
+                .collect()
+        });
+    }
+
+    /// How many steps there are.
+    pub(super) fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// How many of them it would be a pity to miss.
+    pub(super) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// What is shown after `steps`.
+    pub(super) fn sheet(&self, steps: usize) -> Sheet {
+        let mut named = Vec::new();
+        let sections = [0, 1, 2]
+            .into_iter()
+            .filter(|place| self.tally.sections[*place].total > 0)
+            .map(|place| {
+                let size = self.steps[..steps].iter().filter(|step| **step == place).count();
+                if self.each[place] {
+                    self.by_alert(place, size, &mut named)
+                } else {
+                    self.by_rule(place, size, &mut named)
+                }
+            })
+            .collect();
+        Sheet { sections, named }
+    }
+
+    /// The section with its first `size` alerts named and what is left counted.
+    fn by_alert(&self, place: usize, size: usize, named: &mut Vec<i64>) -> Shown {
+        let section = &self.tally.sections[place];
+        let rows: Vec<&Row> = self.nameable[place].iter().take(size).map(|index| &section.rows[*index]).collect();
+        let mut left = section.rules.clone();
+        let mut beyond = section.beyond;
+        for row in &rows {
+            named.push(row.alert);
+            match row.rule {
+                Some(rule) => left[rule].count = left[rule].count.saturating_sub(1),
+                None => beyond = None,
+            }
+        }
+        left.retain(|rule| rule.count > 0);
+        left.sort_by_key(|rule| std::cmp::Reverse(rule.count));
+        let count = section.total.saturating_sub(rows.len() as u64);
+        let rest = match (rows.len(), count) {
+            (0, _) | (_, 0) => String::new(),
+            _ if self.card.is_some() => self.more(count, ""),
+            _ => {
+                let shown = left.len().min(REST_RULES);
+                let mut parts: Vec<String> =
+                    left[..shown].iter().map(|rule| self.times(&rule.name, rule.count)).collect();
+                let hidden = count.saturating_sub(left[..shown].iter().map(|rule| rule.count).sum());
+                parts.extend(
+                    self.rules(hidden, beyond.map(|beyond| beyond_of(section, beyond) + (left.len() - shown) as u64)),
+                );
+                self.more(count, &parts.join(pick(self.tally.language, "，", ", ")))
+            }
+        };
+        let lines: Vec<String> = rows.iter().map(|row| self.line(row)).collect();
+        Shown { lines, rest, ..self.empty(place, false) }
+    }
+
+    /// The section with its `size` largest rules.
+    fn by_rule(&self, place: usize, size: usize, named: &mut Vec<i64>) -> Shown {
+        let section = &self.tally.sections[place];
+        let mut lines = Vec::new();
+        let mut shown = 0;
+        for (index, rule) in section.rules.iter().enumerate().take(size) {
+            shown += rule.count;
+            let rows: Vec<&Row> = self.nameable[place]
+                .iter()
+                .map(|row| &section.rows[*row])
+                .filter(|row| row.rule == Some(index))
+                .collect();
+            let room = if self.card.is_some() { 1 } else { self.level.inline };
+            if rows.len() as u64 != rule.count || rows.len() > room {
+                lines.push(self.times(&rule.name, rule.count));
+                continue;
+            }
+            named.extend(rows.iter().map(|row| row.alert));
+            lines.push(match rows.as_slice() {
+                [row] => self.line(row),
+                rows => {
+                    let whats: Vec<_> = rows.iter().map(|row| cut_chars(&row.what, self.level.what)).collect();
+                    let colon = pick(self.tally.language, "：", ": ");
+                    let comma = pick(self.tally.language, "，", ", ");
+                    format!("{}{colon}{}", self.times(&rule.name, rule.count), whats.join(comma))
+                }
+            });
+        }
+        let left = section.total.saturating_sub(shown);
+        let hidden = section.rules.len().saturating_sub(size) as u64;
+        let rest = if lines.is_empty() {
+            None
+        } else {
+            self.rules(left, section.beyond.map(|beyond| beyond_of(section, beyond) + hidden))
+        };
+        let by_rule = !lines.is_empty();
+        Shown { lines, rest: rest.unwrap_or_default(), ..self.empty(place, by_rule) }
+    }
+
+    fn empty(&self, place: usize, by_rule: bool) -> Shown {
+        let tally = self.tally;
+        let zh = tally.language == Language::Zh;
+        let total = number(tally.sections[place].total);
+        let critical = tally.sections[0].total > 0;
+        let on = critical || tally.sections[1].total > 0;
+        let heading = match (place, zh) {
+            (0, _) if tally.sections[0].total == 1 => tally.severity.clone(),
+            (0, _) => format!("{} {total}", tally.severity),
+            (1, _) if !critical => String::new(),
+            (1, true) if by_rule => format!("其余 {total} 条，按规则"),
+            (1, false) if by_rule => format!("{total} more, by rule"),
+            (1, true) => format!("其余 {total} 条"),
+            (1, false) => format!("{total} more"),
+            (_, _) if !on => String::new(),
+            (_, true) => format!("已恢复 {total} 条"),
+            (_, false) => format!("{total} resolved"),
+        };
+        let (kind, key) = match place {
+            0 => ("critical", pick(tally.language, "严重", "Crit")),
+            1 => ("firing", pick(tally.language, "告警", "Fire")),
+            _ => ("resolved", pick(tally.language, "已恢复", "Over")),
+        };
+        let total = if zh { format!("{total} 条") } else { total };
+        Shown { kind, key, heading, total, lines: Vec::new(), rest: String::new() }
+    }
+
+    /// `核心交换机不可达 · sw-core-1`.
+    fn label(&self, row: &Row) -> String {
+        let one_rule = self.tally.rules == 1 && !row.what.is_empty();
+        if let Some(room) = self.card {
+            let beside = room.saturating_sub(row.name.chars().count() + 3);
+            let what = cut_chars(&row.what, if one_rule { room } else { beside.max(room / 2) });
+            return match (one_rule, what.is_empty()) {
+                (true, _) => what.into_owned(),
+                (false, true) => cut_chars(&row.name, room).into_owned(),
+                (false, false) => {
+                    format!("{} · {what}", cut_chars(&row.name, room.saturating_sub(what.chars().count() + 3)))
+                }
+            };
+        }
+        let what = cut_chars(&row.what, self.level.what);
+        match (one_rule, what.is_empty()) {
+            (true, _) => what.into_owned(),
+            (false, true) => cut_chars(&row.name, self.level.name).into_owned(),
+            (false, false) => format!("{} · {what}", cut_chars(&row.name, self.level.name)),
+        }
+    }
+
+    fn line(&self, row: &Row) -> String {
+        let mut line = self.label(row);
+        if self.level.aside && self.card.is_none() && !row.aside.is_empty() {
+            line.push_str(&brackets(self.tally.language, &row.aside));
+        }
+        line
+    }
+
+    /// `主机失联 ×812`.
+    fn times(&self, name: &str, count: u64) -> String {
+        let times = format!(" ×{}", number(count));
+        let room = self.card.map_or(self.level.name, |room| room.saturating_sub(times.chars().count()));
+        format!("{}{times}", cut_chars(name, room))
+    }
+
+    /// `另 9 条规则 ×83`; `None` if nothing is left.
+    fn rules(&self, count: u64, rules: Option<u64>) -> Option<String> {
+        let times = number(count);
+        (count > 0).then(|| match (self.tally.language, rules) {
+            (Language::Zh, Some(rules)) if rules > 0 => format!("另 {} 条规则 ×{times}", number(rules)),
+            (Language::Zh, _) => format!("其他规则 ×{times}"),
+            (Language::En, Some(1)) => format!("1 more rule ×{times}"),
+            (Language::En, Some(rules)) if rules > 0 => format!("{} more rules ×{times}", number(rules)),
+            (Language::En, _) => format!("other rules ×{times}"),
+        })
+    }
+
+    /// `其余 37 条：主机失联 ×30，另 2 条规则 ×7`.
+    fn more(&self, count: u64, parts: &str) -> String {
+        let count = number(count);
+        match (self.tally.language, parts.is_empty() || self.tally.rules == 1) {
+            (Language::Zh, true) if self.card.is_some() => format!("另 {count} 条"),
+            (Language::Zh, true) => format!("其余 {count} 条"),
+            (Language::Zh, false) => format!("其余 {count} 条：{parts}"),
+            (Language::En, true) => format!("{count} more"),
+            (Language::En, false) => format!("{count} more: {parts}"),
+        }
+    }
+}
+
+/// How many of the rules known by number only are in `section`: all or none.
+fn beyond_of(section: &Section, beyond: u64) -> u64 {
+    if section.beyond_count() > 0 { beyond } else { 0 }
+}

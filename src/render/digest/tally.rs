@@ -1,0 +1,252 @@
+//! A digest in sections, its rules merged by name, and what tells each known alert apart.
+
+use std::collections::BTreeMap;
+
+use super::super::facts::rule_name;
+use super::super::labels::{self, Place, Shared};
+use super::super::words::{Clock, Weight, number, pick};
+use crate::alert::{Alert, Health, Links, Status};
+use crate::config::Language;
+use crate::store::{Digest, DigestItem};
+
+/// An alert that began this long before the digest is worth a word: the others began when it did.
+const OLD_MS: i64 = 10 * 60_000;
+/// Changes of one alert from which on it is said how many: on, over, and on again.
+pub(super) const FLAPPING: u64 = 3;
+/// Characters of a word for the gravest severity; a longer one is replaced by ours.
+const SEVERITY: usize = 10;
+/// Labels of an alert that are looked at.
+const LABELS: usize = 200;
+
+/// A digest, ready to be told.
+pub(super) struct Tally {
+    /// Critical, the rest of what is on, what is over.
+    pub(super) sections: [Section; 3],
+    /// What all its alerts share, if all are known.
+    pub(super) scope: Vec<Place>,
+    /// The rule to name if only one can be.
+    pub(super) name: String,
+    /// How many rules.
+    pub(super) rules: usize,
+    /// What critical is called.
+    pub(super) severity: String,
+    pub(super) weight: Weight,
+    pub(super) language: Language,
+}
+
+/// Alerts of one kind.
+pub(super) struct Section {
+    pub(super) total: u64,
+    /// Largest first.
+    pub(super) rules: Vec<Rule>,
+    /// Those that are known one by one.
+    pub(super) rows: Vec<Row>,
+    /// Rules that are known by number only; `None`: nobody knows how many.
+    pub(super) beyond: Option<u64>,
+}
+
+/// The alerts of one rule in a section.
+#[derive(Clone)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) count: u64,
+}
+
+/// A known alert.
+pub(super) struct Row {
+    pub(super) alert: i64,
+    /// Place of its rule in the section; `None` if that is known by number only.
+    pub(super) rule: Option<usize>,
+    pub(super) name: String,
+    /// What tells it apart from others of its rule; empty if nothing does.
+    pub(super) what: String,
+    /// Since when, how often, or how long.
+    pub(super) aside: String,
+    /// Is it the only one of its rule in the whole digest?
+    pub(super) alone: bool,
+}
+
+impl Section {
+    /// Alerts that belong to rules known by number only.
+    pub(super) fn beyond_count(&self) -> u64 {
+        self.total.saturating_sub(self.rules.iter().map(|rule| rule.count).sum())
+    }
+}
+
+impl Tally {
+    pub(super) fn of(digest: &Digest, clock: &Clock<'_>) -> Self {
+        let language = clock.language;
+        let plain = digest.firing.saturating_sub(digest.critical);
+        let mut sections = [digest.critical, plain, digest.resolved].map(|total| Section {
+            total,
+            rules: Vec::new(),
+            rows: Vec::new(),
+            beyond: Some(digest.other.groups),
+        });
+        for group in &digest.groups {
+            let name = rule_name(&group.name, language);
+            sections[usize::from(!group.critical)].count(&name, group.firing);
+            sections[2].count(&name, group.resolved);
+        }
+        for section in &mut sections {
+            section.rules.sort_by_key(|rule| std::cmp::Reverse(rule.count));
+        }
+        // The groups beyond are not told apart: which of them is in which section nobody knows.
+        if sections.iter().filter(|section| section.beyond_count() > 0).count() > 1 {
+            for section in &mut sections {
+                section.beyond = None;
+            }
+        }
+        let mut tally = Self {
+            name: name(digest, &sections, language),
+            rules: rules(digest, language),
+            severity: severity(digest, language),
+            weight: weight(digest),
+            scope: Vec::new(),
+            sections,
+            language,
+        };
+        tally.add_rows(digest, clock);
+        tally
+    }
+
+    fn add_rows(&mut self, digest: &Digest, clock: &Clock<'_>) {
+        let alerts: Vec<Alert> = digest.items.iter().map(|item| bare(item, clock.language)).collect();
+        let all: Vec<&Alert> = alerts.iter().collect();
+        let complete = digest.items.len() as u64 == digest.firing + digest.resolved;
+        let shared = if complete { labels::share(&all) } else { Shared::new() };
+        if complete {
+            self.scope = labels::scope(&shared);
+        }
+        let mut of_rule: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
+        for alert in &alerts {
+            of_rule.entry(&alert.name).or_default().push(alert);
+        }
+        let keys: BTreeMap<&str, Vec<&str>> = of_rule
+            .iter()
+            .map(|(name, alerts)| (*name, labels::telling_apart(alerts, &labels::share(alerts))))
+            .collect();
+        for (item, alert) in digest.items.iter().zip(&alerts) {
+            let section = match (item.status, item.critical) {
+                (Status::Firing, true) => 0,
+                (Status::Firing, false) => 1,
+                (Status::Resolved, _) => 2,
+            };
+            let alone = self.count_of(&alert.name) == 1;
+            let own;
+            let keys = if alone || keys[alert.name.as_str()].is_empty() {
+                own = labels::own(alert, &shared);
+                &own
+            } else {
+                &keys[alert.name.as_str()]
+            };
+            let section = &mut self.sections[section];
+            section.rows.push(Row {
+                alert: item.alert,
+                rule: section.rules.iter().position(|rule| rule.name == alert.name),
+                what: labels::in_words(alert, keys),
+                aside: aside(item, digest, clock),
+                name: alert.name.clone(),
+                alone,
+            });
+        }
+    }
+
+    /// Alerts of the rule, on or over; 0 if it is known by number only.
+    fn count_of(&self, name: &str) -> u64 {
+        self.sections
+            .iter()
+            .flat_map(|section| &section.rules)
+            .filter(|rule| rule.name == name)
+            .map(|rule| rule.count)
+            .sum()
+    }
+}
+
+impl Section {
+    fn count(&mut self, name: &str, count: u64) {
+        if count == 0 {
+            return;
+        }
+        match self.rules.iter_mut().find(|rule| rule.name == name) {
+            Some(rule) => rule.count += count,
+            None => self.rules.push(Rule { name: name.to_owned(), count }),
+        }
+    }
+}
+
+/// The item as the functions on labels know alerts.
+fn bare(item: &DigestItem, language: Language) -> Alert {
+    Alert {
+        status: item.status,
+        name: rule_name(&item.name, language),
+        health: Health::Normal,
+        labels: item.labels.iter().take(LABELS).map(|(name, value)| (name.clone(), value.clone())).collect(),
+        annotations: BTreeMap::new(),
+        starts_at: item.starts_at,
+        ends_at: item.ends_at,
+        fingerprint: String::new(),
+        discriminator: String::new(),
+        values: Vec::new(),
+        links: Links::default(),
+    }
+}
+
+fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>) -> String {
+    let zh = clock.language == Language::Zh;
+    let only = digest.firing + digest.resolved == 1;
+    let mut words = Vec::new();
+    match (item.status, item.starts_at, item.ends_at) {
+        (Status::Firing, Some(start), _) if only || digest.from.millis_since(start) >= OLD_MS => {
+            words.extend(clock.time(start).map(|time| format!("{} {time}", pick(clock.language, "自", "since"))));
+        }
+        (Status::Resolved, Some(start), Some(end)) => {
+            let lasted = clock.duration(start, end);
+            let said = if zh { format!("持续 {lasted}") } else { format!("lasted {lasted}") };
+            words.extend((!lasted.is_empty()).then_some(said));
+        }
+        _ => {}
+    }
+    if item.changes >= FLAPPING && !only {
+        let times = number(item.changes);
+        words.push(if zh { format!("变化 {times} 次") } else { format!("{times} changes") });
+    }
+    words.join(pick(clock.language, "，", ", "))
+}
+
+/// The rule of the first critical alert, else the one with the most alerts that are on, else over.
+fn name(digest: &Digest, sections: &[Section; 3], language: Language) -> String {
+    let first = digest.items.first().filter(|item| item.critical && item.status == Status::Firing);
+    let largest = || sections.iter().find_map(|section| Some(section.rules.first()?.name.clone()));
+    let known = || digest.items.first().map(|item| rule_name(&item.name, language));
+    first.map(|item| rule_name(&item.name, language)).or_else(largest).or_else(known).unwrap_or_default()
+}
+
+fn rules(digest: &Digest, language: Language) -> usize {
+    let mut names: Vec<String> = digest.groups.iter().map(|group| rule_name(&group.name, language)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len() + usize::try_from(digest.other.groups).unwrap_or(usize::MAX / 2)
+}
+
+/// What the senders call it, if they agree.
+fn severity(digest: &Digest, language: Language) -> String {
+    let mut said =
+        digest.groups.iter().filter(|group| group.critical && group.firing > 0).map(|group| group.severity.trim());
+    let first = said.next().unwrap_or_default();
+    let agreed = said.all(|other| other == first) && first.chars().all(char::is_alphanumeric);
+    if agreed && (1..=SEVERITY).contains(&first.chars().count()) {
+        first.to_owned()
+    } else {
+        pick(language, "严重", "critical").to_owned()
+    }
+}
+
+fn weight(digest: &Digest) -> Weight {
+    if digest.critical > 0 || digest.other.firing > 0 {
+        return Weight::Red;
+    }
+    let on = digest.groups.iter().filter(|group| group.firing > 0);
+    let weights: Vec<Weight> = on.map(|group| Weight::of(&group.severity.to_lowercase())).collect();
+    [Weight::Red, Weight::Yellow].into_iter().find(|weight| weights.contains(weight)).unwrap_or(Weight::Blue)
+}

@@ -1,0 +1,261 @@
+//! How a message came to be sent here, when that is not the plain way: said in front of everything else.
+//!
+//! Owns what [`Note`]s read like and where they stand. They are put around what the template printed, not handed
+//! to it: a template that nobody thought of cannot lose them. Room for them is taken before alerts get any.
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::dialect;
+use super::faces::{self, Limit};
+use super::fit::cut_chars;
+use super::neutral::{neutral, one_line};
+use super::words::{number, pick};
+use crate::config::{Channel, Face, Language};
+
+/// Something a reader has to know about the message itself, not about its alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// It was sent before and no answer came: this may be a copy.
+    Repeated,
+    /// It was meant for another lane and did not get through there.
+    Fallback {
+        /// The lane it was meant for, as [`Target::lane`](crate::config::Target::lane) calls it.
+        lane: String,
+        /// Why it did not get through, in words of ours, in the receiver's language.
+        reason: String,
+        /// Who missed it, by userid; empty if nobody did.
+        missed: Vec<String>,
+    },
+    /// An operator sent it again.
+    Resent,
+    /// Earlier changes of these alerts that were never sent are included.
+    Merged {
+        /// How many.
+        changes: u64,
+    },
+}
+
+/// How much of a [`Note::Fallback`] is said.
+#[derive(Clone, Copy)]
+struct Detail {
+    /// People by name.
+    people: usize,
+    /// Characters of the reason.
+    reason: usize,
+    /// Characters of any one name.
+    name: usize,
+}
+
+/// From everything to what is never left out.
+const DETAILS: [Detail; 6] = [
+    Detail { people: 8, reason: 120, name: 48 },
+    Detail { people: 5, reason: 80, name: 32 },
+    Detail { people: 3, reason: 40, name: 24 },
+    Detail { people: 2, reason: 24, name: 16 },
+    Detail { people: 1, reason: 12, name: 12 },
+    Detail { people: 1, reason: 10, name: 8 },
+];
+/// A first line longer than this many bytes is no headline: notes stand above it.
+const HEADLINE_BYTES: usize = 400;
+
+/// What is said of the message itself.
+pub(super) struct Notes {
+    /// In front of the headline: `【可能重复】`.
+    front: String,
+    /// One line behind the headline each, as printed.
+    lines: Vec<String>,
+    /// The same in as few words as it takes.
+    few: Vec<String>,
+}
+
+/// How much of the notes has its place on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Everything within the face's room for notes.
+    Plenty,
+    /// As few words as it takes.
+    Tight,
+    /// Only what stands before the headline: the page is a later part of a message.
+    Later,
+}
+
+impl Notes {
+    /// `notes` in words, within the room that `face` on `channel` has for them. Of several fallbacks the first is
+    /// told: it names the lane that the message was meant for.
+    pub(super) fn of(notes: &[Note], face: Face, channel: Channel, language: Language) -> Self {
+        let room = faces::note_room(face, channel);
+        let lines = |detail: Detail| -> Vec<String> {
+            let fallback = notes.iter().find_map(|note| match note {
+                Note::Fallback { lane, reason, missed } => Some(fallback(lane, reason, missed, detail, language)),
+                _ => None,
+            });
+            let merged = notes.iter().find_map(|note| match note {
+                Note::Merged { changes } if *changes > 0 => Some(merged(*changes, detail, language)),
+                _ => None,
+            });
+            fallback.into_iter().chain(merged).map(|line| printed(&line, face)).collect()
+        };
+        let fullest = |details: &[Detail], room: Limit| -> Vec<String> {
+            let mut told = details.iter().map(|detail| lines(*detail));
+            told.find(|lines| room.holds(&lines.concat())).unwrap_or_else(|| lines(DETAILS[DETAILS.len() - 1]))
+        };
+        let (few, lines) = (fullest(&DETAILS[DETAILS.len() - 2..], room.three_quarters()), fullest(&DETAILS, room));
+        Self { front: front(notes, face, language), lines, few }
+    }
+
+    fn lines(&self, room: Room) -> &[String] {
+        match room {
+            Room::Plenty => &self.lines,
+            Room::Tight => &self.few,
+            Room::Later => &[],
+        }
+    }
+
+    /// `title` with what belongs in front of it.
+    pub(super) fn title(&self, title: &str) -> String {
+        format!("{}{title}", self.front)
+    }
+
+    /// `body` of running text with what belongs before its headline and behind it.
+    pub(super) fn body(&self, body: String, room: Room) -> String {
+        let lines = self.lines(room);
+        if self.front.is_empty() && lines.is_empty() {
+            return body;
+        }
+        let (first, rest) = body.split_once('\n').unwrap_or((&body, ""));
+        let marks = heading_marks(first);
+        let mut out: Vec<&str> = Vec::with_capacity(lines.len() + 3);
+        if first.len() > HEADLINE_BYTES || (marks == 0 && is_structure(first)) {
+            let front = self.front.trim_end().trim_end_matches(':');
+            out.extend(Some(front).filter(|front| !front.is_empty()));
+            out.extend(lines.iter().map(String::as_str));
+            out.extend(["", &body]);
+            return out.join("\n");
+        }
+        let headline = format!("{}{}{}", &first[..marks], self.front, &first[marks..]);
+        out.push(&headline);
+        out.extend(lines.iter().map(String::as_str));
+        out.extend(Some(rest).filter(|rest| !rest.is_empty()));
+        out.join("\n")
+    }
+
+    /// `text` of a card with the lines on top.
+    pub(super) fn description(&self, text: &str, room: Room) -> String {
+        let mut lines: Vec<&str> = self.lines(room).iter().map(String::as_str).collect();
+        lines.extend(Some(text).filter(|text| !text.is_empty()));
+        lines.join("\n")
+    }
+}
+
+/// `line` as `face` shows it, harmless whatever a userid or a name in it is made of.
+fn printed(line: &str, face: Face) -> String {
+    let line = neutral(line, dialect(face));
+    match face {
+        Face::Markdown => format!("<font color=\"comment\">{line}</font>"),
+        Face::Textcard => format!("<div class=\"normal\">{line}</div>"),
+        Face::Text | Face::MarkdownV2 | Face::News | Face::Card => line.into_owned(),
+    }
+}
+
+fn front(notes: &[Note], face: Face, language: Language) -> String {
+    // The title of a card is short: the number of alerts has to have a place beside it.
+    let copy = if face == Face::Card { "Copy?" } else { "Possible copy" };
+    let repeated = notes.contains(&Note::Repeated).then(|| pick(language, "可能重复", copy));
+    let resent = notes.contains(&Note::Resent).then(|| pick(language, "人工重发", "Resent"));
+    let words: Vec<&str> = repeated.into_iter().chain(resent).collect();
+    match (words.is_empty(), language) {
+        (true, _) => String::new(),
+        (false, Language::Zh) => format!("【{}】", words.join("，")),
+        (false, Language::En) if words == ["Copy?"] => "Copy? ".to_owned(),
+        (false, Language::En) => format!("{}: ", words.join(", ")),
+    }
+}
+
+fn merged(changes: u64, detail: Detail, language: Language) -> String {
+    let times = number(changes);
+    match (language, detail.people > 1) {
+        (Language::Zh, true) => format!("含此前未发出的 {times} 次变化"),
+        (Language::Zh, false) => format!("含此前 {times} 次变化"),
+        (Language::En, true) => format!("includes earlier changes that were not sent: {times}"),
+        (Language::En, false) => format!("+{times} earlier changes"),
+    }
+}
+
+fn fallback(lane: &str, reason: &str, missed: &[String], detail: Detail, language: Language) -> String {
+    let zh = language == Language::Zh;
+    let people = detail.people;
+    let short = |text: &str| cut_chars(&one_line(text), detail.name).into_owned();
+    let place = place(lane, people, &short, language);
+    let reason = one_line(reason);
+    let reason = cut_chars(reason.trim_end_matches(['。', '.']), detail.reason);
+    let names: Vec<String> = missed.iter().take(people).map(|name| short(name)).collect();
+    let names = names.join(pick(language, "、", ", "));
+    let more = missed.len().saturating_sub(people);
+    let who = match (zh, missed.is_empty(), more) {
+        (true, true, _) => "未能送达".to_owned(),
+        (true, false, 0) => format!("{names} 未收到"),
+        (true, false, _) => format!("{names} 等 {} 人未收到", number(missed.len() as u64)),
+        (false, true, _) => "not delivered".to_owned(),
+        (false, false, 0) => format!("{names} missed it"),
+        (false, false, _) => format!("{names} and {} more missed it", number(more as u64)),
+    };
+    match (zh, reason.is_empty()) {
+        (true, true) => format!("转自 {place}：{who}"),
+        (true, false) => format!("转自 {place}：{who}，{reason}"),
+        (false, true) => format!("Rerouted from {place}: {who}"),
+        (false, false) => format!("Rerouted from {place}: {who}, {reason}"),
+    }
+}
+
+/// A lane in words. One of a kind that is not known here is called by its name.
+fn place(lane: &str, people: usize, short: &impl Fn(&str) -> String, language: Language) -> String {
+    let zh = language == Language::Zh;
+    let parts: Vec<&str> = lane.splitn(4, '/').collect();
+    match parts.as_slice() {
+        ["webhook", name] if zh => format!("群机器人 {}", short(name)),
+        ["webhook", name] => format!("webhook {}", short(name)),
+        ["app", app, "chat", chat] if zh => format!("应用 {} 的群聊 {}", short(app), short(chat)),
+        ["app", app, "chat", chat] => format!("chat {} of app {}", short(chat), short(app)),
+        ["hook", name] if zh => format!("接口 {}", short(name)),
+        ["hook", name] => format!("hook {}", short(name)),
+        ["email", to] => format!("{} {}", pick(language, "邮箱", "mail to"), short(to)),
+        ["app", app, rest @ ..] => {
+            let rest = rest.join("/");
+            let all: Vec<&str> = rest.split('|').collect();
+            let shown: Vec<String> =
+                all.iter().take(people.min(3)).map(|name| short(&addressee(name, language))).collect();
+            let more = all.len() > shown.len();
+            let shown = shown.join(pick(language, "、", ", "));
+            match (zh, more) {
+                (true, false) => format!("应用 {}（{shown}）", short(app)),
+                (true, true) => format!("应用 {}（{shown} 等）", short(app)),
+                (false, false) => format!("app {} ({shown})", short(app)),
+                (false, true) => format!("app {} ({shown}, …)", short(app)),
+            }
+        }
+        _ => short(lane),
+    }
+}
+
+fn addressee(name: &str, language: Language) -> String {
+    let said = |id: &str, zh, en| format!("{} {id}", pick(language, zh, en));
+    match name.split_once(':') {
+        Some(("party", id)) => said(id, "部门", "department"),
+        Some(("tag", id)) => said(id, "标签", "tag"),
+        Some(("file", path)) => path.rsplit('/').next().unwrap_or(path).to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// Bytes of the `### ` that makes `line` a heading.
+fn heading_marks(line: &str) -> usize {
+    let marks = line.len() - line.trim_start_matches('#').len();
+    if (1..=6).contains(&marks) && line[marks..].starts_with(' ') { marks + 1 } else { 0 }
+}
+
+/// Does `line` begin a quote, a list, a table or code, which words in front of it would undo?
+fn is_structure(line: &str) -> bool {
+    line.starts_with(['>', '|', '-', '+', '`'])
+        || line.starts_with("* ")
+        || line.starts_with(|c: char| c.is_ascii_digit())
+}

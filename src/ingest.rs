@@ -147,7 +147,8 @@ fn named_member(text: &str) -> Option<String> {
     ["title", "subject", "alertname", "name", "summary", "message", "msg", "text", "content"]
         .into_iter()
         .find_map(|wanted| members.iter().find(|(name, _)| name.to_lowercase().ends_with(wanted)))
-        .and_then(|(_, value)| value.as_str()?.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned))
+        .and_then(|(_, value)| value.as_str()?.lines().map(str::trim).find(|line| !line.is_empty()))
+        .map(|name| name.replace('\0', "\u{2400}"))
 }
 
 /// A notification of one firing alert that knows nothing but a name and a text.

@@ -7,7 +7,7 @@ mod digest;
 use std::sync::LazyLock;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
@@ -67,7 +67,9 @@ impl LinkKey {
         BASE64_URL_SAFE_NO_PAD.encode(mac)
     }
 
-    fn holds(&self, id: i64, link: &Link, now: Timestamp) -> bool {
+    /// Whether `address`, which names message `id`, is one that this key made and that has not ended at `now`.
+    pub fn opens(&self, id: i64, address: &Uri, now: Timestamp) -> bool {
+        let Ok(Query(link)) = Query::<Link>::try_from_uri(address) else { return false };
         let Ok(given) = BASE64_URL_SAFE_NO_PAD.decode(&link.s) else { return false };
         let signed = given.len() == SIGNATURE_BYTES && self.mac(id, link.until).verify_truncated_left(&given).is_ok();
         signed && now.0 / 1000 <= link.until
@@ -92,8 +94,8 @@ pub fn routes() -> axum::Router<Gate> {
     axum::Router::new().route("/d/{message}", get(page))
 }
 
-async fn page(State(gate): State<Gate>, Path(id): Path<i64>, Query(link): Query<Link>) -> Response {
-    if !gate.app.link_key().holds(id, &link, gate.app.now()) {
+async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri) -> Response {
+    if !gate.app.link_key().opens(id, &address, gate.app.now()) {
         return note(
             StatusCode::FORBIDDEN,
             "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。",

@@ -238,7 +238,11 @@ fn bounded(output: String) -> Result<String, Error> {
     if output.len() <= OUTPUT_BYTES {
         return Ok(output);
     }
-    Err(Error::new(ErrorKind::WriteFailure, format!("printed {} bytes, {OUTPUT_BYTES} are allowed", output.len())))
+    Err(too_much())
+}
+
+fn too_much() -> Error {
+    Error::new(ErrorKind::WriteFailure, format!("printed more than the {OUTPUT_BYTES} bytes that are allowed"))
 }
 
 fn display(path: &Path) -> String {
@@ -293,39 +297,60 @@ fn print(out: &mut minijinja::Output<'_>, value: &Value, dialect: Dialect) -> Re
     match value.as_str() {
         Some(text) if value.is_safe() => out.write_str(text)?,
         Some(text) => out.write_str(&neutral::neutral(text, dialect))?,
-        None => out.write_str(&neutral::neutral(&value.to_string(), dialect))?,
+        None => out.write_str(&neutral::neutral(&written(value)?, dialect))?,
     }
     Ok(())
 }
 
 /// What `text` prints as: itself if it is markup already.
-fn printed(text: &Value, dialect: Dialect) -> String {
-    match text.as_str() {
+fn printed(text: &Value, dialect: Dialect) -> Result<String, Error> {
+    Ok(match text.as_str() {
         Some(text_) if text.is_safe() => text_.to_owned(),
-        _ => neutral::neutral(&neutral::one_line(&text.to_string()), dialect).into_owned(),
+        _ => neutral::neutral(&neutral::one_line(&written(text)?), dialect).into_owned(),
+    })
+}
+
+/// `value` as text. A list may hold another one twice and that one a third: sixty of them fit into one line of a
+/// template and would be written for years, so it ends where a run may print no more.
+fn written(value: &Value) -> Result<String, Error> {
+    let mut text = AsMuchAsFits(String::new());
+    write!(text, "{value}").map_err(|_| too_much())?;
+    Ok(text.0)
+}
+
+/// Takes at most [`OUTPUT_BYTES`].
+struct AsMuchAsFits(String);
+
+impl std::fmt::Write for AsMuchAsFits {
+    fn write_str(&mut self, more: &str) -> std::fmt::Result {
+        if self.0.len() + more.len() > OUTPUT_BYTES {
+            return Err(std::fmt::Error);
+        }
+        self.0.push_str(more);
+        Ok(())
     }
 }
 
 fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
     environment.add_function("link", move |text: Value, url: &str| link(&text, url, dialect));
     environment.add_function("bold", move |text: Value| {
-        let text = printed(&text, dialect);
+        let text = printed(&text, dialect)?;
         let bold = dialect != Dialect::Plain && !text.is_empty();
-        Value::from_safe_string(if bold { format!("**{text}**") } else { text })
+        Ok::<_, Error>(Value::from_safe_string(if bold { format!("**{text}**") } else { text }))
     });
     environment.add_function("code", move |text: Value| {
-        let text = printed(&text, dialect);
+        let text = printed(&text, dialect)?;
         let code = dialect != Dialect::Plain && !text.is_empty();
-        Value::from_safe_string(if code { format!("`{text}`") } else { text })
+        Ok::<_, Error>(Value::from_safe_string(if code { format!("`{text}`") } else { text }))
     });
     environment.add_function("colored", move |text: Value, color: &str| {
-        let text = printed(&text, dialect);
+        let text = printed(&text, dialect)?;
         let known = matches!(color, "info" | "comment" | "warning");
-        Value::from_safe_string(if dialect == Dialect::Markdown && known && !text.is_empty() {
+        Ok::<_, Error>(Value::from_safe_string(if dialect == Dialect::Markdown && known && !text.is_empty() {
             format!("<font color=\"{color}\">{text}</font>")
         } else {
             text
-        })
+        }))
     });
     environment
         .add_function("table", move |columns: Vec<Value>, rows: Vec<Vec<Value>>| table(&columns, &rows, dialect));
@@ -335,33 +360,35 @@ fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
 
 /// A link in words; in the plain faces the words and the bare address. Only the words if the address is none
 /// that a person should be sent to.
-fn link(text: &Value, url: &str, dialect: Dialect) -> Value {
-    let words = printed(text, dialect);
-    let Some(url) = safe_url(url) else { return Value::from_safe_string(words) };
-    Value::from_safe_string(match dialect {
+fn link(text: &Value, url: &str, dialect: Dialect) -> Result<Value, Error> {
+    let words = printed(text, dialect)?;
+    let Some(url) = safe_url(url) else { return Ok(Value::from_safe_string(words)) };
+    Ok(Value::from_safe_string(match dialect {
         Dialect::Plain if words.is_empty() => url,
         Dialect::Plain => format!("{words} {url}"),
         Dialect::Markdown | Dialect::MarkdownV2 => {
             let words = if words.is_empty() { "→".to_owned() } else { words.replace('[', "［").replace(']', "］") };
             format!("[{words}]({url})")
         }
-    })
+    }))
 }
 
 /// A table in the second edition of markdown; elsewhere a line for each row, without titles.
-fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Value {
+fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Result<Value, Error> {
     let v2 = dialect == Dialect::MarkdownV2;
-    let line = |cells: &[Value]| {
-        let cells: Vec<String> = cells.iter().map(|cell| printed(cell, dialect)).collect();
-        if v2 { format!("| {} |", cells.join(" | ")) } else { cells.join(" ").trim().to_owned() }
+    let line = |cells: &[Value]| -> Result<String, Error> {
+        let cells = cells.iter().map(|cell| printed(cell, dialect)).collect::<Result<Vec<_>, _>>()?;
+        Ok(if v2 { format!("| {} |", cells.join(" | ")) } else { cells.join(" ").trim().to_owned() })
     };
     let mut lines = Vec::with_capacity(rows.len() + 4);
     if v2 {
-        lines.extend([String::new(), line(columns), format!("|{}", "---|".repeat(columns.len()))]);
+        lines.extend([String::new(), line(columns)?, format!("|{}", "---|".repeat(columns.len()))]);
     }
-    lines.extend(rows.iter().map(|row| line(row)));
+    for row in rows {
+        lines.push(line(row)?);
+    }
     if v2 {
         lines.push(String::new());
     }
-    Value::from_safe_string(lines.join("\n"))
+    Ok(Value::from_safe_string(lines.join("\n")))
 }

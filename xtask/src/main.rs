@@ -1,4 +1,5 @@
 //! Tasks of the repository. `cargo xtask bench` measures; `docs/performance.md` holds what it printed.
+//! `cargo xtask fuzz` feeds the parsers and the templates with what nobody should send.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -8,6 +9,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod load;
 
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ struct Args {
 enum Task {
     /// Measure intake, delivery, memory, start-up and size, side by side with a bare handler.
     Bench(bench::Options),
+    /// Run the fuzz targets one after the other and print what each did.
+    Fuzz(fuzz::Options),
     /// The bare handler `bench` compares with: parses the same body, keeps nothing.
     Bare {
         /// Where to listen.
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match Args::parse().task {
                 Task::Bench(options) => bench::run(options).await,
+                Task::Fuzz(options) => fuzz::run(&options),
                 Task::Bare { listen } => bench::bare(listen).await,
             }
         })

@@ -10,6 +10,8 @@ mod appchat;
 mod client;
 mod directory;
 pub mod errcode;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod media;
 mod members;

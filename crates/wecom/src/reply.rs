@@ -20,16 +20,18 @@ struct Envelope {
 /// The answer of `api`: `T` if WeCom did what was asked.
 pub(crate) fn read<T: DeserializeOwned>(api: Api, body: &[u8], secrets: &Secrets) -> Result<T, CallError> {
     let unsure = |fault| CallError::Unsure(Failure::new(api, Class::Transient, fault, words(api, body, secrets)));
+    // Words in another encoding than UTF-8 decide nothing either: a refusal stays certain, and is not sent twice.
+    let text = String::from_utf8_lossy(body);
     // serde would take an array for a struct: `[0]` is not an answer.
-    if !body.trim_ascii_start().starts_with(b"{") {
+    if !text.trim_start().starts_with('{') {
         return Err(unsure(Fault::NotWeCom));
     }
-    let Ok(envelope) = serde_json::from_slice::<Envelope>(body) else { return Err(unsure(Fault::NotWeCom)) };
+    let Ok(envelope) = serde_json::from_str::<Envelope>(&text) else { return Err(unsure(Fault::NotWeCom)) };
     if envelope.errcode != 0 {
         let errmsg = envelope.errmsg.as_str().unwrap_or_default();
         return Err(CallError::NotDone(Failure::refused(api, envelope.errcode, errmsg, secrets)));
     }
-    serde_json::from_slice(body).map_err(|_| unsure(Fault::Incomplete))
+    serde_json::from_str(&text).map_err(|_| unsure(Fault::Incomplete))
 }
 
 /// The first words of an answer that is not understood, to see whose it is. One that may hold a token is not shown.
@@ -141,6 +143,19 @@ mod tests {
         // The words decide nothing, even if they are none.
         let Outcome::NotSent(failure) = outcome(r#"{"errmsg":{"a":1},"errcode":81013}"#) else { panic!() };
         assert_eq!((failure.errcode(), failure.class), (Some(81013), Class::Refused));
+    }
+
+    #[test]
+    fn words_in_another_encoding_decide_nothing() {
+        let read = |body: &[u8]| read::<SendReply>(Api::MessageSend, body, &Secrets::default());
+        // 不合法 in GBK, where WeCom's words belong and where they do not.
+        for body in
+            [&b"{\"errcode\":40003,\"errmsg\":\"\xb2\xbb\xba\xcf\xb7\xa8\"}"[..], b"{\"x\":\"\xb2\",\"errcode\":40003}"]
+        {
+            let Err(CallError::NotDone(failure)) = read(body) else { panic!("{body:?}") };
+            assert_eq!(failure.errcode(), Some(40003));
+        }
+        assert!(read(b"{\"errcode\":0,\"errmsg\":\"\xb2\xbb\"}").is_ok());
     }
 
     #[test]

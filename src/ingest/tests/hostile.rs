@@ -169,6 +169,8 @@ fn invalid_utf8_becomes_replacement_characters_and_zero_is_made_visible() {
     assert_eq!((alert.name.as_str(), alert.labels["\u{2400}"].as_str()), ("a\u{2400}b", "x"));
     assert!(alert.annotations["summary"].contains('\u{FFFD}'));
     assert_eq!(read_bytes(b"disk\0full").unwrap().message, "disk\u{2400}full");
+    let unknown = only(read_bytes(br#"{"ruleName":"disk\u0000full","x":[]}"#).unwrap());
+    assert_eq!(unknown.name, "disk\u{2400}full");
 }
 
 #[test]

@@ -300,6 +300,14 @@ fn a_hostile_template_ends_soon_and_the_shipped_one_takes_over() {
             "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
             Some(1),
         ),
+        (
+            "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
+            Some(1),
+        ),
+        (
+            "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}\n{{ bold(ns.s) }}",
+            Some(2),
+        ),
         ("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", Some(1)),
         ("{% include 'bad' %}", Some(1)),
         ("{% include '/etc/passwd' %}", Some(1)),

@@ -1,24 +1,9 @@
-//! Tasks of the repository. `cargo xtask bench` measures; `docs/performance.md` holds what it printed. The others try to
-//! break the built program on a whole machine: each prints its seed and its figures, exits 1 if a promise did not hold
-//! (or its control could not tell), and 77 where the machine does not allow it.
-
-#![expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "figures for people: counts and times are far below 2^52"
-)]
-
-mod bench;
-mod disk;
-mod gateway;
-mod http;
-mod load;
-mod powercut;
+//! `cargo xtask`: see the library beside this for what it does.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::{Skipped, bench, crash, powercut};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -31,6 +16,8 @@ struct Args {
 enum Task {
     /// Measure intake, delivery, memory, start-up and size, side by side with a bare handler.
     Bench(bench::Options),
+    /// Kill the gateway with signal 9 at random moments under load, and compare what was promised with what arrived.
+    Crash(crash::Options),
     /// Cut the power of a loop-mounted disk under load: nothing acknowledged may be lost.
     Powercut(powercut::Options),
     /// The bare handler `bench` compares with: parses the same body, keeps nothing.
@@ -39,24 +26,6 @@ enum Task {
         listen: std::net::SocketAddr,
     },
 }
-
-/// Why a task could not run here. It is not a success.
-#[derive(Debug)]
-struct Skipped(String);
-
-impl Skipped {
-    fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl std::fmt::Display for Skipped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "skipped: {}", self.0)
-    }
-}
-
-impl std::error::Error for Skipped {}
 
 /// What a test driver takes for "skipped", as in automake.
 const SKIPPED: u8 = 77;
@@ -90,7 +59,8 @@ fn main() -> ExitCode {
 async fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Bench(options) => bench::run(options).await,
-        Task::Bare { listen } => bench::bare(listen).await,
+        Task::Crash(options) => crash::run(options).await,
         Task::Powercut(options) => powercut::run(options).await,
+        Task::Bare { listen } => bench::bare(listen).await,
     }
 }

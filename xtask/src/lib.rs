@@ -17,11 +17,13 @@ pub mod crash;
 mod disk;
 pub mod gateway;
 pub mod http;
+pub mod iofault;
 pub mod ledger;
 mod load;
 pub mod postgres;
 pub mod powercut;
 mod relay;
+mod single;
 pub mod source;
 
 /// Why a task could not run here. It is not a success.

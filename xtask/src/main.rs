@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Skipped, bench, crash, powercut};
+use xtask::{Skipped, bench, crash, iofault, powercut};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -18,6 +18,8 @@ enum Task {
     Bench(bench::Options),
     /// Kill the gateway with signal 9 at random moments under load, and compare what was promised with what arrived.
     Crash(crash::Options),
+    /// Let the disk fail at every k-th sync or write, and fill it up: no 2xx without its row after a restart.
+    Iofault(iofault::Options),
     /// Cut the power of a loop-mounted disk under load: nothing acknowledged may be lost.
     Powercut(powercut::Options),
     /// The bare handler `bench` compares with: parses the same body, keeps nothing.
@@ -60,6 +62,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Bench(options) => bench::run(options).await,
         Task::Crash(options) => crash::run(options).await,
+        Task::Iofault(options) => iofault::run(options).await,
         Task::Powercut(options) => powercut::run(options).await,
         Task::Bare { listen } => bench::bare(listen).await,
     }

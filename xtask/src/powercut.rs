@@ -4,6 +4,7 @@
 //! looks into the database that the cut left. The control does the same with syncs that do nothing, and must lose
 //! something: otherwise this test could not tell.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,13 +13,13 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rusqlite::Connection;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
 use crate::disk::{Disk, Wreck};
 use crate::gateway::{Gateway, free};
-use crate::{Skipped, bench, http};
+use crate::ledger::record::Database;
+use crate::{Skipped, bench, http, single};
 
 /// Senders at a time: enough for commits that serve many of them.
 const SENDERS: usize = 16;
@@ -40,6 +41,9 @@ pub struct Options {
     /// Repeats the moments of a former run.
     #[arg(long)]
     seed: Option<u64>,
+    /// The gateway, if it is built already.
+    #[arg(long)]
+    program: Option<PathBuf>,
 }
 
 /// What was seen.
@@ -54,7 +58,7 @@ struct Figures {
 
 /// Runs both and prints the table.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let program = bench::build("release")?;
+    let program = options.program.map_or_else(|| bench::build("release"), Ok)?;
     let seed = options.seed.unwrap_or_else(rand::random);
     println!("powercut: seed {seed}");
     let mut lab = Lab { program, disk: Disk::new().await?, rng: StdRng::seed_from_u64(seed), preload: None };
@@ -134,7 +138,7 @@ impl Lab {
     async fn until_the_cut(&mut self) -> anyhow::Result<(Vec<String>, Wreck)> {
         let folder = self.disk.insert().await?;
         let address = free()?;
-        let config = configure(&folder, address)?;
+        let config = single::configure(&folder, address)?;
         let mut command = Command::new(&self.program);
         if let Some(library) = &self.preload {
             command.env("LD_PRELOAD", library);
@@ -157,25 +161,11 @@ impl Lab {
     }
 }
 
-/// Writes a configuration whose WeCom is out of reach, so that the outbox is written as well.
-fn configure(folder: &Path, address: std::net::SocketAddr) -> anyhow::Result<PathBuf> {
-    let config = folder.join("wegraf.yaml");
-    let nowhere = free()?;
-    std::fs::write(
-        &config,
-        format!(
-            "listen: {address}\ndatabase: sqlite:{}\nwecom:\n  api_url: http://{nowhere}\n  webhooks:\n    group: {{ key: no-such-key }}\nreceivers:\n  ops: {{ targets: [ {{ webhook: group }} ] }}\nroute: {{ receiver: ops }}\n",
-            folder.join("wegraf.db").display()
-        ),
-    )?;
-    Ok(config)
-}
-
 /// Posts one new alert after the other and notes those that were answered 2xx.
 async fn load(address: std::net::SocketAddr, sender: usize, pauses: bool, acknowledged: Arc<Mutex<Vec<String>>>) {
     for number in 0.. {
         let name = format!("cut-{sender}-{number}");
-        let answer = http::send(address, "POST", "/webhook", &body(&name), Duration::from_secs(5)).await;
+        let answer = http::send(address, "POST", "/webhook", &single::body(&name), Duration::from_secs(5)).await;
         if answer.is_ok_and(|answer| answer.is_2xx()) {
             acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(name);
         }
@@ -185,48 +175,25 @@ async fn load(address: std::net::SocketAddr, sender: usize, pauses: bool, acknow
     }
 }
 
-fn body(name: &str) -> String {
-    serde_json::json!({
-        "version": "4", "receiver": "wegraf", "status": "firing",
-        "alerts": [{
-            "status": "firing",
-            "labels": { "alertname": name, "instance": "db-1", "severity": "warning" },
-            "annotations": { "summary": "断电之前" },
-            "startsAt": "2026-11-22T06:02:00Z", "endsAt": "0001-01-01T00:00:00Z",
-            "generatorURL": "http://prometheus.example.com/graph",
-        }],
-        "groupLabels": { "alertname": name }, "commonLabels": {}, "commonAnnotations": {},
-        "externalURL": "http://alertmanager.example.com", "groupKey": format!("{{}}:{{alertname=\"{name}\"}}"),
-        "truncatedAlerts": 0,
-    })
-    .to_string()
-}
-
 /// Mounts what the cut left, checks the database and returns the alerts whose transition and message are in it; none if
 /// not even the file got to the disk. Then the program itself must start on it.
-async fn survivors(wreck: &Wreck, program: &Path) -> anyhow::Result<std::collections::HashSet<String>> {
+async fn survivors(wreck: &Wreck, program: &Path) -> anyhow::Result<HashSet<String>> {
     let mount = wreck.mount().await.context("the file system is damaged")?;
     let file = mount.at().join("wegraf.db");
     let names = if std::fs::metadata(&file).is_ok_and(|meta| meta.len() > 0) {
-        let names = tokio::task::spawn_blocking(move || names_in(&file)).await??;
+        let names = tokio::task::spawn_blocking(move || {
+            let database = Database::Sqlite(file);
+            database.verify()?;
+            database.names()
+        })
+        .await??;
         let address = free()?;
-        let config = configure(mount.at(), address)?;
+        let config = single::configure(mount.at(), address)?;
         Gateway::start(program, &config, address).await.context("wegraf does not start on it")?.kill().await?;
         names
     } else {
-        std::collections::HashSet::new()
+        HashSet::new()
     };
     mount.end().await?;
-    Ok(names)
-}
-
-fn names_in(file: &Path) -> anyhow::Result<std::collections::HashSet<String>> {
-    let connection = Connection::open(file)?;
-    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    ensure!(verdict == "ok", "integrity_check: {verdict}");
-    let mut select = connection.prepare(
-        "SELECT a.name FROM alert a JOIN transition t ON t.alert_id = a.id JOIN message m ON m.id = t.message_id",
-    )?;
-    let names = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(names)
 }

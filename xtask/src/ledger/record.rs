@@ -1,6 +1,6 @@
 //! The record, read from the database itself: independent of the program that wrote it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -40,6 +40,23 @@ impl Database {
     pub fn pending(&self) -> anyhow::Result<usize> {
         let rows = self.rows("SELECT count(*) FROM transition WHERE fate = 'pending'")?;
         Ok(field(rows.first().context("no count")?, 0)?.parse()?)
+    }
+
+    /// The names of all alerts that have a transition and its message.
+    pub fn names(&self) -> anyhow::Result<HashSet<String>> {
+        let select =
+            "SELECT a.name FROM alert a JOIN transition t ON t.alert_id = a.id JOIN message m ON m.id = t.message_id";
+        self.rows(select)?.iter().map(|row| Ok(field(row, 0)?.to_owned())).collect()
+    }
+
+    /// An error if a database file is damaged. A server looks after its own.
+    pub fn verify(&self) -> anyhow::Result<()> {
+        if matches!(self, Self::Sqlite(_)) {
+            let rows = self.rows("PRAGMA integrity_check")?;
+            let verdict = field(rows.first().context("no verdict")?, 0)?;
+            ensure!(verdict == "ok", "integrity_check: {verdict}");
+        }
+        Ok(())
     }
 
     fn rows(&self, sql: &str) -> anyhow::Result<Vec<Row>> {

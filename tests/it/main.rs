@@ -18,6 +18,7 @@ mod crash;
 mod docs;
 mod errcodes;
 mod faults_network;
+mod kills;
 mod seed;
 mod templates;
 mod witness_alertmanager;

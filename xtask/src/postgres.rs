@@ -173,4 +173,25 @@ mod tests {
         );
         assert_eq!(with("postgres://me@h"), "postgres://me@h/fresh");
     }
+
+    #[test]
+    fn a_cluster_of_our_own_takes_a_database_and_comes_back_after_a_crash_of_it() {
+        let cluster = match Cluster::start() {
+            Ok(cluster) => cluster,
+            Err(error) if error.is::<Skipped>() => return println!("{error}"),
+            Err(error) => panic!("{error:#}"),
+        };
+        let server = Server::Own(cluster);
+        let url = server.database("fresh").unwrap();
+        let select = |sql: &str| {
+            let output = Command::new("psql").args(["-X", "-A", "-t", "-c", sql, &url]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        select("CREATE TABLE kept AS SELECT 7 AS number");
+        let Server::Own(cluster) = &server else { unreachable!("it is ours") };
+        cluster.restart(true).unwrap();
+        assert_eq!(select("SELECT number FROM kept"), "7");
+        cluster.stop(false).unwrap();
+        assert_eq!(select("SELECT number FROM kept"), "");
+    }
 }

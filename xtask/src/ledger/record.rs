@@ -233,3 +233,56 @@ fn field(row: &Row, column: usize) -> anyhow::Result<&str> {
 fn number(row: &Row, column: usize) -> anyhow::Result<i64> {
     Ok(field(row, column)?.parse()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Skipped;
+    use crate::postgres::Server;
+
+    /// The columns that are read, and one message with everything.
+    fn script(bytes: &str, body: &str) -> String {
+        format!(
+            "CREATE TABLE message (id bigint, lane text);
+             CREATE TABLE alert (id bigint, receiver text, labels text, name text);
+             CREATE TABLE transition (id bigint, alert_id bigint, message_id bigint, lane text, kind text, starts_at bigint, fate text, reason text);
+             CREATE TABLE attempt (message_id bigint, outcome text);
+             CREATE TABLE part (message_id bigint, number bigint, body {bytes});
+             INSERT INTO message VALUES (1, 'lane');
+             INSERT INTO alert VALUES (1, 'ops', '{{\"instance\":\"q1z\"}}', '多行\n的名字');
+             INSERT INTO transition VALUES (1, 1, 1, 'lane', 'firing', 7, 'named', NULL), (2, 1, NULL, 'lane', 'resolved', 7, 'pending', 'why');
+             INSERT INTO attempt VALUES (1, NULL), (1, 'unsure'), (1, 'accepted');
+             INSERT INTO part VALUES (1, 0, {body})"
+        )
+    }
+
+    fn agrees(database: &Database) {
+        let record = Record::read(database).unwrap();
+        let message = &record.messages[&1];
+        assert_eq!((message.lane.as_str(), message.unsure, message.parts.len()), ("lane", 2, 1));
+        assert_eq!(message.parts[0].text, "磁盘");
+        let [firing, resolved] = &record.transitions[..] else { panic!("{:?}", record.transitions) };
+        assert_eq!((firing.message, firing.word.as_str(), firing.reason.as_str()), (Some(1), "q1z", ""));
+        assert_eq!((resolved.message, resolved.said().unwrap().kind), (None, Kind::Resolved));
+        assert_eq!(database.pending().unwrap(), 1);
+        assert_eq!(database.names().unwrap(), HashSet::from(["多行\n的名字".to_owned()]));
+    }
+
+    #[test]
+    fn both_stores_are_read_alike() {
+        let body = r#"{"msgtype":"text","text":{"content":"磁盘"}}"#;
+        let digits = body.bytes().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("record.db");
+        rusqlite::Connection::open(&file).unwrap().execute_batch(&script("BLOB", &format!("x'{digits}'"))).unwrap();
+        agrees(&Database::Sqlite(file));
+        let server = match Server::start() {
+            Ok(server) => server,
+            Err(error) if error.is::<Skipped>() => return println!("{error}"),
+            Err(error) => panic!("{error:#}"),
+        };
+        let url = server.database(&format!("wegraf_record_{}", rand::random::<u64>())).unwrap();
+        psql(&url, &script("bytea", &format!("'\\x{digits}'"))).unwrap();
+        agrees(&Database::Postgres(url));
+    }
+}

@@ -1,6 +1,6 @@
 //! `cargo xtask powercut`: is what was answered 2xx still there after the power was cut (reliability F10)?
 //!
-//! Each cycle runs the real binary on a disk of its own ([`Disk`]), loads it, cuts the power at a random moment, and
+//! Each cycle runs the real binary on a disk of its own (see `disk.rs`), loads it, cuts the power at a random moment, and
 //! looks into the database that the cut left. The control does the same with syncs that do nothing, and must lose
 //! something: otherwise this test could not tell.
 

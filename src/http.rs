@@ -163,7 +163,11 @@ async fn welcome() -> Html<&'static str> {
 async fn readyz(State(gate): State<Gate>) -> Response {
     match gate.app.store().ping().await {
         Ok(()) => "ready\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(error) => {
+            // Found out here first if nothing else writes at the moment; not ready for ever would be no answer.
+            gate.app.store_failed(&error);
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+        }
     }
 }
 

@@ -14,13 +14,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use minijinja::value::Serde;
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, Error, Value, context};
 use serde::Deserialize;
 use sha2::Sha256;
 
 use super::Gate;
 use crate::alert::{ThreadId, Timestamp};
+use crate::app::App;
 use crate::deliver::Page;
+use crate::store::{Contents, StoreError};
 
 pub use digest::{DigestPage, PAGE_ITEMS};
 
@@ -102,10 +104,8 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri) -> Re
             "This link is not valid or has expired.",
         );
     }
-    let (letter, thread) = match gate.app.store().contents(id).await {
-        Ok(Some(kept)) => {
-            (Page::of(&gate.app.loaded(), &kept.notification, &kept.transitions, &kept.receiver), kept.thread)
-        }
+    let html = match write(&gate, id, &address).await {
+        Ok(Some(html)) => html,
         Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
         Err(error) => {
             tracing::error!(%error, delivery = id, "The page of a message could not be read.");
@@ -116,13 +116,65 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri) -> Re
             );
         }
     };
-    match letter_html(&letter, thread, gate.app.now(), None) {
+    match html {
         Ok(html) => (guards(), Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, delivery = id, "The page of a message could not be written.");
             note(StatusCode::INTERNAL_SERVER_ERROR, "页面出错。", "The page failed.")
         }
     }
+}
+
+/// The page of a message or a digest; `None` if there is no such message.
+async fn write(gate: &Gate, id: i64, address: &Uri) -> Result<Option<Result<String, Error>>, StoreError> {
+    let (app, store) = (&gate.app, gate.app.store());
+    let Some(kept) = store.contents(id).await? else { return Ok(None) };
+    let until = Query::<Link>::try_from_uri(address).map_or(0, |Query(link)| link.until);
+    if kept.digest && kept.folded_into.is_none() {
+        return digest_html(app, id, &kept, until, address).await.map(Some);
+    }
+    let folded = match kept.folded_into {
+        Some(digest) => store
+            .contents(digest)
+            .await?
+            .map(|instead| FoldedInto { thread: instead.thread, href: app.link_key().beside(digest, until) }),
+        None => None,
+    };
+    let letter = Page::of(&app.loaded(), &kept.notification, &kept.transitions, &kept.receiver);
+    Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref())))
+}
+
+async fn digest_html(
+    app: &App,
+    id: i64,
+    kept: &Contents,
+    until: i64,
+    address: &Uri,
+) -> Result<Result<String, Error>, StoreError> {
+    let loaded = app.loaded();
+    let receiver = loaded.config.receivers.get(&kept.receiver);
+    let digest = app.store().digest(id).await?;
+    let pages = DigestPage::pages(&digest);
+    let page = Query::<Turned>::try_from_uri(address).map_or(1, |Query(turned)| turned.page).clamp(1, pages);
+    let skip = u32::try_from((page - 1) * PAGE_ITEMS).unwrap_or(u32::MAX);
+    let items = app.store().digest_page(id, skip, u32::try_from(PAGE_ITEMS).unwrap_or(u32::MAX)).await?;
+    let shown = DigestPage {
+        digest: &digest,
+        thread: kept.thread,
+        page,
+        pages,
+        items: &items,
+        timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
+        now: app.now(),
+        proof: &app.link_key().proof(id, until),
+    };
+    Ok(shown.html())
+}
+
+/// Which page of a digest is asked for.
+#[derive(Debug, Deserialize)]
+struct Turned {
+    page: u64,
 }
 
 /// The digest that a message was folded into.
@@ -237,10 +289,13 @@ mod tests {
         assert!(html.contains("已并入摘要") && html.contains(&format!("#{}</a>", ThreadId(42))), "{html}");
         let query = html.split("href=\"42?").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
         let signature = query.strip_prefix("until=1800000000&s=").unwrap().to_owned();
-        let link = Link { until: 1_800_000_000, s: signature };
-        assert!(key.holds(42, &link, Timestamp(1_799_999_999_000)));
-        assert!(!key.holds(43, &link, Timestamp(1_799_999_999_000)), "it opens no other page");
-        assert!(!key.holds(42, &link, Timestamp(1_800_000_001_000)), "and ends with the link it stands beside");
+        let opens = |id: i64, now: i64| {
+            let address = format!("/d/{id}?until=1800000000&s={signature}").parse().unwrap();
+            key.opens(id, &address, Timestamp(now))
+        };
+        assert!(opens(42, 1_799_999_999_000));
+        assert!(!opens(43, 1_799_999_999_000), "it opens no other page");
+        assert!(!opens(42, 1_800_000_001_000), "and ends with the link it stands beside");
         assert!(!letter_html(&letter(), ThreadId(41), Timestamp(0), None).unwrap().contains("摘要"));
     }
 }

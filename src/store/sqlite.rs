@@ -224,6 +224,11 @@ fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
     private().write(true).create_new(true).open(&draft).map_err(|error| refused(&draft, &error))?;
     let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     migrate(&mut connection, &draft, migrate::SQLITE, now).map_err(|error| explain(&draft, error))?;
+    // Only the main file gets the name. Closing would move the log into it as well, but keeps silent if that fails.
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    if moved.map_err(|error| explain(&draft, error.into()))? != 0 {
+        return Err(StoreError::Busy);
+    }
     connection.close().map_err(|(_, error)| explain(&draft, error.into()))?;
     std::fs::rename(&draft, path).map_err(|error| refused(path, &error))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -66,9 +66,14 @@ impl World {
     /// The same on a clock that stands still unless [`World::pass`] moves it.
     pub async fn at_a_standstill(rest: &str) -> Self {
         let mut world = Self::idle(Setup::demo(), rest).await;
-        world.clock = Clock::Manual(Arc::new(AtomicI64::new(Clock::System.now().0)));
+        world.stand_still();
         world.start().await;
         world
+    }
+
+    /// Gives a world without a gateway such a clock.
+    pub fn stand_still(&mut self) {
+        self.clock = Clock::Manual(Arc::new(AtomicI64::new(Clock::System.now().0)));
     }
 
     /// A simulator and a configuration, but no gateway yet.

@@ -9,6 +9,7 @@ mod intake;
 mod order;
 mod process;
 mod programs;
+mod proxy;
 mod routing;
 
 mod bad_input;
@@ -16,6 +17,8 @@ mod cli;
 mod crash;
 mod docs;
 mod errcodes;
+mod faults_network;
+mod kills;
 mod seed;
 mod templates;
 mod witness_alertmanager;

@@ -124,16 +124,15 @@ fn body(number: u64) -> String {
 
 /// Runs everything and prints the tables.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
-    let binary = build(root, "release")?;
+    let binary = build("release")?;
     let folder = std::env::temp_dir().join(format!("wegraf-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let done = measure(&options, root, &binary, &folder).await;
+    let done = measure(&options, &binary, &folder).await;
     std::fs::remove_dir_all(&folder)?;
     done
 }
 
-async fn measure(options: &Options, root: &Path, binary: &Path, folder: &Path) -> anyhow::Result<()> {
+async fn measure(options: &Options, binary: &Path, folder: &Path) -> anyhow::Result<()> {
     println!("machine: {}", machine()?);
     println!(
         "body: {} bytes; {} connections; {} rounds of {} s, alternating",
@@ -149,13 +148,15 @@ async fn measure(options: &Options, root: &Path, binary: &Path, folder: &Path) -
     println!("| binary | MB |\n|---|---|");
     println!("| release, stripped | {:.1} |", std::fs::metadata(binary)?.len() as f64 / 1e6);
     if options.dist {
-        let dist = build(root, "dist")?;
+        let dist = build("dist")?;
         println!("| dist (fat LTO), stripped | {:.1} |", std::fs::metadata(dist)?.len() as f64 / 1e6);
     }
     Ok(())
 }
 
-fn build(root: &Path, profile: &str) -> anyhow::Result<PathBuf> {
+/// Builds wegraf with a profile of the workspace; where the program is.
+pub fn build(profile: &str) -> anyhow::Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
     let status = Command::new(env!("CARGO"))
         .current_dir(root)
         .args(["build", "--quiet", "--package", "wegraf", "--profile", profile])

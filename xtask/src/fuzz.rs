@@ -15,7 +15,8 @@ const INPUT_SECS: u32 = 5;
 const MEMORY_MIB: u32 = 1024;
 
 #[derive(clap::Args)]
-pub(crate) struct Options {
+/// What `cargo xtask fuzz` was asked.
+pub struct Options {
     /// How long each target runs.
     #[arg(long, default_value_t = 1200)]
     seconds: u32,
@@ -31,7 +32,7 @@ struct Figures {
 }
 
 /// Fuzzes; fails if a target crashed, took too long or took too much memory.
-pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+pub fn run(options: &Options) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the repository")?;
     let known = targets(&root.join("fuzz/fuzz_targets"))?;
     if let Some(stranger) = options.targets.iter().find(|target| !known.contains(target)) {

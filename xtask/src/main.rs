@@ -1,20 +1,9 @@
-//! Tasks of the repository. `cargo xtask bench` measures; `docs/performance.md` holds what it printed.
-//! `cargo xtask fuzz` feeds the parsers and the templates with what nobody should send.
-
-#![expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "figures for people: counts and times are far below 2^52"
-)]
-
-mod bench;
-mod fuzz;
-mod load;
+//! `cargo xtask`: see the library beside this for what it does.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::{Skipped, bench, crash, fuzz, iofault, powercut};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -29,6 +18,12 @@ enum Task {
     Bench(bench::Options),
     /// Run the fuzz targets one after the other and print what each did.
     Fuzz(fuzz::Options),
+    /// Kill the gateway with signal 9 at random moments under load, and compare what was promised with what arrived.
+    Crash(crash::Options),
+    /// Let the disk fail at every k-th sync or write, and fill it up: no 2xx without its row after a restart.
+    Iofault(iofault::Options),
+    /// Cut the power of a loop-mounted disk under load: nothing acknowledged may be lost.
+    Powercut(powercut::Options),
     /// The bare handler `bench` compares with: parses the same body, keeps nothing.
     Bare {
         /// Where to listen.
@@ -36,22 +31,42 @@ enum Task {
     },
 }
 
+/// What a test driver takes for "skipped", as in automake.
+const SKIPPED: u8 = 77;
+
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
-            match Args::parse().task {
-                Task::Bench(options) => bench::run(options).await,
-                Task::Fuzz(options) => fuzz::run(&options),
-                Task::Bare { listen } => bench::bare(listen).await,
+            // What a task started, mounted or froze is undone when it is dropped; a signal must not prevent that.
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                done = run(Args::parse().task) => done,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+                _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
             }
         })
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(skipped) = error.downcast_ref::<Skipped>() {
+                println!("{skipped}");
+                return ExitCode::from(SKIPPED);
+            }
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Bench(options) => bench::run(options).await,
+        Task::Fuzz(options) => fuzz::run(&options),
+        Task::Crash(options) => crash::run(options).await,
+        Task::Iofault(options) => iofault::run(options).await,
+        Task::Powercut(options) => powercut::run(options).await,
+        Task::Bare { listen } => bench::bare(listen).await,
     }
 }

@@ -1,0 +1,100 @@
+//! `wegraf serve` as a child process: started, waited for, killed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tokio::process::{Child, Command};
+
+use crate::http;
+
+/// A start takes some 30 ms, under strace or on a busy machine a hundred times as long.
+const START: Duration = Duration::from_secs(30);
+
+/// A running gateway; killed when it is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+impl Gateway {
+    /// Runs `program serve -c config` and waits until it is ready at `address`. Its log is appended to a file beside
+    /// `config`.
+    pub async fn start(program: &Path, config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_with(Command::new(program), config, address).await
+    }
+
+    /// The same with a command that may set the environment, or wrap the program in another one.
+    pub async fn start_with(command: Command, config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+        let mut gateway = Self::spawn(command, config, address)?;
+        if let Some(ended) = gateway.ready(START).await? {
+            bail!("wegraf ended with {ended} instead of starting: {}", gateway.log_tail());
+        }
+        Ok(gateway)
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(mut command: Command, config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+        let log = config.with_extension("log");
+        let file = std::fs::File::options().create(true).append(true).open(&log)?;
+        command.arg("serve").arg("-c").arg(config).kill_on_drop(true);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
+        let child = child.with_context(|| format!("cannot start {command:?}"))?;
+        Ok(Self { child, address, log })
+    }
+
+    /// Waits until it is ready (`None`) or has ended; an error if it does neither within `patience`.
+    pub async fn ready(&mut self, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            let answer = http::send(self.address, "GET", "/readyz", "", Duration::from_secs(5)).await;
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return Ok(None);
+            }
+            if begun.elapsed() > patience {
+                bail!("wegraf is not ready after {patience:?}: {}", self.log_tail());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// kill -9, and waits until it is gone.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill().await.context("wegraf could not be killed")
+    }
+
+    /// Its process id; of the wrapper, if it has one.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// How it ended, if it does so by itself within `patience`.
+    pub async fn ended(&mut self, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(Some(status?)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        // A secret of the tests stands in their configuration: that note says nothing.
+        let telling = text.lines().rev().filter(|line| !line.contains("has a note"));
+        let lines: Vec<&str> = telling.take(3).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A port of loopback that nobody has at the moment.
+pub fn free() -> anyhow::Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}

@@ -110,7 +110,9 @@ impl Window {
             buckets.retain(|&(at, _)| leaves(at, span) > now.0);
             let ahead = buckets.last().map_or(0, |&(newest, _)| newest.saturating_sub(current));
             if ahead > 0 {
-                buckets.iter_mut().for_each(|(at, _)| *at -= ahead);
+                for (at, _) in buckets {
+                    *at -= ahead;
+                }
             }
         }
     }

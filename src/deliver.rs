@@ -35,7 +35,7 @@ use attempt::Tried;
 use choose::{Pace, Step};
 pub use email::Mailer;
 pub use hook::Hooks;
-pub use letter::{Envelope, Form, Page, Prepared, Writer, client};
+pub use letter::{Envelope, Form, Occasion, Page, Prepared, Writer, client};
 pub use way::{MAIL_HOST, Way, app, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).

@@ -11,7 +11,7 @@ use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
 use crate::app::{Clock, Loaded};
 use crate::config::{Receiver, Target};
-use crate::deliver::{Envelope, Page, Writer};
+use crate::deliver::{Envelope, Occasion, Page, Writer};
 use crate::route::plan;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
@@ -67,7 +67,8 @@ fn message(
     now: crate::alert::Timestamp,
 ) -> Value {
     let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
-    let rendered = page.render(loaded, target, ThreadId(1), now, external.as_deref(), None, &[]);
+    let occasion = Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), notes: &[] };
+    let rendered = page.render(loaded, target, &occasion, None);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
     let envelope = Envelope {
         message: 0,

@@ -166,11 +166,13 @@ impl Writer {
         let target = if plain { plainer(target) } else { target.clone() };
         let notes = notes(queued, repeated);
         let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
+        let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());
+        let occasion = Occasion { thread, now, details_url, notes: &notes };
         let written = if queued.digest {
             let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;
-            self.digest(app, loaded, queued, &target, &digest, link.as_deref(), &notes)
+            summarise(loaded, queued, &target, &digest, &occasion)
         } else {
-            self.letter(app, loaded, queued, &target, link.as_deref(), &notes).await
+            self.letter(app, loaded, queued, &target, &occasion).await
         };
         let receiver = loaded.config.receivers.get(&queued.receiver);
         let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
@@ -196,8 +198,7 @@ impl Writer {
         loaded: &Loaded,
         queued: &Queued,
         target: &Target,
-        link: Option<&str>,
-        notes: &[Note],
+        occasion: &Occasion<'_>,
     ) -> Written {
         let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
         let ways = way::ways(&loaded.config, target, &Reach::default()).unwrap_or_default();
@@ -205,7 +206,7 @@ impl Writer {
             Some(Sender::WeCom(account)) => self.pictures.upload(loaded, account, target, page.picture_url()).await,
             _ => None,
         };
-        let rendered = page.render(loaded, target, queued.thread, app.now(), link, image.as_ref(), notes);
+        let rendered = page.render(loaded, target, occasion, image.as_ref());
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
             warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
@@ -216,35 +217,6 @@ impl Writer {
         let ids = queued.transitions.iter().filter(|moved| counted.contains(&moved.alert)).map(|moved| moved.id);
         Written {
             naming: Naming::AllBut(ids.collect()),
-            face: rendered.face.as_str().to_owned(),
-            contents: rendered.parts,
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "what a digest is written from")]
-    fn digest(
-        &self,
-        app: &App,
-        loaded: &Loaded,
-        queued: &Queued,
-        target: &Target,
-        digest: &Digest,
-        details_url: Option<&str>,
-        notes: &[Note],
-    ) -> Written {
-        let receiver = loaded.config.receivers.get(&queued.receiver);
-        let rendered = loaded.templates.render_digest(&DigestLetter {
-            digest,
-            target,
-            language: receiver.map_or(loaded.config.language, |receiver| receiver.language),
-            timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
-            now: app.now(),
-            thread: queued.thread,
-            details_url,
-            notes,
-        });
-        Written {
-            naming: Naming::OnlyAlerts(rendered.named),
             face: rendered.face.as_str().to_owned(),
             contents: rendered.parts,
         }
@@ -331,6 +303,58 @@ impl Envelope<'_> {
 fn lines(content: &Content) -> (&str, &str) {
     let text = if let Content::Text(text) = content { text.content.as_str() } else { "" };
     (text.lines().next().unwrap_or_default(), text)
+}
+
+/// On what occasion something is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// The short id of the message.
+    pub thread: ThreadId,
+    /// The time of writing.
+    pub now: Timestamp,
+    /// The page with the whole.
+    pub details_url: Option<&'a str>,
+    /// What is to be said about the message itself.
+    pub notes: &'a [Note],
+}
+
+/// Writes a digest. A panic costs it its names, never its sums.
+fn summarise(loaded: &Loaded, queued: &Queued, target: &Target, digest: &Digest, occasion: &Occasion<'_>) -> Written {
+    let receiver = loaded.config.receivers.get(&queued.receiver);
+    let letter = DigestLetter {
+        digest,
+        target,
+        language: receiver.map_or(loaded.config.language, |receiver| receiver.language),
+        timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
+        now: occasion.now,
+        thread: occasion.thread,
+        details_url: occasion.details_url,
+        notes: occasion.notes,
+    };
+    let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render_digest(&letter))) else {
+        error!(thread = %occasion.thread, "A digest could not be written because of a bug; its sums are sent as plain text. Please report it.");
+        return bare_digest(digest, occasion.thread);
+    };
+    for problem in &rendered.problems {
+        error!(%problem, delivery = queued.message, "The shipped template of a digest failed: a bug, please report it.");
+    }
+    Written {
+        naming: Naming::OnlyAlerts(rendered.named),
+        face: rendered.face.as_str().to_owned(),
+        contents: rendered.parts,
+    }
+}
+
+/// What is left to say when rendering itself is broken: the sums, as plain text.
+fn bare_digest(digest: &Digest, thread: ThreadId) -> Written {
+    let Digest { firing, critical, resolved, .. } = digest;
+    let content = format!("告警 alerts: {firing} firing ({critical} critical), {resolved} resolved #{thread}");
+    let text = wecom::message::Text { content, mentioned_list: Vec::new(), mentioned_mobile_list: Vec::new() };
+    Written {
+        naming: Naming::OnlyAlerts(Vec::new()),
+        face: Face::Text.as_str().to_owned(),
+        contents: vec![Content::Text(text)],
+    }
 }
 
 /// What was written, and what of it is named.
@@ -462,16 +486,8 @@ impl Page {
     }
 
     /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.
-    pub fn render(
-        &self,
-        loaded: &Loaded,
-        target: &Target,
-        thread: ThreadId,
-        now: Timestamp,
-        details_url: Option<&str>,
-        image: Option<&Image>,
-        notes: &[Note],
-    ) -> Rendered {
+    pub fn render(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
+        let Occasion { thread, now, details_url, notes } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
             .iter()

@@ -116,6 +116,7 @@ pub const VIEW: u32 = 64;
 
 /// A live message, as far as choosing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one row")]
 pub struct WaitingMessage {
     /// Its id.
     pub message: i64,

@@ -12,11 +12,15 @@ mod error;
 mod judge;
 mod migrate;
 mod outbox;
+mod postgres;
 mod record;
 mod sqlite;
+mod words;
 
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::SecretString;
@@ -40,25 +44,31 @@ pub use sqlite::Counters;
 /// back since, and counts as now.
 pub const LONGEST_WAIT_MS: i64 = 2 * 60 * 60 * 1000;
 
+/// How long a replica keeps a lane after it was last heard of, where nobody says otherwise: three times the deadline of
+/// a send.
+pub const LEASE: Duration = Duration::from_secs(30);
+
 /// Where everything is kept. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Store {
     /// A file of this one process.
     Sqlite(sqlite::Db),
-}
-
-/// PostgreSQL is understood by the configuration and not yet by the store.
-fn no_postgres() -> StoreError {
-    StoreError::Bug { reason: "PostgreSQL is not in this build yet".to_owned(), source: None }
+    /// A database that replicas share.
+    Postgres(postgres::Db),
 }
 
 impl Store {
     /// Opens the database, creates it if there is no file, and brings its schema up to date. A file that is not a
     /// sound database of ours is refused and left as it is; so is one that another process has.
     pub async fn open(database: &Database, now: Timestamp) -> Result<Self, StoreError> {
+        Self::open_with_lease(database, LEASE, now).await
+    }
+
+    /// The same, with how long a lane stays this process's after it was last heard of; with SQLite that is for life.
+    pub async fn open_with_lease(database: &Database, lease: Duration, now: Timestamp) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::Db::open(path.clone(), now).await.map(Self::Sqlite),
-            Database::Postgres { .. } => Err(no_postgres()),
+            Database::Postgres { url } => postgres::Db::open(url, lease, now).await.map(Self::Postgres),
         }
     }
 
@@ -66,7 +76,7 @@ impl Store {
     pub async fn open_reading(database: &Database) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::Db::open_reading(path.clone()).await.map(Self::Sqlite),
-            Database::Postgres { .. } => Err(no_postgres()),
+            Database::Postgres { url } => postgres::Db::open_reading(url).await.map(Self::Postgres),
         }
     }
 
@@ -76,6 +86,7 @@ impl Store {
     pub async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
         match self {
             Self::Sqlite(db) => db.admit(admission).await,
+            Self::Postgres(db) => db.admit(admission).await,
         }
     }
 
@@ -84,6 +95,7 @@ impl Store {
     pub async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         match self {
             Self::Sqlite(db) => db.lanes(now).await,
+            Self::Postgres(db) => db.lanes(now).await,
         }
     }
 
@@ -92,6 +104,7 @@ impl Store {
     pub async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
         match self {
             Self::Sqlite(db) => db.acquire(lane).await,
+            Self::Postgres(db) => db.acquire(lane).await,
         }
     }
 
@@ -99,6 +112,7 @@ impl Store {
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.release(lease).await,
+            Self::Postgres(db) => db.release(lease).await,
         }
     }
 
@@ -106,6 +120,7 @@ impl Store {
     pub async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
         match self {
             Self::Sqlite(db) => db.waiting(lane, now).await,
+            Self::Postgres(db) => db.waiting(lane, now).await,
         }
     }
 
@@ -113,6 +128,7 @@ impl Store {
     pub async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
         match self {
             Self::Sqlite(db) => db.queued(message).await,
+            Self::Postgres(db) => db.queued(message).await,
         }
     }
 
@@ -120,6 +136,7 @@ impl Store {
     pub async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
         match self {
             Self::Sqlite(db) => db.digest(message).await,
+            Self::Postgres(db) => db.digest(message).await,
         }
     }
 
@@ -127,6 +144,7 @@ impl Store {
     pub async fn digest_page(&self, message: i64, skip: u32, take: u32) -> Result<Vec<DigestItem>, StoreError> {
         match self {
             Self::Sqlite(db) => db.digest_page(message, skip, take).await,
+            Self::Postgres(db) => db.digest_page(message, skip, take).await,
         }
     }
 
@@ -136,6 +154,7 @@ impl Store {
     pub async fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
         match self {
             Self::Sqlite(db) => db.fold(lease, keep, now).await,
+            Self::Postgres(db) => db.fold(lease, keep, now).await,
         }
     }
 
@@ -146,6 +165,7 @@ impl Store {
     pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Taken, StoreError> {
         match self {
             Self::Sqlite(db) => db.claim(claim, now).await,
+            Self::Postgres(db) => db.claim(claim, now).await,
         }
     }
 
@@ -155,6 +175,7 @@ impl Store {
     pub async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         match self {
             Self::Sqlite(db) => db.settle(settlement, now).await,
+            Self::Postgres(db) => db.settle(settlement, now).await,
         }
     }
 
@@ -163,6 +184,7 @@ impl Store {
     pub async fn postpone(&self, message: i64, epoch: i64, until: Timestamp, reason: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.postpone(message, epoch, until, reason).await,
+            Self::Postgres(db) => db.postpone(message, epoch, until, reason).await,
         }
     }
 
@@ -171,6 +193,7 @@ impl Store {
     pub async fn resend(&self, message: i64, note_json: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
         match self {
             Self::Sqlite(db) => db.resend(message, note_json, now).await,
+            Self::Postgres(db) => db.resend(message, note_json, now).await,
         }
     }
 
@@ -178,6 +201,7 @@ impl Store {
     pub async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         match self {
             Self::Sqlite(db) => db.breakers().await,
+            Self::Postgres(db) => db.breakers().await,
         }
     }
 
@@ -185,6 +209,7 @@ impl Store {
     pub async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.change_breaker(change).await,
+            Self::Postgres(db) => db.change_breaker(change).await,
         }
     }
 
@@ -192,6 +217,7 @@ impl Store {
     pub async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.hear(source, at).await,
+            Self::Postgres(db) => db.hear(source, at).await,
         }
     }
 
@@ -199,6 +225,7 @@ impl Store {
     pub async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         match self {
             Self::Sqlite(db) => db.heard().await,
+            Self::Postgres(db) => db.heard().await,
         }
     }
 
@@ -206,6 +233,7 @@ impl Store {
     pub async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
         match self {
             Self::Sqlite(db) => db.firing(source).await,
+            Self::Postgres(db) => db.firing(source).await,
         }
     }
 
@@ -214,6 +242,7 @@ impl Store {
     pub async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
         match self {
             Self::Sqlite(db) => db.prune(keep, now).await,
+            Self::Postgres(db) => db.prune(keep, now).await,
         }
     }
 
@@ -222,6 +251,8 @@ impl Store {
     pub async fn recover(&self) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(db) => db.recover().await,
+            // Leases do that: other replicas may be sending.
+            Self::Postgres(_) => Ok(0),
         }
     }
 
@@ -229,6 +260,7 @@ impl Store {
     pub async fn token(&self, app: &str) -> Result<Option<Token>, StoreError> {
         match self {
             Self::Sqlite(db) => db.token(app).await,
+            Self::Postgres(db) => db.token(app).await,
         }
     }
 
@@ -243,6 +275,7 @@ impl Store {
     ) -> Result<Token, StoreError> {
         match self {
             Self::Sqlite(db) => db.save_token(app, token, expires_at, replaces).await,
+            Self::Postgres(db) => db.save_token(app, token, expires_at, replaces).await,
         }
     }
 
@@ -250,6 +283,7 @@ impl Store {
     pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
         match self {
             Self::Sqlite(db) => db.deliveries(filter).await,
+            Self::Postgres(db) => db.deliveries(filter).await,
         }
     }
 
@@ -257,6 +291,7 @@ impl Store {
     pub async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
         match self {
             Self::Sqlite(db) => db.delivery(message).await,
+            Self::Postgres(db) => db.delivery(message).await,
         }
     }
 
@@ -264,6 +299,7 @@ impl Store {
     pub async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
         match self {
             Self::Sqlite(db) => db.contents(message).await,
+            Self::Postgres(db) => db.contents(message).await,
         }
     }
 
@@ -271,6 +307,7 @@ impl Store {
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         match self {
             Self::Sqlite(db) => db.backlog().await,
+            Self::Postgres(db) => db.backlog().await,
         }
     }
 
@@ -278,6 +315,7 @@ impl Store {
     pub async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Sqlite(db) => db.link_key().await,
+            Self::Postgres(db) => db.link_key().await,
         }
     }
 
@@ -286,6 +324,7 @@ impl Store {
     pub async fn audit(&self) -> Result<Audit, StoreError> {
         match self {
             Self::Sqlite(db) => db.audit().await,
+            Self::Postgres(db) => db.audit().await,
         }
     }
 
@@ -293,6 +332,34 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.ping().await,
+            Self::Postgres(db) => db.ping().await,
+        }
+    }
+
+    /// How long a lane stays this process's after an `acquire` or a `claim`, counted from before that call: whoever
+    /// has not asked again by then must not send. `None`: for life.
+    pub fn lease(&self) -> Option<Duration> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.lease()),
+        }
+    }
+
+    /// By how many milliseconds the database's clock is ahead of this machine's, as far as is known. Replicas that add
+    /// it to what their own clock says agree on the time.
+    pub fn skew_ms(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(db) => db.skew_ms(),
+        }
+    }
+
+    /// Returns when a replica (or this one) may have queued something since the last call. A hint for one waiter that
+    /// can get lost: look at the lanes from time to time all the same. Never returns for a store of one process.
+    pub async fn woken(&self) {
+        match self {
+            Self::Sqlite(_) => std::future::pending().await,
+            Self::Postgres(db) => db.woken().await,
         }
     }
 
@@ -300,6 +367,7 @@ impl Store {
     pub fn counters(&self) -> Counters {
         match self {
             Self::Sqlite(db) => db.counters(),
+            Self::Postgres(db) => db.counters(),
         }
     }
 
@@ -308,6 +376,7 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
         }
     }
 }

@@ -37,6 +37,16 @@ pub enum StoreError {
         /// What SQLite said.
         reason: String,
     },
+    /// The database server gives no answer, or the connection to it broke. If that was during the commit, whether it
+    /// was written is unknown: whoever may repeat it harmlessly does. Answer 503, try again later, and stay.
+    #[error(
+        "数据库服务器没有应答（{reason}）：将自动重新连接；请检查服务器与网络 / \
+         the database server does not answer ({reason}): it will be connected to again; check the server and the network"
+    )]
+    Unreachable {
+        /// What the connection or the server said.
+        reason: String,
+    },
     /// The message is no longer in the state the caller saw: somebody else moved it. Nothing was written.
     #[error(
         "消息 {message} 的状态已被改变，未写入 / message {message} was moved by somebody else, nothing was written"

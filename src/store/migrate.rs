@@ -16,6 +16,9 @@ pub(super) const APPLICATION_ID: i32 = 0x7767_7266;
 /// Step n is at n - 1. A step that was released never changes.
 pub(super) const SQLITE: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
 
+/// The same for PostgreSQL.
+pub(super) const POSTGRES: &[&str] = &[include_str!("schema/postgres/0001.sql")];
+
 /// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose
 /// applied steps differ from ours.
 pub(super) fn migrate(
@@ -89,7 +92,7 @@ fn applied(transaction: &Transaction<'_>, version: i64) -> rusqlite::Result<Opti
     transaction.query_row("SELECT hash FROM migration WHERE version = ?1", [version], |row| row.get(0)).optional()
 }
 
-fn hash(sql: &str) -> String {
+pub(super) fn hash(sql: &str) -> String {
     let digest = Sha256::digest(sql.as_bytes());
     digest.iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
 }

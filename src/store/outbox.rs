@@ -344,6 +344,15 @@ pub enum BreakerChange {
     Close(String),
 }
 
+impl BreakerChange {
+    pub(super) fn scope(&self) -> &str {
+        match self {
+            Self::Open(open) => &open.scope,
+            Self::Close(scope) => scope,
+        }
+    }
+}
+
 /// A breaker that is open: nothing goes through its scope, except one message at a time from `probe_at` on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breaker {

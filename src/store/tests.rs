@@ -10,6 +10,7 @@ use crate::alert::{ThreadId, TransitionKind};
 use crate::budget::Charge;
 
 mod contract;
+mod postgres;
 mod sequences;
 mod sqlite;
 
@@ -27,6 +28,37 @@ async fn open(folder: &Path) -> Store {
 
 async fn try_open(folder: &Path) -> Result<Store, StoreError> {
     Store::open(&Database::Sqlite(folder.join("wegraf.db")), T0).await
+}
+
+/// Where a test keeps its store.
+enum Place {
+    Folder(tempfile::TempDir),
+    Schema(postgres::Schema),
+}
+
+impl Place {
+    fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    /// `None` where there is no PostgreSQL to test with.
+    async fn schema() -> Option<Self> {
+        postgres::Schema::make().await.map(Self::Schema)
+    }
+
+    /// Opens it, for the first time or again.
+    async fn open(&self) -> Store {
+        match self {
+            Self::Folder(folder) => open(folder.path()).await,
+            Self::Schema(schema) => schema.open().await,
+        }
+    }
+
+    async fn remove(self) {
+        if let Self::Schema(schema) = self {
+            schema.remove().await;
+        }
+    }
 }
 
 fn firing(name: &str, start: i64) -> Arrival {

@@ -3,14 +3,13 @@
 //! This is the path every sender waits for: five statements for one alert with news for one target, one for an
 //! alert without.
 
-use std::borrow::Cow;
-
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use crate::alert::{Status, Timestamp};
 use crate::news::{Known, Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
+use crate::store::words::{json, text};
 use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, StoreError, TargetRow};
 
 impl Db {
@@ -242,7 +241,7 @@ impl<'a> Admitting<'a> {
                 recipient.receiver,
                 self.admission.source,
                 text(&arrival.name),
-                arrival.labels_json,
+                json(&arrival.labels_json),
                 arrival.critical,
                 known.status.as_str(),
                 known.starts_at.map(|time| time.0),
@@ -275,9 +274,4 @@ impl<'a> Admitting<'a> {
             ])?;
         Ok(alert)
     }
-}
-
-/// U+0000 ends a text for many tools and is refused by `PostgreSQL`: both halves keep its picture instead.
-pub(in crate::store) fn text(words: &str) -> Cow<'_, str> {
-    if words.contains('\0') { Cow::Owned(words.replace('\0', "␀")) } else { Cow::Borrowed(words) }
 }

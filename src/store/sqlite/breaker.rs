@@ -4,8 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Db;
-use super::lanes::{shortened, time};
+use super::lanes::time;
 use crate::alert::Timestamp;
+use crate::store::words::shortened;
 use crate::store::{Breaker, BreakerChange, FiringAlert, PROBE_MS, StoreError, Token};
 
 impl Db {

@@ -5,10 +5,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Db;
-use super::admit::text;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::store::outbox::due;
-use crate::store::record::ERROR_BYTES;
+use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
 /// Visits only the entries of each lane's head in the index of live messages; further back than that only as far as
@@ -241,12 +240,6 @@ pub(super) fn named<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) ->
         let error = format!("`{name}` is not a name this program knows");
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
     })
-}
-
-/// Words of another program, bounded and without U+0000.
-pub(in crate::store) fn shortened(words: &str) -> String {
-    let end = words.floor_char_boundary(ERROR_BYTES);
-    text(&words[..end]).into_owned()
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
-use super::admit::text;
 use super::breaker::apply;
-use super::lanes::shortened;
 use crate::alert::Timestamp;
+use crate::store::words::{shortened, text};
 use crate::store::{Claimed, Fallback, Fate, Next, Outcome, Settlement, State, StoreError, TargetRow};
 
 impl Db {

@@ -3,20 +3,34 @@
 use super::*;
 use crate::budget::Limit;
 
-/// One test for each of the functions, on a fresh SQLite store, with the fates audited at the end.
+/// One test for each of the functions and halves, on a fresh store, with the fates audited at the end.
 macro_rules! contract {
     ($($sentence:ident,)*) => {
         mod on_sqlite {
             $(#[tokio::test]
             async fn $sentence() {
-                let folder = tempfile::tempdir().unwrap();
-                let store = super::open(folder.path()).await;
+                let place = super::Place::folder();
+                let store = place.open().await;
                 super::$sentence(&store).await;
-                assert_eq!(store.audit().await.unwrap().imbalance, 0);
-                store.close().await.unwrap();
+                super::end(store, place).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $sentence() {
+                let Some(place) = super::Place::schema().await else { return };
+                let store = place.open().await;
+                super::$sentence(&store).await;
+                super::end(store, place).await;
             })*
         }
     };
+}
+
+async fn end(store: Store, place: Place) {
+    assert_eq!(store.audit().await.unwrap().imbalance, 0);
+    store.close().await.unwrap();
+    place.remove().await;
 }
 
 contract! {
@@ -48,6 +62,8 @@ contract! {
     a_fallback_is_queued_with_the_refusal_once_for_all_targets,
     a_resend_is_a_message_of_its_own,
     the_record_is_found_by_person_errcode_label_and_time,
+    the_record_is_found_whatever_characters_are_in_it,
+    many_alerts_of_one_notification_are_one_message,
     prune_forgets_what_is_old_and_nothing_that_lives,
     what_was_heard_and_what_is_on_is_known,
     claim_refuses_to_send_nothing,
@@ -753,6 +769,43 @@ async fn the_record_is_found_by_person_errcode_label_and_time(store: &Store) {
     let both = vec![label("in.stance\"", "db-1"), label("alertname", "DiskFull")];
     assert!(found(DeliveryFilter { labels: both, ..all() }).await.is_empty());
     assert_eq!(found(DeliveryFilter { until: Some(at(5)), ..all() }).await, [1]);
+}
+
+async fn the_record_is_found_whatever_characters_are_in_it(store: &Store) {
+    let mut odd = firing("HighCPU", 0);
+    r#"{"a\u0000b":"x\u0000y","escape":"\\u0000","错":"{\"a\":1}"}"#.clone_into(&mut odd.labels_json);
+    store.admit(notification(0, "lane", vec![odd])).await.unwrap();
+    let freeze = Freeze { parts: vec![Bytes::from_static(b"{\"touser\":\"\\u0000\xff")], ..bytes(&[""]) };
+    take(store, wish(store, 1, 0, Some(freeze)).await, at(0)).await;
+    let found = async |name: &str, value: &str| {
+        let labels = vec![(name.to_owned(), value.to_owned())];
+        store.deliveries(DeliveryFilter { labels, ..DeliveryFilter::default() }).await.unwrap().len()
+    };
+    for (name, value) in [("a␀b", "x␀y"), ("escape", r"\u0000"), ("错", r#"{"a":1}"#)] {
+        assert_eq!(found(name, value).await, 1, "{name}");
+    }
+    assert_eq!((found("escape", "x").await, found("a", "x").await, found("b", "").await), (0, 0, 0));
+    let person = DeliveryFilter { person: Some("zhang'san\"|%_".to_owned()), ..DeliveryFilter::default() };
+    assert!(store.deliveries(person).await.unwrap().is_empty());
+}
+
+async fn many_alerts_of_one_notification_are_one_message(store: &Store) {
+    const MANY: i64 = 3_000;
+    let names: Vec<String> = (0..MANY).map(|number| format!("alert {number}")).collect();
+    let all = |make: fn(&str) -> Arrival| names.iter().map(|name| make(name)).collect::<Vec<_>>();
+    let on = store.admit(notification(0, "lane", all(|name| firing(name, 0)))).await.unwrap();
+    assert_eq!((on.messages, on.transitions), (1, 3_000));
+    let again = store.admit(notification(1, "lane", all(|name| firing(name, 0)))).await.unwrap();
+    assert_eq!((again.duplicate, again.unchanged), (true, 3_000));
+    // Half of them end before anybody was told that they began: the end tells both, the rest stays where it is.
+    let half = all(|name| resolved(name, 0, 2)).into_iter().step_by(2).collect();
+    let off = store.admit(notification(2, "lane", half)).await.unwrap();
+    assert_eq!((off.messages, off.transitions), (1, 1_500));
+    let waiting = store.waiting("lane", at(2)).await.unwrap().messages;
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(store.queued(waiting[0].message).await.unwrap().unwrap().transitions.len(), 1_500);
+    assert_eq!(store.queued(waiting[1].message).await.unwrap().unwrap().transitions.len(), 3_000);
+    assert_eq!(store.audit().await.unwrap().pending, 4_500);
 }
 
 async fn prune_forgets_what_is_old_and_nothing_that_lives(store: &Store) {

@@ -52,9 +52,8 @@ struct Seen {
     settled: HashMap<String, i64>,
 }
 
-async fn walk(steps: Vec<Step>) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path()).await;
+async fn walk(place: Place, steps: Vec<Step>) {
+    let mut store = place.open().await;
     let mut seen = Seen::default();
     for step in steps {
         match step {
@@ -62,14 +61,16 @@ async fn walk(steps: Vec<Step>) {
                 admit(&store, &mut seen, alert, firing, both, send_resolved).await;
             }
             Step::Attempt { lane, end, rewrite } => {
-                attempt(&store, &mut seen, if lane { "one" } else { "two" }, end, rewrite).await;
+                let lane = if lane { "one" } else { "two" };
+                attempt(&store, &mut seen, lane, end, rewrite).await;
                 if end.is_none() {
                     store.recover().await.unwrap();
+                    abandon(&store, lane).await;
                 }
             }
             Step::Restart => {
                 store.close().await.unwrap();
-                store = open(folder.path()).await;
+                store = place.open().await;
             }
             Step::Wait => seen.minute += 1,
         }
@@ -83,6 +84,8 @@ async fn walk(steps: Vec<Step>) {
         let kept = detail.frozen.iter().find(|part| part.version == version).unwrap();
         assert_eq!(kept.body, body, "what went out is what is on record");
     }
+    store.close().await.unwrap();
+    place.remove().await;
 }
 
 async fn admit(store: &Store, seen: &mut Seen, alert: u8, on: bool, both: bool, send_resolved: bool) {
@@ -132,11 +135,28 @@ async fn attempt(store: &Store, seen: &mut Seen, lane: &str, end: Option<End>, r
     }
 }
 
+fn run(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn every_transition_has_one_fate_whatever_happens(steps in prop::collection::vec(step(), 1..60)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(walk(steps));
+        run(walk(Place::folder(), steps));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn every_transition_has_one_fate_on_postgres_as_well(steps in prop::collection::vec(step(), 1..60)) {
+        run(async {
+            if let Some(place) = Place::schema().await {
+                walk(place, steps).await;
+            }
+        });
     }
 }

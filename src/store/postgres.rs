@@ -1,0 +1,166 @@
+//! The PostgreSQL half: one writing task with group commit for what comes in, a few connections for the rest, any
+//! number of processes on one database.
+//!
+//! Nothing is expected of a session, so a pooler in transaction mode may stand between; only hints are lost by it.
+
+mod address;
+mod admit;
+mod breaker;
+mod claim;
+mod fold;
+mod group;
+mod hint;
+mod lanes;
+mod lease;
+mod pool;
+mod prune;
+mod record;
+mod settle;
+mod start;
+mod tx;
+mod values;
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Admission, Admitted, Counters, StoreError};
+use crate::alert::Timestamp;
+use address::Address;
+use pool::{Pool, Server};
+use tx::{Kind, transaction};
+use values::values;
+use writer::Writer;
+
+/// Connections besides the one that admits and the one that listens. A claim and its settlement take a few
+/// milliseconds each, so this is some thousand a second; more would only compete for the server.
+const CONNECTIONS: u32 = 8;
+
+/// What must cost what is live, however much was ever sent.
+#[cfg(test)]
+pub(super) const PLANNED: [&str; 3] = [lanes::LANES, lanes::WAITING, lanes::FRESH];
+
+/// A PostgreSQL database, shared with other replicas.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    server: Arc<Server>,
+    pool: Pool,
+    /// `None`: opened for reading.
+    writer: Option<Writer>,
+    /// Names this process among the replicas.
+    owner: String,
+    lease: Duration,
+    skew: Arc<AtomicI64>,
+    woken: Arc<Notify>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Db").field(&self.0.server.address.place).finish()
+    }
+}
+
+impl Db {
+    /// Connects, refuses a server that cannot be trusted, brings the schema up to date.
+    pub(super) async fn open(url: &SecretString, lease: Duration, now: Timestamp) -> Result<Self, StoreError> {
+        let server = Arc::new(Server::new(Address::parse(url.expose_secret())?));
+        let client = server.connect().await?;
+        let settings = start::prepare(&client, &server.address.place, false, now).await?;
+        server.sync_commit_is_off.store(settings.sync_commit_is_off(), Ordering::Relaxed);
+        let (skew, woken) = (Arc::new(AtomicI64::new(0)), Arc::new(Notify::new()));
+        hint::look(&client, &skew).await.map_err(|error| tx::sorted(&error))?;
+        let schema = settings.schema.unwrap_or_default();
+        let tasks = vec![
+            AbortOnDropHandle::new(tokio::spawn(hint::listen(Arc::clone(&server), schema, Arc::clone(&woken)))),
+            AbortOnDropHandle::new(tokio::spawn(hint::watch(Arc::clone(&server), Arc::clone(&skew)))),
+        ];
+        let writer = Some(Writer::start(Pool::new(Arc::clone(&server), 1)));
+        Ok(Self::new(server, writer, lease, skew, woken, tasks))
+    }
+
+    /// For reading only. The schema must be this version's.
+    pub(super) async fn open_reading(url: &SecretString) -> Result<Self, StoreError> {
+        let server = Arc::new(Server::new(Address::parse(url.expose_secret())?));
+        let client = server.connect().await?;
+        start::prepare(&client, &server.address.place, true, Timestamp::default()).await?;
+        Ok(Self::new(server, None, Duration::ZERO, Arc::default(), Arc::default(), Vec::new()))
+    }
+
+    fn new(
+        server: Arc<Server>,
+        writer: Option<Writer>,
+        lease: Duration,
+        skew: Arc<AtomicI64>,
+        woken: Arc<Notify>,
+        tasks: Vec<AbortOnDropHandle<()>>,
+    ) -> Self {
+        let pool = Pool::new(Arc::clone(&server), CONNECTIONS as usize);
+        let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        Self(Arc::new(Inner { server, pool, writer, owner, lease, skew, woken, _tasks: tasks }))
+    }
+
+    pub(super) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
+        let writer = self.0.writer.as_ref().ok_or_else(reading_only)?;
+        writer.admit(admission).await
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute("UPDATE pulse SET beats = beats + 1", values![]).await?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        self.0.lease
+    }
+
+    pub(super) fn skew_ms(&self) -> i64 {
+        self.0.skew.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn woken(&self) {
+        self.0.woken.notified().await;
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        let tally = &self.0.server.tally;
+        Counters {
+            commits: tally.commits.load(Ordering::Relaxed),
+            writes: tally.writes.load(Ordering::Relaxed),
+            busy_micros: tally.busy_micros.load(Ordering::Relaxed),
+            waiting: self.0.writer.as_ref().map_or(0, Writer::waiting),
+            capacity: writer::QUEUE,
+        }
+    }
+
+    /// Gives all lanes back as well: others need not wait for the ends of their leases.
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        if let Some(writer) = &self.0.writer {
+            writer.stop().await;
+            if let Err(error) = self.release_all().await {
+                tracing::debug!(%error, "The lanes were not given back; their leases will end.");
+            }
+        }
+        self.0.pool.close(CONNECTIONS).await;
+        Ok(())
+    }
+
+    /// The connections, for what writes.
+    fn writing(&self) -> Result<&Pool, StoreError> {
+        if self.0.writer.is_some() { Ok(&self.0.pool) } else { Err(reading_only()) }
+    }
+}
+
+fn reading_only() -> StoreError {
+    StoreError::bug("the store was opened for reading only")
+}

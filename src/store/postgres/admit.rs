@@ -1,0 +1,285 @@
+//! Admission: what a group of notifications changes, in as many statements for 20,000 alerts as for one.
+
+use futures_util::future::try_join;
+use std::collections::{HashMap, HashSet};
+
+use super::group::{Absorption, Alert, Group, Ids, Key, Transition};
+use super::tx::{Fault, Tx};
+use super::values::{moment, named, small, time, values};
+use crate::alert::Status;
+use crate::news::{Known, Suppression};
+use crate::store::judge::Row;
+use crate::store::words::{json, text};
+use crate::store::{Admission, Admitted};
+
+/// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must not
+/// take all the time it is allowed.
+const STATEMENT: usize = 20_000;
+
+/// Decides and writes, in a transaction that has the writers' lock. Nothing is written if nothing is news.
+pub(super) async fn admit(tx: &Tx, admissions: &[Admission]) -> Result<Vec<Admitted>, Fault> {
+    let keys: HashSet<Key<'_>> = admissions
+        .iter()
+        .flat_map(|admission| &admission.deliveries)
+        .flat_map(|recipient| recipient.alerts.iter().map(|arrival| (arrival.identity, recipient.receiver.as_str())))
+        .collect();
+    let (known, ids) = try_join(known(tx, keys), last_ids(tx)).await?;
+    let mut group = Group::new(known, ids);
+    let admitted = admissions.iter().map(|admission| group.admit(admission)).collect();
+    if group.notifications.is_empty() {
+        tx.undo();
+    } else {
+        write(tx, &group).await?;
+    }
+    Ok(admitted)
+}
+
+async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, Row>, Fault> {
+    let keys: Vec<Key<'a>> = keys.into_iter().collect();
+    let identities: Vec<&[u8]> = keys.iter().map(|(identity, _)| &identity.0[..]).collect();
+    let receivers: Vec<&str> = keys.iter().map(|(_, receiver)| *receiver).collect();
+    let sql = "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place
+               FROM unnest($1, $2) WITH ORDINALITY AS k (identity, receiver, place)
+               JOIN alert a ON a.identity = k.identity AND a.receiver = k.receiver";
+    let mut known = HashMap::with_capacity(keys.len());
+    for row in tx.rows(sql, values![; identities, receivers]).await? {
+        let status = named(&row, 3, |name| {
+            [Status::Firing, Status::Resolved].into_iter().find(|status| status.as_str() == name)
+        })?;
+        let state = Known { status, starts_at: time(&row, 4)?, told_at: moment(&row, 5)?, sender: row.try_get(6)? };
+        let place: usize = small(&row, 7)?;
+        let row = Row { id: row.try_get(0)?, thread: row.try_get(1)?, notification: row.try_get(2)?, known: state };
+        known.insert(keys[place - 1], row);
+    }
+    Ok(known)
+}
+
+/// The ids given so far. Nobody gives others meanwhile: we have the lock.
+async fn last_ids(tx: &Tx) -> Result<Ids, Fault> {
+    let last = |table| format!("(SELECT last_value - 1 + is_called::int FROM {table}_id_seq)");
+    let sql =
+        format!("SELECT {}, {}, {}, {}", last("notification"), last("alert"), last("message"), last("transition"));
+    let row = tx.only(&sql, values![]).await?;
+    Ok(Ids {
+        notification: row.try_get(0)?,
+        alert: row.try_get(1)?,
+        message: row.try_get(2)?,
+        transition: row.try_get(3)?,
+    })
+}
+
+/// All statements go out at once and are done in this order: what is pointed to comes before what points there.
+async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let (made, changed): (Vec<_>, Vec<_>) =
+        group.alerts.iter().filter(|(_, alert)| alert.changed).partition(|(_, alert)| alert.made.is_some());
+    tokio::try_join!(
+        biased;
+        notifications(tx, group),
+        new_alerts(tx, &made),
+        changed_alerts(tx, &changed),
+        messages(tx, group),
+        absorb(tx, group),
+        transitions(tx, group),
+        keep_ids(tx, group.ids),
+        wake(tx, !group.messages.is_empty()),
+    )?;
+    Ok(())
+}
+
+async fn notifications(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let all = &group.notifications;
+    let ids: Vec<i64> = all.iter().map(|(id, _)| *id).collect();
+    let texts = |of: fn(&Admission) -> &str| -> Vec<String> {
+        all.iter().map(|(_, admission)| text(of(admission)).into_owned()).collect()
+    };
+    let perhaps = |of: fn(&Admission) -> Option<&str>| -> Vec<Option<String>> {
+        all.iter().map(|(_, admission)| of(admission).map(|words| text(words).into_owned())).collect()
+    };
+    let sources = texts(|admission| &admission.source);
+    let formats: Vec<&str> = all.iter().map(|(_, admission)| admission.format.as_str()).collect();
+    let types = perhaps(|admission| admission.content_type.as_deref());
+    let paths = perhaps(|admission| admission.path_receiver.as_deref());
+    let senders = texts(|admission| &admission.sender);
+    let keys = texts(|admission| &admission.group_key);
+    let times: Vec<i64> = all.iter().map(|(_, admission)| admission.received_at.0).collect();
+    let bodies: Vec<&[u8]> = all.iter().map(|(_, admission)| &admission.raw[..]).collect();
+    let sql =
+        "INSERT INTO notification (id, source, format, content_type, path_receiver, sender, group_key, received_at,
+                                         raw)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    tx.execute(sql, values![; ids, sources, formats, types, paths, senders, keys, times, bodies]).await?;
+    Ok(())
+}
+
+type Changed<'a> = (&'a Key<'a>, &'a Alert<'a>);
+
+async fn new_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
+    let made = || alerts.iter().filter_map(|(key, alert)| alert.made.map(|made| (*key, *alert, made)));
+    let identities: Vec<&[u8]> = made().map(|(key, ..)| &key.0.0[..]).collect();
+    let receivers: Vec<&str> = made().map(|(key, ..)| key.1).collect();
+    let sources: Vec<&str> = made().map(|(.., (_, admission))| admission.source.as_str()).collect();
+    let names: Vec<String> = made().map(|(.., (arrival, _))| text(&arrival.name).into_owned()).collect();
+    let labels: Vec<String> = made().map(|(.., (arrival, _))| json(&arrival.labels_json).into_owned()).collect();
+    let critical: Vec<bool> = made().map(|(.., (arrival, _))| arrival.critical).collect();
+    let State { ids, statuses, starts, ends, threads, notifications, senders, told } = State::of(alerts);
+    let sql = "INSERT INTO alert (id, identity, receiver, source, name, labels, critical, status, starts_at, ends_at,
+                                  thread, notification_id, sender, told_at)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let values = values![; ids, identities, receivers, sources, names, labels, critical, statuses, starts, ends, threads,
+                         notifications, senders, told];
+    tx.execute_if(!alerts.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+async fn changed_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
+    let State { ids, statuses, starts, ends, threads, notifications, senders, told } = State::of(alerts);
+    let sql = "UPDATE alert a SET status = c.status, starts_at = c.starts_at, ends_at = c.ends_at, thread = c.thread,
+                      notification_id = c.notification, sender = c.sender, told_at = c.told_at
+               FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+                    AS c (id, status, starts_at, ends_at, thread, notification, sender, told_at)
+               WHERE a.id = c.id";
+    let values = values![; ids, statuses, starts, ends, threads, notifications, senders, told];
+    tx.execute_if(!alerts.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+/// What changes in an alert, by columns.
+struct State {
+    ids: Vec<i64>,
+    statuses: Vec<&'static str>,
+    starts: Vec<Option<i64>>,
+    ends: Vec<Option<i64>>,
+    threads: Vec<i64>,
+    notifications: Vec<i64>,
+    senders: Vec<String>,
+    told: Vec<i64>,
+}
+
+impl State {
+    fn of(alerts: &[Changed<'_>]) -> Self {
+        let rows = || alerts.iter().map(|(_, alert)| &alert.row);
+        Self {
+            ids: rows().map(|row| row.id).collect(),
+            statuses: rows().map(|row| row.known.status.as_str()).collect(),
+            starts: rows().map(|row| row.known.starts_at.map(|time| time.0)).collect(),
+            ends: alerts.iter().map(|(_, alert)| alert.ends_at.map(|time| time.0)).collect(),
+            threads: rows().map(|row| row.thread).collect(),
+            notifications: rows().map(|row| row.notification).collect(),
+            senders: rows().map(|row| text(&row.known.sender).into_owned()).collect(),
+            told: rows().map(|row| row.known.told_at.0).collect(),
+        }
+    }
+}
+
+async fn messages(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let all = &group.messages;
+    let ids: Vec<i64> = all.iter().map(|message| message.id).collect();
+    let notifications: Vec<i64> = all.iter().map(|message| message.notification).collect();
+    let receivers: Vec<&str> = all.iter().map(|message| message.receiver).collect();
+    let lanes: Vec<&str> = all.iter().map(|message| message.target.lane.as_str()).collect();
+    let targets: Vec<&str> = all.iter().map(|message| message.target.target_json.as_str()).collect();
+    let critical: Vec<bool> = all.iter().map(|message| message.critical).collect();
+    let urgent: Vec<bool> = all.iter().map(|message| message.urgent).collect();
+    let threads: Vec<i64> = all.iter().map(|message| message.thread).collect();
+    let created: Vec<i64> = all.iter().map(|message| message.created_at.0).collect();
+    let into: Vec<Option<i64>> = all.iter().map(|message| message.folded.map(|(into, _)| into)).collect();
+    let settled: Vec<Option<i64>> = all.iter().map(|message| message.folded.map(|(_, at)| at.0)).collect();
+    let sql = "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, thread, created_at,
+                                    folded_into, settled_at, state)
+               SELECT *, CASE WHEN m.into_id IS NULL THEN 'queued' ELSE 'folded' END
+               FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS m (a, b, c, d, e, f, g, h, i, into_id)";
+    let values =
+        values![; ids, notifications, receivers, lanes, targets, critical, urgent, threads, created, into, settled];
+    tx.execute_if(!all.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+/// Moves what waits in messages that nobody has claimed to the newer message about the same alert. Digests keep what
+/// they have.
+async fn absorb(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let all: Vec<(&(i64, &str), &Absorption)> = group.absorbed.iter().collect();
+    let alerts: Vec<i64> = all.iter().map(|(key, _)| key.0).collect();
+    let lanes: Vec<&str> = all.iter().map(|(key, _)| key.1).collect();
+    let messages: Vec<i64> = all.iter().map(|(_, by)| by.message).collect();
+    let times: Vec<i64> = all.iter().map(|(_, by)| by.at.0).collect();
+    let before = group.messages.first().map_or(0, |message| message.id);
+    // First the locks: a claim of one of them waits for us and finds it moved, or we find it claimed.
+    let lock = "SELECT m.id FROM message m
+                WHERE m.id IN (SELECT t.message_id FROM unnest($2, $3) AS a (alert, lane)
+                               JOIN transition t ON t.alert_id = a.alert AND t.lane = a.lane AND t.fate = 'pending')
+                  AND m.version = 0 AND m.state = 'queued' AND NOT m.digest AND m.id < $1
+                ORDER BY m.id FOR NO KEY UPDATE";
+    // Both parts see the transitions as they were before: a message whose transitions are all moved has none left.
+    let take = "WITH moved AS (
+                    UPDATE transition t SET message_id = a.message
+                    FROM unnest($2, $3, $4, $5) AS a (alert, lane, message, at), message m
+                    WHERE t.alert_id = a.alert AND t.lane = a.lane AND t.fate = 'pending' AND m.id = t.message_id
+                      AND m.version = 0 AND m.state = 'queued' AND NOT m.digest AND m.id < $1
+                    RETURNING m.id AS older, a.message AS newer, a.at AS at),
+                older AS (
+                    SELECT older AS id, max(newer) AS newer, max(at) AS at,
+                           count(*) = (SELECT count(*) FROM transition t WHERE t.message_id = moved.older) AS is_empty
+                    FROM moved GROUP BY older)
+                UPDATE message m SET revision = m.revision + 1,
+                    state = CASE WHEN o.is_empty THEN 'folded' ELSE m.state END,
+                    folded_into = CASE WHEN o.is_empty THEN o.newer END,
+                    settled_at = CASE WHEN o.is_empty THEN o.at END
+                FROM older o WHERE m.id = o.id";
+    let any = !all.is_empty();
+    try_join(
+        tx.execute_if(any, lock, values![before; alerts, lanes]),
+        tx.execute_if(any, take, values![before; alerts, lanes, messages, times]),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn transitions(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    for some in group.transitions.chunks(STATEMENT) {
+        write_transitions(tx, some).await?;
+    }
+    Ok(())
+}
+
+async fn write_transitions(tx: &Tx, all: &[Transition<'_>]) -> Result<(), Fault> {
+    let ids: Vec<i64> = all.iter().map(|row| row.id).collect();
+    let alerts: Vec<i64> = all.iter().map(|row| row.alert).collect();
+    let notifications: Vec<i64> = all.iter().map(|row| row.notification).collect();
+    let indexes: Vec<i64> = all.iter().map(|row| i64::from(row.index)).collect();
+    let messages: Vec<Option<i64>> = all.iter().map(|row| row.message).collect();
+    let lanes: Vec<&str> = all.iter().map(|row| row.lane).collect();
+    let kinds: Vec<&str> = all.iter().map(|row| row.kind.as_str()).collect();
+    let times: Vec<i64> = all.iter().map(|row| row.at.0).collect();
+    let starts: Vec<Option<i64>> = all.iter().map(|row| row.starts_at.map(|time| time.0)).collect();
+    let ends: Vec<Option<i64>> = all.iter().map(|row| row.ends_at.map(|time| time.0)).collect();
+    let fates: Vec<&str> = all.iter().map(|row| row.fate().as_str()).collect();
+    let reasons: Vec<Option<&str>> = all.iter().map(|row| row.suppressed.map(Suppression::as_str)).collect();
+    let sql =
+        "INSERT INTO transition (id, alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
+                                       ends_at, fate, reason)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let values = values![; ids, alerts, notifications, indexes, messages, lanes, kinds, times, starts, ends, fates,
+                         reasons];
+    tx.execute(sql, values).await?;
+    Ok(())
+}
+
+/// The sequences go on where the group ended. One that was never used has nothing to go on from.
+async fn keep_ids(tx: &Tx, ids: Ids) -> Result<(), Fault> {
+    let keep = |table, value| format!("(SELECT CASE WHEN ${value} > 0 THEN setval('{table}_id_seq', ${value}) END)");
+    let sql = format!(
+        "SELECT {}, {}, {}, {}",
+        keep("notification", 1),
+        keep("alert", 2),
+        keep("message", 3),
+        keep("transition", 4)
+    );
+    tx.execute(&sql, values![ids.notification, ids.alert, ids.message, ids.transition]).await?;
+    Ok(())
+}
+
+/// Tells all replicas that something was queued, once this is committed: a hint, they look by themselves as well.
+pub(super) async fn wake(tx: &Tx, any: bool) -> Result<(), Fault> {
+    tx.execute_if(any, "SELECT pg_notify('wegraf', current_schema())", values![]).await?;
+    Ok(())
+}

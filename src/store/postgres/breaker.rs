@@ -1,0 +1,142 @@
+//! Breakers, and what else is known of the ways and the sources: tokens, the key of links, who was heard of.
+
+use std::collections::HashMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_postgres::Row;
+
+use super::Db;
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::values::{moment, small, time, values};
+use crate::alert::Timestamp;
+use crate::store::words::shortened;
+use crate::store::{Breaker, BreakerChange, FiringAlert, StoreError, Token};
+
+impl Db {
+    pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        let sql = "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker ORDER BY scope";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(sql, values![]).await?.iter().map(breaker).collect()
+        })
+    }
+
+    pub(in crate::store) async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
+        transaction!(self.writing()?, Kind::Write, tx => apply(&tx, &change))
+    }
+
+    pub(in crate::store) async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO heard VALUES ($1, $2) ON CONFLICT (source) DO UPDATE SET at = excluded.at";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![source, at.0]).await?;
+            Ok(())
+        })
+    }
+
+    pub(in crate::store) async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let rows = tx.rows("SELECT source, at FROM heard ORDER BY source", values![]).await?;
+            rows.iter().map(|row| Ok((row.try_get(0)?, moment(row, 1)?))).collect()
+        })
+    }
+
+    pub(in crate::store) async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
+        let sql = "SELECT name, labels, starts_at FROM (
+                       SELECT DISTINCT ON (identity) id, name, labels,
+                              min(starts_at) OVER one AS starts_at, min(id) OVER one AS first
+                       FROM alert WHERE source = $1 AND status = 'firing'
+                       WINDOW one AS (PARTITION BY identity) ORDER BY identity, id) each
+                   ORDER BY first";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let alert = |row: &Row| {
+                Ok(FiringAlert { name: row.try_get(0)?, labels_json: row.try_get(1)?, starts_at: time(row, 2)? })
+            };
+            tx.rows(sql, values![source]).await?.iter().map(alert).collect()
+        })
+    }
+
+    pub(in crate::store) async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
+        let made: [u8; 32] = rand::random();
+        let make = "INSERT INTO link_key (id, key) VALUES (1, $1) ON CONFLICT DO NOTHING";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(make, values![&made[..]]).await?;
+            Ok(tx.only("SELECT key FROM link_key", values![]).await?.try_get(0)?)
+        })
+    }
+
+    pub(in crate::store) async fn token(&self, app: &str) -> Result<Option<Token>, StoreError> {
+        transaction!(&self.0.pool, Kind::Read, tx => token(&tx, app))
+    }
+
+    pub(in crate::store) async fn save_token(
+        &self,
+        app: &str,
+        secret: SecretString,
+        expires_at: Timestamp,
+        replaces: i64,
+    ) -> Result<Token, StoreError> {
+        let sql = "INSERT INTO token AS t (app, token, expires_at, version) VALUES ($1, $2, $3, $4 + 1)
+                   ON CONFLICT (app) DO UPDATE SET
+                       token = excluded.token, expires_at = excluded.expires_at, version = excluded.version
+                   WHERE t.version = $4";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![app, secret.expose_secret(), expires_at.0, replaces]).await?;
+            Ok(token(&tx, app).await?.ok_or_else(|| StoreError::bug("a token vanished"))?)
+        })
+    }
+}
+
+/// Locks the breakers among `scopes` that are open.
+pub(super) async fn locked(tx: &Tx, scopes: &Vec<&str>) -> Result<HashMap<String, Breaker>, Fault> {
+    if scopes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker
+               WHERE scope = ANY ($1) ORDER BY scope FOR NO KEY UPDATE";
+    let rows = tx.rows(sql, values![; *scopes]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, breaker(row)?))).collect()
+}
+
+/// Keeps all others away from the open breakers among `scopes`, until the one that probes them knows more.
+pub(super) async fn probe(tx: &Tx, scopes: &[String], until: Timestamp) -> Result<(), Fault> {
+    let names: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let sql = "UPDATE breaker SET probe_at = $1 WHERE scope = ANY ($2)";
+    tx.execute_if(!names.is_empty(), sql, values![until.0; names]).await?;
+    Ok(())
+}
+
+pub(super) async fn apply(tx: &Tx, change: &BreakerChange) -> Result<(), Fault> {
+    match change {
+        BreakerChange::Close(scope) => {
+            tx.execute("DELETE FROM breaker WHERE scope = $1", values![*scope]).await?;
+        }
+        BreakerChange::Open(open) => {
+            let sql = "INSERT INTO breaker AS b VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (scope) DO UPDATE SET
+                           reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
+                           probe_at = excluded.probe_at, failures = b.failures + 1";
+            let (error, failures) = (shortened(&open.error), i64::from(open.failures));
+            let values =
+                values![open.scope, open.reason, open.errcode, error, open.opened_at.0, open.probe_at.0, failures];
+            tx.execute(sql, values).await?;
+        }
+    }
+    Ok(())
+}
+
+fn breaker(row: &Row) -> Result<Breaker, Fault> {
+    Ok(Breaker {
+        scope: row.try_get(0)?,
+        reason: row.try_get(1)?,
+        errcode: row.try_get(2)?,
+        error: row.try_get(3)?,
+        opened_at: moment(row, 4)?,
+        probe_at: moment(row, 5)?,
+        failures: small(row, 6)?,
+    })
+}
+
+async fn token(tx: &Tx, app: &str) -> Result<Option<Token>, Fault> {
+    let row = tx.row("SELECT token, expires_at, version FROM token WHERE app = $1", values![app]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let token = SecretString::from(row.try_get::<_, String>(0)?);
+    Ok(Some(Token { token, expires_at: moment(&row, 1)?, version: row.try_get(2)? }))
+}

@@ -1,0 +1,131 @@
+//! Folding: a lane that is behind tells what waits in it by one digest.
+
+use futures_util::future::{try_join, try_join4};
+use std::pin::pin;
+
+use futures_util::TryStreamExt as _;
+use tokio_postgres::Row;
+
+use super::Db;
+use super::admit::wake;
+use super::lease::renew;
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::values::{moment, named, time, values};
+use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::store::digest::{Gathering, labels};
+use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
+
+/// Messages folded in one transaction: others want to write, too.
+const BATCH: i64 = 1_000;
+
+/// Which messages of a lane can be folded: never claimed, not the one to keep, and telling of no alert that a message
+/// tells of which was claimed before and is not settled.
+const FOLDABLE: &str = "
+    SELECT m.id, m.digest, m.created_at FROM message m
+    WHERE m.settled_at IS NULL AND m.lane = $1 AND m.version = 0 AND m.state = 'queued' AND m.id IS DISTINCT FROM $2
+    AND NOT EXISTS (SELECT 1 FROM transition mine WHERE mine.message_id = m.id AND mine.alert_id IN
+        (SELECT t.alert_id FROM message c JOIN transition t ON t.message_id = c.id
+         WHERE c.settled_at IS NULL AND c.lane = $1 AND c.version > 0))
+    ORDER BY m.digest DESC, m.id LIMIT $3 FOR NO KEY UPDATE OF m";
+
+/// The alerts of a message with their last transition and how many there are.
+const ALERTS: &str = "
+    SELECT a.id, a.name, a.labels, a.critical, t.kind, t.starts_at, t.ends_at, x.changes, x.first_at, t.at
+    FROM (SELECT alert_id, max(id) AS last, count(*) AS changes, min(at) AS first_at
+          FROM transition WHERE message_id = $1 GROUP BY alert_id) x
+    JOIN transition t ON t.id = x.last JOIN alert a ON a.id = x.alert_id";
+
+impl Db {
+    pub(in crate::store) async fn fold(
+        &self,
+        lease: &Lease,
+        keep: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Folded>, StoreError> {
+        transaction!(self.writing()?, Kind::Ordered, tx => fold(self, &tx, lease, keep, now))
+    }
+
+    pub(in crate::store) async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
+        let sql = format!("{ALERTS} ORDER BY x.last");
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let mut rows = pin!(tx.stream(&sql, values![message]).await?);
+            let mut gathering = Gathering::default();
+            while let Some(row) = rows.try_next().await? {
+                gathering.add(item(&row)?, moment(&row, 8)?, moment(&row, 9)?);
+            }
+            Ok(gathering.finish())
+        })
+    }
+
+    pub(in crate::store) async fn digest_page(
+        &self,
+        message: i64,
+        skip: u32,
+        take: u32,
+    ) -> Result<Vec<DigestItem>, StoreError> {
+        let order = "ORDER BY t.kind = 'resolved', a.critical DESC, x.last DESC LIMIT $3 OFFSET $2";
+        let sql = format!("{ALERTS} {order}");
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let rows = tx.rows(&sql, values![message, i64::from(skip), i64::from(take)]).await?;
+            rows.iter().map(item).collect()
+        })
+    }
+}
+
+async fn fold(db: &Db, tx: &Tx, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, Fault> {
+    let (held, rows) =
+        try_join(renew(tx, lease, &db.0.owner, db.0.lease), tx.rows(FOLDABLE, values![lease.lane, keep, BATCH]))
+            .await?;
+    if !held {
+        return Err(StoreError::Lost { message: keep.unwrap_or_default() }.into());
+    }
+    let ids = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<i64>, Fault>>()?;
+    let [first, .., last] = ids[..] else {
+        tx.undo();
+        return Ok(None);
+    };
+    // A digest comes first: taking the others up costs what they hold, not what it holds already.
+    let digest = if rows[0].try_get(1)? { first } else { begin(tx, first, last).await? };
+    let taken: Vec<i64> = ids.into_iter().filter(|id| *id != digest).collect();
+    // The digest is as critical and as urgent as what it stands for.
+    let stand = "UPDATE message m SET revision = m.revision + 1, critical = m.critical OR other.critical,
+                                      urgent = m.urgent OR other.urgent
+                 FROM (SELECT bool_or(critical) AS critical, bool_or(urgent) AS urgent FROM message
+                       WHERE id = ANY ($2)) other
+                 WHERE m.id = $1";
+    let relink = "UPDATE transition SET message_id = $1 WHERE message_id = ANY ($2)";
+    let settle = "UPDATE message SET state = 'folded', folded_into = $1, settled_at = $2 WHERE id = ANY ($3)";
+    try_join4(
+        tx.execute(stand, values![digest; taken]),
+        tx.execute(relink, values![digest; taken]),
+        tx.execute(settle, values![digest, now.0; taken]),
+        wake(tx, true),
+    )
+    .await?;
+    Ok(Some(Folded { digest, messages: taken.len() as u64 }))
+}
+
+/// An empty digest, as old as the first of its messages, about the notification of the last. It is about itself: its
+/// short id is of the newest, which no other message of the lane carries alone.
+async fn begin(tx: &Tx, first: i64, last: i64) -> Result<i64, Fault> {
+    let sql =
+        "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at)
+               SELECT notification_id, receiver, lane, target, false, false, true, notification_id,
+                      (SELECT created_at FROM message WHERE id = $1)
+               FROM message WHERE id = $2 RETURNING id";
+    Ok(tx.only(sql, values![first, last]).await?.try_get(0)?)
+}
+
+fn item(row: &Row) -> Result<DigestItem, Fault> {
+    let kind = named(row, 4, TransitionKind::from_name)?;
+    Ok(DigestItem {
+        alert: row.try_get(0)?,
+        name: row.try_get(1)?,
+        labels: labels(row.try_get(2)?),
+        critical: row.try_get(3)?,
+        status: if kind == TransitionKind::Resolved { Status::Resolved } else { Status::Firing },
+        starts_at: time(row, 5)?,
+        ends_at: time(row, 6)?,
+        changes: row.try_get::<_, i64>(7)?.unsigned_abs(),
+    })
+}

@@ -1,0 +1,286 @@
+//! What a group of admissions changes, decided in memory before a handful of statements writes it (pure).
+//!
+//! Each admission sees what those before it in the group changed, as if each had been a transaction of its own.
+
+use std::collections::HashMap;
+
+use crate::alert::{Identity, Timestamp, TransitionKind};
+use crate::news::{Quiet, Suppression};
+use crate::store::judge::{Change, Judged, Row, judge};
+use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, TargetRow};
+
+/// An alert of a receiver.
+pub(super) type Key<'a> = (Identity, &'a str);
+
+/// The last ids that were given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ids {
+    pub notification: i64,
+    pub alert: i64,
+    pub message: i64,
+    pub transition: i64,
+}
+
+/// What a group writes.
+pub(super) struct Group<'a> {
+    pub ids: Ids,
+    pub notifications: Vec<(i64, &'a Admission)>,
+    pub alerts: HashMap<Key<'a>, Alert<'a>>,
+    pub messages: Vec<Message<'a>>,
+    pub transitions: Vec<Transition<'a>>,
+    /// What waits in the database to be told of an alert in a lane, in messages that nobody has claimed, is told by
+    /// this message instead.
+    pub absorbed: HashMap<(i64, &'a str), Absorption>,
+    /// The transitions of this group that wait to be told of an alert in a lane: all in one message.
+    pending: HashMap<(i64, &'a str), Vec<usize>>,
+    /// The id of the first message of the group is one more.
+    before: i64,
+}
+
+/// An alert for one receiver.
+#[derive(Debug)]
+pub(super) struct Alert<'a> {
+    /// As the group leaves it.
+    pub row: Row,
+    /// The report that made it, and the admission that had it; `None`: it is in the database.
+    pub made: Option<(&'a Arrival, &'a Admission)>,
+    /// It differs from the database.
+    pub changed: bool,
+    pub ends_at: Option<Timestamp>,
+}
+
+/// A message to queue.
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    pub id: i64,
+    pub notification: i64,
+    pub receiver: &'a str,
+    pub target: &'a TargetRow,
+    pub critical: bool,
+    pub urgent: bool,
+    pub thread: i64,
+    pub created_at: Timestamp,
+    /// The later message that tells all of it instead, and since when.
+    pub folded: Option<(i64, Timestamp)>,
+    /// Transitions it tells.
+    told: usize,
+}
+
+/// A transition to write.
+#[derive(Debug)]
+pub(super) struct Transition<'a> {
+    pub id: i64,
+    pub alert: i64,
+    pub notification: i64,
+    pub index: u32,
+    pub message: Option<i64>,
+    pub lane: &'a str,
+    pub kind: TransitionKind,
+    pub at: Timestamp,
+    pub starts_at: Option<Timestamp>,
+    pub ends_at: Option<Timestamp>,
+    pub suppressed: Option<Suppression>,
+}
+
+impl Transition<'_> {
+    pub const fn fate(&self) -> Fate {
+        if self.suppressed.is_none() { Fate::Pending } else { Fate::Suppressed }
+    }
+}
+
+/// Which message absorbs, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Absorption {
+    pub message: i64,
+    pub at: Timestamp,
+}
+
+/// A change with the id of its alert.
+struct Told<'a> {
+    alert: i64,
+    /// The alert had been told of before: something of it may still wait.
+    known: bool,
+    thread: i64,
+    change: Change<'a>,
+}
+
+impl<'a> Group<'a> {
+    /// A group that begins with what the database knows of its alerts, and the ids it has given.
+    pub fn new(known: HashMap<Key<'a>, Row>, ids: Ids) -> Self {
+        let stored = |(key, row)| (key, Alert { row, made: None, changed: false, ends_at: None });
+        Self {
+            ids,
+            notifications: Vec::new(),
+            alerts: known.into_iter().map(stored).collect(),
+            messages: Vec::new(),
+            transitions: Vec::new(),
+            absorbed: HashMap::new(),
+            pending: HashMap::new(),
+            before: ids.message,
+        }
+    }
+
+    /// Decides what is news in an admission.
+    pub fn admit(&mut self, admission: &'a Admission) -> Admitted {
+        let mut done = Admitted::default();
+        let mut notification = None;
+        let mut repeated = 0;
+        for recipient in &admission.deliveries {
+            let mut changes = Vec::new();
+            for arrival in &recipient.alerts {
+                let known = self.alerts.get(&(arrival.identity, recipient.receiver.as_str()));
+                match judge(admission, recipient, arrival, known.map(|alert| &alert.row)) {
+                    Judged::Changed(change) => {
+                        let id = *notification.get_or_insert_with(|| next(&mut self.ids.notification));
+                        changes.push(self.change(admission, recipient, id, change));
+                    }
+                    Judged::Quiet(quiet, told_by) => {
+                        match quiet {
+                            Quiet::Unchanged | Quiet::NeverFired => done.unchanged += 1,
+                            Quiet::Stale => done.stale += 1,
+                        }
+                        repeated = repeated.max(told_by);
+                    }
+                }
+            }
+            if let Some(id) = notification {
+                self.deliver(admission, recipient, id, &changes, &mut done);
+            }
+        }
+        self.notifications.extend(notification.map(|id| (id, admission)));
+        done.duplicate = notification.is_none();
+        done.id = notification.unwrap_or(repeated);
+        done
+    }
+
+    /// Notes the new state of an alert.
+    fn change(&mut self, admission: &'a Admission, recipient: &'a Recipient, id: i64, change: Change<'a>) -> Told<'a> {
+        let thread = change.thread.unwrap_or(id);
+        let known = change.row.is_some();
+        let alert = change.row.unwrap_or_else(|| next(&mut self.ids.alert));
+        let row = Row { id: alert, thread, notification: id, known: change.after.clone() };
+        let ends_at = change.ends_at;
+        self.alerts
+            .entry((change.arrival.identity, recipient.receiver.as_str()))
+            .and_modify(|kept| {
+                kept.row = row.clone();
+                kept.changed = true;
+                kept.ends_at = ends_at;
+            })
+            .or_insert_with(|| Alert { row, made: Some((change.arrival, admission)), changed: true, ends_at });
+        Told { alert, known, thread, change }
+    }
+
+    /// Queues a message for each target.
+    fn deliver(
+        &mut self,
+        admission: &'a Admission,
+        recipient: &'a Recipient,
+        id: i64,
+        changes: &[Told<'a>],
+        done: &mut Admitted,
+    ) {
+        if recipient.targets.is_empty() {
+            self.tell(admission, id, "", None, changes, done);
+        }
+        for target in &recipient.targets {
+            let message = self.queue(admission, recipient, id, target, changes);
+            if message.is_some() {
+                done.messages += 1;
+                done.lanes.push(target.lane.clone());
+            }
+            self.tell(admission, id, &target.lane, message, changes, done);
+        }
+    }
+
+    /// The message for what is told of `changes`; `None` if nothing is.
+    fn queue(
+        &mut self,
+        admission: &Admission,
+        recipient: &'a Recipient,
+        notification: i64,
+        target: &'a TargetRow,
+        changes: &[Told<'_>],
+    ) -> Option<i64> {
+        let told = || changes.iter().filter(|told| told.change.told());
+        let thread = told().map(|told| told.thread).min()?;
+        let id = next(&mut self.ids.message);
+        self.messages.push(Message {
+            id,
+            notification,
+            receiver: &recipient.receiver,
+            target,
+            critical: told().any(|told| told.change.arrival.critical),
+            urgent: told().any(|told| told.change.urgent()),
+            thread,
+            created_at: admission.received_at,
+            folded: None,
+            told: 0,
+        });
+        Some(id)
+    }
+
+    /// Writes the transitions for one lane.
+    fn tell(
+        &mut self,
+        admission: &Admission,
+        notification: i64,
+        lane: &'a str,
+        message: Option<i64>,
+        changes: &[Told<'_>],
+        done: &mut Admitted,
+    ) {
+        let at = admission.received_at;
+        for Told { alert, known, change, .. } in changes {
+            let message = message.filter(|_| change.told());
+            if let Some(message) = message {
+                if *known {
+                    self.absorb(*alert, lane, Absorption { message, at });
+                }
+                self.pending.entry((*alert, lane)).or_default().push(self.transitions.len());
+                self.message(message).told += 1;
+            }
+            self.transitions.push(Transition {
+                id: next(&mut self.ids.transition),
+                alert: *alert,
+                notification,
+                index: change.arrival.index,
+                message,
+                lane,
+                kind: change.kind,
+                at,
+                starts_at: change.after.starts_at,
+                ends_at: change.ends_at,
+                suppressed: change.suppressed,
+            });
+            done.transitions += 1;
+        }
+    }
+
+    /// What still waits to be told of an alert in a lane is told by a newer message instead; a message that is left
+    /// with nothing is folded into it.
+    fn absorb(&mut self, alert: i64, lane: &'a str, by: Absorption) {
+        self.absorbed.insert((alert, lane), by);
+        let waiting = self.pending.get(&(alert, lane)).map_or(&[][..], Vec::as_slice);
+        for &index in waiting {
+            let Some(older) = self.transitions[index].message.replace(by.message) else { continue };
+            let place = |id: i64| usize::try_from(id - self.before - 1).expect("it is a message of this group");
+            self.messages[place(by.message)].told += 1;
+            let older = &mut self.messages[place(older)];
+            older.told -= 1;
+            if older.told == 0 {
+                older.folded = Some((by.message, by.at));
+            }
+        }
+    }
+
+    fn message(&mut self, id: i64) -> &mut Message<'a> {
+        let place = usize::try_from(id - self.before - 1).expect("it is a message of this group");
+        &mut self.messages[place]
+    }
+}
+
+fn next(last: &mut i64) -> i64 {
+    *last += 1;
+    *last
+}

@@ -1,0 +1,104 @@
+//! What is heard from the server between queries: that somebody queued something, and what time it is there.
+//!
+//! Both may be lost without harm: lanes are looked at by themselves as well, and a clock goes on as it went.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Notify;
+use tokio_postgres::{AsyncMessage, Client};
+
+use super::pool::Server;
+use super::start::Settings;
+use super::tx::said;
+use super::values::values;
+use crate::store::StoreError;
+
+/// How long to wait before listening anew, and up to twice that: replicas do not come back all at once.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often the clock of the database is looked at.
+const LOOK: Duration = Duration::from_secs(60);
+/// Clocks further apart than this are worth a line in the log.
+const APART_MS: i64 = 2_000;
+
+/// Listens on a connection of its own for what other replicas queue in `schema`.
+pub(super) async fn listen(server: Arc<Server>, schema: String, woken: Arc<Notify>) {
+    loop {
+        if let Err(error) = listen_once(&server, &schema, &woken).await {
+            tracing::debug!(error = said(&error), "Not listening to the database; looking by itself meanwhile.");
+        }
+        tokio::time::sleep(AGAIN.mul_f64(rand::random_range(1.0..2.0))).await;
+    }
+}
+
+async fn listen_once(server: &Server, schema: &str, woken: &Arc<Notify>) -> Result<(), tokio_postgres::Error> {
+    let (client, mut connection) = server.address.connect().await?;
+    let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+    let (schema, hear) = (schema.to_owned(), Arc::clone(woken));
+    // It ends with the connection, which ends with `client`.
+    let hearing = tokio::spawn(async move {
+        while let Some(Ok(message)) = messages.next().await {
+            if let AsyncMessage::Notification(note) = message
+                && note.payload() == schema
+            {
+                hear.notify_one();
+            }
+        }
+    });
+    client.batch_execute("LISTEN wegraf").await?;
+    // Something may have been queued while nobody listened.
+    woken.notify_one();
+    // It ends when the connection does; whether by a panic is all the same.
+    let _ = hearing.await;
+    drop(client);
+    Ok(())
+}
+
+/// Looks at the clock and the settings of the database from time to time.
+pub(super) async fn watch(server: Arc<Server>, skew: Arc<AtomicI64>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let looked: Result<(), StoreError> = async {
+            let client = server.connect().await?;
+            let settings =
+                Settings::ask(&client).await.map_err(|error| StoreError::Unreachable { reason: said(&error) })?;
+            server.sync_commit_is_off.store(settings.sync_commit_is_off(), Ordering::Relaxed);
+            look(&client, &skew).await.map_err(|error| StoreError::Unreachable { reason: said(&error) })
+        }
+        .await;
+        if let Err(error) = looked {
+            tracing::debug!(%error, "The clock of the database was not read.");
+        }
+    }
+}
+
+/// Measures by how many milliseconds the database's clock is ahead of this machine's.
+pub(super) async fn look(client: &Client, skew: &AtomicI64) -> Result<(), tokio_postgres::Error> {
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    // The quickest of three: half of its way is what the answer is too old by.
+    let mut best: Option<(Duration, i64)> = None;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let theirs: i64 = client.query_typed_one(sql, values![]).await?.try_get(0)?;
+        let way = begun.elapsed();
+        let half = i64::try_from(way.as_millis() / 2).unwrap_or(i64::MAX);
+        let apart = theirs.saturating_add(half).saturating_sub(machine_millis());
+        if best.is_none_or(|(shortest, _)| way < shortest) {
+            best = Some((way, apart));
+        }
+    }
+    let apart = best.map_or(0, |(_, apart)| apart);
+    let before = skew.swap(apart, Ordering::Relaxed);
+    if apart.abs() > APART_MS && (apart - before).abs() > APART_MS {
+        tracing::warn!(skew_ms = apart, "The clock of the database and of this machine differ.");
+    }
+    Ok(())
+}
+
+fn machine_millis() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "it is this machine's clock that is measured, whatever tests own")]
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,72 @@
+//! Leases: a lane is sent from by one replica at a time, and whoever was asleep for too long finds it gone.
+//!
+//! Time is the database's here, so that replicas whose clocks differ agree. A replica that is stopped between a claim
+//! and the answer of WeCom may still send one message that another sends too: WeCom cannot know of our leases.
+
+use futures_util::future::try_join;
+use std::time::Duration;
+
+use super::Db;
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::values::values;
+use crate::store::{Lease, StoreError};
+
+impl Db {
+    pub(in crate::store) async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            let epoch = take(&tx, lane, &self.0.owner, self.0.lease).await?;
+            let Some(epoch) = epoch else {
+                tx.undo();
+                return Ok(None);
+            };
+            // Whoever had the lane is gone, or was this process's worker and is gone.
+            let sql = "UPDATE message SET state = 'unsure', not_before = 0
+                       WHERE settled_at IS NULL AND lane = $1 AND state = 'sending'";
+            tx.execute(sql, values![lane]).await?;
+            Ok(Some(Lease { lane: lane.to_owned(), epoch }))
+        })
+    }
+
+    pub(in crate::store) async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let sql = "UPDATE lane SET lease_until = '-infinity' WHERE name = $1 AND owner = $2 AND epoch = $3";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![lease.lane, self.0.owner, lease.epoch]).await?;
+            Ok(())
+        })
+    }
+
+    /// Gives back all lanes of this process.
+    pub(super) async fn release_all(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE lane SET lease_until = '-infinity' WHERE owner = $1 AND lease_until > clock_timestamp()";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![self.0.owner]).await?;
+            Ok(())
+        })
+    }
+}
+
+/// The epoch, if the lane is free, its lease over, or ours: then of a worker that ended, and the epoch stays. Does not
+/// wait for one who is busy with the lane.
+async fn take(tx: &Tx, lane: &str, owner: &String, lease: Duration) -> Result<Option<i64>, Fault> {
+    let make =
+        "INSERT INTO lane (name, owner, epoch, lease_until) VALUES ($1, '', 0, '-infinity') ON CONFLICT DO NOTHING";
+    let take = "WITH free AS (
+                    SELECT name FROM lane WHERE name = $1 AND (owner = $2 OR lease_until <= clock_timestamp())
+                    FOR UPDATE SKIP LOCKED)
+                UPDATE lane SET owner = $2, epoch = epoch + (owner <> $2)::int, lease_until = clock_timestamp() + $3 * interval '1 ms'
+                FROM free WHERE lane.name = free.name RETURNING epoch";
+    let (_, taken) =
+        try_join(tx.execute(make, values![lane]), tx.row(take, values![lane, *owner, millis(lease)])).await?;
+    Ok(taken.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Locks a lane that this lease still holds, and makes it last for a whole lease from now on.
+pub(super) async fn renew(tx: &Tx, lease: &Lease, owner: &String, length: Duration) -> Result<bool, Fault> {
+    let sql = "UPDATE lane SET lease_until = clock_timestamp() + $4 * interval '1 ms'
+               WHERE name = $1 AND owner = $2 AND epoch = $3";
+    Ok(tx.execute(sql, values![lease.lane, *owner, lease.epoch, millis(length)]).await? == 1)
+}
+
+fn millis(lease: Duration) -> i64 {
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX)
+}

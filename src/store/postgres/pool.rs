@@ -1,0 +1,169 @@
+//! A few connections, made when they are needed and made anew when they break.
+//!
+//! Our own, because what it must do is little and particular: a connection whose transaction did not end is closed
+//! (its statements are taken back by the server), and a server that is away is asked by one caller at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::Client;
+
+use super::address::{Address, CONNECT};
+use super::tx::{Fault, said, sorted};
+use crate::store::StoreError;
+
+/// How long a caller waits for a connection. Grafana does not repeat a refused webhook, so waiting is worth more than
+/// a quick no; Alertmanager gives up after 10 s.
+pub(super) const PLACE: Duration = Duration::from_secs(5);
+/// After a vain attempt nobody tries for so long, and up to twice that: replicas do not come back all at once.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the store has done since it was opened, for all of its connections.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub commits: AtomicU64,
+    pub writes: AtomicU64,
+    pub busy_micros: AtomicU64,
+}
+
+impl Tally {
+    pub fn commit(&self, took: Duration) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.busy_micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// What all pools of a store share.
+pub(super) struct Server {
+    pub address: Address,
+    pub tally: Tally,
+    /// The server's own setting would answer before a commit is on disk.
+    pub sync_commit_is_off: AtomicBool,
+    /// Not before then is it worth trying to connect again, and why.
+    away: Mutex<Option<(Instant, StoreError)>>,
+}
+
+impl Server {
+    pub fn new(address: Address) -> Self {
+        let (tally, sync_commit_is_off) = (Tally::default(), AtomicBool::new(false));
+        Self { address, tally, sync_commit_is_off, away: Mutex::new(None) }
+    }
+
+    /// A new connection. While the server is known to be away, a quick no.
+    pub async fn connect(&self) -> Result<Client, StoreError> {
+        {
+            let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((until, error)) = &*away
+                && Instant::now() < *until
+            {
+                return Err(error.clone());
+            }
+        }
+        let connected = match tokio::time::timeout(CONNECT, self.address.connect()).await {
+            Ok(Ok((client, connection))) => {
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(error = said(&error), "A connection to the database ended.");
+                    }
+                });
+                Ok(client)
+            }
+            Ok(Err(error)) => Err(match sorted(&error) {
+                StoreError::Bug { reason, .. } => StoreError::Unreachable { reason },
+                sorted => sorted,
+            }),
+            Err(_) => Err(StoreError::Unreachable { reason: "连接超时 / connecting took too long".to_owned() }),
+        };
+        let pause = PAUSE.mul_f64(rand::random_range(1.0..2.0));
+        let away = connected.as_ref().err().map(|error| (Instant::now() + pause, error.clone()));
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = away;
+        connected
+    }
+}
+
+/// A bounded number of connections.
+#[derive(Clone)]
+pub(super) struct Pool {
+    server: Arc<Server>,
+    places: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Client>>>,
+}
+
+impl Pool {
+    pub fn new(server: Arc<Server>, size: usize) -> Self {
+        Self { server, places: Arc::new(Semaphore::new(size)), idle: Arc::default() }
+    }
+
+    pub async fn get(&self) -> Result<Conn, Fault> {
+        let place = tokio::time::timeout(PLACE, Arc::clone(&self.places).acquire_owned())
+            .await
+            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| StoreError::Closed)?;
+        let mut client = None;
+        while let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            if !idle.is_closed() {
+                client = Some(idle);
+                break;
+            }
+        }
+        let client = match client {
+            Some(client) => client,
+            None => self.server.connect().await?,
+        };
+        Ok(Conn { client: Some(client), clean: false, pool: self.clone(), _place: place })
+    }
+
+    pub fn sync_commit_is_off(&self) -> bool {
+        self.server.sync_commit_is_off.load(Ordering::Relaxed)
+    }
+
+    /// Counts what shared a commit.
+    pub fn tally_more(&self, writes: usize) {
+        self.server.tally.writes.fetch_add(writes.saturating_sub(1) as u64, Ordering::Relaxed);
+    }
+
+    /// Waits for what is under way, then closes the connections. Whoever asks for one later gets
+    /// [`StoreError::Closed`].
+    pub async fn close(&self, size: u32) {
+        let _places = self.places.acquire_many(size).await;
+        self.places.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A connection on loan. It goes back only if its transaction ended.
+pub(super) struct Conn {
+    client: Option<Client>,
+    clean: bool,
+    pool: Pool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Conn {
+    pub fn client(&self) -> &Client {
+        self.client.as_ref().expect("it is taken only when this is dropped")
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.pool.server.tally
+    }
+
+    /// Its transaction ended.
+    pub fn is_clean(&mut self) {
+        self.clean = true;
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take()
+            && self.clean
+            && !client.is_closed()
+        {
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Reading the record: lists, details, the audit of fates.
+
+use futures_util::future::{try_join, try_join4};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::Db;
+use super::lanes::{self, kept};
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::values::{moment, named, small, time, values};
+use crate::alert::{Format, ThreadId, TransitionKind};
+use crate::store::words::text;
+use crate::store::{
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError,
+    TransitionRow,
+};
+
+/// Rows in one list, whoever asks: a list is read by a person or in pages.
+const LIST: usize = 1000;
+
+/// The columns of a [`DeliveryRow`] and, after them, those of a [`Delivery`].
+const SELECT: &str = "
+    SELECT m.id, m.thread, m.notification_id, n.source, m.receiver, m.lane, m.state, m.critical,
+           (SELECT a.name FROM transition t JOIN alert a ON a.id = t.alert_id
+            WHERE t.message_id = m.id ORDER BY t.id LIMIT 1),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
+           m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
+           m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.target, n.format, n.received_at
+    FROM message m JOIN notification n ON n.id = m.notification_id";
+
+impl Db {
+    pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        let (sql, given) = query(filter);
+        let values: Vec<(&(dyn ToSql + Sync), Type)> = given.iter().map(Given::value).collect();
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(&sql, &values).await?.iter().map(row).collect()
+        })
+    }
+
+    pub(in crate::store) async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
+        let sql = format!("{SELECT} WHERE m.id = $1");
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+                    let (found, transitions, attempts, frozen) = try_join4(
+        tx.row(&sql, values![message]),
+                        transitions(&tx, message),
+                        attempts(&tx, message),
+                        frozen(&tx, message),
+        ).await?;
+                    let Some(found) = found else { return Ok(None) };
+                    Ok(Some(Delivery {
+                        row: row(&found)?,
+                        target_json: found.try_get(25)?,
+                        format: named(&found, 26, Format::from_name)?,
+                        received_at: moment(&found, 27)?,
+                        transitions,
+                        attempts,
+                        frozen,
+                    }))
+                })
+    }
+
+    pub(in crate::store) async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
+        let sql = "SELECT m.receiver, m.thread, m.digest, m.folded_into,
+                          n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+                   FROM message m JOIN notification n ON n.id = m.notification_id WHERE m.id = $1";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+                    let (found, transitions) = try_join(
+        tx.row(sql, values![message]),
+                        lanes::transitions(&tx, message),
+        ).await?;
+                    let Some(row) = found else { return Ok(None) };
+                    Ok(Some(Contents {
+                        receiver: row.try_get(0)?,
+                        thread: ThreadId(row.try_get(1)?),
+                        digest: row.try_get(2)?,
+                        folded_into: row.try_get(3)?,
+                        notification: kept(&row, 4)?,
+                        transitions,
+                    }))
+                })
+    }
+
+    pub(in crate::store) async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let sql = "SELECT count(*), count(*) FILTER (WHERE epoch > 0 AND state <> 'sending'), min(created_at),
+                          min(created_at) FILTER (WHERE critical), count(*) FILTER (WHERE critical)
+                   FROM message WHERE settled_at IS NULL";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let row = tx.only(sql, values![]).await?;
+            Ok(Backlog {
+                messages: row.try_get(0)?,
+                retrying: row.try_get(1)?,
+                oldest: time(&row, 2)?,
+                oldest_critical: time(&row, 3)?,
+                critical: row.try_get(4)?,
+            })
+        })
+    }
+
+    pub(in crate::store) async fn audit(&self) -> Result<Audit, StoreError> {
+        let sql = "SELECT t.fate, count(*), count(*) FILTER (WHERE CASE t.fate
+                       WHEN 'pending' THEN m.id IS NULL OR m.settled_at IS NOT NULL
+                       WHEN 'suppressed' THEN m.id IS NOT NULL OR t.reason IS NULL
+                       WHEN 'dead' THEN m.state IS DISTINCT FROM 'dead' OR t.reason IS NULL
+                       ELSE m.state IS DISTINCT FROM 'sent' END)
+                   FROM transition t LEFT JOIN message m ON m.id = t.message_id GROUP BY t.fate";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let mut audit = Audit::default();
+            for row in tx.rows(sql, values![]).await? {
+                let count = row.try_get(1)?;
+                match named(&row, 0, Fate::from_name)? {
+                    Fate::Pending => audit.pending = count,
+                    Fate::Named => audit.named = count,
+                    Fate::Counted => audit.counted = count,
+                    Fate::Suppressed => audit.suppressed = count,
+                    Fate::Dead => audit.dead = count,
+                }
+                audit.imbalance += row.try_get::<_, i64>(2)?;
+            }
+            Ok(audit)
+        })
+    }
+}
+
+/// A value of a filter.
+enum Given {
+    Number(i64),
+    Words(String),
+}
+
+impl Given {
+    fn value(&self) -> (&(dyn ToSql + Sync), Type) {
+        match self {
+            Self::Number(number) => (number, Type::INT8),
+            Self::Words(words) => (words, Type::TEXT),
+        }
+    }
+}
+
+/// The statement of a list and its values.
+fn query(filter: DeliveryFilter) -> (String, Vec<Given>) {
+    let number = |value: i64| vec![Given::Number(value)];
+    let words = |value: String| vec![Given::Words(text(&value).into_owned())];
+    let twice = |person: String| [words(person.clone()), words(person)].into_iter().flatten().collect();
+    let mut conditions: Vec<(&str, Option<Vec<Given>>)> = vec![
+        ("m.created_at >= ?", filter.since.map(|time| number(time.0))),
+        ("m.created_at < ?", filter.until.map(|time| number(time.0))),
+        ("m.receiver = ?", filter.receiver.map(words)),
+        ("m.lane = ?", filter.lane.map(words)),
+        ("m.state = ?", filter.state.map(|state| words(state.as_str().to_owned()))),
+        ("m.thread = ?", filter.thread.map(|thread| number(thread.0))),
+        ("m.id = ?", filter.message.map(number)),
+        ("m.id < ?", filter.before.map(number)),
+        (ERRCODE, filter.errcode.map(number)),
+        (PERSON, filter.person.map(|person| twice(person.to_lowercase()))),
+    ];
+    let labels = filter.labels.into_iter();
+    conditions
+        .extend(labels.map(|(name, value)| (LABEL, Some([words(name), words(value)].into_iter().flatten().collect()))));
+    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
+    let mut sql = format!("{SELECT} WHERE true");
+    let mut values = Vec::new();
+    for (condition, given) in conditions {
+        let Some(given) = given else { continue };
+        sql.push_str(" AND ");
+        let mut pieces = condition.split('?');
+        sql.extend(pieces.next());
+        for (value, piece) in given.into_iter().zip(pieces) {
+            values.push(value);
+            sql.push_str(&format!("${}{piece}", values.len()));
+        }
+    }
+    values.push(Given::Number(i64::try_from(limit).unwrap_or(i64::MAX)));
+    sql.push_str(&format!(" ORDER BY m.id DESC LIMIT ${}", values.len()));
+    (sql, values)
+}
+
+const ERRCODE: &str = "EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND attempt.errcode = ?)";
+/// In the list of users that the bytes address, or of those that WeCom did not reach.
+const PERSON: &str = "(
+    EXISTS (SELECT 1 FROM part WHERE message_id = m.id AND
+            strpos('|' || lower(addressed(body) COLLATE \"C\") || '|', '|' || ? || '|') > 0)
+    OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND
+               strpos(lower(invalid COLLATE \"C\"), '\"' || ? || '\"') > 0))";
+const LABEL: &str = "EXISTS (SELECT 1 FROM transition t JOIN alert a ON a.id = t.alert_id
+    WHERE t.message_id = m.id AND has_label(a.labels, ?, ?))";
+
+fn row(row: &Row) -> Result<DeliveryRow, Fault> {
+    Ok(DeliveryRow {
+        message: row.try_get(0)?,
+        thread: ThreadId(row.try_get(1)?),
+        notification: row.try_get(2)?,
+        source: row.try_get(3)?,
+        receiver: row.try_get(4)?,
+        lane: row.try_get(5)?,
+        state: named(row, 6, State::from_name)?,
+        critical: row.try_get(7)?,
+        name: row.try_get::<_, Option<String>>(8)?.unwrap_or_default(),
+        firing: row.try_get(9)?,
+        resolved: row.try_get(10)?,
+        created_at: moment(row, 11)?,
+        claimed_at: time(row, 12)?,
+        settled_at: time(row, 13)?,
+        not_before: moment(row, 14)?,
+        attempts: row.try_get(15)?,
+        next_part: small(row, 16)?,
+        parts: small(row, 17)?,
+        face: row.try_get(18)?,
+        outcome: row.try_get(19)?,
+        errcode: row.try_get(20)?,
+        error: row.try_get(21)?,
+        digest: row.try_get(22)?,
+        folded_into: row.try_get(23)?,
+        origin: row.try_get(24)?,
+    })
+}
+
+async fn transitions(tx: &Tx, message: i64) -> Result<Vec<TransitionRow>, Fault> {
+    let sql = "SELECT t.id, a.name, a.labels, t.kind, t.at, t.starts_at, t.ends_at, t.fate, t.reason
+               FROM transition t JOIN alert a ON a.id = t.alert_id WHERE t.message_id = $1 ORDER BY t.id";
+    let transition = |row: &Row| {
+        Ok(TransitionRow {
+            id: row.try_get(0)?,
+            name: row.try_get(1)?,
+            labels_json: row.try_get(2)?,
+            kind: named(row, 3, TransitionKind::from_name)?,
+            at: moment(row, 4)?,
+            starts_at: time(row, 5)?,
+            ends_at: time(row, 6)?,
+            fate: named(row, 7, Fate::from_name)?,
+            reason: row.try_get(8)?,
+        })
+    };
+    tx.rows(sql, values![message]).await?.iter().map(transition).collect()
+}
+
+async fn attempts(tx: &Tx, message: i64) -> Result<Vec<AttemptRow>, Fault> {
+    let sql =
+        "SELECT epoch, version, part, at, duration_ms, outcome, http_status, errcode, errmsg, msgid, response_code,
+                      invalid
+               FROM attempt WHERE message_id = $1 ORDER BY epoch";
+    let attempt = |row: &Row| {
+        let status: Option<i64> = row.try_get(6)?;
+        Ok(AttemptRow {
+            epoch: row.try_get(0)?,
+            version: small(row, 1)?,
+            part: small(row, 2)?,
+            at: moment(row, 3)?,
+            duration_ms: row.try_get(4)?,
+            outcome: row.try_get(5)?,
+            http_status: status.map(|_| small(row, 6)).transpose()?,
+            errcode: row.try_get(7)?,
+            errmsg: row.try_get(8)?,
+            msgid: row.try_get(9)?,
+            response_code: row.try_get(10)?,
+            invalid_json: row.try_get(11)?,
+        })
+    };
+    tx.rows(sql, values![message]).await?.iter().map(attempt).collect()
+}
+
+async fn frozen(tx: &Tx, message: i64) -> Result<Vec<FrozenPart>, Fault> {
+    let sql = "SELECT version, number, body FROM part WHERE message_id = $1 ORDER BY version, number";
+    let part = |row: &Row| {
+        let body = String::from_utf8_lossy(row.try_get(2)?).into_owned();
+        Ok(FrozenPart { version: small(row, 0)?, number: small(row, 1)?, body })
+    };
+    tx.rows(sql, values![message]).await?.iter().map(part).collect()
+}

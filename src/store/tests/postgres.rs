@@ -1,0 +1,430 @@
+//! What is special to PostgreSQL: replicas, and a server that comes and goes.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_postgres::{Client, NoTls};
+
+use super::*;
+
+/// A schema of its own for one test, in the database that `WEGRAF_TEST_POSTGRES` names.
+pub(super) struct Schema {
+    pub url: SecretString,
+    name: String,
+    hand: Client,
+}
+
+impl Schema {
+    /// `None`, and a line that says so, if there is no such database; `./test` has one.
+    pub async fn make() -> Option<Self> {
+        let Some(url) = std::env::var_os("WEGRAF_TEST_POSTGRES") else {
+            assert!(std::env::var_os("WEGRAF_TEST_EVERYTHING").is_none(), "WEGRAF_TEST_POSTGRES is not set");
+            println!("skipped: WEGRAF_TEST_POSTGRES is not set");
+            return None;
+        };
+        let url = url.into_string().unwrap();
+        let (hand, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let name = format!("test_{:016x}", rand::random::<u64>());
+        hand.batch_execute(&format!("CREATE SCHEMA {name}; SET search_path = {name}")).await.unwrap();
+        let mark = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{mark}options=-csearch_path%3D{name}&application_name={name}").into();
+        Some(Self { url, name, hand })
+    }
+
+    pub async fn open(&self) -> Store {
+        self.try_open(LEASE).await.unwrap()
+    }
+
+    async fn try_open(&self, lease: Duration) -> Result<Store, StoreError> {
+        Store::open_with_lease(&Database::Postgres { url: self.url.clone() }, lease, T0).await
+    }
+
+    pub async fn remove(self) {
+        self.hand.batch_execute(&format!("DROP SCHEMA {} CASCADE", self.name)).await.unwrap();
+    }
+
+    /// Ends all connections of the stores of this test, as a restart of the server does.
+    async fn cut(&self) -> i64 {
+        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
+        self.hand.query_one(sql, &[&self.name]).await.unwrap().get(0)
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        self.hand.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+/// A wish to send the head of a lane, by a lease that `store` takes.
+async fn wish_to_send(store: &Store, lane: &str, ways: Vec<Way>) -> Claim {
+    let lease = store.acquire(lane).await.unwrap().expect("nobody else has the lane");
+    let queued = head(store, lane, at(0)).await.expect("something is due");
+    let freeze = queued.frozen.is_none().then(|| bytes(&["text"]));
+    Claim { lease, message: queued.message, epoch: queued.epoch, revision: queued.revision, freeze, ways }
+}
+
+/// Waits until the lane is free.
+async fn take_over(store: &Store, lane: &str) -> Lease {
+    loop {
+        match store.acquire(lane).await.unwrap() {
+            Some(lease) => return lease,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lane_is_taken_over_when_its_lease_is_over_and_the_sleeper_writes_nothing() {
+    let Some(schema) = Schema::make().await else { return };
+    let short = Duration::from_millis(500);
+    let (sleeper, other) = (schema.try_open(short).await.unwrap(), schema.try_open(short).await.unwrap());
+    for name in ["HighCPU", "DiskFull"] {
+        sleeper.admit(notification(0, "lane", vec![firing(name, 0)])).await.unwrap();
+    }
+    let wish = wish_to_send(&sleeper, "lane", vec![Way::default()]).await;
+    let old = wish.lease.clone();
+    let claimed = take(&sleeper, wish, at(0)).await;
+    assert!(other.acquire("lane").await.unwrap().is_none(), "the lease lasts");
+    assert!(other.lanes(at(0)).await.unwrap().is_empty(), "what another has is not offered");
+    assert_eq!(sleeper.lanes(at(0)).await.unwrap().len(), 1);
+
+    let lease = take_over(&other, "lane").await;
+    assert!(lease.epoch > old.epoch);
+    let unsure = other.queued(claimed.message).await.unwrap().unwrap();
+    assert_eq!((unsure.state, unsure.epoch), (State::Unsure, 1));
+    let before = other.delivery(claimed.message).await.unwrap();
+    let late = settlement(claimed, "accepted", Next::Accepted);
+    assert!(matches!(sleeper.settle(late, at(0)).await, Err(StoreError::Lost { .. })));
+    let again = Claim { lease: old.clone(), epoch: 1, freeze: None, ..wish_of(&unsure) };
+    assert!(matches!(sleeper.claim(again.clone(), at(0)).await, Err(StoreError::Lost { .. })));
+    assert!(matches!(sleeper.fold(&old, None, at(0)).await, Err(StoreError::Lost { .. })));
+    sleeper.release(&old).await.unwrap();
+    assert!(sleeper.acquire("lane").await.unwrap().is_none(), "who lost a lane cannot give it away");
+    assert_eq!(other.delivery(claimed.message).await.unwrap(), before);
+
+    let claimed = take(&other, Claim { lease: lease.clone(), ..again }, at(0)).await;
+    assert_eq!((claimed.epoch, claimed.version), (2, 1), "the same bytes");
+    other.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+    other.release(&lease).await.unwrap();
+    assert!(sleeper.acquire("lane").await.unwrap().is_some(), "given back, it is free at once");
+    schema.remove().await;
+}
+
+/// A wish for a message as it stands, but for the lease.
+fn wish_of(queued: &Queued) -> Claim {
+    let lease = Lease { lane: queued.lane.clone(), epoch: 0 };
+    let (message, epoch, revision) = (queued.message, queued.epoch, queued.revision);
+    Claim { lease, message, epoch, revision, freeze: None, ways: vec![Way::default()] }
+}
+
+#[tokio::test]
+async fn a_claim_makes_its_lease_last_and_closing_gives_all_back() {
+    let Some(schema) = Schema::make().await else { return };
+    let (one, other) = (schema.open().await, schema.open().await);
+    one.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let wish = wish_to_send(&one, "lane", vec![Way::default()]).await;
+    let left = "SELECT extract(epoch FROM lease_until - clock_timestamp())::bigint FROM lane";
+    schema.hand.batch_execute("UPDATE lane SET lease_until = clock_timestamp() - interval '1 h'").await.unwrap();
+    let claimed = take(&one, wish, at(0)).await;
+    assert!((20..=30).contains(&schema.number(left).await), "over, but nobody took it");
+    one.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+    assert!(other.acquire("lane").await.unwrap().is_none());
+    one.close().await.unwrap();
+    assert!(other.acquire("lane").await.unwrap().is_some());
+    assert!(matches!(one.ping().await, Err(StoreError::Closed)));
+    schema.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sees_a_message_sees_all_with_lower_ids() {
+    let Some(schema) = Schema::make().await else { return };
+    let mut admitting = tokio::task::JoinSet::new();
+    for replica in 0..4 {
+        let store = schema.open().await;
+        admitting.spawn(async move {
+            let rounds = (0..10).map(async |round| {
+                let name = format!("alert {replica} {round}");
+                store.admit(notification(round, "lane", vec![firing(&name, 0)])).await.unwrap();
+            });
+            // Some alone, some in groups.
+            for (index, admission) in rounds.enumerate() {
+                if index % 3 == 0 {
+                    tokio::task::yield_now().await
+                }
+                admission.await;
+            }
+            futures_util::future::join_all((0..30).map(async |round| {
+                let name = format!("alert {replica} again {round}");
+                store.admit(notification(round, "lane", vec![firing(&name, 0)])).await.unwrap();
+            }))
+            .await;
+        });
+    }
+    let mut seen: Vec<i64> = Vec::new();
+    let ids = async || -> Vec<i64> {
+        let rows = schema.hand.query("SELECT id FROM message ORDER BY id", &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    while !admitting.is_empty() {
+        let now = ids().await;
+        assert!(now.starts_with(&seen), "{seen:?} became {now:?}");
+        seen = now;
+        while let Some(ended) = admitting.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    assert_eq!(ids().await, (1..=160).collect::<Vec<_>>(), "and none is left out");
+    schema.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_that_reach_several_replicas_at_once_are_told_once() {
+    let Some(schema) = Schema::make().await else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(schema.open().await);
+    }
+    let copies = stores.iter().map(|store| store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])));
+    let admitted = futures_util::future::try_join_all(copies).await.unwrap();
+    assert_eq!(admitted.iter().filter(|admitted| !admitted.duplicate).count(), 1);
+    assert!(admitted.iter().all(|admitted| admitted.id == 1));
+    assert_eq!(stores[0].audit().await.unwrap(), Audit { pending: 1, ..Audit::default() });
+    schema.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_is_spent_once_however_many_replicas_there_are() {
+    let Some(schema) = Schema::make().await else { return };
+    let mut claiming = tokio::task::JoinSet::new();
+    for replica in 0..4 {
+        let store = schema.open().await;
+        claiming.spawn(async move {
+            let mut claimed = 0;
+            for round in 0..8 {
+                let lane = format!("lane {replica} {round}");
+                store.admit(notification(0, &lane, vec![firing(&lane, 0)])).await.unwrap();
+                let charge = Charge::new("webhook", crate::budget::Limit::WEBHOOK);
+                let ways = vec![Way { scopes: Vec::new(), charges: vec![charge] }];
+                let wish = wish_to_send(&store, &lane, ways).await;
+                match store.claim(wish, at(0)).await.unwrap() {
+                    Taken::Claimed(_) => claimed += 1,
+                    Taken::Wait { until, breaker: None } => assert!(until > at(0)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            claimed
+        });
+    }
+    let claimed: i32 = claiming.join_all().await.into_iter().sum();
+    assert_eq!(claimed, 13, "18 less the reserve");
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn a_new_token_is_taken_over_by_all_replicas() {
+    let Some(schema) = Schema::make().await else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(schema.open().await);
+    }
+    let saves = (0_i64..).zip(&stores).map(|(n, store)| store.save_token("ops", format!("{n}").into(), at(n), 0));
+    let tokens = futures_util::future::try_join_all(saves).await.unwrap();
+    let texts: Vec<&str> = tokens.iter().map(|token| token.token.expose_secret()).collect();
+    assert!(texts.iter().all(|text| *text == texts[0]) && tokens.iter().all(|token| token.version == 1), "{texts:?}");
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_started_again_between_calls_is_not_noticed() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    assert!(schema.cut().await >= 1);
+    let wish = wish_to_send(&store, "lane", vec![Way::default()]).await;
+    schema.cut().await;
+    let claimed = take(&store, wish, at(0)).await;
+    schema.cut().await;
+    store.admit(notification(1, "lane", vec![firing("DiskFull", 0)])).await.unwrap();
+    schema.cut().await;
+    store.settle(settlement(claimed, "accepted", Next::Accepted), at(1)).await.unwrap();
+    schema.cut().await;
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, named: 1, ..Audit::default() });
+    schema.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_a_cut_connection_costs_no_news_and_repeats_none() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    let admit = |number: i64| {
+        let (store, name) = (store.clone(), format!("alert {number}"));
+        async move {
+            loop {
+                match store.admit(notification(0, "lane", vec![firing(&name, 0)])).await {
+                    Ok(_) => break,
+                    // As a sender would: it got no 200.
+                    Err(StoreError::Unreachable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    };
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..8 {
+        let rounds = (0..25).map(|round| admit(sender * 100 + round)).collect::<Vec<_>>();
+        senders.spawn(async move {
+            for round in rounds {
+                round.await;
+            }
+        });
+    }
+    while !senders.is_empty() {
+        schema.cut().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        while let Some(ended) = senders.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 200, ..Audit::default() });
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_told_from_a_mistake() {
+    let Some(schema) = Schema::make().await else { return };
+    let nobody = Database::Postgres { url: "postgres://wegraf@127.0.0.1:1/wegraf".into() };
+    let error = Store::open(&nobody, T0).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }) && !error.is_fatal(), "{error}");
+    let options = "options=-cdefault_transaction_read_only%3Don%20";
+    let standby = schema.url.expose_secret().replacen("options=", options, 1);
+    let error = Store::open(&Database::Postgres { url: standby.into() }, T0).await.unwrap_err();
+    assert!(matches!(error, StoreError::Open { .. }) && error.to_string().contains("standby"), "{error}");
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn one_notification_that_cannot_be_written_does_not_harm_its_neighbours() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    // Too long for an index, and it cannot be compressed.
+    let long: String = (0..4_000_u64).map(|n| format!("{:x}", Sha256::digest(n.to_le_bytes())[0])).collect();
+    let admissions = (0..9).map(|number| {
+        let lane = if number == 4 { long.as_str() } else { "lane" };
+        store.admit(notification(0, lane, vec![firing(&format!("alert {number}"), 0)]))
+    });
+    let results = futures_util::future::join_all(admissions).await;
+    for (number, result) in results.iter().enumerate() {
+        assert_eq!(result.is_err(), number == 4, "{number}: {result:?}");
+    }
+    assert_eq!(store.audit().await.unwrap().pending, 8);
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn admissions_that_wait_together_share_a_commit_and_see_each_other() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    let before = store.counters();
+    let on = || firing("HighCPU", 0);
+    let admissions = [
+        notification(0, "lane", vec![on(), firing("DiskFull", 0)]),
+        notification(0, "lane", vec![on()]),
+        notification(1, "lane", vec![resolved("HighCPU", 0, 1)]),
+        notification(2, "lane", vec![firing("HighCPU", 2)]),
+    ];
+    let admitted =
+        futures_util::future::try_join_all(admissions.map(|admission| store.admit(admission))).await.unwrap();
+    let news: Vec<_> = admitted.iter().map(|admitted| (admitted.id, admitted.duplicate)).collect();
+    assert_eq!(news, [(1, false), (1, true), (2, false), (3, false)]);
+    let after = store.counters();
+    assert!(after.commits - before.commits <= 2 && after.writes - before.writes == 4, "{after:?}");
+    // The newest tells all of the one alert; the first keeps the other.
+    let states: Vec<_> = store.deliveries(DeliveryFilter::default()).await.unwrap();
+    let states: Vec<_> = states.iter().map(|row| (row.message, row.state, row.firing, row.resolved)).collect();
+    assert_eq!(states, [(3, State::Queued, 2, 1), (2, State::Folded, 0, 0), (1, State::Queued, 1, 0)]);
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 4, ..Audit::default() });
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn what_one_replica_queues_wakes_the_others() {
+    let Some(schema) = Schema::make().await else { return };
+    let (one, other) = (schema.open().await, schema.open().await);
+    // It listens now.
+    other.woken().await;
+    one.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), other.woken()).await.expect("it was told");
+    assert!(one.skew_ms().abs() < 1_000, "{} ms", one.skew_ms());
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn replicas_that_start_together_make_one_schema_and_a_newer_one_is_refused() {
+    let Some(schema) = Schema::make().await else { return };
+    let opened = futures_util::future::join_all((0..4).map(|_| schema.try_open(LEASE))).await;
+    for store in opened {
+        store.unwrap().close().await.unwrap();
+    }
+    let reader = Store::open_reading(&Database::Postgres { url: schema.url.clone() }).await.unwrap();
+    assert_eq!(reader.deliveries(DeliveryFilter::default()).await.unwrap(), []);
+    assert!(matches!(reader.ping().await, Err(StoreError::Bug { .. })), "it only reads");
+    schema.hand.batch_execute("INSERT INTO migration VALUES (99, 'future', 0)").await.unwrap();
+    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Newer { found: 99, known: 1, .. })));
+    schema
+        .hand
+        .batch_execute("DELETE FROM migration WHERE version = 99; UPDATE migration SET hash = 'x'")
+        .await
+        .unwrap();
+    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Open { .. })));
+    schema.hand.batch_execute("DROP TABLE migration").await.unwrap();
+    let again = schema.try_open(LEASE).await.unwrap_err().to_string();
+    assert!(again.contains("already exists"), "tables of somebody else are left alone: {again}");
+    let reading = Store::open_reading(&Database::Postgres { url: schema.url.clone() }).await;
+    assert!(matches!(reading, Err(StoreError::Open { .. })));
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn what_is_final_stays_as_it_is_whoever_writes() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let claimed = claim(&store, "lane", 0, "text").await;
+    store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
+    let writes = [
+        ("UPDATE message SET error = 'x'", "a settled message never changes"),
+        ("UPDATE transition SET fate = 'dead'", "a transition has one fate"),
+        ("UPDATE part SET body = ''", "frozen bytes never change"),
+        ("UPDATE message SET state = 'gone'", "a settled message never changes"),
+    ];
+    for (sql, reason) in writes {
+        let error = schema.hand.batch_execute(sql).await.unwrap_err();
+        assert_eq!(error.as_db_error().unwrap().message(), reason, "{sql}");
+    }
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    let fill = "INSERT INTO message (notification_id, receiver, lane, target, critical, thread, created_at, state,
+                                     settled_at)
+                SELECT 1, 'ops', 'lane ' || n % 20, '{}', false, 1, n, CASE WHEN n % 200 = 0 THEN 'queued' ELSE 'sent' END,
+                       CASE WHEN n % 200 <> 0 THEN n END
+                FROM generate_series(1, 40000) n; ANALYZE message";
+    schema.hand.batch_execute(fill).await.unwrap();
+    for sql in crate::store::postgres::PLANNED {
+        let sql = sql.replace("$1", "'lane 0'").replace("$2", "64");
+        let rows = schema.hand.simple_query(&format!("EXPLAIN {sql}")).await.unwrap();
+        let plan: Vec<String> = rows
+            .iter()
+            .filter_map(|row| match row {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            })
+            .collect();
+        assert!(plan.iter().any(|line| line.contains("message_live")), "{plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("Seq Scan on message")), "{plan:#?}");
+    }
+    assert_eq!(store.lanes(at(0)).await.unwrap().len(), 1);
+    schema.remove().await;
+}

@@ -312,7 +312,8 @@ async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() 
     let delivery = world.delivery(message, |delivery| delivery.row.errcode.is_some()).await;
     assert_eq!(delivery.row.state, State::Queued);
     let breaker = only_breaker(&world).await;
-    assert_eq!((breaker.scope.as_str(), breaker.reason.as_str(), breaker.errcode), ("app/ops", "token", Some(40014)));
+    assert_eq!((breaker.scope.as_str(), breaker.errcode), ("app/ops", Some(40014)));
+    assert_eq!(breaker.reason, "configuration", "a fresh token that is refused is no matter of tokens");
     assert!(breaker.probe_at.millis_since(delivery.attempts[0].at) >= 59_000, "{breaker:#?}");
     // Longer than a lane that waits takes to look again.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -351,7 +352,7 @@ async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
     }
     assert!(rows[people.len()..].iter().all(|row| row.attempts == 0), "what came later is not tried: {rows:#?}");
     let wait = breaker.probe_at.millis_since(breaker.opened_at);
-    assert!((59_000..75_000).contains(&wait), "it is probed after {wait} ms");
+    assert_eq!(wait, 300_000, "WeCom bars the address of who hammers with a wrong secret");
     assert_eq!(world.requests("gettoken").await.len(), 1);
     assert!(world.requests("message/send").await.is_empty());
 }

@@ -157,7 +157,7 @@ impl Lanes {
         let state = self.record_outcome(settlement, now).await?;
         self.count(attempt.target, verdict, attempt.took);
         report(queued, verdict, &next, adornment);
-        self.tell_of_breakers(&breakers);
+        self.tell_of_breakers(&breakers, claimed.probing);
         self.tell_of_end(&attempt, state, told_instead, now);
         Ok(next)
     }
@@ -226,16 +226,24 @@ impl Lanes {
             locked(&self.silent).remove(host);
             0
         };
-        let failures = attempt.scopes.all().iter().filter_map(|scope| locked(&self.failures).get(scope).copied()).max();
-        let (failures, probing) = (failures.unwrap_or_default(), attempt.claimed.probing);
+        let probing = attempt.claimed.probing;
+        // What was under way when the breaker opened says nothing new: only a probe was in vain.
+        let failures = std::iter::once(&scopes.sender)
+            .chain(&scopes.route)
+            .filter_map(|scope| locked(&self.failures).get(scope).copied().filter(|_| probing))
+            .max()
+            .unwrap_or_default();
         breaker::changes(&attempt.verdict, attempt.scopes, silent, failures, probing, now)
     }
 
-    fn tell_of_breakers(&self, changes: &[BreakerChange]) {
+    fn tell_of_breakers(&self, changes: &[BreakerChange], probing: bool) {
         for change in changes {
             match change {
                 BreakerChange::Open(open) => {
-                    *locked(&self.failures).entry(open.scope.clone()).or_default() += 1;
+                    let mut failures = locked(&self.failures);
+                    let in_vain = failures.entry(open.scope.clone()).or_default();
+                    *in_vain = if probing { *in_vain + 1 } else { (*in_vain).max(1) };
+                    drop(failures);
                     error!(
                         scope = open.scope,
                         reason = open.reason,

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wecom_simulator::{Chat, Setup, User, Webhook};
-use wegraf::store::{Delivery, State};
+use wecom_simulator::{App, Chat, Setup, User, Webhook};
+use wegraf::store::{Breaker, Delivery, State};
 
 use crate::harness::{World, alertmanager};
 
@@ -15,9 +15,10 @@ use crate::harness::{World, alertmanager};
 enum Reaction {
     /// The same bytes again, soon; not sooner than so many milliseconds.
     Again(i64),
-    /// Left alone for a minute.
+    /// Its way is left alone for a minute; the message keeps its place.
     BackOff,
-    /// Kept until a person has repaired something; probed after a minute at the earliest.
+    /// Its way is closed until a person has repaired something, probed after a minute at the earliest; the message
+    /// keeps its place.
     Held,
     /// Once more as plain text, and then given up.
     Plainer,
@@ -93,11 +94,28 @@ impl Case {
         format!("c{}", self.code.unsigned_abs())
     }
 
-    fn target(self) -> String {
-        let name = self.name();
+    /// What closes the way of an app closes it for all its messages, so whoever meets that has an app of his own.
+    fn own_app(self) -> bool {
+        matches!((self.door, self.reaction), (Door::App | Door::Card, BackOff | Held))
+    }
+
+    fn app(self) -> String {
+        if self.own_app() { format!("app{}", self.code) } else { "ops".to_owned() }
+    }
+
+    /// What is closed by it.
+    fn scope(self) -> String {
         match self.door {
-            Door::App => format!("{{ app: ops, users: [{name}], face: markdown }}"),
-            Door::Card => format!("{{ app: ops, users: [{name}], face: card }}"),
+            Door::App | Door::Card => format!("app/{}", self.app()),
+            Door::Chat | Door::Webhook => self.lane(),
+        }
+    }
+
+    fn target(self) -> String {
+        let (name, app) = (self.name(), self.app());
+        match self.door {
+            Door::App => format!("{{ app: {app}, users: [{name}], face: markdown }}"),
+            Door::Card => format!("{{ app: {app}, users: [{name}], face: card }}"),
             Door::Chat => format!("{{ app: ops, chat: {name}, face: markdown }}"),
             Door::Webhook => format!("{{ webhook: {name}, face: markdown_v2 }}"),
         }
@@ -105,7 +123,7 @@ impl Case {
 
     fn lane(self) -> String {
         match self.door {
-            Door::App | Door::Card => format!("app/ops/{}", self.name()),
+            Door::App | Door::Card => format!("app/{}/{}", self.app(), self.name()),
             Door::Chat => format!("app/ops/chat/{}", self.name()),
             Door::Webhook => format!("webhook/{}", self.name()),
         }
@@ -131,11 +149,18 @@ impl Case {
         }
     }
 
-    fn check(self, delivery: &Delivery) {
+    fn check(self, delivery: &Delivery, breaker: Option<&Breaker>) {
         let Delivery { row, attempts, frozen, transitions, .. } = delivery;
         let told = || format!("{self:?}: {delivery:#?}");
         assert_eq!(attempts[0].errcode, Some(self.code), "{}", told());
-        let wait = row.not_before.millis_since(attempts[0].at);
+        assert_eq!(breaker.is_some(), matches!(self.reaction, BackOff | Held), "{breaker:?}: {}", told());
+        if let Some(breaker) = breaker {
+            let wait = breaker.probe_at.millis_since(attempts[0].at);
+            assert!((59_000..75_000).contains(&wait), "it is probed after {wait} ms: {}", told());
+            let reason = if self.reaction == BackOff { "limit" } else { "configuration" };
+            assert_eq!((breaker.errcode, breaker.reason.as_str()), (Some(self.code), reason), "{}", told());
+            assert_eq!(row.attempts, 1, "{}", told());
+        }
         let error = attempts[0].errmsg.as_deref().unwrap_or_default();
         match self.reaction {
             Again(least) => {
@@ -144,11 +169,8 @@ impl Case {
                 assert!(pause >= least.max(50), "it came back after {pause} ms: {}", told());
                 assert_eq!(frozen.len(), 1, "the bytes stay the same: {}", told());
             }
-            BackOff => assert!((59_000..75_000).contains(&wait), "it comes back after {wait} ms: {}", told()),
-            Held => {
-                assert!((59_000..75_000).contains(&wait), "it comes back after {wait} ms: {}", told());
-                assert!(error.contains("请"), "nobody is told what to do: {}", told());
-            }
+            BackOff => {}
+            Held => assert!(error.contains("请"), "nobody is told what to do: {}", told()),
             Plainer => {
                 assert_eq!(attempts.len(), 2, "{}", told());
                 let kinds: Vec<Value> = frozen.iter().map(|part| body(&part.body)["msgtype"].clone()).collect();
@@ -179,6 +201,10 @@ fn corp_of(cases: &[Case]) -> Setup {
     let model = corp.users[0].clone();
     for case in cases {
         let name = case.name();
+        if case.own_app() {
+            let model = corp.apps[0].clone();
+            corp.apps.push(App { agent_id: 2_000_000 + case.code, secret: format!("secret{}", case.code), ..model });
+        }
         match case.door {
             Door::App | Door::Card => corp.users.push(User { userid: name, mobile: String::new(), ..model.clone() }),
             Door::Chat => corp.chats.push(Chat { chatid: name, ..corp.chats[0].clone() }),
@@ -201,9 +227,24 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
         .map(|case| format!("    {}: {{ key: {} }}\n", case.name(), key(&case.name())))
         .collect();
     let (webhooks, targets) = (webhooks.concat(), targets.concat());
-    // The accounts come first in the file, and the webhooks last among them.
-    let rest = format!("{webhooks}receivers:\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\n");
-    let world = World::with(corp_of(&cases), &rest).await;
+    // The accounts come first in the file, and the webhooks last among them. The alarm about what is given up is
+    // another's to hear.
+    let rest = format!(
+        "{webhooks}receivers:\n  duty: {{ targets: [ {{ webhook: dba-group }} ] }}\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\nalarm: {{ receiver: duty }}\n"
+    );
+    let mut world = World::idle(corp_of(&cases), &rest).await;
+    let apps: String = cases
+        .iter()
+        .filter(|case| case.own_app())
+        .map(|case| {
+            let (app, code) = (case.app(), case.code);
+            let agent_id = 2_000_000 + code;
+            format!("    {app}: {{ corp_id: wwsimcorp0000001, agent_id: {agent_id}, secret: secret{code} }}\n")
+        })
+        .collect();
+    let text = world.config_text("127.0.0.1:0", &rest);
+    world.write("wegraf.yaml", &text.replacen("  webhooks:\n", &format!("{apps}  webhooks:\n"), 1));
+    world.start().await;
     let faults: Vec<Value> = cases.iter().map(|case| case.fault()).collect();
     world.fault(json!(faults)).await;
     let answer = world.accept("/webhook", alertmanager("错误码", &[("db-1", "firing")])).await;
@@ -212,8 +253,19 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
     for case in cases {
         let row = rows.iter().find(|row| row.lane == case.lane()).unwrap_or_else(|| panic!("{case:?}"));
         let delivery = world.delivery(row.message, |delivery| case.is_settled(delivery)).await;
-        case.check(&delivery);
+        let breakers = world.app().store().breakers().await.unwrap();
+        case.check(&delivery, breakers.iter().find(|breaker| breaker.scope == case.scope()));
     }
+    let breakers = world.app().store().breakers().await.unwrap();
+    let closing = Case::all().iter().filter(|case| matches!(case.reaction, BackOff | Held)).count();
+    assert_eq!(breakers.len(), closing, "a way was closed that nobody closed: {breakers:#?}");
+}
+
+/// The only breaker that is open.
+async fn only_breaker(world: &World) -> Breaker {
+    let mut breakers = world.app().store().breakers().await.unwrap();
+    assert_eq!(breakers.len(), 1, "{breakers:#?}");
+    breakers.remove(0)
 }
 
 const ONE_MEMBER: &str = r"
@@ -259,9 +311,15 @@ async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() 
     let message = world.deliveries().await[1].message;
     let delivery = world.delivery(message, |delivery| delivery.row.errcode.is_some()).await;
     assert_eq!(delivery.row.state, State::Queued);
-    assert!(delivery.row.not_before.millis_since(delivery.attempts[0].at) >= 59_000, "{delivery:#?}");
+    let breaker = only_breaker(&world).await;
+    assert_eq!((breaker.scope.as_str(), breaker.errcode), ("app/ops", Some(40014)));
+    assert_eq!(breaker.reason, "configuration", "a fresh token that is refused is no matter of tokens");
+    assert!(breaker.probe_at.millis_since(delivery.attempts[0].at) >= 59_000, "{breaker:#?}");
+    // Longer than a lane that waits takes to look again.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.requests("gettoken").await.len(), 2);
     assert_eq!(world.requests("message/send").await.len(), 3);
+    assert_eq!(world.deliveries().await[1].attempts, 1, "what waits for its way uses up no attempt");
 }
 
 #[tokio::test]
@@ -274,11 +332,27 @@ async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
         World::new(&format!("receivers:\n  ops: {{ targets: [ {targets} ] }}\nroute: {{ receiver: ops }}\n")).await;
     world.fault(json!({ "match": { "path": "gettoken" }, "action": { "errcode": 40001 }, "times": "forever" })).await;
     world.accept("/webhook", alertmanager("密钥错误", &[("a", "firing")])).await;
-    for row in world.deliveries().await {
-        let delivery = world.delivery(row.message, |delivery| delivery.row.errcode == Some(40001)).await;
-        assert_eq!(delivery.row.state, State::Queued);
-        assert!(delivery.row.not_before.millis_since(delivery.attempts[0].at) >= 59_000, "{delivery:#?}");
+    let begun = std::time::Instant::now();
+    while world.app().store().breakers().await.unwrap().is_empty() {
+        assert!(begun.elapsed() < crate::harness::PATIENCE, "nothing closes the way");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    world.accept("/webhook", alertmanager("更多消息", &[("b", "firing")])).await;
+    // Longer than a lane that waits takes to look again.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let breaker = only_breaker(&world).await;
+    assert_eq!((breaker.scope.as_str(), breaker.reason.as_str()), ("app/ops", "configuration"));
+    assert_eq!(breaker.errcode, Some(40001));
+    let rows = world.deliveries().await;
+    assert_eq!(rows.len(), 2 * people.len());
+    for row in &rows {
+        assert_eq!(row.state, State::Queued, "{row:#?}");
+        // At most the one that was under way when the answer came.
+        assert!(row.attempts <= 1, "{row:#?}");
+    }
+    assert!(rows[people.len()..].iter().all(|row| row.attempts == 0), "what came later is not tried: {rows:#?}");
+    let wait = breaker.probe_at.millis_since(breaker.opened_at);
+    assert_eq!(wait, 300_000, "WeCom bars the address of who hammers with a wrong secret");
     assert_eq!(world.requests("gettoken").await.len(), 1);
     assert!(world.requests("message/send").await.is_empty());
 }

@@ -65,7 +65,12 @@ impl World {
 
     /// The same on a clock that stands still unless [`World::pass`] moves it.
     pub async fn at_a_standstill(rest: &str) -> Self {
-        let mut world = Self::idle(Setup::demo(), rest).await;
+        Self::with_at_a_standstill(Setup::demo(), rest).await
+    }
+
+    /// The same with another WeCom.
+    pub async fn with_at_a_standstill(setup: Setup, rest: &str) -> Self {
+        let mut world = Self::idle(setup, rest).await;
         world.stand_still();
         world.start().await;
         world

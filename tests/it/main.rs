@@ -16,6 +16,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod docs;
+mod engine;
 mod errcodes;
 mod faults_network;
 mod kills;

@@ -1,0 +1,135 @@
+//! Whoever was not reached: another receiver is told, or somebody is told that nobody was.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+use wegraf::store::{Fate, State};
+
+use super::{FIRING, RESOLVED, servers, texts};
+use crate::harness::{World, alertmanager};
+
+const BACKUP: &str = r"
+receivers:
+  ops: { fallback: backup, targets: [ { app: ops, users: [daixuan], face: markdown } ] }
+  part: { fallback: backup, targets: [ { app: ops, users: [daixuan, ghost], face: text } ] }
+  backup: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: ops }
+";
+
+#[tokio::test]
+async fn a_message_that_is_refused_goes_to_the_fallback_and_says_why() {
+    let world = World::new(BACKUP).await;
+    world
+        .fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 40058 }, "times": "forever" }))
+        .await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
+    for said in ["磁盘", "转自 应用 ops（daixuan）", "未能送达", "40058"] {
+        assert!(told[0].contains(said), "{said} is missing: {told:#?}");
+    }
+    world.settled().await;
+    let rows = world.deliveries().await;
+    // Once as it was meant and once as plain text.
+    assert_eq!((rows[0].lane.as_str(), rows[0].state, rows[0].attempts), ("app/ops/daixuan", State::Dead, 2));
+    assert_eq!(
+        (rows[1].receiver.as_str(), rows[1].state, rows[1].origin),
+        ("backup", State::Sent, Some(rows[0].message))
+    );
+    assert_eq!(rows[0].thread, rows[1].thread, "both bear the same short id");
+    let dead = world.delivery(rows[0].message, |_| true).await;
+    assert_eq!((dead.transitions[0].fate, dead.transitions[0].reason.as_deref()), (Fate::Dead, Some("refused:40058")));
+    let audit = world.app().store().audit().await.unwrap();
+    assert_eq!((audit.dead, audit.named, audit.imbalance), (1, 1, 0), "{audit:?}");
+    // Longer than the watch takes to look: with a fallback nobody else need be told.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(world.deliveries().await.len(), 2);
+    // Its end goes the same way.
+    world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 2).await);
+    assert!(told[1].contains("恢复") && told[1].contains("转自"), "{told:#?}");
+}
+
+#[tokio::test]
+async fn those_whom_wecom_did_not_reach_are_named_to_the_fallback() {
+    let world = World::new(BACKUP).await;
+    world.accept("/webhook/part", alertmanager("磁盘", FIRING)).await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
+    assert!(told[0].contains("磁盘") && told[0].contains("ghost 未收到"), "{told:#?}");
+    assert!(!told[0].contains("daixuan 未收到") && !told[0].contains("未能送达"), "{told:#?}");
+    world.settled().await;
+    assert_eq!(world.inbox("user=daixuan").await.len(), 1, "the others have it, once");
+    let rows = world.deliveries().await;
+    assert_eq!((rows[0].state, rows[0].outcome.as_deref()), (State::Sent, Some("accepted_in_part")));
+    assert_eq!((rows[1].state, rows[1].origin), (State::Sent, Some(rows[0].message)));
+    assert_eq!(rows.len(), 2);
+}
+
+#[tokio::test]
+async fn without_a_fallback_somebody_is_told_by_another_lane_that_a_message_was_given_up() {
+    let rest = r"
+receivers:
+  ops: { targets: [ { app: ops, users: [ghost], face: text }, { webhook: ops-group, face: text } ] }
+route: { receiver: ops }
+";
+    let world = World::new(rest).await;
+    let begun = Instant::now();
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
+    assert!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
+    assert!(told[0].contains("磁盘") && !told[0].contains("wegraf 有消息没有送到"), "{told:#?}");
+    assert!(told[1].contains("wegraf 有消息没有送到") && told[1].contains("81013"), "{told:#?}");
+    world.settled().await;
+    let rows = world.deliveries().await;
+    assert_eq!((rows[0].lane.as_str(), rows[0].state), ("app/ops/ghost", State::Dead));
+    let alarms: Vec<_> = rows.iter().filter(|row| row.source == "wegraf").collect();
+    assert_eq!(alarms.len(), 1, "it is not sent where it cannot arrive: {alarms:#?}");
+    assert_eq!(alarms[0].lane, "webhook/ops-group");
+}
+
+#[tokio::test]
+async fn a_fallback_may_be_a_mail_and_a_call_of_somebody_elses_webhook() {
+    let (mail_port, mut mails) = servers::mail().await;
+    let (hook_url, mut calls) = servers::http().await;
+    let rest = format!(
+        r"
+smtp: {{ host: 127.0.0.1, port: {mail_port}, tls: none, from: wegraf@example.com }}
+hooks: {{ pager: {{ url: '{hook_url}/page', bearer: hook-token }} }}
+receivers:
+  ops: {{ fallback: backup, targets: [ {{ app: ops, users: [ghost], face: text }} ] }}
+  backup: {{ targets: [ {{ email: [duty@example.com] }}, {{ hook: pager }} ] }}
+route: {{ receiver: ops }}
+"
+    );
+    let world = World::new(&rest).await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    world.settled().await;
+    let rows = world.deliveries().await;
+    let states: Vec<(&str, State)> = rows.iter().map(|row| (row.lane.as_str(), row.state)).collect();
+    let sent = [("email/duty@example.com", State::Sent), ("hook/pager", State::Sent)];
+    assert_eq!(states, [&[("app/ops/ghost", State::Dead)], &sent[..]].concat());
+    assert!(rows[1..].iter().all(|row| row.origin == Some(rows[0].message)), "{rows:#?}");
+
+    let mail = mails.recv().await.unwrap();
+    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.contains("RCPT TO:<duty@example.com>") && head.contains(&format!("{}.wegraf@", rows[0].thread)),
+        "{head}"
+    );
+    assert!(head.contains("Content-Transfer-Encoding: base64"), "{head}");
+    let body = BASE64_STANDARD.decode(body.replace("\r\n", "")).unwrap();
+    let body = String::from_utf8(body).unwrap();
+    let call = calls.recv().await.unwrap();
+    assert_eq!((call.method.as_str(), call.path.as_str()), ("POST", "/page"));
+    assert_eq!(call.headers["authorization"], "Bearer hook-token");
+    assert!(!call.headers["idempotency-key"].is_empty());
+    let news: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!((&news["kind"], &news["receiver"]), (&json!("alerts"), &json!("backup")), "{news:#}");
+    assert_eq!(news["id"], format!("#{}", rows[0].thread));
+    for text in [body.as_str(), news["text"].as_str().unwrap()] {
+        for said in ["磁盘", "转自 应用 ops（ghost）", "81013"] {
+            assert!(text.contains(said), "{said} is missing: {text}");
+        }
+    }
+}

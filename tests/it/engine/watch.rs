@@ -1,0 +1,77 @@
+//! What wegraf tells of its sources and of itself.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use wecom_simulator::Setup;
+
+use super::{FIRING, servers, texts};
+use crate::harness::{PATIENCE, World, alertmanager};
+
+#[tokio::test]
+async fn a_source_whose_watchdog_stays_away_is_told_of_until_it_is_back() {
+    let rest = r"
+sources: { prom: { bearer: prom-token, watchdog: { within: 1m } } }
+receivers:
+  ops: { targets: [ { app: ops, users: [daixuan], face: text } ] }
+  duty: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: ops }
+alarm: { receiver: duty }
+";
+    let world = World::with_at_a_standstill(Setup::demo(), rest).await;
+    let hear = async || {
+        let call = world.http.post(format!("{}/webhook", world.url)).bearer_auth("prom-token");
+        let answer = call.body(alertmanager("Watchdog", FIRING)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    world.pass(Duration::from_secs(50));
+    hear().await;
+    // Silent for too long since the start, and not since it was heard.
+    world.pass(Duration::from_secs(50));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(world.deliveries().await.is_empty(), "an alert that always fires is told to nobody");
+    world.pass(Duration::from_secs(11));
+    let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
+    assert!(told[0].contains("告警来源没有心跳") && told[0].contains("prom"), "{told:#?}");
+    hear().await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 2).await);
+    assert!(told[1].contains("告警来源没有心跳") && told[1].contains("恢复"), "{told:#?}");
+    world.settled().await;
+    assert!(world.inbox("user=daixuan").await.is_empty());
+}
+
+/// A gateway that calls `url` as long as it is well.
+async fn beating(url: &str, target: &str) -> World {
+    let rest = format!(
+        "heartbeat: {{ url: '{url}/well', interval: 10s }}\nreceivers:\n  ops: {{ targets: [ {target} ] }}\nroute: {{ receiver: ops }}\n"
+    );
+    World::with_at_a_standstill(Setup::demo(), &rest).await
+}
+
+#[tokio::test]
+async fn the_heartbeat_is_heard_while_all_is_well_and_not_while_a_critical_message_is_stuck() {
+    let (url, mut beats) = servers::http().await;
+    let (stuck_url, mut beats_of_the_stuck) = servers::http().await;
+    let stuck = beating(&stuck_url, "{ webhook: gone, face: text }").await;
+    let well = beating(&url, "{ webhook: ops-group, face: text }").await;
+    for heard in [&mut beats, &mut beats_of_the_stuck] {
+        let first = tokio::time::timeout(PATIENCE, heard.recv()).await.unwrap().unwrap();
+        assert_eq!((first.method.as_str(), first.path.as_str()), ("GET", "/well"));
+    }
+    for world in [&stuck, &well] {
+        world.accept("/webhook", alertmanager("磁盘", FIRING).replace("warning", "critical")).await;
+    }
+    well.settled().await;
+    let message = stuck.deliveries().await[0].message;
+    stuck.delivery(message, |delivery| delivery.row.errcode == Some(93000)).await;
+    for world in [&stuck, &well] {
+        world.pass(Duration::from_secs(121));
+    }
+    let begun = Instant::now();
+    let second = tokio::time::timeout(PATIENCE, beats.recv()).await;
+    assert!(second.unwrap().is_some(), "no second beat after {:?}", begun.elapsed());
+    // The other began earlier, so its second beat would have come earlier, too.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(beats_of_the_stuck.try_recv().is_err(), "a gateway that is stuck says that it is well");
+    assert_eq!(json!(stuck.deliveries().await[0].state), json!("queued"));
+}

@@ -106,7 +106,7 @@ struct Inner {
 impl App {
     /// Opens the store and compiles what `config` says. Messages a former process was sending are due again.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let store = Store::open(&config.database, clock.now()).await?;
+        let store = Store::open_with_lease(&config.database, config.lease, clock.now()).await?;
         let recovered = store.recover().await?;
         if recovered > 0 {
             info!(
@@ -143,9 +143,12 @@ impl App {
         &self.0.metrics
     }
 
-    /// Now, as the store reckons it: replicas that share one agree.
+    /// Now, by the clock of the database where replicas share one: their budgets must agree on the time.
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        match self.0.clock {
+            Clock::System => self.0.clock.now().plus_millis(self.0.store.skew_ms()),
+            Clock::Manual(_) => self.0.clock.now(),
+        }
     }
 
     /// What went wrong lately that no table shows.

@@ -77,6 +77,7 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
         let pause = lanes.start_workers(&workers).await;
         tokio::select! {
             () = woken => tokio::time::sleep_until(looked + BREATH).await,
+            () = lanes.app.store().woken() => tokio::time::sleep_until(looked + BREATH).await,
             () = tokio::time::sleep(pause) => {}
             () = lanes.stop.cancelled() => {}
         }

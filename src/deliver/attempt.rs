@@ -80,6 +80,7 @@ impl Lanes {
             freeze,
             ways: ways.iter().map(super::Way::for_claim).collect(),
         };
+        let asked = Instant::now();
         let claimed = match store.claim(claim, self.app.now()).await? {
             Taken::Claimed(claimed) => claimed,
             Taken::Wait { until, breaker } => return Ok(Tried::MustWait { until, breaker }),
@@ -88,7 +89,12 @@ impl Lanes {
         let way = &ways[claimed.way];
         let body = bodies.get(claimed.part as usize).cloned().unwrap_or_default();
         let begun = Instant::now();
-        let verdict = self.bring(&loaded, &target, &way.sender, &claimed, body.clone()).await;
+        let verdict = if asked.elapsed() > patience(store.lease()) {
+            // Paused in between: another replica may have the lane by now, and soon will.
+            Verdict::too_late()
+        } else {
+            self.bring(&loaded, &target, &way.sender, &claimed, body.clone()).await
+        };
         let took = begun.elapsed();
         let (target, scopes) = (&target, &way.scopes);
         self.settle(Attempt { queued, claimed, target, scopes, body: &body, plain, verdict, took })
@@ -110,14 +116,14 @@ impl Lanes {
                 loaded.wecom.send(account, &SendRequest { channel, body }).await.into()
             }
             (Sender::Mail(to), _) => match &loaded.mailer {
-                Some(mailer) => mailer.send(to, &body, DEADLINE).await.into(),
+                Some(mailer) => mailer.send(to, &body, deadline(self.app.store().lease())).await.into(),
                 None => Verdict::gone("smtp"),
             },
             (Sender::Hook(name), _) => match loaded.config.hooks.get(name) {
                 Some(hook) => {
                     let attempt = u32::try_from(claimed.epoch).unwrap_or(u32::MAX);
                     let tried = Try { message: claimed.message, part: claimed.part, attempt };
-                    self.hooks.post(hook, &body, tried, DEADLINE).await.into()
+                    self.hooks.post(hook, &body, tried, deadline(self.app.store().lease())).await.into()
                 }
                 None => Verdict::gone(name),
             },
@@ -287,6 +293,17 @@ impl Lanes {
             metrics.errcodes.get_or_create(&Errcode { errcode }).inc();
         }
     }
+}
+
+/// For a send: shorter than a lease leaves room for, so that it has ended before another replica may send.
+pub(super) fn deadline(lease: Option<Duration>) -> Duration {
+    lease.map_or(DEADLINE, |lease| DEADLINE.min(lease / 3))
+}
+
+/// How much of a lease may be over when the first byte goes out: the deadline of a send and a sixth for the clock and
+/// the record must still fit in.
+fn patience(lease: Option<Duration>) -> Duration {
+    lease.map_or(Duration::MAX, |lease| lease - deadline(Some(lease)) - lease / 6)
 }
 
 /// Everybody who was missed, in one list.

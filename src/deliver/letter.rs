@@ -17,7 +17,7 @@ use super::audience::{Audience, Reach};
 use super::people::People;
 use super::picture::Pictures;
 use super::way::{self, Sender, Way};
-use super::{email, hook};
+use super::{attempt, email, hook};
 use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
 use crate::config::{Config, Face, Language, Receiver, Target, To};
@@ -38,6 +38,7 @@ pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Re
     let mut network = wecom::Network::new(config.wecom.api_url.clone());
     network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
     network.ca_file.clone_from(&config.wecom.ca_file);
+    network.deadline = attempt::deadline(store.as_ref().and_then(Store::lease));
     let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
     // Replicas and restarts do not refresh in the same second.
     options.refresh_early = Duration::from_secs(rand::random_range(300..600));

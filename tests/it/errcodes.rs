@@ -233,7 +233,7 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
         "{webhooks}receivers:\n  duty: {{ targets: [ {{ webhook: dba-group }} ] }}\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\nalarm: {{ receiver: duty }}\n"
     );
     let mut world = World::idle(corp_of(&cases), &rest).await;
-    let apps: String = cases
+    let apps: Vec<String> = cases
         .iter()
         .filter(|case| case.own_app())
         .map(|case| {
@@ -242,6 +242,7 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
             format!("    {app}: {{ corp_id: wwsimcorp0000001, agent_id: {agent_id}, secret: secret{code} }}\n")
         })
         .collect();
+    let apps = apps.concat();
     let text = world.config_text("127.0.0.1:0", &rest);
     world.write("wegraf.yaml", &text.replacen("  webhooks:\n", &format!("{apps}  webhooks:\n"), 1));
     world.start().await;

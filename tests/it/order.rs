@@ -162,8 +162,10 @@ async fn the_changes_of_an_alert_are_told_in_their_order_whatever_fails_between(
 /// The names of ten webhooks, and a configuration with one receiver for all of them.
 fn ten_groups() -> (Vec<String>, String) {
     let names: Vec<String> = (0..10).map(|number| format!("group{number}")).collect();
-    let accounts: String = names.iter().map(|name| format!("    {name}: {{ key: key-of-{name} }}\n")).collect();
-    let targets: String = names.iter().map(|name| format!("      - {{ webhook: {name}, face: text }}\n")).collect();
+    let accounts: Vec<String> = names.iter().map(|name| format!("    {name}: {{ key: key-of-{name} }}\n")).collect();
+    let targets: Vec<String> =
+        names.iter().map(|name| format!("      - {{ webhook: {name}, face: text }}\n")).collect();
+    let (accounts, targets) = (accounts.concat(), targets.concat());
     let rest = format!("{accounts}receivers:\n  ops:\n    targets:\n{targets}route: {{ receiver: ops }}\n");
     (names, rest)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wecom_simulator::{Setup, Webhook};
+use wecom_simulator::{Setup, User, Webhook};
 use wegraf::store::{OUTAGE, State};
 
 use super::{FIRING, RESOLVED, texts};
@@ -51,6 +51,34 @@ async fn open_breakers(world: &World, count: usize) -> Vec<wegraf::store::Breake
         assert!(begun.elapsed() < PATIENCE, "{breakers:#?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Several sends were under way when the first refusal came: they are one breach of the limit, not many.
+#[tokio::test]
+async fn a_limit_that_many_messages_meet_at_once_is_waited_for_once() {
+    let mut setup = Setup::demo();
+    let model = setup.corps[0].users[0].clone();
+    let names: Vec<String> = (0..16).map(|number| format!("member{number}")).collect();
+    let member = |name: &String| User { userid: name.clone(), mobile: String::new(), ..model.clone() };
+    setup.corps[0].users.extend(names.iter().map(member));
+    let targets: Vec<String> =
+        names.iter().map(|name| format!("      - {{ app: ops, users: [{name}], face: text }}\n")).collect();
+    let targets = targets.concat();
+    let rest = format!("receivers:\n  ops:\n    targets:\n{targets}route: {{ receiver: ops }}\n");
+    let world = World::with(setup, &rest).await;
+    world
+        .fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 45009 }, "times": "forever" }))
+        .await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    open_breakers(&world, 1).await;
+    // Longer than what was under way takes.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let limit = open_breakers(&world, 1).await.remove(0);
+    let tried: Vec<_> = world.deliveries().await.into_iter().filter(|row| row.attempts > 0).collect();
+    assert!(tried.iter().all(|row| row.attempts == 1), "{tried:#?}");
+    let last = tried.iter().filter_map(|row| row.claimed_at).max().unwrap();
+    let wait = limit.probe_at.millis_since(last);
+    assert!((59_000..75_000).contains(&wait), "it is probed after {wait} ms, {} were under way", tried.len());
 }
 
 const UNTRUSTED: &str = r"

@@ -1,12 +1,12 @@
 //! What the network between us and WeCom can do to a message, on every channel: nothing is lost, an app never shows a
 //! copy, a chat or a webhook at most one for each send whose outcome is unknown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wecom_simulator::Setup;
 use wegraf::store::State;
 
-use crate::harness::{EVERY_CHANNEL, World, alertmanager};
+use crate::harness::{EVERY_CHANNEL, PATIENCE, World, alertmanager};
 use crate::proxy::{By, Of, Plan, Proxy};
 
 /// An app, a chat, a webhook: in the order of the targets of receiver `all`.
@@ -42,6 +42,14 @@ async fn meets(world: &World, proxy: &mut Proxy, plan: Plan, name: &str) -> Vec<
     }
     proxy.set(Plan::Pass).await;
     world.pass(Duration::from_mins(2));
+    // Three calls in a row without an answer are an outage: the host is asked before it gets a message again.
+    let begun = Instant::now();
+    while !world.app().store().breakers().await.unwrap().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "nobody finds out that the host answers again");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.pass(Duration::from_secs(1));
+    }
+    world.pass(Duration::from_secs(2));
     world.settled().await;
     let mut seen = Vec::new();
     for (row, inbox) in rows.iter().zip(INBOXES) {

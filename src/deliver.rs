@@ -32,7 +32,7 @@ use tracing::{error, info, warn};
 use crate::alert::Timestamp;
 use crate::app::App;
 use crate::store::{Lease, StoreError, WaitingMessage};
-pub use again::{Again, again};
+pub use again::{Again, again, is_resend};
 use attempt::Tried;
 use choose::{Pace, Step};
 pub use email::Mailer;

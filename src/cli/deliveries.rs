@@ -88,7 +88,7 @@ fn beside(row: &DeliveryRow) -> Option<String> {
     }
     let origin = row.origin?;
     match row.note_json.as_deref().and_then(|json| serde_json::from_str(json).ok()) {
-        Some(Note::Resent) => Some(format!("↻ 重发自 resent from {origin}")),
+        Some(Note::Resent { .. }) => Some(format!("↻ 重发自 resent from {origin}")),
         Some(Note::Fallback { lane, reason, missed }) => {
             let missed = if missed.is_empty() { String::new() } else { format!("（{}）", missed.join(" ")) };
             Some(format!("⇢ 代替 {origin}（{lane}）{missed} instead of it: {reason}"))

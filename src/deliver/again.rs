@@ -2,7 +2,10 @@
 
 use crate::alert::Timestamp;
 use crate::render::Note;
-use crate::store::{DeliveryFilter, State, Store, StoreError};
+use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
+
+/// Messages of one incident in one lane that are looked through to count resends: more than anybody sends.
+const RESENDS: usize = 1000;
 
 /// What became of the wish to send a message once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +30,23 @@ pub async fn again(store: &Store, message: i64, now: Timestamp) -> Result<Again,
     if row.settled_at.is_none() {
         return Ok(Again::OnItsWay(row.state));
     }
-    let note_json = serde_json::to_string(&Note::Resent).expect("a note is JSON");
+    let note = Note::Resent { times: times(store, &row).await? };
+    let note_json = serde_json::to_string(&note).expect("a note is JSON");
     Ok(store.resend(message, &note_json, now).await?.map_or(Again::Unknown, Again::Queued))
+}
+
+/// The how manyeth resend of its incident in its lane this is.
+async fn times(store: &Store, row: &DeliveryRow) -> Result<u64, StoreError> {
+    let (thread, lane) = (Some(row.thread), Some(row.lane.clone()));
+    let filter = DeliveryFilter { thread, lane, limit: RESENDS, ..DeliveryFilter::default() };
+    let before = store.deliveries(filter).await?;
+    Ok(1 + before.iter().filter(|row| is_resend(row)).count() as u64)
+}
+
+/// Was this message queued by [`again`]?
+pub fn is_resend(row: &DeliveryRow) -> bool {
+    let note = row.note_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    matches!(note, Some(Note::Resent { .. }))
 }
 
 impl Again {

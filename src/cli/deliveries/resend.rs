@@ -12,10 +12,9 @@ use serde_json::json;
 use super::{find, print};
 use crate::app::Clock;
 use crate::config::Config;
-use crate::deliver::{Again, again};
+use crate::deliver::{Again, again, is_resend};
 use crate::http::LinkKey;
-use crate::render::Note;
-use crate::store::{DeliveryRow, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// For the gateway to answer: a commit, and a queue of them in front of it.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -69,10 +68,6 @@ async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     messages.sort_unstable();
     messages.dedup();
     Ok(messages)
-}
-
-fn is_resend(row: &DeliveryRow) -> bool {
-    row.note_json.as_deref().is_some_and(|json| matches!(serde_json::from_str(json), Ok(Note::Resent)))
 }
 
 async fn into(store: &Store, messages: &[i64]) -> Result<Vec<Outcome>, StoreError> {

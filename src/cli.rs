@@ -27,6 +27,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
+pub use deliveries::{Deliveries, DeliveriesCommand};
 
 const EXIT_CODES: &str = "\
 退出码 Exit codes:
@@ -69,7 +70,7 @@ pub enum Command {
     Route(Route),
     /// 应用群聊：创建、修改、查看。 Group chats of an app: create, update, show.
     Chat(Chat),
-    /// 投递记录：发给了谁，何时，到了没有，为什么没到。 The record: who was told what, when, did it arrive, why not.
+    /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
     Deliveries(Deliveries),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
     Simulator(Simulator),
@@ -308,64 +309,6 @@ pub enum ChatCommand {
         #[arg(value_name = "CHATID")]
         chat: String,
     },
-}
-
-/// `wegraf deliveries`
-#[derive(Debug, Args)]
-pub struct Deliveries {
-    /// What to show.
-    #[command(subcommand)]
-    pub command: DeliveriesCommand,
-}
-
-/// What to show of the record.
-#[derive(Debug, Subcommand)]
-pub enum DeliveriesCommand {
-    /// 最近的消息，新的在前。 Recent messages, newest first.
-    List {
-        /// Which configuration.
-        #[command(flatten)]
-        file: ConfigFile,
-        /// 只看这个接收者。 Of this receiver only.
-        #[arg(long)]
-        receiver: Option<String>,
-        /// 只看这个状态。 In this state only.
-        #[arg(long, value_enum)]
-        state: Option<DeliveryState>,
-        /// 最多几条。 At most so many.
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
-        /// 输出 JSON。 Answer in JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// 一条消息的全部经过。 Everything about one message.
-    Show {
-        /// Which configuration.
-        #[command(flatten)]
-        file: ConfigFile,
-        /// 消息末尾的短号（#7K2Q）或列表里的编号。 The short id at the end of a message (#7K2Q), or its number in the list.
-        #[arg(value_name = "ID")]
-        id: String,
-        /// 输出 JSON。 Answer in JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Where a message is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DeliveryState {
-    /// 等待发送。 Waits.
-    Queued,
-    /// 正在发送。 Being sent.
-    Sending,
-    /// 结果未知，将再试。 The outcome is unknown; will be tried again.
-    Unsure,
-    /// 已送达企业微信。 Accepted by WeCom.
-    Sent,
-    /// 被拒绝。 Refused for good.
-    Dead,
 }
 
 /// `wegraf simulator`

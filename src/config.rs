@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::ingest::generic::Payloads;
 use crate::route;
 pub use address::{Channel, Face, Target, To};
+pub use amounts::parse_duration;
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
 pub use peers::{AppAccount, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog, WeCom};

@@ -5,6 +5,7 @@
 //! the budgets, sends, and settles (`attempt`). Lanes share the ways' breakers and nothing else but the number of
 //! workers, so one that waits holds up no other.
 
+mod again;
 mod attempt;
 mod audience;
 mod breaker;
@@ -31,12 +32,13 @@ use tracing::{error, info, warn};
 use crate::alert::Timestamp;
 use crate::app::App;
 use crate::store::{Lease, StoreError, WaitingMessage};
+pub use again::{Again, again, is_resend};
 use attempt::Tried;
 use choose::{Pace, Step};
 pub use email::Mailer;
 pub use hook::Hooks;
 pub use letter::{Envelope, Form, Occasion, Page, Prepared, Writer, client};
-pub use way::{MAIL_HOST, Way, app, stands_on};
+pub use way::{MAIL_HOST, Way, app, scopes, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;

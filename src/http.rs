@@ -4,7 +4,6 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -30,9 +29,10 @@ use crate::ingest::{self, Door};
 use crate::metrics::{Answered, FormatLabel};
 use crate::route::plan;
 use crate::store::{Admission, StoreError};
-use crate::telemetry;
 
 mod details;
+mod orders;
+mod scrape;
 
 pub use details::{DigestPage, FoldedInto, LinkKey, PAGE_ITEMS};
 
@@ -113,10 +113,12 @@ pub fn router(app: App) -> axum::Router {
         // operators
         .route("/", get(welcome))
         .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+        .route("/readyz", get(scrape::readyz))
+        .route("/metrics", get(scrape::metrics))
         // people, from a message
         .merge(details::routes())
+        // commands, beside the running gateway
+        .merge(orders::routes())
         .with_state(gate)
 }
 
@@ -157,45 +159,6 @@ async fn healthz() -> &'static str {
 /// configuration.
 async fn welcome() -> Html<&'static str> {
     Html(include_str!("../templates/pages/welcome.html"))
-}
-
-/// Able to store and configured?
-async fn readyz(State(gate): State<Gate>) -> Response {
-    match gate.app.store().ping().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            // Found out here first if nothing else writes at the moment; not ready for ever would be no answer.
-            gate.app.store_failed(&error);
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
-        }
-    }
-}
-
-async fn metrics(State(gate): State<Gate>) -> Response {
-    let counters = gate.app.store().counters();
-    let figure = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let mut service = vec![
-        ("wegraf_store_commits", "Commits, each with one fsync", figure(counters.commits)),
-        ("wegraf_store_writes", "Writes; several share a commit", figure(counters.writes)),
-        ("wegraf_store_busy_microseconds", "Time the writing thread was busy", figure(counters.busy_micros)),
-        ("wegraf_store_waiting", "Writes that wait", figure(counters.waiting as u64)),
-        (
-            "wegraf_log_lines_dropped",
-            "Log lines nobody took in time",
-            figure(telemetry::DROPPED_LINES.load(Ordering::Relaxed)),
-        ),
-    ];
-    match gate.app.store().backlog().await {
-        Ok(backlog) => {
-            let age = backlog.oldest.map_or(0, |at| gate.app.now().millis_since(at) / 1000);
-            service.push(("wegraf_outbox_messages", "Messages neither sent nor dead", backlog.messages));
-            service.push(("wegraf_outbox_retrying", "Of these, tried and not yet accepted", backlog.retrying));
-            service.push(("wegraf_outbox_oldest_seconds", "Age of the oldest message in the outbox", age));
-        }
-        Err(error) => warn!(%error, "The store could not be read for the metrics."),
-    }
-    let text = gate.app.metrics().text(&service);
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
 
 /// Why a webhook call was not taken.

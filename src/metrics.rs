@@ -150,21 +150,61 @@ impl Metrics {
         );
     }
 
-    /// The counters in `OpenMetrics` text, without the closing `# EOF`, followed by `service`: gauges read from the
-    /// store (name, help, value).
-    pub fn text(&self, service: &[(&str, &str, i64)]) -> String {
+    /// The counters in `OpenMetrics` text, followed by `figures`; those of one family stand together.
+    pub fn text(&self, figures: &[Figure]) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string succeeds");
         let end = text.rfind("# EOF").unwrap_or(text.len());
         text.truncate(end);
-        for (name, help, value) in service {
+        let mut last = "";
+        for Figure { name, help, value } in figures {
             let family = name.split('{').next().unwrap_or(name);
-            if !text.contains(&format!("# TYPE {family} ")) {
+            if family != last {
                 let _ = writeln!(text, "# HELP {family} {help}.\n# TYPE {family} gauge");
+                last = family;
             }
             let _ = writeln!(text, "{name} {value}");
         }
         text.push_str("# EOF\n");
         text
+    }
+}
+
+/// A gauge that is read when it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name, with labels if it has any.
+    name: String,
+    /// What it is, without a full stop.
+    help: &'static str,
+    /// Its value.
+    value: i64,
+}
+
+impl Figure {
+    /// A gauge with this name, help and value.
+    pub fn new(name: impl Into<String>, help: &'static str, value: i64) -> Self {
+        Self { name: name.into(), help, value }
+    }
+}
+
+/// The name of a metric with one label, whose value is escaped.
+pub fn labelled(name: &str, label: &str, value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("{name}{{{label}=\"{value}\"}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_never_ends_early() {
+        let name = labelled("open", "scope", "a\\b\"} 1\nc");
+        assert_eq!(name, r#"open{scope="a\\b\"} 1\nc"}"#);
+        let figures = [Figure::new(name, "Open", 1), Figure::new(labelled("open", "scope", "d"), "Open", 0)];
+        let text = Metrics::default().text(&figures);
+        assert_eq!(text.matches("# TYPE open gauge").count(), 1);
+        assert!(text.ends_with("open{scope=\"a\\\\b\\\"} 1\\nc\"} 1\nopen{scope=\"d\"} 0\n# EOF\n"), "{text}");
     }
 }

@@ -4,6 +4,7 @@
 //! What is wrong is an alert like any other, of the source [`SOURCE`]: it fires, is told once, and ends.
 
 mod alarm;
+mod ready;
 mod trouble;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,6 +18,7 @@ use crate::alert::Timestamp;
 use crate::app::App;
 use crate::deliver::Hooks;
 use crate::store::{Breaker, BreakerChange, OUTAGE, Retention, StoreError};
+pub use ready::warnings;
 use trouble::Facts;
 pub use trouble::{Incidents, Kind, SOURCE};
 
@@ -207,11 +209,9 @@ impl Watch {
         if self.imbalance.load(Ordering::Relaxed) > 0 {
             return Err("the record does not balance".to_owned());
         }
-        match backlog.oldest_critical {
-            Some(since) if now.millis_since(since) > CRITICAL_LATE_MS => {
-                Err("a critical message has waited for more than two minutes".to_owned())
-            }
-            _ => Ok(()),
+        match ready::critical_late(&backlog, now) {
+            Some(_) => Err("a critical message has waited for more than two minutes".to_owned()),
+            None => Ok(()),
         }
     }
 }

@@ -47,8 +47,8 @@ impl Resolver<'_> {
     }
 }
 
-/// `90s`, `5m`, `1h30m`, `1d`.
-fn parse_duration(text: &str) -> Option<Duration> {
+/// The duration in a text like `90s`, `5m`, `1h30m`, `1d`; `None` if it is none.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut seconds = 0_u64;
     let mut number = String::new();
     for letter in text.trim().chars() {

@@ -1,5 +1,7 @@
 //! The ways to a target: which breakers stand on each, whom an attempt debits, as whom it is made.
 
+use std::collections::BTreeSet;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use wecom::{Account, Recipients};
@@ -78,6 +80,13 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
             Ok(vec![Way { sender: Sender::Hook(hook.clone()), scopes, charges: Vec::new() }])
         }
     }
+}
+
+/// The scopes of all breakers that the configuration knows.
+pub fn scopes(config: &Config) -> BTreeSet<String> {
+    let targets = config.receivers.values().flat_map(|receiver| &receiver.targets);
+    let ways = targets.filter_map(|target| ways(config, target, &Reach::default()).ok()).flatten();
+    ways.flat_map(|way| way.scopes.all()).collect()
 }
 
 /// Does every way to `target` go through `scope`? So it cannot be used to tell that this is broken.

@@ -33,7 +33,7 @@ const SIGNATURE_BYTES: usize = 12;
 
 /// The key that signs links; made once and kept in the store.
 #[derive(Clone)]
-pub struct LinkKey(Vec<u8>);
+pub struct LinkKey(pub(super) Vec<u8>);
 
 impl std::fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

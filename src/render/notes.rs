@@ -27,7 +27,11 @@ pub enum Note {
         missed: Vec<String>,
     },
     /// An operator sent it again.
-    Resent,
+    Resent {
+        /// The how manyeth time. It is said, so that no two resends are the same bytes: WeCom drops the second copy
+        /// of a message silently (duplicate check, wecom-api §4).
+        times: u64,
+    },
     /// Earlier changes of these alerts that were never sent are included.
     Merged {
         /// How many.
@@ -161,13 +165,25 @@ fn front(notes: &[Note], face: Face, language: Language) -> String {
     // The title of a card is short: the number of alerts has to have a place beside it.
     let copy = if face == Face::Card { "Copy?" } else { "Possible copy" };
     let repeated = notes.contains(&Note::Repeated).then(|| pick(language, "可能重复", copy));
-    let resent = notes.contains(&Note::Resent).then(|| pick(language, "人工重发", "Resent"));
-    let words: Vec<&str> = repeated.into_iter().chain(resent).collect();
+    let resent = notes.iter().find_map(|note| match note {
+        Note::Resent { times } => Some(resent(*times, language)),
+        _ => None,
+    });
+    let words: Vec<String> = repeated.map(str::to_owned).into_iter().chain(resent).collect();
     match (words.is_empty(), language) {
         (true, _) => String::new(),
         (false, Language::Zh) => format!("【{}】", words.join("，")),
         (false, Language::En) if words == ["Copy?"] => "Copy? ".to_owned(),
         (false, Language::En) => format!("{}: ", words.join(", ")),
+    }
+}
+
+fn resent(times: u64, language: Language) -> String {
+    match (times, language) {
+        (..=1, Language::Zh) => "人工重发".to_owned(),
+        (..=1, Language::En) => "Resent".to_owned(),
+        (_, Language::Zh) => format!("人工重发 {times}"),
+        (_, Language::En) => format!("Resent {times}"),
     }
 }
 

@@ -64,6 +64,9 @@ pub struct DeliveryRow {
     pub folded_into: Option<i64>,
     /// The message it is a fallback or a resend of.
     pub origin: Option<i64>,
+    /// Which of them it is and why, as JSON of whoever queued it.
+    #[serde(rename = "note", serialize_with = "as_json")]
+    pub note_json: Option<String>,
     /// Name of its first alert.
     pub name: String,
     /// Transitions in it that say that an alert is on.
@@ -269,4 +272,11 @@ pub struct Audit {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn as_text<S: serde::Serializer>(thread: &ThreadId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(thread)
+}
+
+/// JSON that was kept as a text, as the value it is.
+#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
+fn as_json<S: serde::Serializer>(json: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let value: Option<serde_json::Value> = json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    value.serialize(serializer)
 }

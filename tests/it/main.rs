@@ -10,6 +10,7 @@ mod order;
 mod process;
 mod programs;
 mod proxy;
+mod record;
 mod routing;
 
 mod bad_input;

@@ -271,7 +271,7 @@ impl Dice {
             notes.push(Note::Fallback { lane, reason: self.text(6), missed });
         }
         if self.one_in(4) {
-            notes.push(Note::Resent);
+            notes.push(Note::Resent { times: 1 });
         }
         if self.one_in(3) {
             notes.push(Note::Merged { changes: self.roll() % 100_000 });
@@ -412,7 +412,7 @@ pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
             !texts.iter().all(|text| ["可能重复", "Possible copy", "Copy?"].iter().any(|said| text.contains(said)))
         }
         Note::Fallback { .. } => !said("转自 ", "Rerouted from "),
-        Note::Resent => !said("人工重发", "esent"),
+        Note::Resent { .. } => !said("人工重发", "esent"),
         Note::Merged { changes } => *changes > 0 && !said(" 次变化", "earlier change"),
     })?;
     Some(format!("{missing:?} is not said: {head}"))

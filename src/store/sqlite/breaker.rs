@@ -60,10 +60,17 @@ impl Db {
     }
 
     pub(in crate::store) async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
-        self.write(|connection| {
+        // Read first: who only looks may have it, once it was made.
+        let made = |connection: &Connection| {
+            Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0)).optional()?)
+        };
+        if let Some(key) = self.read(made).await? {
+            return Ok(key);
+        }
+        self.write(move |connection| {
             let make = "INSERT OR IGNORE INTO link_key (id, key) VALUES (1, randomblob(32))";
             connection.prepare_cached(make)?.execute([])?;
-            Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0))?)
+            made(connection)?.ok_or_else(|| StoreError::bug("the key that was just made is not there"))
         })
         .await
     }

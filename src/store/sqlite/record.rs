@@ -22,7 +22,8 @@ const SELECT: &str = "
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
-           m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.target, n.format, n.received_at
+           m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.note, m.target, n.format,
+           n.received_at
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -41,7 +42,7 @@ impl Db {
             let found = connection
                 .prepare_cached(&format!("{SELECT} WHERE m.id = ?1"))?
                 .query_row([message], |r| {
-                    let (target_json, format, received_at) = (r.get(25)?, named(r, 26, Format::from_name)?, r.get(27)?);
+                    let (target_json, format, received_at) = (r.get(26)?, named(r, 27, Format::from_name)?, r.get(28)?);
                     Ok((row(r)?, target_json, format, Timestamp(received_at)))
                 })
                 .optional()?;
@@ -198,6 +199,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         digest: row.get(22)?,
         folded_into: row.get(23)?,
         origin: row.get(24)?,
+        note_json: row.get(25)?,
     })
 }
 

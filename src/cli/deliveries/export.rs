@@ -1,0 +1,203 @@
+//! The record as a file, however long it is: read page by page, from the newest to the oldest.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+
+use super::arguments::Format;
+use super::{beside, clock};
+use crate::store::{DeliveryFilter, DeliveryRow, Store};
+
+/// Messages read at a time: what bounds the memory.
+const PAGE: usize = 500;
+const COLUMNS: [&str; 24] = [
+    "message",
+    "id",
+    "queued",
+    "settled",
+    "state",
+    "receiver",
+    "target",
+    "source",
+    "alert",
+    "firing",
+    "resolved",
+    "critical",
+    "digest",
+    "folded_into",
+    "origin",
+    "attempts",
+    "accepted_parts",
+    "parts",
+    "face",
+    "outcome",
+    "errcode",
+    "error",
+    "last_try",
+    "note",
+];
+
+/// Writes what `filter` lets through to `output` or standard output, and says on standard error how much that was.
+pub(super) async fn run(
+    store: &Store,
+    filter: DeliveryFilter,
+    format: Format,
+    output: Option<&Path>,
+    zone: &TimeZone,
+) -> anyhow::Result<ExitCode> {
+    let Some(path) = output else {
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        write(store, filter, format, &mut out, zone, |_| ()).await?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let file = create(path).with_context(|| {
+        format!(
+            "无法新建 {0}：已有文件不会被覆盖，请换个名字或先移走 cannot create {0}: a file that exists is never \
+             overwritten, choose another name or move it away",
+            path.display()
+        )
+    })?;
+    let terminal = std::io::stderr().is_terminal();
+    let progress = |written: u64| {
+        if terminal {
+            eprint!("\r{written} ");
+        }
+    };
+    match write(store, filter, format, &mut BufWriter::new(&file), zone, progress).await {
+        Ok(written) => {
+            file.sync_all()?;
+            let start = if terminal { "\r" } else { "" };
+            eprintln!("{start}已导出 {written} 条到 exported to {}", path.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            // Half an export looks like a whole one.
+            std::fs::remove_file(path).ok();
+            Err(error)
+                .with_context(|| format!("导出中断，{0} 已删除 the export broke off; {0} was removed", path.display()))
+        }
+    }
+}
+
+/// A new file that only its owner can read: it holds alerts.
+fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
+}
+
+/// Writes page after page; returns how many messages.
+async fn write(
+    store: &Store,
+    mut filter: DeliveryFilter,
+    format: Format,
+    out: &mut impl Write,
+    zone: &TimeZone,
+    progress: impl Fn(u64),
+) -> anyhow::Result<u64> {
+    if format == Format::Csv {
+        // The mark by which spreadsheets tell UTF-8 from the code page of the system.
+        out.write_all("\u{feff}".as_bytes())?;
+        line(out, &COLUMNS.map(str::to_owned))?;
+    }
+    filter.limit = PAGE;
+    let mut written = 0;
+    loop {
+        let rows = store.deliveries(filter.clone()).await?;
+        for row in &rows {
+            match format {
+                Format::Csv => line(out, &cells(row, zone))?,
+                Format::Jsonl => {
+                    serde_json::to_writer(&mut *out, row).map_err(std::io::Error::from)?;
+                    out.write_all(b"\n")?;
+                }
+            }
+        }
+        written += rows.len() as u64;
+        progress(written);
+        match rows.last() {
+            Some(last) if rows.len() == PAGE => filter.before = Some(last.message),
+            _ => break,
+        }
+    }
+    out.flush()?;
+    Ok(written)
+}
+
+/// In the order of [`COLUMNS`].
+fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 24] {
+    let at = |time| clock(time, zone, "%Y-%m-%d %H:%M:%S");
+    let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let words = |value: &Option<String>| value.as_deref().map(harmless).unwrap_or_default();
+    [
+        row.message.to_string(),
+        harmless(&format!("#{}", row.thread)),
+        at(row.created_at),
+        row.settled_at.map(at).unwrap_or_default(),
+        row.state.as_str().to_owned(),
+        harmless(&row.receiver),
+        harmless(&row.lane),
+        harmless(&row.source),
+        harmless(&row.name),
+        row.firing.to_string(),
+        row.resolved.to_string(),
+        u8::from(row.critical).to_string(),
+        u8::from(row.digest).to_string(),
+        number(row.folded_into),
+        number(row.origin),
+        row.attempts.to_string(),
+        row.next_part.to_string(),
+        row.parts.to_string(),
+        words(&row.face),
+        words(&row.outcome),
+        number(row.errcode),
+        words(&row.error),
+        row.claimed_at.map(at).unwrap_or_default(),
+        words(&beside(row)),
+    ]
+}
+
+/// A text that no spreadsheet takes for a formula, whatever an alert is called. Only for texts: -1 is a number.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// One line as RFC 4180 has it.
+fn line(out: &mut impl Write, cells: &[String]) -> std::io::Result<()> {
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        if cell.contains([',', '"', '\n', '\r']) {
+            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
+        } else {
+            out.write_all(cell.as_bytes())?;
+        }
+    }
+    out.write_all(b"\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_and_no_text_breaks_a_line() {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"] {
+            assert_eq!(harmless(text), format!("'{text}"));
+        }
+        assert_eq!(harmless("disk = full"), "disk = full");
+        let mut out = Vec::new();
+        line(&mut out, &["a,b".into(), "say \"hi\"\n".into(), "磁盘".into()]).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "\"a,b\",\"say \"\"hi\"\"\n\",磁盘\r\n");
+    }
+}

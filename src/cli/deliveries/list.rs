@@ -1,0 +1,75 @@
+//! A list of messages.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::{beside, mark, time, what};
+use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
+
+/// A wider name of a target does not move the columns of the others.
+const TARGET: usize = 32;
+
+/// The newest messages that `filter` lets through, at most `limit`.
+pub(super) async fn answer(
+    store: &Store,
+    filter: DeliveryFilter,
+    limit: usize,
+    json: bool,
+    zone: &TimeZone,
+) -> Result<String, StoreError> {
+    let rows = store.deliveries(DeliveryFilter { limit, ..filter.clone() }).await?;
+    let more = match rows.last() {
+        Some(last) if rows.len() == limit => {
+            let filter = DeliveryFilter { limit: 1, before: Some(last.message), ..filter };
+            !store.deliveries(filter).await?.is_empty()
+        }
+        _ => false,
+    };
+    if json {
+        return Ok(format!("{:#}\n", json!({ "deliveries": rows, "more": more })));
+    }
+    let mut text = table(&rows, zone);
+    if more {
+        text.push_str(
+            "        …还有更早的：加大 --limit，或用 export there are older ones: a larger --limit, or export\n",
+        );
+    }
+    Ok(text)
+}
+
+fn table(rows: &[DeliveryRow], zone: &TimeZone) -> String {
+    if rows.is_empty() {
+        return "没有消息 no messages\n".to_owned();
+    }
+    let target = rows.iter().map(|row| row.lane.chars().count()).max().unwrap_or(0).min(TARGET);
+    let mut text = String::new();
+    for row in rows {
+        writeln!(
+            text,
+            "{:>6}  #{:<5} {}  {} {:<7} {:target$}  {}",
+            row.message,
+            row.thread.to_string(),
+            time(row.created_at, zone),
+            mark(row.state),
+            row.state.as_str(),
+            row.lane,
+            what(row)
+        )
+        .expect("a String takes everything");
+        for line in beside(row).into_iter().chain(trouble(row, zone)) {
+            writeln!(text, "        {line}").expect("a String takes everything");
+        }
+    }
+    text
+}
+
+/// Why it was not sent, and when it is tried again.
+fn trouble(row: &DeliveryRow, zone: &TimeZone) -> Vec<String> {
+    let error = row.error.clone().filter(|_| row.state != State::Sent);
+    let waits = matches!(row.state, State::Queued | State::Unsure) && (row.attempts > 0 || error.is_some());
+    let next = waits
+        .then(|| format!("试过 {0} 次，下次 {1} tried {0} times, next {1}", row.attempts, time(row.not_before, zone)));
+    error.into_iter().chain(next).collect()
+}

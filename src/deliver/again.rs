@@ -1,0 +1,72 @@
+//! Sending once more what was settled, because an operator says so.
+
+use crate::alert::Timestamp;
+use crate::render::Note;
+use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
+
+/// Messages of one incident in one lane that are looked through to count resends: more than anybody sends.
+const RESENDS: usize = 1000;
+
+/// What became of the wish to send a message once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// This new message tells the same.
+    Queued(i64),
+    /// There is no such message.
+    Unknown,
+    /// It is still on its way and will be sent without being asked: a copy would arrive twice.
+    OnItsWay(State),
+    /// This other message tells its news.
+    FoldedInto(i64),
+}
+
+/// Queues what a settled message tells once more, in the same lane and with a note that says so.
+pub async fn again(store: &Store, message: i64, now: Timestamp) -> Result<Again, StoreError> {
+    let filter = DeliveryFilter { message: Some(message), limit: 1, ..DeliveryFilter::default() };
+    let Some(row) = store.deliveries(filter).await?.pop() else { return Ok(Again::Unknown) };
+    if let Some(digest) = row.folded_into {
+        return Ok(Again::FoldedInto(digest));
+    }
+    if row.settled_at.is_none() {
+        return Ok(Again::OnItsWay(row.state));
+    }
+    let note = Note::Resent { times: times(store, &row).await? };
+    let note_json = serde_json::to_string(&note).expect("a note is JSON");
+    Ok(store.resend(message, &note_json, now).await?.map_or(Again::Unknown, Again::Queued))
+}
+
+/// The how manyeth resend of its incident in its lane this is.
+async fn times(store: &Store, row: &DeliveryRow) -> Result<u64, StoreError> {
+    let (thread, lane) = (Some(row.thread), Some(row.lane.clone()));
+    let filter = DeliveryFilter { thread, lane, limit: RESENDS, ..DeliveryFilter::default() };
+    let before = store.deliveries(filter).await?;
+    Ok(1 + before.iter().filter(|row| is_resend(row)).count() as u64)
+}
+
+/// Was this message queued by [`again`]?
+pub fn is_resend(row: &DeliveryRow) -> bool {
+    let note = row.note_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    matches!(note, Some(Note::Resent { .. }))
+}
+
+impl Again {
+    /// Why `message` is not sent again, for the operator; `None` if it is.
+    pub fn refusal(self, message: i64) -> Option<String> {
+        match self {
+            Self::Queued(_) => None,
+            Self::Unknown => Some(format!(
+                "没有编号为 {message} 的消息：可能已被清理，请用 `wegraf deliveries list` 查看 \
+                 there is no message {message}: it may have been pruned, see `wegraf deliveries list`"
+            )),
+            Self::OnItsWay(state) => Some(format!(
+                "消息 {message} 还没有结果（{0}），会自动发送，不必重发 \
+                 message {message} is not settled yet ({0}) and will be sent by itself",
+                state.as_str()
+            )),
+            Self::FoldedInto(digest) => Some(format!(
+                "消息 {message} 已折叠进摘要 {digest}：请重发 {digest} \
+                 message {message} was folded into digest {digest}: send {digest} again instead"
+            )),
+        }
+    }
+}

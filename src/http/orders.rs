@@ -1,0 +1,145 @@
+//! What a command asks of the running gateway, because a SQLite file has one writer.
+//!
+//! Who can read the database may order: the command signs its request with the key that both find there
+//! ([`LinkKey`]). The signature holds for one method, path and body, and for a minute, so it may come from any address.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tracing::{error, info};
+
+use super::{BODY_DEADLINE, Gate, LinkKey};
+use crate::alert::Timestamp;
+use crate::deliver::{Again, again};
+
+/// How far the clock of whoever signed may be from ours, in seconds: both are on one machine, or nearly.
+const WINDOW_S: i64 = 60;
+/// Orders have a small body or none.
+const BODY_BYTES: usize = 4096;
+/// Keeps these signatures apart from those of links, which the same key makes.
+const PURPOSE: &str = "wegraf order 1";
+const SCHEME: &str = "Wegraf ";
+
+/// The paths for orders.
+pub fn routes() -> axum::Router<Gate> {
+    axum::Router::new().route("/api/v1/deliveries/{message}/resend", post(resend))
+}
+
+impl LinkKey {
+    /// The value of `Authorization` that lets this one request in, from a minute before `now` to a minute after.
+    pub fn order(&self, method: &Method, path: &str, body: &[u8], now: Timestamp) -> String {
+        let at = now.0 / 1000;
+        let mac = self.order_mac(method, path, body, at).finalize().into_bytes();
+        format!("{SCHEME}{at}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// Was this request signed with this key, for what it asks, and just now?
+    fn ordered(&self, method: &Method, path: &str, body: &[u8], headers: &HeaderMap, now: Timestamp) -> bool {
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix(SCHEME));
+        let Some((at, mac)) = given.and_then(|given| given.split_once('.')) else { return false };
+        let (Ok(at), Ok(mac)) = (at.parse::<i64>(), BASE64_URL_SAFE_NO_PAD.decode(mac)) else { return false };
+        let recent = (now.0 / 1000).saturating_sub(at).saturating_abs() <= WINDOW_S;
+        recent && self.order_mac(method, path, body, at).verify_slice(&mac).is_ok()
+    }
+
+    fn order_mac(&self, method: &Method, path: &str, body: &[u8], at: i64) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        // A path holds no line break, and the rest has a fixed form: no two requests read the same.
+        mac.update(format!("{PURPOSE}\n{method}\n{path}\n{at}\n").as_bytes());
+        mac.update(&Sha256::digest(body));
+        mac
+    }
+}
+
+async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
+    let now = gate.app.now();
+    if let Err(refusal) = proven(gate.app.link_key(), request, now).await {
+        return refusal;
+    }
+    // What is no number is the number of no message.
+    let number = message.parse().unwrap_or(0);
+    match again(gate.app.store(), number, now).await {
+        Ok(Again::Queued(copy)) => {
+            gate.app.wake().notify_one();
+            info!(message = number, again = copy, "A message is sent again because an operator said so.");
+            Json(json!({ "message": copy, "origin": number })).into_response()
+        }
+        Ok(refused) => {
+            let status = if refused == Again::Unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+            answer(status, &refused.refusal(number).unwrap_or_default())
+        }
+        Err(failure) => {
+            gate.app.store_failed(&failure);
+            error!(error = %failure, message = number, "A message could not be queued again.");
+            answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
+        }
+    }
+}
+
+/// The body of an order that is proven; or the answer to one that is not.
+async fn proven(key: &LinkKey, request: Request, now: Timestamp) -> Result<Bytes, Response> {
+    let unproven = || answer(StatusCode::UNAUTHORIZED, "签名无效或已过期 the signature is not valid or has expired");
+    let (parts, body) = request.into_parts();
+    if !parts.headers.contains_key(header::AUTHORIZATION) {
+        return Err(unproven());
+    }
+    let read = tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, BODY_BYTES)).await;
+    let Ok(Ok(body)) = read else { return Err(unproven()) };
+    let path = parts.uri.path_and_query().map_or_else(|| Uri::default().path().to_owned(), ToString::to_string);
+    if key.ordered(&parts.method, &path, &body, &parts.headers, now) { Ok(body) } else { Err(unproven()) }
+}
+
+fn answer(status: StatusCode, error: &str) -> Response {
+    (status, Json(json!({ "error": error }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+    const PATH: &str = "/api/v1/deliveries/7/resend";
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_signature_holds_for_one_request_and_a_minute() {
+        let key = LinkKey::new(vec![7; 32]);
+        let signed = headers(&key.order(&Method::POST, PATH, b"{}", NOW));
+        let holds = |key: &LinkKey, method: &Method, path: &str, body: &[u8], seconds: i64| {
+            key.ordered(method, path, body, &signed, NOW.plus_millis(seconds * 1000))
+        };
+        assert!(holds(&key, &Method::POST, PATH, b"{}", 0));
+        assert!(holds(&key, &Method::POST, PATH, b"{}", 60) && holds(&key, &Method::POST, PATH, b"{}", -60));
+        assert!(!holds(&key, &Method::POST, PATH, b"{}", 61) && !holds(&key, &Method::POST, PATH, b"{}", -61));
+        assert!(!holds(&key, &Method::PUT, PATH, b"{}", 0));
+        assert!(!holds(&key, &Method::POST, "/api/v1/deliveries/8/resend", b"{}", 0));
+        assert!(!holds(&key, &Method::POST, PATH, b"", 0));
+        assert!(!holds(&LinkKey::new(vec![8; 32]), &Method::POST, PATH, b"{}", 0));
+    }
+
+    #[test]
+    fn what_is_no_signature_proves_nothing() {
+        let key = LinkKey::new(vec![7; 32]);
+        let link = key.link("", 7, NOW);
+        let borrowed = link.split("s=").nth(1).unwrap();
+        let at = NOW.0 / 1000;
+        let wrong = ["", "Wegraf", "Wegraf 1", "Wegraf x.y", "Bearer abc", "Wegraf 9223372036854775807.AAAA"];
+        for value in
+            wrong.into_iter().map(str::to_owned).chain([format!("Wegraf {at}."), format!("Wegraf {at}.{borrowed}")])
+        {
+            assert!(!key.ordered(&Method::POST, PATH, b"", &headers(&value), NOW), "{value}");
+        }
+        assert!(!key.ordered(&Method::POST, PATH, b"", &HeaderMap::new(), NOW));
+    }
+}

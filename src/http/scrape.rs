@@ -1,0 +1,92 @@
+//! What monitoring asks: ready, and the figures. What is true of the whole service is read from the store.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::Gate;
+use crate::app::App;
+use crate::deliver::scopes;
+use crate::metrics::{Figure, labelled};
+use crate::store::StoreError;
+use crate::telemetry;
+use crate::watch::warnings;
+
+/// Able to store and configured? Who is ready says as well what is wrong all the same, a line each.
+pub(super) async fn readyz(State(gate): State<Gate>) -> Response {
+    let app = &gate.app;
+    match look(app).await {
+        Ok(warnings) => {
+            let lines = warnings.iter().map(|warning| format!("warning: {warning}\n"));
+            format!("ready\n{}", lines.collect::<String>()).into_response()
+        }
+        Err(error) => {
+            // Found out here first if nothing else writes at the moment; not ready for ever would be no answer.
+            app.store_failed(&error);
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+        }
+    }
+}
+
+/// Proves that the store takes a commit, then asks it what is wrong.
+async fn look(app: &App) -> Result<Vec<String>, StoreError> {
+    app.store().ping().await?;
+    let (breakers, backlog) = (app.store().breakers().await?, app.store().backlog().await?);
+    Ok(warnings(app.metrics().imbalance.get(), &breakers, &backlog, app.now()))
+}
+
+/// All figures in `OpenMetrics` text.
+pub(super) async fn metrics(State(gate): State<Gate>) -> Response {
+    let mut figures = of_this_process(&gate.app);
+    match of_the_service(&gate.app).await {
+        Ok(more) => figures.extend(more),
+        Err(error) => tracing::warn!(%error, "The store could not be read for the metrics."),
+    }
+    let text = gate.app.metrics().text(&figures);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+fn of_this_process(app: &App) -> Vec<Figure> {
+    let counters = app.store().counters();
+    let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    vec![
+        Figure::new("wegraf_store_commits", "Commits, each with one fsync", count(counters.commits)),
+        Figure::new("wegraf_store_writes", "Writes; several share a commit", count(counters.writes)),
+        Figure::new("wegraf_store_busy_microseconds", "Time the writing thread was busy", count(counters.busy_micros)),
+        Figure::new("wegraf_store_waiting", "Writes that wait", count(counters.waiting as u64)),
+        Figure::new(
+            "wegraf_log_lines_dropped",
+            "Log lines nobody took in time",
+            count(telemetry::DROPPED_LINES.load(Ordering::Relaxed)),
+        ),
+    ]
+}
+
+async fn of_the_service(app: &App) -> Result<Vec<Figure>, StoreError> {
+    let backlog = app.store().backlog().await?;
+    let breakers = app.store().breakers().await?;
+    let open: BTreeSet<&str> = breakers.iter().map(|open| open.scope.as_str()).collect();
+    let now = app.now();
+    let age = |since: Option<_>| since.map_or(0, |at| now.millis_since(at).max(0) / 1000);
+    let mut figures = vec![
+        Figure::new("wegraf_outbox_messages", "Messages neither sent nor dead", backlog.messages),
+        Figure::new("wegraf_outbox_retrying", "Of these, tried and not yet accepted", backlog.retrying),
+        Figure::new("wegraf_outbox_oldest_seconds", "Age of the oldest message in the outbox", age(backlog.oldest)),
+        Figure::new("wegraf_outbox_critical_messages", "Of these, the ones with a critical alert", backlog.critical),
+        Figure::new(
+            "wegraf_outbox_oldest_critical_seconds",
+            "Age of the oldest message with a critical alert in the outbox",
+            age(backlog.oldest_critical),
+        ),
+    ];
+    // The configuration bounds the set: what it no longer names is not shown.
+    for scope in scopes(&app.loaded().config) {
+        let help = "1 while nothing is sent through this app, webhook, chat or host";
+        let name = labelled("wegraf_breaker_open", "scope", &scope);
+        figures.push(Figure::new(name, help, i64::from(open.contains(scope.as_str()))));
+    }
+    Ok(figures)
+}

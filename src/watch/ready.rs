@@ -1,0 +1,65 @@
+//! What an operator should know of a gateway that is ready all the same (pure).
+
+use super::CRITICAL_LATE_MS;
+use crate::alert::Timestamp;
+use crate::store::{Backlog, Breaker};
+
+/// How many open breakers are named: enough to see what is wrong.
+const NAMED: usize = 20;
+
+/// One line for each thing that is wrong: an imbalance of the record, open breakers, a critical message that waits for
+/// too long. None holds a secret or a text of an alert.
+pub fn warnings(imbalance: i64, breakers: &[Breaker], backlog: &Backlog, now: Timestamp) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if imbalance > 0 {
+        warnings.push(format!(
+            "记录对不上：{imbalance} 条变化 the record does not balance: {imbalance} transitions (wegraf deliveries audit)"
+        ));
+    }
+    for open in breakers.iter().take(NAMED) {
+        let seconds = now.millis_since(open.opened_at).max(0) / 1000;
+        let code = open.errcode.map(|code| format!(", errcode {code}")).unwrap_or_default();
+        warnings.push(format!("暂停发送 not sending by {}: {}{code}, {seconds} s", open.scope, open.reason));
+    }
+    if breakers.len() > NAMED {
+        warnings.push(format!("…还有 and {} more", breakers.len() - NAMED));
+    }
+    if let Some(seconds) = critical_late(backlog, now) {
+        warnings.push(format!("严重告警等了 {seconds} 秒还没送到 a critical message has waited for {seconds} s"));
+    }
+    warnings
+}
+
+/// For how many seconds the oldest critical message has waited, if that is too long.
+pub(super) fn critical_late(backlog: &Backlog, now: Timestamp) -> Option<i64> {
+    let waited = now.millis_since(backlog.oldest_critical?);
+    (waited > CRITICAL_LATE_MS).then_some(waited / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    #[test]
+    fn what_is_well_has_no_warning_and_each_trouble_has_one() {
+        let waiting = |age: i64| Backlog { oldest_critical: Some(NOW.plus_millis(-age)), ..Backlog::default() };
+        let open = |n: usize| Breaker {
+            scope: format!("webhook/{n}"),
+            reason: "limit".into(),
+            errcode: Some(45009),
+            error: "x".into(),
+            opened_at: NOW.plus_millis(-9_000),
+            probe_at: NOW,
+            failures: 1,
+        };
+        assert!(warnings(0, &[], &waiting(120_000), NOW).is_empty());
+        assert_eq!(warnings(0, &[], &waiting(120_001), NOW).len(), 1);
+        assert!(warnings(3, &[], &Backlog::default(), NOW)[0].contains("3 transitions"));
+        let named = warnings(0, &[open(1)], &Backlog::default(), NOW);
+        assert!(named[0].contains("webhook/1: limit, errcode 45009, 9 s"), "{named:?}");
+        let many: Vec<Breaker> = (0..30).map(open).collect();
+        assert_eq!(warnings(0, &many, &Backlog::default(), NOW).last().unwrap(), "…还有 and 10 more");
+    }
+}

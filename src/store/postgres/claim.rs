@@ -104,9 +104,10 @@ async fn head(tx: &Tx, claim: &Claim) -> Result<Option<Head>, Fault> {
                 FOR NO KEY UPDATE";
     let busy = "SELECT EXISTS (SELECT 1 FROM message WHERE settled_at IS NULL AND lane = $1 AND state = 'sending')";
     // An end never overtakes its beginning.
-    let behind = "SELECT EXISTS (SELECT 1 FROM transition mine
-                      JOIN transition older ON older.alert_id = mine.alert_id AND older.fate = 'pending'
-                           AND older.lane = mine.lane AND older.message_id < mine.message_id
+    let behind = "SELECT EXISTS (SELECT 1 FROM transition mine CROSS JOIN LATERAL
+                      (SELECT 1 FROM transition older
+                       WHERE older.alert_id = mine.alert_id AND older.fate = 'pending' AND older.lane = mine.lane
+                         AND older.message_id < mine.message_id OFFSET 0) older
                   WHERE mine.message_id = $1
                     AND EXISTS (SELECT 1 FROM message WHERE settled_at IS NULL AND lane = $2 AND id < $1))";
     let (row, busy, behind) = try_join3(

@@ -19,7 +19,7 @@ use crate::store::StoreError;
 /// How long to wait before listening anew, and up to twice that: replicas do not come back all at once.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often the clock of the database is looked at.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 /// Clocks further apart than this are worth a line in the log.
 const APART_MS: i64 = 2_000;
 

@@ -167,11 +167,12 @@ fn query(filter: DeliveryFilter) -> (String, Vec<Given>) {
         sql.extend(pieces.next());
         for (value, piece) in given.into_iter().zip(pieces) {
             values.push(value);
-            sql.push_str(&format!("${}{piece}", values.len()));
+            let number = values.len().to_string();
+            sql.extend(["$", &number, piece]);
         }
     }
     values.push(Given::Number(i64::try_from(limit).unwrap_or(i64::MAX)));
-    sql.push_str(&format!(" ORDER BY m.id DESC LIMIT ${}", values.len()));
+    sql.extend([" ORDER BY m.id DESC LIMIT $", &values.len().to_string()]);
     (sql, values)
 }
 

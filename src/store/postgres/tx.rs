@@ -226,7 +226,7 @@ pub(super) use transaction;
 /// Did the connection break, or does the server want it to?
 pub(super) fn is_broken(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else {
-        return error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
+        return error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
     };
     // Classes 08 and 57P: the connection failed, or the server ends it; 25006: the server is a standby now; 25P03: we
     // were asleep for too long.

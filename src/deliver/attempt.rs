@@ -303,7 +303,7 @@ pub(super) fn deadline(lease: Option<Duration>) -> Duration {
 /// How much of a lease may be over when the first byte goes out: the deadline of a send and a sixth for the clock and
 /// the record must still fit in.
 fn patience(lease: Option<Duration>) -> Duration {
-    lease.map_or(Duration::MAX, |lease| lease - deadline(Some(lease)) - lease / 6)
+    lease.map_or(Duration::MAX, |lease| lease.saturating_sub(deadline(Some(lease)) + lease / 6))
 }
 
 /// Everybody who was missed, in one list.

@@ -26,7 +26,8 @@ const SELECT: &str = "
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
-           m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.target, n.format, n.received_at
+           m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.note, m.target, n.format,
+           n.received_at
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -50,9 +51,9 @@ impl Db {
                     let Some(found) = found else { return Ok(None) };
                     Ok(Some(Delivery {
                         row: row(&found)?,
-                        target_json: found.try_get(25)?,
-                        format: named(&found, 26, Format::from_name)?,
-                        received_at: moment(&found, 27)?,
+                        target_json: found.try_get(26)?,
+                        format: named(&found, 27, Format::from_name)?,
+                        received_at: moment(&found, 28)?,
                         transitions,
                         attempts,
                         frozen,
@@ -213,6 +214,7 @@ fn row(row: &Row) -> Result<DeliveryRow, Fault> {
         digest: row.try_get(22)?,
         folded_into: row.try_get(23)?,
         origin: row.try_get(24)?,
+        note_json: row.try_get(25)?,
     })
 }
 

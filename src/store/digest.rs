@@ -28,9 +28,9 @@ pub struct Digest {
     /// When the last one was.
     pub to: Timestamp,
     /// Critical firing ones first, the oldest of them first; then the other firing ones, then the resolved ones, the
-    /// newest first. At most [`ITEMS`].
+    /// newest first. At most 200.
     pub items: Vec<DigestItem>,
-    /// By rule and severity, those with most firing alerts first. At most [`GROUPS`].
+    /// By rule and severity, those with most firing alerts first. At most 200.
     pub groups: Vec<DigestGroup>,
     /// What is beyond these groups.
     pub other: DigestOther,

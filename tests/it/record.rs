@@ -121,10 +121,8 @@ async fn a_folded_message_says_into_which_digest_and_a_digest_what_it_stands_for
     let whole = run(&world, &["deliveries", "show", &digest, "--json"]).await.exits(0).json();
     let digested = &whole["deliveries"][0]["digested"];
     assert!(digested["firing"].as_u64().unwrap() >= 18, "{digested:#}");
-    assert_eq!(
-        digested["alerts"].as_array().unwrap().len().min(20),
-        18
-    );
+    let listed = digested["alerts"].as_array().unwrap().len();
+    assert!((18..=20).contains(&listed), "{digested:#}");
     let message = folded[0]["message"].to_string();
     run(&world, &["deliveries", "show", &message]).await.exits(0).says(&[&format!("folded into digest {digest}")]);
     let refused = resend(&world, &[&message]).await.exits(1);

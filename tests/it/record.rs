@@ -112,7 +112,7 @@ async fn a_folded_message_says_into_which_digest_and_a_digest_what_it_stands_for
     }
     let folded = listed(&world, &["--state", "folded"], |rows| rows.len() > 8).await;
     let digest = folded[0]["folded_into"].as_i64().unwrap().to_string();
-    let text = run(&world, &["deliveries", "list"]).await.exits(0);
+    let text = run(&world, &["deliveries", "list", "--limit", "200"]).await.exits(0);
     let text = text.says(&[&format!("folded into digest {digest}"), "摘要 digest"]);
     println!("{}", text.out);
     let shown = run(&world, &["deliveries", "show", &digest]).await.exits(0);

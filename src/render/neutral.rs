@@ -195,7 +195,7 @@ impl Cursor<'_> {
     fn is_live_star(&self, next: Option<char>, dialect: Dialect) -> bool {
         let before = self.before();
         match dialect {
-            Dialect::MarkdownV2 => !(before == Some(' ') && next == Some(' ')),
+            Dialect::MarkdownV2 => self.line_start || !(before == Some(' ') && next == Some(' ')),
             _ => self.line_start || before.is_none() || next.is_none() || before == Some('*') || next == Some('*'),
         }
     }
@@ -299,6 +299,8 @@ mod tests {
         assert_eq!(v2("a|b"), "a｜b");
         assert_eq!(v2("*i* _i_ a_b __init__ ~~s~~"), "＊i＊ ＿i＿ a_b ＿＿init＿＿ ～～s～～");
         assert_eq!(v2("- a\n* b\n+ c\n1. d\n2) e\n---\n==="), "– a\n＊ b\n＋ c\n1． d\n2） e\n–--\n＝==");
+        assert_eq!(v2(" * a\n * b"), " ＊ a\n＊ b", "the blank that made the star harmless goes away");
+        assert_eq!(v2("3 * 4"), "3 * 4");
         assert_eq!(v2("x\n    code"), "x\ncode");
         assert_eq!(v2("ends\\"), "ends＼");
     }

@@ -5,6 +5,7 @@
 //! `code` and `colored` return is markup. A template reads no file, no clock and no environment, and cannot
 //! run, recurse or write without end (F98).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -25,6 +26,8 @@ const RECURSION: usize = 120;
 const SOURCE_BYTES: usize = 64 * 1024;
 /// Bytes that a run may print; the largest message WeCom takes has 4096.
 const OUTPUT_BYTES: usize = 64 * 1024;
+/// Bytes of a list or map that is printed as it is; four times what a message can hold.
+const LIST_BYTES: usize = 16 * 1024;
 
 /// A user's template that did not do its work. The shipped one did it instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,11 +241,11 @@ fn bounded(output: String) -> Result<String, Error> {
     if output.len() <= OUTPUT_BYTES {
         return Ok(output);
     }
-    Err(too_much())
+    Err(too_much(OUTPUT_BYTES))
 }
 
-fn too_much() -> Error {
-    Error::new(ErrorKind::WriteFailure, format!("printed more than the {OUTPUT_BYTES} bytes that are allowed"))
+fn too_much(allowed: usize) -> Error {
+    Error::new(ErrorKind::WriteFailure, format!("printed more than the {allowed} bytes that are allowed"))
 }
 
 fn display(path: &Path) -> String {
@@ -296,8 +299,7 @@ fn print(out: &mut minijinja::Output<'_>, value: &Value, dialect: Dialect) -> Re
     }
     match value.as_str() {
         Some(text) if value.is_safe() => out.write_str(text)?,
-        Some(text) => out.write_str(&neutral::neutral(text, dialect))?,
-        None => out.write_str(&neutral::neutral(&written(value)?, dialect))?,
+        _ => out.write_str(&neutral::neutral(&written(value)?, dialect))?,
     }
     Ok(())
 }
@@ -311,19 +313,22 @@ fn printed(text: &Value, dialect: Dialect) -> Result<String, Error> {
 }
 
 /// `value` as text. A list may hold another one twice and that one a third: sixty of them fit into one line of a
-/// template and would be written for years, so it ends where a run may print no more.
-fn written(value: &Value) -> Result<String, Error> {
-    let mut text = AsMuchAsFits(String::new());
-    write!(text, "{value}").map_err(|_| too_much())?;
-    Ok(text.0)
+/// template and would be written for years, so a list ends at [`LIST_BYTES`].
+fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut list = AsMuchAsFits(String::new());
+    write!(list, "{value}").map_err(|_| too_much(LIST_BYTES))?;
+    Ok(Cow::Owned(list.0))
 }
 
-/// Takes at most [`OUTPUT_BYTES`].
+/// Takes at most [`LIST_BYTES`].
 struct AsMuchAsFits(String);
 
 impl std::fmt::Write for AsMuchAsFits {
     fn write_str(&mut self, more: &str) -> std::fmt::Result {
-        if self.0.len() + more.len() > OUTPUT_BYTES {
+        if self.0.len() + more.len() > LIST_BYTES {
             return Err(std::fmt::Error);
         }
         self.0.push_str(more);

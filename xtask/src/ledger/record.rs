@@ -185,8 +185,9 @@ impl Record {
             let message = Message { lane: field(&row, 1)?.to_owned(), ..Message::default() };
             record.messages.insert(number(&row, 0)?, message);
         }
+        // What wegraf says of itself (a breaker that is open) nobody reported to it.
         let select = "SELECT t.message_id, t.lane, a.receiver, a.labels, t.kind, t.starts_at, t.fate, t.reason
-                      FROM transition t JOIN alert a ON a.id = t.alert_id ORDER BY t.id";
+                      FROM transition t JOIN alert a ON a.id = t.alert_id WHERE a.source <> 'wegraf' ORDER BY t.id";
         for row in database.rows(select)? {
             record.transitions.push(transition(&row)?);
         }

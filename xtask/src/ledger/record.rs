@@ -245,12 +245,12 @@ mod tests {
     fn script(bytes: &str, body: &str) -> String {
         format!(
             "CREATE TABLE message (id bigint, lane text);
-             CREATE TABLE alert (id bigint, receiver text, labels text, name text);
+             CREATE TABLE alert (id bigint, receiver text, labels text, name text, source text);
              CREATE TABLE transition (id bigint, alert_id bigint, message_id bigint, lane text, kind text, starts_at bigint, fate text, reason text);
              CREATE TABLE attempt (message_id bigint, outcome text);
              CREATE TABLE part (message_id bigint, number bigint, body {bytes});
              INSERT INTO message VALUES (1, 'lane');
-             INSERT INTO alert VALUES (1, 'ops', '{{\"instance\":\"q1z\"}}', '多行\n的名字');
+             INSERT INTO alert VALUES (1, 'ops', '{{\"instance\":\"q1z\"}}', '多行\n的名字', 'grafana');
              INSERT INTO transition VALUES (1, 1, 1, 'lane', 'firing', 7, 'named', NULL), (2, 1, NULL, 'lane', 'resolved', 7, 'pending', 'why');
              INSERT INTO attempt VALUES (1, NULL), (1, 'unsure'), (1, 'accepted');
              INSERT INTO part VALUES (1, 0, {body})"

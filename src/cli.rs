@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod demo;
 pub mod doctor;
 pub mod init;
+pub mod migrate_store;
 pub mod preview;
 pub mod route;
 pub mod sample;
@@ -72,6 +73,8 @@ pub enum Command {
     Chat(Chat),
     /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
     Deliveries(Deliveries),
+    /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
+    MigrateStore(MigrateStore),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
     Simulator(Simulator),
     /// 打印配置文件的 JSON Schema。 Print the JSON Schema of the configuration.
@@ -311,6 +314,20 @@ pub enum ChatCommand {
     },
 }
 
+/// `wegraf migrate-store`
+#[derive(Debug, Args)]
+pub struct MigrateStore {
+    /// Which configuration: the new one, whose `database` is where to.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 旧的 SQLite 文件，不会被改动。 The old SQLite file; it is not changed.
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `wegraf simulator`
 #[derive(Debug, Args)]
 pub struct Simulator {
@@ -389,6 +406,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
+        Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
     }
 }

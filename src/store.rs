@@ -7,6 +7,7 @@
 //! Two halves, one engine: `sqlite` is a file of one process, `postgres` is shared by any number of them. Both pass
 //! the same contract tests.
 
+mod copy;
 mod digest;
 mod error;
 mod judge;
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 use crate::alert::{Format, Identity, Status, Timestamp};
 use crate::config::Database;
 
+pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;
 pub use outbox::{

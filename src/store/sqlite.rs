@@ -9,6 +9,7 @@ mod lock;
 mod prune;
 mod record;
 mod settle;
+mod source;
 mod writer;
 
 use std::fmt;
@@ -27,6 +28,8 @@ use crate::alert::Timestamp;
 use lock::{Lock, beside, private};
 use writer::Writer;
 
+pub(super) use rusqlite::types::Value;
+pub(super) use source::Source;
 pub use writer::Counters;
 
 /// SQLite 3.7.0 to 3.51.2 can damage a database when two connections write and checkpoint at the same instant.
@@ -137,7 +140,7 @@ impl Db {
 }
 
 /// Runs what may wait for the disk away from the async threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::bug(error.to_string()))?

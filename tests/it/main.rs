@@ -21,6 +21,7 @@ mod engine;
 mod errcodes;
 mod faults_network;
 mod kills;
+mod migrate_store;
 mod seed;
 mod templates;
 mod witness_alertmanager;

@@ -1,0 +1,105 @@
+//! From one half to the other: all that a file holds, into a database that holds nothing, or not at all.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use super::postgres::Load;
+use super::sqlite::Source;
+use super::{StoreError, sqlite};
+use crate::alert::Timestamp;
+
+/// What is copied, so ordered that no row comes before one it points to. Not: what only the process that has a store
+/// needs, and the record of the schema's steps, which each half has for itself.
+pub(super) const TABLES: [&str; 12] = [
+    "notification",
+    "alert",
+    "message",
+    "transition",
+    "part",
+    "attempt",
+    "token",
+    "link_key",
+    "budget",
+    "breaker",
+    "heard",
+    "pruned",
+];
+
+/// Rows on their way: enough that neither side waits for the other's every row, few enough that bodies of 16 MiB fit
+/// into memory.
+const UNDER_WAY: usize = 16;
+
+/// How many rows of a table were copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// Copies the SQLite file at `from` into the PostgreSQL database at `to`. Refuses a file that a process has or whose
+/// schema is older, and a database that anything was kept in. All is one transaction: after an error, or a crash, the
+/// database is as empty as before. The file is never changed. Messages keep their numbers, budgets stay spent, and
+/// links in old messages stay valid.
+pub async fn copy(from: &Path, to: &SecretString, now: Timestamp) -> Result<Vec<Copied>, StoreError> {
+    let path = from.to_owned();
+    let source = sqlite::blocking(move || Source::open(&path)).await?;
+    let load = Load::begin(to, now).await?;
+    let source = Arc::new(Mutex::new(source));
+    let mut copied = Vec::new();
+    for table in TABLES {
+        let (columns, rows, reading) = read(&source, table).await?;
+        let written = load.table(table, &columns, rows).await;
+        let read = reading.await.map_err(|error| StoreError::bug(error.to_string()))?;
+        // If writing failed the reader was only told to stop: the reason is the writer's.
+        let written = written?;
+        let read = read?;
+        if read != written {
+            return Err(StoreError::bug(format!("{read} rows of {table} were read and {written} written")));
+        }
+        copied.push(Copied { table, rows: written });
+    }
+    load.commit().await?;
+    Ok(copied)
+}
+
+type Rows = mpsc::Receiver<Vec<sqlite::Value>>;
+type Reading = tokio::task::JoinHandle<Result<u64, StoreError>>;
+
+/// Begins to read a table: its columns, its rows, and how many these were in the end.
+async fn read(source: &Arc<Mutex<Source>>, table: &'static str) -> Result<(Vec<String>, Rows, Reading), StoreError> {
+    let here = Arc::clone(source);
+    let columns = sqlite::blocking(move || here.lock().unwrap_or_else(PoisonError::into_inner).columns(table)).await?;
+    let (rows, received) = mpsc::channel(UNDER_WAY);
+    let (here, wanted) = (Arc::clone(source), columns.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        let source = here.lock().unwrap_or_else(PoisonError::into_inner);
+        source.rows(table, &wanted, |row| rows.blocking_send(row).is_ok())
+    });
+    Ok((columns, received, reading))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_table_is_copied_or_is_known_not_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wegraf.db");
+        let store = super::super::Store::open(&crate::config::Database::Sqlite(path.clone()), Timestamp(0)).await;
+        store.unwrap().close().await.unwrap();
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let mut select = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+        let tables: Vec<String> = select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        for table in &tables {
+            let known = TABLES.contains(&table.as_str()) || ["migration", "pulse"].contains(&table.as_str());
+            assert!(known, "is {table} to be copied?");
+        }
+        assert_eq!(tables.len(), TABLES.len() + 2);
+    }
+}

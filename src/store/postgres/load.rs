@@ -1,0 +1,125 @@
+//! Filling an empty database with what another store held.
+
+use std::error::Error;
+use std::path::Path;
+use std::pin::pin;
+
+use bytes::BytesMut;
+use rusqlite::types::Value;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::mpsc::Receiver;
+use tokio_postgres::Client;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+
+use super::address::{Address, refused};
+use super::pool::Server;
+use super::start;
+use super::tx::sorted;
+use crate::alert::Timestamp;
+use crate::store::StoreError;
+use crate::store::copy::TABLES;
+
+/// One transaction, without limits of time, under the writers' lock (tx.rs). Dropped, it leaves nothing.
+const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL synchronous_commit = on; SELECT pg_advisory_xact_lock(934723, hashtext(current_schema()))";
+
+/// Tables whose ids the database gives.
+const NUMBERED: [&str; 4] = ["notification", "alert", "message", "transition"];
+
+/// A database that is being filled.
+pub(in crate::store) struct Load {
+    client: Client,
+}
+
+impl Load {
+    /// Connects, brings the schema up to date, and refuses a database that holds anything.
+    pub async fn begin(url: &SecretString, now: Timestamp) -> Result<Self, StoreError> {
+        let server = Server::new(Address::parse(url.expose_secret())?);
+        let client = server.connect().await?;
+        start::prepare(&client, &server.address.place, false, now).await?;
+        let load = Self { client };
+        load.execute(BEGIN).await?;
+        for table in TABLES {
+            let exists = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+            let row = load.client.query_typed_one(&exists, &[]).await.map_err(|error| sorted(&error))?;
+            // A new database has this one row, with a zero.
+            if table != "pruned" && row.try_get(0).map_err(|error| sorted(&error))? {
+                return Err(not_empty(&server.address.place, table));
+            }
+        }
+        load.execute("DELETE FROM pruned").await?;
+        Ok(load)
+    }
+
+    /// Writes the rows of a table as they come; returns how many.
+    pub async fn table(&self, table: &str, columns: &[String], rows: Receiver<Vec<Value>>) -> Result<u64, StoreError> {
+        self.copy(table, columns, rows).await.map_err(|error| sorted(&error))
+    }
+
+    async fn copy(
+        &self,
+        table: &str,
+        columns: &[String],
+        mut rows: Receiver<Vec<Value>>,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let columns = columns.join(", ");
+        let typed = self.client.prepare(&format!("SELECT {columns} FROM {table}")).await?;
+        let types: Vec<Type> = typed.columns().iter().map(|column| column.type_().clone()).collect();
+        let sink = self.client.copy_in(&format!("COPY {table} ({columns}) FROM STDIN BINARY")).await?;
+        let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
+        while let Some(row) = rows.recv().await {
+            let row: Vec<Cell> = row.into_iter().map(Cell).collect();
+            writer.as_mut().write_raw(row.iter().map(|cell| cell as &(dyn ToSql + Sync))).await?;
+        }
+        writer.finish().await
+    }
+
+    /// Makes it durable; ids go on where they ended.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        for table in NUMBERED {
+            let go_on = format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table} HAVING count(*) > 0"
+            );
+            self.execute(&go_on).await?;
+        }
+        self.execute("ANALYZE; COMMIT").await
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(sql).await.map_err(|error| sorted(&error))
+    }
+}
+
+fn not_empty(place: &Path, table: &str) -> StoreError {
+    refused(
+        place,
+        format!(
+            "库中已有数据（表 {table}），未作改动：请换一个空库，迁移之前不要在其上启动网关 / \
+             it holds data already (table {table}) and was left as it is: take an empty one, on which no gateway was started yet"
+        ),
+    )
+}
+
+/// A value of SQLite on its way into a column: SQLite has numbers where PostgreSQL has booleans.
+#[derive(Debug)]
+struct Cell(Value);
+
+impl ToSql for Cell {
+    fn to_sql(&self, column: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match &self.0 {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Integer(number) if *column == Type::BOOL => (*number != 0).to_sql(column, out),
+            Value::Integer(number) => number.to_sql_checked(column, out),
+            Value::Text(text) => text.to_sql_checked(column, out),
+            Value::Blob(bytes) => bytes.to_sql_checked(column, out),
+            Value::Real(number) => Err(format!("no column holds {number}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}

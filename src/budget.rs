@@ -110,9 +110,7 @@ impl Window {
             buckets.retain(|&(at, _)| leaves(at, span) > now.0);
             let ahead = buckets.last().map_or(0, |&(newest, _)| newest.saturating_sub(current));
             if ahead > 0 {
-                for (at, _) in buckets {
-                    *at -= ahead;
-                }
+                set_back(buckets, ahead);
             }
         }
     }
@@ -161,6 +159,21 @@ pub fn room(windows: &[&Window], limit: &Limit, urgent: bool, now: Timestamp) ->
         }
     }
     if free_at > now { Err(free_at) } else { Ok(()) }
+}
+
+/// Moves buckets back. There is none before 1970, where a clock that lost its battery begins: what would lie there is
+/// counted in the first.
+fn set_back(buckets: &mut Vec<(u32, u16)>, by: u32) {
+    for (at, _) in buckets.iter_mut() {
+        *at = at.saturating_sub(by);
+    }
+    buckets.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            earlier.1 = earlier.1.saturating_add(later.1);
+        }
+        same
+    });
 }
 
 fn bucket(now: Timestamp, span: Span) -> u32 {
@@ -278,5 +291,19 @@ mod tests {
         window.advance(Timestamp(earlier));
         let until = room(&[&window], &Limit::WEBHOOK, true, Timestamp(earlier)).unwrap_err();
         assert!(until.0 - earlier <= 73_000, "{}", until.0 - earlier);
+    }
+
+    #[test]
+    fn a_clock_that_begins_in_1970_keeps_what_was_spent() {
+        let mut window = Window::default();
+        for second in 0..18 {
+            window.debit(Some(&Limit::WEBHOOK), Timestamp(T0 + 2_000 * second));
+        }
+        let start = Timestamp(3_000);
+        window.advance(start);
+        assert_eq!(Window::from_bytes(&window.to_bytes()).unwrap(), window);
+        assert_eq!(window.last_minute(start), 18);
+        let until = room(&[&window], &Limit::WEBHOOK, true, start).unwrap_err();
+        assert!(until.0 - start.0 <= 73_000, "{}", until.0 - start.0);
     }
 }

@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 
 use checker::{Allowed, fault, readable};
 use libfuzzer_sys::fuzz_target;
-use wecom::{Channel, Content};
-use wegraf::config::{Face, Target};
+use wecom::Content;
+use wegraf::config::{self, Channel, Face, Target};
 use wegraf::render::{Letter, Rendered, Templates};
 use wegraf_fuzz::letter::{Case, THREAD, addresses};
 
@@ -47,10 +47,10 @@ fn check(letter: &Letter<'_>, rendered: &Rendered) {
     assert!(all.iter().copied().eq(0..letter.told.len()), "an alert is neither named nor counted, or both");
 }
 
-/// Whom the configuration mentions; an app's message mentions nobody.
+/// Whom the configuration mentions; a message to an app's members, a mail and a hook mention nobody.
 fn meant(target: &Target) -> BTreeSet<String> {
     match target.channel() {
-        Channel::App => BTreeSet::new(),
+        Channel::App | Channel::Email | Channel::Hook => BTreeSet::new(),
         Channel::Chat => target.mention.iter().cloned().collect(),
         Channel::Webhook => target.mention.iter().chain(&target.mention_mobiles).cloned().collect(),
     }

@@ -57,7 +57,7 @@ pub fn sources() -> Vec<Source> {
         ("timed", hmac(Some("x-time"))),
         ("empty", Proof::Bearer("".into())),
     ]
-    .map(|(name, proof)| Source { name: name.to_owned(), proof })
+    .map(|(name, proof)| Source { name: name.to_owned(), proof, watchdog: None })
     .into()
 }
 

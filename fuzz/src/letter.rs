@@ -52,17 +52,20 @@ impl Case {
             thread: THREAD,
             details_url: self.details_url,
             picture: Picture { url: self.picture_url, content: self.image.as_ref() },
+            notes: &[],
         }
     }
 }
 
 /// One address of each channel.
-pub fn addresses() -> [To; 3] {
+pub fn addresses() -> [To; 5] {
     let (app, users) = ("ops".to_owned(), vec!["a".to_owned()]);
     [
         To::Members { app: app.clone(), users, users_file: None, parties: Vec::new(), tags: Vec::new() },
         To::Chat { app, chat: "c".to_owned() },
         To::Webhook { webhook: "w".to_owned() },
+        To::Email { to: vec!["ops@ok.example".to_owned()] },
+        To::Hook { hook: "h".to_owned() },
     ]
 }
 

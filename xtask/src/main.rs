@@ -24,11 +24,8 @@ enum Task {
     Iofault(iofault::Options),
     /// Cut the power of a loop-mounted disk under load: nothing acknowledged may be lost.
     Powercut(powercut::Options),
-    /// The bare handler `bench` compares with: parses the same body, keeps nothing.
-    Bare {
-        /// Where to listen.
-        listen: std::net::SocketAddr,
-    },
+    /// A server that `bench` compares with: parses the same body and keeps nothing, or one commit for each request.
+    Plain(bench::Plain),
 }
 
 /// What a test driver takes for "skipped", as in automake.
@@ -67,6 +64,6 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Crash(options) => crash::run(options).await,
         Task::Iofault(options) => iofault::run(options).await,
         Task::Powercut(options) => powercut::run(options).await,
-        Task::Bare { listen } => bench::bare(listen).await,
+        Task::Plain(plain) => bench::plain(plain).await,
     }
 }

@@ -59,6 +59,14 @@ impl Database {
         Ok(())
     }
 
+    /// Does one statement.
+    pub fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(file) => Ok(rusqlite::Connection::open(file)?.execute_batch(sql)?),
+            Self::Postgres(url) => psql(url, sql).map(drop),
+        }
+    }
+
     fn rows(&self, sql: &str) -> anyhow::Result<Vec<Row>> {
         match self {
             Self::Sqlite(file) => sqlite(file, sql),

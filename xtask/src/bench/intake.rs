@@ -1,0 +1,164 @@
+//! Durable intake on each store, beside the bare handler and beside one commit for each request on the same store.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::process::Server;
+use super::{Options, median, single};
+use crate::gateway::free;
+use crate::ledger::record::Database;
+use crate::load::{self, Report, Until};
+
+/// One server, and what its rounds gave.
+struct Variant {
+    name: &'static str,
+    server: Server,
+    /// Is it wegraf, with metrics of its own?
+    gateway: bool,
+    next: u64,
+    rounds: Vec<Round>,
+}
+
+struct Round {
+    rate: f64,
+    /// To the bare handler in the same round.
+    ratio: f64,
+    /// Of wegraf's store, for each request.
+    commits: f64,
+    /// Microseconds of the processor for each request, of the process alone.
+    processor: f64,
+    p50: f64,
+    p99: f64,
+}
+
+/// Measures and prints. WeCom is out of reach meanwhile, so that only intake is measured.
+pub async fn run(
+    options: &Options,
+    binary: &Path,
+    folder: &Path,
+    stores: &[(&'static str, Database, Database)],
+) -> anyhow::Result<()> {
+    let mut variants = vec![plain("bare handler, keeps nothing", &[]).await?];
+    for (name, ours, plains) in stores {
+        let (plain_name, gateway_name) = match *name {
+            "sqlite" => ("SQLite, one commit a request", "wegraf on SQLite"),
+            _ => ("PostgreSQL, one commit a request", "wegraf on PostgreSQL"),
+        };
+        let keep = match plains {
+            Database::Sqlite(file) => ["--sqlite".to_owned(), file.display().to_string()],
+            Database::Postgres(url) => ["--postgres".to_owned(), url.clone()],
+        };
+        variants.push(plain(plain_name, &keep).await?);
+        variants.push(gateway(gateway_name, binary, folder, ours).await?);
+    }
+    for _ in 0..options.rounds {
+        let mut bare = f64::NAN;
+        for (at, variant) in variants.iter_mut().enumerate() {
+            let round = variant.round(options, bare).await?;
+            bare = if at == 0 { round.rate } else { bare };
+            variant.rounds.push(round);
+        }
+    }
+    print(&variants);
+    Ok(())
+}
+
+async fn plain(name: &'static str, keep: &[String]) -> anyhow::Result<Variant> {
+    let address = free()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("plain").arg(address.to_string()).args(keep);
+    Variant::start(name, command, address, false).await
+}
+
+async fn gateway(name: &'static str, binary: &Path, folder: &Path, database: &Database) -> anyhow::Result<Variant> {
+    let address = free()?;
+    let file = configure(folder, address, database)?;
+    let mut command = Command::new(binary);
+    command.arg("serve").arg("-c").arg(&file);
+    Variant::start(name, command, address, true).await
+}
+
+/// One receiver, and a WeCom that is out of reach.
+pub fn configure(folder: &Path, listen: SocketAddr, database: &Database) -> anyhow::Result<PathBuf> {
+    let file = folder.join(format!("{}.yaml", listen.port()));
+    let nowhere = free()?;
+    std::fs::write(
+        &file,
+        format!(
+            "listen: {listen}\ndatabase: {}\nwecom:\n  api_url: http://{nowhere}\n  webhooks:\n    group: {{ key: sim-ops-group }}\nreceivers:\n  ops: {{ targets: [ {{ webhook: group }} ] }}\nroute: {{ receiver: ops }}\n",
+            database.line()
+        ),
+    )?;
+    Ok(file)
+}
+
+impl Variant {
+    async fn start(name: &'static str, command: Command, address: SocketAddr, gateway: bool) -> anyhow::Result<Self> {
+        let server = Server::start(command, address, "/readyz").await?;
+        Ok(Self { name, server, gateway, next: 0, rounds: Vec::new() })
+    }
+
+    async fn commits(&self) -> anyhow::Result<f64> {
+        if self.gateway { self.server.metric("wegraf_store_commits").await } else { Ok(f64::NAN) }
+    }
+
+    async fn round(&mut self, options: &Options, bare: f64) -> anyhow::Result<Round> {
+        let until = Until::Elapsed(Duration::from_secs(options.seconds));
+        let (commits, processor) = (self.commits().await?, self.server.processor()?);
+        let address = self.server.address;
+        let report: Report =
+            load::post(address, "/webhook", options.connections, until, self.next, Arc::new(single)).await?;
+        ensure!(report.errors == 0, "{}: {} requests were not answered 200", self.name, report.errors);
+        self.next += report.requests;
+        let requests = report.requests as f64;
+        Ok(Round {
+            rate: report.rate(),
+            ratio: report.rate() / bare,
+            commits: (self.commits().await? - commits) / requests,
+            processor: (self.server.processor()? - processor) / requests,
+            p50: report.quantile(0.5),
+            p99: report.quantile(0.99),
+        })
+    }
+
+    fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {
+        median(self.rounds.iter().map(of).collect())
+    }
+}
+
+fn print(variants: &[Variant]) {
+    println!("\n## Intake\n");
+    println!(
+        "| medians over the rounds | requests/s | to the bare handler | commits a request | µs of its processor a request | p50 ms | p99 ms |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|");
+    for variant in variants {
+        let ratio = variant.median(|round| round.ratio);
+        let ratio = if ratio.is_nan() { "1".to_owned() } else { format!("{ratio:.2}") };
+        let commits = variant.median(|round| round.commits);
+        let commits = match (variant.gateway, ratio.as_str()) {
+            (true, _) => format!("{commits:.3}"),
+            (false, "1") => "0".to_owned(),
+            (false, _) => "1".to_owned(),
+        };
+        println!(
+            "| {} | {:.0} | {ratio} | {commits} | {:.0} | {:.1} | {:.1} |",
+            variant.name,
+            variant.median(|round| round.rate),
+            variant.median(|round| round.processor),
+            variant.median(|round| round.p50),
+            variant.median(|round| round.p99),
+        );
+    }
+    for pair in variants[1..].chunks(2) {
+        if let [plain, ours] = pair {
+            let times = ours.median(|round| round.rate) / plain.median(|round| round.rate);
+            println!("\n{}: {times:.1} × {}", ours.name, plain.name);
+        }
+    }
+}

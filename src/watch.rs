@@ -22,15 +22,17 @@ pub use ready::warnings;
 use trouble::Facts;
 pub use trouble::{Incidents, Kind, SOURCE};
 
-/// Between two looks at what is wrong: somebody must know within two minutes.
+/// Between two looks at what is wrong: somebody must know within two minutes. One counts what waits: with a long
+/// backlog there are fewer, but never so few that this is late.
 const LOOK: Duration = Duration::from_secs(5);
+const LOOK_LATEST: Duration = Duration::from_secs(30);
 /// Between two looks at hosts that do not answer.
 const PROBE: Duration = Duration::from_secs(1);
 const HOST_MS: i64 = 5_000;
-/// Between two audits. One reads every transition: with a long record it is done so much less often that it takes no
-/// more than one part in fifty of the time.
+/// Between two audits. One reads every transition: with a long record there are fewer.
 const AUDIT: Duration = Duration::from_mins(1);
-const AUDIT_SHARE: u32 = 50;
+/// What reads much may take one part in so many of the time.
+const SHARE: u32 = 50;
 /// Between two rounds of forgetting, and between two batches of one round.
 const PRUNE: Duration = Duration::from_hours(1);
 const PRUNE_BREATH: Duration = Duration::from_millis(50);
@@ -61,8 +63,9 @@ struct Watch {
 impl Watch {
     async fn looks(&self) {
         loop {
+            let begun = Instant::now();
             self.look().await;
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep((begun.elapsed() * SHARE).clamp(LOOK, LOOK_LATEST)).await;
         }
     }
 
@@ -75,9 +78,9 @@ impl Watch {
 
     async fn audits(&self) {
         loop {
-            let begun = tokio::time::Instant::now();
+            let begun = Instant::now();
             self.audit().await;
-            tokio::time::sleep(AUDIT.max(begun.elapsed() * AUDIT_SHARE)).await;
+            tokio::time::sleep(AUDIT.max(begun.elapsed() * SHARE)).await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What one message costs while the outbox grows: nine of ten rows were sent long ago, one of ten waits in other lanes.
+//! What one message costs while the outbox grows: some messages wait in other lanes, all others were sent long ago.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,8 +21,10 @@ use crate::load;
 const SIZE: Size = Size { members: 1, chats: 1, webhooks: 20 };
 /// Messages to each lane, the first of which is not counted.
 const MESSAGES: usize = 10;
-/// Lanes in which the others wait.
+/// Lanes in which others wait, and how many of the older messages those are: more in each lane than a look goes
+/// through.
 const OTHERS: usize = 20;
+const WAITING: u64 = 2_000;
 /// Processor time in half a second that an idle gateway stays below.
 const IDLE_MICROS: f64 = 40_000.0;
 /// Until a message must have arrived.
@@ -117,23 +119,24 @@ async fn messages(simulator: SocketAddr) -> anyhow::Result<u64> {
     counters["messages"].as_u64().context("the simulator counts no messages")
 }
 
-/// Writes `rows` copies of the first message, with an alert and a transition each.
+/// Writes, beside those that wait, `rows` copies of the first message, with an alert and a transition each.
 fn fill(database: &Database, rows: u64) -> anyhow::Result<()> {
     let identity = match database {
         Database::Sqlite(_) => "CAST(printf('%032d', x.id) AS BLOB)",
         Database::Postgres(_) => "convert_to(lpad(x.id::text, 32, '0'), 'UTF8')",
     };
+    let all = rows + WAITING;
     database.execute(&format!(
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {all})
          INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at,
                               state, not_before, epoch, revision, version, parts, next_part, face, claimed_at,
                               settled_at, outcome)
-         SELECT notification_id, receiver, CASE WHEN i % 10 = 0 THEN 'webhook/other' || (i / 10 % {OTHERS}) ELSE lane END,
+         SELECT notification_id, receiver, CASE WHEN i <= {WAITING} THEN 'webhook/other' || (i % {OTHERS}) ELSE lane END,
                 target, critical, urgent, digest, thread, created_at,
-                CASE WHEN i % 10 = 0 THEN 'queued' ELSE state END,
-                CASE WHEN i % 10 = 0 THEN created_at + 3600000 ELSE not_before END,
+                CASE WHEN i <= {WAITING} THEN 'queued' ELSE state END,
+                CASE WHEN i <= {WAITING} THEN created_at + 3600000 ELSE not_before END,
                 epoch, revision, version, parts, next_part, face, claimed_at,
-                CASE WHEN i % 10 = 0 THEN NULL ELSE settled_at END, CASE WHEN i % 10 = 0 THEN NULL ELSE outcome END
+                CASE WHEN i <= {WAITING} THEN NULL ELSE settled_at END, CASE WHEN i <= {WAITING} THEN NULL ELSE outcome END
          FROM message, n WHERE message.id = 1"
     ))?;
     database.execute(&format!(
@@ -165,7 +168,7 @@ pub fn print(curve: &[(u64, Vec<(&'static str, Cost)>)]) {
         .iter()
         .map(|(store, _)| format!(" {store}: median ms | p99 ms | µs of the gateway's processor |"))
         .collect();
-    println!("| older messages |{}", heads.concat());
+    println!("| messages sent before |{}", heads.concat());
     println!("|---:|{}", "---:|---:|---:|".repeat(first.len()));
     for (rows, costs) in curve {
         let cells: Vec<String> = costs

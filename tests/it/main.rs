@@ -23,6 +23,7 @@ mod faults_network;
 mod kills;
 mod migrate_store;
 mod seed;
+mod strange_bodies;
 mod templates;
 mod witness_alertmanager;
 mod witness_captures;

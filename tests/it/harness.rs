@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wecom_simulator::{Setup, Simulator};
+use wegraf::alert::Timestamp;
 use wegraf::app::{App, Clock};
 use wegraf::config::Config;
 use wegraf::store::{Delivery, DeliveryFilter, DeliveryRow};
@@ -78,7 +79,12 @@ impl World {
 
     /// Gives a world without a gateway such a clock.
     pub fn stand_still(&mut self) {
-        self.clock = Clock::Manual(Arc::new(AtomicI64::new(Clock::System.now().0)));
+        self.stand_still_at(Clock::System.now());
+    }
+
+    /// The same, at a time of the test's choice.
+    pub fn stand_still_at(&mut self, now: Timestamp) {
+        self.clock = Clock::Manual(Arc::new(AtomicI64::new(now.0)));
     }
 
     /// A simulator and a configuration, but no gateway yet.

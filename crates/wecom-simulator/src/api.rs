@@ -56,7 +56,7 @@ pub(crate) async fn handle(
     let peer = connection.peer.ip().to_canonical().to_string();
     let call = Call::new(head, body.unwrap_or_default(), peer).await;
 
-    let (mut entry, action) = {
+    let (entry, action) = {
         let mut world = lock(&world);
         let mut entry = Entry::of(&call, world.clock.now());
         let app = app_of(&world, &call);
@@ -65,42 +65,61 @@ pub(crate) async fn handle(
         (entry, action)
     };
 
-    match &action {
-        Some(Action::DelayMs(ms)) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+    match action {
+        Some(Action::DelayMs(ms)) => {
+            // A server goes on with what it took, whoever has hung up meanwhile.
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                answer(&world, &connection, entry, &call, action, too_large).await
+            });
+            late.await.expect("an answer does not panic")
+        }
         Some(Action::Hang) => {
             note(&world, entry, &call);
             tokio::time::sleep(HANG).await;
-            connection.reset().await;
+            connection.reset().await
         }
         Some(Action::ResetBefore) => {
             note(&world, entry, &call);
-            connection.reset().await;
+            connection.reset().await
         }
         Some(Action::Http { status, body }) => {
-            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
-            return plain(&world, entry, &call, status, body);
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            plain(&world, entry, &call, status, &body)
         }
-        Some(Action::Raw(body)) => return plain(&world, entry, &call, StatusCode::OK, body),
-        Some(Action::Errcode(_) | Action::ResetAfter | Action::Truncate) | None => {}
+        Some(Action::Raw(body)) => plain(&world, entry, &call, StatusCode::OK, &body),
+        Some(Action::Errcode(_) | Action::ResetAfter | Action::Truncate) | None => {
+            answer(&world, &connection, entry, &call, action, too_large).await
+        }
     }
+}
 
+/// Does what is asked, and answers it.
+async fn answer(
+    world: &Shared,
+    connection: &Connection,
+    mut entry: Entry,
+    call: &Call,
+    action: Option<Action>,
+    too_large: bool,
+) -> Response {
     let answer = {
-        let mut world = lock(&world);
+        let mut world = lock(world);
         let outcome = match action {
             Some(Action::Errcode(code)) => Err(Refusal::code(code)),
             _ if too_large => Err(Refusal::code(40206)),
-            _ => dispatch(&mut world, &call),
+            _ => dispatch(&mut world, call),
         };
         Answer::new(outcome, &call.from, world.clock.now())
     };
     entry.errcode = Some(answer.errcode());
     entry.answer = answer.to_json();
     if action == Some(Action::ResetAfter) {
-        note(&world, entry, &call);
+        note(world, entry, call);
         connection.reset().await;
     }
     entry.status = 200;
-    note(&world, entry, &call);
+    note(world, entry, call);
     if action == Some(Action::Truncate) { truncated(&answer) } else { answer.into_response() }
 }
 
@@ -227,7 +246,8 @@ impl World {
         let over = match door {
             Door::Member => {
                 let recent = self.members.entry(address).or_insert_with(|| crate::rate::Recent::new(1000));
-                let over = recent.within(now, MINUTE_MS) >= 30 || recent.within(now, HOUR_MS) >= 1000;
+                let over = recent.within(now, MINUTE_MS) >= self.switches.member_per_minute
+                    || recent.within(now, HOUR_MS) >= 1000;
                 if !over {
                     recent.push(now);
                 }
@@ -254,7 +274,7 @@ impl World {
 /// Which silent limit counts.
 #[derive(Debug, Clone, Copy)]
 enum Door {
-    /// App → member: 30 a minute, 1000 an hour (page 90454).
+    /// App → member: 30 a minute (or as the switch says), 1000 an hour (page 90454).
     Member,
     /// App → member over all its group chats: 200 a minute, 10,000 a natural day (page 90248).
     ChatMember,

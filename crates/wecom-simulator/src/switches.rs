@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Switches {
     /// All limits of message counts, and the silent drops. Off: everything is delivered, the counters still count.
     pub(crate) enforce_rate: bool,
+    /// Messages of an app to one member in 60 seconds; what is above vanishes (page 90454).
+    pub(crate) member_per_minute: usize,
     /// The window of the 20 messages a minute of a webhook.
     pub(crate) webhook_window: Window,
     /// A webhook `text` above 2048 bytes.
@@ -47,6 +49,7 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             enforce_rate: true,
+            member_per_minute: 30,
             webhook_window: Window::Sliding,
             webhook_text_over: Over::Refuse,
             app_markdown_over: Over::Refuse,

@@ -87,6 +87,18 @@ async fn a_slow_reply_comes_late_but_comes() {
 }
 
 #[tokio::test]
+async fn what_is_taken_up_late_is_delivered_although_the_client_has_hung_up() {
+    let desk = Desk::new().await;
+    desk.fault(at_send(json!({"delay_ms": 200}))).await;
+    tokio::time::timeout(Duration::from_millis(100), desk.try_send()).await.unwrap_err();
+    let begun = Instant::now();
+    while desk.delivered().await == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it was forgotten with its client");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_reset_before_acceptance_delivers_nothing_and_one_after_it_delivers() {
     let desk = Desk::new().await;
     desk.fault(at_send(json!("reset_before"))).await;

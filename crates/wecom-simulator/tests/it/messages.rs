@@ -159,6 +159,9 @@ async fn the_31st_message_in_a_minute_to_a_member_vanishes_with_errcode_0() {
     desk.advance(60_000).await;
     send("lisi", 33).await;
     assert_eq!(desk.messages("user=lisi").await.len(), 31);
+    desk.switch(json!({"member_per_minute": 1})).await;
+    send("lisi", 33).await;
+    assert_eq!(desk.messages("user=lisi").await.len(), 31);
     desk.switch(json!({"enforce_rate": false})).await;
     for n in 34..=70 {
         send("lisi", n).await;

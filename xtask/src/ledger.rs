@@ -214,11 +214,13 @@ impl Ledger<'_> {
 
     /// Finds the recorded message of each one that arrived, by its address and its bytes.
     fn receipts(&self, report: &mut Report) -> HashMap<i64, Vec<&Arrived>> {
-        let lanes: HashMap<(Channel, &str), &str> = self
-            .addresses
-            .iter()
-            .flat_map(|to| to.places.iter().map(|place| ((to.channel, place.as_str()), to.lane.as_str())))
-            .collect();
+        // Several lanes may lead to one place: a member has one, and each of his departments another.
+        let mut lanes: HashMap<(Channel, &str), Vec<&str>> = HashMap::new();
+        for to in self.addresses {
+            for place in &to.places {
+                lanes.entry((to.channel, place.as_str())).or_default().push(&to.lane);
+            }
+        }
         let mut known: HashMap<(&str, &str), i64> = HashMap::new();
         for (id, message) in &self.record.messages {
             for part in &message.parts {
@@ -230,8 +232,8 @@ impl Ledger<'_> {
         let mut receipts: HashMap<i64, Vec<&Arrived>> = HashMap::new();
         for message in self.arrived {
             *report.arrived.entry(message.channel).or_default() += 1;
-            let lane = message.places.iter().find_map(|place| lanes.get(&(message.channel, place.as_str())));
-            match lane.and_then(|lane| known.get(&(*lane, message.text.as_str()))) {
+            let places = message.places.iter().filter_map(|place| lanes.get(&(message.channel, place.as_str())));
+            match places.flatten().find_map(|lane| known.get(&(*lane, message.text.as_str()))) {
                 Some(id) => receipts.entry(*id).or_default().push(message),
                 None => report.broken(Rule::Unrecorded, format!("{:?} {}", message.places, message.text)),
             }

@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(500);
 pub struct Arrived {
     /// Grows with time.
     pub id: u64,
+    /// When, by the simulator's clock, in Unix milliseconds.
+    pub at_ms: i64,
     /// Through which door.
     pub channel: Channel,
     /// The members who see it, the chat, or the webhook's key.
@@ -90,7 +92,8 @@ fn arrived(message: &Value) -> anyhow::Result<Arrived> {
         _ => (Channel::Webhook, one("webhook").context("a message without its webhook")?),
     };
     let id = message["id"].as_u64().context("a message without an id")?;
-    Ok(Arrived { id, channel, places, text: texts(&message["content"]) })
+    let at_ms = message["at_ms"].as_i64().context("a message without a time")?;
+    Ok(Arrived { id, at_ms, channel, places, text: texts(&message["content"]) })
 }
 
 /// The texts in the content of a message, one a line, in the order of their fields' names: equal for what was sent and

@@ -170,6 +170,8 @@ pub struct Part {
 pub struct Message {
     /// Its lane.
     pub lane: String,
+    /// It stands for many.
+    pub digest: bool,
     /// Every version of every part.
     pub parts: Vec<Part>,
     /// Attempts whose outcome is unsure, or was never recorded.
@@ -189,8 +191,9 @@ impl Record {
     /// Reads it all. Nothing may write meanwhile.
     pub fn read(database: &Database) -> anyhow::Result<Self> {
         let mut record = Self::default();
-        for row in database.rows("SELECT id, lane FROM message")? {
-            let message = Message { lane: field(&row, 1)?.to_owned(), ..Message::default() };
+        for row in database.rows("SELECT id, lane, CASE WHEN digest THEN 1 ELSE 0 END FROM message")? {
+            let digest = field(&row, 2)? == "1";
+            let message = Message { lane: field(&row, 1)?.to_owned(), digest, ..Message::default() };
             record.messages.insert(number(&row, 0)?, message);
         }
         // What wegraf says of itself (a breaker that is open) nobody reported to it.
@@ -252,12 +255,12 @@ mod tests {
     /// The columns that are read, and one message with everything.
     fn script(bytes: &str, body: &str) -> String {
         format!(
-            "CREATE TABLE message (id bigint, lane text);
+            "CREATE TABLE message (id bigint, lane text, digest boolean);
              CREATE TABLE alert (id bigint, receiver text, labels text, name text, source text);
              CREATE TABLE transition (id bigint, alert_id bigint, message_id bigint, lane text, kind text, starts_at bigint, fate text, reason text);
              CREATE TABLE attempt (message_id bigint, outcome text);
              CREATE TABLE part (message_id bigint, number bigint, body {bytes});
-             INSERT INTO message VALUES (1, 'lane');
+             INSERT INTO message VALUES (1, 'lane', true);
              INSERT INTO alert VALUES (1, 'ops', '{{\"instance\":\"q1z\"}}', '多行\n的名字', 'grafana');
              INSERT INTO transition VALUES (1, 1, 1, 'lane', 'firing', 7, 'named', NULL), (2, 1, NULL, 'lane', 'resolved', 7, 'pending', 'why');
              INSERT INTO attempt VALUES (1, NULL), (1, 'unsure'), (1, 'accepted');
@@ -268,6 +271,7 @@ mod tests {
     fn agrees(database: &Database) {
         let record = Record::read(database).unwrap();
         let message = &record.messages[&1];
+        assert!(message.digest);
         assert_eq!((message.lane.as_str(), message.unsure, message.parts.len()), ("lane", 2, 1));
         assert_eq!(message.parts[0].text, "磁盘");
         let [firing, resolved] = &record.transitions[..] else { panic!("{:?}", record.transitions) };

@@ -58,7 +58,7 @@ impl World {
 
     fn arrive(&mut self, place: &str, channel: Channel, text: &str) {
         let id = self.arrived.len() as u64 + 1;
-        self.arrived.push(Arrived { id, channel, places: vec![place.to_owned()], text: text.to_owned() });
+        self.arrived.push(Arrived { id, at_ms: 0, channel, places: vec![place.to_owned()], text: text.to_owned() });
     }
 
     fn again(&mut self, index: usize) {

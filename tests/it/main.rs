@@ -23,6 +23,7 @@ mod faults_network;
 mod kills;
 mod migrate_store;
 mod seed;
+mod storm;
 mod strange_bodies;
 mod templates;
 mod witness_alertmanager;

@@ -26,6 +26,7 @@ pub mod powercut;
 mod relay;
 mod single;
 pub mod source;
+pub mod storm;
 
 /// Why a task could not run here. It is not a success.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Skipped, bench, crash, fuzz, iofault, powercut};
+use xtask::{Skipped, bench, crash, fuzz, iofault, powercut, storm};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -24,6 +24,8 @@ enum Task {
     Iofault(iofault::Options),
     /// Cut the power of a loop-mounted disk under load: nothing acknowledged may be lost.
     Powercut(powercut::Options),
+    /// 100,000 alerts within a minute: no limit exceeded, everything told, critical alerts first.
+    Storm(storm::Options),
     /// A server that `bench` compares with: parses the same body and keeps nothing, or one commit for each request.
     Plain(bench::Plain),
 }
@@ -64,6 +66,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Crash(options) => crash::run(options).await,
         Task::Iofault(options) => iofault::run(options).await,
         Task::Powercut(options) => powercut::run(options).await,
+        Task::Storm(options) => storm::run(options).await,
         Task::Plain(plain) => bench::plain(plain).await,
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use wecom_simulator::{Setup, Simulator};
 use wegraf::alert::Timestamp;
 use wegraf::app::{App, Clock};
@@ -41,6 +41,8 @@ pub struct World {
     pub url: String,
     clock: Clock,
     gateway: Option<App>,
+    /// Ends the gateway when the world ends: a test may have hundreds of them.
+    stop: Option<DropGuard>,
 }
 
 /// TLS for clients, once a process.
@@ -92,9 +94,11 @@ impl World {
         crypto();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulator = Simulator::start(listener, setup).await;
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        // No connection is kept: on a busy machine a test may be late for one that the gateway has just closed.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let folder = TempDir::new().unwrap();
-        let world = Self { simulator, folder, http, url: String::new(), clock: Clock::System, gateway: None };
+        let world =
+            Self { simulator, folder, http, url: String::new(), clock: Clock::System, gateway: None, stop: None };
         world.write_config(rest);
         world
     }
@@ -135,8 +139,10 @@ impl World {
         let app = App::open(config, self.clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
-        // It ends with the test's runtime; how it ends well is shown by the built program.
-        tokio::spawn(wegraf::app::run(app.clone(), listener, CancellationToken::new()));
+        let stop = CancellationToken::new();
+        // How it ends well is shown by the built program.
+        tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone()));
+        self.stop = Some(stop.drop_guard());
         self.gateway = Some(app);
     }
 

@@ -21,6 +21,7 @@ mod engine;
 mod errcodes;
 mod faults_network;
 mod kills;
+mod matrix;
 mod migrate_store;
 mod seed;
 mod storm;

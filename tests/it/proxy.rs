@@ -24,6 +24,8 @@ pub enum Plan {
     Cut { of: Of, after: usize, by: By },
     /// It is accepted, read from and never answered; upstream hears nothing.
     BlackHole,
+    /// The request is passed on; its answer is swallowed.
+    Mute,
     /// Nobody listens.
     Refuse,
 }
@@ -163,6 +165,14 @@ async fn serve(mut client: TcpStream, upstream: SocketAddr, plan: Plan) {
     if let Plan::Delay(time) = plan {
         tokio::time::sleep(time).await;
     }
+    if plan == Plan::Mute {
+        let ((from_client, _), (mut from_server, to_server)) = (client.split(), server.split());
+        let mut nobody = tokio::io::sink();
+        let answer = tokio::io::copy(&mut from_server, &mut nobody);
+        let (_, answer) = tokio::join!(carry(from_client, to_server, None), answer);
+        drop(answer);
+        return;
+    }
     let limit = |counted: Of| match plan {
         Plan::Cut { of, after, .. } if of == counted => Some(after),
         _ => None,
@@ -292,6 +302,22 @@ async fn a_black_hole_takes_a_connection_and_never_answers() {
     proxy.set(Plan::BlackHole).await;
     assert!(tokio::time::timeout(Duration::from_millis(300), ping(&proxy)).await.is_err());
     assert_eq!(proxy.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_mute_connection_brings_the_request_and_no_answer() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut proxy = Proxy::start(upstream.local_addr().unwrap()).await;
+    proxy.set(Plan::Mute).await;
+    let (pinged, heard) = tokio::join!(tokio::time::timeout(Duration::from_millis(300), ping(&proxy)), async {
+        let (mut stream, _) = upstream.accept().await.unwrap();
+        let mut heard = [0; 4];
+        stream.read_exact(&mut heard).await.unwrap();
+        stream.write_all(b"pong").await.unwrap();
+        heard
+    });
+    assert!(pinged.is_err());
+    assert_eq!(&heard, b"ping");
 }
 
 #[tokio::test]

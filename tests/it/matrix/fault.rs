@@ -1,0 +1,116 @@
+//! What can go wrong, independent of the channel it happens to.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::proxy::{Of, Plan};
+
+/// One way to fail. Everything but the counted ones lasts until it is repaired.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// The network between us and the other side.
+    Network(Plan),
+    /// So many sends are answered like this; then all is well.
+    Answers(Answer, u32),
+    /// Every send is answered like this.
+    Lasting(Answer),
+    /// No token is known yet, and so many calls of `gettoken` are answered like this.
+    Tokens(Answer, u32),
+    /// The alert has a picture, and every upload of it is answered like this.
+    Uploads(Answer),
+    /// All tokens die, with this code.
+    Killed(i64),
+    /// Somebody else is at the address.
+    Elsewhere(Place),
+    /// One of those addressed does not exist.
+    Ghost,
+    /// WeCom answers a repetition in its own way; the first send is delivered, but its answer lost.
+    Repetition(&'static str),
+    /// As much was said in the last minute as may be: WeCom would throw what comes now away, and say ok.
+    Full,
+    /// The gateway is killed with signal 9 while it sends: `taken` says whether the other side has the message by then.
+    Kill { taken: bool },
+}
+
+impl Fault {
+    /// The message behind must come later: it would meet this fault, too, or fold with what waits.
+    pub fn strikes_alone(self) -> bool {
+        matches!(
+            self,
+            Self::Answers(_, 4..)
+                | Self::Answers(Answer::Late(_), _)
+                | Self::Network(Plan::Cut { of: Of::Answer, .. })
+                | Self::Full
+        )
+    }
+
+    /// Its cell waits for the deadline of a send, 10 s, or for a lease of a dead process, 30 s, and does nothing.
+    pub fn takes_long(self) -> bool {
+        matches!(
+            self,
+            Self::Answers(Answer::Hang | Answer::Late(_), _)
+                | Self::Tokens(Answer::Hang, _)
+                | Self::Uploads(Answer::Hang)
+                | Self::Network(Plan::BlackHole)
+                | Self::Elsewhere(Place::Dribble)
+                | Self::Kill { .. }
+        )
+    }
+}
+
+/// How a send is answered.
+#[derive(Debug, Clone, Copy)]
+pub enum Answer {
+    /// WeCom refuses it.
+    Code(i64),
+    /// With this HTTP status and body; nothing is delivered.
+    Http(u16, &'static str),
+    /// With HTTP 200 and this body; nothing is delivered.
+    Ok(&'static str),
+    /// Taken up after this time, and delivered then.
+    Late(Duration),
+    /// Not delivered; the connection is reset.
+    ResetBefore,
+    /// Delivered; the connection is reset.
+    ResetAfter,
+    /// Delivered; the answer breaks off.
+    Truncated,
+    /// Not at all; nothing is delivered.
+    Hang,
+}
+
+impl Answer {
+    /// As the simulator is told.
+    pub fn action(self) -> Value {
+        match self {
+            Self::Code(code) => json!({ "errcode": code }),
+            Self::Http(status, body) => json!({ "http": { "status": status, "body": body } }),
+            Self::Ok(body) => json!({ "raw": body }),
+            Self::Late(time) => json!({ "delay_ms": u64::try_from(time.as_millis()).unwrap() }),
+            Self::ResetBefore => json!("reset_before"),
+            Self::ResetAfter => json!("reset_after"),
+            Self::Truncated => json!("truncate"),
+            Self::Hang => json!("hang"),
+        }
+    }
+}
+
+/// Who is at the address instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Nobody: the name has no address.
+    NoName,
+    /// A certificate that nobody vouches for.
+    Untrusted,
+    /// A certificate of a trusted authority for another host.
+    OtherHost,
+    /// A certificate of a trusted authority that is over.
+    Expired,
+    /// A server whose answer is 100 MB long and begins like a success.
+    Endless,
+    /// A server that answers a byte a second.
+    Dribble,
+    /// One that says "busy" (-1) in words that are not UTF-8.
+    OtherWords,
+}

@@ -20,7 +20,7 @@ use rows::{ROWS, Row};
 use verdict::Must;
 
 /// Cells at a time, of both stores together: more of them would starve each other on two cores.
-static BUSY: Semaphore = Semaphore::const_new(8);
+static BUSY: Semaphore = Semaphore::const_new(12);
 /// Cells at a time that wait for something and do nothing.
 static IDLE: Semaphore = Semaphore::const_new(16);
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fault-matrix.md");

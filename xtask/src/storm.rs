@@ -233,7 +233,9 @@ fn print(name: &str, outcome: &Outcome, violations: &[String]) {
     );
     let [storm, flood] = outcome.peak_kib.map(megabytes);
     row("peak memory; with one notification more", format!("{storm:.0} MB; {flood:.0} MB"));
-    row("database", format!("{:.1} MB", outcome.database_bytes as f64 / 1e6));
+    if let Some(bytes) = outcome.database_bytes {
+        row("database", format!("{:.1} MB", bytes as f64 / 1e6));
+    }
     row("**broken promises**", violations.len().to_string());
     for violation in violations.iter().take(SHOWN) {
         println!("- {violation}");

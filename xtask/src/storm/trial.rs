@@ -57,8 +57,8 @@ pub struct Outcome {
     pub flood_ms: [u128; 2],
     /// The most memory that the process ever had, in KiB: before the large notification, and with it.
     pub peak_kib: [u64; 2],
-    /// Of the database with its log, in bytes; 0 if it is not a file.
-    pub database_bytes: u64,
+    /// Of the database with its log, if it is a file.
+    pub database_bytes: Option<u64>,
 }
 
 impl Outcome {
@@ -139,11 +139,11 @@ impl Trial {
         Ok(())
     }
 
-    fn database_bytes(&self) -> u64 {
-        let Database::Sqlite(file) = &self.database else { return 0 };
+    fn database_bytes(&self) -> Option<u64> {
+        let Database::Sqlite(file) = &self.database else { return None };
         let mut log = file.clone().into_os_string();
         log.push("-wal");
         let bytes = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |file| file.len());
-        bytes(file) + bytes(log.as_ref())
+        Some(bytes(file) + bytes(log.as_ref()))
     }
 }

@@ -50,7 +50,7 @@ async fn a_store_goes_on_in_postgresql_where_the_file_ended() {
         return println!("skipped: WEGRAF_TEST_POSTGRES is not set");
     };
     let server = Server::Given(url.into_string().unwrap());
-    let url = server.database(&format!("wegraf_migrate_{}", rand::random::<u64>())).unwrap();
+    let url = server.schema(&format!("wegraf_migrate_{}", rand::random::<u64>())).unwrap();
     let mut world = World::idle(Setup::demo(), RECEIVERS).await;
     let old = std::fs::read_to_string(world.config_path()).unwrap();
     world.write("old.yaml", &old);

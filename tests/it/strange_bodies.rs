@@ -104,7 +104,7 @@ async fn whatever_comes_both_stores_answer_keep_and_tell_the_same() {
         return println!("skipped: WEGRAF_TEST_POSTGRES is not set");
     };
     let server = Server::Given(url.into_string().unwrap());
-    let url = server.database(&format!("wegraf_strange_{}", rand::random::<u64>())).unwrap();
+    let url = server.schema(&format!("wegraf_strange_{}", rand::random::<u64>())).unwrap();
     let postgres = outcome(Some(&url)).await;
     assert_eq!(sqlite.len(), postgres.len());
     for (one, other) in sqlite.iter().zip(&postgres) {

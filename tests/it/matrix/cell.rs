@@ -132,7 +132,7 @@ impl Cell {
             Store::Sqlite => "sqlite:wegraf.db".to_owned(),
             Store::Postgres(url) => {
                 let url = url.clone();
-                let make = move || Server::Given(url).database(&format!("wegraf_cell_{}", rand::random::<u64>()));
+                let make = move || Server::Given(url).schema(&format!("wegraf_cell_{}", rand::random::<u64>()));
                 tokio::task::spawn_blocking(make).await.unwrap().unwrap()
             }
         };

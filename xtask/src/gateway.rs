@@ -1,6 +1,6 @@
 //! `wegraf serve` as a child process: started, waited for, killed.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -94,7 +94,12 @@ impl Gateway {
     }
 }
 
-/// A port of loopback that nobody has at the moment.
+/// Below the ports that Linux gives to outgoing connections (`ip_local_port_range`): one of those could be taken by a
+/// client, even by one that tries to reach this very port, while the server that owns it restarts.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port of loopback that nobody has at the moment, and that stays free while its server is away for a moment.
 pub fn free() -> anyhow::Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    let mut tries = (0..1000).map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, rand::random_range(PORTS))));
+    tries.find(|address| std::net::TcpListener::bind(address).is_ok()).context("no port of loopback is free")
 }

@@ -1,5 +1,6 @@
 //! The built program: as a gateway that can be killed, and as commands with an exit code and an output.
 
+use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -34,8 +35,17 @@ impl Wegraf {
 
     /// The same with further arguments.
     pub async fn serve_with(world: &mut World, arguments: &[&str]) -> Self {
+        Self::start(world, "127.0.0.1:0", arguments).await
+    }
+
+    /// The same at an address that outlives a restart.
+    pub async fn serve_at(world: &mut World, address: SocketAddr) -> Self {
+        Self::start(world, &address.to_string(), &[]).await
+    }
+
+    async fn start(world: &mut World, listen: &str, arguments: &[&str]) -> Self {
         let mut child = command(world)
-            .args(["serve", "-c", "wegraf.yaml", "--listen", "127.0.0.1:0"])
+            .args(["serve", "-c", "wegraf.yaml", "--listen", listen])
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wegraf::app::Clock;
+use xtask::gateway::free;
 
 use crate::harness::PATIENCE;
 
@@ -115,17 +116,53 @@ impl Server {
 
     /// Alertmanager with `rest` (route, receivers) as its configuration and short waits.
     pub async fn alertmanager(folder: &Path, rest: &str) -> Option<Self> {
+        Self::peer(folder, rest, "alertmanager", &["--cluster.listen-address="]).await
+    }
+
+    /// A highly available pair, which has found itself: the second one waits a second for the first, and notifies only
+    /// if it has not heard that the first did.
+    pub async fn pair(folder: &Path, rest: &str) -> Option<[Self; 2]> {
+        let (first, second) = (free().unwrap(), free().unwrap());
+        let mut peers = Vec::new();
+        for (name, own, other) in [("alertmanager-a", first, second), ("alertmanager-b", second, first)] {
+            let listen = format!("--cluster.listen-address={own}");
+            let peer = format!("--cluster.peer={other}");
+            let short =
+                ["--cluster.peer-timeout=1s", "--cluster.gossip-interval=50ms", "--cluster.pushpull-interval=1s"];
+            let cluster = [&[listen.as_str(), &peer], &short[..]].concat();
+            peers.push(Self::peer(folder, rest, name, &cluster).await?);
+        }
+        for peer in &peers {
+            let ready =
+                async || peer.get("/api/v2/status").await.filter(|status| status.contains(r#""status":"ready""#));
+            until("the pair has settled", ready).await;
+            peer.counted("alertmanager_cluster_members", "", 2).await;
+        }
+        peers.try_into().ok()
+    }
+
+    /// Two that do not know each other, as after a partition: each notifies.
+    pub async fn strangers(folder: &Path, rest: &str) -> Option<[Self; 2]> {
+        let alone = ["--cluster.listen-address="];
+        let first = Self::peer(folder, rest, "alertmanager-a", &alone).await?;
+        Some([first, Self::peer(folder, rest, "alertmanager-b", &alone).await?])
+    }
+
+    /// One Alertmanager, in a folder of its own below `folder` and with an external URL of its own.
+    pub async fn peer(folder: &Path, rest: &str, name: &str, cluster: &[&str]) -> Option<Self> {
         let path = find("prometheus-alertmanager")?;
+        let folder = folder.join(name);
+        std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("alertmanager.yml"), rest).unwrap();
-        let arguments = [
+        let url = format!("--web.external-url=http://{name}.example.com");
+        let own = [
             "--config.file=alertmanager.yml",
-            "--storage.path=alertmanager",
+            "--storage.path=data",
             "--web.listen-address=127.0.0.1:0",
-            "--web.external-url=http://alertmanager.example.com",
+            &url,
             "--web.route-prefix=/",
-            "--cluster.listen-address=",
         ];
-        Some(Self::start(&path, folder, &arguments).await)
+        Some(Self::start(&path, &folder, &[&own, cluster].concat()).await)
     }
 
     /// Prometheus, which scrapes and evaluates twice a second and resends every second; `rest` is `alerting` and

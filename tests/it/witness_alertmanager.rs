@@ -1,17 +1,12 @@
 //! A real Alertmanager as the sender: groups, resolutions, credentials, retries, odd names.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::World;
+use crate::liar::Liar;
 use crate::programs::{Exporter, Server, alert, until};
 
 /// Two groups of people, and senders that prove themselves.
@@ -25,7 +20,9 @@ receivers:
 route: { receiver: ops }
 "#;
 
-const OPS: &str = "receivers:\n  ops: { targets: [ { webhook: ops-group, face: text } ] }\nroute: { receiver: ops }\n";
+/// One group of people.
+pub const OPS: &str =
+    "receivers:\n  ops: { targets: [ { webhook: ops-group, face: text } ] }\nroute: { receiver: ops }\n";
 
 /// A route that waits little, then `receivers`.
 fn short_waits(receiver: &str, more: &str) -> String {
@@ -35,21 +32,23 @@ fn short_waits(receiver: &str, more: &str) -> String {
 }
 
 /// One receiver that posts to `url`.
-fn posting_to(url: &str) -> String {
+pub fn posting_to(url: &str) -> String {
     short_waits("wegraf", &format!("receivers: [ {{ name: wegraf, webhook_configs: [ {{ url: '{url}' }} ] }} ]\n"))
 }
 
 /// The text of each message.
-fn texts(messages: &[Value]) -> Vec<String> {
+pub fn texts(messages: &[Value]) -> Vec<String> {
     messages.iter().map(|message| message["content"]["content"].as_str().unwrap().to_owned()).collect()
 }
 
-fn holds(text: &str, parts: &[&str]) {
+/// Fails unless every one of `parts` is in the text.
+pub fn holds(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
 }
 
+/// An alert of a host that is lost.
 fn host(name: &str, over: bool) -> Value {
     let labels = json!({ "alertname": "主机失联", "instance": name, "severity": "critical" });
     alert(&labels, "1 分钟没有心跳", over)
@@ -108,54 +107,22 @@ async fn a_wrong_password_is_refused_for_good() {
     assert!(world.inbox("webhook=sim-ops-group").await.is_empty());
 }
 
-/// A proxy that passes calls on and then says that it could not.
-#[derive(Clone)]
-struct Liar {
-    to: String,
-    http: reqwest::Client,
-    /// So many answers of each three are lies.
-    lies: usize,
-    calls: Arc<AtomicUsize>,
-}
-
-impl Liar {
-    fn start(world: &World, lies: usize, listener: TcpListener) -> Self {
-        let liar = Self { to: world.url.clone(), http: world.http.clone(), lies, calls: Arc::default() };
-        let router = Router::new().fallback(pass_on).with_state(liar.clone());
-        tokio::spawn(async { axum::serve(listener, router).await });
-        liar
-    }
-}
-
-async fn pass_on(State(liar): State<Liar>, request: Request) -> (StatusCode, String) {
-    let (parts, body) = request.into_parts();
-    let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let sent = liar.http.request(parts.method, format!("{}{}", liar.to, parts.uri)).headers(parts.headers).body(body);
-    let answer = sent.send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    if liar.calls.fetch_add(1, Ordering::SeqCst) % 3 < liar.lies {
-        return (StatusCode::SERVICE_UNAVAILABLE, "a proxy lost the answer".into());
-    }
-    (StatusCode::OK, answer.text().await.unwrap())
-}
-
 #[tokio::test]
 async fn retries_after_lost_answers_make_one_message_for_each_change() {
     let world = World::new(OPS).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let liar = Liar::start(&world, 2, listener);
+    // Two answers of each three.
+    let (liar, address) = Liar::start_anywhere(&world, |calls| calls.len() % 3 != 0).await;
     let config = posting_to(&format!("http://{address}/webhook"));
     let Some(alertmanager) = Server::alertmanager(world.folder.path(), &config).await else { return };
 
     alertmanager.fire(&[host("web-1", false), host("web-2", false)]).await;
-    until("the third call is answered", async || (liar.calls.load(Ordering::SeqCst) >= 3).then_some(())).await;
+    until("the third call is answered", async || (liar.calls().len() >= 3).then_some(())).await;
     world.settled().await;
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
     holds(&fired[0], &["[告警]", "web-1", "web-2"]);
 
     alertmanager.fire(&[host("web-1", true), host("web-2", true)]).await;
-    until("the sixth call is answered", async || (liar.calls.load(Ordering::SeqCst) >= 6).then_some(())).await;
+    until("the sixth call is answered", async || (liar.calls().len() >= 6).then_some(())).await;
     world.settled().await;
     let over = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     holds(&over[1], &["[已恢复]", "web-1", "web-2"]);
@@ -172,7 +139,7 @@ async fn what_fired_while_wegraf_was_away_arrives_when_it_is_back() {
     alertmanager.counted("alertmanager_notification_requests_failed_total", "integration=\"webhook\"", 2).await;
     assert!(world.inbox("webhook=sim-ops-group").await.is_empty());
 
-    Liar::start(&world, 0, TcpListener::bind(address).await.unwrap());
+    Liar::start(&world, TcpListener::bind(address).await.unwrap(), |_| false);
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
     holds(&fired[0], &["[告警]", "web-1"]);
     alertmanager.fire(&[host("web-1", true)]).await;

@@ -24,6 +24,7 @@ mod faults_network;
 mod kills;
 mod matrix;
 mod migrate_store;
+mod replicas;
 mod seed;
 mod storm;
 mod strange_bodies;

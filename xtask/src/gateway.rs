@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::process::{Child, Command};
 
 use crate::http;
@@ -68,6 +68,14 @@ impl Gateway {
     /// kill -9, and waits until it is gone.
     pub async fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("wegraf could not be killed")
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub async fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let pid = self.pid().context("it has ended")?;
+        let status = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {pid}")]).status().await?;
+        ensure!(status.success(), "wegraf could not be signalled");
+        Ok(())
     }
 
     /// Its process id; of the wrapper, if it has one.

@@ -162,6 +162,8 @@ pub struct Report {
     pub arrived: BTreeMap<Channel, usize>,
     /// Copies among them.
     pub copies: BTreeMap<Channel, usize>,
+    /// The messages of which there are any where WeCom hides none, and how many.
+    pub copied: BTreeMap<i64, usize>,
     /// Attempts whose outcome is unknown, by channel.
     pub unsure: BTreeMap<Channel, usize>,
 }

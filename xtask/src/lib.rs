@@ -11,6 +11,7 @@
     reason = "figures for people: counts and times are far below 2^52"
 )]
 
+mod balancer;
 pub mod bench;
 pub mod corp;
 pub mod crash;
@@ -24,6 +25,7 @@ mod load;
 pub mod postgres;
 pub mod powercut;
 mod relay;
+pub mod replicas;
 mod single;
 pub mod source;
 pub mod storm;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Skipped, bench, crash, fuzz, iofault, powercut, storm};
+use xtask::{Skipped, bench, crash, fuzz, iofault, powercut, replicas, storm};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -28,6 +28,8 @@ enum Task {
     Storm(storm::Options),
     /// A server that `bench` compares with: parses the same body and keeps nothing, or one commit for each request.
     Plain(bench::Plain),
+    /// Pause, kill and cut off replicas on one `PostgreSQL` under load: order, budgets and the bound on copies must hold.
+    Replicas(replicas::Options),
 }
 
 /// What a test driver takes for "skipped", as in automake.
@@ -68,5 +70,6 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Powercut(options) => powercut::run(options).await,
         Task::Storm(options) => storm::run(options).await,
         Task::Plain(plain) => bench::plain(plain).await,
+        Task::Replicas(options) => replicas::run(options).await,
     }
 }

@@ -47,12 +47,7 @@ impl Server {
     }
 
     fn create(&self, what: &str) -> anyhow::Result<()> {
-        let create = Command::new("psql")
-            .args(["--no-psqlrc", "--quiet", "--command", &format!("CREATE {what}"), &self.url()])
-            .output()
-            .context("psql cannot be run")?;
-        ensure!(create.status.success(), "psql: {}", String::from_utf8_lossy(&create.stderr));
-        Ok(())
+        psql(&self.url(), &format!("CREATE {what}"))
     }
 
     fn url(&self) -> String {
@@ -61,6 +56,22 @@ impl Server {
             Self::Own(cluster) => cluster.url(),
         }
     }
+
+    /// Ends all connections of others to the database at `url`.
+    pub fn cut(url: &str) -> anyhow::Result<()> {
+        psql(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+    }
+}
+
+fn psql(url: &str, sql: &str) -> anyhow::Result<()> {
+    let psql = Command::new("psql").args(["--no-psqlrc", "--quiet", "--command", sql, url]).output();
+    let psql = psql.context("psql cannot be run")?;
+    ensure!(psql.status.success(), "psql: {}", String::from_utf8_lossy(&psql.stderr));
+    Ok(())
 }
 
 /// The same URL with another database.

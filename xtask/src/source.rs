@@ -29,8 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// News an address hears in a minute on average. Half of what WeCom takes and less: what waited while the gateway was
 /// down must fit beside it.
-const fn pace(channel: Channel) -> u64 {
-    match channel {
+pub const fn moderate(address: &Address) -> u64 {
+    match address.channel {
         Channel::App => 12,
         Channel::Chat => 60,
         Channel::Webhook => 8,
@@ -61,6 +61,11 @@ pub struct Source {
 impl Source {
     /// Starts senders for every address; they post to `to`.
     pub fn start(to: SocketAddr, addresses: &[Address], seed: u64) -> Self {
+        Self::start_with(to, addresses, seed, moderate)
+    }
+
+    /// The same with so many news a minute for each address.
+    pub fn start_with(to: SocketAddr, addresses: &[Address], seed: u64, pace: impl Fn(&Address) -> u64) -> Self {
         let memory: Arc<Mutex<Memory>> = Arc::default();
         let (stop, stopped) = watch::channel(false);
         let (count, taken) = watch::channel(0);
@@ -70,7 +75,7 @@ impl Source {
             for group in 0..GROUPS {
                 let number = number * GROUPS + group;
                 let rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
-                groups.spawn(Group::new(number, address, rng, post.clone()).run(stopped.clone()));
+                groups.spawn(Group::new(number, address, pace(address), rng, post.clone()).run(stopped.clone()));
             }
         }
         Self { memory, stop, taken, groups }
@@ -144,7 +149,7 @@ struct Group {
 }
 
 impl Group {
-    fn new(number: usize, address: &Address, mut rng: StdRng, post: Post) -> Self {
+    fn new(number: usize, address: &Address, pace: u64, mut rng: StdRng, post: Post) -> Self {
         let alerts = (0..rng.random_range(1..=ALERTS))
             .map(|alert| Alert { word: format!("q{number:04}z{alert}z"), began: 0, ended: Some(0) })
             .collect();
@@ -152,7 +157,7 @@ impl Group {
             name: format!("Group{number}"),
             receiver: address.receiver.clone(),
             critical: number.is_multiple_of(5),
-            pause_ms: 60_000 * GROUPS as u64 / pace(address.channel),
+            pause_ms: 60_000 * GROUPS as u64 / pace,
             alerts,
             rng,
             post,
@@ -251,7 +256,8 @@ impl Group {
     }
 }
 
-fn now() -> i64 {
+/// The clock of the machine, in Unix milliseconds.
+pub fn now() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "a sender's alerts begin when they begin")]
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))

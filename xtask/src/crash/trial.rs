@@ -15,8 +15,8 @@ use wecom_simulator::Simulator;
 use crate::corp::{self, Size};
 use crate::gateway::{Gateway, free};
 use crate::http;
-use crate::ledger::inbox::Collector;
-use crate::ledger::record::{Database, Record};
+use crate::ledger::inbox::{Collector, accepted};
+use crate::ledger::record::{Database, Record, drained};
 use crate::ledger::{Address, Channel, Ledger, Report};
 use crate::relay::Relay;
 use crate::source::Source;
@@ -128,7 +128,7 @@ impl Lab<'_> {
             let (gateway, relay) = self.start().await.with_context(|| format!("cycle {cycle}"))?;
             match moment {
                 Moment::Random(after) => tokio::time::sleep(after).await,
-                Moment::Accepted => self.accepted().await?,
+                Moment::Accepted => accepted(self.simulator, PATIENCE).await?,
                 Moment::Taken => drop(tokio::time::timeout(PATIENCE, source.next_taken()).await),
             }
             gateway.kill().await?;
@@ -145,7 +145,7 @@ impl Lab<'_> {
         if let Some(relay) = &relay {
             relay.idle().await;
         }
-        self.drain().await?;
+        drained(std::slice::from_ref(&self.trial.database), DRAIN).await?;
         gateway.kill().await?;
         drop(relay);
         let arrived = collector.all().await?;
@@ -182,21 +182,6 @@ impl Lab<'_> {
         }
     }
 
-    /// Returns as soon as the simulator has accepted one more message.
-    async fn accepted(&self) -> anyhow::Result<()> {
-        let before = self.messages().await?;
-        let begun = Instant::now();
-        while self.messages().await? == before && begun.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_micros(300)).await;
-        }
-        Ok(())
-    }
-
-    async fn messages(&self) -> anyhow::Result<u64> {
-        let counters: Value = serde_json::from_str(&http::get(self.simulator, "/_simulator/counters").await?)?;
-        counters["messages"].as_u64().context("the simulator counts no messages")
-    }
-
     /// Now and then WeCom fails the next message to somebody. Returns how many faults were ordered.
     async fn fault(&mut self, cycle: u32) -> anyhow::Result<u32> {
         if !self.rng.random_bool(FAULTS) {
@@ -221,14 +206,5 @@ impl Lab<'_> {
         let fault = json!({ "match": whom, "action": action }).to_string();
         http::control(self.simulator, "POST", "/_simulator/faults", &fault).await?;
         Ok(1)
-    }
-
-    /// Waits until every transition has its fate, or until it is clear that some never get one: the ledger will say so.
-    async fn drain(&self) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        while self.trial.database.pending()? > 0 && begun.elapsed() < DRAIN {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        Ok(())
     }
 }

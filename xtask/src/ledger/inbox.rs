@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -94,6 +94,21 @@ fn arrived(message: &Value) -> anyhow::Result<Arrived> {
     let id = message["id"].as_u64().context("a message without an id")?;
     let at_ms = message["at_ms"].as_i64().context("a message without a time")?;
     Ok(Arrived { id, at_ms, channel, places, text: texts(&message["content"]) })
+}
+
+/// Waits until the simulator accepts one more message, but no longer than `patience`.
+pub async fn accepted(simulator: SocketAddr, patience: Duration) -> anyhow::Result<()> {
+    let before = messages(simulator).await?;
+    let begun = Instant::now();
+    while messages(simulator).await? == before && begun.elapsed() < patience {
+        tokio::time::sleep(Duration::from_micros(300)).await;
+    }
+    Ok(())
+}
+
+async fn messages(simulator: SocketAddr) -> anyhow::Result<u64> {
+    let counters: Value = serde_json::from_str(&http::get(simulator, "/_simulator/counters").await?)?;
+    counters["messages"].as_u64().context("the simulator counts no messages")
 }
 
 /// The texts in the content of a message, one a line, in the order of their fields' names: equal for what was sent and

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use rusqlite::types::ValueRef;
@@ -14,6 +15,9 @@ use super::{Kind, Said};
 /// Between fields and between rows of `psql`'s output: in no text of ours.
 const FIELD: char = '\u{1f}';
 const ROW: char = '\u{1e}';
+
+/// Between the ids of two databases that are read as one: more than any has.
+const APART: i64 = 1 << 40;
 
 /// Where wegraf keeps everything.
 #[derive(Debug, Clone)]
@@ -83,11 +87,21 @@ impl Database {
     }
 }
 
+/// Waits until every transition has its fate, or until it is clear that some never get one: the ledger will say so.
+pub async fn drained(databases: &[Database], patience: Duration) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let pending = || databases.iter().map(Database::pending).sum::<anyhow::Result<usize>>();
+    while pending()? > 0 && begun.elapsed() < patience {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
 fn sqlite(file: &std::path::Path, sql: &str) -> anyhow::Result<Vec<Row>> {
     // Not for reading only: after a kill -9 the log must be recovered, and that is a write.
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
     let connection = rusqlite::Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     let mut select = connection.prepare(sql)?;
     let columns = select.column_count();
     let rows = select.query_map([], |row| {
@@ -176,6 +190,8 @@ pub struct Message {
     pub parts: Vec<Part>,
     /// Attempts whose outcome is unsure, or was never recorded.
     pub unsure: usize,
+    /// When those were claimed that were never recorded: Unix milliseconds.
+    pub unrecorded: Vec<i64>,
 }
 
 /// What the database holds.
@@ -202,15 +218,35 @@ impl Record {
         for row in database.rows(select)? {
             record.transitions.push(transition(&row)?);
         }
-        let select = "SELECT message_id FROM attempt WHERE outcome IS NULL OR outcome = 'unsure'";
+        let select = "SELECT message_id, at, CASE WHEN outcome IS NULL THEN 0 ELSE 1 END FROM attempt
+                      WHERE outcome IS NULL OR outcome = 'unsure'";
         for row in database.rows(select)? {
-            record.messages.get_mut(&number(&row, 0)?).context("an attempt of no message")?.unsure += 1;
+            let message = record.messages.get_mut(&number(&row, 0)?).context("an attempt of no message")?;
+            message.unsure += 1;
+            if number(&row, 2)? == 0 {
+                message.unrecorded.push(number(&row, 1)?);
+            }
         }
         for row in database.rows(&format!("SELECT message_id, number, {} FROM part", database.hex()))? {
             let part = Part { number: u32::try_from(number(&row, 1)?)?, text: body_text(field(&row, 2)?)? };
             record.messages.get_mut(&number(&row, 0)?).context("a part of no message")?.parts.push(part);
         }
         Ok(record)
+    }
+
+    /// What several databases hold, as if it were one: only ids are changed, so that none is there twice.
+    pub fn joined(databases: &[Database]) -> anyhow::Result<Self> {
+        let mut joined = Self::default();
+        for (number, database) in (0..).zip(databases) {
+            let apart = number * APART;
+            let record = Self::read(database)?;
+            joined.messages.extend(record.messages.into_iter().map(|(id, message)| (id + apart, message)));
+            joined.transitions.extend(record.transitions.into_iter().map(|transition| {
+                let message = transition.message.map(|id| id + apart);
+                Transition { message, ..transition }
+            }));
+        }
+        Ok(joined)
     }
 }
 
@@ -258,12 +294,12 @@ mod tests {
             "CREATE TABLE message (id bigint, lane text, digest boolean);
              CREATE TABLE alert (id bigint, receiver text, labels text, name text, source text);
              CREATE TABLE transition (id bigint, alert_id bigint, message_id bigint, lane text, kind text, starts_at bigint, fate text, reason text);
-             CREATE TABLE attempt (message_id bigint, outcome text);
+             CREATE TABLE attempt (message_id bigint, at bigint, outcome text);
              CREATE TABLE part (message_id bigint, number bigint, body {bytes});
              INSERT INTO message VALUES (1, 'lane', true);
              INSERT INTO alert VALUES (1, 'ops', '{{\"instance\":\"q1z\"}}', '多行\n的名字', 'grafana');
              INSERT INTO transition VALUES (1, 1, 1, 'lane', 'firing', 7, 'named', NULL), (2, 1, NULL, 'lane', 'resolved', 7, 'pending', 'why');
-             INSERT INTO attempt VALUES (1, NULL), (1, 'unsure'), (1, 'accepted');
+             INSERT INTO attempt VALUES (1, 5, NULL), (1, 6, 'unsure'), (1, 7, 'accepted');
              INSERT INTO part VALUES (1, 0, {body})"
         )
     }
@@ -273,11 +309,15 @@ mod tests {
         let message = &record.messages[&1];
         assert!(message.digest);
         assert_eq!((message.lane.as_str(), message.unsure, message.parts.len()), ("lane", 2, 1));
+        assert_eq!(message.unrecorded, [5]);
         assert_eq!(message.parts[0].text, "磁盘");
         let [firing, resolved] = &record.transitions[..] else { panic!("{:?}", record.transitions) };
         assert_eq!((firing.message, firing.word.as_str(), firing.reason.as_str()), (Some(1), "q1z", ""));
         assert_eq!((resolved.message, resolved.said().unwrap().kind), (None, Kind::Resolved));
         assert_eq!(database.pending().unwrap(), 1);
+        let twice = Record::joined(&[database.clone(), database.clone()]).unwrap();
+        assert_eq!((twice.messages.len(), twice.transitions.len()), (2, 4));
+        assert!(twice.messages.contains_key(&twice.transitions[2].message.unwrap()));
         assert_eq!(database.names().unwrap(), HashSet::from(["多行\n的名字".to_owned()]));
     }
 

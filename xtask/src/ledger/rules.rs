@@ -102,6 +102,9 @@ impl Ledger<'_> {
             }
             let copies: usize = of_part.values().map(|count| count - 1).sum();
             *report.copies.entry(address.channel).or_default() += copies;
+            if copies > 0 && address.channel != Channel::App {
+                report.copied.insert(*id, copies);
+            }
             let allowed = if address.channel == Channel::App { 0 } else { message.unsure };
             if copies > allowed {
                 let of = format!("{}: message {id}: {copies} copies, {} unsure attempts", address.lane, message.unsure);

@@ -1,0 +1,111 @@
+//! What is done to the replicas and their database, and when.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+
+use super::REPLICAS;
+
+/// Something that is done in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Disturbance {
+    pub when: When,
+    pub what: What,
+}
+
+/// The moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// So long after the round began.
+    After(Duration),
+    /// As WeCom accepts a message: before its outcome can be on disk.
+    Accepted,
+}
+
+/// The deed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// SIGSTOP, and SIGCONT after `length`.
+    Pause { replica: usize, length: Duration },
+    /// kill -9, and a start after `away`.
+    Kill { replica: usize, away: Duration },
+    /// To the database.
+    Shock(Shock),
+}
+
+/// What can happen to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shock {
+    /// It crashes and recovers.
+    Immediate,
+    /// It is restarted by its operator.
+    Fast,
+    /// It ends all connections.
+    Cut,
+}
+
+/// Draws rounds: pauses around a lease of this length, and what may be done to the database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dice<'a> {
+    pub lease: Duration,
+    pub shocks: &'a [Shock],
+}
+
+impl Dice<'_> {
+    /// What is done in one round: in most one thing, in some several at once.
+    pub(super) fn round(self, rng: &mut StdRng) -> Vec<Disturbance> {
+        // Two that are done to one replica would wait for each other.
+        let mut replicas: Vec<usize> = (0..REPLICAS).collect();
+        replicas.shuffle(rng);
+        let what: Vec<What> = match rng.random_range(0..10) {
+            0..4 => vec![self.pause(replicas[0], rng)],
+            4..6 => vec![kill(replicas[0], rng)],
+            6..8 => self.shock(rng).into_iter().collect(),
+            8 => vec![self.pause(replicas[0], rng), kill(replicas[1], rng)],
+            _ => {
+                let mut all = vec![self.pause(replicas[0], rng), self.pause(replicas[1], rng)];
+                all.extend(self.shock(rng));
+                all
+            }
+        };
+        what.into_iter().map(|what| Disturbance { when: when(what, rng), what }).collect()
+    }
+
+    /// Mostly for longer than a lease; now and then for less, or for longer than a sender waits for its answer.
+    fn pause(self, replica: usize, rng: &mut StdRng) -> What {
+        let lease = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX);
+        let millis = match rng.random_range(0..10) {
+            0 | 1 => rng.random_range(100..lease),
+            2 => rng.random_range(11_000..14_000),
+            _ => lease + rng.random_range(500..2500),
+        };
+        What::Pause { replica, length: Duration::from_millis(millis) }
+    }
+
+    fn shock(self, rng: &mut StdRng) -> Option<What> {
+        let any = (!self.shocks.is_empty()).then(|| rng.random_range(0..self.shocks.len()));
+        any.map(|number| What::Shock(self.shocks[number]))
+    }
+}
+
+fn kill(replica: usize, rng: &mut StdRng) -> What {
+    What::Kill { replica, away: Duration::from_millis(rng.random_range(0..2000)) }
+}
+
+fn when(what: What, rng: &mut StdRng) -> When {
+    if !matches!(what, What::Shock(_)) && rng.random_bool(0.5) {
+        When::Accepted
+    } else {
+        When::After(Duration::from_millis(rng.random_range(0..2000)))
+    }
+}
+
+/// What was done, on the clock of the machine, in Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Event {
+    pub what: What,
+    pub from: i64,
+    pub until: i64,
+}

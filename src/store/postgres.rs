@@ -20,12 +20,13 @@ mod settle;
 mod start;
 mod tx;
 mod values;
+mod waking;
 mod writer;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
@@ -111,8 +112,13 @@ impl Db {
     }
 
     pub(super) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
+        self.admit_asked(admission, Instant::now()).await
+    }
+
+    /// Admits what was asked for at `asked`, unless that is too long ago.
+    pub(super) async fn admit_asked(&self, admission: Admission, asked: Instant) -> Result<Admitted, StoreError> {
         let writer = self.0.writer.as_ref().ok_or_else(reading_only)?;
-        writer.admit(admission).await
+        writer.admit(admission, asked).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use crate::store::{Admission, Admitted};
 const STATEMENT: usize = 20_000;
 
 /// Decides and writes, in a transaction that has the writers' lock. Nothing is written if nothing is news.
-pub(super) async fn admit(tx: &Tx, admissions: &[Admission]) -> Result<Vec<Admitted>, Fault> {
+pub(super) async fn admit(tx: &Tx, admissions: &[&Admission]) -> Result<Vec<Admitted>, Fault> {
     let keys: HashSet<Key<'_>> = admissions
         .iter()
         .flat_map(|admission| &admission.deliveries)

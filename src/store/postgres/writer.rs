@@ -2,6 +2,9 @@
 //!
 //! It takes every admission that waits and writes all of them in one transaction, then answers them: one commit
 //! serves whoever came during the previous one, and a group costs about what one admission costs.
+//!
+//! An admission that could not be written in time is refused, for its sender has given up: another replica may have been
+//! told, and of what followed, too.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +14,8 @@ use tokio::task::JoinHandle;
 
 use super::admit;
 use super::pool::{PLACE, Pool};
-use super::tx::{Kind, transaction};
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::waking::{LOOK, PATIENCE, Waking};
 use crate::store::{Admission, Admitted, StoreError};
 
 /// Admissions that may wait. A queue that is full means that the server has stopped, and a longer one would only hide
@@ -26,6 +30,7 @@ const SLOW: Duration = Duration::from_millis(500);
 
 struct Job {
     admission: Admission,
+    asked: Instant,
     reply: oneshot::Sender<Result<Admitted, StoreError>>,
     /// Its place in the queue, free when it is being written.
     _place: tokio::sync::OwnedSemaphorePermit,
@@ -36,6 +41,8 @@ pub(super) struct Writer {
     jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
     places: Arc<Semaphore>,
     task: Mutex<Option<JoinHandle<()>>>,
+    waking: Arc<Mutex<Waking>>,
+    watch: JoinHandle<()>,
 }
 
 impl Writer {
@@ -43,18 +50,25 @@ impl Writer {
     pub fn start(pool: Pool) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
         let task = tokio::spawn(run(pool, queue));
-        Self { jobs: Mutex::new(Some(jobs)), places: Arc::new(Semaphore::new(QUEUE)), task: Mutex::new(Some(task)) }
+        let waking = Arc::new(Mutex::new(Waking::new(Instant::now())));
+        let watch = tokio::spawn(watch(waking.clone()));
+        let (jobs, places, task) = (Mutex::new(Some(jobs)), Arc::new(Semaphore::new(QUEUE)), Mutex::new(Some(task)));
+        Self { jobs, places, task, waking, watch }
     }
 
-    /// Admits in the next group; returns after the commit is on disk. What was queued is written also when the caller
-    /// has gone away.
-    pub async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
+    /// Admits in the next group what was asked for at `asked`; returns after the commit is on disk. What was queued is
+    /// written also when the caller has gone away, but not when that took longer than senders wait.
+    pub async fn admit(&self, admission: Admission, asked: Instant) -> Result<Admitted, StoreError> {
+        if !is_awake(&self.waking) {
+            tracing::warn!("This process was stopped for a while: what it reads now may be old, and is refused.");
+            return Err(StoreError::Busy);
+        }
         let place = tokio::time::timeout(PLACE, Arc::clone(&self.places).acquire_owned())
             .await
             .map_err(|_| StoreError::Busy)?
             .map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let job = Job { admission, reply, _place: place };
+        let job = Job { admission, asked, reply, _place: place };
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         jobs.ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -67,6 +81,7 @@ impl Writer {
 
     /// Takes no more, writes what waits and ends the task.
     pub async fn stop(&self) {
+        self.watch.abort();
         self.places.close();
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -76,6 +91,18 @@ impl Writer {
             tracing::error!("The writing task of the store panicked.");
         }
     }
+}
+
+/// Knows of a sleep even if nobody asks.
+async fn watch(waking: Arc<Mutex<Waking>>) {
+    loop {
+        is_awake(&waking);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn is_awake(waking: &Mutex<Waking>) -> bool {
+    waking.lock().unwrap_or_else(PoisonError::into_inner).is_awake(Instant::now())
 }
 
 async fn run(pool: Pool, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -115,15 +142,16 @@ fn size(job: &Job) -> usize {
 
 /// Writes the jobs together and answers them. If that fails because of one of them, each is written by itself.
 async fn group(pool: &Pool, jobs: Vec<Job>) {
-    let (admissions, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.admission, job.reply)).unzip();
-    let together = transaction!(pool, Kind::Ordered, tx => admit::admit(&tx, &admissions));
+    let (wishes, replies): (Vec<_>, Vec<_>) =
+        jobs.into_iter().map(|job| ((job.admission, job.asked), job.reply)).unzip();
+    let together = transaction!(pool, Kind::Ordered, tx => timely(&tx, &wishes));
     let results: Vec<Result<Admitted, StoreError>> = match together {
-        Ok(admitted) => {
-            pool.tally_more(admitted.len());
-            admitted.into_iter().map(Ok).collect()
+        Ok(results) => {
+            pool.tally_more(results.iter().filter(|result| result.is_ok()).count());
+            results
         }
-        Err(StoreError::Bug { .. }) if admissions.len() > 1 => one_by_one(pool, &admissions).await,
-        Err(error) => admissions.iter().map(|_| Err(error.clone())).collect(),
+        Err(StoreError::Bug { .. }) if wishes.len() > 1 => one_by_one(pool, &wishes).await,
+        Err(error) => wishes.iter().map(|_| Err(error.clone())).collect(),
     };
     for (reply, result) in replies.into_iter().zip(results) {
         // The caller may have gone away: its write stands, and a retry finds it.
@@ -131,12 +159,31 @@ async fn group(pool: &Pool, jobs: Vec<Job>) {
     }
 }
 
-async fn one_by_one(pool: &Pool, admissions: &[Admission]) -> Vec<Result<Admitted, StoreError>> {
-    let mut results = Vec::with_capacity(admissions.len());
-    for admission in admissions {
-        let alone = std::slice::from_ref(admission);
-        let result = transaction!(pool, Kind::Ordered, tx => admit::admit(&tx, alone));
-        results.push(result.and_then(|mut admitted| admitted.pop().ok_or_else(|| StoreError::bug("no answer"))));
+type Wish = (Admission, Instant);
+
+async fn one_by_one(pool: &Pool, wishes: &[Wish]) -> Vec<Result<Admitted, StoreError>> {
+    let mut results = Vec::with_capacity(wishes.len());
+    for wish in wishes {
+        let alone = std::slice::from_ref(wish);
+        let result = transaction!(pool, Kind::Ordered, tx => timely(&tx, alone));
+        results.push(result.and_then(|mut results| results.pop().unwrap_or_else(|| Err(no_answer()))));
     }
     results
+}
+
+/// Admits what is not too old by now: the lock of the writers, or a server that was away, may have taken long.
+async fn timely(tx: &Tx, wishes: &[Wish]) -> Result<Vec<Result<Admitted, StoreError>>, Fault> {
+    let now = Instant::now();
+    let is_late = |asked: &Instant| now.saturating_duration_since(*asked) > PATIENCE;
+    let timely: Vec<&Admission> =
+        wishes.iter().filter(|(_, asked)| !is_late(asked)).map(|(admission, _)| admission).collect();
+    let mut admitted = admit::admit(tx, &timely).await?.into_iter();
+    let result = |(_, asked): &Wish| {
+        if is_late(asked) { Err(StoreError::Busy) } else { admitted.next().ok_or_else(no_answer) }
+    };
+    Ok(wishes.iter().map(result).collect())
+}
+
+fn no_answer() -> StoreError {
+    StoreError::bug("no answer")
 }

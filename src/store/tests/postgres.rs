@@ -1,5 +1,7 @@
 //! What is special to PostgreSQL: replicas, and a server that comes and goes.
 
+use std::time::Instant;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::{Client, NoTls};
 
@@ -426,5 +428,21 @@ async fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
         assert!(!plan.iter().any(|line| line.contains("Seq Scan on message")), "{plan:#?}");
     }
     assert_eq!(store.lanes(at(0)).await.unwrap().len(), 1);
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn an_admission_whose_sender_has_given_up_is_refused() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    let Store::Postgres(db) = &store else { unreachable!("it is in PostgreSQL") };
+    let old = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
+    let late = db.admit_asked(notification(0, "lane", vec![firing("HighCPU", 0)]), old);
+    let timely = db.admit(notification(0, "lane", vec![firing("DiskFull", 0)]));
+    let (late, timely) = tokio::join!(late, timely);
+    assert!(matches!(late, Err(StoreError::Busy)), "{late:?}");
+    assert_eq!(timely.unwrap().transitions, 1, "others of its group are admitted");
+    assert_eq!(store.audit().await.unwrap().pending, 1);
+    store.close().await.unwrap();
     schema.remove().await;
 }

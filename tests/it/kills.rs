@@ -11,7 +11,7 @@ use xtask::postgres::Server;
 
 const KILLS: u32 = 25;
 /// Enough lanes that none comes near a limit, few enough for a debug build on a busy machine.
-const SIZE: Size = Size { members: 8, chats: 3, webhooks: 8 };
+const SIZE: Size = Size { members: 8, chats: 3, webhooks: 8, pairs: 0 };
 
 async fn trial(folder: &Path, database: Database, control: bool) -> (u64, Outcome) {
     let trial = Trial {

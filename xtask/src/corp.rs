@@ -15,7 +15,13 @@ pub struct Size {
     pub chats: usize,
     /// Webhooks.
     pub webhooks: usize,
+    /// Pairs of members of an app, of which one is the same in all: what WeCom takes for one member bounds the sum of
+    /// all these lanes.
+    pub pairs: usize,
 }
+
+/// The one who is in all pairs.
+const BOSS: &str = "boss";
 
 /// Faces in turn, so that each channel sends each of its own.
 const APP_FACES: [&str; 4] = ["markdown", "text", "news", "textcard"];
@@ -29,6 +35,10 @@ pub fn setup(size: Size) -> Setup {
     corp.accounts = 100_000;
     corp.users = (0..size.members).map(|number| user(&member(number))).collect();
     corp.users.extend((0..size.chats).map(|number| user(&owner(number))));
+    if size.pairs > 0 {
+        corp.users.push(user(BOSS));
+        corp.users.extend((0..size.pairs).map(|number| user(&pair(number))));
+    }
     corp.chats = (0..size.chats)
         .map(|number| Chat {
             chatid: chat(number),
@@ -51,7 +61,7 @@ pub fn setup(size: Size) -> Setup {
     setup
 }
 
-/// All addresses: members first, then chats, then webhooks.
+/// All addresses: members first, then chats, webhooks, pairs. The place of a pair is the one who is in no other.
 pub fn addresses(size: Size) -> Vec<Address> {
     let address = |name: &str, lane: String, channel| Address {
         receiver: name.to_owned(),
@@ -63,7 +73,8 @@ pub fn addresses(size: Size) -> Vec<Address> {
     let chats = (0..size.chats).map(chat).map(|name| address(&name, format!("app/ops/chat/{name}"), Channel::Chat));
     let webhooks =
         (0..size.webhooks).map(webhook).map(|name| address(&name, format!("webhook/{name}"), Channel::Webhook));
-    members.chain(chats).chain(webhooks).collect()
+    let pairs = (0..size.pairs).map(pair).map(|name| address(&name, format!("app/ops/{BOSS}|{name}"), Channel::App));
+    members.chain(chats).chain(webhooks).chain(pairs).collect()
 }
 
 /// The accounts and receivers of a configuration; the label `to` names the receiver of an alert.
@@ -88,6 +99,9 @@ pub fn configuration(size: Size, api_url: &str) -> String {
         let face = WEBHOOK_FACES[number % WEBHOOK_FACES.len()];
         line(format!("  {0}: {{ targets: [ {{ webhook: {0}, face: {face} }} ] }}", webhook(number)));
     }
+    for number in 0..size.pairs {
+        line(format!("  {0}: {{ targets: [ {{ app: ops, users: [{BOSS}, {0}], face: text }} ] }}", pair(number)));
+    }
     let addresses = addresses(size);
     line(format!("route:\n  receiver: {}\n  routes:", addresses[0].receiver));
     for Address { receiver, .. } in &addresses {
@@ -98,6 +112,10 @@ pub fn configuration(size: Size, api_url: &str) -> String {
 
 fn member(number: usize) -> String {
     format!("member{number:03}")
+}
+
+fn pair(number: usize) -> String {
+    format!("pair{number:03}")
 }
 
 fn owner(number: usize) -> String {

@@ -93,7 +93,8 @@ impl Lanes {
             // Paused in between: another replica may have the lane by now, and soon will.
             Verdict::too_late()
         } else {
-            self.bring(&loaded, &target, &way.sender, &claimed, body.clone()).await
+            let end = store.lease().map(|lease| asked + last_byte(lease));
+            self.bring(&loaded, &target, &way.sender, &claimed, body.clone(), end).await
         };
         let took = begun.elapsed();
         let (target, scopes) = (&target, &way.scopes);
@@ -102,7 +103,7 @@ impl Lanes {
             .map(Tried::Went)
     }
 
-    /// Hands the bytes over.
+    /// Hands the bytes over, unless they might still be under way at `end`.
     async fn bring(
         &self,
         loaded: &Loaded,
@@ -110,10 +111,11 @@ impl Lanes {
         sender: &Sender,
         claimed: &Claimed,
         body: Bytes,
+        end: Option<Instant>,
     ) -> Verdict {
         match (sender, target.channel().wecom()) {
             (Sender::WeCom(account), Some(channel)) => {
-                loaded.wecom.send(account, &SendRequest { channel, body }).await.into()
+                loaded.wecom.send_by(account, &SendRequest { channel, body }, end).await.into()
             }
             (Sender::Mail(to), _) => match &loaded.mailer {
                 Some(mailer) => mailer.send(to, &body, deadline(self.app.store().lease())).await.into(),
@@ -300,10 +302,14 @@ pub(super) fn deadline(lease: Option<Duration>) -> Duration {
     lease.map_or(DEADLINE, |lease| DEADLINE.min(lease / 3))
 }
 
-/// How much of a lease may be over when the first byte goes out: the deadline of a send and a sixth for the clock and
-/// the record must still fit in.
+/// How much of a lease may be over when the last byte comes: a sixth must be left for the clock and the record.
+fn last_byte(lease: Duration) -> Duration {
+    lease - lease / 6
+}
+
+/// How much of a lease may be over when the first byte goes out: the deadline of a send must still fit in.
 fn patience(lease: Option<Duration>) -> Duration {
-    lease.map_or(Duration::MAX, |lease| lease.saturating_sub(deadline(Some(lease)) + lease / 6))
+    lease.map_or(Duration::MAX, |lease| last_byte(lease).saturating_sub(deadline(Some(lease))))
 }
 
 /// Everybody who was missed, in one list.

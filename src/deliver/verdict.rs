@@ -162,7 +162,12 @@ const fn is_silence(fault: Fault) -> bool {
         | Fault::Status(_)
         | Fault::TooLong
         | Fault::NotWeCom => true,
-        Fault::Errcode(_) | Fault::Incomplete | Fault::TokenBudget | Fault::LookupBudget | Fault::Invalid => false,
+        Fault::Errcode(_)
+        | Fault::Incomplete
+        | Fault::TokenBudget
+        | Fault::LookupBudget
+        | Fault::TooLate
+        | Fault::Invalid => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -136,7 +136,13 @@ impl Client {
     /// Sends a message once; with a fresh token once more, if WeCom says that the token was stale. The bytes are the
     /// same each time.
     pub async fn send(&self, account: &Account, request: &SendRequest) -> Outcome {
-        let wire = Request::post(request.api(), request.body.clone());
+        self.send_by(account, request, None).await
+    }
+
+    /// The same, but no request that carries the message begins that might not have ended by `end`, however long the
+    /// token took: from then on somebody else may send it.
+    pub async fn send_by(&self, account: &Account, request: &SendRequest, end: Option<Instant>) -> Outcome {
+        let wire = Request { end, ..Request::post(request.api(), request.body.clone()) };
         let reply: Result<SendReply, CallError> = match (account, request.channel) {
             (Account::App(app), Channel::App | Channel::Chat) => self.call_app(app, &wire).await,
             (Account::Webhook(webhook), Channel::Webhook) => self.call(("key", &webhook.key), &wire).await,

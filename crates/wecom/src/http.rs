@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Certificate, Method, StatusCode, Url};
@@ -79,15 +79,17 @@ pub(crate) struct Request {
     /// Besides the credential.
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Body,
+    /// It is not begun if it might not have ended by then.
+    pub(crate) end: Option<Instant>,
 }
 
 impl Request {
     pub(crate) fn get(api: Api, query: impl Into<Vec<(&'static str, String)>>) -> Self {
-        Self { api, query: query.into(), body: Body::None }
+        Self { api, query: query.into(), body: Body::None, end: None }
     }
 
     pub(crate) fn post(api: Api, json: impl Into<Bytes>) -> Self {
-        Self { api, query: Vec::new(), body: Body::Json(json.into()) }
+        Self { api, query: Vec::new(), body: Body::Json(json.into()), end: None }
     }
 }
 
@@ -176,6 +178,10 @@ impl Http {
                     .body(bytes.clone())
                     .timeout(UPLOAD.max(self.deadline));
             }
+        }
+        // The last moment before the bytes are out of our hands.
+        if request.end.is_some_and(|end| Instant::now() + self.deadline > end) {
+            return Err(Lost { fault: Fault::TooLate, sent: false, detail: Bytes::new() });
         }
         let mut answer = call.send().await.map_err(|error| lost(&error))?;
         let mut body = BytesMut::new();

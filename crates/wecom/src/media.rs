@@ -177,7 +177,7 @@ fn upload(api: Api, query: Vec<(&'static str, String)>, file_name: &str, bytes: 
     );
     let tail = format!("\r\n--{boundary}--\r\n");
     let body = [head.as_bytes(), bytes, tail.as_bytes()].concat();
-    Request { api, query, body: Body::Multipart { boundary, bytes: body.into() } }
+    Request { api, query, body: Body::Multipart { boundary, bytes: body.into() }, end: None }
 }
 
 /// Other than ASCII breaks some parsers on WeCom's side (§7.1), and a quote would end the name.

@@ -131,6 +131,8 @@ pub enum Fault {
     TokenBudget,
     /// Too many unknown numbers or addresses were looked up today; it waits, nothing was sent.
     LookupBudget,
+    /// Not sent, because it might not have ended by the time it had to.
+    TooLate,
     /// Not sent, because WeCom would refuse it; the message says what.
     Invalid,
 }
@@ -223,6 +225,7 @@ impl Fault {
             Self::Incomplete => ("企业微信的回应缺少内容", PROXY),
             Self::TokenBudget => ("access_token 被频繁作废", "请检查是否有别的程序也在用这个 Secret 获取 token"),
             Self::LookupBudget => ("今天查不到的手机号或邮箱过多", "请在配置中直接写 userid"),
+            Self::TooLate => ("发送时限已过，没有发送", "会自动重试"),
             Self::Invalid => ("请求不合要求，没有发送", "请更正后再试"),
         }
     }
@@ -247,6 +250,7 @@ impl Fault {
                 "the token is revoked again and again",
                 "Look for another program that fetches tokens with this secret",
             ),
+            Self::TooLate => ("its time to be sent had passed, it was not sent", "It is tried again"),
             Self::LookupBudget => {
                 ("too many unknown mobiles or e-mails were looked up today", "Put userids into the configuration")
             }

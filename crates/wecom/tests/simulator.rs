@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -177,6 +177,20 @@ async fn what_was_delivered_before_the_line_broke_is_unsure_and_the_same_bytes_a
         assert!(matches!(bench.send(&request).await, Outcome::Accepted(_)));
         assert_eq!(bench.delivered("user=lisi").await, n + 1);
     }
+}
+
+#[tokio::test]
+async fn what_might_not_end_in_time_is_not_begun_however_long_the_token_took() {
+    let bench = Bench::new().await;
+    let (account, request) = (Account::App(app()), to(&users(&["lisi"]), &text("late")));
+    bench.fault("gettoken", json!({"delay_ms": 300})).await;
+    // Enough for a call of 500 ms, but not for the token before it as well.
+    let end = Instant::now() + Duration::from_millis(700);
+    let failure = not_sent(bench.client.send_by(&account, &request, Some(end)).await);
+    assert_eq!((failure.fault, failure.class), (Fault::TooLate, Class::Transient));
+    assert_eq!(bench.look("requests?path=message/send").await["requests"], json!([]));
+    let end = Instant::now() + Duration::from_mins(1);
+    assert!(matches!(bench.client.send_by(&account, &request, Some(end)).await, Outcome::Accepted(_)));
 }
 
 #[tokio::test]

@@ -304,7 +304,7 @@ pub(super) fn deadline(lease: Option<Duration>) -> Duration {
 
 /// How much of a lease may be over when the last byte comes: a sixth must be left for the clock and the record.
 fn last_byte(lease: Duration) -> Duration {
-    lease - lease / 6
+    lease.saturating_sub(lease / 6)
 }
 
 /// How much of a lease may be over when the first byte goes out: the deadline of a send must still fit in.

@@ -109,3 +109,45 @@ pub(super) struct Event {
     pub from: i64,
     pub until: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn everything_is_drawn_and_nothing_twice_to_one_replica_at_a_time() {
+        let lease = Duration::from_secs(5);
+        let dice = Dice { lease, shocks: &[Shock::Immediate, Shock::Fast, Shock::Cut] };
+        let mut rng = StdRng::seed_from_u64(7);
+        let rounds: Vec<Vec<Disturbance>> = (0..200).map(|_| dice.round(&mut rng)).collect();
+        let all: Vec<What> = rounds.iter().flatten().map(|disturbance| disturbance.what).collect();
+        let paused = |at_least: u64| {
+            all.iter().any(|what| matches!(what, What::Pause { length, .. } if *length > Duration::from_secs(at_least)))
+        };
+        assert!(paused(5) && paused(10), "longer than a lease, and than a sender waits");
+        assert!(all.iter().any(|what| matches!(what, What::Kill { .. })));
+        for shock in dice.shocks {
+            assert!(all.contains(&What::Shock(*shock)), "{shock:?}");
+        }
+        for round in &rounds {
+            let replica = |disturbance: &Disturbance| match disturbance.what {
+                What::Pause { replica, .. } | What::Kill { replica, .. } => Some(replica),
+                What::Shock(_) => None,
+            };
+            let mut replicas: Vec<usize> = round.iter().filter_map(replica).collect();
+            let done = replicas.len();
+            replicas.sort_unstable();
+            replicas.dedup();
+            assert!(!round.is_empty() && replicas.len() == done, "{round:?}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_nothing_may_be_done_to_is_left_alone() {
+        let dice = Dice { lease: Duration::from_secs(5), shocks: &[] };
+        let mut rng = StdRng::seed_from_u64(7);
+        assert!((0..200).flat_map(|_| dice.round(&mut rng)).all(|it| !matches!(it.what, What::Shock(_))));
+    }
+}

@@ -269,11 +269,14 @@ impl Lanes {
         }
     }
 
-    /// Settles, however long the store is busy or its disk full: what is not recorded would be sent again.
+    /// Settles, however long the store is busy, its disk full or its server away: what is not recorded would be sent
+    /// again. Whoever has taken the lane meanwhile is not overwritten.
     async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         loop {
             match self.app.store().settle(settlement.clone(), now).await {
-                Err(error @ (StoreError::Busy | StoreError::Full)) if !self.stop.is_cancelled() => {
+                Err(error @ (StoreError::Busy | StoreError::Full | StoreError::Unreachable { .. }))
+                    if !self.stop.is_cancelled() =>
+                {
                     warn!(%error, "An outcome cannot be recorded; it is tried again.");
                     tokio::time::sleep(STORE_PAUSE).await;
                 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -11,7 +12,8 @@ use wecom_simulator::Setup;
 use xtask::corp::Size;
 use xtask::gateway::free;
 use xtask::ledger::Rule;
-use xtask::postgres::Server;
+use xtask::ledger::record::Database;
+use xtask::postgres::{Cluster, Server};
 use xtask::replicas::{Outcome, Sharing, Trial};
 
 use crate::harness::{World, alertmanager};
@@ -100,4 +102,26 @@ async fn what_a_sleeper_reads_when_it_wakes_is_not_told_after_what_followed_it()
     let told = texts(&world.arrived("webhook=sim-ops-group", 3).await);
     holds(&told[1], &["[已恢复]", "磁盘将满"]);
     holds(&told[2], &["别的"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_while_the_database_restarted_is_not_sent_again() {
+    let cluster = match Cluster::start() {
+        Ok(cluster) => cluster,
+        Err(skipped) => return println!("{skipped:#}"),
+    };
+    let mut world = World::idle(Setup::demo(), "").await;
+    world.write("wegraf.yaml", &world.config_text("127.0.0.1:0", OPS).replace("sqlite:wegraf.db", &cluster.url()));
+    let wegraf = Wegraf::serve(&mut world).await;
+    world.fault(json!({ "match": { "path": "webhook/send" }, "action": { "delay_ms": 1500 } })).await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let record = Database::Postgres(cluster.url());
+    let count = |state: &str| record.count(&format!("message WHERE state = '{state}'")).unwrap();
+    until("it is being sent", async || (count("sending") == 1).then_some(())).await;
+    tokio::task::block_in_place(|| cluster.stop(true)).unwrap();
+    wegraf.logged("An outcome cannot be recorded").await;
+    world.arrived("webhook=sim-ops-group", 1).await;
+    tokio::task::block_in_place(|| cluster.resume()).unwrap();
+    until("its outcome is recorded", async || (count("sent") == 1).then_some(())).await;
+    world.arrived("webhook=sim-ops-group", 1).await;
 }

@@ -127,10 +127,15 @@ impl Cluster {
     /// Restarts it; `immediate` is what a crash of it looks like.
     pub fn restart(&self, immediate: bool) -> anyhow::Result<()> {
         self.stop(immediate)?;
+        self.resume()
+    }
+
+    /// Starts it again after [`Cluster::stop`].
+    pub fn resume(&self) -> anyhow::Result<()> {
         self.control("start", &[])
     }
 
-    /// Stops it; [`Cluster::restart`] starts it again.
+    /// Stops it; [`Cluster::resume`] starts it again.
     pub fn stop(&self, immediate: bool) -> anyhow::Result<()> {
         self.control("stop", &["-m", if immediate { "immediate" } else { "fast" }])
     }

@@ -42,7 +42,12 @@ impl Database {
 
     /// How many transitions have no fate yet.
     pub fn pending(&self) -> anyhow::Result<usize> {
-        let rows = self.rows("SELECT count(*) FROM transition WHERE fate = 'pending'")?;
+        self.count("transition WHERE fate = 'pending'")
+    }
+
+    /// How many rows there are of a table, with a condition.
+    pub fn count(&self, of: &str) -> anyhow::Result<usize> {
+        let rows = self.rows(&format!("SELECT count(*) FROM {of}"))?;
         Ok(field(rows.first().context("no count")?, 0)?.parse()?)
     }
 

@@ -18,7 +18,7 @@ use crate::ledger::record::Database;
 use crate::load;
 
 /// Lanes that the measured messages take in turn: a webhook takes twenty a minute.
-const SIZE: Size = Size { members: 1, chats: 1, webhooks: 20 };
+const SIZE: Size = Size { members: 1, chats: 1, webhooks: 20, pairs: 0 };
 /// Messages to each lane, the first of which is not counted.
 const MESSAGES: usize = 10;
 /// Lanes in which others wait, and how many of the older messages those are: more in each lane than a look goes

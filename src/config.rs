@@ -89,6 +89,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The receiver, with its name, that is told what the one called `receiver` cannot get.
+    pub fn fallback(&self, receiver: &str) -> Option<(&str, &Receiver)> {
+        let name = self.receivers.get(receiver)?.fallback.as_deref()?;
+        Some((name, self.receivers.get(name)?))
+    }
+
     /// The configuration in the file at `path`, with what is worth knowing about it; or everything that is wrong.
     pub fn load(path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         Self::load_listening(path, None)

@@ -48,6 +48,8 @@ struct Attempt<'a> {
     claimed: Claimed,
     target: &'a Target,
     scopes: &'a Scopes,
+    /// There is no other way to the target.
+    alone: bool,
     body: &'a [u8],
     /// The bytes that went out were short plain text.
     plain: bool,
@@ -98,7 +100,8 @@ impl Lanes {
         };
         let took = begun.elapsed();
         let (target, scopes) = (&target, &way.scopes);
-        self.settle(Attempt { queued, claimed, target, scopes, body: &body, plain, verdict, took })
+        let alone = ways.len() == 1;
+        self.settle(Attempt { queued, claimed, target, scopes, alone, body: &body, plain, verdict, took })
             .await
             .map(Tried::Went)
     }
@@ -137,10 +140,12 @@ impl Lanes {
     async fn settle(&self, attempt: Attempt<'_>) -> Result<Next, StoreError> {
         let now = self.app.now();
         let Attempt { queued, claimed, verdict, .. } = &attempt;
+        let elsewhere = attempt.alone && self.app.loaded().config.fallback(&queued.receiver).is_some();
         let tries = Tries {
             attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
             age_ms: now.millis_since(queued.created_at),
             plain: attempt.plain,
+            elsewhere,
         };
         let mut next = retry::decide(verdict, tries, rand::random());
         // What follows the first part only adorns it (a picture, a mention) or is for further people: the alert arrived.
@@ -158,7 +163,7 @@ impl Lanes {
             Next::Plainer | Next::Held => store::Next::RetryAt(now),
             Next::Dead => store::Next::Dead { reason: reason(verdict) },
         };
-        let breakers = self.breakers(&attempt, now);
+        let breakers = self.breakers(&attempt, elsewhere, now);
         let outcome = record(verdict, attempt.took);
         let told_instead = fallback.is_some();
         let settlement = Settlement { claimed: *claimed, outcome, next: follows, fallback, breakers: breakers.clone() };
@@ -213,16 +218,15 @@ impl Lanes {
             Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return None,
         };
         let loaded = self.app.loaded();
-        let name = loaded.config.receivers.get(&attempt.queued.receiver)?.fallback.as_ref()?;
-        let receiver = loaded.config.receivers.get(name)?;
+        let (name, receiver) = loaded.config.fallback(&attempt.queued.receiver)?;
         let note = Note::Fallback { lane: attempt.queued.lane.clone(), reason, missed };
         let targets = receiver.targets.iter().map(row).collect();
         let note_json = serde_json::to_string(&note).expect("a note is JSON");
-        Some(Fallback { receiver: name.clone(), note_json, targets })
+        Some(Fallback { receiver: name.to_owned(), note_json, targets })
     }
 
     /// What the attempt says about its way.
-    fn breakers(&self, attempt: &Attempt<'_>, now: Timestamp) -> Vec<BreakerChange> {
+    fn breakers(&self, attempt: &Attempt<'_>, elsewhere: bool, now: Timestamp) -> Vec<BreakerChange> {
         let scopes = attempt.scopes;
         let host = if scopes.host.is_empty() { &scopes.sender } else { &scopes.host };
         let silent = if attempt.verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence) {
@@ -241,7 +245,7 @@ impl Lanes {
             .filter_map(|scope| locked(&self.failures).get(scope).copied().filter(|_| probing))
             .max()
             .unwrap_or_default();
-        breaker::changes(&attempt.verdict, attempt.scopes, silent, failures, probing, now)
+        breaker::changes(&attempt.verdict, attempt.scopes, silent, failures, probing, elsewhere, now)
     }
 
     fn tell_of_breakers(&self, changes: &[BreakerChange], probing: bool) {

@@ -38,25 +38,35 @@ impl Scopes {
 }
 
 /// What changes after an attempt. `silent` counts calls in a row that nobody answered, this one included; `failures`
-/// how often a scope was tried in vain while its breaker was open; `probing` that a breaker is open on the way.
+/// how often a scope was tried in vain while its breaker was open; `probing` that a breaker is open on the way;
+/// `elsewhere` that a route that is broken holds up nobody, because another receiver is told instead.
 pub fn changes(
     verdict: &Verdict,
     scopes: &Scopes,
     silent: u32,
     failures: u32,
     probing: bool,
+    elsewhere: bool,
     now: Timestamp,
 ) -> Vec<BreakerChange> {
-    match verdict.failed().and_then(|failed| opened(failed, scopes, silent, failures, now)) {
+    match verdict.failed().and_then(|failed| opened(failed, scopes, silent, failures, elsewhere, now)) {
         Some(open) => vec![BreakerChange::Open(open)],
         None if probing => scopes.all().into_iter().map(BreakerChange::Close).collect(),
         None => Vec::new(),
     }
 }
 
-fn opened(failed: &Failed, scopes: &Scopes, silent: u32, failures: u32, now: Timestamp) -> Option<Breaker> {
+fn opened(
+    failed: &Failed,
+    scopes: &Scopes,
+    silent: u32,
+    failures: u32,
+    elsewhere: bool,
+    now: Timestamp,
+) -> Option<Breaker> {
     let (scope, reason, wait) = match failed.blame {
         Blame::Silence if silent < OUTAGE_AFTER => return None,
+        Blame::Way(Fix::Route) if elsewhere => return None,
         Blame::Silence if scopes.host.is_empty() => (&scopes.sender, "silence", repair(failures)),
         Blame::Silence => (&scopes.host, OUTAGE, HOST_MS),
         Blame::Way(Fix::Limit) => (&scopes.sender, "limit", doubled(failures)),
@@ -99,7 +109,7 @@ mod tests {
     }
 
     fn opens(outcome: &Verdict, silent: u32, failures: u32) -> Option<(String, String, i64)> {
-        match &changes(outcome, &scopes(), silent, failures, false, NOW)[..] {
+        match &changes(outcome, &scopes(), silent, failures, false, false, NOW)[..] {
             [BreakerChange::Open(open)] => {
                 Some((open.scope.clone(), open.reason.clone(), open.probe_at.millis_since(NOW)))
             }
@@ -143,8 +153,17 @@ mod tests {
     #[test]
     fn a_probe_that_gets_through_closes_all_and_so_does_one_that_is_refused_for_itself() {
         for outcome in [Verdict::Accepted(Receipt::default()), refused(40058)] {
-            assert_eq!(changes(&outcome, &scopes(), 0, 4, true, NOW).len(), 3);
-            assert!(changes(&outcome, &scopes(), 0, 4, false, NOW).is_empty());
+            assert_eq!(changes(&outcome, &scopes(), 0, 4, true, false, NOW).len(), 3);
+            assert!(changes(&outcome, &scopes(), 0, 4, false, false, NOW).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_route_that_is_broken_holds_up_nobody_where_another_receiver_is_told() {
+        for probing in [false, true] {
+            let of = |code| changes(&refused(code), &scopes(), 0, 0, probing, true, NOW);
+            assert!(of(86003).iter().all(|change| matches!(change, BreakerChange::Close(_))), "{probing}");
+            assert!(matches!(of(60020)[..], [BreakerChange::Open(_)]), "the app's trouble is that of others too");
         }
     }
 }

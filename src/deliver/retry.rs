@@ -1,6 +1,6 @@
 //! What follows from the outcome of an attempt: a pure decision. A retry is a time in the store, not a loop.
 
-use super::verdict::{Blame, Verdict};
+use super::verdict::{Blame, Fix, Verdict};
 
 /// An outage kills no message for a day; then somebody must be told another way.
 const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
@@ -20,6 +20,8 @@ pub struct Tries {
     pub age_ms: i64,
     /// It was already reduced to plain text.
     pub plain: bool,
+    /// It has no other way, but another receiver to be told instead.
+    pub elsewhere: bool,
 }
 
 /// What is to happen with the message.
@@ -62,6 +64,8 @@ pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
             }
         }
         _ if tries.age_ms >= GIVE_UP_MS => Next::Dead,
+        // A chat that is gone or a webhook that was removed may never come back: whoever can be told is told at once.
+        Blame::Way(Fix::Route) if tries.elsewhere => Next::Dead,
         Blame::Way(_) => Next::Held,
         Blame::Passing | Blame::Silence | Blame::Unknown => {
             let wait = pause(tries.attempts, jitter);
@@ -97,7 +101,7 @@ mod tests {
     use crate::deliver::verdict::tests::refused;
     use proptest::prelude::*;
 
-    const FIRST: Tries = Tries { attempts: 1, age_ms: 0, plain: false };
+    const FIRST: Tries = Tries { attempts: 1, age_ms: 0, plain: false, elsewhere: false };
 
     #[test]
     fn a_card_that_is_refused_is_tried_once_more_as_plain_text_and_then_dies() {
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_waited_for_a_day_and_no_longer() {
-        let day_old = Tries { attempts: 400, age_ms: GIVE_UP_MS, plain: false };
+        let day_old = Tries { attempts: 400, age_ms: GIVE_UP_MS, plain: false, elsewhere: false };
         assert!(matches!(decide(&refused(60020), Tries { age_ms: GIVE_UP_MS - 1, ..day_old }, 0.5), Next::Held));
         assert_eq!(decide(&refused(60020), day_old, 0.5), Next::Dead);
     }
@@ -132,6 +136,13 @@ mod tests {
                 assert_eq!(decide(&refused(code), Tries { attempts, ..FIRST }, 0.0), Next::Held, "{code}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_broken_route_cannot_bring_is_told_elsewhere_at_once() {
+        let elsewhere = Tries { elsewhere: true, ..FIRST };
+        assert_eq!(decide(&refused(93000), elsewhere, 0.5), Next::Dead);
+        assert_eq!(decide(&refused(60020), elsewhere, 0.5), Next::Held, "that is repaired, and nobody misses anything");
     }
 
     proptest! {

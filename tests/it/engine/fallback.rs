@@ -52,6 +52,23 @@ async fn a_message_that_is_refused_goes_to_the_fallback_and_says_why() {
 }
 
 #[tokio::test]
+async fn what_a_removed_webhook_cannot_bring_is_told_elsewhere_at_once_and_opens_no_breaker() {
+    let removed = r"
+receivers:
+  ops: { fallback: backup, targets: [ { webhook: gone, face: text } ] }
+  backup: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: ops }
+";
+    let world = World::new(removed).await;
+    for (count, state) in [FIRING, RESOLVED, FIRING].into_iter().enumerate() {
+        world.accept("/webhook", alertmanager("磁盘", state)).await;
+        let told = texts(&world.arrived("webhook=sim-dba-group", count + 1).await);
+        assert!(told[count].contains("转自") && told[count].contains("93000"), "{told:#?}");
+    }
+    assert!(world.app().store().breakers().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn those_whom_wecom_did_not_reach_are_named_to_the_fallback() {
     let world = World::new(BACKUP).await;
     world.accept("/webhook/part", alertmanager("磁盘", FIRING)).await;

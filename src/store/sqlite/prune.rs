@@ -10,7 +10,7 @@ use crate::store::{Pruned, Retention, StoreError};
 const BATCH: i64 = 300;
 /// Rows that one batch looks at where there is no index for what it wants: the oldest, which are the ones to go.
 const LOOK: i64 = 3_000;
-/// An alert is forgotten so much later than what was told of it: nothing that still names it is left by then.
+/// An alert is forgotten so much later than what was told of it: the record that names it goes first.
 const ALERT_LATER_MS: i64 = 2 * 24 * 3_600_000;
 
 impl Db {
@@ -89,8 +89,11 @@ fn notifications(connection: &Connection, before: Timestamp) -> Result<u64, Stor
     Ok(connection.prepare_cached(sql)?.execute(params![before.0, LOOK, BATCH])? as u64)
 }
 
+/// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
+/// may be set.
 fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "DELETE FROM alert WHERE id IN (
-        SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1 LIMIT ?2)";
+        SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1
+          AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT ?2)";
     Ok(connection.prepare_cached(sql)?.execute([before.0, BATCH])? as u64)
 }

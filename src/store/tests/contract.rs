@@ -65,6 +65,7 @@ contract! {
     the_record_is_found_whatever_characters_are_in_it,
     many_alerts_of_one_notification_are_one_message,
     prune_forgets_what_is_old_and_nothing_that_lives,
+    prune_forgets_no_alert_that_somebody_is_still_to_hear_of,
     what_was_heard_and_what_is_on_is_known,
     claim_refuses_to_send_nothing,
     settle_of_a_stale_claim_touches_nothing,
@@ -834,6 +835,20 @@ async fn prune_forgets_what_is_old_and_nothing_that_lives(store: &Store) {
     send(store, "lane", 34 * day).await;
     let row = store.deliveries(DeliveryFilter::default()).await.unwrap().remove(0);
     assert_eq!(store.delivery(row.message).await.unwrap().unwrap().transitions[0].kind, TransitionKind::Reminder);
+}
+
+async fn prune_forgets_no_alert_that_somebody_is_still_to_hear_of(store: &Store) {
+    let day = 24 * 60;
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
+    let keep = Retention { raw_ms: 7 * day * MINUTE, record_ms: 30 * day * MINUTE, bytes: None };
+    while !store.prune(keep, at(40 * day)).await.unwrap().is_empty() {}
+    assert_eq!(store.delivery(2).await.unwrap().unwrap().transitions.len(), 2, "the end waits with its beginning");
+    send(store, "lane", 40 * day).await;
+    while !store.prune(keep, at(71 * day)).await.unwrap().is_empty() {}
+    assert_eq!(store.audit().await.unwrap(), Audit::default());
+    let again = store.admit(notification(71 * day, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
+    assert_eq!(again.messages, 1, "it is forgotten in the end");
 }
 
 async fn what_was_heard_and_what_is_on_is_known(store: &Store) {

@@ -103,16 +103,20 @@ impl Window {
     }
 
     /// The window as it stands at `now`: what is too old is forgotten. What lies in the future was debited before the
-    /// clock was set back; nobody knows how long ago, so it counts as of now.
-    pub fn advance(&mut self, now: Timestamp) {
+    /// clock was set back; nobody knows how long ago, so it counts as of now. Returns whether there was such a thing:
+    /// it must be kept then, or it counts as of now again at the next look, and never leaves.
+    pub fn advance(&mut self, now: Timestamp) -> bool {
+        let mut was_ahead = false;
         for (buckets, span) in self.buckets.iter_mut().zip(SPANS) {
             let current = bucket(now, span);
             buckets.retain(|&(at, _)| leaves(at, span) > now.0);
             let ahead = buckets.last().map_or(0, |&(newest, _)| newest.saturating_sub(current));
             if ahead > 0 {
                 set_back(buckets, ahead);
+                was_ahead = true;
             }
         }
+        was_ahead
     }
 
     /// Debits one message at `now` in the spans that `limit` looks at, or in all.

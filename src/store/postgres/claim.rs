@@ -35,7 +35,7 @@ struct Head {
 
 async fn take(db: &Db, tx: &Tx, claim: &Claim, now: Timestamp) -> Result<Taken, Fault> {
     let accounts = Accounts::of(&claim.ways);
-    let (held, head, breakers, windows) = try_join4(
+    let (held, head, breakers, (windows, set_back)) = try_join4(
         renew(tx, &claim.lease, &db.0.owner, db.0.lease),
         head(tx, claim),
         breaker::locked(tx, &accounts.scopes),
@@ -54,7 +54,11 @@ async fn take(db: &Db, tx: &Tx, claim: &Claim, now: Timestamp) -> Result<Taken, 
     let way = match choose(&claim.ways, &breakers, &windows, head.urgent, now)? {
         Ok(way) => way,
         Err(wait) => {
-            tx.undo();
+            if set_back.is_empty() {
+                tx.undo();
+            } else {
+                keep(tx, &set_back.iter().map(String::as_str).collect(), &windows).await?;
+            }
             return Ok(wait);
         }
     };
@@ -166,10 +170,16 @@ fn spent(charges: &[Charge], windows: &HashMap<String, Window>, urgent: bool, no
         .max()
 }
 
-/// Locks the windows of accounts, which must exist for that.
-async fn windows(tx: &Tx, accounts: &Vec<&str>, now: Timestamp) -> Result<HashMap<String, Window>, Fault> {
+/// Locks the windows of accounts, which must exist for that. Also says which of them lay in the future: the clock was
+/// set back.
+async fn windows(
+    tx: &Tx,
+    accounts: &Vec<&str>,
+    now: Timestamp,
+) -> Result<(HashMap<String, Window>, Vec<String>), Fault> {
+    let mut set_back = Vec::new();
     if accounts.is_empty() {
-        return Ok(HashMap::new());
+        return Ok((HashMap::new(), set_back));
     }
     let empty = Window::default().to_bytes();
     let make = "INSERT INTO budget (account, spent) SELECT account, $1 FROM unnest($2) AS a (account)
@@ -180,18 +190,24 @@ async fn windows(tx: &Tx, accounts: &Vec<&str>, now: Timestamp) -> Result<HashMa
     for row in rows {
         let mut window =
             Window::from_bytes(row.try_get(1)?).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
-        window.advance(now);
-        windows.insert(row.try_get(0)?, window);
+        let account: String = row.try_get(0)?;
+        if window.advance(now) {
+            set_back.push(account.clone());
+        }
+        windows.insert(account, window);
     }
-    Ok(windows)
+    Ok((windows, set_back))
 }
 
 async fn debit(tx: &Tx, charges: &[Charge], mut windows: HashMap<String, Window>, now: Timestamp) -> Result<(), Fault> {
     for charge in charges {
         windows.entry(charge.account.clone()).or_default().debit(charge.limit.as_ref(), now);
     }
-    let debited: BTreeSet<&str> = charges.iter().map(|charge| charge.account.as_str()).collect();
-    let accounts: Vec<&str> = debited.into_iter().collect();
+    keep(tx, &charges.iter().map(|charge| charge.account.as_str()).collect(), &windows).await
+}
+
+async fn keep(tx: &Tx, accounts: &BTreeSet<&str>, windows: &HashMap<String, Window>) -> Result<(), Fault> {
+    let accounts: Vec<&str> = accounts.iter().copied().collect();
     let spent: Vec<Vec<u8>> =
         accounts.iter().map(|account| windows.get(*account).map(Window::to_bytes).unwrap_or_default()).collect();
     let sql = "UPDATE budget SET spent = d.spent FROM unnest($1, $2) AS d (account, spent)

@@ -133,21 +133,28 @@ fn spent(
     Ok(until)
 }
 
+/// The window of an account as it stands now, and as it is kept from now on if the clock was set back.
 fn window(connection: &Connection, account: &str, now: Timestamp) -> Result<Window, StoreError> {
     let mut select = connection.prepare_cached("SELECT spent FROM budget WHERE account = ?1")?;
     let bytes: Option<Vec<u8>> = select.query_row([account], |row| row.get(0)).optional()?;
     let Some(bytes) = bytes else { return Ok(Window::default()) };
     let mut window = Window::from_bytes(&bytes).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
-    window.advance(now);
+    if window.advance(now) {
+        keep(connection, account, &window)?;
+    }
     Ok(window)
 }
 
 fn debit(connection: &Connection, charge: &Charge, now: Timestamp) -> Result<(), StoreError> {
     let mut spent = window(connection, &charge.account, now)?;
     spent.debit(charge.limit.as_ref(), now);
+    keep(connection, &charge.account, &spent)
+}
+
+fn keep(connection: &Connection, account: &str, window: &Window) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT INTO budget VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spent = excluded.spent")?
-        .execute(params![charge.account, spent.to_bytes()])?;
+        .execute(params![account, window.to_bytes()])?;
     Ok(())
 }
 

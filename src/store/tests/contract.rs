@@ -54,6 +54,7 @@ contract! {
     a_message_that_changed_since_it_was_written_is_not_sent,
     what_waits_of_an_alert_is_told_by_its_newest_message,
     claim_spends_and_waits_when_the_budget_is_spent,
+    claim_waits_no_longer_than_the_window_after_a_clock_set_back,
     claim_takes_the_first_way_with_room,
     claim_waits_for_an_open_breaker_and_lets_one_message_probe,
     fold_makes_one_digest_of_what_was_never_claimed,
@@ -560,6 +561,31 @@ async fn ping_commits(store: &Store) {
 
 fn charged(account: &str) -> Vec<Way> {
     vec![Way { scopes: Vec::new(), charges: vec![Charge::new(account, Limit::WEBHOOK)] }]
+}
+
+async fn claim_waits_no_longer_than_the_window_after_a_clock_set_back(store: &Store) {
+    let day = 24 * 60;
+    let mut alert = 0;
+    let mut now = at(day);
+    let until = loop {
+        store.admit(notification(0, "lane", vec![firing(&alert.to_string(), 0)])).await.unwrap();
+        alert += 1;
+        let queued = head(store, "lane", now).await.unwrap();
+        let wish = Claim { ways: charged("hook"), ..wish(store, queued.message, 0, Some(bytes(&["text"]))).await };
+        match store.claim(wish, now).await.unwrap() {
+            Taken::Claimed(claimed) => {
+                store.settle(settlement(claimed, "accepted", Next::Accepted), now).await.unwrap();
+            }
+            // The first time the clock is set back, and nobody knows when the messages were sent.
+            Taken::Wait { .. } if now == at(day) => now = at(0),
+            Taken::Wait { until, .. } => break until,
+            Taken::Behind => panic!("nothing is older"),
+        }
+    };
+    assert!(until <= at(0).plus_millis(73_000), "{until:?}");
+    let queued = head(store, "lane", until).await.unwrap();
+    let wish = Claim { ways: charged("hook"), ..wish(store, queued.message, 0, Some(bytes(&["text"]))).await };
+    take(store, wish, until).await;
 }
 
 async fn claim_spends_and_waits_when_the_budget_is_spent(store: &Store) {

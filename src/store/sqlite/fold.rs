@@ -8,13 +8,20 @@ use crate::alert::{Status, Timestamp, TransitionKind};
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 
-/// Which messages of a lane can be folded: never claimed, not the one to keep, and telling of no alert that a message
-/// tells of which was claimed before and is not settled. ?1 is the lane, ?2 the one to keep.
+/// Which messages of a lane can be folded: never claimed, not the one to keep, and telling of no alert that one of those
+/// tells of, or another that stays for this reason: a digest is younger than what was folded into it, so whatever stays
+/// would overtake it. ?1 is the lane, ?2 the one to keep.
 const FOLDABLE: &str = "
-    m.settled_at IS NULL AND m.lane = ?1 AND m.version = 0 AND m.state = 'queued' AND m.id IS NOT ?2
-    AND NOT EXISTS (SELECT 1 FROM transition mine WHERE mine.message_id = m.id AND mine.alert_id IN
-        (SELECT t.alert_id FROM message c JOIN transition t ON t.message_id = c.id
-         WHERE c.settled_at IS NULL AND c.lane = ?1 AND c.version > 0))";
+    WITH RECURSIVE stays (id) AS (
+        SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND (version > 0 OR id = ?2)
+        UNION
+        SELECT other.message_id FROM stays JOIN transition mine ON mine.message_id = stays.id
+            JOIN transition other ON other.alert_id = mine.alert_id AND other.fate = 'pending' AND other.lane = ?1
+    )
+    SELECT m.id FROM message m
+    WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.version = 0 AND m.state = 'queued'
+      AND m.id NOT IN (SELECT id FROM stays)
+    ORDER BY m.digest DESC, m.id LIMIT ?3";
 
 /// Messages folded in one transaction: others want to write, too.
 const BATCH: u32 = 1_000;
@@ -68,7 +75,7 @@ impl Db {
 
 fn fold(connection: &Connection, lane: &str, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
     let ids: Vec<i64> = connection
-        .prepare_cached(&format!("SELECT m.id FROM message m WHERE {FOLDABLE} ORDER BY m.digest DESC, m.id LIMIT ?3"))?
+        .prepare_cached(FOLDABLE)?
         .query_map(params![lane, keep, BATCH], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let [first, .., last] = ids[..] else { return Ok(None) };

@@ -54,6 +54,7 @@ contract! {
     a_message_that_changed_since_it_was_written_is_not_sent,
     what_waits_of_an_alert_is_told_by_its_newest_message,
     claim_spends_and_waits_when_the_budget_is_spent,
+    fold_leaves_what_the_kept_message_would_overtake,
     claim_waits_no_longer_than_the_window_after_a_clock_set_back,
     claim_takes_the_first_way_with_room,
     claim_waits_for_an_open_breaker_and_lets_one_message_probe,
@@ -561,6 +562,21 @@ async fn ping_commits(store: &Store) {
 
 fn charged(account: &str) -> Vec<Way> {
     vec![Way { scopes: Vec::new(), charges: vec![Charge::new(account, Limit::WEBHOOK)] }]
+}
+
+async fn fold_leaves_what_the_kept_message_would_overtake(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let sent = send(store, "lane", 0).await;
+    let older = store.resend(sent, "{}", at(1)).await.unwrap().unwrap();
+    store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
+    let kept = store.resend(sent, "{}", at(2)).await.unwrap().unwrap();
+    let lease = store.acquire("lane").await.unwrap().unwrap();
+    assert_eq!(store.fold(&lease, Some(kept), at(2)).await.unwrap(), None, "the digest would be younger than {kept}");
+    store.admit(notification(2, "lane", vec![firing("NetDown", 2)])).await.unwrap();
+    let folded = store.fold(&lease, Some(kept), at(2)).await.unwrap().unwrap();
+    assert_eq!(folded.messages, 2);
+    let waiting = store.waiting("lane", at(2)).await.unwrap().messages;
+    assert_eq!(waiting.iter().map(|message| message.message).collect::<Vec<_>>(), [older, kept, folded.digest]);
 }
 
 async fn claim_waits_no_longer_than_the_window_after_a_clock_set_back(store: &Store) {

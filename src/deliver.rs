@@ -31,7 +31,7 @@ use tracing::{error, info, warn};
 
 use crate::alert::Timestamp;
 use crate::app::App;
-use crate::store::{Lease, StoreError, WaitingMessage};
+use crate::store::{LaneHead, Lease, StoreError, WaitingMessage};
 pub use again::{Again, again, is_resend};
 use attempt::Tried;
 use choose::{Pace, Step};
@@ -114,6 +114,25 @@ struct Rhythm {
     quiet_until: Timestamp,
 }
 
+impl Rhythm {
+    /// When the lane with this head needs a worker.
+    fn due(&self, head: &LaneHead, now: Timestamp) -> Timestamp {
+        // Being sent, and if its lane has no worker, by nobody: the worker failed between claim and settle.
+        if head.sending {
+            return now;
+        }
+        // Later than a glance means that the clock was set back since.
+        let quiet = self.quiet_until.millis_since(now) <= GLANCE_MS;
+        head.due_at.max(if quiet { self.quiet_until } else { now })
+    }
+
+    /// The breaker that the lane waited for is closed.
+    fn forget(&mut self) {
+        let pace = Pace { critical_at: self.pace.critical_at, ..Pace::default() };
+        *self = Self { pace, ..Self::default() };
+    }
+}
+
 /// Frees its lane when the worker ends, however it ends.
 struct Occupied {
     lanes: Arc<Lanes>,
@@ -153,8 +172,7 @@ impl Lanes {
         };
         let mut pause = POLL;
         for head in heads {
-            // Being sent, and if its lane has no worker, by nobody: the worker failed between claim and settle.
-            let due_at = if head.sending { now } else { head.due_at.max(self.rhythm(&head.lane).quiet_until) };
+            let due_at = self.rhythm(&head.lane).due(&head, now);
             if due_at > now {
                 let wait = u64::try_from(due_at.millis_since(now)).unwrap_or_default();
                 pause = pause.min(Duration::from_millis(wait));
@@ -270,7 +288,8 @@ impl Lanes {
                 }
             }
             Tried::MustWait { until, breaker } => {
-                self.change_rhythm(work.lane, |rhythm| rhythm.pace.wait(chosen.urgent, until, breaker));
+                let now = self.app.now();
+                self.change_rhythm(work.lane, |rhythm| rhythm.pace.wait(chosen.urgent, until, breaker, now));
             }
             Tried::Behind => drop(work.behind.insert(chosen.message)),
             Tried::NeedsRepair => {}
@@ -290,8 +309,7 @@ impl Lanes {
     fn resume(&self, scope: &str) {
         for rhythm in locked(&self.rhythms).values_mut().filter(|rhythm| rhythm.pace.breaker.as_deref() == Some(scope))
         {
-            *rhythm =
-                Rhythm { pace: Pace { critical_at: rhythm.pace.critical_at, ..Pace::default() }, ..Rhythm::default() };
+            rhythm.forget();
         }
         locked(&self.failures).remove(scope);
         self.app.wake().notify_one();
@@ -301,4 +319,36 @@ impl Lanes {
 /// Takes a lock that no panic can have left with half a change.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_was_quiet_is_looked_at_when_the_clock_was_set_back() {
+        let now = Timestamp(1_700_000_000_000);
+        let head = |due_at| LaneHead { lane: "lane".to_owned(), due_at, sending: false };
+        let rhythm = Rhythm { quiet_until: now.plus_millis(GLANCE_MS), ..Rhythm::default() };
+        assert_eq!(rhythm.due(&head(now), now), now.plus_millis(GLANCE_MS));
+        let earlier = now.plus_millis(-3_600_000);
+        assert_eq!(rhythm.due(&head(earlier), earlier), earlier);
+    }
+
+    #[test]
+    fn a_host_is_asked_again_when_the_clock_was_set_back() {
+        let now = Timestamp(1_700_000_000_000);
+        let open = crate::store::Breaker {
+            scope: "host".to_owned(),
+            reason: crate::store::OUTAGE.to_owned(),
+            errcode: None,
+            error: String::new(),
+            opened_at: now,
+            probe_at: now.plus_millis(5_000),
+            failures: 1,
+        };
+        assert!(!open.host_may_be_asked(now));
+        assert!(open.host_may_be_asked(now.plus_millis(5_000)));
+        assert!(open.host_may_be_asked(now.plus_millis(-3_600_000)));
+    }
 }

@@ -17,7 +17,7 @@ use tracing::{debug, error, info, warn};
 use crate::alert::Timestamp;
 use crate::app::App;
 use crate::deliver::Hooks;
-use crate::store::{Breaker, BreakerChange, OUTAGE, Retention, StoreError};
+use crate::store::{Breaker, BreakerChange, Retention, StoreError};
 pub use ready::warnings;
 use trouble::Facts;
 pub use trouble::{Incidents, Kind, SOURCE};
@@ -125,7 +125,7 @@ impl Watch {
     async fn probe(&self) {
         let Ok(breakers) = self.app.store().breakers().await else { return };
         let now = self.app.now();
-        for open in breakers.into_iter().filter(|open| open.reason == OUTAGE && open.probe_at <= now) {
+        for open in breakers.into_iter().filter(|open| open.host_may_be_asked(now)) {
             let change = match self.app.loaded().answers(&open.scope).await {
                 Ok(()) => {
                     info!(scope = open.scope, "The host answers again.");

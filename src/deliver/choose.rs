@@ -26,11 +26,17 @@ pub struct Pace {
     pub breaker: Option<String>,
     /// When a critical message last went out by itself.
     pub critical_at: Option<Timestamp>,
+    /// When the last claim had to wait.
+    pub noted_at: Timestamp,
 }
 
 impl Pace {
-    /// Notes that a claim must wait.
-    pub fn wait(&mut self, urgent: bool, until: Timestamp, breaker: Option<String>) {
+    /// Notes at `now` that a claim must wait.
+    pub fn wait(&mut self, urgent: bool, until: Timestamp, breaker: Option<String>, now: Timestamp) {
+        if now < self.noted_at {
+            *self = Self { critical_at: self.critical_at, ..Self::default() };
+        }
+        self.noted_at = now;
         self.normal_from = self.normal_from.max(until);
         if urgent || breaker.is_some() {
             self.urgent_from = until;
@@ -38,7 +44,11 @@ impl Pace {
         self.breaker = breaker;
     }
 
-    fn from(&self, urgent: bool) -> Timestamp {
+    /// Noted in the future: the clock was set back since, and what was noted means nothing.
+    fn from(&self, urgent: bool, now: Timestamp) -> Timestamp {
+        if now < self.noted_at {
+            return now;
+        }
         if urgent { self.urgent_from } else { self.normal_from }
     }
 }
@@ -71,7 +81,7 @@ pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vai
         }
     }
     let allowed = |message: &&WaitingMessage| message.state != State::Sending && !behind.contains(&message.message);
-    let may_go = |message: &WaitingMessage| message.due_at.max(pace.from(message.urgent));
+    let may_go = |message: &WaitingMessage| message.due_at.max(pace.from(message.urgent, now));
     let ready = waiting.messages.iter().filter(allowed).filter(|message| may_go(message) <= now);
     if let Some(chosen) = ready.min_by_key(|message| (!message.critical || message.digest, message.message)) {
         return Step::Send(chosen.message);
@@ -83,7 +93,7 @@ pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vai
 /// The critical message that a lane which must fold sends by itself first.
 fn alone<'a>(waiting: &'a Waiting, pace: &Pace, now: Timestamp) -> Option<&'a WaitingMessage> {
     let lately = pace.critical_at.is_some_and(|at| (0..CRITICAL_EVERY_MS).contains(&now.millis_since(at)));
-    if lately || pace.urgent_from > now {
+    if lately || pace.from(true, now) > now {
         return None;
     }
     waiting.messages.iter().find(|message| message.fresh && message.critical && !message.digest)
@@ -156,11 +166,20 @@ mod tests {
     fn what_is_urgent_goes_out_of_the_reserve_while_the_rest_waits() {
         let until = NOW.plus_millis(30_000);
         let mut pace = Pace::default();
-        pace.wait(false, until, None);
+        pace.wait(false, until, None, NOW);
         assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Send(2));
         assert_eq!(choose(vec![message(1)], &pace), Step::Wait(until));
-        pace.wait(true, until, Some("app/ops".to_owned()));
+        pace.wait(true, until, Some("app/ops".to_owned()), NOW);
         assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Wait(until));
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_no_lane_wait() {
+        let mut pace = Pace::default();
+        pace.wait(true, NOW.plus_millis(3_630_000), None, NOW.plus_millis(3_600_000));
+        assert_eq!(choose(vec![message(1)], &pace), Step::Send(1));
+        pace.wait(false, NOW.plus_millis(30_000), None, NOW);
+        assert_eq!(choose(vec![message(1)], &pace), Step::Wait(NOW.plus_millis(30_000)));
     }
 
     #[test]

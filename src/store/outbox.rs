@@ -373,6 +373,11 @@ pub struct Breaker {
 }
 
 impl Breaker {
+    /// May the host of an [`OUTAGE`] be asked whether it is back? Opened in the future: the clock was set back since.
+    pub fn host_may_be_asked(&self, now: Timestamp) -> bool {
+        self.reason == OUTAGE && (self.opened_at > now || due(self.probe_at, now) <= now)
+    }
+
     /// Until when no message may pass; `None`: one may try now.
     pub(super) fn keeps_away_until(&self, now: Timestamp) -> Option<Timestamp> {
         let probe_at = due(self.probe_at, now);

@@ -13,6 +13,8 @@ mod choose;
 pub mod email;
 pub mod hook;
 mod letter;
+#[cfg(test)]
+mod model;
 pub mod other;
 mod people;
 mod picture;

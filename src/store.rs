@@ -11,6 +11,8 @@ mod copy;
 mod digest;
 mod error;
 mod judge;
+#[cfg(test)]
+pub(crate) mod memory;
 mod migrate;
 mod outbox;
 mod postgres;
@@ -19,7 +21,7 @@ mod sqlite;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 

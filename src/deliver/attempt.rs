@@ -154,15 +154,7 @@ impl Lanes {
         if adornment {
             next = Next::Done;
         }
-        let unsure = matches!(verdict, Verdict::Unsure(_));
-        let follows = match &next {
-            Next::Done => store::Next::Accepted,
-            Next::Again { after_ms } if unsure => store::Next::UnsureAt(now.plus_millis(*after_ms)),
-            Next::Again { after_ms } => store::Next::RetryAt(now.plus_millis(*after_ms)),
-            Next::Held if unsure => store::Next::UnsureAt(now),
-            Next::Plainer | Next::Held => store::Next::RetryAt(now),
-            Next::Dead => store::Next::Dead { reason: reason(verdict) },
-        };
+        let follows = follows(&next, verdict, now);
         let breakers = self.breakers(&attempt, elsewhere, now);
         let outcome = record(verdict, attempt.took);
         let told_instead = fallback.is_some();
@@ -317,6 +309,19 @@ fn last_byte(lease: Duration) -> Duration {
 /// How much of a lease may be over when the first byte goes out: the deadline of a send must still fit in.
 fn patience(lease: Option<Duration>) -> Duration {
     lease.map_or(Duration::MAX, |lease| last_byte(lease).saturating_sub(deadline(Some(lease))))
+}
+
+/// The same for the store, to which a time says when to try again.
+pub(super) fn follows(next: &Next, verdict: &Verdict, now: Timestamp) -> store::Next {
+    let unsure = matches!(verdict, Verdict::Unsure(_));
+    match next {
+        Next::Done => store::Next::Accepted,
+        Next::Again { after_ms } if unsure => store::Next::UnsureAt(now.plus_millis(*after_ms)),
+        Next::Again { after_ms } => store::Next::RetryAt(now.plus_millis(*after_ms)),
+        Next::Held if unsure => store::Next::UnsureAt(now),
+        Next::Plainer | Next::Held => store::Next::RetryAt(now),
+        Next::Dead => store::Next::Dead { reason: reason(verdict) },
+    }
 }
 
 /// Everybody who was missed, in one list.

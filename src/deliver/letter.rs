@@ -368,7 +368,7 @@ struct Written {
 /// Must another try be marked as a copy? Where equal requests are told apart from new ones (WeCom's duplicate check for
 /// apps, the Message-ID of a mail, the key of a hook), the same bytes are delivered once however often they are sent;
 /// elsewhere, or when WeCom does not look back so far, a person must be able to tell.
-fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool {
+pub(super) fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool {
     let Some(frozen) = queued.frozen.as_ref().filter(|_| queued.state == State::Unsure) else { return false };
     match target.to {
         To::Members { .. } => now.millis_since(frozen.first_claimed_at) > COMPARED_MS,

@@ -10,7 +10,7 @@ use crate::alert::{ThreadId, TransitionKind};
 use crate::budget::Charge;
 
 mod contract;
-mod postgres;
+pub(crate) mod postgres;
 mod sequences;
 mod sqlite;
 

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, NoTls};
 use super::*;
 
 /// A schema of its own for one test, in the database that `WEGRAF_TEST_POSTGRES` names.
-pub(super) struct Schema {
+pub(crate) struct Schema {
     pub url: SecretString,
     name: String,
     hand: Client,

@@ -1,0 +1,292 @@
+//! A model of the whole: sources, the real decisions, a store, a phone; with crashes, lost leases, a clock that is set,
+//! and every answer WeCom can give, in random order. What must hold is checked after each step and when all has come
+//! to rest:
+//!
+//! * L1: what was answered with a 200 is stored, and stays as long as the record does;
+//! * L2: every transition has one fate, and it is the truth;
+//! * L4: of an alert, a target hears nothing older after something newer;
+//! * L5: no sliding window of an account is exceeded;
+//! * L6: every extra copy is explained by an attempt that nobody knows the end of;
+//! * L7: what is settled never changes;
+//! * L8: what a target heard last of an alert is what was accepted last;
+//! * L9: the bytes that went out are the ones that are kept;
+//! * L10: the sums of a digest are those of what was folded into it;
+//! * news: what is told is what a second reading of the promises says;
+//! * rest: once WeCom works again everything comes to an end.
+//!
+//! A million steps run on a store in memory, which decides with the same pure functions as the real ones; fewer run on
+//! SQLite with that one beside it, and every answer of the two must be the same; fewer still on PostgreSQL.
+//!
+//! `WEGRAF_MODEL_STEPS` sets how many steps are tried, `WEGRAF_MODEL_SEED` repeats the ones of an earlier run.
+
+mod action;
+mod controls;
+mod ground;
+mod intake;
+mod ledger;
+mod letter;
+mod outcome;
+mod phone;
+mod reference;
+mod rest;
+mod worker;
+mod world;
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use proptest::test_runner::{Config as Plan, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use crate::alert::Timestamp;
+use crate::config::{Config, Database};
+use crate::store::tests::postgres::Schema;
+use action::Action;
+use ground::Ground;
+use world::World;
+
+/// Whether a law holds; the error says which does not.
+type Check = Result<(), String>;
+
+/// A member, a department, a group's webhook, and the webhook that is told instead.
+const LANES: [&str; 4] = ["app/app/m1", "app/app/party:2", "webhook/group", "webhook/backup"];
+/// Actions of one sequence, at most; half as many at least.
+const LONGEST: usize = 600;
+/// Steps of the short form, which is part of `cargo test`.
+const STEPS: u64 = 1_000_001;
+/// Sequences that one generator makes; the next has the next seed.
+const BATCH: u32 = 40;
+/// Generators at work beside each other.
+const HANDS: usize = 2;
+/// Tries to make a sequence that breaks a law shorter.
+const SHRINKING: u32 = 1_000;
+
+/// A mistake built into the model's worker or its store, to show that the laws would find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    None,
+    /// A sender gets its 200 for what is not stored.
+    AckBeforeCommit,
+    /// A repetition is news, whoever it comes from.
+    TwinsAreNews,
+    SettleBeforeSend,
+    /// What became of an attempt is not written, and nobody notices.
+    SettleIsLost,
+    /// A refusal is recorded as sent.
+    RefusedIsSent,
+    /// Nobody looks for what an ended worker was sending.
+    AbandonedIsForgotten,
+    /// Sends what must wait for an older message.
+    IgnoreBehind,
+    NoDebit,
+    /// A digest tells what a claimed message may have told.
+    FoldClaimed,
+    /// The sums of a digest miss an alert.
+    DigestLeavesOut,
+    /// Another try writes other bytes than are kept.
+    BytesChange,
+    /// What was accepted is sent once more.
+    SendTwice,
+    /// A settled message is written once more.
+    RecordChanges,
+    /// A worker that lost its lane writes all the same.
+    NoFence,
+}
+
+/// What a run did.
+#[derive(Debug, Default, Clone, Copy)]
+struct Figures {
+    sequences: u64,
+    steps: u64,
+    turns: u64,
+    arrivals: u64,
+    copies: u64,
+    shadowed: u64,
+}
+
+/// What the sequences of a run are played on.
+enum Stage {
+    Memory(Mutant),
+    /// A fresh file, made once and copied for each sequence, where writing is cheap.
+    Sqlite(tempfile::TempDir),
+    Postgres,
+}
+
+impl Stage {
+    async fn sqlite() -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let fresh = Database::Sqlite(folder.path().join("fresh.db"));
+        crate::store::Store::open(&fresh, Timestamp(world::T0)).await.unwrap().close().await.unwrap();
+        Self::Sqlite(folder)
+    }
+
+    async fn play(&self, config: Rc<Config>, tempo: u8, actions: &[Action], figures: &RefCell<Figures>) -> Check {
+        let began = Timestamp(world::T0);
+        let said = |error: crate::store::StoreError| error.to_string();
+        match self {
+            Self::Memory(mutant) => {
+                walk(World::new(Ground::memory(*mutant), config, tempo, *mutant), actions, figures).await
+            }
+            Self::Sqlite(folder) => {
+                let case = folder.path().join("case");
+                std::fs::create_dir_all(&case).unwrap();
+                std::fs::copy(folder.path().join("fresh.db"), case.join("wegraf.db")).unwrap();
+                let database = Database::Sqlite(case.join("wegraf.db"));
+                let ground = Ground::real(database, true, began).await.map_err(said)?;
+                let result = walk(World::new(ground, config, tempo, Mutant::None), actions, figures).await;
+                std::fs::remove_dir_all(&case).unwrap();
+                result
+            }
+            Self::Postgres => {
+                let Some(schema) = Schema::make().await else { return Ok(()) };
+                let database = Database::Postgres { url: schema.url.clone() };
+                let ground = Ground::real(database, false, began).await.map_err(said)?;
+                let result = walk(World::new(ground, config, tempo, Mutant::None), actions, figures).await;
+                schema.remove().await;
+                result
+            }
+        }
+    }
+}
+
+async fn walk(mut world: World, actions: &[Action], figures: &RefCell<Figures>) -> Check {
+    let mut steps = 0;
+    let mut result = Ok(0);
+    for action in actions {
+        steps += 1;
+        if let Err(broken) = world.step(*action).await {
+            result = Err(format!("step {steps}, {action:?}: {broken}"));
+            break;
+        }
+    }
+    if result.is_ok() {
+        result = world.rest().await.map_err(|broken| format!("at rest: {broken}"));
+    }
+    world.store.close().await.map_err(|error| error.to_string())?;
+    let mut figures = figures.borrow_mut();
+    figures.sequences += 1;
+    figures.steps += steps;
+    figures.turns += result.clone()?;
+    figures.arrivals += world.phone.arrivals;
+    figures.copies += world.phone.copies;
+    figures.shadowed += world.phone.shadowed;
+    Ok(())
+}
+
+/// The environment of a test, which nothing else reads.
+fn setting(name: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "how long a test runs is no configuration")]
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// A number that gives the run of an earlier day again.
+fn seed() -> u64 {
+    setting("WEGRAF_MODEL_SEED").unwrap_or_else(|| rand::random::<u64>() >> 1)
+}
+
+/// Plays sequences; the error says which law does not hold, with the shortest sequence found that shows it.
+fn explore(stage: &Stage, sequences: u32, longest: usize, seed: u64, shrinking: u32) -> (Figures, Check) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Rc::new(Config::parse(world::CONFIG, Path::new("model.yaml")).unwrap().0);
+    let figures = RefCell::new(Figures::default());
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let plan = Plan { cases: sequences, max_shrink_iters: shrinking, failure_persistence: None, ..Plan::default() };
+    let mut runner = TestRunner::new_with_rng(plan, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let found = Cell::new(false);
+    let played = runner.run(&action::sequences(longest), |(tempo, actions)| {
+        let result = runtime.block_on(stage.play(config.clone(), tempo, &actions, &figures));
+        if let (Err(broken), false, true) = (&result, found.replace(result.is_err() || found.get()), shrinking > 0) {
+            println!("model: WEGRAF_MODEL_SEED={seed}: {broken}; looking for a shorter way there");
+        }
+        result.map_err(TestCaseError::fail)
+    });
+    let result = match played {
+        Ok(()) => Ok(()),
+        Err(TestError::Fail(reason, (tempo, actions))) => {
+            Err(format!("WEGRAF_MODEL_SEED={seed}: {reason}\ntempo {tempo}\n{actions:#?}"))
+        }
+        Err(TestError::Abort(reason)) => Err(reason.to_string()),
+    };
+    (figures.into_inner(), result)
+}
+
+/// What all hands did.
+#[derive(Debug, Default)]
+struct Sum {
+    batches: u64,
+    figures: Figures,
+    broken: Option<String>,
+}
+
+impl Sum {
+    fn add(&mut self, figures: Figures, result: Check) {
+        let sum = &mut self.figures;
+        sum.sequences += figures.sequences;
+        sum.steps += figures.steps;
+        sum.turns += figures.turns;
+        sum.arrivals += figures.arrivals;
+        sum.copies += figures.copies;
+        sum.shadowed += figures.shadowed;
+        self.broken = self.broken.take().or(result.err());
+    }
+}
+
+#[test]
+fn a_million_steps_break_no_law() {
+    let (steps, seed) = (setting("WEGRAF_MODEL_STEPS").unwrap_or(STEPS), seed());
+    let begun = Instant::now();
+    let sum = Mutex::new(Sum::default());
+    std::thread::scope(|scope| {
+        let work = || loop {
+            let batch = {
+                let mut sum = sum.lock().unwrap();
+                if sum.figures.steps >= steps || sum.broken.is_some() {
+                    break;
+                }
+                sum.batches += 1;
+                sum.batches - 1
+            };
+            let (figures, result) = explore(&Stage::Memory(Mutant::None), BATCH, LONGEST, seed + batch, SHRINKING);
+            sum.lock().unwrap().add(figures, result);
+        };
+        (0..HANDS).for_each(|_| drop(scope.spawn(work)));
+    });
+    let Sum { figures, broken, .. } = sum.into_inner().unwrap();
+    println!(
+        "model: {} steps in {} sequences; {} more turns until all was at rest; {} requests arrived, {} of them explained \
+         copies, {} above a limit after a clock set forward; {:.0} s; WEGRAF_MODEL_SEED={seed}",
+        figures.steps,
+        figures.sequences,
+        figures.turns,
+        figures.arrivals,
+        figures.copies,
+        figures.shadowed,
+        begun.elapsed().as_secs_f64(),
+    );
+    assert!(broken.is_none(), "{}", broken.unwrap_or_default());
+    assert!(figures.steps >= steps, "{figures:?}");
+}
+
+/// Sequences on a real store: as many as their cost allows, more where the long form is wanted.
+fn on_a_real_store(name: &str, stage: &Stage, sequences: u32, longest: usize) {
+    let times =
+        setting("WEGRAF_MODEL_STEPS").map_or(1, |steps| u32::try_from(steps / STEPS).unwrap_or(u32::MAX).max(1));
+    let (figures, result) = explore(stage, sequences.saturating_mul(times), longest, seed(), SHRINKING / 10);
+    println!("model: {} steps in {} sequences on {name}", figures.steps, figures.sequences);
+    assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn sqlite_breaks_no_law_and_answers_as_the_store_in_memory_does() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    on_a_real_store("SQLite", &runtime.block_on(Stage::sqlite()), 24, LONGEST);
+}
+
+#[test]
+fn postgres_breaks_no_law() {
+    on_a_real_store("PostgreSQL", &Stage::Postgres, 6, LONGEST / 4);
+}

@@ -1,0 +1,159 @@
+//! What can happen to the world of the model. One action is one step.
+
+use proptest::prelude::*;
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A source tells of some of its alerts; `again`: its request is repeated.
+    Notify { report: Report, alerts: u8, peer: bool, who: Who, again: bool },
+    /// The worker of a lane goes on: to its next attempt, or to the end of the one under way, which is `answer`.
+    Work { lane: usize, answer: Answer },
+    /// The worker of a lane ends where it is; what was under way had arrived, or not.
+    Crash { lane: usize, arrived: bool },
+    /// The worker of a lane sleeps for so long that another replica takes the lane; what was under way had arrived, or
+    /// not.
+    Lose { lane: usize, arrived: bool },
+    /// The process ends and another one opens the store.
+    Restart { arrived: bool },
+    /// Time passes.
+    Pass { share: u8 },
+    /// Somebody sets the clock.
+    Jump(Jump),
+    /// An operator sends a message again.
+    Resend { which: u8 },
+    /// Old records are forgotten.
+    Prune,
+    /// Hosts that did not answer are asked again.
+    Probe { up: bool },
+    /// Another configuration is loaded.
+    Configure { fallback: bool, directory: bool, send_resolved: bool },
+}
+
+/// What a source says of the alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// They are on; those that were, still are.
+    Fire,
+    /// They began again, and nobody said that they had ended.
+    Refire,
+    /// They are over.
+    Resolve,
+    /// A peer that lags behind says that they are on.
+    StaleFire,
+    /// A peer that lags behind tells the end of the episode before.
+    StaleEnd,
+    /// As they are.
+    Repeat,
+}
+
+/// Which receivers the route gives the alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Ops,
+    Dba,
+    Both,
+}
+
+/// How an attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Accepted,
+    InPart,
+    /// Refused for an errcode of WeCom's.
+    Code(i64),
+    /// No answer came in time.
+    Timeout {
+        arrived: bool,
+    },
+    /// There was no connection.
+    Down,
+}
+
+/// How the clock is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    By(i64),
+    /// To 1970.
+    Epoch,
+    /// To what it would be if nobody had set it.
+    Home,
+}
+
+const HOUR: i64 = 3_600_000;
+
+/// Busy, content refused, receiver refused, a code no table knows, token, address, limit.
+const CODES: [i64; 7] = [-1, 42045, 81013, 987_654, 42001, 60020, 45009];
+const JUMPS: [Jump; 9] = [
+    Jump::By(1_000),
+    Jump::By(-1_000),
+    Jump::By(HOUR),
+    Jump::By(-HOUR),
+    Jump::By(24 * HOUR),
+    Jump::By(-24 * HOUR),
+    Jump::By(10 * 365 * 24 * HOUR),
+    Jump::Epoch,
+    Jump::Home,
+];
+
+/// Long sequences of actions, and how fast time passes in them.
+pub fn sequences(longest: usize) -> impl Strategy<Value = (u8, Vec<Action>)> {
+    // One number an action: a tree of strategies for each would take longer than the step itself.
+    let action = any::<u64>().prop_map(Action::from_number);
+    (0_u8..3, prop::collection::vec(action, longest / 2..=longest))
+}
+
+impl Action {
+    /// Every number is an action; how many are which is how often it happens.
+    fn from_number(number: u64) -> Self {
+        let byte = |index: u32| u8::try_from(number >> (8 * index) & 0xff).expect("eight bits");
+        let bit = |index: u32| byte(7) >> index & 1 == 1;
+        let number16 = u16::from_le_bytes([byte(0), byte(1)]) % 1_000;
+        match number16 {
+            0..=279 => Self::Notify {
+                report: report(byte(2)),
+                // Mostly one alert, sometimes many.
+                alerts: if bit(0) && bit(1) { byte(3) } else { 1 << (byte(3) % 8) },
+                peer: bit(2),
+                who: [Who::Ops, Who::Ops, Who::Dba, Who::Both][usize::from(byte(4) % 4)],
+                again: bit(3) && bit(4),
+            },
+            280..=819 => Self::Work { lane: lane(byte(2)), answer: answer(byte(3), byte(4)) },
+            820..=832 => Self::Crash { lane: lane(byte(2)), arrived: bit(0) },
+            833..=839 => Self::Lose { lane: lane(byte(2)), arrived: bit(0) },
+            840..=845 => Self::Restart { arrived: bit(0) },
+            846..=935 => Self::Pass { share: byte(2) },
+            936..=947 => Self::Jump(JUMPS[usize::from(byte(2)) % JUMPS.len()]),
+            948..=959 => Self::Resend { which: byte(2) },
+            960..=963 => Self::Prune,
+            964..=989 => Self::Probe { up: bit(0) },
+            _ => Self::Configure { fallback: bit(0), directory: bit(1), send_resolved: bit(2) || bit(3) },
+        }
+    }
+}
+
+fn report(byte: u8) -> Report {
+    match byte % 16 {
+        0..=6 => Report::Fire,
+        7..=11 => Report::Resolve,
+        12 => Report::Refire,
+        13 => Report::StaleFire,
+        14 => Report::StaleEnd,
+        _ => Report::Repeat,
+    }
+}
+
+/// The webhook of a group is where most goes.
+fn lane(byte: u8) -> usize {
+    [2, 2, 2, 2, 0, 0, 1, 3][usize::from(byte % 8)]
+}
+
+fn answer(byte: u8, detail: u8) -> Answer {
+    match byte {
+        0..=189 => Answer::Accepted,
+        190..=197 => Answer::InPart,
+        198..=227 => Answer::Code(CODES[usize::from(detail) % CODES.len()]),
+        228..=245 => Answer::Timeout { arrived: detail.is_multiple_of(2) },
+        _ => Answer::Down,
+    }
+}

@@ -1,0 +1,85 @@
+//! The laws are worth something only if a mistake breaks one of them.
+
+use super::{LONGEST, Mutant, Stage, explore};
+
+/// Sequences within which a mistake must show.
+const SEQUENCES: u32 = 300;
+
+/// The mistake breaks one of these laws.
+fn finds(mutant: Mutant, laws: &[&str]) {
+    let (figures, result) = explore(&Stage::Memory(mutant), SEQUENCES, LONGEST, 1, 0);
+    let broken = result.expect_err("no law was broken");
+    let words: String = broken.lines().next().unwrap_or_default().chars().take(200).collect();
+    println!("model: {mutant:?} was found after {} steps: {words}", figures.steps);
+    assert!(laws.iter().any(|law| broken.contains(law)), "{broken}");
+}
+
+#[test]
+fn an_answer_before_the_commit_is_found() {
+    finds(Mutant::AckBeforeCommit, &["L1:"]);
+}
+
+#[test]
+fn a_repetition_that_is_told_is_found() {
+    finds(Mutant::TwinsAreNews, &["news:"]);
+}
+
+#[test]
+fn settling_before_sending_is_found() {
+    finds(Mutant::SettleBeforeSend, &["L2:"]);
+}
+
+#[test]
+fn an_outcome_that_is_lost_is_found() {
+    finds(Mutant::SettleIsLost, &["L6:"]);
+}
+
+#[test]
+fn a_refusal_that_is_taken_for_sent_is_found() {
+    finds(Mutant::RefusedIsSent, &["L2:", "L8:"]);
+}
+
+#[test]
+fn an_abandoned_message_that_nobody_looks_for_is_found() {
+    finds(Mutant::AbandonedIsForgotten, &["rest:"]);
+}
+
+#[test]
+fn overtaking_is_found() {
+    finds(Mutant::IgnoreBehind, &["L4:"]);
+}
+
+#[test]
+fn sending_without_a_debit_is_found() {
+    finds(Mutant::NoDebit, &["L5:"]);
+}
+
+#[test]
+fn folding_what_was_claimed_is_found() {
+    finds(Mutant::FoldClaimed, &["L4:", "L6:"]);
+}
+
+#[test]
+fn a_digest_that_leaves_somebody_out_is_found() {
+    finds(Mutant::DigestLeavesOut, &["L10:"]);
+}
+
+#[test]
+fn other_bytes_than_are_kept_are_found() {
+    finds(Mutant::BytesChange, &["L9:"]);
+}
+
+#[test]
+fn a_copy_that_nothing_explains_is_found() {
+    finds(Mutant::SendTwice, &["L6:"]);
+}
+
+#[test]
+fn a_record_that_changes_is_found() {
+    finds(Mutant::RecordChanges, &["L7:"]);
+}
+
+#[test]
+fn a_worker_that_writes_without_its_lane_is_found() {
+    finds(Mutant::NoFence, &["L2:"]);
+}

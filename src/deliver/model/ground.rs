@@ -1,0 +1,224 @@
+//! What the world stands on: a real store, the one in memory, or both, which must then give the same answers.
+
+use std::fmt::Debug;
+
+use super::Mutant;
+use crate::alert::Timestamp;
+use crate::config::Database;
+use crate::store::memory::Memory;
+use crate::store::{
+    Admission, Admitted, Audit, Breaker, BreakerChange, Claim, Contents, Delivery, DeliveryFilter, DeliveryRow, Digest,
+    Folded, LaneHead, Lease, Next, Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
+};
+
+/// Where what was accepted is kept.
+pub struct Ground {
+    real: Option<(Store, Database)>,
+    memory: Option<Memory>,
+    /// A mistake that is built into it.
+    mutant: Mutant,
+    settled: std::cell::Cell<u32>,
+}
+
+/// Asks whoever is there.
+macro_rules! ask {
+    ($ground:expr, $what:literal, $real:ident => $ask:expr, $memory:ident => $know:expr) => {
+        match (&$ground.real, &$ground.memory) {
+            (Some(($real, _)), Some($memory)) => agreed($what, $ask, &$know),
+            (Some(($real, _)), None) => $ask,
+            (None, Some($memory)) => $know,
+            (None, None) => unreachable!("the world stands on something"),
+        }
+    };
+}
+
+/// The answer of both halves.
+fn agreed<T: Debug>(what: &str, real: Result<T, StoreError>, memory: &Result<T, StoreError>) -> Result<T, StoreError> {
+    let (one, other) = (format!("{real:?}"), format!("{memory:?}"));
+    if one == other {
+        return real;
+    }
+    let reason = format!("{what}: the store says {one}, the model of it {other}");
+    Err(StoreError::Bug { reason, source: None })
+}
+
+impl Ground {
+    pub fn memory(mutant: Mutant) -> Self {
+        Self { real: None, memory: Some(Memory::default()), mutant, settled: 0.into() }
+    }
+
+    /// On a real store, with the one in memory beside it if `twin`.
+    pub async fn real(database: Database, twin: bool, now: Timestamp) -> Result<Self, StoreError> {
+        let store = Store::open(&database, now).await?;
+        let memory = twin.then(Memory::default);
+        Ok(Self { real: Some((store, database)), memory, mutant: Mutant::None, settled: 0.into() })
+    }
+
+    /// Does a database keep it?
+    pub fn is_real(&self) -> bool {
+        self.real.is_some()
+    }
+
+    /// Another process opens the store.
+    pub async fn restart(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if let Some((store, database)) = &mut self.real {
+            store.close().await?;
+            *store = Store::open(database, now).await?;
+            store.recover().await?;
+        }
+        if let Some(memory) = self.memory.as_ref().filter(|_| self.mutant != Mutant::AbandonedIsForgotten) {
+            memory.abandon(None);
+        }
+        Ok(())
+    }
+
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match &self.real {
+            Some((store, _)) => store.close().await,
+            None => Ok(()),
+        }
+    }
+
+    pub async fn admit(&self, mut admission: Admission) -> Result<Admitted, StoreError> {
+        if self.mutant == Mutant::TwinsAreNews {
+            for delivery in &mut admission.deliveries {
+                delivery.repeat_interval_ms = 0;
+            }
+        }
+        ask!(self, "admit", store => store.admit(admission.clone()).await, memory => Ok(memory.admit(&admission)))
+    }
+
+    pub async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
+        let heads = ask!(self, "lanes", store => store.lanes(now).await, memory => Ok(memory.lanes(now)))?;
+        let seen = |head: &LaneHead| self.mutant != Mutant::AbandonedIsForgotten || !head.sending;
+        Ok(heads.into_iter().map(|head| LaneHead { sending: head.sending && seen(&head), ..head }).collect())
+    }
+
+    pub async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
+        match (&self.real, &self.memory) {
+            // Leases of the halves may have other numbers.
+            (Some((store, _)), memory) => {
+                if let Some(memory) = memory {
+                    memory.abandon(Some(lane));
+                }
+                store.acquire(lane).await
+            }
+            (None, Some(_)) if self.mutant == Mutant::AbandonedIsForgotten => {
+                Ok(Some(Lease { lane: lane.to_owned(), epoch: 0 }))
+            }
+            (None, memory) => Ok(memory.as_ref().map(|memory| memory.acquire(lane))),
+        }
+    }
+
+    pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        match &self.real {
+            Some((store, _)) => store.release(lease).await,
+            None => Ok(()),
+        }
+    }
+
+    pub async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
+        ask!(self, "waiting", store => store.waiting(lane, now).await, memory => Ok(memory.waiting(lane, now)))
+    }
+
+    pub async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
+        ask!(self, "queued", store => store.queued(message).await, memory => Ok(memory.queued(message)))
+    }
+
+    pub async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
+        let digest = ask!(self, "digest", store => store.digest(message).await, memory => Ok(memory.digest(message)));
+        digest.map(|mut digest| {
+            if self.mutant == Mutant::DigestLeavesOut {
+                digest.items.pop();
+            }
+            digest
+        })
+    }
+
+    pub async fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
+        ask!(self, "fold", store => store.fold(lease, keep, now).await, memory => memory.fold(lease, keep, now))
+    }
+
+    pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Taken, StoreError> {
+        ask!(self, "claim", store => store.claim(claim.clone(), now).await, memory => memory.claim(&claim, now))
+    }
+
+    pub async fn settle(&self, mut settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
+        self.settled.set(self.settled.get() + 1);
+        match (self.mutant, &settlement.next) {
+            // Every fifth is not written, and nobody is told.
+            (Mutant::SettleIsLost, Next::Accepted) if self.settled.get().is_multiple_of(5) => return Ok(State::Sent),
+            (Mutant::RefusedIsSent, Next::Dead { .. }) => settlement.next = Next::Accepted,
+            _ => {}
+        }
+        let settled = ask!(self, "settle", store => store.settle(settlement.clone(), now).await, memory => memory.settle(&settlement, now));
+        if self.mutant == Mutant::NoFence && settled.is_err() { Ok(State::Sent) } else { settled }
+    }
+
+    pub async fn resend(&self, message: i64, note: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
+        ask!(self, "resend", store => store.resend(message, note, now).await, memory => Ok(memory.resend(message, note, now)))
+    }
+
+    pub async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        ask!(self, "breakers", store => store.breakers().await, memory => Ok(memory.breakers()))
+    }
+
+    pub async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
+        if let Some(memory) = &self.memory {
+            memory.change_breaker(change.clone());
+        }
+        match &self.real {
+            Some((store, _)) => store.change_breaker(change).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets all that is too old.
+    pub async fn prune(&self, keep: Retention, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(memory) = &self.memory {
+            memory.prune(keep, now);
+        }
+        if let Some((store, _)) = &self.real {
+            while !store.prune(keep, now).await?.is_empty() {}
+        }
+        Ok(())
+    }
+
+    /// The newest messages, newest first.
+    pub async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryRow>, StoreError> {
+        match (&self.real, &self.memory) {
+            (Some((store, _)), _) => store.deliveries(DeliveryFilter { limit, ..DeliveryFilter::default() }).await,
+            (None, memory) => Ok(memory.as_ref().map(|memory| memory.deliveries(limit)).unwrap_or_default()),
+        }
+    }
+
+    /// Both have the same record, as far as the one in memory keeps it.
+    pub async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
+        let told = |delivery: Delivery| {
+            let Delivery { row, transitions, frozen, .. } = delivery;
+            (row.state, row.lane, row.folded_into, row.settled_at, row.attempts, row.next_part, transitions, frozen)
+        };
+        match (&self.real, &self.memory) {
+            (Some((store, _)), Some(memory)) => {
+                let real = store.delivery(message).await?;
+                agreed("delivery", Ok(real.clone().map(told)), &Ok(memory.delivery(message).map(told)))?;
+                Ok(real)
+            }
+            (Some((store, _)), None) => store.delivery(message).await,
+            (None, memory) => Ok(memory.as_ref().and_then(|memory| memory.delivery(message)).map(|mut delivery| {
+                if self.mutant == Mutant::RecordChanges {
+                    delivery.row.attempts += i64::from(self.settled.get());
+                }
+                delivery
+            })),
+        }
+    }
+
+    pub async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
+        ask!(self, "contents", store => store.contents(message).await, memory => Ok(memory.contents(message)))
+    }
+
+    pub async fn audit(&self) -> Result<Audit, StoreError> {
+        ask!(self, "audit", store => store.audit().await, memory => Ok(memory.audit()))
+    }
+}

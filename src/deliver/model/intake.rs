@@ -1,0 +1,147 @@
+//! What comes in, and what must become of it.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::action::{Report, Who};
+use super::ledger::Message;
+use super::reference::{News, Telling};
+use super::world::{ALERTS, World, said};
+use super::{Check, Mutant};
+use crate::alert::{Format, Identity, TransitionKind};
+use crate::store::{Admission, Arrival, Recipient};
+
+impl World {
+    pub async fn notify(&mut self, report: Report, alerts: u8, peer: bool, who: Who) -> Check {
+        let now = self.now();
+        let told: Vec<(u8, Telling)> = (0..ALERTS)
+            .filter(|alert| alerts >> alert & 1 == 1)
+            .filter_map(|alert| Some((alert, self.truths[usize::from(alert)].tell(report, peer, now)?)))
+            .collect();
+        let receivers: &[(&str, u32, i64)] = match who {
+            Who::Ops => &[("ops", 0, 3_600_000)],
+            Who::Dba => &[("dba", 100, 600_000)],
+            Who::Both => &[("ops", 0, 3_600_000), ("dba", 100, 600_000)],
+        };
+        let mut deliveries = Vec::new();
+        let mut expected = HashMap::new();
+        let mut suppressed = 0;
+        for &(receiver, first, every) in receivers {
+            let resolved_too = self.send_resolved || receiver == "ops";
+            let targets = self.targets[receiver].clone();
+            for &(alert, telling) in &told {
+                let name = format!("{receiver}/{alert}");
+                match self.reference.judge(&name, telling, every, resolved_too, now) {
+                    News::Told(kind) => expected.extend(
+                        targets.iter().map(|to| ((to.lane.clone(), first + u32::from(alert)), (kind, name.clone()))),
+                    ),
+                    News::Kept => suppressed += targets.len(),
+                    News::No => {}
+                }
+            }
+            deliveries.push(Recipient {
+                receiver: receiver.to_owned(),
+                send_resolved: resolved_too,
+                repeat_interval_ms: every,
+                alerts: told.iter().map(|(alert, telling)| arrival(receiver, first, *alert, *telling)).collect(),
+                targets,
+            });
+        }
+        self.admit(deliveries, peer, expected, suppressed).await
+    }
+
+    async fn admit(
+        &mut self,
+        deliveries: Vec<Recipient>,
+        peer: bool,
+        mut expected: HashMap<(String, u32), (TransitionKind, String)>,
+        suppressed: usize,
+    ) -> Check {
+        let admission = Admission {
+            source: "source".to_owned(),
+            format: Format::Alertmanager,
+            content_type: None,
+            path_receiver: None,
+            sender: if peer { "http://am-1" } else { "http://am-2" }.to_owned(),
+            group_key: String::new(),
+            received_at: self.now(),
+            raw: Bytes::from_static(b"{}"),
+            push: false,
+            test: false,
+            deliveries,
+        };
+        self.ledger.suppressed += i64::try_from(suppressed).unwrap_or_default();
+        let all = expected.len() + suppressed;
+        self.admissions += u64::from(all > 0);
+        self.dirty = true;
+        if self.mutant == Mutant::AckBeforeCommit && all > 0 && self.admissions.is_multiple_of(50) {
+            // The sender got its 200, and the process ended before the commit.
+            let lost = Message { lane: "lost".to_owned(), ..Message::default() };
+            (0_i64..).zip(expected.values()).for_each(|(id, (_, name))| self.ledger.note(-1 - id, name, &lost));
+            return Ok(());
+        }
+        let admitted = self.store.admit(admission).await.map_err(|error| said(&error))?;
+        if admitted.transitions != all {
+            return Err(format!("news: {} transitions, not {suppressed} + {expected:?}", admitted.transitions));
+        }
+        for (message, of) in self.discover(admitted.messages).await? {
+            let contents = self.store.contents(message).await.map_err(|error| said(&error))?;
+            for moved in contents.ok_or("L1: a message without contents")?.transitions {
+                if moved.notification != admitted.id {
+                    continue;
+                }
+                match expected.remove(&(of.lane.clone(), moved.alert_index)) {
+                    Some((kind, name)) if kind == moved.kind => self.ledger.note(moved.id, &name, &of),
+                    other => return Err(format!("news: {moved:?}, not {other:?}")),
+                }
+            }
+        }
+        if expected.is_empty() { Ok(()) } else { Err(format!("L1: not written: {expected:?}")) }
+    }
+
+    /// Looks up the newest messages, at most so many, and notes those that nobody knows yet.
+    pub async fn discover(&mut self, most: usize) -> Result<Vec<(i64, Message)>, String> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = self.store.deliveries(most).await.map_err(|error| said(&error))?;
+        let mut found = Vec::new();
+        for row in rows.into_iter().rev().filter(|row| row.message > self.newest) {
+            let of = row.origin.and_then(|origin| self.ledger.messages.get(&origin));
+            let source = of.map_or_else(|| row.lane.clone(), |of| of.source.clone());
+            let again = of.is_some_and(|of| of.again || of.lane == row.lane);
+            let message = Message { lane: row.lane, source, again, unsure: 0 };
+            self.ledger.messages.insert(row.message, message.clone());
+            found.push((row.message, message));
+        }
+        self.newest = found.last().map_or(self.newest, |(message, _)| *message);
+        Ok(found)
+    }
+
+    /// Notes the copies that a fallback or an operator made of a message.
+    pub async fn note_copies(&mut self) -> Check {
+        for (message, of) in self.discover(1).await? {
+            let copy = self.store.delivery(message).await.map_err(|error| said(&error))?;
+            for row in copy.ok_or("L1: a copy is gone")?.transitions {
+                self.ledger.note(row.id, &row.name, &of);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn arrival(receiver: &str, first: u32, alert: u8, telling: Telling) -> Arrival {
+    let name = format!("{receiver}/{alert}");
+    Arrival {
+        // Told apart for each receiver, so that a transition's notification and index say whose it is.
+        index: first + u32::from(alert),
+        identity: Identity([alert; 32]),
+        labels_json: format!(r#"{{"alertname":"{name}"}}"#),
+        name,
+        critical: alert < 2,
+        status: telling.status,
+        starts_at: Some(telling.start),
+        ends_at: telling.end,
+    }
+}

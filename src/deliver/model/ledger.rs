@@ -1,0 +1,181 @@
+//! What the model knows was accepted, and the laws that the record must keep.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use bytes::Bytes;
+
+use super::Check;
+use super::ground::Ground;
+use super::phone::{Line, Phone};
+use crate::store::{Delivery, Fate, State};
+
+/// All that was accepted and is still on record.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Id to what it is.
+    pub told: HashMap<i64, Told>,
+    places: u64,
+    /// Settled transitions on record whose alerts a clock set forward made the store forget: they count, nameless.
+    nameless: i64,
+    /// Of these, how many nobody is to hear of.
+    pub suppressed: i64,
+    /// Every message.
+    pub messages: BTreeMap<i64, Message>,
+    /// Final messages as they were then: a sample.
+    finals: HashMap<i64, Delivery>,
+    /// Message, version and part to what went out.
+    pub sent: HashMap<(i64, u32, u32), Bytes>,
+}
+
+/// A transition.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub line: Line,
+    pub name: String,
+}
+
+/// A message of the record.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    pub lane: String,
+    /// Where it was first told: its own lane, or that of what it is a copy of.
+    pub source: String,
+    /// It goes back to an operator.
+    pub again: bool,
+    /// Attempts that nobody knows the end of.
+    pub unsure: u32,
+}
+
+impl Ledger {
+    /// Notes a transition that `message` tells.
+    pub fn note(&mut self, id: i64, name: &str, message: &Message) {
+        self.places += 1;
+        let story = format!("{} <- {}: {name}", message.lane, message.source);
+        let line = Line { story, place: self.places, again: message.again };
+        self.told.insert(id, Told { line, name: name.to_owned() });
+    }
+
+    /// Transitions as a person reads them.
+    pub fn lines(&self, ids: &[i64]) -> Result<Vec<Line>, String> {
+        let line = |id: &i64| self.told.get(id).map(|told| told.line.clone());
+        ids.iter().map(|id| line(id).ok_or_else(|| format!("L1: transition {id} was never accepted"))).collect()
+    }
+
+    /// After every step: the sums (L1, L2).
+    pub async fn sums(&self, store: &Ground) -> Check {
+        let audit = store.audit().await.map_err(|error| error.to_string())?;
+        if audit.imbalance != 0 {
+            return Err(format!("L2: {audit:?}"));
+        }
+        let told = audit.pending + audit.named + audit.counted + audit.dead;
+        if told != i64::try_from(self.told.len()).unwrap_or_default() + self.nameless
+            || audit.suppressed != self.suppressed
+        {
+            return Err(format!("L1: {} + {} were accepted, not {audit:?}", self.told.len(), self.suppressed));
+        }
+        Ok(())
+    }
+
+    /// Remembers how a message ended.
+    pub async fn ended(&mut self, store: &Ground, message: i64) -> Check {
+        // A sample: reading it costs more than the step itself.
+        if message % 4 == 0
+            && let Some(delivery) = store.delivery(message).await.map_err(|error| error.to_string())?
+        {
+            self.finals.insert(message, delivery);
+        }
+        Ok(())
+    }
+
+    /// Forgets what the store has pruned; returns which messages, and of which alerts somebody is still to hear.
+    pub async fn pruned(&mut self, store: &Ground) -> Result<(Vec<i64>, HashSet<String>), String> {
+        let (mut gone, mut left, mut waiting) = (Vec::new(), HashSet::new(), HashSet::new());
+        self.nameless = 0;
+        for &message in self.messages.keys() {
+            match store.delivery(message).await.map_err(|error| error.to_string())? {
+                None => gone.push(message),
+                Some(delivery) => {
+                    let all = delivery.row.firing + delivery.row.resolved;
+                    let known = delivery.transitions.iter().filter(|row| self.told.contains_key(&row.id)).count();
+                    let nameless = all - i64::try_from(known).unwrap_or_default();
+                    if nameless != 0 && delivery.row.settled_at.is_none() {
+                        return Err(format!("L1: {nameless} alerts of {:?} are forgotten", delivery.row));
+                    }
+                    if nameless != 0 {
+                        self.finals.remove(&message);
+                    }
+                    self.nameless += nameless;
+                    left.extend(delivery.transitions.iter().map(|row| row.id));
+                    let pending = delivery.transitions.into_iter().filter(|row| row.fate == Fate::Pending);
+                    waiting.extend(pending.map(|row| row.name));
+                }
+            }
+        }
+        for message in &gone {
+            self.messages.remove(message);
+            self.finals.remove(message);
+        }
+        self.sent.retain(|(message, _, _), _| self.messages.contains_key(message));
+        self.told.retain(|id, _| left.contains(id));
+        self.suppressed = store.audit().await.map_err(|error| error.to_string())?.suppressed;
+        Ok((gone, waiting))
+    }
+
+    /// When all has come to rest: every transition has one fate, and it is the truth.
+    pub async fn close(&self, store: &Ground, phone: &Phone) -> Check {
+        let mut fates: HashMap<i64, Fate> = HashMap::new();
+        for &message in self.messages.keys() {
+            let delivery = store.delivery(message).await.map_err(|error| error.to_string())?;
+            let delivery = delivery.ok_or_else(|| format!("L1: message {message} is gone"))?;
+            if self.finals.get(&message).is_some_and(|then| *then != delivery) {
+                return Err(format!("L7: message {message} changed: {:?}, {delivery:?}", self.finals[&message]));
+            }
+            self.bytes(&delivery)?;
+            for row in &delivery.transitions {
+                if fates.insert(row.id, row.fate).is_some() {
+                    return Err(format!("L2: transition {} is in two messages", row.id));
+                }
+                let right = match row.fate {
+                    Fate::Named | Fate::Counted => delivery.row.state == State::Sent && phone.has(message),
+                    Fate::Dead => delivery.row.state == State::Dead,
+                    Fate::Pending | Fate::Suppressed => false,
+                };
+                if !right {
+                    return Err(format!("L2: {row:?} of {:?}, arrived: {}", delivery.row, phone.has(message)));
+                }
+            }
+        }
+        self.last(&fates, phone)
+    }
+
+    /// What went out is what is on record (L9).
+    fn bytes(&self, delivery: &Delivery) -> Check {
+        let message = delivery.row.message;
+        for attempt in &delivery.attempts {
+            let Some(sent) = self.sent.get(&(message, attempt.version, attempt.part)) else { continue };
+            let kept =
+                delivery.frozen.iter().find(|kept| (kept.version, kept.number) == (attempt.version, attempt.part));
+            if kept.is_none_or(|kept| kept.body.as_bytes() != sent) {
+                return Err(format!("L9: {message} sent {sent:?}, kept {kept:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The last news of each story is what people heard last, or it is dead (L8).
+    fn last(&self, fates: &HashMap<i64, Fate>, phone: &Phone) -> Check {
+        let mut last: HashMap<&str, (u64, i64)> = HashMap::new();
+        for (&id, told) in self.told.iter().filter(|(_, told)| !told.line.again) {
+            let newest = last.entry(&told.line.story).or_default();
+            *newest = (*newest).max((told.line.place, id));
+        }
+        for (story, (place, id)) in last {
+            let fate = fates.get(&id).ok_or_else(|| format!("L1: transition {id} of {story} is gone"))?;
+            // Later than what is left on record: a clock that was set made the record forget the newer first.
+            if *fate != Fate::Dead && phone.last(story) < place {
+                return Err(format!("L8: {story} ends with {place}, people heard {}", phone.last(story)));
+            }
+        }
+        Ok(())
+    }
+}

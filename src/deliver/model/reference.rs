@@ -1,0 +1,131 @@
+//! What is news, written a second time from the promises alone: the model's half of what `news` decides.
+
+use std::collections::{HashMap, HashSet};
+
+use super::action::Report;
+use crate::alert::{Status, Timestamp, TransitionKind};
+
+/// A twin's copy of what just ended is late for so long.
+const LATE_MS: i64 = 90_000;
+/// A clock that went back further than this makes a repetition news.
+const STEP_MS: i64 = 60_000;
+
+/// What the source knows of one of its alerts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Truth {
+    on: bool,
+    start: Timestamp,
+    before: Timestamp,
+    end: Timestamp,
+}
+
+/// One alert as it is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling {
+    pub status: Status,
+    pub start: Timestamp,
+    pub end: Option<Timestamp>,
+    pub peer: bool,
+}
+
+impl Truth {
+    /// What happens to the alert, and what its source says of it; `None`: it never was on.
+    pub fn tell(&mut self, report: Report, peer: bool, now: Timestamp) -> Option<Telling> {
+        let begin = match report {
+            Report::Fire => !self.on,
+            Report::Refire => true,
+            _ => false,
+        };
+        if begin {
+            *self = Self { on: true, start: now, before: self.start, end: self.end };
+        }
+        if report == Report::Resolve && self.on {
+            (self.on, self.end) = (false, now);
+        }
+        if self.start == Timestamp(0) {
+            return None;
+        }
+        let on = Telling { status: Status::Firing, start: self.start, end: None, peer };
+        let over = Telling { status: Status::Resolved, end: Some(self.end), ..on };
+        Some(match report {
+            Report::Fire | Report::Refire | Report::StaleFire => on,
+            Report::StaleEnd => Telling { start: self.before, end: Some(self.before), ..over },
+            Report::Repeat if self.on => on,
+            Report::Resolve | Report::Repeat => over,
+        })
+    }
+}
+
+/// What one receiver was told last of one alert.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    on: bool,
+    start: Timestamp,
+    told: Timestamp,
+    peer: bool,
+}
+
+/// What all receivers know.
+#[derive(Debug, Default)]
+pub struct Reference {
+    known: HashMap<String, Known>,
+}
+
+/// What a telling is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    Told(TransitionKind),
+    /// It changes the state, and the receiver does not want to hear of it.
+    Kept,
+    No,
+}
+
+impl Reference {
+    /// Judges, and remembers.
+    pub fn judge(&mut self, name: &str, told: Telling, every: i64, resolved_too: bool, now: Timestamp) -> News {
+        let Some(known) = self.known.get(name).copied() else {
+            self.learn(name, told, told.start, now);
+            return match told.status {
+                Status::Firing => News::Told(TransitionKind::Firing),
+                Status::Resolved if resolved_too => News::Told(TransitionKind::Resolved),
+                Status::Resolved => News::Kept,
+            };
+        };
+        let age = now.0 - known.told.0;
+        let firing = told.status == Status::Firing;
+        if firing && !known.on {
+            if told.peer != known.peer && told.start <= known.start && age < LATE_MS {
+                return News::No;
+            }
+            self.learn(name, told, told.start, now);
+            return News::Told(TransitionKind::Firing);
+        }
+        if firing {
+            if told.start > known.start {
+                self.learn(name, told, told.start, now);
+                return News::Told(TransitionKind::Firing);
+            }
+            if age >= every || age < -STEP_MS {
+                self.learn(name, told, known.start, now);
+                return News::Told(TransitionKind::Reminder);
+            }
+            return News::No;
+        }
+        let of_another = told.start < known.start && told.end.is_none_or(|end| end <= known.start);
+        if !known.on || of_another {
+            return News::No;
+        }
+        self.learn(name, told, known.start, now);
+        if resolved_too { News::Told(TransitionKind::Resolved) } else { News::Kept }
+    }
+
+    fn learn(&mut self, name: &str, told: Telling, start: Timestamp, now: Timestamp) {
+        let on = told.status == Status::Firing;
+        self.known.insert(name.to_owned(), Known { on, start, told: now, peer: told.peer });
+    }
+
+    /// What is over and was told before then is forgotten, if nobody is still to hear of it.
+    pub fn forget(&mut self, before: Timestamp, waiting: &HashSet<String>) {
+        self.known.retain(|name, known| known.on || known.told >= before || waiting.contains(name));
+    }
+}

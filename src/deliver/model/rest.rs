@@ -1,0 +1,69 @@
+//! How the world comes to rest when nothing fails any more.
+
+use super::action::Answer;
+use super::world::{World, said};
+use super::{Check, LANES};
+use crate::store::{Breaker, BreakerChange};
+
+/// Within this time everything must have come to rest once nothing fails any more. A message waits two hours at most
+/// for its next try; after a clock was set, so may the next one that it kept behind it.
+const REST_MS: i64 = 12 * 3_600_000;
+/// As `watch` does.
+const HOST_PROBE_MS: i64 = 5_000;
+
+impl World {
+    /// What `watch` does for hosts that did not answer.
+    pub async fn probe(&mut self, up: bool) -> Check {
+        let now = self.now();
+        for open in self.store.breakers().await.map_err(|error| said(&error))? {
+            if !open.host_may_be_asked(now) {
+                continue;
+            }
+            let scope = open.scope.clone();
+            let change = if up {
+                BreakerChange::Close(scope)
+            } else {
+                BreakerChange::Open(Breaker { probe_at: now.plus_millis(HOST_PROBE_MS), ..open })
+            };
+            self.store.change_breaker(change).await.map_err(|error| said(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Nothing fails any more: everything must come to rest, and be the truth.
+    pub async fn rest(&mut self) -> Result<u64, String> {
+        let until = self.real + REST_MS;
+        let mut turns = 0;
+        loop {
+            self.probe(true).await?;
+            for lane in 0..LANES.len() {
+                // Bounded: each turn settles a message, folds some, or finds that there is nothing to do.
+                for _ in 0..1_000 {
+                    turns += 1;
+                    self.work(lane, Answer::Accepted).await?;
+                    let worker = &self.workers[lane];
+                    // Without a lease: it lost the lane, after which a worker pauses.
+                    if worker.flight.is_none() && worker.work.as_ref().is_none_or(|work| work.lease.is_none()) {
+                        break;
+                    }
+                }
+            }
+            let heads = self.store.lanes(self.now()).await.map_err(|error| said(&error))?;
+            if heads.is_empty() {
+                break;
+            }
+            let now = self.now();
+            let waits = self.workers.iter().filter_map(|worker| worker.until).map(|until| until.millis_since(now));
+            let pause = waits.filter(|wait| *wait > 0).min().unwrap_or(HOST_PROBE_MS).clamp(250, 600_000);
+            if self.real + pause > until {
+                let (breakers, workers) = (self.store.breakers().await, &self.workers);
+                return Err(format!("rest: {now:?}: there still waits {heads:?}: {breakers:?}, {workers:?}"));
+            }
+            self.pass_until(self.real + pause).await?;
+        }
+        self.ledger.sums(&self.store).await?;
+        self.ledger.close(&self.store, &self.phone).await?;
+        self.store.close().await.map_err(|error| said(&error))?;
+        Ok(turns)
+    }
+}

@@ -1,0 +1,244 @@
+//! The world of the model: two sources' worth of alerts, the real store, four lanes, a phone, and a clock that anybody
+//! may set.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::action::{Action, Answer, Jump, Report};
+use super::ground::Ground;
+use super::ledger::Ledger;
+use super::phone::Phone;
+use super::reference::{Reference, Truth};
+use super::worker::Worker;
+use super::{Check, LANES, Mutant};
+use crate::alert::Timestamp;
+use crate::config::{Config, Receiver};
+use crate::store::{DeliveryRow, Retention, StoreError, TargetRow};
+
+/// When the world begins.
+pub const T0: i64 = 1_700_000_000_000;
+const DAY: i64 = 24 * 3_600_000;
+const KEEP: Retention = Retention { raw_ms: 7 * DAY, record_ms: 30 * DAY, bytes: None };
+/// Steps between two looks at the sums of the store in memory.
+const SUMS_EVERY: u64 = 20;
+/// A worker's attempt takes no longer.
+pub const DEADLINE_MS: i64 = 10_000;
+/// Alerts of the sources. The first two are critical.
+pub const ALERTS: u8 = 8;
+
+pub const CONFIG: &str = "
+wecom:
+  apps: { app: { corp_id: ww0123456789abcdef, agent_id: 1000002, secret: s } }
+  webhooks: { group: { key: k1 }, backup: { key: k2 } }
+receivers:
+  ops: { targets: [ { app: app, users: [m1] }, { webhook: group } ], repeat_interval: 1h, fallback: backup }
+  dba: { targets: [ { app: app, parties: [2] }, { webhook: group } ], repeat_interval: 10m, fallback: backup }
+  backup: { targets: [ { webhook: backup } ] }
+route: { receiver: ops }
+";
+
+/// Everything there is.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one world")]
+pub struct World {
+    pub store: Ground,
+    pub config: Rc<Config>,
+    /// Receiver to its targets.
+    pub targets: HashMap<String, Vec<TargetRow>>,
+    /// Milliseconds that truly passed since the beginning.
+    pub real: i64,
+    /// How far the clock is from the truth.
+    skew: i64,
+    tempo: u8,
+    pub workers: [Worker; 4],
+    pub silent: HashMap<String, u32>,
+    pub failures: HashMap<String, u32>,
+    pub phone: Phone,
+    pub ledger: Ledger,
+    pub truths: [Truth; ALERTS as usize],
+    pub reference: Reference,
+    /// The newest message on record.
+    pub newest: i64,
+    pub fallback: bool,
+    /// The members of the department can be looked up.
+    pub directory: bool,
+    pub send_resolved: bool,
+    pub mutant: Mutant,
+    pub admissions: u64,
+    steps: u64,
+    /// Something was written since the last look at the sums.
+    pub dirty: bool,
+}
+
+pub fn said(error: &StoreError) -> String {
+    format!("the store failed: {error}")
+}
+
+impl World {
+    pub fn new(store: Ground, config: Rc<Config>, tempo: u8, mutant: Mutant) -> Self {
+        let rows = |receiver: &Receiver| receiver.targets.iter().map(crate::route::row).collect();
+        let targets = config.receivers.iter().map(|(name, receiver)| (name.clone(), rows(receiver))).collect();
+        Self {
+            store,
+            targets,
+            config,
+            real: 0,
+            skew: 0,
+            tempo,
+            workers: Default::default(),
+            silent: HashMap::new(),
+            failures: HashMap::new(),
+            phone: Phone::default(),
+            ledger: Ledger::default(),
+            truths: Default::default(),
+            reference: Reference::default(),
+            newest: 0,
+            fallback: true,
+            directory: false,
+            send_resolved: true,
+            mutant,
+            admissions: 0,
+            steps: 0,
+            dirty: false,
+        }
+    }
+
+    /// What the gateway's clock shows: never less than 1970.
+    pub fn now(&self) -> Timestamp {
+        Timestamp((T0 + self.real + self.skew).max(0))
+    }
+
+    /// One step, and the laws that hold after each.
+    pub async fn step(&mut self, action: Action) -> Check {
+        match action {
+            Action::Notify { report, alerts, peer, who, again } => {
+                self.notify(report, alerts, peer, who).await?;
+                if again {
+                    self.notify(Report::Repeat, alerts, peer, who).await?;
+                }
+            }
+            Action::Work { lane, answer } => self.work(lane, answer).await?,
+            Action::Crash { lane, arrived } => self.crash(lane, arrived)?,
+            Action::Lose { lane, arrived } => self.lose_lane(lane, arrived).await?,
+            Action::Restart { arrived } => self.restart(arrived).await?,
+            Action::Pass { share } => self.pass(share).await?,
+            Action::Jump(jump) => self.jump(jump),
+            Action::Resend { which } => self.resend(which).await?,
+            Action::Prune => self.prune().await?,
+            Action::Probe { up } => self.probe(up).await?,
+            Action::Configure { fallback, directory, send_resolved } => {
+                (self.fallback, self.directory, self.send_resolved) = (fallback, directory, send_resolved);
+            }
+        }
+        self.steps += 1;
+        // Reads everything there is; in memory that costs more than the step itself.
+        let look = self.dirty && (self.store.is_real() || self.steps.is_multiple_of(SUMS_EVERY));
+        if look {
+            self.dirty = false;
+            self.ledger.sums(&self.store).await?;
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, lane: usize, arrived: bool) -> Check {
+        if let Some(flight) = self.workers[lane].flight.take() {
+            self.lose(lane, &flight, arrived)?;
+        }
+        self.workers[lane].work = None;
+        Ok(())
+    }
+
+    /// The worker of a lane was paused until its lease was over. What it sent came, or not; another replica has had the
+    /// lane since, and now the worker goes on.
+    async fn lose_lane(&mut self, lane: usize, arrived: bool) -> Check {
+        let flight = self.workers[lane].flight.take();
+        if let Some(flight) = &flight {
+            self.lose(lane, flight, arrived)?;
+        }
+        self.dirty = true;
+        self.store.acquire(LANES[lane]).await.map_err(|error| said(&error))?;
+        match flight {
+            Some(flight) => self.wake_up_late(lane, &flight).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn restart(&mut self, arrived: bool) -> Check {
+        for lane in 0..LANES.len() {
+            self.crash(lane, arrived)?;
+            self.workers[lane] = Worker::default();
+        }
+        (self.silent, self.failures) = Default::default();
+        let now = self.now();
+        self.store.restart(now).await.map_err(|error| said(&error))?;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Mostly moments: budgets only show when much happens in a minute.
+    async fn pass(&mut self, share: u8) -> Check {
+        let most = match share {
+            0..=229 => [800, 5_000, 30_000][usize::from(self.tempo)],
+            230..=250 => [10_000, 60_000, 120_000][usize::from(self.tempo)],
+            _ => 7_200_000,
+        };
+        self.pass_until(self.real + i64::from(share) * most / 256 + 1).await
+    }
+
+    /// No attempt takes longer than its deadline.
+    pub async fn pass_until(&mut self, then: i64) -> Check {
+        loop {
+            let flights = self.workers.iter().enumerate();
+            let ends = flights.filter_map(|(lane, worker)| Some((worker.flight.as_ref()?.began + DEADLINE_MS, lane)));
+            let Some((end, lane)) = ends.min().filter(|(end, _)| *end <= then) else { break };
+            self.real = end;
+            self.work(lane, Answer::Timeout { arrived: end % 2 == 0 }).await?;
+        }
+        self.real = then;
+        Ok(())
+    }
+
+    fn jump(&mut self, jump: Jump) {
+        let before = self.now();
+        self.skew = match jump {
+            Jump::By(millis) => self.skew.saturating_add(millis).clamp(-T0 - self.real, T0),
+            Jump::Epoch => -T0 - self.real + 1_000,
+            Jump::Home => 0,
+        };
+        if self.now() > before.plus_millis(1_000) {
+            self.phone.leap(self.real);
+        }
+    }
+
+    async fn resend(&mut self, which: u8) -> Check {
+        let known = self.ledger.messages.len();
+        if known == 0 {
+            return Ok(());
+        }
+        let message = *self.ledger.messages.keys().nth(usize::from(which) % known).expect("one of them");
+        let of = self.store.delivery(message).await.map_err(|error| said(&error))?;
+        let DeliveryRow { settled_at, folded_into, firing, resolved, .. } =
+            of.as_ref().map(|of| of.row.clone()).ok_or_else(|| format!("L1: message {message} is gone"))?;
+        let told = of.map_or(0, |of| of.transitions.len());
+        // As `deliver::again`. Of a message whose alerts a clock set forward made the store forget, nothing is left.
+        if settled_at.is_none() || folded_into.is_some() || i64::try_from(told) != Ok(firing + resolved) {
+            return Ok(());
+        }
+        let again = self.store.resend(message, "{}", self.now()).await.map_err(|error| said(&error))?;
+        self.dirty = true;
+        again.ok_or_else(|| format!("L1: message {message} is gone"))?;
+        self.note_copies().await
+    }
+
+    async fn prune(&mut self) -> Check {
+        let now = self.now();
+        self.store.prune(KEEP, now).await.map_err(|error| said(&error))?;
+        let (gone, waiting) = self.ledger.pruned(&self.store).await?;
+        for message in gone {
+            self.phone.forget(message);
+        }
+        self.reference.forget(now.plus_millis(-KEEP.record_ms - 2 * DAY), &waiting);
+        self.newest = self.ledger.messages.keys().next_back().copied().unwrap_or_default();
+        self.dirty = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! A third half of the store, for the model in `deliver` alone: maps instead of SQL, so that a million steps take a
+//! minute. It decides with the same pure functions (`judge`, `budget`, `Next::apply`, the breakers) and says again, in
+//! other words, what the statements of the real halves say; the model runs it beside them and compares each answer.
+
+mod admit;
+mod claim;
+mod fold;
+mod read;
+mod rows;
+mod settle;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+
+use super::judge::Row;
+use super::{Breaker, BreakerChange, Fate, Kept, Lease, Moved, Retention, State};
+use crate::alert::{Identity, Timestamp};
+use crate::budget::Window;
+use rows::Rows;
+
+/// As in the other halves.
+const ALERT_LATER_MS: i64 = 2 * 24 * 3_600_000;
+
+/// Where everything is kept as long as it lives: a process of the model that ends loses nothing of it.
+#[derive(Debug, Default)]
+pub struct Memory(RefCell<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    notifications: Rows<Kept>,
+    alerts: Rows<Alert>,
+    /// Identity and receiver to the alert.
+    identities: HashMap<(Identity, String), i64>,
+    messages: Rows<Message>,
+    /// Lane to its live messages.
+    live: BTreeMap<String, Vec<i64>>,
+    transitions: Rows<Transition>,
+    /// Alert to what is still to be told of it.
+    pending: HashMap<i64, Vec<i64>>,
+    budgets: HashMap<String, Window>,
+    breakers: BTreeMap<String, Breaker>,
+    /// Lane to how often it was taken; as in SQLite, nothing is fenced where this is not asked.
+    leases: HashMap<String, i64>,
+}
+
+#[derive(Debug)]
+struct Alert {
+    identity: Identity,
+    receiver: String,
+    name: String,
+    labels_json: String,
+    critical: bool,
+    row: Row,
+}
+
+#[derive(Debug, Clone)]
+struct Message {
+    notification: i64,
+    receiver: String,
+    lane: String,
+    target_json: String,
+    critical: bool,
+    urgent: bool,
+    digest: bool,
+    thread: i64,
+    created_at: Timestamp,
+    state: State,
+    not_before: Timestamp,
+    epoch: i64,
+    revision: i64,
+    /// Every version of its bytes; the first version is 1.
+    versions: Vec<Vec<Bytes>>,
+    next_part: u32,
+    face: Option<String>,
+    settled_at: Option<Timestamp>,
+    folded_into: Option<i64>,
+    origin: Option<i64>,
+    note_json: Option<String>,
+    /// Version, part and time.
+    attempts: Vec<(u32, u32, Timestamp)>,
+    transitions: Vec<i64>,
+}
+
+#[derive(Debug, Clone)]
+struct Transition {
+    moved: Moved,
+    message: Option<i64>,
+    lane: String,
+    counted: bool,
+    fate: Fate,
+    reason: Option<String>,
+}
+
+impl Message {
+    fn version(&self) -> u32 {
+        u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
+    }
+
+    fn parts(&self) -> u32 {
+        self.versions.last().map_or(0, |parts| u32::try_from(parts.len()).unwrap_or(u32::MAX))
+    }
+
+    fn fresh(&self) -> bool {
+        self.versions.is_empty() && self.state == State::Queued
+    }
+}
+
+impl Tables {
+    fn queue(&mut self, message: Message) -> i64 {
+        let live = self.live.entry(message.lane.clone()).or_default();
+        let id = self.messages.push(message);
+        live.push(id);
+        id
+    }
+
+    fn message(&mut self, id: i64) -> &mut Message {
+        self.messages.get_mut(id).expect("the message is on record")
+    }
+
+    fn holds(&self, lease: &Lease) -> bool {
+        self.leases.get(&lease.lane).is_none_or(|epoch| *epoch == lease.epoch)
+    }
+
+    /// Ends a message.
+    fn end(&mut self, id: i64, state: State, now: Timestamp) {
+        let message = self.message(id);
+        assert!(message.settled_at.is_none(), "a settled message never changes");
+        (message.state, message.settled_at) = (state, Some(now));
+        let lane = message.lane.clone();
+        let left = self.live.get_mut(&lane).map_or(0, |live| {
+            live.retain(|other| *other != id);
+            live.len()
+        });
+        if left == 0 {
+            self.live.remove(&lane);
+        }
+    }
+
+    fn tell(&mut self, transition: Transition) {
+        let id = self.transitions.next();
+        if let Some(message) = transition.message {
+            self.message(message).transitions.push(id);
+            self.pending.entry(transition.moved.alert).or_default().push(id);
+        }
+        let moved = Moved { id, ..transition.moved };
+        self.transitions.push(Transition { moved, ..transition });
+    }
+
+    /// Hands a transition to another message.
+    fn relink(&mut self, id: i64, from: i64, to: i64) {
+        self.message(from).transitions.retain(|other| *other != id);
+        let told = &mut self.message(to).transitions;
+        told.insert(told.partition_point(|other| *other < id), id);
+        self.transitions.get_mut(id).expect("it is told of").message = Some(to);
+    }
+}
+
+impl Memory {
+    /// Everybody who was sending is gone; `None`: from whatever lane.
+    pub fn abandon(&self, lane: Option<&str>) -> usize {
+        let mut tables = self.0.borrow_mut();
+        let sending: Vec<i64> = tables
+            .live
+            .iter()
+            .filter(|(name, _)| lane.is_none_or(|lane| lane == name.as_str()))
+            .flat_map(|(_, live)| live)
+            .copied()
+            .filter(|id| tables.messages[id].state == State::Sending)
+            .collect();
+        for id in &sending {
+            let message = tables.message(*id);
+            (message.state, message.not_before) = (State::Unsure, Timestamp(0));
+        }
+        sending.len()
+    }
+
+    /// Takes a lane from whoever had it, as when that one's lease is over.
+    pub fn acquire(&self, lane: &str) -> Lease {
+        self.abandon(Some(lane));
+        let mut tables = self.0.borrow_mut();
+        let epoch = tables.leases.entry(lane.to_owned()).or_default();
+        *epoch += 1;
+        Lease { lane: lane.to_owned(), epoch: *epoch }
+    }
+
+    /// The breakers that are open.
+    pub fn breakers(&self) -> Vec<Breaker> {
+        self.0.borrow().breakers.values().cloned().collect()
+    }
+
+    /// Opens or closes one.
+    pub fn change_breaker(&self, change: BreakerChange) {
+        self.0.borrow_mut().apply(change);
+    }
+
+    /// Forgets what is older than `keep` says: bodies, which are empty in the model, stay.
+    pub fn prune(&self, keep: Retention, now: Timestamp) {
+        let mut tables = self.0.borrow_mut();
+        let oldest = now.plus_millis(-keep.record_ms);
+        tables.messages.retain(|_, message| message.settled_at.is_none_or(|at| at >= oldest));
+        let Tables { messages, transitions, alerts, pending, identities, .. } = &mut *tables;
+        transitions.retain(|_, transition| match transition.message {
+            Some(message) => messages.get(message).is_some(),
+            None => transition.moved.at >= oldest,
+        });
+        let before = oldest.plus_millis(-ALERT_LATER_MS);
+        alerts.retain(|id, alert| {
+            let known = &alert.row.known;
+            let waits = pending.get(&id).is_some_and(|waiting| !waiting.is_empty());
+            let stays = known.status == crate::alert::Status::Firing || known.told_at >= before || waits;
+            if !stays {
+                identities.remove(&(alert.identity, alert.receiver.clone()));
+            }
+            stays
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! Folding, and what a digest stands for.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::admit::blank;
+use super::{Memory, Message, Tables};
+use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::store::digest::{Gathering, labels};
+use crate::store::{Digest, DigestItem, Folded, Lease, State, StoreError, TargetRow};
+
+impl Memory {
+    /// Makes one digest of what was never claimed.
+    pub fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
+        let mut tables = self.0.borrow_mut();
+        let ids = tables.foldable(&lease.lane, keep);
+        if !tables.holds(lease) {
+            return Err(StoreError::Lost { message: ids.first().copied().unwrap_or_default() });
+        }
+        let [first, .., last] = ids[..] else { return Ok(None) };
+        let digest = if tables.messages[&first].digest { first } else { tables.begin(first, last) };
+        let mut messages = 0;
+        for id in ids.into_iter().filter(|id| *id != digest) {
+            let other = tables.messages[&id].clone();
+            for transition in &other.transitions {
+                tables.relink(*transition, id, digest);
+            }
+            let into = tables.message(digest);
+            into.critical |= other.critical;
+            into.urgent |= other.urgent;
+            tables.message(id).folded_into = Some(digest);
+            tables.end(id, State::Folded, now);
+            messages += 1;
+        }
+        tables.message(digest).revision += 1;
+        Ok(Some(Folded { digest, messages }))
+    }
+
+    /// The sums of a digest and what it can name.
+    pub fn digest(&self, message: i64) -> Digest {
+        let tables = self.0.borrow();
+        let mut alerts: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for id in tables.messages.get(message).into_iter().flat_map(|message| &message.transitions) {
+            alerts.entry(tables.transitions[id].moved.alert).or_default().push(*id);
+        }
+        let mut by_last: Vec<(i64, Vec<i64>)> = alerts.into_iter().collect();
+        by_last.sort_by_key(|(_, ids)| ids.last().copied());
+        let mut gathering = Gathering::default();
+        for (alert, ids) in by_last {
+            let Some(known) = tables.alerts.get(alert) else { continue };
+            let last = &tables.transitions[ids.last().expect("it is told of")].moved;
+            let first = ids.iter().map(|id| tables.transitions[id].moved.at).min().expect("it is told of");
+            let over = last.kind == TransitionKind::Resolved;
+            let item = DigestItem {
+                alert,
+                name: known.name.clone(),
+                labels: labels(&known.labels_json),
+                critical: known.critical,
+                status: if over { Status::Resolved } else { Status::Firing },
+                starts_at: last.starts_at,
+                ends_at: last.ends_at,
+                changes: ids.len() as u64,
+            };
+            gathering.add(item, first, last.at);
+        }
+        gathering.finish()
+    }
+}
+
+impl Tables {
+    /// Digests first, then by age.
+    fn foldable(&self, lane: &str, keep: Option<i64>) -> Vec<i64> {
+        let live: Vec<(i64, &Message)> =
+            self.live.get(lane).into_iter().flatten().map(|id| (*id, &self.messages[id])).collect();
+        let alert = |id: &i64| self.transitions[id].moved.alert;
+        let (mut stays, mut fresh): (Vec<_>, Vec<_>) =
+            live.into_iter().partition(|(id, message)| !message.versions.is_empty() || Some(*id) == keep);
+        // Whoever tells of an alert of one that stays, stays.
+        while !stays.is_empty() {
+            let held: HashSet<i64> = stays.drain(..).flat_map(|(_, row)| row.transitions.iter().map(alert)).collect();
+            (stays, fresh) =
+                fresh.into_iter().partition(|(_, row)| row.transitions.iter().any(|id| held.contains(&alert(id))));
+        }
+        fresh.sort_by_key(|(id, message)| (!message.digest, *id));
+        fresh.into_iter().map(|(id, _)| id).collect()
+    }
+
+    fn begin(&mut self, first: i64, last: i64) -> i64 {
+        let newest = &self.messages[&last];
+        let target = TargetRow { lane: newest.lane.clone(), target_json: newest.target_json.clone() };
+        let created_at: Timestamp = self.messages[&first].created_at;
+        let digest = blank(newest.notification, &newest.receiver, &target, newest.notification, created_at);
+        self.queue(Message { digest: true, ..digest })
+    }
+}

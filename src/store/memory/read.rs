@@ -1,0 +1,214 @@
+//! Reading the outbox and the record.
+
+use super::{Memory, Message, Tables, Transition};
+use crate::alert::{ThreadId, Timestamp, TransitionKind};
+use crate::store::outbox::due;
+use crate::store::{
+    AttemptRow, Audit, Contents, Delivery, DeliveryRow, Fate, Frozen, FrozenPart, LaneHead, Moved, Queued, State,
+    TransitionRow, VIEW, Waiting, WaitingMessage,
+};
+
+/// How far back the due time of a lane is looked for.
+const NEAR: usize = 32;
+
+impl Memory {
+    /// The lanes that have something to send.
+    pub fn lanes(&self, now: Timestamp) -> Vec<LaneHead> {
+        let tables = self.0.borrow();
+        let head = |(lane, live): (&String, &Vec<i64>)| {
+            let rows = || live.iter().map(|id| &tables.messages[id]);
+            let due_at = rows().take(NEAR).map(|row| row.not_before).min().unwrap_or_default();
+            let sending = rows().take(VIEW as usize).any(|row| row.state == State::Sending);
+            LaneHead { lane: lane.clone(), due_at: due(due_at, now), sending }
+        };
+        tables.live.iter().filter(|(_, live)| !live.is_empty()).map(head).collect()
+    }
+
+    /// What waits in a lane, oldest first.
+    pub fn waiting(&self, lane: &str, now: Timestamp) -> Waiting {
+        let tables = self.0.borrow();
+        let rows = || tables.live.get(lane).into_iter().flatten().map(|id| (*id, &tables.messages[id]));
+        let waiting = |(message, row): (i64, &Message)| WaitingMessage {
+            message,
+            state: row.state,
+            fresh: row.fresh(),
+            digest: row.digest,
+            critical: row.critical,
+            urgent: row.urgent,
+            created_at: row.created_at,
+            due_at: due(row.not_before, now),
+        };
+        let fresh = rows().filter(|(_, row)| row.fresh()).count() as u64;
+        Waiting { messages: rows().take(VIEW as usize).map(waiting).collect(), fresh }
+    }
+
+    /// A live message that is not being sent.
+    pub fn queued(&self, message: i64) -> Option<Queued> {
+        let tables = self.0.borrow();
+        let row = tables.messages.get(message)?;
+        if !matches!(row.state, State::Queued | State::Unsure) {
+            return None;
+        }
+        let frozen = row.versions.last().map(|parts| Frozen {
+            version: row.version(),
+            face: row.face.clone().unwrap_or_default(),
+            parts: parts.clone(),
+            next_part: row.next_part,
+            first_claimed_at: row.attempts.iter().map(|(_, _, at)| *at).min().unwrap_or_default(),
+        });
+        Some(Queued {
+            message,
+            receiver: row.receiver.clone(),
+            lane: row.lane.clone(),
+            target_json: row.target_json.clone(),
+            critical: row.critical,
+            digest: row.digest,
+            thread: ThreadId(row.thread),
+            state: row.state,
+            epoch: row.epoch,
+            revision: row.revision,
+            created_at: row.created_at,
+            notification: tables.notifications[&row.notification].clone(),
+            transitions: if row.digest { Vec::new() } else { tables.moved(row) },
+            frozen,
+            note_json: row.note_json.clone(),
+        })
+    }
+
+    /// What a message tells.
+    pub fn contents(&self, message: i64) -> Option<Contents> {
+        let tables = self.0.borrow();
+        let row = tables.messages.get(message)?;
+        Some(Contents {
+            receiver: row.receiver.clone(),
+            thread: ThreadId(row.thread),
+            notification: tables.notifications[&row.notification].clone(),
+            transitions: if row.digest { Vec::new() } else { tables.moved(row) },
+            digest: row.digest,
+            folded_into: row.folded_into,
+        })
+    }
+
+    /// The newest messages, newest first.
+    pub fn deliveries(&self, limit: usize) -> Vec<DeliveryRow> {
+        let tables = self.0.borrow();
+        tables.messages.iter().rev().take(limit).map(|(id, row)| tables.row(id, row)).collect()
+    }
+
+    /// Everything known about a message.
+    pub fn delivery(&self, message: i64) -> Option<Delivery> {
+        let tables = self.0.borrow();
+        let row = tables.messages.get(message)?;
+        let about = &tables.notifications[&row.notification];
+        Some(Delivery {
+            row: tables.row(message, row),
+            target_json: row.target_json.clone(),
+            format: about.format,
+            received_at: about.received_at,
+            transitions: row.transitions.iter().filter_map(|id| tables.told(&tables.transitions[id])).collect(),
+            attempts: (1..).zip(&row.attempts).map(|(epoch, &tried)| attempt(epoch, tried)).collect(),
+            frozen: (1..).zip(&row.versions).flat_map(|(version, parts)| frozen(version, parts)).collect(),
+        })
+    }
+
+    /// Counts transitions by fate, and those whose fate contradicts their message.
+    pub fn audit(&self) -> Audit {
+        let tables = self.0.borrow();
+        let mut audit = Audit::default();
+        for (_, transition) in tables.transitions.iter() {
+            let message = transition.message.and_then(|message| tables.messages.get(message));
+            let (sum, right) = match transition.fate {
+                Fate::Pending => (&mut audit.pending, message.is_some_and(|row| row.settled_at.is_none())),
+                Fate::Suppressed => (&mut audit.suppressed, message.is_none() && transition.reason.is_some()),
+                Fate::Dead => (&mut audit.dead, message.is_some_and(|row| row.state == State::Dead)),
+                Fate::Named => (&mut audit.named, message.is_some_and(|row| row.state == State::Sent)),
+                Fate::Counted => (&mut audit.counted, message.is_some_and(|row| row.state == State::Sent)),
+            };
+            *sum += 1;
+            audit.imbalance += i64::from(!right);
+        }
+        audit
+    }
+}
+
+impl Tables {
+    fn moved(&self, row: &Message) -> Vec<Moved> {
+        row.transitions.iter().map(|id| self.transitions[id].moved.clone()).collect()
+    }
+
+    /// As the record has it; `None` if its alert is forgotten.
+    fn told(&self, transition: &Transition) -> Option<TransitionRow> {
+        let alert = self.alerts.get(transition.moved.alert)?;
+        Some(TransitionRow {
+            id: transition.moved.id,
+            name: alert.name.clone(),
+            labels_json: alert.labels_json.clone(),
+            kind: transition.moved.kind,
+            at: transition.moved.at,
+            starts_at: transition.moved.starts_at,
+            ends_at: transition.moved.ends_at,
+            fate: transition.fate,
+            reason: transition.reason.clone(),
+        })
+    }
+
+    /// The columns that the model reads; what an attempt said is not kept.
+    fn row(&self, id: i64, row: &Message) -> DeliveryRow {
+        let count = |over: bool| {
+            let kinds = row.transitions.iter().map(|id| self.transitions[id].moved.kind);
+            i64::try_from(kinds.filter(|kind| (*kind == TransitionKind::Resolved) == over).count()).unwrap_or_default()
+        };
+        DeliveryRow {
+            message: id,
+            thread: ThreadId(row.thread),
+            notification: row.notification,
+            source: self.notifications[&row.notification].source.clone(),
+            receiver: row.receiver.clone(),
+            lane: row.lane.clone(),
+            state: row.state,
+            critical: row.critical,
+            digest: row.digest,
+            folded_into: row.folded_into,
+            origin: row.origin,
+            note_json: row.note_json.clone(),
+            name: String::new(),
+            firing: count(false),
+            resolved: count(true),
+            created_at: row.created_at,
+            claimed_at: row.attempts.last().map(|(_, _, at)| *at),
+            settled_at: row.settled_at,
+            not_before: row.not_before,
+            attempts: row.epoch,
+            next_part: row.next_part,
+            parts: row.parts(),
+            face: row.face.clone(),
+            outcome: None,
+            errcode: None,
+            error: None,
+        }
+    }
+}
+
+fn attempt(epoch: i64, (version, part, at): (u32, u32, Timestamp)) -> AttemptRow {
+    AttemptRow {
+        epoch,
+        version,
+        part,
+        at,
+        duration_ms: None,
+        outcome: None,
+        http_status: None,
+        errcode: None,
+        errmsg: None,
+        msgid: None,
+        response_code: None,
+        invalid_json: None,
+    }
+}
+
+fn frozen(version: u32, parts: &[bytes::Bytes]) -> impl Iterator<Item = FrozenPart> {
+    (0..).zip(parts).map(move |(number, body)| {
+        let body = String::from_utf8_lossy(body).into_owned();
+        FrozenPart { version, number, body }
+    })
+}

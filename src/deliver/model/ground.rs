@@ -42,6 +42,14 @@ fn agreed<T: Debug>(what: &str, real: Result<T, StoreError>, memory: &Result<T, 
     Err(StoreError::Bug { reason, source: None })
 }
 
+/// In memory no body is ever given up: that one was says nothing here.
+fn with_body(mut queued: Option<Queued>) -> Option<Queued> {
+    if let Some(kept) = queued.as_mut().map(|queued| &mut queued.notification).filter(|kept| kept.raw.is_empty()) {
+        kept.raw = super::intake::BODY.into();
+    }
+    queued
+}
+
 impl Ground {
     pub fn memory(mutant: Mutant) -> Self {
         Self { real: None, memory: Some(Memory::default()), mutant, settled: 0.into() }
@@ -122,7 +130,7 @@ impl Ground {
     }
 
     pub async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
-        ask!(self, "queued", store => store.queued(message).await, memory => Ok(memory.queued(message)))
+        ask!(self, "queued", store => store.queued(message).await.map(with_body), memory => Ok(memory.queued(message)))
     }
 
     pub async fn digest(&self, message: i64) -> Result<Digest, StoreError> {

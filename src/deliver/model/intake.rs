@@ -12,6 +12,9 @@ use super::{Check, Mutant};
 use crate::alert::{Format, Identity, TransitionKind};
 use crate::store::{Admission, Arrival, Recipient};
 
+/// Of every notification.
+pub const BODY: &[u8] = b"{}";
+
 impl World {
     pub async fn notify(&mut self, report: Report, alerts: u8, peer: bool, who: Who) -> Check {
         let now = self.now();
@@ -66,7 +69,7 @@ impl World {
             sender: if peer { "http://am-1" } else { "http://am-2" }.to_owned(),
             group_key: String::new(),
             received_at: self.now(),
-            raw: Bytes::from_static(b"{}"),
+            raw: Bytes::from_static(BODY),
             push: false,
             test: false,
             deliveries,

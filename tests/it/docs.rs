@@ -331,3 +331,36 @@ fn the_error_codes_in_the_documentation_mean_what_the_program_says() {
     }
     assert!(seen > 20, "only {seen} codes are explained");
 }
+
+#[test]
+fn every_test_that_the_documentation_takes_for_a_proof_exists() {
+    let page = page("docs/reliability.md");
+    let quoted = page.quoted();
+    let files = quoted.iter().filter(|name| name.contains('/') && Path::new(name).extension().is_some());
+    let tests = quoted.iter().filter(|name| name.matches('_').count() >= 3 && !name.contains(['/', ' ']));
+    let (files, tests): (Vec<_>, Vec<_>) = (files.collect(), tests.collect());
+    assert!(files.len() > 10 && tests.len() > 5, "{files:?} {tests:?}");
+    for file in files {
+        assert!(root().join(file).exists(), "there is no {file}");
+    }
+    let mut sources = Vec::new();
+    for folder in ["src", "tests"] {
+        collect(&root().join(folder), &mut sources);
+    }
+    for test in tests {
+        let begins = format!("fn {test}(");
+        assert!(sources.iter().any(|source| source.contains(&begins)), "there is no test {test}");
+    }
+}
+
+/// The texts of all Rust files below `folder`.
+fn collect(folder: &Path, sources: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, sources);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            sources.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+}

@@ -33,11 +33,11 @@ pub fn setup(size: Size) -> Setup {
     let corp = &mut setup.corps[0];
     // Far above anything sent here: the daily ceiling is reckoned from it.
     corp.accounts = 100_000;
-    corp.users = (0..size.members).map(|number| user(&member(number))).collect();
-    corp.users.extend((0..size.chats).map(|number| user(&owner(number))));
+    corp.users = (0..size.members).map(|number| user(&member(number), vec![2])).collect();
+    corp.users.extend((0..size.chats).map(|number| user(&owner(number), vec![2])));
     if size.pairs > 0 {
-        corp.users.push(user(BOSS));
-        corp.users.extend((0..size.pairs).map(|number| user(&pair(number))));
+        corp.users.push(user(BOSS, vec![2]));
+        corp.users.extend((0..size.pairs).map(|number| user(&pair(number), vec![2])));
     }
     corp.chats = (0..size.chats)
         .map(|number| Chat {
@@ -110,7 +110,7 @@ pub fn configuration(size: Size, api_url: &str) -> String {
     text
 }
 
-fn member(number: usize) -> String {
+pub(crate) fn member(number: usize) -> String {
     format!("member{number:03}")
 }
 
@@ -122,15 +122,16 @@ fn owner(number: usize) -> String {
     format!("owner{number:03}")
 }
 
-fn chat(number: usize) -> String {
+pub(crate) fn chat(number: usize) -> String {
     format!("chat{number:03}")
 }
 
-fn webhook(number: usize) -> String {
+pub(crate) fn webhook(number: usize) -> String {
     format!("hook{number:03}")
 }
 
-fn user(userid: &str) -> User {
+/// A member whom everybody may see.
+pub(crate) fn user(userid: &str, departments: Vec<i64>) -> User {
     User {
         userid: userid.to_owned(),
         name: userid.to_owned(),
@@ -138,6 +139,6 @@ fn user(userid: &str) -> User {
         email: format!("{userid}@sim.example"),
         personal_email: String::new(),
         status: 1,
-        departments: vec![2],
+        departments,
     }
 }

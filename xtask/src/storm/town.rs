@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use wecom_simulator::{Chat, Department, Setup, User, Visible, Webhook};
+use wecom_simulator::{Chat, Department, Setup, Visible, Webhook};
 
+use crate::corp::{chat, member, user, webhook};
 use crate::ledger::{Address, Channel};
 
 /// A department that is told as a whole.
@@ -128,36 +129,12 @@ impl Town {
     }
 }
 
-fn member(number: usize) -> String {
-    format!("member{number:03}")
-}
-
 fn other(number: usize) -> String {
     format!("other{number:03}")
 }
 
-fn chat(number: usize) -> String {
-    format!("chat{number:03}")
-}
-
-fn webhook(number: usize) -> String {
-    format!("hook{number:03}")
-}
-
 fn pooled(number: usize) -> String {
     format!("pooled{number:03}")
-}
-
-fn user(userid: &str, departments: Vec<i64>) -> User {
-    User {
-        userid: userid.to_owned(),
-        name: userid.to_owned(),
-        mobile: String::new(),
-        email: format!("{userid}@sim.example"),
-        personal_email: String::new(),
-        status: 1,
-        departments,
-    }
 }
 
 #[cfg(test)]

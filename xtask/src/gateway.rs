@@ -1,11 +1,14 @@
 //! `wegraf serve` as a child process: started, waited for, killed.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use socket2::{Domain, Socket, Type};
 use tokio::process::{Child, Command};
 
 use crate::http;
@@ -106,8 +109,42 @@ impl Gateway {
 /// client, even by one that tries to reach this very port, while the server that owns it restarts.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port of loopback that nobody has at the moment, and that stays free while its server is away for a moment.
+/// A port of loopback that is this process's until it ends: nobody else gets it from here, also while its server is
+/// away, and other processes that ask in this way do not get it either.
+///
+/// A socket that is bound and does not listen stands for it. It was bound alone, which fails wherever anybody has the
+/// port; since then it lets others in that ask for an address in use (`SO_REUSEADDR`), as every server does.
 pub fn free() -> anyhow::Result<SocketAddr> {
+    static TAKEN: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
     let mut tries = (0..1000).map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, rand::random_range(PORTS))));
-    tries.find(|address| std::net::TcpListener::bind(address).is_ok()).context("no port of loopback is free")
+    let (socket, address) =
+        tries.find_map(|address| Some((alone(address).ok()?, address))).context("no port of loopback is free")?;
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+    Ok(address)
+}
+
+fn alone(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&address.into())?;
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_is_given_once_and_its_server_may_come_and_go() {
+        let address = free().unwrap();
+        assert!(alone(address).is_err(), "it was given twice");
+        for _ in 0..2 {
+            let server = tokio::net::TcpListener::bind(address).await.unwrap();
+            let client = tokio::net::TcpStream::connect(address).await.unwrap();
+            let (served, _) = server.accept().await.unwrap();
+            assert!(alone(address).is_err(), "it was given away under its server");
+            drop((served, client, server));
+            assert!(alone(address).is_err(), "it was given away while its server was gone");
+        }
+    }
 }

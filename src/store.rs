@@ -7,6 +7,7 @@
 //! Two halves, one engine: `sqlite` is a file of one process, `postgres` is shared by any number of them. Both pass
 //! the same contract tests.
 
+mod acts;
 mod copy;
 mod digest;
 mod error;
@@ -31,6 +32,10 @@ use secrecy::SecretString;
 use crate::alert::{Format, Identity, Status, Timestamp};
 use crate::config::Database;
 
+pub use acts::{
+    ACT_ALERTS, About, ActAlert, ActEnd, ActFilter, ActKind, ActNews, ActRow, ActState, Acted, Card, Conversation,
+    Doer, Escalation, Listeners, NewAct, NewCode, NewSilence, Silence,
+};
 pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;

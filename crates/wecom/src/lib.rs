@@ -7,6 +7,8 @@
 
 mod api;
 mod appchat;
+mod callback;
+mod click;
 mod client;
 mod directory;
 pub mod errcode;
@@ -23,6 +25,8 @@ mod token;
 
 pub use api::Api;
 pub use appchat::{Chat, ChatChange, NewChat};
+pub use callback::{BadKey, CALLBACK_BODY_BYTES, CALLBACK_WINDOW_SECS, CallbackError, CallbackKeys, Incoming, Signed};
+pub use click::Click;
 pub use client::{Account, App, Client, Now, Options, Webhook};
 pub use directory::{Agent, Member, Person};
 pub use errcode::{About, Class};

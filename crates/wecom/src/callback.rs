@@ -1,0 +1,204 @@
+//! What an app's callback URL gets from WeCom, and what it may answer (wecom-api §8, pages 90968, 90238 to 90241).
+//!
+//! Everything here is pure: time and randomness are handed in. A push that passes [`CallbackKeys::open`] was made by
+//! who holds the keys, for this corp, within the last minutes; whether it was here before, the caller must know.
+
+mod crypto;
+mod incoming;
+mod reply;
+mod xml;
+
+use std::fmt;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use incoming::Incoming;
+
+use crypto::Crypto;
+
+/// Largest body of a push. A text holds some thousand bytes; base64 and envelope add half as much again.
+pub const CALLBACK_BODY_BYTES: usize = 64 * 1024;
+
+/// How far the timestamp of a push may be from now, either way: WeCom repeats within seconds (page 90238), and clocks
+/// differ by less.
+pub const CALLBACK_WINDOW_SECS: i64 = 5 * 60;
+
+/// Characters of a token at most (page 90238).
+const TOKEN_CHARS: usize = 32;
+
+/// What WeCom puts into the query of each call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Signed {
+    /// SHA-1 over token, timestamp, nonce and ciphertext, lower-case hex.
+    pub msg_signature: String,
+    /// Unix seconds, as text: it is signed as it stands.
+    pub timestamp: String,
+    /// Anything.
+    pub nonce: String,
+}
+
+/// Token, key and corp of one app's callback. Shows none of the secrets.
+pub struct CallbackKeys {
+    crypto: Crypto,
+    receive_id: String,
+}
+
+impl fmt::Debug for CallbackKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackKeys").field("receive_id", &self.receive_id).finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with a token or an `EncodingAESKey`; never shows either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadKey {
+    /// The token cannot be one.
+    #[error(
+        "token 应为 1 至 32 个英文字母或数字，请从应用的“接收消息”设置中复制 / the token must be 1 to 32 letters or digits: copy it from the callback settings of the app"
+    )]
+    Token,
+    /// The key has another length.
+    #[error(
+        "encoding_aes_key 应为 43 个字符，现有 {0} 个，请从应用的“接收消息”设置中完整复制 / encoding_aes_key must have 43 characters and has {0}: copy all of it from the callback settings of the app"
+    )]
+    Length(usize),
+    /// The key has other characters than base64.
+    #[error(
+        "encoding_aes_key 含有英文字母和数字以外的字符，请从应用的“接收消息”设置中重新复制 / encoding_aes_key has characters other than letters and digits: copy it again from the callback settings of the app"
+    )]
+    Alphabet,
+}
+
+/// Why a call is not taken; never shows what was in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackError {
+    /// More than [`CALLBACK_BODY_BYTES`].
+    #[error("内容过长 / too long: {0} bytes")]
+    TooLong(usize),
+    /// The timestamp is no number or further than [`CALLBACK_WINDOW_SECS`] from now: an old call played again, or a
+    /// clock that is wrong.
+    #[error(
+        "时间戳不在前后 5 分钟之内，请检查系统时间 / the timestamp is not within 5 minutes of now: check the clock"
+    )]
+    Stale,
+    /// The XML cannot be read, is too deep or too long, or has a DTD.
+    #[error("XML 无法读取 / the XML cannot be read: {0}")]
+    Xml(&'static str),
+    /// Not signed with our token.
+    #[error(
+        "签名不符，请核对 token；若配置无误则是伪造的请求 / the signature does not match: check the token; if it is right, the call is forged"
+    )]
+    Signature,
+    /// Signed, but not encrypted with our key.
+    #[error("无法解密，请核对 encoding_aes_key / it cannot be decrypted ({0}): check encoding_aes_key")]
+    Cipher(&'static str),
+    /// For another corp.
+    #[error("不是发给本企业的，请核对 corp_id / it is for another corp: check corp_id")]
+    Receiver,
+    /// Decrypted, but something that must be in it is not.
+    #[error("消息缺少 {0} / the message lacks {0}")]
+    Lacks(&'static str),
+}
+
+impl CallbackError {
+    /// A word for a metric.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "too_long",
+            Self::Stale => "stale",
+            Self::Xml(_) => "xml",
+            Self::Signature => "signature",
+            Self::Cipher(_) => "cipher",
+            Self::Receiver => "receiver",
+            Self::Lacks(_) => "incomplete",
+        }
+    }
+}
+
+impl CallbackKeys {
+    /// Keys as the admin console shows them. `receive_id` is the corp id for an app of one's own, and empty for a bot
+    /// (wecom-api §8.3).
+    pub fn new(token: SecretString, encoding_aes_key: &SecretString, receive_id: String) -> Result<Self, BadKey> {
+        Ok(Self { crypto: Crypto::new(token, encoding_aes_key)?, receive_id })
+    }
+
+    /// The words to answer the check of the URL with, bare (page 90238). A `+` that arrived as a space is put right.
+    pub fn verify(&self, signed: &Signed, echostr: &str, now_secs: i64) -> Result<String, CallbackError> {
+        bounded(echostr.len())?;
+        within_window(signed, now_secs)?;
+        self.decrypt(signed, &echostr.replace(' ', "+"))
+    }
+
+    /// The message in the body of a push.
+    pub fn open(&self, signed: &Signed, body: &[u8], now_secs: i64) -> Result<Incoming, CallbackError> {
+        bounded(body.len())?;
+        within_window(signed, now_secs)?;
+        let envelope = xml::parse(std::str::from_utf8(body).map_err(|_| CallbackError::Xml("not UTF-8"))?)?;
+        let encrypt = envelope.child("Encrypt").ok_or(CallbackError::Lacks("Encrypt"))?;
+        let plain = self.decrypt(signed, encrypt.text().trim())?;
+        // Not signed, and yet not to be at odds with what is.
+        if envelope.child("ToUserName").is_some_and(|to| !self.is_for_us(to.text())) {
+            return Err(CallbackError::Receiver);
+        }
+        let message = xml::parse(&plain)?;
+        if !self.is_for_us(message.text_of("ToUserName")) {
+            return Err(CallbackError::Receiver);
+        }
+        incoming::read(&message)
+    }
+
+    /// The body of a passive reply: `plain`, which [`CallbackKeys::text_reply`] or [`CallbackKeys::button_reply`] wrote,
+    /// encrypted and signed (page 90241). `random` must be another each time.
+    pub fn seal(&self, plain: &str, timestamp: i64, nonce: &str, random: [u8; 16]) -> String {
+        let encrypt = self.crypto.encrypt(plain.as_bytes(), &self.receive_id, random);
+        let signature = self.crypto.signature(&timestamp.to_string(), nonce, &encrypt);
+        format!(
+            "<xml><Encrypt>{}</Encrypt><MsgSignature>{}</MsgSignature><TimeStamp>{timestamp}</TimeStamp><Nonce>{}</Nonce></xml>",
+            reply::cdata(&encrypt),
+            reply::cdata(&signature),
+            reply::cdata(nonce),
+        )
+    }
+
+    /// A text as the answer to `to`, not yet sealed.
+    pub fn text_reply(&self, to: &str, content: &str, now_secs: i64) -> String {
+        reply::write(&self.receive_id, to, now_secs, "text", &format!("<Content>{}</Content>", reply::cdata(content)))
+    }
+
+    /// The answer to a click that puts one label in place of the buttons, for `to` alone; not yet sealed.
+    pub fn button_reply(&self, to: &str, replace_name: &str, now_secs: i64) -> String {
+        let button = format!("<Button><ReplaceName>{}</ReplaceName></Button>", reply::cdata(replace_name));
+        reply::write(&self.receive_id, to, now_secs, "update_button", &button)
+    }
+
+    /// What is in `encrypt`, if it is signed, made with our key, and for our corp.
+    fn decrypt(&self, signed: &Signed, encrypt: &str) -> Result<String, CallbackError> {
+        self.crypto.check(signed, encrypt)?;
+        let (message, receive_id) = self.crypto.decrypt(encrypt)?;
+        if receive_id != self.receive_id.as_bytes() {
+            return Err(CallbackError::Receiver);
+        }
+        String::from_utf8(message).map_err(|_| CallbackError::Cipher("not UTF-8"))
+    }
+
+    /// A bot has no corp id to be addressed by.
+    fn is_for_us(&self, to: &str) -> bool {
+        self.receive_id.is_empty() || to.trim() == self.receive_id
+    }
+}
+
+const fn bounded(bytes: usize) -> Result<(), CallbackError> {
+    if bytes > CALLBACK_BODY_BYTES { Err(CallbackError::TooLong(bytes)) } else { Ok(()) }
+}
+
+fn within_window(signed: &Signed, now_secs: i64) -> Result<(), CallbackError> {
+    let age = signed.timestamp.parse::<i64>().ok().and_then(|then| now_secs.checked_sub(then));
+    match age {
+        Some(age) if (-CALLBACK_WINDOW_SECS..=CALLBACK_WINDOW_SECS).contains(&age) => Ok(()),
+        _ => Err(CallbackError::Stale),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -284,7 +284,7 @@ fn row(line: &str, value_length: usize) -> Option<CardRow> {
         return None;
     }
     let keyname = cut_chars(if key.is_empty() { "·" } else { key }, CARD_KEY).into_owned();
-    Some(CardRow { kind: 0, keyname, value: cut_chars(value, value_length).into_owned(), url: String::new() })
+    Some(CardRow { kind: 0, keyname, value: cut_chars(value, value_length).into_owned(), ..CardRow::default() })
 }
 
 /// Does `content` show the picture already?

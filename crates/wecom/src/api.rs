@@ -1,14 +1,18 @@
-//! The calls of WeCom that are used, and their paths.
+//! The calls of WeCom that are used, their paths, and the commands of a bot's socket.
 
 use std::fmt;
 
-/// A call; shown as its path below `/cgi-bin/`.
+/// A call, shown as its path below `/cgi-bin/`; or a command of a bot's socket, shown as its name (page 101463).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Api {
     /// Corp id and secret to token (page 91039).
     GetToken,
     /// A message of an app (90236).
     MessageSend,
+    /// A change of a card that was sent (94888).
+    CardUpdate,
+    /// A message taken back (94867).
+    Recall,
     /// A message into a group chat of an app (90248).
     AppchatSend,
     /// A new group chat (90245).
@@ -41,14 +45,32 @@ pub enum Api {
     TagGet,
     /// The addresses of the API itself (92520).
     ApiDomainIp,
+    /// A bot's socket proves itself.
+    BotSubscribe,
+    /// A bot says something of its own accord.
+    BotSend,
+    /// A bot answers a message.
+    BotRespond,
+    /// A bot greets who opened the conversation.
+    BotWelcome,
+    /// A bot changes the card that was clicked.
+    BotUpdate,
+    /// A bot begins to upload a file.
+    BotUploadInit,
+    /// A piece of the file.
+    BotUploadChunk,
+    /// The end of the file.
+    BotUploadFinish,
 }
 
 impl Api {
-    /// Path below `/cgi-bin/`.
+    /// Path below `/cgi-bin/`, or `cmd` of a frame.
     pub const fn path(self) -> &'static str {
         match self {
             Self::GetToken => "gettoken",
             Self::MessageSend => "message/send",
+            Self::CardUpdate => "message/update_template_card",
+            Self::Recall => "message/recall",
             Self::AppchatSend => "appchat/send",
             Self::AppchatCreate => "appchat/create",
             Self::AppchatUpdate => "appchat/update",
@@ -65,6 +87,14 @@ impl Api {
             Self::DepartmentSimplelist => "department/simplelist",
             Self::TagGet => "tag/get",
             Self::ApiDomainIp => "get_api_domain_ip",
+            Self::BotSubscribe => "aibot_subscribe",
+            Self::BotSend => "aibot_send_msg",
+            Self::BotRespond => "aibot_respond_msg",
+            Self::BotWelcome => "aibot_respond_welcome_msg",
+            Self::BotUpdate => "aibot_respond_update_msg",
+            Self::BotUploadInit => "aibot_upload_media_init",
+            Self::BotUploadChunk => "aibot_upload_media_chunk",
+            Self::BotUploadFinish => "aibot_upload_media_finish",
         }
     }
 
@@ -79,9 +109,24 @@ impl Api {
         }
     }
 
+    /// Whether it is a command of a bot's socket, which proved itself when it began.
+    const fn is_bot(self) -> bool {
+        matches!(
+            self,
+            Self::BotSubscribe
+                | Self::BotSend
+                | Self::BotRespond
+                | Self::BotWelcome
+                | Self::BotUpdate
+                | Self::BotUploadInit
+                | Self::BotUploadChunk
+                | Self::BotUploadFinish
+        )
+    }
+
     /// Whether an access token proves the caller; at the others a stale one cannot be the reason.
     pub(crate) const fn takes_token(self) -> bool {
-        !matches!(self, Self::GetToken | Self::WebhookSend | Self::WebhookUpload)
+        !matches!(self, Self::GetToken | Self::WebhookSend | Self::WebhookUpload) && !self.is_bot()
     }
 }
 

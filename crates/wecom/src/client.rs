@@ -144,9 +144,11 @@ impl Client {
     pub async fn send_by(&self, account: &Account, request: &SendRequest, end: Option<Instant>) -> Outcome {
         let wire = Request { end, ..Request::post(request.api(), request.body.clone()) };
         let reply: Result<SendReply, CallError> = match (account, request.channel) {
-            (Account::App(app), Channel::App | Channel::Chat) => self.call_app(app, &wire).await,
+            (Account::App(app), Channel::App | Channel::Chat | Channel::CardUpdate) => self.call_app(app, &wire).await,
             (Account::Webhook(webhook), Channel::Webhook) => self.call(("key", &webhook.key), &wire).await,
-            (Account::App(_), Channel::Webhook) | (Account::Webhook(_), Channel::App | Channel::Chat) => {
+            // A bot's messages go through its socket, not through here.
+            (Account::App(_), Channel::Webhook | Channel::Bot)
+            | (Account::Webhook(_), Channel::App | Channel::Chat | Channel::CardUpdate | Channel::Bot) => {
                 Err(CallError::NotDone(Failure::invalid(wire.api, "the account is of another channel")))
             }
         };

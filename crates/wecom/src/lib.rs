@@ -22,6 +22,7 @@ mod outcome;
 mod reply;
 mod send;
 mod token;
+mod update;
 
 pub use api::Api;
 pub use appchat::{Chat, ChatChange, NewChat};
@@ -40,3 +41,4 @@ pub use send::{
     is_userid, message_send_body, webhook_send_body,
 };
 pub use token::{BoxFuture, StoredToken, TokenStore};
+pub use update::{CardChange, CardUpdate, Readers, card_update_body};

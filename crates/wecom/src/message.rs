@@ -1,6 +1,10 @@
 //! What a message is to WeCom: contents as its JSON has them, and the limits of each channel.
 
+mod card;
+
 use serde::{Deserialize, Serialize};
+
+pub use card::*;
 
 /// Through which door a message goes; each has its own kinds and limits (wecom-api §0.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -12,6 +16,10 @@ pub enum Channel {
     Chat,
     /// `webhook/send`: 消息推送 (page 99110).
     Webhook,
+    /// `message/update_template_card`: a change of a card that an app sent (page 94888).
+    CardUpdate,
+    /// `aibot_send_msg` on the socket of a 智能机器人 (page 101463).
+    Bot,
 }
 
 /// The content of a message. Serialises as WeCom wants it beside `msgtype`: `{"text":{"content":…}}`.
@@ -28,9 +36,9 @@ pub enum Content {
     Textcard(Textcard),
     /// Picture cards.
     News(News),
-    /// A template card (app and webhook).
+    /// A template card (app, webhook and bot).
     TemplateCard(Box<TemplateCard>),
-    /// A picture: by media id (app and chat), or inline (webhook).
+    /// A picture: by media id (app, chat and bot), or inline (webhook).
     Image(Image),
 }
 
@@ -109,9 +117,9 @@ pub struct Article {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Image {
-    /// Uploaded before (app and chat).
+    /// Uploaded before (app, chat and bot).
     Media {
-        /// From `media/upload`, 3 days old at most.
+        /// From `media/upload`, or from the bot's socket; 3 days old at most.
         media_id: String,
     },
     /// Inline (webhook): the raw picture is at most 2 MB.
@@ -123,108 +131,6 @@ pub enum Image {
     },
 }
 
-/// A template card of a notice kind (wecom-api §3.5). Empty fields are left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TemplateCard {
-    /// `text_notice` or `news_notice`.
-    pub card_type: String,
-    /// Where it comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<CardSource>,
-    /// Title and a line below.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub main_title: Option<CardTitle>,
-    /// One big figure (`text_notice`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub emphasis_content: Option<CardTitle>,
-    /// Text below (`text_notice`).
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub sub_title_text: String,
-    /// Picture (`news_notice`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub card_image: Option<CardImage>,
-    /// Up to 4 (`news_notice`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub vertical_content_list: Vec<CardTitle>,
-    /// Up to 6.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub horizontal_content_list: Vec<CardRow>,
-    /// Up to 3.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub jump_list: Vec<CardJump>,
-    /// Required for both notice kinds (42045).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub card_action: Option<CardAction>,
-}
-
-/// Where a card comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardSource {
-    /// 20 字.
-    pub desc: String,
-    /// 0 grey, 1 black, 2 red, 3 green.
-    pub desc_color: u8,
-}
-
-/// A title with a description.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardTitle {
-    /// The title.
-    pub title: String,
-    /// The line below.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub desc: String,
-}
-
-/// The picture of a card.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CardImage {
-    /// JPG or PNG (42044).
-    pub url: String,
-    /// Between 1.3 and 2.25.
-    pub aspect_ratio: f32,
-}
-
-impl Eq for CardImage {}
-
-/// A row of a card: key and value.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardRow {
-    /// 0 text, 1 link.
-    #[serde(rename = "type")]
-    pub kind: u8,
-    /// 5 字; required (42027).
-    pub keyname: String,
-    /// 30 字.
-    pub value: String,
-    /// For kind 1 (42028).
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub url: String,
-}
-
-/// A link at the foot of a card.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardJump {
-    /// 1 link.
-    #[serde(rename = "type")]
-    pub kind: u8,
-    /// 18 字; required (42033).
-    pub title: String,
-    /// Where to.
-    pub url: String,
-}
-
-/// What a tap on the card does.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardAction {
-    /// 1 link.
-    #[serde(rename = "type")]
-    pub kind: u8,
-    /// Where to.
-    pub url: String,
-}
-
 /// Text on every channel (pages 90236, 90248, 99110).
 pub const TEXT_BYTES: usize = 2048;
 /// Title of textcard and news (page 90236).
@@ -234,10 +140,12 @@ pub const DESCRIPTION_BYTES: usize = 512;
 /// Links. Page 90236 says 2048, the error table 1024 (40039): the smaller is safe under both (wecom-api §17 no. 22).
 pub const URL_BYTES: usize = 1024;
 
-/// Bytes of markdown that `channel` takes: 4096 on a webhook (above: 40058), 2048 elsewhere.
+/// Bytes of markdown that `channel` takes: 20480 from a bot (page 101463), 4096 on a webhook (above: 40058), 2048
+/// elsewhere.
 pub const fn markdown_bytes(channel: Channel) -> usize {
     match channel {
+        Channel::Bot => 20_480,
         Channel::Webhook => 4096,
-        Channel::App | Channel::Chat => 2048,
+        Channel::App | Channel::Chat | Channel::CardUpdate => 2048,
     }
 }

@@ -21,6 +21,8 @@ impl SendRequest {
             Channel::App => Api::MessageSend,
             Channel::Chat => Api::AppchatSend,
             Channel::Webhook => Api::WebhookSend,
+            Channel::CardUpdate => Api::CardUpdate,
+            Channel::Bot => Api::BotSend,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The rows: WeCom's codes that a sender can meet (wecom-api §12, §5.5, §2.1), in our own words.
+//! The rows: WeCom's codes that a sender can meet (wecom-api §12, §11.9, §5.5, §2.1), in our own words.
 
 use super::About::{Account, Card, Content, Media, Receiver, Route, System};
 use super::Class::{BackOff, Configuration, Ok, Refused, Token, Transient};
@@ -53,6 +53,10 @@ const CHAT_FIELDS: Remedy = Remedy(
 const WEBHOOK: Remedy = Remedy(
     "请在群里重新添加消息推送，并更新配置中的 key",
     "Add the webhook to the group again and put its key into the configuration.",
+);
+const BOT: Remedy = Remedy(
+    "请核对机器人的 bot_id 与 Secret，并确认它处于长连接的 API 模式",
+    "Check bot id and secret of the bot, and that it is in API mode with a long connection.",
 );
 const PICTURE: Remedy =
     Remedy("请检查图片的格式（JPG/PNG）与大小", "Check format (JPG or PNG) and size of the picture.");
@@ -213,13 +217,13 @@ pub(super) static ROWS: &[Meaning] = &[
     row(90208, Refused, Content, "小程序 appid 与应用不符", "mini-program notice: the appid is of another app", TEMPLATE),
     row(92000, Refused, Receiver, "成员不在可见范围内", "the member is outside the scope", SCOPE),
     row(93000, Configuration, Route, "webhook 的 key 无效，或消息推送已被移出群", "the webhook key is invalid, or the webhook was removed from the group", WEBHOOK),
-    row(93001, Configuration, Route, "不能向这个会话推送", "no pushes into this conversation", Remedy("请把机器人加入该群", "Add the bot to the group.")),
+    row(93001, Configuration, Route, "不能向这个会话推送", "no pushes into this conversation", Remedy("请把机器人加入该群，并在群里 @ 它一次", "Add the bot to the group and mention it there once.")),
     row(93004, Configuration, Route, "消息推送已被停用", "the webhook is disabled", Remedy("请在群设置中启用它", "Enable it in the settings of the group.")),
     row(93006, Configuration, Route, "会话 id 不合法", "the id of the conversation is illegal", RECEIVER),
     row(93008, Configuration, Route, "不在该群中", "not a member of the group", WEBHOOK),
     row(93017, Refused, Content, "消息内容为空", "the content is empty", TEMPLATE),
     row(93018, Refused, Media, "图片过大", "the picture is too large", PICTURE),
-    row(93019, Configuration, Route, "机器人 id 无效", "the bot id is invalid", Remedy("请核对机器人 id", "Check the bot id.")),
+    row(93019, Configuration, Route, "机器人 id 无效", "the bot id is invalid", BOT),
     row(301_002, Configuration, Account, "access_token 与 agent_id 不属于同一应用", "the token has no right to this agent id", AGENT),
     row(301_007, Configuration, Account, "企业已解散或被封禁", "the corp was dissolved or banned", CORP),
     row(301_017, Refused, Media, "语音只支持 AMR 格式", "voice must be AMR", PICTURE),
@@ -228,5 +232,8 @@ pub(super) static ROWS: &[Meaning] = &[
     row(301_042, Configuration, Account, "来源 IP 不在白名单中", "the address of the caller is not on the white list", TRUSTED_IP),
     row(701_008, Refused, Receiver, "成员没有接口许可", "the members have no interface licence", LICENCE),
     row(701_099, Refused, Receiver, "成员没有接口许可", "the members have no interface licence", LICENCE),
+    row(846_605, Refused, Card, "req_id 无效：已回复过或已过期", "the req_id is not valid: answered already or too old", Remedy("无需处理，会另发一条消息", "Nothing: a message is sent instead.")),
+    row(846_608, Refused, Card, "流式消息已过期", "the stream has expired", Remedy("无需处理，会另发一条消息", "Nothing: a message is sent instead.")),
+    row(853_000, Configuration, Account, "机器人的 Secret 错误", "the secret of the bot is wrong", BOT),
     row(2_000_002, Configuration, Account, "CorpId 参数无效", "the CorpId parameter is invalid", CORP),
 ];

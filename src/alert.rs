@@ -46,6 +46,8 @@ pub enum Format {
     Generic,
     /// Text that is none of these; shown as it is.
     Opaque,
+    /// A notification that wegraf passes on itself, in its own form. Nothing from outside is read as this.
+    Relayed,
 }
 
 impl Format {
@@ -58,14 +60,22 @@ impl Format {
             Self::AlertsPush => "alerts_push",
             Self::Generic => "generic",
             Self::Opaque => "opaque",
+            Self::Relayed => "relayed",
         }
     }
 
     /// The format with this name; `None` for a name of another version of wegraf.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Grafana, Self::GrafanaLegacy, Self::Alertmanager, Self::AlertsPush, Self::Generic, Self::Opaque]
-            .into_iter()
-            .find(|format| format.as_str() == name)
+        const ALL: [Format; 7] = [
+            Format::Grafana,
+            Format::GrafanaLegacy,
+            Format::Alertmanager,
+            Format::AlertsPush,
+            Format::Generic,
+            Format::Opaque,
+            Format::Relayed,
+        ];
+        ALL.into_iter().find(|format| format.as_str() == name)
     }
 }
 

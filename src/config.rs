@@ -38,7 +38,7 @@ pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
-pub use peers::{AppAccount, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog, WeCom};
+pub use peers::{AppAccount, BotAccount, Callback, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog, WeCom};
 use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.

@@ -30,6 +30,7 @@ use crate::metrics::{Answered, FormatLabel};
 use crate::route::plan;
 use crate::store::{Admission, StoreError};
 
+mod callback;
 mod details;
 mod orders;
 mod scrape;
@@ -115,6 +116,8 @@ pub fn router(app: App) -> axum::Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(scrape::readyz))
         .route("/metrics", get(scrape::metrics))
+        // WeCom, for whoever pressed a button or wrote to an app
+        .merge(callback::routes())
         // people, from a message
         .merge(details::routes())
         // commands, beside the running gateway

@@ -10,6 +10,7 @@ pub mod generic;
 mod grafana;
 mod grafana_legacy;
 mod proof;
+mod relayed;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp
 use body::Body;
 use generic::Payloads;
 pub use proof::{could_prove, prove};
+pub use relayed::{FORMAT as RELAYED, relay};
 
 /// The most alerts of one body that are told one by one; the rest is counted as truncated. A body of 10 MB
 /// holds about 5,000 real ones (alert-sources §0.3), so only a hostile body meets this.
@@ -109,6 +111,9 @@ pub fn reread(
     payloads: &Payloads,
     received_at: Timestamp,
 ) -> Notification {
+    if let Some(notification) = relayed::read(bytes).filter(|_| format == Format::Relayed) {
+        return notification;
+    }
     let door = if format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
     read(bytes, content_type, door, payloads, received_at).unwrap_or_else(|_| opaque(&String::from_utf8_lossy(bytes)))
 }

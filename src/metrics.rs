@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::alert::Format;
+use crate::store::{ActKind, ActState};
 
 /// How a webhook call was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +50,22 @@ pub struct Errcode {
     pub errcode: i64,
 }
 
+/// What somebody did and what came of it. A closed set: never a person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Acting {
+    /// `acknowledge`, `silence`, ….
+    pub kind: &'static str,
+    /// `open`, `done`, `repeated`, `void`, `denied`, `failed`.
+    pub state: &'static str,
+}
+
+/// How a call of an app's callback ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Called {
+    /// `taken`, `checked`, or why it was refused.
+    pub outcome: &'static str,
+}
+
 /// How a reload ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Reloaded {
@@ -74,6 +91,12 @@ pub struct Metrics {
     pub delivery_seconds: Histogram,
     /// Messages that gave up.
     pub dead_letters: Counter,
+    /// What people did.
+    pub acts: Family<Acting, Counter>,
+    /// Calls of the apps' callbacks.
+    pub callbacks: Family<Called, Counter>,
+    /// Steps of escalation that were taken.
+    pub escalations: Counter,
     /// Messages that a digest tells instead.
     pub folded: Counter,
     /// Troubles of wegraf itself.
@@ -101,6 +124,9 @@ impl Default for Metrics {
             send_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
             delivery_seconds: Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0]),
             dead_letters: Counter::default(),
+            acts: Family::default(),
+            callbacks: Family::default(),
+            escalations: Counter::default(),
             folded: Counter::default(),
             troubles: Gauge::default(),
             imbalance: Gauge::default(),
@@ -129,6 +155,9 @@ impl Metrics {
             self.delivery_seconds.clone(),
         );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
+        r.register("acts", "What people did, by kind and what came of it", self.acts.clone());
+        r.register("callbacks", "Calls of the callbacks of apps, by outcome", self.callbacks.clone());
+        r.register("escalations", "Steps of escalation that were taken", self.escalations.clone());
         r.register("troubles", "What is wrong with wegraf itself now", self.troubles.clone());
         r.register(
             "audit_imbalance",
@@ -148,6 +177,11 @@ impl Metrics {
             "Unix time of the last message WeCom accepted",
             self.last_accepted.clone(),
         );
+    }
+
+    /// Counts an act, or its end.
+    pub fn count_act(&self, kind: ActKind, state: ActState) {
+        self.acts.get_or_create(&Acting { kind: kind.as_str(), state: state.as_str() }).inc();
     }
 
     /// The counters in `OpenMetrics` text, followed by `figures`; those of one family stand together.

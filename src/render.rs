@@ -4,6 +4,8 @@
 //! the zone, the language and every link are passed in, nothing is fetched, nothing is remembered. Whatever a
 //! label says and whatever a user's template does, [`Templates::render`] answers with contents that WeCom takes.
 
+mod act;
+mod buttons;
 mod compose;
 mod context;
 mod digest;
@@ -25,6 +27,8 @@ use jiff::tz::TimeZone;
 use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::config::{Face, Language, Target, TemplateFile};
 
+pub use act::{ActLetter, harmless, place};
+pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, Standing, USUAL_SPAN, with_buttons};
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::public_picture;

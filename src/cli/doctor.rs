@@ -137,7 +137,7 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
                 }
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),
-            To::Members { .. } | To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => {}
+            To::Members { .. } | To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => {}
         }
     }
     users.sort_unstable();

@@ -9,9 +9,11 @@ use super::at::{At, Named};
 use super::file::{self, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{AppAccount, Upstream, UpstreamKind, WeCom};
+use super::{AppAccount, BotAccount, Callback, Upstream, UpstreamKind, WeCom};
 
 const API_URL: &str = "https://qyapi.weixin.qq.com";
+/// Where bots connect (wecom-api §11.3).
+const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
 /// 20 messages a minute each; a group that needs more is not read.
 const MOST_KEYS: usize = 10;
 
@@ -37,13 +39,13 @@ impl Resolver<'_> {
                 webhooks.insert(name.to_owned(), keys);
             }
         }
-        self.bots(wecom);
+        let (bot_url, bots) = self.bots(wecom);
         let ca_file = self.ca_file(wecom.ca_file.as_ref(), "wecom.ca_file");
         let proxy = wecom
             .proxy
             .as_ref()
             .and_then(|proxy| self.secret_url(proxy, "wecom.proxy", "http://proxy.example.com:3128"));
-        Some(WeCom { api_url: api_url?, proxy, ca_file, apps, webhooks })
+        Some(WeCom { api_url: api_url?, proxy, ca_file, apps, webhooks, bot_url, bots })
     }
 
     /// A bundle of certificates; what is in it is read when the client is made.
@@ -58,9 +60,7 @@ impl Resolver<'_> {
 
     fn app(&mut self, name: &str, app: &file::App) -> Option<AppAccount> {
         let secret = self.secret(&app.secret, &format!("wecom.apps.{name}.secret"));
-        if let Some(callback) = value(app.callback.as_ref()) {
-            self.callback(name, callback);
-        }
+        let callback = value(app.callback.as_ref()).and_then(|callback| self.callback(name, callback));
         if let Some((place, _)) = placed(Some(&app.corp_id)).filter(|(_, id)| !is_token(id)) {
             self.found.mistake(
                 place,
@@ -78,27 +78,29 @@ impl Resolver<'_> {
                 ),
             );
         }
-        Some(AppAccount { corp_id: app.corp_id.get()?.clone(), agent_id: *app.agent_id.get()?, secret: secret? })
+        Some(AppAccount { corp_id: app.corp_id.get()?.clone(), agent_id: *app.agent_id.get()?, secret: secret?, callback })
     }
 
-    fn callback(&mut self, name: &str, callback: &file::Callback) {
+    fn callback(&mut self, name: &str, callback: &file::Callback) -> Option<Callback> {
         let path = format!("wecom.apps.{name}.callback");
-        self.secret(&callback.token, &format!("{path}.token"));
+        let token = self.secret(&callback.token, &format!("{path}.token"));
         let key = self.secret(&callback.encoding_aes_key, &format!("{path}.encoding_aes_key"));
-        if key.is_some_and(|key| !is_aes_key(key.expose_secret())) {
+        let key = key?;
+        if !is_aes_key(key.expose_secret()) && !self.is_stand_in(&key) {
             self.found.mistake(
                 callback.encoding_aes_key.place,
                 ("EncodingAESKey 应是 43 个字母或数字", "an EncodingAESKey is 43 letters and digits"),
                 ("从管理后台“接收消息”页原样复制", "copy it from the page 接收消息 of the admin console"),
             );
         }
-        self.not_yet(callback.token.place, &path);
+        Some(Callback { token: token?, encoding_aes_key: key })
     }
 
-    fn bots(&mut self, wecom: &file::WeCom) {
+    fn bots(&mut self, wecom: &file::WeCom) -> (String, BTreeMap<String, BotAccount>) {
+        let mut bots = BTreeMap::new();
         for (name, place, bot) in value(wecom.bots.as_ref()).into_iter().flat_map(Named::iter) {
             self.name(place, name);
-            self.secret(&bot.secret, &format!("wecom.bots.{name}.secret"));
+            let secret = self.secret(&bot.secret, &format!("wecom.bots.{name}.secret"));
             if let Some((place, _)) = placed(Some(&bot.bot_id)).filter(|(_, id)| id.is_empty()) {
                 self.found.mistake(
                     place,
@@ -106,13 +108,15 @@ impl Resolver<'_> {
                     ("从机器人详情页复制 Bot ID", "copy the Bot ID from the bot's page"),
                 );
             }
+            if let (Some(bot_id), Some(secret)) = (bot.bot_id.get(), secret) {
+                bots.insert(name.to_owned(), BotAccount { bot_id: bot_id.clone(), secret });
+            }
         }
-        if let Some(url) = placed(wecom.bot_url.as_ref()) {
-            self.check_url(url.0, url.1, "wecom.bot_url", &["wss", "ws"]);
+        let url = placed(wecom.bot_url.as_ref());
+        if let Some((place, url)) = url {
+            self.check_url(place, url, "wecom.bot_url", &["wss", "ws"]);
         }
-        if let Some(bots) = &wecom.bots {
-            self.not_yet(bots.place, "wecom.bots");
-        }
+        (url.map_or_else(|| BOT_URL.to_owned(), |(_, url)| url.trim_end_matches('/').to_owned()), bots)
     }
 
     /// The keys of a webhook: one, or several of the same group.

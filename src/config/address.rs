@@ -69,6 +69,13 @@ pub enum To {
         /// Name of the hook.
         hook: String,
     },
+    /// A conversation of a bot (智能机器人).
+    Bot {
+        /// Name of the bot.
+        bot: String,
+        /// Its chatid; of a single chat, the userid.
+        chat: String,
+    },
 }
 
 impl Target {
@@ -89,6 +96,7 @@ impl Target {
                 format!("email/{}", names.join("|"))
             }
             To::Hook { hook } => format!("hook/{hook}"),
+            To::Bot { bot, chat } => format!("bot/{bot}/{chat}"),
         }
     }
 
@@ -100,6 +108,7 @@ impl Target {
             To::Webhook { .. } => Channel::Webhook,
             To::Email { .. } => Channel::Email,
             To::Hook { .. } => Channel::Hook,
+            To::Bot { .. } => Channel::Bot,
         }
     }
 }
@@ -117,11 +126,13 @@ pub enum Channel {
     Email,
     /// A generic webhook of somebody else.
     Hook,
+    /// A conversation of a bot.
+    Bot,
 }
 
 impl Channel {
     /// All channels.
-    pub const ALL: [Self; 5] = [Self::App, Self::Chat, Self::Webhook, Self::Email, Self::Hook];
+    pub const ALL: [Self; 6] = [Self::App, Self::Chat, Self::Webhook, Self::Email, Self::Hook, Self::Bot];
 
     /// The name in metrics and in the record.
     pub const fn as_str(self) -> &'static str {
@@ -131,16 +142,17 @@ impl Channel {
             Self::Webhook => "webhook",
             Self::Email => "email",
             Self::Hook => "hook",
+            Self::Bot => "bot",
         }
     }
 
-    /// Which set of WeCom's rules its messages obey; `None`: they do not go to WeCom.
+    /// Which set of rules of WeCom's HTTP API its messages obey; `None`: they do not go there.
     pub const fn wecom(self) -> Option<wecom::Channel> {
         match self {
             Self::App => Some(wecom::Channel::App),
             Self::Chat => Some(wecom::Channel::Chat),
             Self::Webhook => Some(wecom::Channel::Webhook),
-            Self::Email | Self::Hook => None,
+            Self::Email | Self::Hook | Self::Bot => None,
         }
     }
 
@@ -148,7 +160,7 @@ impl Channel {
     pub const fn default_face(self) -> Face {
         match self {
             Self::App | Self::Chat => Face::Markdown,
-            Self::Webhook => Face::MarkdownV2,
+            Self::Webhook | Self::Bot => Face::MarkdownV2,
             Self::Email | Self::Hook => Face::Text,
         }
     }
@@ -162,13 +174,14 @@ pub enum Face {
     Text,
     /// WeCom's markdown: colours and mentions, no tables.
     Markdown,
-    /// `markdown_v2` (webhook only): tables and lists, no colours, no mentions.
+    /// `markdown_v2` (webhook and bot only): tables and lists, no colours, no mentions.
     MarkdownV2,
     /// A card with title, grey text and one link (app and chat only).
     Textcard,
     /// A picture card (what `Wechat_grafana` sent).
     News,
-    /// A template card: `news_notice` if there is a picture, else `text_notice` (app members and webhook only).
+    /// A template card: with buttons where their clicks come back (an app with a callback, a bot), else `news_notice` if
+    /// there is a picture, else `text_notice` (app members, webhook and bot only).
     Card,
 }
 
@@ -188,14 +201,14 @@ impl Face {
         }
     }
 
-    /// Can messages on `channel` have this face (wecom-api §0.2, §5.4, §6.1)? Outside WeCom there is text only.
+    /// Can messages on `channel` have this face (wecom-api §0.2, §5.4, §6.1, §11.5)? Outside WeCom there is text only.
     pub const fn fits(self, channel: Channel) -> bool {
         match self {
-            Self::Text => true,
+            Self::Text => !matches!(channel, Channel::Bot),
             Self::Markdown | Self::News => matches!(channel, Channel::App | Channel::Chat | Channel::Webhook),
-            Self::MarkdownV2 => matches!(channel, Channel::Webhook),
+            Self::MarkdownV2 => matches!(channel, Channel::Webhook | Channel::Bot),
             Self::Textcard => matches!(channel, Channel::App | Channel::Chat),
-            Self::Card => matches!(channel, Channel::App | Channel::Webhook),
+            Self::Card => matches!(channel, Channel::App | Channel::Webhook | Channel::Bot),
         }
     }
 }

@@ -105,8 +105,8 @@ pub(super) struct Receiver {
     pub fallback: Option<At<String>>,
 }
 
-/// 一个地址：app 加成员、app 加群聊、webhook、email 或 hook。
-/// One address: an app with members, an app with a chat, a webhook, email or a hook.
+/// 一个地址：app 加成员、app 加群聊、webhook、bot 加会话、email 或 hook。
+/// One address: an app with members, an app with a chat, a webhook, a bot with a conversation, email or a hook.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
@@ -120,18 +120,19 @@ pub(super) struct Target {
     pub parties: Option<At<Vec<At<i64>>>>,
     /// 标签 ID。Tag ids.
     pub tags: Option<At<Vec<At<i64>>>>,
-    /// 应用创建的群聊的 chatid。The chatid of a group chat that the app created.
+    /// 应用创建的群聊的 chatid；bot 的会话：单聊写 userid，群聊写 chatid。
+    /// The chatid of a group chat that the app created; of a bot, a userid or the chatid of a group.
     pub chat: Option<At<String>>,
     /// 消息推送名，见 wecom.webhooks。Name of a webhook in wecom.webhooks.
     pub webhook: Option<At<String>>,
-    /// 智能机器人名（本版本尚不支持）。Name of a bot in wecom.bots (not in this version).
+    /// 智能机器人名，见 wecom.bots；会话写在 chat 里。Name of a bot in wecom.bots; the conversation stands in chat.
     pub bot: Option<At<String>>,
     /// 邮件地址，1–100 个；需要 `smtp`。Mail addresses, 1 to 100; needs `smtp`.
     pub email: Option<At<Vec<At<String>>>>,
     /// 通用 webhook 名，见 hooks。Name of a generic webhook in hooks.
     pub hook: Option<At<String>>,
-    /// 消息样式；默认：webhook 用 `markdown_v2`，email 和 hook 用 `text`，其余 `markdown`。
-    /// How messages look; default: `markdown_v2` for a webhook, `text` for email and hooks, else `markdown`.
+    /// 消息样式；默认：webhook 和 bot 用 `markdown_v2`，email 和 hook 用 `text`，其余 `markdown`。
+    /// How messages look; default: `markdown_v2` for a webhook and a bot, `text` for email and hooks, else `markdown`.
     pub face: Option<At<Face>>,
     /// 要 @ 的 userid，或 `"@all"`。Userids to mention, or `"@all"`.
     pub mention: Option<At<Vec<At<String>>>>,

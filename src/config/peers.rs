@@ -107,6 +107,19 @@ pub struct WeCom {
     pub apps: BTreeMap<String, AppAccount>,
     /// Webhooks (消息推送) by name: 1 to 10 different keys each, of webhooks in the same group that share its load.
     pub webhooks: BTreeMap<String, Vec<SecretString>>,
+    /// Where bots connect: a `wss://` or `ws://` URL.
+    pub bot_url: String,
+    /// Bots (智能机器人) by name.
+    pub bots: BTreeMap<String, BotAccount>,
+}
+
+/// A bot (智能机器人) with a long connection.
+#[derive(Debug)]
+pub struct BotAccount {
+    /// Its id.
+    pub bot_id: String,
+    /// Its secret.
+    pub secret: SecretString,
 }
 
 /// A self-built app of a corp.
@@ -118,6 +131,17 @@ pub struct AppAccount {
     pub agent_id: i64,
     /// Secret of the app.
     pub secret: SecretString,
+    /// How WeCom proves itself when it calls back; without it cards have no buttons.
+    pub callback: Option<Callback>,
+}
+
+/// Settings of an app's callback (page 90238).
+#[derive(Debug)]
+pub struct Callback {
+    /// Token: it signs.
+    pub token: SecretString,
+    /// EncodingAESKey, 43 letters and digits: it encrypts.
+    pub encoding_aes_key: SecretString,
 }
 
 /// A mail server, and who writes.

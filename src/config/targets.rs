@@ -15,6 +15,8 @@ const MOST_USERS: usize = 1000;
 const MOST_PARTIES_OR_TAGS: usize = 100;
 /// Of a chatid that an app may choose (page 90245).
 const CHATID_BYTES: usize = 32;
+/// Of the name of a bot's conversation, which WeCom gives: longer than any that was seen.
+const CONVERSATION_BYTES: usize = 128;
 
 impl Resolver<'_> {
     pub(super) fn target(&mut self, place: Place, target: &file::Target, file: &File) -> Option<Target> {
@@ -41,16 +43,17 @@ impl Resolver<'_> {
 
     /// Which of the ways to write an address this is; names in it must lead to something.
     fn address(&mut self, place: Place, target: &file::Target, file: &File) -> Option<To> {
-        if let Some(bot) = &target.bot {
-            self.no_bots(bot.place);
-            return None;
-        }
         let way = self.only_way(place, target)?;
         let wecom = value(file.wecom.as_ref());
         if let Some(app) = &target.app {
             let apps = wecom.and_then(|wecom| value(wecom.apps.as_ref()));
             let app = self.known(app, apps, "应用", "app", "wecom.apps");
             return self.of_app(place, target, app?);
+        }
+        if let Some(bot) = &target.bot {
+            let bots = wecom.and_then(|wecom| value(wecom.bots.as_ref()));
+            let bot = self.known(bot, bots, "智能机器人", "bot", "wecom.bots");
+            return self.of_bot(place, target, bot?);
         }
         if names_members(target) || target.chat.is_some() {
             return self.ambiguous(place, way, "`users`/`chat`");
@@ -68,15 +71,31 @@ impl Resolver<'_> {
         self.email(target.email.as_ref()?, file)
     }
 
-    fn no_bots(&mut self, place: Place) {
-        self.found.mistake(
-            place,
-            (
-                "这个版本还不支持发给智能机器人（计划在后续版本）",
-                "bots are not in this version yet (coming: a later release)",
-            ),
-            ("先用 webhook，或 app 加 users", "use a webhook, or an app with users, instead"),
-        );
+    /// A conversation of a bot.
+    fn of_bot(&mut self, place: Place, target: &file::Target, bot: String) -> Option<To> {
+        if names_members(target) {
+            return self.ambiguous(place, "`bot`", "`users`/`parties`/`tags`");
+        }
+        let Some(chat) = &target.chat else {
+            self.found.mistake(
+                place,
+                ("有 `bot`，但没有写哪个会话", "there is a `bot`, but no conversation"),
+                (
+                    "加上 chat: 单聊写 userid，群聊写 chatid；先对机器人说句话，wegraf bots 会列出会话",
+                    "add chat: a userid for a single chat, a chatid for a group; say something to the bot first and `wegraf bots` lists them",
+                ),
+            );
+            return None;
+        };
+        let text = chat.get()?;
+        if text.is_empty() || text.len() > CONVERSATION_BYTES || text.chars().any(|c| c.is_control() || c == '/') {
+            self.found.mistake(
+                chat.place,
+                (format!("`{text}` 不是会话"), format!("`{text}` is not a conversation")),
+                ("从 `wegraf bots` 的列表里原样复制", "copy it from the list of `wegraf bots` as it is"),
+            );
+        }
+        Some(To::Bot { bot, chat: text.clone() })
     }
 
     /// The one key that says where to send.
@@ -86,6 +105,7 @@ impl Resolver<'_> {
             ("`webhook`", target.webhook.is_some()),
             ("`email`", target.email.is_some()),
             ("`hook`", target.hook.is_some()),
+            ("`bot`", target.bot.is_some()),
         ];
         let mut given = ways.into_iter().filter_map(|(way, given)| given.then_some(way));
         match (given.next(), given.next()) {
@@ -95,8 +115,8 @@ impl Resolver<'_> {
                 place,
                 ("目标没有写发到哪里", "the target does not say where to send"),
                 (
-                    "{ webhook: 名字 }、{ app: 名字, users: [userid] }、{ app: 名字, chat: chatid }、{ email: [地址] } 或 { hook: 名字 }",
-                    "{ webhook: NAME }, { app: NAME, users: [userid] }, { app: NAME, chat: CHATID }, { email: [ADDRESS] } or { hook: NAME }",
+                    "{ webhook: 名字 }、{ app: 名字, users: [userid] }、{ app: 名字, chat: chatid }、{ bot: 名字, chat: 会话 }、{ email: [地址] } 或 { hook: 名字 }",
+                    "{ webhook: NAME }, { app: NAME, users: [userid] }, { app: NAME, chat: CHATID }, { bot: NAME, chat: CONVERSATION }, { email: [ADDRESS] } or { hook: NAME }",
                 ),
             ),
         }
@@ -331,7 +351,9 @@ impl Resolver<'_> {
         if channel.wecom().is_some() {
             return;
         }
-        let image = target.image.as_ref().filter(|image| image.get() == Some(&true)).map(|image| image.place);
+        // A bot shows pictures, but calls nobody (wecom-api §0.2).
+        let pictures = channel == Channel::Bot;
+        let image = target.image.as_ref().filter(|image| image.get() == Some(&true) && !pictures).map(|image| image.place);
         for (place, key) in [(target.mention.as_ref().map(|at| at.place), "mention"), (image, "image")] {
             let Some(place) = place else { continue };
             self.found.mistake(
@@ -340,7 +362,7 @@ impl Resolver<'_> {
                     format!("{}不能用 `{key}`", in_words(channel).0),
                     format!("{} cannot have `{key}`", in_words(channel).1),
                 ),
-                ("删掉它：这里只有文字", "remove it: there is only text"),
+                ("删掉它：那里没有这个功能", "remove it: there is no such thing there"),
             );
         }
     }
@@ -367,6 +389,7 @@ const fn in_words(channel: Channel) -> (&'static str, &'static str) {
         Channel::Webhook => ("webhook", "a webhook"),
         Channel::Email => ("邮件", "email"),
         Channel::Hook => ("通用 webhook", "a hook"),
+        Channel::Bot => ("智能机器人", "a bot"),
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Sender {
     Mail(Vec<String>),
     /// The hook with this name.
     Hook(String),
+    /// The bot with this name, over its socket.
+    Bot(String),
 }
 
 /// The scope of the mail server's breaker.
@@ -78,6 +80,13 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
             config.hooks.get(hook).ok_or_else(|| missing("hook", hook))?;
             let scopes = Scopes { host: String::new(), sender: target.lane(), route: None };
             Ok(vec![Way { sender: Sender::Hook(hook.clone()), scopes, charges: Vec::new() }])
+        }
+        To::Bot { bot, chat } => {
+            let known = config.wecom.bots.get(bot).ok_or_else(|| missing("bot", bot))?;
+            let scopes = Scopes { host: String::new(), sender: format!("bot/{bot}"), route: Some(target.lane()) };
+            // Replies to what people say count as well (wecom-api §11.5); they are few.
+            let charges = vec![Charge::new(format!("bot/{}/{chat}", known.bot_id), Limit::BOT)];
+            Ok(vec![Way { sender: Sender::Bot(bot.clone()), scopes, charges }])
         }
     }
 }

@@ -73,12 +73,16 @@ const CARD_KEY: usize = 5;
 /// Bytes of a mail, or of the text for a hook. Neither has a limit of its own: more than this nobody reads, and the
 /// outbox keeps the bytes of every message.
 const PLAIN_BYTES: usize = 64 << 10;
+/// Bytes of a bot's markdown.
+const BOT_BYTES: usize = 4096;
 
 /// Bytes of plain text that `channel` takes.
 const fn text_bytes(channel: Channel) -> usize {
     match channel {
         Channel::App | Channel::Chat | Channel::Webhook => TEXT_BYTES,
         Channel::Email | Channel::Hook => PLAIN_BYTES,
+        // It takes 20480 bytes (wecom-api §11.5), which nobody reads on a phone: as much as a webhook's.
+        Channel::Bot => BOT_BYTES,
     }
 }
 
@@ -94,7 +98,7 @@ struct CardLengths {
 
 const fn card_lengths(channel: Channel) -> CardLengths {
     match channel {
-        Channel::Webhook => CardLengths { source: 13, title: 26, desc: 30, text: 112, value: 26, jump: 13 },
+        Channel::Webhook | Channel::Bot => CardLengths { source: 13, title: 26, desc: 30, text: 112, value: 26, jump: 13 },
         Channel::App | Channel::Chat | Channel::Email | Channel::Hook => {
             CardLengths { source: 20, title: 36, desc: 44, text: 160, value: 30, jump: 18 }
         }
@@ -113,7 +117,7 @@ pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     match face {
         Face::Text => vec![hard("", Limit::Bytes(text_bytes(channel)))],
         Face::Markdown | Face::MarkdownV2 => {
-            vec![hard("", Limit::Bytes(channel.wecom().map_or(PLAIN_BYTES, markdown_bytes)))]
+            vec![hard("", Limit::Bytes(channel.wecom().map_or_else(|| text_bytes(channel), markdown_bytes)))]
         }
         Face::Textcard => vec![title, description, soft("button", Limit::Chars(4))],
         Face::News => vec![title, description],
@@ -161,11 +165,12 @@ pub(super) fn possible(target: &Target, linked: bool) -> Face {
     let channel = target.channel();
     let face = match target.face {
         face if face.fits(channel) => face,
+        _ if channel == Channel::Bot => Face::MarkdownV2,
         _ if channel.wecom().is_none() => Face::Text,
         Face::Card => Face::Textcard,
         _ => Face::Markdown,
     };
-    if is_text(face) || linked { face } else { Face::Text }
+    if is_text(face) || linked || channel == Channel::Bot { face } else { Face::Text }
 }
 
 /// Where a tap on the message leads: to the whole if it does not show the whole, else to the curve.
@@ -212,6 +217,8 @@ impl<'a> Frame<'a> {
         match face {
             Face::Text => Content::Text(Text { content: next(), ..Text::default() }),
             Face::Markdown => Content::Markdown(Markdown { content: next() }),
+            // A bot knows one markdown, which is as rich as the second edition (wecom-api §11.5).
+            Face::MarkdownV2 if self.channel == Channel::Bot => Content::Markdown(Markdown { content: next() }),
             Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
             Face::Textcard => {
                 Content::Textcard(Textcard { title: next(), description: next(), url: self.url, btntxt: next() })

@@ -32,6 +32,13 @@ pub enum Note {
         /// of a message silently (duplicate check, wecom-api §4).
         times: u64,
     },
+    /// Nobody took it in time where it was told first.
+    Escalated {
+        /// The receiver that was told first.
+        receiver: String,
+        /// Whole minutes since then.
+        minutes: u64,
+    },
     /// Earlier changes of these alerts that were never sent are included.
     Merged {
         /// How many.
@@ -97,7 +104,11 @@ impl Notes {
                 Note::Merged { changes } if *changes > 0 => Some(merged(*changes, detail, language)),
                 _ => None,
             });
-            fallback.into_iter().chain(merged).map(|line| printed(&line, face)).collect()
+            let escalated = notes.iter().find_map(|note| match note {
+                Note::Escalated { receiver, minutes } => Some(escalated(receiver, *minutes, detail, language)),
+                _ => None,
+            });
+            escalated.into_iter().chain(fallback).chain(merged).map(|line| printed(&line, face)).collect()
         };
         let fullest = |details: &[Detail], room: Limit| -> Vec<String> {
             let mut told = details.iter().map(|detail| lines(*detail));
@@ -187,6 +198,16 @@ fn resent(times: u64, language: Language) -> String {
     }
 }
 
+fn escalated(receiver: &str, minutes: u64, detail: Detail, language: Language) -> String {
+    let receiver = cut_chars(&one_line(receiver), detail.name).into_owned();
+    match (language, detail.people > 1) {
+        (Language::Zh, true) => format!("升级：{receiver} 已 {} 分钟无人认领", number(minutes)),
+        (Language::Zh, false) => format!("升级：{} 分钟无人认领", number(minutes)),
+        (Language::En, true) => format!("Escalated: nobody at {receiver} took it for {} min", number(minutes)),
+        (Language::En, false) => format!("Escalated after {} min", number(minutes)),
+    }
+}
+
 fn merged(changes: u64, detail: Detail, language: Language) -> String {
     let times = number(changes);
     match (language, detail.people > 1) {
@@ -232,6 +253,8 @@ fn place(lane: &str, people: usize, short: &impl Fn(&str) -> String, language: L
         ["webhook", name] => format!("webhook {}", short(name)),
         ["app", app, "chat", chat] if zh => format!("应用 {} 的群聊 {}", short(app), short(chat)),
         ["app", app, "chat", chat] => format!("chat {} of app {}", short(chat), short(app)),
+        ["bot", name, chat @ ..] if zh => format!("智能机器人 {} 的会话 {}", short(name), short(&chat.join("/"))),
+        ["bot", name, chat @ ..] => format!("conversation {} of bot {}", short(&chat.join("/")), short(name)),
         ["hook", name] if zh => format!("接口 {}", short(name)),
         ["hook", name] => format!("hook {}", short(name)),
         ["email", to] => format!("{} {}", pick(language, "邮箱", "mail to"), short(to)),

@@ -305,8 +305,12 @@ pub struct ActFilter {
 /// What a message about an act tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActNews {
-    /// What was done.
+    /// What was done, or was to be done.
     pub kind: ActKind,
+    /// Whether it was: `Done` or `Failed`.
+    pub state: ActState,
+    /// Why not, if it failed.
+    pub detail: String,
     /// Who, when, until when.
     pub doer: Doer,
     /// The alerts it is about, as far as they can be shown: at most 20, critical ones first.

@@ -44,6 +44,8 @@ pub enum Kind {
     Imbalance,
     /// The new configuration is wrong; the old one is in force.
     Reload,
+    /// WeCom restricts an app, or is about to.
+    Restricted,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             Self::Refused => "refused",
             Self::Imbalance => "imbalance",
             Self::Reload => "reload",
+            Self::Restricted => "restricted",
         }
     }
 
@@ -77,6 +80,8 @@ impl Kind {
             (Self::Imbalance, Language::En) => "wegraf's record does not balance",
             (Self::Reload, Language::Zh) => "wegraf 的新配置有错",
             (Self::Reload, Language::En) => "wegraf's new configuration is wrong",
+            (Self::Restricted, Language::Zh) => "企业微信要停用应用",
+            (Self::Restricted, Language::En) => "WeCom restricts an app",
         }
     }
 }

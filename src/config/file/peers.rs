@@ -68,7 +68,8 @@ pub(in crate::config) struct WeCom {
     /// 接口地址；私有部署或模拟器才需要改。Address of the API; changed for private deployments and the simulator.
     #[schemars(extend("default" = "https://qyapi.weixin.qq.com"))]
     pub api_url: Option<At<String>>,
-    /// 智能机器人长连接地址（本版本尚不使用）。Address for bots (not acted on in this version).
+    /// 智能机器人长连接地址；私有部署或模拟器才需要改。Where bots connect; changed for private deployments and the simulator.
+    #[schemars(extend("default" = "wss://openws.work.weixin.qq.com"))]
     pub bot_url: Option<At<String>>,
     /// 访问企业微信的 HTTP 代理，可含用户名和密码。HTTP proxy to WeCom, which may hold a user name and password.
     pub proxy: Option<At<Secret>>,
@@ -78,7 +79,7 @@ pub(in crate::config) struct WeCom {
     pub apps: Option<At<Named<App>>>,
     /// 群里的消息推送（原群机器人）。Webhooks of groups.
     pub webhooks: Option<At<Named<Webhook>>>,
-    /// 智能机器人（本版本尚不使用）。Bots (not acted on in this version).
+    /// 智能机器人（长连接，不需要公网地址）。Bots: a long connection, no public address needed.
     pub bots: Option<At<Named<Bot>>>,
 }
 
@@ -92,7 +93,8 @@ pub(in crate::config) struct App {
     pub agent_id: At<i64>,
     /// 应用的 Secret。The app's Secret.
     pub secret: At<Secret>,
-    /// 接收消息服务器（本版本尚不使用）。The app's callback (not acted on in this version).
+    /// 接收消息服务器：有它卡片才有按钮；地址填 {external_url}/wecom/callback/{应用名}。
+    /// The app's callback: with it cards have buttons; its URL is {external_url}/wecom/callback/{app}.
     pub callback: Option<At<Callback>>,
 }
 

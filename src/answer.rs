@@ -1,0 +1,253 @@
+//! What people do in WeCom, and what comes of it: they take an alert, silence it, ask what is on and who is on duty.
+//!
+//! A press, a text, a form of the page and a command all become one *act*: recorded in one transaction ([`Store::act`]),
+//! answered at once, and done afterwards where somebody else has to do it (`silencing`). `ask` reads texts, `card`
+//! names cards; `escalation` goes on to the next people where nobody acts. What is told to the others goes the way of
+//! every message: by the outbox.
+//!
+//! [`Store::act`]: crate::store::Store::act
+
+mod ask;
+mod card;
+mod conversation;
+mod escalation;
+mod origin;
+mod silencing;
+mod words;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use wecom::Click;
+
+use crate::alert::ThreadId;
+use crate::app::App;
+use crate::config::Language;
+use crate::render;
+use crate::store::{About, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
+use crate::upstream::{self, Span};
+pub use card::task_id;
+pub use conversation::{ask, welcome};
+pub use words::Answer;
+
+/// Looks at what was left undone by a process that ended.
+const SWEEP: Duration = Duration::from_secs(5);
+/// Looks for alerts that nobody took in time.
+const ESCALATE: Duration = Duration::from_secs(1);
+/// Messages of an episode that are looked through for who may act on it.
+const RECEIVERS: usize = 50;
+
+/// Somebody who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// A userid; on the page, the name that he gives himself.
+    pub id: String,
+    /// By which way he comes.
+    pub via: Via,
+}
+
+/// By which way somebody acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// The callback of this app: WeCom says who he is.
+    App(String),
+    /// The bot, in this conversation: WeCom says who he is.
+    Bot {
+        /// Name of the bot.
+        bot: String,
+        /// Its chatid; of a single chat, the userid.
+        chat: String,
+    },
+    /// The page behind a signed link: nobody says who he is.
+    Page,
+    /// A command on the machine.
+    Command,
+}
+
+impl Via {
+    /// The name in the record: of a bot's conversation, that of its lane.
+    pub fn name(&self) -> String {
+        match self {
+            Self::App(app) => format!("app/{app}"),
+            Self::Bot { bot, chat } => format!("bot/{bot}/{chat}"),
+            Self::Page => "page".to_owned(),
+            Self::Command => "command".to_owned(),
+        }
+    }
+}
+
+/// What somebody wants done.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Names the event: the same for all copies of it that WeCom brings.
+    pub event: String,
+    /// What.
+    pub kind: ActKind,
+    /// To what.
+    pub about: About,
+    /// For how long, if it is a silence.
+    pub span: Option<Span>,
+    /// The fresh code of the card that was pressed.
+    pub code: Option<NewCode>,
+    /// A lane that is told by other means.
+    pub except_lane: Option<String>,
+}
+
+/// A press of a card's button.
+pub async fn press(app: &App, actor: &Actor, click: &Click) -> Result<Answer, StoreError> {
+    let language = app.loaded().config.language;
+    let unknown = || Answer::unknown(language);
+    let Some((message, created_at)) = card::message(&click.task_id) else { return Ok(unknown()) };
+    let known = app.store().card_of(message).await?;
+    if known.is_none_or(|card| card.created_at != created_at) {
+        return Ok(unknown());
+    }
+    let (kind, span) = match click.key.as_str() {
+        render::ACKNOWLEDGE => (ActKind::Acknowledge, None),
+        render::RELEASE => (ActKind::Release, None),
+        render::EXPIRE => (ActKind::Expire, None),
+        render::SILENCE => {
+            let chosen = click.chosen(render::SPAN).unwrap_or(render::USUAL_SPAN);
+            // What no card of ours offers: somebody made it up.
+            let Ok(span) = Span::parse(chosen) else { return Ok(unknown()) };
+            (ActKind::Silence, Some(span))
+        }
+        _ => return Ok(unknown()),
+    };
+    let wish = Wish {
+        event: event(actor, click),
+        kind,
+        about: About::Message(message),
+        span,
+        code: click.response_code.clone().map(|code| NewCode { message, code }),
+        except_lane: None,
+    };
+    act(app, actor, wish).await
+}
+
+/// The same for each copy of one press, and for no other. A callback brings a code that is new with each press; a bot
+/// brings only who, what and when.
+fn event(actor: &Actor, click: &Click) -> String {
+    let via = actor.via.name();
+    match &click.response_code {
+        Some(code) => format!("press/{via}/{code}"),
+        None => format!("press/{via}/{}/{}/{}/{}", click.from, click.created_at, click.key, click.task_id),
+    }
+}
+
+/// Records a wish, sees to it that it is done, and says what came of it.
+pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreError> {
+    let loaded = app.loaded();
+    let (config, now) = (&loaded.config, app.now());
+    let language = config.language;
+    let until = wish.span.map(|span| upstream::until(span, now, &config.timezone, upstream::MORNING));
+    let allowed = may_act(app, actor, wish.about).await?;
+    let state = match wish.kind {
+        _ if !allowed => ActState::Denied,
+        ActKind::Acknowledge | ActKind::Release => ActState::Done,
+        ActKind::Silence | ActKind::Extend | ActKind::Expire | ActKind::Resend | ActKind::Recall => ActState::Open,
+    };
+    let kind = wish.kind;
+    let new = NewAct {
+        event: wish.event,
+        kind,
+        state,
+        by: actor.id.clone(),
+        via: actor.via.name(),
+        about: wish.about,
+        until,
+        detail: String::new(),
+        code: wish.code,
+        except_lane: wish.except_lane,
+        listeners: loaded.listeners.clone(),
+    };
+    let acted = app.store().act(new, now).await?;
+    info!(act = acted.act, kind = kind.as_str(), state = acted.state.as_str(), by = actor.id, via = actor.via.name(), "Somebody acted.");
+    app.metrics().count_act(kind, acted.state);
+    if !acted.lanes.is_empty() {
+        app.wake().notify_one();
+    }
+    if acted.state == ActState::Open && !acted.again {
+        begin(app, &acted);
+    }
+    Ok(Answer::of(kind, &acted, until, language, &config.timezone, now))
+}
+
+/// Does what an act leaves open, beside whoever waits for the answer.
+fn begin(app: &App, acted: &Acted) {
+    let (app, act) = (app.clone(), acted.act);
+    app.clone().spawn(async move {
+        if let Err(error) = silencing::finish(&app, act).await {
+            warn!(%error, act, "An act could not be finished; it is tried again.");
+        }
+    });
+}
+
+/// May he act on this? Where the configuration says nothing, whoever can see the message may. Who comes by the page is
+/// known to nobody: he may only where everybody may.
+async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
+    let loaded = app.loaded();
+    if actor.via == Via::Command {
+        return Ok(true);
+    }
+    let mut filter = DeliveryFilter { limit: RECEIVERS, ..DeliveryFilter::default() };
+    match about {
+        About::Message(message) => filter.message = Some(message),
+        About::Thread(thread) => filter.thread = Some(thread),
+        About::Nothing => {}
+    }
+    let mut receivers: Vec<Option<String>> = match about {
+        About::Nothing => vec![None],
+        _ => app.store().deliveries(filter).await?.into_iter().map(|row| Some(row.receiver)).collect(),
+    };
+    receivers.sort_unstable();
+    receivers.dedup();
+    let now = app.now();
+    Ok(receivers.iter().any(|receiver| {
+        let rights = loaded.config.may_act(receiver.as_deref());
+        if actor.via == Via::Page { rights.anyone } else { rights.allows(&actor.id, now, &loaded.config.rotas) }
+    }))
+}
+
+/// Finishes what was left open, looks at silenced alerts, and goes on to the next people where nobody acts, until told
+/// to stop.
+pub async fn run(app: App, stop: CancellationToken) {
+    let sweeps = async {
+        loop {
+            if let Err(error) = silencing::sweep(&app).await {
+                warn!(%error, "Acts that are open cannot be read; they are looked at again.");
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    };
+    let steps = async {
+        loop {
+            if let Err(error) = escalation::step(&app).await {
+                warn!(%error, "Escalations cannot be read; they are looked at again.");
+            }
+            tokio::time::sleep(ESCALATE).await;
+        }
+    };
+    let all = async { tokio::join!(sweeps, steps, silencing::watch(&app)) };
+    tokio::select! {
+        _ = all => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Goes one round of escalation: for tests that own the clock.
+#[doc(hidden)]
+pub async fn escalate_once(app: &App) -> Result<(), StoreError> {
+    escalation::step(app).await
+}
+
+/// What a text may be about: an episode by its short id.
+const fn about(thread: ThreadId) -> About {
+    About::Thread(thread)
+}
+
+/// The language that answers to people have.
+fn language(app: &App) -> Language {
+    app.loaded().config.language
+}

@@ -1,0 +1,33 @@
+//! The name of a card: by it a press finds the message again.
+
+use crate::alert::Timestamp;
+
+/// In front of each, so that other programs with the same app do not use the same.
+const PREFIX: &str = "wegraf";
+
+/// The `task_id` of the card that is message `message`. It holds when that was queued, too: message numbers begin anew
+/// with a new database, and WeCom takes each name only once (wecom-api §17 no. 13).
+pub fn task_id(message: i64, created_at: Timestamp) -> String {
+    format!("{PREFIX}-{message}-{}", created_at.0)
+}
+
+/// The message that a `task_id` names, and when it was queued; `None` if it is no name of ours.
+pub fn message(task_id: &str) -> Option<(i64, Timestamp)> {
+    let (message, created_at) = task_id.strip_prefix(PREFIX)?.strip_prefix('-')?.split_once('-')?;
+    Some((message.parse().ok()?, Timestamp(created_at.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_message_and_wecom_takes_it() {
+        let name = task_id(i64::MAX, Timestamp(1_700_000_000_000));
+        assert_eq!(message(&name), Some((i64::MAX, Timestamp(1_700_000_000_000))));
+        assert!(wecom::message::is_task_id(&name));
+        for other in ["", "wegraf", "wegraf-", "wegraf-1", "wegraf-x-1", "alert_9f2c", "other-1-2", "wegraf-1-"] {
+            assert_eq!(message(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Answers to texts: what is on, who is on duty, which silences there are; and wishes that are typed.
+
+use super::ask::{Ask, read};
+use super::words::clock;
+use super::{Actor, Via, Wish, about, act, language};
+use crate::alert::{ThreadId, Timestamp};
+use crate::app::App;
+use crate::config::{Channel, Config, Language};
+use crate::render::harmless;
+use crate::store::{ActAlert, ActKind, Doer, StoreError};
+use crate::upstream::Span;
+
+/// Alerts that are named in an answer; the others are counted.
+const NAMED: u32 = 15;
+/// Silences that are named.
+const SILENCES: usize = 15;
+/// Rotas that are named.
+const ROTAS: usize = 20;
+/// Bytes of an answer: what a text to an app may hold (page 90236), and enough for a bot.
+const BYTES: usize = 2_000;
+/// For how long, if nobody says.
+const USUAL: Span = Span::For(std::time::Duration::from_hours(1));
+
+/// Answers a text; `event` names it, the same for all copies that WeCom brings.
+pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
+    let asked = read(text);
+    let speaker = Speaker { app, channel: channel(&actor.via), zh: language(app) == Language::Zh, now: app.now() };
+    let wish = |kind, thread: ThreadId, span| Wish {
+        event: format!("text/{}/{event}", actor.via.name()),
+        kind,
+        about: about(thread),
+        span,
+        code: None,
+        except_lane: None,
+    };
+    let wish = match asked {
+        Ask::Acknowledge(thread) => wish(ActKind::Acknowledge, thread, None),
+        Ask::Release(thread) => wish(ActKind::Release, thread, None),
+        Ask::Expire(thread) => wish(ActKind::Expire, thread, None),
+        Ask::Resend(thread) => wish(ActKind::Resend, thread, None),
+        Ask::Silence(thread, span) | Ask::Extend(thread, span) => {
+            let kind = if matches!(read(text), Ask::Extend(..)) { ActKind::Extend } else { ActKind::Silence };
+            match span.as_deref().map_or(Ok(USUAL), Span::parse) {
+                Ok(span) => wish(kind, thread, Some(span)),
+                Err(how) => return Ok(speaker.fit(vec![how])),
+            }
+        }
+        Ask::Help => return Ok(speaker.help(false)),
+        Ask::Unknown => return Ok(speaker.help(true)),
+        Ask::WhichOne(word) => return Ok(speaker.which_one(word)),
+        Ask::Alerts => return speaker.alerts().await,
+        Ask::Duty(name) => return Ok(speaker.duty(name.as_deref())),
+        Ask::Silences => return speaker.silences().await,
+    };
+    Ok(act(app, actor, wish).await?.text)
+}
+
+const fn channel(via: &Via) -> Channel {
+    if matches!(via, Via::Bot { .. }) { Channel::Bot } else { Channel::App }
+}
+
+/// Who answers, in which language, and when.
+struct Speaker<'a> {
+    app: &'a App,
+    channel: Channel,
+    zh: bool,
+    now: Timestamp,
+}
+
+impl Speaker<'_> {
+    fn pick(&self, zh: &str, en: &str) -> String {
+        if self.zh { zh } else { en }.to_owned()
+    }
+
+    fn help(&self, unknown: bool) -> String {
+        let mut lines = Vec::new();
+        if unknown {
+            lines.push(self.pick("没听懂。可以这样问我：", "I did not understand. You can ask me:"));
+        } else {
+            lines.push(self.pick("我把告警送到这里。可以这样问我：", "I bring alerts here. You can ask me:"));
+        }
+        let words = [
+            ("告警", "alerts", "现在有哪些告警", "what is on now"),
+            ("值班", "who", "现在谁值班", "who is on duty"),
+            ("认领 #7K2Q", "ack #7K2Q", "这条我来处理", "I take this one"),
+            ("放弃 #7K2Q", "release #7K2Q", "不处理了，交回去", "I give it back"),
+            ("静默 #7K2Q 1h", "silence #7K2Q 1h", "静默一段时间（30m、4h、明早）", "silence it (30m, 4h, morning)"),
+            ("延长 #7K2Q 2h", "extend #7K2Q 2h", "静默改到那时为止", "move the end of the silence"),
+            ("解除静默 #7K2Q", "unsilence #7K2Q", "结束静默", "end the silence"),
+            ("静默列表", "silences", "有哪些静默", "which silences there are"),
+            ("重发 #7K2Q", "resend #7K2Q", "把消息再发一遍", "send the message again"),
+        ];
+        lines.extend(words.iter().map(|(zh, en, what_zh, what_en)| {
+            if self.zh { format!("· {zh}：{what_zh}") } else { format!("· {en}: {what_en}") }
+        }));
+        lines.push(self.pick("编号在每条消息的末尾，例如 #7K2Q。", "The id is at the end of each message, like #7K2Q."));
+        self.fit(lines)
+    }
+
+    fn which_one(&self, word: &str) -> String {
+        self.fit(vec![if self.zh {
+            format!("哪一条？请带上消息末尾的编号，例如：{word} #7K2Q")
+        } else {
+            "Which one? Add the id at the end of the message, for example: ack #7K2Q".to_owned()
+        }])
+    }
+
+    async fn alerts(&self) -> Result<String, StoreError> {
+        let (alerts, count) = self.app.store().alerts_on(NAMED).await?;
+        if count == 0 {
+            return Ok(self.fit(vec![self.pick("🟢 现在没有告警。", "🟢 Nothing is on.")]));
+        }
+        let mut lines = vec![if self.zh { format!("正在告警 {count} 条") } else { format!("{count} alerts are on") }];
+        lines.extend(alerts.iter().map(|alert| self.alert(alert)));
+        let more = count.saturating_sub(alerts.len() as u64);
+        if more > 0 {
+            lines.push(if self.zh { format!("另 {more} 条") } else { format!("and {more} more") });
+        }
+        Ok(self.fit(lines))
+    }
+
+    /// `🔴 磁盘将满 · db-1 · 自 14:02 · 张三 已认领 #7K2Q`
+    fn alert(&self, alert: &ActAlert) -> String {
+        let mut parts = vec![self.clean(&alert.name)];
+        parts.extend(crate::render::place(alert).map(|place| self.clean(&place)));
+        parts.extend(alert.starts_at.map(|at| {
+            let time = self.clock(at);
+            if self.zh { format!("自 {time}") } else { format!("since {time}") }
+        }));
+        parts.extend(alert.acknowledged.as_ref().map(|Doer { by, .. }| {
+            let by = self.clean(by);
+            if self.zh { format!("{by} 已认领") } else { format!("{by} has it") }
+        }));
+        format!("{} {} #{}", if alert.critical { "🔴" } else { "🟡" }, parts.join(" · "), alert.thread)
+    }
+
+    fn duty(&self, wanted: Option<&str>) -> String {
+        let loaded = self.app.loaded();
+        let rotas = &loaded.config.rotas.0;
+        if rotas.is_empty() {
+            return self.fit(vec![self.pick(
+                "没有配置值班表（配置里的 rotas）。",
+                "There is no rota (`rotas` in the configuration).",
+            )]);
+        }
+        let named = |name: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name));
+        let mut lines: Vec<String> = rotas
+            .iter()
+            .filter(|(name, _)| named(name))
+            .take(ROTAS)
+            .map(|(name, rota)| {
+                let on_call = rota.on_call(self.now);
+                let people = |people: &[String]| people.iter().map(|who| self.clean(who)).collect::<Vec<_>>().join("、");
+                let backup = if on_call.backup.is_empty() {
+                    String::new()
+                } else if self.zh {
+                    format!("，二线 {}", people(&on_call.backup))
+                } else {
+                    format!(", backup {}", people(&on_call.backup))
+                };
+                let until = self.clock(on_call.until);
+                let who = people(&on_call.people);
+                if self.zh {
+                    format!("{}：{who}{backup}（到 {until}）", self.clean(name))
+                } else {
+                    format!("{}: {who}{backup} (until {until})", self.clean(name))
+                }
+            })
+            .collect();
+        if lines.is_empty() {
+            let known = rotas.keys().map(|name| self.clean(name)).collect::<Vec<_>>().join("、");
+            lines.push(if self.zh { format!("没有这张值班表。现有：{known}") } else { format!("No such rota. There are: {known}") });
+        }
+        self.fit(lines)
+    }
+
+    async fn silences(&self) -> Result<String, StoreError> {
+        let mut silences = self.app.store().silences(self.now).await?;
+        silences.retain(|silence| silence.until > self.now);
+        if silences.is_empty() {
+            return Ok(self.fit(vec![self.pick("现在没有从这里做的静默。", "No silence made from here is in force.")]));
+        }
+        let more = silences.len().saturating_sub(SILENCES);
+        let mut lines: Vec<String> = silences
+            .iter()
+            .take(SILENCES)
+            .map(|silence| {
+                let (by, until) = (self.clean(&silence.by), self.clock(silence.until));
+                let upstream = self.clean(&silence.upstream);
+                if self.zh {
+                    format!("🔕 #{} 到 {until}，{by}（{upstream}）", silence.thread)
+                } else {
+                    format!("🔕 #{} until {until}, {by} ({upstream})", silence.thread)
+                }
+            })
+            .collect();
+        if more > 0 {
+            lines.push(if self.zh { format!("另 {more} 个") } else { format!("and {more} more") });
+        }
+        Ok(self.fit(lines))
+    }
+
+    fn clock(&self, at: Timestamp) -> String {
+        clock(at, self.now, &self.app.loaded().config.timezone)
+    }
+
+    fn clean(&self, text: &str) -> String {
+        harmless(text, self.channel, 48)
+    }
+
+    /// The lines, as many as fit; a bot's markdown needs a gap between lines to keep them apart.
+    fn fit(&self, lines: Vec<String>) -> String {
+        let gap = if self.channel == Channel::Bot { "\n\n" } else { "\n" };
+        let mut out = String::new();
+        for line in lines {
+            if out.len() + gap.len() + line.len() > BYTES {
+                out.push_str(gap);
+                out.push('…');
+                break;
+            }
+            if !out.is_empty() {
+                out.push_str(gap);
+            }
+            out.push_str(&line);
+        }
+        out
+    }
+}
+
+/// What is said to somebody who opens the conversation for the first time.
+pub fn welcome(config: &Config) -> String {
+    match config.language {
+        Language::Zh => "你好，我是告警机器人：告警会送到这里，卡片上的按钮可以直接认领和静默。发“帮助”看我会什么。".to_owned(),
+        Language::En => {
+            "Hello, I bring alerts here: press the buttons of their cards to take or silence them. Say \"help\" to see what I can do."
+                .to_owned()
+        }
+    }
+}

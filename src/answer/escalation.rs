@@ -1,0 +1,175 @@
+//! Where nobody takes an alert in time, the next people are told; and when it is over, they are told that, too.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::origin::Origins;
+use super::silencing::{pass_on, tell_end};
+use crate::alert::{Status, Timestamp};
+use crate::app::{App, Loaded};
+use crate::config::{EscalationStep, Receiver};
+use crate::render::Note;
+use crate::store::{ActAlert, Escalation, StoreError};
+
+/// Alerts that one look takes on; in a storm the next look follows at once.
+const AT_ONCE: u32 = 200;
+/// Whoever was told so lately is not told again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Takes the steps that are due.
+pub(super) async fn step(app: &App) -> Result<(), StoreError> {
+    loop {
+        let due = app.store().due_escalations(app.now(), AT_ONCE).await?;
+        let full = due.len() >= AT_ONCE as usize;
+        let loaded = app.loaded();
+        // What was told together goes on together.
+        let mut groups: BTreeMap<(String, u32, i64), Vec<Escalation>> = BTreeMap::new();
+        for escalation in due {
+            let key = (escalation.alert.receiver.clone(), escalation.step, escalation.alert.notification);
+            groups.entry(key).or_default().push(escalation);
+        }
+        for group in groups.into_values() {
+            take(app, &loaded, group).await?;
+        }
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes the same step for alerts that were told together.
+async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), StoreError> {
+    let receiver = group.first().and_then(|due| loaded.config.receiver(&due.alert.receiver));
+    let steps = receiver.as_ref().map_or(&[][..], |receiver| &receiver.escalate);
+    let mut to_tell: BTreeMap<&str, Vec<&Escalation>> = BTreeMap::new();
+    let nexts: Vec<(&Escalation, Next<'_>)> = group.iter().map(|due| (due, next(steps, due))).collect();
+    for (due, next) in &nexts {
+        if let Next::Tell { receiver: Some(receiver), .. } = next {
+            to_tell.entry(receiver).or_default().push(due);
+        }
+    }
+    for (receiver, due) in to_tell {
+        tell(app, loaded, &due, receiver).await?;
+    }
+    for (due, next) in nexts {
+        match next {
+            Next::Over => over(app, loaded, due, steps).await?,
+            Next::Nobody => drop(app.store().advance_escalation(due.alert.alert, due.step, None).await?),
+            Next::Tell { following, .. } => {
+                drop(app.store().advance_escalation(due.alert.alert, due.step, following).await?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells those to whom steps were taken that an alert is over.
+async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
+    let told = app.store().told_firing(vec![due.alert.identity]).await?;
+    let told = told.into_iter().filter(|row| due.others.contains(&row.receiver) && is_step(steps, &row.receiver));
+    let ended: Vec<ActAlert> = told.map(|row| ActAlert { ends_at: due.alert.ends_at, ..row }).collect();
+    tell_end(app, loaded, &ended).await?;
+    app.store().forget_escalation(due.alert.alert).await
+}
+
+/// What is to be done about an escalation that is due.
+#[derive(Debug, PartialEq, Eq)]
+enum Next<'a> {
+    /// The alert is over: whoever was told hears it.
+    Over,
+    /// There is no further step.
+    Nobody,
+    /// This receiver is told (none: the step is for critical alerts only); the step after it is due then.
+    Tell { receiver: Option<&'a str>, following: Option<Timestamp> },
+}
+
+fn next<'a>(steps: &'a [EscalationStep], due: &Escalation) -> Next<'a> {
+    if due.alert.status == Status::Resolved {
+        return Next::Over;
+    }
+    let mut left = steps.iter().skip(due.step as usize);
+    let Some(step) = left.next() else { return Next::Nobody };
+    let after = |step: &EscalationStep| i64::try_from(step.after.as_millis()).unwrap_or(i64::MAX);
+    let following = left.next().map(|step| due.fired_at.plus_millis(after(step)));
+    let receiver = (!step.only_critical || due.alert.critical).then_some(step.receiver.as_str());
+    Next::Tell { receiver, following }
+}
+
+fn is_step(steps: &[EscalationStep], receiver: &str) -> bool {
+    steps.iter().any(|step| step.receiver == receiver)
+}
+
+/// Tells the next people, unless they know it already.
+async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Result<(), StoreError> {
+    let (Some(receiver), Some(first)) = (loaded.config.receiver(to), due.first()) else {
+        warn!(receiver = to, "The next receiver of an escalation is gone from the configuration.");
+        return Ok(());
+    };
+    let rows: Vec<ActAlert> = due.iter().map(|due| due.alert.clone()).collect();
+    let origins = Origins::of(app.store(), loaded, &rows).await?;
+    let minutes = u64::try_from(app.now().millis_since(first.fired_at) / 60_000).unwrap_or_default();
+    let note = Note::Escalated { receiver: first.alert.receiver.clone(), minutes };
+    let note_json = serde_json::to_string(&note).expect("a note is JSON");
+    // Whoever was told by another way gets it as a reminder; half a minute tells that from a replica's copy.
+    let again = Receiver { repeat_interval: AGAIN, escalate: Vec::new(), ..receiver.as_ref().clone() };
+    let mut passed = 0;
+    for (notification, told) in origins.iter() {
+        let told: Vec<_> = told.into_iter().map(|(row, alert)| (row, alert.clone())).collect();
+        passed += told.len();
+        pass_on(app, notification, told, &again, Some(note_json.clone())).await?;
+    }
+    if passed < due.len() {
+        warn!(receiver = to, "An alert cannot be escalated: what told of it was pruned.");
+    }
+    info!(alert = first.alert.name, alerts = passed, from = first.alert.receiver, to, minutes, "Nobody took an alert in time; the next are told.");
+    app.metrics().escalations.inc();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Identity, ThreadId};
+
+    const FIRED: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn step(minutes: u64, receiver: &str, only_critical: bool) -> EscalationStep {
+        EscalationStep { after: Duration::from_mins(minutes), receiver: receiver.to_owned(), only_critical }
+    }
+
+    fn due(step: u32, critical: bool, status: Status) -> Escalation {
+        let alert = ActAlert {
+            alert: 1,
+            identity: Identity([1; 32]),
+            receiver: "ops".to_owned(),
+            source: "am".to_owned(),
+            name: "磁盘将满".to_owned(),
+            labels_json: "{}".to_owned(),
+            critical,
+            status,
+            starts_at: None,
+            ends_at: None,
+            notification: 1,
+            thread: ThreadId(1),
+            sender: String::new(),
+            acknowledged: None,
+        };
+        Escalation { alert, step, fired_at: FIRED, others: Vec::new() }
+    }
+
+    #[test]
+    fn steps_are_taken_in_order_counted_from_the_firing_and_end_with_the_alert() {
+        let steps = [step(10, "dba", false), step(30, "boss", true), step(60, "all", false)];
+        let at = |minutes: i64| Some(FIRED.plus_millis(minutes * 60_000));
+        let firing = Status::Firing;
+        assert_eq!(next(&steps, &due(0, true, firing)), Next::Tell { receiver: Some("dba"), following: at(30) });
+        assert_eq!(next(&steps, &due(1, true, firing)), Next::Tell { receiver: Some("boss"), following: at(60) });
+        assert_eq!(next(&steps, &due(1, false, firing)), Next::Tell { receiver: None, following: at(60) });
+        assert_eq!(next(&steps, &due(2, false, firing)), Next::Tell { receiver: Some("all"), following: None });
+        assert_eq!(next(&steps, &due(3, true, firing)), Next::Nobody);
+        assert_eq!(next(&steps, &due(1, true, Status::Resolved)), Next::Over);
+        assert_eq!(next(&[], &due(0, true, firing)), Next::Nobody, "the steps were taken out of the configuration");
+    }
+}

@@ -1,0 +1,58 @@
+//! Where an alert that somebody acts on came from: its notification, read again.
+
+use std::collections::HashMap;
+
+use crate::alert::{Alert, Notification};
+use crate::app::Loaded;
+use crate::ingest;
+use crate::store::{ActAlert, Kept, Store, StoreError};
+
+/// Notifications that are read again for one act: a card tells of one, a short id rarely of more.
+const NOTIFICATIONS: usize = 20;
+
+/// The notifications that told of `alerts`, each with the alerts that it told of.
+pub(super) struct Origins(Vec<(Notification, Vec<(ActAlert, usize)>)>);
+
+impl Origins {
+    /// Reads them. An alert whose notification was pruned, or is read otherwise by now, is left out.
+    pub(super) async fn of(store: &Store, loaded: &Loaded, alerts: &[ActAlert]) -> Result<Self, StoreError> {
+        let mut by_notification: HashMap<i64, Vec<&ActAlert>> = HashMap::new();
+        for alert in alerts {
+            by_notification.entry(alert.notification).or_default().push(alert);
+        }
+        let mut found: Vec<_> = by_notification.into_iter().collect();
+        found.sort_unstable_by_key(|(id, _)| *id);
+        let mut origins = Vec::new();
+        for (id, alerts) in found.into_iter().take(NOTIFICATIONS) {
+            if let Some(kept) = store.notification(id).await? {
+                let notification = read(loaded, &kept);
+                let places = places(&notification, &kept.source, &alerts);
+                if !places.is_empty() {
+                    origins.push((notification, places));
+                }
+            }
+        }
+        Ok(Self(origins))
+    }
+
+    /// Each notification with what it told.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Notification, Vec<(&ActAlert, &Alert)>)> {
+        self.0.iter().map(|(notification, places)| {
+            let alerts = places.iter().filter_map(|(row, index)| Some((row, notification.alerts.get(*index)?)));
+            (notification, alerts.collect())
+        })
+    }
+}
+
+fn read(loaded: &Loaded, kept: &Kept) -> Notification {
+    ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &loaded.config.payloads, kept.received_at)
+}
+
+/// Which of `alerts` stand where in `notification`.
+fn places(notification: &Notification, source: &str, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
+    let by_identity: HashMap<_, _> = alerts.iter().map(|alert| (alert.identity, *alert)).collect();
+    let indexed = notification.alerts.iter().enumerate();
+    indexed
+        .filter_map(|(index, alert)| Some(((*by_identity.get(&alert.identity(source))?).clone(), index)))
+        .collect()
+}

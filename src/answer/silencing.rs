@@ -1,0 +1,434 @@
+//! What has to be done upstream, and what wegraf sees there: silences made, moved and ended for whoever asked, and the
+//! end of alerts that a silence keeps upstream from telling.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use super::origin::Origins;
+use crate::alert::{Alert, Identity, Labels, Notification, Status, Timestamp};
+use crate::app::{App, Loaded};
+use crate::config::{Face, Language, Receiver, Target, To, Upstream};
+use crate::deliver;
+use crate::ingest::{RELAYED, relay};
+use crate::route::{arrival, recipient, row};
+use crate::store::{
+    ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, Admission, NewSilence, Recipient, Silence, StoreError,
+};
+use crate::upstream::{self, Client, Matcher, Origin, Wanted};
+
+/// An act that is open for longer than this was left by a process that ended: whoever records one does it at once.
+const LEFT_MS: i64 = 30_000;
+/// Acts that one sweep does.
+const SWEPT: u32 = 20;
+/// Between two looks at silenced alerts.
+const LOOK: Duration = Duration::from_secs(10);
+/// The lane that is no lane: who has it looks upstream for all replicas.
+const WATCHER: &str = "answer/silences";
+
+/// Does what is left of acts whose process ended before it was done.
+pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
+    let open = app.store().acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
+    for act in open.into_iter().filter(|act| app.now().millis_since(act.at) > LEFT_MS) {
+        finish(app, act.id).await?;
+    }
+    Ok(())
+}
+
+/// Does what an act leaves open, records how it ended, and tells whoever must know.
+pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
+    let open = app.store().acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
+    let Some(act) = open.into_iter().find(|open| open.id == act) else { return Ok(()) };
+    let loaded = app.loaded();
+    let alerts = app.store().act_alerts(act.id).await?;
+    let done = match act.kind {
+        ActKind::Silence => make(app, &loaded, &act, &alerts).await?,
+        ActKind::Extend => extend(app, &loaded, &act).await?,
+        ActKind::Expire => expire(app, &loaded, &act).await?,
+        ActKind::Resend => resend(app, &act).await?,
+        ActKind::Acknowledge | ActKind::Release | ActKind::Recall => Err(Failed::nothing()),
+    };
+    let failed = done.as_ref().err().map(|failed| failed.text(loaded.config.language));
+    let (state, detail, silence) = match done {
+        Ok(Done { detail, silence }) => (ActState::Done, detail, silence),
+        Err(failed) => (ActState::Failed, failed.text(loaded.config.language), None),
+    };
+    info!(act = act.id, kind = act.kind.as_str(), state = state.as_str(), detail, "An act was finished.");
+    app.metrics().count_act(act.kind, state);
+    let end = ActEnd { act: act.id, state, detail, silence, except_lane: None, listeners: loaded.listeners.clone() };
+    app.store().end_act(end, app.now()).await?;
+    if failed.is_some()
+        && let Some((target, receiver)) = whoever_asked(&act, &alerts)
+    {
+        app.store().tell_of_act(act.id, row(&target), receiver, app.now()).await?;
+    }
+    app.wake().notify_one();
+    Ok(())
+}
+
+/// What was done.
+struct Done {
+    detail: String,
+    silence: Option<NewSilence>,
+}
+
+/// Why nothing was: in Chinese and in English.
+struct Failed([String; 2]);
+
+impl Failed {
+    fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self([zh.into(), en.into()])
+    }
+
+    fn nothing() -> Self {
+        Self::new("没有可做的事", "there is nothing to do")
+    }
+
+    fn no_upstream() -> Self {
+        Self::new(
+            "不知道这条告警来自哪个 Alertmanager 或 Grafana：请在配置的 upstreams 里加上它，或在上游自己静默",
+            "it is not known which Alertmanager or Grafana this alert came from: add it to `upstreams`, or silence it there",
+        )
+    }
+
+    fn no_silence() -> Self {
+        Self::new("没有还在生效的静默", "there is no silence in force")
+    }
+
+    fn text(&self, language: Language) -> String {
+        self.0[usize::from(language == Language::En)].clone()
+    }
+}
+
+impl From<upstream::UpstreamError> for Failed {
+    fn from(error: upstream::UpstreamError) -> Self {
+        Self::new(error.zh(), error.en())
+    }
+}
+
+/// Makes a silence where the alerts came from.
+async fn make(app: &App, loaded: &Loaded, act: &ActRow, alerts: &[ActAlert]) -> Result<Result<Done, Failed>, StoreError> {
+    let origins = Origins::of(app.store(), loaded, alerts).await?;
+    let Some((upstream, matchers)) = origins.iter().find_map(|(notification, told)| matchers(loaded, notification, &told))
+    else {
+        return Ok(Err(Failed::no_upstream()));
+    };
+    let wanted = Wanted {
+        matchers: matchers.clone(),
+        now: app.now(),
+        ends_at: act.until.unwrap_or_else(|| app.now().plus_millis(3_600_000)),
+        author: act.by.clone(),
+        comment: comment(act, alerts),
+        marker: upstream::marker(Some(act.thread), &format!("{}-{}", act.id, act.at.0)),
+    };
+    let made = match Client::new(upstream) {
+        Ok(client) => client.silence(&wanted).await,
+        Err(error) => Err(error),
+    };
+    Ok(made.map_err(Failed::from).map(|made| Done {
+        detail: format!("{} {}", upstream.name, made.id),
+        silence: Some(NewSilence {
+            upstream: upstream.name.clone(),
+            upstream_id: made.id,
+            matchers_json: serde_json::to_string(&matchers).expect("matchers are JSON"),
+            until: wanted.ends_at,
+        }),
+    }))
+}
+
+/// The upstream of these alerts, and what a silence for all of them holds.
+fn matchers<'a>(
+    loaded: &'a Loaded,
+    notification: &Notification,
+    told: &[(&ActAlert, &Alert)],
+) -> Option<(&'a Upstream, Vec<Matcher>)> {
+    let (row, first) = told.first()?;
+    let origin = Origin {
+        format: notification.format,
+        external_url: &notification.external_url,
+        source: &row.source,
+        org: upstream::org_of(first),
+    };
+    let upstream = upstream::upstream_for(&loaded.config.upstreams, &origin)?;
+    let matchers = match told {
+        [(_, alone)] => upstream::matchers_for(upstream, alone),
+        several => upstream::common_matchers(upstream, several.iter().map(|(_, alert)| *alert)),
+    };
+    Some((upstream, matchers?))
+}
+
+/// Is there an upstream in which these alerts could be silenced?
+pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &str, alerts: &[&Alert]) -> bool {
+    let Some(first) = alerts.first() else { return false };
+    let origin = Origin {
+        format: notification.format,
+        external_url: &notification.external_url,
+        source,
+        org: upstream::org_of(first),
+    };
+    upstream::upstream_for(&loaded.config.upstreams, &origin).is_some()
+}
+
+fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {
+    let name = alerts.first().map_or("", |alert| alert.name.as_str());
+    format!("{name} ×{}，由 {} 从企业微信静默 silenced from WeCom", alerts.len().max(1), act.by)
+}
+
+/// The silence that an act is about: of its episode, the newest in force.
+async fn silence_of(app: &App, act: &ActRow) -> Result<Option<Silence>, StoreError> {
+    let now = app.now();
+    let mut silences = app.store().silences(now).await?;
+    silences.retain(|silence| silence.thread == act.thread && silence.until > now);
+    silences.sort_by_key(|silence| silence.act);
+    Ok(silences.pop())
+}
+
+async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+    let (Some(silence), Some(until)) = (silence_of(app, act).await?, act.until) else {
+        return Ok(Err(Failed::no_silence()));
+    };
+    let client = match client(loaded, &silence.upstream) {
+        Ok(client) => client,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    match client.extend(&silence.upstream_id, until).await {
+        Ok(made) => {
+            app.store().extend_silence(silence.act, made.id.clone(), until).await?;
+            Ok(Ok(Done { detail: format!("{} {}", silence.upstream, made.id), silence: None }))
+        }
+        Err(error) => Ok(Err(error.into())),
+    }
+}
+
+async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+    let Some(silence) = silence_of(app, act).await? else { return Ok(Err(Failed::no_silence())) };
+    let client = match client(loaded, &silence.upstream) {
+        Ok(client) => client,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    match client.expire(&silence.upstream_id).await {
+        Ok(()) => {
+            app.store().extend_silence(silence.act, silence.upstream_id.clone(), app.now()).await?;
+            Ok(Ok(Done { detail: format!("{} {}", silence.upstream, silence.upstream_id), silence: None }))
+        }
+        Err(error) => Ok(Err(error.into())),
+    }
+}
+
+async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+    let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: 1, ..Default::default() };
+    let Some(newest) = app.store().deliveries(filter).await?.pop() else { return Ok(Err(Failed::nothing())) };
+    let again = deliver::again(app.store(), newest.message, app.now()).await?;
+    Ok(match again.refusal(newest.message) {
+        None => Ok(Done { detail: format!("message {}", newest.message), silence: None }),
+        Some(reason) => Err(Failed::new(reason.clone(), reason)),
+    })
+}
+
+fn client(loaded: &Loaded, name: &str) -> Result<Client, Failed> {
+    let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == name);
+    let upstream = known.ok_or_else(|| {
+        Failed::new(format!("配置里已没有上游 `{name}`"), format!("the upstream `{name}` is no longer in the configuration"))
+    })?;
+    Ok(Client::new(upstream)?)
+}
+
+/// Where whoever asked hears that it did not work.
+fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> {
+    let receiver = alerts.first().map_or_else(String::new, |alert| alert.receiver.clone());
+    let target = |to, face| Target { to, face, ..Target::plain() };
+    let to = match act.via.split('/').collect::<Vec<_>>()[..] {
+        ["app", app] => target(
+            To::Members {
+                app: app.to_owned(),
+                users: vec![act.by.clone()],
+                users_file: None,
+                parties: Vec::new(),
+                tags: Vec::new(),
+                on_call: Vec::new(),
+            },
+            Face::Text,
+        ),
+        ["bot", bot, ref chat @ ..] => target(To::Bot { bot: bot.to_owned(), chat: chat.join("/") }, Face::MarkdownV2),
+        _ => return None,
+    };
+    Some((to, receiver))
+}
+
+/// How long each silenced alert was not seen upstream, by its silence: forgotten with the process, which only means
+/// that it is looked at for longer.
+static GONE: LazyLock<Mutex<HashMap<(i64, Identity), Timestamp>>> = LazyLock::new(Mutex::default);
+
+/// Looks at silenced alerts upstream, because a silence keeps their end from being told (alert-sources §0.4, §4.6).
+pub(super) async fn watch(app: &App) {
+    loop {
+        // One replica looks for all; with one process that is this one.
+        match app.store().acquire(WATCHER).await {
+            Ok(Some(_)) => {
+                if let Err(error) = look(app).await {
+                    warn!(%error, "Silenced alerts cannot be looked at.");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%error, "Silenced alerts cannot be looked at."),
+        }
+        let shortest = app.loaded().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
+        tokio::time::sleep(shortest.map_or(LOOK, |third| third.min(LOOK))).await;
+    }
+}
+
+async fn look(app: &App) -> Result<(), StoreError> {
+    let loaded = app.loaded();
+    for silence in app.store().silences(app.now()).await? {
+        let touched = app.store().act_alerts(silence.act).await?;
+        let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
+        let on = app.store().told_firing(identities).await?;
+        let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
+        let (false, Some(upstream)) = (on.is_empty(), known) else { continue };
+        let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
+        let firing = match Client::new(upstream) {
+            Ok(client) => client.firing(&matchers).await,
+            Err(error) => Err(error),
+        };
+        match firing {
+            Ok(firing) => {
+                let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
+                let over = gone(silence.act, &on, &seen, upstream.gone_after, app.now());
+                end(app, &loaded, &on, &over).await?;
+            }
+            // Nobody knows, so nothing is over.
+            Err(error) => debug!(error = error.en(), upstream = upstream.name, "Silenced alerts cannot be looked at."),
+        }
+    }
+    Ok(())
+}
+
+/// The alerts that were not seen for as long as it takes to believe it: an Alertmanager that starts anew knows nothing
+/// before its senders repeat themselves.
+fn gone(act: i64, on: &[ActAlert], seen: &[&Labels], patience: Duration, now: Timestamp) -> HashSet<Identity> {
+    let mut since = GONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+    let mut over = HashSet::new();
+    for alert in on {
+        let key = (act, alert.identity);
+        if is_seen(alert, seen) {
+            since.remove(&key);
+        } else if now.millis_since(*since.entry(key).or_insert(now)) >= patience {
+            over.insert(alert.identity);
+        }
+    }
+    for identity in &over {
+        since.remove(&(act, *identity));
+    }
+    over
+}
+
+/// Is it among what upstream says is on? Upstream may know more labels than it tells.
+fn is_seen(alert: &ActAlert, seen: &[&Labels]) -> bool {
+    let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
+    seen.iter().any(|there| labels.iter().all(|(name, value)| there.get(name) == Some(value)))
+}
+
+/// Tells everybody who believes that these alerts are on that they are over.
+async fn end(app: &App, loaded: &Loaded, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
+    let ended: Vec<ActAlert> = on.iter().filter(|alert| over.contains(&alert.identity)).cloned().collect();
+    tell_end(app, loaded, &ended).await
+}
+
+/// Tells the receivers of these rows that their alerts are over, as wegraf saw by itself.
+pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> Result<(), StoreError> {
+    let now = app.now();
+    let origins = Origins::of(app.store(), loaded, rows).await?;
+    for (notification, told) in origins.iter() {
+        let mut by_receiver: BTreeMap<&str, Vec<(&ActAlert, Alert)>> = BTreeMap::new();
+        for (row, alert) in told {
+            let over = Alert { status: Status::Resolved, ends_at: Some(row.ends_at.unwrap_or(now)), ..alert.clone() };
+            by_receiver.entry(&row.receiver).or_default().push((row, over));
+        }
+        for (name, told) in by_receiver {
+            match loaded.config.receiver(name) {
+                Some(receiver) => drop(pass_on(app, notification, told, &receiver, None).await?),
+                None => error!(receiver = name, "A receiver that was told of an alert is gone; its end is told to nobody there."),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Admits what wegraf itself passes on about alerts of one notification, for one receiver. True if it was news.
+pub(super) async fn pass_on(
+    app: &App,
+    origin: &Notification,
+    told: Vec<(&ActAlert, Alert)>,
+    receiver: &Receiver,
+    note_json: Option<String>,
+) -> Result<bool, StoreError> {
+    let Some(source) = told.first().map(|(row, _)| row.source.clone()) else { return Ok(false) };
+    let arrivals = told.iter().enumerate().map(|(index, (row, alert))| arrival(index, row.identity, alert)).collect();
+    let targets = receiver.targets.iter().map(row).collect();
+    let recipient = Recipient { note_json, ..recipient(receiver, arrivals, targets) };
+    let admission = Admission {
+        source,
+        format: RELAYED,
+        content_type: None,
+        path_receiver: None,
+        sender: origin.external_url.clone(),
+        group_key: origin.group_key.clone(),
+        received_at: app.now(),
+        raw: relay(origin, told.into_iter().map(|(_, alert)| alert).collect()),
+        push: false,
+        test: false,
+        deliveries: vec![recipient],
+    };
+    let admitted = app.store().admit(admission).await?;
+    if admitted.messages > 0 {
+        app.wake().notify_one();
+    }
+    Ok(admitted.messages > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::ThreadId;
+
+    fn on(instance: &str) -> ActAlert {
+        ActAlert {
+            alert: 1,
+            identity: Identity([u8::try_from(instance.len()).unwrap(); 32]),
+            receiver: "ops".to_owned(),
+            source: "am".to_owned(),
+            name: "磁盘将满".to_owned(),
+            labels_json: serde_json::json!({ "alertname": "磁盘将满", "instance": instance }).to_string(),
+            critical: false,
+            status: Status::Firing,
+            starts_at: None,
+            ends_at: None,
+            notification: 1,
+            thread: ThreadId(1),
+            sender: String::new(),
+            acknowledged: None,
+        }
+    }
+
+    fn labels(instance: &str) -> Labels {
+        let pairs = [("alertname", "磁盘将满"), ("instance", instance), ("__alert_rule_uid__", "u")];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn an_alert_is_over_when_it_was_not_seen_for_long_enough_without_a_break() {
+        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
+        let alerts = [on("a"), on("bb")];
+        let (first, both) = ([labels("a")], [labels("a"), labels("bb")]);
+        let look = |seen: &[Labels], at| gone(-1, &alerts, &seen.iter().collect::<Vec<_>>(), patience, second(at));
+        assert!(look(&first, 0).is_empty());
+        assert!(look(&first, 20).is_empty());
+        assert!(look(&both, 25).is_empty(), "it was only away for a moment");
+        assert!(look(&first, 30).is_empty());
+        assert!(look(&first, 59).is_empty());
+        assert_eq!(look(&first, 60), HashSet::from([alerts[1].identity]));
+    }
+}

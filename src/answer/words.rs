@@ -1,0 +1,102 @@
+//! What is said to whoever acted: a label that fits on a button, and a sentence.
+
+use jiff::tz::TimeZone;
+
+use crate::alert::Timestamp;
+use crate::config::Language;
+use crate::store::{ActKind, ActState, Acted};
+
+/// The answer to a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// For the place where the buttons were: at most 10 characters or so.
+    pub label: String,
+    /// A sentence.
+    pub text: String,
+    /// What became of the wish; `None`: nobody knows what it was about.
+    pub state: Option<ActState>,
+    /// Its number; 0 if it is not recorded.
+    pub act: i64,
+}
+
+impl Answer {
+    /// The card is not ours, or nothing is known of it any more.
+    pub(super) fn unknown(language: Language) -> Self {
+        let (label, text) = match language {
+            Language::Zh => ("已失效", "这张卡片已失效：告警记录已被清理，或卡片不是这里发的。"),
+            Language::En => ("Expired", "This card is no longer valid: its record was pruned, or it was not sent from here."),
+        };
+        Self { label: label.to_owned(), text: text.to_owned(), state: None, act: 0 }
+    }
+
+    /// What became of an act of this kind.
+    pub(super) fn of(
+        kind: ActKind,
+        acted: &Acted,
+        until: Option<Timestamp>,
+        language: Language,
+        timezone: &TimeZone,
+        now: Timestamp,
+    ) -> Self {
+        let zh = language == Language::Zh;
+        let clock = |at: Timestamp| clock(at, now, timezone);
+        let before = acted.before.as_ref();
+        let (label, text) = match acted.state {
+            ActState::Denied if zh => ("没有权限".to_owned(), "抱歉，你不在可以操作这条告警的名单里。请找当值的同事，或请管理员把你加进 may_act。".to_owned()),
+            ActState::Denied => ("Not allowed".to_owned(), "Sorry, you are not among those who may act on this alert. Ask who is on duty, or an operator to add you to may_act.".to_owned()),
+            ActState::Void if zh => ("已结束".to_owned(), "没有还在告警的内容了，不需要处理。".to_owned()),
+            ActState::Void => ("Over".to_owned(), "Nothing of this is on any more: there is nothing to do.".to_owned()),
+            ActState::Failed if zh => ("没有做成".to_owned(), "没有做成，原因见随后的消息。".to_owned()),
+            ActState::Failed => ("Failed".to_owned(), "It did not work; a message says why.".to_owned()),
+            ActState::Repeated => repeated(kind, before.map(|doer| (doer.by.as_str(), clock(doer.at), doer.until.map(clock))), zh),
+            ActState::Open | ActState::Done => done(kind, until.map(clock), zh),
+        };
+        Self { label, text, state: Some(acted.state), act: acted.act }
+    }
+}
+
+fn done(kind: ActKind, until: Option<String>, zh: bool) -> (String, String) {
+    let until = until.unwrap_or_default();
+    let (label, text) = match (kind, zh) {
+        (ActKind::Acknowledge, true) => ("已认领", "已认领：不再提醒和升级，恢复时仍会通知。".to_owned()),
+        (ActKind::Acknowledge, false) => ("Acknowledged", "It is yours: no more reminders, no escalation; you will hear when it is over.".to_owned()),
+        (ActKind::Release, true) => ("已放弃认领", "已放弃认领：提醒和升级照常。".to_owned()),
+        (ActKind::Release, false) => ("Given back", "You gave it back: reminders and escalation go on.".to_owned()),
+        (ActKind::Silence, true) => ("静默中", format!("正在静默到 {until}。")),
+        (ActKind::Silence, false) => ("Silencing", format!("It is being silenced until {until}.")),
+        (ActKind::Extend, true) => ("延长中", format!("正在把静默延长到 {until}。")),
+        (ActKind::Extend, false) => ("Extending", format!("The silence is being moved to {until}.")),
+        (ActKind::Expire, true) => ("解除中", "正在解除静默。".to_owned()),
+        (ActKind::Expire, false) => ("Ending", "The silence is being ended.".to_owned()),
+        (ActKind::Resend, true) => ("重发中", "正在重发。".to_owned()),
+        (ActKind::Resend, false) => ("Resending", "It is being sent again.".to_owned()),
+        (ActKind::Recall, true) => ("撤回中", "正在撤回。".to_owned()),
+        (ActKind::Recall, false) => ("Recalling", "It is being taken back.".to_owned()),
+    };
+    (label.to_owned(), text)
+}
+
+fn repeated(kind: ActKind, before: Option<(&str, String, Option<String>)>, zh: bool) -> (String, String) {
+    let (by, at, until) = before.unwrap_or(("", String::new(), None));
+    let until = until.unwrap_or_default();
+    match (kind, zh) {
+        (ActKind::Acknowledge, true) => (format!("{by} 已认领"), format!("{by} 在 {at} 已经认领。")),
+        (ActKind::Acknowledge, false) => (format!("{by} has it"), format!("{by} has had it since {at}.")),
+        (ActKind::Silence, true) => ("已静默".to_owned(), format!("{by} 在 {at} 已经静默到 {until}。")),
+        (ActKind::Silence, false) => ("Silenced".to_owned(), format!("{by} silenced it at {at} until {until}.")),
+        (ActKind::Release, true) => ("没有人认领".to_owned(), "现在没有人认领它。".to_owned()),
+        (ActKind::Release, false) => ("Nobody has it".to_owned(), "Nobody has it at present.".to_owned()),
+        (_, true) => ("已做过".to_owned(), "已经有人做过了。".to_owned()),
+        (_, false) => ("Done before".to_owned(), "Somebody did that before.".to_owned()),
+    }
+}
+
+/// `14:09` today, with the date on another day.
+pub(super) fn clock(at: Timestamp, now: Timestamp, timezone: &TimeZone) -> String {
+    let zoned = |at: Timestamp| Some(jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(timezone.clone()));
+    match (zoned(at), zoned(now)) {
+        (Some(at), Some(now)) if at.date() == now.date() => at.strftime("%H:%M").to_string(),
+        (Some(at), _) => at.strftime("%m-%d %H:%M").to_string(),
+        (None, _) => String::new(),
+    }
+}

@@ -1,0 +1,164 @@
+//! Cards with buttons: which message becomes one, how it stands, and which later message changes it instead of being
+//! sent beside it.
+
+use wecom::message::TemplateCard;
+use wecom::{CardChange, CardUpdate, Content, Readers};
+
+use super::letter::{Occasion, Page};
+use crate::alert::{Status, TransitionKind};
+use crate::answer;
+use crate::app::{App, Loaded};
+use crate::config::{Channel, Config, Face, Target, To};
+use crate::render::{ActLetter, Mark, Standing, with_buttons};
+use crate::store::{ActNews, Card, Queued, StoreError};
+
+/// The face in the record of a card with buttons.
+pub const BUTTONS: &str = "buttons";
+/// The face in the record of a message that changes a card.
+pub const UPDATE: &str = "update";
+
+/// Can presses of the buttons come back? From a webhook and a group chat of an app never, from an app only with a
+/// callback (43012), from a bot always (wecom-api §0.2).
+pub(super) fn interactive(config: &Config, target: &Target) -> bool {
+    target.face == Face::Card
+        && match &target.to {
+            To::Members { app, .. } => config.wecom.apps.get(app).is_some_and(|app| app.callback.is_some()),
+            To::Bot { .. } => true,
+            To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => false,
+        }
+}
+
+/// Does the message tell that something is on, so that there is something to press for?
+pub(super) fn asks(page: &Page) -> bool {
+    page.told.iter().any(|line| line.kind != TransitionKind::Resolved) && !page.notification.test
+}
+
+/// Gives the first card of `contents` its buttons; false if there is none.
+pub(super) fn add_buttons(
+    loaded: &Loaded,
+    queued: &Queued,
+    page: &Page,
+    target: &Target,
+    occasion: &Occasion<'_>,
+    contents: &mut [Content],
+) -> bool {
+    let Some(Content::TemplateCard(card)) = contents.first_mut() else { return false };
+    let task_id = answer::task_id(queued.message, queued.created_at);
+    let standing = Standing {
+        task_id: &task_id,
+        taken: None,
+        silenced: None,
+        can_silence: can_silence(loaded, page),
+        channel: target.channel(),
+        language: page.language,
+        timezone: &page.timezone,
+        now: occasion.now,
+    };
+    **card = with_buttons(std::mem::take(&mut **card), &standing);
+    true
+}
+
+fn can_silence(loaded: &Loaded, page: &Page) -> bool {
+    let alerts: Vec<_> = page.told.iter().filter_map(|line| page.alert(line)).collect();
+    answer::can_silence(loaded, &page.notification, &page.source, &alerts)
+}
+
+/// The card of message `message` as it stands now; `None` if it can no longer be written.
+pub async fn card_now(app: &App, message: i64, target: &Target) -> Result<Option<TemplateCard>, StoreError> {
+    match app.store().card_of(message).await? {
+        Some(card) => as_it_stands(app, &app.loaded(), &card, target).await,
+        None => Ok(None),
+    }
+}
+
+async fn as_it_stands(
+    app: &App,
+    loaded: &Loaded,
+    card: &Card,
+    target: &Target,
+) -> Result<Option<TemplateCard>, StoreError> {
+    let Some(kept) = app.store().contents(card.message).await? else { return Ok(None) };
+    let page = Page::of(loaded, &kept.notification, &kept.transitions, &kept.receiver);
+    let now = app.now();
+    let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, card.message, now));
+    let occasion = Occasion { thread: kept.thread, now, details_url: link.as_deref(), notes: &[] };
+    let rendered = page.render_pictureless(loaded, target, &occasion);
+    let Some(Content::TemplateCard(notice)) = rendered.parts.into_iter().next() else { return Ok(None) };
+    if card.alerts.iter().all(|alert| alert.status == Status::Resolved) {
+        return Ok(Some(*notice));
+    }
+    let task_id = answer::task_id(card.message, card.created_at);
+    let taken = card.alerts.iter().filter(|alert| alert.status == Status::Firing).find_map(|alert| alert.acknowledged.as_ref());
+    let silences = app.store().silences(now).await?;
+    let silenced = silences.iter().filter(|silence| silence.thread == kept.thread && silence.until > now).max_by_key(|silence| silence.until);
+    let standing = Standing {
+        task_id: &task_id,
+        taken: taken.map(|doer| Mark { person: doer.by.clone(), at: doer.at }),
+        silenced: silenced.map(|silence| Mark { person: silence.by.clone(), at: silence.until }),
+        can_silence: can_silence(loaded, &page),
+        channel: target.channel(),
+        language: page.language,
+        timezone: &page.timezone,
+        now,
+    };
+    Ok(Some(with_buttons(*notice, &standing)))
+}
+
+/// The card that a message about an act changes, and how; `None` if it goes out as a message.
+pub(super) async fn after_act(
+    app: &App,
+    loaded: &Loaded,
+    queued: &Queued,
+    target: &Target,
+) -> Result<Option<CardUpdate>, StoreError> {
+    if target.channel() != Channel::App {
+        return Ok(None);
+    }
+    let Some((card, code)) = with_code(app, queued).await? else { return Ok(None) };
+    let now = as_it_stands(app, loaded, &card, target).await?;
+    Ok(now.map(|now| change(code, now)))
+}
+
+/// The card that the end of its alerts changes; `None` if that is told by a message.
+pub(super) async fn after_end(
+    app: &App,
+    queued: &Queued,
+    target: &Target,
+    page: &Page,
+    contents: &[Content],
+) -> Result<Option<CardUpdate>, StoreError> {
+    let ends = page.told.iter().all(|line| line.kind == TransitionKind::Resolved);
+    let Some(Content::TemplateCard(over)) = contents.first().filter(|_| ends) else { return Ok(None) };
+    if target.channel() != Channel::App {
+        return Ok(None);
+    }
+    let Some((card, code)) = with_code(app, queued).await? else { return Ok(None) };
+    // Where some of the card's alerts are still on, the card stays as it is.
+    let all_over = card.alerts.iter().all(|alert| alert.status == Status::Resolved);
+    Ok(all_over.then(|| change(code, (**over).clone())))
+}
+
+/// The card of this lane that tells of the same alerts, and a code that was not used.
+async fn with_code(app: &App, queued: &Queued) -> Result<Option<(Card, String)>, StoreError> {
+    let card = app.store().card(&queued.lane, queued.message).await?;
+    Ok(card.and_then(|card| card.code.clone().map(|code| (card, code))))
+}
+
+fn change(response_code: String, card: TemplateCard) -> CardUpdate {
+    CardUpdate { response_code, readers: Readers::All, change: CardChange::Card(Box::new(card)) }
+}
+
+/// What is said of an act where no card can be changed.
+pub(super) fn told(news: &ActNews, loaded: &Loaded, queued: &Queued, target: &Target, now: crate::alert::Timestamp) -> Content {
+    let receiver = loaded.config.receiver(&queued.receiver);
+    let letter = ActLetter {
+        news,
+        person: &news.doer.by,
+        channel: target.channel(),
+        language: receiver.as_ref().map_or(loaded.config.language, |receiver| receiver.language),
+        timezone: receiver.as_ref().map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
+        now,
+        thread: queued.thread,
+    };
+    letter.content()
+}

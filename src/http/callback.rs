@@ -1,0 +1,160 @@
+//! WeCom calls back (wecom-api §8): it checks the address, brings presses of buttons and texts to the app.
+//!
+//! Whatever is not signed and encrypted by WeCom for this corp is refused before anything is done. What is done is
+//! recorded before the answer; what somebody else has to do (a silence upstream) is done after it.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Deserialize;
+use tracing::{error, info, warn};
+use wecom::{CALLBACK_BODY_BYTES, CallbackError, CallbackKeys, Incoming, Signed};
+
+use super::{BODY_DEADLINE, Gate};
+use crate::answer::{self, Actor, Answer, Via};
+use crate::app::Loaded;
+use crate::metrics::Called;
+use crate::store::{ActState, StoreError};
+use crate::watch::Kind;
+
+/// The paths of callbacks.
+pub(super) fn routes() -> axum::Router<Gate> {
+    axum::Router::new().route("/wecom/callback/{app}", get(check).post(take))
+}
+
+/// What comes with the check of the address.
+#[derive(Debug, Deserialize)]
+struct Check {
+    #[serde(flatten)]
+    signed: Signed,
+    echostr: String,
+}
+
+/// Proves to the admin console that the address is ours.
+async fn check(State(gate): State<Gate>, Path(app): Path<String>, query: Option<Query<Check>>) -> Response {
+    let loaded = gate.app.loaded();
+    let (Some(keys), Some(Query(check))) = (loaded.callbacks.get(&app), query) else { return unknown(&gate, &loaded, &app) };
+    match keys.verify(&check.signed, &check.echostr, gate.app.now().0 / 1000) {
+        Ok(words) => {
+            info!(app, "WeCom has checked the callback.");
+            count(&gate, "checked");
+            words.into_response()
+        }
+        Err(error) => refuse(&gate, &app, error),
+    }
+}
+
+/// Takes a press, a text, or something to be noted.
+async fn take(State(gate): State<Gate>, Path(app): Path<String>, signed: Option<Query<Signed>>, body: Body) -> Response {
+    let loaded = gate.app.loaded();
+    let (Some(keys), Some(Query(signed))) = (loaded.callbacks.get(&app), signed) else { return unknown(&gate, &loaded, &app) };
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(status) => {
+            count(&gate, "unreadable");
+            return status.into_response();
+        }
+    };
+    let now = gate.app.now().0 / 1000;
+    let incoming = match keys.open(&signed, &body, now) {
+        Ok(incoming) => incoming,
+        Err(error) => return refuse(&gate, &app, error),
+    };
+    count(&gate, "taken");
+    match answer(&gate, &app, keys, incoming, now).await {
+        Ok(None) => StatusCode::OK.into_response(),
+        Ok(Some(plain)) => {
+            let nonce: u64 = rand::random();
+            keys.seal(&plain, now, &nonce.to_string(), rand::random()).into_response()
+        }
+        Err(error) => {
+            // WeCom asks twice more, and then the store may be back.
+            warn!(%error, app, "What WeCom brought could not be recorded.");
+            gate.app.store_failed(&error);
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, StatusCode> {
+    match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, CALLBACK_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) | Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// Does what is wanted; the XML of the reply, if there is one.
+async fn answer(
+    gate: &Gate,
+    app: &str,
+    keys: &CallbackKeys,
+    incoming: Incoming,
+    now: i64,
+) -> Result<Option<String>, StoreError> {
+    let actor = |id: &str| Actor { id: id.to_owned(), via: Via::App(app.to_owned()) };
+    match incoming {
+        Incoming::Click(mut click) => {
+            let actor = actor(&click.from);
+            // A reply to the click may use up its code (wecom-api §17 no. 25), so there is one only where the code is
+            // not wanted: where nothing changes for the others.
+            let answered = answer::press(&gate.app, &actor, &click).await?;
+            click.response_code = None;
+            Ok(is_no(&answered).then(|| keys.button_reply(&actor.id, &answered.label, now)))
+        }
+        Incoming::Text { from, content, msgid, .. } => {
+            let said = answer::ask(&gate.app, &actor(&from), &msgid, &content).await?;
+            Ok(Some(keys.text_reply(&from, &said, now)))
+        }
+        Incoming::Entered { .. } => Ok(None),
+        Incoming::Other { event, .. } => {
+            note(gate, app, &event);
+            Ok(None)
+        }
+    }
+}
+
+/// Did the press change nothing?
+fn is_no(answer: &Answer) -> bool {
+    matches!(answer.state, None | Some(ActState::Repeated | ActState::Void | ActState::Denied | ActState::Failed))
+}
+
+/// WeCom says when it is about to restrict an app that is hardly used (wecom-api §8.6): somebody must know.
+fn note(gate: &Gate, app: &str, event: &str) {
+    match event {
+        "inactive_alert" | "close_inactive_agent" | "low_active_alert" | "low_active" => {
+            error!(app, event, "WeCom restricts this app, or is about to, because it is hardly used: open it in WeCom and send with it.");
+            let detail = [
+                format!("企业微信提示应用 {app} 使用太少（{event}），可能停用：请在企业微信里打开这个应用"),
+                format!("WeCom says that the app {app} is hardly used ({event}) and may restrict it: open it in WeCom"),
+            ];
+            gate.app.incidents().note(Kind::Restricted, &format!("app/{app}"), detail, gate.app.now());
+        }
+        _ => info!(app, event, "WeCom told of something that needs no answer."),
+    }
+}
+
+fn unknown(gate: &Gate, loaded: &Loaded, app: &str) -> Response {
+    count(gate, "unknown");
+    let known = loaded.config.wecom.apps.contains_key(app);
+    let said = if known {
+        "这个应用没有配置 callback，或者这不是企业微信的请求 this app has no callback, or WeCom did not send this"
+    } else {
+        "没有这个应用 there is no such app"
+    };
+    (StatusCode::NOT_FOUND, said).into_response()
+}
+
+/// Nobody outside learns why; the operator does.
+fn refuse(gate: &Gate, app: &str, error: CallbackError) -> Response {
+    warn!(app, %error, "A call to the callback was refused.");
+    count(gate, error.label());
+    StatusCode::FORBIDDEN.into_response()
+}
+
+fn count(gate: &Gate, outcome: &'static str) {
+    gate.app.metrics().callbacks.get_or_create(&Called { outcome }).inc();
+}

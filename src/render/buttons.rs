@@ -1,0 +1,265 @@
+//! A card on which people act: what can be pressed, and what was done so far (wecom-api §3.5.4).
+
+use jiff::tz::TimeZone;
+use wecom::message::{
+    CARD_ROWS, CardAction, CardButton, CardMenu, CardMenuEntry, CardOption, CardRow, CardSelection, CardTitle,
+    TemplateCard,
+};
+
+use super::fit::cut_chars;
+use super::neutral::{Dialect, neutral, one_line};
+use super::words::{Clock, pick};
+use crate::alert::Timestamp;
+use crate::config::{Channel, Language};
+
+/// What a press of a card's button says (`EventKey`).
+pub const ACKNOWLEDGE: &str = "acknowledge";
+/// Gives back what was acknowledged.
+pub const RELEASE: &str = "release";
+/// Silences for the span that was chosen.
+pub const SILENCE: &str = "silence";
+/// Ends the silence.
+pub const EXPIRE: &str = "expire";
+/// The question whose answer is the span of a silence.
+pub const SPAN: &str = "span";
+/// The span that is chosen at first.
+pub const USUAL_SPAN: &str = "1h";
+
+/// The spans a card offers: as `upstream::Span` reads them, in Chinese, in English.
+const SPANS: [(&str, &str, &str); 6] = [
+    ("30m", "30 分钟", "30 min"),
+    (USUAL_SPAN, "1 小时", "1 hour"),
+    ("4h", "4 小时", "4 hours"),
+    ("12h", "12 小时", "12 hours"),
+    ("1d", "1 天", "1 day"),
+    ("morning", "到明早", "until morning"),
+];
+
+/// Characters of a row's value.
+const VALUE: usize = 26;
+/// Characters of the text of a card with buttons.
+const SUB_TITLE: usize = 112;
+
+/// Somebody did something, at or until a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Who, as people call him.
+    pub person: String,
+    /// When he took it; when the silence ends.
+    pub at: Timestamp,
+}
+
+/// How a card stands.
+#[derive(Debug, Clone)]
+pub struct Standing<'a> {
+    /// Names the card in clicks.
+    pub task_id: &'a str,
+    /// Who has the alerts.
+    pub taken: Option<Mark>,
+    /// Who silenced them, and until when.
+    pub silenced: Option<Mark>,
+    /// Is there an upstream that can silence them?
+    pub can_silence: bool,
+    /// By which door the card goes: a bot's card knows no link buttons (wecom-api §11.6).
+    pub channel: Channel,
+    /// The receiver's language.
+    pub language: Language,
+    /// The receiver's zone.
+    pub timezone: &'a TimeZone,
+    /// The time of writing.
+    pub now: Timestamp,
+}
+
+/// The notice `card` with buttons, a choice and a menu, as it stands.
+pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard {
+    let language = standing.language;
+    let dashboard = card.card_action.as_ref().map(|action| action.url.clone()).filter(|url| !url.is_empty());
+    let picture_text = card.vertical_content_list.first().map(|first| first.desc.clone()).unwrap_or_default();
+    let text = if card.sub_title_text.is_empty() { picture_text } else { card.sub_title_text };
+    let mut rows = standing.rows();
+    rows.extend(card.emphasis_content.as_ref().map(|figure| figure_row(figure, language)));
+    rows.extend(card.horizontal_content_list);
+    fit_rows(&mut rows);
+    TemplateCard {
+        card_type: "button_interaction".to_owned(),
+        source: card.source,
+        action_menu: standing.menu(),
+        task_id: standing.task_id.to_owned(),
+        main_title: card.main_title,
+        sub_title_text: cut_chars(&text, SUB_TITLE).into_owned(),
+        horizontal_content_list: rows,
+        card_action: dashboard.clone().map(|url| CardAction { kind: 1, url }),
+        button_selection: standing.can_silence.then(|| spans(language)),
+        button_list: standing.buttons(dashboard),
+        ..TemplateCard::default()
+    }
+}
+
+impl Standing<'_> {
+    fn buttons(&self, dashboard: Option<String>) -> Vec<CardButton> {
+        let press = |zh, en, key: &str, style| CardButton {
+            text: pick(self.language, zh, en).to_owned(),
+            style,
+            key: key.to_owned(),
+            ..CardButton::default()
+        };
+        let acknowledge = self.taken.is_none().then(|| press("认领", "Acknowledge", ACKNOWLEDGE, 1));
+        let silence = self.can_silence.then(|| press("静默", "Silence", SILENCE, 2));
+        let open = dashboard.filter(|_| self.channel != Channel::Bot).map(|url| CardButton {
+            kind: 1,
+            text: pick(self.language, "面板", "Dashboard").to_owned(),
+            style: 4,
+            url,
+            ..CardButton::default()
+        });
+        let mut buttons: Vec<CardButton> = [acknowledge, silence, open].into_iter().flatten().collect();
+        // A card with buttons has at least one (42038).
+        if buttons.is_empty() {
+            buttons.push(press("放弃认领", "Give it back", RELEASE, 4));
+        }
+        buttons
+    }
+
+    /// What can be undone.
+    fn menu(&self) -> Option<CardMenu> {
+        let entry = |zh, en, key: &str| CardMenuEntry {
+            text: pick(self.language, zh, en).to_owned(),
+            key: key.to_owned(),
+        };
+        let release = self.taken.is_some().then(|| entry("放弃认领", "Give it back", RELEASE));
+        let expire = self.silenced.is_some().then(|| entry("解除静默", "End the silence", EXPIRE));
+        let action_list: Vec<CardMenuEntry> = release.into_iter().chain(expire).collect();
+        let desc = pick(self.language, "撤销", "Undo").to_owned();
+        (!action_list.is_empty()).then_some(CardMenu { desc, action_list })
+    }
+
+    /// Who has it, and until when it is silent.
+    fn rows(&self) -> Vec<CardRow> {
+        let clock = Clock { now: self.now, zone: self.timezone, language: self.language };
+        let time = |at| clock.time(at).unwrap_or_default();
+        let person = |mark: &Mark| neutral(&cut_chars(&one_line(&mark.person), 16), Dialect::Plain).into_owned();
+        let taken = self.taken.as_ref().map(|mark| {
+            row(pick(self.language, "认领人", "Owner"), format!("{} {}", person(mark), time(mark.at)))
+        });
+        let silenced = self.silenced.as_ref().map(|mark| {
+            let value = match self.language {
+                Language::Zh => format!("到 {}（{}）", time(mark.at), person(mark)),
+                Language::En => format!("until {} ({})", time(mark.at), person(mark)),
+            };
+            row(pick(self.language, "静默", "Quiet"), value)
+        });
+        taken.into_iter().chain(silenced).collect()
+    }
+}
+
+fn row(key: &str, value: String) -> CardRow {
+    CardRow { keyname: key.to_owned(), value: cut_chars(&value, VALUE).into_owned(), ..CardRow::default() }
+}
+
+fn figure_row(figure: &CardTitle, language: Language) -> CardRow {
+    row(pick(language, "当前值", "Value"), figure.title.clone())
+}
+
+/// A card has six rows; the last one is the id that people search for.
+fn fit_rows(rows: &mut Vec<CardRow>) {
+    if rows.len() > CARD_ROWS
+        && let Some(last) = rows.pop()
+    {
+        rows.truncate(CARD_ROWS - 1);
+        rows.push(last);
+    }
+}
+
+fn spans(language: Language) -> CardSelection {
+    CardSelection {
+        question_key: SPAN.to_owned(),
+        title: pick(language, "静默多久", "Silence for").to_owned(),
+        selected_id: USUAL_SPAN.to_owned(),
+        option_list: SPANS
+            .iter()
+            .map(|(id, zh, en)| CardOption { id: (*id).to_owned(), text: pick(language, zh, en).to_owned() })
+            .collect(),
+        ..CardSelection::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wecom::message::CARD_BUTTONS;
+
+    const NOW: Timestamp = Timestamp(1_700_028_540_000);
+
+    fn notice() -> TemplateCard {
+        let rows = (1..=6).map(|n| row("实例", format!("db-{n}"))).chain([row("编号", "#7K2Q".to_owned())]);
+        TemplateCard {
+            card_type: "text_notice".to_owned(),
+            main_title: Some(CardTitle { title: "🔴 磁盘将满".to_owned(), desc: String::new() }),
+            emphasis_content: Some(CardTitle { title: "96 %".to_owned(), desc: String::new() }),
+            sub_title_text: "预计 40 分钟后写满".to_owned(),
+            horizontal_content_list: rows.collect(),
+            card_action: Some(CardAction { kind: 1, url: "https://g.example/d".to_owned() }),
+            ..TemplateCard::default()
+        }
+    }
+
+    fn standing(timezone: &TimeZone) -> Standing<'_> {
+        Standing {
+            task_id: "wg-1-2",
+            taken: None,
+            silenced: None,
+            can_silence: true,
+            channel: Channel::App,
+            language: Language::Zh,
+            timezone,
+            now: NOW,
+        }
+    }
+
+    fn keys(card: &TemplateCard) -> Vec<&str> {
+        card.button_list.iter().map(|button| button.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_fresh_card_offers_to_take_it_to_silence_it_and_to_look() {
+        let card = with_buttons(notice(), &standing(&TimeZone::UTC));
+        assert_eq!(card.card_type, "button_interaction");
+        assert_eq!(keys(&card), [ACKNOWLEDGE, SILENCE, ""]);
+        assert_eq!(card.button_list[2].url, "https://g.example/d");
+        assert!(card.button_list.len() <= CARD_BUTTONS && card.action_menu.is_none());
+        assert!(card.emphasis_content.is_none() && card.jump_list.is_empty(), "not on this kind of card");
+        let rows: Vec<&str> = card.horizontal_content_list.iter().map(|row| row.value.as_str()).collect();
+        assert_eq!(rows, ["96 %", "db-1", "db-2", "db-3", "db-4", "#7K2Q"]);
+        let spans = &card.button_selection.as_ref().unwrap().option_list;
+        assert!(spans.iter().any(|option| option.id == "morning") && spans.iter().any(|option| option.id == USUAL_SPAN));
+    }
+
+    #[test]
+    fn a_card_that_was_pressed_says_who_has_it_and_how_to_undo_it() {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let mark = |at| Some(Mark { person: "张三".to_owned(), at });
+        let pressed = Standing { taken: mark(NOW), silenced: mark(NOW.plus_millis(3_600_000)), ..standing(&zone) };
+        let card = with_buttons(notice(), &pressed);
+        let rows: Vec<String> =
+            card.horizontal_content_list.iter().map(|row| format!("{} {}", row.keyname, row.value)).collect();
+        assert_eq!(rows[..2], ["认领人 张三 14:09", "静默 到 15:09（张三）"]);
+        let menu: Vec<&str> = card.action_menu.as_ref().unwrap().action_list.iter().map(|e| e.key.as_str()).collect();
+        assert_eq!(menu, [RELEASE, EXPIRE]);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_not_offered() {
+        let bot = Standing { channel: Channel::Bot, can_silence: false, ..standing(&TimeZone::UTC) };
+        let card = with_buttons(notice(), &bot);
+        assert_eq!(keys(&card), [ACKNOWLEDGE]);
+        assert!(card.button_selection.is_none());
+        assert!(card.card_action.is_some(), "a tap on the card still leads to the dashboard");
+    }
+
+    #[test]
+    fn every_span_that_is_offered_is_one() {
+        for (id, ..) in SPANS {
+            assert!(crate::upstream::Span::parse(id).is_ok(), "{id}");
+        }
+    }
+}

@@ -19,6 +19,7 @@ mod routes;
 mod sources;
 mod storage;
 mod targets;
+mod upstreams;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,10 @@ pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
-pub use peers::{AppAccount, BotAccount, Callback, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog, WeCom};
+pub use peers::{
+    AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind,
+    Watchdog, WeCom,
+};
 use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.
@@ -66,7 +70,7 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Apps, webhooks and bots, and the way to WeCom.
     pub wecom: WeCom,
-    /// Where silences are made; this version only asks whether they can be reached (`doctor`).
+    /// Where silences are made, in the order of the file.
     pub upstreams: Vec<Upstream>,
     /// The mail server; there is one if any target is an email address.
     pub smtp: Option<Smtp>,

@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::net::lookup_host;
 use wecom::message::Text;
@@ -19,13 +18,12 @@ use crate::app::{Clock, Loaded};
 use crate::config::{Config, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
+use crate::upstream::{Client, SilenceState};
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
 /// "text empty" (wecom-api §12.4): the key is good, and nothing was delivered.
 const EMPTY_TEXT: i64 = 44004;
-/// For an upstream to answer.
-const UPSTREAM_DEADLINE: Duration = Duration::from_secs(5);
 /// For a mail server to answer, encrypt and let us in.
 const MAIL_DEADLINE: Duration = Duration::from_secs(10);
 /// The root department; group chats need it in the visible scope (48002).
@@ -191,22 +189,12 @@ async fn mail(known: &Smtp) -> Result<String, String> {
     }
 }
 
-/// Can its silences be read?
+/// Can its silences be read, with our credential?
 async fn upstream(known: &Upstream) -> Result<String, String> {
-    let client = reqwest::Client::builder().timeout(UPSTREAM_DEADLINE).build().map_err(|error| error.to_string())?;
-    let mut request = client.get(known.silences());
-    if let Some(token) = &known.token {
-        request = request.bearer_auth(token.expose_secret());
-    }
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| format!("连不上，请检查 url cannot be reached, check its `url` ({})", error.without_url()))?;
-    match answer.status().as_u16() {
-        200 => Ok("静默接口可读 silences can be read".to_owned()),
-        401 | 403 => Err("没有权限，请检查 token（Grafana 需要 Editor 服务账号） not allowed: check the token; Grafana wants a service account with role Editor".to_owned()),
-        status => Err(format!("HTTP {status}，url 应是 Alertmanager 或 Grafana 的根地址 is `url` the root of an Alertmanager or Grafana?")),
-    }
+    let silences = Client::new(known).map_err(|error| error.to_string())?.list(&[]).await;
+    let silences = silences.map_err(|error| error.to_string())?;
+    let in_force = silences.iter().filter(|silence| silence.state != SilenceState::Expired).count();
+    Ok(format!("静默可读，现有 {in_force} 条 silences can be read, {in_force} in force"))
 }
 
 fn remedy(error: &CallError) -> String {

@@ -1,4 +1,4 @@
-//! Through what we speak to WeCom, and where silences are made: apps, webhooks, bots, upstreams.
+//! Through what we speak to WeCom: apps, webhooks, bots.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::at::{At, Named};
 use super::file::{self, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{AppAccount, BotAccount, Callback, Upstream, UpstreamKind, WeCom};
+use super::{AppAccount, BotAccount, Callback, WeCom};
 
 const API_URL: &str = "https://qyapi.weixin.qq.com";
 /// Where bots connect (wecom-api §11.3).
@@ -196,36 +196,6 @@ impl Resolver<'_> {
             return None;
         }
         Some(text.into())
-    }
-
-    pub(super) fn upstreams(&mut self, upstreams: Option<&Named<file::Upstream>>) -> Vec<Upstream> {
-        let mut known = Vec::new();
-        for (name, place, upstream) in upstreams.into_iter().flat_map(Named::iter) {
-            self.name(place, name);
-            let url = self.url(Some(&upstream.url), &format!("upstreams.{name}.url"));
-            let token =
-                upstream.token.as_ref().and_then(|token| self.secret(token, &format!("upstreams.{name}.token")));
-            if let (Some(url), Some(kind)) = (url, upstream.kind.get()) {
-                known.push(Upstream { name: name.to_owned(), kind: *kind, url, token });
-            }
-            if upstream.token.is_none() && upstream.kind.get() == Some(&UpstreamKind::Grafana) {
-                self.found.mistake(
-                    place,
-                    (
-                        format!("Grafana 上游 `{name}` 缺少 `token`"),
-                        format!("the Grafana upstream `{name}` has no `token`"),
-                    ),
-                    (
-                        "加上服务账号令牌：token: { env: GRAFANA_SA_TOKEN }",
-                        "add the token of a service account: token: { env: GRAFANA_SA_TOKEN }",
-                    ),
-                );
-            }
-        }
-        if let Some((_, place, _)) = upstreams.and_then(|upstreams| upstreams.iter().next()) {
-            self.not_yet(place, "upstreams");
-        }
-        known
     }
 }
 

@@ -153,7 +153,7 @@ impl Resolver<'_> {
     }
 
     /// A token that may stand in a header.
-    fn bearer(&mut self, bearer: &At<Secret>, path: &str) -> Option<SecretString> {
+    pub(super) fn bearer(&mut self, bearer: &At<Secret>, path: &str) -> Option<SecretString> {
         let token = self.secret(bearer, path)?;
         if !token.expose_secret().bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
             self.found.mistake(

@@ -54,8 +54,8 @@ pub(super) struct File {
     pub sources: Option<At<Named<Source>>>,
     /// 企业微信的应用、消息推送（webhook）和智能机器人。Apps, webhooks and bots of WeCom.
     pub wecom: Option<At<WeCom>>,
-    /// 可以做静默的上游（本版本只检查，尚不使用）。
-    /// Where silences are made (checked but not acted on in this version).
+    /// 可以做静默的上游：告警从哪个 Alertmanager 或 Grafana 来，静默就做在哪里。
+    /// Where silences are made: in the Alertmanager or Grafana that an alert came from.
     pub upstreams: Option<At<Named<Upstream>>>,
     /// 邮件服务器；有 `email` 目标时必填。The mail server; needed by `email` targets.
     pub smtp: Option<At<Smtp>>,

@@ -68,10 +68,32 @@ pub struct Upstream {
     pub name: String,
     /// What it is.
     pub kind: UpstreamKind,
-    /// Base URL without a trailing slash.
+    /// Its root: a URL without a trailing slash, a query and a user name.
     pub url: String,
-    /// Token of a Grafana service account.
-    pub token: Option<SecretString>,
+    /// How we prove ourselves to it; a Grafana always has one.
+    pub credential: Option<Credential>,
+    /// PEM bundle that is trusted besides the usual roots.
+    pub ca_file: Option<PathBuf>,
+    /// Names of the sources whose alerts belong to it.
+    pub sources: Vec<String>,
+    /// Grafana's organisation, from 1; `None`: the one of the credential, whichever it is.
+    pub org_id: Option<i64>,
+    /// Labels that no silence is made of.
+    pub ignore_labels: Vec<String>,
+}
+
+/// How we prove ourselves to an upstream.
+#[derive(Debug)]
+pub enum Credential {
+    /// `Authorization: Bearer …`; for a Grafana the token of a service account.
+    Bearer(SecretString),
+    /// `Authorization: Basic …`
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: SecretString,
+    },
 }
 
 /// 上游的种类。Kinds of upstreams.
@@ -82,16 +104,6 @@ pub enum UpstreamKind {
     Alertmanager,
     /// A Grafana.
     Grafana,
-}
-
-impl Upstream {
-    /// Where its silences are listed (alert-sources §4.3, §4.4).
-    pub fn silences(&self) -> String {
-        match self.kind {
-            UpstreamKind::Alertmanager => format!("{}/api/v2/silences", self.url),
-            UpstreamKind::Grafana => format!("{}/api/alertmanager/grafana/api/v2/silences", self.url),
-        }
-    }
 }
 
 /// The way to WeCom.

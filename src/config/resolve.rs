@@ -32,8 +32,8 @@ pub(super) struct Surroundings<'a> {
     pub secrets_needed: bool,
 }
 
-/// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `destinations.rs`, `receivers.rs`, `targets.rs` and
-/// `routes.rs` read its larger parts.
+/// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `upstreams.rs`, `destinations.rs`, `receivers.rs`,
+/// `targets.rs` and `routes.rs` read its larger parts.
 pub(super) struct Resolver<'a> {
     pub found: &'a mut Findings,
     /// Relative paths begin here.
@@ -63,7 +63,7 @@ impl<'a> Resolver<'a> {
         let lease = self.lease(file.lease.as_ref(), database.as_ref());
         let retention = self.retention(file);
         let wecom = self.wecom(value(file.wecom.as_ref()));
-        let upstreams = self.upstreams(value(file.upstreams.as_ref()));
+        let upstreams = self.upstreams(file);
         let smtp = self.smtp(value(file.smtp.as_ref()));
         let hooks = self.hooks(value(file.hooks.as_ref()));
         let alarm = self.alarm(file);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::at::{At, Named};
 use super::file;
 use super::finding::Place;
@@ -33,7 +35,10 @@ impl Resolver<'_> {
     fn proof(&mut self, name: &str, place: Place, source: &file::Source) -> Option<Proof> {
         match (&source.bearer, &source.basic, &source.hmac) {
             (Some(token), None, None) => Some(Proof::Bearer(self.secret(token, &format!("sources.{name}.bearer"))?)),
-            (None, Some(basic), None) => self.basic(name, basic.get()?),
+            (None, Some(basic), None) => {
+                let (username, password) = self.basic(basic.get()?, &format!("sources.{name}.basic"))?;
+                Some(Proof::Basic { username, password })
+            }
             (None, None, Some(hmac)) => self.hmac(name, place, hmac.get()?),
             (None, None, None) => {
                 self.found.mistake(
@@ -63,8 +68,9 @@ impl Resolver<'_> {
         }
     }
 
-    fn basic(&mut self, name: &str, basic: &file::Basic) -> Option<Proof> {
-        let password = self.secret(&basic.password, &format!("sources.{name}.basic.password"));
+    /// A user name and a password that may stand in a header.
+    pub(super) fn basic(&mut self, basic: &file::Basic, path: &str) -> Option<(String, SecretString)> {
+        let password = self.secret(&basic.password, &format!("{path}.password"));
         let username = basic.username.get()?;
         if username.is_empty() || username.contains(':') {
             self.found.mistake(
@@ -73,7 +79,7 @@ impl Resolver<'_> {
                 ("换一个用户名", "choose another user name"),
             );
         }
-        Some(Proof::Basic { username: username.clone(), password: password? })
+        Some((username.clone(), password?))
     }
 
     fn hmac(&mut self, name: &str, place: Place, hmac: &file::Hmac) -> Option<Proof> {

@@ -72,6 +72,9 @@ wecom:
     duty: { bot_id: aib1, secret: { env: SET_BOT } }
 upstreams:
   am: { kind: alertmanager, url: http://alertmanager:9093 }
+  grafana: { kind: grafana, url: https://grafana.example.com/sub/, token: { env: SET_SA }, org_id: 2 }
+  behind: { kind: alertmanager, url: https://am.example.com, basic: { username: wegraf, password: canary-up },
+            sources: [alertmanager], ignore_labels: [pod] }
 receivers:
   ops:
     language: zh
@@ -123,7 +126,23 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!((ops.language, config.receivers["backup"].language), (Language::Zh, Language::En));
     assert_eq!(config.image_hosts, ["grafana.example.com"]);
     let not_yet: Vec<&str> = notes.iter().map(|note| note.reason.en.split('`').nth(1).unwrap_or_default()).collect();
-    assert_eq!(not_yet, ["wecom.apps.ops.callback", "wecom.bots", "upstreams"]);
+    assert_eq!(not_yet, ["wecom.apps.ops.callback", "wecom.bots"]);
+    let [am, grafana, behind] = &config.upstreams[..] else { panic!("{:?}", config.upstreams) };
+    assert_eq!(
+        (am.name.as_str(), am.kind, am.url.as_str()),
+        ("am", UpstreamKind::Alertmanager, "http://alertmanager:9093")
+    );
+    assert!(am.credential.is_none() && am.sources.is_empty() && am.ca_file.is_none());
+    assert_eq!(am.ignore_labels, ["replica", "prometheus_replica", "__replica__"]);
+    assert_eq!((grafana.org_id, grafana.url.as_str()), (Some(2), "https://grafana.example.com/sub"));
+    let Some(Credential::Bearer(token)) = &grafana.credential else { panic!("a token") };
+    assert_eq!(token.expose_secret(), "canary-SET_SA");
+    let Some(Credential::Basic { username, password }) = &behind.credential else { panic!("a password") };
+    assert_eq!((username.as_str(), password.expose_secret()), ("wegraf", "canary-up"));
+    assert_eq!(
+        (behind.sources.as_slice(), behind.ignore_labels.as_slice()),
+        (&["alertmanager".into()][..], &["pod".into()][..])
+    );
 }
 
 #[test]
@@ -174,6 +193,18 @@ const WRONG: &[Case] = &[
     ("wecom: { apps: { a: { corp_id: ww1, agent_id: 1, secret: x, callback: { token: t, encoding_aes_key: canary } } } }\n",
         &[(1, 101, "43 letters", "")]),
     ("upstreams: { g: { kind: grafana, url: 'http://g' } }\n", &[(1, 14, "has no `token`", "service account")]),
+    ("upstreams: { g: { kind: grafana, url: 'http://g', token: 'canary canary' } }\n", &[(1, 58, "`upstreams.g.token` holds blanks", "without Bearer")]),
+    ("upstreams: { g: { kind: grafana, url: 'http://g', token: canary, bearer: canary } }\n", &[(1, 14, "in more than one way", "keep one")]),
+    ("upstreams: { g: { kind: grafana, url: 'http://g', token: canary, org_id: 0 } }\n", &[(1, 74, "`upstreams.g.org_id` must be a positive", "Organizations")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', org_id: 1 } }\n", &[(1, 64, "no organisations", "remove")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://user:canary@g' } }\n", &[(1, 44, "`upstreams.g.url` is not a full URL", "https://")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', basic: { username: 'a:b', password: canary } } }\n", &[(1, 75, "colon", "")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', ca_file: nowhere.pem } }\n", &[(1, 65, "`upstreams.g.ca_file`: cannot read nowhere.pem", "")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', ignore_labels: [alertname] } }\n", &[(1, 72, "cannot hold `alertname`", "replica")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', sources: [am] } }\nsources: { amm: { bearer: canary } }\n",
+        &[(1, 66, "there is no source `am` in sources", "`amm`")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', sources: [am] }, h: { kind: alertmanager, url: 'http://h', sources: [am] } }\nsources: { am: { bearer: canary } }\n",
+        &[(1, 125, "source `am` belongs to the upstream `g` already", "org_id")]),
     ("upstreams: { g: { kind: prometheus, url: 'http://g' } }\n", &[(1, 25, "this value is unknown here", "`alertmanager`")]),
     ("templates: [ 'nowhere/*.j2' ]\n", &[(1, 14, "no file matches `nowhere/*.j2`", "")]),
     ("images: { hosts: ['https://grafana.example.com/x'] }\n", &[(1, 19, "is not the name of a host", "grafana.example.com")]),

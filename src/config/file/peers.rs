@@ -131,16 +131,35 @@ pub(in crate::config) struct Bot {
     pub secret: At<Secret>,
 }
 
-/// 可以做静默的上游。Where silences are made.
+/// 可以做静默的上游；身份用 `token`、`bearer`、`basic` 之一。
+/// Where silences are made; one of `token`, `bearer` and `basic` says who we are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Upstream {
     /// 种类。Kind.
     pub kind: At<UpstreamKind>,
-    /// 地址。Address.
+    /// 根地址，不带 /api；与告警里的 externalURL 相同时，静默自动找到它。
+    /// Its root, without /api; where alerts name the same externalURL, their silences find it by themselves.
     pub url: At<String>,
     /// Grafana 服务账号令牌。Token of a Grafana service account.
     pub token: Option<At<Secret>>,
+    /// 令牌，作为 `Authorization: Bearer …` 发出。Token, sent as `Authorization: Bearer …`.
+    pub bearer: Option<At<Secret>>,
+    /// `Authorization: Basic …`
+    pub basic: Option<At<Basic>>,
+    /// 额外信任的 CA 证书（PEM）。CA certificates (PEM) that are trusted besides the usual ones.
+    pub ca_file: Option<At<PathBuf>>,
+    /// 哪些来源的告警属于它；externalURL 对不上时用。
+    /// Names of sources whose alerts belong to it; used where the externalURL does not tell.
+    pub sources: Option<At<Vec<At<String>>>>,
+    /// Grafana 组织 ID：令牌属于哪个组织，就只管那个组织的告警。
+    /// Id of the Grafana organisation that the token belongs to: only its alerts are silenced there.
+    #[schemars(extend("minimum" = 1))]
+    pub org_id: Option<At<i64>>,
+    /// 静默时不用的标签：各副本不同的，或上游的告警本身没有的。
+    /// Labels that a silence leaves out: those that differ per replica, or that the alert upstream does not have.
+    #[schemars(extend("default" = ["replica", "prometheus_replica", "__replica__"]))]
+    pub ignore_labels: Option<At<Vec<At<String>>>>,
 }
 
 /// 邮件服务器。A mail server.

@@ -1,0 +1,135 @@
+//! Where alerts come from, asked back: silences in an Alertmanager or Grafana, and whether an alert still fires there.
+//!
+//! `origin` finds the upstream of an alert, `matchers` says what a silence for it holds, `body` writes requests and reads
+//! answers, `error` says what went wrong, `span` how long: all pure. `client` asks through `wire`, and nothing here
+//! knows the store or WeCom.
+
+mod body;
+mod client;
+mod error;
+mod matchers;
+mod origin;
+mod span;
+mod wire;
+
+use crate::alert::{Labels, ThreadId, Timestamp};
+
+pub use client::Client;
+pub use error::{Problem, UpstreamError};
+pub use matchers::{Matcher, common_matchers, covers, matchers_for};
+pub use origin::{Origin, org_of, upstream_for};
+pub use span::{LONGEST, MORNING, SHORTEST, Span, parse_time, until};
+
+/// Longest comment that is written, in bytes; a person's words are cut, the marker behind them never.
+const COMMENT_BYTES: usize = 1000;
+/// Longest author that is written, in bytes.
+const AUTHOR_BYTES: usize = 200;
+
+/// A silence that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What it hides; at least one of them must not match an absent label.
+    pub matchers: Vec<Matcher>,
+    /// Now, by our clock.
+    pub now: Timestamp,
+    /// When it ends by itself.
+    pub ends_at: Timestamp,
+    /// Who wants it: a name with a userid. Never empty.
+    pub author: String,
+    /// Why, or by what, in a person's words; may be empty.
+    pub comment: String,
+    /// What no other act has, see [`marker`].
+    pub marker: String,
+}
+
+impl Wanted {
+    /// The comment as it is written: the person's words, then the marker, by which the silence is found again.
+    fn full_comment(&self) -> String {
+        let words = shortened(self.comment.trim(), COMMENT_BYTES);
+        let gap = if words.is_empty() { "" } else { " " };
+        format!("{words}{gap}{}", self.tail())
+    }
+
+    /// What only its comment ends with.
+    fn tail(&self) -> String {
+        format!("({})", self.marker)
+    }
+
+    fn full_author(&self) -> &str {
+        shortened(&self.author, AUTHOR_BYTES)
+    }
+}
+
+fn shortened(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// The marker of one act: `wegraf:#7K2Q/41`. `act` must be unique among all acts of this installation, and be the same
+/// when the act is tried again.
+pub fn marker(thread: Option<ThreadId>, act: &str) -> String {
+    match thread {
+        Some(thread) => format!("wegraf:#{thread}/{act}"),
+        None => format!("wegraf:{act}"),
+    }
+}
+
+/// A silence that is upstream now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Its id there. An extension can give it a new one: keep the last.
+    pub id: String,
+}
+
+/// A silence as it is upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Its id there.
+    pub id: String,
+    /// Does it hide anything now?
+    pub state: SilenceState,
+    /// What it hides.
+    pub matchers: Vec<Matcher>,
+    /// When it began or begins.
+    pub starts_at: Timestamp,
+    /// When it ends or ended.
+    pub ends_at: Timestamp,
+    /// Who made it.
+    pub author: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// Does a silence hide anything?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SilenceState {
+    /// Now.
+    Active,
+    /// Not yet.
+    Pending,
+    /// No longer.
+    Expired,
+}
+
+impl SilenceState {
+    /// The name upstream and in JSON: `active`, `pending`, `expired`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// An alert that fires upstream, hidden or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firing {
+    /// All its labels there, Grafana's private ones included.
+    pub labels: Labels,
+    /// When it began; `None` if upstream does not say.
+    pub starts_at: Option<Timestamp>,
+    /// Upstream's own fingerprint.
+    pub fingerprint: String,
+    /// `active`, `suppressed` (by a silence or an inhibition) or `unprocessed`.
+    pub state: String,
+}

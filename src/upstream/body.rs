@@ -1,0 +1,213 @@
+//! Requests and answers of the silences API, as JSON (alert-sources §4.3 to §4.5; pure).
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Firing, Made, Matcher, Silence, SilenceState, Wanted};
+use crate::alert::{Labels, Timestamp};
+
+/// How long before our now a silence begins: a clock upstream that is late by less would hide nothing at first, and
+/// a begin in the past counts as now there.
+const EARLIER_MS: i64 = 5 * 60 * 1000;
+
+/// The request that makes a silence.
+pub(super) fn create(wanted: &Wanted) -> Value {
+    json!({
+        "matchers": wanted.matchers,
+        "startsAt": rfc3339(wanted.now.plus_millis(-EARLIER_MS)),
+        "endsAt": rfc3339(wanted.ends_at),
+        "createdBy": wanted.full_author(),
+        "comment": wanted.full_comment(),
+    })
+}
+
+/// The request that moves the end of `stored`, an item as upstream gives it. All else is sent back as it was: another
+/// begin or another matcher would make another silence.
+pub(super) fn extend(stored: &Map<String, Value>, until: Timestamp) -> Value {
+    let kept = ["id", "matchers", "startsAt", "createdBy", "comment", "annotations"];
+    let mut request: Map<String, Value> = kept
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), stored.get(key).filter(|value| !value.is_null())?.clone())))
+        .collect();
+    request.insert("endsAt".to_owned(), rfc3339(until).into());
+    Value::Object(request)
+}
+
+/// The answer to both: the id, which need not be the one that was sent.
+pub(super) fn made(bytes: &[u8]) -> Option<Made> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "silenceID", alias = "id")]
+        id: String,
+    }
+    let answer: Answer = serde_json::from_slice(bytes).ok()?;
+    is_id(&answer.id).then_some(Made { id: answer.id })
+}
+
+/// One silence, also as the object it was.
+pub(super) fn silence(bytes: &[u8]) -> Option<(Silence, Map<String, Value>)> {
+    let object: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    let silence = Item::deserialize(Value::Object(object.clone())).ok()?.silence()?;
+    Some((silence, object))
+}
+
+/// Silences.
+pub(super) fn silences(bytes: &[u8]) -> Option<Vec<Silence>> {
+    let items: Vec<Item> = serde_json::from_slice(bytes).ok()?;
+    items.into_iter().map(Item::silence).collect()
+}
+
+/// Alerts.
+pub(super) fn alerts(bytes: &[u8]) -> Option<Vec<Firing>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Alert {
+        labels: Labels,
+        #[serde(default)]
+        starts_at: String,
+        #[serde(default)]
+        fingerprint: String,
+        status: Status,
+    }
+    let alerts: Vec<Alert> = serde_json::from_slice(bytes).ok()?;
+    let firing = alerts.into_iter().map(|alert| Firing {
+        labels: alert.labels,
+        starts_at: instant(&alert.starts_at),
+        fingerprint: alert.fingerprint,
+        state: alert.status.state,
+    });
+    Some(firing.collect())
+}
+
+/// An id that may stand in a path. Both kinds of upstreams give UUIDs; nothing else is taken, neither from a person nor
+/// from an answer.
+pub(super) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[derive(Deserialize)]
+struct Status {
+    state: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    id: String,
+    status: Status,
+    matchers: Vec<Matcher>,
+    starts_at: String,
+    ends_at: String,
+    #[serde(default)]
+    created_by: String,
+    #[serde(default)]
+    comment: String,
+}
+
+impl Item {
+    /// `None` if it has a state or a time that nobody knows.
+    fn silence(self) -> Option<Silence> {
+        let states = [SilenceState::Active, SilenceState::Pending, SilenceState::Expired];
+        Some(Silence {
+            state: states.into_iter().find(|state| state.as_str() == self.status.state)?,
+            id: Some(self.id).filter(|id| is_id(id))?,
+            matchers: self.matchers,
+            starts_at: instant(&self.starts_at)?,
+            ends_at: instant(&self.ends_at)?,
+            author: self.created_by,
+            comment: self.comment,
+        })
+    }
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    Some(Timestamp(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()))
+}
+
+/// RFC 3339 in UTC; a time that no calendar holds is the last one that it does.
+fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::ThreadId;
+    use crate::upstream::marker;
+
+    /// What an Alertmanager 0.25 gave.
+    const ITEM: &str = r#"{"id":"48f00cb6-2836-4a07-b0f9-3c1f5844a397","status":{"state":"active"},
+        "updatedAt":"2026-11-22T13:18:13.705Z","comment":"认领：正在处理","createdBy":"zhangsan@企业微信",
+        "endsAt":"2026-11-22T14:18:13.705Z","startsAt":"2026-11-22T13:18:13.705123Z",
+        "matchers":[{"isEqual":true,"isRegex":false,"name":"alertname","value":"HostHighCpu"}]}"#;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            matchers: vec![Matcher::equal("alertname", "磁盘将满")],
+            now: Timestamp(1_789_193_640_000),
+            ends_at: Timestamp(1_789_197_240_000),
+            author: "张三 (zhangsan)".to_owned(),
+            comment: "卡片上的静默 1 小时".to_owned(),
+            marker: marker(Some(ThreadId(41)), "7"),
+        }
+    }
+
+    #[test]
+    fn a_silence_is_asked_for_in_this_json() {
+        let expected = json!({
+            "matchers": [{ "name": "alertname", "value": "磁盘将满", "isRegex": false, "isEqual": true }],
+            "startsAt": "2026-09-12T06:09:00Z",
+            "endsAt": "2026-09-12T07:14:00Z",
+            "createdBy": "张三 (zhangsan)",
+            "comment": "卡片上的静默 1 小时 (wegraf:#PSVJ/7)",
+        });
+        assert_eq!(create(&wanted()), expected);
+        let endless = Wanted { comment: "长".repeat(1000), author: "人".repeat(1000), ..wanted() };
+        let request = create(&endless);
+        assert!(request["comment"].as_str().unwrap().ends_with("长 (wegraf:#PSVJ/7)"));
+        assert!(
+            request["comment"].as_str().unwrap().len() < 1100 && request["createdBy"].as_str().unwrap().len() <= 200
+        );
+        assert_eq!(create(&Wanted { comment: " ".into(), ..wanted() })["comment"], "(wegraf:#PSVJ/7)");
+        assert_eq!(marker(None, "cli-1f"), "wegraf:cli-1f");
+    }
+
+    #[test]
+    fn an_extension_sends_back_what_was_stored_and_moves_the_end() {
+        let (silence, stored) = super::silence(ITEM.as_bytes()).unwrap();
+        assert_eq!(silence.state, SilenceState::Active);
+        assert_eq!(silence.author, "zhangsan@企业微信");
+        let request = extend(&stored, Timestamp(1_789_197_240_000));
+        let expected = json!({
+            "id": "48f00cb6-2836-4a07-b0f9-3c1f5844a397",
+            "matchers": [{ "isEqual": true, "isRegex": false, "name": "alertname", "value": "HostHighCpu" }],
+            "startsAt": "2026-11-22T13:18:13.705123Z",
+            "endsAt": "2026-09-12T07:14:00Z",
+            "createdBy": "zhangsan@企业微信",
+            "comment": "认领：正在处理",
+        });
+        assert_eq!(request, expected, "to the last digit of the begin");
+    }
+
+    #[test]
+    fn answers_are_read_or_are_none() {
+        assert_eq!(made(br#"{"silenceID":"a-1"}"#), Some(Made { id: "a-1".to_owned() }));
+        // Grafana 8 to 10 say both.
+        assert_eq!(made(br#"{"id":"a-1","message":"silence created"}"#).unwrap().id, "a-1");
+        for garbage in
+            ["", "{}", "[]", "null", "<html>", r#"{"silenceID":""}"#, r#"{"silenceID":"../x"}"#, r#"{"silenceID":7}"#]
+        {
+            assert_eq!(made(garbage.as_bytes()), None, "{garbage}");
+            assert_eq!(silence(garbage.as_bytes()), None, "{garbage}");
+        }
+        assert_eq!(silences(format!("[{ITEM}]").as_bytes()).unwrap().len(), 1);
+        assert_eq!(silences(b"[]"), Some(Vec::new()));
+        assert_eq!(silences(ITEM.replace("active", "odd").as_bytes()), None);
+        let alert = br#"[{"labels":{"alertname":"a"},"startsAt":"2026-09-12T07:14:00.5Z","fingerprint":"f0","status":
+            {"state":"suppressed","silencedBy":["x"]},"receivers":[{"name":"r"}]}]"#;
+        let [firing] = &alerts(alert).unwrap()[..] else { panic!("one") };
+        assert_eq!((firing.state.as_str(), firing.fingerprint.as_str()), ("suppressed", "f0"));
+        assert_eq!(firing.starts_at, Some(Timestamp(1_789_197_240_500)));
+        assert_eq!(alerts(b"{}"), None);
+    }
+}

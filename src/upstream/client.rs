@@ -1,0 +1,198 @@
+//! What can be asked of an upstream. A change whose outcome is unknown is looked for before it is asked for again.
+
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+use super::error::Doing;
+use super::matchers::RULE_UID;
+use super::wire::{Call, Wire};
+use super::{Firing, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, body};
+use crate::alert::Timestamp;
+use crate::config::Upstream;
+
+/// How far the end of an extended silence may be from what was asked for: upstream may keep fewer digits.
+const END_MS: u64 = 1000;
+
+/// The way to the silences and alerts of one upstream. Make one for each upstream of a configuration and keep it: it
+/// holds connections.
+#[derive(Debug)]
+pub struct Client {
+    wire: Wire,
+}
+
+impl Client {
+    /// Fails if the certificates of `upstream` cannot be read.
+    pub fn new(upstream: &Upstream) -> Result<Self, UpstreamError> {
+        Ok(Self { wire: Wire::new(upstream)? })
+    }
+
+    /// Name of the upstream.
+    pub fn upstream(&self) -> &str {
+        &self.wire.peer.name
+    }
+
+    /// Makes a silence. It is made once, also where an answer is lost: the marker is looked for before a second try. With
+    /// [`Problem::Unsure`] it may be there: before the same is tried again, and after a restart, ask [`Client::made`].
+    pub async fn silence(&self, wanted: &Wanted) -> Result<Made, UpstreamError> {
+        let doing = Doing::Create { names_rule: names_rule(&wanted.matchers) };
+        let request = body::create(wanted);
+        let first = match self.post(doing, &request).await {
+            Err(error) if error.problem == Problem::Unsure => error,
+            certain => return certain,
+        };
+        match self.made(wanted).await {
+            Ok(Some(made)) => return Ok(made),
+            Ok(None) => {}
+            // Whatever answers there is no upstream at all, which says more than that nobody knows.
+            Err(error) if error.problem == Problem::Foreign => return Err(error),
+            Err(_) => return Err(first),
+        }
+        let made = self.post(doing, &request).await?;
+        self.end_twins(wanted, &made).await;
+        Ok(made)
+    }
+
+    /// The silence that an earlier try with this marker made, if it has not ended.
+    pub async fn made(&self, wanted: &Wanted) -> Result<Option<Made>, UpstreamError> {
+        Ok(self.marked(wanted).await?.into_iter().next().map(|silence| Made { id: silence.id }))
+    }
+
+    /// Moves the end of a silence. One that has ended is made anew, with the same matchers. Keep the id that comes back.
+    pub async fn extend(&self, id: &str, until: Timestamp) -> Result<Made, UpstreamError> {
+        let (silence, stored) = self.read(id).await?;
+        let doing = Doing::Extend { names_rule: names_rule(&silence.matchers) };
+        let request = body::extend(&stored, until);
+        let first = match self.post(doing, &request).await {
+            Err(error) if error.problem == Problem::Unsure => error,
+            certain => return certain,
+        };
+        let extended = |other: &Silence| {
+            other.state != SilenceState::Expired
+                && other.ends_at.0.abs_diff(until.0) <= END_MS
+                && (other.id == silence.id || other.comment == silence.comment && other.matchers == silence.matchers)
+        };
+        match self.list(&literal(&silence.matchers)).await {
+            Ok(silences) => match silences.into_iter().find(extended) {
+                Some(extended) => Ok(Made { id: extended.id }),
+                None => self.post(doing, &request).await,
+            },
+            Err(_) => Err(first),
+        }
+    }
+
+    /// Ends a silence now; one that has ended already is fine.
+    pub async fn expire(&self, id: &str) -> Result<(), UpstreamError> {
+        let path = self.path_of(id)?;
+        let mut ended = self.delete(&path).await;
+        // To end it twice does no harm.
+        if ended.as_ref().is_err_and(|error| error.problem == Problem::Unsure) {
+            ended = self.delete(&path).await;
+        }
+        ended
+    }
+
+    /// Silences that hold all of `filter`, as upstream compares them; all of them if it is empty. Those that ended stay
+    /// listed for days.
+    pub async fn list(&self, filter: &[Matcher]) -> Result<Vec<Silence>, UpstreamError> {
+        self.ask(Doing::List, "/silences", &filters(filter), body::silences).await
+    }
+
+    /// One silence.
+    pub async fn get(&self, id: &str) -> Result<Silence, UpstreamError> {
+        Ok(self.read(id).await?.0)
+    }
+
+    /// The alerts that fulfil `matchers` and fire, hidden or not. An Alertmanager that has just started knows none until
+    /// its senders repeat them: one empty answer is no proof that all is well.
+    pub async fn firing(&self, matchers: &[Matcher]) -> Result<Vec<Firing>, UpstreamError> {
+        let mut query = filters(matchers);
+        query.extend(["active", "silenced", "inhibited", "unprocessed"].map(|state| (state, "true".to_owned())));
+        self.ask(Doing::Alerts, "/alerts", &query, body::alerts).await
+    }
+
+    /// The silences with this marker that have not ended.
+    async fn marked(&self, wanted: &Wanted) -> Result<Vec<Silence>, UpstreamError> {
+        let tail = wanted.tail();
+        let mut marked = self.list(&literal(&wanted.matchers)).await?;
+        marked.retain(|silence| silence.state != SilenceState::Expired && silence.comment.ends_with(&tail));
+        Ok(marked)
+    }
+
+    /// Ends what a first try made after all while we asked whether it had. If that fails, two silences hide the same until
+    /// the same time: untidy, and no harm.
+    async fn end_twins(&self, wanted: &Wanted, made: &Made) {
+        for twin in self.marked(wanted).await.unwrap_or_default() {
+            if twin.id != made.id
+                && let Err(error) = self.expire(&twin.id).await
+            {
+                tracing::warn!(%error, silence = %twin.id, "A silence was made twice, and the second one stays.");
+            }
+        }
+    }
+
+    async fn read(&self, id: &str) -> Result<(Silence, Map<String, Value>), UpstreamError> {
+        self.ask(Doing::Get, &self.path_of(id)?, &[], body::silence).await
+    }
+
+    fn path_of(&self, id: &str) -> Result<String, UpstreamError> {
+        if body::is_id(id) {
+            return Ok(format!("/silence/{id}"));
+        }
+        let (zh, en) = ("这不是静默的编号，请从列表里复制", "this is not the id of a silence: copy one from the list");
+        Err(self.wire.peer.error(Problem::NotFound, None, zh, en))
+    }
+
+    async fn post(&self, doing: Doing, request: &Value) -> Result<Made, UpstreamError> {
+        let call = Call { doing, method: Method::POST, path: "/silences", query: &[], body: Some(request) };
+        let answer = self.wire.exchange(call).await.map_err(|lost| lost.error)?;
+        body::made(&answer).ok_or_else(|| {
+            let (zh, en) = (
+                "回答里没有静默的编号，不知道做成没有，请列出静默看看",
+                "the answer holds no id, whether it was done is unknown: list the silences",
+            );
+            self.wire.peer.error(Problem::Unsure, None, zh, en)
+        })
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), UpstreamError> {
+        let call = Call { doing: Doing::Expire, method: Method::DELETE, path, query: &[], body: None };
+        self.wire.exchange(call).await.map(drop).map_err(|lost| lost.error)
+    }
+
+    /// Reads something; twice if the connection broke, because nothing changes.
+    async fn ask<T>(
+        &self,
+        doing: Doing,
+        path: &str,
+        query: &[(&str, String)],
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<T, UpstreamError> {
+        let call = || Call { doing, method: Method::GET, path, query, body: None };
+        let mut answer = self.wire.exchange(call()).await;
+        if answer.as_ref().is_err_and(|lost| lost.broke) {
+            answer = self.wire.exchange(call()).await;
+        }
+        parse(&answer.map_err(|lost| lost.error)?).ok_or_else(|| {
+            let (zh, en) = (
+                "回答看不懂：url 后面不是它，或前面有登录页，请检查 url",
+                "the answer cannot be read: something else is behind `url`, or a login page is before it",
+            );
+            self.wire.peer.error(Problem::Foreign, None, zh, en)
+        })
+    }
+}
+
+/// Would Grafana let in who may silence in some folders only?
+fn names_rule(matchers: &[Matcher]) -> bool {
+    matchers.iter().any(|matcher| matcher.name == RULE_UID)
+}
+
+fn filters(matchers: &[Matcher]) -> Vec<(&'static str, String)> {
+    matchers.iter().map(|matcher| ("filter", matcher.to_string())).collect()
+}
+
+/// The matchers by which a list of silences can be narrowed: upstream compares a filter with the values of a silence's
+/// matchers, patterns as the text they are.
+fn literal(matchers: &[Matcher]) -> Vec<Matcher> {
+    matchers.iter().filter(|matcher| matcher.is_equal && !matcher.is_regex).cloned().collect()
+}

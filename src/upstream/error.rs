@@ -1,0 +1,325 @@
+//! What went wrong upstream, told so that a person knows what to do next (pure).
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::config::{UpstreamKind, Words};
+
+/// Longest piece of a server's own words that is shown, in bytes.
+const SHOWN_BYTES: usize = 200;
+
+/// What was asked of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// A new silence; does it name the rule that Grafana wants named?
+    Create { names_rule: bool },
+    /// The end of a silence, moved; likewise.
+    Extend { names_rule: bool },
+    /// The end of a silence, now.
+    Expire,
+    /// Silences.
+    List,
+    /// One silence.
+    Get,
+    /// Alerts.
+    Alerts,
+}
+
+impl Doing {
+    /// Is something other afterwards?
+    pub(super) const fn changes(self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Extend { .. } | Self::Expire)
+    }
+
+    /// Is it about a silence that must be there?
+    const fn of_one(self) -> bool {
+        matches!(self, Self::Extend { .. } | Self::Expire | Self::Get)
+    }
+
+    /// Grafana's permissions for it (alert-sources §4.4): of the whole organisation, and in a folder.
+    const fn permissions(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create { .. } => ("alert.instances:create", "alert.silences:create"),
+            Self::Extend { .. } | Self::Expire => ("alert.instances:write", "alert.silences:write"),
+            Self::List | Self::Get | Self::Alerts => ("alert.instances:read", "alert.silences:read"),
+        }
+    }
+}
+
+/// In which way it went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Problem {
+    /// Nobody is there; nothing was done.
+    Unreachable,
+    /// It is there and cannot serve now (409, 429, 503); nothing was done.
+    NotReady,
+    /// Nothing was heard in time, or the connection broke; nothing was to be changed.
+    Broken,
+    /// The outcome is unknown: it may have been done.
+    Unsure,
+    /// It does not know who we are (401).
+    Unknown,
+    /// It knows us and does not let us (403).
+    Forbidden,
+    /// There is no such silence (404).
+    NotFound,
+    /// It found what we asked for wrong (400, 422 and the like).
+    Refused,
+    /// Whatever answered is no Alertmanager or Grafana: a redirect, a page, a wrong path, too long an answer.
+    Foreign,
+    /// It failed (5xx).
+    Failed,
+    /// Our own side cannot start: certificates.
+    Setup,
+}
+
+impl Problem {
+    /// The name in JSON and in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::NotReady => "not_ready",
+            Self::Broken => "broken",
+            Self::Unsure => "unsure",
+            Self::Unknown => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Refused => "refused",
+            Self::Foreign => "foreign",
+            Self::Failed => "failed",
+            Self::Setup => "setup",
+        }
+    }
+
+    /// Can the same be tried again in a while without a person's help? For a silence with the same marker, so that it is
+    /// not made twice.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NotReady | Self::Broken | Self::Unsure | Self::Failed)
+    }
+}
+
+/// What an upstream did not do, and why. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// Name of the upstream.
+    pub upstream: String,
+    /// In which way.
+    pub problem: Problem,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// What happened, why, and what to do.
+    pub what: Words,
+}
+
+impl fmt::Display for UpstreamError {
+    /// Both languages, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what.zh, self.what.en)
+    }
+}
+
+impl std::error::Error for UpstreamError {}
+
+/// Whom we speak with, for messages and for what must not be in them.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub name: String,
+    pub kind: UpstreamKind,
+    pub org_id: Option<i64>,
+}
+
+impl Peer {
+    /// An error of this peer.
+    pub(super) fn error(&self, problem: Problem, status: Option<u16>, zh: &str, en: &str) -> UpstreamError {
+        let name = &self.name;
+        let what = Words { zh: format!("上游 {name}：{zh}。"), en: format!("Upstream {name}: {en}.") };
+        UpstreamError { upstream: name.clone(), problem, status, what }
+    }
+
+    /// What an answer that is no success says. `words` are the server's own, see [`words_of`].
+    pub(super) fn refusal(&self, doing: Doing, status: u16, words: &str) -> UpstreamError {
+        let quote = |zh: &str, en: &str| {
+            let behind = |text: &str, open, close| {
+                if words.is_empty() { text.to_owned() } else { format!("{text}{open}{words}{close}") }
+            };
+            (behind(zh, "（", "）"), behind(en, " (", ")"))
+        };
+        let (problem, (zh, en)) = match status {
+            401 => (Problem::Unknown, self.unknown(words)),
+            403 => (Problem::Forbidden, self.forbidden(doing, words)),
+            404 if doing.of_one() => (
+                Problem::NotFound,
+                (
+                    "没有这条静默：可能早已过期并被清理，列出静默看看".to_owned(),
+                    "there is no such silence: it may have ended long ago, list the silences".to_owned(),
+                ),
+            ),
+            300..=399 | 404 | 405 => (
+                Problem::Foreign,
+                quote(
+                    &format!("HTTP {status}，这里没有静默接口，请检查 url：应是根地址，不带 /api"),
+                    &format!("HTTP {status}, there are no silences here: `url` must be the root, without /api"),
+                ),
+            ),
+            409 | 429 | 503 => (
+                Problem::NotReady,
+                quote(
+                    &format!("HTTP {status}，还没准备好或太忙，什么也没做，过一会儿再试"),
+                    &format!("HTTP {status}, not ready or too busy; nothing was done, try again in a while"),
+                ),
+            ),
+            500.. if doing.changes() => (
+                Problem::Unsure,
+                quote(
+                    &format!("HTTP {status}，不知道做成没有，请列出静默看看"),
+                    &format!("HTTP {status}, whether it was done is unknown: list the silences"),
+                ),
+            ),
+            500.. => (
+                Problem::Failed,
+                quote(
+                    &format!("HTTP {status}，对方出错，过一会儿再试，或看它的日志"),
+                    &format!("HTTP {status}, it failed: try again in a while, or read its log"),
+                ),
+            ),
+            _ => (
+                Problem::Refused,
+                quote(
+                    &format!("HTTP {status}，不接受这个请求，请检查匹配条件和时间"),
+                    &format!("HTTP {status}, it takes no such request: check the matchers and the time"),
+                ),
+            ),
+        };
+        self.error(problem, Some(status), &zh, &en)
+    }
+
+    fn unknown(&self, words: &str) -> (String, String) {
+        match self.kind {
+            // Grafana says so in these words when the header names another organisation than the token's.
+            UpstreamKind::Grafana if words.contains("organization") => (
+                format!("HTTP 401，令牌不属于组织 {}，请检查 org_id 和 token", self.org_id.unwrap_or(1)),
+                format!(
+                    "HTTP 401, the token is not of organisation {}: check `org_id` and `token`",
+                    self.org_id.unwrap_or(1)
+                ),
+            ),
+            UpstreamKind::Grafana => (
+                "HTTP 401，不认这个令牌，请检查 token：可能过期、被删或抄错".to_owned(),
+                "HTTP 401, it does not know us: check `token`, which may have expired, been deleted or been miscopied"
+                    .to_owned(),
+            ),
+            UpstreamKind::Alertmanager => (
+                "HTTP 401，不认这个身份，请检查 basic 或 bearer".to_owned(),
+                "HTTP 401, it does not know us: check `basic` or `bearer`".to_owned(),
+            ),
+        }
+    }
+
+    fn forbidden(&self, doing: Doing, words: &str) -> (String, String) {
+        if self.kind == UpstreamKind::Alertmanager {
+            return (
+                "HTTP 403，不允许，请检查它前面的代理给这个身份的权限".to_owned(),
+                "HTTP 403, not allowed: check what the proxy before it lets us do".to_owned(),
+            );
+        }
+        let missing = words.split_once("Permissions needed: ").map(|(_, needed)| needed.trim_end_matches('.'));
+        let (global, folder) = doing.permissions();
+        let needed = missing.map_or_else(|| format!("{global} / {folder}"), str::to_owned);
+        let mut zh = format!("HTTP 403，权限不够，需要 {needed}：把服务账号的角色设为 Editor");
+        let mut en = format!("HTTP 403, not allowed, it needs {needed}: give the service account the role Editor");
+        if matches!(doing, Doing::Create { names_rule: false } | Doing::Extend { names_rule: false }) {
+            zh.push_str("；只有文件夹权限时，静默必须含 __alert_rule_uid__，而这条没有");
+            en.push_str("; with rights in folders only, a silence must hold __alert_rule_uid__, and this one does not");
+        }
+        (zh, en)
+    }
+}
+
+/// The server's own words on one short line: an error is a JSON string, or an object with `message` (alert-sources §4.3);
+/// pages in HTML say nothing worth showing. None if they repeat one of `secrets`.
+pub(super) fn words_of(body: &[u8], secrets: &[&str]) -> String {
+    let text = match serde_json::from_slice(body) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Object(object)) => object.get("message").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        Ok(_) => String::new(),
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    if text.trim_start().starts_with('<') || secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {
+        return String::new();
+    }
+    let words: Vec<&str> = text
+        .split(|letter: char| letter.is_whitespace() || letter.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    let end = line.floor_char_boundary(SHOWN_BYTES);
+    if end < line.len() { format!("{}…", &line[..end]) } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(kind: UpstreamKind) -> Peer {
+        Peer { name: "up".to_owned(), kind, org_id: Some(2) }
+    }
+
+    #[test]
+    fn each_refusal_says_what_happened_and_what_to_do() {
+        use Doing::{Alerts, Create, Expire, Extend, Get, List};
+        use UpstreamKind::{Alertmanager as A, Grafana as G};
+        let new = Create { names_rule: true };
+        let needs = "Permissions needed: any of alert.instances:create, alert.instances:write";
+        #[rustfmt::skip]
+        let table: &[(UpstreamKind, Doing, u16, &str, Problem, &str, &str)] = &[
+            (G, List, 401, "Invalid API key", Problem::Unknown, "token", "check `token`"),
+            (G, List, 401, "API key does not belong to the requested organization", Problem::Unknown, "组织 2", "`org_id`"),
+            (A, List, 401, "", Problem::Unknown, "basic", "`basic` or `bearer`"),
+            (G, new, 403, needs, Problem::Forbidden, "Editor", "needs any of alert.instances:create, alert.instances:write"),
+            (G, new, 403, "", Problem::Forbidden, "alert.silences:create", "alert.instances:create"),
+            (G, Expire, 403, "", Problem::Forbidden, "alert.silences:write", "alert.instances:write"),
+            (G, Alerts, 403, "", Problem::Forbidden, "alert.silences:read", "alert.instances:read"),
+            (G, Create { names_rule: false }, 403, "", Problem::Forbidden, "__alert_rule_uid__", "must hold __alert_rule_uid__"),
+            (G, Extend { names_rule: false }, 403, "", Problem::Forbidden, "__alert_rule_uid__", "must hold __alert_rule_uid__"),
+            (A, new, 403, "", Problem::Forbidden, "代理", "proxy"),
+            (A, Get, 404, "", Problem::NotFound, "没有这条静默", "no such silence"),
+            (A, Extend { names_rule: false }, 404, "silence not found", Problem::NotFound, "没有这条静默", "no such silence"),
+            (A, List, 404, "page not found", Problem::Foreign, "不带 /api", "without /api (page not found)"),
+            (A, new, 302, "", Problem::Foreign, "url", "`url`"),
+            (G, new, 409, "Alertmanager is not ready", Problem::NotReady, "过一会儿", "nothing was done"),
+            (A, new, 503, "", Problem::NotReady, "过一会儿", "nothing was done"),
+            (A, new, 502, "bad gateway", Problem::Unsure, "不知道做成没有", "unknown"),
+            (A, List, 500, "", Problem::Failed, "日志", "read its log"),
+            (A, new, 400, "bad matcher", Problem::Refused, "（bad matcher）", "check the matchers"),
+            (A, new, 422, "", Problem::Refused, "匹配条件", "check the matchers"),
+        ];
+        for &(kind, doing, status, words, problem, zh, en) in table {
+            let error = peer(kind).refusal(doing, status, words);
+            assert_eq!((error.problem, error.status), (problem, Some(status)), "{error}");
+            assert!(error.what.zh.contains(zh) && error.what.en.contains(en), "{error}");
+            assert!(error.what.zh.starts_with("上游 up：") && error.what.en.starts_with("Upstream up: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_an_upstream_are_read_in_both_shapes_and_never_repeat_a_secret() {
+        for (body, words) in [
+            (r#""silence not found""#, "silence not found"),
+            (r#"{"code":602,"message":"matchers in body is required"}"#, "matchers in body is required"),
+            (
+                r#"{"accessErrorId":"ACE1","message":"Permissions needed: x","title":"Access denied"}"#,
+                "Permissions needed: x",
+            ),
+            ("plain\r\n  words\x1b[1m", "plain words [1m"),
+            ("<html><body>login</body></html>", ""),
+            ("[1]", ""),
+            ("", ""),
+            (r#""token s3cret""#, ""),
+        ] {
+            assert_eq!(words_of(body.as_bytes(), &["s3cret", ""]), words, "{body}");
+        }
+        assert!(words_of("错".repeat(500).as_bytes(), &[]).len() <= SHOWN_BYTES + "…".len());
+        assert_eq!(words_of(&[0xff, b'a'], &[]), "\u{fffd}a");
+    }
+}

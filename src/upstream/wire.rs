@@ -1,0 +1,202 @@
+//! One call to an upstream.
+//!
+//! Credentials go to the configured host only: redirects are not followed. reqwest's own words hold the URL and are not
+//! used.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::{Certificate, Method, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+use super::error::{Doing, Peer, words_of};
+use super::{Problem, UpstreamError};
+use crate::config::{Credential, Upstream, UpstreamKind, Words};
+
+/// For name, connection and TLS together.
+const CONNECT: Duration = Duration::from_secs(3);
+/// For a whole call: whoever pressed a button waits, and an upstream that is well answers in milliseconds.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Idle connections are closed by us before others do, which makes resets rare.
+const IDLE: Duration = Duration::from_secs(20);
+/// Longest answer that is read: some ten thousand silences or alerts.
+const ANSWER_BYTES: usize = 16 << 20;
+/// Longest refusal that is read; a line of it is shown.
+const REFUSAL_BYTES: usize = 64 << 10;
+
+/// The way to one upstream.
+#[derive(Debug)]
+pub(super) struct Wire {
+    http: reqwest::Client,
+    pub peer: Peer,
+    /// Above `/silences`, `/silence/…` and `/alerts`.
+    root: String,
+    credential: Option<Sent>,
+}
+
+/// The credential as it is sent.
+#[derive(Debug)]
+enum Sent {
+    Bearer(SecretString),
+    Basic(String, SecretString),
+}
+
+/// A call that was no success.
+pub(super) struct Lost {
+    /// The connection broke, as an idle one may; the same can be asked again at once if it changes nothing.
+    pub broke: bool,
+    pub error: UpstreamError,
+}
+
+/// What is asked.
+pub(super) struct Call<'a> {
+    pub doing: Doing,
+    pub method: Method,
+    /// Below the root, with a slash at its beginning.
+    pub path: &'a str,
+    pub query: &'a [(&'a str, String)],
+    pub body: Option<&'a Value>,
+}
+
+impl Wire {
+    pub fn new(upstream: &Upstream) -> Result<Self, UpstreamError> {
+        let peer = Peer { name: upstream.name.clone(), kind: upstream.kind, org_id: upstream.org_id };
+        let http = http(upstream).map_err(|what| peer.error(Problem::Setup, None, &what.zh, &what.en))?;
+        let path = match upstream.kind {
+            UpstreamKind::Alertmanager => "/api/v2",
+            UpstreamKind::Grafana => "/api/alertmanager/grafana/api/v2",
+        };
+        let credential = upstream.credential.as_ref().map(|credential| match credential {
+            Credential::Bearer(token) => Sent::Bearer(token.clone()),
+            Credential::Basic { username, password } => Sent::Basic(username.clone(), password.clone()),
+        });
+        Ok(Self { http, peer, root: format!("{}{path}", upstream.url.trim_end_matches('/')), credential })
+    }
+
+    /// The body of a success: 200, or Grafana's 202 (alert-sources §4.4).
+    pub async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, Lost> {
+        let Call { doing, method, path, query, body } = call;
+        let mut call = self.http.request(method, format!("{}{path}", self.root)).timeout(DEADLINE).query(query);
+        call = match &self.credential {
+            Some(Sent::Bearer(token)) => call.bearer_auth(token.expose_secret()),
+            Some(Sent::Basic(username, password)) => call.basic_auth(username, Some(password.expose_secret())),
+            None => call,
+        };
+        if let Some(org) = self.peer.org_id {
+            // A token of another organisation is then refused instead of silencing there.
+            call = call.header("X-Grafana-Org-Id", org);
+        }
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let mut answer = call.send().await.map_err(|error| self.lost(doing, &error))?;
+        let status = answer.status();
+        let room = if status.is_success() { ANSWER_BYTES } else { REFUSAL_BYTES };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.lost(doing, &error))? {
+            if bytes.len() + chunk.len() > room {
+                if status.is_success() {
+                    return Err(Lost { broke: false, error: self.too_long(doing) });
+                }
+                break;
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let words = words_of(&bytes, &[self.secret()]);
+        Err(Lost { broke: false, error: self.peer.refusal(doing, status.as_u16(), &words) })
+    }
+
+    fn secret(&self) -> &str {
+        match &self.credential {
+            Some(Sent::Bearer(secret) | Sent::Basic(_, secret)) => secret.expose_secret(),
+            None => "",
+        }
+    }
+
+    fn too_long(&self, doing: Doing) -> UpstreamError {
+        let problem = if doing.changes() { Problem::Unsure } else { Problem::Foreign };
+        let zh = format!("回答超过 {} MiB，没有读完，请用更窄的匹配条件", ANSWER_BYTES >> 20);
+        let en = format!("the answer is over {} MiB and was not read: ask with narrower matchers", ANSWER_BYTES >> 20);
+        self.peer.error(problem, None, &zh, &en)
+    }
+
+    /// Only a failure to connect is certain to have written nothing.
+    fn lost(&self, doing: Doing, error: &reqwest::Error) -> Lost {
+        let words = words_of(innermost(error).as_bytes(), &[self.secret()]);
+        let behind = |text: &str, open, close| {
+            if words.is_empty() { text.to_owned() } else { format!("{text}{open}{words}{close}") }
+        };
+        if error.is_connect() || error.is_builder() {
+            let zh = behind("连不上，请检查 url、网络和证书", "（", "）");
+            let en = behind("it cannot be reached: check `url`, the network and the certificate", " (", ")");
+            return Lost { broke: false, error: self.peer.error(Problem::Unreachable, None, &zh, &en) };
+        }
+        let slow = error.is_timeout();
+        let (zh, en) = if slow {
+            (format!("{} 秒内没有回答", DEADLINE.as_secs()), format!("no answer in {} s", DEADLINE.as_secs()))
+        } else {
+            (behind("连接中断", "（", "）"), behind("the connection broke", " (", ")"))
+        };
+        let (problem, then_zh, then_en) = if doing.changes() {
+            (Problem::Unsure, "不知道做成没有，请列出静默看看", "whether it was done is unknown: list the silences")
+        } else {
+            (Problem::Broken, "过一会儿再试，或看它的日志", "try again in a while, or read its log")
+        };
+        let error = self.peer.error(problem, None, &format!("{zh}，{then_zh}"), &format!("{en}; {then_en}"));
+        Lost { broke: !slow, error }
+    }
+}
+
+/// The client; the error says why there is none.
+fn http(upstream: &Upstream) -> Result<reqwest::Client, Words> {
+    // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("wegraf/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    if Url::parse(&upstream.url).is_ok_and(|url| is_loopback(&url)) {
+        builder = builder.no_proxy();
+    }
+    if let Some(path) = &upstream.ca_file {
+        let shown = path.display();
+        let pem = std::fs::read(path).map_err(|error| {
+            Words::from((
+                format!("读不到 ca_file {shown}（{error}）"),
+                format!("cannot read `ca_file` {shown} ({error})"),
+            ))
+        })?;
+        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if certificates.is_empty() {
+            let zh = format!("ca_file {shown} 里没有 PEM 证书");
+            return Err((zh, format!("`ca_file` {shown} holds no PEM certificate")).into());
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| {
+        let why = innermost(&error);
+        let zh = format!("TLS 无法初始化，请安装 ca-certificates 或设置 ca_file（{why}）");
+        (zh, format!("TLS has no roots: install ca-certificates or set `ca_file` ({why})")).into()
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The words of the last cause: of the operating system, of rustls or of hyper, none of which know the URL.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(next) = cause.and_then(std::error::Error::source) {
+        cause = Some(next);
+    }
+    cause.filter(|cause| !cause.is::<reqwest::Error>()).map(ToString::to_string).unwrap_or_default()
+}

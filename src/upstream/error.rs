@@ -9,6 +9,9 @@ use crate::config::{UpstreamKind, Words};
 /// Longest piece of a server's own words that is shown, in bytes.
 const SHOWN_BYTES: usize = 200;
 
+/// What an Alertmanager says, with status 500, when a silence that it does not have is to end (seen on 0.25).
+const GONE: &str = "silence not found";
+
 /// What was asked of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
@@ -148,7 +151,7 @@ impl Peer {
         let (problem, (zh, en)) = match status {
             401 => (Problem::Unknown, self.unknown(words)),
             403 => (Problem::Forbidden, self.forbidden(doing, words)),
-            404 if doing.of_one() => (
+            404 | 500 if doing.of_one() && (status == 404 || words == GONE) => (
                 Problem::NotFound,
                 (
                     "没有这条静默：可能早已过期并被清理，列出静默看看".to_owned(),
@@ -285,6 +288,8 @@ mod tests {
             (A, new, 403, "", Problem::Forbidden, "代理", "proxy"),
             (A, Get, 404, "", Problem::NotFound, "没有这条静默", "no such silence"),
             (A, Extend { names_rule: false }, 404, "silence not found", Problem::NotFound, "没有这条静默", "no such silence"),
+            (A, Expire, 500, "silence not found", Problem::NotFound, "没有这条静默", "no such silence"),
+            (A, Expire, 500, "", Problem::Unsure, "不知道做成没有", "unknown"),
             (A, List, 404, "page not found", Problem::Foreign, "不带 /api", "without /api (page not found)"),
             (A, new, 302, "", Problem::Foreign, "url", "`url`"),
             (G, new, 409, "Alertmanager is not ready", Problem::NotReady, "过一会儿", "nothing was done"),

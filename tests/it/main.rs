@@ -26,6 +26,7 @@ mod matrix;
 mod migrate_store;
 mod replicas;
 mod seed;
+mod silences;
 mod storm;
 mod strange_bodies;
 mod templates;

@@ -1,0 +1,156 @@
+//! Silences in a real Alertmanager: made, listed, moved, ended; and what still fires behind them.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wegraf::alert::Timestamp;
+use wegraf::app::Clock;
+use wegraf::config::{Upstream, UpstreamKind};
+use wegraf::upstream::{Client, Matcher, Problem, SilenceState, Wanted, marker};
+
+use crate::harness::crypto;
+use crate::programs::{Server, alert, until};
+
+const HOUR_MS: i64 = 3_600_000;
+const NOBODY: &str = "receivers: [ { name: nobody } ]\nroute: { receiver: nobody }\n";
+
+/// An upstream at `url`, as a configuration of two lines makes it.
+pub fn upstream(kind: UpstreamKind, url: &str) -> Upstream {
+    Upstream {
+        name: "up".to_owned(),
+        kind,
+        url: url.to_owned(),
+        credential: None,
+        ca_file: None,
+        sources: Vec::new(),
+        org_id: None,
+        ignore_labels: vec!["replica".to_owned()],
+    }
+}
+
+/// What a person wants who presses "1 h".
+pub fn wanted(matchers: &[&str], act: &str) -> Wanted {
+    let now = Clock::System.now();
+    Wanted {
+        matchers: matchers.iter().map(|text| Matcher::parse(text).unwrap()).collect(),
+        now,
+        ends_at: now.plus_millis(HOUR_MS),
+        author: "张三 (zhangsan)".to_owned(),
+        comment: "卡片上的静默 1 小时".to_owned(),
+        marker: marker(None, act),
+    }
+}
+
+fn host(name: &str, replica: &str, over: bool) -> Value {
+    let labels = json!({ "alertname": "主机失联", "instance": name, "replica": replica, "note": "\"a\\b\"\n行" });
+    alert(&labels, "没有心跳", over)
+}
+
+async fn world() -> Option<(TempDir, Server, Client)> {
+    crypto();
+    let folder = TempDir::new().unwrap();
+    let server = Server::alertmanager(folder.path(), NOBODY).await?;
+    let client = Client::new(&upstream(UpstreamKind::Alertmanager, &server.url)).unwrap();
+    Some((folder, server, client))
+}
+
+/// Both are the same to the second, which is all that Alertmanager compares.
+fn about(one: Timestamp, other: Timestamp) -> bool {
+    one.0.abs_diff(other.0) < 1000
+}
+
+#[tokio::test]
+async fn a_silence_is_made_listed_extended_in_place_and_ended() {
+    let Some((_folder, _server, client)) = world().await else { return };
+    let wanted = wanted(&["alertname=主机失联", "instance=web-1", "note=\"\"a\\b\"\n行\""], "1");
+    let made = client.silence(&wanted).await.unwrap();
+    client.silence(&self::wanted(&["alertname=别的"], "2")).await.unwrap();
+
+    let silence = client.get(&made.id).await.unwrap();
+    assert_eq!((silence.state, silence.author.as_str()), (SilenceState::Active, "张三 (zhangsan)"));
+    assert_eq!(silence.comment, "卡片上的静默 1 小时 (wegraf:1)");
+    let mut matchers = silence.matchers.clone();
+    matchers.sort();
+    assert_eq!(matchers, wanted.matchers);
+    assert!(about(silence.ends_at, wanted.ends_at), "{silence:?}");
+    assert!(silence.starts_at.0.abs_diff(wanted.now.0) < 20_000, "a begin in the past is now: {silence:?}");
+
+    assert_eq!(client.list(&wanted.matchers).await.unwrap(), [silence.clone()]);
+    assert_eq!(client.list(&[]).await.unwrap().len(), 2);
+    assert_eq!(client.made(&wanted).await.unwrap(), Some(made.clone()), "the marker finds it again");
+    assert_eq!(client.made(&self::wanted(&["instance=web-1"], "3")).await.unwrap(), None);
+
+    let later = wanted.ends_at.plus_millis(HOUR_MS);
+    let extended = client.extend(&made.id, later).await.unwrap();
+    assert_eq!(extended, made, "the same silence");
+    let silence = client.get(&made.id).await.unwrap();
+    assert!(about(silence.ends_at, later) && silence.comment.contains("wegraf:1"), "{silence:?}");
+    assert_eq!(client.list(&[]).await.unwrap().len(), 2, "and no new one");
+
+    client.expire(&made.id).await.unwrap();
+    assert_eq!(client.get(&made.id).await.unwrap().state, SilenceState::Expired);
+    client.expire(&made.id).await.unwrap();
+    assert_eq!(client.made(&wanted).await.unwrap(), None, "one that has ended hides nothing");
+}
+
+#[tokio::test]
+async fn a_silence_that_has_ended_is_extended_as_a_new_one_whose_id_comes_back() {
+    let Some((_folder, _server, client)) = world().await else { return };
+    let wanted = wanted(&["alertname=主机失联", "instance=~web-.*", "instance!=web-9"], "1");
+    let made = client.silence(&wanted).await.unwrap();
+    client.expire(&made.id).await.unwrap();
+    let again = client.extend(&made.id, wanted.ends_at).await.unwrap();
+    assert_ne!(again, made);
+    let silence = client.get(&again.id).await.unwrap();
+    assert_eq!(silence.state, SilenceState::Active);
+    let mut matchers = silence.matchers;
+    matchers.sort();
+    let mut all = wanted.matchers.clone();
+    all.sort();
+    assert_eq!(matchers, all, "with the same matchers, patterns and negations included");
+}
+
+#[tokio::test]
+async fn what_is_hidden_still_fires_until_it_is_over() {
+    let Some((_folder, server, client)) = world().await else { return };
+    server.fire(&[host("web-1", "a", false), host("web-1", "b", false), host("web-2", "a", false)]).await;
+    let matchers: Vec<Matcher> =
+        ["alertname=主机失联", "instance=web-1"].iter().map(|text| Matcher::parse(text).unwrap()).collect();
+    let states = async |wanted: &str| {
+        let firing = client.firing(&matchers).await.unwrap();
+        let all = firing.len() == 2 && firing.iter().all(|alert| alert.state == wanted);
+        all.then_some(firing)
+    };
+    let firing = until("both replicas fire", async || states("active").await).await;
+    assert!(firing.iter().all(|alert| alert.labels["instance"] == "web-1" && !alert.fingerprint.is_empty()));
+    assert!(firing[0].starts_at.is_some());
+    client.silence(&wanted(&["alertname=主机失联", "instance=web-1"], "1")).await.unwrap();
+    until("both are hidden and fire", async || states("suppressed").await).await;
+    server.fire(&[host("web-1", "a", true), host("web-1", "b", true)]).await;
+    let over = async || client.firing(&matchers).await.unwrap().is_empty().then_some(());
+    until("neither fires any more", over).await;
+    assert_eq!(client.firing(&[]).await.unwrap().len(), 1, "the other one does");
+}
+
+#[tokio::test]
+async fn what_alertmanager_refuses_is_told_with_its_reason() {
+    let Some((_folder, _server, client)) = world().await else { return };
+    let refused = async |wanted: Wanted, words: &str| {
+        let error = client.silence(&wanted).await.unwrap_err();
+        assert_eq!(error.problem, Problem::Refused, "{error}");
+        assert!(error.what.en.contains(words) && error.what.zh.contains("匹配条件"), "{error}");
+    };
+    refused(wanted(&["a=~("], "1"), "HTTP 400").await;
+    refused(wanted(&["a=~.*"], "1"), "HTTP 400").await;
+    refused(wanted(&[], "1"), "HTTP 422").await;
+    let past = wanted(&["a=b"], "1");
+    refused(Wanted { ends_at: past.now.plus_millis(-HOUR_MS), ..past }, "HTTP 400").await;
+    let gone = "00000000-0000-4000-8000-000000000000";
+    for error in [
+        client.get(gone).await.unwrap_err(),
+        client.expire(gone).await.unwrap_err(),
+        client.extend(gone, Clock::System.now()).await.unwrap_err(),
+        client.get("../../-/reload").await.unwrap_err(),
+    ] {
+        assert_eq!(error.problem, Problem::NotFound, "{error}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What the rooms share while the gateway runs, and how it starts, reloads and stops.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -181,11 +182,16 @@ impl App {
     }
 
     /// Swaps the configuration whole, or keeps the old one if the file is wrong. The database and the listening
-    /// address are of the start; a change of them is named and waits for a restart.
-    pub fn reload(&self) {
+    /// address are of the start; a change of them is named and waits for a restart. Gives the files besides the
+    /// configuration itself whose change calls for the next reload: what it is read from, and what must be mended.
+    pub fn reload(&self) -> Vec<PathBuf> {
         let old = self.loaded();
+        let mut files = old.config.files.clone();
         let loaded = Config::load(&old.config.path)
-            .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            .map_err(|mistakes| {
+                files.extend(mistakes.iter().map(|mistake| mistake.file.clone()));
+                mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+            })
             .and_then(|(config, notes)| {
                 for note in notes {
                     warn!(%note, "The configuration has a note.");
@@ -197,6 +203,7 @@ impl App {
                 if new.config.listen != old.config.listen || new.config.database != old.config.database {
                     warn!("`listen` and `database` change only with a restart.");
                 }
+                files.clone_from(&new.config.files);
                 self.0.loaded.store(Arc::new(new));
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
                 self.0.metrics.reload_ok.set(1);
@@ -209,6 +216,7 @@ impl App {
                 error!(path = %old.config.path.display(), %mistakes, "The new configuration is wrong; the old one stays in force.");
             }
         }
+        files
     }
 }
 

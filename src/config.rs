@@ -7,11 +7,16 @@ mod accounts;
 mod address;
 mod amounts;
 mod at;
+mod beside;
 mod destinations;
+mod directory;
+mod duty;
+mod escalation;
 mod file;
 mod finding;
 mod glob;
 mod peers;
+mod people;
 mod reader;
 mod receivers;
 mod resolve;
@@ -33,6 +38,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::duty::{Directory, MayAct, Rotas};
 use crate::ingest::generic::Payloads;
 use crate::route;
 pub use address::{Channel, Face, Target, To};
@@ -82,6 +88,12 @@ pub struct Config {
     pub heartbeat: Option<Heartbeat>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Arc<Receiver>>,
+    /// Who is on duty when, by the names of rotas.
+    pub rotas: Rotas,
+    /// Whose alerts are.
+    pub directory: Directory,
+    /// Files besides this one whose change is a change of the configuration: rotas, the directory.
+    pub files: Vec<PathBuf>,
     /// Which receiver gets an alert.
     pub route: route::Tree,
     /// The user's template files, expanded and read: name (file stem) and source.
@@ -129,7 +141,7 @@ impl Config {
         let file = yaml::read::<file::File>(text.trim_start_matches('\u{feff}'), &mut found);
         let config = file.and_then(|file| Resolver::new(&mut found, around).config(&file));
         let Findings { mut mistakes, mut notes, .. } = found;
-        mistakes.sort_by_key(|mistake| mistake.place);
+        mistakes.sort_by_cached_key(|mistake| (mistake.file != path, mistake.file.clone(), mistake.place));
         notes.sort_by_key(|note| note.place);
         match config {
             Some(config) if mistakes.is_empty() => Ok((config, notes)),
@@ -249,6 +261,40 @@ pub struct Receiver {
     pub repeat_interval: Duration,
     /// Used when nothing here gets through. Following the fallbacks never leads round in a ring.
     pub fallback: Option<String>,
+    /// Who is told, step by step, as long as nobody acknowledges an alert. Following the receivers never leads round.
+    pub escalate: Vec<EscalationStep>,
+    /// Who may press the buttons of its messages; `None`: whoever got the message, and anybody in its group.
+    pub may_act: Option<MayAct>,
+}
+
+/// A step of escalation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationStep {
+    /// Taken when nobody has acknowledged for so long; 1 min to 24 h, longer than the step before.
+    pub after: Duration,
+    /// Who is told.
+    pub to: EscalateTo,
+    /// Only of critical alerts.
+    pub only_critical: bool,
+}
+
+/// Who is told in a step of escalation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EscalateTo {
+    /// The receiver of that name, in its language and at its targets.
+    Receiver(String),
+    /// People of an app, or whoever is on duty, in the words of the receiver that escalates.
+    People(Target),
+}
+
+impl EscalationStep {
+    /// Where its messages go; nowhere if its receiver is gone from `config`.
+    pub fn targets<'a>(&'a self, config: &'a Config) -> &'a [Target] {
+        match &self.to {
+            EscalateTo::Receiver(name) => config.receivers.get(name).map_or(&[], |receiver| &receiver.targets),
+            EscalateTo::People(target) => std::slice::from_ref(target),
+        }
+    }
 }
 
 #[cfg(test)]

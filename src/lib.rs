@@ -9,6 +9,7 @@ pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod deliver;
+pub mod duty;
 pub mod http;
 pub mod ingest;
 pub mod metrics;

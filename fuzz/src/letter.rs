@@ -61,7 +61,7 @@ impl Case {
 pub fn addresses() -> [To; 5] {
     let (app, users) = ("ops".to_owned(), vec!["a".to_owned()]);
     [
-        To::Members { app: app.clone(), users, users_file: None, parties: Vec::new(), tags: Vec::new() },
+        To::Members { app: app.clone(), users, users_file: None, on_call: None, parties: Vec::new(), tags: Vec::new() },
         To::Chat { app, chat: "c".to_owned() },
         To::Webhook { webhook: "w".to_owned() },
         To::Email { to: vec!["ops@ok.example".to_owned()] },
@@ -189,6 +189,7 @@ impl<'a> Arbitrary<'a> for Case {
             to,
             face: Face::Text,
             mention: if from.arbitrary()? { vec!["zhangsan".to_owned(), "@all".to_owned()] } else { Vec::new() },
+            mention_from: Vec::new(),
             mention_mobiles: if from.arbitrary()? { vec!["13800000000".to_owned()] } else { Vec::new() },
             image: from.arbitrary()?,
             parts: from.int_in_range(1..=9)?,

@@ -19,6 +19,7 @@ use crate::config::{Config, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
 use crate::upstream::{Client, SilenceState};
+use crate::duty::{self, Rota};
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -128,11 +129,13 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     let (mut users, mut chats) = (Vec::new(), Vec::new());
     for target in targets {
         match &target.to {
-            To::Members { app, users: named, users_file, .. } if app == name => {
+            To::Members { app, users: named, users_file, on_call, .. } if app == name => {
                 users.extend(named.iter().filter(|user| *user != "@all").cloned());
                 if let Some(text) = users_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
                     users.extend(users_in(&text).into_iter().map(str::to_owned));
                 }
+                let rota = on_call.as_ref().and_then(|duty| loaded.config.rotas.0.get(duty::split(duty).0));
+                users.extend(rota.into_iter().flat_map(Rota::everybody));
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),
             To::Members { .. } | To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => {}

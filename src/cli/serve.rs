@@ -1,5 +1,6 @@
 //! `wegraf serve`: the gateway, until a signal.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -80,15 +81,27 @@ async fn signals(
     }
 }
 
-/// Reloads when the text of the file changes. It is looked at, not watched: that also sees the symbolic links that
-/// Kubernetes swaps, and costs nothing when the database lies in the same folder.
-async fn watch(path: PathBuf, mut last: Option<Stamp>, app: App) {
+/// Reloads when the text of the file changes, or of one that it names. They are looked at, not watched: that also sees
+/// the symbolic links that Kubernetes swaps, and costs nothing when the database lies in the same folder.
+async fn watch(path: PathBuf, first: Option<Stamp>, app: App) {
+    let mut last: HashMap<PathBuf, Option<Stamp>> = HashMap::from([(path.clone(), first)]);
+    let mut others = app.loaded().config.files.clone();
     loop {
+        for file in &others {
+            last.entry(file.clone()).or_insert_with(|| stamp(file));
+        }
         tokio::time::sleep(LOOK).await;
-        let now = stamp(&path);
-        if now.is_some() && now != last {
-            last = now;
-            app.reload();
+        let mut changed = false;
+        for (file, known) in &mut last {
+            let now = stamp(file);
+            if now.is_some() && now != *known {
+                *known = now;
+                changed = true;
+            }
+        }
+        if changed {
+            others = app.reload();
+            last.retain(|file, _| *file == path || others.contains(file));
         }
     }
 }

@@ -13,9 +13,13 @@ pub struct Target {
     pub to: To,
     /// How the message looks.
     pub face: Face,
-    /// Userids to mention, or `@all`. Never from alert text.
+    /// Userids to mention, `@all`, or `on_call:NAME`, which whoever writes the message replaces by the people on duty
+    /// then. Never from alert text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mention: Vec<String>,
+    /// Labels that say whose an alert is, in the order in which they are looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mention_from: Vec<String>,
     /// Mobile numbers to mention (webhook only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mention_mobiles: Vec<String>,
@@ -40,6 +44,9 @@ pub enum To {
         /// File with one userid a line, read anew when it changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         users_file: Option<PathBuf>,
+        /// Name of a rota, or `NAME/backup`: whoever is on duty when the message is written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_call: Option<String>,
         /// Department ids.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parties: Vec<i64>,
@@ -82,9 +89,10 @@ impl Target {
     /// The name of this target's lane: equal for equal addresses, stable over reloads, without secrets.
     pub fn lane(&self) -> String {
         match &self.to {
-            To::Members { app, users, users_file, parties, tags } => {
+            To::Members { app, users, users_file, on_call, parties, tags } => {
                 let mut names: Vec<String> = users.iter().map(|user| user.to_lowercase()).collect();
                 names.extend(users_file.iter().map(|file| format!("file:{}", file.display())));
+                names.extend(on_call.iter().map(|duty| format!("on_call:{duty}")));
                 names.extend(parties.iter().map(|id| format!("party:{id}")));
                 names.extend(tags.iter().map(|id| format!("tag:{id}")));
                 format!("app/{app}/{}", names.join("|"))
@@ -154,6 +162,11 @@ impl Channel {
             Self::Webhook => Some(wecom::Channel::Webhook),
             Self::Email | Self::Hook | Self::Bot => None,
         }
+    }
+
+    /// Can people be called by name there? Members are told themselves; mail and hooks know nobody.
+    pub const fn mentions(self) -> bool {
+        matches!(self, Self::Chat | Self::Webhook)
     }
 
     /// The face where a target does not say.

@@ -1,6 +1,7 @@
 //! The file as it is written: keys, shapes, and what each means. The JSON Schema is made from these types, so
 //! their sentences are what an editor shows; people read Chinese first.
 
+mod duty;
 mod peers;
 mod secret;
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use super::at::{At, Named};
 use super::{Face, Language};
 use crate::ingest::generic::Mapping;
+pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
 pub(super) use peers::{
     Alarm, App, Basic, Callback, Heartbeat, Hmac, Hook, Smtp, Source, Upstream, Watchdog, WeCom, Webhook,
 };
@@ -69,6 +71,12 @@ pub(super) struct File {
     pub heartbeat: Option<At<Heartbeat>>,
     /// 接收者：一个名字对应一个或多个目标。Receivers: a name for one or more targets.
     pub receivers: Option<At<Named<Receiver>>>,
+    /// 值班表：名字到文件，改动后自动重读。Rotas: names and files, read anew when they change.
+    pub rotas: Option<At<Named<PathBuf>>>,
+    /// 告警归谁：标签值到人的名册。Whose alerts are: from values of labels to people.
+    pub directory: Option<At<Directory>>,
+    /// 谁可以按消息上的按钮；接收者可以另写。Who may press the buttons of messages; a receiver may say otherwise.
+    pub may_act: Option<At<MayAct>>,
     /// 路由树，含义与 Alertmanager 相同；只有一个接收者时可以不写。
     /// The tree of routes, as in Alertmanager; may be left out if there is one receiver.
     pub route: Option<At<Root>>,
@@ -103,6 +111,13 @@ pub(super) struct Receiver {
     pub repeat_interval: Option<At<String>>,
     /// 全部失败时改用的接收者。Another receiver, used when nothing here gets through.
     pub fallback: Option<At<String>>,
+    /// 没人认领时一步步升级。Who is told, step by step, as long as nobody acknowledges.
+    pub escalate: Option<At<Vec<At<Step>>>>,
+    /// 谁可以按消息上的按钮，默认同全局。Who may press the buttons of its messages; default: the global rule.
+    pub may_act: Option<At<MayAct>>,
+    /// 从这些标签找负责人并 @ 他们，依次找，找到为止（群聊和 webhook）。
+    /// Labels that say whose an alert is: the first by which somebody is found is mentioned (chats and webhooks).
+    pub mention_from: Option<At<Vec<At<String>>>>,
 }
 
 /// 一个地址：app 加成员、app 加群聊、webhook、bot 加会话、email 或 hook。
@@ -116,6 +131,8 @@ pub(super) struct Target {
     pub users: Option<At<Vec<At<String>>>>,
     /// 一行一个 userid 的文件，改动后自动重读。A file with one userid a line, read anew when it changes.
     pub users_file: Option<At<PathBuf>>,
+    /// 值班表名：发给当班的人；名字/backup 是二线。Name of a rota: whoever is on duty; NAME/backup is its second line.
+    pub on_call: Option<At<String>>,
     /// 部门 ID。Department ids.
     pub parties: Option<At<Vec<At<i64>>>>,
     /// 标签 ID。Tag ids.
@@ -134,8 +151,10 @@ pub(super) struct Target {
     /// 消息样式；默认：webhook 和 bot 用 `markdown_v2`，email 和 hook 用 `text`，其余 `markdown`。
     /// How messages look; default: `markdown_v2` for a webhook and a bot, `text` for email and hooks, else `markdown`.
     pub face: Option<At<Face>>,
-    /// 要 @ 的 userid，或 `"@all"`。Userids to mention, or `"@all"`.
+    /// 要 @ 的 userid、`"@all"`，或 `"on_call:值班表"`。Userids to mention, `"@all"`, or `"on_call:NAME"`.
     pub mention: Option<At<Vec<At<String>>>>,
+    /// 从这些标签找负责人并 @ 他们，默认同接收者。Labels that say whom to mention; default: the receiver's.
+    pub mention_from: Option<At<Vec<At<String>>>>,
     /// 要 @ 的手机号（仅 webhook）。Mobile numbers to mention (webhook only).
     pub mention_mobiles: Option<At<Vec<At<String>>>>,
     /// 告警图片另发一条（样式本身放不下图片时）。Send the alert's picture as a message of its own where the face cannot show it.

@@ -37,6 +37,7 @@ impl Resolver<'_> {
             }
         }
         self.fallbacks(written);
+        self.escalation_ends(&receivers, written);
         receivers
     }
 
@@ -84,6 +85,7 @@ impl Resolver<'_> {
             }
             targets.push(target);
         }
+        self.mention_owners(receiver, &mut targets);
         let repeat_interval = self.duration(
             receiver.repeat_interval.as_ref(),
             &format!("receivers.{name}.repeat_interval"),
@@ -98,7 +100,26 @@ impl Resolver<'_> {
             send_resolved: value(receiver.send_resolved.as_ref()).copied().unwrap_or(true),
             repeat_interval: repeat_interval.unwrap_or(REPEAT_INTERVAL),
             fallback: value(receiver.fallback.as_ref()).cloned(),
+            escalate: self.escalation(name, receiver, file),
+            may_act: self.may_act(receiver.may_act.as_ref(), file).or_else(|| self.may_act.clone()),
         })
+    }
+
+    /// What a receiver says of owners is for those of its targets that can mention and do not say themselves.
+    fn mention_owners(&mut self, receiver: &file::Receiver, targets: &mut [Target]) {
+        let Some(written) = receiver.mention_from.as_ref() else { return };
+        let labels = self.label_names(Some(written));
+        let mut able = targets.iter_mut().filter(|target| target.channel().mentions()).peekable();
+        if able.peek().is_none() {
+            self.found.mistake(
+                written.place,
+                ("这个接收者的目标都不能 @ 人", "none of this receiver's targets can mention anybody"),
+                ("只有群聊和 webhook 能 @ 人", "only chats and webhooks can mention"),
+            );
+        }
+        for target in able.filter(|target| target.mention_from.is_empty()) {
+            target.mention_from.clone_from(&labels);
+        }
     }
 
     /// A fallback must be a receiver, and the way from one to the next must end.

@@ -13,6 +13,7 @@ use super::file::{self, File, Secret};
 use super::finding::{Findings, Place, nearest};
 use super::glob;
 use super::{Config, Language, TemplateFile};
+use crate::duty::{MayAct, Rotas};
 use crate::ingest::generic::{Mapping, Payloads};
 
 const LISTEN: &str = "127.0.0.1:8080";
@@ -32,13 +33,19 @@ pub(super) struct Surroundings<'a> {
     pub secrets_needed: bool,
 }
 
-/// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `upstreams.rs`, `destinations.rs`, `receivers.rs`,
-/// `targets.rs` and `routes.rs` read its larger parts.
+/// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `upstreams.rs`, `destinations.rs`, `duty.rs`,
+/// `directory.rs`, `receivers.rs`, `escalation.rs`, `targets.rs`, `people.rs` and `routes.rs` read its larger parts.
 pub(super) struct Resolver<'a> {
     pub found: &'a mut Findings,
     /// Relative paths begin here.
     pub folder: PathBuf,
     pub around: &'a Surroundings<'a>,
+    /// Files that were read for the file.
+    pub files: Vec<PathBuf>,
+    /// The rotas; empty until they are read.
+    pub rotas: Rotas,
+    /// Who may press buttons where a receiver does not say.
+    pub may_act: Option<MayAct>,
     /// The first secret that stands in the file itself.
     plain: Option<Place>,
 }
@@ -46,7 +53,7 @@ pub(super) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     pub fn new(found: &'a mut Findings, around: &'a Surroundings<'a>) -> Self {
         let folder = found.file.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self { found, folder, around, plain: None }
+        Self { found, folder, around, files: Vec::new(), rotas: Rotas::default(), may_act: None, plain: None }
     }
 
     /// The configuration, if nothing of it is wrong.
@@ -70,6 +77,9 @@ impl<'a> Resolver<'a> {
         let heartbeat = self.heartbeat(value(file.heartbeat.as_ref()));
         let templates = self.templates(value(file.templates.as_ref()));
         let global = Global { language, timezone: timezone.clone(), templates: &templates };
+        self.rotas = self.rotas(value(file.rotas.as_ref()), timezone.as_ref());
+        let directory = self.directory(file);
+        self.may_act = self.may_act(file.may_act.as_ref(), file);
         let receivers = self.receivers(file, &global);
         let route = self.route(file);
         let payloads = self.payloads(value(file.payloads.as_ref()));
@@ -96,6 +106,9 @@ impl<'a> Resolver<'a> {
             alarm,
             heartbeat,
             receivers,
+            rotas: self.rotas,
+            directory,
+            files: self.files,
             route: route?,
             templates,
             payloads: payloads?,

@@ -1,17 +1,14 @@
 //! Targets: which address is meant, and what can be sent there.
 
-use std::path::PathBuf;
-
 use super::at::{At, Named};
 use super::file::{self, File};
 use super::finding::{Place, did_you_mean};
 use super::resolve::{Resolver, placed, value};
-use super::{Channel, Face, Target, To, users_in};
+use super::{Channel, Face, Target, To};
 
 /// Most parts of one message: a webhook takes 20 messages a minute, and others want to speak too.
 const MOST_PARTS: i64 = 8;
 /// Limits of one `message/send` (page 90236).
-const MOST_USERS: usize = 1000;
 const MOST_PARTIES_OR_TAGS: usize = 100;
 /// Of a chatid that an app may choose (page 90245).
 const CHATID_BYTES: usize = 32;
@@ -23,7 +20,8 @@ impl Resolver<'_> {
         let to = self.address(place, target, file)?;
         let made = Target {
             face: Face::Text,
-            mention: self.userids(target.mention.as_ref(), "mention"),
+            mention: self.mentioned(target.mention.as_ref(), file),
+            mention_from: self.label_names(target.mention_from.as_ref()),
             mention_mobiles: self.mobiles(target.mention_mobiles.as_ref()),
             image: value(target.image.as_ref()).copied().unwrap_or_default(),
             parts: self.parts(target.parts.as_ref()),
@@ -48,7 +46,7 @@ impl Resolver<'_> {
         if let Some(app) = &target.app {
             let apps = wecom.and_then(|wecom| value(wecom.apps.as_ref()));
             let app = self.known(app, apps, "应用", "app", "wecom.apps");
-            return self.of_app(place, target, app?);
+            return self.of_app(place, target, app?, file);
         }
         if let Some(bot) = &target.bot {
             let bots = wecom.and_then(|wecom| value(wecom.bots.as_ref()));
@@ -123,16 +121,19 @@ impl Resolver<'_> {
         None
     }
 
-    fn of_app(&mut self, place: Place, target: &file::Target, app: String) -> Option<To> {
+    fn of_app(&mut self, place: Place, target: &file::Target, app: String, file: &File) -> Option<To> {
         match (&target.chat, names_members(target)) {
             (Some(chat), false) => Some(To::Chat { app, chat: self.chatid(chat)? }),
-            (None, true) => self.members(place, target, app),
-            (Some(_), true) => self.ambiguous(place, "`chat`", "`users`/`parties`/`tags`"),
+            (None, true) => self.members(place, target, app, file),
+            (Some(_), true) => self.ambiguous(place, "`chat`", "`users`/`on_call`/`parties`/`tags`"),
             (None, false) => {
                 self.found.mistake(
                     place,
                     ("有 `app`，但没有写发给谁", "there is an `app`, but nobody to send to"),
-                    ("加上 users、users_file、parties、tags 或 chat", "add users, users_file, parties, tags or chat"),
+                    (
+                        "加上 users、users_file、on_call、parties、tags 或 chat",
+                        "add users, users_file, on_call, parties, tags or chat",
+                    ),
                 );
                 None
             }
@@ -169,14 +170,16 @@ impl Resolver<'_> {
         Some(text.clone())
     }
 
-    fn members(&mut self, place: Place, target: &file::Target, app: String) -> Option<To> {
+    fn members(&mut self, place: Place, target: &file::Target, app: String, file: &File) -> Option<To> {
         let users = self.userids(target.users.as_ref(), "users");
         let users_file = self.users_file(target.users_file.as_ref());
+        let on_call = self.duty(target.on_call.as_ref(), file);
         let parties = self.ids(target.parties.as_ref(), "parties");
         let tags = self.ids(target.tags.as_ref(), "tags");
-        if users.is_empty() && users_file.is_none() && parties.is_empty() && tags.is_empty() {
+        if users.is_empty() && users_file.is_none() && on_call.is_none() && parties.is_empty() && tags.is_empty() {
             // What is in a list and did not fit is on the list of mistakes already.
-            if blank(target.users.as_ref()) && blank(target.parties.as_ref()) && blank(target.tags.as_ref()) {
+            let named = target.on_call.is_some();
+            if !named && blank(target.users.as_ref()) && blank(target.parties.as_ref()) && blank(target.tags.as_ref()) {
                 self.found.mistake(
                     place,
                     ("成员名单是空的", "the lists of members are empty"),
@@ -186,7 +189,7 @@ impl Resolver<'_> {
             return None;
         }
         if users.iter().any(|user| user == "@all")
-            && (users.len() > 1 || users_file.is_some() || !parties.is_empty() || !tags.is_empty())
+            && (users.len() > 1 || users_file.is_some() || on_call.is_some() || !parties.is_empty() || !tags.is_empty())
         {
             self.found.mistake(
                 place,
@@ -197,66 +200,7 @@ impl Resolver<'_> {
                 ("只留 users: [\"@all\"]，或去掉它", "keep users: [\"@all\"] alone, or remove it"),
             );
         }
-        Some(To::Members { app, users, users_file, parties, tags })
-    }
-
-    fn userids(&mut self, users: Option<&At<Vec<At<String>>>>, key: &str) -> Vec<String> {
-        let Some((place, users)) = placed(users) else { return Vec::new() };
-        if users.len() > MOST_USERS {
-            self.too_many(place, key, MOST_USERS);
-        }
-        let mut found = Vec::new();
-        for (place, user) in users.iter().filter_map(|user| placed(Some(user))) {
-            if user != "@all" && !is_userid(user) {
-                self.found.mistake(
-                    place,
-                    (format!("`{user}` 不是 userid"), format!("`{user}` is not a userid")),
-                    (
-                        "userid 是管理后台 → 通讯录 → 成员详情里的“账号”：1–64 个字母、数字或 _ - @ .，不是姓名；多个用列表",
-                        "a userid is the 账号 of the member in the admin console: 1 to 64 letters, digits or _ - @ . and not the name; several make a list",
-                    ),
-                );
-            }
-            found.push(user.clone());
-        }
-        found
-    }
-
-    /// A missing or empty file is a note: it may be filled while wegraf runs.
-    fn users_file(&mut self, file: Option<&At<PathBuf>>) -> Option<PathBuf> {
-        let (place, path) = placed(file)?;
-        let path = self.folder.join(path);
-        let (zh, en) = match std::fs::read_to_string(&path) {
-            Err(error) => (
-                format!("现在读不到 {}（{error}）", path.display()),
-                format!("{} cannot be read now ({error})", path.display()),
-            ),
-            Ok(text) if users_in(&text).is_empty() => {
-                (format!("{} 里没有 userid", path.display()), format!("there is no userid in {}", path.display()))
-            }
-            Ok(text) => {
-                for user in users_in(&text).into_iter().filter(|user| !is_userid(user) && *user != "@all") {
-                    self.found.note(
-                        place,
-                        (
-                            format!("{} 里的 `{user}` 不是 userid", path.display()),
-                            format!("`{user}` in {} is not a userid", path.display()),
-                        ),
-                        ("一行一个 userid（账号），不是姓名", "one userid (账号) a line, not names"),
-                    );
-                }
-                return Some(path);
-            }
-        };
-        self.found.note(
-            place,
-            (format!("users_file：{zh}"), format!("users_file: {en}")),
-            (
-                "建立这个文件，一行一个 userid；改动后自动重读",
-                "make the file, one userid a line; it is read anew when it changes",
-            ),
-        );
-        Some(path)
+        Some(To::Members { app, users, users_file, on_call, parties, tags })
     }
 
     fn ids(&mut self, ids: Option<&At<Vec<At<i64>>>>, key: &str) -> Vec<i64> {
@@ -274,7 +218,7 @@ impl Resolver<'_> {
         ids.iter().filter_map(At::get).copied().collect()
     }
 
-    fn too_many(&mut self, place: Place, key: &str, most: usize) {
+    pub(super) fn too_many(&mut self, place: Place, key: &str, most: usize) {
         self.found.mistake(
             place,
             (format!("`{key}` 超过 {most} 个"), format!("`{key}` holds more than {most}")),
@@ -298,24 +242,6 @@ impl Resolver<'_> {
         Some(text.clone())
     }
 
-    fn mobiles(&mut self, mobiles: Option<&At<Vec<At<String>>>>) -> Vec<String> {
-        let Some((_, mobiles)) = placed(mobiles) else { return Vec::new() };
-        let mut found = Vec::new();
-        for (place, mobile) in mobiles.iter().filter_map(|mobile| placed(Some(mobile))) {
-            let digits = mobile.trim_start_matches('+');
-            let fits = (5..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-            if mobile != "@all" && !fits {
-                self.found.mistake(
-                    place,
-                    (format!("`{mobile}` 不是手机号"), format!("`{mobile}` is not a mobile number")),
-                    ("只写数字，例如 \"13800000000\"", "digits only, for example \"13800000000\""),
-                );
-            }
-            found.push(mobile.clone());
-        }
-        found
-    }
-
     fn parts(&mut self, parts: Option<&At<i64>>) -> u8 {
         let Some((place, &parts)) = placed(parts) else { return 1 };
         if !(1..=MOST_PARTS).contains(&parts) {
@@ -334,7 +260,8 @@ impl Resolver<'_> {
     /// Members are told themselves, so there is nobody to mention; mobile numbers work on webhooks only; mail and hooks
     /// know neither, and carry text alone.
     fn adornments_fit(&mut self, target: &file::Target, channel: Channel) {
-        if let Some(mention) = target.mention.as_ref().filter(|_| channel == Channel::App) {
+        let calls = [target.mention.as_ref(), target.mention_from.as_ref()];
+        for mention in calls.into_iter().flatten().filter(|_| channel == Channel::App) {
             self.found.mistake(
                 mention.place,
                 ("发给成员的应用消息不能 @ 人", "a message to members of an app cannot mention"),
@@ -354,7 +281,8 @@ impl Resolver<'_> {
         // A bot shows pictures, but calls nobody (wecom-api §0.2).
         let pictures = channel == Channel::Bot;
         let image = target.image.as_ref().filter(|image| image.get() == Some(&true) && !pictures).map(|image| image.place);
-        for (place, key) in [(target.mention.as_ref().map(|at| at.place), "mention"), (image, "image")] {
+        let [mention, mention_from] = calls.map(|list| list.map(|at| at.place));
+        for (place, key) in [(mention, "mention"), (mention_from, "mention_from"), (image, "image")] {
             let Some(place) = place else { continue };
             self.found.mistake(
                 place,
@@ -367,7 +295,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn face_fits(&mut self, place: Place, face: Face, channel: Channel) {
+    pub(super) fn face_fits(&mut self, place: Place, face: Face, channel: Channel) {
         if face.fits(channel) {
             return;
         }
@@ -394,15 +322,10 @@ const fn in_words(channel: Channel) -> (&'static str, &'static str) {
 }
 
 const fn names_members(target: &file::Target) -> bool {
-    target.users.is_some() || target.users_file.is_some() || target.parties.is_some() || target.tags.is_some()
+    let named = target.users.is_some() || target.users_file.is_some() || target.on_call.is_some();
+    named || target.parties.is_some() || target.tags.is_some()
 }
 
 fn blank<T>(list: Option<&At<Vec<T>>>) -> bool {
     list.is_none_or(|list| list.get().is_some_and(Vec::is_empty))
-}
-
-/// 1 to 64 bytes of letters, digits and `_ . @ -` (wecom-api §1).
-fn is_userid(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-');
-    (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('@')
 }

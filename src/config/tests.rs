@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
+mod duty;
 mod engine;
 
 /// Parses as if these environment variables were set.

@@ -234,11 +234,15 @@ impl Writer {
         let bodies = match &target.to {
             To::Webhook { .. } => contents.iter().map(wecom::webhook_send_body).collect::<Vec<_>>(),
             To::Chat { chat, .. } => contents.iter().map(|content| wecom::appchat_send_body(chat, content)).collect(),
-            To::Members { app, users, users_file, parties, tags } => {
+            To::Members { app, users, users_file, on_call, parties, tags } => {
                 let agent_id = config.wecom.apps.get(app).ok_or_else(|| way::missing("app", app))?.agent_id;
                 let mut to = Recipients { users: users.clone(), parties: parties.clone(), tags: tags.clone() };
                 if let Some(file) = users_file {
                     to.users.extend_from_slice(&self.people.read(file)?);
+                }
+                if let Some(duty) = on_call {
+                    let people = config.rotas.people(duty, envelope.at);
+                    to.users.extend(people.ok_or_else(|| way::missing("rota", duty))?);
                 }
                 let wrong = to.take_invalid();
                 if !wrong.is_empty() {

@@ -277,6 +277,8 @@ mod tests {
             send_resolved: true,
             repeat_interval: std::time::Duration::ZERO,
             fallback: None,
+            escalate: Vec::new(),
+            may_act: None,
         };
         Page::fresh(samples().swap_remove(0).notification, &[0, 1], &receiver)
     }

@@ -319,9 +319,7 @@ impl<'a> Called<'a> {
     /// The people that `target` calls if a message `asks` for somebody.
     pub(super) fn at(target: &'a Target, asks: bool) -> Self {
         let channel = target.channel();
-        // Mail and hooks know nobody to call.
-        let calls = matches!(channel, Channel::Chat | Channel::Webhook);
-        if !calls || !asks {
+        if !channel.mentions() || !asks {
             return Self { users: Vec::new(), mobiles: Vec::new() };
         }
         let valid = |name: &&String| {

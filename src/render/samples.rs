@@ -70,13 +70,14 @@ pub(super) fn target(face: Face) -> Target {
             app: "ops".to_owned(),
             users: vec!["daixuan".to_owned()],
             users_file: None,
+            on_call: None,
             parties: Vec::new(),
             tags: Vec::new(),
         },
         Face::Markdown | Face::MarkdownV2 | Face::Card => To::Webhook { webhook: "ops-group".to_owned() },
     };
     let mention = if face == Face::Markdown { vec!["zhangsan".to_owned()] } else { Vec::new() };
-    Target { to, face, mention, mention_mobiles: Vec::new(), image: false, parts: 1 }
+    Target { to, face, mention, mention_from: Vec::new(), mention_mobiles: Vec::new(), image: false, parts: 1 }
 }
 
 /// 2026-09-12 14:14 in Shanghai.

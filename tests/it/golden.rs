@@ -21,6 +21,7 @@ fn address(face: Face) -> To {
             app: "ops".into(),
             users: vec!["daixuan".into()],
             users_file: None,
+            on_call: None,
             parties: vec![],
             tags: vec![],
         },
@@ -43,8 +44,15 @@ fn all_faces(notification: &Notification) -> String {
         .collect();
     let mut text = String::new();
     for face in Face::ALL {
-        let target =
-            Target { to: address(face), face, mention: vec![], mention_mobiles: vec![], image: false, parts: 1 };
+        let target = Target {
+            to: address(face),
+            face,
+            mention: vec![],
+            mention_from: vec![],
+            mention_mobiles: vec![],
+            image: false,
+            parts: 1,
+        };
         let rendered = templates.render(&Letter {
             notification,
             told: &told,

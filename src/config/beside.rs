@@ -1,0 +1,49 @@
+//! Files that belong to the configuration and lie beside it.
+
+use std::path::Path;
+
+use super::finding::Place;
+use super::resolve::Resolver;
+use super::yaml;
+
+/// A larger file is no list of people.
+const FILE_BYTES: u64 = 1 << 20;
+
+impl Resolver<'_> {
+    /// What `resolve` makes of the YAML in the file at `path`, which is noted as a part of the configuration. Mistakes
+    /// in it have its own name and places.
+    pub(super) fn beside<T: for<'de> serde::Deserialize<'de>, R>(
+        &mut self,
+        place: Place,
+        key: &str,
+        path: &Path,
+        resolve: impl FnOnce(&mut Self, &T) -> Option<R>,
+    ) -> Option<R> {
+        let path = self.folder.join(path);
+        self.files.push(path.clone());
+        let size = std::fs::metadata(&path).map_or(0, |data| data.len());
+        if size > FILE_BYTES {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{key}`：{} 超过 1 MiB", path.display()),
+                    format!("`{key}`: {} is larger than 1 MiB", path.display()),
+                ),
+                ("检查路径：它不是一份名单", "check the path: that is no list of people"),
+            );
+            return None;
+        }
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.unreadable(place, key, &path, &error);
+                return None;
+            }
+        };
+        let main = std::mem::replace(&mut self.found.file, path);
+        let written = yaml::read::<T>(text.trim_start_matches('\u{feff}'), self.found);
+        let made = written.and_then(|written| resolve(self, &written));
+        self.found.file = main;
+        made
+    }
+}

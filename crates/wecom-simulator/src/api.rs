@@ -4,8 +4,8 @@ mod agent;
 mod appchat;
 mod card;
 mod directory;
-mod media;
-mod message;
+pub(crate) mod media;
+pub(crate) mod message;
 mod network;
 mod receivers;
 mod token;
@@ -232,7 +232,7 @@ fn frequency(world: &mut World, call: &Call) -> Result<(), Refusal> {
 
 impl World {
     /// Counts `n` under `name`, or refuses with 45009 when that would pass a ceiling.
-    fn count(&mut self, name: &str, n: u64, ceilings: Ceilings, now: i64) -> Result<(), Refusal> {
+    pub(crate) fn count(&mut self, name: &str, n: u64, ceilings: Ceilings, now: i64) -> Result<(), Refusal> {
         let tallies = match self.tallies.get_mut(name) {
             Some(tallies) => tallies,
             None => self.tallies.entry(name.to_owned()).or_default(),

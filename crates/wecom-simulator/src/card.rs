@@ -14,12 +14,16 @@ pub(crate) enum Place {
     App { callback: bool },
     /// `webhook/send`: two kinds, nothing to click that comes back.
     Webhook,
+    /// The bot's socket: every click comes back (wecom-api §11.6).
+    Bot { link_buttons: bool },
 }
 
 /// Keys of buttons, questions and menus.
 const KEY_BYTES: usize = 1024;
 /// Option and task ids.
 const ID_BYTES: usize = 128;
+/// What a jump of a bot's card asks the bot.
+const QUESTION_BYTES: usize = 200;
 
 type Checked = Result<(), Refusal>;
 
@@ -47,9 +51,10 @@ pub(crate) fn check(
         match place {
             Place::Webhook => return Err(Refusal::parameter("template_card.action_menu is not supported here")),
             Place::App { callback } => ensure(callback, 43012)?,
+            Place::Bot { .. } => {}
         }
     }
-    let card = Card { all: card, link: &link, has_media: &has_media };
+    let card = Card { all: card, place, link: &link, has_media: &has_media };
     card.titles(kind)?;
     card.task_id()?;
     card.shared()?;
@@ -77,11 +82,16 @@ fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 
 struct Card<'a, L, M> {
     all: &'a Value,
+    place: Place,
     link: &'a L,
     has_media: &'a M,
 }
 
 impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
+    fn is_of_bot(&self) -> bool {
+        matches!(self.place, Place::Bot { .. })
+    }
+
     fn titles(&self, kind: &str) -> Checked {
         let title = self.all.get("main_title").is_some_and(|title| filled(title, "title").is_some());
         let sub_title = filled(self.all, "sub_title_text").is_some();
@@ -111,6 +121,9 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
             ensure(filled(row, "keyname").is_some(), 42027)?;
             match int(row, "type").unwrap_or(0) {
                 1 => self.address(row, "url", 42028)?,
+                2 if self.is_of_bot() => {
+                    return Err(Refusal::parameter("horizontal_content_list.type should be 0, 1 or 3"));
+                }
                 2 => {
                     let id = filled(row, "media_id").ok_or_else(|| Refusal::code(42029))?;
                     ensure((self.has_media)(id), 40007)?;
@@ -123,7 +136,14 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
         ensure(jumps.len() <= 3, 42042)?;
         for jump in jumps {
             ensure(filled(jump, "title").is_some(), 42033)?;
-            self.target(jump, 42028)?;
+            match int(jump, "type") {
+                Some(3) if self.is_of_bot() => {
+                    let asks = has(jump, "question", QUESTION_BYTES);
+                    asks.then_some(())
+                        .ok_or_else(|| Refusal::parameter("jump_list.question should have 1 to 200 bytes"))?;
+                }
+                _ => self.target(jump, 42028)?,
+            }
         }
         let lines = list(self.all, "vertical_content_list");
         ensure(lines.len() <= 4, 42036)?;
@@ -197,7 +217,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
         let mut keys = HashSet::new();
         for button in buttons {
             ensure(filled(button, "text").is_some(), 42038)?;
-            if int(button, "type").unwrap_or(0) == 1 {
+            if int(button, "type").unwrap_or(0) == 1 && self.place != (Place::Bot { link_buttons: false }) {
                 self.address(button, "url", 42028)?;
             } else {
                 ensure(has(button, "key", KEY_BYTES), 42039)?;

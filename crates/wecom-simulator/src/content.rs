@@ -17,6 +17,8 @@ use crate::vault::{Owner, Vault, hex, mime};
 const TEXT_BYTES: usize = 2048;
 /// `markdown` and `markdown_v2` of webhooks.
 const WEBHOOK_MARKDOWN_BYTES: usize = 4096;
+/// `markdown` and streams of bots (wecom-api §11.5).
+const BOT_MARKDOWN_BYTES: usize = 20_480;
 /// Titles of `textcard`, `news`, `video`, `mpnews`.
 const TITLE_BYTES: usize = 128;
 /// Descriptions of the same.
@@ -53,6 +55,7 @@ impl Rules<'_> {
         let object = body.get(msgtype).unwrap_or(&missing);
         let webhook = self.door == Channel::Webhook;
         let content = match msgtype {
+            "text" | "news" | "textcard" | "mpnews" if self.door == Channel::Bot => return Err(Refusal::code(40008)),
             "text" => self.text(object)?,
             "markdown" => self.markdown(msgtype, object)?,
             "markdown_v2" if webhook => self.markdown(msgtype, object)?,
@@ -64,14 +67,23 @@ impl Rules<'_> {
             "mpnews" if !webhook => self.mpnews(object)?,
             "miniprogram_notice" if self.door == Channel::App => miniprogram(object)?,
             "template_card" if self.door != Channel::Chat => {
-                let place = if webhook { card::Place::Webhook } else { card::Place::App { callback: self.callback } };
-                card::check(object, place, |url| self.link(url), |id| self.has_media(id))?;
+                let place = match self.door {
+                    Channel::Webhook => card::Place::Webhook,
+                    Channel::Bot => card::Place::Bot { link_buttons: self.switches.bot_link_buttons },
+                    Channel::App | Channel::Chat => card::Place::App { callback: self.callback },
+                };
+                self.card(object, place)?;
                 object.clone()
             }
             "interactive_taskcard" if self.door == Channel::App => return Err(Refusal::code(48005)),
             _ => return Err(Refusal::code(40008)),
         };
         Ok(Seen { content, picture: None })
+    }
+
+    /// Checks a card for its place.
+    pub(crate) fn card(&self, card: &Value, place: card::Place) -> Result<(), Refusal> {
+        card::check(card, place, |url| self.link(url), |id| self.has_media(id))
     }
 
     fn text(&self, object: &Value) -> Result<Value, Refusal> {
@@ -90,10 +102,12 @@ impl Rules<'_> {
         Ok(seen)
     }
 
-    fn markdown(&self, msgtype: &str, object: &Value) -> Result<Value, Refusal> {
+    /// The words of a `markdown`, or of a stream.
+    pub(crate) fn markdown(&self, msgtype: &str, object: &Value) -> Result<Value, Refusal> {
         let content = filled(object, "content").ok_or_else(|| Refusal::code(44004))?;
         let (limit, over) = match self.door {
             Channel::Webhook => (WEBHOOK_MARKDOWN_BYTES, Over::Refuse),
+            Channel::Bot => (BOT_MARKDOWN_BYTES, Over::Refuse),
             Channel::App | Channel::Chat => (TEXT_BYTES, self.switches.app_markdown_over),
         };
         Ok(json!({"content": self.within(msgtype, content, limit, over)?}))

@@ -17,6 +17,9 @@
 //! | `GET /_simulator/media/{media_id}` | an uploaded file |
 //! | `GET /_simulator/sample.png` | a picture that looks like a panel |
 
+mod people;
+mod ways;
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -35,8 +38,9 @@ use tokio::sync::mpsc;
 
 use crate::faults::Fault;
 use crate::merge::merge;
-use crate::setup::Setup;
+use crate::setup::{App, Corp, Setup};
 use crate::state::{Shared, World, lock};
+use crate::tokens::Badge;
 use crate::{inbox, journal};
 
 /// A picture for news and cards: a made-up panel, drawn from `assets/sample.svg`.
@@ -57,6 +61,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/_simulator/events", get(events))
         .route("/_simulator/media/{id}", get(media))
         .route("/_simulator/sample.png", get(sample))
+        .merge(people::routes())
+        .merge(ways::routes())
 }
 
 /// A mistake of the caller.
@@ -230,9 +236,22 @@ impl World {
         for key in after.into_iter().filter(|key| !before.contains(key)) {
             self.trusted_from.insert(key, acts_at);
         }
+        // Another URL or key has not been verified.
+        let servers = |setup: &Setup| -> Vec<_> {
+            let apps = setup.corps.iter().flat_map(|corp| corp.apps.iter().map(move |app| (corp, app)));
+            apps.map(|(corp, app)| (badge(corp, app), app.callback_server.clone())).collect()
+        };
+        let before = servers(&self.setup);
+        for (badge, _) in servers(&setup).into_iter().filter(|server| !before.contains(server)) {
+            self.callbacks.set_verified(&badge, false);
+        }
         self.setup = setup;
         self.inbox.announce("corp", &json!({}));
     }
+}
+
+fn badge(corp: &Corp, app: &App) -> Badge {
+    Badge { corp_id: corp.corp_id.clone(), agent_id: app.agent_id }
 }
 
 /// (corp, app, address) of every trusted address.

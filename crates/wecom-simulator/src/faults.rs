@@ -28,14 +28,14 @@ pub(crate) struct Fault {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Match {
-    /// The end of the path: `message/send`.
+    /// The end of the path, `message/send`, or a bot's command: `aibot_send_msg`.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     /// The agent id of the app whose token or secret is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     app: Option<i64>,
-    /// A webhook key.
-    #[serde(skip_serializing_if = "Option::is_none", alias = "webhook")]
+    /// A webhook key, or a `BotID`.
+    #[serde(skip_serializing_if = "Option::is_none", alias = "webhook", alias = "bot")]
     key: Option<String>,
     /// A userid in `touser`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,9 +123,20 @@ impl Faults {
             return None;
         }
         let body = call.json().unwrap_or_default();
+        let chat = text(&body, "chatid").or_else(|| call.param("chatid"));
+        let path = format!("/cgi-bin/{}", call.path);
+        self.strike_at(&Struck { path: &path, app, key: call.param("key"), chat, body: &body })
+    }
+
+    /// The fault that hits this frame of a bot: its `cmd` is the path, the `BotID` the key.
+    pub(crate) fn strike_frame(&mut self, cmd: &str, bot: Option<&str>, body: &Value) -> Option<Action> {
+        self.strike_at(&Struck { path: cmd, app: None, key: bot, chat: text(body, "chatid"), body })
+    }
+
+    fn strike_at(&mut self, struck: &Struck<'_>) -> Option<Action> {
         for at in 0..self.0.len() {
             let fault = &mut self.0[at];
-            if !fault.matches.fits(call, &body, app) {
+            if !fault.matches.fits(struck) {
                 continue;
             }
             if fault.after > 0 {
@@ -145,16 +156,24 @@ impl Faults {
     }
 }
 
+/// What a fault may hit.
+struct Struck<'a> {
+    path: &'a str,
+    app: Option<i64>,
+    key: Option<&'a str>,
+    chat: Option<&'a str>,
+    body: &'a Value,
+}
+
 impl Match {
-    fn fits(&self, call: &Call, body: &Value, app: Option<i64>) -> bool {
-        let chat = || text(body, "chatid").or_else(|| call.param("chatid"));
+    fn fits(&self, struck: &Struck<'_>) -> bool {
         let addressed = |user: &str| {
-            text(body, "touser").is_some_and(|list| list.split('|').any(|name| name.eq_ignore_ascii_case(user)))
+            text(struck.body, "touser").is_some_and(|list| list.split('|').any(|name| name.eq_ignore_ascii_case(user)))
         };
-        self.path.as_ref().is_none_or(|path| format!("/cgi-bin/{}", call.path).ends_with(path.as_str()))
-            && self.app.is_none_or(|wanted| app == Some(wanted))
-            && self.key.as_ref().is_none_or(|key| call.param("key") == Some(key))
+        self.path.as_ref().is_none_or(|path| struck.path.ends_with(path.as_str()))
+            && self.app.is_none_or(|wanted| struck.app == Some(wanted))
+            && self.key.as_ref().is_none_or(|key| struck.key == Some(key))
             && self.user.as_ref().is_none_or(|user| addressed(user))
-            && self.chat.as_ref().is_none_or(|wanted| chat() == Some(wanted))
+            && self.chat.as_ref().is_none_or(|wanted| struck.chat == Some(wanted))
     }
 }

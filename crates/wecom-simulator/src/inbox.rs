@@ -19,19 +19,22 @@ const MAX_LISTENERS: usize = 64;
 const MAX_WAITING: usize = 256;
 
 /// Through which door a message came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Channel {
     /// `message/send`.
+    #[default]
     App,
     /// `appchat/send`.
     Chat,
     /// `webhook/send`.
     Webhook,
+    /// The bot's socket.
+    Bot,
 }
 
-/// A delivered message.
-#[derive(Debug, Clone, Serialize)]
+/// A delivered message, or what a person has said.
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Message {
     pub(crate) id: u64,
     pub(crate) at_ms: i64,
@@ -44,7 +47,13 @@ pub(crate) struct Message {
     pub(crate) chat: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) webhook: Option<String>,
-    /// The app's or webhook's name.
+    /// A conversation with a bot: `BOT_ID/CHATID`, where the chatid of a single chat is the userid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bot: Option<String>,
+    /// The member who said this to the app or bot; all else was said to members.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) said_by: Option<String>,
+    /// The app's, webhook's or bot's name.
     pub(crate) sender: String,
     pub(crate) msgtype: String,
     /// The object of that msgtype as it is seen, not as it was sent; `null` once recalled.
@@ -65,12 +74,18 @@ pub(crate) struct Message {
 impl Message {
     /// The message as `user` sees it.
     fn seen_by(&self, user: &str) -> Self {
-        let mut seen = self.clone();
-        let updated = std::mem::take(&mut seen.updated_for);
-        if let Some((_, content)) = updated.into_iter().find(|(userid, _)| userid.eq_ignore_ascii_case(user)) {
-            seen.content = content;
-        }
-        seen
+        Self { content: self.content_for(user).clone(), updated_for: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// The content as `user` sees it.
+    pub(crate) fn content_for(&self, user: &str) -> &Value {
+        let updated = self.updated_for.iter().find(|(userid, _)| userid.eq_ignore_ascii_case(user));
+        updated.map_or(&self.content, |(_, content)| content)
+    }
+
+    /// The receiver of that userid, as the corp writes it.
+    pub(crate) fn receiver(&self, user: &str) -> Option<&String> {
+        self.receivers.iter().find(|receiver| receiver.eq_ignore_ascii_case(user))
     }
 }
 
@@ -101,6 +116,11 @@ pub(crate) struct Filter {
     chat: Option<String>,
     /// What was said by this webhook.
     webhook: Option<String>,
+    /// What was said by this bot, as `BOT_ID/CHATID`.
+    bot: Option<String>,
+    /// Also what people have said.
+    #[serde(default)]
+    said: bool,
     /// Only messages with a larger id.
     since: Option<u64>,
 }
@@ -111,6 +131,7 @@ pub(crate) struct Inbox {
     messages: VecDeque<Message>,
     bytes: usize,
     next_id: u64,
+    said: u64,
     dropped: VecDeque<Dropped>,
     drops: u64,
     listeners: Vec<mpsc::Sender<Bytes>>,
@@ -121,6 +142,7 @@ impl Inbox {
     pub(crate) fn deliver(&mut self, mut message: Message) -> u64 {
         self.next_id += 1;
         message.id = self.next_id;
+        self.said += u64::from(message.said_by.is_some());
         self.bytes += weight(&message);
         self.tell("message", &message);
         self.messages.push_back(message);
@@ -132,9 +154,9 @@ impl Inbox {
         self.next_id
     }
 
-    /// Messages delivered since the start, also those no longer kept.
+    /// Messages delivered since the start, also those no longer kept, without what people have said.
     pub(crate) const fn delivered(&self) -> u64 {
-        self.next_id
+        self.next_id - self.said
     }
 
     /// Notes a message that fell to a limit.
@@ -162,12 +184,14 @@ impl Inbox {
             filter.since.is_none_or(|since| message.id > since)
                 && same(&filter.chat, &message.chat)
                 && same(&filter.webhook, &message.webhook)
+                && same(&filter.bot, &message.bot)
+                && (filter.said || message.said_by.is_none())
         });
         match &filter.user {
             None => chosen.cloned().collect(),
             Some(user) => chosen
                 .filter(|message| message.channel == Channel::App)
-                .filter(|message| message.receivers.iter().any(|receiver| receiver.eq_ignore_ascii_case(user)))
+                .filter(|message| message.receiver(user).is_some())
                 .map(|message| message.seen_by(user))
                 .collect(),
         }
@@ -212,7 +236,7 @@ impl Inbox {
     /// Forgets everything; ids go on, so that a page that asks "since" misses nothing.
     pub(crate) fn clear(&mut self) {
         let listeners = std::mem::take(&mut self.listeners);
-        *self = Self { next_id: self.next_id, listeners, ..Self::default() };
+        *self = Self { next_id: self.next_id, said: self.said, listeners, ..Self::default() };
         self.announce("reset", &json!({}));
     }
 

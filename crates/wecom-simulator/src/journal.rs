@@ -77,6 +77,8 @@ pub(crate) enum Address {
     ChatMember(String, i64, String),
     /// A webhook.
     Webhook(String),
+    /// A conversation with a bot: `BOT_ID/CHATID`.
+    Bot(String),
 }
 
 /// The record.
@@ -120,12 +122,14 @@ impl Journal {
     }
 
     pub(crate) fn counters(&self, silent_drops: u64) -> Value {
-        let (mut members, mut chat_members, mut webhooks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut members, mut chat_members) = (BTreeMap::new(), BTreeMap::new());
+        let (mut webhooks, mut bots) = (BTreeMap::new(), BTreeMap::new());
         for (address, peak) in &self.peaks {
             match address {
                 Address::Member(_, agent, user) => members.insert(format!("{agent}/{user}"), peak.max),
                 Address::ChatMember(_, agent, user) => chat_members.insert(format!("{agent}/{user}"), peak.max),
                 Address::Webhook(key) => webhooks.insert(key.clone(), peak.max),
+                Address::Bot(conversation) => bots.insert(conversation.clone(), peak.max),
             };
         }
         let by_errcode: BTreeMap<_, _> = self.by_errcode.iter().map(|(code, n)| (code.to_string(), n)).collect();
@@ -135,7 +139,9 @@ impl Journal {
             "by_path": self.by_path,
             "by_errcode": by_errcode,
             "silent_drops": silent_drops,
-            "max_per_minute": {"members": members, "chat_members": chat_members, "webhooks": webhooks},
+            "max_per_minute": {
+                "members": members, "chat_members": chat_members, "webhooks": webhooks, "bots": bots,
+            },
         })
     }
 }

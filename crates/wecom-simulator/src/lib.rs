@@ -18,8 +18,11 @@
 
 mod answer;
 mod api;
+mod bot;
 mod call;
+mod callback;
 mod card;
+mod clicks;
 mod clock;
 mod content;
 pub mod control;
@@ -27,8 +30,10 @@ mod faults;
 mod inbox;
 mod journal;
 mod kept;
+mod log;
 mod merge;
 mod page;
+mod people;
 mod rate;
 mod server;
 mod setup;
@@ -39,7 +44,7 @@ mod vault;
 
 use std::sync::Arc;
 
-pub use setup::{App, Chat, Corp, Department, Setup, Tag, User, Visible, Webhook};
+pub use setup::{App, Bot, BotGroup, CallbackServer, Chat, Corp, Department, Setup, Tag, User, Visible, Webhook};
 
 /// A running simulator. Clones share it; it ends with [`Simulator::stop`] or when the last clone is dropped.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What names an element of a list of things, in this order (a chat has an `agent_id`, too): a patch to an element
 /// with the same name changes that element.
-const NAMES: [&str; 6] = ["corp_id", "chatid", "userid", "key", "agent_id", "id"];
+const NAMES: [&str; 7] = ["corp_id", "chatid", "userid", "key", "agent_id", "bot_id", "id"];
 
 /// Objects are merged field by field, lists of named things element by element (`"remove": true` takes one out),
 /// everything else is replaced.

@@ -10,11 +10,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::setup::Setup;
-use crate::state::{Shared, World};
-use crate::{api, control, page};
+use crate::state::{Background, Shared, World};
+use crate::{api, bot, control, page};
 
 /// More open connections than this wait in the listener's queue: a client that leaks them must not take our memory.
 const MAX_CONNECTIONS: usize = 1024;
@@ -26,8 +25,7 @@ const MAX_HEAD: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Running {
     address: Option<SocketAddr>,
-    ended: CancellationToken,
-    tasks: TaskTracker,
+    background: Background,
 }
 
 impl Running {
@@ -40,15 +38,15 @@ impl Running {
     }
 
     pub(crate) async fn stop(&self) {
-        self.ended.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.background.ended.cancel();
+        self.background.tasks.close();
+        self.background.tasks.wait().await;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.ended.cancel();
+        self.background.ended.cancel();
     }
 }
 
@@ -70,30 +68,29 @@ impl Connection {
 
 /// Spawns the accept loop.
 pub(crate) fn start(listener: TcpListener, setup: Setup) -> Running {
-    let running =
-        Running { address: listener.local_addr().ok(), ended: CancellationToken::new(), tasks: TaskTracker::new() };
-    let world: Shared = Arc::new(Mutex::new(World::new(setup, running.url())));
+    let running = Running { address: listener.local_addr().ok(), background: Background::default() };
+    let world: Shared = Arc::new(Mutex::new(World::new(setup, running.url(), running.background.clone())));
     let router = Router::new()
         .route("/cgi-bin/{*path}", any(api::handle))
         .layer(DefaultBodyLimit::disable()) // api::handle has limits of its own; control keeps axum's 2 MB
         .route("/", get(page::phone))
+        .route("/ws", any(bot::socket::open))
         .merge(control::routes())
         .fallback(control::unknown)
         .with_state(world);
-    let loop_ = accept(listener, router, running.ended.clone(), running.tasks.clone());
-    running.tasks.spawn(running.ended.clone().run_until_cancelled_owned(loop_));
+    running.background.spawn(accept(listener, router, running.background.clone()));
     running
 }
 
-async fn accept(listener: TcpListener, router: Router, ended: CancellationToken, tasks: TaskTracker) {
+async fn accept(listener: TcpListener, router: Router, background: Background) {
     let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("invariant: this semaphore is never closed");
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let router = router.clone();
-                let ended = ended.clone();
-                tasks.spawn(async move {
+                let ended = background.ended.clone();
+                background.tasks.spawn(async move {
                     serve(stream, peer, router, ended).await;
                     drop(place);
                 });
@@ -113,13 +110,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, ended: Cance
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
     tokio::select! {
         _ = &mut connection => {}
         () = ended.cancelled() => {}
         () = cut.cancelled() => {
             // Closing with a zero linger makes the kernel send RST.
-            let stream = connection.into_parts().io.into_inner();
+            let stream = connection.into_parts().expect("invariant: what is upgraded is not cut").io.into_inner();
             if let Err(error) = stream.set_zero_linger() {
                 tracing::warn!(%error, "simulator cannot reset a connection; it closes it instead");
             }

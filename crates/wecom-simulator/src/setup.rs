@@ -1,5 +1,7 @@
 //! The corps, apps, people and groups that a simulator plays. Plain data, readable and writable as JSON.
 
+mod demo;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything a simulator starts with.
@@ -10,6 +12,8 @@ pub struct Setup {
     pub corps: Vec<Corp>,
     /// The webhooks (消息推送, formerly 群机器人), each belonging to one group chat.
     pub webhooks: Vec<Webhook>,
+    /// The bots (智能机器人) in the variant with the long connection.
+    pub bots: Vec<Bot>,
 }
 
 /// One corp (企业).
@@ -62,12 +66,27 @@ pub struct App {
     /// 企业可信IP; `null` means that no list is kept (apps from before 2022-06-20).
     #[serde(default)]
     pub trusted_ips: Option<Vec<String>>,
-    /// Whether a callback URL is set; interactive cards need one (43012 without).
+    /// Takes a callback URL for set and verified, whether or not there is one: interactive cards need it (43012).
     #[serde(default)]
     pub callback: bool,
+    /// 接收消息服务器; it counts as set once its URL has passed verification.
+    #[serde(default)]
+    pub callback_server: Option<CallbackServer>,
     /// Disabled by an administrator (50003).
     #[serde(default)]
     pub closed: bool,
+}
+
+/// Where an app's callbacks go (接收消息服务器配置).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackServer {
+    /// `http://` only: the simulator speaks no TLS.
+    pub url: String,
+    /// At most 32 letters and digits.
+    pub token: String,
+    /// `EncodingAESKey`: 43 letters and digits.
+    pub encoding_aes_key: String,
 }
 
 /// A visible scope (可见范围).
@@ -183,90 +202,34 @@ pub struct Webhook {
     pub disabled: bool,
 }
 
-impl Default for Setup {
-    fn default() -> Self {
-        Self::demo()
-    }
+/// A bot (智能机器人). Every member can talk to it alone; in a group, to it by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bot {
+    /// `BotID`.
+    pub bot_id: String,
+    /// Only for the long connection. A play secret: the simulator shows it to everyone who asks.
+    pub secret: String,
+    /// Shown as the sender.
+    #[serde(default)]
+    pub name: String,
+    /// The groups it has been added to.
+    #[serde(default)]
+    pub groups: Vec<BotGroup>,
 }
 
-impl Setup {
-    /// A small corp that people can read and tests can rely on: see the README for its inhabitants.
-    pub fn demo() -> Self {
-        let corp = Corp {
-            corp_id: "wwsimcorp0000001".into(),
-            name: "晴川科技".into(),
-            accounts: default_accounts(),
-            apps: vec![
-                App {
-                    agent_id: 1_000_002,
-                    secret: "sim-app-secret".into(),
-                    name: "监控告警".into(),
-                    visible: Visible { parties: vec![1], ..Visible::default() },
-                    callback: true,
-                    ..App::default()
-                },
-                App {
-                    agent_id: 1_000_003,
-                    secret: "sim-second-secret".into(),
-                    name: "值班助手".into(),
-                    visible: Visible { users: vec!["zhangsan".into(), "lisi".into()], ..Visible::default() },
-                    ..App::default()
-                },
-            ],
-            users: vec![
-                person("daixuan", "戴轩", "13800000001", 2),
-                person("zhangsan", "张三", "13800000002", 2),
-                person("lisi", "李四", "13800000003", 3),
-                person("wangwu", "王五", "13800000004", 3),
-            ],
-            departments: vec![
-                Department { id: 1, name: "晴川科技".into(), parent: 0 },
-                Department { id: 2, name: "运维部".into(), parent: 1 },
-                Department { id: 3, name: "研发部".into(), parent: 1 },
-            ],
-            tags: vec![Tag {
-                id: 3,
-                name: "本周值班".into(),
-                users: vec!["zhangsan".into(), "wangwu".into()],
-                parties: vec![],
-            }],
-            chats: vec![Chat {
-                chatid: "AITest".into(),
-                name: "告警测试群".into(),
-                owner: "daixuan".into(),
-                members: vec!["daixuan".into(), "zhangsan".into(), "lisi".into()],
-                agent_id: 1_000_002,
-                dissolved: false,
-            }],
-        };
-        let webhook = |key: &str, name: &str, chat: &str, members: &[&str]| Webhook {
-            key: key.into(),
-            name: name.into(),
-            chat: chat.into(),
-            members: members.iter().map(|&member| member.into()).collect(),
-            disabled: false,
-        };
-        Self {
-            corps: vec![corp],
-            webhooks: vec![
-                webhook("sim-ops-group", "告警机器人", "运维值班群", &["daixuan", "zhangsan", "lisi", "wangwu"]),
-                webhook("sim-dba-group", "数据库告警", "数据库组", &["zhangsan", "wangwu"]),
-                webhook("sim-backup-group", "备用通道", "告警备用群", &["daixuan", "lisi"]),
-            ],
-        }
-    }
-}
-
-fn person(userid: &str, name: &str, mobile: &str, department: i64) -> User {
-    User {
-        userid: userid.into(),
-        name: name.into(),
-        mobile: mobile.into(),
-        email: format!("{userid}@sim.example"),
-        personal_email: String::new(),
-        status: active(),
-        departments: vec![department],
-    }
+/// A group with a bot in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BotGroup {
+    /// Compared with regard to case.
+    pub chatid: String,
+    /// Shown to people.
+    #[serde(default)]
+    pub name: String,
+    /// Userids.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 impl Corp {

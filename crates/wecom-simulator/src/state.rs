@@ -3,8 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
 use crate::answer::Refusal;
+use crate::bot::Bots;
 use crate::call::Call;
+use crate::callback::Callbacks;
+use crate::clicks::Clicks;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::inbox::Inbox;
@@ -68,12 +74,34 @@ pub(crate) struct World {
     pub(crate) sent: HashMap<Badge, HashMap<i64, u64>>,
     /// (corp, app, address) → from when on a newly trusted address acts.
     pub(crate) trusted_from: HashMap<(String, i64, String), i64>,
+    pub(crate) clicks: Clicks,
+    pub(crate) callbacks: Callbacks,
+    pub(crate) bots: Bots,
+    pub(crate) background: Background,
+}
+
+/// Tasks that are nobody's request: they end with the simulator.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Background {
+    pub(crate) ended: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Background {
+    /// Runs `task` until it is done or the simulator ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let ended = self.ended.clone();
+        self.tasks.spawn(async move {
+            ended.run_until_cancelled_owned(task).await;
+        });
+    }
 }
 
 impl World {
-    pub(crate) fn new(setup: Setup, url: String) -> Self {
+    pub(crate) fn new(setup: Setup, url: String, background: Background) -> Self {
         Self {
             url,
+            background,
             setup,
             clock: Clock::default(),
             switches: Switches::default(),
@@ -92,14 +120,17 @@ impl World {
             lookups: HashMap::new(),
             sent: HashMap::new(),
             trusted_from: HashMap::new(),
+            clicks: Clicks::new(),
+            callbacks: Callbacks::new(),
+            bots: Bots::new(),
         }
     }
 
-    /// Starts afresh with `setup`; the listening pages stay.
+    /// Starts afresh with `setup`; the listening pages stay, the bots' connections are cut.
     pub(crate) fn reset(&mut self, setup: Setup) {
         let mut inbox = std::mem::take(&mut self.inbox);
         inbox.clear();
-        *self = Self { inbox, ..Self::new(setup, std::mem::take(&mut self.url)) };
+        *self = Self { inbox, ..Self::new(setup, std::mem::take(&mut self.url), self.background.clone()) };
     }
 
     pub(crate) fn corp(&self, corp_id: &str) -> Option<&Corp> {
@@ -115,6 +146,11 @@ impl World {
         let corp = self.corp(&badge.corp_id).ok_or_else(|| Refusal::code(40013))?;
         let app = corp.apps.iter().find(|app| app.agent_id == badge.agent_id).ok_or_else(|| Refusal::code(40001))?;
         Ok((corp, app))
+    }
+
+    /// Whether clicks on the app's cards can come back: its callback URL is verified, or taken for that.
+    pub(crate) fn has_callback(&self, badge: &Badge) -> bool {
+        self.app(badge).is_ok_and(|(_, app)| app.callback) || self.callbacks.is_verified(badge)
     }
 
     /// Whose token the call carries, after the checks that come before every endpoint: token, address, app.

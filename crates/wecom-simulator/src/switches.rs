@@ -43,6 +43,46 @@ pub(crate) struct Switches {
     pub(crate) trusted_ip_delay_ms: i64,
     /// Whether `message/get_statistics` still exists.
     pub(crate) statistics: bool,
+    /// How long an app's server has to answer the verification of its URL (page 90238).
+    pub(crate) verify_deadline_ms: u64,
+    /// How long it has to answer a callback (page 90238).
+    pub(crate) callback_deadline_ms: u64,
+    /// How many times a callback is tried in all (page 90238).
+    pub(crate) callback_attempts: usize,
+    /// The pause before another try.
+    pub(crate) callback_retry_ms: u64,
+    /// Further copies of each event, though the first was taken: to apps as calls of their own, to bots as frames.
+    pub(crate) duplicate_events: usize,
+    /// Whether a passive update of a card uses up the `response_code` of its event.
+    pub(crate) passive_reply_uses_code: bool,
+    /// What a wrong `BotID` or secret is answered with on the socket: 853000, 40001, 40013, 93019.
+    pub(crate) bot_wrong_secret: i64,
+    /// The time to answer `enter_chat` and `template_card_event`, on the simulator's clock (page 101463).
+    pub(crate) bot_window_ms: i64,
+    /// Whether the bot may send cards into groups.
+    pub(crate) bot_cards_in_groups: bool,
+    /// Whether a button of type 1, with a link, may stand in a bot's card.
+    pub(crate) bot_link_buttons: bool,
+    /// Whether opening the chat lets the bot push into it; page 101463 only speaks of messages.
+    pub(crate) bot_enter_activates: bool,
+    /// After so long without a message of a user the bot may not push into the conversation any more; 0 is never.
+    pub(crate) bot_activation_lapse_ms: i64,
+    /// Over 30 messages a minute or 1000 an hour in a conversation.
+    pub(crate) bot_over: Ceiling,
+    /// The life of a stream, after which it is 846608.
+    pub(crate) bot_stream_life_ms: i64,
+    /// How long an event or message waits for a connection when there is none; 0 loses it.
+    pub(crate) bot_events_wait_ms: i64,
+    /// Puts `event_key` and `task_id` beside `eventtype`, as the SDK's types have them, and not into an object.
+    pub(crate) bot_flat_events: bool,
+    /// Puts raw control characters into frames.
+    pub(crate) bot_control_characters: bool,
+    /// Whether a JSON `ping` is answered.
+    pub(crate) bot_answers_pings: bool,
+    /// How late a `ping` is answered.
+    pub(crate) bot_ping_delay_ms: u64,
+    /// How late all other frames are answered, though they are acted upon at once.
+    pub(crate) bot_ack_delay_ms: u64,
 }
 
 impl Default for Switches {
@@ -66,6 +106,26 @@ impl Default for Switches {
             wrong_secrets_until_ban: 2000,
             trusted_ip_delay_ms: 60_000,
             statistics: true,
+            verify_deadline_ms: 1000,
+            callback_deadline_ms: 5000,
+            callback_attempts: 3,
+            callback_retry_ms: 1000,
+            duplicate_events: 0,
+            passive_reply_uses_code: true,
+            bot_wrong_secret: 853_000,
+            bot_window_ms: 5000,
+            bot_cards_in_groups: false,
+            bot_link_buttons: false,
+            bot_enter_activates: false,
+            bot_activation_lapse_ms: 0,
+            bot_over: Ceiling::Error,
+            bot_stream_life_ms: 360_000,
+            bot_events_wait_ms: 0,
+            bot_flat_events: false,
+            bot_control_characters: false,
+            bot_answers_pings: true,
+            bot_ping_delay_ms: 0,
+            bot_ack_delay_ms: 0,
         }
     }
 }
@@ -138,7 +198,7 @@ pub(crate) enum RepeatedTaskId {
     Refuse,
 }
 
-/// Over a daily ceiling.
+/// Over a ceiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ceiling {

@@ -19,6 +19,8 @@ pub(crate) enum Owner {
     Corp(String),
     /// One webhook only.
     Webhook(String),
+    /// One bot only.
+    Bot(String),
 }
 
 /// An uploaded file.

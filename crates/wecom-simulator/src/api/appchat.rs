@@ -1,7 +1,5 @@
 //! Group chats made by apps: `appchat/create`, `update`, `get`, `send` (pages 90245, 98913, 90247, 90248).
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::Door;
@@ -154,13 +152,11 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
         let listed = texts(&content, "mentioned_list");
         let mentions = mentions(listed.iter().map(String::as_str).chain(named_in(words)), &chat.members);
         world.inbox.deliver(Message {
-            id: 0,
             at_ms: now,
             channel: Channel::Chat,
             corp_id: Some(badge.corp_id),
             agent_id: Some(badge.agent_id),
             chat: Some(chat.chatid),
-            webhook: None,
             sender,
             msgtype: msgtype.into(),
             content,
@@ -168,8 +164,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
             msgid: msgid.clone(),
             mentions,
             safe,
-            recalled: false,
-            updated_for: BTreeMap::new(),
+            ..Message::default()
         });
     }
     Ok(Reply::with(msgid.map_or_else(|| json!({}), |msgid| json!({"msgid": msgid}))))

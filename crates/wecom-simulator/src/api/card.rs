@@ -6,7 +6,7 @@ use super::message::own_agent;
 use super::receivers::Named;
 use crate::answer::{Outcome, Refusal, Reply};
 use crate::call::{Call, filled, int};
-use crate::card::{Place, check, is_interactive};
+use crate::card::{Place, is_interactive};
 use crate::clock::HOUR_MS;
 use crate::content::Rules;
 use crate::inbox::{Channel, Message};
@@ -55,6 +55,9 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
     if let Some(code) = world.codes.get_mut(code) {
         code.used = true;
     }
+    if let Some(click) = world.clicks.with_code(code) {
+        world.clicks.answered(click, "message/update_template_card", now, true, 0, body);
+    }
     let mut reply = json!({"invaliduser": invalid});
     if world.switches.update_gives_code {
         reply["response_code"] = json!(world.new_code(badge, id, now));
@@ -77,7 +80,7 @@ fn read(world: &World, badge: &Badge, body: &Value, message: Option<&Message>, n
     match (body.get("button"), body.get("template_card")) {
         (Some(button), None) => Ok(Change::Label(replace_name(button, message)?)),
         (None, Some(card)) => {
-            let callback = world.app(badge)?.1.callback;
+            let callback = world.has_callback(badge);
             let rules = Rules {
                 door: Channel::App,
                 owner: Owner::Corp(badge.corp_id.clone()),
@@ -86,7 +89,7 @@ fn read(world: &World, badge: &Badge, body: &Value, message: Option<&Message>, n
                 vault: &world.vault,
                 now,
             };
-            check(card, Place::App { callback }, |url| rules.link(url), |media| rules.has_media(media))?;
+            rules.card(card, Place::App { callback })?;
             Ok(Change::Card(card.clone()))
         }
         _ => Err(Refusal::parameter("exactly one of button and template_card is needed")),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::answer::{Outcome, Refusal, Reply};
-use crate::call::{Call, Upload};
+use crate::call::Call;
 use crate::rate::Ceilings;
 use crate::state::World;
 use crate::vault::{Owner, mime};
@@ -25,12 +25,7 @@ pub(super) fn upload(world: &mut World, call: &Call) -> Outcome {
 /// Checks the uploaded file and keeps it for three days.
 pub(super) fn keep(world: &mut World, call: &Call, owner: Owner, kind: &str) -> Outcome {
     let file = call.upload.as_ref().ok_or_else(|| Refusal::code(44001))?;
-    let most = match kind {
-        "image" | "video" => 10 * MB,
-        "voice" => 2 * MB,
-        _ => 20 * MB,
-    };
-    check(file, kind, most)?;
+    check(&file.bytes, file.filelength, kind, most(kind))?;
     let now = world.clock.now();
     let id = world.vault.put(owner, kind, &file.filename, file.bytes.clone(), now);
     Ok(Reply::with(json!({"type": kind, "media_id": id, "created_at": (now / 1000).to_string()})))
@@ -40,7 +35,7 @@ pub(super) fn keep(world: &mut World, call: &Call, owner: Owner, kind: &str) -> 
 pub(super) fn upload_image(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let file = call.upload.as_ref().ok_or_else(|| Refusal::code(44001))?;
-    check(file, "image", 2 * MB)?;
+    check(&file.bytes, file.filelength, "image", 2 * MB)?;
     let now = world.clock.now();
     world.count(&format!("uploadimg {}", badge.corp_id), 1, UPLOADIMG, now)?;
     let id = world.vault.put(Owner::Corp(badge.corp_id), "image", &file.filename, file.bytes.clone(), now);
@@ -56,11 +51,19 @@ pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
     Ok(Reply::File { mime: file.mime.into(), name: file.name.clone(), bytes: file.bytes.clone() })
 }
 
+/// The most bytes of a file of this kind.
+pub(crate) fn most(kind: &str) -> usize {
+    match kind {
+        "image" | "video" => 10 * MB,
+        "voice" => 2 * MB,
+        _ => 20 * MB,
+    }
+}
+
 /// Size and format, as the table of wecom-api §7.1 has them.
-fn check(file: &Upload, kind: &str, most: usize) -> Result<(), Refusal> {
-    let bytes = &file.bytes;
+pub(crate) fn check(bytes: &[u8], stated: Option<usize>, kind: &str, most: usize) -> Result<(), Refusal> {
     let found = mime(bytes);
-    let stated_wrongly = file.filelength.is_some_and(|stated| stated != bytes.len());
+    let stated_wrongly = stated.is_some_and(|stated| stated != bytes.len());
     let code = match kind {
         _ if bytes.is_empty() => 44001,
         _ if bytes.len() <= MIN_BYTES && (kind != "file" || bytes.len() < MIN_BYTES) => 40006,

@@ -1,7 +1,5 @@
 //! `message/send`, `message/recall`, `message/get_statistics` (pages 90236, 94867, 92369).
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use md5::{Digest, Md5};
@@ -82,7 +80,7 @@ fn read(world: &World, badge: Badge, body: &Value, now: i64) -> Result<Order, Re
     let rules = Rules {
         door: Channel::App,
         owner: Owner::Corp(badge.corp_id.clone()),
-        callback: app.callback,
+        callback: world.has_callback(&badge),
         switches: &world.switches,
         vault: &world.vault,
         now,
@@ -142,28 +140,23 @@ fn deliver(world: &mut World, order: Order, msgid: &str, now: i64) -> Result<u64
         return Ok(0);
     }
     Ok(world.inbox.deliver(Message {
-        id: 0,
         at_ms: now,
         channel: Channel::App,
         corp_id: Some(badge.corp_id),
         agent_id: Some(badge.agent_id),
-        chat: None,
-        webhook: None,
         sender,
         msgtype,
         content,
         receivers,
         msgid: Some(msgid.to_owned()),
-        mentions: Vec::new(),
         safe,
-        recalled: false,
-        updated_for: BTreeMap::new(),
+        ..Message::default()
     }))
 }
 
 impl World {
     /// A fresh `response_code` for a card.
-    pub(super) fn new_code(&mut self, badge: Badge, message: u64, now: i64) -> String {
+    pub(crate) fn new_code(&mut self, badge: Badge, message: u64, now: i64) -> String {
         let name = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 30]>());
         self.codes.insert(name.clone(), Code { badge, message, issued_ms: now, used: false });
         name

@@ -1,7 +1,5 @@
 //! 消息推送, formerly 群机器人: `webhook/send`, `webhook/upload_media` (page 99110).
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::appchat::mentions;
@@ -56,22 +54,15 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     let named = listed.iter().chain(&by_mobile).map(String::as_str).chain(named_in(words));
     let mentions = mentions(named, &webhook.members);
     world.inbox.deliver(Message {
-        id: 0,
         at_ms: now,
         channel: Channel::Webhook,
-        corp_id: None,
-        agent_id: None,
-        chat: None,
         webhook: Some(webhook.key),
         sender: webhook.name,
         msgtype: msgtype.into(),
         content,
         receivers: webhook.members,
-        msgid: None,
         mentions,
-        safe: false,
-        recalled: false,
-        updated_for: BTreeMap::new(),
+        ..Message::default()
     });
     Ok(Reply::ok())
 }

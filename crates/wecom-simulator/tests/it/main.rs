@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod appchat;
+mod bots;
+mod bots_replies;
+mod bots_uploads;
 mod cards;
 mod control;
 mod desk;
@@ -11,5 +14,6 @@ mod faults;
 mod media;
 mod messages;
 mod recall;
+mod socket;
 mod tokens;
 mod webhook;

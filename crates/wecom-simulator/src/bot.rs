@@ -1,0 +1,297 @@
+//! Bots (智能机器人) in the variant with the long connection (page 101463, wecom-api §11): who is connected, who may be
+//! spoken to, what waits for an answer.
+
+mod commands;
+pub(crate) mod events;
+mod replies;
+pub(crate) mod socket;
+mod upload;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::answer::Refusal;
+use crate::clock::{HOUR_MS, MINUTE_MS};
+use crate::journal::Address;
+use crate::kept::Kept;
+use crate::log::Log;
+use crate::rate::Recent;
+use crate::setup::{Bot, BotGroup};
+use crate::state::World;
+use crate::switches::Ceiling;
+
+/// Messages in a conversation in a minute, replies and pushes together (page 101463).
+const PER_MINUTE: usize = 30;
+/// The same in an hour.
+const PER_HOUR: usize = 1000;
+/// Frames kept for looking at; with [`MAX_FRAME_SHOWN`] at most 64 MiB.
+const MAX_FRAMES: usize = 2000;
+/// A longer frame (an uploaded picture) is recorded by its beginning.
+const MAX_FRAME_SHOWN: usize = 32 * 1024;
+/// Frames that wait for a client that does not read; one that is further behind is cut off.
+const MAX_OUT: usize = 1024;
+/// Callbacks of which it is remembered what they were, so that they can be answered.
+const MAX_ASKS: usize = 5000;
+/// Streams that are being written.
+const MAX_STREAMS: usize = 1000;
+/// Events that wait for a connection.
+const MAX_WAITING: usize = 1000;
+
+/// What is to go out on a connection.
+#[derive(Debug)]
+pub(crate) enum Out {
+    Text(String),
+    /// Closed politely.
+    Close,
+    /// Cut, without a word.
+    Cut,
+}
+
+/// A frame that went over a socket.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Frame {
+    pub(crate) id: u64,
+    at_ms: i64,
+    connection: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bot: Option<String>,
+    /// `in` from the client, `out` to it.
+    pub(crate) direction: &'static str,
+    /// Of the answer to a frame: that frame's.
+    pub(crate) cmd: String,
+    /// The frame: JSON if it is JSON, else text.
+    content: Value,
+}
+
+#[derive(Debug)]
+struct Connection {
+    from: String,
+    opened_ms: i64,
+    /// Once it has subscribed.
+    bot: Option<String>,
+    out: mpsc::Sender<Out>,
+}
+
+/// What happened to a bot's connections.
+#[derive(Debug, Default, Serialize)]
+struct Tally {
+    /// Taken subscribes, also repeated ones on the same connection.
+    subscribes: u64,
+    /// Subscribes with a wrong secret.
+    refused: u64,
+    /// Connections that a newer one has driven out.
+    evictions: u64,
+    /// Subscribed connections that ended by themselves or by the control API.
+    ends: u64,
+}
+
+/// What a callback was, for the answer that names its `req_id`.
+#[derive(Debug)]
+struct Ask {
+    bot: String,
+    /// The chatid; the userid in a single chat.
+    chat: String,
+    kind: AskKind,
+    at_ms: i64,
+    answered: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskKind {
+    Message,
+    Enter,
+    /// By its number.
+    Click(u64),
+}
+
+/// A streamed reply.
+#[derive(Debug)]
+struct Stream {
+    /// The id in the inbox, 0 if it fell to a limit.
+    message: u64,
+    begun_ms: i64,
+    finished: bool,
+}
+
+/// An event for which there was no connection.
+#[derive(Debug)]
+struct Waiting {
+    bot: String,
+    at_ms: i64,
+    cmd: &'static str,
+    req_id: String,
+    text: String,
+}
+
+/// All bots.
+#[derive(Debug)]
+pub(crate) struct Bots {
+    connections: HashMap<u64, Connection>,
+    last_connection: u64,
+    /// `BotID` → the one live connection.
+    live: HashMap<String, u64>,
+    tallies: BTreeMap<String, Tally>,
+    pub(crate) frames: Log<Frame>,
+    /// `BOT_ID/CHATID` → when a user last spoke there.
+    active: HashMap<String, i64>,
+    asks: Kept<Ask>,
+    streams: Kept<Stream>,
+    uploads: Kept<upload::Upload>,
+    recent: HashMap<String, Recent>,
+    /// Task ids that were used, as `BOT_ID TASK_ID`.
+    task_ids: Kept<()>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// A place to talk to a bot: `BOT_ID/CHATID`.
+pub(crate) fn conversation(bot: &str, chat: &str) -> String {
+    format!("{bot}/{chat}")
+}
+
+impl Bots {
+    pub(crate) fn new() -> Self {
+        Self {
+            connections: HashMap::new(),
+            last_connection: 0,
+            live: HashMap::new(),
+            tallies: BTreeMap::new(),
+            frames: Log::new(MAX_FRAMES),
+            active: HashMap::new(),
+            asks: Kept::new(MAX_ASKS),
+            streams: Kept::new(MAX_STREAMS),
+            uploads: Kept::new(upload::MAX_UPLOADS),
+            recent: HashMap::new(),
+            task_ids: Kept::new(MAX_ASKS),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn opened(&mut self, from: String, now: i64) -> (u64, mpsc::Receiver<Out>) {
+        let (out, receiver) = mpsc::channel(MAX_OUT);
+        self.last_connection += 1;
+        self.connections.insert(self.last_connection, Connection { from, opened_ms: now, bot: None, out });
+        (self.last_connection, receiver)
+    }
+
+    fn closed(&mut self, id: u64) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        if let Some(bot) = connection.bot.filter(|bot| self.live.get(bot) == Some(&id)) {
+            self.live.remove(&bot);
+            self.tallies.entry(bot).or_default().ends += 1;
+        }
+    }
+
+    /// Puts something on a connection; one whose client does not read is cut off. False if it is gone.
+    fn send(&mut self, id: u64, out: Out) -> bool {
+        let sent = self.connections.get(&id).is_some_and(|connection| connection.out.try_send(out).is_ok());
+        if !sent {
+            self.closed(id);
+        }
+        sent
+    }
+
+    fn note(&mut self, now: i64, connection: u64, direction: &'static str, cmd: &str, text: &str) {
+        let bot = self.connections.get(&connection).and_then(|connection| connection.bot.clone());
+        let content = match serde_json::from_str(text) {
+            Ok(json) if text.len() <= MAX_FRAME_SHOWN => json,
+            _ => Value::String(text[..text.floor_char_boundary(MAX_FRAME_SHOWN)].into()),
+        };
+        self.frames.add(|id| Frame { id, at_ms: now, connection, bot, direction, cmd: cmd.into(), content });
+    }
+
+    /// Ends the live connection of a bot; false if there is none.
+    pub(crate) fn end(&mut self, bot: &str, out: Out) -> bool {
+        self.live.get(bot).copied().is_some_and(|id| self.send(id, out))
+    }
+
+    /// Sends `text` to the live connection of a bot as it is; false if there is none.
+    pub(crate) fn send_raw(&mut self, bot: &str, text: String, now: i64) -> bool {
+        let Some(&id) = self.live.get(bot) else { return false };
+        self.note(now, id, "out", "raw", &text);
+        self.send(id, Out::Text(text))
+    }
+
+    /// Lets the bot push into a conversation, or takes that back.
+    pub(crate) fn activate(&mut self, conversation: String, since: Option<i64>) {
+        match since {
+            Some(at) => drop(self.active.insert(conversation, at)),
+            None => drop(self.active.remove(&conversation)),
+        }
+    }
+
+    /// For the control API: connections, tallies, activated conversations of each bot.
+    pub(crate) fn show(&self, bots: &[Bot]) -> Value {
+        let show = |bot: &Bot| {
+            let live = self.live.get(&bot.bot_id).and_then(|id| Some((id, self.connections.get(id)?)));
+            let live = live.map(|(id, it)| json!({"connection": id, "from": it.from, "since_ms": it.opened_ms}));
+            let prefix = conversation(&bot.bot_id, "");
+            let active: BTreeMap<_, _> =
+                self.active.iter().filter_map(|(name, at)| Some((name.strip_prefix(&prefix)?, at))).collect();
+            let mut shown = json!(self.tallies.get(&bot.bot_id).unwrap_or(&Tally::default()));
+            shown["bot_id"] = json!(bot.bot_id);
+            shown["live"] = json!(live);
+            shown["active"] = json!(active);
+            shown
+        };
+        json!({"bots": bots.iter().map(show).collect::<Vec<_>>(), "open_connections": self.connections.len()})
+    }
+}
+
+/// Where a bot speaks.
+#[derive(Debug, Clone)]
+struct Room {
+    bot: Bot,
+    /// As the directory writes it.
+    chat: String,
+    group: Option<BotGroup>,
+    /// Everybody there but the bot.
+    members: Vec<String>,
+}
+
+impl World {
+    pub(crate) fn bot(&self, bot_id: &str) -> Option<&Bot> {
+        self.setup.bots.iter().find(|bot| bot.bot_id == bot_id)
+    }
+
+    /// The conversation of that name; 93006 if there is none. `kind`: 1 single, 2 group, else group first (§11.5).
+    fn room(&self, bot_id: &str, chat: &str, kind: i64) -> Result<Room, Refusal> {
+        let bot = self.bot(bot_id).ok_or_else(|| Refusal::code(93019))?.clone();
+        let group = bot.groups.iter().find(|group| group.chatid == chat).filter(|_| kind != 1).cloned();
+        if let Some(group) = group {
+            return Ok(Room { chat: group.chatid.clone(), members: group.members.clone(), group: Some(group), bot });
+        }
+        let mut corps = self.setup.corps.iter();
+        let user = corps.find_map(|corp| corp.user(chat)).filter(|user| kind != 2 && user.status == 1);
+        let chat = user.ok_or_else(|| Refusal::code(93006))?.userid.clone();
+        Ok(Room { members: vec![chat.clone()], chat, group: None, bot })
+    }
+
+    /// 93001 unless a user has spoken in the room, and not too long ago.
+    fn ensure_active(&self, room: &Room, now: i64) -> Result<(), Refusal> {
+        let lapse = self.switches.bot_activation_lapse_ms;
+        let spoke = self.bots.active.get(&conversation(&room.bot.bot_id, &room.chat));
+        match spoke {
+            Some(&at) if lapse == 0 || now < at + lapse => Ok(()),
+            _ => Err(Refusal::code(93001)),
+        }
+    }
+
+    /// Counts a message of the bot; false if a limit swallows it, 45009 if it refuses it.
+    fn within_rate(&mut self, room: &Room, now: i64) -> Result<bool, Refusal> {
+        let name = conversation(&room.bot.bot_id, &room.chat);
+        self.journal.offered(Address::Bot(name.clone()), now);
+        let recent = self.bots.recent.entry(name).or_insert_with(|| Recent::new(PER_HOUR));
+        let over = recent.within(now, MINUTE_MS) >= PER_MINUTE || recent.within(now, HOUR_MS) >= PER_HOUR;
+        if !over || !self.switches.enforce_rate {
+            recent.push(now);
+            return Ok(true);
+        }
+        match self.switches.bot_over {
+            Ceiling::Error => Err(Refusal::code(45009)),
+            Ceiling::Silent => Ok(false),
+        }
+    }
+}

@@ -197,17 +197,21 @@ async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreEr
         About::Thread(thread) => filter.thread = Some(thread),
         About::Nothing => {}
     }
-    let mut receivers: Vec<Option<String>> = match about {
-        About::Nothing => vec![None],
-        _ => app.store().deliveries(filter).await?.into_iter().map(|row| Some(row.receiver)).collect(),
+    let mut receivers: Vec<String> = match about {
+        About::Nothing => return Ok(true),
+        _ => app.store().deliveries(filter).await?.into_iter().map(|row| row.receiver).collect(),
     };
     receivers.sort_unstable();
     receivers.dedup();
     let now = app.now();
-    Ok(receivers.iter().any(|receiver| {
-        let rights = loaded.config.may_act(receiver.as_deref());
-        if actor.via == Via::Page { rights.anyone } else { rights.allows(&actor.id, now, &loaded.config.rotas) }
-    }))
+    // Nothing is known of it: the act says so.
+    let unknown = receivers.is_empty();
+    Ok(unknown
+        || receivers.iter().any(|receiver| match loaded.config.may_act(receiver) {
+            None => true,
+            Some(rights) if actor.via == Via::Page => rights.anyone,
+            Some(rights) => rights.allows(&actor.id, now, &loaded.config.rotas),
+        }))
 }
 
 /// Finishes what was left open, looks at silenced alerts, and goes on to the next people where nobody acts, until told

@@ -111,6 +111,25 @@ impl Config {
         Some((name, self.receivers.get(name)?))
     }
 
+    /// The receiver called `name`, also where that names people of a step of escalation ([`EscalationStep::receiver`]):
+    /// they have the words of the receiver that escalates.
+    pub fn receiver(&self, name: &str) -> Option<Arc<Receiver>> {
+        if let Some(receiver) = self.receivers.get(name) {
+            return Some(receiver.clone());
+        }
+        let (base, number) = name.rsplit_once(STEP)?;
+        let base = self.receivers.get(base)?;
+        let step = base.escalate.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
+        let EscalateTo::People(target) = &step.to else { return None };
+        let targets = vec![target.clone()];
+        Some(Arc::new(Receiver { name: name.to_owned(), targets, escalate: Vec::new(), ..base.as_ref().clone() }))
+    }
+
+    /// Who may act on what this receiver gets; `None`: whoever sees it.
+    pub fn may_act(&self, receiver: &str) -> Option<MayAct> {
+        self.receiver(receiver).and_then(|receiver| receiver.may_act.clone())
+    }
+
     /// The configuration in the file at `path`, with what is worth knowing about it; or everything that is wrong.
     pub fn load(path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         Self::load_listening(path, None)
@@ -243,7 +262,7 @@ impl Language {
 }
 
 /// A name for one or more targets.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Receiver {
     /// Its name.
     pub name: String,
@@ -287,7 +306,19 @@ pub enum EscalateTo {
     People(Target),
 }
 
+/// Between the name of a receiver and the number of a step of its escalation.
+const STEP: &str = "/escalation-";
+
 impl EscalationStep {
+    /// The name of the receiver that this step tells, as the record has it; `base` escalates, and this is its step
+    /// number `index`, counted from 0.
+    pub fn receiver(&self, base: &str, index: usize) -> String {
+        match &self.to {
+            EscalateTo::Receiver(name) => name.clone(),
+            EscalateTo::People(_) => format!("{base}{STEP}{}", index + 1),
+        }
+    }
+
     /// Where its messages go; nowhere if its receiver is gone from `config`.
     pub fn targets<'a>(&'a self, config: &'a Config) -> &'a [Target] {
         match &self.to {

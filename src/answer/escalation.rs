@@ -43,15 +43,15 @@ pub(super) async fn step(app: &App) -> Result<(), StoreError> {
 async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), StoreError> {
     let receiver = group.first().and_then(|due| loaded.config.receiver(&due.alert.receiver));
     let steps = receiver.as_ref().map_or(&[][..], |receiver| &receiver.escalate);
-    let mut to_tell: BTreeMap<&str, Vec<&Escalation>> = BTreeMap::new();
-    let nexts: Vec<(&Escalation, Next<'_>)> = group.iter().map(|due| (due, next(steps, due))).collect();
+    let mut to_tell: BTreeMap<String, Vec<&Escalation>> = BTreeMap::new();
+    let nexts: Vec<(&Escalation, Next)> = group.iter().map(|due| (due, next(steps, due))).collect();
     for (due, next) in &nexts {
         if let Next::Tell { receiver: Some(receiver), .. } = next {
-            to_tell.entry(receiver).or_default().push(due);
+            to_tell.entry(receiver.clone()).or_default().push(due);
         }
     }
     for (receiver, due) in to_tell {
-        tell(app, loaded, &due, receiver).await?;
+        tell(app, loaded, &due, &receiver).await?;
     }
     for (due, next) in nexts {
         match next {
@@ -68,7 +68,7 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
 /// Tells those to whom steps were taken that an alert is over.
 async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
     let told = app.store().told_firing(vec![due.alert.identity]).await?;
-    let told = told.into_iter().filter(|row| due.others.contains(&row.receiver) && is_step(steps, &row.receiver));
+    let told = told.into_iter().filter(|row| due.others.contains(&row.receiver) && is_step(steps, &due.alert.receiver, &row.receiver));
     let ended: Vec<ActAlert> = told.map(|row| ActAlert { ends_at: due.alert.ends_at, ..row }).collect();
     tell_end(app, loaded, &ended).await?;
     app.store().forget_escalation(due.alert.alert).await
@@ -76,16 +76,16 @@ async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationS
 
 /// What is to be done about an escalation that is due.
 #[derive(Debug, PartialEq, Eq)]
-enum Next<'a> {
+enum Next {
     /// The alert is over: whoever was told hears it.
     Over,
     /// There is no further step.
     Nobody,
     /// This receiver is told (none: the step is for critical alerts only); the step after it is due then.
-    Tell { receiver: Option<&'a str>, following: Option<Timestamp> },
+    Tell { receiver: Option<String>, following: Option<Timestamp> },
 }
 
-fn next<'a>(steps: &'a [EscalationStep], due: &Escalation) -> Next<'a> {
+fn next(steps: &[EscalationStep], due: &Escalation) -> Next {
     if due.alert.status == Status::Resolved {
         return Next::Over;
     }
@@ -93,12 +93,13 @@ fn next<'a>(steps: &'a [EscalationStep], due: &Escalation) -> Next<'a> {
     let Some(step) = left.next() else { return Next::Nobody };
     let after = |step: &EscalationStep| i64::try_from(step.after.as_millis()).unwrap_or(i64::MAX);
     let following = left.next().map(|step| due.fired_at.plus_millis(after(step)));
-    let receiver = (!step.only_critical || due.alert.critical).then_some(step.receiver.as_str());
+    let wanted = !step.only_critical || due.alert.critical;
+    let receiver = wanted.then(|| step.receiver(&due.alert.receiver, due.step as usize));
     Next::Tell { receiver, following }
 }
 
-fn is_step(steps: &[EscalationStep], receiver: &str) -> bool {
-    steps.iter().any(|step| step.receiver == receiver)
+fn is_step(steps: &[EscalationStep], base: &str, receiver: &str) -> bool {
+    steps.iter().enumerate().any(|(index, step)| step.receiver(base, index) == receiver)
 }
 
 /// Tells the next people, unless they know it already.
@@ -132,11 +133,12 @@ async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Resu
 mod tests {
     use super::*;
     use crate::alert::{Identity, ThreadId};
+    use crate::config::EscalateTo;
 
     const FIRED: Timestamp = Timestamp(1_700_000_000_000);
 
     fn step(minutes: u64, receiver: &str, only_critical: bool) -> EscalationStep {
-        EscalationStep { after: Duration::from_mins(minutes), receiver: receiver.to_owned(), only_critical }
+        EscalationStep { after: Duration::from_mins(minutes), to: EscalateTo::Receiver(receiver.to_owned()), only_critical }
     }
 
     fn due(step: u32, critical: bool, status: Status) -> Escalation {
@@ -164,10 +166,10 @@ mod tests {
         let steps = [step(10, "dba", false), step(30, "boss", true), step(60, "all", false)];
         let at = |minutes: i64| Some(FIRED.plus_millis(minutes * 60_000));
         let firing = Status::Firing;
-        assert_eq!(next(&steps, &due(0, true, firing)), Next::Tell { receiver: Some("dba"), following: at(30) });
-        assert_eq!(next(&steps, &due(1, true, firing)), Next::Tell { receiver: Some("boss"), following: at(60) });
+        assert_eq!(next(&steps, &due(0, true, firing)), Next::Tell { receiver: Some("dba".to_owned()), following: at(30) });
+        assert_eq!(next(&steps, &due(1, true, firing)), Next::Tell { receiver: Some("boss".to_owned()), following: at(60) });
         assert_eq!(next(&steps, &due(1, false, firing)), Next::Tell { receiver: None, following: at(60) });
-        assert_eq!(next(&steps, &due(2, false, firing)), Next::Tell { receiver: Some("all"), following: None });
+        assert_eq!(next(&steps, &due(2, false, firing)), Next::Tell { receiver: Some("all".to_owned()), following: None });
         assert_eq!(next(&steps, &due(3, true, firing)), Next::Nobody);
         assert_eq!(next(&steps, &due(1, true, Status::Resolved)), Next::Over);
         assert_eq!(next(&[], &due(0, true, firing)), Next::Nobody, "the steps were taken out of the configuration");

@@ -80,6 +80,8 @@ pub struct Upstream {
     pub org_id: Option<i64>,
     /// Labels that no silence is made of.
     pub ignore_labels: Vec<String>,
+    /// A silenced alert that was away for so long is over; 3 s to 1 h.
+    pub gone_after: Duration,
 }
 
 /// How we prove ourselves to an upstream.

@@ -1,5 +1,8 @@
 //! Where silences are made: the Alertmanagers and Grafanas that send alerts here.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::at::{At, Named};
 use super::file::{self, File};
 use super::finding::Place;
@@ -9,6 +12,11 @@ use super::{Credential, Upstream, UpstreamKind};
 /// What highly available Prometheus servers and the collectors before them set apart by habit: a silence with one of
 /// these would hide the alert of one replica only.
 const REPLICA_LABELS: [&str; 3] = ["replica", "prometheus_replica", "__replica__"];
+
+/// How long a silenced alert must be away upstream before it counts as over: an Alertmanager that starts anew knows
+/// nothing until its senders repeat themselves, which Prometheus does every minute (alert-sources §4.1).
+const GONE_AFTER: Duration = Duration::from_mins(2);
+const GONE_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_hours(1);
 
 impl Resolver<'_> {
     pub(super) fn upstreams(&mut self, file: &File) -> Vec<Upstream> {
@@ -22,9 +30,10 @@ impl Resolver<'_> {
             let org_id = self.org_id(upstream, &path);
             let sources = self.sources_of(upstream, file, &known);
             let ignore_labels = self.ignored(upstream, &path);
+            let gone_after = self.duration(upstream.gone_after.as_ref(), &format!("{path}.gone_after"), GONE_BOUNDS).unwrap_or(GONE_AFTER);
             if let (Some(url), Some(&kind)) = (url, upstream.kind.get()) {
                 let name = name.to_owned();
-                known.push(Upstream { name, kind, url, credential, ca_file, sources, org_id, ignore_labels });
+                known.push(Upstream { name, kind, url, credential, ca_file, sources, org_id, ignore_labels, gone_after });
             }
         }
         known

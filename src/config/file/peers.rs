@@ -160,6 +160,10 @@ pub(in crate::config) struct Upstream {
     /// Labels that a silence leaves out: those that differ per replica, or that the alert upstream does not have.
     #[schemars(extend("default" = ["replica", "prometheus_replica", "__replica__"]))]
     pub ignore_labels: Option<At<Vec<At<String>>>>,
+    /// 被静默的告警在上游消失多久才算恢复，3s 到 1h。
+    /// How long a silenced alert must be away upstream before it counts as over, 3s to 1h.
+    #[schemars(extend("default" = "2m", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub gone_after: Option<At<String>>,
 }
 
 /// 邮件服务器。A mail server.

@@ -26,7 +26,8 @@ const UPLOAD: Duration = Duration::from_mins(1);
 /// The way to WeCom.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// For example `https://qyapi.weixin.qq.com`; other hosts for private deployments and the simulator.
+    /// For example `https://qyapi.weixin.qq.com`; other hosts for private deployments and the simulator. A bot's socket
+    /// has an address of its own.
     pub api_url: String,
     /// Proxy for every call; `None`: as the environment says (`HTTPS_PROXY`, `NO_PROXY`), but never for loopback.
     pub proxy: Option<String>,
@@ -49,6 +50,9 @@ pub enum NetworkError {
     /// The base URL is none.
     #[error("api_url 不是 http(s) 地址，例如 https://qyapi.weixin.qq.com / api_url is not an http(s) address")]
     ApiUrl,
+    /// The address of the bots' socket is none.
+    #[error("bot_url 不是 ws(s) 地址，例如 wss://openws.work.weixin.qq.com / bot_url is not a ws(s) address")]
+    BotUrl,
     /// The proxy is none.
     #[error("proxy 不是代理地址，例如 http://proxy.example.com:3128 / proxy is not the address of a proxy")]
     Proxy,
@@ -121,30 +125,7 @@ pub(crate) struct Http {
 impl Http {
     pub(crate) fn new(network: &Network) -> Result<Self, NetworkError> {
         let base = base_url(&network.api_url)?;
-        // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("wegraf/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false);
-        if let Some(proxy) = &network.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| NetworkError::Proxy)?);
-        } else if is_loopback(&base) {
-            builder = builder.no_proxy();
-        }
-        if let Some(path) = &network.ca_file {
-            let pem = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.clone(), source })?;
-            let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-            if certificates.is_empty() {
-                return Err(NetworkError::CaEmpty { path: path.clone() });
-            }
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let client = builder.build().map_err(|error| NetworkError::Tls(innermost(&error)))?;
-        Ok(Self { client, base, deadline: network.deadline })
+        Ok(Self { client: connector(network, &base)?, base, deadline: network.deadline })
     }
 
     /// Where WeCom is.
@@ -198,6 +179,33 @@ impl Http {
     }
 }
 
+/// What connects to `to` as `network` says: with its proxy and roots, no redirect, no retry.
+pub(crate) fn connector(network: &Network, to: &Url) -> Result<reqwest::Client, NetworkError> {
+    // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("wegraf/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    if let Some(proxy) = &network.proxy {
+        builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| NetworkError::Proxy)?);
+    } else if is_loopback(to) {
+        builder = builder.no_proxy();
+    }
+    if let Some(path) = &network.ca_file {
+        let pem = std::fs::read(path).map_err(|source| NetworkError::CaFile { path: path.clone(), source })?;
+        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if certificates.is_empty() {
+            return Err(NetworkError::CaEmpty { path: path.clone() });
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| NetworkError::Tls(innermost(&error)))
+}
+
 fn base_url(text: &str) -> Result<Url, NetworkError> {
     let url = Url::parse(text).map_err(|_| NetworkError::ApiUrl)?;
     let plain = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
@@ -211,7 +219,7 @@ fn is_loopback(url: &Url) -> bool {
 
 /// Only a failure to connect is certain to have written nothing: name, TCP, proxy tunnel and TLS come before the
 /// first byte of the request. The text of reqwest's own error is never used: it holds the URL.
-fn lost(error: &reqwest::Error) -> Lost {
+pub(crate) fn lost(error: &reqwest::Error) -> Lost {
     let sent = !error.is_connect() && !error.is_builder();
     let fault = if caused_by::<rustls::Error>(error) {
         Fault::Tls

@@ -7,6 +7,7 @@
 
 mod api;
 mod appchat;
+mod bot;
 mod callback;
 mod click;
 mod client;
@@ -26,6 +27,7 @@ mod update;
 
 pub use api::Api;
 pub use appchat::{Chat, ChatChange, NewChat};
+pub use bot::{BOT_URL, Bot, BotEnd, BotEvent, BotOptions, BotPace, BotState, ChatType, Conversation, bot_send_body};
 pub use callback::{BadKey, CALLBACK_BODY_BYTES, CALLBACK_WINDOW_SECS, CallbackError, CallbackKeys, Incoming, Signed};
 pub use click::Click;
 pub use client::{Account, App, Client, Now, Options, Webhook};

@@ -76,17 +76,8 @@ impl Client {
         file_name: &str,
         bytes: Bytes,
     ) -> Result<Media, CallError> {
-        let name = match kind {
-            MediaKind::Image => {
-                check_picture(&bytes, IMAGE_BYTES).map_err(|error| refused(Api::MediaUpload, error.to_string()))?;
-                "image"
-            }
-            MediaKind::File => {
-                check_file(&bytes).map_err(|why| refused(Api::MediaUpload, why))?;
-                "file"
-            }
-        };
-        let request = upload(Api::MediaUpload, vec![("type", name.to_owned())], file_name, &bytes);
+        check_kind(kind, &bytes).map_err(|why| refused(Api::MediaUpload, why))?;
+        let request = upload(Api::MediaUpload, vec![("type", kind_name(kind).to_owned())], file_name, &bytes);
         self.call_app::<MediaReply>(app, &request).await.map(Media::from)
     }
 
@@ -134,6 +125,27 @@ impl From<MediaReply> for Media {
 
 fn refused(api: Api, why: String) -> CallError {
     CallError::NotDone(Failure::invalid(api, why))
+}
+
+/// What `type` is for WeCom.
+pub(crate) const fn kind_name(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Image => "image",
+        MediaKind::File => "file",
+    }
+}
+
+/// Whether `bytes` are of that kind and not too many; the error says why not.
+pub(crate) fn check_kind(kind: MediaKind, bytes: &[u8]) -> Result<(), String> {
+    match kind {
+        MediaKind::Image => check_picture(bytes, IMAGE_BYTES).map_err(|error| error.to_string()),
+        MediaKind::File => check_file(bytes),
+    }
+}
+
+/// The file in an answer to its upload.
+pub(crate) fn media(answer: &Value) -> Option<Media> {
+    MediaReply::deserialize(answer).ok().map(Media::from).filter(|media| !media.media_id.is_empty())
 }
 
 fn check_picture(bytes: &[u8], most: usize) -> Result<(), PictureError> {
@@ -187,7 +199,7 @@ fn ascii_name(name: &str) -> String {
     if name.trim().is_empty() { "file".to_owned() } else { name }
 }
 
-fn md5_hex(bytes: &[u8]) -> String {
+pub(crate) fn md5_hex(bytes: &[u8]) -> String {
     Md5::digest(bytes).iter().fold(String::with_capacity(32), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("a string takes everything");
         hex

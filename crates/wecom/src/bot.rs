@@ -1,0 +1,268 @@
+//! The long connection of a bot (智能机器人): what it pushes, what people press and write, over one socket and without a
+//! public address (wecom-api §11, page 101463).
+//!
+//! WeCom keeps one connection per bot: a newer one evicts the older, and then this one stays away until its owner
+//! opens another. Who may have it is for the owner to know.
+
+mod body;
+mod desk;
+mod dial;
+mod event;
+mod frame;
+mod live;
+mod pace;
+mod run;
+mod upload;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
+
+pub use body::{ChatType, bot_send_body};
+pub use event::{BotEvent, Conversation};
+pub use pace::BotPace;
+
+use crate::message::TemplateCard;
+use crate::outcome::{CallError, Failure, Outcome, Receipt, Secrets};
+use crate::{Api, Network, NetworkError, Now};
+use desk::{Question, Ticket, no_answer, too_late};
+use dial::{Dialer, no_socket};
+use frame::Reply;
+use run::{Lines, Outlet, Runner};
+
+/// Where WeCom's socket is (page 101463).
+pub const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
+
+/// Questions that wait to be written, in each of the two lines; whoever comes later waits before the line.
+const LINE: usize = 64;
+
+/// An answer to a click or a greeting that is not begun within this is too late for WeCom (wecom-api §11.3).
+const TO_PEOPLE: Duration = Duration::from_secs(5);
+
+/// What a [`Bot`] is made of.
+#[derive(Clone)]
+pub struct BotOptions {
+    /// The way to WeCom; its `api_url` is of no use here.
+    pub network: Network,
+    /// Where the socket is: [`BOT_URL`], or another for private deployments and the simulator.
+    pub url: String,
+    /// `BotID` of the admin console.
+    pub bot_id: String,
+    /// Its secret for the long connection.
+    pub secret: SecretString,
+    /// The clock.
+    pub now: Now,
+    /// How long it waits for what.
+    pub pace: BotPace,
+}
+
+impl fmt::Debug for BotOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BotOptions").field("url", &self.url).field("bot_id", &self.bot_id).finish_non_exhaustive()
+    }
+}
+
+/// How the socket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BotState {
+    /// On the way there.
+    Connecting,
+    /// WeCom accepted it.
+    Live {
+        /// Unix milliseconds.
+        since: i64,
+    },
+    /// WeCom does not take bot id or secret: a person must repair them. It is tried again every five minutes or more.
+    Refused(Failure),
+    /// The connection is lost and comes back by itself within half a minute.
+    Lost(Failure),
+    /// A newer connection took its place. This is the end.
+    Evicted,
+    /// It was told to stop. This is the end.
+    Stopped,
+}
+
+/// Why a bot is at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BotEnd {
+    /// It was told to stop.
+    Stopped,
+    /// A newer connection took its place.
+    Evicted,
+}
+
+/// A handle to one bot's socket; cheap to clone.
+#[derive(Clone)]
+pub struct Bot(Arc<Inner>);
+
+struct Inner {
+    urgent: mpsc::Sender<Question>,
+    pushes: mpsc::Sender<Question>,
+    state: watch::Receiver<BotState>,
+    secrets: Secrets,
+    answer: Duration,
+    now: Now,
+}
+
+impl fmt::Debug for Bot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bot").field("state", &*self.0.state.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Bot {
+    /// A handle, and what keeps the socket until `stop` or its eviction: nothing happens unless the caller runs it.
+    /// Whatever happens in WeCom comes out of `events`; a caller who is slow there loses nothing up to a thousand events.
+    pub fn open(
+        options: BotOptions,
+        events: mpsc::Sender<BotEvent>,
+        stop: CancellationToken,
+    ) -> Result<(Self, impl Future<Output = BotEnd> + Send + 'static), NetworkError> {
+        let dialer = Arc::new(Dialer::new(&options.network, &options.url)?);
+        let (urgent, urgent_line) = mpsc::channel(LINE);
+        let (pushes, pushes_line) = mpsc::channel(LINE);
+        let (says, state) = watch::channel(BotState::Connecting);
+        let secrets = Secrets::new([&options.secret]);
+        let inner =
+            Inner { urgent, pushes, state, secrets, answer: options.pace.answer, now: Arc::clone(&options.now) };
+        let runner = Runner {
+            bot_id: options.bot_id,
+            secret: options.secret,
+            pace: options.pace,
+            now: options.now,
+            dialer,
+            state: says,
+            stop,
+            outlet: Outlet::new(events),
+        };
+        let run = runner.run(Lines { urgent: urgent_line, pushes: pushes_line });
+        Ok((Self(Arc::new(inner)), run))
+    }
+
+    /// How the socket is, and whenever that changes.
+    pub fn state(&self) -> watch::Receiver<BotState> {
+        self.0.state.clone()
+    }
+
+    /// Sends the bytes that [`bot_send_body`] made, once. They are not begun if WeCom's answer might come after `end`;
+    /// what was not begun is certainly not sent, and what was begun and not answered is unsure.
+    pub async fn send(&self, body: Bytes, end: Instant) -> Outcome {
+        let api = Api::BotSend;
+        let Some(latest) = end.checked_sub(self.0.answer) else { return Outcome::NotSent(too_late(api)) };
+        outcome(self.ask(&self.0.pushes, api, self.req_id(api), body.into(), self.0.answer, latest.into()).await)
+    }
+
+    /// Answers what somebody wrote, within 24 h of it, with markdown of at most 20480 bytes.
+    pub async fn respond(&self, req_id: &str, markdown: &str) -> Outcome {
+        let stream = frame::req_id("stream", (self.0.now)(), rand::random());
+        self.to_person(Api::BotRespond, req_id, body::respond_markdown(&stream, markdown)).await
+    }
+
+    /// Answers what somebody wrote, within 24 h of it, with a card.
+    pub async fn respond_card(&self, req_id: &str, card: &TemplateCard) -> Outcome {
+        self.to_person(Api::BotRespond, req_id, body::card(card)).await
+    }
+
+    /// Puts another card, with the same task id, in place of the one that was clicked, within 5 s of the click: for
+    /// `users`, or for all who see it if there are none.
+    pub async fn respond_update(&self, req_id: &str, card: &TemplateCard, users: &[String]) -> Outcome {
+        self.to_person(Api::BotUpdate, req_id, body::update(card, users)).await
+    }
+
+    /// Greets who opened the chat, within 5 s of it.
+    pub async fn welcome(&self, req_id: &str, text: &str) -> Outcome {
+        self.to_person(Api::BotWelcome, req_id, body::welcome_text(text)).await
+    }
+
+    /// Greets who opened the chat with a card, within 5 s of it.
+    pub async fn welcome_card(&self, req_id: &str, card: &TemplateCard) -> Outcome {
+        self.to_person(Api::BotWelcome, req_id, body::card(card)).await
+    }
+
+    /// Goes before all pushes.
+    async fn to_person(&self, api: Api, req_id: &str, body: Vec<u8>) -> Outcome {
+        let latest = Instant::now() + TO_PEOPLE;
+        outcome(self.ask(&self.0.urgent, api, req_id.to_owned(), body, self.0.answer, latest.into()).await)
+    }
+
+    fn req_id(&self, api: Api) -> String {
+        frame::req_id(api.path(), (self.0.now)(), rand::random())
+    }
+
+    /// What WeCom answers to a frame that is not begun after `latest`.
+    async fn ask(
+        &self,
+        line: &mpsc::Sender<Question>,
+        api: Api,
+        req_id: String,
+        body: Vec<u8>,
+        patience: Duration,
+        latest: tokio::time::Instant,
+    ) -> Result<Value, CallError> {
+        let not_done = |failure| Err(CallError::NotDone(failure));
+        let Some(body) = String::from_utf8(body).ok().and_then(|body| RawValue::from_string(body).ok()) else {
+            return not_done(Failure::invalid(api, "the body is not JSON"));
+        };
+        if let Some(failure) = self.shut() {
+            return not_done(failure);
+        }
+        let ticket = Ticket::default();
+        let (answer, mut answered) = oneshot::channel();
+        let question = Question { api, req_id, body, patience, latest, ticket: ticket.clone(), answer };
+        // Full until too late, or the bot is at its end.
+        if !matches!(timeout_at(latest, line.send(question)).await, Ok(Ok(()))) {
+            return not_done(self.unreached(api));
+        }
+        let mut reply = timeout_at(latest, &mut answered).await;
+        if reply.is_err() {
+            if ticket.take() {
+                return not_done(self.unreached(api));
+            }
+            reply = timeout_at(latest + patience, answered).await;
+        }
+        match reply {
+            Ok(Ok(reply)) => self.read(api, reply?),
+            // It was dropped together with the socket's keeper: if nobody had begun it, nobody ever will.
+            Ok(Err(_)) if ticket.take() => not_done(self.unreached(api)),
+            Ok(Err(_)) | Err(_) => Err(no_answer(api)),
+        }
+    }
+
+    fn read(&self, api: Api, reply: Reply) -> Result<Value, CallError> {
+        match reply.errcode {
+            0 => Ok(reply.body),
+            code => Err(CallError::NotDone(Failure::refused(api, code, &reply.errmsg, &self.0.secrets))),
+        }
+    }
+
+    /// Why nothing can be asked, where waiting does not help.
+    fn shut(&self) -> Option<Failure> {
+        match &*self.0.state.borrow() {
+            BotState::Refused(failure) => Some(failure.clone()),
+            BotState::Evicted => Some(no_socket("another connection took the place of the bot's socket")),
+            BotState::Stopped => Some(no_socket("the bot was stopped")),
+            BotState::Connecting | BotState::Live { .. } | BotState::Lost(_) => None,
+        }
+    }
+
+    /// Why it was not written.
+    fn unreached(&self, api: Api) -> Failure {
+        self.shut().unwrap_or_else(|| match &*self.0.state.borrow() {
+            BotState::Lost(failure) => failure.clone(),
+            BotState::Connecting => no_socket("the bot's socket is not open yet"),
+            _ => too_late(api),
+        })
+    }
+}
+
+fn outcome(answer: Result<Value, CallError>) -> Outcome {
+    answer.map_or_else(Outcome::from, |_| Outcome::Accepted(Receipt::default()))
+}

@@ -1,0 +1,69 @@
+//! What is asked of the socket and what comes back: a question is written once or never, and its asker always learns
+//! which.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::frame::Reply;
+use crate::Api;
+use crate::errcode::Class;
+use crate::outcome::{CallError, Failure, Fault};
+
+/// One frame of ours that WeCom answers.
+pub(super) struct Question {
+    pub(super) api: Api,
+    pub(super) req_id: String,
+    pub(super) body: Box<RawValue>,
+    /// How long WeCom may take, from the first byte of the frame.
+    pub(super) patience: Duration,
+    /// It is not begun after this.
+    pub(super) latest: Instant,
+    pub(super) ticket: Ticket,
+    pub(super) answer: oneshot::Sender<Result<Reply, CallError>>,
+}
+
+impl Question {
+    /// It was not written, because of `failure`.
+    pub(super) fn turn_away(self, failure: Failure) {
+        drop(self.answer.send(Err(CallError::NotDone(failure))));
+    }
+}
+
+/// Who was first: the writer who begins, or the asker who gives up. Only one of them can be.
+#[derive(Clone, Default)]
+pub(super) struct Ticket(Arc<AtomicBool>);
+
+impl Ticket {
+    /// Whether it is now for the caller alone to say what becomes of the question.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+}
+
+/// Nobody began to write it before it was too late.
+pub(super) const fn too_late(api: Api) -> Failure {
+    Failure::new(api, Class::Transient, Fault::TooLate, String::new())
+}
+
+/// It was written, and then nothing came.
+pub(super) fn no_answer(api: Api) -> CallError {
+    CallError::Unsure(Failure::new(api, Class::Transient, Fault::Timeout, String::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_taken_once() {
+        let ticket = Ticket::default();
+        let other = ticket.clone();
+        assert!(other.take());
+        assert!(!ticket.take() && !other.take());
+    }
+}

@@ -1,0 +1,233 @@
+//! Keeps one connection after another: when to come back, when to wait, when to stay away.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Question;
+use super::dial::{Dialer, no_socket};
+use super::frame::{self, Reply};
+use super::live::Live;
+use super::{BotEnd, BotEvent, BotPace, BotState};
+use crate::errcode::{self, Class};
+use crate::outcome::{Failure, Secrets};
+use crate::{Api, Now};
+
+/// Events that nobody has taken yet. Beyond it the newest is dropped: whoever does not take a thousand clicks will not
+/// answer the next in time either.
+const EVENTS: usize = 1024;
+
+/// How a connection ended.
+pub(super) enum Ended {
+    Stopped,
+    Evicted,
+    Refused(Failure),
+    Lost(Failure),
+}
+
+/// Events on their way to the caller, who may be slower than WeCom.
+pub(super) struct Outlet {
+    events: mpsc::Sender<BotEvent>,
+    waiting: VecDeque<BotEvent>,
+}
+
+impl Outlet {
+    pub(super) const fn new(events: mpsc::Sender<BotEvent>) -> Self {
+        Self { events, waiting: VecDeque::new() }
+    }
+
+    pub(super) fn has_some(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn put(&mut self, event: BotEvent) {
+        if self.waiting.len() < EVENTS {
+            self.waiting.push_back(event);
+        } else {
+            tracing::error!("An event of the bot was dropped: a thousand wait already.");
+        }
+    }
+
+    /// Hands over the first event as soon as there is room; one that nobody will ever take is dropped. Nothing is lost
+    /// where this is given up half-way.
+    pub(super) async fn deliver(&mut self) {
+        match self.events.reserve().await {
+            Ok(room) => {
+                if let Some(event) = self.waiting.pop_front() {
+                    room.send(event);
+                }
+            }
+            Err(_) => self.waiting.clear(),
+        }
+    }
+}
+
+pub(super) struct Runner {
+    pub(super) bot_id: String,
+    pub(super) secret: SecretString,
+    pub(super) pace: BotPace,
+    pub(super) now: Now,
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) state: watch::Sender<BotState>,
+    pub(super) stop: CancellationToken,
+    pub(super) outlet: Outlet,
+}
+
+/// What is asked of the socket: answers to people, and everything that can wait for them.
+pub(super) struct Lines {
+    pub(super) urgent: mpsc::Receiver<Question>,
+    pub(super) pushes: mpsc::Receiver<Question>,
+}
+
+impl Lines {
+    /// The next question, for those who have to turn it away.
+    async fn next(&mut self) -> Option<Question> {
+        tokio::select! {
+            biased;
+            Some(question) = self.urgent.recv() => Some(question),
+            Some(question) = self.pushes.recv() => Some(question),
+            else => None,
+        }
+    }
+
+    /// Nobody can ask any more; who did learns that it was not sent.
+    fn close(&mut self, failure: &Failure) {
+        for line in [&mut self.urgent, &mut self.pushes] {
+            line.close();
+            while let Ok(question) = line.try_recv() {
+                question.turn_away(failure.clone());
+            }
+        }
+    }
+}
+
+impl Runner {
+    /// Until it is stopped or evicted.
+    pub(super) async fn run(mut self, mut lines: Lines) -> BotEnd {
+        let mut failed = 0;
+        loop {
+            self.state.send_replace(BotState::Connecting);
+            let (ended, lived) = self.connection(&mut lines).await;
+            if lived >= self.pace.settled {
+                failed = 0;
+            }
+            let going_on = match ended {
+                Ended::Stopped => false,
+                Ended::Evicted => return self.evicted(lines).await,
+                Ended::Refused(failure) => self.stay_away(failure, &mut lines).await,
+                Ended::Lost(failure) => {
+                    failed += 1;
+                    self.come_back(failure, failed).await
+                }
+            };
+            if !going_on {
+                self.state.send_replace(BotState::Stopped);
+                lines.close(&no_socket("the bot was stopped"));
+                return BotEnd::Stopped;
+            }
+        }
+    }
+
+    /// One connection, and how long WeCom had accepted it.
+    async fn connection(&mut self, lines: &mut Lines) -> (Ended, Duration) {
+        let nothing = Duration::ZERO;
+        let stop = self.stop.clone();
+        let body = subscription(&self.bot_id, &self.secret);
+        let dialer = Arc::clone(&self.dialer);
+        let dialled = tokio::select! {
+            () = stop.cancelled() => return (Ended::Stopped, nothing),
+            dialled = dialer.dial() => dialled,
+        };
+        let socket = match dialled {
+            Ok(socket) => socket,
+            Err(failure) => return (Ended::Lost(failure), nothing),
+        };
+        let mut live = Live::new(self, socket);
+        let accepted = tokio::select! {
+            () = stop.cancelled() => Err(Ended::Stopped),
+            accepted = live.subscribe(&body) => accepted,
+        };
+        if let Err(ended) = accepted {
+            return (ended, nothing);
+        }
+        let began = Instant::now();
+        live.accepted();
+        let ended = live.serve(lines).await;
+        (ended, began.elapsed())
+    }
+
+    /// After a connection that was lost; false if it was stopped meanwhile. What is asked waits.
+    async fn come_back(&mut self, failure: Failure, failed: u32) -> bool {
+        let pause = self.pace.before_next(failed, rand::random());
+        tracing::warn!(bot_id = self.bot_id, failed, pause_ms = pause.as_millis(), %failure, "The bot's socket is lost.");
+        self.state.send_replace(BotState::Lost(failure));
+        let until = Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = sleep_until(until) => return true,
+                () = self.outlet.deliver(), if self.outlet.has_some() => {}
+            }
+        }
+    }
+
+    /// After a refusal, which only a person can repair: all that is asked is turned away meanwhile.
+    async fn stay_away(&mut self, failure: Failure, lines: &mut Lines) -> bool {
+        let pause = self.pace.before_probe(rand::random());
+        tracing::error!(bot_id = self.bot_id, pause_s = pause.as_secs(), %failure, "WeCom refused the bot.");
+        self.state.send_replace(BotState::Refused(failure.clone()));
+        let until = Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = sleep_until(until) => return true,
+                Some(question) = lines.next() => question.turn_away(failure.clone()),
+                () = self.outlet.deliver(), if self.outlet.has_some() => {}
+            }
+        }
+    }
+
+    /// After another connection took its place: the caller hears of it, and nothing more is done.
+    async fn evicted(mut self, mut lines: Lines) -> BotEnd {
+        tracing::warn!(bot_id = self.bot_id, "Another connection took the place of the bot's socket.");
+        self.state.send_replace(BotState::Evicted);
+        lines.close(&no_socket("another connection took the place of the bot's socket"));
+        self.outlet.waiting.push_back(BotEvent::Evicted);
+        while self.outlet.has_some() {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = self.outlet.deliver() => {}
+            }
+        }
+        BotEnd::Evicted
+    }
+
+    pub(super) fn req_id(&self, cmd: &str) -> String {
+        frame::req_id(cmd, (self.now)(), rand::random())
+    }
+
+    /// What follows from WeCom's no. It may be busy, and then it is as if it were not there; every other no is about
+    /// bot id and secret (wecom-api §11.9).
+    pub(super) fn refused(&self, reply: &Reply) -> Ended {
+        let secrets = Secrets::new([&self.secret]);
+        let failure = Failure::refused(Api::BotSubscribe, reply.errcode, &reply.errmsg, &secrets);
+        let busy = errcode::meaning(reply.errcode).is_some_and(|row| row.class == Class::Transient);
+        if busy { Ended::Lost(failure) } else { Ended::Refused(Failure { class: Class::Configuration, ..failure }) }
+    }
+}
+
+fn subscription(bot_id: &str, secret: &SecretString) -> Box<RawValue> {
+    #[derive(Serialize)]
+    struct Subscription<'a> {
+        bot_id: &'a str,
+        secret: &'a str,
+    }
+    to_raw_value(&Subscription { bot_id, secret: secret.expose_secret() }).expect("two strings are JSON")
+}

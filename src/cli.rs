@@ -17,6 +17,7 @@ pub mod schema;
 pub mod send;
 pub mod serve;
 pub mod shell;
+pub mod silences;
 pub mod simulator;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
 pub use deliveries::{Deliveries, DeliveriesCommand};
+pub use silences::{Silences, SilencesCommand};
 
 const EXIT_CODES: &str = "\
 退出码 Exit codes:
@@ -73,6 +75,8 @@ pub enum Command {
     Chat(Chat),
     /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
     Deliveries(Deliveries),
+    /// 上游的静默：列出、新建、延长、结束。 Silences upstream: list, create, extend, expire.
+    Silences(Silences),
     /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
     MigrateStore(MigrateStore),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
@@ -406,6 +410,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
+        Command::Silences(arguments) => wait(silences::run(arguments)),
         Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
     }

@@ -79,6 +79,15 @@ pub(super) fn alerts(bytes: &[u8]) -> Option<Vec<Firing>> {
     Some(firing.collect())
 }
 
+/// Since when an Alertmanager runs.
+pub(super) fn up_since(bytes: &[u8]) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Answer {
+        uptime: String,
+    }
+    instant(&serde_json::from_slice::<Answer>(bytes).ok()?.uptime)
+}
+
 /// An id that may stand in a path. Both kinds of upstreams give UUIDs; nothing else is taken, neither from a person nor
 /// from an answer.
 pub(super) fn is_id(text: &str) -> bool {

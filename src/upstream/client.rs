@@ -8,7 +8,7 @@ use super::matchers::RULE_UID;
 use super::wire::{Call, Wire};
 use super::{Firing, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, body};
 use crate::alert::Timestamp;
-use crate::config::Upstream;
+use crate::config::{Upstream, UpstreamKind};
 
 /// How far the end of an extended silence may be from what was asked for: upstream may keep fewer digits.
 const END_MS: u64 = 1000;
@@ -103,11 +103,19 @@ impl Client {
     }
 
     /// The alerts that fulfil `matchers` and fire, hidden or not. An Alertmanager that has just started knows none until
-    /// its senders repeat them: one empty answer is no proof that all is well.
+    /// its senders repeat them: an empty answer is no proof that all is well, see [`Client::up_since`].
     pub async fn firing(&self, matchers: &[Matcher]) -> Result<Vec<Firing>, UpstreamError> {
         let mut query = filters(matchers);
         query.extend(["active", "silenced", "inhibited", "unprocessed"].map(|state| (state, "true".to_owned())));
         self.ask(Doing::Alerts, "/alerts", &query, body::alerts).await
+    }
+
+    /// Since when an Alertmanager runs; `None` for a Grafana, which does not say.
+    pub async fn up_since(&self) -> Result<Option<Timestamp>, UpstreamError> {
+        match self.wire.peer.kind {
+            UpstreamKind::Alertmanager => self.ask(Doing::Alerts, "/status", &[], body::up_since).await.map(Some),
+            UpstreamKind::Grafana => Ok(None),
+        }
     }
 
     /// The silences with this marker that have not ended.

@@ -4,6 +4,7 @@
 
 mod browser;
 mod golden;
+mod grafana_stand_in;
 mod harness;
 mod intake;
 mod liar;
@@ -27,6 +28,8 @@ mod migrate_store;
 mod replicas;
 mod seed;
 mod silences;
+mod silences_faults;
+mod silences_grafana;
 mod storm;
 mod strange_bodies;
 mod templates;

@@ -11,7 +11,7 @@ use crate::harness::crypto;
 use crate::programs::{Server, alert, until};
 
 const HOUR_MS: i64 = 3_600_000;
-const NOBODY: &str = "receivers: [ { name: nobody } ]\nroute: { receiver: nobody }\n";
+pub const NOBODY: &str = "receivers: [ { name: nobody } ]\nroute: { receiver: nobody }\n";
 
 /// An upstream at `url`, as a configuration of two lines makes it.
 pub fn upstream(kind: UpstreamKind, url: &str) -> Upstream {
@@ -112,6 +112,8 @@ async fn a_silence_that_has_ended_is_extended_as_a_new_one_whose_id_comes_back()
 #[tokio::test]
 async fn what_is_hidden_still_fires_until_it_is_over() {
     let Some((_folder, server, client)) = world().await else { return };
+    let since = client.up_since().await.unwrap().expect("an Alertmanager says so");
+    assert!(since.0.abs_diff(Clock::System.now().0) < 60_000, "{since:?}");
     server.fire(&[host("web-1", "a", false), host("web-1", "b", false), host("web-2", "a", false)]).await;
     let matchers: Vec<Matcher> =
         ["alertname=主机失联", "instance=web-1"].iter().map(|text| Matcher::parse(text).unwrap()).collect();

@@ -1,0 +1,208 @@
+//! `wegraf silences`: silences upstream, by hand. A button in WeCom goes the same way, through [`crate::upstream`].
+
+mod arguments;
+mod list;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::Misused;
+use crate::alert::Timestamp;
+use crate::app::Clock;
+use crate::config::{Config, Words};
+use crate::upstream::{Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, marker, until};
+
+pub use arguments::{Silences, SilencesCommand, SilencesOf, Until};
+
+/// Does what is asked. Exit code 1 if an upstream did not do it, with what it said.
+pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        SilencesCommand::List { of, all, matchers } => {
+            let with = With::load(&of)?;
+            let (answer, code) = list::answer(&with.clients, &matchers, all, of.json, &with.config.timezone).await;
+            print(&answer)?;
+            Ok(code)
+        }
+        SilencesCommand::Create { of, until, author, comment, matchers } => {
+            let with = With::load(&of)?;
+            let wanted = with.wanted(&until, author, comment, matchers)?;
+            let act = create(with.only()?, &wanted).await?;
+            with.done(&of, &[act])
+        }
+        SilencesCommand::Extend { of, until, id } => {
+            let with = With::load(&of)?;
+            let act = with.extend(&id, with.ends_at(&until, Clock::System.now())).await?;
+            with.done(&of, &[act])
+        }
+        SilencesCommand::Expire { of, ids } => {
+            let with = With::load(&of)?;
+            let (acts, failure) = with.expire(ids).await;
+            let code = with.done(&of, &acts)?;
+            failure.map_or(Ok(code), Err)
+        }
+    }
+}
+
+/// What was done upstream.
+struct Act<'a> {
+    /// The command.
+    name: &'static str,
+    client: &'a Client,
+    made: Made,
+    /// `None`: it has ended.
+    ends_at: Option<Timestamp>,
+    /// How many alerts it hides now, if that is known.
+    hides: Option<usize>,
+}
+
+async fn create<'a>(client: &'a Client, wanted: &Wanted) -> anyhow::Result<Act<'a>> {
+    let made = client.silence(wanted).await.map_err(failed)?;
+    // What it hides is good to know and no reason to fail.
+    let hides = client.firing(&wanted.matchers).await.ok().map(|alerts| alerts.len());
+    Ok(Act { name: "create", client, made, ends_at: Some(wanted.ends_at), hides })
+}
+
+/// The upstreams that a command is about.
+struct With {
+    config: Config,
+    clients: Vec<Client>,
+}
+
+impl With {
+    fn load(of: &SilencesOf) -> anyhow::Result<Self> {
+        let (config, _) = of.file.load()?;
+        let chosen = |name: &str| of.upstream.as_deref().is_none_or(|wanted| wanted == name);
+        let upstreams = config.upstreams.iter().filter(|upstream| chosen(&upstream.name));
+        let clients = upstreams.map(Client::new).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        if clients.is_empty() {
+            bail!(Misused(match &of.upstream {
+                Some(name) => format!("没有名为 `{name}` 的上游 there is no upstream `{name}`"),
+                None =>
+                    "配置里没有 upstreams，请先加上 there are no `upstreams` in the configuration: add one".to_owned(),
+            }));
+        }
+        Ok(Self { config, clients })
+    }
+
+    /// The one in which a new silence is made.
+    fn only(&self) -> anyhow::Result<&Client> {
+        let [client] = &self.clients[..] else {
+            let names: Vec<&str> = self.clients.iter().map(Client::upstream).collect();
+            bail!(Misused(format!("请用 --upstream 指明上游 name the upstream with --upstream: {}", names.join(" "))))
+        };
+        Ok(client)
+    }
+
+    async fn extend(&self, id: &str, ends_at: Timestamp) -> anyhow::Result<Act<'_>> {
+        let (client, silence) = self.find(id).await?;
+        if silence.state != SilenceState::Expired && silence.ends_at >= ends_at {
+            let (now, then) = (clock(silence.ends_at, &self.config.timezone), clock(ends_at, &self.config.timezone));
+            bail!(Misused(format!(
+                "它到 {now} 才结束，{then} 更早；要提前结束用 expire it ends at {now}, and {then} is earlier: expire ends it"
+            )));
+        }
+        let made = client.extend(id, ends_at).await.map_err(failed)?;
+        Ok(Act { name: "extend", client, made, ends_at: Some(ends_at), hides: None })
+    }
+
+    /// What was ended before the first failure, and that.
+    async fn expire(&self, ids: Vec<String>) -> (Vec<Act<'_>>, Option<anyhow::Error>) {
+        let mut acts = Vec::new();
+        for id in ids {
+            let ended = match self.find(&id).await {
+                Ok((client, _)) => client.expire(&id).await.map(|()| client).map_err(failed),
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(client) => acts.push(Act { name: "expire", client, made: Made { id }, ends_at: None, hides: None }),
+                Err(error) => return (acts, Some(error)),
+            }
+        }
+        (acts, None)
+    }
+
+    /// Where the silence with this id is.
+    async fn find(&self, id: &str) -> anyhow::Result<(&Client, Silence)> {
+        let mut worst: Option<UpstreamError> = None;
+        for client in &self.clients {
+            match client.get(id).await {
+                Ok(silence) => return Ok((client, silence)),
+                // One that could not be asked may have it: that says more than that the others have not.
+                Err(error) if error.problem != Problem::NotFound || worst.is_none() => worst = Some(error),
+                Err(_) => {}
+            }
+        }
+        Err(failed(worst.expect("there is at least one upstream")))
+    }
+
+    fn wanted(&self, until: &Until, author: String, comment: String, matchers: Vec<Matcher>) -> anyhow::Result<Wanted> {
+        if !matchers.iter().any(Matcher::needs_label) {
+            bail!(Misused(
+                "至少要有一个条件不匹配空值，否则会挡住所有告警 at least one matcher must not match an empty value, else all alerts would be hidden"
+                    .to_owned()
+            ));
+        }
+        let now = Clock::System.now();
+        let author = if author.trim().is_empty() { "wegraf".to_owned() } else { author };
+        let marker = marker(None, &format!("cli-{:016x}", rand::random::<u64>()));
+        Ok(Wanted { matchers, now, ends_at: self.ends_at(until, now), author, comment, marker })
+    }
+
+    fn ends_at(&self, choice: &Until, now: Timestamp) -> Timestamp {
+        until(choice.span, now, &self.config.timezone, choice.morning)
+    }
+
+    /// Tells what was done; every change passes here.
+    fn done(&self, of: &SilencesOf, acts: &[Act<'_>]) -> anyhow::Result<ExitCode> {
+        let answer = if of.json {
+            let rows: Vec<_> = acts.iter().map(Act::json).collect();
+            format!("{:#}\n", json!({ "done": rows }))
+        } else {
+            acts.iter().map(|act| act.line(&self.config.timezone)).collect()
+        };
+        print(&answer)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Act<'_> {
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "act": self.name, "upstream": self.client.upstream(), "id": self.made.id, "ends_at": self.ends_at,
+            "hides": self.hides,
+        })
+    }
+
+    fn line(&self, zone: &TimeZone) -> String {
+        let (upstream, id) = (self.client.upstream(), &self.made.id);
+        let end = match self.ends_at {
+            Some(at) => format!("静默到 silenced until {}", clock(at, zone)),
+            None => "已结束 ended".to_owned(),
+        };
+        let hides = match self.hides {
+            Some(0) => "\n  现在没有告警符合，请核对条件 no alert matches now: check the matchers".to_owned(),
+            Some(count) => format!("\n  现在挡住 {count} 条告警 hides {count} alerts now"),
+            None => String::new(),
+        };
+        format!("✓ {upstream}  {id}  {end}{hides}\n")
+    }
+}
+
+fn failed(error: UpstreamError) -> anyhow::Error {
+    let Words { zh, en } = error.what;
+    anyhow::anyhow!("✗ {zh}\n  {en}")
+}
+
+fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .map(|at| at.to_zoned(zone.clone()).strftime("%m-%d %H:%M").to_string())
+        .unwrap_or_default()
+}
+
+fn print(answer: &str) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(answer.as_bytes())
+}

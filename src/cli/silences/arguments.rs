@@ -1,0 +1,106 @@
+//! What can be typed behind `wegraf silences`.
+
+use clap::{Args, Subcommand};
+use jiff::civil::Time;
+
+use crate::cli::ConfigFile;
+use crate::upstream::{Matcher, Span, parse_time};
+
+/// `wegraf silences`
+#[derive(Debug, Args)]
+pub struct Silences {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SilencesCommand,
+}
+
+/// In which upstream of which configuration.
+#[derive(Debug, Args)]
+pub struct SilencesOf {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 上游名，见 upstreams；只有一个时可不写，找编号时会都找。 Name of the upstream; may be left out if there is one; an id is looked for in all.
+    #[arg(long, value_name = "NAME")]
+    pub upstream: Option<String>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How long.
+#[derive(Debug, Args)]
+pub struct Until {
+    /// 多久，从现在算起：30m、1h、4h（1m 到 30d），或 morning（到早上）。 How long from now: 30m, 1h, 4h (1m to 30d), or morning.
+    #[arg(long = "for", value_name = "SPAN", value_parser = Span::parse)]
+    pub span: Span,
+    /// 早上是几点，按配置的时区。 When the morning is, in the configured time zone.
+    #[arg(long, value_name = "HH:MM", default_value = "09:00", value_parser = morning)]
+    pub morning: Time,
+}
+
+/// What to do with silences.
+#[derive(Debug, Subcommand)]
+pub enum SilencesCommand {
+    /// 现有的静默，先结束的在前。 Silences in force, those that end first in front.
+    List {
+        /// Where.
+        #[command(flatten)]
+        of: SilencesOf,
+        /// 已经结束的也列。 Also those that have ended.
+        #[arg(long)]
+        all: bool,
+        /// 只列含这些条件的。 Only those with these matchers.
+        #[arg(value_name = "LABEL=VALUE", value_parser = matcher)]
+        matchers: Vec<Matcher>,
+    },
+    /// 做一条静默，并说出它现在挡住几条告警。 Make a silence, and tell how many alerts it hides now.
+    Create {
+        /// Where.
+        #[command(flatten)]
+        of: SilencesOf,
+        /// How long.
+        #[command(flatten)]
+        until: Until,
+        /// 谁做的，默认是系统用户名。 Who makes it; default: the user of this system.
+        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
+        author: String,
+        /// 为什么。 Why.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        comment: String,
+        /// 条件，全部满足才挡：标签=值，也可以 != =~ !~。 Matchers, all of which must hold: LABEL=VALUE, also != =~ !~.
+        #[arg(value_name = "LABEL=VALUE", required = true, value_parser = matcher)]
+        matchers: Vec<Matcher>,
+    },
+    /// 延长一条静默；已结束的会重新做一条。 Extend a silence; one that has ended is made anew.
+    Extend {
+        /// Where.
+        #[command(flatten)]
+        of: SilencesOf,
+        /// How long.
+        #[command(flatten)]
+        until: Until,
+        /// 编号，见 list。 Its id, see list.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// 马上结束静默。 End silences now.
+    Expire {
+        /// Where.
+        #[command(flatten)]
+        of: SilencesOf,
+        /// 编号，见 list。 Their ids, see list.
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+}
+
+fn matcher(text: &str) -> Result<Matcher, String> {
+    Matcher::parse(text).ok_or_else(|| {
+        "写成 标签=值，例如 alertname=磁盘将满; write LABEL=VALUE, for example alertname=DiskFull".to_owned()
+    })
+}
+
+fn morning(text: &str) -> Result<Time, String> {
+    parse_time(text).ok_or_else(|| "写成 9:00、08:30 这样; write it like 9:00 or 08:30".to_owned())
+}

@@ -128,6 +128,11 @@ impl Status {
             Self::Resolved => "resolved",
         }
     }
+
+    /// The status with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Firing, Self::Resolved].into_iter().find(|status| status.as_str() == name)
+    }
 }
 
 /// Why a rule cannot be judged, or that it can.
@@ -281,21 +286,44 @@ pub enum TransitionKind {
     Resolved,
     /// It is still on; upstream repeated it and the receiver's `repeat_interval` has passed.
     Reminder,
+    /// It is still on; somebody has it.
+    Acknowledged,
+    /// It is still on; whoever had it gave it back.
+    Released,
+    /// It is still on; somebody made a silence for it upstream, or moved the end of one.
+    Silenced,
+    /// It is still on; its silence was ended.
+    Unsilenced,
 }
 
 impl TransitionKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Firing,
+        Self::Resolved,
+        Self::Reminder,
+        Self::Acknowledged,
+        Self::Released,
+        Self::Silenced,
+        Self::Unsilenced,
+    ];
+
     /// The name in the store, in logs and in templates.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Firing => "firing",
             Self::Resolved => "resolved",
             Self::Reminder => "reminder",
+            Self::Acknowledged => "acknowledged",
+            Self::Released => "released",
+            Self::Silenced => "silenced",
+            Self::Unsilenced => "unsilenced",
         }
     }
 
     /// The kind with this name; `None` for a name of another version of wegraf.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Firing, Self::Resolved, Self::Reminder].into_iter().find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 

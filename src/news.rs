@@ -24,6 +24,8 @@ pub struct Known {
     pub told_at: Timestamp,
     /// Which peer reported it; empty if peers cannot be told apart.
     pub sender: String,
+    /// Somebody has it: nobody is reminded of it.
+    pub acknowledged: bool,
 }
 
 /// What a notification says of an alert.
@@ -87,6 +89,8 @@ impl Suppression {
 pub enum Quiet {
     /// The same state as known, and too early for a reminder.
     Unchanged,
+    /// It would be a reminder, but somebody has the alert.
+    Acknowledged,
     /// It speaks of an episode that is over.
     Stale,
     /// The end, in a push, of something that was never on.
@@ -105,9 +109,10 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
             Status::Resolved => Verdict::Told(TransitionKind::Firing),
             // The end of the known episode never reached us: some contact points do not send it.
             Status::Firing if is_later(seen.starts_at, known.starts_at) => Verdict::Told(TransitionKind::Firing),
-            Status::Firing if !policy.push && reminder_is_due(known, policy, now) => {
-                Verdict::Told(TransitionKind::Reminder)
-            }
+            Status::Firing if !policy.push && reminder_is_due(known, policy, now) => match known.acknowledged {
+                true => Verdict::Nothing(Quiet::Acknowledged),
+                false => Verdict::Told(TransitionKind::Reminder),
+            },
             Status::Firing => Verdict::Nothing(Quiet::Unchanged),
         },
         // Prometheus sends ends of alerts for 15 minutes to whoever listens, also to one who just came.
@@ -122,16 +127,21 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
 }
 
 impl Known {
-    /// What is known after a transition of this kind.
+    /// What is known after a transition of this kind that a report made. A new episode belongs to nobody yet.
     pub fn after(known: Option<&Self>, seen: &Seen<'_>, kind: TransitionKind, now: Timestamp) -> Self {
         let before = known.and_then(|known| known.starts_at);
         let (status, starts_at) = match kind {
             TransitionKind::Firing => (Status::Firing, seen.starts_at.or(Some(now))),
-            TransitionKind::Reminder => (Status::Firing, before.or(seen.starts_at)),
+            TransitionKind::Reminder
+            | TransitionKind::Acknowledged
+            | TransitionKind::Released
+            | TransitionKind::Silenced
+            | TransitionKind::Unsilenced => (Status::Firing, before.or(seen.starts_at)),
             // The episode keeps the start it is known by: a twin may give another one.
             TransitionKind::Resolved => (Status::Resolved, before.or(seen.starts_at)),
         };
-        Self { status, starts_at, told_at: now, sender: seen.sender.to_owned() }
+        let acknowledged = kind == TransitionKind::Reminder && known.is_some_and(|known| known.acknowledged);
+        Self { status, starts_at, told_at: now, sender: seen.sender.to_owned(), acknowledged }
     }
 }
 

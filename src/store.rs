@@ -16,9 +16,11 @@ mod judge;
 pub(crate) mod memory;
 mod migrate;
 mod outbox;
+mod people;
 mod postgres;
 mod record;
 mod sqlite;
+mod wish;
 mod words;
 
 #[cfg(test)]
@@ -427,6 +429,10 @@ pub struct Recipient {
     pub send_resolved: bool,
     /// An unchanged repeat is told if the last message is at least this old.
     pub repeat_interval_ms: i64,
+    /// How long after an alert began its escalation takes its first step; `None`: there is none.
+    pub escalate_after_ms: Option<i64>,
+    /// Why it is told, as JSON: kept with the new messages.
+    pub note_json: Option<String>,
     /// The alerts that the route gives it.
     pub alerts: Vec<Arrival>,
     /// Where its messages go.

@@ -99,6 +99,9 @@ fn beside(row: &DeliveryRow) -> Option<String> {
 
 /// What a message tells, in a word.
 fn what(row: &DeliveryRow) -> String {
+    if let Some(act) = row.act {
+        return format!("{} 操作 act {}", row.name, act.as_str());
+    }
     let counts = match (row.firing, row.resolved) {
         (firing, 0) => format!("告警 {firing}"),
         (0, resolved) => format!("恢复 {resolved}"),

@@ -158,7 +158,14 @@ impl Lanes {
         let breakers = self.breakers(&attempt, elsewhere, now);
         let outcome = record(verdict, attempt.took);
         let told_instead = fallback.is_some();
-        let settlement = Settlement { claimed: *claimed, outcome, next: follows, fallback, breakers: breakers.clone() };
+        let settlement = Settlement {
+            claimed: *claimed,
+            outcome,
+            next: follows,
+            fallback,
+            breakers: breakers.clone(),
+            spends: None,
+        };
         let state = self.record_outcome(settlement, now).await?;
         self.count(attempt.target, verdict, attempt.took);
         report(queued, verdict, &next, adornment);

@@ -21,7 +21,7 @@ fn over(start: i64, end: i64) -> Seen<'static> {
 }
 
 fn known(status: Status, start: i64, told: i64) -> Known {
-    Known { status, starts_at: Some(at(start)), told_at: at(told), sender: "a".to_owned() }
+    Known { status, starts_at: Some(at(start)), told_at: at(told), sender: "a".to_owned(), acknowledged: false }
 }
 
 #[track_caller]
@@ -115,7 +115,8 @@ fn a_lagging_twin_does_not_revive_what_just_ended_but_after_90_seconds_it_is_bel
 fn a_sender_without_times_gets_the_time_of_receipt() {
     let timeless = Seen { starts_at: None, ..on(0) };
     let after = Known::after(None, &timeless, Firing, at(5));
-    assert_eq!(after, Known { status: Status::Firing, starts_at: Some(at(5)), told_at: at(5), sender: "a".to_owned() });
+    let expected = known(Status::Firing, 5, 5);
+    assert_eq!(after, expected);
     expect(Some(&after), &timeless, &NOTIFICATION, 60, Verdict::Nothing(Quiet::Unchanged));
     let end = Seen { status: Status::Resolved, ..timeless };
     expect(Some(&after), &end, &NOTIFICATION, 65, Verdict::Told(Resolved));
@@ -174,6 +175,7 @@ proptest! {
                 Verdict::Nothing(Quiet::Unchanged) => {
                     prop_assert_eq!(state.as_ref().map(|known| known.status), Some(seen.status));
                 }
+                Verdict::Nothing(Quiet::Acknowledged) => prop_assert!(false, "nobody has it"),
                 Verdict::Nothing(Quiet::NeverFired) => prop_assert!(state.is_none() && push),
                 Verdict::Nothing(Quiet::Stale) => {
                     prop_assert_ne!(state.as_ref().map(|known| known.status), Some(seen.status));

@@ -89,6 +89,8 @@ pub fn recipient(receiver: &Receiver, alerts: Vec<Arrival>, targets: Vec<TargetR
         receiver: receiver.name.clone(),
         send_resolved: receiver.send_resolved,
         repeat_interval_ms: i64::try_from(receiver.repeat_interval.as_millis()).unwrap_or(i64::MAX),
+        escalate_after_ms: None,
+        note_json: None,
         alerts,
         targets,
     }

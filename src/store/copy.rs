@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 
 /// What is copied, so ordered that no row comes before one it points to. Not: what only the process that has a store
 /// needs, and the record of the schema's steps, which each half has for itself.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 19] = [
     "notification",
     "alert",
     "message",
@@ -26,6 +26,13 @@ pub(super) const TABLES: [&str; 12] = [
     "breaker",
     "heard",
     "pruned",
+    "act",
+    "act_alert",
+    "silence",
+    "card",
+    "card_alert",
+    "escalation",
+    "conversation",
 ];
 
 /// Rows on their way: enough that neither side waits for the other's every row, few enough that bodies of 16 MiB fit

@@ -71,8 +71,8 @@ pub(super) fn judge<'a>(
         Status::Resolved => Some(arrival.ends_at.unwrap_or(now)),
     };
     let thread = match kind {
-        TransitionKind::Resolved | TransitionKind::Reminder => before.map(|row| row.thread),
         TransitionKind::Firing => None,
+        _ => before.map(|row| row.thread),
     };
     Judged::Changed(Change { arrival, row: before.map(|row| row.id), thread, kind, suppressed, ends_at, after })
 }

@@ -14,10 +14,15 @@ use crate::alert::Timestamp;
 pub(super) const APPLICATION_ID: i32 = 0x7767_7266;
 
 /// Step n is at n - 1. A step that was released never changes.
-pub(super) const SQLITE: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
+pub(super) const SQLITE: &[&str] = &[
+    include_str!("schema/sqlite/0001.sql"),
+    include_str!("schema/sqlite/0002.sql"),
+    include_str!("schema/sqlite/0003.sql"),
+];
 
 /// The same for PostgreSQL.
-pub(super) const POSTGRES: &[&str] = &[include_str!("schema/postgres/0001.sql")];
+pub(super) const POSTGRES: &[&str] =
+    &[include_str!("schema/postgres/0001.sql"), include_str!("schema/postgres/0002.sql")];
 
 /// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose
 /// applied steps differ from ours.

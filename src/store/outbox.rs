@@ -107,7 +107,7 @@ pub struct Lease {
 pub struct Waiting {
     /// The oldest live messages, in order of admission; at most [`VIEW`].
     pub messages: Vec<WaitingMessage>,
-    /// Live messages that were never claimed: what could be folded.
+    /// Live messages that were never claimed and tell of no act: what could be folded.
     pub fresh: u64,
 }
 
@@ -122,7 +122,7 @@ pub struct WaitingMessage {
     pub message: i64,
     /// Where it is.
     pub state: State,
-    /// Never claimed: no bytes are frozen.
+    /// Never claimed, so that no bytes are frozen, and can be folded: it tells of no act.
     pub fresh: bool,
     /// Stands for many.
     pub digest: bool,
@@ -151,6 +151,8 @@ pub struct Queued {
     pub critical: bool,
     /// Stands for many: then `transitions` is empty, see [`Store::digest`](super::Store::digest).
     pub digest: bool,
+    /// Tells of an act: see [`Store::act_news`](super::Store::act_news).
+    pub act: bool,
     /// The short id people see.
     pub thread: ThreadId,
     /// `Queued` or `Unsure`.
@@ -322,6 +324,9 @@ pub struct Settlement {
     pub fallback: Option<Fallback>,
     /// What the answer says about the way.
     pub breakers: Vec<BreakerChange>,
+    /// The card (its message) whose code these bytes use up: it has none from now on, unless they were certainly not
+    /// accepted.
+    pub spends: Option<i64>,
 }
 
 /// Another receiver that is to get what a message tells.
@@ -443,6 +448,11 @@ pub enum Next {
 }
 
 impl Next {
+    /// May WeCom have accepted the bytes, or will they not be sent again?
+    pub(super) const fn spends(&self) -> bool {
+        !matches!(self, Self::RetryAt(_))
+    }
+
     /// Where the message is afterwards: state, when it is due, its next part.
     pub(super) fn apply(&self, claimed: Claimed, parts: u32, now: Timestamp) -> (State, Timestamp, u32) {
         let part = claimed.part;

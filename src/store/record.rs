@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Fate, Kept, Moved, State};
+use super::{ActKind, Fate, Kept, Moved, State};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 
 /// How much of an answer's words is kept with an attempt.
@@ -60,6 +60,8 @@ pub struct DeliveryRow {
     pub critical: bool,
     /// Stands for many messages.
     pub digest: bool,
+    /// The act it tells of.
+    pub act: Option<ActKind>,
     /// The message that tells its news instead.
     pub folded_into: Option<i64>,
     /// The message it is a fallback or a resend of.
@@ -69,7 +71,7 @@ pub struct DeliveryRow {
     pub note_json: Option<String>,
     /// Name of its first alert.
     pub name: String,
-    /// Transitions in it that say that an alert is on.
+    /// Transitions in it that say that an alert is on: it began, or is repeated.
     pub firing: i64,
     /// Transitions in it that say that one is over.
     pub resolved: i64,
@@ -228,12 +230,14 @@ pub struct Pruned {
     pub bodies: u64,
     /// States of alerts that were over.
     pub alerts: u64,
+    /// Acts, with the silences they made.
+    pub acts: u64,
 }
 
 impl Pruned {
     /// Was there nothing?
     pub const fn is_empty(&self) -> bool {
-        self.messages == 0 && self.bodies == 0 && self.alerts == 0
+        self.messages == 0 && self.bodies == 0 && self.alerts == 0 && self.acts == 0
     }
 }
 

@@ -1,14 +1,20 @@
 //! The SQLite half: one writing thread with group commit, a few reading connections, one process per file.
 
+mod acts;
 mod admit;
+mod alerts;
 mod breaker;
+mod cards;
 mod claim;
+mod conversations;
+mod escalations;
 mod fold;
 mod lanes;
 mod lock;
 mod prune;
 mod record;
 mod settle;
+mod silences;
 mod source;
 mod writer;
 
@@ -45,7 +51,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 const LOG_BYTES: i64 = 64 << 20;
 
 /// Statements kept prepared per connection: all there are.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// A file up to this size is checked after an unclean stop before anything else happens (about a second). A larger
 /// one would keep senders waiting, and Grafana does not send twice; the log protects it as well.

@@ -9,6 +9,30 @@ use super::*;
 use crate::alert::{ThreadId, TransitionKind};
 use crate::budget::Charge;
 
+/// One test for each of the functions and halves, on a fresh store, with the fates audited at the end.
+macro_rules! contract {
+    ($($sentence:ident,)*) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $sentence() {
+                let place = super::Place::folder();
+                let store = place.open().await;
+                super::$sentence(&store).await;
+                super::end(store, place).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $sentence() {
+                let Some(place) = super::Place::schema().await else { return };
+                let store = place.open().await;
+                super::$sentence(&store).await;
+                super::end(store, place).await;
+            })*
+        }
+    };
+}
+
 mod contract;
 pub(crate) mod postgres;
 mod sequences;
@@ -96,6 +120,8 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
             receiver: "ops".to_owned(),
             send_resolved: true,
             repeat_interval_ms: 60 * MINUTE,
+            escalate_after_ms: None,
+            note_json: None,
             alerts,
             targets: vec![TargetRow { lane: lane.to_owned(), target_json: format!(r#"{{"to":"{lane}"}}"#) }],
         }],
@@ -109,7 +135,7 @@ fn bytes(texts: &[&str]) -> Freeze {
 
 fn settlement(claimed: Claimed, class: &'static str, next: Next) -> Settlement {
     let outcome = Outcome { class, duration_ms: 12, ..Outcome::default() };
-    Settlement { claimed, outcome, next, fallback: None, breakers: Vec::new() }
+    Settlement { claimed, outcome, next, fallback: None, breakers: Vec::new(), spends: None }
 }
 
 /// The oldest message of a lane, if nothing of the lane is being sent and it is due.
@@ -153,4 +179,10 @@ async fn send(store: &Store, lane: &str, minute: i64) -> i64 {
 /// Whoever was sending from a lane is gone.
 async fn abandon(store: &Store, lane: &str) {
     store.acquire(lane).await.unwrap().expect("nobody else has the lane");
+}
+
+async fn end(store: Store, place: Place) {
+    assert_eq!(store.audit().await.unwrap().imbalance, 0);
+    store.close().await.unwrap();
+    place.remove().await;
 }

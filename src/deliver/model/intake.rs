@@ -47,6 +47,8 @@ impl World {
                 receiver: receiver.to_owned(),
                 send_resolved: resolved_too,
                 repeat_interval_ms: every,
+                escalate_after_ms: None,
+                note_json: None,
                 alerts: told.iter().map(|(alert, telling)| arrival(receiver, first, *alert, *telling)).collect(),
                 targets,
             });

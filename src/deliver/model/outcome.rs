@@ -112,8 +112,14 @@ impl World {
         let breakers = self.breakers(flight, verdict, elsewhere);
         let copied = fallback.is_some();
         let outcome = Outcome { class: verdict.class(), ..Outcome::default() };
-        let settlement =
-            Settlement { claimed, outcome, next: follows(&next, verdict, now), fallback, breakers: breakers.clone() };
+        let settlement = Settlement {
+            claimed,
+            outcome,
+            next: follows(&next, verdict, now),
+            fallback,
+            breakers: breakers.clone(),
+            spends: None,
+        };
         self.dirty = true;
         let state = self.store.settle(settlement, now).await?;
         for change in breakers {

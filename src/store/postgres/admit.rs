@@ -38,15 +38,19 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, R
     let keys: Vec<Key<'a>> = keys.into_iter().collect();
     let identities: Vec<&[u8]> = keys.iter().map(|(identity, _)| &identity.0[..]).collect();
     let receivers: Vec<&str> = keys.iter().map(|(_, receiver)| *receiver).collect();
-    let sql = "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place
+    let sql = "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place,
+                      a.acknowledged_at IS NOT NULL
                FROM unnest($1, $2) WITH ORDINALITY AS k (identity, receiver, place)
                JOIN alert a ON a.identity = k.identity AND a.receiver = k.receiver";
     let mut known = HashMap::with_capacity(keys.len());
     for row in tx.rows(sql, values![; identities, receivers]).await? {
-        let status = named(&row, 3, |name| {
-            [Status::Firing, Status::Resolved].into_iter().find(|status| status.as_str() == name)
-        })?;
-        let state = Known { status, starts_at: time(&row, 4)?, told_at: moment(&row, 5)?, sender: row.try_get(6)? };
+        let state = Known {
+            status: named(&row, 3, Status::from_name)?,
+            starts_at: time(&row, 4)?,
+            told_at: moment(&row, 5)?,
+            sender: row.try_get(6)?,
+            acknowledged: row.try_get(8)?,
+        };
         let place: usize = small(&row, 7)?;
         let row = Row { id: row.try_get(0)?, thread: row.try_get(1)?, notification: row.try_get(2)?, known: state };
         known.insert(keys[place - 1], row);
@@ -121,7 +125,7 @@ async fn new_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
     let names: Vec<String> = made().map(|(.., (arrival, _))| text(&arrival.name).into_owned()).collect();
     let labels: Vec<String> = made().map(|(.., (arrival, _))| json(&arrival.labels_json).into_owned()).collect();
     let critical: Vec<bool> = made().map(|(.., (arrival, _))| arrival.critical).collect();
-    let State { ids, statuses, starts, ends, threads, notifications, senders, told } = State::of(alerts);
+    let State { ids, statuses, starts, ends, threads, notifications, senders, told, .. } = State::of(alerts);
     let sql = "INSERT INTO alert (id, identity, receiver, source, name, labels, critical, status, starts_at, ends_at,
                                   thread, notification_id, sender, told_at)
                SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
@@ -132,13 +136,15 @@ async fn new_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
 }
 
 async fn changed_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
-    let State { ids, statuses, starts, ends, threads, notifications, senders, told } = State::of(alerts);
+    let State { ids, statuses, starts, ends, threads, notifications, senders, told, kept } = State::of(alerts);
     let sql = "UPDATE alert a SET status = c.status, starts_at = c.starts_at, ends_at = c.ends_at, thread = c.thread,
-                      notification_id = c.notification, sender = c.sender, told_at = c.told_at
-               FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-                    AS c (id, status, starts_at, ends_at, thread, notification, sender, told_at)
+                      notification_id = c.notification, sender = c.sender, told_at = c.told_at,
+                      acknowledged_by = CASE WHEN c.kept THEN a.acknowledged_by END,
+                      acknowledged_at = CASE WHEN c.kept THEN a.acknowledged_at END
+               FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                    AS c (id, status, starts_at, ends_at, thread, notification, sender, told_at, kept)
                WHERE a.id = c.id";
-    let values = values![; ids, statuses, starts, ends, threads, notifications, senders, told];
+    let values = values![; ids, statuses, starts, ends, threads, notifications, senders, told, kept];
     tx.execute_if(!alerts.is_empty(), sql, values).await?;
     Ok(())
 }
@@ -153,6 +159,8 @@ struct State {
     notifications: Vec<i64>,
     senders: Vec<String>,
     told: Vec<i64>,
+    /// Whoever has it keeps it.
+    kept: Vec<bool>,
 }
 
 impl State {
@@ -167,6 +175,7 @@ impl State {
             notifications: rows().map(|row| row.notification).collect(),
             senders: rows().map(|row| text(&row.known.sender).into_owned()).collect(),
             told: rows().map(|row| row.known.told_at.0).collect(),
+            kept: rows().map(|row| row.known.acknowledged).collect(),
         }
     }
 }
@@ -184,12 +193,13 @@ async fn messages(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let created: Vec<i64> = all.iter().map(|message| message.created_at.0).collect();
     let into: Vec<Option<i64>> = all.iter().map(|message| message.folded.map(|(into, _)| into)).collect();
     let settled: Vec<Option<i64>> = all.iter().map(|message| message.folded.map(|(_, at)| at.0)).collect();
+    let notes: Vec<Option<&str>> = all.iter().map(|message| message.note).collect();
     let sql = "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, thread, created_at,
-                                    folded_into, settled_at, state)
+                                    folded_into, settled_at, note, state)
                SELECT *, CASE WHEN m.into_id IS NULL THEN 'queued' ELSE 'folded' END
-               FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS m (a, b, c, d, e, f, g, h, i, into_id)";
-    let values =
-        values![; ids, notifications, receivers, lanes, targets, critical, urgent, threads, created, into, settled];
+               FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS m (a, b, c, d, e, f, g, h, i, into_id)";
+    let values = values![; ids, notifications, receivers, lanes, targets, critical, urgent, threads, created, into, settled,
+                         notes];
     tx.execute_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }

@@ -18,13 +18,13 @@ use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 /// Messages folded in one transaction: others want to write, too.
 const BATCH: i64 = 1_000;
 
-/// Which messages of a lane can be folded: never claimed, not the one to keep, and telling of no alert that one of those
-/// tells of, or another that stays for this reason: a digest is younger than what was folded into it, so whatever stays
+/// Which messages of a lane can be folded: never claimed, not the one to keep, not about an act, and telling of no alert
+/// that one of those tells of, or another that stays for this reason: a digest is younger than what was folded into it, so whatever stays
 /// would overtake it. Looked up row by row, so that the planner, whose figures are old in a storm, can only take the
 /// indexes of transitions.
 const FOLDABLE: &str = "
     WITH RECURSIVE stays (id) AS (
-        SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND (version > 0 OR id = $2)
+        SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND (version > 0 OR id = $2 OR act_id IS NOT NULL)
         UNION
         SELECT other.message_id FROM stays
             CROSS JOIN LATERAL (SELECT alert_id FROM transition WHERE message_id = stays.id OFFSET 0) mine
@@ -32,7 +32,7 @@ const FOLDABLE: &str = "
                                 WHERE alert_id = mine.alert_id AND fate = 'pending' AND lane = $1 OFFSET 0) other
     )
     SELECT m.id, m.digest FROM message m
-    WHERE m.settled_at IS NULL AND m.lane = $1 AND m.version = 0 AND m.state = 'queued'
+    WHERE m.settled_at IS NULL AND m.lane = $1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT $3 FOR NO KEY UPDATE OF m";
 

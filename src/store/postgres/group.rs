@@ -60,6 +60,7 @@ pub(super) struct Message<'a> {
     pub urgent: bool,
     pub thread: i64,
     pub created_at: Timestamp,
+    pub note: Option<&'a str>,
     /// The later message that tells all of it instead, and since when.
     pub folded: Option<(i64, Timestamp)>,
     /// Transitions it tells.
@@ -136,7 +137,7 @@ impl<'a> Group<'a> {
                     }
                     Judged::Quiet(quiet, told_by) => {
                         match quiet {
-                            Quiet::Unchanged | Quiet::NeverFired => done.unchanged += 1,
+                            Quiet::Unchanged | Quiet::Acknowledged | Quiet::NeverFired => done.unchanged += 1,
                             Quiet::Stale => done.stale += 1,
                         }
                         repeated = repeated.max(told_by);
@@ -214,6 +215,7 @@ impl<'a> Group<'a> {
             urgent: told().any(|told| told.change.urgent()),
             thread,
             created_at: admission.received_at,
+            note: recipient.note_json.as_deref(),
             folded: None,
             told: 0,
         });

@@ -34,18 +34,20 @@ pub(super) const LANES: &str = "
 
 /// The oldest live messages of one lane.
 pub(super) const WAITING: &str = "
-    SELECT id, state, version, digest, critical, urgent, created_at, not_before FROM message
+    SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL, digest, critical, urgent, created_at, not_before
+    FROM message
     WHERE settled_at IS NULL AND lane = $1 ORDER BY lane, id LIMIT $2";
 
 /// How many of them could be folded.
-pub(super) const FRESH: &str =
-    "SELECT count(*) FROM message WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued'";
+pub(super) const FRESH: &str = "
+    SELECT count(*) FROM message
+    WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL";
 
 const QUEUED: &str = "
     SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,
            m.created_at, m.version, m.face, m.next_part, m.note,
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
-           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, m.act_id IS NOT NULL
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = $1 AND m.state IN ('queued', 'unsure')";
 
@@ -114,12 +116,10 @@ impl Db {
 }
 
 fn waiting(row: &Row, now: Timestamp) -> Result<WaitingMessage, Fault> {
-    let state = named(row, 1, State::from_name)?;
-    let version: i64 = row.try_get(2)?;
     Ok(WaitingMessage {
         message: row.try_get(0)?,
-        state,
-        fresh: version == 0 && state == State::Queued,
+        state: named(row, 1, State::from_name)?,
+        fresh: row.try_get(2)?,
         digest: row.try_get(3)?,
         critical: row.try_get(4)?,
         urgent: row.try_get(5)?,
@@ -146,6 +146,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
         target_json: row.try_get(3)?,
         critical: row.try_get(4)?,
         digest: row.try_get(5)?,
+        act: row.try_get(23)?,
         thread: ThreadId(row.try_get(6)?),
         state: named(row, 7, State::from_name)?,
         epoch: row.try_get(8)?,

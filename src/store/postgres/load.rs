@@ -25,7 +25,7 @@ const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_t
     SET LOCAL synchronous_commit = on; SELECT pg_advisory_xact_lock(934723, hashtext(current_schema()))";
 
 /// Tables whose ids the database gives.
-const NUMBERED: [&str; 4] = ["notification", "alert", "message", "transition"];
+const NUMBERED: [&str; 5] = ["notification", "alert", "message", "transition", "act"];
 
 /// A database that is being filled.
 pub(in crate::store) struct Load {

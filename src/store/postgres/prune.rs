@@ -27,6 +27,7 @@ impl Db {
                 messages: messages(&tx, oldest).await?,
                 bodies: bodies(&tx, raw_before).await? + notifications(&tx, oldest).await?,
                 alerts: alerts(&tx, oldest.plus_millis(-ALERT_LATER_MS)).await?,
+                acts: acts(&tx, oldest).await?,
             };
             Ok(pruned)
         })
@@ -53,10 +54,9 @@ async fn is_larger(tx: &Tx, most: u64) -> Result<bool, Fault> {
 
 async fn messages(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     let old = "SELECT id FROM message WHERE settled_at < $1 ORDER BY settled_at LIMIT $2";
-    let rows = tx.rows(old, values![before.0, BATCH]).await?;
-    let ids = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<i64>, Fault>>()?;
+    let ids = ids(tx, old, before).await?;
     if !ids.is_empty() {
-        for table in ["attempt", "part", "transition"] {
+        for table in ["attempt", "part", "transition", "card_alert", "card"] {
             tx.execute(&format!("DELETE FROM {table} WHERE message_id = ANY ($1)"), values![; ids]).await?;
         }
         tx.execute("DELETE FROM message WHERE id = ANY ($1)", values![; ids]).await?;
@@ -100,8 +100,35 @@ async fn notifications(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
 /// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
 /// may be set.
 async fn alerts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
-    let sql = "DELETE FROM alert WHERE id IN (
-        SELECT id FROM alert WHERE status = 'resolved' AND told_at < $1
-          AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT $2)";
-    tx.execute(sql, values![before.0, BATCH]).await
+    let old = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < $1
+        AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT $2";
+    let ids = ids(tx, old, before).await?;
+    for table in ["act_alert", "card_alert", "escalation"] {
+        let sql = format!("DELETE FROM {table} WHERE alert_id = ANY ($1)");
+        tx.execute_if(!ids.is_empty(), &sql, values![; ids]).await?;
+    }
+    tx.execute_if(!ids.is_empty(), "DELETE FROM alert WHERE id = ANY ($1)", values![; ids]).await?;
+    Ok(ids.len() as u64)
+}
+
+/// Acts with their silences: not while an alert that they touched is on, a silence lasts, or a message tells of them.
+async fn acts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
+    let old = "SELECT c.id FROM act c WHERE c.at < $1
+        AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN alert a ON a.id = x.alert_id
+                        WHERE x.act_id = c.id AND a.status = 'firing')
+        AND NOT EXISTS (SELECT 1 FROM silence s WHERE s.act_id = c.id AND s.until >= $1)
+        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.act_id = c.id) LIMIT $2";
+    let ids = ids(tx, old, before).await?;
+    for table in ["act_alert", "silence"] {
+        let sql = format!("DELETE FROM {table} WHERE act_id = ANY ($1)");
+        tx.execute_if(!ids.is_empty(), &sql, values![; ids]).await?;
+    }
+    tx.execute_if(!ids.is_empty(), "DELETE FROM act WHERE id = ANY ($1)", values![; ids]).await?;
+    Ok(ids.len() as u64)
+}
+
+/// One batch of what is older than `before`.
+async fn ids(tx: &Tx, sql: &str, before: Timestamp) -> Result<Vec<i64>, Fault> {
+    let rows = tx.rows(sql, values![before.0, BATCH]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -11,8 +11,8 @@ use super::values::{moment, named, small, time, values};
 use crate::alert::{Format, ThreadId, TransitionKind};
 use crate::store::words::text;
 use crate::store::{
-    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError,
-    TransitionRow,
+    ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State,
+    StoreError, TransitionRow,
 };
 
 /// Rows in one list, whoever asks: a list is read by a person or in pages.
@@ -23,11 +23,12 @@ const SELECT: &str = "
     SELECT m.id, m.thread, m.notification_id, n.source, m.receiver, m.lane, m.state, m.critical,
            (SELECT a.name FROM transition t JOIN alert a ON a.id = t.alert_id
             WHERE t.message_id = m.id ORDER BY t.id LIMIT 1),
-           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind IN ('firing', 'reminder')),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
            m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.note, m.target, n.format,
-           n.received_at
+           n.received_at,
+           (SELECT act.kind FROM act WHERE act.id = m.act_id)
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -212,6 +213,7 @@ fn row(row: &Row) -> Result<DeliveryRow, Fault> {
         errcode: row.try_get(20)?,
         error: row.try_get(21)?,
         digest: row.try_get(22)?,
+        act: row.try_get::<_, Option<&str>>(29)?.and_then(ActKind::from_name),
         folded_into: row.try_get(23)?,
         origin: row.try_get(24)?,
         note_json: row.try_get(25)?,

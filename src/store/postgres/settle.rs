@@ -109,6 +109,7 @@ async fn fall_back(tx: &Tx, message: i64, fallback: &Fallback, now: Timestamp) -
     let sql = "SELECT EXISTS (SELECT 1 FROM message failed
                    JOIN message other ON other.notification_id = failed.notification_id
                         AND other.receiver = failed.receiver AND other.digest = failed.digest
+                        AND other.act_id IS NOT DISTINCT FROM failed.act_id
                    JOIN message instead ON instead.origin = other.id AND instead.lane = $2
                         AND instead.notification_id = failed.notification_id
                WHERE failed.id = $1 AND NOT failed.digest)";
@@ -131,8 +132,8 @@ async fn copy(
     now: Timestamp,
 ) -> Result<i64, Fault> {
     let make = "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread,
-                                     created_at, origin, note)
-                SELECT notification_id, $2, $3, $4, critical, urgent, digest, thread, $5, id, $6
+                                     created_at, origin, note, act_id)
+                SELECT notification_id, $2, $3, $4, critical, urgent, digest, thread, $5, id, $6, act_id
                 FROM message WHERE id = $1 RETURNING id";
     let values = values![message, receiver, target.lane, target.target_json, now.0, text(note).into_owned()];
     let copied: i64 = tx.only(make, values).await?.try_get(0)?;

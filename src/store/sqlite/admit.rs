@@ -6,7 +6,9 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
-use crate::alert::{Status, Timestamp};
+use super::escalations::{begin, over};
+use super::lanes::named;
+use crate::alert::{Status, Timestamp, TransitionKind};
 use crate::news::{Known, Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
 use crate::store::words::{json, text};
@@ -68,7 +70,7 @@ impl<'a> Admitting<'a> {
             Judged::Changed(change) => change,
             Judged::Quiet(quiet, repeated) => {
                 match quiet {
-                    Quiet::Unchanged | Quiet::NeverFired => self.done.unchanged += 1,
+                    Quiet::Unchanged | Quiet::Acknowledged | Quiet::NeverFired => self.done.unchanged += 1,
                     Quiet::Stale => self.done.stale += 1,
                 }
                 self.repeated = self.repeated.max(repeated);
@@ -81,7 +83,18 @@ impl<'a> Admitting<'a> {
             Some(row) => self.update(row, thread, &change)?,
             None => self.insert(recipient, &change)?,
         };
+        self.escalate(recipient, alert, &change)?;
         Ok(Some(Written { alert, known: change.row.is_some(), thread, change }))
+    }
+
+    /// Begins the escalation of an alert, or has its end seen, where the receiver has one.
+    fn escalate(&self, recipient: &Recipient, alert: i64, change: &Change<'_>) -> Result<(), StoreError> {
+        let now = self.admission.received_at;
+        match (recipient.escalate_after_ms, change.kind) {
+            (Some(after_ms), TransitionKind::Firing) if change.told() => begin(self.connection, alert, now, after_ms),
+            (Some(_), TransitionKind::Resolved) => over(self.connection, alert, now),
+            _ => Ok(()),
+        }
     }
 
     /// Queues the message for one target and writes its transitions.
@@ -130,8 +143,8 @@ impl<'a> Admitting<'a> {
         let urgent = told.clone().any(|written| written.change.urgent());
         self.connection
             .prepare_cached(
-                "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at, note)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 notification,
@@ -142,6 +155,7 @@ impl<'a> Admitting<'a> {
                 urgent,
                 thread,
                 self.admission.received_at.0,
+                recipient.note_json,
             ])?;
         self.done.messages += 1;
         self.done.lanes.push(target.lane.clone());
@@ -151,16 +165,20 @@ impl<'a> Admitting<'a> {
     /// What still waits to be told of an alert in a lane, in a message that nobody has claimed, is told by the newer
     /// `message` instead; a message that is left with nothing is folded into it. Digests keep what they have.
     fn absorb(&self, alert: i64, lane: &str, message: i64) -> Result<(), StoreError> {
-        let older: Option<i64> = self
+        let older: Vec<i64> = self
             .connection
             .prepare_cached(
-                "SELECT m.id FROM transition t JOIN message m ON m.id = t.message_id
+                "SELECT DISTINCT m.id FROM transition t JOIN message m ON m.id = t.message_id
                  WHERE t.alert_id = ?1 AND t.fate = 'pending' AND m.lane = ?2 AND m.id < ?3
                    AND m.version = 0 AND m.state = 'queued' AND m.digest = 0",
             )?
-            .query_row(params![alert, lane, message], |row| row.get(0))
-            .optional()?;
-        let Some(older) = older else { return Ok(()) };
+            .query_map(params![alert, lane, message], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        older.into_iter().try_for_each(|older| self.take_over(alert, older, message))
+    }
+
+    /// Has `message` tell what `older` would tell of an alert.
+    fn take_over(&self, alert: i64, older: i64, message: i64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE transition SET message_id = ?3 WHERE alert_id = ?1 AND message_id = ?2")?
             .execute([alert, older, message])?;
@@ -206,20 +224,18 @@ impl<'a> Admitting<'a> {
 
     fn row(&self, recipient: &Recipient, arrival: &Arrival) -> Result<Option<Row>, StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT id, thread, notification_id, status, starts_at, told_at, sender FROM alert
+            "SELECT id, thread, notification_id, status, starts_at, told_at, sender, acknowledged_at IS NOT NULL
+             FROM alert
              WHERE identity = ?1 AND receiver = ?2",
         )?;
         let row = select
             .query_row(params![&arrival.identity.0[..], recipient.receiver], |row| {
-                let status = match row.get_ref(3)?.as_str()? {
-                    "firing" => Status::Firing,
-                    _ => Status::Resolved,
-                };
                 let known = Known {
-                    status,
+                    status: named(row, 3, Status::from_name)?,
                     starts_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
                     told_at: Timestamp(row.get(5)?),
                     sender: row.get(6)?,
+                    acknowledged: row.get(7)?,
                 };
                 Ok(Row { id: row.get(0)?, thread: row.get(1)?, notification: row.get(2)?, known })
             })
@@ -259,7 +275,9 @@ impl<'a> Admitting<'a> {
         self.connection
             .prepare_cached(
                 "UPDATE alert SET status = ?2, starts_at = ?3, ends_at = ?4, thread = ?5, notification_id = ?6,
-                                  sender = ?7, told_at = ?8
+                                  sender = ?7, told_at = ?8,
+                                  acknowledged_by = CASE WHEN ?9 THEN acknowledged_by END,
+                                  acknowledged_at = CASE WHEN ?9 THEN acknowledged_at END
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -271,6 +289,7 @@ impl<'a> Admitting<'a> {
                 notification,
                 text(&known.sender),
                 known.told_at.0,
+                known.acknowledged,
             ])?;
         Ok(alert)
     }

@@ -28,18 +28,20 @@ pub(super) const LANES: &str = "
 
 /// The oldest live messages of one lane.
 pub(super) const WAITING: &str = "
-    SELECT id, state, version, digest, critical, urgent, created_at, not_before FROM message
+    SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL, digest, critical, urgent, created_at, not_before
+    FROM message
     WHERE settled_at IS NULL AND lane = ?1 ORDER BY id LIMIT ?2";
 
 /// How many of them could be folded.
-pub(super) const FRESH: &str =
-    "SELECT count(*) FROM message WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued'";
+pub(super) const FRESH: &str = "
+    SELECT count(*) FROM message
+    WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL";
 
 const QUEUED: &str = "
     SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,
            m.created_at, m.version, m.face, m.next_part, m.note,
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
-           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, m.act_id IS NOT NULL
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = ?1 AND m.state IN ('queued', 'unsure')";
 
@@ -98,12 +100,10 @@ impl Db {
         self.read(move |connection| {
             let mut select = connection.prepare_cached(WAITING)?;
             let rows = select.query_map(params![lane, i64::from(VIEW)], |row| {
-                let state = named(row, 1, State::from_name)?;
-                let version: i64 = row.get(2)?;
                 Ok(WaitingMessage {
                     message: row.get(0)?,
-                    state,
-                    fresh: version == 0 && state == State::Queued,
+                    state: named(row, 1, State::from_name)?,
+                    fresh: row.get(2)?,
                     digest: row.get(3)?,
                     critical: row.get(4)?,
                     urgent: row.get(5)?,
@@ -176,6 +176,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         target_json: row.get(3)?,
         critical: row.get(4)?,
         digest: row.get(5)?,
+        act: row.get(23)?,
         thread: ThreadId(row.get(6)?),
         state: named(row, 7, State::from_name)?,
         epoch: row.get(8)?,
@@ -249,8 +250,9 @@ mod tests {
     #[test]
     fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("../schema/sqlite/0001.sql")).unwrap();
-        connection.execute_batch(include_str!("../schema/sqlite/0002.sql")).unwrap();
+        for step in crate::store::migrate::SQLITE {
+            connection.execute_batch(step).unwrap();
+        }
         for sql in [LANES, WAITING, FRESH] {
             let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let unbound = vec![0; explain.parameter_count()];

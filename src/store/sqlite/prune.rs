@@ -23,6 +23,7 @@ impl Db {
                 messages: messages(connection, oldest)?,
                 bodies: bodies(connection, raw_before)? + notifications(connection, oldest)?,
                 alerts: alerts(connection, oldest.plus_millis(-ALERT_LATER_MS))?,
+                acts: acts(connection, oldest)?,
             })
         })
         .await
@@ -37,21 +38,16 @@ fn size(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 fn messages(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
-    let ids: Vec<i64> = connection
-        .prepare_cached("SELECT id FROM message WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2")?
-        .query_map([before.0, BATCH], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for sql in [
+    let ids = ids(connection, "SELECT id FROM message WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2", before)?;
+    let tables = [
         "DELETE FROM attempt WHERE message_id = ?1",
         "DELETE FROM part WHERE message_id = ?1",
         "DELETE FROM transition WHERE message_id = ?1",
+        "DELETE FROM card_alert WHERE message_id = ?1",
+        "DELETE FROM card WHERE message_id = ?1",
         "DELETE FROM message WHERE id = ?1",
-    ] {
-        let mut delete = connection.prepare_cached(sql)?;
-        for id in &ids {
-            delete.execute([id])?;
-        }
-    }
+    ];
+    delete(connection, &tables, &ids)?;
     let suppressed = "DELETE FROM transition WHERE id IN (
         SELECT id FROM (SELECT id, fate, at FROM transition ORDER BY id LIMIT ?2)
         WHERE fate = 'suppressed' AND at < ?1 LIMIT ?3)";
@@ -92,8 +88,49 @@ fn notifications(connection: &Connection, before: Timestamp) -> Result<u64, Stor
 /// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
 /// may be set.
 fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM alert WHERE id IN (
-        SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1
-          AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT ?2)";
-    Ok(connection.prepare_cached(sql)?.execute([before.0, BATCH])? as u64)
+    let sql = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1
+        AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT ?2";
+    let ids = ids(connection, sql, before)?;
+    let tables = [
+        "DELETE FROM act_alert WHERE alert_id = ?1",
+        "DELETE FROM card_alert WHERE alert_id = ?1",
+        "DELETE FROM escalation WHERE alert_id = ?1",
+        "DELETE FROM alert WHERE id = ?1",
+    ];
+    delete(connection, &tables, &ids)?;
+    Ok(ids.len() as u64)
+}
+
+/// Acts with their silences: not while an alert that they touched is on, a silence lasts, or a message tells of them.
+fn acts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
+    let sql = "SELECT c.id FROM act c WHERE c.at < ?1
+        AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN alert a ON a.id = x.alert_id
+                        WHERE x.act_id = c.id AND a.status = 'firing')
+        AND NOT EXISTS (SELECT 1 FROM silence s WHERE s.act_id = c.id AND s.until >= ?1)
+        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.act_id = c.id) LIMIT ?2";
+    let ids = ids(connection, sql, before)?;
+    let tables = [
+        "DELETE FROM act_alert WHERE act_id = ?1",
+        "DELETE FROM silence WHERE act_id = ?1",
+        "DELETE FROM act WHERE id = ?1",
+    ];
+    delete(connection, &tables, &ids)?;
+    Ok(ids.len() as u64)
+}
+
+/// One batch of what is older than `before`.
+fn ids(connection: &Connection, sql: &str, before: Timestamp) -> Result<Vec<i64>, StoreError> {
+    let mut select = connection.prepare_cached(sql)?;
+    let ids = select.query_map([before.0, BATCH], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+fn delete(connection: &Connection, tables: &[&str], ids: &[i64]) -> Result<(), StoreError> {
+    for sql in tables {
+        let mut delete = connection.prepare_cached(sql)?;
+        for id in ids {
+            delete.execute([id])?;
+        }
+    }
+    Ok(())
 }

@@ -7,8 +7,8 @@ use super::Db;
 use super::lanes::{self, kept, named, time};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::store::{
-    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State, StoreError,
-    TransitionRow,
+    ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State,
+    StoreError, TransitionRow,
 };
 
 /// Rows in one list, whoever asks: a list is read by a person or in pages.
@@ -19,11 +19,12 @@ const SELECT: &str = "
     SELECT m.id, m.thread, m.notification_id, n.source, m.receiver, m.lane, m.state, m.critical,
            (SELECT a.name FROM transition t JOIN alert a ON a.id = t.alert_id
             WHERE t.message_id = m.id ORDER BY t.id LIMIT 1),
-           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind <> 'resolved'),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind IN ('firing', 'reminder')),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
            m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.note, m.target, n.format,
-           n.received_at
+           n.received_at,
+           (SELECT act.kind FROM act WHERE act.id = m.act_id)
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -197,6 +198,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         errcode: row.get(20)?,
         error: row.get(21)?,
         digest: row.get(22)?,
+        act: row.get::<_, Option<String>>(29)?.as_deref().and_then(ActKind::from_name),
         folded_into: row.get(23)?,
         origin: row.get(24)?,
         note_json: row.get(25)?,

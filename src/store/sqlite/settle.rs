@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::breaker::apply;
+use super::cards::{issue, spend};
 use crate::alert::Timestamp;
 use crate::store::words::{shortened, text};
 use crate::store::{Claimed, Fallback, Fate, Next, Outcome, Settlement, State, StoreError, TargetRow};
@@ -73,6 +74,12 @@ fn settle(connection: &Connection, settlement: &Settlement, now: Timestamp) -> R
     for change in &settlement.breakers {
         apply(connection, change)?;
     }
+    if let Some(card) = settlement.spends.filter(|_| settlement.next.spends()) {
+        spend(connection, card)?;
+    }
+    if let (Next::Accepted, Some(code)) = (&settlement.next, &outcome.response_code) {
+        issue(connection, message, code, now)?;
+    }
     Ok(state)
 }
 
@@ -119,6 +126,7 @@ fn fall_back(connection: &Connection, message: i64, fallback: &Fallback, now: Ti
                 "SELECT EXISTS (SELECT 1 FROM message failed
                      JOIN message other ON other.notification_id = failed.notification_id
                           AND other.receiver = failed.receiver AND other.digest = failed.digest
+                          AND other.act_id IS failed.act_id
                      JOIN message instead ON instead.origin = other.id AND instead.lane = ?2
                           AND instead.notification_id = failed.notification_id
                  WHERE failed.id = ?1 AND failed.digest = 0)",
@@ -143,8 +151,8 @@ fn copy(
     connection
         .prepare_cached(
             "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread,
-                                  created_at, origin, note)
-             SELECT notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6
+                                  created_at, origin, note, act_id)
+             SELECT notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6, act_id
              FROM message WHERE id = ?1",
         )?
         .execute(params![message, receiver, target.lane, target.target_json, now.0, note])?;

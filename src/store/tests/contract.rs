@@ -3,36 +3,6 @@
 use super::*;
 use crate::budget::Limit;
 
-/// One test for each of the functions and halves, on a fresh store, with the fates audited at the end.
-macro_rules! contract {
-    ($($sentence:ident,)*) => {
-        mod on_sqlite {
-            $(#[tokio::test]
-            async fn $sentence() {
-                let place = super::Place::folder();
-                let store = place.open().await;
-                super::$sentence(&store).await;
-                super::end(store, place).await;
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test]
-            async fn $sentence() {
-                let Some(place) = super::Place::schema().await else { return };
-                let store = place.open().await;
-                super::$sentence(&store).await;
-                super::end(store, place).await;
-            })*
-        }
-    };
-}
-
-async fn end(store: Store, place: Place) {
-    assert_eq!(store.audit().await.unwrap().imbalance, 0);
-    store.close().await.unwrap();
-    place.remove().await;
-}
-
 contract! {
     admit_queues_one_message_for_each_target_with_all_that_is_new,
     admit_of_the_same_notification_again_changes_nothing,
@@ -423,6 +393,7 @@ async fn settle_of_a_refusal_buries_the_message_with_its_transitions(store: &Sto
         next: Next::Dead { reason: "refused:40008".to_owned() },
         fallback: None,
         breakers: Vec::new(),
+        spends: None,
     };
     assert_eq!(store.settle(refused, at(2)).await.unwrap(), State::Dead);
     let detail = store.delivery(claimed.message).await.unwrap().unwrap();

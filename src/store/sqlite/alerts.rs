@@ -1,0 +1,91 @@
+//! Alerts as those see them who act on them: who has them, of which receiver, from where.
+
+use rusqlite::{Connection, Params, Row, params};
+
+use super::Db;
+use super::lanes::{named, time};
+use crate::alert::{Identity, Status, ThreadId, Timestamp};
+use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
+
+/// The columns of an [`ActAlert`] of the table `a`.
+pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name, a.labels, a.critical, a.status,
+    a.starts_at, a.ends_at, a.notification_id, a.thread, a.sender, a.acknowledged_by, a.acknowledged_at";
+
+impl Db {
+    pub(in crate::store) async fn told_firing(&self, identities: Vec<Identity>) -> Result<Vec<ActAlert>, StoreError> {
+        self.read(move |connection| {
+            let mut all = Vec::new();
+            for identity in identities {
+                let condition = "a.identity = ?1 AND a.status = 'firing' ORDER BY a.id";
+                all.extend(select(connection, condition, [&identity.0[..]])?);
+            }
+            Ok(all)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
+        self.read(move |connection| {
+            let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)
+                             ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT ?1";
+            let alerts = select(connection, condition, [limit])?;
+            let count: i64 = connection
+                .prepare_cached("SELECT count(DISTINCT identity) FROM alert WHERE status = 'firing'")?
+                .query_row([], |row| row.get(0))?;
+            Ok((alerts, count.unsigned_abs()))
+        })
+        .await
+    }
+}
+
+/// The alerts that a wish is about and that are on, of each receiver.
+pub(super) fn on(connection: &Connection, about: About) -> Result<Vec<ActAlert>, StoreError> {
+    let (named, number) = match about {
+        About::Message(message) => (
+            "SELECT DISTINCT b.identity FROM transition t JOIN alert b ON b.id = t.alert_id WHERE t.message_id = ?1",
+            message,
+        ),
+        About::Thread(thread) => ("SELECT DISTINCT identity FROM alert WHERE thread = ?1", thread.0),
+        About::Nothing => return Ok(Vec::new()),
+    };
+    let condition = format!("a.status = 'firing' AND a.identity IN ({named} LIMIT {ACT_ALERTS}) ORDER BY a.id");
+    select(connection, &condition, [number])
+}
+
+/// What an act touched, as it is now.
+pub(super) fn touched(connection: &Connection, act: i64) -> Result<Vec<ActAlert>, StoreError> {
+    select(connection, "a.id IN (SELECT alert_id FROM act_alert WHERE act_id = ?1) ORDER BY a.id", params![act])
+}
+
+/// The alerts of which `condition` holds.
+pub(super) fn select(
+    connection: &Connection,
+    condition: &str,
+    values: impl Params,
+) -> Result<Vec<ActAlert>, StoreError> {
+    let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM alert a WHERE {condition}"))?;
+    let rows = select.query_map(values, |row| alert(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// An alert in the columns from `first` on.
+pub(super) fn alert(row: &Row<'_>, first: usize) -> rusqlite::Result<ActAlert> {
+    let by: Option<String> = row.get(first + 13)?;
+    let at = time(row, first + 14)?;
+    Ok(ActAlert {
+        alert: row.get(first)?,
+        identity: Identity(row.get(first + 1)?),
+        receiver: row.get(first + 2)?,
+        source: row.get(first + 3)?,
+        name: row.get(first + 4)?,
+        labels_json: row.get(first + 5)?,
+        critical: row.get(first + 6)?,
+        status: named(row, first + 7, Status::from_name)?,
+        starts_at: time(row, first + 8)?,
+        ends_at: time(row, first + 9)?,
+        notification: row.get(first + 10)?,
+        thread: ThreadId(row.get(first + 11)?),
+        sender: row.get(first + 12)?,
+        acknowledged: by.map(|by| Doer { by, at: at.unwrap_or(Timestamp(0)), until: None }),
+    })
+}

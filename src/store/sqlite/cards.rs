@@ -1,0 +1,89 @@
+//! Cards: messages that can be changed after they were sent.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::Db;
+use super::alerts::select;
+use crate::alert::Timestamp;
+use crate::store::wish::CODE_MS;
+use crate::store::words::text;
+use crate::store::{ACT_ALERTS, Card, StoreError};
+
+impl Db {
+    pub(in crate::store) async fn card(
+        &self,
+        lane: &str,
+        message: i64,
+        now: Timestamp,
+    ) -> Result<Option<Card>, StoreError> {
+        let lane = lane.to_owned();
+        self.read(move |connection| {
+            // By one of its alerts its candidates are found, newest first: those of one alert are few.
+            let newest: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT c.message_id FROM card_alert c JOIN message m ON m.id = c.message_id
+                     WHERE c.alert_id = (SELECT min(alert_id) FROM transition WHERE message_id = ?1)
+                       AND c.message_id < ?1 AND m.lane = ?2
+                       AND NOT EXISTS (
+                           SELECT 1 FROM transition mine WHERE mine.message_id = ?1 AND NOT EXISTS (
+                               SELECT 1 FROM card_alert its
+                               WHERE its.alert_id = mine.alert_id AND its.message_id = c.message_id))
+                     ORDER BY c.message_id DESC LIMIT 1",
+                )?
+                .query_row(params![message, lane], |row| row.get(0))
+                .optional()?;
+            let Some(mut card) = newest.map(|newest| card(connection, newest)).transpose()?.flatten() else {
+                return Ok(None);
+            };
+            card.code = card.code.filter(|_| now.millis_since(card.code_at) < CODE_MS);
+            Ok(Some(card))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn card_of(&self, message: i64) -> Result<Option<Card>, StoreError> {
+        self.read(move |connection| card(connection, message)).await
+    }
+}
+
+fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreError> {
+    let sql = "SELECT m.created_at, c.code, c.code_at FROM card c JOIN message m ON m.id = c.message_id
+               WHERE c.message_id = ?1";
+    let found = connection.prepare_cached(sql)?.query_row([message], |row| {
+        let (created_at, code_at) = (Timestamp(row.get(0)?), Timestamp(row.get(2)?));
+        Ok(Card { message, created_at, code: row.get(1)?, code_at, alerts: Vec::new() })
+    });
+    let Some(mut card) = found.optional()? else { return Ok(None) };
+    let condition =
+        format!("a.id IN (SELECT alert_id FROM card_alert WHERE message_id = ?1) ORDER BY a.id LIMIT {ACT_ALERTS}");
+    card.alerts = select(connection, &condition, [message])?;
+    Ok(Some(card))
+}
+
+/// A card has a code from now on: its first, or the next one.
+pub(super) fn issue(connection: &Connection, message: i64, code: &str, now: Timestamp) -> Result<(), StoreError> {
+    let renewed = connection
+        .prepare_cached("UPDATE card SET code = ?2, code_at = ?3 WHERE message_id = ?1")?
+        .execute(params![message, text(code), now.0])?;
+    if renewed > 0 {
+        return Ok(());
+    }
+    let made = connection
+        .prepare_cached("INSERT INTO card (message_id, code, code_at) SELECT id, ?2, ?3 FROM message WHERE id = ?1")?
+        .execute(params![message, text(code), now.0])?;
+    if made > 0 {
+        connection
+            .prepare_cached(
+                "INSERT INTO card_alert (alert_id, message_id)
+                 SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = ?1",
+            )?
+            .execute([message])?;
+    }
+    Ok(())
+}
+
+/// The code of a card was used.
+pub(super) fn spend(connection: &Connection, message: i64) -> Result<(), StoreError> {
+    connection.prepare_cached("UPDATE card SET code = NULL WHERE message_id = ?1")?.execute([message])?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Escalations: alerts that others hear of if nobody takes them.
+
+use rusqlite::{Connection, params};
+
+use super::Db;
+use super::alerts::{COLUMNS, alert};
+use crate::alert::Timestamp;
+use crate::store::{Escalation, StoreError};
+
+impl Db {
+    pub(in crate::store) async fn due_escalations(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Escalation>, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT e.step, e.fired_at, {COLUMNS} FROM escalation e JOIN alert a ON a.id = e.alert_id
+                 WHERE e.due_at <= ?1 ORDER BY e.due_at, e.alert_id LIMIT ?2"
+            ))?;
+            let rows = select.query_map(params![now.0, limit], |row| {
+                let (step, fired_at) = (row.get(0)?, Timestamp(row.get(1)?));
+                Ok(Escalation { alert: alert(row, 2)?, step, fired_at, others: Vec::new() })
+            })?;
+            let mut due: Vec<Escalation> = rows.collect::<Result<_, _>>()?;
+            let mut others = connection.prepare_cached(
+                "SELECT receiver FROM alert WHERE identity = ?1 AND status = 'firing' AND id <> ?2 ORDER BY receiver",
+            )?;
+            for escalation in &mut due {
+                let alert = &escalation.alert;
+                let rows = others.query_map(params![&alert.identity.0[..], alert.alert], |row| row.get(0))?;
+                escalation.others = rows.collect::<Result<_, _>>()?;
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn advance_escalation(
+        &self,
+        alert: i64,
+        from_step: u32,
+        next_due: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            // What ended meanwhile stays due, so that its end is seen.
+            let sql = "UPDATE escalation SET step = step + 1,
+                           due_at = CASE (SELECT status FROM alert WHERE id = ?1)
+                                    WHEN 'firing' THEN ?3 ELSE coalesce(due_at, fired_at) END
+                       WHERE alert_id = ?1 AND step = ?2";
+            let due_at = next_due.map(|time| time.0);
+            Ok(connection.prepare_cached(sql)?.execute(params![alert, from_step, due_at])? > 0)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection.prepare_cached("DELETE FROM escalation WHERE alert_id = ?1")?.execute([alert])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// An alert began: its first step is due then.
+pub(super) fn begin(connection: &Connection, alert: i64, now: Timestamp, after_ms: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO escalation (alert_id, step, fired_at, due_at) VALUES (?1, 0, ?2, ?3)
+             ON CONFLICT DO UPDATE SET step = 0, fired_at = excluded.fired_at, due_at = excluded.due_at",
+        )?
+        .execute([alert, now.0, now.plus_millis(after_ms).0])?;
+    Ok(())
+}
+
+/// An alert is over: whoever looks after its escalation is to see it.
+pub(super) fn over(connection: &Connection, alert: i64, now: Timestamp) -> Result<(), StoreError> {
+    connection.prepare_cached("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?.execute([alert, now.0])?;
+    Ok(())
+}

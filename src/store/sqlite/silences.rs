@@ -1,0 +1,179 @@
+//! Silences that were made from here, and acts on record.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+
+use super::Db;
+use super::alerts::{select, touched};
+use super::lanes::{named, time};
+use crate::alert::{ThreadId, Timestamp};
+use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
+use crate::store::words::{json, text};
+use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
+
+/// Rows in one list, whoever asks.
+const LIST: u32 = 1000;
+
+impl Db {
+    pub(in crate::store) async fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT s.act_id, s.upstream, s.upstream_id, s.matchers, c.thread, c.by, c.at, s.until, s.absent
+                 FROM silence s JOIN act c ON c.id = s.act_id WHERE s.until >= ?1 ORDER BY s.until, s.act_id",
+            )?;
+            let rows = select.query_map([now.plus_millis(-AFTER_SILENCE_MS).0], |row| {
+                Ok(Silence {
+                    act: row.get(0)?,
+                    upstream: row.get(1)?,
+                    upstream_id: row.get(2)?,
+                    matchers_json: row.get(3)?,
+                    thread: ThreadId(row.get(4)?),
+                    by: row.get(5)?,
+                    at: Timestamp(row.get(6)?),
+                    until: Timestamp(row.get(7)?),
+                    absent: row.get(8)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn note_silence(&self, act: i64, absent: u32) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let sql = "UPDATE silence SET absent = ?2 WHERE act_id = ?1";
+            connection.prepare_cached(sql)?.execute(params![act, absent])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn extend_silence(
+        &self,
+        act: i64,
+        upstream_id: String,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let sql = "UPDATE silence SET upstream_id = ?2, until = ?3 WHERE act_id = ?1";
+            connection.prepare_cached(sql)?.execute(params![act, text(&upstream_id), until.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn act_alerts(&self, act: i64) -> Result<Vec<ActAlert>, StoreError> {
+        self.read(move |connection| touched(connection, act)).await
+    }
+
+    pub(in crate::store) async fn acts(&self, filter: ActFilter) -> Result<Vec<ActRow>, StoreError> {
+        self.read(move |connection| {
+            let (sql, values) = query(filter);
+            let mut select = connection.prepare(&sql)?;
+            let rows = select.query_map(params_from_iter(values), |row| {
+                Ok(ActRow {
+                    id: row.get(0)?,
+                    at: Timestamp(row.get(1)?),
+                    kind: named(row, 2, ActKind::from_name)?,
+                    state: named(row, 3, ActState::from_name)?,
+                    by: row.get(4)?,
+                    via: row.get(5)?,
+                    thread: ThreadId(row.get(6)?),
+                    message: row.get(7)?,
+                    until: time(row, 8)?,
+                    detail: row.get(9)?,
+                    alerts: row.get::<_, i64>(10)?.unsigned_abs(),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn act_news(&self, message: i64) -> Result<Option<ActNews>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT c.kind, c.by, c.at, c.until,
+                              (SELECT count(DISTINCT t.alert_id) FROM transition t WHERE t.message_id = m.id)
+                       FROM message m JOIN act c ON c.id = m.act_id WHERE m.id = ?1";
+            let found = connection.prepare_cached(sql)?.query_row([message], |row| {
+                let doer = Doer { by: row.get(1)?, at: Timestamp(row.get(2)?), until: time(row, 3)? };
+                let count = row.get::<_, i64>(4)?.unsigned_abs();
+                Ok(ActNews { kind: named(row, 0, ActKind::from_name)?, doer, alerts: Vec::new(), count })
+            });
+            let Some(mut news) = found.optional()? else { return Ok(None) };
+            let condition = format!(
+                "a.id IN (SELECT alert_id FROM transition WHERE message_id = ?1)
+                 ORDER BY a.critical DESC, a.id LIMIT {ACT_NEWS}"
+            );
+            news.alerts = select(connection, &condition, [message])?;
+            Ok(Some(news))
+        })
+        .await
+    }
+}
+
+/// The statement of a list of acts and its values.
+fn query(filter: ActFilter) -> (String, Vec<Value>) {
+    let mut sql = "SELECT c.id, c.at, c.kind, c.state, c.by, c.via, c.thread, c.message_id, c.until, c.detail,
+                          (SELECT count(*) FROM act_alert x WHERE x.act_id = c.id)
+                   FROM act c WHERE true"
+        .to_owned();
+    let mut values = Vec::new();
+    if let Some(ThreadId(thread)) = filter.thread {
+        sql.push_str(" AND (c.thread = ? OR c.id IN (SELECT act_id FROM act_alert WHERE thread = ?))");
+        values.extend([Value::Integer(thread), Value::Integer(thread)]);
+    }
+    if let Some(by) = filter.by {
+        sql.push_str(" AND lower(c.by) = lower(?)");
+        values.push(Value::Text(by));
+    }
+    if filter.open {
+        sql.push_str(" AND c.state = 'open'");
+    }
+    if let Some(since) = filter.since {
+        sql.push_str(" AND c.at >= ?");
+        values.push(Value::Integer(since.0));
+    }
+    sql.push_str(" ORDER BY c.id DESC LIMIT ?");
+    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
+    values.push(Value::Integer(i64::from(limit)));
+    (sql, values)
+}
+
+/// Keeps a silence that was made by an act; one that is known already ends when this one says.
+pub(super) fn keep(connection: &Connection, act: i64, silence: &NewSilence) -> Result<(), StoreError> {
+    let (upstream, id, until) = (text(&silence.upstream), text(&silence.upstream_id), silence.until.0);
+    let known = connection
+        .prepare_cached("UPDATE silence SET until = ?3, matchers = ?4 WHERE upstream = ?1 AND upstream_id = ?2")?
+        .execute(params![upstream, id, until, json(&silence.matchers_json)])?;
+    if known == 0 {
+        connection
+            .prepare_cached(
+                "INSERT INTO silence (act_id, upstream, upstream_id, matchers, until) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![act, upstream, id, json(&silence.matchers_json), until])?;
+    }
+    Ok(())
+}
+
+/// A silence ends now: this one, or whatever was made for an episode.
+pub(super) fn ended(
+    connection: &Connection,
+    silence: Option<&NewSilence>,
+    thread: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(silence) = silence {
+        connection
+            .prepare_cached("UPDATE silence SET until = min(until, ?3) WHERE upstream = ?1 AND upstream_id = ?2")?
+            .execute(params![text(&silence.upstream), text(&silence.upstream_id), now.0])?;
+    } else if thread != 0 {
+        connection
+            .prepare_cached(
+                "UPDATE silence SET until = ?2
+                 WHERE until > ?2 AND act_id IN (SELECT id FROM act WHERE thread = ?1)",
+            )?
+            .execute([thread, now.0])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! What becomes of a wish, and who is told of an act: the same for both halves, and pure.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{About, ActAlert, ActKind, ActState, Doer, Listeners, NewAct, TargetRow};
+use crate::alert::TransitionKind;
+
+/// Bytes of an event's name that are kept.
+const EVENT_BYTES: usize = 200;
+
+/// A silence is the same as one that was asked for before if it would not end later than this after that one: whoever
+/// presses a button a little later wants what the first one wanted.
+pub(super) const SAME_END_MS: i64 = 60_000;
+
+/// A silence that ended is looked after for so long, to see what became of its alerts.
+pub(super) const AFTER_SILENCE_MS: i64 = 10 * 60_000;
+
+/// WeCom takes the code of a card for 72 h; one that is nearly so old is not tried, because a refusal costs a call.
+pub(super) const CODE_MS: i64 = 71 * 3_600_000;
+
+/// Alerts that a message about an act is given: more than it can show.
+pub(super) const ACT_NEWS: usize = 20;
+
+/// An act, decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ruling {
+    pub state: ActState,
+    /// Who did it before.
+    pub before: Option<Doer>,
+    /// The alerts it touches.
+    pub touched: Vec<ActAlert>,
+}
+
+/// Decides about a wish. `on`: the alerts it is about that are on, of each receiver. `same`: who asked for a silence of
+/// them that would not end earlier.
+pub(super) fn rule(act: &NewAct, on: &[ActAlert], same: Option<Doer>) -> Ruling {
+    let ruling = |state, before, touched| Ruling { state, before, touched };
+    let held = |held: bool| -> Vec<ActAlert> {
+        on.iter().filter(|alert| alert.acknowledged.is_some() == held).cloned().collect()
+    };
+    match (act.kind, act.state) {
+        (ActKind::Acknowledge | ActKind::Release, ActState::Done) | (ActKind::Silence, ActState::Open)
+            if on.is_empty() && act.about != About::Nothing =>
+        {
+            ruling(ActState::Void, None, Vec::new())
+        }
+        (ActKind::Acknowledge, ActState::Done) => {
+            let free = held(false);
+            match free.is_empty() {
+                true => ruling(ActState::Repeated, on.first().and_then(|alert| alert.acknowledged.clone()), free),
+                false => ruling(ActState::Done, None, free),
+            }
+        }
+        (ActKind::Release, ActState::Done) => {
+            let had = held(true);
+            ruling(if had.is_empty() { ActState::Repeated } else { ActState::Done }, None, had)
+        }
+        (ActKind::Silence, ActState::Open) if same.is_some() => ruling(ActState::Repeated, same, Vec::new()),
+        (_, state @ (ActState::Open | ActState::Done)) => ruling(state, None, on.to_vec()),
+        (_, state) => ruling(state, None, Vec::new()),
+    }
+}
+
+/// As what an act is told; `None`: nobody is told of such an act by a message.
+pub(super) const fn told_as(kind: ActKind) -> Option<TransitionKind> {
+    match kind {
+        ActKind::Acknowledge => Some(TransitionKind::Acknowledged),
+        ActKind::Release => Some(TransitionKind::Released),
+        ActKind::Silence | ActKind::Extend => Some(TransitionKind::Silenced),
+        ActKind::Expire => Some(TransitionKind::Unsilenced),
+        ActKind::Resend | ActKind::Recall => None,
+    }
+}
+
+/// A message about an act.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Telling<'a> {
+    pub receiver: &'a str,
+    pub target: &'a TargetRow,
+    pub alerts: Vec<&'a ActAlert>,
+}
+
+impl Telling<'_> {
+    /// The short id it has.
+    pub fn thread(&self) -> i64 {
+        self.alerts.iter().map(|alert| alert.thread.0).min().unwrap_or_default()
+    }
+
+    /// The notification it is about.
+    pub fn notification(&self) -> i64 {
+        self.alerts.iter().map(|alert| alert.notification).max().unwrap_or_default()
+    }
+}
+
+/// The messages that tell of an act: one for each receiver of its alerts and target of that receiver.
+pub(super) fn tellings<'a>(
+    touched: &'a [ActAlert],
+    listeners: &'a Listeners,
+    except_lane: Option<&str>,
+) -> Vec<Telling<'a>> {
+    let mut receivers: BTreeMap<&str, Vec<&ActAlert>> = BTreeMap::new();
+    for alert in touched {
+        receivers.entry(&alert.receiver).or_default().push(alert);
+    }
+    let mut all = Vec::new();
+    for (receiver, alerts) in receivers {
+        let targets = listeners.get(receiver).into_iter().flatten();
+        let told = targets.filter(|target| except_lane != Some(target.lane.as_str()));
+        all.extend(told.map(|target| Telling { receiver, target, alerts: alerts.clone() }));
+    }
+    all
+}
+
+/// What one lane after all tells of an act: what its receiver knows of the alerts, or if it knows none of them (a
+/// fallback was told of somebody else's), each of them once.
+pub(super) fn telling<'a>(touched: &'a [ActAlert], receiver: &'a str, target: &'a TargetRow) -> Option<Telling<'a>> {
+    let mut alerts: Vec<&ActAlert> = touched.iter().filter(|alert| alert.receiver == receiver).collect();
+    if alerts.is_empty() {
+        let mut seen = HashSet::new();
+        alerts = touched.iter().filter(|alert| seen.insert(alert.identity)).collect();
+    }
+    (!alerts.is_empty()).then_some(Telling { receiver, target, alerts })
+}
+
+/// Each alert once, whoever its receivers are.
+pub(super) fn each_once(alerts: Vec<ActAlert>) -> Vec<ActAlert> {
+    let mut seen = HashSet::new();
+    alerts.into_iter().filter(|alert| seen.insert(alert.identity)).take(super::ACT_ALERTS).collect()
+}
+
+/// Are all alerts of `on`, in the episode they are in, among what an earlier act touched (rows with their episode)?
+pub(super) fn covers(touched: &HashSet<(i64, i64)>, on: &[ActAlert]) -> bool {
+    let covered: HashSet<_> = on
+        .iter()
+        .filter(|alert| touched.contains(&(alert.alert, alert.thread.0)))
+        .map(|alert| alert.identity)
+        .collect();
+    on.iter().all(|alert| covered.contains(&alert.identity))
+}
+
+/// An event's name as it is kept.
+pub(super) fn event(name: &str) -> String {
+    let end = name.floor_char_boundary(EVENT_BYTES);
+    super::words::text(&name[..end]).into_owned()
+}

@@ -25,10 +25,11 @@ use crate::alert::ThreadId;
 use crate::app::App;
 use crate::config::Language;
 use crate::render;
-use crate::store::{About, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
+use crate::store::{About, ActFilter, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
 use crate::upstream::{self, Span};
-pub use card::task_id;
+pub use card::{message as card, task_id};
 pub use conversation::{ask, welcome};
+pub use silencing::can_silence;
 pub use words::Answer;
 
 /// Looks at what was left undone by a process that ended.
@@ -94,8 +95,19 @@ pub struct Wish {
     pub except_lane: Option<String>,
 }
 
-/// A press of a card's button.
+/// A press of a card's button that an app's callback brings.
 pub async fn press(app: &App, actor: &Actor, click: &Click) -> Result<Answer, StoreError> {
+    press_at(app, actor, click, "", None).await
+}
+
+/// A press of a card's button; a bot's has an id of its own, and its lane is told by the card itself.
+pub async fn press_at(
+    app: &App,
+    actor: &Actor,
+    click: &Click,
+    msgid: &str,
+    except_lane: Option<String>,
+) -> Result<Answer, StoreError> {
     let language = app.loaded().config.language;
     let unknown = || Answer::unknown(language);
     let Some((message, created_at)) = card::message(&click.task_id) else { return Ok(unknown()) };
@@ -116,22 +128,23 @@ pub async fn press(app: &App, actor: &Actor, click: &Click) -> Result<Answer, St
         _ => return Ok(unknown()),
     };
     let wish = Wish {
-        event: event(actor, click),
+        event: event(actor, click, msgid),
         kind,
         about: About::Message(message),
         span,
         code: click.response_code.clone().map(|code| NewCode { message, code }),
-        except_lane: None,
+        except_lane,
     };
     act(app, actor, wish).await
 }
 
 /// The same for each copy of one press, and for no other. A callback brings a code that is new with each press; a bot
 /// brings only who, what and when.
-fn event(actor: &Actor, click: &Click) -> String {
+fn event(actor: &Actor, click: &Click, msgid: &str) -> String {
     let via = actor.via.name();
     match &click.response_code {
         Some(code) => format!("press/{via}/{code}"),
+        None if !msgid.is_empty() => format!("press/{via}/{msgid}"),
         None => format!("press/{via}/{}/{}/{}/{}", click.from, click.created_at, click.key, click.task_id),
     }
 }
@@ -163,7 +176,14 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
         listeners: loaded.listeners.clone(),
     };
     let acted = app.store().act(new, now).await?;
-    info!(act = acted.act, kind = kind.as_str(), state = acted.state.as_str(), by = actor.id, via = actor.via.name(), "Somebody acted.");
+    info!(
+        act = acted.act,
+        kind = kind.as_str(),
+        state = acted.state.as_str(),
+        by = actor.id,
+        via = actor.via.name(),
+        "Somebody acted."
+    );
     app.metrics().count_act(kind, acted.state);
     if !acted.lanes.is_empty() {
         app.wake().notify_one();
@@ -174,10 +194,23 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
     Ok(Answer::of(kind, &acted, until, language, &config.timezone, now))
 }
 
+/// Waits until an act is finished, for at most `patience`.
+pub async fn finished(app: &App, act: i64, patience: Duration) -> Result<(), StoreError> {
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < patience {
+        let open = app.store().acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
+        if open.iter().all(|open| open.id != act) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
 /// Does what an act leaves open, beside whoever waits for the answer.
 fn begin(app: &App, acted: &Acted) {
     let (app, act) = (app.clone(), acted.act);
-    app.clone().spawn(async move {
+    tokio::spawn(async move {
         if let Err(error) = silencing::finish(&app, act).await {
             warn!(%error, act, "An act could not be finished; it is tried again.");
         }

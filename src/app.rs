@@ -1,5 +1,6 @@
 //! What the rooms share while the gateway runs, and how it starts, reloads and stops.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,15 +12,19 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
+use wecom::CallbackKeys;
 
 use crate::alert::Timestamp;
-use crate::config::Config;
+use crate::answer;
+use crate::bots::{self, Bots};
+use crate::config::{AppAccount, Callback, Config, Receiver};
 use crate::deliver::{self, Mailer, Writer};
 use crate::http;
 use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
 use crate::render::Templates;
-use crate::store::{Store, StoreError};
+use crate::route::row;
+use crate::store::{Listeners, Store, StoreError, TargetRow};
 use crate::watch::{self, Incidents};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
@@ -63,6 +68,10 @@ pub struct Loaded {
     pub wecom: wecom::Client,
     /// The way to the mail server, if there is one.
     pub mailer: Option<Mailer>,
+    /// What opens the calls of WeCom, by app.
+    pub callbacks: HashMap<String, CallbackKeys>,
+    /// The targets of each receiver: whom an act is told.
+    pub listeners: Listeners,
 }
 
 impl Loaded {
@@ -74,7 +83,16 @@ impl Loaded {
         }
         let wecom = deliver::client(&config, store.cloned(), clock.clone())?;
         let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
-        Ok(Self { config, templates, wecom, mailer })
+        let callbacks = callbacks(&config);
+        let listeners = Arc::new(
+            config
+                .receivers
+                .iter()
+                .map(|(name, receiver)| (name.clone(), rows(receiver)))
+                .chain(steps(&config))
+                .collect(),
+        );
+        Ok(Self { config, templates, wecom, mailer, callbacks, listeners })
     }
 
     /// Does the host of this breaker's scope answer? The error says what it did instead.
@@ -86,6 +104,34 @@ impl Loaded {
             _ => self.wecom.reachable().await.map_err(|failure| failure.zh()),
         }
     }
+}
+
+fn rows(receiver: &Receiver) -> Vec<TargetRow> {
+    receiver.targets.iter().map(row).collect()
+}
+
+/// The people of steps of escalation, by the name that the record has for them.
+fn steps(config: &Config) -> impl Iterator<Item = (String, Vec<TargetRow>)> {
+    config.receivers.values().flat_map(|base| {
+        let named = base.escalate.iter().enumerate().map(|(index, step)| step.receiver(&base.name, index));
+        named.filter_map(|name| Some((name.clone(), rows(config.receiver(&name)?.as_ref()))))
+    })
+}
+
+/// The keys of the apps that have a callback. The configuration has checked them; one that a command could not read
+/// opens nothing.
+fn callbacks(config: &Config) -> HashMap<String, CallbackKeys> {
+    let keys = |(name, app): (&String, &AppAccount)| {
+        let Callback { token, encoding_aes_key } = app.callback.as_ref()?;
+        match CallbackKeys::new(token.clone(), encoding_aes_key, app.corp_id.clone()) {
+            Ok(keys) => Some((name.clone(), keys)),
+            Err(error) => {
+                warn!(%error, app = name, "The callback of an app cannot be used.");
+                None
+            }
+        }
+    };
+    config.wecom.apps.iter().filter_map(keys).collect()
 }
 
 /// Everything the handlers and the delivery share. Built once by [`App::open`]; cheap to clone.
@@ -101,6 +147,7 @@ struct Inner {
     wake: Notify,
     link_key: LinkKey,
     incidents: Incidents,
+    bots: Bots,
     broken: CancellationToken,
 }
 
@@ -125,6 +172,7 @@ impl App {
             wake: Notify::new(),
             link_key,
             incidents: Incidents::default(),
+            bots: Bots::default(),
             broken: CancellationToken::new(),
         })))
     }
@@ -155,6 +203,11 @@ impl App {
     /// What went wrong lately that no table shows.
     pub fn incidents(&self) -> &Incidents {
         &self.0.incidents
+    }
+
+    /// The bots' sockets that this process has.
+    pub fn bots(&self) -> &Bots {
+        &self.0.bots
     }
 
     /// Signs the links in messages.
@@ -227,6 +280,8 @@ pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> an
     let stop_sending = CancellationToken::new();
     let sender = tasks.spawn(deliver::run(app.clone(), Writer::new()?, stop_sending.clone()));
     tasks.spawn(watch::run(app.clone(), stop_sending.clone()));
+    tasks.spawn(answer::run(app.clone(), stop_sending.clone()));
+    tasks.spawn(bots::run(app.clone(), stop_sending.clone()));
     http::serve(listener, http::router(app.clone()), stop).await;
     stop_sending.cancel();
     tasks.close();

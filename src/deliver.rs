@@ -9,6 +9,7 @@ mod again;
 mod attempt;
 mod audience;
 mod breaker;
+mod card;
 mod choose;
 pub mod email;
 pub mod hook;
@@ -36,10 +37,11 @@ use crate::app::App;
 use crate::store::{LaneHead, Lease, StoreError, WaitingMessage};
 pub use again::{Again, again, is_resend};
 use attempt::Tried;
+pub use card::card_now;
 use choose::{Pace, Step};
 pub use email::Mailer;
 pub use hook::Hooks;
-pub use letter::{Envelope, Form, Occasion, Page, Prepared, Writer, client};
+pub use letter::{Envelope, Form, Occasion, Page, Prepared, Writer, client, network};
 pub use way::{MAIL_HOST, Way, app, scopes, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
@@ -51,6 +53,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// A lane that must wait (for its budget, a breaker, a retry) is looked at this often all the same: what comes
 /// meanwhile may be critical, or must be folded.
 const GLANCE_MS: i64 = 250;
+/// Simpler forms that a refused message has at most.
+const SIMPLER: usize = 2;
 /// After a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// After somebody else moved a message.
@@ -173,7 +177,7 @@ impl Lanes {
             }
         };
         let mut pause = POLL;
-        for head in heads {
+        for head in heads.into_iter().filter(|head| self.can_send(&head.lane)) {
             let due_at = self.rhythm(&head.lane).due(&head, now);
             if due_at > now {
                 let wait = u64::try_from(due_at.millis_since(now)).unwrap_or_default();
@@ -184,6 +188,14 @@ impl Lanes {
             }
         }
         pause
+    }
+
+    /// A bot's lane is for the replica that has its socket.
+    fn can_send(&self, lane: &str) -> bool {
+        match lane.strip_prefix("bot/").and_then(|rest| rest.split('/').next()) {
+            Some(bot) => self.app.bots().live(bot).is_some(),
+            None => true,
+        }
     }
 
     /// Sends what is due in `lane`, one after the other, until nothing is.
@@ -275,10 +287,14 @@ impl Lanes {
         let lease = work.lease.as_ref().expect("the lane is held");
         let Some(queued) = self.app.store().queued(chosen.message).await? else { return Ok(true) };
         let mut tried = self.try_once(lease, &queued, Form::AsMeant).await?;
-        if let Tried::Went(retry::Next::Plainer) = tried {
-            // In one go with the refusal: after a crash between the two the refused bytes are tried and refused again.
+        // In one go with the refusal: after a crash between the two the refused bytes are tried and refused again. A card
+        // loses its buttons first, and then everything but its words.
+        for _ in 0..SIMPLER {
+            if !matches!(tried, Tried::Went(retry::Next::Plainer)) {
+                break;
+            }
             let Some(queued) = self.app.store().queued(chosen.message).await? else { return Ok(true) };
-            tried = self.try_once(lease, &queued, Form::Plain).await?;
+            tried = self.try_once(lease, &queued, Form::Simpler).await?;
         }
         match tried {
             Tried::Went(_) => {

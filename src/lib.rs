@@ -4,7 +4,9 @@
 //! 200 — → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md` walks it.
 
 pub mod alert;
+pub mod answer;
 pub mod app;
+pub mod bots;
 pub mod budget;
 pub mod cli;
 pub mod config;

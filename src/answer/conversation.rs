@@ -93,7 +93,8 @@ impl Speaker<'_> {
         lines.extend(words.iter().map(|(zh, en, what_zh, what_en)| {
             if self.zh { format!("· {zh}：{what_zh}") } else { format!("· {en}: {what_en}") }
         }));
-        lines.push(self.pick("编号在每条消息的末尾，例如 #7K2Q。", "The id is at the end of each message, like #7K2Q."));
+        lines
+            .push(self.pick("编号在每条消息的末尾，例如 #7K2Q。", "The id is at the end of each message, like #7K2Q."));
         self.fit(lines)
     }
 
@@ -110,7 +111,8 @@ impl Speaker<'_> {
         if count == 0 {
             return Ok(self.fit(vec![self.pick("🟢 现在没有告警。", "🟢 Nothing is on.")]));
         }
-        let mut lines = vec![if self.zh { format!("正在告警 {count} 条") } else { format!("{count} alerts are on") }];
+        let mut lines =
+            vec![if self.zh { format!("正在告警 {count} 条") } else { format!("{count} alerts are on") }];
         lines.extend(alerts.iter().map(|alert| self.alert(alert)));
         let more = count.saturating_sub(alerts.len() as u64);
         if more > 0 {
@@ -138,10 +140,9 @@ impl Speaker<'_> {
         let loaded = self.app.loaded();
         let rotas = &loaded.config.rotas.0;
         if rotas.is_empty() {
-            return self.fit(vec![self.pick(
-                "没有配置值班表（配置里的 rotas）。",
-                "There is no rota (`rotas` in the configuration).",
-            )]);
+            return self.fit(vec![
+                self.pick("没有配置值班表（配置里的 rotas）。", "There is no rota (`rotas` in the configuration)."),
+            ]);
         }
         let named = |name: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name));
         let mut lines: Vec<String> = rotas
@@ -150,7 +151,8 @@ impl Speaker<'_> {
             .take(ROTAS)
             .map(|(name, rota)| {
                 let on_call = rota.on_call(self.now);
-                let people = |people: &[String]| people.iter().map(|who| self.clean(who)).collect::<Vec<_>>().join("、");
+                let people =
+                    |people: &[String]| people.iter().map(|who| self.clean(who)).collect::<Vec<_>>().join("、");
                 let backup = if on_call.backup.is_empty() {
                     String::new()
                 } else if self.zh {
@@ -169,7 +171,11 @@ impl Speaker<'_> {
             .collect();
         if lines.is_empty() {
             let known = rotas.keys().map(|name| self.clean(name)).collect::<Vec<_>>().join("、");
-            lines.push(if self.zh { format!("没有这张值班表。现有：{known}") } else { format!("No such rota. There are: {known}") });
+            lines.push(if self.zh {
+                format!("没有这张值班表。现有：{known}")
+            } else {
+                format!("No such rota. There are: {known}")
+            });
         }
         self.fit(lines)
     }

@@ -56,9 +56,11 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
     for (due, next) in nexts {
         match next {
             Next::Over => over(app, loaded, due, steps).await?,
-            Next::Nobody => drop(app.store().advance_escalation(due.alert.alert, due.step, None).await?),
+            Next::Nobody => {
+                app.store().advance_escalation(due.alert.alert, due.step, None).await?;
+            }
             Next::Tell { following, .. } => {
-                drop(app.store().advance_escalation(due.alert.alert, due.step, following).await?);
+                app.store().advance_escalation(due.alert.alert, due.step, following).await?;
             }
         }
     }
@@ -68,7 +70,9 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
 /// Tells those to whom steps were taken that an alert is over.
 async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
     let told = app.store().told_firing(vec![due.alert.identity]).await?;
-    let told = told.into_iter().filter(|row| due.others.contains(&row.receiver) && is_step(steps, &due.alert.receiver, &row.receiver));
+    let told = told
+        .into_iter()
+        .filter(|row| due.others.contains(&row.receiver) && is_step(steps, &due.alert.receiver, &row.receiver));
     let ended: Vec<ActAlert> = told.map(|row| ActAlert { ends_at: due.alert.ends_at, ..row }).collect();
     tell_end(app, loaded, &ended).await?;
     app.store().forget_escalation(due.alert.alert).await
@@ -124,7 +128,14 @@ async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Resu
     if passed < due.len() {
         warn!(receiver = to, "An alert cannot be escalated: what told of it was pruned.");
     }
-    info!(alert = first.alert.name, alerts = passed, from = first.alert.receiver, to, minutes, "Nobody took an alert in time; the next are told.");
+    info!(
+        alert = first.alert.name,
+        alerts = passed,
+        from = first.alert.receiver,
+        to,
+        minutes,
+        "Nobody took an alert in time; the next are told."
+    );
     app.metrics().escalations.inc();
     Ok(())
 }
@@ -138,7 +149,11 @@ mod tests {
     const FIRED: Timestamp = Timestamp(1_700_000_000_000);
 
     fn step(minutes: u64, receiver: &str, only_critical: bool) -> EscalationStep {
-        EscalationStep { after: Duration::from_mins(minutes), to: EscalateTo::Receiver(receiver.to_owned()), only_critical }
+        EscalationStep {
+            after: Duration::from_mins(minutes),
+            to: EscalateTo::Receiver(receiver.to_owned()),
+            only_critical,
+        }
     }
 
     fn due(step: u32, critical: bool, status: Status) -> Escalation {
@@ -166,10 +181,19 @@ mod tests {
         let steps = [step(10, "dba", false), step(30, "boss", true), step(60, "all", false)];
         let at = |minutes: i64| Some(FIRED.plus_millis(minutes * 60_000));
         let firing = Status::Firing;
-        assert_eq!(next(&steps, &due(0, true, firing)), Next::Tell { receiver: Some("dba".to_owned()), following: at(30) });
-        assert_eq!(next(&steps, &due(1, true, firing)), Next::Tell { receiver: Some("boss".to_owned()), following: at(60) });
+        assert_eq!(
+            next(&steps, &due(0, true, firing)),
+            Next::Tell { receiver: Some("dba".to_owned()), following: at(30) }
+        );
+        assert_eq!(
+            next(&steps, &due(1, true, firing)),
+            Next::Tell { receiver: Some("boss".to_owned()), following: at(60) }
+        );
         assert_eq!(next(&steps, &due(1, false, firing)), Next::Tell { receiver: None, following: at(60) });
-        assert_eq!(next(&steps, &due(2, false, firing)), Next::Tell { receiver: Some("all".to_owned()), following: None });
+        assert_eq!(
+            next(&steps, &due(2, false, firing)),
+            Next::Tell { receiver: Some("all".to_owned()), following: None }
+        );
         assert_eq!(next(&steps, &due(3, true, firing)), Next::Nobody);
         assert_eq!(next(&steps, &due(1, true, Status::Resolved)), Next::Over);
         assert_eq!(next(&[], &due(0, true, firing)), Next::Nobody, "the steps were taken out of the configuration");

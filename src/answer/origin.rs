@@ -52,7 +52,5 @@ fn read(loaded: &Loaded, kept: &Kept) -> Notification {
 fn places(notification: &Notification, source: &str, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
     let by_identity: HashMap<_, _> = alerts.iter().map(|alert| (alert.identity, *alert)).collect();
     let indexed = notification.alerts.iter().enumerate();
-    indexed
-        .filter_map(|(index, alert)| Some(((*by_identity.get(&alert.identity(source))?).clone(), index)))
-        .collect()
+    indexed.filter_map(|(index, alert)| Some(((*by_identity.get(&alert.identity(source))?).clone(), index))).collect()
 }

@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::origin::Origins;
 use crate::alert::{Alert, Identity, Labels, Notification, Status, Timestamp};
 use crate::app::{App, Loaded};
-use crate::config::{Face, Language, Receiver, Target, To, Upstream};
+use crate::config::{Language, Receiver, Target, To, Upstream};
 use crate::deliver;
 use crate::ingest::{RELAYED, relay};
 use crate::route::{arrival, recipient, row};
@@ -104,14 +104,20 @@ impl Failed {
 
 impl From<upstream::UpstreamError> for Failed {
     fn from(error: upstream::UpstreamError) -> Self {
-        Self::new(error.zh(), error.en())
+        Self::new(error.what.zh.clone(), error.what.en.clone())
     }
 }
 
 /// Makes a silence where the alerts came from.
-async fn make(app: &App, loaded: &Loaded, act: &ActRow, alerts: &[ActAlert]) -> Result<Result<Done, Failed>, StoreError> {
+async fn make(
+    app: &App,
+    loaded: &Loaded,
+    act: &ActRow,
+    alerts: &[ActAlert],
+) -> Result<Result<Done, Failed>, StoreError> {
     let origins = Origins::of(app.store(), loaded, alerts).await?;
-    let Some((upstream, matchers)) = origins.iter().find_map(|(notification, told)| matchers(loaded, notification, &told))
+    let Some((upstream, matchers)) =
+        origins.iter().find_map(|(notification, told)| matchers(loaded, notification, &told))
     else {
         return Ok(Err(Failed::no_upstream()));
     };
@@ -230,7 +236,10 @@ async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreEr
 fn client(loaded: &Loaded, name: &str) -> Result<Client, Failed> {
     let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == name);
     let upstream = known.ok_or_else(|| {
-        Failed::new(format!("配置里已没有上游 `{name}`"), format!("the upstream `{name}` is no longer in the configuration"))
+        Failed::new(
+            format!("配置里已没有上游 `{name}`"),
+            format!("the upstream `{name}` is no longer in the configuration"),
+        )
     })?;
     Ok(Client::new(upstream)?)
 }
@@ -238,23 +247,19 @@ fn client(loaded: &Loaded, name: &str) -> Result<Client, Failed> {
 /// Where whoever asked hears that it did not work.
 fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> {
     let receiver = alerts.first().map_or_else(String::new, |alert| alert.receiver.clone());
-    let target = |to, face| Target { to, face, ..Target::plain() };
-    let to = match act.via.split('/').collect::<Vec<_>>()[..] {
-        ["app", app] => target(
-            To::Members {
-                app: app.to_owned(),
-                users: vec![act.by.clone()],
-                users_file: None,
-                parties: Vec::new(),
-                tags: Vec::new(),
-                on_call: Vec::new(),
-            },
-            Face::Text,
-        ),
-        ["bot", bot, ref chat @ ..] => target(To::Bot { bot: bot.to_owned(), chat: chat.join("/") }, Face::MarkdownV2),
+    let target = match act.via.split('/').collect::<Vec<_>>()[..] {
+        ["app", app] => Target::at(To::Members {
+            app: app.to_owned(),
+            users: vec![act.by.clone()],
+            users_file: None,
+            on_call: None,
+            parties: Vec::new(),
+            tags: Vec::new(),
+        }),
+        ["bot", bot, ref chat @ ..] => Target::at(To::Bot { bot: bot.to_owned(), chat: chat.join("/") }),
         _ => return None,
     };
-    Some((to, receiver))
+    Some((target, receiver))
 }
 
 /// How long each silenced alert was not seen upstream, by its silence: forgotten with the process, which only means
@@ -299,7 +304,7 @@ async fn look(app: &App) -> Result<(), StoreError> {
                 end(app, &loaded, &on, &over).await?;
             }
             // Nobody knows, so nothing is over.
-            Err(error) => debug!(error = error.en(), upstream = upstream.name, "Silenced alerts cannot be looked at."),
+            Err(error) => debug!(%error, upstream = upstream.name, "Silenced alerts cannot be looked at."),
         }
     }
     Ok(())
@@ -350,7 +355,10 @@ pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> R
         for (name, told) in by_receiver {
             match loaded.config.receiver(name) {
                 Some(receiver) => drop(pass_on(app, notification, told, &receiver, None).await?),
-                None => error!(receiver = name, "A receiver that was told of an alert is gone; its end is told to nobody there."),
+                None => error!(
+                    receiver = name,
+                    "A receiver that was told of an alert is gone; its end is told to nobody there."
+                ),
             }
         }
     }

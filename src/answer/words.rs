@@ -24,7 +24,9 @@ impl Answer {
     pub(super) fn unknown(language: Language) -> Self {
         let (label, text) = match language {
             Language::Zh => ("已失效", "这张卡片已失效：告警记录已被清理，或卡片不是这里发的。"),
-            Language::En => ("Expired", "This card is no longer valid: its record was pruned, or it was not sent from here."),
+            Language::En => {
+                ("Expired", "This card is no longer valid: its record was pruned, or it was not sent from here.")
+            }
         };
         Self { label: label.to_owned(), text: text.to_owned(), state: None, act: 0 }
     }
@@ -59,7 +61,9 @@ fn done(kind: ActKind, until: Option<String>, zh: bool) -> (String, String) {
     let until = until.unwrap_or_default();
     let (label, text) = match (kind, zh) {
         (ActKind::Acknowledge, true) => ("已认领", "已认领：不再提醒和升级，恢复时仍会通知。".to_owned()),
-        (ActKind::Acknowledge, false) => ("Acknowledged", "It is yours: no more reminders, no escalation; you will hear when it is over.".to_owned()),
+        (ActKind::Acknowledge, false) => {
+            ("Acknowledged", "It is yours: no more reminders, no escalation; you will hear when it is over.".to_owned())
+        }
         (ActKind::Release, true) => ("已放弃认领", "已放弃认领：提醒和升级照常。".to_owned()),
         (ActKind::Release, false) => ("Given back", "You gave it back: reminders and escalation go on.".to_owned()),
         (ActKind::Silence, true) => ("静默中", format!("正在静默到 {until}。")),

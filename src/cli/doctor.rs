@@ -18,8 +18,8 @@ use crate::app::{Clock, Loaded};
 use crate::config::{Config, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
-use crate::upstream::{Client, SilenceState};
 use crate::duty::{self, Rota};
+use crate::upstream::{Client, SilenceState};
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -138,7 +138,12 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
                 users.extend(rota.into_iter().flat_map(Rota::everybody));
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),
-            To::Members { .. } | To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => {}
+            To::Members { .. }
+            | To::Chat { .. }
+            | To::Webhook { .. }
+            | To::Email { .. }
+            | To::Hook { .. }
+            | To::Bot { .. } => {}
         }
     }
     users.sort_unstable();

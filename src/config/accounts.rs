@@ -78,7 +78,12 @@ impl Resolver<'_> {
                 ),
             );
         }
-        Some(AppAccount { corp_id: app.corp_id.get()?.clone(), agent_id: *app.agent_id.get()?, secret: secret?, callback })
+        Some(AppAccount {
+            corp_id: app.corp_id.get()?.clone(),
+            agent_id: *app.agent_id.get()?,
+            secret: secret?,
+            callback,
+        })
     }
 
     fn callback(&mut self, name: &str, callback: &file::Callback) -> Option<Callback> {

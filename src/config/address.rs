@@ -86,6 +86,21 @@ pub enum To {
 }
 
 impl Target {
+    /// One address with nothing special about it: its channel's own face, nobody called, one part.
+    pub fn at(to: To) -> Self {
+        let mut target = Self {
+            to,
+            face: Face::Text,
+            mention: Vec::new(),
+            mention_from: Vec::new(),
+            mention_mobiles: Vec::new(),
+            image: false,
+            parts: 1,
+        };
+        target.face = target.channel().default_face();
+        target
+    }
+
     /// The name of this target's lane: equal for equal addresses, stable over reloads, without secrets.
     pub fn lane(&self) -> String {
         match &self.to {

@@ -387,17 +387,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    pub fn not_yet(&mut self, place: Place, what: &str) {
-        self.found.note(
-            place,
-            (
-                format!("`{what}` 已检查，但这个版本还不使用它"),
-                format!("`{what}` was checked, but this version does not act on it yet"),
-            ),
-            ("", ""),
-        );
-    }
-
     pub fn unreadable(&mut self, place: Place, path: &str, file: &Path, error: &std::io::Error) {
         self.found.mistake(
             place,

@@ -280,7 +280,8 @@ impl Resolver<'_> {
         }
         // A bot shows pictures, but calls nobody (wecom-api §0.2).
         let pictures = channel == Channel::Bot;
-        let image = target.image.as_ref().filter(|image| image.get() == Some(&true) && !pictures).map(|image| image.place);
+        let image =
+            target.image.as_ref().filter(|image| image.get() == Some(&true) && !pictures).map(|image| image.place);
         let [mention, mention_from] = calls.map(|list| list.map(|at| at.place));
         for (place, key) in [(mention, "mention"), (mention_from, "mention_from"), (image, "image")] {
             let Some(place) = place else { continue };

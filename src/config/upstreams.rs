@@ -30,10 +30,22 @@ impl Resolver<'_> {
             let org_id = self.org_id(upstream, &path);
             let sources = self.sources_of(upstream, file, &known);
             let ignore_labels = self.ignored(upstream, &path);
-            let gone_after = self.duration(upstream.gone_after.as_ref(), &format!("{path}.gone_after"), GONE_BOUNDS).unwrap_or(GONE_AFTER);
+            let gone_after = self
+                .duration(upstream.gone_after.as_ref(), &format!("{path}.gone_after"), GONE_BOUNDS)
+                .unwrap_or(GONE_AFTER);
             if let (Some(url), Some(&kind)) = (url, upstream.kind.get()) {
                 let name = name.to_owned();
-                known.push(Upstream { name, kind, url, credential, ca_file, sources, org_id, ignore_labels, gone_after });
+                known.push(Upstream {
+                    name,
+                    kind,
+                    url,
+                    credential,
+                    ca_file,
+                    sources,
+                    org_id,
+                    ignore_labels,
+                    gone_after,
+                });
             }
         }
         known

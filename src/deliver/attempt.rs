@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 use wecom::{Missed, SendRequest};
 
 use super::breaker::{self, Scopes};
+use super::card;
 use super::hook::Try;
 use super::letter::{Form, PLAIN, Prepared};
 use super::retry::{self, Next, Tries};
@@ -26,6 +27,10 @@ use crate::watch::Kind;
 
 /// For a mail or a call of a hook, answer included; calls of WeCom have the same.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Longest wait for a bot's socket to take a message: its line, and WeCom's answer.
+const BOT_DEADLINE: Duration = Duration::from_secs(20);
+/// An app without a callback cannot send cards with buttons (wecom-api §3.5).
+const NO_CALLBACK: i64 = 43012;
 /// How long a message waits whose app, webhook or list of people is missing from the configuration.
 const REPAIR_MS: i64 = 60_000;
 
@@ -53,6 +58,8 @@ struct Attempt<'a> {
     body: &'a [u8],
     /// The bytes that went out were short plain text.
     plain: bool,
+    /// The card that the bytes change.
+    changes: Option<i64>,
     verdict: Verdict,
     took: Duration,
 }
@@ -63,7 +70,7 @@ impl Lanes {
         let store = self.app.store();
         let loaded = self.app.loaded();
         let prepared = self.writer.prepare(&self.app, &loaded, queued, form).await;
-        let Prepared { target, ways, freeze, bodies } = match prepared {
+        let Prepared { target, ways, freeze, bodies, changes } = match prepared {
             Ok(prepared) => prepared,
             Err(reason) => {
                 // Not the message's fault: an app, a webhook or a list of people is missing.
@@ -74,6 +81,8 @@ impl Lanes {
         };
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
         let plain = face.is_some_and(|face| face == PLAIN);
+        let buttons = face.is_some_and(|face| face == card::BUTTONS);
+        let update = face.is_some_and(|face| face == card::UPDATE);
         let claim = Claim {
             lease: lease.clone(),
             message: queued.message,
@@ -96,12 +105,16 @@ impl Lanes {
             Verdict::too_late()
         } else {
             let end = store.lease().map(|lease| asked + last_byte(lease));
-            self.bring(&loaded, &target, &way.sender, &claimed, body.clone(), end).await
+            let channel = if update { Some(wecom::Channel::CardUpdate) } else { target.channel().wecom() };
+            self.bring(&loaded, channel, &way.sender, &claimed, body.clone(), end).await
         };
         let took = begun.elapsed();
+        if buttons && verdict.failed().and_then(|failed| failed.errcode) == Some(NO_CALLBACK) {
+            self.writer.refuse_buttons(&target, self.app.now());
+        }
         let (target, scopes) = (&target, &way.scopes);
         let alone = ways.len() == 1;
-        self.settle(Attempt { queued, claimed, target, scopes, alone, body: &body, plain, verdict, took })
+        self.settle(Attempt { queued, claimed, target, scopes, alone, body: &body, plain, changes, verdict, took })
             .await
             .map(Tried::Went)
     }
@@ -110,13 +123,13 @@ impl Lanes {
     async fn bring(
         &self,
         loaded: &Loaded,
-        target: &Target,
+        channel: Option<wecom::Channel>,
         sender: &Sender,
         claimed: &Claimed,
         body: Bytes,
         end: Option<Instant>,
     ) -> Verdict {
-        match (sender, target.channel().wecom()) {
+        match (sender, channel) {
             (Sender::WeCom(account), Some(channel)) => {
                 loaded.wecom.send_by(account, &SendRequest { channel, body }, end).await.into()
             }
@@ -132,6 +145,10 @@ impl Lanes {
                 }
                 None => Verdict::gone(name),
             },
+            (Sender::Bot(name), _) => {
+                let end = end.unwrap_or_else(|| Instant::now() + BOT_DEADLINE);
+                self.app.bots().send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
+            }
             (Sender::WeCom(_), None) => Verdict::gone("wecom"),
         }
     }
@@ -164,7 +181,7 @@ impl Lanes {
             next: follows,
             fallback,
             breakers: breakers.clone(),
-            spends: None,
+            spends: attempt.changes,
         };
         let state = self.record_outcome(settlement, now).await?;
         self.count(attempt.target, verdict, attempt.took);

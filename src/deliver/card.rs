@@ -88,9 +88,13 @@ async fn as_it_stands(
         return Ok(Some(*notice));
     }
     let task_id = answer::task_id(card.message, card.created_at);
-    let taken = card.alerts.iter().filter(|alert| alert.status == Status::Firing).find_map(|alert| alert.acknowledged.as_ref());
+    let taken =
+        card.alerts.iter().filter(|alert| alert.status == Status::Firing).find_map(|alert| alert.acknowledged.as_ref());
     let silences = app.store().silences(now).await?;
-    let silenced = silences.iter().filter(|silence| silence.thread == kept.thread && silence.until > now).max_by_key(|silence| silence.until);
+    let silenced = silences
+        .iter()
+        .filter(|silence| silence.thread == kept.thread && silence.until > now)
+        .max_by_key(|silence| silence.until);
     let standing = Standing {
         task_id: &task_id,
         taken: taken.map(|doer| Mark { person: doer.by.clone(), at: doer.at }),
@@ -140,7 +144,7 @@ pub(super) async fn after_end(
 
 /// The card of this lane that tells of the same alerts, and a code that was not used.
 async fn with_code(app: &App, queued: &Queued) -> Result<Option<(Card, String)>, StoreError> {
-    let card = app.store().card(&queued.lane, queued.message).await?;
+    let card = app.store().card(&queued.lane, queued.message, app.now()).await?;
     Ok(card.and_then(|card| card.code.clone().map(|code| (card, code))))
 }
 
@@ -149,7 +153,13 @@ fn change(response_code: String, card: TemplateCard) -> CardUpdate {
 }
 
 /// What is said of an act where no card can be changed.
-pub(super) fn told(news: &ActNews, loaded: &Loaded, queued: &Queued, target: &Target, now: crate::alert::Timestamp) -> Content {
+pub(super) fn told(
+    news: &ActNews,
+    loaded: &Loaded,
+    queued: &Queued,
+    target: &Target,
+    now: crate::alert::Timestamp,
+) -> Content {
     let receiver = loaded.config.receiver(&queued.receiver);
     let letter = ActLetter {
         news,

@@ -1,43 +1,52 @@
 //! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;
 use tracing::{error, warn};
-use wecom::message::Image;
-use wecom::{Content, Duplicates, Recipients, StoredToken, TokenStore};
+use wecom::message::{Image, Text};
+use wecom::{CardUpdate, Content, Duplicates, Recipients, StoredToken, TokenStore};
 
 use super::audience::{Audience, Reach};
 use super::people::People;
 use super::picture::Pictures;
 use super::way::{self, Sender, Way};
-use super::{attempt, email, hook};
+use super::{attempt, card, email, hook};
 use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
 use crate::config::{Config, Face, Language, Receiver, Target, To};
 use crate::ingest;
 use crate::render::{DigestLetter, Letter, Note, Picture, Rendered, Told};
-use crate::store::{Digest, Freeze, Kept, Moved, Naming, Queued, State, Store};
+use crate::store::{Digest, Freeze, Kept, Moved, Naming, Queued, State, Store, StoreError};
 
 /// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h). Never
 /// longer than until the next reminder, whose bytes may well be the same.
 const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
 /// After this long WeCom no longer compares a request with the first one: a quarter of an hour less than it says.
 const COMPARED_MS: i64 = (4 * 60 - 15) * 60_000;
+/// An app whose cards with buttons were refused because it has no callback in the admin console is not asked again for so
+/// long: whoever mends it presses a button soon.
+const REFUSED_MS: i64 = 10 * 60_000;
 /// A kept token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;
 
-/// A client on the network of `config` that keeps its tokens in `store`, or in memory.
-pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Result<wecom::Client> {
+/// The way to WeCom that `config` says.
+pub fn network(config: &Config) -> wecom::Network {
     let mut network = wecom::Network::new(config.wecom.api_url.clone());
     network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
     network.ca_file.clone_from(&config.wecom.ca_file);
+    network
+}
+
+/// A client on the network of `config` that keeps its tokens in `store`, or in memory.
+pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Result<wecom::Client> {
+    let mut network = network(config);
     network.deadline = attempt::deadline(store.as_ref().and_then(Store::lease));
     let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
     // Replicas and restarts do not refresh in the same second.
@@ -80,6 +89,8 @@ pub struct Writer {
     people: People,
     pictures: Pictures,
     audience: Audience,
+    /// When each app's cards with buttons were last refused. Bounded by the apps of the configuration.
+    refused: Mutex<HashMap<String, Timestamp>>,
 }
 
 /// How a message is to be written.
@@ -87,8 +98,31 @@ pub struct Writer {
 pub enum Form {
     /// As its bytes are frozen, or as its target wants it.
     AsMeant,
-    /// As short plain text, because it was refused.
+    /// In a simpler form, because it was refused: a card without its buttons, else as short plain text.
+    Simpler,
+}
+
+/// How much of what its target wants a message gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// All: buttons, or a change of the card that was sent before.
+    Whole,
+    /// Everything that cannot be pressed.
+    Notice,
+    /// Short plain text.
     Plain,
+}
+
+impl Shape {
+    /// `before`: the face that it had, if it had one.
+    fn of(form: Form, before: Option<&str>) -> Self {
+        match (form, before) {
+            (Form::Simpler, Some(card::BUTTONS)) => Self::Notice,
+            (Form::Simpler, _) | (Form::AsMeant, Some(PLAIN)) => Self::Plain,
+            (Form::AsMeant, None | Some(card::BUTTONS)) => Self::Whole,
+            (Form::AsMeant, Some(_)) => Self::Notice,
+        }
+    }
 }
 
 /// The face in the record of what was reduced to short plain text.
@@ -104,6 +138,8 @@ pub struct Prepared {
     pub freeze: Option<Freeze>,
     /// The bytes of all parts.
     pub bodies: Vec<Bytes>,
+    /// They change a card: that one.
+    pub changes: Option<i64>,
 }
 
 impl Writer {
@@ -113,6 +149,7 @@ impl Writer {
             people: People::default(),
             pictures: Pictures::new().context("cannot set up the client for pictures")?,
             audience: Audience::default(),
+            refused: Mutex::default(),
         })
     }
 
@@ -131,10 +168,18 @@ impl Writer {
             (None, Some(frozen)) => (&frozen.parts, frozen.next_part),
             (None, None) => return Err("a message has no bytes".to_owned()),
         };
+        let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
+        let changes = match face {
+            Some(face) if face == card::UPDATE => {
+                let card = app.store().card(&queued.lane, queued.message, app.now()).await;
+                card.map_err(|error| error.to_string())?.map(|card| card.message)
+            }
+            _ => None,
+        };
         let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
         let reach = self.reach(app, loaded, &target, body).await?;
         let ways = way::ways(&loaded.config, &target, &reach)?;
-        Ok(Prepared { ways, bodies: bodies.clone(), freeze, target })
+        Ok(Prepared { ways, bodies: bodies.clone(), freeze, target, changes })
     }
 
     /// Whom the next part reaches.
@@ -149,7 +194,7 @@ impl Writer {
                 self.audience.of_members(&loaded.wecom, &known(name)?, &to, app.now()).await
             }
             To::Chat { app: name, chat } => self.audience.of_chat(&loaded.wecom, &known(name)?, chat, app.now()).await,
-            To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => Reach::default(),
+            To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => Reach::default(),
         })
     }
 
@@ -163,7 +208,8 @@ impl Writer {
         repeated: bool,
     ) -> Result<Freeze, String> {
         let before = queued.frozen.as_ref();
-        let plain = form == Form::Plain || before.is_some_and(|frozen| frozen.face == PLAIN);
+        let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()));
+        let plain = shape == Shape::Plain;
         let target = if plain { plainer(target) } else { target.clone() };
         let notes = notes(queued, repeated);
         let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
@@ -172,8 +218,10 @@ impl Writer {
         let written = if queued.digest {
             let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;
             summarise(loaded, queued, &target, &digest, &occasion)
+        } else if queued.act {
+            about_act(app, loaded, queued, &target, shape).await.map_err(|error| error.to_string())?
         } else {
-            self.letter(app, loaded, queued, &target, &occasion).await
+            self.letter(app, loaded, queued, &target, &occasion, shape).await.map_err(|error| error.to_string())?
         };
         let receiver = loaded.config.receivers.get(&queued.receiver);
         let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
@@ -185,7 +233,17 @@ impl Writer {
             at: app.now(),
             reminded,
         };
-        let parts = self.bodies(&loaded.config, &target, &written.contents, &envelope)?;
+        let parts = match &written.update {
+            Some(update) => vec![update_body(&loaded.config, &target, update)?],
+            None => self.bodies(&loaded.config, &target, &written.contents, &envelope)?,
+        };
+        if written.face == card::BUTTONS && parts.len() > written.contents.len() {
+            // So many people get it in several messages, each of which would be a card with a code of its own.
+            let notice = Box::pin(self.letter(app, loaded, queued, &target, &occasion, Shape::Notice));
+            let written = notice.await.map_err(|error| error.to_string())?;
+            let parts = self.bodies(&loaded.config, &target, &written.contents, &envelope)?;
+            return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
+        }
         // A copy or a reduced form of a message whose first parts have arrived goes on where it was, if it has the
         // same parts as before.
         let next_part = before.filter(|frozen| frozen.parts.len() == parts.len()).map_or(0, |frozen| frozen.next_part);
@@ -200,14 +258,23 @@ impl Writer {
         queued: &Queued,
         target: &Target,
         occasion: &Occasion<'_>,
-    ) -> Written {
+        shape: Shape,
+    ) -> Result<Written, StoreError> {
         let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
         let ways = way::ways(&loaded.config, target, &Reach::default()).unwrap_or_default();
         let image = match ways.first().map(|way| &way.sender) {
             Some(Sender::WeCom(account)) => self.pictures.upload(loaded, account, target, page.picture_url()).await,
             _ => None,
         };
-        let rendered = page.render(loaded, target, occasion, image.as_ref());
+        let pressed = shape == Shape::Whole
+            && card::interactive(&loaded.config, target)
+            && !self.is_refused(target, occasion.now);
+        // A card with buttons has no place for a picture; it goes beside it where the target wants one.
+        let mut rendered = if pressed {
+            page.render_pictureless(loaded, target, occasion)
+        } else {
+            page.render(loaded, target, occasion, image.as_ref())
+        };
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
             warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
@@ -216,11 +283,35 @@ impl Writer {
         let counted: HashSet<i64> =
             rendered.counted.iter().filter_map(|&told| page.told.get(told)).map(|line| line.alert).collect();
         let ids = queued.transitions.iter().filter(|moved| counted.contains(&moved.alert)).map(|moved| moved.id);
-        Written {
+        let mut written = Written {
             naming: Naming::AllBut(ids.collect()),
             face: rendered.face.as_str().to_owned(),
-            contents: rendered.parts,
+            contents: std::mem::take(&mut rendered.parts),
+            update: None,
+        };
+        if pressed && !card::asks(&page) {
+            written.update = card::after_end(app, queued, target, &page, &written.contents).await?;
+        } else if pressed && card::add_buttons(loaded, queued, &page, target, occasion, &mut written.contents) {
+            card::BUTTONS.clone_into(&mut written.face);
+            written.contents.extend(image.filter(|_| target.image).map(Content::Image));
         }
+        if written.update.is_some() {
+            card::UPDATE.clone_into(&mut written.face);
+        }
+        Ok(written)
+    }
+
+    /// Notes that an app's cards with buttons are refused (43012): for some minutes they go without.
+    pub fn refuse_buttons(&self, target: &Target, now: Timestamp) {
+        if let To::Members { app, .. } = &target.to {
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), now);
+        }
+    }
+
+    fn is_refused(&self, target: &Target, now: Timestamp) -> bool {
+        let To::Members { app, .. } = &target.to else { return false };
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(app).is_some_and(|at| (0..REFUSED_MS).contains(&now.millis_since(*at)))
     }
 
     /// The frozen bytes: each content to each batch of people, the first content to everybody first.
@@ -265,6 +356,7 @@ impl Writer {
                 let mail = |(part, content)| envelope.mail(from, to, part, content);
                 (0..).zip(contents).map(mail).collect::<Result<_, _>>()?
             }
+            To::Bot { chat, .. } => contents.iter().map(|content| wecom::bot_send_body(chat, None, content)).collect(),
             To::Hook { .. } => {
                 let parts = u32::try_from(contents.len()).unwrap_or(u32::MAX);
                 (0..).zip(contents).map(|(part, content)| envelope.news(part, parts, content)).collect()
@@ -347,6 +439,7 @@ fn summarise(loaded: &Loaded, queued: &Queued, target: &Target, digest: &Digest,
         naming: Naming::OnlyAlerts(rendered.named),
         face: rendered.face.as_str().to_owned(),
         contents: rendered.parts,
+        update: None,
     }
 }
 
@@ -359,6 +452,7 @@ fn bare_digest(digest: &Digest, thread: ThreadId) -> Written {
         naming: Naming::OnlyAlerts(Vec::new()),
         face: Face::Text.as_str().to_owned(),
         contents: vec![Content::Text(text)],
+        update: None,
     }
 }
 
@@ -367,6 +461,35 @@ struct Written {
     contents: Vec<Content>,
     face: String,
     naming: Naming,
+    /// Sent in place of the contents.
+    update: Option<CardUpdate>,
+}
+
+/// What somebody did: on the card that tells of the same alerts, or as a message.
+async fn about_act(
+    app: &App,
+    loaded: &Loaded,
+    queued: &Queued,
+    target: &Target,
+    shape: Shape,
+) -> Result<Written, StoreError> {
+    let naming = Naming::AllBut(Vec::new());
+    if shape == Shape::Whole
+        && let Some(update) = card::after_act(app, loaded, queued, target).await?
+    {
+        return Ok(Written { contents: Vec::new(), face: card::UPDATE.to_owned(), naming, update: Some(update) });
+    }
+    let content = match app.store().act_news(queued.message).await? {
+        Some(news) => card::told(&news, loaded, queued, target, app.now()),
+        None => Content::Text(Text { content: format!("#{}", queued.thread), ..Text::default() }),
+    };
+    Ok(Written { contents: vec![content], face: Face::Text.as_str().to_owned(), naming, update: None })
+}
+
+fn update_body(config: &Config, target: &Target, update: &CardUpdate) -> Result<Bytes, String> {
+    let To::Members { app, .. } = &target.to else { return Err("only cards of apps are changed later".to_owned()) };
+    let agent_id = config.wecom.apps.get(app).ok_or_else(|| way::missing("app", app))?.agent_id;
+    Ok(wecom::card_update_body(agent_id, update).into())
 }
 
 /// Must another try be marked as a copy? Where equal requests are told apart from new ones (WeCom's duplicate check for
@@ -376,7 +499,7 @@ pub(super) fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool 
     let Some(frozen) = queued.frozen.as_ref().filter(|_| queued.state == State::Unsure) else { return false };
     match target.to {
         To::Members { .. } => now.millis_since(frozen.first_claimed_at) > COMPARED_MS,
-        To::Chat { .. } | To::Webhook { .. } => true,
+        To::Chat { .. } | To::Webhook { .. } | To::Bot { .. } => true,
         To::Email { .. } | To::Hook { .. } => false,
     }
 }
@@ -492,6 +615,10 @@ impl Page {
 
     /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.
     pub fn render(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
+        self.written(loaded, target, occasion, Picture { url: self.picture_url(), content: image })
+    }
+
+    fn written(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
         let Occasion { thread, now, details_url, notes } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
@@ -515,7 +642,7 @@ impl Page {
             now,
             thread,
             details_url,
-            picture: Picture { url: self.picture_url(), content: image },
+            picture,
             notes,
         };
         if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
@@ -524,6 +651,11 @@ impl Page {
             error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
             self.bare(target, thread)
         }
+    }
+
+    /// The same, as if its alerts had no picture.
+    pub(super) fn render_pictureless(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Rendered {
+        self.written(loaded, target, occasion, Picture { url: None, content: None })
     }
 
     /// What is left to say when rendering itself is broken: names, as plain text.

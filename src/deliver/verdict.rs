@@ -83,6 +83,13 @@ impl Verdict {
         Self::NotSent(Failed { blame: Blame::Passing, errcode: None, status: None, zh, en, retry_after: None })
     }
 
+    /// The bot's socket is not there at the moment.
+    pub fn not_connected() -> Self {
+        let zh = "智能机器人没有连上企业微信，连上后自动重发".to_owned();
+        let en = "the bot is not connected to WeCom: it is sent when it is".to_owned();
+        Self::NotSent(Failed { blame: Blame::Passing, errcode: None, status: None, zh, en, retry_after: None })
+    }
+
     /// It was not sent, because the right to send was running out.
     pub fn too_late() -> Self {
         let zh = "进程停顿过久，未发送，由当前持有者重发".to_owned();

@@ -5,7 +5,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -34,9 +34,12 @@ struct Check {
 }
 
 /// Proves to the admin console that the address is ours.
-async fn check(State(gate): State<Gate>, Path(app): Path<String>, query: Option<Query<Check>>) -> Response {
+async fn check(State(gate): State<Gate>, Path(app): Path<String>, address: Uri) -> Response {
     let loaded = gate.app.loaded();
-    let (Some(keys), Some(Query(check))) = (loaded.callbacks.get(&app), query) else { return unknown(&gate, &loaded, &app) };
+    let query = Query::<Check>::try_from_uri(&address);
+    let (Some(keys), Ok(Query(check))) = (loaded.callbacks.get(&app), query) else {
+        return unknown(&gate, &loaded, &app);
+    };
     match keys.verify(&check.signed, &check.echostr, gate.app.now().0 / 1000) {
         Ok(words) => {
             info!(app, "WeCom has checked the callback.");
@@ -48,9 +51,12 @@ async fn check(State(gate): State<Gate>, Path(app): Path<String>, query: Option<
 }
 
 /// Takes a press, a text, or something to be noted.
-async fn take(State(gate): State<Gate>, Path(app): Path<String>, signed: Option<Query<Signed>>, body: Body) -> Response {
+async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, body: Body) -> Response {
     let loaded = gate.app.loaded();
-    let (Some(keys), Some(Query(signed))) = (loaded.callbacks.get(&app), signed) else { return unknown(&gate, &loaded, &app) };
+    let query = Query::<Signed>::try_from_uri(&address);
+    let (Some(keys), Ok(Query(signed))) = (loaded.callbacks.get(&app), query) else {
+        return unknown(&gate, &loaded, &app);
+    };
     let body = match read(body).await {
         Ok(body) => body,
         Err(status) => {
@@ -126,7 +132,11 @@ fn is_no(answer: &Answer) -> bool {
 fn note(gate: &Gate, app: &str, event: &str) {
     match event {
         "inactive_alert" | "close_inactive_agent" | "low_active_alert" | "low_active" => {
-            error!(app, event, "WeCom restricts this app, or is about to, because it is hardly used: open it in WeCom and send with it.");
+            error!(
+                app,
+                event,
+                "WeCom restricts this app, or is about to, because it is hardly used: open it in WeCom and send with it."
+            );
             let detail = [
                 format!("企业微信提示应用 {app} 使用太少（{event}），可能停用：请在企业微信里打开这个应用"),
                 format!("WeCom says that the app {app} is hardly used ({event}) and may restrict it: open it in WeCom"),

@@ -86,7 +86,9 @@ impl ActLetter<'_> {
             (ActKind::Silence, false, None) => format!("🔕 {person} silenced {what}"),
             (ActKind::Extend, true, Some(until)) => format!("🔕 {person} 把静默延长到 {until}：{what}"),
             (ActKind::Extend, true, None) => format!("🔕 {person} 延长静默：{what}"),
-            (ActKind::Extend, false, Some(until)) => format!("🔕 {person} moved the end of the silence to {until}: {what}"),
+            (ActKind::Extend, false, Some(until)) => {
+                format!("🔕 {person} moved the end of the silence to {until}: {what}")
+            }
             (ActKind::Extend, false, None) => format!("🔕 {person} moved the end of the silence: {what}"),
             (ActKind::Expire, true, _) => format!("🔔 {person} 解除静默 {what}"),
             (ActKind::Expire, false, _) => format!("🔔 {person} ended the silence of {what}"),
@@ -137,13 +139,15 @@ impl ActLetter<'_> {
             return Some(self.clean(&self.news.detail, REASON));
         }
         let (chinese, english) = match self.news.kind {
-            ActKind::Acknowledge => {
-                ("不再提醒，不再升级；恢复时会通知。", "No more reminders, no escalation; you will hear when it is over.")
-            }
+            ActKind::Acknowledge => (
+                "不再提醒，不再升级；恢复时会通知。",
+                "No more reminders, no escalation; you will hear when it is over.",
+            ),
             ActKind::Release => ("提醒和升级照常。", "Reminders and escalation go on."),
-            ActKind::Silence | ActKind::Extend => {
-                ("到期前上游不再通知；恢复时仍会告诉大家。", "Nothing comes from upstream until then; you will still hear when it is over.")
-            }
+            ActKind::Silence | ActKind::Extend => (
+                "到期前上游不再通知；恢复时仍会告诉大家。",
+                "Nothing comes from upstream until then; you will still hear when it is over.",
+            ),
             ActKind::Expire => ("上游恢复通知。", "Upstream notifies again."),
             ActKind::Resend | ActKind::Recall => return None,
         };

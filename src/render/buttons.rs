@@ -122,10 +122,8 @@ impl Standing<'_> {
 
     /// What can be undone.
     fn menu(&self) -> Option<CardMenu> {
-        let entry = |zh, en, key: &str| CardMenuEntry {
-            text: pick(self.language, zh, en).to_owned(),
-            key: key.to_owned(),
-        };
+        let entry =
+            |zh, en, key: &str| CardMenuEntry { text: pick(self.language, zh, en).to_owned(), key: key.to_owned() };
         let release = self.taken.is_some().then(|| entry("放弃认领", "Give it back", RELEASE));
         let expire = self.silenced.is_some().then(|| entry("解除静默", "End the silence", EXPIRE));
         let action_list: Vec<CardMenuEntry> = release.into_iter().chain(expire).collect();
@@ -138,9 +136,10 @@ impl Standing<'_> {
         let clock = Clock { now: self.now, zone: self.timezone, language: self.language };
         let time = |at| clock.time(at).unwrap_or_default();
         let person = |mark: &Mark| neutral(&cut_chars(&one_line(&mark.person), 16), Dialect::Plain).into_owned();
-        let taken = self.taken.as_ref().map(|mark| {
-            row(pick(self.language, "认领人", "Owner"), format!("{} {}", person(mark), time(mark.at)))
-        });
+        let taken = self
+            .taken
+            .as_ref()
+            .map(|mark| row(pick(self.language, "认领人", "Owner"), format!("{} {}", person(mark), time(mark.at))));
         let silenced = self.silenced.as_ref().map(|mark| {
             let value = match self.language {
                 Language::Zh => format!("到 {}（{}）", time(mark.at), person(mark)),
@@ -231,7 +230,9 @@ mod tests {
         let rows: Vec<&str> = card.horizontal_content_list.iter().map(|row| row.value.as_str()).collect();
         assert_eq!(rows, ["96 %", "db-1", "db-2", "db-3", "db-4", "#7K2Q"]);
         let spans = &card.button_selection.as_ref().unwrap().option_list;
-        assert!(spans.iter().any(|option| option.id == "morning") && spans.iter().any(|option| option.id == USUAL_SPAN));
+        assert!(
+            spans.iter().any(|option| option.id == "morning") && spans.iter().any(|option| option.id == USUAL_SPAN)
+        );
     }
 
     #[test]

@@ -353,7 +353,7 @@ impl<'a> Voice<'a> {
             Format::Grafana | Format::GrafanaLegacy => "Grafana",
             Format::Alertmanager => "Alertmanager",
             Format::AlertsPush => "Prometheus",
-            Format::Generic | Format::Opaque => "Webhook",
+            Format::Generic | Format::Opaque | Format::Relayed => "Webhook",
         };
         match ["env", "environment"].into_iter().find_map(|name| self.facts.shared.get(name)) {
             Some(environment) => format!("{program} · {}", one_line(environment)),

@@ -98,7 +98,9 @@ struct CardLengths {
 
 const fn card_lengths(channel: Channel) -> CardLengths {
     match channel {
-        Channel::Webhook | Channel::Bot => CardLengths { source: 13, title: 26, desc: 30, text: 112, value: 26, jump: 13 },
+        Channel::Webhook | Channel::Bot => {
+            CardLengths { source: 13, title: 26, desc: 30, text: 112, value: 26, jump: 13 }
+        }
         Channel::App | Channel::Chat | Channel::Email | Channel::Hook => {
             CardLengths { source: 20, title: 36, desc: 44, text: 160, value: 30, jump: 18 }
         }

@@ -4,6 +4,8 @@ use super::{
     ActAlert, ActEnd, ActFilter, ActNews, ActRow, Acted, Card, Conversation, Escalation, Kept, NewAct, Silence, Store,
     StoreError, TargetRow,
 };
+use std::time::Duration;
+
 use crate::alert::{Identity, Timestamp};
 
 impl Store {
@@ -173,6 +175,23 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.conversations().await,
             Self::Postgres(db) => db.conversations().await,
+        }
+    }
+
+    /// Takes the socket of a bot for `holder` until `held` from now, or keeps it; false if another one has it. With
+    /// SQLite there is nobody else.
+    pub async fn hold_socket(&self, bot: &str, holder: &str, held: Duration) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(db) => db.hold_socket(bot, holder, held).await,
+        }
+    }
+
+    /// Gives the socket of a bot to whoever wants it, if `holder` has it.
+    pub async fn leave_socket(&self, bot: &str, holder: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(db) => db.leave_socket(bot, holder).await,
         }
     }
 }

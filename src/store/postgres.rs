@@ -18,6 +18,7 @@ mod pool;
 mod prune;
 mod record;
 mod settle;
+mod sockets;
 mod start;
 mod tx;
 mod values;

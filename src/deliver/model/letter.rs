@@ -51,7 +51,7 @@ impl World {
             return Ok(Letter { freeze: None, bodies, tells });
         }
         let before = queued.frozen.as_ref();
-        let plain = form == Form::Plain || before.is_some_and(|frozen| frozen.face == PLAIN);
+        let plain = form == Form::Simpler || before.is_some_and(|frozen| frozen.face == PLAIN);
         let parts = if !plain && queued.message % 5 == 0 { 2 } else { 1 };
         let version = before.map_or(0, |frozen| frozen.version) + 1;
         let text = |part: u32| Bytes::from(format!("{} {version} {part} {plain} {tells:?}", queued.message));

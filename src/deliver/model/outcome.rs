@@ -60,7 +60,7 @@ impl World {
             Err(Trouble::Law(broken)) => return Err(broken),
         };
         if next == Next::Plainer {
-            match self.attempt(lane, flight.chosen, Form::Plain, None).await {
+            match self.attempt(lane, flight.chosen, Form::Simpler, None).await {
                 Ok(()) | Err(Trouble::Store(StoreError::Lost { .. })) => {}
                 Err(Trouble::Store(error)) => return Err(said(&error)),
                 Err(Trouble::Law(broken)) => return Err(broken),

@@ -92,13 +92,20 @@ impl Db {
 
     pub(in crate::store) async fn act_news(&self, message: i64) -> Result<Option<ActNews>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT c.kind, c.by, c.at, c.until,
+            let sql = "SELECT c.kind, c.by, c.at, c.until, c.state, c.detail,
                               (SELECT count(DISTINCT t.alert_id) FROM transition t WHERE t.message_id = m.id)
                        FROM message m JOIN act c ON c.id = m.act_id WHERE m.id = ?1";
             let found = connection.prepare_cached(sql)?.query_row([message], |row| {
                 let doer = Doer { by: row.get(1)?, at: Timestamp(row.get(2)?), until: time(row, 3)? };
-                let count = row.get::<_, i64>(4)?.unsigned_abs();
-                Ok(ActNews { kind: named(row, 0, ActKind::from_name)?, doer, alerts: Vec::new(), count })
+                let count = row.get::<_, i64>(6)?.unsigned_abs();
+                Ok(ActNews {
+                    kind: named(row, 0, ActKind::from_name)?,
+                    state: named(row, 4, ActState::from_name)?,
+                    detail: row.get(5)?,
+                    doer,
+                    alerts: Vec::new(),
+                    count,
+                })
             });
             let Some(mut news) = found.optional()? else { return Ok(None) };
             let condition = format!(

@@ -71,3 +71,10 @@ CREATE TABLE conversation (
     heard_at bigint NOT NULL,
     PRIMARY KEY (bot, chat)
 );
+
+-- Which replica has the socket of a bot, by this server's clock.
+CREATE TABLE socket (
+    bot        text COLLATE "C" PRIMARY KEY,
+    holder     text NOT NULL,
+    held_until timestamptz NOT NULL
+);

@@ -1,0 +1,34 @@
+//! Who has the socket of a bot: one replica, for a few seconds at a time, by the database's own clock.
+
+use std::time::Duration;
+
+use super::Db;
+use super::tx::{Kind, transaction};
+use super::values::values;
+use crate::store::StoreError;
+
+impl Db {
+    pub(in crate::store) async fn hold_socket(
+        &self,
+        bot: &str,
+        holder: &str,
+        held: Duration,
+    ) -> Result<bool, StoreError> {
+        let millis = i64::try_from(held.as_millis()).unwrap_or(i64::MAX);
+        let sql = "INSERT INTO socket AS s (bot, holder, held_until)
+                   VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
+                   ON CONFLICT (bot) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+                   WHERE s.holder = excluded.holder OR s.held_until < clock_timestamp()";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            Ok(tx.execute(sql, values![bot, holder, millis]).await? == 1)
+        })
+    }
+
+    pub(in crate::store) async fn leave_socket(&self, bot: &str, holder: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM socket WHERE bot = $1 AND holder = $2";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![bot, holder]).await?;
+            Ok(())
+        })
+    }
+}

@@ -155,8 +155,8 @@ impl<'a> Live<'a> {
 
     /// The only place where a question is written.
     async fn begin(&mut self, question: Question) -> Result<(), Ended> {
-        // Who asked has given up, and was told that it was not sent.
-        if !question.ticket.take() {
+        // Who asked has gone, or has given up and was told that it was not sent.
+        if question.answer.is_closed() || !question.ticket.take() {
             return Ok(());
         }
         let now = Instant::now();

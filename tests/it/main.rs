@@ -28,6 +28,7 @@ mod migrate_store;
 mod replicas;
 mod seed;
 mod silences;
+mod silences_cli;
 mod silences_faults;
 mod silences_grafana;
 mod storm;

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wegraf::alert::Timestamp;
 use wegraf::app::Clock;
-use wegraf::config::{Upstream, UpstreamKind};
+use wegraf::config::{Credential, Upstream, UpstreamKind};
 use wegraf::upstream::{Client, Matcher, Problem, SilenceState, Wanted, marker};
+use xtask::gateway::free;
 
 use crate::harness::crypto;
-use crate::programs::{Server, alert, until};
+use crate::programs::{Program, Server, alert, find, until};
 
 const HOUR_MS: i64 = 3_600_000;
 pub const NOBODY: &str = "receivers: [ { name: nobody } ]\nroute: { receiver: nobody }\n";
@@ -155,4 +156,52 @@ async fn what_alertmanager_refuses_is_told_with_its_reason() {
     ] {
         assert_eq!(error.problem, Problem::NotFound, "{error}");
     }
+}
+
+/// bcrypt of [`PASSWORD`] at the lowest cost.
+const HASH: &str = "$2b$04$Dkv2bIjxEVbGS.WXvnrC9.hnu9IVC6RV9aLxcg423KqreESIaypw6";
+const PASSWORD: &str = "pa:ss 密";
+
+#[tokio::test]
+async fn an_alertmanager_with_a_certificate_and_a_password_of_its_own_is_reached_with_both() {
+    crypto();
+    let Some(path) = find("prometheus-alertmanager") else { return };
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    write("ca.pem", &made.cert.pem());
+    write("key.pem", &made.signing_key.serialize_pem());
+    write(
+        "web.yml",
+        &format!(
+            "tls_server_config: {{ cert_file: ca.pem, key_file: key.pem }}\nbasic_auth_users: {{ wegraf: {HASH} }}\n"
+        ),
+    );
+    write("alertmanager.yml", NOBODY);
+    let address = free().unwrap();
+    let listen = format!("--web.listen-address={address}");
+    let own = [
+        "--config.file=alertmanager.yml",
+        "--storage.path=data",
+        "--cluster.listen-address=",
+        "--web.config.file=web.yml",
+    ];
+    let _program = Program::start(&path, folder.path(), &[&own[..], &[listen.as_str()]].concat());
+
+    let known = |password: &str, ca: bool| Upstream {
+        credential: Some(Credential::Basic { username: "wegraf".to_owned(), password: password.into() }),
+        ca_file: ca.then(|| folder.path().join("ca.pem")),
+        ..upstream(UpstreamKind::Alertmanager, &format!("https://localhost:{}", address.port()))
+    };
+    let client = Client::new(&known(PASSWORD, true)).unwrap();
+    until("it answers", async || client.list(&[]).await.ok()).await;
+    client.silence(&wanted(&["alertname=主机失联"], "1")).await.unwrap();
+    let wrong = Client::new(&known("other", true)).unwrap().list(&[]).await.unwrap_err();
+    assert_eq!((wrong.problem, wrong.status), (Problem::Unknown, Some(401)), "{wrong}");
+    assert!(wrong.what.en.contains("check `basic`"), "{wrong}");
+    let stranger = Client::new(&known(PASSWORD, false)).unwrap().list(&[]).await.unwrap_err();
+    assert_eq!(stranger.problem, Problem::Unreachable, "{stranger}");
+    assert!(stranger.what.zh.contains("证书"), "{stranger}");
+    write("ca.pem", "no certificate");
+    assert_eq!(Client::new(&known(PASSWORD, true)).unwrap_err().problem, Problem::Setup);
 }

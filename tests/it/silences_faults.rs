@@ -128,7 +128,7 @@ async fn other(router: Router) -> Client {
 
 #[tokio::test]
 async fn whatever_else_answers_is_told_for_what_it_is() {
-    let echo = |headers: axum::http::HeaderMap| async move { (StatusCode::UNAUTHORIZED, format!("{headers:?}")) };
+    let echo = |headers: axum::http::HeaderMap| async move { (StatusCode::BAD_REQUEST, format!("{headers:?}")) };
     let endless = || async { "[\"".to_owned() + &"x".repeat(17 << 20) };
     #[rustfmt::skip]
     let table = [
@@ -139,7 +139,7 @@ async fn whatever_else_answers_is_told_for_what_it_is() {
         (Router::new().fallback(any(endless)), Problem::Foreign, "over 16 MiB"),
         (Router::new().fallback(any(|| async { StatusCode::INTERNAL_SERVER_ERROR })), Problem::Failed, "read its log"),
         // It repeats our credential; we do not.
-        (Router::new().fallback(any(echo)), Problem::Unknown, "does not know us"),
+        (Router::new().fallback(any(echo)), Problem::Refused, "check the matchers"),
     ];
     for (router, problem, words) in table {
         let client = other(router).await;

@@ -8,6 +8,7 @@ pub mod check;
 pub mod deliveries;
 pub mod demo;
 pub mod doctor;
+pub mod duty;
 pub mod init;
 pub mod migrate_store;
 pub mod preview;
@@ -29,7 +30,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
-pub use deliveries::{Deliveries, DeliveriesCommand};
+pub use deliveries::{Deliveries, DeliveriesCommand, When};
 pub use silences::{Silences, SilencesCommand};
 
 const EXIT_CODES: &str = "\
@@ -71,6 +72,8 @@ pub enum Command {
     Preview(Preview),
     /// 这些标签的告警发给谁，由哪条匹配决定。 Who gets an alert with these labels, and which matcher decided.
     Route(Route),
+    /// 谁当班，接下来是谁。 Who is on duty, and who is next.
+    Duty(Duty),
     /// 应用群聊：创建、修改、查看。 Group chats of an app: create, update, show.
     Chat(Chat),
     /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
@@ -243,6 +246,26 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// `wegraf duty`
+#[derive(Debug, Args)]
+pub struct Duty {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 哪张值班表；不写则全部。 Which rota; default: all of them.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// 从何时看起：“2026-10-01 09:00”（全局时区）或 RFC 3339；默认现在。 From when: "2026-10-01 09:00" in the configured zone, or RFC 3339; default: now.
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub at: Option<When>,
+    /// 往后看几天。 How many days ahead.
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: u16,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `wegraf chat`
 #[derive(Debug, Args)]
 pub struct Chat {
@@ -408,6 +431,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(arguments) => wait(doctor::run(arguments)),
         Command::Send(arguments) => wait(send::run(arguments)),
         Command::Preview(arguments) => preview::run(&arguments),
+        Command::Duty(arguments) => duty::run(&arguments),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),

@@ -17,6 +17,7 @@ mod letter;
 #[cfg(test)]
 mod model;
 pub mod other;
+mod owners;
 mod people;
 mod picture;
 pub mod retry;
@@ -42,6 +43,7 @@ use choose::{Pace, Step};
 pub use email::Mailer;
 pub use hook::Hooks;
 pub use letter::{Envelope, Form, Occasion, Page, Prepared, Writer, client, network};
+pub use owners::called_by_the_book;
 pub use way::{MAIL_HOST, Way, app, scopes, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).

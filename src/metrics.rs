@@ -105,6 +105,8 @@ pub struct Metrics {
     pub imbalance: Gauge,
     /// Times a template of the user's failed and the shipped one was used.
     pub template_failures: Counter,
+    /// Values of labels for which nobody could be mentioned, each counted once.
+    pub unknown_owners: Counter,
     /// Configuration reloads.
     pub reloads: Family<Reloaded, Counter>,
     /// 1 if the last reload was taken.
@@ -131,6 +133,7 @@ impl Default for Metrics {
             troubles: Gauge::default(),
             imbalance: Gauge::default(),
             template_failures: Counter::default(),
+            unknown_owners: Counter::default(),
             reloads: Family::default(),
             reload_ok: Gauge::default(),
             last_accepted: Gauge::default(),
@@ -169,6 +172,11 @@ impl Metrics {
             "template_failures",
             "Times a user's template failed and the shipped one was used",
             self.template_failures.clone(),
+        );
+        r.register(
+            "unknown_owners",
+            "Values of labels for which nobody could be mentioned, each once",
+            self.unknown_owners.clone(),
         );
         r.register("config_reloads", "Reloads of the configuration, by result", self.reloads.clone());
         r.register("config_last_reload_successful", "1 if the last reload was taken", self.reload_ok.clone());

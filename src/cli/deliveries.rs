@@ -22,6 +22,7 @@ use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store};
 
 pub use arguments::{Deliveries, DeliveriesCommand};
+pub use when::When;
 
 /// Does what is asked. Exit code 1 if there is no such message, a resend was refused, or the audit found a fault.
 pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {

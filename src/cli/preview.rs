@@ -11,7 +11,7 @@ use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
 use crate::app::{Clock, Loaded};
 use crate::config::{Receiver, Target};
-use crate::deliver::{Envelope, Occasion, Page, Writer};
+use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
 use crate::route::plan;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
@@ -37,7 +37,8 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
         };
         let page = Page::fresh(notification.clone(), &indexes, receiver);
         for target in &receiver.targets {
-            messages.push(message(&loaded, &writer, &page, receiver, target, &why, now));
+            let target = called_by_the_book(config, target, page.firing(), now);
+            messages.push(message(&loaded, &writer, &page, receiver, &target, &why, now));
         }
     }
     let answer = if arguments.json {

@@ -14,11 +14,12 @@ use wecom::message::{Image, Text};
 use wecom::{CardUpdate, Content, Duplicates, Recipients, StoredToken, TokenStore};
 
 use super::audience::{Audience, Reach};
+use super::owners::Owners;
 use super::people::People;
 use super::picture::Pictures;
 use super::way::{self, Sender, Way};
 use super::{attempt, card, email, hook};
-use crate::alert::{Alert, Notification, Status, ThreadId, Timestamp, TransitionKind};
+use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
 use crate::config::{Config, Face, Language, Receiver, Target, To};
 use crate::ingest;
@@ -91,6 +92,7 @@ pub struct Writer {
     audience: Audience,
     /// When each app's cards with buttons were last refused. Bounded by the apps of the configuration.
     refused: Mutex<HashMap<String, Timestamp>>,
+    owners: Owners,
 }
 
 /// How a message is to be written.
@@ -150,6 +152,7 @@ impl Writer {
             pictures: Pictures::new().context("cannot set up the client for pictures")?,
             audience: Audience::default(),
             refused: Mutex::default(),
+            owners: Owners::default(),
         })
     }
 
@@ -217,6 +220,8 @@ impl Writer {
         let occasion = Occasion { thread, now, details_url, notes: &notes };
         let written = if queued.digest {
             let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;
+            let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
+            let target = self.called(app, loaded, &target, firing.map(|item| &item.labels)).await;
             summarise(loaded, queued, &target, &digest, &occasion)
         } else if queued.act {
             about_act(app, loaded, queued, &target, shape).await.map_err(|error| error.to_string())?
@@ -261,6 +266,7 @@ impl Writer {
         shape: Shape,
     ) -> Result<Written, StoreError> {
         let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
+        let target = &self.called(app, loaded, target, page.firing()).await;
         let ways = way::ways(&loaded.config, target, &Reach::default()).unwrap_or_default();
         let image = match ways.first().map(|way| &way.sender) {
             Some(Sender::WeCom(account)) => self.pictures.upload(loaded, account, target, page.picture_url()).await,
@@ -312,6 +318,20 @@ impl Writer {
         let To::Members { app, .. } = &target.to else { return false };
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.get(app).is_some_and(|at| (0..REFUSED_MS).contains(&now.millis_since(*at)))
+    }
+
+    /// The target with everybody whom the message calls by name, as of now.
+    async fn called<'a>(
+        &self,
+        app: &App,
+        loaded: &Loaded,
+        target: &Target,
+        alerts: impl Iterator<Item = &'a Labels>,
+    ) -> Target {
+        let unknown = || {
+            app.metrics().unknown_owners.inc();
+        };
+        self.owners.called(&loaded.wecom, &loaded.config, target, alerts, app.now(), unknown).await
     }
 
     /// The frozen bytes: each content to each batch of people, the first content to everybody first.
@@ -611,6 +631,12 @@ impl Page {
     /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
     pub fn alert(&self, line: &Line) -> Option<&Alert> {
         self.notification.alerts.get(line.index)
+    }
+
+    /// The labels of the alerts that it tells as being on.
+    pub fn firing(&self) -> impl Iterator<Item = &Labels> {
+        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
+        firing.filter_map(|line| self.alert(line)).map(|alert| &alert.labels)
     }
 
     /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.

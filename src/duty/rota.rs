@@ -1,7 +1,7 @@
 //! A rota: shifts by the wall clock of its zone, holidays with an order of their own, substitutes above both.
 
 use jiff::Span;
-use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::holds;
@@ -155,6 +155,13 @@ impl Rota {
         rows
     }
 
+    /// The name of the holiday at `at`, if it is one that has a name.
+    pub fn holiday_at(&self, at: Timestamp) -> Option<&str> {
+        let begun =
+            |holiday: &&Holiday| (self.handover_in(holiday.from, 0)..self.handover_in(holiday.to, 1)).contains(&at);
+        self.holidays.iter().rfind(begun).map(|holiday| holiday.name.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// Everybody whom the rota may ever name, nobody twice.
     pub fn everybody(&self) -> Vec<String> {
         let holidays = self.holidays.iter().flat_map(|holiday| &holiday.people);
@@ -174,7 +181,7 @@ impl Rota {
         let mut backup = turn(&self.backup, shift);
         let mut until = self.begin(if shift < 0 { 1 } else { shift.saturating_add(1) });
         for holiday in &self.holidays {
-            let (begin, end) = (self.handover_on(holiday.from), self.handover_after(holiday.to));
+            let (begin, end) = (self.handover_in(holiday.from, 0), self.handover_in(holiday.to, 1));
             if (begin..end).contains(&at) {
                 let (day, next) = self.day_of(holiday, at);
                 (people, why) = (turn(&holiday.people, day), Why::Holiday);
@@ -230,29 +237,18 @@ impl Rota {
         (day, self.handover_in(holiday.from, day + 1))
     }
 
-    fn handover_on(&self, day: Date) -> Timestamp {
-        self.instant(day.to_datetime(self.handover))
-    }
-
-    fn handover_after(&self, day: Date) -> Timestamp {
-        self.handover_in(day, 1)
-    }
-
     /// The handover so many days after `day`; the ends of time where the calendar has none.
     fn handover_in(&self, day: Date, days: i64) -> Timestamp {
         let span = Span::new().try_days(days).and_then(|span| day.checked_add(span));
-        span.map_or(Timestamp(if days < 0 { i64::MIN } else { i64::MAX }), |day| self.handover_on(day))
+        span.map_or(Timestamp(if days < 0 { i64::MIN } else { i64::MAX }), |day| {
+            self.instant(day.to_datetime(self.handover))
+        })
     }
 
     /// When the wall clock shows `local`; what it leaves out is as much later, what it shows twice is the first.
     fn instant(&self, local: DateTime) -> Timestamp {
         let instant = self.timezone.to_ambiguous_timestamp(local).compatible();
         instant.map_or(Timestamp(i64::MAX), |instant| Timestamp(instant.as_millisecond()))
-    }
-
-    /// The day of the week on which shifts change hands, if it is always the same.
-    pub fn weekday(&self) -> Option<Weekday> {
-        (self.days % 7 == 0).then(|| self.start.weekday())
     }
 }
 

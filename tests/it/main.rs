@@ -19,6 +19,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod docs;
+mod duty;
 mod engine;
 mod errcodes;
 mod faults_network;

@@ -1,0 +1,102 @@
+//! `wegraf duty`: who is on duty, and who is next.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::{Duty, Misused};
+use crate::alert::Timestamp;
+use crate::app::Clock;
+use crate::duty::{OnCall, Rota, Why};
+
+/// Prints each rota, or the one that is named, from then on.
+pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {
+    let (config, _) = arguments.file.load_to_look()?;
+    let now = Clock::System.now();
+    let at = arguments.at.as_ref().map_or(now, |at| at.resolve(now, &config.timezone));
+    let all = &config.rotas.0;
+    let chosen: Vec<(&str, &Rota)> = match arguments.name.as_deref() {
+        Some(name) => match all.get(name) {
+            Some(rota) => vec![(name, rota)],
+            None => {
+                let names: Vec<&str> = all.keys().map(String::as_str).collect();
+                bail!(Misused(format!(
+                    "没有名为 `{name}` 的值班表 there is no rota `{name}`；有 there are: {}",
+                    names.join(", ")
+                )));
+            }
+        },
+        None => all.iter().map(|(name, rota)| (name.as_str(), rota)).collect(),
+    };
+    if chosen.is_empty() {
+        bail!("配置里没有值班表：rotas: {{ dba: rota-dba.yaml }} there are no rotas in the configuration");
+    }
+    let until = at.plus_millis(i64::from(arguments.days) * 86_400_000);
+    let answer = if arguments.json {
+        let rotas: Vec<Value> = chosen.iter().map(|(name, rota)| in_json(name, rota, at, until)).collect();
+        format!("{:#}\n", json!({ "rotas": rotas }))
+    } else {
+        chosen.iter().map(|(name, rota)| in_words(name, rota, at, until)).collect::<Vec<_>>().join("\n")
+    };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_json(name: &str, rota: &Rota, at: Timestamp, until: Timestamp) -> Value {
+    let time = |at: Timestamp| zoned(at, &rota.timezone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let row = |(from, on_call): &(Timestamp, OnCall)| {
+        json!({
+            "from": time(*from),
+            "until": time(on_call.until),
+            "people": on_call.people,
+            "backup": on_call.backup,
+            "why": on_call.why.as_str(),
+        })
+    };
+    let rows: Vec<Value> = rota.schedule(at, until).iter().map(row).collect();
+    json!({
+        "name": name,
+        "timezone": rota.timezone.iana_name(),
+        "now": rows.first(),
+        "next": rows.get(1..).unwrap_or_default(),
+    })
+}
+
+fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp) -> String {
+    let rows = rota.schedule(at, until);
+    let width = rows.iter().map(|(_, on_call)| on_call.people.join(" ").len()).max().unwrap_or(0);
+    let zone = rota.timezone.iana_name().unwrap_or_default();
+    let mut text = format!("{name}  ({zone})\n");
+    for (index, (from, on_call)) in rows.iter().enumerate() {
+        let time = |at: Timestamp| zoned(at, &rota.timezone).strftime("%Y-%m-%d %H:%M").to_string();
+        let mark = if index == 0 { "▶" } else { " " };
+        let people = on_call.people.join(" ");
+        write!(text, "{mark} {} → {}  {people:width$}", time(*from), time(on_call.until)).expect(TAKES);
+        if !on_call.backup.is_empty() {
+            write!(text, "  二线 backup: {}", on_call.backup.join(" ")).expect(TAKES);
+        }
+        match on_call.why {
+            Why::Shift => {}
+            Why::Substitute => text.push_str("  替班 substitute"),
+            Why::Holiday => {
+                write!(text, "  节假日 holiday {}", rota.holiday_at(*from).unwrap_or_default()).expect(TAKES)
+            }
+        }
+        let end = text.trim_end().len();
+        text.truncate(end);
+        text.push('\n');
+    }
+    text
+}
+
+const TAKES: &str = "a String takes everything";
+
+/// A time on the wall clock of the rota; one beyond the calendar is its end.
+fn zoned(at: Timestamp, zone: &TimeZone) -> jiff::Zoned {
+    let end = jiff::Timestamp::MAX;
+    jiff::Timestamp::from_millisecond(at.0).unwrap_or(end).to_zoned(zone.clone())
+}

@@ -16,6 +16,7 @@ mod record;
 mod routing;
 
 mod bad_input;
+mod cards;
 mod cli;
 mod crash;
 mod docs;

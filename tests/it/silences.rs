@@ -1,5 +1,7 @@
 //! Silences in a real Alertmanager: made, listed, moved, ended; and what still fires behind them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wegraf::alert::Timestamp;
@@ -24,6 +26,7 @@ pub fn upstream(kind: UpstreamKind, url: &str) -> Upstream {
         ca_file: None,
         sources: Vec::new(),
         org_id: None,
+        gone_after: Duration::from_mins(2),
         ignore_labels: vec!["replica".to_owned()],
     }
 }

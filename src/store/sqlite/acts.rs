@@ -78,11 +78,12 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
         let Found { id, state, doer, .. } = first;
         return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
     }
-    if let Some(code) = &act.code {
-        issue(connection, code.message, &code.code, now)?;
-    }
     let on = on(connection, act.about)?;
     let ruling = rule(act, &on, same_silence(connection, act, &on, now)?);
+    // Where nothing follows, the code goes with the answer to the press.
+    if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
+        issue(connection, code.message, &code.code, now)?;
+    }
     let id = record(connection, act, &event, ruling.state, now)?;
     let mut insert =
         connection.prepare_cached("INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)")?;

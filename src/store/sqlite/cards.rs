@@ -47,23 +47,27 @@ impl Db {
 }
 
 fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreError> {
-    let sql = "SELECT m.created_at, c.code, c.code_at FROM card c JOIN message m ON m.id = c.message_id
-               WHERE c.message_id = ?1";
+    let sql =
+        "SELECT m.created_at, c.code, coalesce(c.code_at, 0) FROM message m LEFT JOIN card c ON c.message_id = m.id
+               WHERE m.id = ?1";
     let found = connection.prepare_cached(sql)?.query_row([message], |row| {
         let (created_at, code_at) = (Timestamp(row.get(0)?), Timestamp(row.get(2)?));
         Ok(Card { message, created_at, code: row.get(1)?, code_at, alerts: Vec::new() })
     });
     let Some(mut card) = found.optional()? else { return Ok(None) };
     let condition =
-        format!("a.id IN (SELECT alert_id FROM card_alert WHERE message_id = ?1) ORDER BY a.id LIMIT {ACT_ALERTS}");
+        format!("a.id IN (SELECT alert_id FROM transition WHERE message_id = ?1) ORDER BY a.id LIMIT {ACT_ALERTS}");
     card.alerts = select(connection, &condition, [message])?;
     Ok(Some(card))
 }
 
-/// A card has a code from now on: its first, or the next one.
+/// A card has a code from now on: its first, or the next one. The one before, unless it was used, is kept for later.
 pub(super) fn issue(connection: &Connection, message: i64, code: &str, now: Timestamp) -> Result<(), StoreError> {
     let renewed = connection
-        .prepare_cached("UPDATE card SET code = ?2, code_at = ?3 WHERE message_id = ?1")?
+        .prepare_cached(
+            "UPDATE card SET spare = coalesce(code, spare), spare_at = CASE WHEN code IS NULL THEN spare_at ELSE code_at END,
+                             code = ?2, code_at = ?3 WHERE message_id = ?1",
+        )?
         .execute(params![message, text(code), now.0])?;
     if renewed > 0 {
         return Ok(());
@@ -82,8 +86,9 @@ pub(super) fn issue(connection: &Connection, message: i64, code: &str, now: Time
     Ok(())
 }
 
-/// The code of a card was used.
+/// The code of a card was used: the one kept for later is next.
 pub(super) fn spend(connection: &Connection, message: i64) -> Result<(), StoreError> {
-    connection.prepare_cached("UPDATE card SET code = NULL WHERE message_id = ?1")?.execute([message])?;
+    let sql = "UPDATE card SET code = spare, code_at = coalesce(spare_at, code_at), spare = NULL WHERE message_id = ?1";
+    connection.prepare_cached(sql)?.execute([message])?;
     Ok(())
 }

@@ -16,7 +16,7 @@ impl Db {
         self.read(move |connection| {
             let mut select = connection.prepare_cached(&format!(
                 "SELECT e.step, e.fired_at, {COLUMNS} FROM escalation e JOIN alert a ON a.id = e.alert_id
-                 WHERE e.due_at <= ?1 ORDER BY e.due_at, e.alert_id LIMIT ?2"
+                 WHERE e.due_at <= ?1 AND (a.status = 'resolved' OR a.acknowledged_at IS NULL) ORDER BY e.due_at, e.alert_id LIMIT ?2"
             ))?;
             let rows = select.query_map(params![now.0, limit], |row| {
                 let (step, fired_at) = (row.get(0)?, Timestamp(row.get(1)?));

@@ -57,12 +57,9 @@ async fn exchange(method: &str, url: &str, body: Bytes) -> Result<Answered, Stri
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         Ok(Answered { status, body: body.map_err(|error| format!("a broken answer: {error}"))?.to_bytes() })
     };
-    tokio::pin!(connection);
-    tokio::select! {
-        answered = exchange => answered,
-        // The connection ends with the exchange; before it only if it broke.
-        ended = &mut connection => Err(ended.err().map_or_else(|| "the connection ended".into(), |error| error.to_string())),
-    }
+    // Both to their end: a server that closes at once has answered before.
+    let (answered, ended) = tokio::join!(exchange, connection);
+    answered.map_err(|error| ended.err().map_or(error, |broken| broken.to_string()))
 }
 
 /// Percent-encoding of all but letters and digits: base64 holds `+`, which must not arrive as a space.

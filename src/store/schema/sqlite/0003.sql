@@ -47,11 +47,14 @@ CREATE TABLE silence (
 CREATE INDEX silence_upstream ON silence (upstream, upstream_id);
 CREATE INDEX silence_until ON silence (until);
 
--- Messages that are cards. Without a code it was used, and a press of a button brings the next.
+-- Messages that are cards. Without a code all were used, and a press of a button brings the next. spare: an older one
+-- that was not used.
 CREATE TABLE card (
     message_id INTEGER PRIMARY KEY,
     code       TEXT,
-    code_at    INTEGER NOT NULL
+    code_at    INTEGER NOT NULL,
+    spare      TEXT,
+    spare_at   INTEGER
 ) STRICT;
 
 -- By it a later message finds the card that it can change instead.

@@ -265,3 +265,6 @@ fn shown(bytes: &[u8]) -> String {
 fn micros(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

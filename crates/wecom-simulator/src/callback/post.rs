@@ -57,9 +57,12 @@ async fn exchange(method: &str, url: &str, body: Bytes) -> Result<Answered, Stri
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         Ok(Answered { status, body: body.map_err(|error| format!("a broken answer: {error}"))?.to_bytes() })
     };
-    // Both to their end: a server that closes at once has answered before.
-    let (answered, ended) = tokio::join!(exchange, connection);
-    answered.map_err(|error| ended.err().map_or(error, |broken| broken.to_string()))
+    // What drives the connection may be done first: the answer is read by then, or its failure is known.
+    tokio::pin!(exchange);
+    tokio::select! {
+        answered = &mut exchange => answered,
+        _ = connection => exchange.await,
+    }
 }
 
 /// Percent-encoding of all but letters and digits: base64 holds `+`, which must not arrive as a space.

@@ -7,6 +7,7 @@ mod bots;
 mod bots_replies;
 mod bots_uploads;
 mod cards;
+mod clicks;
 mod control;
 mod desk;
 mod directory;

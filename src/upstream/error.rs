@@ -142,12 +142,6 @@ impl Peer {
 
     /// What an answer that is no success says. `words` are the server's own, see [`words_of`].
     pub(super) fn refusal(&self, doing: Doing, status: u16, words: &str) -> UpstreamError {
-        let quote = |zh: &str, en: &str| {
-            let behind = |text: &str, open, close| {
-                if words.is_empty() { text.to_owned() } else { format!("{text}{open}{words}{close}") }
-            };
-            (behind(zh, "（", "）"), behind(en, " (", ")"))
-        };
         let (problem, (zh, en)) = match status {
             401 => (Problem::Unknown, self.unknown(words)),
             403 => (Problem::Forbidden, self.forbidden(doing, words)),
@@ -158,41 +152,14 @@ impl Peer {
                     "there is no such silence: it may have ended long ago, list the silences".to_owned(),
                 ),
             ),
-            300..=399 | 404 | 405 => (
-                Problem::Foreign,
-                quote(
-                    &format!("HTTP {status}，这里没有静默接口，请检查 url：应是根地址，不带 /api"),
-                    &format!("HTTP {status}, there are no silences here: `url` must be the root, without /api"),
-                ),
-            ),
-            409 | 429 | 503 => (
-                Problem::NotReady,
-                quote(
-                    &format!("HTTP {status}，还没准备好或太忙，什么也没做，过一会儿再试"),
-                    &format!("HTTP {status}, not ready or too busy; nothing was done, try again in a while"),
-                ),
-            ),
-            500.. if doing.changes() => (
-                Problem::Unsure,
-                quote(
-                    &format!("HTTP {status}，不知道做成没有，请列出静默看看"),
-                    &format!("HTTP {status}, whether it was done is unknown: list the silences"),
-                ),
-            ),
-            500.. => (
-                Problem::Failed,
-                quote(
-                    &format!("HTTP {status}，对方出错，过一会儿再试，或看它的日志"),
-                    &format!("HTTP {status}, it failed: try again in a while, or read its log"),
-                ),
-            ),
-            _ => (
-                Problem::Refused,
-                quote(
-                    &format!("HTTP {status}，不接受这个请求，请检查匹配条件和时间"),
-                    &format!("HTTP {status}, it takes no such request: check the matchers and the time"),
-                ),
-            ),
+            _ => {
+                let (problem, zh, en) = by_status(doing, status);
+                let (mut zh, mut en) = (format!("HTTP {status}，{zh}"), format!("HTTP {status}, {en}"));
+                if !words.is_empty() {
+                    (zh, en) = (format!("{zh}（{words}）"), format!("{en} ({words})"));
+                }
+                (problem, (zh, en))
+            }
         };
         self.error(problem, Some(status), &zh, &en)
     }
@@ -239,6 +206,35 @@ impl Peer {
     }
 }
 
+/// What a status says that has nothing to do with who we are.
+const fn by_status(doing: Doing, status: u16) -> (Problem, &'static str, &'static str) {
+    match status {
+        300..=399 | 404 | 405 => (
+            Problem::Foreign,
+            "这里没有静默接口，请检查 url：应是根地址，不带 /api",
+            "there are no silences here: `url` must be the root, without /api",
+        ),
+        409 | 429 | 503 => (
+            Problem::NotReady,
+            "还没准备好或太忙，什么也没做，过一会儿再试",
+            "not ready or too busy; nothing was done, try again in a while",
+        ),
+        500.. if doing.changes() => {
+            (Problem::Unsure, "不知道做成没有，请列出静默看看", "whether it was done is unknown: list the silences")
+        }
+        500.. => (
+            Problem::Failed,
+            "对方出错，过一会儿再试，或看它的日志",
+            "it failed: try again in a while, or read its log",
+        ),
+        _ => (
+            Problem::Refused,
+            "不接受这个请求，请检查匹配条件和时间",
+            "it takes no such request: check the matchers and the time",
+        ),
+    }
+}
+
 /// The server's own words on one short line: an error is a JSON string, or an object with `message` (alert-sources §4.3);
 /// pages in HTML say nothing worth showing. None if they repeat one of `secrets`.
 pub(super) fn words_of(body: &[u8], secrets: &[&str]) -> String {
@@ -261,70 +257,4 @@ pub(super) fn words_of(body: &[u8], secrets: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(kind: UpstreamKind) -> Peer {
-        Peer { name: "up".to_owned(), kind, org_id: Some(2) }
-    }
-
-    #[test]
-    fn each_refusal_says_what_happened_and_what_to_do() {
-        use Doing::{Alerts, Create, Expire, Extend, Get, List};
-        use UpstreamKind::{Alertmanager as A, Grafana as G};
-        let new = Create { names_rule: true };
-        let needs = "Permissions needed: any of alert.instances:create, alert.instances:write";
-        #[rustfmt::skip]
-        let table: &[(UpstreamKind, Doing, u16, &str, Problem, &str, &str)] = &[
-            (G, List, 401, "Invalid API key", Problem::Unknown, "token", "check `token`"),
-            (G, List, 401, "API key does not belong to the requested organization", Problem::Unknown, "组织 2", "`org_id`"),
-            (A, List, 401, "", Problem::Unknown, "basic", "`basic` or `bearer`"),
-            (G, new, 403, needs, Problem::Forbidden, "Editor", "needs any of alert.instances:create, alert.instances:write"),
-            (G, new, 403, "", Problem::Forbidden, "alert.silences:create", "alert.instances:create"),
-            (G, Expire, 403, "", Problem::Forbidden, "alert.silences:write", "alert.instances:write"),
-            (G, Alerts, 403, "", Problem::Forbidden, "alert.silences:read", "alert.instances:read"),
-            (G, Create { names_rule: false }, 403, "", Problem::Forbidden, "__alert_rule_uid__", "must hold __alert_rule_uid__"),
-            (G, Extend { names_rule: false }, 403, "", Problem::Forbidden, "__alert_rule_uid__", "must hold __alert_rule_uid__"),
-            (A, new, 403, "", Problem::Forbidden, "代理", "proxy"),
-            (A, Get, 404, "", Problem::NotFound, "没有这条静默", "no such silence"),
-            (A, Extend { names_rule: false }, 404, "silence not found", Problem::NotFound, "没有这条静默", "no such silence"),
-            (A, Expire, 500, "silence not found", Problem::NotFound, "没有这条静默", "no such silence"),
-            (A, Expire, 500, "", Problem::Unsure, "不知道做成没有", "unknown"),
-            (A, List, 404, "page not found", Problem::Foreign, "不带 /api", "without /api (page not found)"),
-            (A, new, 302, "", Problem::Foreign, "url", "`url`"),
-            (G, new, 409, "Alertmanager is not ready", Problem::NotReady, "过一会儿", "nothing was done"),
-            (A, new, 503, "", Problem::NotReady, "过一会儿", "nothing was done"),
-            (A, new, 502, "bad gateway", Problem::Unsure, "不知道做成没有", "unknown"),
-            (A, List, 500, "", Problem::Failed, "日志", "read its log"),
-            (A, new, 400, "bad matcher", Problem::Refused, "（bad matcher）", "check the matchers"),
-            (A, new, 422, "", Problem::Refused, "匹配条件", "check the matchers"),
-        ];
-        for &(kind, doing, status, words, problem, zh, en) in table {
-            let error = peer(kind).refusal(doing, status, words);
-            assert_eq!((error.problem, error.status), (problem, Some(status)), "{error}");
-            assert!(error.what.zh.contains(zh) && error.what.en.contains(en), "{error}");
-            assert!(error.what.zh.starts_with("上游 up：") && error.what.en.starts_with("Upstream up: "), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_words_of_an_upstream_are_read_in_both_shapes_and_never_repeat_a_secret() {
-        for (body, words) in [
-            (r#""silence not found""#, "silence not found"),
-            (r#"{"code":602,"message":"matchers in body is required"}"#, "matchers in body is required"),
-            (
-                r#"{"accessErrorId":"ACE1","message":"Permissions needed: x","title":"Access denied"}"#,
-                "Permissions needed: x",
-            ),
-            ("plain\r\n  words\x1b[1m", "plain words [1m"),
-            ("<html><body>login</body></html>", ""),
-            ("[1]", ""),
-            ("", ""),
-            (r#""token s3cret""#, ""),
-        ] {
-            assert_eq!(words_of(body.as_bytes(), &["s3cret", ""]), words, "{body}");
-        }
-        assert!(words_of("错".repeat(500).as_bytes(), &[]).len() <= SHOWN_BYTES + "…".len());
-        assert_eq!(words_of(&[0xff, b'a'], &[]), "\u{fffd}a");
-    }
-}
+mod tests;

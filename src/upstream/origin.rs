@@ -103,11 +103,14 @@ mod tests {
         ]
     }
 
+    /// Format, external URL, source and organisation of an alert, and the upstream that is its.
+    type Case = (Format, &'static str, &'static str, Option<i64>, Option<&'static str>);
+
     #[test]
     fn an_upstream_is_found_by_url_then_by_source() {
         use Format::{Alertmanager as A, AlertsPush as P, Generic, Grafana as G, GrafanaLegacy, Opaque};
         #[rustfmt::skip]
-        let table: &[(Format, &str, &str, Option<i64>, Option<&str>)] = &[
+        let table: &[Case] = &[
             (A, "http://am.example.com:9093", "x", None, Some("am")),
             (A, "http://AM.example.com:9093/", "x", None, Some("am")),
             (A, "http://am.example.com:9093//", "prod", None, Some("am")),

@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::{Certificate, Method, Url};
+use reqwest::{Certificate, Method, RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -76,21 +76,8 @@ impl Wire {
 
     /// The body of a success: 200, or Grafana's 202 (alert-sources §4.4).
     pub async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, Lost> {
-        let Call { doing, method, path, query, body } = call;
-        let mut call = self.http.request(method, format!("{}{path}", self.root)).timeout(DEADLINE).query(query);
-        call = match &self.credential {
-            Some(Sent::Bearer(token)) => call.bearer_auth(token.expose_secret()),
-            Some(Sent::Basic(username, password)) => call.basic_auth(username, Some(password.expose_secret())),
-            None => call,
-        };
-        if let Some(org) = self.peer.org_id {
-            // A token of another organisation is then refused instead of silencing there.
-            call = call.header("X-Grafana-Org-Id", org);
-        }
-        if let Some(body) = body {
-            call = call.json(body);
-        }
-        let mut answer = call.send().await.map_err(|error| self.lost(doing, &error))?;
+        let doing = call.doing;
+        let mut answer = self.request(call).send().await.map_err(|error| self.lost(doing, &error))?;
         let status = answer.status();
         let room = if status.is_success() { ANSWER_BYTES } else { REFUSAL_BYTES };
         let mut bytes = Vec::new();
@@ -108,6 +95,24 @@ impl Wire {
         }
         let words = words_of(&bytes, &[self.secret()]);
         Err(Lost { broke: false, error: self.peer.refusal(doing, status.as_u16(), &words) })
+    }
+
+    fn request(&self, call: Call<'_>) -> RequestBuilder {
+        let Call { method, path, query, body, .. } = call;
+        let mut request = self.http.request(method, format!("{}{path}", self.root)).timeout(DEADLINE).query(query);
+        request = match &self.credential {
+            Some(Sent::Bearer(token)) => request.bearer_auth(token.expose_secret()),
+            Some(Sent::Basic(username, password)) => request.basic_auth(username, Some(password.expose_secret())),
+            None => request,
+        };
+        if let Some(org) = self.peer.org_id {
+            // A token of another organisation is then refused instead of silencing there.
+            request = request.header("X-Grafana-Org-Id", org);
+        }
+        match body {
+            Some(body) => request.json(body),
+            None => request,
+        }
     }
 
     fn secret(&self) -> &str {

@@ -19,7 +19,7 @@ use crate::config::{Config, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
 use crate::duty::{self, Rota};
-use crate::upstream::{Client, SilenceState};
+use crate::upstream::Client;
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -197,12 +197,11 @@ async fn mail(known: &Smtp) -> Result<String, String> {
     }
 }
 
-/// Can its silences be read, with our credential?
+/// Can silences be read and made there, with our credential? None is made.
 async fn upstream(known: &Upstream) -> Result<String, String> {
-    let silences = Client::new(known).map_err(|error| error.to_string())?.list(&[]).await;
-    let silences = silences.map_err(|error| error.to_string())?;
-    let in_force = silences.iter().filter(|silence| silence.state != SilenceState::Expired).count();
-    Ok(format!("静默可读，现有 {in_force} 条 silences can be read, {in_force} in force"))
+    let client = Client::new(known).map_err(|error| error.to_string())?;
+    let in_force = client.check().await.map_err(|error| error.to_string())?;
+    Ok(format!("可以做静默，现有 {in_force} 条 silences can be made, {in_force} in force"))
 }
 
 fn remedy(error: &CallError) -> String {

@@ -110,6 +110,25 @@ impl Client {
         self.ask(Doing::Alerts, "/alerts", &query, body::alerts).await
     }
 
+    /// Can silences be read and made with our credential? How many are in force. Nothing is made: rights are asked for
+    /// before the request is looked at, and this one lacks what both kinds want (alert-sources §4.3: 422, §4.4: 400).
+    pub async fn check(&self) -> Result<usize, UpstreamError> {
+        let silences = self.list(&[]).await?;
+        let doing = Doing::Create { names_rule: true };
+        match self.post(doing, &body::nothing()).await {
+            Err(error) if error.problem == Problem::Refused => {}
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let (zh, en) = (
+                    "它接受了一个不完整的静默，这不是 Alertmanager 或 Grafana，请检查 url",
+                    "it took a silence that is none, so it is no Alertmanager or Grafana: check `url`",
+                );
+                return Err(self.wire.peer.error(Problem::Foreign, None, zh, en));
+            }
+        }
+        Ok(silences.iter().filter(|silence| silence.state != SilenceState::Expired).count())
+    }
+
     /// Since when an Alertmanager runs; `None` for a Grafana, which does not say.
     pub async fn up_since(&self) -> Result<Option<Timestamp>, UpstreamError> {
         match self.wire.peer.kind {

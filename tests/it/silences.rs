@@ -65,6 +65,8 @@ fn about(one: Timestamp, other: Timestamp) -> bool {
 #[tokio::test]
 async fn a_silence_is_made_listed_extended_in_place_and_ended() {
     let Some((_folder, _server, client)) = world().await else { return };
+    assert_eq!(client.check().await, Ok(0));
+    assert_eq!(client.list(&[]).await.unwrap(), [], "to look makes nothing");
     let wanted = wanted(&["alertname=主机失联", "instance=web-1", "note=\"\"a\\b\"\n行\""], "1");
     let made = client.silence(&wanted).await.unwrap();
     client.silence(&self::wanted(&["alertname=别的"], "2")).await.unwrap();

@@ -100,6 +100,25 @@ async fn a_missing_right_is_named_with_what_cures_it() {
 }
 
 #[tokio::test]
+async fn whoever_may_make_silences_is_known_without_one_being_made() {
+    let (grafana, client) = world().await;
+    for rights in [Rights::Editor, Rights::Folder] {
+        grafana.grant(rights);
+        assert_eq!(client.check().await, Ok(0), "{rights:?}");
+    }
+    grafana.grant(Rights::Viewer);
+    let error = client.check().await.unwrap_err();
+    assert_eq!(error.problem, Problem::Forbidden, "{error}");
+    grafana.grant(Rights::Editor);
+    grafana.starting(true);
+    assert_eq!(client.check().await.unwrap_err().problem, Problem::NotReady);
+    grafana.starting(false);
+    grafana.fail(&[Fault::LoginPage]);
+    assert_eq!(client.check().await.unwrap_err().problem, Problem::Unsure);
+    assert!(grafana.in_force().is_empty());
+}
+
+#[tokio::test]
 async fn a_wrong_token_another_organisation_and_a_start_are_told_apart() {
     let (grafana, client) = world().await;
     let wanted = of_the_alert(&grafana, "1");

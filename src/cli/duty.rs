@@ -19,19 +19,13 @@ pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let at = arguments.at.as_ref().map_or(now, |at| at.resolve(now, &config.timezone));
     let all = &config.rotas.0;
-    let chosen: Vec<(&str, &Rota)> = match arguments.name.as_deref() {
-        Some(name) => match all.get(name) {
-            Some(rota) => vec![(name, rota)],
-            None => {
-                let names: Vec<&str> = all.keys().map(String::as_str).collect();
-                bail!(Misused(format!(
-                    "没有名为 `{name}` 的值班表 there is no rota `{name}`；有 there are: {}",
-                    names.join(", ")
-                )));
-            }
-        },
-        None => all.iter().map(|(name, rota)| (name.as_str(), rota)).collect(),
-    };
+    let wanted = arguments.name.as_deref();
+    if let Some(name) = wanted.filter(|name| !all.contains_key(*name)) {
+        let names = all.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        bail!(Misused(format!("没有名为 `{name}` 的值班表 there is no rota `{name}`；有 there are: {names}")));
+    }
+    let rotas = all.iter().map(|(name, rota)| (name.as_str(), rota));
+    let chosen: Vec<(&str, &Rota)> = rotas.filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
     if chosen.is_empty() {
         bail!("配置里没有值班表：rotas: {{ dba: rota-dba.yaml }} there are no rotas in the configuration");
     }
@@ -83,7 +77,8 @@ fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp) -> String 
             Why::Shift => {}
             Why::Substitute => text.push_str("  替班 substitute"),
             Why::Holiday => {
-                write!(text, "  节假日 holiday {}", rota.holiday_at(*from).unwrap_or_default()).expect(TAKES)
+                let name = rota.holiday_at(*from).unwrap_or_default();
+                write!(text, "  节假日 holiday {name}").expect(TAKES);
             }
         }
         let end = text.trim_end().len();

@@ -1,7 +1,9 @@
 //! The directory: whose an alert is, by the values of its labels.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::Receiver;
 use super::at::Named;
 use super::file::{self, File};
 use super::resolve::{Resolver, placed, value};
@@ -12,12 +14,13 @@ impl Resolver<'_> {
     pub(super) fn directory(&mut self, file: &File) -> Directory {
         let written = value(file.directory.as_ref());
         let apps = value(file.wecom.as_ref()).and_then(|wecom| value(wecom.apps.as_ref()));
-        let app = match written.and_then(|directory| directory.app.as_ref()) {
-            Some(app) => self.known(app, apps, "应用", "app", "wecom.apps"),
-            None => {
-                let names: Vec<&str> = apps.into_iter().flat_map(Named::names).collect();
-                if let [only] = names[..] { Some(only.to_owned()) } else { None }
-            }
+        let names: Vec<&str> = apps.into_iter().flat_map(Named::names).collect();
+        let app = if let Some(app) = written.and_then(|directory| directory.app.as_ref()) {
+            self.known(app, apps, "应用", "app", "wecom.apps")
+        } else if let [only] = names[..] {
+            Some(only.to_owned())
+        } else {
+            None
         };
         let path = written.and_then(|directory| placed(directory.file.as_ref()));
         let owners = path.and_then(|(place, path)| {
@@ -38,5 +41,28 @@ impl Resolver<'_> {
             }
         }
         owners
+    }
+    /// Who wants owners mentioned must say where they are found.
+    pub(super) fn owners_can_be_found(
+        &mut self,
+        file: &File,
+        directory: &Directory,
+        receivers: &BTreeMap<String, Arc<Receiver>>,
+    ) {
+        let mut targets = receivers.values().flat_map(|receiver| &receiver.targets);
+        let wanted = targets.any(|target| !target.mention_from.is_empty());
+        if wanted && directory.owners.is_empty() && directory.app.is_none() {
+            self.found.note(
+                file.receivers.as_ref().map(|receivers| receivers.place).unwrap_or_default(),
+                (
+                    "有 `mention_from`，但没有 `directory`，也没有可以查询的应用：@ 不到人",
+                    "there is `mention_from`, but neither a `directory` nor an app to ask: nobody can be mentioned",
+                ),
+                (
+                    "加上 directory: { file: directory.yaml }，几个应用时写 app",
+                    "add directory: { file: directory.yaml }, with `app` if there are several",
+                ),
+            );
+        }
     }
 }

@@ -136,7 +136,7 @@ impl Resolver<'_> {
         if turns.len() > MOST_ENTRIES {
             self.too_many_entries(place, key);
         }
-        turns.iter().map(|crew| self.crew(crew, |this, place, user| this.check_userid(place, user))).collect()
+        turns.iter().map(|crew| self.crew(crew, Self::check_userid)).collect()
     }
 
     fn too_many_entries(&mut self, place: Place, key: &str) {

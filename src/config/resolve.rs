@@ -81,6 +81,7 @@ impl<'a> Resolver<'a> {
         let directory = self.directory(file);
         self.may_act = self.may_act(file.may_act.as_ref(), file);
         let receivers = self.receivers(file, &global);
+        self.owners_can_be_found(file, &directory, &receivers);
         let route = self.route(file);
         let payloads = self.payloads(value(file.payloads.as_ref()));
         let image_hosts = self.image_hosts(value(file.images.as_ref()));

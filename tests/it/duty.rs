@@ -102,9 +102,10 @@ async fn whoever_is_on_duty_and_whoever_owns_an_alert_is_mentioned() {
     world.accept("/webhook", alert("二", &[("team", "db")])).await;
     // By mail address and by mobile number, through WeCom; and a userid, in whatever case.
     world.accept("/webhook", alert("三", &[("owner", "lisi@sim.example"), ("team", "db")])).await;
-    world.accept("/webhook", alert("四", &[("owner", "DaiXuan")])).await;
+    world.accept("/webhook", alert("四", &[("owner", "DaiXuan, 13800000003")])).await;
     let messages = world.arrived("webhook=sim-ops-group", 4).await;
-    let expected: [&[&str]; 4] = [&["wangwu"], &["wangwu", "zhangsan"], &["wangwu", "lisi"], &["wangwu", "daixuan"]];
+    let expected: [&[&str]; 4] =
+        [&["wangwu"], &["wangwu", "zhangsan"], &["wangwu", "lisi"], &["wangwu", "daixuan", "lisi"]];
     for (message, people) in messages.iter().zip(expected) {
         let text = text(message);
         for person in ["wangwu", "zhangsan", "lisi", "daixuan"] {
@@ -157,13 +158,15 @@ async fn an_owner_whom_nobody_knows_is_not_mentioned_and_holds_nothing_up() {
     world.accept("/webhook", alert("五", &[("owner", "nobody@sim.example")])).await;
     world.arrived("webhook=sim-ops-group", 5).await;
     assert_eq!(world.requests("user/get").await.len(), asked);
+    // The simulator's minute does not pass with ours.
+    world.control("PUT", "switches", json!({ "enforce_rate": false })).await;
     let strangers: Vec<String> = (0..30).map(|number| format!("stranger{number}@sim.example")).collect();
     for (number, stranger) in strangers.iter().enumerate() {
         world.accept("/webhook", alert(&format!("陌生人{number}"), &[("owner", stranger)])).await;
-        world.pass(Duration::from_secs(4));
+        world.pass(Duration::from_secs(30));
         world.settled().await;
     }
-    assert!(world.requests("user/get_userid_by_email").await.len() <= 5);
+    assert_eq!(world.requests("user/get_userid_by_email").await.len(), 5);
 }
 
 #[tokio::test]
@@ -252,5 +255,6 @@ async fn duty_shows_who_is_on_duty_and_who_is_next() {
     assert_eq!(answer["rotas"][0]["next"][1]["why"], "holiday");
     assert_eq!(answer["rotas"][1]["now"]["people"], json!(["wangwu", "daixuan"]));
     assert_eq!(answer["rotas"][1]["next"], json!([]));
-    run(&world, &["duty", "nobody"]).await.exits(2).says(&["dba, web"]);
+    let answer = run(&world, &["duty", "nobody"]).await.exits(2);
+    assert!(answer.err.contains("dba, web"), "{}", answer.err);
 }

@@ -203,3 +203,12 @@ fn the_example_files_are_right() {
     assert_eq!(config.directory.owners["team"]["web"], ["lisi"]);
     assert_eq!(config.files, [Path::new("rota.example.yaml"), Path::new("directory.example.yaml")]);
 }
+
+#[test]
+fn who_wants_owners_mentioned_and_says_not_where_they_are_found_is_told() {
+    let (_, notes) = good(&SMALL.replace("{ webhook: group }", "{ webhook: group, mention_from: [team] }"));
+    let [note] = notes.try_into().unwrap();
+    assert!(note.reason.en.contains("nobody can be mentioned"), "{note}");
+    let with_app = format!("{WITH_ROTA}  a: {{ targets: [ {{ webhook: group, mention_from: [team] }} ] }}\n");
+    assert_eq!(beside(&with_app, &[("rota.yaml", ROTA)]).unwrap().1, []);
+}

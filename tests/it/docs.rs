@@ -95,6 +95,12 @@ fn file_of_others(block: &Block) -> Option<&str> {
     ["alertmanager.yml", "prometheus.yml", "Grafana"].into_iter().find(|name| first.starts_with(name))
 }
 
+/// The name in the first line, for a file that lies beside the configuration: `# rota-dba.yaml`.
+fn file_beside(block: &Block) -> Option<&str> {
+    let first = block.text.lines().next()?.strip_prefix("# ")?;
+    ["rota-dba.yaml", "directory.yaml"].into_iter().find(|name| first == *name)
+}
+
 /// The configuration with each secret elsewhere replaced by one that is there.
 fn with_secrets(text: &str, folder: &Path) -> String {
     let secrets = [
@@ -108,6 +114,10 @@ fn with_secrets(text: &str, folder: &Path) -> String {
     }
     let elsewhere = regex::Regex::new(r"\{ (?:env|file): ([^}]+) \}").unwrap();
     let there = |found: &regex::Captures<'_>| {
+        // No secret, but a file beside.
+        if found[1].starts_with("directory.yaml") {
+            return found[0].to_owned();
+        }
         let name = match &found[1] {
             "DATABASE_URL" => "database",
             name if name.ends_with("_URL") => "url",
@@ -135,7 +145,21 @@ async fn every_configuration_in_the_documentation_is_taken() {
         text: std::fs::read_to_string(root().join("deploy/wegraf.yaml")).unwrap(),
     };
     let shown = blocks("yaml");
-    for block in shown.iter().filter(|block| file_of_others(block).is_none()).chain([&unit]) {
+    let (beside, shown): (Vec<&Block>, Vec<&Block>) = shown.iter().partition(|block| file_beside(block).is_some());
+    for block in &beside {
+        // The page's own: each that follows is read with it.
+        world.write(file_beside(block).unwrap(), &block.text);
+        let rest = format!("{WECOM}{RECEIVERS}rotas: {{ dba: rota-dba.yaml }}\n");
+        let directory = if world.folder.path().join("directory.yaml").exists() {
+            "directory: { file: directory.yaml }\n"
+        } else {
+            ""
+        };
+        let answer = run_on(&world, &["check", "-c", "-"], format!("{rest}{directory}").as_bytes()).await;
+        assert_eq!(answer.code, 0, "{}: {}{}", block.place, answer.out, answer.err);
+    }
+    assert_eq!(beside.len(), 4, "two pages, each with a rota and a directory");
+    for block in shown.into_iter().filter(|block| file_of_others(block).is_none()).chain([&unit]) {
         let mut text = with_secrets(&block.text, world.folder.path());
         for (key, default) in [("wecom", WECOM), ("receivers", RECEIVERS)] {
             if !has_key(&text, key) {

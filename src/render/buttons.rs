@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_not_offered() {
-        let bot = Standing { channel: Channel::Bot, can_silence: false, ..standing(&TimeZone::UTC) };
+        let zone = TimeZone::UTC;
+        let bot = Standing { channel: Channel::Bot, can_silence: false, ..standing(&zone) };
         let card = with_buttons(notice(), &bot);
         assert_eq!(keys(&card), [ACKNOWLEDGE]);
         assert!(card.button_selection.is_none());

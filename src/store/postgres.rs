@@ -6,8 +6,13 @@
 mod acts;
 mod address;
 mod admit;
+mod alerts;
 mod breaker;
+mod cards;
 mod claim;
+mod conversations;
+mod desk;
+mod escalations;
 mod fold;
 mod group;
 mod hint;
@@ -18,6 +23,7 @@ mod pool;
 mod prune;
 mod record;
 mod settle;
+mod silences;
 mod sockets;
 mod start;
 mod tx;
@@ -37,6 +43,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Admission, Admitted, Counters, StoreError};
 use crate::alert::Timestamp;
 use address::Address;
+use desk::Desk;
 pub(super) use load::Load;
 use pool::{Pool, Server};
 use tx::{Kind, transaction};
@@ -60,6 +67,7 @@ struct Inner {
     pool: Pool,
     /// `None`: opened for reading.
     writer: Option<Writer>,
+    desk: Desk,
     /// Names this process among the replicas.
     owner: String,
     lease: Duration,
@@ -110,7 +118,7 @@ impl Db {
     ) -> Self {
         let pool = Pool::new(Arc::clone(&server), CONNECTIONS as usize);
         let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
-        Self(Arc::new(Inner { server, pool, writer, owner, lease, skew, woken, _tasks: tasks }))
+        Self(Arc::new(Inner { server, pool, writer, desk: Desk::new(), owner, lease, skew, woken, _tasks: tasks }))
     }
 
     pub(super) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {

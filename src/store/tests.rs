@@ -33,6 +33,7 @@ macro_rules! contract {
     };
 }
 
+mod acts;
 mod contract;
 pub(crate) mod postgres;
 mod sequences;

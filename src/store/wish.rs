@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::words::text;
 use super::{About, ActAlert, ActKind, ActState, Doer, Listeners, NewAct, TargetRow};
-use crate::alert::TransitionKind;
+use crate::alert::{Timestamp, TransitionKind};
 
 /// Bytes of an event's name that are kept.
 const EVENT_BYTES: usize = 200;
@@ -59,6 +60,28 @@ pub(super) fn rule(act: &NewAct, on: &[ActAlert], same: Option<Doer>) -> Ruling 
         (_, state @ (ActState::Open | ActState::Done)) => ruling(state, None, on.to_vec()),
         (_, state) => ruling(state, None, Vec::new()),
     }
+}
+
+/// The alerts as an act leaves them, each once.
+pub(super) fn left(act: &NewAct, on: Vec<ActAlert>, ruling: &Ruling, now: Timestamp) -> Vec<ActAlert> {
+    let touched: HashSet<i64> = ruling.touched.iter().map(|alert| alert.alert).collect();
+    let holder = match (act.kind, ruling.state) {
+        (ActKind::Acknowledge, ActState::Done) => Some(Some(holder(act, now))),
+        (ActKind::Release, ActState::Done) => Some(None),
+        _ => None,
+    };
+    let changed = |mut alert: ActAlert| {
+        if let Some(holder) = holder.as_ref().filter(|_| touched.contains(&alert.alert)) {
+            alert.acknowledged.clone_from(holder);
+        }
+        alert
+    };
+    each_once(on.into_iter().map(changed).collect())
+}
+
+/// Who has an alert after it was acknowledged.
+pub(super) fn holder(act: &NewAct, now: Timestamp) -> Doer {
+    Doer { by: text(&act.by).into_owned(), at: now, until: None }
 }
 
 /// As what an act is told; `None`: nobody is told of such an act by a message.
@@ -141,5 +164,5 @@ pub(super) fn covers(touched: &HashSet<(i64, i64)>, on: &[ActAlert]) -> bool {
 /// An event's name as it is kept.
 pub(super) fn event(name: &str) -> String {
     let end = name.floor_char_boundary(EVENT_BYTES);
-    super::words::text(&name[..end]).into_owned()
+    text(&name[..end]).into_owned()
 }

@@ -87,6 +87,7 @@ mod tests {
             ca_file: None,
             sources: Vec::new(),
             org_id: None,
+            gone_after: std::time::Duration::from_mins(2),
             ignore_labels: Vec::new(),
         }
     }

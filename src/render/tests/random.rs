@@ -415,6 +415,7 @@ pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
         }
         Note::Fallback { .. } => !said("转自 ", "Rerouted from "),
         Note::Resent { .. } => !said("人工重发", "esent"),
+        Note::Escalated { .. } => !said("升级：", "scalated"),
         Note::Merged { changes } => *changes > 0 && !said(" 次变化", "earlier change"),
     })?;
     Some(format!("{missing:?} is not said: {head}"))

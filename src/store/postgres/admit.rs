@@ -3,6 +3,7 @@
 use futures_util::future::try_join;
 use std::collections::{HashMap, HashSet};
 
+use super::escalations;
 use super::group::{Absorption, Alert, Group, Ids, Key, Transition};
 use super::tx::{Fault, Tx};
 use super::values::{moment, named, small, time, values};
@@ -83,6 +84,7 @@ async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
         changed_alerts(tx, &changed),
         messages(tx, group),
         absorb(tx, group),
+        escalate(tx, group),
         transitions(tx, group),
         keep_ids(tx, group.ids),
         wake(tx, !group.messages.is_empty()),
@@ -202,6 +204,18 @@ async fn messages(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
                          notes];
     tx.execute_if(!all.is_empty(), sql, values).await?;
     Ok(())
+}
+
+async fn escalate(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let mut begun = Vec::new();
+    let mut over = Vec::new();
+    for (alert, (at, begins)) in &group.escalations {
+        match begins {
+            Some(begins) => begun.push((*alert, *begins)),
+            None => over.push((*alert, *at)),
+        }
+    }
+    escalations::write(tx, &begun, &over).await
 }
 
 /// What waits in older messages of a lane to be told of an alert. OFFSET 0 keeps the planner from other ways than by the

@@ -3,6 +3,7 @@
 use super::Db;
 use super::admit::wake;
 use super::breaker::apply;
+use super::cards::{issue, spend};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{small, values};
 use crate::alert::Timestamp;
@@ -64,6 +65,12 @@ async fn settle(tx: &Tx, settlement: &Settlement, now: Timestamp) -> Result<Stat
     changes.sort_by_key(|change| change.scope());
     for change in changes {
         apply(tx, change).await?;
+    }
+    if let Some(card) = settlement.spends.filter(|_| settlement.next.spends()) {
+        spend(tx, card).await?;
+    }
+    if let (Next::Accepted, Some(code)) = (&settlement.next, &outcome.response_code) {
+        issue(tx, message, code, now, false).await?;
     }
     Ok(state)
 }

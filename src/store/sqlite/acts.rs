@@ -10,7 +10,9 @@ use super::cards::issue;
 use super::lanes::{named, time};
 use super::silences::{ended, keep};
 use crate::alert::{Timestamp, TransitionKind};
-use crate::store::wish::{self, SAME_END_MS, Telling, covers, each_once, rule, telling, tellings, told_as};
+use crate::store::wish::{
+    self, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
+};
 use crate::store::words::text;
 use crate::store::{
     About, ActAlert, ActEnd, ActKind, ActState, Acted, Doer, Fate, Listeners, NewAct, StoreError, TargetRow,
@@ -82,7 +84,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
     let ruling = rule(act, &on, same_silence(connection, act, &on, now)?);
     // Where nothing follows, the code goes with the answer to the press.
     if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
-        issue(connection, code.message, &code.code, now)?;
+        issue(connection, code.message, &code.code, now, true)?;
     }
     let id = record(connection, act, &event, ruling.state, now)?;
     let mut insert =
@@ -95,7 +97,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
         hand_over(connection, act, &ruling.touched, now)?;
         lanes = tell_all(connection, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_deref(), now)?;
     }
-    let alerts = each_once(self::on(connection, act.about)?);
+    let alerts = left(act, on, &ruling, now);
     Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
 }
 
@@ -164,7 +166,10 @@ fn record(
 /// Whose the alerts are from now on.
 fn hand_over(connection: &Connection, act: &NewAct, touched: &[ActAlert], now: Timestamp) -> Result<(), StoreError> {
     let (by, at) = match act.kind {
-        ActKind::Acknowledge => (Some(text(&act.by)), Some(now.0)),
+        ActKind::Acknowledge => {
+            let Doer { by, at, .. } = holder(act, now);
+            (Some(by), Some(at.0))
+        }
         _ => (None, None),
     };
     let mut update =

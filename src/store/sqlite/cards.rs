@@ -61,28 +61,34 @@ fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreErro
     Ok(Some(card))
 }
 
-/// A card has a code from now on: its first, or the next one. The one before, unless it was used, is kept for later.
-pub(super) fn issue(connection: &Connection, message: i64, code: &str, now: Timestamp) -> Result<(), StoreError> {
-    let renewed = connection
+/// A card has a code from now on: its first, or the next one; the one before, unless it was used, is kept for later.
+/// Whoever presses it before its sending is settled brings a `newer` one than the sending.
+pub(super) fn issue(
+    connection: &Connection,
+    message: i64,
+    code: &str,
+    now: Timestamp,
+    newer: bool,
+) -> Result<(), StoreError> {
+    let replaces = "card.code IS NULL OR card.code_at < (SELECT claimed_at FROM message WHERE id = card.message_id)";
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO card (message_id, code, code_at) SELECT id, ?2, ?3 FROM message WHERE id = ?1
+             ON CONFLICT DO UPDATE SET
+                 spare = CASE WHEN ?4 THEN coalesce(card.code, card.spare) WHEN {replaces} THEN card.spare
+                              ELSE excluded.code END,
+                 spare_at = CASE WHEN ?4 THEN iif(card.code IS NULL, card.spare_at, card.code_at)
+                                 WHEN {replaces} THEN card.spare_at ELSE excluded.code_at END,
+                 code = CASE WHEN ?4 OR {replaces} THEN excluded.code ELSE card.code END,
+                 code_at = CASE WHEN ?4 OR {replaces} THEN excluded.code_at ELSE card.code_at END"
+        ))?
+        .execute(params![message, text(code), now.0, newer])?;
+    connection
         .prepare_cached(
-            "UPDATE card SET spare = coalesce(code, spare), spare_at = CASE WHEN code IS NULL THEN spare_at ELSE code_at END,
-                             code = ?2, code_at = ?3 WHERE message_id = ?1",
+            "INSERT INTO card_alert (alert_id, message_id)
+             SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = ?1 ON CONFLICT DO NOTHING",
         )?
-        .execute(params![message, text(code), now.0])?;
-    if renewed > 0 {
-        return Ok(());
-    }
-    let made = connection
-        .prepare_cached("INSERT INTO card (message_id, code, code_at) SELECT id, ?2, ?3 FROM message WHERE id = ?1")?
-        .execute(params![message, text(code), now.0])?;
-    if made > 0 {
-        connection
-            .prepare_cached(
-                "INSERT INTO card_alert (alert_id, message_id)
-                 SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = ?1",
-            )?
-            .execute([message])?;
-    }
+        .execute([message])?;
     Ok(())
 }
 

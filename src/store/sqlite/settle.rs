@@ -78,7 +78,7 @@ fn settle(connection: &Connection, settlement: &Settlement, now: Timestamp) -> R
         spend(connection, card)?;
     }
     if let (Next::Accepted, Some(code)) = (&settlement.next, &outcome.response_code) {
-        issue(connection, message, code, now)?;
+        issue(connection, message, code, now, false)?;
     }
     Ok(state)
 }

@@ -14,6 +14,7 @@ fn upstream(kind: UpstreamKind, ignore_labels: &[&str]) -> Upstream {
         ca_file: None,
         sources: Vec::new(),
         org_id: None,
+        gone_after: std::time::Duration::from_mins(2),
         ignore_labels: ignore_labels.iter().map(|&label| label.to_owned()).collect(),
     }
 }

@@ -45,7 +45,9 @@ CREATE INDEX silence_until ON silence (until);
 CREATE TABLE card (
     message_id bigint PRIMARY KEY,
     code       text,
-    code_at    bigint NOT NULL
+    code_at    bigint NOT NULL,
+    spare      text,
+    spare_at   bigint
 ) WITH (fillfactor = 70);
 
 CREATE TABLE card_alert (

@@ -1,0 +1,88 @@
+//! Alerts as those see them who act on them: who has them, of which receiver, from where.
+
+use futures_util::future::try_join;
+use tokio_postgres::Row;
+
+use super::Db;
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::values::{Values, named, time, values};
+use crate::alert::{Identity, Status, ThreadId};
+use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
+
+/// The columns of an [`ActAlert`] of the table `a`.
+pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name, a.labels, a.critical, a.status,
+    a.starts_at, a.ends_at, a.notification_id, a.thread, a.sender, a.acknowledged_by, a.acknowledged_at";
+
+impl Db {
+    pub(in crate::store) async fn told_firing(&self, identities: Vec<Identity>) -> Result<Vec<ActAlert>, StoreError> {
+        let identities: Vec<&[u8]> = identities.iter().map(|identity| &identity.0[..]).collect();
+        // In the order they were asked for, as one by one.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM unnest($1) WITH ORDINALITY AS k (identity, place)
+             JOIN alert a ON a.identity = k.identity AND a.status = 'firing' ORDER BY k.place, a.id"
+        );
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(&sql, values![; identities]).await?.iter().map(|row| alert(row, 0)).collect()
+        })
+    }
+
+    pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
+        let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)
+                         ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT $1";
+        let count = "SELECT count(DISTINCT identity) FROM alert WHERE status = 'firing'";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let (alerts, count) =
+                try_join(select(&tx, condition, values![i64::from(limit)]), tx.only(count, values![])).await?;
+            Ok((alerts, count.try_get::<_, i64>(0)?.unsigned_abs()))
+        })
+    }
+}
+
+/// The alerts that a wish is about and that are on, of each receiver.
+pub(super) async fn on(tx: &Tx, about: About) -> Result<Vec<ActAlert>, Fault> {
+    let (named, number) = match about {
+        About::Message(message) => (
+            "SELECT DISTINCT b.identity FROM transition t JOIN alert b ON b.id = t.alert_id WHERE t.message_id = $1",
+            message,
+        ),
+        About::Thread(thread) => ("SELECT DISTINCT identity FROM alert WHERE thread = $1", thread.0),
+        About::Nothing => return Ok(Vec::new()),
+    };
+    let condition = format!("a.status = 'firing' AND a.identity IN ({named} LIMIT {ACT_ALERTS}) ORDER BY a.id");
+    select(tx, &condition, values![number]).await
+}
+
+/// What an act touched, as it is now.
+pub(super) async fn touched(tx: &Tx, act: i64) -> Result<Vec<ActAlert>, Fault> {
+    select(tx, "a.id IN (SELECT alert_id FROM act_alert WHERE act_id = $1) ORDER BY a.id", values![act]).await
+}
+
+/// The alerts of which `condition` holds.
+pub(super) async fn select(tx: &Tx, condition: &str, values: Values<'_>) -> Result<Vec<ActAlert>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM alert a WHERE {condition}");
+    tx.rows(&sql, values).await?.iter().map(|row| alert(row, 0)).collect()
+}
+
+/// An alert in the columns from `first` on.
+pub(super) fn alert(row: &Row, first: usize) -> Result<ActAlert, Fault> {
+    let identity: &[u8] = row.try_get(first + 1)?;
+    let identity = identity.try_into().map_err(|_| StoreError::bug("an identity is not 32 bytes long"))?;
+    let by: Option<String> = row.try_get(first + 13)?;
+    let at = time(row, first + 14)?;
+    Ok(ActAlert {
+        alert: row.try_get(first)?,
+        identity: Identity(identity),
+        receiver: row.try_get(first + 2)?,
+        source: row.try_get(first + 3)?,
+        name: row.try_get(first + 4)?,
+        labels_json: row.try_get(first + 5)?,
+        critical: row.try_get(first + 6)?,
+        status: named(row, first + 7, Status::from_name)?,
+        starts_at: time(row, first + 8)?,
+        ends_at: time(row, first + 9)?,
+        notification: row.try_get(first + 10)?,
+        thread: ThreadId(row.try_get(first + 11)?),
+        sender: row.try_get(first + 12)?,
+        acknowledged: by.map(|by| Doer { by, at: at.unwrap_or_default(), until: None }),
+    })
+}

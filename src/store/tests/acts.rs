@@ -1,0 +1,218 @@
+//! What people do: who has an alert, who is told of it, and what is done only once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::*;
+
+contract! {
+    an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_where_it_was_pressed,
+    of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record,
+    an_event_that_comes_again_is_answered_as_the_first_time_and_writes_nothing,
+    a_release_gives_back_what_was_taken,
+    what_is_over_cannot_be_taken_and_what_is_denied_is_on_record,
+    nobody_is_reminded_of_what_somebody_has,
+    a_new_episode_belongs_to_nobody,
+}
+
+pub(super) fn listeners(lanes: &[(&str, &str)]) -> Listeners {
+    let mut all: HashMap<String, Vec<TargetRow>> = HashMap::new();
+    for (receiver, lane) in lanes {
+        let target = TargetRow { lane: (*lane).to_owned(), target_json: format!(r#"{{"to":"{lane}"}}"#) };
+        all.entry((*receiver).to_owned()).or_default().push(target);
+    }
+    Arc::new(all)
+}
+
+pub(super) fn wish(event: &str, kind: ActKind, about: About) -> NewAct {
+    let state = match kind {
+        ActKind::Acknowledge | ActKind::Release => ActState::Done,
+        _ => ActState::Open,
+    };
+    NewAct {
+        event: event.to_owned(),
+        kind,
+        state,
+        by: "zhangsan".to_owned(),
+        via: "app/ops".to_owned(),
+        about,
+        until: None,
+        detail: String::new(),
+        code: None,
+        except_lane: None,
+        listeners: listeners(&[("ops", "lane")]),
+    }
+}
+
+pub(super) async fn acknowledge(store: &Store, event: &str, thread: i64, minute: i64) -> Acted {
+    store.act(wish(event, ActKind::Acknowledge, About::Thread(ThreadId(thread))), at(minute)).await.unwrap()
+}
+
+/// A notification for two receivers, `ops` with the lane `lane` and `dba` with the lane `dba`.
+fn for_two(minute: i64, alerts: Vec<Arrival>) -> Admission {
+    let mut admission = notification(minute, "lane", alerts);
+    let mut second = admission.deliveries[0].clone();
+    second.receiver = "dba".to_owned();
+    second.targets = vec![TargetRow { lane: "dba".to_owned(), target_json: r#"{"to":"dba"}"#.to_owned() }];
+    admission.deliveries.push(second);
+    admission
+}
+
+fn kinds(queued: &Queued) -> Vec<TransitionKind> {
+    queued.transitions.iter().map(|moved| moved.kind).collect()
+}
+
+async fn an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_where_it_was_pressed(store: &Store) {
+    let told = store.admit(for_two(0, vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
+    let pressed = send(store, "lane", 0).await;
+    send(store, "dba", 0).await;
+    let mut act = wish("1", ActKind::Acknowledge, About::Message(pressed));
+    act.listeners = listeners(&[("ops", "lane"), ("ops", "group"), ("dba", "dba"), ("other", "other")]);
+    act.except_lane = Some("lane".to_owned());
+    let acted = store.act(act, at(1)).await.unwrap();
+    assert_eq!((acted.state, acted.again, acted.before.clone()), (ActState::Done, false, None));
+    assert_eq!(acted.lanes, ["dba", "group"]);
+    let names: Vec<_> = acted.alerts.iter().map(|alert| alert.name.as_str()).collect();
+    assert_eq!(names, ["HighCPU", "DiskFull"], "each once");
+    let doer = Doer { by: "zhangsan".to_owned(), at: at(1), until: None };
+    assert!(acted.alerts.iter().all(|alert| alert.acknowledged == Some(doer.clone())));
+    assert!(head(store, "lane", at(1)).await.is_none());
+    assert!(head(store, "other", at(1)).await.is_none());
+    for (lane, receiver) in [("group", "ops"), ("dba", "dba")] {
+        let queued = head(store, lane, at(1)).await.unwrap();
+        assert_eq!(kinds(&queued), [TransitionKind::Acknowledged, TransitionKind::Acknowledged]);
+        assert_eq!((queued.act, queued.critical, queued.digest), (true, false, false));
+        assert_eq!(
+            (queued.thread, queued.notification.id, queued.receiver.as_str()),
+            (ThreadId(told.id), told.id, receiver)
+        );
+        assert_eq!(queued.target_json, format!(r#"{{"to":"{lane}"}}"#));
+        assert_eq!(queued.transitions[0].starts_at, Some(at(0)));
+        assert!(store.waiting(lane, at(1)).await.unwrap().messages[0].urgent, "an answer is worth the reserve");
+        let row = store.delivery(queued.message).await.unwrap().unwrap().row;
+        assert_eq!((row.act, row.firing, row.resolved), (Some(ActKind::Acknowledge), 0, 0));
+    }
+    let touched = store.act_alerts(acted.act).await.unwrap();
+    assert_eq!(touched.len(), 4, "of each receiver");
+    assert!(touched.iter().all(|alert| alert.acknowledged == Some(doer.clone())));
+}
+
+async fn of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let message = send(store, "lane", 0).await;
+    let begun = std::time::Instant::now();
+    let clicks = (0..500).map(|number| {
+        let mut act = wish(&format!("click {number}"), ActKind::Acknowledge, About::Message(message));
+        act.by = format!("person {number}");
+        store.act(act, at(1))
+    });
+    let acted: Vec<Acted> = futures_util::future::join_all(clicks).await.into_iter().collect::<Result<_, _>>().unwrap();
+    println!("500 clicks took {:?}", begun.elapsed());
+    let (done, repeated): (Vec<_>, Vec<_>) = acted.iter().partition(|acted| acted.state == ActState::Done);
+    assert_eq!((done.len(), repeated.len()), (1, 499));
+    let winner = done[0].alerts[0].acknowledged.clone().unwrap();
+    for acted in repeated {
+        assert_eq!((acted.state, acted.before.as_ref()), (ActState::Repeated, Some(&winner)));
+        assert_eq!(acted.lanes, Vec::<String>::new());
+    }
+    let filter = ActFilter { limit: 1000, ..ActFilter::default() };
+    let rows = store.acts(filter).await.unwrap();
+    assert_eq!(rows.len(), 500);
+    assert_eq!(rows.iter().map(|row| row.alerts).sum::<u64>(), 1, "only one touched it");
+    assert_eq!(store.waiting("lane", at(1)).await.unwrap().messages.len(), 1, "one message tells of it");
+}
+
+async fn an_event_that_comes_again_is_answered_as_the_first_time_and_writes_nothing(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let card = send(store, "lane", 0).await;
+    let long = "长".repeat(100);
+    let first = acknowledge(store, &long, told.id, 1).await;
+    let mut act = wish(&long, ActKind::Release, About::Thread(ThreadId(told.id)));
+    act.by = "lisi".to_owned();
+    act.code = Some(NewCode { message: card, code: "late".to_owned() });
+    let again = store.act(act, at(2)).await.unwrap();
+    assert_eq!((again.act, again.state, again.again), (first.act, ActState::Done, true));
+    assert_eq!(again.before, Some(Doer { by: "zhangsan".to_owned(), at: at(1), until: None }));
+    assert_eq!((again.lanes.len(), again.alerts.len()), (0, 1));
+    assert_eq!(store.card_of(card).await.unwrap(), None, "nothing is written");
+    assert_eq!(store.acts(ActFilter::default()).await.unwrap().len(), 1);
+    assert!(acknowledge(store, "other", told.id, 3).await.before.is_some_and(|doer| doer.by == "zhangsan"));
+}
+
+async fn a_release_gives_back_what_was_taken(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    send(store, "lane", 0).await;
+    let release = |event: &str| wish(event, ActKind::Release, About::Thread(ThreadId(told.id)));
+    let nobody = store.act(release("1"), at(1)).await.unwrap();
+    assert_eq!((nobody.state, nobody.before), (ActState::Repeated, None));
+    acknowledge(store, "2", told.id, 2).await;
+    send(store, "lane", 2).await;
+    let given = store.act(release("3"), at(3)).await.unwrap();
+    assert_eq!((given.state, given.lanes.as_slice()), (ActState::Done, ["lane".to_owned()].as_slice()));
+    assert_eq!(given.alerts[0].acknowledged, None);
+    assert_eq!(kinds(&head(store, "lane", at(3)).await.unwrap()), [TransitionKind::Released]);
+    assert_eq!(acknowledge(store, "4", told.id, 4).await.state, ActState::Done);
+}
+
+async fn what_is_over_cannot_be_taken_and_what_is_denied_is_on_record(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let card = send(store, "lane", 0).await;
+    let denied = NewAct {
+        state: ActState::Denied,
+        code: Some(NewCode { message: card, code: "fresh".to_owned() }),
+        ..wish("1", ActKind::Acknowledge, About::Message(card))
+    };
+    let acted = store.act(denied, at(1)).await.unwrap();
+    assert_eq!((acted.state, acted.lanes.len(), acted.alerts[0].acknowledged.clone()), (ActState::Denied, 0, None));
+    assert_eq!(store.card_of(card).await.unwrap().unwrap().code.as_deref(), Some("fresh"));
+    assert_eq!(acknowledge(store, "2", told.id, 1).await.state, ActState::Done);
+    store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
+    let late = wish("3", ActKind::Acknowledge, About::Message(card));
+    let late = store.act(late, at(3)).await.unwrap();
+    assert_eq!((late.state, late.alerts.len(), late.lanes.len()), (ActState::Void, 0, 0));
+    assert_eq!(acknowledge(store, "4", 4711, 3).await.state, ActState::Void, "there is no such thread");
+    let nothing = store.act(wish("5", ActKind::Extend, About::Nothing), at(3)).await.unwrap();
+    assert_eq!(nothing.state, ActState::Open, "it is about no alert of ours");
+    let rows = store.acts(ActFilter::default()).await.unwrap();
+    let states: Vec<_> = rows.iter().map(|row| (row.state, row.thread.0, row.message, row.alerts)).collect();
+    assert_eq!(
+        states,
+        [
+            (ActState::Open, 0, None, 0),
+            (ActState::Void, 4711, None, 0),
+            (ActState::Void, told.id, Some(card), 0),
+            (ActState::Done, told.id, None, 1),
+            (ActState::Denied, told.id, Some(card), 0),
+        ]
+    );
+}
+
+async fn nobody_is_reminded_of_what_somebody_has(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    send(store, "lane", 0).await;
+    acknowledge(store, "1", told.id, 1).await;
+    send(store, "lane", 1).await;
+    let repeat = store.admit(notification(90, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    assert_eq!((repeat.duplicate, repeat.unchanged, repeat.messages), (true, 1, 0));
+    store.act(wish("2", ActKind::Release, About::Thread(ThreadId(told.id))), at(91)).await.unwrap();
+    send(store, "lane", 91).await;
+    let repeat = store.admit(notification(92, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    assert_eq!(repeat.messages, 1, "now it is nobody's again");
+    assert_eq!(kinds(&head(store, "lane", at(92)).await.unwrap()), [TransitionKind::Reminder]);
+}
+
+async fn a_new_episode_belongs_to_nobody(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    acknowledge(store, "1", told.id, 1).await;
+    store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
+    let identity = firing("HighCPU", 0).identity;
+    assert_eq!(store.told_firing(vec![identity]).await.unwrap(), []);
+    let second = store.admit(notification(3, "lane", vec![firing("HighCPU", 3)])).await.unwrap();
+    let on = store.told_firing(vec![identity]).await.unwrap();
+    assert_eq!((on.len(), on[0].acknowledged.clone(), on[0].thread.0), (1, None, second.id));
+    acknowledge(store, "2", second.id, 4).await;
+    // The end in between never reached us.
+    let third = store.admit(notification(5, "lane", vec![firing("HighCPU", 5)])).await.unwrap();
+    let on = store.told_firing(vec![identity]).await.unwrap();
+    assert_eq!((on[0].acknowledged.clone(), on[0].thread.0), (None, third.id));
+}

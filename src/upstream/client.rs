@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::error::Doing;
-use super::matchers::RULE_UID;
+use super::matchers::{RULE_UID, covers};
 use super::wire::{Call, Wire};
 use super::{Firing, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, body};
 use crate::alert::Timestamp;
@@ -12,6 +12,9 @@ use crate::config::{Upstream, UpstreamKind};
 
 /// How far the end of an extended silence may be from what was asked for: upstream may keep fewer digits.
 const END_MS: u64 = 1000;
+
+/// Longest filter in a URL. Percent-encoding makes it three times as long at most, and proxies take 8 KB.
+const FILTER_BYTES: usize = 2048;
 
 /// The way to the silences and alerts of one upstream. Make one for each upstream of a configuration and keep it: it
 /// holds connections.
@@ -71,7 +74,7 @@ impl Client {
                 && other.ends_at.0.abs_diff(until.0) <= END_MS
                 && (other.id == silence.id || other.comment == silence.comment && other.matchers == silence.matchers)
         };
-        match self.list(&literal(&silence.matchers)).await {
+        match self.list(&narrowed(literal(&silence.matchers))).await {
             Ok(silences) => match silences.into_iter().find(extended) {
                 Some(extended) => Ok(Made { id: extended.id }),
                 None => self.post(doing, &request).await,
@@ -105,9 +108,14 @@ impl Client {
     /// The alerts that fulfil `matchers` and fire, hidden or not. An Alertmanager that has just started knows none until
     /// its senders repeat them: an empty answer is no proof that all is well, see [`Client::up_since`].
     pub async fn firing(&self, matchers: &[Matcher]) -> Result<Vec<Firing>, UpstreamError> {
-        let mut query = filters(matchers);
+        let (literal, patterns): (Vec<_>, Vec<_>) = matchers.iter().cloned().partition(is_literal);
+        // Patterns are judged upstream alone, whose kind of pattern they are.
+        let mut query = filters(&patterns);
+        query.extend(filters(&narrowed(literal.clone())));
         query.extend(["active", "silenced", "inhibited", "unprocessed"].map(|state| (state, "true".to_owned())));
-        self.ask(Doing::Alerts, "/alerts", &query, body::alerts).await
+        let mut firing = self.ask(Doing::Alerts, "/alerts", &query, body::alerts).await?;
+        firing.retain(|alert| covers(&literal, &alert.labels));
+        Ok(firing)
     }
 
     /// Can silences be read and made with our credential? How many are in force. Nothing is made: rights are asked for
@@ -140,7 +148,7 @@ impl Client {
     /// The silences with this marker that have not ended.
     async fn marked(&self, wanted: &Wanted) -> Result<Vec<Silence>, UpstreamError> {
         let tail = wanted.tail();
-        let mut marked = self.list(&literal(&wanted.matchers)).await?;
+        let mut marked = self.list(&narrowed(literal(&wanted.matchers))).await?;
         marked.retain(|silence| silence.state != SilenceState::Expired && silence.comment.ends_with(&tail));
         Ok(marked)
     }
@@ -221,5 +229,37 @@ fn filters(matchers: &[Matcher]) -> Vec<(&'static str, String)> {
 /// The matchers by which a list of silences can be narrowed: upstream compares a filter with the values of a silence's
 /// matchers, patterns as the text they are.
 fn literal(matchers: &[Matcher]) -> Vec<Matcher> {
-    matchers.iter().filter(|matcher| matcher.is_equal && !matcher.is_regex).cloned().collect()
+    matchers.iter().filter(|matcher| is_literal(matcher)).cloned().collect()
+}
+
+const fn is_literal(matcher: &Matcher) -> bool {
+    matcher.is_equal && !matcher.is_regex
+}
+
+/// As many of these as a URL holds; the answer is looked through for the rest.
+fn narrowed(mut matchers: Vec<Matcher>) -> Vec<Matcher> {
+    let mut left = FILTER_BYTES;
+    matchers.retain(|matcher| {
+        let rest = left.checked_sub(matcher.to_string().len());
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    });
+    matchers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_stays_short_whatever_labels_hold() {
+        let all: Vec<Matcher> =
+            ["short", &"长".repeat(5000), "brief"].iter().map(|value| Matcher::equal("label", *value)).collect();
+        let kept = narrowed(all);
+        assert_eq!(kept, [Matcher::equal("label", "short"), Matcher::equal("label", "brief")]);
+        let many = narrowed((0..1000).map(|number| Matcher::equal(format!("label{number}"), "value")).collect());
+        assert!(
+            !many.is_empty() && many.iter().map(|matcher| matcher.to_string().len()).sum::<usize>() <= FILTER_BYTES
+        );
+    }
 }

@@ -140,6 +140,24 @@ async fn what_is_hidden_still_fires_until_it_is_over() {
 }
 
 #[tokio::test]
+async fn labels_that_no_url_holds_are_compared_all_the_same() {
+    let Some((_folder, server, client)) = world().await else { return };
+    let long = |last: &str| format!("{}{last}", "长".repeat(5000));
+    let with = |note: &str| alert(&json!({ "alertname": "主机失联", "note": note }), "没有心跳", false);
+    server.fire(&[with(&long("a")), with(&long("b"))]).await;
+    let name = Matcher::equal("alertname", "主机失联");
+    let both = async || (client.firing(std::slice::from_ref(&name)).await.ok()?.len() == 2).then_some(());
+    until("both fire", both).await;
+    let of = async |last: &str| client.firing(&[name.clone(), Matcher::equal("note", long(last))]).await.unwrap();
+    let [firing] = &of("b").await[..] else { panic!("one") };
+    assert!(firing.labels["note"].ends_with('b'));
+    assert!(of("c").await.is_empty());
+    let wanted = Wanted { matchers: vec![Matcher::equal("note", long("b"))], ..wanted(&[], "1") };
+    let made = client.silence(&wanted).await.unwrap();
+    assert_eq!(client.made(&wanted).await.unwrap(), Some(made));
+}
+
+#[tokio::test]
 async fn what_alertmanager_refuses_is_told_with_its_reason() {
     let Some((_folder, _server, client)) = world().await else { return };
     let refused = async |wanted: Wanted, words: &str| {

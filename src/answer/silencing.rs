@@ -93,6 +93,13 @@ impl Failed {
         )
     }
 
+    fn too_wide() -> Self {
+        Self::new(
+            "这些告警没有共同的规则或标签，一个静默会盖得太宽：请在上游分别静默",
+            "these alerts share no rule and no label that one silence could be made of: silence each of them upstream",
+        )
+    }
+
     fn no_silence() -> Self {
         Self::new("没有还在生效的静默", "there is no silence in force")
     }
@@ -121,6 +128,7 @@ async fn make(
     else {
         return Ok(Err(Failed::no_upstream()));
     };
+    let Some(matchers) = matchers else { return Ok(Err(Failed::too_wide())) };
     let wanted = Wanted {
         matchers: matchers.clone(),
         now: app.now(),
@@ -149,7 +157,7 @@ fn matchers<'a>(
     loaded: &'a Loaded,
     notification: &Notification,
     told: &[(&ActAlert, &Alert)],
-) -> Option<(&'a Upstream, Vec<Matcher>)> {
+) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
     let (row, first) = told.first()?;
     let origin = Origin {
         format: notification.format,
@@ -162,7 +170,7 @@ fn matchers<'a>(
         [(_, alone)] => upstream::matchers_for(upstream, alone),
         several => upstream::common_matchers(upstream, several.iter().map(|(_, alert)| *alert)),
     };
-    Some((upstream, matchers?))
+    Some((upstream, matchers))
 }
 
 /// Is there an upstream in which these alerts could be silenced?

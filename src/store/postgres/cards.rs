@@ -41,7 +41,8 @@ impl Db {
 }
 
 async fn card(tx: &Tx, message: i64) -> Result<Option<Card>, Fault> {
-    let sql = "SELECT m.created_at, c.code, coalesce(c.code_at, 0) FROM message m LEFT JOIN card c ON c.message_id = m.id
+    let sql =
+        "SELECT m.created_at, c.code, coalesce(c.code_at, 0) FROM message m LEFT JOIN card c ON c.message_id = m.id
                WHERE m.id = $1";
     let condition =
         format!("a.id IN (SELECT alert_id FROM transition WHERE message_id = $1) ORDER BY a.id LIMIT {ACT_ALERTS}");

@@ -266,3 +266,16 @@ impl Bot {
 fn outcome(answer: Result<Value, CallError>) -> Outcome {
     answer.map_or_else(Outcome::from, |_| Outcome::Accepted(Receipt::default()))
 }
+
+#[cfg(fuzzing)]
+pub(crate) fn from_socket(text: &str) -> crate::fuzzing::FromSocket {
+    use crate::fuzzing::FromSocket;
+    use frame::Frame;
+    let event = match frame::parse(text) {
+        Ok(Frame::Reply { req_id, reply }) => return FromSocket::Reply { req_id, errcode: reply.errcode },
+        Ok(Frame::Message { req_id, body }) => event::message(req_id, &body),
+        Ok(Frame::Event { req_id, body }) => event::event(req_id, &body),
+        Ok(Frame::Other { .. }) | Err(_) => return FromSocket::Unread,
+    };
+    event.map_or(FromSocket::Unread, FromSocket::Event)
+}

@@ -265,10 +265,10 @@ impl<'a> Live<'a> {
     }
 
     fn answer(&mut self, req_id: &str, reply: Reply) {
-        if req_id.starts_with("ping_") {
-            self.unanswered = 0;
-        } else if let Some(pending) = self.pending.remove(req_id) {
+        if let Some(pending) = self.pending.remove(req_id) {
             drop(pending.answer.send(Ok(reply)));
+        } else if req_id.starts_with("ping_") {
+            self.unanswered = 0;
         } else {
             tracing::debug!("An answer came to a question that nobody asks any more.");
         }

@@ -94,6 +94,11 @@ impl Crypto {
         let length = u32::try_from(message.len()).expect("a reply is not as long as 4 GiB").to_be_bytes();
         let mut plain = [&random[..], &length, message, receive_id.as_bytes()].concat();
         pad(&mut plain);
+        self.encrypt_blocks(plain)
+    }
+
+    /// `plain` must be whole blocks.
+    pub(super) fn encrypt_blocks(&self, mut plain: Vec<u8>) -> String {
         let key = self.key.expose_secret();
         let encryptor = cbc::Encryptor::<Aes256>::new(key.into(), iv(key).into());
         let length = plain.len();

@@ -255,6 +255,7 @@ async fn it_stops_when_it_is_told_to_whatever_it_is_doing() {
     let mut bench = Bench::new(&server);
     let mut peer = server.subscribed().await;
     bench.live().await;
+    peer.protocol_ping().await;
     bench.stop.cancel();
     assert_eq!(bench.ended().await, BotEnd::Stopped);
     assert!(peer.any().await.is_none());

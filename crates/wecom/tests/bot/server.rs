@@ -100,6 +100,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
+    /// A ping of the protocol itself and its answer.
+    pub async fn protocol_ping(&mut self) {
+        self.socket.send(Message::Ping("p".into())).await.unwrap();
+        let pong = timeout(PATIENCE, self.socket.next()).await.expect("an answer").unwrap().unwrap();
+        assert_eq!(pong, Message::Pong("p".into()));
+    }
+
     pub async fn ok(&mut self, to: &Value) {
         self.answer(to, 0, "ok", json!(null)).await;
     }

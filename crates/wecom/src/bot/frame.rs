@@ -47,7 +47,7 @@ struct Envelope {
     #[serde(default)]
     cmd: Option<String>,
     #[serde(default)]
-    headers: Headers,
+    headers: Value,
     #[serde(default)]
     errcode: Option<i64>,
     /// For humans: whatever it is, it decides nothing.
@@ -55,12 +55,6 @@ struct Envelope {
     errmsg: Value,
     #[serde(default)]
     body: Value,
-}
-
-#[derive(Default, Deserialize)]
-struct Headers {
-    #[serde(default)]
-    req_id: String,
 }
 
 /// Reads a frame; raw control characters, which WeCom sometimes sends, are taken for spaces.
@@ -73,8 +67,9 @@ pub(crate) fn parse(text: &str) -> Result<Frame, BadFrame> {
     if !text.trim_start().starts_with('{') {
         return Err(BadFrame::NotJson);
     }
-    let Envelope { cmd, headers: Headers { req_id }, errcode, errmsg, body } =
+    let Envelope { cmd, headers, errcode, errmsg, body } =
         serde_json::from_str(&text).map_err(|_| BadFrame::NotJson)?;
+    let req_id = headers["req_id"].as_str().unwrap_or_default().to_owned();
     match (cmd.as_deref(), errcode) {
         (Some("aibot_msg_callback"), _) => Ok(Frame::Message { req_id, body }),
         (Some("aibot_event_callback"), _) => Ok(Frame::Event { req_id, body }),
@@ -160,8 +155,6 @@ mod tests {
             "{\"cmd\":1}",
             "{\"errcode\":\"0\"}",
             "{\"errcode\":0.0}",
-            "{\"headers\":[]}",
-            "{\"headers\":{\"req_id\":1}}",
             "{\"errcode\":0,\"errcode\":0}",
             &deep,
             "{} {}",
@@ -169,7 +162,11 @@ mod tests {
             assert_eq!(parse(text), Err(BadFrame::NotJson), "{text}");
         }
         assert_eq!(parse("{}"), Err(BadFrame::Neither));
-        assert_eq!(parse(r#"{"headers":{"req_id":"r"}}"#), Err(BadFrame::Neither));
+        for headers in [r#"{"req_id":"r"}"#, r#"{"req_id":1}"#, r#"["r"]"#, "null"] {
+            assert_eq!(parse(&format!(r#"{{"headers":{headers}}}"#)), Err(BadFrame::Neither));
+        }
+        let nobody = parse(r#"{"headers":["ping_1"],"errcode":0}"#);
+        assert!(matches!(nobody, Ok(Frame::Reply { req_id, .. }) if req_id.is_empty()));
     }
 
     #[test]

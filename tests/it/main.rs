@@ -37,6 +37,7 @@ mod storm;
 mod strange_bodies;
 mod templates;
 mod witness_alertmanager;
+mod witness_bots;
 mod witness_captures;
 mod witness_clients;
 mod witness_pair;

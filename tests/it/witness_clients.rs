@@ -5,23 +5,30 @@ use std::process::Command;
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
 
-use crate::harness::World;
+use crate::harness::{PATIENCE, World};
 use crate::programs::find;
 
 const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/wecom-simulator/assets/sample.png");
 
 /// Runs a script of `tests/it/witnesses` against a simulator; what it printed, as JSON.
-async fn run(world: &World, script: &str, arguments: &[&str]) -> Option<Value> {
+pub async fn run(world: &World, script: &str, arguments: &[&str]) -> Option<Value> {
     let python = find("target/witnesses/bin/python")?;
     let script = format!("{}/tests/it/witnesses/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
-    command.arg("-B").arg(script).arg(world.simulator.url()).args(arguments).current_dir(world.folder.path());
+    command.arg("-B").arg(script).arg(world.simulator.url()).args(arguments);
+    Some(say(world, command).await)
+}
+
+/// Runs a command in the world's folder; what it printed, as JSON. One that does not end is ended.
+pub async fn say(world: &World, mut command: Command) -> Value {
+    command.current_dir(world.folder.path());
     // An address that a script failed to replace must not be reached, wherever the tests run: it ends at a closed port.
     command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output();
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("the script ends").unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
-    Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|reason| panic!("{reason}: {error}")))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|reason| panic!("{reason}: {error}"))
 }
 
 /// The type and the content of each message.

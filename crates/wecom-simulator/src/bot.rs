@@ -195,10 +195,9 @@ impl Bots {
 
     fn note(&mut self, now: i64, connection: u64, direction: &'static str, cmd: &str, text: &str) {
         let bot = self.connections.get(&connection).and_then(|connection| connection.bot.clone());
-        let content = match serde_json::from_str(text) {
-            Ok(json) if text.len() <= MAX_FRAME_SHOWN => json,
-            _ => Value::String(text[..text.floor_char_boundary(MAX_FRAME_SHOWN)].into()),
-        };
+        let json = if text.len() <= MAX_FRAME_SHOWN { serde_json::from_str(text).ok() } else { None };
+        let shown = || Value::String(text[..text.floor_char_boundary(MAX_FRAME_SHOWN)].into());
+        let content = json.unwrap_or_else(shown);
         self.frames.add(|id| Frame { id, at_ms: now, connection, bot, direction, cmd: cmd.into(), content });
     }
 

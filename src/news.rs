@@ -109,11 +109,9 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
             Status::Resolved => Verdict::Told(TransitionKind::Firing),
             // The end of the known episode never reached us: some contact points do not send it.
             Status::Firing if is_later(seen.starts_at, known.starts_at) => Verdict::Told(TransitionKind::Firing),
-            Status::Firing if !policy.push && reminder_is_due(known, policy, now) => match known.acknowledged {
-                true => Verdict::Nothing(Quiet::Acknowledged),
-                false => Verdict::Told(TransitionKind::Reminder),
-            },
-            Status::Firing => Verdict::Nothing(Quiet::Unchanged),
+            Status::Firing if policy.push || !reminder_is_due(known, policy, now) => Verdict::Nothing(Quiet::Unchanged),
+            Status::Firing if known.acknowledged => Verdict::Nothing(Quiet::Acknowledged),
+            Status::Firing => Verdict::Told(TransitionKind::Reminder),
         },
         // Prometheus sends ends of alerts for 15 minutes to whoever listens, also to one who just came.
         (Status::Resolved, None) if policy.push => Verdict::Nothing(Quiet::NeverFired),

@@ -44,6 +44,19 @@ fn an_unchanged_repeat_is_nothing_until_the_interval_has_passed_and_then_a_remin
 }
 
 #[test]
+fn nobody_is_reminded_of_what_somebody_has_until_it_is_over_or_begins_anew() {
+    let held = Known { acknowledged: true, ..known(Status::Firing, 0, 5) };
+    expect(Some(&held), &on(0), &NOTIFICATION, 5 + 4 * 3600 - 1, Verdict::Nothing(Quiet::Unchanged));
+    expect(Some(&held), &on(0), &NOTIFICATION, 5 + 40 * 3600, Verdict::Nothing(Quiet::Acknowledged));
+    expect(Some(&held), &over(0, 60), &NOTIFICATION, 65, Verdict::Told(Resolved));
+    expect(Some(&held), &on(600), &NOTIFICATION, 605, Verdict::Told(Firing));
+    let kept = |kind| Known::after(Some(&held), &on(0), kind, at(65)).acknowledged;
+    assert_eq!((kept(Reminder), kept(Resolved), kept(Firing)), (true, false, false));
+    let free = known(Status::Firing, 0, 5);
+    assert!(!Known::after(Some(&free), &on(0), Reminder, at(65)).acknowledged);
+}
+
+#[test]
 fn a_push_that_repeats_is_never_a_reminder() {
     let firing = known(Status::Firing, 0, 5);
     expect(Some(&firing), &on(0), &PUSH, 5 + 40 * 3600, Verdict::Nothing(Quiet::Unchanged));

@@ -3,6 +3,7 @@
 //!
 //! Nothing is expected of a session, so a pooler in transaction mode may stand between; only hints are lost by it.
 
+mod absorb;
 mod acts;
 mod address;
 mod admit;

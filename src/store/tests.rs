@@ -34,10 +34,14 @@ macro_rules! contract {
 }
 
 mod acts;
+mod cards;
 mod contract;
+mod escalations;
 pub(crate) mod postgres;
 mod sequences;
+mod silences;
 mod sqlite;
+mod told;
 
 /// A moment from which tests count.
 const T0: Timestamp = Timestamp(1_700_000_000_000);

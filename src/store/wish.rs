@@ -47,10 +47,11 @@ pub(super) fn rule(act: &NewAct, on: &[ActAlert], same: Option<Doer>) -> Ruling 
         }
         (ActKind::Acknowledge, ActState::Done) => {
             let free = held(false);
-            match free.is_empty() {
-                true => ruling(ActState::Repeated, on.first().and_then(|alert| alert.acknowledged.clone()), free),
-                false => ruling(ActState::Done, None, free),
+            if free.is_empty() {
+                let before = on.first().and_then(|alert| alert.acknowledged.clone());
+                return ruling(ActState::Repeated, before, free);
             }
+            ruling(ActState::Done, None, free)
         }
         (ActKind::Release, ActState::Done) => {
             let had = held(true);

@@ -10,11 +10,11 @@ use jiff::tz::TimeZone;
 
 use super::arguments::Format;
 use super::{beside, clock};
-use crate::store::{DeliveryFilter, DeliveryRow, Store};
+use crate::store::{ActKind, DeliveryFilter, DeliveryRow, Store};
 
 /// Messages read at a time: what bounds the memory.
 const PAGE: usize = 500;
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 25] = [
     "message",
     "id",
     "queued",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 24] = [
     "error",
     "last_try",
     "note",
+    "act",
 ];
 
 /// Writes what `filter` lets through to `output` or standard output, and says on standard error how much that was.
@@ -130,7 +131,7 @@ async fn write(
 }
 
 /// In the order of [`COLUMNS`].
-fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 24] {
+fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
     let at = |time| clock(time, zone, "%Y-%m-%d %H:%M:%S");
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
     let words = |value: &Option<String>| value.as_deref().map(harmless).unwrap_or_default();
@@ -159,6 +160,7 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 24] {
         words(&row.error),
         row.claimed_at.map(at).unwrap_or_default(),
         words(&beside(row)),
+        row.act.map(ActKind::as_str).unwrap_or_default().to_owned(),
     ]
 }
 

@@ -22,7 +22,7 @@ type Wish = (NewAct, Timestamp);
 struct Job {
     wish: Wish,
     reply: oneshot::Sender<Result<Acted, StoreError>>,
-    /// Its place in the queue, free when it is done.
+    /// Its place in the queue, free when it is being done.
     _place: tokio::sync::OwnedSemaphorePermit,
 }
 
@@ -65,8 +65,7 @@ impl Db {
             let some = queue.len().min(GROUP);
             queue.drain(..some).collect()
         };
-        let (wishes, answers): (Vec<Wish>, Vec<_>) =
-            jobs.into_iter().map(|job| (job.wish, (job.reply, job._place))).unzip();
+        let (wishes, replies): (Vec<Wish>, Vec<_>) = jobs.into_iter().map(|job| (job.wish, job.reply)).unzip();
         if wishes.is_empty() {
             return;
         }
@@ -79,7 +78,7 @@ impl Db {
             Err(StoreError::Bug { .. }) if wishes.len() > 1 => self.one_by_one(&wishes).await,
             Err(error) => wishes.iter().map(|_| Err(error.clone())).collect::<Vec<_>>(),
         };
-        for ((reply, _place), result) in answers.into_iter().zip(results) {
+        for (reply, result) in replies.into_iter().zip(results) {
             // The caller may have gone away: what was done stands, and WeCom calls again with the same event.
             let _ = reply.send(result);
         }

@@ -1,17 +1,44 @@
 //! Escalations: alerts that others hear of if nobody takes them.
 
+use futures_util::future::try_join;
+
 use super::Db;
 use super::alerts::{COLUMNS, alert};
+use super::group::Group;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, small, values};
-use crate::alert::Timestamp;
-use crate::store::{Escalation, StoreError};
+use crate::alert::{Timestamp, TransitionKind};
+use crate::store::judge::Change;
+use crate::store::{Escalation, Recipient, StoreError};
 
-/// The first step of the escalation of an alert that began is due then.
+/// What a change of an alert means for its escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Begun {
-    pub fired_at: Timestamp,
-    pub due_at: Timestamp,
+pub(super) enum Follows {
+    /// It begins: its first step is due then.
+    Begins { fired_at: Timestamp, due_at: Timestamp },
+    /// It is over since then: whoever looks after it is to see that.
+    Over { at: Timestamp },
+}
+
+/// What follows from a change, where the receiver has an escalation; `before`: from an earlier one of the same group.
+pub(super) fn follow(
+    recipient: &Recipient,
+    change: &Change<'_>,
+    now: Timestamp,
+    before: Option<Follows>,
+) -> Option<Follows> {
+    let after_ms = recipient.escalate_after_ms?;
+    match (change.kind, before) {
+        (TransitionKind::Firing, _) if change.told() => {
+            Some(Follows::Begins { fired_at: now, due_at: now.plus_millis(after_ms) })
+        }
+        // It has no row yet.
+        (TransitionKind::Resolved, Some(Follows::Begins { fired_at, .. })) => {
+            Some(Follows::Begins { fired_at, due_at: now })
+        }
+        (TransitionKind::Resolved, _) => Some(Follows::Over { at: now }),
+        _ => None,
+    }
 }
 
 impl Db {
@@ -64,19 +91,32 @@ impl Db {
     }
 }
 
-/// Writes which alerts began, and which are over: whoever looks after their escalations is to see it.
-pub(super) async fn write(tx: &Tx, begun: &[(i64, Begun)], over: &[(i64, Timestamp)]) -> Result<(), Fault> {
-    let alerts: Vec<i64> = begun.iter().map(|(alert, _)| *alert).collect();
-    let fired: Vec<i64> = begun.iter().map(|(_, begun)| begun.fired_at.0).collect();
-    let due: Vec<i64> = begun.iter().map(|(_, begun)| begun.due_at.0).collect();
+/// Writes what follows for the escalations of a group.
+pub(super) async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let (mut begun, mut fired, mut due) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ended, mut times) = (Vec::new(), Vec::new());
+    for (alert, follows) in &group.escalations {
+        match follows {
+            Follows::Begins { fired_at, due_at } => {
+                begun.push(*alert);
+                fired.push(fired_at.0);
+                due.push(due_at.0);
+            }
+            Follows::Over { at } => {
+                ended.push(*alert);
+                times.push(at.0);
+            }
+        }
+    }
     let begin = "INSERT INTO escalation (alert_id, step, fired_at, due_at)
                  SELECT e.id, 0, e.fired_at, e.due_at FROM unnest($1, $2, $3) AS e (id, fired_at, due_at)
                  ON CONFLICT (alert_id) DO UPDATE
                  SET step = 0, fired_at = excluded.fired_at, due_at = excluded.due_at";
-    tx.execute_if(!begun.is_empty(), begin, values![; alerts, fired, due]).await?;
-    let alerts: Vec<i64> = over.iter().map(|(alert, _)| *alert).collect();
-    let times: Vec<i64> = over.iter().map(|(_, at)| at.0).collect();
     let end = "UPDATE escalation e SET due_at = o.at FROM unnest($1, $2) AS o (id, at) WHERE e.alert_id = o.id";
-    tx.execute_if(!over.is_empty(), end, values![; alerts, times]).await?;
+    try_join(
+        tx.execute_if(!begun.is_empty(), begin, values![; begun, fired, due]),
+        tx.execute_if(!ended.is_empty(), end, values![; ended, times]),
+    )
+    .await?;
     Ok(())
 }

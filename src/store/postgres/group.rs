@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::escalations::Begun;
+use super::escalations::{self, Follows};
 use crate::alert::{Identity, Timestamp, TransitionKind};
 use crate::news::{Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
@@ -32,8 +32,8 @@ pub(super) struct Group<'a> {
     /// What waits in the database to be told of an alert in a lane, in messages that nobody has claimed, is told by
     /// this message instead.
     pub absorbed: HashMap<(i64, &'a str), Absorption>,
-    /// Alerts whose escalation begins, or whose end is to be seen (`None`), since when.
-    pub escalations: HashMap<i64, (Timestamp, Option<Begun>)>,
+    /// What follows for the escalations of alerts.
+    pub escalations: HashMap<i64, Follows>,
     /// The transitions of this group that wait to be told of an alert in a lane: all in one message.
     pending: HashMap<(i64, &'a str), Vec<usize>>,
     /// The id of the first message of the group is one more.
@@ -163,7 +163,9 @@ impl<'a> Group<'a> {
         let thread = change.thread.unwrap_or(id);
         let known = change.row.is_some();
         let alert = change.row.unwrap_or_else(|| next(&mut self.ids.alert));
-        self.escalate(admission.received_at, recipient, alert, &change);
+        let before = self.escalations.get(&alert).copied();
+        let follows = escalations::follow(recipient, &change, admission.received_at, before);
+        self.escalations.extend(follows.map(|follows| (alert, follows)));
         let row = Row { id: alert, thread, notification: id, known: change.after.clone() };
         let ends_at = change.ends_at;
         self.alerts
@@ -175,23 +177,6 @@ impl<'a> Group<'a> {
             })
             .or_insert_with(|| Alert { row, made: Some((change.arrival, admission)), changed: true, ends_at });
         Told { alert, known, thread, change }
-    }
-
-    /// Notes that the escalation of an alert begins, or that its end is to be seen, where the receiver has one.
-    fn escalate(&mut self, now: Timestamp, recipient: &Recipient, alert: i64, change: &Change<'_>) {
-        match (recipient.escalate_after_ms, change.kind) {
-            (Some(after_ms), TransitionKind::Firing) if change.told() => {
-                let begun = Begun { fired_at: now, due_at: now.plus_millis(after_ms) };
-                self.escalations.insert(alert, (now, Some(begun)));
-            }
-            (Some(_), TransitionKind::Resolved) => {
-                // What began in this group as well is due at its end.
-                let begun = self.escalations.get(&alert).and_then(|(_, begun)| *begun);
-                let begun = begun.map(|begun| Begun { due_at: now, ..begun });
-                self.escalations.insert(alert, (now, begun));
-            }
-            _ => {}
-        }
     }
 
     /// Queues a message for each target.

@@ -117,7 +117,7 @@ async fn acts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
         AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN alert a ON a.id = x.alert_id
                         WHERE x.act_id = c.id AND a.status = 'firing')
         AND NOT EXISTS (SELECT 1 FROM silence s WHERE s.act_id = c.id AND s.until >= $1)
-        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.act_id = c.id) LIMIT $2";
+        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.act_id = c.id) ORDER BY c.at LIMIT $2";
     let ids = ids(tx, old, before).await?;
     for table in ["act_alert", "silence"] {
         let sql = format!("DELETE FROM {table} WHERE act_id = ANY ($1)");

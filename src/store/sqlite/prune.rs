@@ -107,7 +107,7 @@ fn acts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
         AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN alert a ON a.id = x.alert_id
                         WHERE x.act_id = c.id AND a.status = 'firing')
         AND NOT EXISTS (SELECT 1 FROM silence s WHERE s.act_id = c.id AND s.until >= ?1)
-        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.act_id = c.id) LIMIT ?2";
+        AND NOT EXISTS (SELECT 1 FROM message m WHERE m.act_id = c.id) ORDER BY c.at LIMIT ?2";
     let ids = ids(connection, sql, before)?;
     let tables = [
         "DELETE FROM act_alert WHERE act_id = ?1",

@@ -13,6 +13,7 @@ contract! {
     what_is_over_cannot_be_taken_and_what_is_denied_is_on_record,
     nobody_is_reminded_of_what_somebody_has,
     a_new_episode_belongs_to_nobody,
+    a_thread_is_taken_for_each_receiver_that_knows_its_alerts,
 }
 
 pub(super) fn listeners(lanes: &[(&str, &str)]) -> Listeners {
@@ -49,7 +50,7 @@ pub(super) async fn acknowledge(store: &Store, event: &str, thread: i64, minute:
 }
 
 /// A notification for two receivers, `ops` with the lane `lane` and `dba` with the lane `dba`.
-fn for_two(minute: i64, alerts: Vec<Arrival>) -> Admission {
+pub(super) fn for_two(minute: i64, alerts: Vec<Arrival>) -> Admission {
     let mut admission = notification(minute, "lane", alerts);
     let mut second = admission.deliveries[0].clone();
     second.receiver = "dba".to_owned();
@@ -58,7 +59,7 @@ fn for_two(minute: i64, alerts: Vec<Arrival>) -> Admission {
     admission
 }
 
-fn kinds(queued: &Queued) -> Vec<TransitionKind> {
+pub(super) fn kinds(queued: &Queued) -> Vec<TransitionKind> {
     queued.transitions.iter().map(|moved| moved.kind).collect()
 }
 
@@ -215,4 +216,25 @@ async fn a_new_episode_belongs_to_nobody(store: &Store) {
     let third = store.admit(notification(5, "lane", vec![firing("HighCPU", 5)])).await.unwrap();
     let on = store.told_firing(vec![identity]).await.unwrap();
     assert_eq!((on[0].acknowledged.clone(), on[0].thread.0), (None, third.id));
+}
+
+async fn a_thread_is_taken_for_each_receiver_that_knows_its_alerts(store: &Store) {
+    let first = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    // The other receiver hears of it later, and by another short id.
+    let mut second = for_two(1, vec![firing("HighCPU", 0)]);
+    second.deliveries.remove(0);
+    let second = store.admit(second).await.unwrap();
+    assert_ne!(first.id, second.id);
+    let mut act = wish("1", ActKind::Acknowledge, About::Thread(ThreadId(second.id)));
+    act.listeners = listeners(&[("ops", "lane"), ("dba", "dba")]);
+    let acted = store.act(act, at(2)).await.unwrap();
+    assert_eq!((acted.lanes.len(), acted.alerts.len()), (2, 1));
+    for thread in [first.id, second.id] {
+        let filter = ActFilter { thread: Some(ThreadId(thread)), ..ActFilter::default() };
+        assert_eq!(store.acts(filter).await.unwrap().len(), 1, "it is found by either short id");
+    }
+    let on = store.told_firing(vec![firing("HighCPU", 0).identity]).await.unwrap();
+    assert!(on.len() == 2 && on.iter().all(|alert| alert.acknowledged.is_some()));
+    let receivers: Vec<_> = on.iter().map(|alert| (alert.receiver.as_str(), alert.thread.0)).collect();
+    assert_eq!(receivers, [("ops", first.id), ("dba", second.id)]);
 }

@@ -20,6 +20,7 @@ CREATE TABLE act (
     detail     text NOT NULL
 );
 CREATE INDEX act_open ON act (id) WHERE state = 'open';
+CREATE INDEX act_at ON act (at);
 CREATE INDEX act_thread ON act (thread);
 
 CREATE TABLE act_alert (

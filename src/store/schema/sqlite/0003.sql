@@ -24,6 +24,7 @@ CREATE TABLE act (
     detail     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX act_open ON act (id) WHERE state = 'open';
+CREATE INDEX act_at ON act (at);
 CREATE INDEX act_thread ON act (thread);
 
 -- What an act touched, and which episode that was.

@@ -1,0 +1,190 @@
+//! Messages about acts, and the record of acts.
+
+use super::acts::{acknowledge, for_two, kinds, wish};
+use super::*;
+use TransitionKind::{Acknowledged, Firing, Resolved};
+
+contract! {
+    a_message_about_an_act_waits_behind_the_beginning_and_tells_who_has_it,
+    a_digest_leaves_messages_about_acts_alone,
+    an_end_takes_over_what_waits_of_the_beginning_and_of_the_act,
+    a_message_about_an_act_that_fails_is_told_by_its_fallback,
+    a_lane_is_told_after_all_once,
+    acts_are_listed_newest_first_by_thread_person_state_and_time,
+    what_is_on_is_listed_once_critical_first,
+    prune_forgets_old_acts_but_not_while_their_alert_is_on,
+}
+
+async fn a_message_about_an_act_waits_behind_the_beginning_and_tells_who_has_it(store: &Store) {
+    let mut critical = firing("DiskFull", 0);
+    critical.critical = true;
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0), critical])).await.unwrap();
+    acknowledge(store, "1", told.id, 1).await;
+    let waiting = store.waiting("lane", at(1)).await.unwrap();
+    let [beginning, act] = &waiting.messages[..] else { panic!("{waiting:?}") };
+    assert_eq!((beginning.fresh, act.fresh, waiting.fresh), (true, false, 1), "an act is nothing to fold");
+    let early = store.claim(super::wish(store, act.message, 0, Some(bytes(&["act"]))).await, at(1)).await.unwrap();
+    assert_eq!(early, Taken::Behind);
+    assert_eq!(store.act_news(beginning.message).await.unwrap(), None);
+    let news = store.act_news(act.message).await.unwrap().unwrap();
+    let names: Vec<_> = news.alerts.iter().map(|alert| alert.name.as_str()).collect();
+    assert_eq!((news.kind, news.count, names), (ActKind::Acknowledge, 2, vec!["DiskFull", "HighCPU"]));
+    assert_eq!(news.doer, Doer { by: "zhangsan".to_owned(), at: at(1), until: None });
+    send(store, "lane", 1).await;
+    assert_eq!(send(store, "lane", 1).await, act.message);
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 4, ..Audit::default() });
+}
+
+async fn a_digest_leaves_messages_about_acts_alone(store: &Store) {
+    let first = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
+    store.admit(notification(0, "lane", vec![firing("B", 0)])).await.unwrap();
+    store.admit(notification(0, "lane", vec![firing("C", 0)])).await.unwrap();
+    acknowledge(store, "1", first.id, 1).await;
+    let lease = store.acquire("lane").await.unwrap().unwrap();
+    let folded = store.fold(&lease, None, at(1)).await.unwrap().unwrap();
+    assert_eq!(folded.messages, 2, "a digest of A would come after who has it");
+    let waiting = store.waiting("lane", at(1)).await.unwrap();
+    let left: Vec<_> = waiting.messages.iter().map(|row| (row.message, row.fresh, row.digest)).collect();
+    assert_eq!(left, [(1, true, false), (4, false, false), (folded.digest, true, true)]);
+    assert_eq!(store.fold(&lease, None, at(1)).await.unwrap(), None);
+}
+
+async fn an_end_takes_over_what_waits_of_the_beginning_and_of_the_act(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    acknowledge(store, "1", told.id, 1).await;
+    store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
+    let waiting = store.waiting("lane", at(2)).await.unwrap();
+    assert_eq!(waiting.messages.len(), 1, "{waiting:?}");
+    let end = head(store, "lane", at(2)).await.unwrap();
+    assert_eq!((kinds(&end), end.act), (vec![Firing, Acknowledged, Resolved], false));
+    let row = store.delivery(2).await.unwrap().unwrap().row;
+    assert_eq!((row.state, row.folded_into, row.act), (State::Folded, Some(end.message), Some(ActKind::Acknowledge)));
+    send(store, "lane", 2).await;
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 3, ..Audit::default() });
+}
+
+async fn a_message_about_an_act_that_fails_is_told_by_its_fallback(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    let fallback = Fallback {
+        receiver: "backup".to_owned(),
+        note_json: "{}".to_owned(),
+        targets: vec![TargetRow { lane: "backup".to_owned(), target_json: "{}".to_owned() }],
+    };
+    let refuse = |claimed| Settlement {
+        fallback: Some(fallback.clone()),
+        ..settlement(claimed, "refused", Next::Dead { reason: "refused".to_owned() })
+    };
+    store.settle(refuse(claim(store, "lane", 0, "text").await), at(0)).await.unwrap();
+    acknowledge(store, "1", told.id, 1).await;
+    store.settle(refuse(claim(store, "lane", 1, "act").await), at(1)).await.unwrap();
+    send(store, "backup", 1).await;
+    let act = head(store, "backup", at(1)).await.expect("the act is told as well, though it is about the same");
+    assert_eq!((act.act, kinds(&act)), (true, vec![TransitionKind::Acknowledged]));
+    assert_eq!(store.act_news(act.message).await.unwrap().unwrap().doer.by, "zhangsan");
+}
+
+async fn a_lane_is_told_after_all_once(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    send(store, "lane", 0).await;
+    let act = NewAct {
+        except_lane: Some("lane".to_owned()),
+        ..wish("1", ActKind::Acknowledge, About::Thread(ThreadId(told.id)))
+    };
+    let acted = store.act(act, at(1)).await.unwrap();
+    assert!(acted.lanes.is_empty());
+    let lane = |name: &str| TargetRow { lane: name.to_owned(), target_json: "{}".to_owned() };
+    for (name, receiver, queued) in [("lane", "ops", true), ("lane", "ops", false), ("backup", "backup", true)] {
+        assert_eq!(store.tell_of_act(acted.act, lane(name), receiver.to_owned(), at(2)).await.unwrap(), queued);
+    }
+    for name in ["lane", "backup"] {
+        assert_eq!(store.waiting(name, at(2)).await.unwrap().messages.len(), 1);
+        let queued = head(store, name, at(2)).await.unwrap();
+        assert_eq!((queued.act, kinds(&queued)), (true, vec![TransitionKind::Acknowledged]));
+    }
+    assert!(!store.tell_of_act(4711, lane("other"), "ops".to_owned(), at(2)).await.unwrap());
+    store.admit(notification(3, "lane", vec![resolved("HighCPU", 0, 3)])).await.unwrap();
+    let late = store.tell_of_act(acted.act, lane("other"), "ops".to_owned(), at(4)).await.unwrap();
+    assert!(!late, "it is over");
+}
+
+async fn acts_are_listed_newest_first_by_thread_person_state_and_time(store: &Store) {
+    let one = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
+    let two = store.admit(notification(0, "lane", vec![firing("B", 0)])).await.unwrap();
+    let acts = [
+        ("1", ActKind::Acknowledge, one.id, "ZhangSan", 1),
+        ("2", ActKind::Silence, two.id, "lisi", 2),
+        ("3", ActKind::Release, one.id, "lisi", 3),
+    ];
+    for (event, kind, thread, by, minute) in acts {
+        let mut act = wish(event, kind, About::Thread(ThreadId(thread)));
+        (act.by, act.until, act.detail) = (by.to_owned(), Some(at(100)), "because".to_owned());
+        store.act(act, at(minute)).await.unwrap();
+    }
+    let list =
+        async |filter: ActFilter| -> Vec<i64> { store.acts(filter).await.unwrap().iter().map(|row| row.id).collect() };
+    let all = ActFilter::default;
+    assert_eq!(list(all()).await, [3, 2, 1]);
+    assert_eq!(list(ActFilter { limit: 2, ..all() }).await, [3, 2]);
+    assert_eq!(list(ActFilter { thread: Some(ThreadId(one.id)), ..all() }).await, [3, 1]);
+    assert_eq!(list(ActFilter { by: Some("zhangSAN".to_owned()), ..all() }).await, [1]);
+    assert_eq!(list(ActFilter { open: true, ..all() }).await, [2]);
+    assert_eq!(list(ActFilter { since: Some(at(2)), ..all() }).await, [3, 2]);
+    let row = store.acts(ActFilter { open: true, ..all() }).await.unwrap().remove(0);
+    let expected = ActRow {
+        id: 2,
+        at: at(2),
+        kind: ActKind::Silence,
+        state: ActState::Open,
+        by: "lisi".to_owned(),
+        via: "app/ops".to_owned(),
+        thread: ThreadId(two.id),
+        message: None,
+        until: Some(at(100)),
+        detail: "because".to_owned(),
+        alerts: 1,
+    };
+    assert_eq!(row, expected);
+}
+
+async fn what_is_on_is_listed_once_critical_first(store: &Store) {
+    let mut critical = firing("C", 1);
+    critical.critical = true;
+    store.admit(for_two(0, vec![firing("A", 0), firing("B", 2), critical, firing("D", 0)])).await.unwrap();
+    store.admit(for_two(3, vec![resolved("D", 0, 3)])).await.unwrap();
+    let (on, count) = store.alerts_on(2).await.unwrap();
+    let names: Vec<_> = on.iter().map(|alert| alert.name.as_str()).collect();
+    assert_eq!((names, count), (vec!["C", "B"], 3));
+    let alert = &on[0];
+    assert_eq!((alert.source.as_str(), alert.sender.as_str()), ("grafana", "https://grafana.example.com/"));
+    assert_eq!(
+        (alert.critical, alert.status, alert.starts_at, alert.ends_at),
+        (true, Status::Firing, Some(at(1)), None)
+    );
+    assert_eq!((alert.labels_json.as_str(), alert.identity), (r#"{"alertname":"C"}"#, firing("C", 1).identity));
+    assert_eq!((alert.notification, alert.thread), (1, ThreadId(1)));
+}
+
+async fn prune_forgets_old_acts_but_not_while_their_alert_is_on(store: &Store) {
+    let on = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
+    let over = store.admit(notification(0, "lane", vec![firing("B", 0)])).await.unwrap();
+    for (event, thread) in [("1", on.id), ("2", over.id)] {
+        acknowledge(store, event, thread, 1).await;
+    }
+    store.admit(notification(2, "lane", vec![resolved("B", 0, 2)])).await.unwrap();
+    while head(store, "lane", at(3)).await.is_some() {
+        send(store, "lane", 3).await;
+    }
+    let day = 24 * 60;
+    let keep = Retention { raw_ms: MINUTE, record_ms: day * MINUTE, bytes: None };
+    assert_eq!(store.prune(keep, at(day)).await.unwrap().acts, 0, "they are young");
+    assert_eq!(store.prune(keep, at(2 * day)).await.unwrap().acts, 1);
+    let left: Vec<_> = store.acts(ActFilter::default()).await.unwrap().iter().map(|row| row.thread.0).collect();
+    assert_eq!(left, [on.id]);
+    while !store.prune(keep, at(9 * day)).await.unwrap().is_empty() {}
+    assert_eq!(store.acts(ActFilter::default()).await.unwrap().len(), 1, "A is still on");
+    // Its notification is forgotten, it can still be given back and told of.
+    let release = store.act(wish("3", ActKind::Release, About::Thread(ThreadId(on.id))), at(9 * day)).await.unwrap();
+    assert_eq!(release.state, ActState::Done);
+    let told = head(store, "lane", at(9 * day)).await.expect("it is told");
+    assert_eq!((told.act, told.thread.0), (true, on.id));
+}

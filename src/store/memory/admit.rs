@@ -1,5 +1,7 @@
 //! Admission.
 
+use std::collections::BTreeSet;
+
 use super::{Alert, Memory, Message, Tables, Transition};
 use crate::alert::Timestamp;
 use crate::store::judge::{Change, Judged, Row, judge};
@@ -133,14 +135,22 @@ impl Tables {
         }
     }
 
-    /// A newer message takes over what an unclaimed one would tell of the alert.
+    /// A newer message takes over what unclaimed ones would tell of the alert.
     fn absorb(&mut self, alert: i64, lane: &str, message: i64, now: Timestamp) {
         let waiting = self.pending.get(&alert).into_iter().flatten();
-        let older = waiting.filter_map(|id| self.transitions[id].message).find(|older| {
-            let waits = &self.messages[older];
-            *older < message && waits.lane == lane && waits.fresh() && !waits.digest
-        });
-        let Some(older) = older else { return };
+        let older: BTreeSet<i64> = waiting
+            .filter_map(|id| self.transitions[id].message)
+            .filter(|older| {
+                let waits = &self.messages[older];
+                *older < message && waits.lane == lane && waits.fresh() && !waits.digest
+            })
+            .collect();
+        for older in older {
+            self.take_over(alert, older, message, now);
+        }
+    }
+
+    fn take_over(&mut self, alert: i64, older: i64, message: i64, now: Timestamp) {
         let told = self.messages[&older].transitions.iter().copied();
         let mine: Vec<i64> = told.filter(|id| self.transitions[id].moved.alert == alert).collect();
         for id in mine {

@@ -162,8 +162,8 @@ impl<'a> Admitting<'a> {
         Ok(Some(self.connection.last_insert_rowid()))
     }
 
-    /// What still waits to be told of an alert in a lane, in a message that nobody has claimed, is told by the newer
-    /// `message` instead; a message that is left with nothing is folded into it. Digests keep what they have.
+    /// What still waits to be told of an alert in a lane, in messages that nobody has claimed, is told by the newer
+    /// `message` instead; one that is left with nothing is folded into it. Digests keep what they have.
     fn absorb(&self, alert: i64, lane: &str, message: i64) -> Result<(), StoreError> {
         let older: Vec<i64> = self
             .connection

@@ -83,6 +83,7 @@ receivers:
       - { app: ops, users: [daixuan, 1001], users_file: people.txt, parties: [2], tags: [3], face: news }
       - { app: ops, chat: AITest, face: markdown, mention: [zhangsan] }
       - { webhook: ops-group, face: markdown_v2, mention: [zhangsan], mention_mobiles: ["13800000000"], parts: 3 }
+      - { bot: duty, chat: wrGroup, face: card }
     send_resolved: false
     repeat_interval: 1h30m
     fallback: backup
@@ -126,8 +127,12 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!((ops.repeat_interval.as_secs(), ops.send_resolved, ops.targets[2].parts), (5400, false, 3));
     assert_eq!((ops.language, config.receivers["backup"].language), (Language::Zh, Language::En));
     assert_eq!(config.image_hosts, ["grafana.example.com"]);
-    let not_yet: Vec<&str> = notes.iter().map(|note| note.reason.en.split('`').nth(1).unwrap_or_default()).collect();
-    assert_eq!(not_yet, ["wecom.apps.ops.callback", "wecom.bots"]);
+    assert_eq!(notes.len(), 0, "{notes:?}");
+    let callback = app.callback.as_ref().unwrap();
+    assert_eq!((callback.token.expose_secret(), callback.encoding_aes_key.expose_secret().len()), ("canary-token", 43));
+    assert_eq!(config.wecom.bots["duty"].bot_id, "aib1");
+    assert_eq!(ops.targets[3].to, To::Bot { bot: "duty".into(), chat: "wrGroup".into() });
+    assert_eq!(ops.targets[3].lane(), "bot/duty/wrGroup");
     let [am, grafana, behind] = &config.upstreams[..] else { panic!("{:?}", config.upstreams) };
     assert_eq!(
         (am.name.as_str(), am.kind, am.url.as_str()),
@@ -224,7 +229,8 @@ const WRONG_RECEIVERS: &[Case] = &[
     ("  a: { targets: [ { users: [x] } ] }\n", &[(7, 19, "does not say where", "webhook: NAME")]),
     ("  a: { targets: [ { app: ops, users: [x], webhook: group } ] }\n", &[(7, 19, "both `app` and `webhook`", "two targets")]),
     ("  a: { targets: [ { app: ops, users: [x], chat: C } ] }\n", &[(7, 19, "both `chat`", "two targets")]),
-    ("  a: { targets: [ { bot: duty, chat: C } ] }\n", &[(7, 26, "bots are not in this version yet", "webhook")]),
+    ("  a: { targets: [ { bot: duty, chat: C } ] }\n", &[(7, 26, "no bot `duty`", "define one first")]),
+    ("  a: { targets: [ { bot: duty } ] }\n", &[(7, 19, "no conversation", "wegraf bots"), (7, 26, "no bot `duty`", "define one first")]),
     ("  a: { targets: [ { app: ops, users: [] } ] }\n", &[(7, 19, "lists of members are empty", "")]),
     ("  a: { targets: [ { app: ops, users: [张三] } ] }\n", &[(7, 39, "`张三` is not a userid", "账号")]),
     ("  a: { targets: [ { app: ops, users: ['a|b'] } ] }\n", &[(7, 39, "`a|b` is not a userid", "list")]),
@@ -338,11 +344,11 @@ fn what_the_example_has_in_comments_is_right_too() {
     let text: Vec<String> = EXAMPLE.lines().map(uncomment).collect();
     let mistakes = read_example(&text.join("\n")).unwrap_err();
     let reasons: Vec<&str> = mistakes.iter().map(|mistake| mistake.reason.en.as_str()).collect();
-    let expected = ["cannot read /etc/wegraf/ca.pem", "there is no template `duty`", "bots are not in this version"];
+    let expected = ["cannot read /etc/wegraf/ca.pem", "there is no template `duty`"];
     for reason in &reasons {
         assert!(expected.iter().any(|part| reason.contains(part)), "{reason}");
     }
-    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
 }
 
 #[test]

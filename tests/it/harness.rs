@@ -1,5 +1,6 @@
 //! A gateway and a WeCom for one test: both on ports of their own, the store in a folder of its own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Once};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wecom_simulator::{Setup, Simulator};
 use wegraf::alert::Timestamp;
@@ -43,6 +45,7 @@ pub struct World {
     gateway: Option<App>,
     /// Ends the gateway when the world ends: a test may have hundreds of them.
     stop: Option<DropGuard>,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
 /// TLS for clients, once a process.
@@ -97,8 +100,16 @@ impl World {
         // No connection is kept: on a busy machine a test may be late for one that the gateway has just closed.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let folder = TempDir::new().unwrap();
-        let world =
-            Self { simulator, folder, http, url: String::new(), clock: Clock::System, gateway: None, stop: None };
+        let world = Self {
+            simulator,
+            folder,
+            http,
+            url: String::new(),
+            clock: Clock::System,
+            gateway: None,
+            stop: None,
+            running: None,
+        };
         world.write_config(rest);
         world
     }
@@ -135,15 +146,27 @@ impl World {
 
     /// Starts the gateway on the configuration file.
     pub async fn start(&mut self) {
+        self.start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    }
+
+    /// The same at an address that others know already.
+    pub async fn start_at(&mut self, address: SocketAddr) {
         let (config, _) = Config::load(&self.config_path()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
         let app = App::open(config, self.clock.clone()).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         // How it ends well is shown by the built program.
-        tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone()));
+        self.running = Some(tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone())));
         self.stop = Some(stop.drop_guard());
         self.gateway = Some(app);
+    }
+
+    /// Ends the gateway; the store is free afterwards.
+    pub async fn stop(&mut self) {
+        self.stop = None;
+        self.gateway = None;
+        self.running.take().expect("the gateway runs").await.unwrap().unwrap();
     }
 
     /// The gateway's shared state.

@@ -15,6 +15,7 @@ mod proxy;
 mod record;
 mod routing;
 
+mod acting;
 mod bad_input;
 mod cards;
 mod cli;
@@ -23,6 +24,7 @@ mod docs;
 mod duty;
 mod engine;
 mod errcodes;
+mod escalation;
 mod faults_network;
 mod kills;
 mod matrix;

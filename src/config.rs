@@ -130,6 +130,17 @@ impl Config {
         self.receiver(receiver).and_then(|receiver| receiver.may_act.clone())
     }
 
+    /// All targets: of receivers, and of steps of escalation that name people. One may be named several times.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.receivers.values().flat_map(|receiver| {
+            let people = receiver.escalate.iter().filter_map(|step| match &step.to {
+                EscalateTo::People(target) => Some(target),
+                EscalateTo::Receiver(_) => None,
+            });
+            receiver.targets.iter().chain(people)
+        })
+    }
+
     /// The configuration in the file at `path`, with what is worth knowing about it; or everything that is wrong.
     pub fn load(path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         Self::load_listening(path, None)

@@ -125,9 +125,8 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     let scope =
         format!("部门 departments {:?}，成员 members {}，标签 tags {:?}", agent.parties, agent.users.len(), agent.tags);
     findings.push(Finding { about, result: Ok(format!("{}  可见范围 visible scope: {scope}", agent.name)) });
-    let targets = loaded.config.receivers.values().flat_map(|receiver| &receiver.targets);
     let (mut users, mut chats) = (Vec::new(), Vec::new());
-    for target in targets {
+    for target in loaded.config.targets() {
         match &target.to {
             To::Members { app, users: named, users_file, on_call, .. } if app == name => {
                 users.extend(named.iter().filter(|user| *user != "@all").cloned());

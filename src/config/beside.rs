@@ -21,13 +21,13 @@ impl Resolver<'_> {
     ) -> Option<R> {
         let path = self.folder.join(path);
         self.files.push(path.clone());
-        let size = std::fs::metadata(&path).map_or(0, |data| data.len());
-        if size > FILE_BYTES {
+        let odd = std::fs::metadata(&path).is_ok_and(|data| !data.is_file() || data.len() > FILE_BYTES);
+        if odd {
             self.found.mistake(
                 place,
                 (
-                    format!("`{key}`：{} 超过 1 MiB", path.display()),
-                    format!("`{key}`: {} is larger than 1 MiB", path.display()),
+                    format!("`{key}`：{} 不是文件，或超过 1 MiB", path.display()),
+                    format!("`{key}`: {} is no file, or larger than 1 MiB", path.display()),
                 ),
                 ("检查路径：它不是一份名单", "check the path: that is no list of people"),
             );

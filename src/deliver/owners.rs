@@ -5,7 +5,7 @@
 //! bar the corp from them (wecom-api §9.2). Whoever cannot be found in time is not mentioned; the message never waits
 //! longer, and never fails.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -297,8 +297,9 @@ fn lists<'a>(
         return Vec::new();
     }
     let of = |labels| duty::owners(labels, &target.mention_from, &config.directory, now, &config.rotas);
-    let all: BTreeSet<Vec<Vec<Owner>>> = alerts.map(of).collect();
-    all.into_iter().collect()
+    // In the order of the alerts, the first of which matter most; many have the same owners.
+    let mut seen = HashSet::new();
+    alerts.map(of).filter(|of_alert| seen.insert(of_alert.clone())).collect()
 }
 
 /// The values that must be asked about: in each alert's lists up to the first that names somebody for certain.

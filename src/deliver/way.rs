@@ -93,8 +93,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
 
 /// The scopes of all breakers that the configuration knows.
 pub fn scopes(config: &Config) -> BTreeSet<String> {
-    let targets = config.receivers.values().flat_map(|receiver| &receiver.targets);
-    let ways = targets.filter_map(|target| ways(config, target, &Reach::default()).ok()).flatten();
+    let ways = config.targets().filter_map(|target| ways(config, target, &Reach::default()).ok()).flatten();
     ways.flat_map(|way| way.scopes.all()).collect()
 }
 

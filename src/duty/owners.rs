@@ -20,7 +20,7 @@ pub struct Directory {
 }
 
 /// Somebody whose an alert may be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// A userid that the operator has written down.
     Known(String),

@@ -127,6 +127,7 @@ const WRONG: &[Case] = &[
     ("  a: { targets: [ { webhook: group } ], may_act: { on_call: [web] } }\n", &[("wegraf.yaml:8:62", "no rota `web`", "`dba`")]),
     ("  a: { targets: [ { webhook: group } ] }\nmay_act: { users: [张三] }\n", &[("wegraf.yaml:9:20", "is not a userid", "")]),
     ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: nowhere.yaml }\n", &[("wegraf.yaml:9:20", "`directory.file`: cannot read", "permissions")]),
+    ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: . }\n", &[("wegraf.yaml:9:20", "is no file, or larger", "no list of people")]),
     ("  a: { targets: [ { webhook: group } ] }\ndirectory: { app: op }\n", &[("wegraf.yaml:9:19", "no app `op`", "`ops`")]),
     ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: bad.yaml }\n",
         &[("bad.yaml:3:16", "no rota `web` in rotas", "`dba`"), ("bad.yaml:4:10", "`李 四` is not a userid", "")]),
@@ -189,6 +190,7 @@ directory: { file: directory.yaml }
         ]
     );
     assert_eq!(a.escalate[0].targets(&config)[0].face, Face::Card);
+    assert_eq!(config.targets().count(), 3 + 1 + 1, "those of a, of its step, and of b");
     assert_eq!(config.directory.owners["team"]["db"], ["lisi", "on_call:dba"]);
     assert_eq!(config.directory.owners["team"]["7"], ["wangwu"]);
     assert_eq!(config.directory.app.as_deref(), Some("ops"), "the only app there is");

@@ -26,6 +26,7 @@ use crate::duty::{self, MOST_MENTIONS, Owner, holds};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Values of labels that one message asks about at most.
 const MOST_QUESTIONS: usize = 20;
+
 /// Who the values of labels are, as far as WeCom was asked. Look-ups under way end with it.
 #[derive(Debug, Default)]
 pub struct Owners {

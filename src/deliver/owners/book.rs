@@ -83,14 +83,14 @@ impl Book {
         app: &wecom::App,
         value: &str,
         now: Timestamp,
-    ) -> Result<Option<String>, CallError> {
+    ) -> Result<Answer, CallError> {
         let spent = self.pages().spent(&app.corp_id, now);
         if spent.members >= MEMBERS_IN_VAIN {
-            return Ok(None);
+            return Ok(Answer::NotYet);
         }
         if wecom::is_userid(value) {
             match client.member(app, value).await {
-                Ok(member) => return Ok(Some(member.userid)),
+                Ok(member) => return Ok(Answer::Known(member.userid)),
                 Err(error) if error.failure().errcode().is_some_and(|code| NO_MEMBER.contains(&code)) => {}
                 Err(error) => return Err(error),
             }
@@ -101,13 +101,15 @@ impl Book {
             is_mobile(value).then(|| Person::Mobile(value.to_owned()))
         };
         let found = match &person {
-            Some(person) if spent.lookups < LOOKUPS_IN_VAIN => client.find_userid(app, person).await?,
-            _ => None,
+            Some(_) if spent.lookups >= LOOKUPS_IN_VAIN => return Ok(Answer::NotYet),
+            Some(person) => client.find_userid(app, person).await?,
+            None => None,
         };
-        if found.is_none() {
-            self.pages().in_vain(&app.corp_id, person.is_some(), now);
+        if let Some(user) = found {
+            return Ok(Answer::Known(user));
         }
-        Ok(found)
+        self.pages().in_vain(&app.corp_id, person.is_some(), now);
+        Ok(Answer::Unknown)
     }
 
     pub fn pages(&self) -> MutexGuard<'_, Pages> {
@@ -123,10 +125,10 @@ impl Pages {
         (1..=KNOWN_FOR_MS).contains(&left).then(|| answer.clone())
     }
 
-    pub fn learn(&mut self, key: &Key, answer: Result<Option<String>, CallError>, now: Timestamp) {
+    pub fn learn(&mut self, key: &Key, answer: Result<Answer, CallError>, now: Timestamp) {
         let (answer, believed) = match answer {
-            Ok(Some(user)) => (Answer::Known(user), KNOWN_FOR_MS),
-            Ok(None) => (Answer::Unknown, UNKNOWN_FOR_MS),
+            Ok(known @ Answer::Known(_)) => (known, KNOWN_FOR_MS),
+            Ok(other) => (other, UNKNOWN_FOR_MS),
             Err(error) => {
                 let failure = error.failure();
                 warn!(error = %failure.en(), "An owner could not be looked up; nobody is mentioned for it.");
@@ -181,8 +183,8 @@ mod tests {
     fn an_answer_is_believed_for_a_day_and_that_there_is_nobody_for_hours() {
         let key = |value: &str| ("ww1".to_owned(), 1, value.to_owned());
         let mut pages = Pages::default();
-        pages.learn(&key("a"), Ok(Some("A".to_owned())), NOW);
-        pages.learn(&key("b"), Ok(None), NOW);
+        pages.learn(&key("a"), Ok(Answer::Known("A".to_owned())), NOW);
+        pages.learn(&key("b"), Ok(Answer::Unknown), NOW);
         for (value, after, answer) in [
             ("a", 0, Some(Answer::Known("A".to_owned()))),
             ("a", KNOWN_FOR_MS - 1, Some(Answer::Known("A".to_owned()))),

@@ -89,7 +89,10 @@ pub fn recipient(receiver: &Receiver, alerts: Vec<Arrival>, targets: Vec<TargetR
         receiver: receiver.name.clone(),
         send_resolved: receiver.send_resolved,
         repeat_interval_ms: i64::try_from(receiver.repeat_interval.as_millis()).unwrap_or(i64::MAX),
-        escalate_after_ms: None,
+        escalate_after_ms: receiver
+            .escalate
+            .first()
+            .map(|step| i64::try_from(step.after.as_millis()).unwrap_or(i64::MAX)),
         note_json: None,
         alerts,
         targets,

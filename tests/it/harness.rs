@@ -118,7 +118,9 @@ impl World {
     pub fn pass(&self, time: Duration) {
         let Clock::Manual(now) = &self.clock else { panic!("this world has the machine's clock") };
         now.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
-        self.app().wake().notify_one();
+        if let Some(app) = &self.gateway {
+            app.wake().notify_one();
+        }
     }
 
     /// Writes a file beside the configuration.

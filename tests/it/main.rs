@@ -44,5 +44,6 @@ mod witness_captures;
 mod witness_clients;
 mod witness_pair;
 mod witness_phone;
+mod witness_press;
 mod witness_prometheus;
 mod witness_wechat;

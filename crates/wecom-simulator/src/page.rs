@@ -23,6 +23,8 @@ static CLOSING: &str = concat!(
     include_str!("page/markup.js"),
     include_str!("page/content.js"),
     include_str!("page/phone.js"),
+    include_str!("page/act.js"),
+    include_str!("page/start.js"),
     "</script>\n</html>\n",
 );
 

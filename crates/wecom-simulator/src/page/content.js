@@ -7,7 +7,8 @@ function draw(message, ctx) {
   const card = (node) => ({ node, wide: true });
   switch (message.msgtype) {
     case "text": return bubble(inline(content.content, "text", ctx), called(message, ctx));
-    case "markdown": return bubble(markdown(content.content, ctx));
+    case "markdown": return bubble(message.channel === "bot" ? markdown2(content.content, ctx) : markdown(content.content, ctx));
+    case "stream": return bubble(content.content ? markdown2(content.content, ctx) : h("span", "writing", "…"));
     case "markdown_v2": return bubble(markdown2(content.content, ctx));
     case "image": return { node: opens(content.url, "photo", picture(content.url, "", "图片")), wide: false };
     case "voice": return { node: opens(content.url, "bubble voice", "🔊 语音", h("small", "", size(content.bytes))), wide: false };
@@ -16,7 +17,7 @@ function draw(message, ctx) {
     case "textcard": return card(textcard(content));
     case "news": return card(news(content.articles));
     case "mpnews": return card(news(content.articles.map((a) => ({ title: a.title, description: a.digest, picurl: a.picurl, url: a.content_source_url }))));
-    case "template_card": return card(templateCard(content, ctx));
+    case "template_card": return card(templateCard(content, ctx, message));
     case "miniprogram_notice": return card(miniprogram(content));
     default: return bubble(h("code", "", message.msgtype), " ", JSON.stringify(content));
   }
@@ -29,7 +30,7 @@ function preview(message, ctx) {
   const flat = (text) => String(text ?? "").replace(/<@([^>]+)>/g, (_, id) => `@${ctx.name(id)}`).replace(/<\/?(?:font|a|div|br)\b[^>]*>/g, "")
     .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/^\s*\|?[\s:|-]+\|?\s*$/gm, " ").replace(/[*`#>|]+/g, " ").replace(/\s+/g, " ").trim();
   switch (message.msgtype) {
-    case "text": case "markdown": case "markdown_v2": return flat(content.content).slice(0, 120);
+    case "text": case "markdown": case "markdown_v2": case "stream": return flat(content.content).slice(0, 120);
     case "image": return "[图片]";
     case "voice": return "[语音]";
     case "video": return "[视频]";
@@ -90,13 +91,15 @@ function miniprogram(content) {
 const SOURCE_COLOURS = ["grey", "black", "red", "green"];
 const BUTTON_STYLES = { 1: "blue", 2: "red", 3: "green", 4: "grey" };
 
-function templateCard(card, ctx) {
+function templateCard(card, ctx, message) {
   const box = h("div", "card template");
   const put = (...children) => box.append(h("div", "part", ...children));
+  const press = ctx.presser(message); // null where nothing comes back
+  const chosen = {}; // question → ids, as the reader has it now
   const source = card.source;
-  if (source?.desc || source?.icon_url) {
-    put(h("div", "source " + (SOURCE_COLOURS[Number(source.desc_color) || 0] ?? "grey"),
-      source.icon_url && picture(source.icon_url, "icon", ""), source.desc, card.action_menu && h("span", "dots", "⋯")));
+  if (source?.desc || source?.icon_url || card.action_menu) {
+    put(h("div", "source " + (SOURCE_COLOURS[Number(source?.desc_color) || 0] ?? "grey"),
+      source?.icon_url && picture(source.icon_url, "icon", ""), source?.desc, card.action_menu && menu(card.action_menu, press)));
   }
   if (card.card_type === "news_notice" && card.card_image) {
     const cover = picture(card.card_image.url, "cover", "");
@@ -122,10 +125,11 @@ function templateCard(card, ctx) {
   if (card.jump_list?.length) {
     box.append(h("div", "jumps", card.jump_list.map((jump) => link(jump.url, "jump", jump.title))));
   }
-  const question = card.button_selection ? [card.button_selection] : card.select_list ?? [];
-  if (question.length) put(question.map(select));
-  if (card.checkbox) put((card.checkbox.option_list ?? []).map((option) => choice(option, card.checkbox)));
-  box.append(...buttons(card));
+  const over = !press || Boolean(card.replace_name ?? card.replace_text);
+  const questions = card.button_selection ? [card.button_selection] : card.select_list ?? [];
+  if (questions.length) put(questions.map((question) => select(question, chosen, over)));
+  if (card.checkbox) put(choices(card.checkbox, chosen, over));
+  box.append(...buttons(card, chosen, press));
   if (safeUrl(card.card_action?.url) && !card.button_list) {
     box.append(link(card.card_action.url, "more", "查看详情"));
   }
@@ -137,21 +141,57 @@ function pair(row, ctx) {
   return h("div", "pair", h("span", "", row.keyname), value ? h("span", "", value()) : h("span", "", row.value));
 }
 
-function select(question) {
-  const chosen = (question.option_list ?? []).find((option) => option.id === question.selected_id) ?? question.option_list?.[0];
-  return h("div", "pair", h("span", "", question.title || "请选择"), h("span", "chosen", `${chosen?.text ?? ""} ▾`));
+/** A drop-down; what is not chosen by the card is its first option. */
+function select(question, chosen, over) {
+  const options = question.option_list ?? [];
+  const list = h("select", "chosen", options.map((option) => {
+    const node = h("option", "", option.text);
+    node.value = option.id;
+    return node;
+  }));
+  if (options.some((option) => option.id === question.selected_id)) list.value = question.selected_id;
+  list.disabled = over || question.disable === true;
+  const note = () => { chosen[question.question_key] = [list.value]; };
+  list.addEventListener("change", note);
+  if (options.length) note();
+  return h("label", "pair", h("span", "", question.title || "请选择"), list);
 }
 
-function choice(option, checkbox) {
-  const box = h("input");
-  box.type = Number(checkbox.mode) === 1 ? "checkbox" : "radio";
-  box.disabled = true;
-  box.checked = option.is_checked === true;
-  return h("label", "choice", box, option.text);
+/** Boxes to tick: one, or as many as the reader likes. */
+function choices(checkbox, chosen, over) {
+  const boxes = [];
+  const note = () => { chosen[checkbox.question_key] = boxes.filter((box) => box.checked).map((box) => box.value); };
+  const name = `choice ${++drawnQuestions}`;
+  const lines = (checkbox.option_list ?? []).map((option) => {
+    const box = h("input");
+    Object.assign(box, {
+      type: Number(checkbox.mode) === 1 ? "checkbox" : "radio", name, value: option.id,
+      disabled: over || checkbox.disable === true, checked: option.is_checked === true,
+    });
+    box.addEventListener("change", note);
+    boxes.push(box);
+    return h("label", "choice", box, option.text);
+  });
+  note();
+  return lines;
 }
 
-/** Buttons cannot be pressed here yet; after an update one label stands in their place. */
-function buttons(card) {
+let drawnQuestions = 0; // radio buttons of one question share a name, those of two cards must not
+
+/** The menu in the corner. */
+function menu(given, press) {
+  const entries = (given.action_list ?? []).map((entry) => {
+    const node = h("button", "", entry.text);
+    node.type = "button";
+    node.disabled = !press;
+    node.addEventListener("click", () => { node.closest("details").open = false; press(entry.key, {}, node); });
+    return node;
+  });
+  return h("details", "dots", h("summary", "", "⋯"), h("div", "entries", given.desc && h("small", "", given.desc), entries));
+}
+
+/** After an update one label stands in the buttons' place. */
+function buttons(card, chosen, press) {
   const label = card.replace_name ?? card.replace_text;
   const all = card.button_list ?? (card.submit_button ? [{ ...card.submit_button, style: 1 }] : []);
   if (label && (all.length || card.replace_name)) return [h("div", "buttons", h("span", "button done", label))];
@@ -161,8 +201,9 @@ function buttons(card) {
     if (Number(button.type) === 1) return link(button.url, style, button.text);
     const node = h("button", style, button.text);
     node.type = "button";
-    node.disabled = true;
-    node.title = `key: ${button.key}`;
+    node.disabled = !press;
+    node.title = press ? "" : "这里按不了 · nothing comes back from here";
+    node.addEventListener("click", () => press(button.key, chosen, node));
     return node;
   }))];
 }

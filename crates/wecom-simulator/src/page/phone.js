@@ -1,10 +1,11 @@
 // The conversations and the one that is open; kept up to date by server-sent events.
 
 const KEPT = 5000; // as many as the simulator keeps
+const ALONE = 8; // single chats with a bot that are listed before anything was said there
 const SHOWN = 300; // messages drawn in a conversation: more makes a browser slow, and nobody scrolls that far
 const COLOURS = ["#2b7cff", "#13a8a8", "#7a5af8", "#e8703a", "#2f9e44", "#c2417c", "#4263eb", "#b7791f"];
 const $ = (id) => document.getElementById(id);
-const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map(), follow: true };
+const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map(), follow: true, as: new Map() };
 
 const ctx = {
   /** A person's name. */
@@ -17,6 +18,7 @@ const ctx = {
     }
     return userid;
   },
+  presser,
 };
 
 /** Where the reader stopped in each conversation, across visits. */
@@ -28,7 +30,7 @@ function save() {
   try { localStorage.setItem("read", JSON.stringify(state.read)); } catch { /* a private window: unread marks are lost */ }
 }
 
-/** All conversations there are: members, group chats, webhook groups. */
+/** All conversations there are: members, group chats, webhook groups, and bots with whom talks to them. */
 function conversations() {
   const all = [];
   for (const corp of state.corp?.corps ?? []) {
@@ -42,11 +44,40 @@ function conversations() {
   for (const hook of state.corp?.webhooks ?? []) {
     all.push({ key: `webhook/${hook.key}`, group: "消息推送群 · Webhook groups", name: hook.chat || hook.key, count: hook.members.length, mark: "群", sub: `${hook.key} · ${hook.members.map(ctx.name).join("、")}` });
   }
+  const users = (state.corp?.corps ?? []).flatMap((corp) => corp.users);
+  const talked = new Set([...state.messages.values()].map((message) => message.bot));
+  for (const bot of state.corp?.bots ?? []) {
+    const name = bot.name || bot.bot_id;
+    const group = "智能机器人 · Bots";
+    for (const room of bot.groups) {
+      all.push({ key: `bot/${bot.bot_id}/${room.chatid}`, group, name: room.name || room.chatid, count: room.members.length + 1, mark: "群", sub: `${room.chatid} · ${name}、${room.members.map(ctx.name).join("、")}` });
+    }
+    users.forEach((user, at) => {
+      if (at >= ALONE && !talked.has(`${bot.bot_id}/${user.userid}`)) return;
+      all.push({ key: `bot/${bot.bot_id}/${user.userid}`, group, name: `${name} · ${user.name || user.userid}`, mark: name.slice(0, 2), sub: `${bot.bot_id} · ${user.userid} 的单聊 single chat` });
+    });
+  }
   return all;
+}
+
+/** Who talks to the bot in a conversation with one. */
+function membersOf(key) {
+  const [kind, id, ...rest] = key.split("/");
+  const bot = kind === "bot" && state.corp?.bots.find((bot) => bot.bot_id === id);
+  if (!bot) return [];
+  return bot.groups.find((room) => room.chatid === rest.join("/"))?.members ?? [rest.join("/")];
+}
+
+/** Who reads a conversation here: the member, or whom the composer speaks for. */
+function viewer(key) {
+  if (key.startsWith("user/")) return key.slice(5);
+  const members = membersOf(key);
+  return members.includes(state.as.get(key)) ? state.as.get(key) : members[0] ?? null;
 }
 
 /** The conversations a message stands in. */
 function placesOf(message) {
+  if (message.channel === "bot") return [`bot/${message.bot}`];
   if (message.channel === "chat") return [`chat/${message.chat}`];
   if (message.channel === "webhook") return [`webhook/${message.webhook}`];
   return message.receivers.map((user) => `user/${user}`);
@@ -58,7 +89,7 @@ function messagesOf(key) {
 
 /** The message as this conversation's reader sees it: a card may have been updated for some only. */
 function seen(message, key) {
-  const content = key.startsWith("user/") ? message.updated_for?.[key.slice(5)] : null;
+  const content = message.updated_for?.[viewer(key)];
   return content ? { ...message, content, updated: true } : message;
 }
 
@@ -86,7 +117,7 @@ function drawList() {
     for (const place of placesOf(message)) {
       const entry = byPlace.get(place) ?? { unread: 0, called: false };
       entry.last = message;
-      if (message.id > (state.read[place] ?? 0)) {
+      if (message.id > (state.read[place] ?? 0) && !message.said_by) {
         entry.unread++;
         entry.called ||= message.mentions.length > 0;
       }
@@ -119,6 +150,12 @@ function drawList() {
 function drawMessage(original, key) {
   const message = seen(original, key);
   if (message.recalled) return h("div", "note", `${message.sender} 撤回了一条消息`);
+  if (message.said_by) {
+    const name = ctx.name(message.said_by);
+    return h("div", "message mine", avatar(name.slice(-2), `user/${message.said_by}`, "small"),
+      h("div", "said", h("div", "sender", name, message.channel === "app" && h("span", "tag", `→ ${message.sender}`)),
+        h("div", "bubble", inline(message.content.content, "text", ctx))));
+  }
   let drawn;
   try {
     drawn = draw(message, ctx);
@@ -139,11 +176,12 @@ function drawRoom() {
   document.body.classList.toggle("inside", key !== "");
   state.drawn.clear();
   $("newer").hidden = true;
+  drawComposer(key);
   if (key === "" || key === "about") return drawAbout(key);
   const one = conversations().find((one) => one.key === key);
   $("title").textContent = one ? one.name + (one.count ? ` (${one.count})` : "") : key;
   $("subtitle").textContent = one ? one.sub : "没有这个会话 · no such conversation";
-  $("foot").textContent = key.startsWith("user/") ? "这里是成员手机上看到的样子 · what this member sees" : "这里是群成员看到的样子 · what the group sees";
+  $("foot").textContent = key.startsWith("bot/") ? "这里是与智能机器人的会话 · a conversation with a bot" : key.startsWith("user/") ? "这里是成员手机上看到的样子 · what this member sees" : "这里是群成员看到的样子 · what the group sees";
   const all = messagesOf(key);
   const nodes = all.length > SHOWN ? [h("div", "note", `只显示最近 ${SHOWN} 条 · the last ${SHOWN} of ${all.length}`)] : [];
   pane.replaceChildren(...nodes);
@@ -192,6 +230,9 @@ function drawAbout() {
       corp.apps.map((app) => [h("hr"), row(app.name || "app", `agent_id ${app.agent_id}`), row("secret", app.secret)])));
   }
   parts.push(h("section", "card", h("h4", "", "消息推送 · Webhooks"), (state.corp?.webhooks ?? []).map((hook) => row(hook.chat || "webhook", `key ${hook.key}`))));
+  for (const bot of state.corp?.bots ?? []) {
+    parts.push(h("section", "card", h("h4", "", "智能机器人 · Bot"), row("socket", `${location.origin.replace(/^http/, "ws")}/ws`), row("bot_id", bot.bot_id), row("secret", bot.secret)));
+  }
   const hook = state.corp?.webhooks[0];
   if (hook) {
     const sample = `curl '${location.origin}/cgi-bin/webhook/send?key=${hook.key}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{"msgtype":"markdown","markdown":{"content":"**你好** <font color=\\"info\\">WeCom</font>"}}'`;
@@ -244,7 +285,7 @@ function changed(message) {
 }
 
 async function refresh() {
-  const [corp, inbox] = await Promise.all(["corp", "messages"].map((path) => fetch(`/_simulator/${path}`).then((answer) => answer.json())));
+  const [corp, inbox] = await Promise.all(["corp", "messages?said=true"].map((path) => fetch(`/_simulator/${path}`).then((answer) => answer.json())));
   take(corp, inbox.messages);
 }
 
@@ -285,6 +326,3 @@ $("messages").addEventListener("scroll", () => {
   state.follow = nearEnd($("messages"));
   if (!$("newer").hidden && nearEnd($("messages"))) { $("newer").hidden = true; mark(state.last); drawList(); }
 });
-const start = JSON.parse($("start").textContent);
-take(start.corp, start.messages);
-listen();

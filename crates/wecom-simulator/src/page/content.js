@@ -154,7 +154,7 @@ function select(question, chosen, over) {
   const note = () => { chosen[question.question_key] = [list.value]; };
   list.addEventListener("change", note);
   if (options.length) note();
-  return h("label", "pair", h("span", "", question.title || "请选择"), list);
+  return h("label", "pair ask", h("span", "", question.title || "请选择"), list);
 }
 
 /** Boxes to tick: one, or as many as the reader likes. */

@@ -169,6 +169,13 @@ impl Bots {
         }
     }
 
+    /// Cuts every connection and forgets all; the numbers go on, so that what still ends names nothing new.
+    pub(crate) fn clear(&mut self) {
+        let mut frames = std::mem::replace(&mut self.frames, Log::new(0));
+        frames.clear();
+        *self = Self { last_connection: self.last_connection, frames, ..Self::new() };
+    }
+
     fn opened(&mut self, from: String, now: i64) -> (u64, mpsc::Receiver<Out>) {
         let (out, receiver) = mpsc::channel(MAX_OUT);
         self.last_connection += 1;

@@ -80,6 +80,12 @@ impl Callbacks {
         Self { pushes: Log::new(MAX_PUSHES), verified: HashSet::new(), last_msgid: 7_000_000_000_000_000_000 }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.pushes.clear();
+        self.verified.clear();
+    }
+
     pub(crate) fn is_verified(&self, badge: &Badge) -> bool {
         self.verified.contains(&(badge.corp_id.clone(), badge.agent_id))
     }

@@ -144,6 +144,11 @@ impl Clicks {
         Self(Log::new(MAX_CLICKS))
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Notes a click; how it went out is told later.
     pub(crate) fn note(
         &mut self,

@@ -3,7 +3,7 @@
 //!
 //! | call | does |
 //! |---|---|
-//! | `GET /_simulator/messages?user=&chat=&webhook=&since=` | what was delivered, as its readers see it; `since` is an id |
+//! | `GET /_simulator/messages?user=&chat=&webhook=&bot=&said=&since=` | what was delivered, as its readers see it; `since` is an id; with `said=true` also what people said |
 //! | `GET /_simulator/dropped` | what fell to a limit without a word |
 //! | `GET /_simulator/requests?path=&since=` | the requests to the API, with what was answered |
 //! | `GET /_simulator/counters` | sums, and the busiest minute of each receiver |
@@ -14,6 +14,12 @@
 //! | `POST /_simulator/tokens/expire` | `{"app": 1000002, "variant": 40014}`, or 42001; without `app` all |
 //! | `GET, PUT /_simulator/corp` | the set-up; a partial one is laid over it, `"remove": true` takes a thing out |
 //! | `GET /_simulator/events` | server-sent events: `message`, `change`, `corp`, `reset` |
+//! | `POST /_simulator/says`, `enters` | a member writes to, or opens, an app or a bot |
+//! | `GET, POST /_simulator/clicks` | a member presses something in a card; what came back |
+//! | `GET /_simulator/callbacks?since=` | what app servers were told, each attempt, and the passive reply |
+//! | `POST /_simulator/callbacks/verify`, `repeat` | verifies a callback URL; sends a callback once more |
+//! | `GET /_simulator/bots`, `frames` | connections and tallies of each bot; the frames of the sockets |
+//! | `POST /_simulator/bots/end`, `activate`, `raw` | ends a connection; lets a bot push; sends it any text |
 //! | `GET /_simulator/media/{media_id}` | an uploaded file |
 //! | `GET /_simulator/sample.png` | a picture that looks like a panel |
 

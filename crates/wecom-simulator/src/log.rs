@@ -36,6 +36,11 @@ impl<T> Log<T> {
         self.entries.get(self.entries.len().checked_sub(from_end + 1)?)
     }
 
+    /// Forgets all; the numbers go on, so that none ever names two things.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.entries.iter()
@@ -56,5 +61,9 @@ mod tests {
         assert_eq!((log.get(1), log.get(2), log.get(4)), (None, Some(&(2, "b")), None));
         assert_eq!(log.get_mut(3), Some(&mut (3, "c")));
         assert_eq!(log.get(0), None);
+        log.clear();
+        assert_eq!(log.get(3), None);
+        assert_eq!(log.add(|number| (number, "d")), 4);
+        assert_eq!(log.get(4), Some(&(4, "d")));
     }
 }

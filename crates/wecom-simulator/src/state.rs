@@ -128,9 +128,16 @@ impl World {
 
     /// Starts afresh with `setup`; the listening pages stay, the bots' connections are cut.
     pub(crate) fn reset(&mut self, setup: Setup) {
-        let mut inbox = std::mem::take(&mut self.inbox);
-        inbox.clear();
-        *self = Self { inbox, ..Self::new(setup, std::mem::take(&mut self.url), self.background.clone()) };
+        let mut next = Self::new(setup, std::mem::take(&mut self.url), self.background.clone());
+        self.inbox.clear();
+        self.clicks.clear();
+        self.callbacks.clear();
+        self.bots.clear();
+        std::mem::swap(&mut next.inbox, &mut self.inbox);
+        std::mem::swap(&mut next.clicks, &mut self.clicks);
+        std::mem::swap(&mut next.callbacks, &mut self.callbacks);
+        std::mem::swap(&mut next.bots, &mut self.bots);
+        *self = next;
     }
 
     pub(crate) fn corp(&self, corp_id: &str) -> Option<&Corp> {

@@ -189,6 +189,18 @@ async fn a_connection_can_be_ended_from_outside_and_pings_can_go_unanswered() {
 }
 
 #[tokio::test]
+async fn a_reset_cuts_the_connections_and_an_old_one_that_ends_late_is_no_newer_one() {
+    let desk = Desk::new().await;
+    let mut older = Client::subscribed(&desk).await;
+    desk.control("POST", "reset", Value::Null).await;
+    let mut newer = Client::subscribed(&desk).await;
+    assert_eq!(older.raw().await, None);
+    assert_code(&newer.ask("ping", Value::Null).await, 0);
+    let bot = desk.bot().await;
+    assert_eq!((&bot["live"]["connection"], &bot["evictions"], &bot["ends"]), (&json!(2), &json!(0), &json!(0)));
+}
+
+#[tokio::test]
 async fn what_happens_without_a_connection_is_lost_or_waits_as_switched() {
     let desk = Desk::new().await;
     let say = |text: &str| json!({"bot": BOT, "user": "lisi", "text": text});

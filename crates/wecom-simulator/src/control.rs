@@ -23,6 +23,7 @@
 //! | `GET /_simulator/media/{media_id}` | an uploaded file |
 //! | `GET /_simulator/sample.png` | a picture that looks like a panel |
 
+mod edit;
 mod people;
 mod ways;
 
@@ -44,9 +45,8 @@ use tokio::sync::mpsc;
 
 use crate::faults::Fault;
 use crate::merge::merge;
-use crate::setup::{App, Corp, Setup};
+use crate::setup::Setup;
 use crate::state::{Shared, World, lock};
-use crate::tokens::Badge;
 use crate::{inbox, journal};
 
 /// A picture for news and cards: a made-up panel, drawn from `assets/sample.svg`.
@@ -230,44 +230,6 @@ async fn edit_corp(State(world): State<Shared>, bytes: Bytes) -> Answered {
     let setup: Setup = serde_json::from_value(all).map_err(|error| Wrong(format!("the corp: {error}")))?;
     world.edit(setup);
     Ok(axum::Json(json!(world.setup)))
-}
-
-impl World {
-    /// Takes over an edited set-up. A trusted address that is new acts only after a while (wecom-api §2.2).
-    fn edit(&mut self, setup: Setup) {
-        let acts_at = self.clock.now() + self.switches.trusted_ip_delay_ms;
-        let before = trusted(&self.setup);
-        let after = trusted(&setup);
-        self.trusted_from.retain(|key, _| after.contains(key));
-        for key in after.into_iter().filter(|key| !before.contains(key)) {
-            self.trusted_from.insert(key, acts_at);
-        }
-        // Another URL or key has not been verified.
-        let servers = |setup: &Setup| -> Vec<_> {
-            let apps = setup.corps.iter().flat_map(|corp| corp.apps.iter().map(move |app| (corp, app)));
-            apps.map(|(corp, app)| (badge(corp, app), app.callback_server.clone())).collect()
-        };
-        let before = servers(&self.setup);
-        for (badge, _) in servers(&setup).into_iter().filter(|server| !before.contains(server)) {
-            self.callbacks.set_verified(&badge, false);
-        }
-        self.setup = setup;
-        self.inbox.announce("corp", &json!({}));
-    }
-}
-
-fn badge(corp: &Corp, app: &App) -> Badge {
-    Badge { corp_id: corp.corp_id.clone(), agent_id: app.agent_id }
-}
-
-/// (corp, app, address) of every trusted address.
-fn trusted(setup: &Setup) -> Vec<(String, i64, String)> {
-    let apps = setup.corps.iter().flat_map(|corp| corp.apps.iter().map(move |app| (corp, app)));
-    apps.flat_map(|(corp, app)| {
-        let lists = app.trusted_ips.iter().flatten().flat_map(|entry| entry.split(';'));
-        lists.map(|address| (corp.corp_id.clone(), app.agent_id, address.trim().to_owned()))
-    })
-    .collect()
 }
 
 /// A response body fed by a channel: server-sent events, and answers that break off.

@@ -52,17 +52,24 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
             message.updated_for.insert(user, content);
         }
     });
-    if let Some(code) = world.codes.get_mut(code) {
-        code.used = true;
-    }
-    if let Some(click) = world.clicks.with_code(code) {
-        world.clicks.answered(click, "message/update_template_card", now, true, 0, body);
-    }
+    world.spend(code, body.clone(), now);
     let mut reply = json!({"invaliduser": invalid});
     if world.switches.update_gives_code {
         reply["response_code"] = json!(world.new_code(badge, id, now));
     }
     Ok(Reply::with(reply))
+}
+
+impl World {
+    /// Uses a code up; if a click has brought it, this is an answer to the click.
+    fn spend(&mut self, code: &str, body: Value, now: i64) {
+        if let Some(code) = self.codes.get_mut(code) {
+            code.used = true;
+        }
+        if let Some(click) = self.clicks.with_code(code) {
+            self.clicks.answered(click, "message/update_template_card", now, true, 0, body);
+        }
+    }
 }
 
 /// The message that a `response_code` is for, if this app may use the code now.

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::rooms::Room;
 use super::socket::ok;
 use super::{Out, conversation};
 use crate::answer::Refusal;
-use crate::bot::Room;
 use crate::call::{filled, int, text};
 use crate::content::Rules;
 use crate::inbox::{Channel, Message};

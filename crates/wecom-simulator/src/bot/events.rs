@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::commands::new_id;
-use super::{Ask, AskKind, MAX_WAITING, Out, Room, Waiting, conversation};
+use super::rooms::Room;
+use super::{Ask, AskKind, MAX_WAITING, Out, Waiting, conversation};
 use crate::clicks::{Choices, Pressed, press};
 use crate::inbox::{Channel, Message};
 use crate::state::World;

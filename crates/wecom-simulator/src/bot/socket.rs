@@ -67,9 +67,7 @@ fn receive(world: &Shared, id: u64, raw: &str) {
     let frame: Value = serde_json::from_str(raw).unwrap_or_default();
     let cmd = text(&frame, "cmd").unwrap_or_default().to_owned();
     locked.bots.note(now, id, "in", &cmd, raw);
-    let bot = locked.bots.connections.get(&id).and_then(|connection| connection.bot.clone());
-    let bot = bot.as_deref().or_else(|| frame.get("body").and_then(|body| text(body, "bot_id")));
-    match locked.faults.strike_frame(&cmd, bot, frame.get("body").unwrap_or(&Value::Null)) {
+    match struck(&mut locked, id, &cmd, &frame) {
         Some(Action::Hang) => {}
         Some(Action::ResetBefore) => drop(locked.bots.send(id, Out::Cut)),
         Some(Action::DelayMs(ms)) => {
@@ -104,6 +102,13 @@ fn receive(world: &Shared, id: u64, raw: &str) {
             reply(world, &mut locked, id, &cmd, &answer);
         }
     }
+}
+
+/// The fault that hits a frame.
+fn struck(world: &mut World, id: u64, cmd: &str, frame: &Value) -> Option<Action> {
+    let body = frame.get("body").unwrap_or(&Value::Null);
+    let bot = world.bots.connections.get(&id).and_then(|connection| connection.bot.clone());
+    world.faults.strike_frame(cmd, bot.as_deref().or_else(|| text(body, "bot_id")), body)
 }
 
 /// Sends the answer to a frame, late if a switch says so; then what was waiting for a subscribe.

@@ -39,6 +39,7 @@ mod contract;
 mod escalations;
 pub(crate) mod postgres;
 mod sequences;
+mod shared;
 mod silences;
 mod sqlite;
 mod told;

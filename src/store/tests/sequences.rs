@@ -14,6 +14,8 @@ enum Step {
     Admit { alert: u8, firing: bool, both: bool, send_resolved: bool },
     /// An attempt at the head of a lane, and how it ends. `None`: the process ends before it knows.
     Attempt { lane: bool, end: Option<End>, rewrite: bool },
+    /// Somebody takes an alert, or gives it back.
+    Act { alert: u8, release: bool },
     /// A clean restart.
     Restart,
     /// A minute passes.
@@ -36,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(alert, firing, both, send_resolved)| Step::Admit { alert, firing, both, send_resolved }),
         6 => (any::<bool>(), prop::option::weighted(0.9, end), prop::bool::weighted(0.2))
             .prop_map(|(lane, end, rewrite)| Step::Attempt { lane, end, rewrite }),
+        2 => (0_u8..4, any::<bool>()).prop_map(|(alert, release)| Step::Act { alert, release }),
         1 => Just(Step::Restart),
         2 => Just(Step::Wait),
     ]
@@ -46,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Seen {
     minute: i64,
     transitions: i64,
+    acts: usize,
     /// Message and version to the body that went out.
     bodies: HashMap<(i64, u32), String>,
     /// The last message that was settled in each lane.
@@ -68,6 +72,7 @@ async fn walk(place: Place, steps: Vec<Step>) {
                     abandon(&store, lane).await;
                 }
             }
+            Step::Act { alert, release } => act(&store, &mut seen, alert, release).await,
             Step::Restart => {
                 store.close().await.unwrap();
                 store = place.open().await;
@@ -100,6 +105,22 @@ async fn admit(store: &Store, seen: &mut Seen, alert: u8, on: bool, both: bool, 
     let admitted = store.admit(admission).await.unwrap();
     seen.transitions += i64::try_from(admitted.transitions).unwrap();
     assert!(store.admit(retry).await.unwrap().duplicate, "a retry is no news");
+}
+
+async fn act(store: &Store, seen: &mut Seen, alert: u8, release: bool) {
+    let before = store.told_firing(vec![firing(&format!("alert {alert}"), 0).identity]).await.unwrap();
+    let about = before.first().map_or(About::Message(1), |known| About::Thread(known.thread));
+    let kind = if release { ActKind::Release } else { ActKind::Acknowledge };
+    let act = super::acts::wish(&seen.acts.to_string(), kind, about);
+    let act = NewAct { listeners: super::acts::listeners(&[("ops", "one"), ("ops", "two")]), ..act };
+    let acted = store.act(act, at(seen.minute)).await.unwrap();
+    seen.acts += 1;
+    let touched = acted.state == ActState::Done;
+    assert_eq!(acted.lanes.len(), if touched { 2 } else { 0 });
+    seen.transitions += i64::try_from(acted.lanes.len() * acted.alerts.len()).unwrap();
+    let held = acted.alerts.iter().all(|alert| alert.acknowledged.is_some());
+    assert!(acted.alerts.is_empty() || held != release, "{acted:?}");
+    assert_eq!(store.acts(ActFilter { limit: 1000, ..ActFilter::default() }).await.unwrap().len(), seen.acts);
 }
 
 async fn attempt(store: &Store, seen: &mut Seen, lane: &str, end: Option<End>, rewrite: bool) {

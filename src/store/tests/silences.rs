@@ -17,7 +17,7 @@ fn silence(event: &str, thread: i64, until: i64) -> NewAct {
     NewAct { until: Some(at(until)), ..wish(event, ActKind::Silence, About::Thread(ThreadId(thread))) }
 }
 
-fn done(act: i64, silence: Option<(&str, i64)>) -> ActEnd {
+pub(super) fn done(act: i64, silence: Option<(&str, i64)>) -> ActEnd {
     let silence = silence.map(|(id, until)| NewSilence {
         upstream: "am".to_owned(),
         upstream_id: id.to_owned(),

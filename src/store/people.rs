@@ -116,7 +116,7 @@ impl Store {
         }
     }
 
-    /// A card by its message; its code is `None` if it was used, whatever its age.
+    /// A message as a card, whether it has a code, all were used, or it never had one. `None`: there is no such message.
     pub async fn card_of(&self, message: i64) -> Result<Option<Card>, StoreError> {
         match self {
             Self::Sqlite(db) => db.card_of(message).await,

@@ -5,7 +5,7 @@ use super::*;
 
 contract! {
     an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once,
-    a_press_brings_a_new_code_whatever_becomes_of_the_act,
+    a_press_from_which_something_follows_brings_a_new_code_and_what_was_not_used_is_kept,
     a_code_ends_after_three_days_and_a_card_goes_with_its_message,
     the_card_of_a_message_tells_of_all_its_alerts_in_the_same_lane,
 }
@@ -23,7 +23,7 @@ async fn send_card(store: &Store, lane: &str, minute: i64, code: &str) -> i64 {
 }
 
 async fn code(store: &Store, card: i64) -> Option<String> {
-    store.card_of(card).await.unwrap().expect("it is a card").code
+    store.card_of(card).await.unwrap().expect("there is such a message").code
 }
 
 async fn an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once(store: &Store) {
@@ -31,7 +31,7 @@ async fn an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once(st
     let claimed = claim(store, "lane", 1, "card").await;
     let unsure = Settlement { next: Next::UnsureAt(at(1)), ..accepted(claimed, "lost") };
     store.settle(unsure, at(1)).await.unwrap();
-    assert_eq!(store.card_of(claimed.message).await.unwrap(), None, "nobody knows whether it is one");
+    assert_eq!(code(store, claimed.message).await, None, "nobody knows whether it is a card");
     let card = send_card(store, "lane", 2, "first").await;
     let found = store.card_of(card).await.unwrap().unwrap();
     assert_eq!((found.message, found.created_at, found.code_at), (card, at(0), at(2)));
@@ -50,10 +50,11 @@ async fn an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once(st
     let claimed = claim(store, "lane", 5, "update").await;
     store.settle(spends(claimed, Next::Accepted), at(5)).await.unwrap();
     assert_eq!(code(store, card).await, None);
-    assert_eq!(store.card_of(claimed.message).await.unwrap(), None, "what changes a card is none");
+    assert_eq!(code(store, claimed.message).await, None, "what changes a card is none");
+    assert_eq!(store.card_of(4711).await.unwrap(), None, "there is no such message");
 }
 
-async fn a_press_brings_a_new_code_whatever_becomes_of_the_act(store: &Store) {
+async fn a_press_from_which_something_follows_brings_a_new_code_and_what_was_not_used_is_kept(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let claimed = claim(store, "lane", 0, "card").await;
     let card = claimed.message;
@@ -62,22 +63,43 @@ async fn a_press_brings_a_new_code_whatever_becomes_of_the_act(store: &Store) {
         let code = Some(NewCode { message: card, code: format!("code {event}") });
         store.act(NewAct { state, code, listeners: listeners(&[]), ..act }, at(minute)).await.unwrap().state
     };
+    let spend = async |minute: i64| {
+        let lane = format!("lane {minute}");
+        store.admit(notification(minute, &lane, vec![firing(&lane, minute)])).await.unwrap();
+        let claimed = claim(store, &lane, minute, "update").await;
+        let spends = Settlement { spends: Some(card), ..settlement(claimed, "accepted", Next::Accepted) };
+        store.settle(spends, at(minute)).await.unwrap();
+        code(store, card).await
+    };
     // Somebody is quicker than the answer to our sending.
     assert_eq!(press("1", ActState::Done, 1).await, ActState::Done);
     store.settle(accepted(claimed, "older"), at(2)).await.unwrap();
     assert_eq!(code(store, card).await.as_deref(), Some("code 1"));
-    assert_eq!(press("2", ActState::Done, 3).await, ActState::Repeated);
-    assert_eq!(code(store, card).await.as_deref(), Some("code 2"));
-    assert_eq!(press("3", ActState::Denied, 4).await, ActState::Denied);
-    assert_eq!(code(store, card).await.as_deref(), Some("code 3"));
-    store.admit(notification(5, "lane", vec![resolved("HighCPU", 0, 5)])).await.unwrap();
-    assert_eq!(press("4", ActState::Done, 6).await, ActState::Void);
+    for (event, wanted, becomes) in
+        [("2", ActState::Done, ActState::Repeated), ("3", ActState::Denied, ActState::Denied)]
+    {
+        assert_eq!(press(event, wanted, 3).await, becomes);
+        let found = store.card_of(card).await.unwrap().unwrap();
+        let kept = (found.code.as_deref(), found.code_at);
+        assert_eq!(kept, (Some("code 1"), at(1)), "where nothing follows, the answer to the press takes the code");
+    }
+    assert_eq!(spend(4).await.as_deref(), Some("older"));
+    assert_eq!(store.card_of(card).await.unwrap().unwrap().code_at, at(2));
+    assert_eq!(spend(5).await, None);
+    let release = wish("4", ActKind::Release, About::Message(card));
+    let code_4 = Some(NewCode { message: card, code: "code 4".to_owned() });
+    store.act(NewAct { code: code_4, ..release }, at(6)).await.unwrap();
+    assert_eq!(press("5", ActState::Done, 7).await, ActState::Done);
+    assert_eq!(code(store, card).await.as_deref(), Some("code 5"), "the newest first");
+    assert_eq!((spend(8).await.as_deref(), spend(9).await), (Some("code 4"), None));
+    store.admit(notification(10, "lane", vec![resolved("HighCPU", 0, 10)])).await.unwrap();
+    assert_eq!(press("6", ActState::Done, 11).await, ActState::Void);
     let found = store.card_of(card).await.unwrap().unwrap();
-    assert_eq!((found.code.as_deref(), found.code_at), (Some("code 4"), at(6)));
-    assert_eq!(found.alerts[0].status, Status::Resolved, "as it is now");
-    let unknown = wish("5", ActKind::Acknowledge, About::Thread(ThreadId(told.id)));
+    assert_eq!((found.code, found.alerts[0].status), (None, Status::Resolved), "as it is now");
+    store.admit(notification(12, "lane", vec![firing("HighCPU", 12)])).await.unwrap();
+    let unknown = wish("7", ActKind::Acknowledge, About::Thread(ThreadId(told.id)));
     let unknown = NewAct { code: Some(NewCode { message: 4711, code: "x".to_owned() }), ..unknown };
-    store.act(unknown, at(7)).await.unwrap();
+    store.act(unknown, at(13)).await.unwrap();
     assert_eq!(store.card_of(4711).await.unwrap(), None);
 }
 

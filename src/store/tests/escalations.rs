@@ -43,10 +43,16 @@ async fn an_alert_of_a_receiver_with_an_escalation_is_due_when_nobody_heard_of_i
     let mut step = notification(12, "boss", vec![firing("A", 0)]);
     step.deliveries[0].receiver = "boss".to_owned();
     store.admit(step).await.unwrap();
+    let first = store.due_escalations(at(12), 1).await.unwrap().remove(0);
+    assert_eq!((first.alert.receiver.as_str(), first.others), ("ops", vec!["boss".to_owned()]));
     acknowledge(store, "1", told.id, 12).await;
-    let due = store.due_escalations(at(12), 1).await.unwrap().remove(0);
-    assert_eq!((due.alert.receiver.as_str(), due.others), ("ops", vec!["boss".to_owned()]));
-    assert!(due.alert.acknowledged.is_some(), "whoever looks can see that somebody has it");
+    assert_eq!(due(store, 12).await, one("B", 0, 2), "nothing follows as long as somebody has it");
+    let release = super::acts::wish("2", ActKind::Release, About::Thread(ThreadId(told.id)));
+    store.act(release, at(13)).await.unwrap();
+    assert_eq!(due(store, 13).await.len(), 2, "A is nobody's again");
+    acknowledge(store, "3", told.id, 14).await;
+    store.admit(escalating(15, vec![resolved("A", 0, 15)])).await.unwrap();
+    assert_eq!(due(store, 15).await.len(), 2, "its end is seen, whoever had it");
 }
 
 async fn a_step_is_taken_once_and_the_next_one_is_due_when_it_says(store: &Store) {

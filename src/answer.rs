@@ -23,7 +23,7 @@ use wecom::Click;
 
 use crate::alert::ThreadId;
 use crate::app::App;
-use crate::config::Language;
+use crate::config::{Config, Language};
 use crate::render;
 use crate::store::{About, ActFilter, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
 use crate::upstream::{self, Span};
@@ -245,6 +245,11 @@ async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreEr
             Some(rights) if actor.via == Via::Page => rights.anyone,
             Some(rights) => rights.allows(&actor.id, now, &loaded.config.rotas),
         }))
+}
+
+/// May whoever can see a message of this receiver act on it, known or not: by the page behind the link in it?
+pub fn anybody_may(config: &Config, receiver: &str) -> bool {
+    config.may_act(receiver).is_none_or(|rights| rights.anyone)
 }
 
 /// Finishes what was left open, looks at silenced alerts, and goes on to the next people where nobody acts, until told

@@ -38,7 +38,7 @@ use crate::app::App;
 use crate::store::{LaneHead, Lease, StoreError, WaitingMessage};
 pub use again::{Again, again, is_resend};
 use attempt::Tried;
-pub use card::card_now;
+pub use card::{card_now, offer};
 use choose::{Pace, Step};
 pub use email::Mailer;
 pub use hook::Hooks;

@@ -32,10 +32,12 @@ use crate::store::{Admission, StoreError};
 
 mod callback;
 mod details;
+mod link;
 mod orders;
 mod scrape;
 
-pub use details::{DigestPage, FoldedInto, LinkKey, PAGE_ITEMS};
+pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
+pub use link::LinkKey;
 
 /// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
 /// usual limit of 1024 only with fewer, so the cap is below it.

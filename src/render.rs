@@ -28,7 +28,7 @@ use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::config::{Face, Language, Target, TemplateFile};
 
 pub use act::{ActLetter, harmless, place};
-pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, Standing, USUAL_SPAN, with_buttons};
+pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons};
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::public_picture;
@@ -68,10 +68,24 @@ pub struct Letter<'a> {
     pub thread: ThreadId,
     /// Page with the whole; `None` where wegraf does not know its own address.
     pub details_url: Option<&'a str>,
+    /// What people may do on that page.
+    pub offer: Offer,
     /// The alert's picture.
     pub picture: Picture<'a>,
     /// What a reader has to know about the message itself.
     pub notes: &'a [Note],
+}
+
+/// What whoever has the message may do on its page: named in the message where it has no buttons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offer {
+    /// Nothing, or there are buttons.
+    #[default]
+    Nothing,
+    /// Take the alert.
+    Acknowledge,
+    /// The same, and silence it upstream.
+    Silence,
 }
 
 /// One alert that is news.

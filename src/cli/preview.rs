@@ -68,7 +68,8 @@ fn message(
     now: crate::alert::Timestamp,
 ) -> Value {
     let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
-    let occasion = Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), notes: &[] };
+    let offer = crate::deliver::offer(loaded, page, &receiver.name);
+    let occasion = Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), offer, notes: &[] };
     let rendered = page.render(loaded, target, &occasion, None);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
     let envelope = Envelope {

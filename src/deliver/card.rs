@@ -9,7 +9,7 @@ use crate::alert::{Status, TransitionKind};
 use crate::answer;
 use crate::app::{App, Loaded};
 use crate::config::{Channel, Config, Face, Target, To};
-use crate::render::{ActLetter, Mark, Standing, with_buttons};
+use crate::render::{ActLetter, Mark, Offer, Standing, with_buttons};
 use crate::store::{ActNews, Card, Queued, StoreError};
 
 /// The face in the record of a card with buttons.
@@ -31,6 +31,17 @@ pub(super) fn interactive(config: &Config, target: &Target) -> bool {
 /// Does the message tell that something is on, so that there is something to press for?
 pub(super) fn asks(page: &Page) -> bool {
     page.told.iter().any(|line| line.kind != TransitionKind::Resolved) && !page.notification.test
+}
+
+/// What people may do on the page of a message to `receiver`: nobody says who opens it, so only what everybody may.
+pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
+    if !asks(page) || !answer::anybody_may(&loaded.config, receiver) {
+        Offer::Nothing
+    } else if can_silence(loaded, page) {
+        Offer::Silence
+    } else {
+        Offer::Acknowledge
+    }
 }
 
 /// Gives the first card of `contents` its buttons; false if there is none.
@@ -81,7 +92,8 @@ async fn as_it_stands(
     let page = Page::of(loaded, &kept.notification, &kept.transitions, &kept.receiver);
     let now = app.now();
     let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, card.message, now));
-    let occasion = Occasion { thread: kept.thread, now, details_url: link.as_deref(), notes: &[] };
+    let occasion =
+        Occasion { thread: kept.thread, now, details_url: link.as_deref(), offer: Offer::Nothing, notes: &[] };
     let rendered = page.render_pictureless(loaded, target, &occasion);
     let Some(Content::TemplateCard(notice)) = rendered.parts.into_iter().next() else { return Ok(None) };
     if card.alerts.iter().all(|alert| alert.status == Status::Resolved) {

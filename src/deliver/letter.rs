@@ -23,7 +23,7 @@ use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, Tra
 use crate::app::{App, Clock, Loaded};
 use crate::config::{Config, Face, Language, Receiver, Target, To};
 use crate::ingest;
-use crate::render::{DigestLetter, Letter, Note, Picture, Rendered, Told};
+use crate::render::{DigestLetter, Letter, Note, Offer, Picture, Rendered, Told};
 use crate::store::{Digest, Freeze, Kept, Moved, Naming, Queued, State, Store, StoreError};
 
 /// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h). Never
@@ -217,7 +217,7 @@ impl Writer {
         let notes = notes(queued, repeated);
         let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
         let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());
-        let occasion = Occasion { thread, now, details_url, notes: &notes };
+        let occasion = Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes };
         let written = if queued.digest {
             let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
@@ -279,7 +279,8 @@ impl Writer {
         let mut rendered = if pressed {
             page.render_pictureless(loaded, target, occasion)
         } else {
-            page.render(loaded, target, occasion, image.as_ref())
+            let occasion = Occasion { offer: card::offer(loaded, &page, &queued.receiver), ..*occasion };
+            page.render(loaded, target, &occasion, image.as_ref())
         };
         for problem in &rendered.problems {
             app.metrics().template_failures.inc();
@@ -431,6 +432,8 @@ pub struct Occasion<'a> {
     pub now: Timestamp,
     /// The page with the whole.
     pub details_url: Option<&'a str>,
+    /// What people may do there, if the message has no buttons.
+    pub offer: Offer,
     /// What is to be said about the message itself.
     pub notes: &'a [Note],
 }
@@ -645,7 +648,7 @@ impl Page {
     }
 
     fn written(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
-        let Occasion { thread, now, details_url, notes } = *occasion;
+        let Occasion { thread, now, details_url, offer, notes } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
             .iter()
@@ -668,6 +671,7 @@ impl Page {
             now,
             thread,
             details_url,
+            offer,
             picture,
             notes,
         };

@@ -1,24 +1,23 @@
 //! The page behind "全部详情": every alert of one message, for whoever holds the link from the message.
 //!
 //! The link is signed and ends after a month, so it may stand in a group chat; without `external_url` there is none.
+//! While something of it is on, the page has a form by which people act (`acting`).
 
+mod acting;
 mod digest;
 
 use std::sync::LazyLock;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, Value, context};
 use serde::Deserialize;
-use sha2::Sha256;
 
 use super::Gate;
+use super::link::Link;
 use crate::alert::{ThreadId, Timestamp};
 use crate::app::App;
 use crate::deliver::Page;
@@ -26,98 +25,36 @@ use crate::store::{Contents, StoreError};
 
 pub use digest::{DigestPage, PAGE_ITEMS};
 
-/// How long a link in a message works: as long as messages are kept.
-const LINK_LIFE_MS: i64 = 30 * 24 * 3600 * 1000;
-/// Bytes of the signature in a link: 96 bits cannot be guessed and stay short in a message.
-const SIGNATURE_BYTES: usize = 12;
-
-/// The key that signs links; made once and kept in the store.
-#[derive(Clone)]
-pub struct LinkKey(pub(super) Vec<u8>);
-
-impl std::fmt::Debug for LinkKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LinkKey(…)")
-    }
-}
-
-impl LinkKey {
-    /// From the bytes in the store.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
-    /// The address of the page of message `id` below `external_url`, valid for a month from `now`.
-    pub fn link(&self, external_url: &str, id: i64, now: Timestamp) -> String {
-        format!("{external_url}/d/{}", self.beside(id, now.plus_millis(LINK_LIFE_MS).0 / 1000))
-    }
-
-    /// The address of the page of message `id` seen from that of another, valid until the same Unix time in
-    /// seconds: who may read the one may read the other, and no longer.
-    pub fn beside(&self, id: i64, until: i64) -> String {
-        format!("{id}?{}", self.proof(id, until))
-    }
-
-    /// The query that proves a link to message `id`: what a page puts in front of further keys in links to itself.
-    pub fn proof(&self, id: i64, until: i64) -> String {
-        format!("until={until}&s={}", self.signature(id, until))
-    }
-
-    fn signature(&self, id: i64, until: i64) -> String {
-        let mut mac = self.mac(id, until).finalize().into_bytes().to_vec();
-        mac.truncate(SIGNATURE_BYTES);
-        BASE64_URL_SAFE_NO_PAD.encode(mac)
-    }
-
-    /// Whether `address`, which names message `id`, is one that this key made and that has not ended at `now`.
-    pub fn opens(&self, id: i64, address: &Uri, now: Timestamp) -> bool {
-        let Ok(Query(link)) = Query::<Link>::try_from_uri(address) else { return false };
-        let Ok(given) = BASE64_URL_SAFE_NO_PAD.decode(&link.s) else { return false };
-        let signed = given.len() == SIGNATURE_BYTES && self.mac(id, link.until).verify_truncated_left(&given).is_ok();
-        signed && now.0 / 1000 <= link.until
-    }
-
-    fn mac(&self, id: i64, until: i64) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        mac.update(format!("details {id} {until}").as_bytes());
-        mac
-    }
-}
-
-/// The query of a link.
-#[derive(Debug, Deserialize)]
-struct Link {
-    until: i64,
-    s: String,
-}
-
 /// The paths of this page.
 pub fn routes() -> axum::Router<Gate> {
-    axum::Router::new().route("/d/{message}", get(page))
+    axum::Router::new().route("/d/{message}", get(page).post(acting::act))
 }
 
-async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri) -> Response {
+/// Who looks at the page, and what came of his form.
+#[derive(Debug, Default)]
+struct Visit {
+    /// The name that he gave himself; empty if he did not yet.
+    person: String,
+    /// What came of the form that he sent.
+    said: Option<acting::Said>,
+}
+
+async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri, headers: HeaderMap) -> Response {
     if !gate.app.link_key().opens(id, &address, gate.app.now()) {
-        return note(
-            StatusCode::FORBIDDEN,
-            "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。",
-            "This link is not valid or has expired.",
-        );
+        return invalid();
     }
-    let html = match write(&gate, id, &address).await {
+    show(&gate, id, &address, &Visit { person: acting::known_person(&headers), said: None }).await
+}
+
+/// The page behind a link that is valid.
+async fn show(gate: &Gate, id: i64, address: &Uri, visit: &Visit) -> Response {
+    let html = match write(gate, id, address, visit).await {
         Ok(Some(html)) => html,
         Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
-        Err(error) => {
-            tracing::error!(%error, delivery = id, "The page of a message could not be read.");
-            return note(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "暂时读不到，请稍后再试。",
-                "It cannot be read right now; try again soon.",
-            );
-        }
+        Err(error) => return unreadable(id, &error),
     };
     match html {
-        Ok(html) => (guards(), Html(html)).into_response(),
+        Ok(html) => (guards(FORM), Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, delivery = id, "The page of a message could not be written.");
             note(StatusCode::INTERNAL_SERVER_ERROR, "页面出错。", "The page failed.")
@@ -126,7 +63,12 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri) -> Re
 }
 
 /// The page of a message or a digest; `None` if there is no such message.
-async fn write(gate: &Gate, id: i64, address: &Uri) -> Result<Option<Result<String, Error>>, StoreError> {
+async fn write(
+    gate: &Gate,
+    id: i64,
+    address: &Uri,
+    visit: &Visit,
+) -> Result<Option<Result<String, Error>>, StoreError> {
     let (app, store) = (&gate.app, gate.app.store());
     let Some(kept) = store.contents(id).await? else { return Ok(None) };
     let until = Query::<Link>::try_from_uri(address).map_or(0, |Query(link)| link.until);
@@ -141,7 +83,8 @@ async fn write(gate: &Gate, id: i64, address: &Uri) -> Result<Option<Result<Stri
         None => None,
     };
     let letter = Page::of(&app.loaded(), &kept.notification, &kept.transitions, &kept.receiver);
-    Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref())))
+    let acting = acting::standing(app, id, &kept, &letter, &app.link_key().proof(id, until), visit).await?;
+    Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref(), &acting)))
 }
 
 async fn digest_html(
@@ -192,6 +135,7 @@ fn letter_html(
     thread: ThreadId,
     now: Timestamp,
     folded: Option<&FoldedInto>,
+    acting: &Value,
 ) -> Result<String, minijinja::Error> {
     let clock = |at: Timestamp| {
         let at = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(letter.timezone.clone());
@@ -224,6 +168,7 @@ fn letter_html(
         message => letter.notification.message.as_str(),
         folded => folded.map(|folded| context! { thread => folded.thread.to_string(), href => folded.href.as_str() }),
         alerts,
+        acting,
     })
 }
 
@@ -239,20 +184,36 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
+fn invalid() -> Response {
+    note(
+        StatusCode::FORBIDDEN,
+        "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。",
+        "This link is not valid or has expired.",
+    )
+}
+
+fn unreadable(id: i64, error: &StoreError) -> Response {
+    tracing::error!(%error, delivery = id, "The page of a message could not be read.");
+    note(StatusCode::SERVICE_UNAVAILABLE, "暂时读不到，请稍后再试。", "It cannot be read right now; try again soon.")
+}
+
 fn note(status: StatusCode, zh: &str, en: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=zh><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>wegraf</title><p>{zh}<p>{en}"
     );
-    (status, guards(), Html(html)).into_response()
+    (status, guards(NO_FORM), Html(html)).into_response()
 }
 
+/// A page whose form goes nowhere but here.
+const FORM: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// A page without a form.
+const NO_FORM: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// Nothing runs, nothing is loaded from elsewhere, and the signed address is not passed on.
-fn guards() -> [(HeaderName, &'static str); 4] {
+fn guards(policy: &'static str) -> [(HeaderName, &'static str); 4] {
     [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
@@ -265,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Language, Receiver};
+    use crate::http::LinkKey;
     use crate::render::samples;
 
     fn letter() -> Page {
@@ -287,7 +249,7 @@ mod tests {
     fn a_message_that_was_folded_leads_to_its_digest() {
         let key = LinkKey::new(vec![7; 32]);
         let folded = FoldedInto { thread: ThreadId(42), href: key.beside(42, 1_800_000_000) };
-        let html = letter_html(&letter(), ThreadId(41), Timestamp(0), Some(&folded)).unwrap();
+        let html = letter_html(&letter(), ThreadId(41), Timestamp(0), Some(&folded), &Value::UNDEFINED).unwrap();
         assert!(html.contains("已并入摘要") && html.contains(&format!("#{}</a>", ThreadId(42))), "{html}");
         let query = html.split("href=\"42?").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
         let signature = query.strip_prefix("until=1800000000&s=").unwrap().to_owned();
@@ -298,6 +260,6 @@ mod tests {
         assert!(opens(42, 1_799_999_999_000));
         assert!(!opens(43, 1_799_999_999_000), "it opens no other page");
         assert!(!opens(42, 1_800_000_001_000), "and ends with the link it stands beside");
-        assert!(!letter_html(&letter(), ThreadId(41), Timestamp(0), None).unwrap().contains("摘要"));
+        assert!(!letter_html(&letter(), ThreadId(41), Timestamp(0), None, &Value::UNDEFINED).unwrap().contains("摘要"));
     }
 }

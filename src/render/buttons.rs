@@ -25,8 +25,8 @@ pub const SPAN: &str = "span";
 /// The span that is chosen at first.
 pub const USUAL_SPAN: &str = "1h";
 
-/// The spans a card offers: as `upstream::Span` reads them, in Chinese, in English.
-const SPANS: [(&str, &str, &str); 6] = [
+/// The spans that are offered for a silence: as `upstream::Span` reads them, in Chinese, in English.
+pub const SPANS: [(&str, &str, &str); 6] = [
     ("30m", "30 分钟", "30 min"),
     (USUAL_SPAN, "1 小时", "1 hour"),
     ("4h", "4 小时", "4 hours"),

@@ -181,6 +181,7 @@ impl<'a> Voice<'a> {
             more => self.more(page),
             more_text => self.more_text(page),
             notes,
+            act => facts.links.iter().any(|link| link.kind == "act"),
             links,
             url => faces::main_url(facts, true),
             source => self.source(),
@@ -313,11 +314,17 @@ impl<'a> Voice<'a> {
         let details = find(&["details"]).filter(|_| self.more(page) > 0);
         let mut kept: Vec<usize> = details.into_iter().collect();
         if self.face == Face::Text {
-            // Bare addresses are long: the curve and the whole are enough.
+            // Bare addresses are long: the curve and the whole are enough, and where one acts the whole is, too.
             kept.extend(find(&["rule", "panel", "dashboard"]));
-            kept.extend(find(&["details"]).or_else(|| find(&["runbook"])));
+            kept.extend(find(&["act"]).or_else(|| find(&["details"])).or_else(|| find(&["runbook"])));
         } else {
-            kept.extend((0..links.len()).filter(|index| links[*index].kind != "home"));
+            // The page on which one acts shows the whole, too.
+            let whole = find(&["act"]).is_some();
+            kept.extend((0..links.len()).filter(|index| match links[*index].kind {
+                "home" => false,
+                "details" => !whole,
+                _ => true,
+            }));
         }
         let mut seen = BTreeSet::new();
         kept.retain(|index| seen.insert(*index));

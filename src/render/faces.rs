@@ -223,7 +223,10 @@ impl<'a> Frame<'a> {
             Face::MarkdownV2 if self.channel == Channel::Bot => Content::Markdown(Markdown { content: next() }),
             Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
             Face::Textcard => {
-                Content::Textcard(Textcard { title: next(), description: next(), url: self.url, btntxt: next() })
+                // It leads to one place only: to the page on which one acts, which has the other links.
+                let act = self.links.iter().find(|link| link.kind == "act").map(|link| link.url.clone());
+                let url = act.unwrap_or(self.url);
+                Content::Textcard(Textcard { title: next(), description: next(), url, btntxt: next() })
             }
             Face::News => {
                 let article = Article { title: next(), description: next(), url: self.url, picurl: self.picture };
@@ -236,7 +239,14 @@ impl<'a> Frame<'a> {
     fn card(self, blocks: [String; 7]) -> TemplateCard {
         let lengths = card_lengths(self.channel);
         let [title, text, desc, source, figure, figure_desc, rows] = blocks;
-        let jump = self.links.iter().filter(|link| link.url != self.url && link.kind != "home").take(CARD_JUMPS);
+        let acts = self.links.iter().any(|link| link.kind == "act");
+        let jump = self.links.iter().filter(|link| match link.kind {
+            "home" => false,
+            // The page on which one acts shows the whole, too.
+            "details" => !acts && link.url != self.url,
+            _ => link.url != self.url,
+        });
+        let jump = jump.take(CARD_JUMPS);
         let mut card = TemplateCard {
             source: (!source.is_empty()).then_some(CardSource { desc: source, desc_color: self.color as u8 }),
             main_title: Some(CardTitle { title, desc }),

@@ -11,7 +11,7 @@ use super::link::safe_url;
 use super::neutral::{one_line, visible};
 use super::rows::{Row, Telling, measured};
 use super::words::{Clock, State, Weight, label_title, pick};
-use super::{Letter, Told};
+use super::{Letter, Offer, Told};
 use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind};
 use crate::config::Language;
 
@@ -447,10 +447,20 @@ fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
     let judged = !matches!(state, State::NoData | State::QueryError);
     let on = !matches!(state, State::Resolved | State::Unclear);
     let language = letter.language;
+    let act = details.as_ref().filter(|_| on).and_then(|page| safe_url(&format!("{page}#act")));
+    let act_text = match letter.offer {
+        Offer::Nothing => None,
+        Offer::Acknowledge => Some(pick(language, "认领", "Acknowledge")),
+        Offer::Silence => Some(pick(language, "认领/静默", "Acknowledge/silence")),
+    };
+    let act = act.filter(|_| act_text.is_some());
+    // Ours tells the others and ends by itself; one way to silence is enough.
+    let silence = silence.filter(|_| act.is_none() || letter.offer != Offer::Silence);
     let candidates = [
         ("rule", pick(language, "规则", "Rule"), rule.clone().filter(|_| !judged)),
         ("panel", pick(language, "面板", "Panel"), panel.clone()),
         ("dashboard", pick(language, "仪表盘", "Dashboard"), dashboard.clone()),
+        ("act", act_text.unwrap_or_default(), act),
         ("runbook", pick(language, "手册", "Runbook"), first(|links| &links.runbook).filter(|_| on)),
         ("silence", pick(language, "静默", "Silence"), silence.filter(|_| on)),
         ("rule", pick(language, "规则", "Rule"), rule.filter(|_| judged && panel.is_none() && dashboard.is_none())),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::{Offset, TimeZone};
 
-use super::{Letter, Picture, Told};
+use super::{Letter, Offer, Picture, Told};
 use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
@@ -57,6 +57,7 @@ impl Sample {
             now: self.now,
             thread: ThreadId(41),
             details_url: Some("https://alerts.example.com/n/41"),
+            offer: Offer::Silence,
             picture: Picture { url: self.picture, content: None },
             notes: &[],
         }

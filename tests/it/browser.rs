@@ -98,6 +98,12 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
+    /// Shows pages to somebody who likes them dark.
+    pub async fn dark(&mut self) {
+        let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        self.call("Emulation.setEmulatedMedia", dark).await;
+    }
+
     /// Loads `url`, also if only the part behind `#` is new.
     pub async fn visit(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": "about:blank" })).await;

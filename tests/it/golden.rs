@@ -8,7 +8,7 @@ use wegraf::alert::{Format, Notification, Status, ThreadId, Timestamp, Transitio
 use wegraf::config::{Face, Language, Target, To};
 use wegraf::ingest::generic::Payloads;
 use wegraf::ingest::{self, Door};
-use wegraf::render::{Letter, Picture, Templates, Told};
+use wegraf::render::{Letter, Offer, Picture, Templates, Told};
 
 use crate::harness::payload;
 
@@ -63,6 +63,7 @@ fn all_faces(notification: &Notification) -> String {
             now: NOW,
             thread: ThreadId(1),
             details_url: Some("https://alerts.example.com/d/1"),
+            offer: Offer::Silence,
             picture: Picture {
                 url: notification.alerts.iter().map(|alert| alert.links.image.as_str()).find(|url| !url.is_empty()),
                 content: None,

@@ -9,6 +9,7 @@ mod harness;
 mod intake;
 mod liar;
 mod order;
+mod page;
 mod process;
 mod programs;
 mod proxy;

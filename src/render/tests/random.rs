@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::{Offset, TimeZone};
 use wecom::message::Image;
 
-use super::super::{Letter, Note, Picture, Rendered, Templates, Told};
+use super::super::{Letter, Note, Offer, Picture, Rendered, Templates, Told};
 use super::checker::{Allowed, fault, readable};
 use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
@@ -345,6 +345,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
         now: NOW,
         thread: THREAD,
         details_url: dice.pick(&[None, Some("https://ok.example/n/41"), Some("javascript:alert(1)")]),
+        offer: dice.pick(&[Offer::Nothing, Offer::Acknowledge, Offer::Silence]),
         picture: Picture {
             url: dice.pick(&[None, Some("https://ok.example/a.png"), Some("http://169.254.169.254/a.png")]),
             content: dice.one_in(2).then_some(&image),

@@ -1,0 +1,340 @@
+//! The form of the page, for whoever cannot press a button in WeCom: taken, given back, silenced, heard again.
+//!
+//! Who opens a link does nothing; only the form that the page shows does, and once, however often it is sent.
+
+use std::time::Duration;
+
+use axum::Form;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::tz::TimeZone;
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::super::{BODY_DEADLINE, Gate};
+use super::{Visit, invalid, note, show, unreadable};
+use crate::alert::{Status, ThreadId, Timestamp};
+use crate::answer::{self, Actor, Answer, Via, Wish};
+use crate::app::App;
+use crate::config::Channel;
+use crate::deliver::Page;
+use crate::render::{self, harmless};
+use crate::store::{About, ActAlert, ActFilter, ActKind, ActRow, ActState, Contents, StoreError};
+use crate::upstream::Span;
+
+/// A form has a name, a wish and a number: more is none of ours.
+const FORM_BYTES: usize = 4096;
+/// Characters of a name that somebody gives himself.
+const PERSON: usize = 32;
+/// Characters of what the record says about an act.
+const DETAIL: usize = 300;
+/// Acts that the page lists.
+const ACTS: u32 = 20;
+/// People that are named as having some of the alerts.
+const OWNERS: usize = 5;
+/// For an upstream to make a silence while somebody waits for the page: within what a browser and a proxy bear.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Where a browser keeps the name; sent to these pages only.
+const COOKIE: &str = "wegraf_person";
+/// For how long: a year.
+const COOKIE_SECONDS: u32 = 365 * 24 * 3600;
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+struct Pressed {
+    #[serde(rename = "do")]
+    wish: String,
+    nonce: String,
+    #[serde(default)]
+    person: String,
+    #[serde(default)]
+    span: String,
+}
+
+/// Does what the form says, and shows the page again with what came of it.
+pub(super) async fn act(
+    State(gate): State<Gate>,
+    Path(id): Path<i64>,
+    address: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if !gate.app.link_key().opens(id, &address, gate.app.now()) {
+        return invalid();
+    }
+    let pressed = match read(&headers, body).await {
+        Ok(pressed) => pressed,
+        Err(status) => {
+            return note(status, "表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
+        }
+    };
+    let person = person(&pressed.person);
+    let (said, status) = match wanted(&gate.app, id, &person, pressed).await {
+        Ok(said) => said,
+        Err(error) => {
+            gate.app.store_failed(&error);
+            return unreadable(id, &error);
+        }
+    };
+    let mut page = show(&gate, id, &address, &Visit { person: person.clone(), said: Some(said) }).await;
+    if page.status() == StatusCode::OK {
+        *page.status_mut() = status;
+        if let Ok(cookie) = remembered(&gate.app, &person).parse() {
+            page.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    page
+}
+
+/// The form, within its size and its time.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Pressed, StatusCode> {
+    let body = match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, FORM_BYTES).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) | Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+    };
+    let mut request = Request::post("/").body(Body::from(body)).map_err(|_| StatusCode::BAD_REQUEST)?;
+    request.headers_mut().extend(headers.get(header::CONTENT_TYPE).map(|kind| (header::CONTENT_TYPE, kind.clone())));
+    let Form(pressed) = Form::<Pressed>::from_request(request, &()).await.map_err(|_| StatusCode::BAD_REQUEST)?;
+    // The page makes 32 digits; what else there is was made up.
+    let made_here = pressed.nonce.len() == 32 && pressed.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if made_here { Ok(pressed) } else { Err(StatusCode::BAD_REQUEST) }
+}
+
+/// What the page says about a form, in Chinese and in English.
+#[derive(Debug)]
+pub(super) struct Said {
+    good: bool,
+    zh: String,
+    en: String,
+}
+
+impl Said {
+    fn no(zh: &str, en: &str) -> Self {
+        Self { good: false, zh: zh.to_owned(), en: en.to_owned() }
+    }
+}
+
+/// Sees to it that the wish is done, and says what came of it.
+async fn wanted(app: &App, id: i64, person: &str, pressed: Pressed) -> Result<(Said, StatusCode), StoreError> {
+    let bad = |zh, en| Ok((Said::no(zh, en), StatusCode::UNPROCESSABLE_ENTITY));
+    if person.is_empty() {
+        return bad("请先写上你的名字，大家才知道是谁。", "Say who you are first: the others see it.");
+    }
+    let (kind, span) = match pressed.wish.as_str() {
+        render::ACKNOWLEDGE => (ActKind::Acknowledge, None),
+        render::RELEASE => (ActKind::Release, None),
+        render::EXPIRE => (ActKind::Expire, None),
+        render::SILENCE => match Span::parse(&pressed.span) {
+            Ok(span) => (ActKind::Silence, Some(span)),
+            Err(_) => return bad("没有这样的静默时长。", "There is no such span for a silence."),
+        },
+        _ => return bad("没有这样的操作。", "There is no such thing to do."),
+    };
+    let Pressed { wish, nonce, span: chosen, .. } = pressed;
+    let wish = Wish {
+        // One form is sent once, whatever a reload of the page sends.
+        event: format!("page/{id}/{nonce}/{wish}/{}", if span.is_some() { chosen.as_str() } else { "" }),
+        kind,
+        about: About::Message(id),
+        span,
+        code: None,
+        except_lane: None,
+    };
+    let answer = answer::act(app, &Actor { id: person.to_owned(), via: Via::Page }, wish).await?;
+    if answer.state == Some(ActState::Denied) {
+        return Ok((Said::no(DENIED[0], DENIED[1]), StatusCode::FORBIDDEN));
+    }
+    Ok((outcome(app, kind, answer).await?, StatusCode::OK))
+}
+
+/// Nobody says who opens this page, so it cannot be told whether he is among those who may.
+const DENIED: [&str; 2] = [
+    "这条告警限定了谁可以操作，网页认不出你是谁：请在企业微信里用卡片按钮或发消息来操作。",
+    "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
+];
+
+/// What came of an act: of one that somebody else has to do, after it was done if that is soon.
+async fn outcome(app: &App, kind: ActKind, answer: Answer) -> Result<Said, StoreError> {
+    if answer.state == Some(ActState::Open) {
+        answer::finished(app, answer.act, PATIENCE).await?;
+        let acts = app.store().acts(ActFilter { limit: 1_000, ..ActFilter::default() }).await?;
+        match acts.into_iter().find(|act| act.id == answer.act) {
+            Some(act) if act.state == ActState::Failed => {
+                let detail = harmless(&act.detail, Channel::App, DETAIL);
+                return Ok(Said {
+                    good: false, zh: format!("没有做成：{detail}"), en: "It did not work.".to_owned()
+                });
+            }
+            Some(act) if act.state == ActState::Done => {
+                let (zh, en) = done(kind);
+                return Ok(Said { good: true, zh: zh.to_owned(), en: en.to_owned() });
+            }
+            _ => {}
+        }
+    }
+    let good = matches!(answer.state, Some(ActState::Open | ActState::Done));
+    Ok(Said { good, zh: answer.text, en: String::new() })
+}
+
+const fn done(kind: ActKind) -> (&'static str, &'static str) {
+    match kind {
+        ActKind::Expire => ("静默已解除。", "The silence has ended."),
+        _ => ("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
+    }
+}
+
+/// A name as people may give it: one line, not long, nothing but text.
+pub(super) fn person(given: &str) -> String {
+    harmless(given.trim(), Channel::App, PERSON)
+}
+
+/// The name that this browser was told to keep.
+pub(super) fn known_person(headers: &HeaderMap) -> String {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let kept = cookies.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == COOKIE).then_some(value)
+    });
+    let bytes = kept.and_then(|value| BASE64_URL_SAFE_NO_PAD.decode(value).ok());
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map_or_else(String::new, |name| person(&name))
+}
+
+/// Without a path of its own, so that it holds below the path of this page wherever a proxy puts it.
+fn remembered(app: &App, person: &str) -> String {
+    let value = BASE64_URL_SAFE_NO_PAD.encode(person);
+    let secure = app.loaded().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// What the page says of a message that somebody may act on: how it stands, what can be done, what was done.
+pub(super) async fn standing(
+    app: &App,
+    id: i64,
+    kept: &Contents,
+    page: &Page,
+    proof: &str,
+    visit: &Visit,
+) -> Result<Value, StoreError> {
+    let (loaded, now) = (app.loaded(), app.now());
+    let card = app.store().card_of(id).await?;
+    let told = card.map_or_else(Vec::new, |card| card.alerts);
+    let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
+    let acts = app.store().acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
+    let silenced = silence(app, kept.thread, now, &page.timezone).await?;
+    let alerts: Vec<_> = page.told.iter().filter_map(|line| page.alert(line)).collect();
+    let silencable = answer::can_silence(&loaded, &page.notification, &page.source, &alerts);
+    let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
+    let nonce: u128 = rand::random();
+    Ok(context! {
+        on => on.len(),
+        owners => owners(&on, &page.timezone),
+        taken,
+        silenced,
+        acts => acts.iter().map(|act| row(act, &page.timezone)).collect::<Vec<_>>(),
+        allowed => answer::anybody_may(&loaded.config, &kept.receiver),
+        denied_zh => DENIED[0],
+        denied_en => DENIED[1],
+        may_acknowledge => taken < on.len(),
+        may_release => taken > 0,
+        may_silence => silencable,
+        spans => render::SPANS.map(|(id, zh, en)| context! { id, zh, en, usual => id == render::USUAL_SPAN }),
+        person => visit.person.as_str(),
+        most => PERSON,
+        nonce => format!("{nonce:032x}"),
+        proof,
+        said => visit.said.as_ref().map(|said| context! { good => said.good, zh => said.zh.as_str(), en => said.en.as_str() }),
+    })
+}
+
+/// Who has some of the alerts, each once.
+fn owners(on: &[&ActAlert], zone: &TimeZone) -> Vec<Value> {
+    let mut owners: Vec<(String, Timestamp, usize)> = Vec::new();
+    for doer in on.iter().filter_map(|alert| alert.acknowledged.as_ref()) {
+        match owners.iter_mut().find(|(by, ..)| *by == doer.by) {
+            Some((_, _, count)) => *count += 1,
+            None => owners.push((doer.by.clone(), doer.at, 1)),
+        }
+    }
+    let shown = owners.iter().take(OWNERS);
+    shown.map(|(by, at, count)| context! { by => person(by), at => clock(*at, zone), count }).collect()
+}
+
+/// The silence of this episode that ends last, if one is in force.
+async fn silence(app: &App, thread: ThreadId, now: Timestamp, zone: &TimeZone) -> Result<Option<Value>, StoreError> {
+    let silences = app.store().silences(now).await?;
+    let of_it = silences.iter().filter(|silence| silence.thread == thread && silence.until > now);
+    let longest = of_it.max_by_key(|silence| silence.until);
+    Ok(longest.map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
+}
+
+fn row(act: &ActRow, zone: &TimeZone) -> Value {
+    let kind = match act.kind {
+        ActKind::Acknowledge => "认领 acknowledged",
+        ActKind::Release => "放弃认领 gave back",
+        ActKind::Silence => "静默 silenced",
+        ActKind::Extend => "改静默 moved the silence",
+        ActKind::Expire => "解除静默 ended the silence",
+        ActKind::Resend => "重发 sent again",
+        ActKind::Recall => "撤回 took back",
+    };
+    let state = match act.state {
+        ActState::Done => "",
+        ActState::Open => "进行中 not done yet",
+        ActState::Repeated => "已有人做过 done before",
+        ActState::Void => "已结束 was over",
+        ActState::Denied => "没有权限 not allowed",
+        ActState::Failed => "没有做成 failed",
+    };
+    let until = act.until.filter(|_| act.kind != ActKind::Expire).map(|until| clock(until, zone));
+    context! { at => clock(act.at, zone), by => person(&act.by), via => act.via.as_str(), kind, state, until }
+}
+
+fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .map(|at| at.to_zoned(zone.clone()).strftime("%m-%d %H:%M").to_string())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookie: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_name_is_kept_by_the_browser_and_harmless_whoever_wrote_the_cookie() {
+        let kept = |name: &str| format!("a=1; {COOKIE}={}; b=2", BASE64_URL_SAFE_NO_PAD.encode(name));
+        assert_eq!(known_person(&headers(&kept("张三"))), "张三");
+        assert_eq!(known_person(&headers(&kept(&"长".repeat(400)))).chars().count(), PERSON);
+        assert!(!known_person(&headers(&kept("<@all>\nx"))).contains(['\n', '<']));
+        for broken in ["", "wegraf_person", "wegraf_person=***", "wegraf_person=_w", "other=5byg5LiJ"] {
+            assert_eq!(known_person(&headers(broken)), "", "{broken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_form_of_ours_is_refused() {
+        let form = "application/x-www-form-urlencoded";
+        let read = |kind: &'static str, body: String| async move {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
+            read(&headers, Body::from(body)).await.map(|pressed| pressed.wish)
+        };
+        let nonce = "0123456789abcdef0123456789abcdef";
+        let good = format!("do=acknowledge&person=%E5%BC%A0%E4%B8%89&nonce={nonce}&span=1h");
+        assert_eq!(read(form, good.clone()).await, Ok("acknowledge".to_owned()));
+        assert_eq!(read("application/json", good.clone()).await, Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(form, "do=acknowledge&nonce=1".to_owned()).await, Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(form, format!("nonce={nonce}")).await, Err(StatusCode::BAD_REQUEST));
+        let huge = format!("{good}&more={}", "x".repeat(FORM_BYTES));
+        assert_eq!(read(form, huge).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+}

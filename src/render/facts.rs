@@ -447,11 +447,11 @@ fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
     let judged = !matches!(state, State::NoData | State::QueryError);
     let on = !matches!(state, State::Resolved | State::Unclear);
     let language = letter.language;
-    let act = details.as_ref().filter(|_| on).and_then(|page| safe_url(&format!("{page}#act")));
+    let act = details.as_ref().filter(|_| on && state != State::Test).and_then(|page| safe_url(&format!("{page}#act")));
     let act_text = match letter.offer {
         Offer::Nothing => None,
         Offer::Acknowledge => Some(pick(language, "认领", "Acknowledge")),
-        Offer::Silence => Some(pick(language, "认领/静默", "Acknowledge/silence")),
+        Offer::Silence => Some(pick(language, "认领/静默", "Ack/silence")),
     };
     let act = act.filter(|_| act_text.is_some());
     // Ours tells the others and ends by itself; one way to silence is enough.

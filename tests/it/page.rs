@@ -106,7 +106,7 @@ async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back(
         "{}",
         page.policy
     );
-    holds(&page.html, &["2 条仍在告警", "value=\"acknowledge\"", "id=\"act\""]);
+    holds(&page.html, &["磁盘将满 · 2 条仍在告警", "value=\"acknowledge\"", "id=\"act\""]);
     assert!(!page.html.contains("value=\"silence\""), "no upstream is known: silencing is not offered");
     assert!(!page.html.contains("value=\"release\"") && !page.html.contains("<script"));
     // A scanner that follows links, whatever they say, does nothing.
@@ -268,6 +268,7 @@ async fn a_person_acts_on_a_phone_without_a_script() {
     // Enter in the field does not send the form.
     phone.evaluate("document.querySelector('input[name=person]').value = '王五'").await;
     assert_eq!(phone.evaluate("document.querySelector('form').querySelector('button').disabled").await, true);
+    assert_eq!(phone.evaluate("document.querySelector('form button').offsetHeight").await, 0);
     assert_eq!(phone.evaluate("document.documentElement.scrollWidth <= innerWidth").await, true);
     phone.evaluate("document.querySelector('button[value=silence]').closest('details').open = true").await;
     phone.screenshot(&pictures.join("phone-silence.png")).await;

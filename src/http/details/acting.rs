@@ -2,6 +2,7 @@
 //!
 //! Who opens a link does nothing; only the form that the page shows does, and once, however often it is sent.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Form;
@@ -37,6 +38,9 @@ const DETAIL: usize = 300;
 const ACTS: u32 = 20;
 /// People that are named as having some of the alerts.
 const OWNERS: usize = 5;
+/// Rules that are named above the form, and characters of each.
+const NAMES: usize = 2;
+const NAME: usize = 60;
 /// For an upstream to make a silence while somebody waits for the page: within what a browser and a proxy bear.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Where a browser keeps the name; sent to these pages only.
@@ -231,9 +235,12 @@ pub(super) async fn standing(
     let alerts: Vec<_> = page.told.iter().filter_map(|line| page.alert(line)).collect();
     let silencable = answer::can_silence(&loaded, &page.notification, &page.source, &alerts);
     let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
+    let rules: BTreeSet<&str> = on.iter().map(|alert| alert.name.as_str()).collect();
     let nonce: u128 = rand::random();
     Ok(context! {
         on => on.len(),
+        rules => rules.len(),
+        names => rules.iter().take(NAMES).map(|name| harmless(name, Channel::App, NAME)).collect::<Vec<_>>(),
         owners => owners(&on, &page.timezone),
         taken,
         silenced,

@@ -361,12 +361,13 @@ pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> R
             by_receiver.entry(&row.receiver).or_default().push((row, over));
         }
         for (name, told) in by_receiver {
-            match loaded.config.receiver(name) {
-                Some(receiver) => drop(pass_on(app, notification, told, &receiver, None).await?),
-                None => error!(
+            if let Some(receiver) = loaded.config.receiver(name) {
+                pass_on(app, notification, told, &receiver, None).await?;
+            } else {
+                error!(
                     receiver = name,
                     "A receiver that was told of an alert is gone; its end is told to nobody there."
-                ),
+                );
             }
         }
     }

@@ -151,12 +151,12 @@ impl Standing<'_> {
     }
 }
 
-fn row(key: &str, value: String) -> CardRow {
-    CardRow { keyname: key.to_owned(), value: cut_chars(&value, VALUE).into_owned(), ..CardRow::default() }
+fn row(key: &str, value: &str) -> CardRow {
+    CardRow { keyname: key.to_owned(), value: cut_chars(value, VALUE).into_owned(), ..CardRow::default() }
 }
 
 fn figure_row(figure: &CardTitle, language: Language) -> CardRow {
-    row(pick(language, "当前值", "Value"), figure.title.clone())
+    row(pick(language, "当前值", "Value"), &figure.title)
 }
 
 /// A card has six rows; the last one is the id that people search for.

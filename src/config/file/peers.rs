@@ -93,8 +93,8 @@ pub(in crate::config) struct App {
     pub agent_id: At<i64>,
     /// 应用的 Secret。The app's Secret.
     pub secret: At<Secret>,
-    /// 接收消息服务器：有它卡片才有按钮；地址填 {external_url}/wecom/callback/{应用名}。
-    /// The app's callback: with it cards have buttons; its URL is {external_url}/wecom/callback/{app}.
+    /// 接收消息服务器：有它卡片才有按钮；地址填 `{external_url}/wecom/callback/{应用名}`。
+    /// The app's callback: with it cards have buttons; its URL is `{external_url}/wecom/callback/{app}`.
     pub callback: Option<At<Callback>>,
 }
 

@@ -36,6 +36,8 @@ pub use words::Answer;
 const SWEEP: Duration = Duration::from_secs(5);
 /// Looks for alerts that nobody took in time.
 const ESCALATE: Duration = Duration::from_secs(1);
+/// Between two looks at an act that somebody waits for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Messages of an episode that are looked through for who may act on it.
 const RECEIVERS: usize = 50;
 
@@ -194,17 +196,19 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
     Ok(Answer::of(kind, &acted, until, language, &config.timezone, now))
 }
 
-/// Waits until an act is finished, for at most `patience`.
-pub async fn finished(app: &App, act: i64, patience: Duration) -> Result<(), StoreError> {
+/// The answer once what it began is done, or after `patience` as it was.
+pub async fn finished(app: &App, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < patience {
-        let open = app.store().acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
-        if open.iter().all(|open| open.id != act) {
-            break;
+        let filter = ActFilter { by: Some(actor.id.clone()), limit: 100, ..ActFilter::default() };
+        let act = app.store().acts(filter).await?.into_iter().find(|act| act.id == answer.act);
+        match act {
+            Some(act) if act.state == ActState::Open => tokio::time::sleep(LOOK_AGAIN).await,
+            Some(act) => return Ok(answer.ended(act.state, &act.detail, language(app))),
+            None => break,
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(())
+    Ok(answer)
 }
 
 /// Does what an act leaves open, beside whoever waits for the answer.

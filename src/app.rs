@@ -278,10 +278,24 @@ impl App {
 pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     let stop_sending = CancellationToken::new();
-    let sender = tasks.spawn(deliver::run(app.clone(), Writer::new()?, stop_sending.clone()));
+    let sender_ended = CancellationToken::new();
+    let sending = deliver::run(app.clone(), Writer::new()?, stop_sending.clone());
+    let ended = sender_ended.clone().drop_guard();
+    let sender = tasks.spawn(async move {
+        // However it ends.
+        let _ended = ended;
+        sending.await;
+    });
     tasks.spawn(watch::run(app.clone(), stop_sending.clone()));
     tasks.spawn(answer::run(app.clone(), stop_sending.clone()));
-    tasks.spawn(bots::run(app.clone(), stop_sending.clone()));
+    // What is under way over a socket needs it to the end.
+    let stop_bots = CancellationToken::new();
+    tasks.spawn(bots::run(app.clone(), stop_bots.clone()));
+    let sent = sender_ended.clone();
+    tasks.spawn(async move {
+        sent.cancelled().await;
+        stop_bots.cancel();
+    });
     http::serve(listener, http::router(app.clone()), stop).await;
     stop_sending.cancel();
     tasks.close();

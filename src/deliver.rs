@@ -170,6 +170,10 @@ struct Work<'a> {
 impl Lanes {
     /// Gives a worker to every lane that is due and has none. Returns how long to wait if nobody wakes us.
     async fn start_workers(self: &Arc<Self>, workers: &TaskTracker) -> Duration {
+        for scope in self.app.bots().mended() {
+            info!(scope, "The way works again.");
+            self.resume(&scope);
+        }
         let now = self.app.now();
         let heads = match self.app.store().lanes(now).await {
             Ok(heads) => heads,

@@ -31,6 +31,18 @@ impl Answer {
         Self { label: label.to_owned(), text: text.to_owned(), state: None, act: 0 }
     }
 
+    /// The same when what it began has ended: the reason, if it failed.
+    pub(super) fn ended(self, state: ActState, detail: &str, language: Language) -> Self {
+        if state != ActState::Failed {
+            return Self { state: Some(state), ..self };
+        }
+        let (label, text) = match language {
+            Language::Zh => ("没有做成", format!("没有做成：{detail}")),
+            Language::En => ("Failed", format!("It did not work: {detail}")),
+        };
+        Self { label: label.to_owned(), text, state: Some(state), ..self }
+    }
+
     /// What became of an act of this kind.
     pub(super) fn of(
         kind: ActKind,

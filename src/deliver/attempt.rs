@@ -16,7 +16,7 @@ use super::way::{Sender, addressed};
 use super::{Lanes, STORE_PAUSE, locked};
 use crate::alert::Timestamp;
 use crate::app::Loaded;
-use crate::config::Target;
+use crate::config::{Channel, Face, Target};
 use crate::metrics::{Attempted, Errcode};
 use crate::render::Note;
 use crate::route::row;
@@ -82,6 +82,7 @@ impl Lanes {
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
         let plain = face.is_some_and(|face| face == PLAIN);
         let buttons = face.is_some_and(|face| face == card::BUTTONS);
+        let carded = buttons || face.is_some_and(|face| face == Face::Card.as_str());
         let update = face.is_some_and(|face| face == card::UPDATE);
         let claim = Claim {
             lease: lease.clone(),
@@ -109,7 +110,12 @@ impl Lanes {
             self.bring(&loaded, channel, &way.sender, &claimed, body.clone(), end).await
         };
         let took = begun.elapsed();
-        if buttons && verdict.failed().and_then(|failed| failed.errcode) == Some(NO_CALLBACK) {
+        let failed = verdict.failed();
+        let no_callback = buttons && failed.and_then(|failed| failed.errcode) == Some(NO_CALLBACK);
+        let no_cards = carded
+            && target.channel() == Channel::Bot
+            && failed.is_some_and(|failed| matches!(failed.blame, Blame::Message { worth_plain_text: true, .. }));
+        if no_callback || no_cards {
             self.writer.refuse_buttons(&target, self.app.now());
         }
         let (target, scopes) = (&target, &way.scopes);

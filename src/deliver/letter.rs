@@ -17,7 +17,7 @@ use super::audience::{Audience, Reach};
 use super::owners::Owners;
 use super::people::People;
 use super::picture::Pictures;
-use super::way::{self, Sender, Way};
+use super::way::{self, Way};
 use super::{attempt, card, email, hook};
 use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Clock, Loaded};
@@ -31,8 +31,8 @@ use crate::store::{Digest, Freeze, Kept, Moved, Naming, Queued, State, Store, St
 const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
 /// After this long WeCom no longer compares a request with the first one: a quarter of an hour less than it says.
 const COMPARED_MS: i64 = (4 * 60 - 15) * 60_000;
-/// An app whose cards with buttons were refused because it has no callback in the admin console is not asked again for so
-/// long: whoever mends it presses a button soon.
+/// Where cards with buttons were refused (an app that has no callback in the admin console, a group of a bot) they are not
+/// tried again for so long: whoever mends it presses a button soon.
 const REFUSED_MS: i64 = 10 * 60_000;
 /// A kept token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;
@@ -90,7 +90,7 @@ pub struct Writer {
     people: People,
     pictures: Pictures,
     audience: Audience,
-    /// When each app's cards with buttons were last refused. Bounded by the apps of the configuration.
+    /// When cards with buttons were last refused, by app and by conversation of a bot. Bounded by the configuration.
     refused: Mutex<HashMap<String, Timestamp>>,
     owners: Owners,
 }
@@ -116,10 +116,11 @@ enum Shape {
 }
 
 impl Shape {
-    /// `before`: the face that it had, if it had one.
-    fn of(form: Form, before: Option<&str>) -> Self {
+    /// `before`: the face that it had, if it had one. A bot has words in place of any card that is refused.
+    fn of(form: Form, before: Option<&str>, bot: bool) -> Self {
         match (form, before) {
             (Form::Simpler, Some(card::BUTTONS)) => Self::Notice,
+            (Form::Simpler, Some(face)) if bot && face == Face::Card.as_str() => Self::Notice,
             (Form::Simpler, _) | (Form::AsMeant, Some(PLAIN)) => Self::Plain,
             (Form::AsMeant, None | Some(card::BUTTONS)) => Self::Whole,
             (Form::AsMeant, Some(_)) => Self::Notice,
@@ -211,9 +212,16 @@ impl Writer {
         repeated: bool,
     ) -> Result<Freeze, String> {
         let before = queued.frozen.as_ref();
-        let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()));
+        let bot = matches!(target.to, To::Bot { .. });
+        let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()), bot);
         let plain = shape == Shape::Plain;
-        let target = if plain { plainer(target) } else { target.clone() };
+        // Where a bot may not send a card with buttons it may send none at all (groups, wecom-api §11.2).
+        let words = bot && target.face == Face::Card && (shape == Shape::Notice || self.is_refused(target, app.now()));
+        let target = match target {
+            _ if plain => plainer(target),
+            _ if words => Target { face: Face::Markdown, ..target.clone() },
+            _ => target.clone(),
+        };
         let notes = notes(queued, repeated);
         let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
         let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());
@@ -268,9 +276,9 @@ impl Writer {
         let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
         let target = &self.called(app, loaded, target, page.firing()).await;
         let ways = way::ways(&loaded.config, target, &Reach::default()).unwrap_or_default();
-        let image = match ways.first().map(|way| &way.sender) {
-            Some(Sender::WeCom(account)) => self.pictures.upload(loaded, account, target, page.picture_url()).await,
-            _ => None,
+        let image = match ways.first() {
+            Some(way) => self.pictures.upload(app, loaded, &way.sender, target, page.picture_url()).await,
+            None => None,
         };
         let pressed = shape == Shape::Whole
             && card::interactive(&loaded.config, target)
@@ -308,17 +316,18 @@ impl Writer {
         Ok(written)
     }
 
-    /// Notes that an app's cards with buttons are refused (43012): for some minutes they go without.
+    /// Notes that cards with buttons are refused there: of an app (43012), in a conversation of a bot. For some minutes
+    /// it goes without.
     pub fn refuse_buttons(&self, target: &Target, now: Timestamp) {
-        if let To::Members { app, .. } = &target.to {
-            self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), now);
+        if let Some(door) = door(target) {
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(door, now);
         }
     }
 
     fn is_refused(&self, target: &Target, now: Timestamp) -> bool {
-        let To::Members { app, .. } = &target.to else { return false };
+        let Some(door) = door(target) else { return false };
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.get(app).is_some_and(|at| (0..REFUSED_MS).contains(&now.millis_since(*at)))
+        refused.get(&door).is_some_and(|at| (0..REFUSED_MS).contains(&now.millis_since(*at)))
     }
 
     /// The target with everybody whom the message calls by name, as of now.
@@ -524,6 +533,15 @@ pub(super) fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool 
         To::Members { .. } => now.millis_since(frozen.first_claimed_at) > COMPARED_MS,
         To::Chat { .. } | To::Webhook { .. } | To::Bot { .. } => true,
         To::Email { .. } | To::Hook { .. } => false,
+    }
+}
+
+/// What has buttons or has none, for all that goes there.
+fn door(target: &Target) -> Option<String> {
+    match &target.to {
+        To::Members { app, .. } => Some(format!("app/{app}")),
+        To::Bot { .. } => Some(target.lane()),
+        To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => None,
     }
 }
 

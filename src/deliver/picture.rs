@@ -11,7 +11,8 @@ use tracing::warn;
 use wecom::message::Image;
 use wecom::{Account, MediaKind};
 
-use crate::app::Loaded;
+use super::way::Sender;
+use crate::app::{App, Loaded};
 use crate::config::Target;
 
 /// WeCom's limit for inline pictures of a webhook (page 99110).
@@ -36,12 +37,13 @@ impl Pictures {
         Ok(Self(client))
     }
 
-    /// The picture at `url` as WeCom takes it from `account`, if `target` wants one and the host of `url` is one of
+    /// The picture at `url` as WeCom takes it from `sender`, if `target` wants one and the host of `url` is one of
     /// the configuration's. `None` otherwise, or if it cannot be had in time: the alert goes without.
     pub async fn upload(
         &self,
+        app: &App,
         loaded: &Loaded,
-        account: &Account,
+        sender: &Sender,
         target: &Target,
         url: Option<&str>,
     ) -> Option<Image> {
@@ -53,7 +55,7 @@ impl Pictures {
         let image = match self.download(url).await {
             Ok(bytes) => {
                 let late = |_| Err("WeCom took too long over it".to_owned());
-                tokio::time::timeout(UPLOAD, upload(loaded, account, bytes)).await.unwrap_or_else(late)
+                tokio::time::timeout(UPLOAD, upload(app, loaded, sender, bytes)).await.unwrap_or_else(late)
             }
             Err(reason) => Err(reason),
         };
@@ -76,19 +78,21 @@ impl Pictures {
     }
 }
 
-async fn upload(loaded: &Loaded, account: &Account, bytes: Bytes) -> Result<Image, String> {
-    match account {
-        Account::Webhook(_) => wecom::inline_image(&bytes).map_err(|error| error.to_string()),
-        Account::App(app) => {
-            let name = if bytes.starts_with(b"\x89PNG") { "alert.png" } else { "alert.jpg" };
-            let media = loaded
-                .wecom
-                .upload_media(app, MediaKind::Image, name, bytes)
-                .await
-                .map_err(|error| error.to_string())?;
-            Ok(Image::Media { media_id: media.media_id })
+async fn upload(app: &App, loaded: &Loaded, sender: &Sender, bytes: Bytes) -> Result<Image, String> {
+    let name = if bytes.starts_with(b"\x89PNG") { "alert.png" } else { "alert.jpg" };
+    let uploaded = match sender {
+        Sender::WeCom(Account::Webhook(_)) => return wecom::inline_image(&bytes).map_err(|error| error.to_string()),
+        Sender::WeCom(Account::App(account)) => {
+            loaded.wecom.upload_media(account, MediaKind::Image, name, bytes).await
         }
-    }
+        Sender::Bot(bot) => match app.bots().live(bot) {
+            Some(bot) => bot.upload(MediaKind::Image, name, bytes).await,
+            None => return Err("the bot is not connected".to_owned()),
+        },
+        Sender::Mail(_) | Sender::Hook(_) => return Err("there are no pictures on this way".to_owned()),
+    };
+    let media = uploaded.map_err(|error| error.to_string())?;
+    Ok(Image::Media { media_id: media.media_id })
 }
 
 fn is_picture(bytes: &[u8]) -> bool {

@@ -391,8 +391,9 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
         }
         called.call(parts);
     }
+    let channel = letter.target.channel();
     if letter.target.image
-        && letter.target.channel().wecom().is_some()
+        && (channel.wecom().is_some() || channel == Channel::Bot)
         && !parts.iter().any(shows_picture)
         && let Some(image) = letter.picture.content
     {

@@ -18,6 +18,7 @@ mod routing;
 
 mod acting;
 mod bad_input;
+mod bots;
 mod cards;
 mod cli;
 mod crash;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -41,7 +41,8 @@ impl Bot {
         let begun = self.upload_call(Api::BotUploadInit, begin, latest).await?;
         let upload_id = begun["upload_id"].as_str().filter(|id| !id.is_empty());
         let upload_id = &upload_id.ok_or_else(|| incomplete(Api::BotUploadInit))?;
-        let pieces = chunks.map(|(index, raw)| self.piece(upload_id, index, raw, latest));
+        // In boxes: the compiler cannot tell that the bare ones may go from thread to thread.
+        let pieces: Vec<_> = chunks.map(|(index, raw)| self.piece(upload_id, index, raw, latest).boxed()).collect();
         stream::iter(pieces).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
         let done = self.upload_call(Api::BotUploadFinish, finish(upload_id), latest).await?;
         media(&done).ok_or_else(|| incomplete(Api::BotUploadFinish))

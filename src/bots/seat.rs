@@ -1,0 +1,240 @@
+//! The right to a bot's socket: taken, kept, lost, given back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use wecom::{Bot, BotEnd, BotOptions, BotPace, BotState};
+
+use super::{locked, scope, talk};
+use crate::app::{App, Loaded};
+use crate::config::BotAccount;
+use crate::deliver;
+use crate::store::{Breaker, BreakerChange, StoreError};
+
+/// How long a replica has a socket after it last said so. Another one connects at the latest this long after a kill,
+/// and the time to ask and to connect.
+const HELD: Duration = Duration::from_secs(6);
+/// How often it says so.
+const RENEW: Duration = Duration::from_millis(1_500);
+/// When it stops by itself if it could not: it and [`CLOSES`] end before another may begin.
+const STOPS: Duration = Duration::from_secs(4);
+/// Longest time for a socket to say goodbye; after it, it is cut.
+const CLOSES: Duration = Duration::from_secs(1);
+/// After another program took the bot's place: coming back at once would only evict that one, and so on for ever.
+const EVICTED: Duration = Duration::from_mins(5);
+/// How soon somebody is told that a bot is not there: a moment without it is nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing is awaited for longer.
+const LONG: Duration = Duration::from_hours(1);
+/// Events that wait to be worked on.
+const WAITING: usize = 1_000;
+
+/// The right to a bot's socket.
+pub(super) struct Seat<'a> {
+    pub(super) app: &'a App,
+    /// Name of the bot.
+    pub(super) name: &'a str,
+    /// Names this process, among those that may have it.
+    pub(super) holder: &'a str,
+}
+
+/// Why a seat was left.
+pub(super) enum End {
+    /// Told to, or another replica has it.
+    Left,
+    /// Another program has the bot's id.
+    Evicted,
+    /// The configuration allows no way there.
+    NoWay,
+}
+
+impl Seat<'_> {
+    pub(super) async fn take(&self) -> Result<bool, StoreError> {
+        self.app.store().hold_socket(self.name, self.holder, HELD).await
+    }
+
+    pub(super) async fn leave(&self) {
+        if let Err(error) = self.app.store().leave_socket(self.name, self.holder).await {
+            warn!(%error, bot = self.name, "The bot's socket could not be given back; another replica takes it in a few seconds.");
+        }
+    }
+
+    /// Connects and works until told to stop, evicted, or the seat is lost. `since`: before it was last asked for.
+    pub(super) async fn sit(&self, since: Instant, stop: &CancellationToken) -> End {
+        let loaded = self.app.loaded();
+        let Some(account) = loaded.config.wecom.bots.get(self.name) else { return End::Left };
+        let (events, inlet) = mpsc::channel(WAITING);
+        let leave = stop.child_token();
+        let (bot, socket) = match Bot::open(options(&loaded, account, self.app), events, leave.clone()) {
+            Ok(opened) => opened,
+            Err(error) => {
+                error!(%error, bot = self.name, "The way to the bot's socket cannot be set up.");
+                self.trouble(&error.to_string()).await;
+                return End::NoWay;
+            }
+        };
+        locked(&self.app.bots().sockets).insert(self.name.to_owned(), bot.clone());
+        let mut socket = tokio::spawn(socket);
+        let ended = tokio::select! {
+            ended = &mut socket => Some(ended.unwrap_or(BotEnd::Stopped)),
+            () = self.renew(since) => None,
+            () = talk::listen(self.app, self.name, &bot, inlet) => None,
+            () = self.watch(&bot) => None,
+        };
+        leave.cancel();
+        locked(&self.app.bots().sockets).remove(self.name);
+        let evicted = match ended {
+            Some(ended) => ended == BotEnd::Evicted,
+            // Another replica may begin only after this one has ended.
+            None => close(socket).await,
+        };
+        // Evicted by another replica that has the seat by right: this one was paused.
+        if evicted && self.take().await.unwrap_or(false) {
+            return End::Evicted;
+        }
+        self.leave().await;
+        End::Left
+    }
+
+    /// Says that the seat is taken for as long as it is; returns when it is lost, or may be.
+    async fn renew(&self, since: Instant) {
+        let mut sure = since;
+        loop {
+            tokio::time::sleep(RENEW).await;
+            let asked = Instant::now();
+            match tokio::time::timeout(STOPS.saturating_sub(sure.elapsed()), self.take()).await {
+                Ok(Ok(true)) => sure = asked,
+                Ok(Ok(false)) => return warn!(bot = self.name, "Another replica has the bot's socket now."),
+                Ok(Err(error)) => {
+                    warn!(%error, bot = self.name, "The bot's socket could not be kept; it is tried again.");
+                }
+                Err(_) => {}
+            }
+            if sure.elapsed() >= STOPS {
+                return warn!(
+                    bot = self.name,
+                    "The bot's socket is closed: the store does not say that it is still ours."
+                );
+            }
+        }
+    }
+
+    /// After another program took the bot's place: keeps the other replicas away, too, and then lets it be tried again.
+    pub(super) async fn rest(&self, stop: &CancellationToken) {
+        error!(
+            bot = self.name,
+            "Another program connected with this bot's id and took its place. wegraf comes back in five minutes; give each program a bot of its own."
+        );
+        self.trouble(&evicted(self.name)).await;
+        let until = Instant::now() + EVICTED;
+        while Instant::now() < until && !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(RENEW) => {}
+                () = stop.cancelled() => {}
+            }
+            match self.take().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => warn!(%error, bot = self.name, "Who has the bot's socket cannot be asked."),
+            }
+        }
+    }
+
+    /// Tells the operator how the socket is; wakes what waits for it. Never returns.
+    async fn watch(&self, bot: &Bot) {
+        let mut state = bot.state();
+        let mut bad_since = Instant::now();
+        let mut told = false;
+        loop {
+            let now = state.borrow_and_update().clone();
+            let bad = match &now {
+                BotState::Live { .. } => {
+                    info!(bot = self.name, "The bot is connected.");
+                    mend(self.app, scope(self.name)).await;
+                    told = false;
+                    None
+                }
+                BotState::Refused(failure) => Some((Duration::ZERO, failure.zh())),
+                BotState::Lost(failure) => Some((PATIENCE, failure.zh())),
+                BotState::Connecting => Some((PATIENCE, "智能机器人连接中 the bot is connecting".to_owned())),
+                BotState::Evicted | BotState::Stopped => None,
+            };
+            if bad.is_none() {
+                bad_since = Instant::now();
+            }
+            let due = bad.as_ref().filter(|_| !told).map(|(patience, _)| patience.saturating_sub(bad_since.elapsed()));
+            tokio::select! {
+                changed = state.changed() => if changed.is_err() { std::future::pending::<()>().await },
+                () = tokio::time::sleep(due.unwrap_or(LONG)) => if let (Some(_), Some((_, error))) = (due, bad) {
+                    self.trouble(&error).await;
+                    told = true;
+                },
+            }
+        }
+    }
+
+    /// Opens the bot's breaker: what waits is kept, and somebody is told by another way.
+    async fn trouble(&self, error: &str) {
+        let now = self.app.now();
+        let breaker = Breaker {
+            scope: scope(self.name),
+            reason: "socket".to_owned(),
+            errcode: None,
+            error: error.to_owned(),
+            opened_at: now,
+            // Nothing is tried before it is connected, and that closes it.
+            probe_at: now.plus_millis(60_000),
+            failures: 1,
+        };
+        if let Err(error) = self.app.store().change_breaker(BreakerChange::Open(breaker)).await {
+            warn!(%error, bot = self.name, "How the bot's socket is could not be noted.");
+        }
+    }
+}
+
+/// Waits for a socket that was told to stop; one that takes too long is cut. Whether it was evicted.
+async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
+    if let Ok(ended) = tokio::time::timeout(CLOSES, &mut socket).await {
+        return ended.is_ok_and(|ended| ended == BotEnd::Evicted);
+    }
+    socket.abort();
+    // Only its end matters: the connection is dropped with it.
+    let _ = socket.await;
+    false
+}
+
+/// Closes a breaker, if it is open, and lets go what waits for it.
+pub(super) async fn mend(app: &App, scope: String) {
+    let open = app.store().breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
+    if open && let Err(error) = app.store().change_breaker(BreakerChange::Close(scope.clone())).await {
+        return warn!(%error, scope, "That a way works again could not be noted.");
+    }
+    if open {
+        locked(&app.bots().mended).push(scope);
+    }
+    app.wake().notify_one();
+}
+
+fn evicted(name: &str) -> String {
+    format!(
+        "智能机器人 {name} 被另一个程序用同一个 Bot ID 顶掉了：停掉那个程序，或给它另一个机器人；wegraf 五分钟后再连 / \
+         another program connected with the id of bot {name}: stop it or give it a bot of its own; wegraf comes back in five minutes"
+    )
+}
+
+fn options(loaded: &Loaded, account: &BotAccount, app: &App) -> BotOptions {
+    let config = &loaded.config;
+    let app = app.clone();
+    BotOptions {
+        network: deliver::network(config),
+        url: config.wecom.bot_url.clone(),
+        bot_id: account.bot_id.clone(),
+        secret: account.secret.clone(),
+        now: Arc::new(move || app.now().0),
+        pace: BotPace::default(),
+    }
+}

@@ -1,0 +1,236 @@
+//! What people do in the conversations of a bot, and what they get for it.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+use tracing::warn;
+use wecom::message::{CardAction, CardTitle, Markdown, TemplateCard};
+use wecom::{Bot, BotEvent, ChatType, Content, Outcome};
+
+use super::locked;
+use super::seat::mend;
+use crate::answer::{self, Actor, Answer, Via};
+use crate::app::App;
+use crate::config::{Channel, Face, Target, To};
+use crate::deliver;
+use crate::render::harmless;
+use crate::route::row;
+use crate::store::{ActState, Conversation, StoreError};
+
+/// Events that are worked on at a time.
+const AT_ONCE: usize = 32;
+/// Events that are known again: WeCom repeats one soon or never.
+const KNOWN: usize = 1_000;
+/// An answer to a press is too late for WeCom after 5 s; what is upstream may take longer and is told by a message.
+const PRESS: Duration = Duration::from_millis(3_500);
+/// Longest wait to say by a message what could not be said as an answer.
+const INSTEAD: Duration = Duration::from_secs(20);
+/// Characters of a card's text and of the line below its title (wecom-api §11.6).
+const TEXT: usize = 112;
+const LINE: usize = 30;
+/// Where a card leads that leads nowhere else: one without a place to go is refused (42045).
+const NOWHERE: &str = "https://work.weixin.qq.com/";
+
+/// Takes what happens in WeCom, a few things at a time. Never returns: the socket ends and says why.
+pub(super) async fn listen(app: &App, name: &str, bot: &Bot, mut inlet: mpsc::Receiver<BotEvent>) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let known = Arc::new(Mutex::new(Known::default()));
+    while let Some(event) = inlet.recv().await {
+        let id = id(&event);
+        if id.as_ref().is_some_and(|id| !locked(&known).is_new(id)) {
+            continue;
+        }
+        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let (app, name, bot, known) = (app.clone(), name.to_owned(), bot.clone(), known.clone());
+        tokio::spawn(async move {
+            if let Err(error) = take(&app, &name, &bot, event).await {
+                warn!(%error, bot = name, "What happened in WeCom could not be recorded.");
+                app.store_failed(&error);
+                // A copy of it may have better luck.
+                id.into_iter().for_each(|id| locked(&known).forget(&id));
+            }
+            drop(place);
+        });
+    }
+    std::future::pending::<()>().await;
+}
+
+/// The events that were taken lately, by their ids.
+#[derive(Default)]
+struct Known {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Known {
+    fn is_new(&mut self, id: &str) -> bool {
+        if !self.ids.insert(id.to_owned()) {
+            return false;
+        }
+        self.order.push_back(id.to_owned());
+        if self.order.len() > KNOWN
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.ids.remove(id);
+        self.order.retain(|known| known != id);
+    }
+}
+
+/// Names an event that has to be answered once.
+fn id(event: &BotEvent) -> Option<String> {
+    let (msgid, req_id) = match event {
+        BotEvent::Text { msgid, req_id, .. } | BotEvent::Click { msgid, req_id, .. } => (msgid.as_str(), req_id),
+        BotEvent::Entered { req_id, .. } => ("", req_id),
+        BotEvent::Other { .. } | BotEvent::Evicted => return None,
+    };
+    let id = if msgid.is_empty() { req_id } else { msgid };
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+async fn take(app: &App, name: &str, bot: &Bot, event: BotEvent) -> Result<(), StoreError> {
+    match event {
+        BotEvent::Text { req_id, from, chat, content, msgid } => {
+            learn(app, name, &chat, &from).await?;
+            let event = if msgid.is_empty() { &req_id } else { &msgid };
+            let said = answer::ask(app, &actor(name, &chat, &from), event, &content).await?;
+            let outcome = bot.respond(&req_id, &said).await;
+            note(name, "answer", &outcome);
+            if matches!(outcome, Outcome::NotSent(_)) {
+                say(bot, name, &chat, said).await;
+            }
+        }
+        BotEvent::Click { req_id, click, chat, msgid } => {
+            pressed(app, bot, &actor(name, &chat, &click.from), &req_id, &click, &msgid).await?;
+            learn(app, name, &chat, &click.from).await?;
+        }
+        BotEvent::Entered { req_id, .. } => {
+            note(name, "welcome", &bot.welcome(&req_id, &answer::welcome(&app.loaded().config)).await);
+        }
+        BotEvent::Other { from, chat: Some(chat), .. } if !from.is_empty() => learn(app, name, &chat, &from).await?,
+        BotEvent::Other { .. } | BotEvent::Evicted => {}
+    }
+    Ok(())
+}
+
+fn actor(bot: &str, chat: &wecom::Conversation, from: &str) -> Actor {
+    Actor { id: from.to_owned(), via: Via::Bot { bot: bot.to_owned(), chat: chat.id().to_owned() } }
+}
+
+/// Somebody spoke there: from now on the bot may speak there, too (wecom-api §11.5).
+async fn learn(app: &App, bot: &str, chat: &wecom::Conversation, from: &str) -> Result<(), StoreError> {
+    let conversation = Conversation {
+        bot: bot.to_owned(),
+        chat: chat.id().to_owned(),
+        group: matches!(chat, wecom::Conversation::Group(_)),
+        user: from.to_owned(),
+        heard_at: app.now(),
+    };
+    app.store().learn(conversation).await?;
+    // What waited because nobody had spoken yet may go now.
+    mend(app, Target::at(To::Bot { bot: bot.to_owned(), chat: chat.id().to_owned() }).lane()).await;
+    Ok(())
+}
+
+/// Says as a message what could not be said as an answer.
+async fn say(bot: &Bot, name: &str, chat: &wecom::Conversation, content: String) {
+    let kind = match chat {
+        wecom::Conversation::Single(_) => ChatType::Single,
+        wecom::Conversation::Group(_) => ChatType::Group,
+    };
+    let body = wecom::bot_send_body(chat.id(), Some(kind), &Content::Markdown(Markdown { content }));
+    note(name, "message", &bot.send(body.into(), Instant::now() + INSTEAD).await);
+}
+
+/// Answers a press with the card as it stands afterwards, while WeCom still takes it; else by a message.
+async fn pressed(
+    app: &App,
+    bot: &Bot,
+    actor: &Actor,
+    req_id: &str,
+    click: &wecom::Click,
+    msgid: &str,
+) -> Result<(), StoreError> {
+    let Via::Bot { bot: name, chat } = &actor.via else { return Ok(()) };
+    let target = Target { face: Face::Card, ..Target::at(To::Bot { bot: name.clone(), chat: chat.clone() }) };
+    let mut answered = answer::press_at(app, actor, click, msgid, Some(target.lane())).await?;
+    if answered.state == Some(ActState::Open) {
+        // Most upstreams answer in time for the card to say how it went.
+        answered = answer::finished(app, actor, answered, PRESS).await?;
+    }
+    let card = match answer::card(&click.task_id) {
+        Some((message, _)) if answered.state.is_some() => deliver::card_now(app, message, &target).await?,
+        _ => None,
+    };
+    let mut shown = card.unwrap_or_else(|| gone(&answered));
+    // WeCom takes only a card with the name of the one that was pressed.
+    shown.task_id.clone_from(&click.task_id);
+    // A no is for whoever pressed; the card of the others stays as it is.
+    let (shown, users) =
+        if is_no(&answered) { (with_answer(shown, &answered), vec![actor.id.clone()]) } else { (shown, Vec::new()) };
+    let outcome = bot.respond_update(req_id, &shown, &users).await;
+    note(name, "update", &outcome);
+    if !matches!(outcome, Outcome::Accepted(_)) && answered.act > 0 {
+        // The card does not say it, so a message does.
+        app.store().tell_of_act(answered.act, row(&target), String::new(), app.now()).await?;
+        app.wake().notify_one();
+    }
+    Ok(())
+}
+
+/// Did the press change nothing?
+fn is_no(answered: &Answer) -> bool {
+    !matches!(answered.state, Some(ActState::Done | ActState::Open))
+}
+
+/// A press that changed nothing is answered on the card.
+fn with_answer(mut card: TemplateCard, answered: &Answer) -> TemplateCard {
+    if let Some(title) = &mut card.main_title {
+        title.desc = harmless(&answered.label, Channel::Bot, LINE);
+    }
+    card.sub_title_text = harmless(&answered.text, Channel::Bot, TEXT);
+    card
+}
+
+/// In place of a card of which nothing is known any more.
+fn gone(answered: &Answer) -> TemplateCard {
+    TemplateCard {
+        card_type: "text_notice".to_owned(),
+        main_title: Some(CardTitle { title: harmless(&answered.label, Channel::Bot, LINE), desc: String::new() }),
+        sub_title_text: harmless(&answered.text, Channel::Bot, TEXT),
+        card_action: Some(CardAction { kind: 1, url: NOWHERE.to_owned() }),
+        ..TemplateCard::default()
+    }
+}
+
+fn note(bot: &str, what: &str, outcome: &Outcome) {
+    if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome {
+        warn!(bot, what, error = failure.en(), "An answer did not reach WeCom.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_known_again_until_it_failed_or_a_thousand_others_came() {
+        let mut known = Known::default();
+        assert!(known.is_new("a"));
+        assert!(!known.is_new("a"));
+        known.forget("a");
+        assert!(known.is_new("a"));
+        for other in 0..KNOWN {
+            assert!(known.is_new(&other.to_string()));
+        }
+        assert!(known.is_new("a"));
+        assert_eq!(known.ids.len(), known.order.len());
+    }
+}

@@ -16,10 +16,11 @@ use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use wecom::{Bot, BotState, Outcome};
+use wecom::{Bot, BotOptions, BotPace, BotState, Outcome};
 
 use crate::app::App;
 use crate::config::{BotAccount, Config};
+use crate::deliver;
 use seat::{End, Seat};
 
 /// Between two tries to get a socket that another replica has.
@@ -146,7 +147,19 @@ async fn keep(app: App, name: String, stop: CancellationToken) {
     seat.leave().await;
 }
 
+/// The way to the socket of `account`.
+pub fn options(config: &Config, account: &BotAccount, now: wecom::Now) -> BotOptions {
+    BotOptions {
+        network: deliver::network(config),
+        url: config.wecom.bot_url.clone(),
+        bot_id: account.bot_id.clone(),
+        secret: account.secret.clone(),
+        now,
+        pace: BotPace::default(),
+    }
+}
+
 /// The scope of a bot's breaker.
-fn scope(bot: &str) -> String {
+pub fn scope(bot: &str) -> String {
     format!("bot/{bot}")
 }

@@ -3,6 +3,7 @@
 //! This file is the whole tree of commands with its help; each command lives in a file of its own below. Exit
 //! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
 
+pub mod bots;
 pub mod chat;
 pub mod check;
 pub mod deliveries;
@@ -30,6 +31,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
+pub use bots::{BotsCommand, BotsList};
 pub use deliveries::{Deliveries, DeliveriesCommand, When};
 pub use silences::{Silences, SilencesCommand};
 
@@ -64,7 +66,7 @@ pub enum Command {
     Init(Init),
     /// 离线检查配置，列出所有错误。 Check the configuration offline; every mistake at once.
     Check(Check),
-    /// 在线检查：网络、令牌、可信 IP、成员、群聊、webhook。 Check online: network, token, trusted IP, members, chats, webhooks.
+    /// 在线检查：网络、令牌、可信 IP、成员、群聊、webhook、机器人。 Check online: network, token, trusted IP, members, chats, webhooks, bots.
     Doctor(Doctor),
     /// 走真实通道发一条，并等待结果。 Send one message the real way and wait for the outcome.
     Send(Send),
@@ -74,6 +76,8 @@ pub enum Command {
     Route(Route),
     /// 谁当班，接下来是谁。 Who is on duty, and who is next.
     Duty(Duty),
+    /// 智能机器人：连着没有，能往哪些会话发。 Bots: are they connected, and where may they speak.
+    Bots(Bots),
     /// 应用群聊：创建、修改、查看。 Group chats of an app: create, update, show.
     Chat(Chat),
     /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
@@ -131,6 +135,15 @@ pub struct Init {
     /// 只打印带注释的示例配置。 Only print the commented example.
     #[arg(long, exclusive = true)]
     pub print: bool,
+    /// 智能机器人的 Bot ID，与 --bot-secret 一起用。 Bot ID of a bot; with --bot-secret.
+    #[arg(long, value_name = "ID", requires = "bot_secret")]
+    pub bot_id: Option<String>,
+    /// 机器人长连接的 Secret。 The bot's secret for the long connection.
+    #[arg(long, value_name = "SECRET", env = "WEGRAF_BOT_SECRET", hide_env_values = true)]
+    pub bot_secret: Option<String>,
+    /// 机器人发到哪个会话：userid 或群的 chatid；不写就等人对它说话。 Where the bot speaks: a userid or a group's chatid; default: where somebody speaks to it.
+    #[arg(long, value_name = "CHAT", requires = "bot_id")]
+    pub chat: Option<String>,
     /// 消息推送的地址或 key。 URL or key of a webhook.
     #[arg(long, value_name = "KEY", env = "WEGRAF_WEBHOOK", hide_env_values = true)]
     pub webhook: Option<String>,
@@ -152,6 +165,12 @@ pub struct Init {
     /// 不试发。 Send no test.
     #[arg(long)]
     pub no_test: bool,
+    /// 另一个企业微信：私有部署或模拟器。 Another WeCom: a private deployment or the simulator.
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// 机器人连接的另一个地址。 Another address for the bot.
+    #[arg(long, value_name = "URL")]
+    pub bot_url: Option<String>,
 }
 
 /// `wegraf check`
@@ -264,6 +283,14 @@ pub struct Duty {
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `wegraf bots`
+#[derive(Debug, Args)]
+pub struct Bots {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BotsCommand,
 }
 
 /// `wegraf chat`
@@ -432,6 +459,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Send(arguments) => wait(send::run(arguments)),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Duty(arguments) => duty::run(&arguments),
+        Command::Bots(Bots { command: BotsCommand::List(arguments) }) => wait(bots::list(arguments)),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),

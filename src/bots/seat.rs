@@ -7,12 +7,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use wecom::{Bot, BotEnd, BotOptions, BotPace, BotState};
+use wecom::{Bot, BotEnd, BotState};
 
-use super::{locked, scope, talk};
-use crate::app::{App, Loaded};
-use crate::config::BotAccount;
-use crate::deliver;
+use super::{locked, options, scope, talk};
+use crate::app::App;
 use crate::store::{Breaker, BreakerChange, StoreError};
 
 /// How long a replica has a socket after it last said so. Another one connects at the latest this long after a kill,
@@ -69,7 +67,9 @@ impl Seat<'_> {
         let Some(account) = loaded.config.wecom.bots.get(self.name) else { return End::Left };
         let (events, inlet) = mpsc::channel(WAITING);
         let leave = stop.child_token();
-        let (bot, socket) = match Bot::open(options(&loaded, account, self.app), events, leave.clone()) {
+        let app = self.app.clone();
+        let options = options(&loaded.config, account, Arc::new(move || app.now().0));
+        let (bot, socket) = match Bot::open(options, events, leave.clone()) {
             Ok(opened) => opened,
             Err(error) => {
                 error!(%error, bot = self.name, "The way to the bot's socket cannot be set up.");
@@ -224,17 +224,4 @@ fn evicted(name: &str) -> String {
         "智能机器人 {name} 被另一个程序用同一个 Bot ID 顶掉了：停掉那个程序，或给它另一个机器人；wegraf 五分钟后再连 / \
          another program connected with the id of bot {name}: stop it or give it a bot of its own; wegraf comes back in five minutes"
     )
-}
-
-fn options(loaded: &Loaded, account: &BotAccount, app: &App) -> BotOptions {
-    let config = &loaded.config;
-    let app = app.clone();
-    BotOptions {
-        network: deliver::network(config),
-        url: config.wecom.bot_url.clone(),
-        bot_id: account.bot_id.clone(),
-        secret: account.secret.clone(),
-        now: Arc::new(move || app.now().0),
-        pace: BotPace::default(),
-    }
 }

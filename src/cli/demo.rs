@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const GATEWAY: &str = "127.0.0.1:8080";
 const PHONE: &str = "127.0.0.1:8081";
 
+/// The simulator's bot.
+const BOT: &str = "sim-bot";
 /// The sample that gets a picture, which the simulator serves in Grafana's place.
 const PICTURED: &str = "grafana-firing";
 
@@ -48,6 +50,7 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let running = tokio::spawn(app::run(app.clone(), listener, stop.clone()));
 
+    hello(&simulator).await?;
     println!("wegraf 演示：Grafana / Alertmanager → wegraf → 企业微信（模拟）\n");
     let arrived = fire(&app, gateway, &simulator).await;
     match &arrived {
@@ -74,8 +77,9 @@ async fn bind(wanted: &str) -> anyhow::Result<TcpListener> {
 }
 
 fn configuration(api_url: &str, gateway: SocketAddr) -> String {
+    let socket = api_url.replacen("http", "ws", 1);
     format!(
-        "# wegraf demo\nlisten: {gateway}\nexternal_url: http://{gateway}\ndatabase: sqlite:demo.db\nwecom:\n  api_url: {api_url}\n  apps:\n    ops: {{ corp_id: wwsimcorp0000001, agent_id: 1000002, secret: sim-app-secret }}\n  webhooks:\n    ops-group: {{ key: sim-ops-group }}\n    dba-group: {{ key: sim-dba-group }}\n{RECEIVERS}"
+        "# wegraf demo\nlisten: {gateway}\nexternal_url: http://{gateway}\ndatabase: sqlite:demo.db\nwecom:\n  api_url: {api_url}\n  apps:\n    ops: {{ corp_id: wwsimcorp0000001, agent_id: 1000002, secret: sim-app-secret }}\n  bot_url: {socket}/ws\n  bots: {{ duty: {{ bot_id: {BOT}, secret: sim-bot-secret }} }}\n  webhooks:\n    ops-group: {{ key: sim-ops-group }}\n    dba-group: {{ key: sim-dba-group }}\n{RECEIVERS}"
     )
 }
 
@@ -86,6 +90,7 @@ receivers:
       - { app: ops, users_file: Alarm_people.txt, face: news }
       - { app: ops, chat: AITest, face: markdown }
       - { webhook: ops-group, face: markdown_v2, image: true }
+      - { bot: duty, chat: zhangsan, face: card }
   dba:
     targets:
       - { webhook: dba-group, face: markdown, mention: [wangwu] }
@@ -134,6 +139,24 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Somebody speaks to the bot, as soon as it listens: only then may it speak to him.
+async fn hello(simulator: &Simulator) -> anyhow::Result<()> {
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let begun = Instant::now();
+    let control = format!("{}/_simulator", simulator.url());
+    loop {
+        let bots: serde_json::Value = http.get(format!("{control}/bots")).send().await?.json().await?;
+        if !bots["bots"][0]["live"].is_null() {
+            break;
+        }
+        ensure!(begun.elapsed() < PATIENCE, "机器人没有连上 the bot did not connect");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let says = serde_json::json!({ "bot": BOT, "user": "zhangsan", "text": "你好" });
+    http.post(format!("{control}/says")).json(&says).send().await?.error_for_status()?;
+    Ok(())
 }
 
 async fn post(http: &reqwest::Client, gateway: SocketAddr, sample: &Sample, body: String) -> anyhow::Result<()> {

@@ -13,9 +13,9 @@ use tokio::net::lookup_host;
 use wecom::message::Text;
 use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
-use super::Doctor;
+use super::{Doctor, bots};
 use crate::app::{Clock, Loaded};
-use crate::config::{Config, Smtp, To, Upstream, users_in};
+use crate::config::{BotAccount, Config, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
 use crate::duty::{self, Rota};
@@ -52,6 +52,9 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
             let about = format!("webhook {name}{number}");
             findings.push(Finding { about, result: webhook(&loaded, key.clone()).await });
         }
+    }
+    for (name, account) in &loaded.config.wecom.bots {
+        bot(&loaded.config, name, account, &mut findings).await;
     }
     if let Some(known) = &loaded.config.smtp {
         findings
@@ -183,6 +186,21 @@ async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, 
         Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => {
             Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned())
         }
+    }
+}
+
+/// Is a bot connected, and may it speak wherever it is to? Connects only where no gateway does, and evicts nobody.
+async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut Vec<Finding>) {
+    findings.push(Finding { about: format!("机器人 bot {name}"), result: bots::check(config, name, account).await });
+    let known = bots::Known::read(config, name).await;
+    for (conversation, error) in &known.conversations {
+        let heard = || format!("{} 说过话 has spoken there", conversation.user);
+        let result = error.clone().map_or_else(|| Ok(heard()), Err);
+        findings.push(Finding { about: format!("  会话 conversation {}", conversation.chat), result });
+    }
+    for chat in bots::mute(config, name, &known) {
+        let result = "还没有人在那里对机器人说过话，可能推不进去：说一句，或在群里 @ 它一次 nobody has spoken to the bot there yet, so it may not speak either: write to it, or mention it once".to_owned();
+        findings.push(Finding { about: format!("  会话 conversation {chat}"), result: Err(result) });
     }
 }
 

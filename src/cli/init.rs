@@ -1,6 +1,7 @@
 //! `wegraf init`: from a key to a configuration that works.
 
-use std::fmt::Write as _;
+mod bot;
+
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,16 +9,27 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::{Init, Misconfigured, Misused};
-use crate::config::{Config, Language};
+use crate::config::Config;
 
 /// The commented example: every key, its default, what it means.
 const EXAMPLE: &str = include_str!("../../wegraf.example.yaml");
 
+/// Where the gateway listens.
+const LISTEN: &str = "127.0.0.1:8080";
+
 /// What a configuration needs at least.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Answers {
+    Bot { bot_id: String, secret: String, to: Option<Spoken> },
     Webhook { key: String },
     App { corp_id: String, agent_id: i64, secret: String, users: Vec<String> },
+}
+
+/// Where a bot is to speak.
+#[derive(Debug, Clone)]
+struct Spoken {
+    chat: String,
+    group: bool,
 }
 
 /// Asks, writes the file, tries it out.
@@ -39,14 +51,32 @@ pub fn run(arguments: &Init) -> anyhow::Result<ExitCode> {
         Some(answers) => answers,
         None => ask(&mut std::io::stdin().lock(), &mut std::io::stderr().lock())?,
     };
-    let text = compose(&answers, arguments.language.unwrap_or_default());
-    let (config, _) = Config::parse(&text, path).map_err(Misconfigured)?;
+    let code = match answers {
+        Answers::Bot { bot_id, secret, to } if !arguments.no_test => {
+            super::wait(bot::meet(arguments, bot::Account { bot_id, secret, to }, &mut screen))?
+        }
+        answers => {
+            let config = write(&answers, arguments, &mut screen)?;
+            if arguments.no_test { ExitCode::SUCCESS } else { try_out(config, &mut screen)? }
+        }
+    };
+    if path.exists() {
+        let (shown, listen) = (path.display(), LISTEN);
+        writeln!(
+            screen,
+            "下一步 (next):\n  wegraf serve -c {shown}\n  告警发到 (send alerts to) http://{listen}/webhook"
+        )?;
+    }
+    Ok(code)
+}
+
+/// Writes the file for these answers; what it says.
+fn write(answers: &Answers, arguments: &Init, screen: &mut impl Write) -> anyhow::Result<Config> {
+    let path = arguments.output.as_path();
+    let (config, text) = compose(answers, arguments)?;
     write_private(path, &text)?;
     writeln!(screen, "已写好 {} (written)", path.display())?;
-    let (shown, listen) = (path.display(), config.listen);
-    let code = if arguments.no_test { ExitCode::SUCCESS } else { try_out(config, &mut screen)? };
-    writeln!(screen, "下一步 (next):\n  wegraf serve -c {shown}\n  告警发到 (send alerts to) http://{listen}/webhook")?;
-    Ok(code)
+    Ok(config)
 }
 
 /// Sends one real message through what was configured and tells what WeCom answered. The file stays in any case: what
@@ -65,6 +95,11 @@ fn try_out(config: Config, screen: &mut impl Write) -> anyhow::Result<ExitCode> 
 /// The answers of the command line, if there are any.
 fn given(arguments: &Init) -> Option<Answers> {
     // Keys may come from an environment that was made for something else; a corp id is always meant.
+    if let (Some(bot_id), Some(secret)) = (arguments.bot_id.clone(), arguments.bot_secret.clone()) {
+        // A userid never begins like the id of a group.
+        let to = arguments.chat.clone().map(|chat| Spoken { group: chat.starts_with("wr"), chat });
+        return Some(Answers::Bot { bot_id, secret, to });
+    }
     match (&arguments.corp_id, arguments.agent_id, &arguments.secret, &arguments.webhook) {
         (Some(corp_id), Some(agent_id), Some(secret), _) => Some(Answers::App {
             corp_id: corp_id.clone(),
@@ -78,6 +113,20 @@ fn given(arguments: &Init) -> Option<Answers> {
 }
 
 fn ask(input: &mut impl BufRead, screen: &mut impl Write) -> anyhow::Result<Answers> {
+    let bot_id = question(
+        input,
+        screen,
+        "智能机器人的 Bot ID：机器人的详情页 → API 模式 → 长连接；没有就直接回车，改用消息推送\n\
+         Bot ID of an AI bot, from its page (API mode, long connection); press Enter to use a webhook instead",
+    )?;
+    // Whoever has a webhook at hand pastes it into the first question.
+    if bot_id.contains("://") {
+        return Ok(Answers::Webhook { key: bot_id });
+    }
+    if !bot_id.is_empty() {
+        let secret = question(input, screen, "机器人长连接的 Secret (its secret for the long connection)")?;
+        return Ok(Answers::Bot { bot_id, secret, to: None });
+    }
     let key = question(
         input,
         screen,
@@ -110,52 +159,66 @@ fn question(input: &mut impl BufRead, screen: &mut impl Write, text: &str) -> an
     screen.flush()?;
     let mut line = String::new();
     if input.read_line(&mut line)? == 0 {
-        let hint = "没有回答；用参数代替提问：--webhook KEY，或 --corp-id ID --agent-id N --secret S --users U \
-                    (no answer; give --webhook KEY, or --corp-id ID --agent-id N --secret S --users U)";
+        let hint = "没有回答；用参数代替提问：--bot-id ID --bot-secret S，或 --webhook KEY，或 --corp-id ID --agent-id N --secret S --users U \
+                    (no answer; give --bot-id ID --bot-secret S, or --webhook KEY, or --corp-id ID --agent-id N --secret S --users U)";
         return Err(Misused(hint.to_owned()).into());
     }
     Ok(line.trim().to_owned())
 }
 
-/// The file for these answers.
-fn compose(answers: &Answers, language: Language) -> String {
-    let mut text = String::from(
+/// The file for these answers, and what it says.
+fn compose(answers: &Answers, arguments: &Init) -> anyhow::Result<(Config, String)> {
+    let language = arguments.language.unwrap_or_default().as_str();
+    let (account, target) = account(answers);
+    let mut wecom = String::new();
+    for (key, url) in [("api_url", &arguments.api_url), ("bot_url", &arguments.bot_url)] {
+        wecom.extend(url.iter().map(|url| format!("  {key}: {}\n", quoted(url))));
+    }
+    let text = format!(
         "# wegraf 的配置。所有的键和说明：wegraf init --print\n\
          # The configuration of wegraf. Every key and what it means: wegraf init --print\n\n\
          # 只有本机能投递告警；对外监听请先设置 sources。\n\
          # Only this machine can post alerts; to listen to others, set sources first.\n\
-         listen: 127.0.0.1:8080\n\n\
-         # 消息语言和时区。 Language of messages and zone of their times.\n",
+         listen: {LISTEN}\n\n\
+         # 消息语言和时区。 Language of messages and zone of their times.\n\
+         language: {language}\ntimezone: Asia/Shanghai\n\n\
+         wecom:\n{wecom}{account}\n\
+         receivers:\n  ops:\n    targets:\n      - {target}\n\n\
+         # 所有告警都发给 ops；分给不同的人见 wegraf init --print 里的 route。\n\
+         # Every alert goes to ops; see route in wegraf init --print to tell different people.\n\
+         route:\n  receiver: ops\n"
     );
-    let language = language.as_str();
-    write!(text, "language: {language}\ntimezone: Asia/Shanghai\n\n").expect("a String takes everything");
-    let target = match answers {
+    let (config, _) = Config::parse(&text, &arguments.output).map_err(Misconfigured)?;
+    Ok((config, text))
+}
+
+/// The lines of the account, and the target that goes through it.
+fn account(answers: &Answers) -> (String, String) {
+    let elsewhere = "# 密钥也可以放在别处：{ env: NAME } 或 { file: PATH }。 A secret may be elsewhere.";
+    match answers {
+        Answers::Bot { bot_id, secret, to } => {
+            let (bot_id, secret) = (quoted(bot_id), quoted(secret));
+            let lines = format!(
+                "  bots:\n    # 智能机器人，长连接：不需要公网地址。 An AI bot with the long connection: no public address is needed.\n    duty:\n      bot_id: {bot_id}\n      {elsewhere}\n      secret: {secret}\n"
+            );
+            let chat = quoted(to.as_ref().map_or("", |to| &to.chat));
+            let face = if to.as_ref().is_some_and(|to| to.group) { "markdown_v2" } else { "card" };
+            (lines, format!("{{ bot: duty, chat: {chat}, face: {face} }}"))
+        }
         Answers::Webhook { key } => {
             let key = quoted(key);
-            write!(
-                text,
-                "wecom:\n  webhooks:\n    # 密钥也可以放在别处：{{ env: NAME }} 或 {{ file: PATH }}。 A secret may be elsewhere.\n    group: {{ key: {key} }}\n\n"
-            )
-            .expect("a String takes everything");
-            "{ webhook: group }".to_owned()
+            let lines = format!("  webhooks:\n    {elsewhere}\n    group: {{ key: {key} }}\n");
+            (lines, "{ webhook: group }".to_owned())
         }
         Answers::App { corp_id, agent_id, secret, users } => {
             let (corp_id, secret) = (quoted(corp_id), quoted(secret));
-            write!(
-                text,
-                "wecom:\n  apps:\n    app:\n      corp_id: {corp_id}\n      agent_id: {agent_id}\n      # 密钥也可以放在别处：{{ env: NAME }} 或 {{ file: PATH }}。 A secret may be elsewhere.\n      secret: {secret}\n\n"
-            )
-            .expect("a String takes everything");
+            let lines = format!(
+                "  apps:\n    app:\n      corp_id: {corp_id}\n      agent_id: {agent_id}\n      {elsewhere}\n      secret: {secret}\n"
+            );
             let users: Vec<String> = users.iter().map(|user| quoted(user)).collect();
-            format!("{{ app: app, users: [{}] }}", users.join(", "))
+            (lines, format!("{{ app: app, users: [{}] }}", users.join(", ")))
         }
-    };
-    write!(
-        text,
-        "receivers:\n  ops:\n    targets:\n      - {target}\n\n# 所有告警都发给 ops；分给不同的人见 wegraf init --print 里的 route。\n# Every alert goes to ops; see route in wegraf init --print to tell different people.\nroute:\n  receiver: ops\n"
-    )
-    .expect("a String takes everything");
-    text
+    }
 }
 
 /// A text in double quotes: what JSON quotes, YAML reads.
@@ -179,7 +242,12 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::config::To;
+    use crate::config::{Language, To};
+
+    fn written(answers: &Answers) -> anyhow::Result<Config> {
+        let arguments = Init { language: Some(Language::En), ..Init::default() };
+        compose(answers, &arguments).map(|(config, _)| config)
+    }
 
     fn answered(lines: &str) -> anyhow::Result<Answers> {
         ask(&mut lines.as_bytes(), &mut Vec::new())
@@ -188,7 +256,7 @@ mod tests {
     #[test]
     fn a_pasted_webhook_url_becomes_a_configuration() {
         let answers = answered("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=11111111-2222\n").unwrap();
-        let (config, _) = Config::parse(&compose(&answers, Language::En), Path::new("w.yaml")).unwrap();
+        let config = written(&answers).unwrap();
         assert_eq!(config.wecom.webhooks["group"][0].expose_secret(), "11111111-2222");
         assert_eq!(config.language, Language::En);
         assert_eq!(config.receivers["ops"].targets[0].lane(), "webhook/group");
@@ -196,24 +264,36 @@ mod tests {
 
     #[test]
     fn an_app_and_its_people_become_a_configuration() {
-        let answers = answered("\nww1\n1000002\nse\"cr'et: #\\\nzhangsan，lisi\n").unwrap();
-        let (config, _) = Config::parse(&compose(&answers, Language::Zh), Path::new("w.yaml")).unwrap();
+        let answers = answered("\n\nww1\n1000002\nse\"cr'et: #\\\nzhangsan，lisi\n").unwrap();
+        let config = written(&answers).unwrap();
         assert_eq!(config.wecom.apps["app"].secret.expose_secret(), "se\"cr'et: #\\");
         let To::Members { users, .. } = &config.receivers["ops"].targets[0].to else { panic!("members") };
         assert_eq!(users, &["zhangsan", "lisi"]);
     }
 
     #[test]
+    fn a_bot_and_a_conversation_become_a_configuration() {
+        let answers = answered("aib-1\nsecret: #1\n").unwrap();
+        let Answers::Bot { bot_id, secret, .. } = answers else { panic!("a bot") };
+        for (chat, group, lane) in [("zhangsan", false, "bot/duty/zhangsan"), ("wrA_b-1", true, "bot/duty/wrA_b-1")] {
+            let to = Some(Spoken { chat: chat.to_owned(), group });
+            let config = written(&Answers::Bot { bot_id: bot_id.clone(), secret: secret.clone(), to }).unwrap();
+            assert_eq!(config.wecom.bots["duty"].secret.expose_secret(), "secret: #1");
+            assert_eq!(config.receivers["ops"].targets[0].lane(), lane);
+        }
+    }
+
+    #[test]
     fn nobody_is_told_whom_nobody_named() {
-        let answers = answered("\nww1\n1000002\nsecret\n\n").unwrap();
-        let mistakes = Config::parse(&compose(&answers, Language::Zh), Path::new("w.yaml")).unwrap_err();
-        assert!(mistakes[0].reason.en.contains("lists of members are empty"), "a test message to everyone is no test");
+        let answers = answered("\n\nww1\n1000002\nsecret\n\n").unwrap();
+        let mistakes = written(&answers).unwrap_err();
+        assert!(mistakes.to_string().contains("lists of members are empty"), "a test message to everyone is no test");
     }
 
     #[test]
     fn without_answers_the_flags_are_named() {
         assert!(answered("").unwrap_err().to_string().contains("--webhook"));
-        assert!(answered("\nww1\nabc\n").unwrap_err().to_string().contains("AgentId"));
+        assert!(answered("\n\nww1\nabc\n").unwrap_err().to_string().contains("AgentId"));
     }
 
     #[test]

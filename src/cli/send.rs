@@ -2,6 +2,7 @@
 //!
 //! It runs on a database of its own, so that it works beside a running gateway and leaves its record alone.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -15,18 +16,19 @@ use tokio_util::sync::CancellationToken;
 use super::{Misused, Send, Subject, sample};
 use crate::alert::{Notification, Timestamp};
 use crate::app::{App, Clock};
-use crate::config::{Config, Database};
+use crate::bots;
+use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::route::plan;
-use crate::store::{Admission, Delivery, DeliveryFilter, State};
+use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
 
 /// Longest wait for an outcome; WeCom answers within 10 s or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends and prints what WeCom answered. Exit code 1 if a target did not take it.
 pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
-    let (config, _) = arguments.file.load()?;
+    let (mut config, _) = arguments.file.load()?;
     let receiver = arguments.receiver.as_str();
     if !config.receivers.contains_key(receiver) {
         let known: Vec<&str> = config.receivers.keys().map(String::as_str).collect();
@@ -40,6 +42,8 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
         Some(text) => text.into_bytes(),
         None => body(&arguments.subject, now)?,
     };
+    let names = free_bots(&config, receiver).await?;
+    config.wecom.bots.retain(|name, _| names.contains(name));
     let outcomes = through(config, receiver, body).await?;
     let arrived = arrived(&outcomes);
     let answer = if arguments.json {
@@ -49,6 +53,26 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     };
     std::io::stdout().lock().write_all(answer.as_bytes())?;
     Ok(ExitCode::from(u8::from(!arrived)))
+}
+
+/// The bots that `receiver` speaks through. One whose socket a gateway has is not taken away from it.
+async fn free_bots(config: &Config, receiver: &str) -> anyhow::Result<BTreeSet<String>> {
+    let targets = config.receivers.get(receiver).into_iter().flat_map(|receiver| &receiver.targets);
+    let bot = |target: &Target| match &target.to {
+        To::Bot { bot, .. } => Some(bot.clone()),
+        _ => None,
+    };
+    let names: BTreeSet<String> = targets.filter_map(bot).collect();
+    for name in &names {
+        if Store::socket_holder(&config.database, name).await?.is_some() {
+            let url = format!("http://{}/webhook/{receiver}", config.listen);
+            bail!(
+                "机器人 {name} 正被运行中的网关连着，再连一次会把它顶掉：请把告警发到 {url} \
+                 the running gateway has the socket of bot {name}, and another connection would evict it: post an alert to {url}"
+            );
+        }
+    }
+    Ok(names)
 }
 
 /// The body that `subject` names; the first sample if it names none.
@@ -95,10 +119,12 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     };
     app.store().admit(admission).await?;
     let stop = CancellationToken::new();
+    let sockets = tokio::spawn(bots::run(app.clone(), stop.clone()));
     let sending = tokio::spawn(deliver::run(app.clone(), Writer::new()?, stop.clone()));
     let outcomes = outcomes(&app).await;
     stop.cancel();
     sending.await?;
+    sockets.await?;
     app.store().close().await?;
     outcomes
 }

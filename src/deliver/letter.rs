@@ -219,7 +219,7 @@ impl Writer {
         let words = bot && target.face == Face::Card && (shape == Shape::Notice || self.is_refused(target, app.now()));
         let target = match target {
             _ if plain => plainer(target),
-            _ if words => Target { face: Face::Markdown, ..target.clone() },
+            _ if words => Target { face: Face::MarkdownV2, ..target.clone() },
             _ => target.clone(),
         };
         let notes = notes(queued, repeated);

@@ -139,13 +139,13 @@ impl Standing<'_> {
         let taken = self
             .taken
             .as_ref()
-            .map(|mark| row(pick(self.language, "认领人", "Owner"), format!("{} {}", person(mark), time(mark.at))));
+            .map(|mark| row(pick(self.language, "认领人", "Owner"), &format!("{} {}", person(mark), time(mark.at))));
         let silenced = self.silenced.as_ref().map(|mark| {
             let value = match self.language {
                 Language::Zh => format!("到 {}（{}）", time(mark.at), person(mark)),
                 Language::En => format!("until {} ({})", time(mark.at), person(mark)),
             };
-            row(pick(self.language, "静默", "Quiet"), value)
+            row(pick(self.language, "静默", "Quiet"), &value)
         });
         taken.into_iter().chain(silenced).collect()
     }
@@ -190,7 +190,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_028_540_000);
 
     fn notice() -> TemplateCard {
-        let rows = (1..=6).map(|n| row("实例", format!("db-{n}"))).chain([row("编号", "#7K2Q".to_owned())]);
+        let rows = (1..=6).map(|n| row("实例", &format!("db-{n}"))).chain([row("编号", "#7K2Q")]);
         TemplateCard {
             card_type: "text_notice".to_owned(),
             main_title: Some(CardTitle { title: "🔴 磁盘将满".to_owned(), desc: String::new() }),

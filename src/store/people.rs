@@ -2,11 +2,12 @@
 
 use super::{
     ActAlert, ActEnd, ActFilter, ActNews, ActRow, Acted, Card, Conversation, Escalation, Kept, NewAct, Silence, Store,
-    StoreError, TargetRow,
+    StoreError, TargetRow, postgres, sqlite,
 };
 use std::time::Duration;
 
 use crate::alert::{Identity, Timestamp};
+use crate::config::Database;
 
 impl Store {
     /// Notes what somebody did, and does as much of it as the store can: whose alert it is from now on, and who is told.
@@ -192,6 +193,15 @@ impl Store {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(db) => db.leave_socket(bot, holder).await,
+        }
+    }
+
+    /// Who has the socket of a bot now: a process or a replica by its name; `None`: nobody. With SQLite it is whoever has
+    /// the database.
+    pub async fn socket_holder(database: &Database, bot: &str) -> Result<Option<String>, StoreError> {
+        match database {
+            Database::Sqlite(path) => sqlite::holder(path.clone()).await,
+            Database::Postgres { url } => postgres::Db::open_reading(url).await?.socket_holder(bot).await,
         }
     }
 }

@@ -145,6 +145,21 @@ impl Db {
     }
 }
 
+/// The process that has the database at `path`.
+pub(super) async fn holder(path: PathBuf) -> Result<Option<String>, StoreError> {
+    blocking(move || {
+        if !path.exists() {
+            return Ok(None);
+        }
+        match lock::Lock::take(&path) {
+            Ok(_free) => Ok(None),
+            Err(StoreError::InUse { pid, .. }) => Ok(Some(format!("pid {pid}"))),
+            Err(error) => Err(error),
+        }
+    })
+    .await
+}
+
 /// Runs what may wait for the disk away from the async threads.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,

@@ -13,7 +13,7 @@ receivers:
   ops:
     targets:
       - { bot: duty, chat: zhangsan, face: card }
-      - { bot: duty, chat: wrSimDutyGroup, face: markdown }
+      - { bot: duty, chat: wrSimDutyGroup, face: markdown_v2 }
 route: { receiver: ops }
 ";
 
@@ -105,7 +105,7 @@ pub async fn told(world: &World, whose: &str, count: usize) -> Vec<Value> {
 pub async fn press(world: &World, card: &Value, user: &str, key: &str, span: Option<&str>) -> Value {
     let selected: Value = span.map_or(json!({}), |span| json!({ "span": [span] }));
     let body = json!({ "message": card["id"], "user": user, "key": key, "selected": selected });
-    let id = world.control("POST", "clicks", body).await["click"].clone();
+    let id = world.control("POST", "clicks", body).await["id"].clone();
     answered(world, &id).await
 }
 
@@ -142,7 +142,11 @@ async fn a_card_is_pushed_pressed_and_answered_and_its_end_refers_to_it() {
     assert_eq!(first["content"]["card_type"], "button_interaction", "{first:#}");
 
     let click = press(&world, &first, "zhangsan", "acknowledge", None).await;
-    assert_eq!((&click["answers"][0]["errcode"], &click["answers"][0]["in_time"]), (&json!(0), &json!(true)), "{click:#}");
+    assert_eq!(
+        (&click["answers"][0]["errcode"], &click["answers"][0]["in_time"]),
+        (&json!(0), &json!(true)),
+        "{click:#}"
+    );
     let pressed = card(&world).await;
     holds(&pressed.to_string(), &["认领人", "zhangsan", "放弃认领"]);
     let group = texts(&told(&world, GROUP, 2).await);
@@ -203,10 +207,8 @@ async fn whoever_opens_the_chat_is_greeted_in_time() {
 async fn what_nobody_may_be_told_yet_goes_out_as_soon_as_somebody_speaks() {
     let world = mute(RECEIVERS).await;
     world.accept("/webhook", firing("磁盘将满")).await;
-    until("the push was refused", async || {
-        world.deliveries().await.iter().all(|row| row.attempts > 0).then_some(())
-    })
-    .await;
+    until("the push was refused", async || world.deliveries().await.iter().all(|row| row.attempts > 0).then_some(()))
+        .await;
     assert!(said(&world, PERSON).await.is_empty());
     say(&world, "zhangsan", None, "帮助").await;
     told(&world, PERSON, 2).await;
@@ -273,7 +275,7 @@ async fn whoever_has_no_right_is_told_so_and_the_card_stays_for_the_others() {
 receivers:
   ops:
     targets: [ { bot: duty, chat: wrSimDutyGroup, face: card } ]
-    may_act: [ lisi ]
+    may_act: { users: [lisi] }
 route: { receiver: ops }
 ";
     let world = talking(rest).await;
@@ -311,7 +313,7 @@ async fn a_group_that_takes_no_cards_gets_the_news_in_words() {
 
 #[tokio::test]
 async fn what_may_have_arrived_comes_again_marked_as_a_copy() {
-    let rest = "receivers: { ops: { targets: [ { bot: duty, chat: zhangsan, face: markdown } ] } }\nroute: { receiver: ops }\n";
+    let rest = "receivers: { ops: { targets: [ { bot: duty, chat: zhangsan, face: markdown_v2 } ] } }\nroute: { receiver: ops }\n";
     let world = talking(rest).await;
     switches(&world, json!({ "bot_ack_delay_ms": 60_000 })).await;
     world.accept("/webhook", firing("磁盘将满")).await;

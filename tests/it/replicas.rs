@@ -25,7 +25,7 @@ use crate::witness_alertmanager::{OPS, holds, texts};
 const SIZE: Size = Size { members: 6, chats: 6, webhooks: 6, pairs: 0 };
 
 /// An empty database, and its server.
-fn database() -> Option<(Arc<Server>, String)> {
+pub fn database() -> Option<(Arc<Server>, String)> {
     let Some(url) = std::env::var_os("WEGRAF_TEST_POSTGRES") else {
         assert!(std::env::var_os("WEGRAF_TEST_EVERYTHING").is_none(), "WEGRAF_TEST_POSTGRES is not set");
         println!("skipped: WEGRAF_TEST_POSTGRES names no server");

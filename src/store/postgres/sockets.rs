@@ -31,4 +31,11 @@ impl Db {
             Ok(())
         })
     }
+
+    pub(in crate::store) async fn socket_holder(&self, bot: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT holder FROM socket WHERE bot = $1 AND held_until > clock_timestamp()";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.row(sql, values![bot]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+        })
+    }
 }

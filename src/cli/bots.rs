@@ -1,0 +1,217 @@
+//! `wegraf bots`: how the bots are, by the record of the gateway: asking WeCom would take the socket away from it.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use wecom::{Bot, BotState};
+
+use super::ConfigFile;
+use crate::alert::Timestamp;
+use crate::app::Clock;
+use crate::bots;
+use crate::config::{BotAccount, Config, Target, To};
+use crate::store::{Breaker, Conversation, Store};
+
+/// Longest wait for a bot to be connected: WeCom answers within seconds.
+const CONNECTED: Duration = Duration::from_secs(15);
+const TAKES: &str = "a String takes everything";
+
+/// The commands below `wegraf bots`.
+#[derive(Debug, Subcommand)]
+pub enum BotsCommand {
+    /// 每个机器人怎么样，谁对它说过话，配置里怎么写。 How each bot is, who spoke to it, and what to write into the configuration.
+    List(BotsList),
+}
+
+/// `wegraf bots list`
+#[derive(Debug, Args)]
+pub struct BotsList {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What the gateway's record says of a bot.
+pub struct Known {
+    /// Who has its socket; `None`: nobody.
+    pub holder: Option<String>,
+    /// Why nothing goes out, if that is so.
+    pub error: Option<String>,
+    /// Where somebody has spoken to it, and why it may not speak there, if that is so.
+    pub conversations: Vec<(Conversation, Option<String>)>,
+}
+
+impl Known {
+    /// Reads it. A gateway that never ran has no record, and knows nothing.
+    pub async fn read(config: &Config, bot: &str) -> Self {
+        let holder = Store::socket_holder(&config.database, bot).await.ok().flatten();
+        let Ok(store) = Store::open_reading(&config.database).await else {
+            return Self { holder, error: None, conversations: Vec::new() };
+        };
+        let breakers: Vec<Breaker> = store.breakers().await.unwrap_or_default();
+        let error = |scope: &str| breakers.iter().find(|open| open.scope == scope).map(|open| open.error.clone());
+        let all = store.conversations().await.unwrap_or_default();
+        let of_bot = all.into_iter().filter(|conversation| conversation.bot == bot);
+        let lane = |conversation: &Conversation| target(conversation).lane();
+        let conversations = of_bot.map(|conversation| (conversation.clone(), error(&lane(&conversation)))).collect();
+        Self { holder, error: error(&bots::scope(bot)), conversations }
+    }
+}
+
+fn target(conversation: &Conversation) -> Target {
+    Target::at(To::Bot { bot: conversation.bot.clone(), chat: conversation.chat.clone() })
+}
+
+/// Lists the bots. Exit code 1 if one of them does not work.
+pub async fn list(arguments: BotsList) -> anyhow::Result<ExitCode> {
+    let (config, _) = arguments.file.load_to_look()?;
+    let mut rows = Vec::new();
+    for (name, account) in &config.wecom.bots {
+        rows.push((name.as_str(), account, Known::read(&config, name).await));
+    }
+    let healthy = rows.iter().all(|(.., known)| known.error.is_none());
+    let answer = if arguments.json {
+        let bots: Vec<Value> = rows.iter().map(|(name, account, known)| in_json(name, account, known)).collect();
+        format!("{:#}\n", json!({ "healthy": healthy, "bots": bots }))
+    } else if rows.is_empty() {
+        "配置里没有机器人（wecom.bots） there are no bots in the configuration (wecom.bots)\n".to_owned()
+    } else {
+        rows.iter().map(|(name, account, known)| in_words(name, account, known, &config)).collect()
+    };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// The line of a receiver's targets that sends there.
+fn line(conversation: &Conversation) -> String {
+    let face = if conversation.group { "markdown_v2" } else { "card" };
+    format!("{{ bot: {}, chat: {}, face: {face} }}", conversation.bot, Value::from(conversation.chat.as_str()))
+}
+
+fn in_json(name: &str, account: &BotAccount, known: &Known) -> Value {
+    let conversation = |(conversation, error): &(Conversation, Option<String>)| {
+        json!({
+            "chat": conversation.chat,
+            "group": conversation.group,
+            "user": conversation.user,
+            "heard_at": conversation.heard_at.0,
+            "error": error,
+            "target": line(conversation),
+        })
+    };
+    json!({
+        "name": name,
+        "bot_id": account.bot_id,
+        "holder": known.holder,
+        "error": known.error,
+        "conversations": known.conversations.iter().map(conversation).collect::<Vec<_>>(),
+    })
+}
+
+fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) -> String {
+    let state = match (&known.error, &known.holder) {
+        (Some(error), _) => format!("✗ {error}"),
+        (None, Some(holder)) => format!("✓ 网关连着 the gateway has it ({holder})"),
+        (None, None) => "- 网关没有在运行 no gateway is running".to_owned(),
+    };
+    let mut text = format!("{name}  {}  {state}\n", account.bot_id);
+    if known.conversations.is_empty() {
+        text.push_str(
+            "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次\n    nobody has spoken to it yet: write to it, or mention it once in a group\n",
+        );
+    }
+    for (conversation, error) in &known.conversations {
+        let kind = if conversation.group { "群 group" } else { "单聊 single" };
+        let time = clock(conversation.heard_at, config);
+        let (mark, why) = error.as_ref().map_or(("✓", String::new()), |error| ("✗", format!("  {error}")));
+        writeln!(text, "  {mark} {}  {kind}  {} {time}{why}", conversation.chat, conversation.user).expect(TAKES);
+        writeln!(text, "      - {}", line(conversation)).expect(TAKES);
+    }
+    text
+}
+
+fn clock(at: Timestamp, config: &Config) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX);
+    at.to_zoned(config.timezone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// How a bot is, for `wegraf doctor`: by the record of the gateway that has its socket, or if nobody has it, by
+/// connecting once.
+pub async fn check(config: &Config, name: &str, account: &BotAccount) -> Result<String, String> {
+    let holder = Store::socket_holder(&config.database, name).await;
+    let known = Known::read(config, name).await;
+    match (holder, known.error) {
+        (Err(error), _) => Err(format!(
+            "不知道网关是否在用它，没有试连 it is not known whether the gateway has it, so it was left alone: {error}"
+        )),
+        (Ok(Some(_)), Some(error)) => Err(error),
+        (Ok(Some(holder)), None) => {
+            Ok(format!("网关正连着，没有另外连接 the gateway has it, so it was left alone ({holder})"))
+        }
+        (Ok(None), _) => connect(config, account).await,
+    }
+}
+
+async fn connect(config: &Config, account: &BotAccount) -> Result<String, String> {
+    let (events, _inlet) = mpsc::channel(1);
+    let stop = CancellationToken::new();
+    let _end = stop.clone().drop_guard();
+    let options = bots::options(config, account, Arc::new(|| Clock::System.now().0));
+    let (bot, socket) = Bot::open(options, events, stop).map_err(|error| error.to_string())?;
+    let socket = tokio::spawn(socket);
+    let result = live(&bot).await;
+    drop(_end);
+    // Only its end matters.
+    let _ = tokio::time::timeout(Duration::from_secs(1), socket).await;
+    result.map(|()| "网关没有在运行，试连成功 no gateway is running; it was connected once, and that works".to_owned())
+}
+
+/// Waits until a bot is connected; the error says why it is not.
+pub async fn live(bot: &Bot) -> Result<(), String> {
+    let mut state = bot.state();
+    let mut last = "没有回答 no answer".to_owned();
+    let connected = async {
+        loop {
+            match &*state.borrow_and_update() {
+                BotState::Live { .. } => return Ok(()),
+                BotState::Refused(failure) => return Err(failure.zh()),
+                BotState::Lost(failure) => last = failure.zh(),
+                BotState::Connecting => {}
+                BotState::Evicted => return Err("被另一个程序顶掉了 another program took its place".to_owned()),
+                BotState::Stopped => return Err("已停止 it was stopped".to_owned()),
+            }
+            if state.changed().await.is_err() {
+                return Err("已停止 it was stopped".to_owned());
+            }
+        }
+    };
+    match tokio::time::timeout(CONNECTED, connected).await {
+        Ok(result) => result,
+        Err(_) => Err(last),
+    }
+}
+
+/// The conversations that receivers of the configuration send to, by bot, that nobody has spoken in.
+pub fn mute<'a>(config: &'a Config, name: &str, known: &Known) -> Vec<&'a str> {
+    let targets = config.receivers.values().flat_map(|receiver| &receiver.targets);
+    let mut chats: Vec<&str> = targets
+        .filter_map(|target| match &target.to {
+            To::Bot { bot, chat } if bot == name => Some(chat.as_str()),
+            _ => None,
+        })
+        .filter(|chat| known.conversations.iter().all(|(conversation, _)| conversation.chat != *chat))
+        .collect();
+    chats.sort_unstable();
+    chats.dedup();
+    chats
+}

@@ -1,0 +1,101 @@
+//! The commands around a bot: the first run in three steps, how it is, and what a doctor may do to it.
+
+use serde_json::Value;
+
+use crate::bots::{PERSON, RECEIVERS, bot, connected, idle, mute, said, say, talking};
+use crate::harness::World;
+use crate::process::{run, run_on};
+use crate::programs::until;
+
+/// `wegraf init`, somebody who says hello where `chat` says, and presses what comes.
+async fn first_run(world: &World, chat: Option<&str>) -> (crate::process::Answer, Value) {
+    let url = world.simulator.url();
+    let socket = format!("{}/ws", url.replacen("http", "ws", 1));
+    let arguments = ["init", "-o", "new.yaml", "--api-url", &url, "--bot-url", &socket];
+    let person = async {
+        connected(world).await;
+        say(world, "zhangsan", chat, "你好").await;
+        if chat.is_some() {
+            return Value::Null;
+        }
+        let card = until("the first card", async || {
+            said(world, PERSON).await.into_iter().find(|message| message["msgtype"] == "template_card")
+        })
+        .await;
+        crate::bots::press(world, &card, "zhangsan", "hello", None).await
+    };
+    tokio::join!(run_on(world, &arguments, b"sim-bot\nsim-bot-secret\n"), person)
+}
+
+#[tokio::test]
+async fn the_first_run_is_init_hello_and_a_press() {
+    let world = idle(RECEIVERS).await;
+    let (answer, click) = first_run(&world, None).await;
+    answer.exits(0).says(&["机器人已连上", "zhangsan", "已写好 new.yaml", "按了按钮", "wegraf serve -c new.yaml"]);
+    assert_eq!((&click["answers"][0]["errcode"], &click["answers"][0]["in_time"]), (&0.into(), &true.into()));
+    run(&world, &["check", "-c", "new.yaml"]).await.exits(0);
+    let written = std::fs::read_to_string(world.folder.path().join("new.yaml")).unwrap();
+    assert!(written.contains("{ bot: duty, chat: \"zhangsan\", face: card }"), "{written}");
+    assert!(bot(&world).await["live"].is_null(), "the socket is left to the gateway");
+}
+
+#[tokio::test]
+async fn a_group_that_takes_no_cards_is_a_first_run_as_well() {
+    let world = idle(RECEIVERS).await;
+    let (answer, _) = first_run(&world, Some("wrSimDutyGroup")).await;
+    answer.exits(0).says(&["群里发不了卡片", "已写好 new.yaml"]);
+    let written = std::fs::read_to_string(world.folder.path().join("new.yaml")).unwrap();
+    assert!(written.contains("{ bot: duty, chat: \"wrSimDutyGroup\", face: markdown_v2 }"), "{written}");
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_before_anything_is_written() {
+    let world = idle(RECEIVERS).await;
+    let socket = format!("{}/ws", world.simulator.url().replacen("http", "ws", 1));
+    let arguments = ["init", "-o", "new.yaml", "--bot-id", "sim-bot", "--bot-secret", "no", "--bot-url", &socket];
+    let answer = run(&world, &arguments).await.exits(1);
+    assert!(answer.err.contains("nothing was written"), "{}", answer.err);
+    assert!(!world.folder.path().join("new.yaml").exists());
+}
+
+#[tokio::test]
+async fn the_list_says_how_a_bot_is_and_what_to_write() {
+    let world = talking(RECEIVERS).await;
+    run(&world, &["bots", "list"]).await.exits(0).says(&["duty", "sim-bot", "✓", "nobody has spoken"]);
+    say(&world, "lisi", Some("wrSimDutyGroup"), "告警").await;
+    let answer = run(&world, &["bots", "list", "--json"]).await.exits(0).json();
+    let known = &answer["bots"][0]["conversations"][0];
+    assert_eq!(known["target"], "{ bot: duty, chat: \"wrSimDutyGroup\", face: markdown_v2 }");
+    assert_eq!((&known["user"], &known["group"]), (&"lisi".into(), &true.into()));
+    run(&world, &["bots", "list"]).await.exits(0).says(&["wrSimDutyGroup", "lisi", "face: markdown_v2"]);
+    assert!(!run(&world, &["bots", "list"]).await.out.contains("sim-bot-secret"));
+}
+
+/// What the doctor says of the bot and its conversations.
+async fn doctor(world: &World) -> Vec<(String, bool, String)> {
+    let answer: Value = serde_json::from_str(&run(world, &["doctor", "--json"]).await.out).unwrap();
+    let findings = answer["findings"].as_array().unwrap().iter();
+    let about = |finding: &Value| finding["about"].as_str().unwrap().to_owned();
+    let words = |finding: &Value| finding["says"].as_str().unwrap().to_owned();
+    findings
+        .map(|finding| (about(finding), finding["ok"] == true, words(finding)))
+        .filter(|(about, ..)| about.contains("机器人") || about.contains("会话"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_doctor_connects_where_no_gateway_does_and_evicts_nobody() {
+    let world = idle(RECEIVERS).await;
+    let found = doctor(&world).await;
+    assert!(found[0].1 && found[0].2.contains("试连成功"), "{found:?}");
+    assert!(!found[1].1 && found[1].2.contains("nobody has spoken"), "{found:?}");
+    assert_eq!(bot(&world).await["subscribes"], 1);
+
+    let world = mute(RECEIVERS).await;
+    say(&world, "zhangsan", None, "你好").await;
+    let found = doctor(&world).await;
+    assert!(found[0].1 && found[0].2.contains("网关正连着"), "{found:?}");
+    assert!(found[1].0.contains("zhangsan") && found[1].1, "{found:?}");
+    let bot = bot(&world).await;
+    assert_eq!((&bot["subscribes"], &bot["evictions"]), (&1.into(), &0.into()), "{bot:#}");
+}

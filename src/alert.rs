@@ -297,6 +297,11 @@ pub enum TransitionKind {
 }
 
 impl TransitionKind {
+    /// Did somebody do something with the alert, which itself is as it was?
+    pub const fn is_act(self) -> bool {
+        matches!(self, Self::Acknowledged | Self::Released | Self::Silenced | Self::Unsilenced)
+    }
+
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Firing,

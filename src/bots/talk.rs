@@ -49,7 +49,9 @@ pub(super) async fn listen(app: &App, name: &str, bot: &Bot, mut inlet: mpsc::Re
                 warn!(%error, bot = name, "What happened in WeCom could not be recorded.");
                 app.store_failed(&error);
                 // A copy of it may have better luck.
-                id.into_iter().for_each(|id| locked(&known).forget(&id));
+                if let Some(id) = id {
+                    locked(&known).forget(&id);
+                }
             }
             drop(place);
         });

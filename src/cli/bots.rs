@@ -165,12 +165,12 @@ pub async fn check(config: &Config, name: &str, account: &BotAccount) -> Result<
 async fn connect(config: &Config, account: &BotAccount) -> Result<String, String> {
     let (events, _inlet) = mpsc::channel(1);
     let stop = CancellationToken::new();
-    let _end = stop.clone().drop_guard();
+    let end = stop.clone().drop_guard();
     let options = bots::options(config, account, Arc::new(|| Clock::System.now().0));
     let (bot, socket) = Bot::open(options, events, stop).map_err(|error| error.to_string())?;
     let socket = tokio::spawn(socket);
     let result = live(&bot).await;
-    drop(_end);
+    drop(end);
     // Only its end matters.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket).await;
     result.map(|()| "网关没有在运行，试连成功 no gateway is running; it was connected once, and that works".to_owned())

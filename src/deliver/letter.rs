@@ -555,9 +555,12 @@ fn notes(queued: &Queued, repeated: bool) -> Vec<Note> {
     if repeated {
         notes.push(Note::Repeated);
     }
-    let told = queued.transitions.iter().map(|moved| moved.alert).collect::<HashSet<_>>().len();
-    if queued.transitions.len() > told {
-        notes.push(Note::Merged { changes: (queued.transitions.len() - told) as u64 });
+    // What somebody did with an alert is no change of it.
+    let changes = queued.transitions.iter().filter(|moved| !moved.kind.is_act());
+    let told = changes.clone().map(|moved| moved.alert).collect::<HashSet<_>>().len();
+    let merged = changes.count().saturating_sub(told);
+    if merged > 0 {
+        notes.push(Note::Merged { changes: merged as u64 });
     }
     notes
 }

@@ -32,8 +32,6 @@ use crate::upstream::Span;
 const FORM_BYTES: usize = 4096;
 /// Characters of a name that somebody gives himself.
 const PERSON: usize = 32;
-/// Characters of what the record says about an act.
-const DETAIL: usize = 300;
 /// Acts that the page lists.
 const ACTS: u32 = 20;
 /// People that are named as having some of the alerts.
@@ -150,11 +148,12 @@ async fn wanted(app: &App, id: i64, person: &str, pressed: Pressed) -> Result<(S
         code: None,
         except_lane: None,
     };
-    let answer = answer::act(app, &Actor { id: person.to_owned(), via: Via::Page }, wish).await?;
+    let actor = Actor { id: person.to_owned(), via: Via::Page };
+    let answer = answer::act(app, &actor, wish).await?;
     if answer.state == Some(ActState::Denied) {
         return Ok((Said::no(DENIED[0], DENIED[1]), StatusCode::FORBIDDEN));
     }
-    Ok((outcome(app, kind, answer).await?, StatusCode::OK))
+    Ok((outcome(app, &actor, kind, answer).await?, StatusCode::OK))
 }
 
 /// Nobody says who opens this page, so it cannot be told whether he is among those who may.
@@ -164,22 +163,12 @@ const DENIED: [&str; 2] = [
 ];
 
 /// What came of an act: of one that somebody else has to do, after it was done if that is soon.
-async fn outcome(app: &App, kind: ActKind, answer: Answer) -> Result<Said, StoreError> {
+async fn outcome(app: &App, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
-        answer::finished(app, answer.act, PATIENCE).await?;
-        let acts = app.store().acts(ActFilter { limit: 1_000, ..ActFilter::default() }).await?;
-        match acts.into_iter().find(|act| act.id == answer.act) {
-            Some(act) if act.state == ActState::Failed => {
-                let detail = harmless(&act.detail, Channel::App, DETAIL);
-                return Ok(Said {
-                    good: false, zh: format!("没有做成：{detail}"), en: "It did not work.".to_owned()
-                });
-            }
-            Some(act) if act.state == ActState::Done => {
-                let (zh, en) = done(kind);
-                return Ok(Said { good: true, zh: zh.to_owned(), en: en.to_owned() });
-            }
-            _ => {}
+        answer = answer::finished(app, actor, answer, PATIENCE).await?;
+        if answer.state == Some(ActState::Done) {
+            let (zh, en) = done(kind);
+            return Ok(Said { good: true, zh: zh.to_owned(), en: en.to_owned() });
         }
     }
     let good = matches!(answer.state, Some(ActState::Open | ActState::Done));

@@ -72,7 +72,7 @@ impl<'a> Visitor<'a> {
 
 fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let pair = |(name, value): &(&str, &str)| {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let value = value.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
         format!("{name}={value}")
     };
     let body = fields.iter().map(pair).collect::<Vec<_>>().join("&");

@@ -94,7 +94,8 @@ impl Pair {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_socket_goes_from_hand_to_hand_and_no_press_is_lost() {
     let Some((_server, database)) = database() else { return };
-    let rounds: usize = std::env::var("WEGRAF_BOT_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
+    let rounds: usize =
+        std::env::var_os("WEGRAF_BOT_ROUNDS").map_or(1, |rounds| rounds.to_str().unwrap().parse().unwrap());
     let world = crate::bots::idle(OPS).await;
     let text = with_bot(&world, "127.0.0.1:0", "sim-bot-secret", OPS).replace("sqlite:wegraf.db", &database);
     world.write("wegraf.yaml", &text);

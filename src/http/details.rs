@@ -125,7 +125,7 @@ struct Turned {
 pub struct FoldedInto {
     /// Its short id.
     pub thread: ThreadId,
-    /// The address of its page, see [`LinkKey::beside`].
+    /// The address of its page, see [`super::LinkKey::beside`].
     pub href: String,
 }
 

@@ -11,7 +11,7 @@ use crate::config::Database;
 
 impl Store {
     /// Notes what somebody did, and does as much of it as the store can: whose alert it is from now on, and who is told.
-    /// Each event once. At most [`ACT_ALERTS`] alerts are touched.
+    /// Each event once. At most [`ACT_ALERTS`](super::ACT_ALERTS) alerts are touched.
     pub async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
         match self {
             Self::Sqlite(db) => db.act(act, now).await,

@@ -10,6 +10,7 @@ pub mod deliveries;
 pub mod demo;
 pub mod doctor;
 pub mod duty;
+mod gateway;
 pub mod init;
 pub mod migrate_store;
 pub mod preview;

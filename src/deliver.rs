@@ -20,6 +20,7 @@ pub mod other;
 mod owners;
 mod people;
 mod picture;
+mod recall;
 pub mod retry;
 mod verdict;
 mod way;
@@ -44,6 +45,7 @@ pub use email::Mailer;
 pub use hook::Hooks;
 pub use letter::{Envelope, Form, Occasion, Page, Prepared, Writer, client, network};
 pub use owners::called_by_the_book;
+pub use recall::{NotRecalled, Recallable, recall, recallable};
 pub use way::{MAIL_HOST, Way, app, scopes, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).

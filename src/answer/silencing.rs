@@ -48,7 +48,8 @@ pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
         ActKind::Extend => extend(app, &loaded, &act).await?,
         ActKind::Expire => expire(app, &loaded, &act).await?,
         ActKind::Resend => resend(app, &act).await?,
-        ActKind::Acknowledge | ActKind::Release | ActKind::Recall => Err(Failed::nothing()),
+        ActKind::Recall => recall(app, &loaded, &act).await?,
+        ActKind::Acknowledge | ActKind::Release => Err(Failed::nothing()),
     };
     let failed = done.as_ref().err().map(|failed| failed.text(loaded.config.language));
     let (state, detail, silence) = match done {
@@ -238,6 +239,18 @@ async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreEr
     Ok(match again.refusal(newest.message) {
         None => Ok(Done { detail: format!("message {}", newest.message), silence: None }),
         Some(reason) => Err(Failed::new(reason.clone(), reason)),
+    })
+}
+
+async fn recall(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+    let Some(message) = act.message else { return Ok(Err(Failed::nothing())) };
+    let recalled = match deliver::recallable(app.store(), &loaded.config, message).await? {
+        Ok(wanted) => deliver::recall(&loaded.wecom, &wanted).await,
+        Err(why) => Err(why),
+    };
+    Ok(match recalled {
+        Ok(count) => Ok(Done { detail: format!("message {message} ×{count}"), silence: None }),
+        Err(why) => Err(Failed::new(why.zh, why.en)),
     })
 }
 

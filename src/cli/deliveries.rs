@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod export;
 mod list;
+mod recall;
 mod resend;
 mod show;
 mod when;
@@ -24,7 +25,7 @@ use crate::store::{DeliveryFilter, DeliveryRow, State, Store};
 pub use arguments::{Deliveries, DeliveriesCommand};
 pub use when::When;
 
-/// Does what is asked. Exit code 1 if there is no such message, a resend was refused, or the audit found a fault.
+/// Does what is asked. Exit code 1 if there is no such message, a resend or a recall was refused, or the audit found a fault.
 pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
     match arguments.command {
         DeliveriesCommand::List { file, selection, limit, json } => {
@@ -45,6 +46,10 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
             let (store, config) = open(&file).await?;
             resend::run(&store, &config, &ids, listen.unwrap_or(config.listen), json).await
         }
+        DeliveriesCommand::Recall { file, ids, by, listen, json } => {
+            let (store, config) = open(&file).await?;
+            recall::run(&store, &config, &ids, &by, listen.unwrap_or(config.listen), json).await
+        }
         DeliveriesCommand::Audit { file, json } => {
             let (store, _) = open(&file).await?;
             audit::run(&store, json).await
@@ -52,7 +57,7 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn open(file: &ConfigFile) -> anyhow::Result<(Store, Config)> {
+pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<(Store, Config)> {
     let (config, _) = file.load_to_look()?;
     let store = Store::open_reading(&config.database)
         .await

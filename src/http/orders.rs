@@ -3,6 +3,8 @@
 //! Who can read the database may order: the command signs its request with the key that both find there
 //! ([`LinkKey`]). The signature holds for one method, path and body, and for a minute, so it may come from any address.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
@@ -12,13 +14,16 @@ use axum::routing::post;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tracing::{error, info};
 
 use super::{BODY_DEADLINE, Gate, LinkKey};
 use crate::alert::Timestamp;
-use crate::deliver::{Again, again};
+use crate::answer::{self, Actor, Via, Wish};
+use crate::deliver::{Again, again, recallable};
+use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, StoreError};
 
 /// How far the clock of whoever signed may be from ours, in seconds: both are on one machine, or nearly.
 const WINDOW_S: i64 = 60;
@@ -27,10 +32,17 @@ const BODY_BYTES: usize = 4096;
 /// Keeps these signatures apart from those of links, which the same key makes.
 const PURPOSE: &str = "wegraf order 1";
 const SCHEME: &str = "Wegraf ";
+/// For WeCom to take a message back, within what the command waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What commands do by themselves: the rest is done here or nowhere.
+const NOTED: [ActKind; 3] = [ActKind::Silence, ActKind::Extend, ActKind::Expire];
 
 /// The paths for orders.
 pub fn routes() -> axum::Router<Gate> {
-    axum::Router::new().route("/api/v1/deliveries/{message}/resend", post(resend))
+    axum::Router::new()
+        .route("/api/v1/deliveries/{message}/resend", post(resend))
+        .route("/api/v1/deliveries/{message}/recall", post(recall))
+        .route("/api/v1/acts", post(note))
 }
 
 impl LinkKey {
@@ -82,6 +94,127 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
             answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
         }
     }
+}
+
+/// Who orders a recall.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RecallOrder {
+    /// The name of a user of the machine.
+    pub by: String,
+}
+
+/// What was recalled, or why not.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecallAnswer {
+    /// The number of the act in the record.
+    pub act: i64,
+    /// In words, if it failed.
+    pub error: String,
+}
+
+async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
+    let body = match proven(gate.app.link_key(), request, gate.app.now()).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let Ok(RecallOrder { by }) = serde_json::from_slice(&body) else { return unreadable() };
+    match recalled(&gate, message.parse().unwrap_or(0), by).await {
+        Ok((status, said)) => (status, Json(said)).into_response(),
+        Err(failure) => unstored(&gate, &failure),
+    }
+}
+
+/// Has a message recalled; what cannot be is refused before it is on record.
+async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, RecallAnswer), StoreError> {
+    let app = &gate.app;
+    if let Err(why) = recallable(app.store(), &app.loaded().config, message).await? {
+        let status = if why.unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+        return Ok((status, RecallAnswer { act: 0, error: why.line() }));
+    }
+    let wish = Wish {
+        event: format!("command/recall/{message}/{:016x}", rand::random::<u64>()),
+        kind: ActKind::Recall,
+        about: About::Message(message),
+        span: None,
+        code: None,
+        except_lane: None,
+    };
+    let act = answer::act(app, &Actor { id: by, via: Via::Command }, wish).await?.act;
+    answer::finished(app, act, PATIENCE).await?;
+    let rows = app.store().acts(ActFilter { limit: 1_000, ..ActFilter::default() }).await?;
+    let row = rows.into_iter().find(|row| row.id == act);
+    Ok(match row.as_ref().map(|row| row.state) {
+        Some(ActState::Done) => (StatusCode::OK, RecallAnswer { act, error: String::new() }),
+        Some(ActState::Failed) => {
+            (StatusCode::CONFLICT, RecallAnswer { act, error: row.map(|row| row.detail).unwrap_or_default() })
+        }
+        _ => {
+            let error = "还在撤回，结果见 `wegraf acts list` still under way: see `wegraf acts list`".to_owned();
+            (StatusCode::CONFLICT, RecallAnswer { act, error })
+        }
+    })
+}
+
+/// Something that a command did by itself and wants on record.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NoteOrder {
+    /// What.
+    pub kind: ActKind,
+    /// The name of a user of the machine.
+    pub by: String,
+    /// Until when, of a silence.
+    pub until: Option<Timestamp>,
+    /// In words.
+    pub detail: String,
+}
+
+impl NoteOrder {
+    /// As the store keeps it: nobody is told, because it is about no alert of ours.
+    pub fn act(self) -> NewAct {
+        NewAct {
+            event: format!("command/{}/{:016x}", self.kind.as_str(), rand::random::<u64>()),
+            kind: self.kind,
+            state: ActState::Done,
+            by: self.by,
+            via: Via::Command.name(),
+            about: About::Nothing,
+            until: self.until,
+            detail: self.detail,
+            code: None,
+            except_lane: None,
+            listeners: Listeners::default(),
+        }
+    }
+}
+
+async fn note(State(gate): State<Gate>, request: Request) -> Response {
+    let now = gate.app.now();
+    let body = match proven(gate.app.link_key(), request, now).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let order = serde_json::from_slice::<NoteOrder>(&body);
+    let Some(order) = order.ok().filter(|order| NOTED.contains(&order.kind)) else { return unreadable() };
+    let kind = order.kind;
+    match gate.app.store().act(order.act(), now).await {
+        Ok(acted) => {
+            gate.app.metrics().count_act(kind, acted.state);
+            info!(act = acted.act, kind = kind.as_str(), "A command put what it did on record.");
+            Json(json!({ "act": acted.act })).into_response()
+        }
+        Err(failure) => unstored(&gate, &failure),
+    }
+}
+
+fn unreadable() -> Response {
+    answer(StatusCode::BAD_REQUEST, "读不懂这个请求 this order cannot be read")
+}
+
+fn unstored(gate: &Gate, failure: &StoreError) -> Response {
+    gate.app.store_failed(failure);
+    error!(error = %failure, "What a command ordered could not be stored.");
+    answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
 }
 
 /// The body of an order that is proven; or the answer to one that is not.

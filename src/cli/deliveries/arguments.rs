@@ -79,6 +79,24 @@ pub enum DeliveriesCommand {
         #[arg(long)]
         json: bool,
     },
+    /// 撤回 24 小时内由应用发给成员的消息（群机器人、群聊的撤不回）。 Take back what an app sent to members within 24 h (not what went to webhooks or group chats).
+    Recall {
+        /// Which configuration.
+        #[command(flatten)]
+        file: ConfigFile,
+        /// 列表里的编号；短号（#7K2Q）指这件事的所有消息。 Numbers in the list; a short id (#7K2Q) is all messages of one incident.
+        #[arg(value_name = "NUMBER|#ID", required = true)]
+        ids: Vec<String>,
+        /// 谁撤回的，默认是系统用户名；记入操作记录。 Who recalls, for the record; default: the user of this system.
+        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
+        by: String,
+        /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// 输出 JSON。 Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// 对账：每条变化有且只有一个去向；对不上则退出码为 1。 The audit: every change has exactly one fate; exit code 1 if not.
     Audit {
         /// Which configuration.

@@ -1,23 +1,18 @@
 //! Sending once more: by the running gateway if it has the SQLite file, else straight into the store.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use axum::http::{Method, header};
-use serde::Deserialize;
+use anyhow::bail;
 use serde_json::json;
 
 use super::{find, print};
 use crate::app::Clock;
+use crate::cli::gateway::Gateway;
 use crate::config::Config;
 use crate::deliver::{Again, again, is_resend};
 use crate::http::LinkKey;
 use crate::store::{Store, StoreError};
-
-/// For the gateway to answer: a commit, and a queue of them in front of it.
-const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What became of one message: the number of the new one, or why there is none.
 type Outcome = (i64, Result<i64, String>);
@@ -82,35 +77,6 @@ async fn into(store: &Store, messages: &[i64]) -> Result<Vec<Outcome>, StoreErro
     Ok(outcomes)
 }
 
-/// The process that has the database.
-struct Gateway {
-    client: reqwest::Client,
-    address: SocketAddr,
-    pid: String,
-    key: LinkKey,
-}
-
-impl Gateway {
-    fn new(listen: SocketAddr, pid: String, key: LinkKey) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(DEADLINE)
-            .build()?;
-        Ok(Self { client, address: reachable(listen), pid, key })
-    }
-}
-
-/// Where to find on this machine whoever listens there: "everywhere" is no address to connect to.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 async fn ask(gateway: &Gateway, messages: &[i64]) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for &message in messages {
@@ -121,39 +87,11 @@ async fn ask(gateway: &Gateway, messages: &[i64]) -> anyhow::Result<Vec<Outcome>
 
 /// Has the gateway send one message once more. The inner error is its reason for not doing so.
 async fn order(gateway: &Gateway, message: i64) -> anyhow::Result<Result<i64, String>> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Answer {
-        message: i64,
-        error: String,
-    }
-    let Gateway { client, address, pid, key } = gateway;
-    let path = format!("/api/v1/deliveries/{message}/resend");
-    let signature = key.order(&Method::POST, &path, b"", Clock::System.now());
-    let request = client.post(format!("http://{address}{path}")).header(header::AUTHORIZATION, signature);
-    let answer = request.send().await.with_context(|| {
-        format!(
-            "数据库由进程 {pid} 使用，但它没有在 {address} 回答；若它用 `serve --listen` 启动，请加同样的 --listen \
-             process {pid} has the database but does not answer at {address}; if it was started with `serve --listen`, \
-             give the same --listen"
-        )
-    })?;
-    let status = answer.status().as_u16();
-    let text = answer
-        .text()
-        .await
-        .context("回答中断，是否重发未知 the answer broke off; whether it is sent again is unknown")?;
-    let said = serde_json::from_str::<Answer>(&text).unwrap_or_default();
-    match status {
-        200 => Ok(Ok(said.message)),
-        404 | 409 if !said.error.is_empty() => Ok(Err(said.error)),
-        401 => bail!(
-            "{address} 上的进程不认这个数据库的签名：它是另一个 wegraf，或两边时钟相差超过一分钟 \
-             the process at {address} does not take the signature of this database: it is another wegraf, or the clocks \
-             differ by more than a minute"
-        ),
-        _ => bail!("{address} 回答 answered HTTP {status} {}", said.error),
-    }
+    let (status, said) = gateway.order(&format!("/api/v1/deliveries/{message}/resend"), Vec::new()).await?;
+    Ok(match status {
+        200 => Ok(said["message"].as_i64().unwrap_or_default()),
+        _ => Err(said["error"].as_str().unwrap_or_default().to_owned()),
+    })
 }
 
 fn as_json(outcomes: &[Outcome]) -> String {

@@ -1,0 +1,128 @@
+//! Taking messages back: by the running gateway if it has the SQLite file, else straight from here.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::{find, print};
+use crate::answer::Via;
+use crate::app::Clock;
+use crate::cli::gateway::Gateway;
+use crate::config::Config;
+use crate::deliver::{client, recall, recallable};
+use crate::http::{LinkKey, RecallAnswer, RecallOrder};
+use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError};
+
+/// What became of one message: the number of the act, or why it was not taken back.
+type Outcome = (i64, Result<i64, String>);
+
+/// Takes each of the messages back and prints what became of it. Exit code 1 if one was not.
+pub(super) async fn run(
+    record: &Store,
+    config: &Config,
+    ids: &[String],
+    by: &str,
+    listen: SocketAddr,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let messages = meant(record, ids).await?;
+    let outcomes = match Store::open(&config.database, Clock::System.now()).await {
+        Ok(store) => {
+            let outcomes = from_here(&store, config, &messages, by).await;
+            store.close().await?;
+            outcomes?
+        }
+        Err(StoreError::InUse { pid, .. }) => {
+            let key = LinkKey::new(record.link_key().await?);
+            let gateway = Gateway::new(listen, pid, key)?;
+            let mut outcomes = Vec::new();
+            for message in messages {
+                outcomes.push((message, order(&gateway, message, by).await?));
+            }
+            outcomes
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let done = outcomes.iter().all(|(_, outcome)| outcome.is_ok());
+    print(&if json { as_json(&outcomes) } else { table(&outcomes) })?;
+    Ok(ExitCode::from(u8::from(!done)))
+}
+
+/// The numbers of the messages that `ids` mean, each once. A short id means all with it, resends as well: what went to
+/// the wrong people went there each time.
+async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
+    let mut messages = Vec::new();
+    for id in ids {
+        let rows = find(record, id).await?;
+        if rows.is_empty() {
+            bail!(
+                "没有 {id} 这条消息，可能已被清理；什么也没有撤回 there is no message {id}: it may have been pruned; nothing was recalled"
+            );
+        }
+        messages.extend(rows.iter().map(|row| row.message));
+    }
+    messages.sort_unstable();
+    messages.dedup();
+    Ok(messages)
+}
+
+async fn order(gateway: &Gateway, message: i64, by: &str) -> anyhow::Result<Result<i64, String>> {
+    let body = serde_json::to_vec(&RecallOrder { by: by.to_owned() })?;
+    let (status, said) = gateway.order(&format!("/api/v1/deliveries/{message}/recall"), body).await?;
+    let RecallAnswer { act, error } = serde_json::from_value(said).unwrap_or_default();
+    Ok(if status == 200 { Ok(act) } else { Err(error) })
+}
+
+/// No gateway has the database, or it is one that several write to.
+async fn from_here(store: &Store, config: &Config, messages: &[i64], by: &str) -> anyhow::Result<Vec<Outcome>> {
+    let wecom = client(config, Some(store.clone()), Clock::System)?;
+    let mut outcomes = Vec::new();
+    for &message in messages {
+        let outcome = match recallable(store, config, message).await? {
+            Ok(wanted) => {
+                let done = recall(&wecom, &wanted).await;
+                let act = note(store, message, by, done.as_ref().err().map(|why| why.line())).await?;
+                done.map(|_| act).map_err(|why| why.line())
+            }
+            Err(why) => Err(why.line()),
+        };
+        outcomes.push((message, outcome));
+    }
+    Ok(outcomes)
+}
+
+/// Puts it on record; the number of the act.
+async fn note(store: &Store, message: i64, by: &str, failure: Option<String>) -> Result<i64, StoreError> {
+    let new = NewAct {
+        event: format!("command/recall/{message}/{:016x}", rand::random::<u64>()),
+        kind: ActKind::Recall,
+        state: if failure.is_some() { ActState::Failed } else { ActState::Done },
+        by: by.to_owned(),
+        via: Via::Command.name(),
+        about: About::Message(message),
+        until: None,
+        detail: failure.unwrap_or_else(|| format!("message {message}")),
+        code: None,
+        except_lane: None,
+        listeners: Listeners::default(),
+    };
+    Ok(store.act(new, Clock::System.now()).await?.act)
+}
+
+fn as_json(outcomes: &[Outcome]) -> String {
+    let one = |(message, outcome): &Outcome| match outcome {
+        Ok(act) => json!({ "message": message, "act": act }),
+        Err(reason) => json!({ "message": message, "error": reason }),
+    };
+    format!("{:#}\n", json!({ "recalled": outcomes.iter().map(one).collect::<Vec<_>>() }))
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let one = |(message, outcome): &Outcome| match outcome {
+        Ok(_) => format!("✓ {message}  已撤回 recalled\n"),
+        Err(reason) => format!("✗ {message}  {reason}\n"),
+    };
+    outcomes.iter().map(one).collect()
+}

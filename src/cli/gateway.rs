@@ -1,0 +1,73 @@
+//! The process that has the SQLite file: a command that wants something written asks it (`http/orders.rs`).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::http::{Method, header};
+
+use crate::app::Clock;
+use crate::http::LinkKey;
+
+/// For the gateway to answer: a commit, and a queue of them in front of it.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// The process that has the database.
+pub(super) struct Gateway {
+    client: reqwest::Client,
+    address: SocketAddr,
+    pid: String,
+    key: LinkKey,
+}
+
+impl Gateway {
+    /// The one with this process number, which signs and proves with `key`, and listens there.
+    pub(super) fn new(listen: SocketAddr, pid: String, key: LinkKey) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(DEADLINE)
+            .build()?;
+        Ok(Self { client, address: reachable(listen), pid, key })
+    }
+
+    /// Posts a signed order; the answer of 200, 404 or 409, which is the gateway's own.
+    pub(super) async fn order(&self, path: &str, body: Vec<u8>) -> anyhow::Result<(u16, serde_json::Value)> {
+        let Self { client, address, pid, key } = self;
+        let signature = key.order(&Method::POST, path, &body, Clock::System.now());
+        let request = client.post(format!("http://{address}{path}")).header(header::AUTHORIZATION, signature);
+        let answer = request.body(body).send().await.with_context(|| {
+            format!(
+                "数据库由进程 {pid} 使用，但它没有在 {address} 回答；若它用 `serve --listen` 启动，请加同样的 --listen \
+                 process {pid} has the database but does not answer at {address}; if it was started with `serve --listen`, \
+                 give the same --listen"
+            )
+        })?;
+        let status = answer.status().as_u16();
+        let text = answer
+            .text()
+            .await
+            .context("回答中断，是否做成未知 the answer broke off; whether it was done is unknown")?;
+        let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        match status {
+            200 => Ok((status, said)),
+            404 | 409 if said["error"].as_str().is_some_and(|error| !error.is_empty()) => Ok((status, said)),
+            401 => bail!(
+                "{address} 上的进程不认这个数据库的签名：它是另一个 wegraf，或两边时钟相差超过一分钟 \
+                 the process at {address} does not take the signature of this database: it is another wegraf, or the clocks \
+                 differ by more than a minute"
+            ),
+            _ => bail!("{address} 回答 answered HTTP {status} {}", said["error"].as_str().unwrap_or_default()),
+        }
+    }
+}
+
+/// Where to find on this machine whoever listens there: "everywhere" is no address to connect to.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}

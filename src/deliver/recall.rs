@@ -1,0 +1,118 @@
+//! Taking back what an app sent to people: WeCom does that for a day (page 94867), and for nothing else.
+
+use super::way;
+use crate::config::{Config, Target, To};
+use crate::store::{Delivery, State, Store, StoreError};
+
+/// Which of WeCom's messages one of ours became, and whose they are.
+#[derive(Debug, Clone)]
+pub struct Recallable {
+    /// The app that sent them.
+    app: wecom::App,
+    /// What WeCom called them: one for each part, and for each batch of people.
+    msgids: Vec<String>,
+}
+
+/// Why nothing was taken back, in Chinese and in English.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRecalled {
+    /// 为什么
+    pub zh: String,
+    /// Why.
+    pub en: String,
+    /// There is no such message.
+    pub unknown: bool,
+}
+
+impl NotRecalled {
+    fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into(), unknown: false }
+    }
+
+    /// Both languages in one line.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.zh, self.en)
+    }
+}
+
+/// What of `message` WeCom can be asked to take back, or why nothing.
+pub async fn recallable(
+    store: &Store,
+    config: &Config,
+    message: i64,
+) -> Result<Result<Recallable, NotRecalled>, StoreError> {
+    Ok(match store.delivery(message).await? {
+        Some(delivery) => judge(config, &delivery),
+        None => Err(NotRecalled {
+            unknown: true,
+            ..NotRecalled::new(
+                format!("没有编号为 {message} 的消息，可能已被清理。"),
+                format!("There is no message {message}; it may have been pruned."),
+            )
+        }),
+    })
+}
+
+fn judge(config: &Config, delivery: &Delivery) -> Result<Recallable, NotRecalled> {
+    let row = &delivery.row;
+    if let Some(digest) = row.folded_into {
+        return Err(NotRecalled::new(
+            format!("它没有单独发出，已并入摘要 {digest}：请撤回 {digest}。"),
+            format!("It was not sent by itself but as part of digest {digest}: recall {digest}."),
+        ));
+    }
+    if matches!(row.state, State::Queued | State::Sending | State::Unsure) {
+        return Err(NotRecalled::new(
+            format!("它还没有结果（{}）：有结果后再撤回。", row.state.as_str()),
+            format!("It is not settled yet ({}): recall it when it is.", row.state.as_str()),
+        ));
+    }
+    let name = match serde_json::from_str::<Target>(&delivery.target_json).map(|target| target.to) {
+        Ok(To::Members { app, .. }) => app,
+        _ => {
+            return Err(NotRecalled::new(
+                format!("发往 {} 的消息撤不回：企业微信只能撤回应用发给成员的消息。", row.lane),
+                format!(
+                    "What went to {} cannot be recalled: WeCom takes back only what an app sent to members.",
+                    row.lane
+                ),
+            ));
+        }
+    };
+    let Some(known) = config.wecom.apps.get(&name) else {
+        return Err(NotRecalled::new(
+            format!("配置里已没有应用 `{name}`，只有它能撤回自己发的消息。"),
+            format!("The app `{name}` is no longer in the configuration, and only it can recall what it sent."),
+        ));
+    };
+    let mut msgids: Vec<String> = delivery.attempts.iter().filter_map(|attempt| attempt.msgid.clone()).collect();
+    msgids.retain(|msgid| !msgid.is_empty());
+    msgids.dedup();
+    if msgids.is_empty() {
+        return Err(NotRecalled::new(
+            "企业微信没有收下过它，没有可撤回的；若它更新了一张卡片，请撤回那张卡片。",
+            "WeCom never took it, so there is nothing to recall; if it changed a card, recall that card.",
+        ));
+    }
+    Ok(Recallable { app: way::app(known), msgids })
+}
+
+/// Takes all of it back; how many messages of WeCom that were. Each is tried, whatever becomes of the others.
+pub async fn recall(wecom: &wecom::Client, wanted: &Recallable) -> Result<usize, NotRecalled> {
+    let mut failures = Vec::new();
+    for msgid in &wanted.msgids {
+        if let Err(error) = wecom.recall(&wanted.app, msgid).await {
+            failures.push(error);
+        }
+    }
+    let (all, failed) = (wanted.msgids.len(), failures.len());
+    let Some(first) = failures.first().map(wecom::CallError::failure) else { return Ok(all) };
+    if failed == all {
+        return Err(NotRecalled::new(first.zh(), first.en()));
+    }
+    let done = all - failed;
+    Err(NotRecalled::new(
+        format!("{all} 条里只撤回了 {done} 条：{}", first.zh()),
+        format!("Only {done} of {all} were recalled: {}", first.en()),
+    ))
+}

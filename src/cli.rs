@@ -3,6 +3,7 @@
 //! This file is the whole tree of commands with its help; each command lives in a file of its own below. Exit
 //! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
 
+pub mod acts;
 pub mod bots;
 pub mod chat;
 pub mod check;
@@ -32,6 +33,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
+pub use acts::{Acts, ActsCommand, ActsList};
 pub use bots::{BotsCommand, BotsList};
 pub use deliveries::{Deliveries, DeliveriesCommand, When};
 pub use silences::{Silences, SilencesCommand};
@@ -83,6 +85,8 @@ pub enum Command {
     Chat(Chat),
     /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
     Deliveries(Deliveries),
+    /// 谁做了什么：认领、静默、撤回。 The audit trail: who took, silenced or recalled what.
+    Acts(Acts),
     /// 上游的静默：列出、新建、延长、结束。 Silences upstream: list, create, extend, expire.
     Silences(Silences),
     /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
@@ -463,6 +467,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bots(Bots { command: BotsCommand::List(arguments) }) => wait(bots::list(arguments)),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
+        Command::Acts(arguments) => wait(acts::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),
         Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),

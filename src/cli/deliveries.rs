@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store};
 
+pub(super) use arguments::short_id;
 pub use arguments::{Deliveries, DeliveriesCommand};
 pub use when::When;
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod list;
+mod note;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -14,9 +15,10 @@ use super::Misused;
 use crate::alert::Timestamp;
 use crate::app::Clock;
 use crate::config::{Config, Words};
+use crate::store::ActKind;
 use crate::upstream::{Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, marker, until};
 
-pub use arguments::{Silences, SilencesCommand, SilencesOf, Until};
+pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 
 /// Does what is asked. Exit code 1 if an upstream did not do it, with what it said.
 pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
@@ -27,21 +29,21 @@ pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
             print(&answer)?;
             Ok(code)
         }
-        SilencesCommand::Create { of, until, author, comment, matchers } => {
+        SilencesCommand::Create { of, until, by, comment, matchers } => {
             let with = With::load(&of)?;
-            let wanted = with.wanted(&until, author, comment, matchers)?;
+            let wanted = with.wanted(&until, by.author.clone(), comment, matchers)?;
             let act = create(with.only()?, &wanted).await?;
-            with.done(&of, &[act])
+            with.done(&of, &by, &[act]).await
         }
-        SilencesCommand::Extend { of, until, id } => {
+        SilencesCommand::Extend { of, until, by, id } => {
             let with = With::load(&of)?;
             let act = with.extend(&id, with.ends_at(&until, Clock::System.now())).await?;
-            with.done(&of, &[act])
+            with.done(&of, &by, &[act]).await
         }
-        SilencesCommand::Expire { of, ids } => {
+        SilencesCommand::Expire { of, by, ids } => {
             let with = With::load(&of)?;
             let (acts, failure) = with.expire(ids).await;
-            let code = with.done(&of, &acts)?;
+            let code = with.done(&of, &by, &acts).await?;
             failure.map_or(Ok(code), Err)
         }
     }
@@ -49,8 +51,8 @@ pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
 
 /// What was done upstream.
 struct Act<'a> {
-    /// The command.
-    name: &'static str,
+    /// What.
+    kind: ActKind,
     client: &'a Client,
     made: Made,
     /// `None`: it has ended.
@@ -63,7 +65,7 @@ async fn create<'a>(client: &'a Client, wanted: &Wanted) -> anyhow::Result<Act<'
     let made = client.silence(wanted).await.map_err(failed)?;
     // What it hides is good to know and no reason to fail.
     let hides = client.firing(&wanted.matchers).await.ok().map(|alerts| alerts.len());
-    Ok(Act { name: "create", client, made, ends_at: Some(wanted.ends_at), hides })
+    Ok(Act { kind: ActKind::Silence, client, made, ends_at: Some(wanted.ends_at), hides })
 }
 
 /// The upstreams that a command is about.
@@ -106,7 +108,7 @@ impl With {
             )));
         }
         let made = client.extend(id, ends_at).await.map_err(failed)?;
-        Ok(Act { name: "extend", client, made, ends_at: Some(ends_at), hides: None })
+        Ok(Act { kind: ActKind::Extend, client, made, ends_at: Some(ends_at), hides: None })
     }
 
     /// What was ended before the first failure, and that.
@@ -118,7 +120,9 @@ impl With {
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(client) => acts.push(Act { name: "expire", client, made: Made { id }, ends_at: None, hides: None }),
+                Ok(client) => {
+                    acts.push(Act { kind: ActKind::Expire, client, made: Made { id }, ends_at: None, hides: None })
+                }
                 Err(error) => return (acts, Some(error)),
             }
         }
@@ -157,7 +161,7 @@ impl With {
     }
 
     /// Tells what was done; every change passes here.
-    fn done(&self, of: &SilencesOf, acts: &[Act<'_>]) -> anyhow::Result<ExitCode> {
+    async fn done(&self, of: &SilencesOf, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<ExitCode> {
         let answer = if of.json {
             let rows: Vec<_> = acts.iter().map(Act::json).collect();
             format!("{:#}\n", json!({ "done": rows }))
@@ -165,6 +169,10 @@ impl With {
             acts.iter().map(|act| act.line(&self.config.timezone)).collect()
         };
         print(&answer)?;
+        // What was done is done, on record or not.
+        if let Err(why) = note::all(&self.config, by, acts).await {
+            eprintln!("! 没有记入操作记录 not on record: {why:#}");
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -172,7 +180,7 @@ impl With {
 impl Act<'_> {
     fn json(&self) -> serde_json::Value {
         json!({
-            "act": self.name, "upstream": self.client.upstream(), "id": self.made.id, "ends_at": self.ends_at,
+            "act": note::name(self.kind), "upstream": self.client.upstream(), "id": self.made.id, "ends_at": self.ends_at,
             "hides": self.hides,
         })
     }

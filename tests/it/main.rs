@@ -17,6 +17,7 @@ mod record;
 mod routing;
 
 mod acting;
+mod acts;
 mod bad_input;
 mod bots;
 mod bots_cli;

@@ -168,7 +168,8 @@ impl Selection {
     }
 }
 
-fn short_id(text: &str) -> Result<ThreadId, String> {
+/// A short id as it stands in messages.
+pub fn short_id(text: &str) -> Result<ThreadId, String> {
     ThreadId::parse(text)
         .ok_or_else(|| "不是短号，短号像 #7K2Q; this is no short id, which looks like #7K2Q".to_owned())
 }

@@ -1,5 +1,7 @@
 //! What can be typed behind `wegraf silences`.
 
+use std::net::SocketAddr;
+
 use clap::{Args, Subcommand};
 use jiff::civil::Time;
 
@@ -26,6 +28,17 @@ pub struct SilencesOf {
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Who does it, for the upstream and for the record.
+#[derive(Debug, Args)]
+pub struct ByWhom {
+    /// 谁做的，默认是系统用户名；也记入操作记录。 Who does it, also for the record; default: the user of this system.
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
+    pub author: String,
+    /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// How long.
@@ -62,9 +75,9 @@ pub enum SilencesCommand {
         /// How long.
         #[command(flatten)]
         until: Until,
-        /// 谁做的，默认是系统用户名。 Who makes it; default: the user of this system.
-        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
-        author: String,
+        /// Who.
+        #[command(flatten)]
+        by: ByWhom,
         /// 为什么。 Why.
         #[arg(long, value_name = "TEXT", default_value = "")]
         comment: String,
@@ -80,6 +93,9 @@ pub enum SilencesCommand {
         /// How long.
         #[command(flatten)]
         until: Until,
+        /// Who.
+        #[command(flatten)]
+        by: ByWhom,
         /// 编号，见 list。 Its id, see list.
         #[arg(value_name = "ID")]
         id: String,
@@ -89,6 +105,9 @@ pub enum SilencesCommand {
         /// Where.
         #[command(flatten)]
         of: SilencesOf,
+        /// Who.
+        #[command(flatten)]
+        by: ByWhom,
         /// 编号，见 list。 Their ids, see list.
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,

@@ -1,0 +1,129 @@
+//! `wegraf acts`: who did what, in WeCom, on the page and by command.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::{ConfigFile, When, deliveries};
+use crate::alert::{ThreadId, Timestamp};
+use crate::app::Clock;
+use crate::config::Channel;
+use crate::render::harmless;
+use crate::store::{ActFilter, ActRow, ActState};
+
+/// `wegraf acts`
+#[derive(Debug, Args)]
+pub struct Acts {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ActsCommand,
+}
+
+/// What to do with the audit trail.
+#[derive(Debug, Subcommand)]
+pub enum ActsCommand {
+    /// 谁在何时做了什么，新的在前。 Who did what and when, newest first.
+    List(ActsList),
+}
+
+/// `wegraf acts list`
+#[derive(Debug, Args)]
+pub struct ActsList {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 消息末尾的短号。 The short id at the end of a message.
+    #[arg(long, value_name = "#ID", value_parser = deliveries::short_id)]
+    pub id: Option<ThreadId>,
+    /// 这个人做的（userid，或他在网页上写的名字）。 By this person: a userid, or the name given on the page.
+    #[arg(long, value_name = "USER")]
+    pub by: Option<String>,
+    /// 从何时起，写法同 deliveries list：2h、1d、“11-23 08:00”。 Since when: 2h, 1d, "11-23 08:00" in the configured zone, or RFC 3339.
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub since: Option<When>,
+    /// 只列还没做完的。 Only those that are not done yet.
+    #[arg(long)]
+    pub open: bool,
+    /// 最多几条，1 到 1000。 At most so many, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A longer name does not move the columns of the others.
+const PERSON: usize = 24;
+/// Characters of what is said about an act.
+const DETAIL: usize = 300;
+
+/// Lists acts.
+pub async fn run(arguments: Acts) -> anyhow::Result<ExitCode> {
+    let ActsCommand::List(wanted) = arguments.command;
+    let (store, config) = deliveries::open(&wanted.file).await?;
+    let now = Clock::System.now();
+    let filter = ActFilter {
+        thread: wanted.id,
+        by: wanted.by,
+        open: wanted.open,
+        since: wanted.since.map(|since| since.resolve(now, &config.timezone)),
+        limit: wanted.limit.into(),
+    };
+    let rows = store.acts(filter).await?;
+    let answer = if wanted.json { format!("{:#}\n", json!({ "acts": rows })) } else { table(&rows, &config.timezone) };
+    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(rows: &[ActRow], zone: &TimeZone) -> String {
+    if rows.is_empty() {
+        return "没有操作 no acts\n".to_owned();
+    }
+    // What people call themselves and what an upstream says must not move the cursor of a terminal.
+    let clean = |text: &str, most| harmless(text, Channel::App, most);
+    let by: Vec<String> = rows.iter().map(|row| clean(&row.by, PERSON)).collect();
+    let width = by.iter().map(|by| by.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (row, by) in rows.iter().zip(by) {
+        let thread = if row.thread == ThreadId(0) { "-".to_owned() } else { format!("#{}", row.thread) };
+        let mut rest = vec![clean(&row.via, PERSON)];
+        rest.extend(row.until.map(|until| format!("→ {}", clock(until, zone))));
+        rest.extend((row.alerts > 0).then(|| format!("{} 条 alerts", row.alerts)));
+        writeln!(
+            text,
+            "{:>6}  {}  {} {:<8}  {:<11}  {thread:<6}  {by:width$}  {}",
+            row.id,
+            clock(row.at, zone),
+            mark(row.state),
+            row.state.as_str(),
+            row.kind.as_str(),
+            rest.join("  ")
+        )
+        .expect(TAKES);
+        if !row.detail.is_empty() {
+            writeln!(text, "        {}", clean(&row.detail, DETAIL)).expect(TAKES);
+        }
+    }
+    text
+}
+
+const TAKES: &str = "a String takes everything";
+
+const fn mark(state: ActState) -> &'static str {
+    match state {
+        ActState::Done => "✓",
+        ActState::Open => "…",
+        ActState::Repeated | ActState::Void => "·",
+        ActState::Denied | ActState::Failed => "✗",
+    }
+}
+
+fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .map(|at| at.to_zoned(zone.clone()).strftime("%m-%d %H:%M:%S").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,56 @@
+//! What was done to silences by command, on record: by the running gateway if it has the SQLite file.
+
+use anyhow::Context as _;
+
+use super::{Act, ByWhom};
+use crate::app::Clock;
+use crate::cli::gateway::Gateway;
+use crate::config::Config;
+use crate::http::{LinkKey, NoteOrder};
+use crate::store::{ActKind, Store, StoreError};
+
+/// Puts each on record.
+pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<()> {
+    if acts.is_empty() {
+        return Ok(());
+    }
+    // A command never makes the record: without a gateway there is nobody who would read it.
+    let record = Store::open_reading(&config.database)
+        .await
+        .context("打不开记录，网关启动过吗 the record cannot be opened; has the gateway ever run")?;
+    match Store::open(&config.database, Clock::System.now()).await {
+        Ok(store) => {
+            for act in acts {
+                store.act(order(act, by).act(), Clock::System.now()).await?;
+            }
+            store.close().await?;
+        }
+        Err(StoreError::InUse { pid, .. }) => {
+            let key = LinkKey::new(record.link_key().await?);
+            let gateway = Gateway::new(by.listen.unwrap_or(config.listen), pid, key)?;
+            for act in acts {
+                gateway.order("/api/v1/acts", serde_json::to_vec(&order(act, by))?).await?;
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+fn order(act: &Act<'_>, by: &ByWhom) -> NoteOrder {
+    NoteOrder {
+        kind: act.kind,
+        by: by.author.clone(),
+        until: act.ends_at,
+        detail: format!("{} {}", act.client.upstream(), act.made.id),
+    }
+}
+
+/// The command that does such a thing.
+pub(super) const fn name(kind: ActKind) -> &'static str {
+    match kind {
+        ActKind::Extend => "extend",
+        ActKind::Expire => "expire",
+        _ => "create",
+    }
+}

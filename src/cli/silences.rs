@@ -121,7 +121,7 @@ impl With {
             };
             match ended {
                 Ok(client) => {
-                    acts.push(Act { kind: ActKind::Expire, client, made: Made { id }, ends_at: None, hides: None })
+                    acts.push(Act { kind: ActKind::Expire, client, made: Made { id }, ends_at: None, hides: None });
                 }
                 Err(error) => return (acts, Some(error)),
             }

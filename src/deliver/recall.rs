@@ -67,17 +67,12 @@ fn judge(config: &Config, delivery: &Delivery) -> Result<Recallable, NotRecalled
             format!("It is not settled yet ({}): recall it when it is.", row.state.as_str()),
         ));
     }
-    let name = match serde_json::from_str::<Target>(&delivery.target_json).map(|target| target.to) {
-        Ok(To::Members { app, .. }) => app,
-        _ => {
-            return Err(NotRecalled::new(
-                format!("发往 {} 的消息撤不回：企业微信只能撤回应用发给成员的消息。", row.lane),
-                format!(
-                    "What went to {} cannot be recalled: WeCom takes back only what an app sent to members.",
-                    row.lane
-                ),
-            ));
-        }
+    let to = serde_json::from_str::<Target>(&delivery.target_json).map(|target| target.to);
+    let Ok(To::Members { app: name, .. }) = to else {
+        return Err(NotRecalled::new(
+            format!("发往 {} 的消息撤不回：企业微信只能撤回应用发给成员的消息。", row.lane),
+            format!("What went to {} cannot be recalled: WeCom takes back only what an app sent to members.", row.lane),
+        ));
     };
     let Some(known) = config.wecom.apps.get(&name) else {
         return Err(NotRecalled::new(

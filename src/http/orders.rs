@@ -140,10 +140,12 @@ async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, 
         code: None,
         except_lane: None,
     };
-    let act = answer::act(app, &Actor { id: by, via: Via::Command }, wish).await?.act;
-    answer::finished(app, act, PATIENCE).await?;
-    let rows = app.store().acts(ActFilter { limit: 1_000, ..ActFilter::default() }).await?;
-    let row = rows.into_iter().find(|row| row.id == act);
+    let actor = Actor { id: by, via: Via::Command };
+    let said = answer::act(app, &actor, wish).await?;
+    let act = said.act;
+    answer::finished(app, &actor, said, PATIENCE).await?;
+    let filter = ActFilter { by: Some(actor.id), limit: 100, ..ActFilter::default() };
+    let row = app.store().acts(filter).await?.into_iter().find(|row| row.id == act);
     Ok(match row.as_ref().map(|row| row.state) {
         Some(ActState::Done) => (StatusCode::OK, RecallAnswer { act, error: String::new() }),
         Some(ActState::Failed) => {

@@ -11,7 +11,7 @@ use crate::answer::Via;
 use crate::app::Clock;
 use crate::cli::gateway::Gateway;
 use crate::config::Config;
-use crate::deliver::{client, recall, recallable};
+use crate::deliver::{NotRecalled, client, recall, recallable};
 use crate::http::{LinkKey, RecallAnswer, RecallOrder};
 use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError};
 
@@ -83,7 +83,7 @@ async fn from_here(store: &Store, config: &Config, messages: &[i64], by: &str) -
         let outcome = match recallable(store, config, message).await? {
             Ok(wanted) => {
                 let done = recall(&wecom, &wanted).await;
-                let act = note(store, message, by, done.as_ref().err().map(|why| why.line())).await?;
+                let act = note(store, message, by, done.as_ref().err().map(NotRecalled::line)).await?;
                 done.map(|_| act).map_err(|why| why.line())
             }
             Err(why) => Err(why.line()),

@@ -94,7 +94,7 @@ pub const ROWS: &[Row] = &[
     row("F21", "每秒一字节 a byte a second", Elsewhere(Place::Dribble), [UnsureOnce, UnsureOnce, UnsureOnce, STATUS_SAYS_ALL]),
     row("F22", "请求前被重置 reset before the request", cut(Of::Request, 0, By::Reset), LOST),
     row("F22", "请求头中断开 request cut in its head", cut(Of::Request, 60, By::Close), LOST),
-    row("F22", "请求体中断开 request cut in its body", cut(Of::Request, 400, By::Reset), LOST),
+    row("F22", "请求体中断开 request cut in its body", cut(Of::Request, 300, By::Reset), LOST),
     row("F22", "回应前被重置 reset before the answer", cut(Of::Answer, 0, By::Reset), KEPT),
     row("F22", "回应头中断开 answer cut in its head", cut(Of::Answer, 12, By::Close), KEPT),
     row("F22", "回应体中断开 answer cut in its body", cut(Of::Answer, 130, By::Close), [UnsureOnce, UnsureTwice, UnsureTwice, STATUS_SAYS_ALL]),

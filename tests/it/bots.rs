@@ -285,7 +285,7 @@ route: { receiver: ops }
     let click = press(&world, &card, "zhangsan", "acknowledge", None).await;
     assert_eq!(click["answers"][0]["errcode"], 0, "{click:#}");
     holds(&click.to_string(), &["没有权限"]);
-    let of = async |user: &str| world.inbox(&format!("user={user}")).await.last().unwrap().to_string();
+    let of = async |user: &str| world.inbox(&format!("user={user}&{GROUP}")).await.last().unwrap().to_string();
     holds(&of("zhangsan").await, &["没有权限"]);
     assert!(!of("lisi").await.contains("没有权限"));
     let click = press(&world, &card, "lisi", "acknowledge", None).await;

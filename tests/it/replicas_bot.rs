@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::gateway::free;
 use xtask::ledger::record::Database;
 
-use crate::bots::{PERSON, activate, bot, switches, told, with_bot};
+use crate::bots::{PERSON, activate, bot, said, switches, told, with_bot};
 use crate::harness::{World, alertmanager};
 use crate::process::Wegraf;
 use crate::programs::until;
@@ -83,11 +83,21 @@ impl Pair {
         }
     }
 
-    async fn press(&self, card: &Value) {
+    /// Presses the first button that the card has now, several times.
+    async fn press(&self) {
         for _ in 0..PRESSES {
-            let press = json!({ "message": card["id"], "user": "zhangsan", "key": "acknowledge", "anyway": true });
-            self.world.control("POST", "clicks", press).await;
+            until("the card can be pressed", async || self.press_once().await.then_some(())).await;
         }
+    }
+
+    /// False if the card has changed in the meantime.
+    async fn press_once(&self) -> bool {
+        let World { simulator, http, .. } = &self.world;
+        let card = said(&self.world, PERSON).await.remove(0);
+        let key = &card["content"]["button_list"][0]["key"];
+        let press = json!({ "message": card["id"], "user": "zhangsan", "key": key, "anyway": true });
+        let answer = http.post(format!("{}/_simulator/clicks", simulator.url())).json(&press).send().await.unwrap();
+        answer.status().is_success()
     }
 }
 
@@ -105,7 +115,7 @@ async fn the_socket_goes_from_hand_to_hand_and_no_press_is_lost() {
     let record = Database::Postgres(database);
     let acts = || record.count("act").unwrap();
     pair.world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
-    let card = told(&pair.world, PERSON, 1).await.remove(0);
+    told(&pair.world, PERSON, 1).await;
     let mut pressed = 0;
     let mut paused = 0;
     let mut slowest = Duration::ZERO;
@@ -118,10 +128,10 @@ async fn the_socket_goes_from_hand_to_hand_and_no_press_is_lost() {
         if signal != "STOP" {
             pair.replicas[holder].0.ended().await;
         }
-        pair.press(&card).await;
+        pair.press().await;
         pressed += PRESSES;
         slowest = slowest.max(pair.reconnected(&before["live"], begun).await);
-        pair.press(&card).await;
+        pair.press().await;
         pressed += PRESSES;
         if signal == "STOP" {
             paused += 1;

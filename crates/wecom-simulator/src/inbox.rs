@@ -110,7 +110,7 @@ pub(crate) struct Dropped {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
-    /// What this member got from apps, as the member sees it.
+    /// What this member got from apps, or from the bot that is named beside, as the member sees it.
     user: Option<String>,
     /// What was said in this group chat.
     chat: Option<String>,
@@ -190,7 +190,7 @@ impl Inbox {
         match &filter.user {
             None => chosen.cloned().collect(),
             Some(user) => chosen
-                .filter(|message| message.channel == Channel::App)
+                .filter(|message| message.channel == Channel::App || filter.bot.is_some())
                 .filter(|message| message.receiver(user).is_some())
                 .map(|message| message.seen_by(user))
                 .collect(),

@@ -57,12 +57,13 @@ struct Envelope {
     body: Value,
 }
 
-/// Reads a frame; raw control characters, which WeCom sometimes sends, are taken for spaces.
+/// Reads a frame. Raw control characters, which WeCom sometimes sends, are left out, as the official SDK does: also in a
+/// `req_id`, which must be the same in the answer. Those that part words are taken for spaces.
 pub(crate) fn parse(text: &str) -> Result<Frame, BadFrame> {
     if text.len() > FRAME_BYTES {
         return Err(BadFrame::TooLong);
     }
-    let text = if text.contains(raw_control) { text.replace(raw_control, " ").into() } else { Cow::Borrowed(text) };
+    let text = if text.contains(raw_control) { printable(text).into() } else { Cow::Borrowed(text) };
     // serde would take an array for a struct.
     if !text.trim_start().starts_with('{') {
         return Err(BadFrame::NotJson);
@@ -84,6 +85,15 @@ pub(crate) fn parse(text: &str) -> Result<Frame, BadFrame> {
 
 fn raw_control(c: char) -> bool {
     c.is_ascii_control()
+}
+
+fn printable(text: &str) -> String {
+    let printed = |c| match c {
+        '\n' | '\r' | '\t' => Some(' '),
+        c if raw_control(c) => None,
+        c => Some(c),
+    };
+    text.chars().filter_map(printed).collect()
 }
 
 /// The text of a frame of ours.
@@ -135,10 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn raw_control_characters_are_taken_for_spaces() {
+    fn raw_control_characters_are_left_out_and_those_between_words_are_spaces() {
         let text = "{\"cmd\":\"aibot_msg_callback\",\r\n\t\"body\":{\"content\":\"a\u{1}\nb\u{7f}\"}}";
         let Ok(Frame::Message { body, .. }) = parse(text) else { panic!() };
-        assert_eq!(body["content"], "a  b ");
+        assert_eq!(body["content"], "a b");
+        let Ok(Frame::Event { req_id, .. }) =
+            parse("{\"cmd\":\"aibot_event_callback\",\u{1}\"headers\":{\"req_id\":\"R1\u{b}\"}}")
+        else {
+            panic!()
+        };
+        assert_eq!(req_id, "R1");
     }
 
     #[test]

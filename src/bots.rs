@@ -8,6 +8,7 @@ mod seat;
 mod talk;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,10 +29,16 @@ const ASK: Duration = Duration::from_secs(1);
 /// Between two tries to set up a way that the configuration makes impossible; a change of it is tried at once.
 const REPAIR: Duration = Duration::from_mins(1);
 
+/// Cards that are answered at a time.
+const CARDS: usize = 16;
+
 /// The sockets that this process has.
 #[derive(Debug, Default)]
 pub struct Bots {
     sockets: Mutex<HashMap<String, Bot>>,
+    /// Held while a pressed card is written and sent, so that of two presses at once the later card stays: of each card
+    /// one of these, by its name.
+    cards: [tokio::sync::Mutex<()>; CARDS],
     /// Scopes whose breakers the sockets have closed, until the delivery hears of it.
     mended: Mutex<Vec<String>>,
 }
@@ -50,6 +57,13 @@ impl Bots {
             Some(bot) => Some(bot.send(body, end).await),
             None => None,
         }
+    }
+
+    /// The lock of the card with this name.
+    fn card(&self, task_id: &str) -> &tokio::sync::Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        task_id.hash(&mut hasher);
+        &self.cards[usize::from(hasher.finish().to_le_bytes()[0]) % CARDS]
     }
 
     /// The scopes whose breakers were closed since this was last asked: what waits for them may go.

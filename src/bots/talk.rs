@@ -167,6 +167,7 @@ async fn pressed(
         // Most upstreams answer in time for the card to say how it went.
         answered = answer::finished(app, actor, answered, PRESS).await?;
     }
+    let _alone = app.bots().card(&click.task_id).lock().await;
     let card = match answer::card(&click.task_id) {
         Some((message, _)) if answered.state.is_some() => deliver::card_now(app, message, &target).await?,
         _ => None,

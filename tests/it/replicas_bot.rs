@@ -93,7 +93,7 @@ impl Pair {
     /// False if the card has changed in the meantime.
     async fn press_once(&self) -> bool {
         let World { simulator, http, .. } = &self.world;
-        let card = said(&self.world, PERSON).await.remove(0);
+        let card = said(&self.world, &format!("user=zhangsan&{PERSON}")).await.remove(0);
         let key = &card["content"]["button_list"][0]["key"];
         let press = json!({ "message": card["id"], "user": "zhangsan", "key": key, "anyway": true });
         let answer = http.post(format!("{}/_simulator/clicks", simulator.url())).json(&press).send().await.unwrap();

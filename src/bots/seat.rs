@@ -22,6 +22,8 @@ const RENEW: Duration = Duration::from_millis(1_500);
 const STOPS: Duration = Duration::from_secs(4);
 /// Longest time for a socket to say goodbye; after it, it is cut.
 const CLOSES: Duration = Duration::from_secs(1);
+/// Longest time for what was read to be recorded after the socket has ended.
+const LISTENS: Duration = Duration::from_secs(5);
 /// After another program took the bot's place: coming back at once would only evict that one, and so on for ever.
 const EVICTED: Duration = Duration::from_mins(5);
 /// How soon somebody is told that a bot is not there: a moment without it is nothing.
@@ -79,12 +81,17 @@ impl Seat<'_> {
         };
         locked(&self.app.bots().sockets).insert(self.name.to_owned(), bot.clone());
         let mut socket = tokio::spawn(socket);
-        let ended = tokio::select! {
-            ended = &mut socket => Some(ended.unwrap_or(BotEnd::Stopped)),
-            () = self.renew(since) => None,
-            () = talk::listen(self.app, self.name, &bot, inlet) => None,
-            () = self.watch(&bot) => None,
-        };
+        let listener = tokio::spawn(talk::listen(self.app.clone(), self.name.to_owned(), bot.clone(), inlet));
+        let (mut ended, mut taken) = (None, false);
+        tokio::select! {
+            end = &mut socket => ended = Some(end.unwrap_or(BotEnd::Stopped)),
+            by_another = self.renew(since) => taken = by_another,
+            () = self.watch(&bot) => {}
+        }
+        if taken {
+            // This one was paused, and is evicted: what came before is read to the end.
+            ended = tokio::time::timeout(CLOSES, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
+        }
         leave.cancel();
         locked(&self.app.bots().sockets).remove(self.name);
         let evicted = match ended {
@@ -93,32 +100,41 @@ impl Seat<'_> {
             None => close(socket).await,
         };
         // Evicted by another replica that has the seat by right: this one was paused.
-        if evicted && self.take().await.unwrap_or(false) {
-            return End::Evicted;
+        let end = if evicted && self.take().await.unwrap_or(false) { End::Evicted } else { End::Left };
+        if matches!(end, End::Left) {
+            self.leave().await;
         }
-        self.leave().await;
-        End::Left
+        // Nobody else gets to know what it has read.
+        if tokio::time::timeout(LISTENS, listener).await.is_err() {
+            warn!(bot = self.name, "What people did last could not be recorded in time.");
+        }
+        end
     }
 
-    /// Says that the seat is taken for as long as it is; returns when it is lost, or may be.
-    async fn renew(&self, since: Instant) {
+    /// Says that the seat is taken for as long as it is; returns when it is lost (true), or may be.
+    async fn renew(&self, since: Instant) -> bool {
         let mut sure = since;
         loop {
             tokio::time::sleep(RENEW).await;
+            if sure.elapsed() >= HELD {
+                warn!(bot = self.name, "This process was paused; another replica may have the bot's socket now.");
+                return true;
+            }
             let asked = Instant::now();
             match tokio::time::timeout(STOPS.saturating_sub(sure.elapsed()), self.take()).await {
                 Ok(Ok(true)) => sure = asked,
-                Ok(Ok(false)) => return warn!(bot = self.name, "Another replica has the bot's socket now."),
+                Ok(Ok(false)) => {
+                    warn!(bot = self.name, "Another replica has the bot's socket now.");
+                    return true;
+                }
                 Ok(Err(error)) => {
                     warn!(%error, bot = self.name, "The bot's socket could not be kept; it is tried again.");
                 }
                 Err(_) => {}
             }
             if sure.elapsed() >= STOPS {
-                return warn!(
-                    bot = self.name,
-                    "The bot's socket is closed: the store does not say that it is still ours."
-                );
+                warn!(bot = self.name, "The bot's socket is closed: the store does not say that it is still ours.");
+                return false;
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::route::row;
 use crate::store::{ActState, Conversation, StoreError};
 
 /// Events that are worked on at a time.
-const AT_ONCE: usize = 32;
+const AT_ONCE: u32 = 32;
 /// Events that are known again: WeCom repeats one soon or never.
 const KNOWN: usize = 1_000;
 /// An answer to a press is too late for WeCom after 5 s; what is upstream may take longer and is told by a message.
@@ -33,9 +33,9 @@ const LINE: usize = 30;
 /// Where a card leads that leads nowhere else: one without a place to go is refused (42045).
 const NOWHERE: &str = "https://work.weixin.qq.com/";
 
-/// Takes what happens in WeCom, a few things at a time. Never returns: the socket ends and says why.
-pub(super) async fn listen(app: &App, name: &str, bot: &Bot, mut inlet: mpsc::Receiver<BotEvent>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+/// Takes what happens in WeCom, a few things at a time, until the socket has ended and all of it is done.
+pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Receiver<BotEvent>) {
+    let places = Arc::new(Semaphore::new(AT_ONCE as usize));
     let known = Arc::new(Mutex::new(Known::default()));
     while let Some(event) = inlet.recv().await {
         let id = id(&event);
@@ -43,7 +43,7 @@ pub(super) async fn listen(app: &App, name: &str, bot: &Bot, mut inlet: mpsc::Re
             continue;
         }
         let Ok(place) = places.clone().acquire_owned().await else { break };
-        let (app, name, bot, known) = (app.clone(), name.to_owned(), bot.clone(), known.clone());
+        let (app, name, bot, known) = (app.clone(), name.clone(), bot.clone(), known.clone());
         tokio::spawn(async move {
             if let Err(error) = take(&app, &name, &bot, event).await {
                 warn!(%error, bot = name, "What happened in WeCom could not be recorded.");
@@ -56,7 +56,8 @@ pub(super) async fn listen(app: &App, name: &str, bot: &Bot, mut inlet: mpsc::Re
             drop(place);
         });
     }
-    std::future::pending::<()>().await;
+    // All places are free when nobody works any more.
+    drop(places.acquire_many(AT_ONCE).await);
 }
 
 /// The events that were taken lately, by their ids.

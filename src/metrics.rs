@@ -141,9 +141,9 @@ impl Default for Metrics {
         metrics.reload_ok.set(1);
         // There from the start, so that a rate can be asked for before the first one.
         for kind in ActKind::ALL {
-            metrics.acts.get_or_create(&Acting { kind: kind.as_str(), state: ActState::Done.as_str() });
+            drop(metrics.acts.get_or_create(&Acting { kind: kind.as_str(), state: ActState::Done.as_str() }));
         }
-        metrics.callbacks.get_or_create(&Called { outcome: "taken" });
+        drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
         metrics.register();
         metrics
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use wegraf::answer::{Actor, Via};
 
 use crate::harness::{EVERY_CHANNEL, World};
 use crate::process::run_on;
@@ -57,14 +58,17 @@ impl Page {
     fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         let mut open: Option<Block> = None;
+        // A block in a list stands as far in as its fence.
+        let mut indent = 0;
         for (number, line) in self.text.lines().enumerate() {
             match (line.trim_start().strip_prefix("```"), &mut open) {
                 (Some(_), Some(_)) => blocks.extend(open.take()),
                 (Some(language), None) => {
                     let place = format!("{}:{}", self.path.display(), number + 1);
+                    indent = line.len() - line.trim_start().len();
                     open = Some(Block { language: language.trim().to_owned(), place, text: String::new() });
                 }
-                (None, Some(block)) => writeln!(block.text, "{line}").unwrap(),
+                (None, Some(block)) => writeln!(block.text, "{}", line.get(indent..).unwrap_or_default()).unwrap(),
                 (None, None) => {}
             }
         }
@@ -327,6 +331,10 @@ async fn every_metric_in_the_documentation_is_exported_and_every_exported_one_is
     world.accept("/webhook", "a text").await;
     world.settled().await;
     world.app().reload();
+    // Who calls back for an app that is none, and who takes what is not there, are counted as well.
+    world.http.get(format!("{}/wecom/callback/none", world.url)).send().await.unwrap();
+    let actor = Actor { id: "zhangsan".to_owned(), via: Via::Page };
+    wegraf::answer::ask(world.app(), &actor, "1", "认领 #7K2Q").await.unwrap();
     let text = world.http.get(format!("{}/metrics", world.url)).send().await.unwrap().text().await.unwrap();
     let exported: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

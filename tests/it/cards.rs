@@ -289,9 +289,9 @@ async fn texts_to_the_app_are_answered_and_obeyed() {
     say("你会什么").await;
     holds(&reply(5).await, &["没听懂", "静默 #7K2Q 1h"]);
     say(&format!("静默 {id} 1h")).await;
-    holds(&reply(6).await, &["正在静默"]);
-    let failed = world.arrived("user=wangwu", 7).await;
-    holds(&failed[6].to_string(), &["没能静默", "upstreams"]);
+    // The answer, and why it came to nothing, in either order.
+    let both = world.arrived("user=wangwu", 7).await;
+    holds(&format!("{}{}", both[5], both[6]), &["正在静默", "没能静默", "upstreams"]);
 }
 
 #[tokio::test]

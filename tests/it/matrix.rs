@@ -91,8 +91,8 @@ FAULTS faults, four channels, two stores. Every cell is a message that was reall
 says what was required, the tick that a run saw it. `tests/it/matrix.rs` plays all CELLS cells on SQLite and on
 PostgreSQL each time, and compares this page with what it saw; `UPDATE=1 cargo test --test it matrix` writes it.
 
-第四种通道是 hook（通用 webhook）：智能机器人的长连接还没有。邮件不回答 HTTP，它的故障在 `tests/it/engine/servers.rs`。
-The fourth channel is the hook: the bot's socket does not exist yet. Mail has other faults, shown elsewhere.
+第四种通道是 hook（通用 webhook）：智能机器人的故障在 `tests/it/bots_trouble.rs`。邮件不回答 HTTP，它的故障在 `tests/it/engine/servers.rs`。
+The fourth channel is the hook; a bot's faults are shown by `tests/it/bots_trouble.rs`. Mail has other faults, shown elsewhere.
 
 每个格子还要求：同一队列里后面的消息恰好到达一次，企业微信没有静默丢弃任何消息，除写明的以外没有熔断。
 In every cell the message behind in the lane arrives once, WeCom throws nothing away, and no breaker opens but the one

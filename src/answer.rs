@@ -193,7 +193,11 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
     if acted.state == ActState::Open && !acted.again {
         begin(app, &acted);
     }
-    Ok(Answer::of(kind, &acted, until, language, &config.timezone, now))
+    let before = match &acted.before {
+        Some(doer) => app.names().of(&loaded, None, &doer.by, now).await,
+        None => String::new(),
+    };
+    Ok(Answer::of(kind, &acted, &before, until, language, &config.timezone, now))
 }
 
 /// The answer once what it began is done, or after `patience` as it was.

@@ -18,7 +18,7 @@ use crate::alert::Timestamp;
 use crate::answer;
 use crate::bots::{self, Bots};
 use crate::config::{AppAccount, Callback, Config, Receiver};
-use crate::deliver::{self, Mailer, Writer};
+use crate::deliver::{self, Mailer, Names, Writer};
 use crate::http;
 use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
@@ -148,6 +148,7 @@ struct Inner {
     link_key: LinkKey,
     incidents: Incidents,
     bots: Bots,
+    names: Names,
     broken: CancellationToken,
 }
 
@@ -173,6 +174,7 @@ impl App {
             link_key,
             incidents: Incidents::default(),
             bots: Bots::default(),
+            names: Names::default(),
             broken: CancellationToken::new(),
         })))
     }
@@ -208,6 +210,11 @@ impl App {
     /// The bots' sockets that this process has.
     pub fn bots(&self) -> &Bots {
         &self.0.bots
+    }
+
+    /// What people are called.
+    pub fn names(&self) -> &Names {
+        &self.0.names
     }
 
     /// Signs the links in messages.

@@ -1,5 +1,8 @@
 //! Answers to texts: what is on, who is on duty, which silences there are; and wishes that are typed.
 
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
 use super::ask::{Ask, read};
 use super::words::clock;
 use super::{Actor, Via, Wish, about, act, language};
@@ -14,12 +17,16 @@ use crate::upstream::Span;
 const NAMED: u32 = 15;
 /// Silences that are named.
 const SILENCES: usize = 15;
+/// How long names may take: WeCom wants an answer within 5 s, and a userid will do.
+const NAMES: Duration = Duration::from_secs(2);
+/// People whose names are looked up for one answer.
+const PEOPLE: usize = 20;
 /// Rotas that are named.
 const ROTAS: usize = 20;
 /// Bytes of an answer: what a text to an app may hold (page 90236), and enough for a bot.
 const BYTES: usize = 2_000;
 /// For how long, if nobody says.
-const USUAL: Span = Span::For(std::time::Duration::from_hours(1));
+const USUAL: Span = Span::For(Duration::from_hours(1));
 
 /// Answers a text; `event` names it, the same for all copies that WeCom brings.
 pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
@@ -49,7 +56,7 @@ pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<St
         Ask::Unknown => return Ok(speaker.help(true)),
         Ask::WhichOne(word) => return Ok(speaker.which_one(word)),
         Ask::Alerts => return speaker.alerts().await,
-        Ask::Duty(name) => return Ok(speaker.duty(name.as_deref())),
+        Ask::Duty(name) => return Ok(speaker.duty(name.as_deref()).await),
         Ask::Silences => return speaker.silences().await,
     };
     Ok(act(app, actor, wish).await?.text)
@@ -113,7 +120,9 @@ impl Speaker<'_> {
         }
         let mut lines =
             vec![if self.zh { format!("正在告警 {count} 条") } else { format!("{count} alerts are on") }];
-        lines.extend(alerts.iter().map(|alert| self.alert(alert)));
+        let owners = alerts.iter().filter_map(|alert| alert.acknowledged.as_ref());
+        let names = self.names(owners.map(|doer| doer.by.clone()).collect()).await;
+        lines.extend(alerts.iter().map(|alert| self.alert(alert, &names)));
         let more = count.saturating_sub(alerts.len() as u64);
         if more > 0 {
             lines.push(if self.zh { format!("另 {more} 条") } else { format!("and {more} more") });
@@ -122,7 +131,7 @@ impl Speaker<'_> {
     }
 
     /// `🔴 磁盘将满 · db-1 · 自 14:02 · 张三 已认领 #7K2Q`
-    fn alert(&self, alert: &ActAlert) -> String {
+    fn alert(&self, alert: &ActAlert, names: &HashMap<String, String>) -> String {
         let mut parts = vec![self.clean(&alert.name)];
         parts.extend(crate::render::place(alert).map(|place| self.clean(&place)));
         parts.extend(alert.starts_at.map(|at| {
@@ -130,13 +139,13 @@ impl Speaker<'_> {
             if self.zh { format!("自 {time}") } else { format!("since {time}") }
         }));
         parts.extend(alert.acknowledged.as_ref().map(|Doer { by, .. }| {
-            let by = self.clean(by);
+            let by = self.called(by, names);
             if self.zh { format!("{by} 已认领") } else { format!("{by} has it") }
         }));
         format!("{} {} #{}", if alert.critical { "🔴" } else { "🟡" }, parts.join(" · "), alert.thread)
     }
 
-    fn duty(&self, wanted: Option<&str>) -> String {
+    async fn duty(&self, wanted: Option<&str>) -> String {
         let loaded = self.app.loaded();
         let rotas = &loaded.config.rotas.0;
         if rotas.is_empty() {
@@ -145,14 +154,16 @@ impl Speaker<'_> {
             ]);
         }
         let named = |name: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name));
-        let mut lines: Vec<String> = rotas
+        let chosen = rotas.iter().filter(|(name, _)| named(name)).take(ROTAS);
+        let now: Vec<_> = chosen.map(|(name, rota)| (name, rota.on_call(self.now))).collect();
+        let everybody = now.iter().flat_map(|(_, on_call)| on_call.people.iter().chain(&on_call.backup));
+        let names = self.names(everybody.cloned().collect()).await;
+        let mut lines: Vec<String> = now
             .iter()
-            .filter(|(name, _)| named(name))
-            .take(ROTAS)
-            .map(|(name, rota)| {
-                let on_call = rota.on_call(self.now);
-                let people =
-                    |people: &[String]| people.iter().map(|who| self.clean(who)).collect::<Vec<_>>().join("、");
+            .map(|(name, on_call)| {
+                let people = |people: &[String]| {
+                    people.iter().map(|who| self.called(who, &names)).collect::<Vec<_>>().join("、")
+                };
                 let backup = if on_call.backup.is_empty() {
                     String::new()
                 } else if self.zh {
@@ -187,11 +198,12 @@ impl Speaker<'_> {
             return Ok(self.fit(vec![self.pick("现在没有从这里做的静默。", "No silence made from here is in force.")]));
         }
         let more = silences.len().saturating_sub(SILENCES);
+        let names = self.names(silences.iter().take(SILENCES).map(|silence| silence.by.clone()).collect()).await;
         let mut lines: Vec<String> = silences
             .iter()
             .take(SILENCES)
             .map(|silence| {
-                let (by, until) = (self.clean(&silence.by), self.clock(silence.until));
+                let (by, until) = (self.called(&silence.by, &names), self.clock(silence.until));
                 let upstream = self.clean(&silence.upstream);
                 if self.zh {
                     format!("🔕 #{} 到 {until}，{by}（{upstream}）", silence.thread)
@@ -208,6 +220,26 @@ impl Speaker<'_> {
 
     fn clock(&self, at: Timestamp) -> String {
         clock(at, self.now, &self.app.loaded().config.timezone)
+    }
+
+    /// What these people are called, as far as WeCom says.
+    async fn names(&self, ids: Vec<String>) -> HashMap<String, String> {
+        let loaded = self.app.loaded();
+        let ids: BTreeSet<String> = ids.into_iter().take(PEOPLE).collect();
+        let mut names = HashMap::new();
+        let begun = tokio::time::Instant::now();
+        for id in ids {
+            if begun.elapsed() > NAMES {
+                break;
+            }
+            let name = self.app.names().of(&loaded, None, &id, self.now).await;
+            names.insert(id, name);
+        }
+        names
+    }
+
+    fn called(&self, id: &str, names: &HashMap<String, String>) -> String {
+        self.clean(names.get(id).map_or(id, String::as_str))
     }
 
     fn clean(&self, text: &str) -> String {

@@ -134,7 +134,7 @@ async fn make(
         matchers: matchers.clone(),
         now: app.now(),
         ends_at: act.until.unwrap_or_else(|| app.now().plus_millis(3_600_000)),
-        author: act.by.clone(),
+        author: author(app, loaded, act).await,
         comment: comment(act, alerts),
         marker: upstream::marker(Some(act.thread), &format!("{}-{}", act.id, act.at.0)),
     };
@@ -184,6 +184,12 @@ pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &str, a
         org: upstream::org_of(first),
     };
     upstream::upstream_for(&loaded.config.upstreams, &origin).is_some()
+}
+
+/// `张三 (zhangsan)`, as far as WeCom says what the person is called.
+async fn author(app: &App, loaded: &Loaded, act: &ActRow) -> String {
+    let name = app.names().of(loaded, None, &act.by, app.now()).await;
+    if name == act.by { name } else { format!("{name} ({})", act.by) }
 }
 
 fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {

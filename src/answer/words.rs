@@ -47,6 +47,7 @@ impl Answer {
     pub(super) fn of(
         kind: ActKind,
         acted: &Acted,
+        before_by: &str,
         until: Option<Timestamp>,
         language: Language,
         timezone: &TimeZone,
@@ -62,7 +63,7 @@ impl Answer {
             ActState::Void => ("Over".to_owned(), "Nothing of this is on any more: there is nothing to do.".to_owned()),
             ActState::Failed if zh => ("没有做成".to_owned(), "没有做成，原因见随后的消息。".to_owned()),
             ActState::Failed => ("Failed".to_owned(), "It did not work; a message says why.".to_owned()),
-            ActState::Repeated => repeated(kind, before.map(|doer| (doer.by.as_str(), clock(doer.at), doer.until.map(clock))), zh),
+            ActState::Repeated => repeated(kind, before.map(|doer| (before_by, clock(doer.at), doer.until.map(clock))), zh),
             ActState::Open | ActState::Done => done(kind, until.map(clock), zh),
         };
         Self { label, text, state: Some(acted.state), act: acted.act }

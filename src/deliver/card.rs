@@ -4,7 +4,8 @@
 use wecom::message::TemplateCard;
 use wecom::{CardChange, CardUpdate, Content, Readers};
 
-use super::letter::{Occasion, Page};
+use super::letter::Occasion;
+use super::page::Page;
 use crate::alert::{Status, TransitionKind};
 use crate::answer;
 use crate::app::{App, Loaded};
@@ -107,10 +108,19 @@ async fn as_it_stands(
         .iter()
         .filter(|silence| silence.thread == kept.thread && silence.until > now)
         .max_by_key(|silence| silence.until);
+    let mark = async |by: &str, at| Mark { person: app.names().of(loaded, Some(target), by, now).await, at };
+    let taken = match taken {
+        Some(doer) => Some(mark(&doer.by, doer.at).await),
+        None => None,
+    };
+    let silenced = match silenced {
+        Some(silence) => Some(mark(&silence.by, silence.until).await),
+        None => None,
+    };
     let standing = Standing {
         task_id: &task_id,
-        taken: taken.map(|doer| Mark { person: doer.by.clone(), at: doer.at }),
-        silenced: silenced.map(|silence| Mark { person: silence.by.clone(), at: silence.until }),
+        taken,
+        silenced,
         can_silence: can_silence(loaded, &page),
         channel: target.channel(),
         language: page.language,
@@ -165,17 +175,13 @@ fn change(response_code: String, card: TemplateCard) -> CardUpdate {
 }
 
 /// What is said of an act where no card can be changed.
-pub(super) fn told(
-    news: &ActNews,
-    loaded: &Loaded,
-    queued: &Queued,
-    target: &Target,
-    now: crate::alert::Timestamp,
-) -> Content {
+pub(super) async fn told(app: &App, news: &ActNews, loaded: &Loaded, queued: &Queued, target: &Target) -> Content {
+    let now = app.now();
+    let person = app.names().of(loaded, Some(target), &news.doer.by, now).await;
     let receiver = loaded.config.receiver(&queued.receiver);
     let letter = ActLetter {
         news,
-        person: &news.doer.by,
+        person: &person,
         channel: target.channel(),
         language: receiver.as_ref().map_or(loaded.config.language, |receiver| receiver.language),
         timezone: receiver.as_ref().map_or(&loaded.config.timezone, |receiver| &receiver.timezone),

@@ -1,30 +1,29 @@
 //! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use secrecy::ExposeSecret as _;
 use tracing::{error, warn};
-use wecom::message::{Image, Text};
-use wecom::{CardUpdate, Content, Duplicates, Recipients, StoredToken, TokenStore};
+use wecom::message::Text;
+use wecom::{CardUpdate, Content, Duplicates, Recipients};
 
 use super::audience::{Audience, Reach};
+use super::card;
+use super::envelope::Envelope;
 use super::owners::Owners;
+use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
 use super::way::{self, Way};
-use super::{attempt, card, email, hook};
-use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, TransitionKind};
-use crate::app::{App, Clock, Loaded};
-use crate::config::{Config, Face, Language, Receiver, Target, To};
-use crate::ingest;
-use crate::render::{DigestLetter, Letter, Note, Offer, Picture, Rendered, Told};
-use crate::store::{Digest, Freeze, Kept, Moved, Naming, Queued, State, Store, StoreError};
+use crate::alert::{Labels, Status, ThreadId, Timestamp};
+use crate::app::{App, Loaded};
+use crate::config::{Config, Face, Target, To};
+use crate::render::{DigestLetter, Note, Offer};
+use crate::store::{Digest, Freeze, Naming, Queued, State, StoreError};
 
 /// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h). Never
 /// longer than until the next reminder, whose bytes may well be the same.
@@ -34,57 +33,6 @@ const COMPARED_MS: i64 = (4 * 60 - 15) * 60_000;
 /// Where cards with buttons were refused (an app that has no callback in the admin console, a group of a bot) they are not
 /// tried again for so long: whoever mends it presses a button soon.
 const REFUSED_MS: i64 = 10 * 60_000;
-/// A kept token is replaced this long before its end, like a fresh one.
-const REFRESH_EARLY_MS: i64 = 300_000;
-
-/// The way to WeCom that `config` says.
-pub fn network(config: &Config) -> wecom::Network {
-    let mut network = wecom::Network::new(config.wecom.api_url.clone());
-    network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
-    network.ca_file.clone_from(&config.wecom.ca_file);
-    network
-}
-
-/// A client on the network of `config` that keeps its tokens in `store`, or in memory.
-pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Result<wecom::Client> {
-    let mut network = network(config);
-    network.deadline = attempt::deadline(store.as_ref().and_then(Store::lease));
-    let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
-    // Replicas and restarts do not refresh in the same second.
-    options.refresh_early = Duration::from_secs(rand::random_range(300..600));
-    options.store = store.map(tokens);
-    wecom::Client::new(options).context("cannot set up the way to WeCom; check `wecom.proxy` and `wecom.ca_file`")
-}
-
-/// Tokens live in the store, so that a restart fetches none. If the store fails they live in memory until it is back.
-fn tokens(store: Store) -> TokenStore {
-    let saves = store.clone();
-    TokenStore {
-        load: Box::new(move |app| {
-            let store = store.clone();
-            Box::pin(async move {
-                let kept =
-                    store.token(&app).await.inspect_err(|error| warn!(%error, "A token could not be read.")).ok()??;
-                Some(StoredToken {
-                    token: kept.token,
-                    version: kept.version,
-                    expires_at: kept.expires_at.0,
-                    refresh_at: kept.expires_at.0 - REFRESH_EARLY_MS,
-                })
-            })
-        }),
-        save: Box::new(move |app, fresh| {
-            let store = saves.clone();
-            Box::pin(async move {
-                let saved = store.save_token(&app, fresh.token, Timestamp(fresh.expires_at), fresh.version - 1).await;
-                if let Err(error) = saved {
-                    warn!(%error, "A token could not be kept; it is used from memory.");
-                }
-            })
-        }),
-    }
-}
-
 /// Writes letters; keeps what it read from files and from the directory.
 pub struct Writer {
     people: People,
@@ -396,42 +344,6 @@ impl Writer {
     }
 }
 
-/// What a mail or a call of a hook says besides its text, and when a reminder may follow.
-pub struct Envelope<'a> {
-    /// Number of the message; 0 if it has none.
-    pub message: i64,
-    /// Its short id.
-    pub thread: ThreadId,
-    /// Its receiver.
-    pub receiver: &'a str,
-    /// `alerts` or `digest`.
-    pub kind: &'a str,
-    /// The time of writing.
-    pub at: Timestamp,
-    /// A reminder comes at the earliest after this.
-    pub reminded: Duration,
-}
-
-impl Envelope<'_> {
-    fn mail(&self, from: &str, to: &[String], part: u32, content: &Content) -> Result<Vec<u8>, String> {
-        let (subject, text) = lines(content);
-        let (thread, message, at) = (self.thread, self.message, self.at);
-        email::email_body(&email::Letter { from, to, subject, text, thread, message, part, at })
-    }
-
-    fn news(&self, part: u32, parts: u32, content: &Content) -> Vec<u8> {
-        let (title, text) = lines(content);
-        let Self { message, thread, receiver, kind, at, .. } = *self;
-        hook::hook_body(&hook::News { thread, message, part, parts, kind, receiver, title, text, at })
-    }
-}
-
-/// A text with its first line.
-fn lines(content: &Content) -> (&str, &str) {
-    let text = if let Content::Text(text) = content { text.content.as_str() } else { "" };
-    (text.lines().next().unwrap_or_default(), text)
-}
-
 /// On what occasion something is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
@@ -512,7 +424,7 @@ async fn about_act(
         return Ok(Written { contents: Vec::new(), face: card::UPDATE.to_owned(), naming, update: Some(update) });
     }
     let content = match app.store().act_news(queued.message).await? {
-        Some(news) => card::told(&news, loaded, queued, target, app.now()),
+        Some(news) => card::told(app, &news, loaded, queued, target).await,
         None => Content::Text(Text { content: format!("#{}", queued.thread), ..Text::default() }),
     };
     Ok(Written { contents: vec![content], face: Face::Text.as_str().to_owned(), naming, update: None })
@@ -563,188 +475,4 @@ fn notes(queued: &Queued, repeated: bool) -> Vec<Note> {
         notes.push(Note::Merged { changes: merged as u64 });
     }
     notes
-}
-
-/// A stored notification read again, with what is told of it.
-#[derive(Debug)]
-pub struct Page {
-    /// The notification.
-    pub notification: Notification,
-    /// Which of its alerts are told, and why.
-    pub told: Vec<Line>,
-    /// The receiver's language.
-    pub language: Language,
-    /// The receiver's zone.
-    pub timezone: jiff::tz::TimeZone,
-    /// Name of the source.
-    pub source: String,
-    template: Option<String>,
-}
-
-/// An alert that is told.
-#[derive(Debug)]
-pub struct Line {
-    /// Its place in the notification.
-    pub index: usize,
-    /// Its row in the store; 0 if nothing of it is stored.
-    pub alert: i64,
-    /// Why it is told.
-    pub kind: TransitionKind,
-    /// When it began, as the store knows it.
-    pub starts_at: Option<Timestamp>,
-    /// When it ended.
-    pub ends_at: Option<Timestamp>,
-}
-
-impl Page {
-    /// Reads the raw bytes again: `ingest` gives the same for the same bytes and time.
-    pub fn of(loaded: &Loaded, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
-        let config = &loaded.config;
-        let notification =
-            ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
-        let told = transitions
-            .iter()
-            // What waited from earlier notifications is told with the newest state of its alert.
-            .filter(|moved| moved.notification == kept.id)
-            .map(|moved| Line {
-                index: moved.alert_index as usize,
-                alert: moved.alert,
-                kind: moved.kind,
-                starts_at: moved.starts_at,
-                ends_at: moved.ends_at,
-            })
-            .collect();
-        // A receiver that is gone from the configuration: its last messages still go out, in the common language.
-        let receiver = config.receivers.get(receiver);
-        Self {
-            notification,
-            told,
-            language: receiver.map_or(config.language, |receiver| receiver.language),
-            timezone: receiver.map_or_else(|| config.timezone.clone(), |receiver| receiver.timezone.clone()),
-            source: kept.source.clone(),
-            template: receiver.and_then(|receiver| receiver.template.clone()),
-        }
-    }
-
-    /// A notification nothing of which is stored: everything in it is told.
-    pub fn fresh(notification: Notification, indexes: &[usize], receiver: &Receiver) -> Self {
-        let told = indexes
-            .iter()
-            .filter_map(|&index| notification.alerts.get(index).map(|alert| (index, alert)))
-            .map(|(index, alert)| Line {
-                index,
-                alert: 0,
-                kind: match alert.status {
-                    Status::Firing => TransitionKind::Firing,
-                    Status::Resolved => TransitionKind::Resolved,
-                },
-                starts_at: alert.starts_at,
-                ends_at: alert.ends_at,
-            })
-            .collect();
-        Self {
-            notification,
-            told,
-            language: receiver.language,
-            timezone: receiver.timezone.clone(),
-            source: String::new(),
-            template: receiver.template.clone(),
-        }
-    }
-
-    /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
-    pub fn alert(&self, line: &Line) -> Option<&Alert> {
-        self.notification.alerts.get(line.index)
-    }
-
-    /// The labels of the alerts that it tells as being on.
-    pub fn firing(&self) -> impl Iterator<Item = &Labels> {
-        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
-        firing.filter_map(|line| self.alert(line)).map(|alert| &alert.labels)
-    }
-
-    /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.
-    pub fn render(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
-        self.written(loaded, target, occasion, Picture { url: self.picture_url(), content: image })
-    }
-
-    fn written(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
-        let Occasion { thread, now, details_url, offer, notes } = *occasion;
-        let told: Vec<Told<'_>> = self
-            .told
-            .iter()
-            .filter_map(|line| {
-                Some(Told {
-                    alert: self.alert(line)?,
-                    kind: line.kind,
-                    starts_at: line.starts_at,
-                    ends_at: line.ends_at,
-                })
-            })
-            .collect();
-        let letter = Letter {
-            notification: &self.notification,
-            told: &told,
-            target,
-            language: self.language,
-            timezone: &self.timezone,
-            template: self.template.as_deref(),
-            now,
-            thread,
-            details_url,
-            offer,
-            picture,
-            notes,
-        };
-        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
-            rendered
-        } else {
-            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
-            self.bare(target, thread)
-        }
-    }
-
-    /// The same, as if its alerts had no picture.
-    pub(super) fn render_pictureless(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Rendered {
-        self.written(loaded, target, occasion, Picture { url: None, content: None })
-    }
-
-    /// What is left to say when rendering itself is broken: names, as plain text.
-    fn bare(&self, target: &Target, thread: ThreadId) -> Rendered {
-        let mut content = String::new();
-        for line in &self.told {
-            let name: String = self
-                .alert(line)
-                .map_or("", |alert| &alert.name)
-                .chars()
-                .filter(|c| c.is_alphanumeric() || *c == ' ')
-                .take(60)
-                .collect();
-            let line = format!("[{}] {name}\n", line.kind.as_str());
-            if content.len() + line.len() > wecom::message::TEXT_BYTES - 100 {
-                break;
-            }
-            content.push_str(&line);
-        }
-        write!(content, "{} alerts #{thread}", self.told.len()).expect("a String takes everything");
-        let bytes_used = content.len();
-        let text =
-            wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };
-        Rendered {
-            parts: vec![Content::Text(text)],
-            face: Face::Text,
-            bytes_used,
-            bytes_allowed: wecom::message::TEXT_BYTES,
-            named: Vec::new(),
-            counted: (0..self.told.len()).collect(),
-            problems: Vec::new(),
-        }
-    }
-
-    /// The picture of the first alert that has one, firing ones first.
-    fn picture_url(&self) -> Option<&str> {
-        let url = |line: &Line| self.alert(line).map(|alert| alert.links.image.as_str()).filter(|url| !url.is_empty());
-        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved).find_map(url);
-        firing.or_else(|| self.told.iter().find_map(url))
-    }
 }

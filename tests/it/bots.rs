@@ -148,9 +148,9 @@ async fn a_card_is_pushed_pressed_and_answered_and_its_end_refers_to_it() {
         "{click:#}"
     );
     let pressed = card(&world).await;
-    holds(&pressed.to_string(), &["认领人", "zhangsan", "放弃认领"]);
+    holds(&pressed.to_string(), &["认领人", "张三", "放弃认领"]);
     let group = texts(&told(&world, GROUP, 2).await);
-    holds(&group[1], &["zhangsan 已认领"]);
+    holds(&group[1], &["张三 已认领"]);
 
     let click = press(&world, &first, "zhangsan", "release", None).await;
     assert_eq!(click["answers"][0]["errcode"], 0, "{click:#}");
@@ -266,7 +266,7 @@ async fn flat_events_and_control_characters_are_read() {
     let click = press(&world, &first, "zhangsan", "acknowledge", None).await;
     assert_eq!(click["answers"][0]["errcode"], 0, "{click:#}");
     holds(&card(&world).await.to_string(), &["认领人"]);
-    holds(&say(&world, "zhangsan", None, "告警").await, &["磁盘将满", "zhangsan 已认领"]);
+    holds(&say(&world, "zhangsan", None, "告警").await, &["磁盘将满", "张三 已认领"]);
 }
 
 #[tokio::test]

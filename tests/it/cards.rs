@@ -74,7 +74,7 @@ async fn whoever_acknowledges_is_shown_to_all_and_the_end_changes_the_card() {
     holds(&group[0], &["磁盘将满"]);
     press(&world, &card, "zhangsan", "acknowledge", None).await;
     let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
-    holds(&told[1], &["zhangsan 已认领", "磁盘将满 ×2"]);
+    holds(&told[1], &["张三 已认领", "磁盘将满 ×2"]);
     card_of(&world, "user=lisi", |text| text.contains("认领人")).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved"), ("db-2", "resolved")])).await;
     card_of(&world, "user=lisi", |text| text.contains("已恢复")).await;
@@ -150,7 +150,7 @@ async fn what_was_taken_is_given_back_by_the_menu_and_reminders_are_as_before() 
     let free = card_of(&world, "user=zhangsan", |text| !text.contains("认领人")).await;
     holds(&free.to_string(), &["acknowledge"]);
     let told = texts(&world.arrived("webhook=sim-ops-group", 3).await);
-    holds(&told[2], &["lisi 放弃认领"]);
+    holds(&told[2], &["李四 放弃认领"]);
     assert_eq!(world.inbox("user=zhangsan").await.len(), 1);
 }
 
@@ -183,7 +183,7 @@ async fn of_five_hundred_presses_in_a_second_one_silences_and_all_are_answered_a
     let presses = (0..500).map(|_| world.control("POST", "clicks", body.clone()));
     futures_util::future::join_all(presses).await;
     until("all are on record", async || (acts(&world).await.len() == 500).then_some(())).await;
-    card_of(&world, "user=lisi", |text| text.contains("（zhangsan）")).await;
+    card_of(&world, "user=lisi", |text| text.contains("（张三）")).await;
     let acts = acts(&world).await;
     let count = |state: ActState| acts.iter().filter(|act| act.state == state).count();
     assert_eq!((count(ActState::Done), count(ActState::Repeated)), (1, 499));
@@ -243,7 +243,7 @@ async fn where_a_card_can_no_longer_be_changed_a_message_refers_to_it_by_its_id(
         let id = rows.last().unwrap()["value"].as_str().unwrap().to_owned();
         press(&world, &card, "zhangsan", "acknowledge", None).await;
         let told = world.arrived("user=lisi", 2).await;
-        holds(&told[1].to_string(), &["zhangsan 已认领", &id]);
+        holds(&told[1].to_string(), &["张三 已认领", &id]);
         world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved")])).await;
         let told = world.arrived("user=lisi", 3).await;
         holds(&told[2].to_string(), &["已恢复", &id]);
@@ -283,7 +283,7 @@ async fn texts_to_the_app_are_answered_and_obeyed() {
     holds(&reply(2).await, &["正在告警 1 条", "磁盘将满", "db-1", &id]);
     say(&format!("认领 {id}")).await;
     holds(&reply(3).await, &["已认领"]);
-    card_of(&world, "user=zhangsan", |text| text.contains("wangwu")).await;
+    card_of(&world, "user=zhangsan", |text| text.contains("王五")).await;
     say("值班").await;
     holds(&reply(4).await, &["没有配置值班表"]);
     say("你会什么").await;

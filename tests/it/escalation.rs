@@ -107,7 +107,7 @@ async fn whoever_takes_it_stops_the_steps_and_whoever_gives_it_back_lets_them_go
     texts_of(&world, "user=zhangsan", 1).await;
     act(&world, &format!("认领 {id}")).await;
     let heard = texts_of(&world, "user=zhangsan", 2).await;
-    holds(&heard[1], &["lisi 已认领", "主库只读"]);
+    holds(&heard[1], &["李四 已认领", "主库只读"]);
     texts_of(&world, "webhook=sim-ops-group", 2).await;
     world.pass(Duration::from_hours(3));
     looked(&world).await;

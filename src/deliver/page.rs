@@ -1,0 +1,200 @@
+//! A stored notification read again: what of it is told, in which words, with which picture.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tracing::error;
+use wecom::Content;
+use wecom::message::Image;
+
+use super::letter::Occasion;
+use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, TransitionKind};
+use crate::app::Loaded;
+use crate::config::{Face, Language, Receiver, Target};
+use crate::ingest;
+use crate::render::{Letter, Picture, Rendered, Told};
+use crate::store::{Kept, Moved};
+
+/// A stored notification read again, with what is told of it.
+#[derive(Debug)]
+pub struct Page {
+    /// The notification.
+    pub notification: Notification,
+    /// Which of its alerts are told, and why.
+    pub told: Vec<Line>,
+    /// The receiver's language.
+    pub language: Language,
+    /// The receiver's zone.
+    pub timezone: jiff::tz::TimeZone,
+    /// Name of the source.
+    pub source: String,
+    template: Option<String>,
+}
+
+/// An alert that is told.
+#[derive(Debug)]
+pub struct Line {
+    /// Its place in the notification.
+    pub index: usize,
+    /// Its row in the store; 0 if nothing of it is stored.
+    pub alert: i64,
+    /// Why it is told.
+    pub kind: TransitionKind,
+    /// When it began, as the store knows it.
+    pub starts_at: Option<Timestamp>,
+    /// When it ended.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Page {
+    /// Reads the raw bytes again: `ingest` gives the same for the same bytes and time.
+    pub fn of(loaded: &Loaded, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
+        let config = &loaded.config;
+        let notification =
+            ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
+        let told = transitions
+            .iter()
+            // What waited from earlier notifications is told with the newest state of its alert.
+            .filter(|moved| moved.notification == kept.id)
+            .map(|moved| Line {
+                index: moved.alert_index as usize,
+                alert: moved.alert,
+                kind: moved.kind,
+                starts_at: moved.starts_at,
+                ends_at: moved.ends_at,
+            })
+            .collect();
+        // A receiver that is gone from the configuration: its last messages still go out, in the common language.
+        let receiver = config.receivers.get(receiver);
+        Self {
+            notification,
+            told,
+            language: receiver.map_or(config.language, |receiver| receiver.language),
+            timezone: receiver.map_or_else(|| config.timezone.clone(), |receiver| receiver.timezone.clone()),
+            source: kept.source.clone(),
+            template: receiver.and_then(|receiver| receiver.template.clone()),
+        }
+    }
+
+    /// A notification nothing of which is stored: everything in it is told.
+    pub fn fresh(notification: Notification, indexes: &[usize], receiver: &Receiver) -> Self {
+        let told = indexes
+            .iter()
+            .filter_map(|&index| notification.alerts.get(index).map(|alert| (index, alert)))
+            .map(|(index, alert)| Line {
+                index,
+                alert: 0,
+                kind: match alert.status {
+                    Status::Firing => TransitionKind::Firing,
+                    Status::Resolved => TransitionKind::Resolved,
+                },
+                starts_at: alert.starts_at,
+                ends_at: alert.ends_at,
+            })
+            .collect();
+        Self {
+            notification,
+            told,
+            language: receiver.language,
+            timezone: receiver.timezone.clone(),
+            source: String::new(),
+            template: receiver.template.clone(),
+        }
+    }
+
+    /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
+    pub fn alert(&self, line: &Line) -> Option<&Alert> {
+        self.notification.alerts.get(line.index)
+    }
+
+    /// The labels of the alerts that it tells as being on.
+    pub fn firing(&self) -> impl Iterator<Item = &Labels> {
+        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
+        firing.filter_map(|line| self.alert(line)).map(|alert| &alert.labels)
+    }
+
+    /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.
+    pub fn render(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
+        self.written(loaded, target, occasion, Picture { url: self.picture_url(), content: image })
+    }
+
+    fn written(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
+        let Occasion { thread, now, details_url, offer, notes } = *occasion;
+        let told: Vec<Told<'_>> = self
+            .told
+            .iter()
+            .filter_map(|line| {
+                Some(Told {
+                    alert: self.alert(line)?,
+                    kind: line.kind,
+                    starts_at: line.starts_at,
+                    ends_at: line.ends_at,
+                })
+            })
+            .collect();
+        let letter = Letter {
+            notification: &self.notification,
+            told: &told,
+            target,
+            language: self.language,
+            timezone: &self.timezone,
+            template: self.template.as_deref(),
+            now,
+            thread,
+            details_url,
+            offer,
+            picture,
+            notes,
+        };
+        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
+            rendered
+        } else {
+            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
+            self.bare(target, thread)
+        }
+    }
+
+    /// The same, as if its alerts had no picture.
+    pub(super) fn render_pictureless(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Rendered {
+        self.written(loaded, target, occasion, Picture { url: None, content: None })
+    }
+
+    /// What is left to say when rendering itself is broken: names, as plain text.
+    fn bare(&self, target: &Target, thread: ThreadId) -> Rendered {
+        let mut content = String::new();
+        for line in &self.told {
+            let name: String = self
+                .alert(line)
+                .map_or("", |alert| &alert.name)
+                .chars()
+                .filter(|c| c.is_alphanumeric() || *c == ' ')
+                .take(60)
+                .collect();
+            let line = format!("[{}] {name}\n", line.kind.as_str());
+            if content.len() + line.len() > wecom::message::TEXT_BYTES - 100 {
+                break;
+            }
+            content.push_str(&line);
+        }
+        write!(content, "{} alerts #{thread}", self.told.len()).expect("a String takes everything");
+        let bytes_used = content.len();
+        let text =
+            wecom::message::Text { content, mentioned_list: target.mention.clone(), mentioned_mobile_list: Vec::new() };
+        Rendered {
+            parts: vec![Content::Text(text)],
+            face: Face::Text,
+            bytes_used,
+            bytes_allowed: wecom::message::TEXT_BYTES,
+            named: Vec::new(),
+            counted: (0..self.told.len()).collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The picture of the first alert that has one, firing ones first.
+    pub(super) fn picture_url(&self) -> Option<&str> {
+        let url = |line: &Line| self.alert(line).map(|alert| alert.links.image.as_str()).filter(|url| !url.is_empty());
+        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved).find_map(url);
+        firing.or_else(|| self.told.iter().find_map(url))
+    }
+}

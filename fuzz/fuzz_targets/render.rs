@@ -47,10 +47,10 @@ fn check(letter: &Letter<'_>, rendered: &Rendered) {
     assert!(all.iter().copied().eq(0..letter.told.len()), "an alert is neither named nor counted, or both");
 }
 
-/// Whom the configuration mentions; a message to an app's members, a mail and a hook mention nobody.
+/// Whom the configuration mentions; a message to an app's members, a mail, a hook and a bot mention nobody.
 fn meant(target: &Target) -> BTreeSet<String> {
     match target.channel() {
-        Channel::App | Channel::Email | Channel::Hook => BTreeSet::new(),
+        Channel::App | Channel::Email | Channel::Hook | Channel::Bot => BTreeSet::new(),
         Channel::Chat => target.mention.iter().cloned().collect(),
         Channel::Webhook => target.mention.iter().chain(&target.mention_mobiles).cloned().collect(),
     }

@@ -25,7 +25,15 @@ fuzz_target!(|source: &str| {
     }
     let sample = &SAMPLES[source.len() % SAMPLES.len()];
     for (face, to) in Face::ALL.into_iter().zip(addresses().into_iter().cycle()) {
-        let target = Target { to, face, mention: Vec::new(), mention_from: Vec::new(), mention_mobiles: Vec::new(), image: false, parts: 3 };
+        let target = Target {
+            to,
+            face,
+            mention: Vec::new(),
+            mention_from: Vec::new(),
+            mention_mobiles: Vec::new(),
+            image: false,
+            parts: 3,
+        };
         let told = sample.told();
         let write = |template| templates.render(&sample.letter(&told, &target, Language::Zh, template));
         let begun = cpu_time();

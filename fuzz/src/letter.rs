@@ -7,7 +7,7 @@ use wegraf::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use wegraf::config::{Face, Language, Target, To};
-use wegraf::render::{Letter, Picture, Told};
+use wegraf::render::{Letter, Offer, Picture, Told};
 
 use crate::NOW;
 
@@ -51,6 +51,7 @@ impl Case {
             now: NOW,
             thread: THREAD,
             details_url: self.details_url,
+            offer: Offer::Silence,
             picture: Picture { url: self.picture_url, content: self.image.as_ref() },
             notes: &[],
         }
@@ -58,7 +59,7 @@ impl Case {
 }
 
 /// One address of each channel.
-pub fn addresses() -> [To; 5] {
+pub fn addresses() -> [To; 6] {
     let (app, users) = ("ops".to_owned(), vec!["a".to_owned()]);
     [
         To::Members { app: app.clone(), users, users_file: None, on_call: None, parties: Vec::new(), tags: Vec::new() },
@@ -66,6 +67,7 @@ pub fn addresses() -> [To; 5] {
         To::Webhook { webhook: "w".to_owned() },
         To::Email { to: vec!["ops@ok.example".to_owned()] },
         To::Hook { hook: "h".to_owned() },
+        To::Bot { bot: "b".to_owned(), chat: "c".to_owned() },
     ]
 }
 

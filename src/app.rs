@@ -25,6 +25,7 @@ use crate::metrics::{Metrics, Reloaded};
 use crate::render::Templates;
 use crate::route::row;
 use crate::store::{Listeners, Store, StoreError, TargetRow};
+use crate::upstream::{Client, UpstreamError};
 use crate::watch::{self, Incidents};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
@@ -72,6 +73,8 @@ pub struct Loaded {
     pub callbacks: HashMap<String, CallbackKeys>,
     /// The targets of each receiver: whom an act is told.
     pub listeners: Listeners,
+    /// The way to each upstream, by its name; or why there is none.
+    pub upstreams: HashMap<String, Result<Client, UpstreamError>>,
 }
 
 impl Loaded {
@@ -92,7 +95,8 @@ impl Loaded {
                 .chain(steps(&config))
                 .collect(),
         );
-        Ok(Self { config, templates, wecom, mailer, callbacks, listeners })
+        let upstreams = config.upstreams.iter().map(|known| (known.name.clone(), Client::new(known))).collect();
+        Ok(Self { config, templates, wecom, mailer, callbacks, listeners, upstreams })
     }
 
     /// Does the host of this breaker's scope answer? The error says what it did instead.

@@ -17,10 +17,11 @@ use crate::route::{arrival, recipient, row};
 use crate::store::{
     ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, Admission, NewSilence, Recipient, Silence, StoreError,
 };
-use crate::upstream::{self, Client, Matcher, Origin, Wanted};
+use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
 
-/// An act that is open for longer than this was left by a process that ended: whoever records one does it at once.
-const LEFT_MS: i64 = 30_000;
+/// An act that is open for longer than this was left by a process that ended: whoever records one does it at once, and
+/// an upstream that is slow at each step keeps him for less.
+const LEFT_MS: i64 = 45_000;
 /// Acts that one sweep does.
 const SWEPT: u32 = 20;
 /// Between two looks at silenced alerts.
@@ -30,11 +31,21 @@ const WATCHER: &str = "answer/silences";
 
 /// Does what is left of acts whose process ended before it was done.
 pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
-    let open = app.store().acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
-    for act in open.into_iter().filter(|act| app.now().millis_since(act.at) > LEFT_MS) {
+    let mut open = app.store().acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
+    open.retain(|act| is_left(act.at, app.now()));
+    // Two replicas that do the same act at once would make two silences.
+    if open.is_empty() || app.store().acquire(WATCHER).await?.is_none() {
+        return Ok(());
+    }
+    for act in open {
         finish(app, act.id).await?;
     }
     Ok(())
+}
+
+/// Was an act of that time left by a process that ended? One of the future was, and the clock was set back since.
+fn is_left(at: Timestamp, now: Timestamp) -> bool {
+    now.millis_since(at).abs() > LEFT_MS
 }
 
 /// Does what an act leaves open, records how it ended, and tells whoever must know.
@@ -124,11 +135,7 @@ async fn make(
     alerts: &[ActAlert],
 ) -> Result<Result<Done, Failed>, StoreError> {
     let origins = Origins::of(app.store(), loaded, alerts).await?;
-    let Some((upstream, matchers)) =
-        origins.iter().find_map(|(notification, told)| matchers(loaded, notification, &told))
-    else {
-        return Ok(Err(Failed::no_upstream()));
-    };
+    let Some((upstream, matchers)) = matchers(loaded, &origins) else { return Ok(Err(Failed::no_upstream())) };
     let Some(matchers) = matchers else { return Ok(Err(Failed::too_wide())) };
     let wanted = Wanted {
         matchers: matchers.clone(),
@@ -138,8 +145,15 @@ async fn make(
         comment: comment(act, alerts),
         marker: upstream::marker(Some(act.thread), &format!("{}-{}", act.id, act.at.0)),
     };
-    let made = match Client::new(upstream) {
-        Ok(client) => client.silence(&wanted).await,
+    let client = match client(loaded, &upstream.name) {
+        Ok(client) => client,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    // Whoever left it may have made it and not come to say so.
+    let before = if is_left(act.at, app.now()) { client.made(&wanted).await } else { Ok(None) };
+    let made = match before {
+        Ok(None) => client.silence(&wanted).await,
+        Ok(Some(made)) => Ok(made),
         Err(error) => Err(error),
     };
     Ok(made.map_err(Failed::from).map(|made| Done {
@@ -153,22 +167,29 @@ async fn make(
     }))
 }
 
-/// The upstream of these alerts, and what a silence for all of them holds.
-fn matchers<'a>(
-    loaded: &'a Loaded,
-    notification: &Notification,
-    told: &[(&ActAlert, &Alert)],
-) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
-    let (row, first) = told.first()?;
-    let origin = Origin {
-        format: notification.format,
-        external_url: &notification.external_url,
-        source: &row.source,
-        org: upstream::org_of(first),
-    };
-    let upstream = upstream::upstream_for(&loaded.config.upstreams, &origin)?;
-    let matchers = match told {
-        [(_, alone)] => upstream::matchers_for(upstream, alone),
+/// The upstream of these alerts, and what a silence for all of them holds: they may have been told last by different
+/// notifications. None where they come from several upstreams, too.
+fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
+    let (mut seen, mut all) = (HashSet::new(), Vec::new());
+    for (notification, told) in origins.iter() {
+        for (row, alert) in told {
+            let origin = Origin {
+                format: notification.format,
+                external_url: &notification.external_url,
+                source: &row.source,
+                org: upstream::org_of(alert),
+            };
+            if let Some(upstream) = upstream::upstream_for(&loaded.config.upstreams, &origin)
+                && seen.insert(row.identity)
+            {
+                all.push((upstream, alert));
+            }
+        }
+    }
+    let (upstream, first) = *all.first()?;
+    let matchers = match &all[..] {
+        [_] => upstream::matchers_for(upstream, first),
+        _ if all.iter().any(|(other, _)| other.name != upstream.name) => None,
         several => upstream::common_matchers(upstream, several.iter().map(|(_, alert)| *alert)),
     };
     Some((upstream, matchers))
@@ -197,17 +218,17 @@ fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {
     format!("{name} ×{}，由 {} 从企业微信静默 silenced from WeCom", alerts.len().max(1), act.by)
 }
 
-/// The silence that an act is about: of its episode, the newest in force.
-async fn silence_of(app: &App, act: &ActRow) -> Result<Option<Silence>, StoreError> {
+/// The silences that an act is about: those of its episode that are in force, the newest last.
+async fn silences_of(app: &App, act: &ActRow) -> Result<Vec<Silence>, StoreError> {
     let now = app.now();
     let mut silences = app.store().silences(now).await?;
     silences.retain(|silence| silence.thread == act.thread && silence.until > now);
     silences.sort_by_key(|silence| silence.act);
-    Ok(silences.pop())
+    Ok(silences)
 }
 
 async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
-    let (Some(silence), Some(until)) = (silence_of(app, act).await?, act.until) else {
+    let (Some(silence), Some(until)) = (silences_of(app, act).await?.pop(), act.until) else {
         return Ok(Err(Failed::no_silence()));
     };
     let client = match client(loaded, &silence.upstream) {
@@ -219,23 +240,37 @@ async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
             app.store().extend_silence(silence.act, made.id.clone(), until).await?;
             Ok(Ok(Done { detail: format!("{} {}", silence.upstream, made.id), silence: None }))
         }
-        Err(error) => Ok(Err(error.into())),
+        Err(error) => {
+            if error.problem == Problem::NotFound {
+                // Somebody took it away upstream: nothing is in force, so that a new one can be asked for.
+                app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+            }
+            Ok(Err(error.into()))
+        }
     }
 }
 
+/// Ends all of them: whoever silenced for longer made a second one beside the first.
 async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
-    let Some(silence) = silence_of(app, act).await? else { return Ok(Err(Failed::no_silence())) };
-    let client = match client(loaded, &silence.upstream) {
-        Ok(client) => client,
-        Err(failed) => return Ok(Err(failed)),
-    };
-    match client.expire(&silence.upstream_id).await {
-        Ok(()) => {
-            app.store().extend_silence(silence.act, silence.upstream_id.clone(), app.now()).await?;
-            Ok(Ok(Done { detail: format!("{} {}", silence.upstream, silence.upstream_id), silence: None }))
-        }
-        Err(error) => Ok(Err(error.into())),
+    let silences = silences_of(app, act).await?;
+    if silences.is_empty() {
+        return Ok(Err(Failed::no_silence()));
     }
+    let mut ended = Vec::new();
+    for silence in silences {
+        let client = match client(loaded, &silence.upstream) {
+            Ok(client) => client,
+            Err(failed) => return Ok(Err(failed)),
+        };
+        match client.expire(&silence.upstream_id).await {
+            // One that upstream does not know hides nothing either.
+            Err(error) if error.problem != Problem::NotFound => return Ok(Err(error.into())),
+            Ok(()) | Err(_) => {}
+        }
+        ended.push(format!("{} {}", silence.upstream, silence.upstream_id));
+        app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+    }
+    Ok(Ok(Done { detail: ended.join(", "), silence: None }))
 }
 
 async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
@@ -260,15 +295,15 @@ async fn recall(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
     })
 }
 
-fn client(loaded: &Loaded, name: &str) -> Result<Client, Failed> {
-    let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == name);
-    let upstream = known.ok_or_else(|| {
-        Failed::new(
+fn client<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Client, Failed> {
+    match loaded.upstreams.get(name) {
+        Some(Ok(client)) => Ok(client),
+        Some(Err(error)) => Err(error.clone().into()),
+        None => Err(Failed::new(
             format!("配置里已没有上游 `{name}`"),
             format!("the upstream `{name}` is no longer in the configuration"),
-        )
-    })?;
-    Ok(Client::new(upstream)?)
+        )),
+    }
 }
 
 /// Where whoever asked hears that it did not work.
@@ -289,9 +324,11 @@ fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> 
     Some((target, receiver))
 }
 
-/// How long each silenced alert was not seen upstream, by its silence: forgotten with the process, which only means
-/// that it is looked at for longer.
-static GONE: LazyLock<Mutex<HashMap<(i64, Identity), Timestamp>>> = LazyLock::new(Mutex::default);
+/// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
+/// process and with the silence, which only means that it is looked at for longer.
+static GONE: LazyLock<Mutex<HashMap<(i64, Identity), (Timestamp, Timestamp)>>> = LazyLock::new(Mutex::default);
+/// Who did not look for longer than this does not know what was on meanwhile.
+const BREAK: Duration = Duration::from_mins(1);
 
 /// Looks at silenced alerts upstream, because a silence keeps their end from being told (alert-sources §0.4, §4.6).
 pub(super) async fn watch(app: &App) {
@@ -313,22 +350,23 @@ pub(super) async fn watch(app: &App) {
 
 async fn look(app: &App) -> Result<(), StoreError> {
     let loaded = app.loaded();
-    for silence in app.store().silences(app.now()).await? {
+    let silences = app.store().silences(app.now()).await?;
+    forget_others(&silences);
+    for silence in silences {
         let touched = app.store().act_alerts(silence.act).await?;
         let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
         let on = app.store().told_firing(identities).await?;
         let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
         let (false, Some(upstream)) = (on.is_empty(), known) else { continue };
         let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
-        let firing = match Client::new(upstream) {
-            Ok(client) => client.firing(&matchers).await,
-            Err(error) => Err(error),
-        };
-        match firing {
+        let Ok(client) = client(&loaded, &upstream.name) else { continue };
+        match client.firing(&matchers).await {
             Ok(firing) => {
                 let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
                 let over = gone(silence.act, &on, &seen, upstream.gone_after, app.now());
-                end(app, &loaded, &on, &over).await?;
+                if !over.is_empty() && !has_just_started(client, upstream.gone_after, app.now()).await {
+                    end(app, &loaded, &on, &over).await?;
+                }
             }
             // Nobody knows, so nothing is over.
             Err(error) => debug!(%error, upstream = upstream.name, "Silenced alerts cannot be looked at."),
@@ -337,17 +375,42 @@ async fn look(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The alerts that were not seen for as long as it takes to believe it: an Alertmanager that starts anew knows nothing
-/// before its senders repeat themselves.
+/// Did this Alertmanager start so lately that what it does not tell proves nothing? It knows nothing before its senders
+/// repeat themselves. One that lets nobody ask is believed.
+async fn has_just_started(client: &Client, patience: Duration, now: Timestamp) -> bool {
+    match client.up_since().await {
+        Ok(since) => since.is_some_and(|since| now.millis_since(since) < millis(patience)),
+        Err(error) => error.problem.may_pass(),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Forgets what was seen of silences that are looked at no more.
+fn forget_others(silences: &[Silence]) {
+    let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
+    GONE.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
+}
+
+/// The alerts that were not seen for as long as it takes to believe it.
 fn gone(act: i64, on: &[ActAlert], seen: &[&Labels], patience: Duration, now: Timestamp) -> HashSet<Identity> {
     let mut since = GONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
     let mut over = HashSet::new();
     for alert in on {
         let key = (act, alert.identity);
         if is_seen(alert, seen) {
             since.remove(&key);
-        } else if now.millis_since(*since.entry(key).or_insert(now)) >= patience {
+            continue;
+        }
+        let (from, last) = since.entry(key).or_insert((now, now));
+        // Also where the clock was set back.
+        if !(0..=millis(BREAK.max(patience))).contains(&now.millis_since(*last)) {
+            *from = now;
+        }
+        *last = now;
+        if now.millis_since(*from) >= millis(patience) {
             over.insert(alert.identity);
         }
     }
@@ -466,5 +529,47 @@ mod tests {
         assert!(look(&first, 30).is_empty());
         assert!(look(&first, 59).is_empty());
         assert_eq!(look(&first, 60), HashSet::from([alerts[1].identity]));
+    }
+
+    #[test]
+    fn whoever_did_not_look_for_long_or_whose_clock_was_set_begins_to_count_anew() {
+        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
+        let alerts = [on("a")];
+        let look = |at| gone(-2, &alerts, &[], patience, second(at)).len();
+        assert_eq!((look(0), look(3_600)), (0, 0), "it may have been on in between");
+        assert_eq!((look(3_620), look(3_630)), (0, 1));
+        assert_eq!((look(4_000), look(1_000), look(1_029), look(1_030)), (0, 0, 0, 1), "set back");
+    }
+
+    #[test]
+    fn what_was_seen_of_a_silence_is_forgotten_with_it() {
+        let alerts = [on("a")];
+        gone(-3, &alerts, &[], Duration::from_secs(30), Timestamp(0));
+        let known = || GONE.lock().unwrap().keys().any(|(act, _)| *act == -3);
+        assert!(known());
+        forget_others(&[-1, -2].map(silence));
+        assert!(!known());
+    }
+
+    #[test]
+    fn an_act_is_left_when_it_is_old_or_of_the_future() {
+        let now = Timestamp(1_700_000_000_000);
+        let is_left = |ago: i64| is_left(now.plus_millis(-ago), now);
+        assert!(!is_left(0) && !is_left(LEFT_MS) && !is_left(-1_000));
+        assert!(is_left(LEFT_MS + 1) && is_left(-3_600_000));
+    }
+
+    fn silence(act: i64) -> Silence {
+        Silence {
+            act,
+            upstream: "am".to_owned(),
+            upstream_id: "s".to_owned(),
+            matchers_json: "[]".to_owned(),
+            thread: ThreadId(1),
+            by: "zhangsan".to_owned(),
+            at: Timestamp(0),
+            until: Timestamp(0),
+            absent: 0,
+        }
     }
 }

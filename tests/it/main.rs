@@ -38,6 +38,7 @@ mod replicas;
 mod replicas_bot;
 mod seed;
 mod silences;
+mod silences_acts;
 mod silences_cli;
 mod silences_faults;
 mod silences_grafana;

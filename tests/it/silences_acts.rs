@@ -1,0 +1,154 @@
+//! Silences that people ask for, in a real Alertmanager, where something went otherwise before: a process ended half-way,
+//! a first silence was too short, alerts were told by different notifications, somebody took a silence away upstream.
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wecom_simulator::Setup;
+use wegraf::alert::ThreadId;
+use wegraf::answer::{Actor, Via};
+use wegraf::store::{About, ActEnd, ActKind, ActState, Listeners, NewAct, NewSilence};
+use wegraf::upstream::{Client, Matcher, Wanted, marker};
+
+use crate::cards::acts;
+use crate::harness::{World, alertmanager, crypto};
+use crate::programs::{Server, until};
+use crate::silences::NOBODY;
+use crate::witness_alertmanager::texts;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A gateway that silences in an Alertmanager.
+async fn world() -> Option<(TempDir, Server, World)> {
+    crypto();
+    let folder = TempDir::new().unwrap();
+    let server = Server::alertmanager(folder.path(), NOBODY).await?;
+    let rest = format!(
+        "upstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ] }} }}\nroute: {{ receiver: ops }}\n",
+        server.url
+    );
+    let world = World::with(Setup::demo(), &rest).await;
+    Some((folder, server, world))
+}
+
+/// The short id at the end of the first message.
+async fn first_id(world: &World) -> ThreadId {
+    let told = texts(&world.arrived("webhook=sim-ops-group", 1).await);
+    ThreadId::parse(told[0].lines().last().unwrap().trim()).unwrap()
+}
+
+/// What lisi writes to the app; returns when all that follows upstream is done.
+async fn say(world: &World, text: &str) {
+    let actor = Actor { id: "lisi".to_owned(), via: Via::App("ops".to_owned()) };
+    wegraf::answer::ask(world.app(), &actor, &rand::random::<u64>().to_string(), text).await.unwrap();
+    all_done(world).await;
+}
+
+async fn all_done(world: &World) {
+    let done = async || acts(world).await.iter().all(|act| act.state != ActState::Open).then_some(());
+    until("every act is done", done).await;
+}
+
+async fn in_force(server: &Server) -> Vec<Value> {
+    let silences: Vec<Value> = serde_json::from_str(&server.get("/api/v2/silences").await.unwrap()).unwrap();
+    silences.into_iter().filter(|silence| silence["status"]["state"] == "active").collect()
+}
+
+fn wish(world: &World, thread: ThreadId) -> NewAct {
+    NewAct {
+        event: rand::random::<u64>().to_string(),
+        kind: ActKind::Silence,
+        state: ActState::Open,
+        by: "lisi".to_owned(),
+        via: "app/ops".to_owned(),
+        about: About::Thread(thread),
+        until: Some(world.app().now().plus_millis(HOUR_MS)),
+        detail: String::new(),
+        code: None,
+        except_lane: None,
+        listeners: Listeners::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_silence_that_was_made_before_its_process_ended_is_found_and_not_made_twice() {
+    let Some((_folder, server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    let begun = world.app().now().plus_millis(-120_000);
+    let wish = wish(&world, thread);
+    let ends_at = wish.until.unwrap();
+    let act = world.app().store().act(wish, begun).await.unwrap().act;
+    let matchers = [("alertname", "磁盘将满"), ("instance", "db-1"), ("severity", "warning")];
+    let wanted = Wanted {
+        matchers: matchers.iter().map(|(name, value)| Matcher::equal(*name, *value)).collect(),
+        now: begun,
+        ends_at,
+        author: "lisi".to_owned(),
+        comment: String::new(),
+        marker: marker(Some(thread), &format!("{act}-{}", begun.0)),
+    };
+    let made = Client::new(&world.app().loaded().config.upstreams[0]).unwrap().silence(&wanted).await.unwrap();
+    all_done(&world).await;
+    let row = acts(&world).await.remove(0);
+    assert_eq!((row.state, row.detail.as_str()), (ActState::Done, format!("am {}", made.id).as_str()));
+    assert_eq!(in_force(&server).await.len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_ends_the_silence_of_an_alert_ends_all_that_hide_it() {
+    let Some((_folder, server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    say(&world, &format!("静默 #{thread} 1h")).await;
+    say(&world, &format!("静默 #{thread} 4h")).await;
+    assert_eq!(in_force(&server).await.len(), 2, "the longer one is another");
+    say(&world, &format!("解除静默 #{thread}")).await;
+    assert_eq!(in_force(&server).await, Vec::<Value>::new());
+    assert_eq!(acts(&world).await[2].state, ActState::Done);
+}
+
+#[tokio::test]
+async fn alerts_that_different_notifications_told_last_are_silenced_together() {
+    let Some((_folder, server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
+    let thread = first_id(&world).await;
+    // One of them was over for a moment: its last news is of a later notification.
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved")])).await;
+    let again = alertmanager("磁盘将满", &[("db-1", "firing")]).replace("06:02:00Z", "06:30:00Z");
+    world.accept("/webhook", again).await;
+    let message = world.deliveries().await.iter().map(|row| row.message).min().unwrap();
+    let wish = wish(&world, thread);
+    let old = world.app().now().plus_millis(-120_000);
+    let wish = NewAct { about: About::Message(message), ..wish };
+    world.app().store().act(wish, old).await.unwrap();
+    all_done(&world).await;
+    assert_eq!(acts(&world).await[0].state, ActState::Done, "{:?}", acts(&world).await);
+    let silences = in_force(&server).await;
+    assert_eq!(silences.len(), 1);
+    let matchers = silences[0]["matchers"].to_string();
+    assert!(matchers.contains("磁盘将满") && !matchers.contains("db-"), "it hides both: {matchers}");
+}
+
+#[tokio::test]
+async fn a_silence_that_upstream_no_longer_has_can_be_ended_and_made_again() {
+    let Some((_folder, server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    for ends in [format!("解除静默 #{thread}"), format!("延长 #{thread} 2h")] {
+        let act = world.app().store().act(wish(&world, thread), world.app().now()).await.unwrap().act;
+        let silence = NewSilence {
+            upstream: "am".to_owned(),
+            upstream_id: format!("00000000-0000-4000-8000-{act:012}"),
+            matchers_json: "[]".to_owned(),
+            until: world.app().now().plus_millis(HOUR_MS),
+        };
+        let (state, detail, except_lane) = (ActState::Done, String::new(), None);
+        let end = ActEnd { act, state, detail, silence: Some(silence), except_lane, listeners: Listeners::default() };
+        world.app().store().end_act(end, world.app().now()).await.unwrap();
+        say(&world, &ends).await;
+        say(&world, &format!("静默 #{thread} 1h")).await;
+        assert_eq!(in_force(&server).await.len(), 1, "after {ends}");
+        say(&world, &format!("解除静默 #{thread}")).await;
+        assert_eq!(in_force(&server).await.len(), 0);
+    }
+}

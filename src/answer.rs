@@ -242,6 +242,10 @@ async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreEr
         About::Nothing => return Ok(true),
         _ => app.store().deliveries(filter).await?.into_iter().map(|row| row.receiver).collect(),
     };
+    // Not every episode gives its id to a message, and messages are forgotten before an alert that is on.
+    if let About::Thread(thread) = about {
+        receivers.extend(app.store().receivers_of(thread).await?);
+    }
     receivers.sort_unstable();
     receivers.dedup();
     let now = app.now();

@@ -6,7 +6,7 @@ use super::{
 };
 use std::time::Duration;
 
-use crate::alert::{Identity, Timestamp};
+use crate::alert::{Identity, ThreadId, Timestamp};
 use crate::config::Database;
 
 impl Store {
@@ -96,6 +96,14 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.told_firing(identities).await,
             Self::Postgres(db) => db.told_firing(identities).await,
+        }
+    }
+
+    /// The receivers that know an alert of this episode, on or over, by name.
+    pub async fn receivers_of(&self, thread: ThreadId) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.receivers_of(thread).await,
+            Self::Postgres(db) => db.receivers_of(thread).await,
         }
     }
 

@@ -103,6 +103,27 @@ pub async fn acts(world: &World) -> Vec<ActRow> {
 }
 
 #[tokio::test]
+async fn an_episode_whose_id_no_message_has_is_guarded_as_well() {
+    let world = World::at_a_standstill(
+        "receivers: { ops: { may_act: { users: [zhangsan] }, targets: [ { webhook: ops-group, face: text } ] } }\nroute: { receiver: ops }\n",
+    )
+    .await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    world.settled().await;
+    // The reminder of the first gives its id to the message that tells of the second for the first time.
+    world.pass(std::time::Duration::from_hours(24));
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
+    let (on, _) = world.app().store().alerts_on(10).await.unwrap();
+    let thread = on.iter().map(|alert| alert.thread).max().unwrap();
+    assert!(world.deliveries().await.iter().all(|row| row.thread != thread), "no message has it");
+    for (who, state) in [("lisi", ActState::Denied), ("zhangsan", ActState::Done)] {
+        let actor = wegraf::answer::Actor { id: who.to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };
+        wegraf::answer::ask(world.app(), &actor, who, &format!("认领 #{thread}")).await.unwrap();
+        assert_eq!(acts(&world).await.last().unwrap().state, state, "{who}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_comes_second_or_has_no_right_is_told_so_kindly_and_changes_nothing() {
     let guarded = RECEIVERS.replace("targets:\n", "may_act: { users: [ZhangSan, wangwu] }\n    targets:\n");
     let world = called_back(&guarded).await;

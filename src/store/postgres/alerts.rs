@@ -26,6 +26,14 @@ impl Db {
         })
     }
 
+    pub(in crate::store) async fn receivers_of(&self, thread: ThreadId) -> Result<Vec<String>, StoreError> {
+        // In the order of bytes, as in a file, whatever the server's language.
+        let sql = "SELECT DISTINCT receiver COLLATE \"C\" FROM alert WHERE thread = $1 ORDER BY 1";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(sql, values![thread.0]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        })
+    }
+
     pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
         let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)
                          ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT $1";

@@ -24,6 +24,16 @@ impl Db {
         .await
     }
 
+    pub(in crate::store) async fn receivers_of(&self, thread: ThreadId) -> Result<Vec<String>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT DISTINCT receiver FROM alert WHERE thread = ?1 ORDER BY receiver";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map([thread.0], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
         self.read(move |connection| {
             let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)

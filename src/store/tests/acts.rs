@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 
 contract! {
+    an_episode_tells_which_receivers_know_it,
     an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_where_it_was_pressed,
     of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record,
     an_event_that_comes_again_is_answered_as_the_first_time_and_writes_nothing,
@@ -238,4 +239,14 @@ async fn a_thread_is_taken_for_each_receiver_that_knows_its_alerts(store: &Store
     assert!(on.len() == 2 && on.iter().all(|alert| alert.acknowledged.is_some()));
     let receivers: Vec<_> = on.iter().map(|alert| (alert.receiver.as_str(), alert.thread.0)).collect();
     assert_eq!(receivers, [("ops", first.id), ("dba", second.id)]);
+}
+
+async fn an_episode_tells_which_receivers_know_it(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
+    let mut other = notification(1, "lane", vec![firing("A", 0)]);
+    other.deliveries[0].receiver = "boss".to_owned();
+    store.admit(other).await.unwrap();
+    store.admit(notification(2, "lane", vec![resolved("A", 0, 2)])).await.unwrap();
+    assert_eq!(store.receivers_of(ThreadId(told.id)).await.unwrap(), ["ops"], "over or not");
+    assert_eq!(store.receivers_of(ThreadId(4711)).await.unwrap(), [""; 0]);
 }

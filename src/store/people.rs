@@ -67,7 +67,7 @@ impl Store {
         }
     }
 
-    /// The silences made from here that have not ended, or not longer than 10 minutes ago; those that end first come first.
+    /// The silences made from here that have not ended, or not longer than 75 minutes ago; those that end first come first.
     pub async fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, StoreError> {
         match self {
             Self::Sqlite(db) => db.silences(now).await,

@@ -13,8 +13,9 @@ const EVENT_BYTES: usize = 200;
 /// presses a button a little later wants what the first one wanted.
 pub(super) const SAME_END_MS: i64 = 60_000;
 
-/// A silence that ended is looked after for so long, to see what became of its alerts.
-pub(super) const AFTER_SILENCE_MS: i64 = 10 * 60_000;
+/// A silence that ended is looked after for so long, to see what became of its alerts: an alert that was over just before
+/// must be away for up to an hour (`gone_after`) to be believed, and upstream never tells of it.
+pub(super) const AFTER_SILENCE_MS: i64 = 75 * 60_000;
 
 /// WeCom takes the code of a card for 72 h; one that is nearly so old is not tried, because a refusal costs a call.
 pub(super) const CODE_MS: i64 = 71 * 3_600_000;

@@ -88,8 +88,8 @@ async fn a_silence_is_kept_with_its_act_and_told_when_it_is_made(store: &Store) 
         until: at(62),
         absent: 0,
     };
-    assert_eq!(store.silences(at(72)).await.unwrap(), [expected]);
-    assert_eq!(store.silences(Timestamp(at(72).0 + 1)).await.unwrap(), []);
+    assert_eq!(store.silences(at(62 + 75)).await.unwrap(), [expected]);
+    assert_eq!(store.silences(Timestamp(at(62 + 75).0 + 1)).await.unwrap(), []);
     let message = head(store, "lane", at(2)).await.unwrap();
     assert_eq!(message.transitions[0].kind, TransitionKind::Silenced);
     let news = store.act_news(message.message).await.unwrap().unwrap();

@@ -11,7 +11,7 @@ use crate::answer;
 use crate::app::{App, Loaded};
 use crate::config::{Channel, Config, Face, Target, To};
 use crate::render::{ActLetter, Mark, Offer, Standing, with_buttons};
-use crate::store::{ActNews, Card, Queued, StoreError};
+use crate::store::{ActAlert, ActNews, Card, Doer, Queued, StoreError};
 
 /// The face in the record of a card with buttons.
 pub const BUTTONS: &str = "buttons";
@@ -101,8 +101,7 @@ async fn as_it_stands(
         return Ok(Some(*notice));
     }
     let task_id = answer::task_id(card.message, card.created_at);
-    let taken =
-        card.alerts.iter().filter(|alert| alert.status == Status::Firing).find_map(|alert| alert.acknowledged.as_ref());
+    let taken = taken(&card.alerts);
     let silences = app.store().silences(now).await?;
     let silenced = silences
         .iter()
@@ -128,6 +127,12 @@ async fn as_it_stands(
         now,
     };
     Ok(Some(with_buttons(*notice, &standing)))
+}
+
+/// Who has what is still on; nobody, and the button stays, as long as nobody has some of it.
+fn taken(alerts: &[ActAlert]) -> Option<&Doer> {
+    let on = || alerts.iter().filter(|alert| alert.status == Status::Firing);
+    on().all(|alert| alert.acknowledged.is_some()).then(|| on().find_map(|alert| alert.acknowledged.as_ref())).flatten()
 }
 
 /// The card that a message about an act changes, and how; `None` if it goes out as a message.
@@ -189,4 +194,39 @@ pub(super) async fn told(app: &App, news: &ActNews, loaded: &Loaded, queued: &Qu
         thread: queued.thread,
     };
     letter.content()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Identity, ThreadId, Timestamp};
+
+    fn alert(status: Status, by: Option<&str>) -> ActAlert {
+        ActAlert {
+            alert: 1,
+            identity: Identity([1; 32]),
+            receiver: "ops".to_owned(),
+            source: "am".to_owned(),
+            name: "磁盘将满".to_owned(),
+            labels_json: "{}".to_owned(),
+            critical: false,
+            status,
+            starts_at: None,
+            ends_at: None,
+            notification: 1,
+            thread: ThreadId(1),
+            sender: String::new(),
+            acknowledged: by.map(|by| Doer { by: by.to_owned(), at: Timestamp(0), until: None }),
+        }
+    }
+
+    #[test]
+    fn a_card_belongs_to_somebody_when_all_that_is_on_does() {
+        let (on, over) = (|by| alert(Status::Firing, by), |by| alert(Status::Resolved, by));
+        let by = |alerts: &[ActAlert]| taken(alerts).map(|doer| doer.by.clone());
+        assert_eq!(by(&[on(Some("a")), on(Some("b"))]).as_deref(), Some("a"));
+        assert_eq!(by(&[over(None), on(Some("b"))]).as_deref(), Some("b"));
+        assert_eq!(by(&[on(Some("a")), on(None)]), None, "somebody must still be able to take the other one");
+        assert_eq!(by(&[over(Some("a"))]), None);
+    }
 }

@@ -10,6 +10,7 @@ use super::silencing::{pass_on, tell_end};
 use crate::alert::{Status, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{EscalationStep, Receiver};
+use crate::ingest::RELAYED;
 use crate::render::Note;
 use crate::store::{ActAlert, Escalation, StoreError};
 
@@ -30,11 +31,15 @@ pub(super) async fn step(app: &App) -> Result<(), StoreError> {
             let key = (escalation.alert.receiver.clone(), escalation.step, escalation.alert.notification);
             groups.entry(key).or_default().push(escalation);
         }
+        // One that cannot be taken does not keep the others from it.
+        let mut failed = None;
         for group in groups.into_values() {
-            take(app, &loaded, group).await?;
+            failed = take(app, &loaded, group).await.err().or(failed);
         }
-        if !full {
-            return Ok(());
+        match failed {
+            Some(error) => return Err(error),
+            None if full => {}
+            None => return Ok(()),
         }
     }
 }
@@ -67,13 +72,17 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
     Ok(())
 }
 
-/// Tells those to whom steps were taken that an alert is over.
+/// Tells those to whom steps were taken that an alert is over: whoever the steps name, and whoever heard of it last from
+/// wegraf itself, because the steps may have been other ones then.
 async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
     let told = app.store().told_firing(vec![due.alert.identity]).await?;
-    let told = told
-        .into_iter()
-        .filter(|row| due.others.contains(&row.receiver) && is_step(steps, &due.alert.receiver, &row.receiver));
-    let ended: Vec<ActAlert> = told.map(|row| ActAlert { ends_at: due.alert.ends_at, ..row }).collect();
+    let mut ended = Vec::new();
+    for row in told.into_iter().filter(|row| due.others.contains(&row.receiver)) {
+        let named = is_step(steps, &due.alert.receiver, &row.receiver);
+        if named || app.store().notification(row.notification).await?.is_some_and(|kept| kept.format == RELAYED) {
+            ended.push(ActAlert { ends_at: due.alert.ends_at, ..row });
+        }
+    }
     tell_end(app, loaded, &ended).await?;
     app.store().forget_escalation(due.alert.alert).await
 }

@@ -156,6 +156,26 @@ async fn a_gateway_that_was_away_takes_the_steps_that_came_due_meanwhile() {
     assert!(world.inbox("webhook=sim-dba-group").await.is_empty(), "not yet an hour");
 }
 
+#[tokio::test]
+async fn whoever_was_told_hears_the_end_although_the_steps_are_gone_from_the_configuration() {
+    let step = "    escalate: [ { after: 10m, receiver: boss } ]\n";
+    let rest = |step: &str| {
+        format!(
+            "receivers:\n  ops:\n    targets: [ {{ webhook: ops-group, face: text }} ]\n{step}  boss: {{ targets: [ {{ webhook: dba-group, face: text }} ] }}\nroute: {{ receiver: ops }}\n"
+        )
+    };
+    let world = World::at_a_standstill(&rest(step)).await;
+    world.accept("/webhook", alert("主库只读", "firing", "critical")).await;
+    world.pass(Duration::from_mins(10));
+    looked(&world).await;
+    texts_of(&world, "webhook=sim-dba-group", 1).await;
+    world.write_config(&rest(""));
+    world.app().reload();
+    world.accept("/webhook", alert("主库只读", "resolved", "critical")).await;
+    looked(&world).await;
+    holds(&texts_of(&world, "webhook=sim-dba-group", 2).await[1], &["已恢复", "主库只读"]);
+}
+
 /// What lisi writes to the app.
 async fn act(world: &World, text: &str) {
     let actor = wegraf::answer::Actor { id: "lisi".to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };

@@ -20,18 +20,18 @@ pub(super) enum Follows {
     Over { at: Timestamp },
 }
 
-/// What follows from a change, where the receiver has an escalation; `before`: from an earlier one of the same group.
+/// What follows from a change: a beginning where the receiver has an escalation, an end also where it had one before;
+/// `before`: from an earlier change of the same group.
 pub(super) fn follow(
     recipient: &Recipient,
     change: &Change<'_>,
     now: Timestamp,
     before: Option<Follows>,
 ) -> Option<Follows> {
-    let after_ms = recipient.escalate_after_ms?;
     match (change.kind, before) {
-        (TransitionKind::Firing, _) if change.told() => {
-            Some(Follows::Begins { fired_at: now, due_at: now.plus_millis(after_ms) })
-        }
+        (TransitionKind::Firing, _) if change.told() => recipient
+            .escalate_after_ms
+            .map(|after_ms| Follows::Begins { fired_at: now, due_at: now.plus_millis(after_ms) }),
         // It has no row yet.
         (TransitionKind::Resolved, Some(Follows::Begins { fired_at, .. })) => {
             Some(Follows::Begins { fired_at, due_at: now })

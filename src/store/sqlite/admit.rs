@@ -87,12 +87,12 @@ impl<'a> Admitting<'a> {
         Ok(Some(Written { alert, known: change.row.is_some(), thread, change }))
     }
 
-    /// Begins the escalation of an alert, or has its end seen, where the receiver has one.
+    /// Begins the escalation of an alert, where the receiver has one, or has its end seen, where it had one when it began.
     fn escalate(&self, recipient: &Recipient, alert: i64, change: &Change<'_>) -> Result<(), StoreError> {
         let now = self.admission.received_at;
         match (recipient.escalate_after_ms, change.kind) {
             (Some(after_ms), TransitionKind::Firing) if change.told() => begin(self.connection, alert, now, after_ms),
-            (Some(_), TransitionKind::Resolved) => over(self.connection, alert, now),
+            (_, TransitionKind::Resolved) => over(self.connection, alert, now),
             _ => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ contract! {
     an_end_makes_it_due_at_once_even_when_no_step_was_left,
     a_new_episode_begins_anew_and_a_reminder_changes_nothing,
     a_receiver_without_an_escalation_leaves_no_trace,
+    an_end_is_seen_also_where_the_receiver_has_no_escalation_any_more,
     what_is_forgotten_is_due_no_more,
     a_note_goes_with_the_messages,
 }
@@ -103,6 +104,14 @@ async fn a_receiver_without_an_escalation_leaves_no_trace(store: &Store) {
     nobody.deliveries[0].targets.clear();
     store.admit(nobody).await.unwrap();
     assert_eq!(due(store, 1_000_000).await, [], "nobody was told of B");
+}
+
+async fn an_end_is_seen_also_where_the_receiver_has_no_escalation_any_more(store: &Store) {
+    store.admit(escalating(0, vec![firing("A", 0)])).await.unwrap();
+    let alert = store.due_escalations(at(AFTER), 1).await.unwrap()[0].alert.alert;
+    assert!(store.advance_escalation(alert, 0, None).await.unwrap());
+    store.admit(notification(12, "lane", vec![resolved("A", 0, 12)])).await.unwrap();
+    assert_eq!(due(store, 12).await, one("A", 1, 0));
 }
 
 async fn what_is_forgotten_is_due_no_more(store: &Store) {

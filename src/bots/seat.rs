@@ -65,6 +65,10 @@ impl Seat<'_> {
 
     /// Connects and works until told to stop, evicted, or the seat is lost. `since`: before it was last asked for.
     pub(super) async fn sit(&self, since: Instant, stop: &CancellationToken) -> End {
+        if since.elapsed() >= STOPS {
+            // The store answered so late that another replica may have the seat already, or soon.
+            return End::Left;
+        }
         let loaded = self.app.loaded();
         let Some(account) = loaded.config.wecom.bots.get(self.name) else { return End::Left };
         let (events, inlet) = mpsc::channel(WAITING);

@@ -24,7 +24,7 @@ use wecom::Click;
 use crate::alert::ThreadId;
 use crate::app::App;
 use crate::config::{Config, Language};
-use crate::render;
+use crate::render::{self, harmless};
 use crate::store::{About, ActFilter, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
 use crate::upstream::{self, Span};
 pub use card::{message as card, task_id};
@@ -38,6 +38,8 @@ const SWEEP: Duration = Duration::from_secs(5);
 const ESCALATE: Duration = Duration::from_secs(1);
 /// Between two looks at an act that somebody waits for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Characters of a name in an answer.
+const PERSON: usize = 32;
 /// Messages of an episode that are looked through for who may act on it.
 const RECEIVERS: usize = 50;
 
@@ -197,22 +199,31 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
         Some(doer) => app.names().of(&loaded, None, &doer.by, now).await,
         None => String::new(),
     };
+    // Who came by the page gave himself his name.
+    let before = harmless(&before, conversation::channel(&actor.via), PERSON);
     Ok(Answer::of(kind, &acted, &before, until, language, &config.timezone, now))
 }
 
 /// The answer once what it began is done, or after `patience` as it was.
 pub async fn finished(app: &App, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
     let begun = tokio::time::Instant::now();
-    while begun.elapsed() < patience {
-        let filter = ActFilter { by: Some(actor.id.clone()), limit: 100, ..ActFilter::default() };
-        let act = app.store().acts(filter).await?.into_iter().find(|act| act.id == answer.act);
-        match act {
-            Some(act) if act.state == ActState::Open => tokio::time::sleep(LOOK_AGAIN).await,
-            Some(act) => return Ok(answer.ended(act.state, &act.detail, language(app))),
-            None => break,
+    // What is open is found by an index, however many acts a person has on record.
+    let is_open = async || {
+        let filter = ActFilter { open: true, limit: 1_000, ..ActFilter::default() };
+        app.store().acts(filter).await.map(|open| open.iter().any(|act| act.id == answer.act))
+    };
+    while is_open().await? {
+        if begun.elapsed() >= patience {
+            return Ok(answer);
         }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
-    Ok(answer)
+    let filter = ActFilter { by: Some(actor.id.clone()), limit: 100, ..ActFilter::default() };
+    let act = app.store().acts(filter).await?.into_iter().find(|act| act.id == answer.act);
+    Ok(match act {
+        Some(act) => answer.ended(act.state, &act.detail, language(app)),
+        None => answer,
+    })
 }
 
 /// Does what an act leaves open, beside whoever waits for the answer.

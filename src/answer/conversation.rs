@@ -62,7 +62,7 @@ pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<St
     Ok(act(app, actor, wish).await?.text)
 }
 
-const fn channel(via: &Via) -> Channel {
+pub(super) const fn channel(via: &Via) -> Channel {
     if matches!(via, Via::Bot { .. }) { Channel::Bot } else { Channel::App }
 }
 

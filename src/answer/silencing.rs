@@ -24,6 +24,8 @@ use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
 const LEFT_MS: i64 = 45_000;
 /// Acts that one sweep does.
 const SWEPT: u32 = 20;
+/// Messages of an episode that are looked through for the one to be sent again.
+const RESENT: usize = 50;
 /// Between two looks at silenced alerts.
 const LOOK: Duration = Duration::from_secs(10);
 /// The lane that is no lane: who has it looks upstream for all replicas.
@@ -274,8 +276,10 @@ async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
 }
 
 async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
-    let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: 1, ..Default::default() };
-    let Some(newest) = app.store().deliveries(filter).await?.pop() else { return Ok(Err(Failed::nothing())) };
+    let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: RESENT, ..Default::default() };
+    // What somebody did is no news any more; the alert is what is asked for.
+    let told = app.store().deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
+    let Some(newest) = told else { return Ok(Err(Failed::nothing())) };
     let again = deliver::again(app.store(), newest.message, app.now()).await?;
     Ok(match again.refusal(newest.message) {
         None => Ok(Done { detail: format!("message {}", newest.message), silence: None }),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wecom_simulator::Setup;
 use wegraf::alert::ThreadId;
-use wegraf::answer::{Actor, Via};
+use wegraf::answer::{Actor, Via, Wish};
 use wegraf::store::{About, ActEnd, ActKind, ActState, Listeners, NewAct, NewSilence};
 use wegraf::upstream::{Client, Matcher, Wanted, marker};
 
@@ -127,6 +127,39 @@ async fn alerts_that_different_notifications_told_last_are_silenced_together() {
     assert_eq!(silences.len(), 1);
     let matchers = silences[0]["matchers"].to_string();
     assert!(matchers.contains("磁盘将满") && !matchers.contains("db-"), "it hides both: {matchers}");
+}
+
+#[tokio::test]
+async fn the_alert_is_sent_again_and_not_what_somebody_did() {
+    let Some((_folder, _server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    say(&world, &format!("认领 #{thread}")).await;
+    world.arrived("webhook=sim-ops-group", 2).await;
+    world.settled().await;
+    say(&world, &format!("重发 #{thread}")).await;
+    let told = texts(&world.arrived("webhook=sim-ops-group", 3).await);
+    assert!(told[2].contains("重发") && told[2].contains("db-1 不好了"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_gave_himself_is_no_markup_in_an_answer() {
+    let Some((_folder, _server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    let stranger = Actor { id: "[点我](http://evil.example.com)".to_owned(), via: Via::Page };
+    let wish = Wish {
+        event: "page/1".to_owned(),
+        kind: ActKind::Acknowledge,
+        about: About::Thread(thread),
+        span: None,
+        code: None,
+        except_lane: None,
+    };
+    wegraf::answer::act(world.app(), &stranger, wish).await.unwrap();
+    let actor = Actor { id: "lisi".to_owned(), via: Via::Bot { bot: "duty".to_owned(), chat: "lisi".to_owned() } };
+    let said = wegraf::answer::ask(world.app(), &actor, "1", &format!("认领 #{thread}")).await.unwrap();
+    assert!(said.contains("已经认领") && !said.contains("]("), "{said}");
 }
 
 #[tokio::test]

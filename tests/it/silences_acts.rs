@@ -1,6 +1,9 @@
 //! Silences that people ask for, in a real Alertmanager, where something went otherwise before: a process ended half-way,
 //! a first silence was too short, alerts were told by different notifications, somebody took a silence away upstream.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use serde_json::Value;
 use tempfile::TempDir;
 use wecom_simulator::Setup;
@@ -169,19 +172,63 @@ async fn a_silence_that_upstream_no_longer_has_can_be_ended_and_made_again() {
     let thread = first_id(&world).await;
     for ends in [format!("解除静默 #{thread}"), format!("延长 #{thread} 2h")] {
         let act = world.app().store().act(wish(&world, thread), world.app().now()).await.unwrap().act;
-        let silence = NewSilence {
-            upstream: "am".to_owned(),
-            upstream_id: format!("00000000-0000-4000-8000-{act:012}"),
-            matchers_json: "[]".to_owned(),
-            until: world.app().now().plus_millis(HOUR_MS),
-        };
-        let (state, detail, except_lane) = (ActState::Done, String::new(), None);
-        let end = ActEnd { act, state, detail, silence: Some(silence), except_lane, listeners: Listeners::default() };
-        world.app().store().end_act(end, world.app().now()).await.unwrap();
+        silenced(&world, act, &format!("00000000-0000-4000-8000-{act:012}")).await;
         say(&world, &ends).await;
         say(&world, &format!("静默 #{thread} 1h")).await;
         assert_eq!(in_force(&server).await.len(), 1, "after {ends}");
         say(&world, &format!("解除静默 #{thread}")).await;
         assert_eq!(in_force(&server).await.len(), 0);
     }
+}
+
+/// Plays an Alertmanager that tells of no alert, and since when it runs; counts how often that is asked.
+async fn forgetful(asked: Arc<AtomicUsize>, old: Arc<AtomicBool>) -> String {
+    let status = move || async move {
+        asked.fetch_add(1, Ordering::SeqCst);
+        let now = wegraf::app::Clock::System.now().0;
+        let since = if old.load(Ordering::SeqCst) { now - HOUR_MS } else { now };
+        let since = jiff::Timestamp::from_millisecond(since).unwrap().to_string();
+        axum::Json(serde_json::json!({ "uptime": since }))
+    };
+    let router = axum::Router::new()
+        .route("/api/v2/alerts", axum::routing::get(|| async { "[]" }))
+        .route("/api/v2/status", axum::routing::get(status));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn an_alertmanager_that_has_just_started_proves_nothing_by_its_silence() {
+    let (asked, old) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let url = forgetful(asked.clone(), old.clone()).await;
+    let rest = format!(
+        "upstreams: {{ am: {{ kind: alertmanager, url: '{url}', gone_after: 3s }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ] }} }}\nroute: {{ receiver: ops }}\n"
+    );
+    let world = World::with(Setup::demo(), &rest).await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    let act = world.app().store().act(wish(&world, thread), world.app().now()).await.unwrap().act;
+    silenced(&world, act, "s").await;
+    let asked_again = async || (asked.load(Ordering::SeqCst) > 0).then_some(());
+    until("it is asked since when it runs", asked_again).await;
+    world.settled().await;
+    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 1, "nobody knows what became of the alert");
+    old.store(true, Ordering::SeqCst);
+    let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
+    assert!(told[1].contains("已恢复"), "{told:?}");
+}
+
+/// The act has made a silence with this id.
+async fn silenced(world: &World, act: i64, id: &str) {
+    let silence = NewSilence {
+        upstream: "am".to_owned(),
+        upstream_id: id.to_owned(),
+        matchers_json: "[]".to_owned(),
+        until: world.app().now().plus_millis(HOUR_MS),
+    };
+    let (state, detail, except_lane) = (ActState::Done, String::new(), None);
+    let end = ActEnd { act, state, detail, silence: Some(silence), except_lane, listeners: Listeners::default() };
+    world.app().store().end_act(end, world.app().now()).await.unwrap();
 }

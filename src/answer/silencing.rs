@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use super::origin::Origins;
-use crate::alert::{Alert, Identity, Labels, Notification, Status, Timestamp};
+use crate::alert::{Alert, Identity, Labels, Notification, Status, ThreadId, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Language, Receiver, Target, To, Upstream};
 use crate::deliver;
@@ -220,11 +220,19 @@ fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {
     format!("{name} ×{}，由 {} 从企业微信静默 silenced from WeCom", alerts.len().max(1), act.by)
 }
 
-/// The silences that an act is about: those of its episode that are in force, the newest last.
+/// The silences that an act is about: those in force of its episode or of an alert that it touches, which a message may
+/// have told with others under another id; the newest last.
 async fn silences_of(app: &App, act: &ActRow) -> Result<Vec<Silence>, StoreError> {
     let now = app.now();
-    let mut silences = app.store().silences(now).await?;
-    silences.retain(|silence| silence.thread == act.thread && silence.until > now);
+    let touched: HashSet<i64> = app.store().act_alerts(act.id).await?.iter().map(|alert| alert.alert).collect();
+    let mut silences = Vec::new();
+    for silence in app.store().silences(now).await?.into_iter().filter(|silence| silence.until > now) {
+        let of_it = silence.thread == act.thread && act.thread != ThreadId(0);
+        let hidden = app.store().act_alerts(silence.act).await?;
+        if of_it || hidden.iter().any(|alert| touched.contains(&alert.alert)) {
+            silences.push(silence);
+        }
+    }
     silences.sort_by_key(|silence| silence.act);
     Ok(silences)
 }
@@ -495,7 +503,6 @@ pub(super) async fn pass_on(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::ThreadId;
 
     fn on(instance: &str) -> ActAlert {
         ActAlert {

@@ -133,6 +133,26 @@ async fn alerts_that_different_notifications_told_last_are_silenced_together() {
 }
 
 #[tokio::test]
+async fn a_silence_is_ended_by_the_id_of_its_alert_though_its_message_has_another() {
+    let Some((_folder, server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let first = first_id(&world).await;
+    // The end of the first gives its id to the message that tells of the second.
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved"), ("db-2", "firing")])).await;
+    world.arrived("webhook=sim-ops-group", 2).await;
+    let message = world.deliveries().await.iter().map(|row| row.message).max().unwrap();
+    let second = world.app().store().alerts_on(1).await.unwrap().0[0].thread;
+    assert_ne!(first, second);
+    let old = world.app().now().plus_millis(-120_000);
+    let wish = NewAct { about: About::Message(message), ..wish(&world, second) };
+    world.app().store().act(wish, old).await.unwrap();
+    all_done(&world).await;
+    assert_eq!(in_force(&server).await.len(), 1);
+    say(&world, &format!("解除静默 #{second}")).await;
+    assert_eq!(in_force(&server).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
 async fn the_alert_is_sent_again_and_not_what_somebody_did() {
     let Some((_folder, _server, world)) = world().await else { return };
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;

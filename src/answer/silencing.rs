@@ -338,7 +338,8 @@ fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> 
 
 /// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
 /// process and with the silence, which only means that it is looked at for longer.
-static GONE: LazyLock<Mutex<HashMap<(i64, Identity), (Timestamp, Timestamp)>>> = LazyLock::new(Mutex::default);
+static GONE: LazyLock<Mutex<Gone>> = LazyLock::new(Mutex::default);
+type Gone = HashMap<(i64, Identity), (Timestamp, Timestamp)>;
 /// Who did not look for longer than this does not know what was on meanwhile.
 const BREAK: Duration = Duration::from_mins(1);
 

@@ -17,7 +17,7 @@ use crate::route::{arrival, recipient, row};
 use crate::store::{
     ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, Admission, NewSilence, Recipient, Silence, StoreError,
 };
-use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
+use crate::upstream::{self, Client, Matcher, Origin, Problem, SilenceState, Wanted};
 
 /// An act that is open for longer than this was left by a process that ended: whoever records one does it at once, and
 /// an upstream that is slow at each step keeps him for less.
@@ -375,6 +375,10 @@ async fn look(app: &App) -> Result<(), StoreError> {
         let Ok(client) = client(&loaded, &upstream.name) else { continue };
         match client.firing(&matchers).await {
             Ok(firing) => {
+                let shown = silence.until > app.now() && firing.iter().any(|alert| alert.state == "active");
+                if shown && is_gone(client, &silence).await {
+                    app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+                }
                 let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
                 let over = gone(silence.act, &on, &seen, upstream.gone_after, app.now());
                 if !over.is_empty() && !has_just_started(client, upstream.gone_after, app.now()).await {
@@ -386,6 +390,15 @@ async fn look(app: &App) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Did somebody end this silence upstream, of whose alerts one is not hidden? Else the record would go on to say that it is
+/// in force, and whoever asks for a new one would get none.
+async fn is_gone(client: &Client, silence: &Silence) -> bool {
+    match client.get(&silence.upstream_id).await {
+        Ok(there) => there.state == SilenceState::Expired,
+        Err(error) => error.problem == Problem::NotFound,
+    }
 }
 
 /// Did this Alertmanager start so lately that what it does not tell proves nothing? It knows nothing before its senders

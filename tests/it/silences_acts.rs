@@ -14,7 +14,7 @@ use wegraf::upstream::{Client, Matcher, Wanted, marker};
 
 use crate::cards::acts;
 use crate::harness::{World, alertmanager, crypto};
-use crate::programs::{Server, until};
+use crate::programs::{Server, alert, until};
 use crate::silences::NOBODY;
 use crate::witness_alertmanager::texts;
 
@@ -150,6 +150,25 @@ async fn a_silence_is_ended_by_the_id_of_its_alert_though_its_message_has_anothe
     assert_eq!(in_force(&server).await.len(), 1);
     say(&world, &format!("解除静默 #{second}")).await;
     assert_eq!(in_force(&server).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn what_somebody_ended_upstream_can_be_silenced_again() {
+    let Some((_folder, server, world)) = world().await else { return };
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let labels = serde_json::json!({ "alertname": "磁盘将满", "instance": "db-1", "severity": "warning" });
+    server.fire(&[alert(&labels, "", false)]).await;
+    let thread = first_id(&world).await;
+    say(&world, &format!("静默 #{thread} 4h")).await;
+    let id = in_force(&server).await[0]["id"].as_str().unwrap().to_owned();
+    Client::new(&world.app().loaded().config.upstreams[0]).unwrap().expire(&id).await.unwrap();
+    let noticed = async || {
+        let now = world.app().now();
+        world.app().store().silences(now).await.unwrap().iter().all(|silence| silence.until <= now).then_some(())
+    };
+    until("it is noticed", noticed).await;
+    say(&world, &format!("静默 #{thread} 1h")).await;
+    assert_eq!(in_force(&server).await.len(), 1);
 }
 
 #[tokio::test]

@@ -114,6 +114,14 @@ impl Failed {
         )
     }
 
+    fn unsure(error: &upstream::UpstreamError) -> Self {
+        let (zh, en) = (&error.what.zh, &error.what.en);
+        Self::new(
+            format!("可能已经做成，但现在问不到，请在上游的静默列表里看：{zh}"),
+            format!("it may have been done, which cannot be asked now: look at the silences upstream: {en}"),
+        )
+    }
+
     fn no_silence() -> Self {
         Self::new("没有还在生效的静默", "there is no silence in force")
     }
@@ -156,7 +164,7 @@ async fn make(
     let made = match before {
         Ok(None) => client.silence(&wanted).await,
         Ok(Some(made)) => Ok(made),
-        Err(error) => Err(error),
+        Err(error) => return Ok(Err(Failed::unsure(&error))),
     };
     Ok(made.map_err(Failed::from).map(|made| Done {
         detail: format!("{} {}", upstream.name, made.id),

@@ -98,6 +98,23 @@ async fn a_silence_that_was_made_before_its_process_ended_is_found_and_not_made_
 }
 
 #[tokio::test]
+async fn of_what_was_left_half_way_it_is_said_that_it_may_be_there_while_nobody_can_be_asked() {
+    let down = xtask::gateway::free().unwrap();
+    let rest = format!(
+        "upstreams: {{ am: {{ kind: alertmanager, url: 'http://{down}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ] }} }}\nroute: {{ receiver: ops }}\n"
+    );
+    let world = World::with(Setup::demo(), &rest).await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    let thread = first_id(&world).await;
+    let old = world.app().now().plus_millis(-120_000);
+    world.app().store().act(wish(&world, thread), old).await.unwrap();
+    all_done(&world).await;
+    let row = acts(&world).await.remove(0);
+    assert_eq!(row.state, ActState::Failed);
+    assert!(row.detail.contains("可能已经做成") && row.detail.contains("连不上"), "{}", row.detail);
+}
+
+#[tokio::test]
 async fn whoever_ends_the_silence_of_an_alert_ends_all_that_hide_it() {
     let Some((_folder, server, world)) = world().await else { return };
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;

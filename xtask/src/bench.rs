@@ -4,6 +4,7 @@
 mod growth;
 mod intake;
 mod plain;
+mod press;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tempfile::TempDir;
 
 use crate::Skipped;
@@ -41,9 +42,28 @@ pub struct Options {
     /// Sizes of the outbox at which the cost of a lane is measured.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
     rows: Vec<u64>,
+    /// The wegraf to measure; without it, that of this workspace is built.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Only these sections.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Section::value_variants().to_vec())]
+    only: Vec<Section>,
     /// Also build and measure the artefact of `--profile dist` (slow).
     #[arg(long)]
     dist: bool,
+}
+
+/// What is measured, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Requests a second, beside servers that do less.
+    Intake,
+    /// One message at a time, while the outbox grows.
+    Lanes,
+    /// Presses of buttons.
+    Presses,
+    /// Start, memory and size.
+    Memory,
 }
 
 /// Grafana's body with one alert, 1.5 KB, another alert for each number: every request is news.
@@ -57,7 +77,7 @@ fn single(number: u64) -> String {
 
 /// Runs everything and prints the tables.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let binary = build("release")?;
+    let binary = options.program.clone().map_or_else(|| build("release"), Ok)?;
     let folder = TempDir::with_prefix("wegraf-bench-")?;
     println!("machine: {}", machine()?);
     println!(
@@ -68,13 +88,33 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         options.seconds
     );
     let stores = Stores::new(folder.path())?;
-    let mut compared = Vec::new();
-    for name in stores.names() {
-        compared.push((name, stores.database(name)?, stores.database(name)?));
+    if options.measures(Section::Intake) {
+        let mut compared = Vec::new();
+        for name in stores.names() {
+            compared.push((name, stores.database(name)?, stores.database(name)?));
+        }
+        intake::run(&options, &binary, folder.path(), &compared).await?;
     }
-    intake::run(&options, &binary, folder.path(), &compared).await?;
-    delivery(&options, &binary, folder.path(), &stores).await?;
-    memory(&options, &binary, folder.path(), &stores).await?;
+    if options.measures(Section::Lanes) {
+        delivery(&options, &binary, folder.path(), &stores).await?;
+    }
+    if options.measures(Section::Presses) {
+        press::run(&binary, folder.path(), &stores).await?;
+    }
+    if options.measures(Section::Memory) {
+        memory(&options, &binary, folder.path(), &stores).await?;
+        size(&options, &binary)?;
+    }
+    Ok(())
+}
+
+impl Options {
+    fn measures(&self, section: Section) -> bool {
+        self.only.contains(&section)
+    }
+}
+
+fn size(options: &Options, binary: &Path) -> anyhow::Result<()> {
     println!("\n## Size\n");
     println!("| binary | MB |\n|---|---|");
     println!("| release, stripped | {:.1} |", std::fs::metadata(binary)?.len() as f64 / 1e6);
@@ -152,6 +192,12 @@ fn machine() -> anyhow::Result<String> {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Above which one in a hundred lies.
+fn p99(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() * 99 / 100).copied().unwrap_or(f64::NAN)
 }
 
 /// One message at a time, into an empty outbox and into larger and larger ones.

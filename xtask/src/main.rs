@@ -14,7 +14,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measure intake, delivery, memory, start-up and size, side by side with a bare handler.
+    /// Measure intake, delivery, presses of buttons, memory, start-up and size, side by side with a bare handler.
     Bench(bench::Options),
     /// Run the fuzz targets one after the other and print what each did.
     Fuzz(fuzz::Options),

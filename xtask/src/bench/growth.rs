@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use wecom_simulator::Simulator;
 
 use super::process::Server;
-use super::{median, single};
+use super::{median, p99, single};
 use crate::corp::{self, Size};
 use crate::gateway::free;
 use crate::http;
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What one message costs.
 #[derive(Debug)]
 pub struct Cost {
-    /// From the POST to the simulator's receipt, in milliseconds, sorted.
+    /// From the POST to the simulator's receipt, in milliseconds.
     pub millis: Vec<f64>,
     /// Of the gateway's processor, in microseconds, for each message.
     pub processor: f64,
@@ -81,7 +81,6 @@ pub async fn measure(binary: &Path, folder: &Path, database: &Database, rows: u6
         }
     }
     cost.processor /= cost.millis.len() as f64;
-    cost.millis.sort_by(f64::total_cmp);
     Ok(cost)
 }
 
@@ -174,8 +173,8 @@ pub fn print(curve: &[(u64, Vec<(&'static str, Cost)>)]) {
         let cells: Vec<String> = costs
             .iter()
             .map(|(_, cost)| {
-                let p99 = cost.millis[cost.millis.len() * 99 / 100];
-                format!(" {:.1} | {p99:.1} | {:.0} |", median(cost.millis.clone()), cost.processor)
+                let (median, p99) = (median(cost.millis.clone()), p99(cost.millis.clone()));
+                format!(" {median:.1} | {p99:.1} | {:.0} |", cost.processor)
             })
             .collect();
         println!("| {rows} |{}", cells.concat());

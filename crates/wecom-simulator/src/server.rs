@@ -88,6 +88,8 @@ async fn accept(listener: TcpListener, router: Router, background: Background) {
         let place = Arc::clone(&places).acquire_owned().await.expect("invariant: this semaphore is never closed");
         match listener.accept().await {
             Ok((stream, peer)) => {
+                // A frame behind another one would wait up to 40 ms for the acknowledgement of the first.
+                let _ = stream.set_nodelay(true);
                 let router = router.clone();
                 let ended = background.ended.clone();
                 background.tasks.spawn(async move {

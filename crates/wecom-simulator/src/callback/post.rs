@@ -40,6 +40,7 @@ async fn exchange(method: &str, url: &str, body: Bytes) -> Result<Answered, Stri
     let host = host.ok_or("the callback url should begin with http://")?.clone();
     let stream = TcpStream::connect((host.host().trim_matches(['[', ']']), host.port_u16().unwrap_or(80))).await;
     let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
+    let _ = stream.set_nodelay(true);
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let request = Request::builder()

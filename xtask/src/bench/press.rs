@@ -53,6 +53,8 @@ struct Crowd {
     pressed: f64,
     last: f64,
     card: f64,
+    /// Microseconds of the gateway's processor for each press.
+    processor: f64,
     /// Silences made upstream.
     silences: usize,
     /// Acts on record; those of them that did something, and that said it had been done.
@@ -95,6 +97,7 @@ async fn alternate<const N: usize>(stage: &Stage, way: Way, hows: [&str; N]) -> 
 async fn crowd(stage: &Stage, database: &Database) -> anyhow::Result<Crowd> {
     let card = stage.card(Way::Crowd).await?;
     tokio::time::sleep(PAUSE).await;
+    let before = stage.gateway.processor()?;
     press_at_once(stage, card).await?;
     for _ in 0..GLANCES {
         tokio::time::sleep(GLANCE).await;
@@ -107,6 +110,7 @@ async fn crowd(stage: &Stage, database: &Database) -> anyhow::Result<Crowd> {
         Ok(stage.clicks(card).await?.iter().find_map(|click| ended(click, Way::Crowd.change())))
     })
     .await?;
+    let processor = (stage.gateway.processor()? - before) / CROWD as f64;
     let clicks = stage.clicks(card).await?;
     let begins = clicks.iter().filter_map(|click| click["at_ms"].as_f64());
     let first = begins.clone().fold(f64::INFINITY, f64::min);
@@ -116,6 +120,7 @@ async fn crowd(stage: &Stage, database: &Database) -> anyhow::Result<Crowd> {
         pressed: begins.fold(0.0, f64::max) - first,
         last: clicks.iter().filter_map(|click| ended(click, "callback")).fold(0.0, f64::max) - first,
         card: change - first,
+        processor,
         silences: stage.upstream.made(),
         acts: [of("")?, of(" AND state = 'done'")?, of(" AND state = 'repeated'")?],
     })
@@ -181,6 +186,7 @@ fn print_crowds(all: &[Pressed]) {
     time("ms to the card that shows the silence", None, |crowd| crowd.card);
     time("callback, median ms", None, |crowd| median(crowd.answers.clone()));
     time("callback, p99 ms", Some(WECOM_MS), |crowd| p99(crowd.answers.clone()));
+    time("µs of the gateway's processor a press", None, |crowd| crowd.processor);
 }
 
 /// A row of times, a median and a p99 for each store; the aim is for the medians.

@@ -60,7 +60,8 @@ impl Way {
 
 /// All of it, running.
 pub struct Stage {
-    gateway: Server,
+    /// The program under measurement.
+    pub gateway: Server,
     _wecom: Simulator,
     simulator: SocketAddr,
     /// Where silences are made.

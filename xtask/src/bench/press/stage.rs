@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use wecom_simulator::{Setup, Simulator};
 
 use super::upstream::Upstream;
@@ -29,6 +29,9 @@ const AES_KEY: &str = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks. Times are taken by the simulator, so that this only bounds how much looking costs.
 const LOOK: Duration = Duration::from_millis(3);
+
+/// Connections that may wait for the simulator.
+const QUEUE: u32 = 1024;
 
 /// By which way a card goes out and its presses come back. Each has a receiver of its name.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +74,10 @@ pub struct Stage {
 impl Stage {
     /// Starts everything on an empty database, and waits until WeCom has checked the callback and the bot is there.
     pub async fn set(binary: &Path, folder: &Path, database: &Database) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        // All presses at once: what the queue does not hold would come a second later.
+        let listener = socket.listen(QUEUE)?;
         let simulator = listener.local_addr()?;
         let wecom = Simulator::start(listener, Setup::demo()).await;
         let upstream = Upstream::start().await?;

@@ -12,7 +12,9 @@ mod card;
 mod conversation;
 mod escalation;
 mod origin;
+mod relay;
 mod silencing;
+mod watching;
 mod words;
 
 use std::time::Duration;
@@ -50,6 +52,18 @@ pub struct Actor {
     pub id: String,
     /// By which way he comes.
     pub via: Via,
+}
+
+impl Actor {
+    /// Who he is on record and to the others. Whoever comes by the page is whoever he says he is, so it is said where the
+    /// name comes from; and no such name is taken for a userid.
+    fn on_record(&self, language: Language) -> String {
+        match (&self.via, language) {
+            (Via::Page, Language::Zh) => format!("{}（网页）", self.id),
+            (Via::Page, Language::En) => format!("{} (page)", self.id),
+            (Via::App(_) | Via::Bot { .. } | Via::Command, _) => self.id.clone(),
+        }
+    }
 }
 
 /// By which way somebody acts.
@@ -170,7 +184,7 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
         event: wish.event,
         kind,
         state,
-        by: actor.id.clone(),
+        by: actor.on_record(language),
         via: actor.via.name(),
         about: wish.about,
         until,
@@ -218,7 +232,7 @@ pub async fn finished(app: &App, actor: &Actor, answer: Answer, patience: Durati
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-    let filter = ActFilter { by: Some(actor.id.clone()), limit: 100, ..ActFilter::default() };
+    let filter = ActFilter { by: Some(actor.on_record(language(app))), limit: 100, ..ActFilter::default() };
     let act = app.store().acts(filter).await?.into_iter().find(|act| act.id == answer.act);
     Ok(match act {
         Some(act) => answer.ended(act.state, &act.detail, language(app)),
@@ -294,7 +308,7 @@ pub async fn run(app: App, stop: CancellationToken) {
             tokio::time::sleep(ESCALATE).await;
         }
     };
-    let all = async { tokio::join!(sweeps, steps, silencing::watch(&app)) };
+    let all = async { tokio::join!(sweeps, steps, watching::watch(&app)) };
     tokio::select! {
         _ = all => {}
         () = stop.cancelled() => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::origin::Origins;
-use super::silencing::{pass_on, tell_end};
+use super::relay::{pass_on, tell_end};
 use crate::alert::{Status, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{EscalationStep, Receiver};

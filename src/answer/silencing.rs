@@ -1,23 +1,19 @@
-//! What has to be done upstream, and what wegraf sees there: silences made, moved and ended for whoever asked, and the
-//! end of alerts that a silence keeps upstream from telling.
+//! What an act leaves to be done: silences made, moved and ended upstream for whoever asked, messages sent again or taken
+//! back.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::HashSet;
 
-use tracing::{debug, error, info, warn};
+use tracing::info;
 
 use super::origin::Origins;
-use crate::alert::{Alert, Identity, Labels, Notification, Status, ThreadId, Timestamp};
+use super::watching::WATCHER;
+use crate::alert::{Alert, Notification, ThreadId, Timestamp};
 use crate::app::{App, Loaded};
-use crate::config::{Language, Receiver, Target, To, Upstream};
+use crate::config::{Language, Target, To, Upstream};
 use crate::deliver;
-use crate::ingest::{RELAYED, relay};
-use crate::route::{arrival, recipient, row};
-use crate::store::{
-    ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, Admission, NewSilence, Recipient, Silence, StoreError,
-};
-use crate::upstream::{self, Client, Matcher, Origin, Problem, SilenceState, Wanted};
+use crate::route::row;
+use crate::store::{ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, NewSilence, Silence, StoreError};
+use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
 
 /// An act that is open for longer than this was left by a process that ended: whoever records one does it at once, and
 /// an upstream that is slow at each step keeps him for less.
@@ -26,10 +22,6 @@ const LEFT_MS: i64 = 45_000;
 const SWEPT: u32 = 20;
 /// Messages of an episode that are looked through for the one to be sent again.
 const RESENT: usize = 50;
-/// Between two looks at silenced alerts.
-const LOOK: Duration = Duration::from_secs(10);
-/// The lane that is no lane: who has it looks upstream for all replicas.
-const WATCHER: &str = "answer/silences";
 
 /// Does what is left of acts whose process ended before it was done.
 pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
@@ -89,7 +81,7 @@ struct Done {
 }
 
 /// Why nothing was: in Chinese and in English.
-struct Failed([String; 2]);
+pub(super) struct Failed([String; 2]);
 
 impl Failed {
     fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
@@ -315,7 +307,7 @@ async fn recall(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
     })
 }
 
-fn client<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Client, Failed> {
+pub(super) fn client<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Client, Failed> {
     match loaded.upstreams.get(name) {
         Some(Ok(client)) => Ok(client),
         Some(Err(error)) => Err(error.clone().into()),
@@ -344,245 +336,9 @@ fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> 
     Some((target, receiver))
 }
 
-/// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
-/// process and with the silence, which only means that it is looked at for longer.
-static GONE: LazyLock<Mutex<Gone>> = LazyLock::new(Mutex::default);
-type Gone = HashMap<(i64, Identity), (Timestamp, Timestamp)>;
-/// Who did not look for longer than this does not know what was on meanwhile.
-const BREAK: Duration = Duration::from_mins(1);
-
-/// Looks at silenced alerts upstream, because a silence keeps their end from being told (alert-sources §0.4, §4.6).
-pub(super) async fn watch(app: &App) {
-    loop {
-        // One replica looks for all; with one process that is this one.
-        match app.store().acquire(WATCHER).await {
-            Ok(Some(_)) => {
-                if let Err(error) = look(app).await {
-                    warn!(%error, "Silenced alerts cannot be looked at.");
-                }
-            }
-            Ok(None) => {}
-            Err(error) => warn!(%error, "Silenced alerts cannot be looked at."),
-        }
-        let shortest = app.loaded().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
-        tokio::time::sleep(shortest.map_or(LOOK, |third| third.min(LOOK))).await;
-    }
-}
-
-async fn look(app: &App) -> Result<(), StoreError> {
-    let loaded = app.loaded();
-    let silences = app.store().silences(app.now()).await?;
-    forget_others(&silences);
-    for silence in silences {
-        let touched = app.store().act_alerts(silence.act).await?;
-        let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
-        let on = app.store().told_firing(identities).await?;
-        let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
-        let (false, Some(upstream)) = (on.is_empty(), known) else { continue };
-        let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
-        let Ok(client) = client(&loaded, &upstream.name) else { continue };
-        match client.firing(&matchers).await {
-            Ok(firing) => {
-                let shown = silence.until > app.now() && firing.iter().any(|alert| alert.state == "active");
-                if shown && is_gone(client, &silence).await {
-                    app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
-                }
-                let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
-                let over = gone(silence.act, &on, &seen, upstream.gone_after, app.now());
-                if !over.is_empty() && !has_just_started(client, upstream.gone_after, app.now()).await {
-                    end(app, &loaded, &on, &over).await?;
-                }
-            }
-            // Nobody knows, so nothing is over.
-            Err(error) => debug!(%error, upstream = upstream.name, "Silenced alerts cannot be looked at."),
-        }
-    }
-    Ok(())
-}
-
-/// Did somebody end this silence upstream, of whose alerts one is not hidden? Else the record would go on to say that it is
-/// in force, and whoever asks for a new one would get none.
-async fn is_gone(client: &Client, silence: &Silence) -> bool {
-    match client.get(&silence.upstream_id).await {
-        Ok(there) => there.state == SilenceState::Expired,
-        Err(error) => error.problem == Problem::NotFound,
-    }
-}
-
-/// Did this Alertmanager start so lately that what it does not tell proves nothing? It knows nothing before its senders
-/// repeat themselves. One that lets nobody ask is believed.
-async fn has_just_started(client: &Client, patience: Duration, now: Timestamp) -> bool {
-    match client.up_since().await {
-        Ok(since) => since.is_some_and(|since| now.millis_since(since) < millis(patience)),
-        Err(error) => error.problem.may_pass(),
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Forgets what was seen of silences that are looked at no more.
-fn forget_others(silences: &[Silence]) {
-    let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
-    GONE.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
-}
-
-/// The alerts that were not seen for as long as it takes to believe it.
-fn gone(act: i64, on: &[ActAlert], seen: &[&Labels], patience: Duration, now: Timestamp) -> HashSet<Identity> {
-    let mut since = GONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut over = HashSet::new();
-    for alert in on {
-        let key = (act, alert.identity);
-        if is_seen(alert, seen) {
-            since.remove(&key);
-            continue;
-        }
-        let (from, last) = since.entry(key).or_insert((now, now));
-        // Also where the clock was set back.
-        if !(0..=millis(BREAK.max(patience))).contains(&now.millis_since(*last)) {
-            *from = now;
-        }
-        *last = now;
-        if now.millis_since(*from) >= millis(patience) {
-            over.insert(alert.identity);
-        }
-    }
-    for identity in &over {
-        since.remove(&(act, *identity));
-    }
-    over
-}
-
-/// Is it among what upstream says is on? Upstream may know more labels than it tells.
-fn is_seen(alert: &ActAlert, seen: &[&Labels]) -> bool {
-    let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
-    seen.iter().any(|there| labels.iter().all(|(name, value)| there.get(name) == Some(value)))
-}
-
-/// Tells everybody who believes that these alerts are on that they are over.
-async fn end(app: &App, loaded: &Loaded, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
-    let ended: Vec<ActAlert> = on.iter().filter(|alert| over.contains(&alert.identity)).cloned().collect();
-    tell_end(app, loaded, &ended).await
-}
-
-/// Tells the receivers of these rows that their alerts are over, as wegraf saw by itself.
-pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> Result<(), StoreError> {
-    let now = app.now();
-    let origins = Origins::of(app.store(), loaded, rows).await?;
-    for (notification, told) in origins.iter() {
-        let mut by_receiver: BTreeMap<&str, Vec<(&ActAlert, Alert)>> = BTreeMap::new();
-        for (row, alert) in told {
-            let over = Alert { status: Status::Resolved, ends_at: Some(row.ends_at.unwrap_or(now)), ..alert.clone() };
-            by_receiver.entry(&row.receiver).or_default().push((row, over));
-        }
-        for (name, told) in by_receiver {
-            if let Some(receiver) = loaded.config.receiver(name) {
-                pass_on(app, notification, told, &receiver, None).await?;
-            } else {
-                error!(
-                    receiver = name,
-                    "A receiver that was told of an alert is gone; its end is told to nobody there."
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Admits what wegraf itself passes on about alerts of one notification, for one receiver. True if it was news.
-pub(super) async fn pass_on(
-    app: &App,
-    origin: &Notification,
-    told: Vec<(&ActAlert, Alert)>,
-    receiver: &Receiver,
-    note_json: Option<String>,
-) -> Result<bool, StoreError> {
-    let Some(source) = told.first().map(|(row, _)| row.source.clone()) else { return Ok(false) };
-    let arrivals = told.iter().enumerate().map(|(index, (row, alert))| arrival(index, row.identity, alert)).collect();
-    let targets = receiver.targets.iter().map(row).collect();
-    let recipient = Recipient { note_json, ..recipient(receiver, arrivals, targets) };
-    let admission = Admission {
-        source,
-        format: RELAYED,
-        content_type: None,
-        path_receiver: None,
-        sender: origin.external_url.clone(),
-        group_key: origin.group_key.clone(),
-        received_at: app.now(),
-        raw: relay(origin, told.into_iter().map(|(_, alert)| alert).collect()),
-        push: false,
-        test: false,
-        deliveries: vec![recipient],
-    };
-    let admitted = app.store().admit(admission).await?;
-    if admitted.messages > 0 {
-        app.wake().notify_one();
-    }
-    Ok(admitted.messages > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn on(instance: &str) -> ActAlert {
-        ActAlert {
-            alert: 1,
-            identity: Identity([u8::try_from(instance.len()).unwrap(); 32]),
-            receiver: "ops".to_owned(),
-            source: "am".to_owned(),
-            name: "磁盘将满".to_owned(),
-            labels_json: serde_json::json!({ "alertname": "磁盘将满", "instance": instance }).to_string(),
-            critical: false,
-            status: Status::Firing,
-            starts_at: None,
-            ends_at: None,
-            notification: 1,
-            thread: ThreadId(1),
-            sender: String::new(),
-            acknowledged: None,
-        }
-    }
-
-    fn labels(instance: &str) -> Labels {
-        let pairs = [("alertname", "磁盘将满"), ("instance", instance), ("__alert_rule_uid__", "u")];
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    }
-
-    #[test]
-    fn an_alert_is_over_when_it_was_not_seen_for_long_enough_without_a_break() {
-        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
-        let alerts = [on("a"), on("bb")];
-        let (first, both) = ([labels("a")], [labels("a"), labels("bb")]);
-        let look = |seen: &[Labels], at| gone(-1, &alerts, &seen.iter().collect::<Vec<_>>(), patience, second(at));
-        assert!(look(&first, 0).is_empty());
-        assert!(look(&first, 20).is_empty());
-        assert!(look(&both, 25).is_empty(), "it was only away for a moment");
-        assert!(look(&first, 30).is_empty());
-        assert!(look(&first, 59).is_empty());
-        assert_eq!(look(&first, 60), HashSet::from([alerts[1].identity]));
-    }
-
-    #[test]
-    fn whoever_did_not_look_for_long_or_whose_clock_was_set_begins_to_count_anew() {
-        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
-        let alerts = [on("a")];
-        let look = |at| gone(-2, &alerts, &[], patience, second(at)).len();
-        assert_eq!((look(0), look(3_600)), (0, 0), "it may have been on in between");
-        assert_eq!((look(3_620), look(3_630)), (0, 1));
-        assert_eq!((look(4_000), look(1_000), look(1_029), look(1_030)), (0, 0, 0, 1), "set back");
-    }
-
-    #[test]
-    fn what_was_seen_of_a_silence_is_forgotten_with_it() {
-        let alerts = [on("a")];
-        gone(-3, &alerts, &[], Duration::from_secs(30), Timestamp(0));
-        let known = || GONE.lock().unwrap().keys().any(|(act, _)| *act == -3);
-        assert!(known());
-        forget_others(&[-1, -2].map(silence));
-        assert!(!known());
-    }
 
     #[test]
     fn an_act_is_left_when_it_is_old_or_of_the_future() {
@@ -590,19 +346,5 @@ mod tests {
         let is_left = |ago: i64| is_left(now.plus_millis(-ago), now);
         assert!(!is_left(0) && !is_left(LEFT_MS) && !is_left(-1_000));
         assert!(is_left(LEFT_MS + 1) && is_left(-3_600_000));
-    }
-
-    fn silence(act: i64) -> Silence {
-        Silence {
-            act,
-            upstream: "am".to_owned(),
-            upstream_id: "s".to_owned(),
-            matchers_json: "[]".to_owned(),
-            thread: ThreadId(1),
-            by: "zhangsan".to_owned(),
-            at: Timestamp(0),
-            until: Timestamp(0),
-            absent: 0,
-        }
     }
 }

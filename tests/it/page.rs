@@ -123,11 +123,17 @@ async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back(
     assert_eq!(taken.status, 200);
     holds(
         &taken.html,
-        &["已认领：不再提醒和升级", "👋 张三 已认领", "value=\"release\"", "value=\"张三\"", "认领 acknowledged"],
+        &[
+            "已认领：不再提醒和升级",
+            "👋 张三（网页） 已认领",
+            "value=\"release\"",
+            "value=\"张三\"",
+            "认领 acknowledged",
+        ],
     );
     assert!(!taken.html.contains("value=\"acknowledge\""), "it is taken");
     let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
-    holds(&told[1], &["张三 已认领", "磁盘将满 ×2"]);
+    holds(&told[1], &["张三（网页） 已认领", "磁盘将满 ×2"]);
 
     // The page is loaded anew, form and all: it is the same act.
     let again = visitor.presses(&page, "acknowledge", "张三", "").await;
@@ -144,7 +150,10 @@ async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back(
     let rows: Vec<_> = rows.iter().map(|act| (act.kind, act.state, act.by.as_str(), act.via.as_str())).collect();
     assert_eq!(
         rows,
-        [(ActKind::Release, ActState::Done, "张三", "page"), (ActKind::Acknowledge, ActState::Done, "张三", "page")]
+        [
+            (ActKind::Release, ActState::Done, "张三（网页）", "page"),
+            (ActKind::Acknowledge, ActState::Done, "张三（网页）", "page")
+        ]
     );
 
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved"), ("db-2", "resolved")])).await;
@@ -178,7 +187,7 @@ async fn nobody_acts_without_the_link_with_a_form_of_his_own_or_where_only_some_
     assert_eq!(status, 403);
     holds(&html, &["网页认不出你是谁"]);
     let denied: Vec<_> = acts(&world).await.iter().map(|act| (act.state, act.by.clone())).collect();
-    assert_eq!(denied, [(ActState::Denied, "zhangsan".to_owned())], "it is on record that somebody tried");
+    assert_eq!(denied, [(ActState::Denied, "zhangsan（网页）".to_owned())], "it is on record that somebody tried");
 
     let forged = format!("{}x", visitor.url.replace("&s=", "&s=A"));
     for url in [forged, visitor.url.split('?').next().unwrap().to_owned()] {
@@ -211,7 +220,7 @@ async fn a_name_is_text_wherever_it_is_shown() {
     assert!(!taken.html.contains("<script") && !taken.html.contains("<@all"), "{}", taken.html);
     let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     assert!(!told[1].contains("<@all>") && !told[1].contains("<script"), "{}", told[1]);
-    assert!(acts(&world).await[0].by.chars().count() <= 32);
+    assert!(acts(&world).await[0].by.chars().count() <= 36);
 }
 
 /// A world whose alerts come from a real Alertmanager; `None` where there is none.
@@ -241,7 +250,7 @@ async fn a_silence_from_the_page_exists_upstream_with_the_name_and_ends_from_the
     let silenced = visitor.presses(&page, "silence", "李四", "4h").await;
     holds(&silenced.html, &["已静默。", "🔕 静默到", "李四", "value=\"expire\""]);
     let there: Value = serde_json::from_str(&server.get("/api/v2/silences").await.unwrap()).unwrap();
-    assert_eq!((there.as_array().unwrap().len(), &there[0]["createdBy"]), (1, &Value::from("李四")), "{there}");
+    assert_eq!((there.as_array().unwrap().len(), &there[0]["createdBy"]), (1, &Value::from("李四（网页）")), "{there}");
 
     let ended = visitor.presses(&silenced, "expire", "李四", "").await;
     holds(&ended.html, &["静默已解除。"]);

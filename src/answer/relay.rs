@@ -1,0 +1,69 @@
+//! What wegraf itself passes on: an alert to the next people, the end of one that it saw by itself.
+
+use std::collections::BTreeMap;
+
+use tracing::error;
+
+use super::origin::Origins;
+use crate::alert::{Alert, Notification, Status};
+use crate::app::{App, Loaded};
+use crate::config::Receiver;
+use crate::ingest::{RELAYED, relay};
+use crate::route::{arrival, recipient, row};
+use crate::store::{ActAlert, Admission, Recipient, StoreError};
+
+/// Tells the receivers of these rows that their alerts are over, as wegraf saw by itself.
+pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> Result<(), StoreError> {
+    let now = app.now();
+    let origins = Origins::of(app.store(), loaded, rows).await?;
+    for (notification, told) in origins.iter() {
+        let mut by_receiver: BTreeMap<&str, Vec<(&ActAlert, Alert)>> = BTreeMap::new();
+        for (row, alert) in told {
+            let over = Alert { status: Status::Resolved, ends_at: Some(row.ends_at.unwrap_or(now)), ..alert.clone() };
+            by_receiver.entry(&row.receiver).or_default().push((row, over));
+        }
+        for (name, told) in by_receiver {
+            if let Some(receiver) = loaded.config.receiver(name) {
+                pass_on(app, notification, told, &receiver, None).await?;
+            } else {
+                error!(
+                    receiver = name,
+                    "A receiver that was told of an alert is gone; its end is told to nobody there."
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Admits what wegraf itself passes on about alerts of one notification, for one receiver. True if it was news.
+pub(super) async fn pass_on(
+    app: &App,
+    origin: &Notification,
+    told: Vec<(&ActAlert, Alert)>,
+    receiver: &Receiver,
+    note_json: Option<String>,
+) -> Result<bool, StoreError> {
+    let Some(source) = told.first().map(|(row, _)| row.source.clone()) else { return Ok(false) };
+    let arrivals = told.iter().enumerate().map(|(index, (row, alert))| arrival(index, row.identity, alert)).collect();
+    let targets = receiver.targets.iter().map(row).collect();
+    let recipient = Recipient { note_json, ..recipient(receiver, arrivals, targets) };
+    let admission = Admission {
+        source,
+        format: RELAYED,
+        content_type: None,
+        path_receiver: None,
+        sender: origin.external_url.clone(),
+        group_key: origin.group_key.clone(),
+        received_at: app.now(),
+        raw: relay(origin, told.into_iter().map(|(_, alert)| alert).collect()),
+        push: false,
+        test: false,
+        deliveries: vec![recipient],
+    };
+    let admitted = app.store().admit(admission).await?;
+    if admitted.messages > 0 {
+        app.wake().notify_one();
+    }
+    Ok(admitted.messages > 0)
+}

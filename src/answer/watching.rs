@@ -1,0 +1,219 @@
+//! The end of alerts that a silence keeps upstream from telling: wegraf looks for itself.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::relay::tell_end;
+use super::silencing::client;
+use crate::alert::{Identity, Labels, Timestamp};
+use crate::app::{App, Loaded};
+use crate::store::{ActAlert, Silence, StoreError};
+use crate::upstream::{Client, Matcher, Problem, SilenceState};
+
+/// Between two looks at silenced alerts.
+const LOOK: Duration = Duration::from_secs(10);
+/// The lane that is no lane: who has it looks upstream for all replicas.
+pub(super) const WATCHER: &str = "answer/silences";
+
+/// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
+/// process and with the silence, which only means that it is looked at for longer.
+static GONE: LazyLock<Mutex<Gone>> = LazyLock::new(Mutex::default);
+type Gone = HashMap<(i64, Identity), (Timestamp, Timestamp)>;
+/// Who did not look for longer than this does not know what was on meanwhile.
+const BREAK: Duration = Duration::from_mins(1);
+
+/// Looks at silenced alerts upstream, because a silence keeps their end from being told (alert-sources §0.4, §4.6).
+pub(super) async fn watch(app: &App) {
+    loop {
+        // One replica looks for all; with one process that is this one.
+        match app.store().acquire(WATCHER).await {
+            Ok(Some(_)) => {
+                if let Err(error) = look(app).await {
+                    warn!(%error, "Silenced alerts cannot be looked at.");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%error, "Silenced alerts cannot be looked at."),
+        }
+        let shortest = app.loaded().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
+        tokio::time::sleep(shortest.map_or(LOOK, |third| third.min(LOOK))).await;
+    }
+}
+
+async fn look(app: &App) -> Result<(), StoreError> {
+    let loaded = app.loaded();
+    let silences = app.store().silences(app.now()).await?;
+    forget_others(&silences);
+    for silence in silences {
+        let touched = app.store().act_alerts(silence.act).await?;
+        let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
+        let on = app.store().told_firing(identities).await?;
+        let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
+        let (false, Some(upstream)) = (on.is_empty(), known) else { continue };
+        let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
+        let Ok(client) = client(&loaded, &upstream.name) else { continue };
+        match client.firing(&matchers).await {
+            Ok(firing) => {
+                let shown = silence.until > app.now() && firing.iter().any(|alert| alert.state == "active");
+                if shown && is_gone(client, &silence).await {
+                    app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+                }
+                let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
+                let over = gone(silence.act, &on, &seen, upstream.gone_after, app.now());
+                if !over.is_empty() && !has_just_started(client, upstream.gone_after, app.now()).await {
+                    end(app, &loaded, &on, &over).await?;
+                }
+            }
+            // Nobody knows, so nothing is over.
+            Err(error) => debug!(%error, upstream = upstream.name, "Silenced alerts cannot be looked at."),
+        }
+    }
+    Ok(())
+}
+
+/// Did somebody end this silence upstream, of whose alerts one is not hidden? Else the record would go on to say that it is
+/// in force, and whoever asks for a new one would get none.
+async fn is_gone(client: &Client, silence: &Silence) -> bool {
+    match client.get(&silence.upstream_id).await {
+        Ok(there) => there.state == SilenceState::Expired,
+        Err(error) => error.problem == Problem::NotFound,
+    }
+}
+
+/// Did this Alertmanager start so lately that what it does not tell proves nothing? It knows nothing before its senders
+/// repeat themselves. One that lets nobody ask is believed.
+async fn has_just_started(client: &Client, patience: Duration, now: Timestamp) -> bool {
+    match client.up_since().await {
+        Ok(since) => since.is_some_and(|since| now.millis_since(since) < millis(patience)),
+        Err(error) => error.problem.may_pass(),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Forgets what was seen of silences that are looked at no more.
+fn forget_others(silences: &[Silence]) {
+    let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
+    GONE.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
+}
+
+/// The alerts that were not seen for as long as it takes to believe it.
+fn gone(act: i64, on: &[ActAlert], seen: &[&Labels], patience: Duration, now: Timestamp) -> HashSet<Identity> {
+    let mut since = GONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut over = HashSet::new();
+    for alert in on {
+        let key = (act, alert.identity);
+        if is_seen(alert, seen) {
+            since.remove(&key);
+            continue;
+        }
+        let (from, last) = since.entry(key).or_insert((now, now));
+        // Also where the clock was set back.
+        if !(0..=millis(BREAK.max(patience))).contains(&now.millis_since(*last)) {
+            *from = now;
+        }
+        *last = now;
+        if now.millis_since(*from) >= millis(patience) {
+            over.insert(alert.identity);
+        }
+    }
+    for identity in &over {
+        since.remove(&(act, *identity));
+    }
+    over
+}
+
+/// Is it among what upstream says is on? Upstream may know more labels than it tells.
+fn is_seen(alert: &ActAlert, seen: &[&Labels]) -> bool {
+    let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
+    seen.iter().any(|there| labels.iter().all(|(name, value)| there.get(name) == Some(value)))
+}
+
+/// Tells everybody who believes that these alerts are on that they are over.
+async fn end(app: &App, loaded: &Loaded, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
+    let ended: Vec<ActAlert> = on.iter().filter(|alert| over.contains(&alert.identity)).cloned().collect();
+    tell_end(app, loaded, &ended).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Status, ThreadId};
+
+    fn on(instance: &str) -> ActAlert {
+        ActAlert {
+            alert: 1,
+            identity: Identity([u8::try_from(instance.len()).unwrap(); 32]),
+            receiver: "ops".to_owned(),
+            source: "am".to_owned(),
+            name: "磁盘将满".to_owned(),
+            labels_json: serde_json::json!({ "alertname": "磁盘将满", "instance": instance }).to_string(),
+            critical: false,
+            status: Status::Firing,
+            starts_at: None,
+            ends_at: None,
+            notification: 1,
+            thread: ThreadId(1),
+            sender: String::new(),
+            acknowledged: None,
+        }
+    }
+
+    fn labels(instance: &str) -> Labels {
+        let pairs = [("alertname", "磁盘将满"), ("instance", instance), ("__alert_rule_uid__", "u")];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn an_alert_is_over_when_it_was_not_seen_for_long_enough_without_a_break() {
+        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
+        let alerts = [on("a"), on("bb")];
+        let (first, both) = ([labels("a")], [labels("a"), labels("bb")]);
+        let look = |seen: &[Labels], at| gone(-1, &alerts, &seen.iter().collect::<Vec<_>>(), patience, second(at));
+        assert!(look(&first, 0).is_empty());
+        assert!(look(&first, 20).is_empty());
+        assert!(look(&both, 25).is_empty(), "it was only away for a moment");
+        assert!(look(&first, 30).is_empty());
+        assert!(look(&first, 59).is_empty());
+        assert_eq!(look(&first, 60), HashSet::from([alerts[1].identity]));
+    }
+
+    #[test]
+    fn whoever_did_not_look_for_long_or_whose_clock_was_set_begins_to_count_anew() {
+        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
+        let alerts = [on("a")];
+        let look = |at| gone(-2, &alerts, &[], patience, second(at)).len();
+        assert_eq!((look(0), look(3_600)), (0, 0), "it may have been on in between");
+        assert_eq!((look(3_620), look(3_630)), (0, 1));
+        assert_eq!((look(4_000), look(1_000), look(1_029), look(1_030)), (0, 0, 0, 1), "set back");
+    }
+
+    #[test]
+    fn what_was_seen_of_a_silence_is_forgotten_with_it() {
+        let alerts = [on("a")];
+        gone(-3, &alerts, &[], Duration::from_secs(30), Timestamp(0));
+        let known = || GONE.lock().unwrap().keys().any(|(act, _)| *act == -3);
+        assert!(known());
+        forget_others(&[-1, -2].map(silence));
+        assert!(!known());
+    }
+
+    fn silence(act: i64) -> Silence {
+        Silence {
+            act,
+            upstream: "am".to_owned(),
+            upstream_id: "s".to_owned(),
+            matchers_json: "[]".to_owned(),
+            thread: ThreadId(1),
+            by: "zhangsan".to_owned(),
+            at: Timestamp(0),
+            until: Timestamp(0),
+            absent: 0,
+        }
+    }
+}

@@ -13,7 +13,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -34,6 +36,7 @@ mod callback;
 mod details;
 mod link;
 mod orders;
+mod peer;
 mod scrape;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
@@ -71,8 +74,8 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, socket) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, or the peer is gone already: let others finish first.
                 warn!(%error, "A connection could not be accepted.");
@@ -83,6 +86,10 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
         // Small answers must not wait for the next packet.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(peer::Socket(socket));
+            service.call(request)
+        });
         let connection = server.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

@@ -17,6 +17,7 @@ mod finding;
 mod glob;
 mod peers;
 mod people;
+mod proof;
 mod reader;
 mod receivers;
 mod resolve;
@@ -46,9 +47,10 @@ pub use amounts::parse_duration;
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
 pub use peers::{
-    AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Proof, Smtp, Source, Tls, Upstream, UpstreamKind,
-    Watchdog, WeCom,
+    AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
+    WeCom,
 };
+pub use proof::{Algorithm, Carrier, Encoding, Network, Part, Proof, SignedTime, Signing, TimeUnit};
 use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.

@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 
 use crate::alert::{Alert, Format, Status};
 use crate::app::App;
-use crate::ingest::{self, Door};
+use crate::ingest::{self, Door, Presented};
 use crate::metrics::{Answered, FormatLabel};
 use crate::route::plan;
 use crate::store::{Admission, StoreError};
@@ -259,15 +259,17 @@ impl Gate {
         let headers = parts.headers;
         let anonymous = config.allow_anonymous;
         // Who cannot be let in whatever the body says is not read.
-        if !anonymous && !ingest::could_prove(&config.sources, &headers) {
+        let peer = parts.extensions.get::<peer::Socket>().map(|socket| socket.0.ip());
+        let presented = Presented { method: &parts.method, uri: &parts.uri, headers: &headers, peer };
+        if !anonymous && ingest::could_prove(&config.sources, &presented).is_err() {
             return Err(Refusal::Unproven);
         }
         let (body, _place) = self.read(&headers, body).await?;
         let now = self.app.now();
-        let source = match ingest::prove(&config.sources, &headers, &body, now) {
-            Some(source) => source.to_owned(),
-            None if anonymous => "anonymous".to_owned(),
-            None => return Err(Refusal::Unproven),
+        let source = match ingest::prove(&config.sources, &presented, &body, now) {
+            Ok(proven) => proven.source.name.clone(),
+            Err(_) if anonymous => "anonymous".to_owned(),
+            Err(_) => return Err(Refusal::Unproven),
         };
         let _room = self.room.acquire_many(room(&headers, &body)).await;
         let body = unpack(&headers, body)?;

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp};
 use body::Body;
 use generic::Payloads;
-pub use proof::{could_prove, prove};
+pub use proof::{Kind, Once, Presented, Proven, Unproven, Why, could_prove, prove, shown_path};
 pub use relayed::{FORMAT as RELAYED, relay};
 
 /// The most alerts of one body that are told one by one; the rest is counted as truncated. A body of 10 MB

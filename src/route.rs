@@ -6,10 +6,12 @@
 
 mod matcher;
 mod plan;
+mod reach;
 
 use crate::alert::Labels;
 pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
 pub use plan::{Plan, arrival, plan, recipient, row};
+pub use reach::{Blocked, Unreachable};
 
 /// A node as it is configured; the receiver may be left to the parent.
 #[derive(Debug, Clone, Default)]

@@ -6,20 +6,28 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use wegraf::config::Source;
-use wegraf::ingest::{could_prove, prove};
+use http::{Method, Uri};
+use wegraf::ingest::{Presented, could_prove};
 use wegraf_fuzz::NOW;
 use wegraf_fuzz::headers::{Case, sources};
 
 static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(sources);
 
+/// The name of the source that is proven.
+fn prove<'a>(sources: &'a [Source], request: &Presented<'_>, body: &[u8]) -> Option<&'a str> {
+    wegraf::ingest::prove(sources, request, body, NOW).ok().map(|proven| proven.source.name.as_str())
+}
+
 fuzz_target!(|case: Case<'_>| {
     let (headers, expected) = case.headers();
+    let uri = Uri::from_static("/webhook");
+    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None };
     for (source, expected) in SOURCES.iter().zip(expected) {
         let alone = std::slice::from_ref(source);
-        let proven = prove(alone, &headers, case.body, NOW);
+        let proven = prove(alone, &request, case.body);
         assert_eq!(proven, expected.then_some(&*source.name), "{headers:?}");
-        assert!(proven.is_none() || could_prove(alone, &headers), "{} was refused unread", source.name);
+        assert!(proven.is_none() || could_prove(alone, &request).is_ok(), "{} was refused unread", source.name);
     }
     let first = SOURCES.iter().zip(expected).find_map(|(source, expected)| expected.then_some(&*source.name));
-    assert_eq!(prove(&SOURCES, &headers, case.body, NOW), first, "{headers:?}");
+    assert_eq!(prove(&SOURCES, &request, case.body), first, "{headers:?}");
 });

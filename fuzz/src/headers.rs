@@ -4,7 +4,8 @@ use arbitrary::Arbitrary;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue};
 use sha2::Sha256;
-use wegraf::config::{Proof, Source};
+use std::time::Duration;
+use wegraf::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
 
 use crate::NOW;
 
@@ -45,19 +46,34 @@ enum Signature<'a> {
 
 /// One source for each way to prove it, and one whose secret is empty.
 pub fn sources() -> Vec<Source> {
-    let hmac = |timestamp_header: Option<&str>| Proof::Hmac {
-        secret: SECRET.into(),
-        header: "x-signature".to_owned(),
-        timestamp_header: timestamp_header.map(str::to_owned),
+    let bearer = |token: &str| Proof::Bearer { scheme: "Bearer".to_owned(), token: token.into() };
+    let hmac = |timestamp_header: Option<&str>| {
+        let time = timestamp_header.map(|header| SignedTime {
+            carrier: Carrier::Header(header.to_owned()),
+            unit: TimeUnit::S,
+            tolerance: Duration::from_mins(5),
+        });
+        let over_time = [Part::Timestamp, Part::Text(":".to_owned())];
+        Proof::Hmac(Box::new(Signing {
+            secret: SECRET.as_bytes().to_vec().into(),
+            key: vec![Part::Secret],
+            signed: over_time.into_iter().filter(|_| time.is_some()).chain([Part::Body]).collect(),
+            algorithm: Algorithm::Sha256,
+            signature: Carrier::Header("x-signature".to_owned()),
+            prefix: String::new(),
+            encoding: Encoding::Hex,
+            several: None,
+            time,
+        }))
     };
     [
-        ("bearer", Proof::Bearer(SECRET.into())),
+        ("bearer", bearer(SECRET)),
         ("basic", Proof::Basic { username: "am".to_owned(), password: SECRET.into() }),
         ("hmac", hmac(None)),
         ("timed", hmac(Some("x-time"))),
-        ("empty", Proof::Bearer("".into())),
+        ("empty", bearer("")),
     ]
-    .map(|(name, proof)| Source { name: name.to_owned(), proof, watchdog: None })
+    .map(|(name, proof)| Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog: None })
     .into()
 }
 
@@ -89,12 +105,13 @@ impl Case<'_> {
         }
         let time_is_sent = !matches!(self.time, Time::None) && put("x-time", &time);
         let signature = if put("x-signature", &signature) { signature.trim_ascii() } else { &[] };
-        let seconds = str::from_utf8(time.trim_ascii()).ok().and_then(|text| text.parse::<i64>().ok());
+        let digits = str::from_utf8(time.trim_ascii()).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let seconds = digits.and_then(|text| text.parse::<i64>().ok());
         let in_time = time_is_sent && seconds.is_some_and(|seconds| seconds.abs_diff(NOW.0 / 1000) <= 300);
         let given = headers.get("authorization").map_or(&[][..], HeaderValue::as_bytes);
         let bearer = credentials(given, "bearer") == Some(SECRET.as_bytes());
         let basic = credentials(given, "basic") == Some(BASIC);
-        let proven = [bearer, basic, signature == plain, in_time && signature == timed, false];
+        let proven = [bearer, basic, signature.eq_ignore_ascii_case(&plain), in_time && signature.eq_ignore_ascii_case(&timed), false];
         (headers, proven)
     }
 }

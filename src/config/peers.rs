@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::{Network, Proof};
 use crate::alert::Alert;
 use crate::route::Matcher;
 
@@ -16,8 +17,10 @@ use crate::route::Matcher;
 pub struct Source {
     /// Its name, recorded with every notification.
     pub name: String,
-    /// How it proves itself.
-    pub proof: Proof,
+    /// How it proves itself: any one of these lets a request in.
+    pub proofs: Vec<Proof>,
+    /// If not empty, the sender's address must be in one of these besides.
+    pub addresses: Vec<Network>,
     /// The alert that always fires, if there is one whose absence is to be noticed.
     pub watchdog: Option<Watchdog>,
 }
@@ -36,29 +39,6 @@ impl Watchdog {
     pub fn is(&self, alert: &Alert) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
     }
-}
-
-/// How a source proves itself.
-#[derive(Debug)]
-pub enum Proof {
-    /// `Authorization: Bearer …`
-    Bearer(SecretString),
-    /// `Authorization: Basic …`
-    Basic {
-        /// User name.
-        username: String,
-        /// Password.
-        password: SecretString,
-    },
-    /// Grafana's signature (alert-sources §2.7).
-    Hmac {
-        /// Key: the secret's UTF-8 bytes.
-        secret: SecretString,
-        /// Header with the lower-case hex signature.
-        header: String,
-        /// Header with the Unix seconds that are signed in front of the body; without it a call can be replayed.
-        timestamp_header: Option<String>,
-    },
 }
 
 /// An Alertmanager or Grafana that sends alerts here.

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::at::{At, Named};
 use super::file;
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{Proof, Source, Watchdog};
+use super::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit, Watchdog};
 
-/// Grafana's own default (alert-sources §2.7).
+/// How far the signed time may be from ours. Grafana prescribes nothing; clocks that NTP keeps are within a second.
+const TOLERANCE: Duration = Duration::from_mins(5);
+/// Grafana's own default.
 const SIGNATURE_HEADER: &str = "X-Grafana-Alerting-Signature";
 /// The alert that ships with kube-prometheus and its kin.
 const WATCHDOG: &str = "alertname=\"Watchdog\"";
@@ -25,7 +27,7 @@ impl Resolver<'_> {
             self.name(place, name);
             let watchdog = value(source.watchdog.as_ref()).map(|watchdog| self.watchdog(name, watchdog));
             if let Some(proof) = self.proof(name, place, source) {
-                resolved.push(Source { name: name.to_owned(), proof, watchdog });
+                resolved.push(Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog });
             }
         }
         resolved.sort_by(|a, b| a.name.cmp(&b.name));
@@ -34,7 +36,10 @@ impl Resolver<'_> {
 
     fn proof(&mut self, name: &str, place: Place, source: &file::Source) -> Option<Proof> {
         match (&source.bearer, &source.basic, &source.hmac) {
-            (Some(token), None, None) => Some(Proof::Bearer(self.secret(token, &format!("sources.{name}.bearer"))?)),
+            (Some(token), None, None) => {
+                let token = self.secret(token, &format!("sources.{name}.bearer"))?;
+                Some(Proof::Bearer { scheme: "Bearer".to_owned(), token })
+            }
             (None, Some(basic), None) => {
                 let (username, password) = self.basic(basic.get()?, &format!("sources.{name}.basic"))?;
                 Some(Proof::Basic { username, password })
@@ -99,7 +104,26 @@ impl Resolver<'_> {
         let secret = self.secret(&hmac.secret, &format!("sources.{name}.hmac.secret"));
         let header = self.header(hmac.header.as_ref()).unwrap_or_else(|| SIGNATURE_HEADER.to_owned());
         let timestamp_header = self.header(hmac.timestamp_header.as_ref());
-        Some(Proof::Hmac { secret: secret?, header, timestamp_header })
+        let time = timestamp_header.map(|header| SignedTime {
+            carrier: Carrier::Header(header),
+            unit: TimeUnit::S,
+            tolerance: TOLERANCE,
+        });
+        let signed = match time {
+            Some(_) => vec![Part::Timestamp, Part::Text(":".to_owned()), Part::Body],
+            None => vec![Part::Body],
+        };
+        Some(Proof::Hmac(Box::new(Signing {
+            secret: secret?.expose_secret().as_bytes().to_vec().into(),
+            key: vec![Part::Secret],
+            signed,
+            algorithm: Algorithm::Sha256,
+            signature: Carrier::Header(header),
+            prefix: String::new(),
+            encoding: Encoding::Hex,
+            several: None,
+            time,
+        })))
     }
 
     fn header(&mut self, header: Option<&At<String>>) -> Option<String> {

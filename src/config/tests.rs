@@ -111,7 +111,7 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!(config.database, Database::Sqlite(folder.path().join("data/wegraf.db")));
     let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
     assert_eq!(names, ["alertmanager", "grafana", "signed"]);
-    let Proof::Basic { username, password } = &config.sources[0].proof else { panic!("basic") };
+    let Proof::Basic { username, password } = &config.sources[0].proofs[0] else { panic!("basic") };
     assert_eq!((username.as_str(), password.expose_secret()), ("am", "canary-am"));
     assert_eq!(config.wecom.webhooks["ops-group"][0].expose_secret(), "canary-key-1111");
     let app = &config.wecom.apps["ops"];

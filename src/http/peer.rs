@@ -5,5 +5,4 @@ use std::net::SocketAddr;
 /// The address of the socket that a request came through: the sender's, or its proxy's. The accept loop puts it into
 /// the extensions of each request.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "the peer of a request is not read yet")]
 pub(crate) struct Socket(pub SocketAddr);

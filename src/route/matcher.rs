@@ -5,6 +5,9 @@
 //! (`\\`, `\"`, `\n`; any other backslash stays, so that `"db\.example"` is the pattern it looks like). Refused,
 //! although the classic parser takes them for text: `==`, single quotes, braces and stray quotes in a bare value.
 
+mod words;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
@@ -67,13 +70,40 @@ impl Matcher {
         Ok(Self { name: name.to_owned(), operator, value: value.to_owned(), pattern })
     }
 
-    /// Do these labels fulfil the condition?
-    pub fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.name).map_or("", String::as_str);
-        let found = match &self.pattern {
+    /// The name of the label.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it is compared.
+    pub const fn operator(&self) -> Operator {
+        self.operator
+    }
+
+    /// With what it is compared: a value, or the text of a pattern.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The values that it names, if they are at most `most`: one, or the words of a pattern like `db|infra`.
+    pub fn words(&self, most: usize) -> Option<BTreeSet<String>> {
+        match self.operator {
+            Operator::Equal | Operator::NotEqual => Some([self.value.clone()].into()),
+            Operator::Match | Operator::NotMatch => words::of(&self.value, most),
+        }
+    }
+
+    /// Is `value` the one that it names, or matched by its pattern? Whether that is wanted is the operator's.
+    pub fn finds(&self, value: &str) -> bool {
+        match &self.pattern {
             Some(pattern) => pattern.is_match(value),
             None => self.value == value,
-        };
+        }
+    }
+
+    /// Do these labels fulfil the condition?
+    pub fn matches(&self, labels: &Labels) -> bool {
+        let found = self.finds(labels.get(&self.name).map_or("", String::as_str));
         found == matches!(self.operator, Operator::Equal | Operator::Match)
     }
 }

@@ -1,19 +1,29 @@
 //! Which source a request proves.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
 use super::*;
-use crate::config::{Proof, Source};
+use crate::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
 
 fn source(name: &str, proof: Proof) -> Source {
-    Source { name: name.to_owned(), proof, watchdog: None }
+    Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog: None }
 }
 
 fn bearer(name: &str, token: &str) -> Source {
-    source(name, Proof::Bearer(SecretString::from(token)))
+    source(name, Proof::Bearer { scheme: "Bearer".to_owned(), token: SecretString::from(token) })
+}
+
+/// The name of the source that these headers and this body prove.
+fn prove<'a>(sources: &'a [Source], headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<&'a str> {
+    let request = Presented { method: &Method::POST, uri: &Uri::from_static("/webhook"), headers, peer: None };
+    let proven = super::prove(sources, &request, body, now).ok()?;
+    assert_eq!(could_prove(sources, &request), Ok(()), "{} was refused unread", proven.source.name);
+    Some(proven.source.name.as_str())
 }
 
 fn basic(name: &str, username: &str, password: &str) -> Source {
@@ -21,8 +31,25 @@ fn basic(name: &str, username: &str, password: &str) -> Source {
 }
 
 fn hmac(name: &str, secret: &str, timestamp_header: Option<&str>) -> Source {
-    let timestamp_header = timestamp_header.map(str::to_owned);
-    source(name, Proof::Hmac { secret: SecretString::from(secret), header: "X-Signature".to_owned(), timestamp_header })
+    let time = timestamp_header.map(|header| SignedTime {
+        carrier: Carrier::Header(header.to_owned()),
+        unit: TimeUnit::S,
+        tolerance: Duration::from_mins(5),
+    });
+    let over_time = [Part::Timestamp, Part::Text(":".to_owned())];
+    let signed = over_time.into_iter().filter(|_| time.is_some()).chain([Part::Body]).collect();
+    let signing = Signing {
+        secret: secret.as_bytes().to_vec().into(),
+        key: vec![Part::Secret],
+        signed,
+        algorithm: Algorithm::Sha256,
+        signature: Carrier::Header("X-Signature".to_owned()),
+        prefix: String::new(),
+        encoding: Encoding::Hex,
+        several: None,
+        time,
+    };
+    source(name, Proof::Hmac(Box::new(signing)))
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -91,7 +118,7 @@ fn a_signature_over_the_body_proves() {
     };
     assert_eq!(try_with(signature, pangram).as_deref(), Some("signed"));
     assert_eq!(try_with(signature, b"The quick brown fox jumps over the lazy cog"), None);
-    assert_eq!(try_with(&signature.to_uppercase(), pangram), None, "Grafana writes lower case");
+    assert_eq!(try_with(&signature.to_uppercase(), pangram).as_deref(), Some("signed"), "hexadecimal in either case");
     assert_eq!(try_with(&signature[..63], pangram), None);
     assert_eq!(try_with("", pangram), None);
 }

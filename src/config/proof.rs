@@ -1,0 +1,212 @@
+//! How a source proves itself, as the running program uses it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::{SecretSlice, SecretString};
+use serde::Deserialize;
+
+/// A credential that a request carries.
+#[derive(Debug)]
+pub enum Proof {
+    /// A token in `Authorization`, behind a scheme.
+    Bearer {
+        /// `Bearer` unless the configuration says otherwise; upper and lower case are the same.
+        scheme: String,
+        /// The token.
+        token: SecretString,
+    },
+    /// `Authorization: Basic …`
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: SecretString,
+    },
+    /// A header whose whole value is the credential.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: SecretString,
+    },
+    /// A parameter of the query.
+    Query {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: SecretString,
+    },
+    /// A token in the path: `/webhook/t/TOKEN`.
+    Path(SecretString),
+    /// A signature with a shared secret.
+    Hmac(Box<Signing>),
+    /// The sender's address.
+    Addresses(Vec<Network>),
+    /// All of these at once.
+    All(Vec<Proof>),
+}
+
+/// A range of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    /// Bits at the front that are the same in all its addresses: at most 32, or 128.
+    bits: u8,
+}
+
+impl Network {
+    /// The range written as `10.0.0.0/8`, or as one address; `None` if it is neither, or has bits set behind the
+    /// prefix: `10.1.2.3/8` is one of two things.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let plain = |bits: &&str| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
+        let bits = match bits {
+            Some(bits) => Some(bits).filter(plain)?.parse::<u8>().ok().filter(|&bits| bits <= most)?,
+            None => most,
+        };
+        let network = Self { address, bits };
+        (number(address) & !network.mask() == 0).then_some(network)
+    }
+
+    /// Is `address` in it? An IPv4 address that came by an IPv6 socket is the IPv4 address.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.address.is_ipv4() && (number(address) ^ number(self.address)) & self.mask() == 0
+    }
+
+    /// The bits that are the same in all its addresses.
+    fn mask(&self) -> u128 {
+        let width = if self.address.is_ipv4() { 32 } else { 128 };
+        let free = width - u32::from(self.bits);
+        let all = u128::MAX >> (128 - width);
+        all & u128::MAX.checked_shl(free).unwrap_or(0)
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// A signature with a shared secret: HMAC over parts of the request.
+#[derive(Debug)]
+pub struct Signing {
+    /// The secret.
+    pub secret: SecretSlice<u8>,
+    /// What the key is made of: the secret, unless the sender does it otherwise.
+    pub key: Vec<Part>,
+    /// What is signed.
+    pub signed: Vec<Part>,
+    /// Hash function.
+    pub algorithm: Algorithm,
+    /// Where the signature stands.
+    pub signature: Carrier,
+    /// What stands before each signature; others are left out.
+    pub prefix: String,
+    /// How the signature is written.
+    pub encoding: Encoding,
+    /// Between several signatures of one request; `None`: there is one.
+    pub several: Option<char>,
+    /// When it was signed; `None`: not known, so that a request can be replayed.
+    pub time: Option<SignedTime>,
+}
+
+/// The time that is signed with a request.
+#[derive(Debug, Clone)]
+pub struct SignedTime {
+    /// Where it stands.
+    pub carrier: Carrier,
+    /// Its unit.
+    pub unit: TimeUnit,
+    /// How far it may be from ours, before or after.
+    pub tolerance: Duration,
+}
+
+/// Where a value stands in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// In the header of this name.
+    Header(String),
+    /// In the parameter of this name.
+    Query(String),
+    /// In this member of the body, which is a JSON object.
+    Body(String),
+}
+
+/// A part of what is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// These characters.
+    Text(String),
+    /// `POST`
+    Method,
+    /// The path as sent, without the query.
+    Path,
+    /// The query as sent, without the question mark.
+    Query,
+    /// The signed time as sent.
+    Timestamp,
+    /// The value of a header.
+    Header(String),
+    /// The secret.
+    Secret,
+    /// The body as sent.
+    Body,
+}
+
+/// 哈希算法。Hash functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// 只为还在用它的发送方。Only for senders that still use it.
+    Sha1,
+    /// SHA-256
+    #[default]
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+}
+
+impl Algorithm {
+    /// As senders name it in front of a signature.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+}
+
+/// 签名的写法。How a signature is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// 十六进制，大小写都行。Hexadecimal, in either case.
+    #[default]
+    Hex,
+    /// Base64
+    Base64,
+    /// URL 安全的 Base64。Base64 for URLs.
+    Base64url,
+}
+
+/// 时间戳的单位。Unit of the signed time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeUnit {
+    /// 秒。Seconds.
+    #[default]
+    S,
+    /// 毫秒。Milliseconds.
+    Ms,
+}

@@ -111,6 +111,26 @@ async fn a_message_appears_while_the_page_is_open() {
 }
 
 #[tokio::test]
+async fn a_message_that_arrives_during_a_refresh_stays_on_the_page() {
+    let world = World::new(FACES).await;
+    let Some(mut browser) = Browser::open(375, 812, &[]).await else { return };
+    browser.visit(&format!("{}/#webhook/sim-ops-group", world.simulator.url())).await;
+    browser.until("document.getElementById('live').classList.contains('on')").await;
+    // The answer to the refresh is kept back until the message has been drawn.
+    let hold = "const real = fetch; \
+                window.fetch = (path) => real(path).then((answer) => new Promise((go) => { \
+                    (window.held ??= []).push(() => go(answer)); })); \
+                window.refreshed = refresh(); 0";
+    browser.evaluate(hold).await;
+    browser.until("window.held?.length === 2").await;
+    world.accept("/webhook", alertmanager("刚刚发生", &[("web-1", "firing")])).await;
+    browser.until("document.getElementById('messages').innerText.includes('刚刚发生')").await;
+    browser.evaluate("held.forEach((go) => go()); refreshed.then(() => 0)").await;
+    let shown = browser.evaluate("document.getElementById('messages').innerText").await;
+    assert!(shown.as_str().unwrap().contains("刚刚发生"), "{shown}");
+}
+
+#[tokio::test]
 async fn a_hostile_alert_stays_text() {
     let world = World::new(FACES).await;
     let Some(mut browser) = Browser::open(375, 812, &[]).await else { return };

@@ -5,7 +5,7 @@ const ALONE = 8; // single chats with a bot that are listed before anything was 
 const SHOWN = 300; // messages drawn in a conversation: more makes a browser slow, and nobody scrolls that far
 const COLOURS = ["#2b7cff", "#13a8a8", "#7a5af8", "#e8703a", "#2f9e44", "#c2417c", "#4263eb", "#b7791f"];
 const $ = (id) => document.getElementById(id);
-const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map(), follow: true, as: new Map() };
+const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map(), follow: true, as: new Map(), meanwhile: null };
 
 const ctx = {
   /** A person's name. */
@@ -257,6 +257,7 @@ function nearEnd(pane) {
 }
 
 function arrived(message) {
+  state.meanwhile?.set(message.id, message);
   state.messages.set(message.id, message);
   if (state.messages.size > KEPT) state.messages.delete(state.messages.keys().next().value);
   if (placesOf(message).includes(state.open)) {
@@ -274,6 +275,7 @@ function arrived(message) {
 }
 
 function changed(message) {
+  state.meanwhile?.set(message.id, message);
   state.messages.set(message.id, message);
   const drawn = state.drawn.get(message.id);
   if (drawn) {
@@ -284,9 +286,17 @@ function changed(message) {
   listSoon();
 }
 
+/** Fetches everything. What arrives meanwhile is newer than the answer; of two refreshes at once the later one counts. */
 async function refresh() {
-  const [corp, inbox] = await Promise.all(["corp", "messages?said=true"].map((path) => fetch(`/_simulator/${path}`).then((answer) => answer.json())));
-  take(corp, inbox.messages);
+  const meanwhile = state.meanwhile = new Map();
+  try {
+    const [corp, inbox] = await Promise.all(["corp", "messages?said=true"].map((path) => fetch(`/_simulator/${path}`).then((answer) => answer.json())));
+    if (state.meanwhile !== meanwhile) return;
+    const fetched = inbox.messages.map((message) => [message.id, message]);
+    take(corp, [...new Map([...fetched, ...meanwhile]).values()]);
+  } finally {
+    if (state.meanwhile === meanwhile) state.meanwhile = null;
+  }
 }
 
 function take(corp, messages) {
@@ -309,7 +319,7 @@ function listen() {
   const live = (on, words) => { $("live").textContent = words; $("live").classList.toggle("on", on); };
   const events = new EventSource("/_simulator/events");
   const data = (handle) => (event) => handle(JSON.parse(event.data));
-  events.addEventListener("hello", () => { live(true, "在线"); refresh(); });
+  events.addEventListener("hello", () => refresh().then(() => live(true, "在线")));
   events.addEventListener("message", data(arrived));
   events.addEventListener("change", data(changed));
   events.addEventListener("corp", refresh);

@@ -6,7 +6,6 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -19,23 +18,25 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::alert::{Alert, Format, Status};
 use crate::app::App;
 use crate::ingest::{self, Door, Presented};
 use crate::metrics::{Answered, FormatLabel};
-use crate::route::plan;
-use crate::store::{Admission, StoreError};
+use crate::store::StoreError;
+use dropin::Style;
+use intake::{Call, Taken};
 
 mod callback;
 mod details;
+mod dropin;
+mod intake;
 mod link;
 mod orders;
+mod paths;
 mod peer;
 mod scrape;
 
@@ -108,19 +109,25 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
 /// All paths, grouped by who calls them.
 pub fn router(app: App) -> axum::Router {
     let large = Arc::new(Semaphore::new(LARGE_BODIES));
-    let gate = Gate { app, large, room: Arc::new(Semaphore::new(ROOM_KIB as usize)) };
-    axum::Router::new()
+    let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
+    let gate = Gate { app, large, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), since };
+    let routes = axum::Router::new()
         // Grafana, Alertmanager and everything else that has news
         .route("/webhook", post(webhook).put(webhook))
         .route("/webhook/{receiver}", post(webhook_to).put(webhook_to))
         // Prometheus, vmalert, Loki, Grafana: as to an Alertmanager
         .route("/api/v2/alerts", post(push))
         .route("/webhook/{receiver}/api/v2/alerts", post(push_to))
+        // the same before Alertmanager 0.16: Loki before 3.2 and old vmalerts
+        .route("/api/v1/alerts", post(push_v1))
+        .route("/webhook/{receiver}/api/v1/alerts", post(push_v1_to))
+        // who asks whether this Alertmanager is well
+        .route("/api/v2/status", get(scrape::alertmanager_status))
+        .route("/-/ready", get(scrape::alertmanager_ready))
+        .route("/-/healthy", get(async || "OK"))
         // where Wechat_grafana was
         .route("/api/model/send_sms", post(webhook).put(webhook).get(seed_status))
-        .route("/api/model/send_sms/", post(webhook).put(webhook).get(seed_status))
         .route("/check_service", post(webhook).put(webhook).get(seed_status))
-        .route("/check_service/", post(webhook).put(webhook).get(seed_status))
         // operators
         .route("/", get(welcome))
         .route("/healthz", get(healthz))
@@ -132,7 +139,9 @@ pub fn router(app: App) -> axum::Router {
         .merge(details::routes())
         // commands, beside the running gateway
         .merge(orders::routes())
-        .with_state(gate)
+        .with_state(gate);
+    // A layer around a fallback changes the path before the routes see it.
+    axum::Router::new().fallback_service(routes).layer(axum::middleware::map_request(paths::plain))
 }
 
 /// What the handlers share.
@@ -141,22 +150,32 @@ pub(crate) struct Gate {
     pub(crate) app: App,
     large: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    /// When it was opened.
+    since: jiff::Timestamp,
 }
 
 async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
-    gate.take(request, Door::Webhook, None).await
+    gate.take(request, Door::Webhook, Style::Ours, None).await
 }
 
 async fn webhook_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
-    gate.take(request, Door::Webhook, Some(receiver)).await
+    gate.take(request, Door::Webhook, Style::Ours, Some(receiver)).await
+}
+
+async fn push_v1(State(gate): State<Gate>, request: Request) -> Response {
+    gate.take(request, Door::AlertsPush, Style::AlertmanagerV1, None).await
+}
+
+async fn push_v1_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
+    gate.take(request, Door::AlertsPush, Style::AlertmanagerV1, Some(receiver)).await
 }
 
 async fn push(State(gate): State<Gate>, request: Request) -> Response {
-    gate.take(request, Door::AlertsPush, None).await
+    gate.take(request, Door::AlertsPush, Style::AlertmanagerV2, None).await
 }
 
 async fn push_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
-    gate.take(request, Door::AlertsPush, Some(receiver)).await
+    gate.take(request, Door::AlertsPush, Style::AlertmanagerV2, Some(receiver)).await
 }
 
 /// What `Wechat_grafana` answered.
@@ -191,9 +210,10 @@ enum Refusal {
     Store(StoreError),
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, error) = match self {
+impl Refusal {
+    /// The status to answer, and why in words for the sender.
+    fn said(&self) -> (StatusCode, String) {
+        match self {
             Self::Unproven => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
             Self::Slow => {
                 (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
@@ -202,11 +222,9 @@ impl IntoResponse for Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
             ),
-            Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason),
+            Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
             Self::Unreadable(reason) => {
-                // Pushers expect an Alertmanager's answer, form and all.
-                let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                return (status, Json(reason.answer())).into_response();
+                (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
             }
             // The reason may name a path: it goes to the log, not to the sender.
             Self::Store(error) => {
@@ -216,33 +234,28 @@ impl IntoResponse for Refusal {
                     "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
                 )
             }
-        };
-        let mut answer = (status, Json(json!({ "error": error }))).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
-        if status == StatusCode::UNAUTHORIZED {
-            answer
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic realm=\"wegraf\""));
-        }
-        answer
     }
 }
 
-/// What was taken, for the answer.
-struct Taken {
-    format: Format,
-    answer: serde_json::Value,
+/// What every refusal with this status carries besides its words.
+fn with_headers(mut answer: Response) -> Response {
+    let (name, value) = match answer.status() {
+        StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "5"),
+        StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer, Basic realm=\"wegraf\""),
+        _ => return answer,
+    };
+    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
 }
 
 impl Gate {
     /// Takes a webhook call and answers it.
-    async fn take(&self, request: Request, door: Door, receiver: Option<String>) -> Response {
+    async fn take(&self, request: Request, door: Door, style: Style, receiver: Option<String>) -> Response {
         let begun = Instant::now();
-        let (format, response) = match self.admit(request, door, receiver).await {
-            Ok(taken) => (Some(taken.format), Json(taken.answer).into_response()),
-            Err(refusal) => (None, refusal.into_response()),
+        let (format, response) = match self.come_in(request, door, receiver).await {
+            Ok(taken) => (Some(taken.format), style.taken(taken)),
+            Err(refusal) => (None, style.refused(&refusal)),
         };
         let metrics = self.app.metrics();
         metrics.intake_seconds.observe(begun.elapsed().as_secs_f64());
@@ -251,8 +264,8 @@ impl Gate {
         response
     }
 
-    /// Proves the source, reads the body, plans and stores. Returns after the commit.
-    async fn admit(&self, request: Request, door: Door, receiver: Option<String>) -> Result<Taken, Refusal> {
+    /// Proves the source, reads the body and admits it. Returns after the commit.
+    async fn come_in(&self, request: Request, door: Door, receiver: Option<String>) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
         let config = &loaded.config;
         let (parts, body) = request.into_parts();
@@ -265,8 +278,8 @@ impl Gate {
             return Err(Refusal::Unproven);
         }
         let (body, _place) = self.read(&headers, body).await?;
-        let now = self.app.now();
-        let source = match ingest::prove(&config.sources, &presented, &body, now) {
+        let received_at = self.app.now();
+        let source = match ingest::prove(&config.sources, &presented, &body, received_at) {
             Ok(proven) => proven.source.name.clone(),
             Err(_) if anonymous => "anonymous".to_owned(),
             Err(_) => return Err(Refusal::Unproven),
@@ -274,44 +287,7 @@ impl Gate {
         let _room = self.room.acquire_many(room(&headers, &body)).await;
         let body = unpack(&headers, body)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let notification =
-            ingest::read(&body, content_type.as_deref(), door, &config.payloads, now).map_err(Refusal::Unreadable)?;
-        let format = notification.format;
-        let watchdog =
-            config.sources.iter().find(|known| known.name == source).and_then(|known| known.watchdog.as_ref());
-        let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
-        if notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert)) {
-            self.app.store().hear(&source, now).await.map_err(|error| self.store_refusal(error))?;
-        }
-        let plan = plan(config, &source, &notification, receiver.as_deref(), is_watchdog);
-        let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
-        let admission = Admission {
-            source,
-            format,
-            content_type,
-            path_receiver: receiver,
-            sender: notification.external_url,
-            group_key: notification.group_key,
-            received_at: now,
-            raw: body,
-            push: door == Door::AlertsPush || format == Format::AlertsPush,
-            test: notification.test,
-            deliveries: plan.deliveries,
-        };
-        let admitted = self.app.store().admit(admission).await.map_err(|error| self.store_refusal(error))?;
-        if admitted.messages > 0 {
-            self.app.wake().notify_one();
-        }
-        let mut answer =
-            json!({ "id": admitted.id, "duplicate": admitted.duplicate, "alerts": alerts, "targets": targets });
-        if format == Format::Opaque {
-            answer["opaque"] = true.into();
-        }
-        if let Some(warning) = warning {
-            warn!(%warning, "A notification was routed otherwise than its address says.");
-            answer["warning"] = warning.into();
-        }
-        Ok(Taken { format, answer })
+        self.admit(Call { source, door, receiver, content_type, body, received_at }).await
     }
 
     fn store_refusal(&self, error: StoreError) -> Refusal {

@@ -467,6 +467,16 @@ pub struct TargetRow {
     pub lane: String,
     /// The target, as JSON.
     pub target_json: String,
+    /// The bytes of its message, where the sender gave them: frozen when the message is queued, so that it is never
+    /// folded. `None`: they are written when it is claimed.
+    pub given: Option<Freeze>,
+}
+
+impl TargetRow {
+    /// A target whose messages are written when they are claimed.
+    pub fn new(lane: String, target_json: String) -> Self {
+        Self { lane, target_json, given: None }
+    }
 }
 
 /// What became of an admission.

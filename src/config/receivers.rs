@@ -14,6 +14,8 @@ use super::{Receiver, Target};
 const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
 /// A year: longer is never.
 const REPEAT_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(365 * 24));
+/// The last part of an address under `/webhook/` that is no receiver's.
+const RESERVED: &str = "send";
 
 impl Resolver<'_> {
     pub(super) fn receivers(&mut self, file: &File, global: &Global<'_>) -> BTreeMap<String, Arc<Receiver>> {
@@ -32,6 +34,7 @@ impl Resolver<'_> {
         let mut receivers = BTreeMap::new();
         for (name, place, receiver) in written.iter() {
             self.name(place, name);
+            self.reserved(place, name);
             if let Some(receiver) = self.receiver(name, place, receiver, file, global) {
                 receivers.insert(name.to_owned(), Arc::new(receiver));
             }
@@ -39,6 +42,20 @@ impl Resolver<'_> {
         self.fallbacks(written);
         self.escalation_ends(&receivers, written);
         receivers
+    }
+
+    /// `/webhook/send` is the address of another program, whose senders may come here.
+    fn reserved(&mut self, place: Place, name: &str) {
+        if name == RESERVED {
+            self.found.mistake(
+                place,
+                (
+                    format!("接收者不能叫 `{RESERVED}`：/webhook/{RESERVED} 另有用处"),
+                    format!("a receiver cannot be called `{RESERVED}`: /webhook/{RESERVED} means something else"),
+                ),
+                ("换一个名字", "choose another name"),
+            );
+        }
     }
 
     fn receiver(

@@ -50,6 +50,12 @@ fn a_webhook_and_a_receiver_are_a_whole_configuration() {
     assert_eq!(config.route.route(&crate::alert::Labels::new())[0].receiver, "ops");
 }
 
+#[test]
+fn no_receiver_is_called_as_an_address_of_another_program() {
+    let mistakes = read(&SMALL.replace("ops:", "send:"), Path::new("")).unwrap_err();
+    assert!(mistakes[0].to_string().contains("/webhook/send"), "{mistakes:?}");
+}
+
 const CONTRACT: &str = r#"
 listen: 0.0.0.0:8080
 external_url: https://alerts.example.com/

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+
+use serde_json::{Value, json};
 
 use super::Gate;
 use crate::app::App;
@@ -29,6 +32,27 @@ pub(super) async fn readyz(State(gate): State<Gate>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
         }
     }
+}
+
+/// Ready in an Alertmanager's words.
+pub(super) async fn alertmanager_ready(State(gate): State<Gate>) -> Response {
+    let answer = readyz(State(gate)).await;
+    if answer.status().is_success() { "OK".into_response() } else { answer }
+}
+
+/// The status of an Alertmanager without a cluster, for who tests the connection to one. Says nothing of the
+/// configuration.
+pub(super) async fn alertmanager_status(State(gate): State<Gate>) -> Json<Value> {
+    let version = env!("CARGO_PKG_VERSION");
+    Json(json!({
+        "cluster": { "status": "disabled", "peers": [] },
+        "config": { "original": "" },
+        "uptime": gate.since.to_string(),
+        "versionInfo": {
+            "branch": "", "buildDate": "", "buildUser": "", "goVersion": "", "revision": "",
+            "version": format!("wegraf {version}"),
+        },
+    }))
 }
 
 /// Proves that the store takes a commit, then asks it what is wrong.

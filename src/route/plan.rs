@@ -34,7 +34,7 @@ fn labels_json(labels: &Labels) -> String {
 
 /// A target as the store keeps it.
 pub fn row(target: &Target) -> TargetRow {
-    TargetRow { lane: target.lane(), target_json: serde_json::to_string(target).expect("a target is JSON") }
+    TargetRow::new(target.lane(), serde_json::to_string(target).expect("a target is JSON"))
 }
 
 /// Routes each alert by the tree, or all of them to the receiver in the path. A receiver in the path that the

@@ -273,7 +273,7 @@ pub enum Taken {
 }
 
 /// Bytes to freeze.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
     /// The face they have.
     pub face: String,

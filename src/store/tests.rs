@@ -129,7 +129,7 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
             escalate_after_ms: None,
             note_json: None,
             alerts,
-            targets: vec![TargetRow { lane: lane.to_owned(), target_json: format!(r#"{{"to":"{lane}"}}"#) }],
+            targets: vec![TargetRow::new(lane.to_owned(), format!(r#"{{"to":"{lane}"}}"#))],
         }],
     }
 }

@@ -26,6 +26,7 @@ mod cards;
 mod cli;
 mod crash;
 mod docs;
+mod dropin;
 mod duty;
 mod engine;
 mod errcodes;

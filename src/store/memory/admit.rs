@@ -104,11 +104,15 @@ impl Tables {
         let message = told.iter().map(|written| written.thread).min().map(|thread| {
             done.messages += 1;
             done.lanes.push(target.lane.clone());
-            self.queue(Message {
+            let id = self.queue(Message {
                 critical: told.iter().any(|written| written.change.arrival.critical),
                 urgent: told.iter().any(|written| written.change.urgent()),
                 ..blank(notification, &recipient.receiver, target, thread, now)
-            })
+            });
+            if let Some(bytes) = &target.given {
+                self.freeze(id, bytes).expect("the bytes have a part to send");
+            }
+            id
         });
         for Written { alert, change, .. } in changes {
             if let (Some(message), true) = (message, change.told()) {

@@ -124,7 +124,7 @@ impl Tables {
     }
 
     /// Writes a new version of the bytes; returns the part to send.
-    fn freeze(&mut self, id: i64, bytes: &Freeze) -> Result<u32, StoreError> {
+    pub(super) fn freeze(&mut self, id: i64, bytes: &Freeze) -> Result<u32, StoreError> {
         if bytes.next_part as usize >= bytes.parts.len() {
             return Err(StoreError::bug("a claim brings fewer parts than it wants to send"));
         }

@@ -86,7 +86,7 @@ impl Tables {
 
     fn begin(&mut self, first: i64, last: i64) -> i64 {
         let newest = &self.messages[&last];
-        let target = TargetRow { lane: newest.lane.clone(), target_json: newest.target_json.clone() };
+        let target = TargetRow::new(newest.lane.clone(), newest.target_json.clone());
         let created_at: Timestamp = self.messages[&first].created_at;
         let digest = blank(newest.notification, &newest.receiver, &target, newest.notification, created_at);
         self.queue(Message { digest: true, ..digest })

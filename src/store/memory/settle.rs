@@ -38,7 +38,7 @@ impl Memory {
 }
 
 fn target_of(message: &Message) -> TargetRow {
-    TargetRow { lane: message.lane.clone(), target_json: message.target_json.clone() }
+    TargetRow::new(message.lane.clone(), message.target_json.clone())
 }
 
 impl Tables {

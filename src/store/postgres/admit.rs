@@ -12,7 +12,7 @@ use crate::alert::Status;
 use crate::news::{Known, Suppression};
 use crate::store::judge::Row;
 use crate::store::words::{json, text};
-use crate::store::{Admission, Admitted};
+use crate::store::{Admission, Admitted, Freeze};
 
 /// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must not
 /// take all the time it is allowed.
@@ -84,6 +84,8 @@ async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
         new_alerts(tx, &made),
         changed_alerts(tx, &changed),
         messages(tx, group),
+        given_parts(tx, group),
+        given_faces(tx, group),
         absorb(tx, group),
         escalations::write(tx, group),
         transitions(tx, group),
@@ -205,6 +207,39 @@ async fn messages(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
                          notes];
     tx.execute_if(!all.is_empty(), sql, values).await?;
     Ok(())
+}
+
+/// The bytes of messages that have them from the beginning.
+async fn given_parts(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let parts = || {
+        given(group)
+            .flat_map(|(message, bytes)| (0_i64..).zip(&bytes.parts).map(move |(part, body)| (message, part, body)))
+    };
+    let messages: Vec<i64> = parts().map(|(message, ..)| message).collect();
+    let numbers: Vec<i64> = parts().map(|(_, number, _)| number).collect();
+    let bodies: Vec<&[u8]> = parts().map(|(.., body)| &body[..]).collect();
+    let sql = "INSERT INTO part (message_id, version, number, body)
+               SELECT g.message, 1, g.number, g.body FROM unnest($1, $2, $3) AS g (message, number, body)";
+    tx.execute_if(!messages.is_empty(), sql, values![; messages, numbers, bodies]).await?;
+    Ok(())
+}
+
+async fn given_faces(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let messages: Vec<i64> = given(group).map(|(message, _)| message).collect();
+    let counts: Vec<i64> =
+        given(group).map(|(_, bytes)| i64::try_from(bytes.parts.len()).unwrap_or(i64::MAX)).collect();
+    let next: Vec<i64> = given(group).map(|(_, bytes)| i64::from(bytes.next_part)).collect();
+    let faces: Vec<&str> = given(group).map(|(_, bytes)| bytes.face.as_str()).collect();
+    let sql = "UPDATE message m SET version = 1, parts = g.parts, next_part = g.next_part, face = g.face
+               FROM unnest($1, $2, $3, $4) AS g (message, parts, next_part, face) WHERE m.id = g.message";
+    tx.execute_if(!messages.is_empty(), sql, values![; messages, counts, next, faces]).await?;
+    Ok(())
+}
+
+/// Messages of the group that are not folded away by it, with the bytes they were given.
+fn given<'a>(group: &'a Group<'_>) -> impl Iterator<Item = (i64, &'a Freeze)> {
+    let live = group.messages.iter().filter(|message| message.folded.is_none());
+    live.filter_map(|message| Some((message.id, message.target.given.as_ref()?)))
 }
 
 async fn transitions(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {

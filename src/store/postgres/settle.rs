@@ -28,7 +28,7 @@ impl Db {
         transaction!(self.writing()?, Kind::Ordered, tx => async {
             let Some(row) = tx.row(sql, values![message]).await? else { return Ok(None) };
             let receiver: String = row.try_get(0)?;
-            let target = TargetRow { lane: row.try_get(1)?, target_json: row.try_get(2)? };
+            let target = TargetRow::new(row.try_get(1)?, row.try_get(2)?);
             let again = copy(&tx, message, &receiver, &target, note_json, now).await?;
             wake(&tx, true).await?;
             Ok(Some(again))

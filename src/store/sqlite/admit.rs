@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
+use super::claim::freeze;
 use super::escalations::{begin, over};
 use super::lanes::named;
 use crate::alert::{Status, Timestamp, TransitionKind};
@@ -52,7 +53,7 @@ impl<'a> Admitting<'a> {
                 changes.extend(self.judge(recipient, arrival)?);
             }
             if recipient.targets.is_empty() {
-                self.tell(&TargetRow { lane: String::new(), target_json: String::new() }, recipient, &changes)?;
+                self.tell(&TargetRow::new(String::new(), String::new()), recipient, &changes)?;
             }
             for target in &recipient.targets {
                 self.tell(target, recipient, &changes)?;
@@ -159,7 +160,11 @@ impl<'a> Admitting<'a> {
             ])?;
         self.done.messages += 1;
         self.done.lanes.push(target.lane.clone());
-        Ok(Some(self.connection.last_insert_rowid()))
+        let message = self.connection.last_insert_rowid();
+        if let Some(bytes) = &target.given {
+            freeze(self.connection, message, 1, bytes)?;
+        }
+        Ok(Some(message))
     }
 
     /// What still waits to be told of an alert in a lane, in messages that nobody has claimed, is told by the newer

@@ -159,7 +159,7 @@ fn keep(connection: &Connection, account: &str, window: &Window) -> Result<(), S
 }
 
 /// Writes a new version of a message's bytes and which of its transitions they only count.
-fn freeze(connection: &Connection, message: i64, version: u32, bytes: &Freeze) -> Result<u32, StoreError> {
+pub(super) fn freeze(connection: &Connection, message: i64, version: u32, bytes: &Freeze) -> Result<u32, StoreError> {
     let parts = u32::try_from(bytes.parts.len()).unwrap_or(u32::MAX);
     if bytes.next_part >= parts {
         return Err(StoreError::bug("a claim brings fewer parts than it wants to send"));

@@ -23,9 +23,9 @@ impl Db {
         let note = note_json.to_owned();
         self.write(move |connection| {
             let sql = "SELECT receiver, lane, target FROM message WHERE id = ?1";
-            let found = connection.prepare_cached(sql)?.query_row([message], |row| {
-                Ok((row.get::<_, String>(0)?, TargetRow { lane: row.get(1)?, target_json: row.get(2)? }))
-            });
+            let found = connection
+                .prepare_cached(sql)?
+                .query_row([message], |row| Ok((row.get::<_, String>(0)?, TargetRow::new(row.get(1)?, row.get(2)?))));
             let Some((receiver, target)) = found.optional()? else { return Ok(None) };
             let again = copy(connection, message, &receiver, &target, &note, now)?;
             Ok(Some(again))

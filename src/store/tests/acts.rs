@@ -20,7 +20,7 @@ contract! {
 pub(super) fn listeners(lanes: &[(&str, &str)]) -> Listeners {
     let mut all: HashMap<String, Vec<TargetRow>> = HashMap::new();
     for (receiver, lane) in lanes {
-        let target = TargetRow { lane: (*lane).to_owned(), target_json: format!(r#"{{"to":"{lane}"}}"#) };
+        let target = TargetRow::new((*lane).to_owned(), format!(r#"{{"to":"{lane}"}}"#));
         all.entry((*receiver).to_owned()).or_default().push(target);
     }
     Arc::new(all)
@@ -55,7 +55,7 @@ pub(super) fn for_two(minute: i64, alerts: Vec<Arrival>) -> Admission {
     let mut admission = notification(minute, "lane", alerts);
     let mut second = admission.deliveries[0].clone();
     second.receiver = "dba".to_owned();
-    second.targets = vec![TargetRow { lane: "dba".to_owned(), target_json: r#"{"to":"dba"}"#.to_owned() }];
+    second.targets = vec![TargetRow::new("dba".to_owned(), r#"{"to":"dba"}"#.to_owned())];
     admission.deliveries.push(second);
     admission
 }

@@ -119,7 +119,7 @@ async fn a_code_ends_after_three_days_and_a_card_goes_with_its_message(store: &S
 }
 
 async fn the_card_of_a_message_tells_of_all_its_alerts_in_the_same_lane(store: &Store) {
-    let one = TargetRow { lane: "one".to_owned(), target_json: "{}".to_owned() };
+    let one = TargetRow::new("one".to_owned(), "{}".to_owned());
     let both = |minute: i64, alerts: Vec<Arrival>| {
         let mut admission = notification(minute, "lane", alerts);
         admission.deliveries[0].targets.push(one.clone());

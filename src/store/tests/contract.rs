@@ -31,6 +31,7 @@ contract! {
     fold_makes_one_digest_of_what_was_never_claimed,
     fold_takes_up_what_comes_later_and_leaves_what_must_wait,
     a_digest_names_some_and_counts_the_rest,
+    bytes_given_at_admission_go_out_as_they_are_and_are_never_folded,
     a_fallback_is_queued_with_the_refusal_once_for_all_targets,
     a_resend_is_a_message_of_its_own,
     the_record_is_found_by_person_errcode_label_and_time,
@@ -59,7 +60,7 @@ contract! {
 
 async fn admit_queues_one_message_for_each_target_with_all_that_is_new(store: &Store) {
     let mut admission = notification(0, "one", vec![firing("HighCPU", 0), firing("DiskFull", 0)]);
-    admission.deliveries[0].targets.push(TargetRow { lane: "two".to_owned(), target_json: "{}".to_owned() });
+    admission.deliveries[0].targets.push(TargetRow::new("two".to_owned(), "{}".to_owned()));
     admission.deliveries[0].alerts[1].critical = true;
     let admitted = store.admit(admission).await.unwrap();
     assert_eq!((admitted.duplicate, admitted.transitions, admitted.messages), (false, 4, 2));
@@ -718,14 +719,39 @@ async fn a_digest_names_some_and_counts_the_rest(store: &Store) {
     assert_eq!((folded.row.state, folded.row.folded_into), (State::Folded, Some(4)));
 }
 
+async fn bytes_given_at_admission_go_out_as_they_are_and_are_never_folded(store: &Store) {
+    let given = Freeze { face: "given".to_owned(), ..bytes(&["one", "two"]) };
+    let mut admission = notification(0, "lane", vec![resolved("picture", 0, 0)]);
+    admission.deliveries[0].targets[0].given = Some(given.clone());
+    store.admit(admission).await.unwrap();
+    for alert in ["a", "b"] {
+        store.admit(notification(1, "lane", vec![firing(alert, 1)])).await.unwrap();
+    }
+    let folded = fold(store, "lane", None, 2).await.unwrap();
+    assert_eq!(folded.messages, 2, "what has its bytes stays by itself");
+    let waiting = store.waiting("lane", at(2)).await.unwrap();
+    let fresh: Vec<_> = waiting.messages.iter().map(|message| (message.message, message.fresh)).collect();
+    assert_eq!(fresh, [(1, false), (folded.digest, true)]);
+    let queued = store.queued(1).await.unwrap().unwrap();
+    let frozen = queued.frozen.expect("it has bytes before it is claimed");
+    assert_eq!((frozen.version, frozen.face.as_str(), frozen.next_part), (1, "given", 0));
+    assert_eq!(frozen.parts, given.parts);
+    for part in 0..2 {
+        let claimed = claim(store, "lane", 2, "not used").await;
+        assert_eq!((claimed.message, claimed.version, claimed.part), (1, 1, part));
+        store.settle(settlement(claimed, "accepted", Next::Accepted), at(2)).await.unwrap();
+    }
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 1, pending: 2, ..Audit::default() });
+}
+
 async fn a_fallback_is_queued_with_the_refusal_once_for_all_targets(store: &Store) {
     let mut admission = notification(0, "one", vec![firing("HighCPU", 0)]);
-    admission.deliveries[0].targets.push(TargetRow { lane: "two".to_owned(), target_json: "{}".to_owned() });
+    admission.deliveries[0].targets.push(TargetRow::new("two".to_owned(), "{}".to_owned()));
     store.admit(admission).await.unwrap();
     let fallback = Fallback {
         receiver: "backup".to_owned(),
         note_json: r#"{"why":"refused"}"#.to_owned(),
-        targets: vec![TargetRow { lane: "mail".to_owned(), target_json: r#"{"to":"mail"}"#.to_owned() }],
+        targets: vec![TargetRow::new("mail".to_owned(), r#"{"to":"mail"}"#.to_owned())],
     };
     for lane in ["one", "two"] {
         let claimed = claim(store, lane, 0, "text").await;

@@ -68,7 +68,7 @@ async fn a_message_about_an_act_that_fails_is_told_by_its_fallback(store: &Store
     let fallback = Fallback {
         receiver: "backup".to_owned(),
         note_json: "{}".to_owned(),
-        targets: vec![TargetRow { lane: "backup".to_owned(), target_json: "{}".to_owned() }],
+        targets: vec![TargetRow::new("backup".to_owned(), "{}".to_owned())],
     };
     let refuse = |claimed| Settlement {
         fallback: Some(fallback.clone()),
@@ -92,7 +92,7 @@ async fn a_lane_is_told_after_all_once(store: &Store) {
     };
     let acted = store.act(act, at(1)).await.unwrap();
     assert!(acted.lanes.is_empty());
-    let lane = |name: &str| TargetRow { lane: name.to_owned(), target_json: "{}".to_owned() };
+    let lane = |name: &str| TargetRow::new(name.to_owned(), "{}".to_owned());
     for (name, receiver, queued) in [("lane", "ops", true), ("lane", "ops", false), ("backup", "backup", true)] {
         assert_eq!(store.tell_of_act(acted.act, lane(name), receiver.to_owned(), at(2)).await.unwrap(), queued);
     }

@@ -15,6 +15,7 @@ mod escalation;
 mod file;
 mod finding;
 mod glob;
+mod network;
 mod peers;
 mod people;
 mod proof;
@@ -46,6 +47,7 @@ pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
+pub use network::Network;
 pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
     WeCom,
@@ -60,6 +62,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Proxies in front: what they say of a sender's address is believed.
+    pub trusted_proxies: Vec<Network>,
     /// How people and WeCom reach this server, without a trailing slash; links to it are left out if `None`.
     pub external_url: Option<String>,
     /// Where alerts are kept.

@@ -38,6 +38,7 @@ mod link;
 mod orders;
 mod paths;
 mod peer;
+mod peer;
 mod scrape;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};

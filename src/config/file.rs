@@ -28,6 +28,10 @@ pub(super) struct File {
     /// Where to listen; an address that is not loopback needs `sources` or an explicit `allow_anonymous: true`.
     #[schemars(extend("default" = "127.0.0.1:8080"))]
     pub listen: Option<At<String>>,
+    /// 前面的反向代理的地址或网段。只有它们发来的 `X-Forwarded-For`（没有时看 `Forwarded`）才算数；不写则都不看。
+    /// Addresses or networks of reverse proxies in front. Their `X-Forwarded-For` (else `Forwarded`) is believed, and
+    /// nobody else's; without it those headers are ignored.
+    pub trusted_proxies: Option<At<Vec<At<String>>>>,
     /// 别人访问本服务的地址，用于消息里的链接；不写就没有这些链接。
     /// How people reach this server, for links in messages; without it there are none.
     pub external_url: Option<At<String>>,

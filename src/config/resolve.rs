@@ -12,7 +12,7 @@ use super::at::At;
 use super::file::{self, File, Secret};
 use super::finding::{Findings, Place, nearest};
 use super::glob;
-use super::{Config, Language, TemplateFile};
+use super::{Config, Language, Network, TemplateFile};
 use crate::duty::{MayAct, Rotas};
 use crate::ingest::generic::{Mapping, Payloads};
 
@@ -65,6 +65,7 @@ impl<'a> Resolver<'a> {
         };
         let sources = self.sources(value(file.sources.as_ref()));
         let listen = self.listen(file, sources.is_empty());
+        let trusted_proxies = self.trusted_proxies(file, sources.is_empty());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
         let database = self.database(file.database.as_ref());
         let lease = self.lease(file.lease.as_ref(), database.as_ref());
@@ -93,6 +94,7 @@ impl<'a> Resolver<'a> {
             // Without sources only this machine can reach the server, and it may.
             allow_anonymous: allowed || sources.is_empty() && listen.ip().is_loopback(),
             listen,
+            trusted_proxies,
             external_url,
             database: database?,
             lease,
@@ -150,6 +152,38 @@ impl<'a> Resolver<'a> {
             );
         }
         Some(listen)
+    }
+
+    /// The proxies in front. Two things are worth knowing: one that lets everybody post, and a list of everybody.
+    fn trusted_proxies(&mut self, file: &File, nobody_proves: bool) -> Vec<Network> {
+        let Some((place, list)) = placed(file.trusted_proxies.as_ref()) else { return Vec::new() };
+        let networks = self.networks("trusted_proxies", list);
+        if networks.iter().any(Network::is_all) {
+            self.found.note(
+                place,
+                (
+                    "`trusted_proxies` 信任所有地址：谁都可以冒充任何地址",
+                    "`trusted_proxies` trusts every address: anybody can claim any address",
+                ),
+                ("只写反向代理的地址", "name the addresses of the proxies only"),
+            );
+        }
+        let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
+        let none = nobody_proves && value(file.sources.as_ref()).is_none_or(|sources| sources.0.is_empty());
+        if none && !allowed && !networks.is_empty() {
+            self.found.note(
+                place,
+                (
+                    "前面有反向代理，但没有 `sources`：能访问代理的人都能投递告警",
+                    "there is a proxy in front and there are no `sources`: whoever reaches the proxy can post",
+                ),
+                (
+                    "加上 sources（例如 grafana: { bearer: { env: GRAFANA_TOKEN } }）",
+                    "add sources (for example grafana: { bearer: { env: GRAFANA_TOKEN } })",
+                ),
+            );
+        }
+        networks
     }
 
     fn templates(&mut self, patterns: Option<&Vec<At<String>>>) -> Vec<TemplateFile> {

@@ -176,6 +176,9 @@ const WRONG: &[Case] = &[
     ("listen: :8080\n", &[(1, 9, "not IP:PORT", "0.0.0.0:8080")]),
     ("listen: 0.0.0.0:8080\n", &[(1, 9, "anybody could post", "allow_anonymous: true")]),
     ("listen: [::]:8080\n", &[(1, 13, "not valid YAML", "quotes")]),
+    ("trusted_proxies: 127.0.0.1\n", &[(1, 18, "a list [ … ] is expected here", "")]),
+    ("trusted_proxies: [127.0.0.1, nginx]\n", &[(1, 30, "`nginx` is neither an address nor a network", "10.0.0.0/8")]),
+    ("trusted_proxies: [10.0.0.1/8]\n", &[(1, 19, "the network is 10.0.0.0/8", "")]),
     ("external_url: alerts.example.com\n", &[(1, 15, "`external_url` is not a full URL", "https://")]),
     ("external_url: https://x.example/?a=1\n", &[(1, 15, "`external_url`", "https://")]),
     ("database: wegraf.db\n", &[(1, 11, "must be sqlite:PATH", "sqlite:wegraf.db")]),
@@ -375,6 +378,21 @@ fn every_key_is_in_the_example() {
         let written = EXAMPLE.split([' ', '{', '\n']).any(|word| word.strip_suffix(':') == Some(key.as_str()));
         assert!(written, "`{key}` is not in wegraf.example.yaml");
     }
+}
+
+#[test]
+fn proxies_that_open_the_door_are_noted() {
+    let notes = |text: &str| {
+        let (config, notes) = good(&format!("{text}{SMALL}"));
+        (config.trusted_proxies.len(), notes.into_iter().map(|note| note.reason.en).collect::<Vec<_>>().join("; "))
+    };
+    let sources = "sources: { g: { bearer: 'abcdefghijklmnop0123456789abcdef' } }\n";
+    let (count, said) = notes(&format!("trusted_proxies: [127.0.0.1, '10.0.0.0/8', '2001:db8::/32']\n{sources}"));
+    assert!(count == 3 && !said.contains("proxy"), "{said}");
+    let (_, said) = notes(&format!("trusted_proxies: ['0.0.0.0/0']\n{sources}"));
+    assert!(said.contains("anybody can claim any address"), "{said}");
+    let (_, said) = notes("trusted_proxies: [127.0.0.1]\n");
+    assert!(said.contains("whoever reaches the proxy can post"), "{said}");
 }
 
 #[test]

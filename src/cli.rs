@@ -18,6 +18,7 @@ pub mod preview;
 pub mod route;
 pub mod sample;
 pub mod schema;
+pub mod screen;
 pub mod send;
 pub mod serve;
 pub mod shell;
@@ -444,7 +445,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            screen::warn(format_args!("{error:#}"));
             ExitCode::from(if error.is::<Misconfigured>() || error.is::<Misused>() { 2 } else { 1 })
         }
     }

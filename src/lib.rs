@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod news;
 pub mod render;
 pub mod route;
+pub mod shown;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -1,13 +1,12 @@
 //! `wegraf acts`: who did what, in WeCom, on the page and by command.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::screen::Screen;
 use super::{ConfigFile, When, deliveries};
 use crate::alert::{ThreadId, Timestamp};
 use crate::app::Clock;
@@ -74,27 +73,25 @@ pub async fn run(arguments: Acts) -> anyhow::Result<ExitCode> {
         limit: wanted.limit.into(),
     };
     let rows = store.acts(filter).await?;
-    let answer = if wanted.json { format!("{:#}\n", json!({ "acts": rows })) } else { table(&rows, &config.timezone) };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    let answer = if wanted.json { Screen::json(&json!({ "acts": rows })) } else { table(&rows, &config.timezone) };
+    answer.show()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(rows: &[ActRow], zone: &TimeZone) -> String {
+fn table(rows: &[ActRow], zone: &TimeZone) -> Screen {
+    let mut screen = Screen::new();
     if rows.is_empty() {
-        return "没有操作 no acts\n".to_owned();
+        screen.line("没有操作 no acts");
     }
-    // What people call themselves and what an upstream says must not move the cursor of a terminal.
     let clean = |text: &str, most| harmless(text, Channel::App, most);
     let by: Vec<String> = rows.iter().map(|row| clean(&row.by, PERSON)).collect();
     let width = by.iter().map(|by| by.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
     for (row, by) in rows.iter().zip(by) {
         let thread = if row.thread == ThreadId(0) { "-".to_owned() } else { format!("#{}", row.thread) };
         let mut rest = vec![clean(&row.via, PERSON)];
         rest.extend(row.until.map(|until| format!("→ {}", clock(until, zone))));
         rest.extend((row.alerts > 0).then(|| format!("{} 条 alerts", row.alerts)));
-        writeln!(
-            text,
+        screen.line(format_args!(
             "{:>6}  {}  {} {:<8}  {:<11}  {thread:<6}  {by:width$}  {}",
             row.id,
             clock(row.at, zone),
@@ -102,16 +99,13 @@ fn table(rows: &[ActRow], zone: &TimeZone) -> String {
             row.state.as_str(),
             row.kind.as_str(),
             rest.join("  ")
-        )
-        .expect(TAKES);
+        ));
         if !row.detail.is_empty() {
-            writeln!(text, "        {}", clean(&row.detail, DETAIL)).expect(TAKES);
+            screen.line(format_args!("        {}", clean(&row.detail, DETAIL)));
         }
     }
-    text
+    screen
 }
-
-const TAKES: &str = "a String takes everything";
 
 const fn mark(state: ActState) -> &'static str {
     match state {

@@ -1,7 +1,5 @@
 //! `wegraf bots`: how the bots are, by the record of the gateway: asking WeCom would take the socket away from it.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use wecom::{Bot, BotState};
 
 use super::ConfigFile;
+use super::screen::Screen;
 use crate::alert::Timestamp;
 use crate::app::Clock;
 use crate::bots;
@@ -21,7 +20,6 @@ use crate::store::{Breaker, Conversation, Store};
 
 /// Longest wait for a bot to be connected: WeCom answers within seconds.
 const CONNECTED: Duration = Duration::from_secs(15);
-const TAKES: &str = "a String takes everything";
 
 /// The commands below `wegraf bots`.
 #[derive(Debug, Subcommand)]
@@ -82,13 +80,15 @@ pub async fn list(arguments: BotsList) -> anyhow::Result<ExitCode> {
     let healthy = rows.iter().all(|(.., known)| known.error.is_none());
     let answer = if arguments.json {
         let bots: Vec<Value> = rows.iter().map(|(name, account, known)| in_json(name, account, known)).collect();
-        format!("{:#}\n", json!({ "healthy": healthy, "bots": bots }))
+        Screen::json(&json!({ "healthy": healthy, "bots": bots }))
     } else if rows.is_empty() {
-        "配置里没有机器人（wecom.bots） there are no bots in the configuration (wecom.bots)\n".to_owned()
+        let mut screen = Screen::new();
+        screen.line("配置里没有机器人（wecom.bots） there are no bots in the configuration (wecom.bots)");
+        screen
     } else {
         rows.iter().map(|(name, account, known)| in_words(name, account, known, &config)).collect()
     };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    answer.show()?;
     Ok(ExitCode::from(u8::from(!healthy)))
 }
 
@@ -118,26 +118,27 @@ fn in_json(name: &str, account: &BotAccount, known: &Known) -> Value {
     })
 }
 
-fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) -> String {
+fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) -> Screen {
     let state = match (&known.error, &known.holder) {
         (Some(error), _) => format!("✗ {error}"),
         (None, Some(holder)) => format!("✓ 网关连着 the gateway has it ({holder})"),
         (None, None) => "- 网关没有在运行 no gateway is running".to_owned(),
     };
-    let mut text = format!("{name}  {}  {state}\n", account.bot_id);
+    let mut screen = Screen::new();
+    screen.line(format_args!("{name}  {}  {state}", account.bot_id));
     if known.conversations.is_empty() {
-        text.push_str(
-            "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次\n    nobody has spoken to it yet: write to it, or mention it once in a group\n",
+        screen.lines(
+            "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次\n    nobody has spoken to it yet: write to it, or mention it once in a group",
         );
     }
     for (conversation, error) in &known.conversations {
         let kind = if conversation.group { "群 group" } else { "单聊 single" };
         let time = clock(conversation.heard_at, config);
         let (mark, why) = error.as_ref().map_or(("✓", String::new()), |error| ("✗", format!("  {error}")));
-        writeln!(text, "  {mark} {}  {kind}  {} {time}{why}", conversation.chat, conversation.user).expect(TAKES);
-        writeln!(text, "      - {}", line(conversation)).expect(TAKES);
+        screen.line(format_args!("  {mark} {}  {kind}  {} {time}{why}", conversation.chat, conversation.user));
+        screen.line(format_args!("      - {}", line(conversation)));
     }
-    text
+    screen
 }
 
 fn clock(at: Timestamp, config: &Config) -> String {

@@ -1,13 +1,13 @@
 //! `wegraf chat`: group chats of an app (appchat). WeCom has no list of them, so note the chatid.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
-use serde_json::{Value, json};
+use serde_json::json;
 use wecom::message::Text;
 use wecom::{Account, CallError, ChatChange, Content, NewChat, Outcome, SendRequest};
 
+use super::screen::Screen;
 use super::{Chat, ChatCommand, ChatOf, Misused};
 use crate::app::{Clock, Loaded};
 use crate::deliver;
@@ -34,33 +34,38 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
                 );
             }
             let line = format!("{{ app: {}, chat: {chatid}, face: markdown }}", with.name);
-            print(
-                &of,
-                &json!({ "chatid": chatid }),
-                &format!("✓ 群已创建，写进接收者的 targets the chat was made; put this into a receiver:\n  - {line}\n"),
-            )
+            if of.json {
+                return print(&Screen::json(&json!({ "chatid": chatid })));
+            }
+            let mut screen = Screen::new();
+            screen.line("✓ 群已创建，写进接收者的 targets the chat was made; put this into a receiver:");
+            screen.line(format_args!("  - {line}"));
+            print(&screen)
         }
         ChatCommand::Update { of, chat, name, owner, add, remove } => {
             let with = With::load(&of)?;
             let change = ChatChange { name, owner, add, remove };
             with.client().change_chat(&with.app, &chat, &change).await.map_err(|error| failed(&error))?;
-            print(&of, &json!({ "chatid": chat }), "✓ 已修改 changed\n")
+            if of.json {
+                return print(&Screen::json(&json!({ "chatid": chat })));
+            }
+            let mut screen = Screen::new();
+            screen.line("✓ 已修改 changed");
+            print(&screen)
         }
         ChatCommand::Show { of, chat } => {
             let with = With::load(&of)?;
             let chat = with.client().chat(&with.app, &chat).await.map_err(|error| failed(&error))?;
-            let text = format!(
-                "{}  {}\n  群主 owner    {}\n  成员 members  {}\n",
-                chat.chatid,
-                chat.name,
-                chat.owner,
-                chat.members.join(" ")
-            );
-            print(
-                &of,
-                &json!({ "chatid": chat.chatid, "name": chat.name, "owner": chat.owner, "members": chat.members }),
-                &text,
-            )
+            if of.json {
+                let json =
+                    json!({ "chatid": chat.chatid, "name": chat.name, "owner": chat.owner, "members": chat.members });
+                return print(&Screen::json(&json));
+            }
+            let mut screen = Screen::new();
+            screen.line(format_args!("{}  {}", chat.chatid, chat.name));
+            screen.line(format_args!("  群主 owner    {}", chat.owner));
+            screen.line(format_args!("  成员 members  {}", chat.members.join(" ")));
+            print(&screen)
         }
     }
 }
@@ -97,8 +102,7 @@ fn failed(error: &CallError) -> anyhow::Error {
     anyhow!("✗ {}\n  {error}", error.failure().zh())
 }
 
-fn print(of: &ChatOf, json: &Value, text: &str) -> anyhow::Result<ExitCode> {
-    let answer = if of.json { format!("{json:#}\n") } else { text.to_owned() };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+fn print(answer: &Screen) -> anyhow::Result<ExitCode> {
+    answer.show()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! `wegraf check`: everything that is wrong with a configuration, without touching the network.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::Check;
+use super::screen::Screen;
 use crate::config::{Config, Mistake, Note};
 use crate::render::{TemplateProblem, Templates};
 
@@ -19,12 +19,11 @@ pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let fine = mistakes.is_empty() && problems.is_empty();
     let report = if arguments.json {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let report = json!({ "ok": fine, "mistakes": mistakes, "templates": problems, "notes": notes });
-        format!("{report:#}\n")
+        Screen::json(&json!({ "ok": fine, "mistakes": mistakes, "templates": problems, "notes": notes }))
     } else {
         report(config.as_ref().filter(|_| fine), &notes, &mistakes, &problems)
     };
-    std::io::stdout().lock().write_all(report.as_bytes())?;
+    report.show()?;
     Ok(ExitCode::from(u8::from(!fine)))
 }
 
@@ -37,19 +36,20 @@ fn templates(config: &Config) -> Vec<TemplateProblem> {
     problems
 }
 
-fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problems: &[TemplateProblem]) -> String {
-    let mut lines: Vec<String> = mistakes.iter().map(|mistake| format!("✗ {mistake}\n")).collect();
-    lines.extend(problems.iter().map(|problem| format!("✗ {problem}\n")));
-    lines.extend(notes.iter().map(|note| format!("! {note}\n")));
+fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problems: &[TemplateProblem]) -> Screen {
+    let mut screen = Screen::new();
+    mistakes.iter().for_each(|mistake| screen.lines(format_args!("✗ {mistake}")));
+    problems.iter().for_each(|problem| screen.lines(format_args!("✗ {problem}")));
+    notes.iter().for_each(|note| screen.lines(format_args!("! {note}")));
     if let Some(config) = config {
         let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
         let receivers = config.receivers.len();
-        lines.push(format!(
-            "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets\n"
+        screen.lines(format_args!(
+            "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets"
         ));
     } else {
         let count = mistakes.len() + problems.len();
-        lines.push(format!("{count} 处错误 ({count} mistakes)\n"));
+        screen.line(format_args!("{count} 处错误 ({count} mistakes)"));
     }
-    lines.concat()
+    screen
 }

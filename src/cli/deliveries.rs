@@ -9,12 +9,12 @@ mod resend;
 mod show;
 mod when;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
+use super::screen::Screen;
 use super::{ConfigFile, Misused};
 use crate::alert::{ThreadId, Timestamp};
 use crate::app::Clock;
@@ -136,7 +136,7 @@ fn clock(at: Timestamp, zone: &TimeZone, format: &str) -> String {
         .unwrap_or_default()
 }
 
-fn print(answer: &str) -> anyhow::Result<ExitCode> {
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+fn print(answer: &Screen) -> anyhow::Result<ExitCode> {
+    answer.show()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,8 +3,6 @@
 //! Nothing is sent to anybody: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
 //! empty message, which a live one refuses with 44004 and a dead one with 93000.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +11,7 @@ use tokio::net::lookup_host;
 use wecom::message::Text;
 use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
+use super::screen::Screen;
 use super::{Doctor, bots};
 use crate::app::{Clock, Loaded};
 use crate::config::{BotAccount, Config, Smtp, To, Upstream, users_in};
@@ -70,27 +69,29 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
             .map(|finding| json!({ "about": finding.about, "ok": finding.result.is_ok(), "says": finding.result.as_ref().unwrap_or_else(|wrong| wrong) }))
             .collect();
         let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
-        format!("{:#}\n", json!({ "healthy": healthy, "findings": rows, "notes": notes }))
+        Screen::json(&json!({ "healthy": healthy, "findings": rows, "notes": notes }))
     } else {
-        let mut text = String::new();
+        let mut screen = Screen::new();
         for finding in &findings {
             match &finding.result {
-                Ok(found) => writeln!(text, "✓ {}  {found}", finding.about),
-                Err(wrong) => writeln!(text, "✗ {}\n    {wrong}", finding.about),
+                Ok(found) => screen.line(format_args!("✓ {}  {found}", finding.about)),
+                Err(wrong) => {
+                    screen.line(format_args!("✗ {}", finding.about));
+                    screen.line(format_args!("    {wrong}"));
+                }
             }
-            .expect("a String takes everything");
         }
         for note in notes {
-            writeln!(text, "! {note}").expect("a String takes everything");
+            screen.lines(format_args!("! {note}"));
         }
-        text.push_str(if healthy {
-            "一切正常 all is well\n"
+        screen.line(if healthy {
+            "一切正常 all is well"
         } else {
-            "有问题，见上面的 ✗ something is wrong: see ✗ above\n"
+            "有问题，见上面的 ✗ something is wrong: see ✗ above"
         });
-        text
+        screen
     };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    answer.show()?;
     Ok(ExitCode::from(u8::from(!healthy)))
 }
 

@@ -1,13 +1,13 @@
 //! `wegraf duty`: who is on duty, and who is next.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::screen::Screen;
 use super::{Duty, Misused};
 use crate::alert::Timestamp;
 use crate::app::Clock;
@@ -32,11 +32,18 @@ pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {
     let until = at.plus_millis(i64::from(arguments.days) * 86_400_000);
     let answer = if arguments.json {
         let rotas: Vec<Value> = chosen.iter().map(|(name, rota)| in_json(name, rota, at, until)).collect();
-        format!("{:#}\n", json!({ "rotas": rotas }))
+        Screen::json(&json!({ "rotas": rotas }))
     } else {
-        chosen.iter().map(|(name, rota)| in_words(name, rota, at, until)).collect::<Vec<_>>().join("\n")
+        let mut screen = Screen::new();
+        for (index, (name, rota)) in chosen.iter().enumerate() {
+            if index > 0 {
+                screen.gap();
+            }
+            in_words(name, rota, at, until, &mut screen);
+        }
+        screen
     };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    answer.show()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,16 +67,16 @@ fn in_json(name: &str, rota: &Rota, at: Timestamp, until: Timestamp) -> Value {
     })
 }
 
-fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp) -> String {
+fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp, screen: &mut Screen) {
     let rows = rota.schedule(at, until);
     let width = rows.iter().map(|(_, on_call)| on_call.people.join(" ").len()).max().unwrap_or(0);
     let zone = rota.timezone.iana_name().unwrap_or_default();
-    let mut text = format!("{name}  ({zone})\n");
+    screen.line(format_args!("{name}  ({zone})"));
     for (index, (from, on_call)) in rows.iter().enumerate() {
         let time = |at: Timestamp| zoned(at, &rota.timezone).strftime("%Y-%m-%d %H:%M").to_string();
         let mark = if index == 0 { "▶" } else { " " };
         let people = on_call.people.join(" ");
-        write!(text, "{mark} {} → {}  {people:width$}", time(*from), time(on_call.until)).expect(TAKES);
+        let mut text = format!("{mark} {} → {}  {people:width$}", time(*from), time(on_call.until));
         if !on_call.backup.is_empty() {
             write!(text, "  二线 backup: {}", on_call.backup.join(" ")).expect(TAKES);
         }
@@ -81,11 +88,8 @@ fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp) -> String 
                 write!(text, "  节假日 holiday {name}").expect(TAKES);
             }
         }
-        let end = text.trim_end().len();
-        text.truncate(end);
-        text.push('\n');
+        screen.line(text.trim_end());
     }
-    text
 }
 
 const TAKES: &str = "a String takes everything";

@@ -87,7 +87,7 @@ fn try_out(config: Config, screen: &mut impl Write) -> anyhow::Result<ExitCode> 
     let text = "wegraf 已连通，告警会发到这里。 wegraf is connected; alerts will come here.";
     let outcomes = super::wait(super::send::through(config, receiver, text.into()))?;
     for outcome in &outcomes {
-        screen.write_all(super::send::told(outcome).as_bytes())?;
+        screen.write_all(super::send::told(outcome).as_str().as_bytes())?;
     }
     Ok(ExitCode::from(u8::from(!super::send::arrived(&outcomes))))
 }

@@ -1,11 +1,11 @@
 //! `wegraf migrate-store`: from a SQLite file into PostgreSQL.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::screen::Screen;
 use super::{MigrateStore, Misused};
 use crate::app::Clock;
 use crate::config::Database;
@@ -30,15 +30,16 @@ pub async fn run(arguments: MigrateStore) -> anyhow::Result<ExitCode> {
     let copied = store::copy(&arguments.from, url, Clock::System.now())
         .await
         .context("没有迁移任何数据 nothing was migrated")?;
-    let mut out = std::io::stdout();
+    let mut screen = Screen::new();
     if arguments.json {
-        writeln!(out, "{}", report(&copied))?;
-        return Ok(ExitCode::SUCCESS);
+        screen.line(report(&copied));
+    } else {
+        for Copied { table, rows } in copied {
+            screen.line(format_args!("{table:<14}{rows:>12}"));
+        }
+        screen.lines(DONE);
     }
-    for Copied { table, rows } in copied {
-        writeln!(out, "{table:<14}{rows:>12}")?;
-    }
-    writeln!(out, "{DONE}")?;
+    screen.show()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,18 +1,18 @@
 //! `wegraf preview`: what would be sent to whom, and why; sends nothing.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::screen::Screen;
 use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
 use crate::app::{Clock, Loaded};
 use crate::config::{Receiver, Target};
 use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
 use crate::route::plan;
+use crate::shown;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
 pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
@@ -42,11 +42,11 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
         }
     }
     let answer = if arguments.json {
-        format!("{:#}\n", json!({ "messages": messages }))
+        Screen::json(&json!({ "messages": messages }))
     } else {
         messages.iter().map(told).collect()
     };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    answer.show()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -98,10 +98,11 @@ fn message(
 }
 
 /// The same for a person: texts as they read, JSON below.
-fn told(message: &Value) -> String {
+fn told(message: &Value) -> Screen {
     let word = |key: &str| message[key].as_str().unwrap_or_default();
-    let mut text = format!(
-        "── {} → {}  [{}]  {}/{} bytes  ({} 条写明 named, {} 条计数 counted)\n   路由 route: {}\n",
+    let mut screen = Screen::new();
+    screen.line(format_args!(
+        "── {} → {}  [{}]  {}/{} bytes  ({} 条写明 named, {} 条计数 counted)",
         word("receiver"),
         word("lane"),
         word("face"),
@@ -109,17 +110,20 @@ fn told(message: &Value) -> String {
         message["bytes"]["allowed"],
         message["named"],
         message["counted"],
-        word("route"),
-    );
+    ));
+    screen.line(format_args!("   路由 route: {}", word("route")));
     for problem in message["problems"].as_array().into_iter().flatten() {
-        writeln!(text, "   ! {}", problem.as_str().unwrap_or_default()).expect("a String takes everything");
+        screen.line(format_args!("   ! {}", problem.as_str().unwrap_or_default()));
     }
     for request in message["requests"].as_array().into_iter().flatten() {
         for content in ["text", "markdown", "markdown_v2"].iter().filter_map(|kind| request[*kind]["content"].as_str())
         {
-            writeln!(text, "\n{content}").expect("a String takes everything");
+            screen.gap();
+            screen.lines(content);
         }
-        writeln!(text, "\n{request}\n").expect("a String takes everything");
+        screen.gap();
+        screen.line(shown::json(&request.to_string()));
+        screen.gap();
     }
-    text
+    screen
 }

@@ -1,12 +1,11 @@
 //! `wegraf route`: who gets an alert with these labels, and why.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::Route;
+use super::screen::Screen;
 use crate::alert::Labels;
 use crate::config::Config;
 use crate::route::Decision;
@@ -17,7 +16,7 @@ pub fn run(arguments: &Route) -> anyhow::Result<ExitCode> {
     let labels: Labels = arguments.labels.iter().cloned().collect();
     let decisions = config.route.route(&labels);
     let answer = if arguments.json { in_json(&config, &decisions) } else { in_words(&config, &decisions) };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    answer.show()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -26,7 +25,7 @@ fn lanes(config: &Config, receiver: &str) -> Vec<String> {
     targets.iter().map(|target| format!("{} ({})", target.lane(), target.face.as_str())).collect()
 }
 
-fn in_json(config: &Config, decisions: &[Decision<'_>]) -> String {
+fn in_json(config: &Config, decisions: &[Decision<'_>]) -> Screen {
     let rows: Vec<_> = decisions
         .iter()
         .map(|decision| {
@@ -37,20 +36,22 @@ fn in_json(config: &Config, decisions: &[Decision<'_>]) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", json!({ "decisions": rows }))
+    Screen::json(&json!({ "decisions": rows }))
 }
 
-fn in_words(config: &Config, decisions: &[Decision<'_>]) -> String {
-    let mut text = String::new();
+fn in_words(config: &Config, decisions: &[Decision<'_>]) -> Screen {
+    let mut screen = Screen::new();
     for decision in decisions {
-        let why = match decision.path.as_slice() {
-            [] => "没有路由匹配，由根接住 (no route matched: the root takes it)".to_owned(),
-            path => path.join("\n    "),
-        };
-        writeln!(text, "{}\n    {why}", decision.receiver).expect("a String takes everything");
+        screen.line(decision.receiver);
+        if decision.path.is_empty() {
+            screen.line("    没有路由匹配，由根接住 (no route matched: the root takes it)");
+        }
+        for why in &decision.path {
+            screen.line(format_args!("    {why}"));
+        }
         for lane in lanes(config, decision.receiver) {
-            writeln!(text, "    → {lane}").expect("a String takes everything");
+            screen.line(format_args!("    → {lane}"));
         }
     }
-    text
+    screen
 }

@@ -3,8 +3,7 @@
 //! It runs on a database of its own, so that it works beside a running gateway and leaves its record alone.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::screen::Screen;
 use super::{Misused, Send, Subject, sample};
 use crate::alert::{Notification, Timestamp};
 use crate::app::{App, Clock};
@@ -47,11 +47,11 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     let outcomes = through(config, receiver, body).await?;
     let arrived = arrived(&outcomes);
     let answer = if arguments.json {
-        format!("{:#}\n", json!({ "arrived": arrived, "deliveries": outcomes }))
+        Screen::json(&json!({ "arrived": arrived, "deliveries": outcomes }))
     } else {
         outcomes.iter().map(told).collect()
     };
-    std::io::stdout().lock().write_all(answer.as_bytes())?;
+    answer.show()?;
     Ok(ExitCode::from(u8::from(!arrived)))
 }
 
@@ -155,22 +155,23 @@ pub fn arrived(outcomes: &[Delivery]) -> bool {
 }
 
 /// One line a target, and what to do if it failed.
-pub fn told(delivery: &Delivery) -> String {
+pub fn told(delivery: &Delivery) -> Screen {
     let row = &delivery.row;
-    let mut text = String::new();
+    let mut screen = Screen::new();
     let face = row.face.as_deref().unwrap_or("-");
     match row.state {
-        State::Sent => writeln!(text, "✓ {}  {face}  企业微信已接收 accepted by WeCom", row.lane),
-        State::Dead => writeln!(text, "✗ {}  {face}  被拒绝 refused", row.lane),
-        State::Queued | State::Sending | State::Unsure => writeln!(text, "✗ {}  {face}  没有送出 not sent", row.lane),
-        State::Folded => writeln!(text, "↪ {}  并入另一条消息 told by another message", row.lane),
+        State::Sent => screen.line(format_args!("✓ {}  {face}  企业微信已接收 accepted by WeCom", row.lane)),
+        State::Dead => screen.line(format_args!("✗ {}  {face}  被拒绝 refused", row.lane)),
+        State::Queued | State::Sending | State::Unsure => {
+            screen.line(format_args!("✗ {}  {face}  没有送出 not sent", row.lane));
+        }
+        State::Folded => screen.line(format_args!("↪ {}  并入另一条消息 told by another message", row.lane)),
     }
-    .expect("a String takes everything");
     if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {
-        writeln!(text, "    {error}").expect("a String takes everything");
+        screen.line(format_args!("    {error}"));
     }
     for invalid in delivery.attempts.iter().filter_map(|attempt| attempt.invalid_json.as_deref()) {
-        writeln!(text, "    没有送到 not reached: {invalid}").expect("a String takes everything");
+        screen.line(format_args!("    没有送到 not reached: {invalid}"));
     }
-    text
+    screen
 }

@@ -4,7 +4,6 @@ mod arguments;
 mod list;
 mod note;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -12,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::Misused;
+use super::screen::{self, Screen};
 use crate::alert::Timestamp;
 use crate::app::Clock;
 use crate::config::{Config, Words};
@@ -26,7 +26,7 @@ pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
         SilencesCommand::List { of, all, matchers } => {
             let with = With::load(&of)?;
             let (answer, code) = list::answer(&with.clients, &matchers, all, of.json, &with.config.timezone).await;
-            print(&answer)?;
+            answer.show()?;
             Ok(code)
         }
         SilencesCommand::Create { of, until, by, comment, matchers } => {
@@ -164,14 +164,14 @@ impl With {
     async fn done(&self, of: &SilencesOf, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<ExitCode> {
         let answer = if of.json {
             let rows: Vec<_> = acts.iter().map(Act::json).collect();
-            format!("{:#}\n", json!({ "done": rows }))
+            Screen::json(&json!({ "done": rows }))
         } else {
-            acts.iter().map(|act| act.line(&self.config.timezone)).collect()
+            acts.iter().map(|act| act.told(&self.config.timezone)).collect()
         };
-        print(&answer)?;
+        answer.show()?;
         // What was done is done, on record or not.
         if let Err(why) = note::all(&self.config, by, acts).await {
-            eprintln!("! 没有记入操作记录 not on record: {why:#}");
+            screen::warn(format_args!("! 没有记入操作记录 not on record: {why:#}"));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -185,18 +185,20 @@ impl Act<'_> {
         })
     }
 
-    fn line(&self, zone: &TimeZone) -> String {
+    fn told(&self, zone: &TimeZone) -> Screen {
         let (upstream, id) = (self.client.upstream(), &self.made.id);
         let end = match self.ends_at {
             Some(at) => format!("静默到 silenced until {}", clock(at, zone)),
             None => "已结束 ended".to_owned(),
         };
-        let hides = match self.hides {
-            Some(0) => "\n  现在没有告警符合，请核对条件 no alert matches now: check the matchers".to_owned(),
-            Some(count) => format!("\n  现在挡住 {count} 条告警 hides {count} alerts now"),
-            None => String::new(),
-        };
-        format!("✓ {upstream}  {id}  {end}{hides}\n")
+        let mut screen = Screen::new();
+        screen.line(format_args!("✓ {upstream}  {id}  {end}"));
+        match self.hides {
+            Some(0) => screen.line("  现在没有告警符合，请核对条件 no alert matches now: check the matchers"),
+            Some(count) => screen.line(format_args!("  现在挡住 {count} 条告警 hides {count} alerts now")),
+            None => {}
+        }
+        screen
     }
 }
 
@@ -209,8 +211,4 @@ fn clock(at: Timestamp, zone: &TimeZone) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map(|at| at.to_zoned(zone.clone()).strftime("%m-%d %H:%M").to_string())
         .unwrap_or_default()
-}
-
-fn print(answer: &str) -> std::io::Result<()> {
-    std::io::stdout().lock().write_all(answer.as_bytes())
 }

@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use crate::shown::controls;
+
 /// Which set of live characters a face has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -50,15 +52,7 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 }
 
 fn is_invisible(c: char) -> bool {
-    // Fast for ASCII and Han: nothing of the rest is near them.
-    if matches!(c, ' '..='~' | '\n' | '\u{4e00}'..='\u{9fff}') {
-        return false;
-    }
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-            | '\u{e0000}'..='\u{e0fff}')
+    c != '\n' && controls(c)
 }
 
 /// `text` on one line: line ends and runs of blanks become one blank.

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::arguments::Format;
 use super::{beside, clock};
+use crate::shown;
 use crate::store::{ActKind, DeliveryFilter, DeliveryRow, Store};
 
 /// Messages read at a time: what bounds the memory.
@@ -114,8 +115,8 @@ async fn write(
             match format {
                 Format::Csv => line(out, &cells(row, zone))?,
                 Format::Jsonl => {
-                    serde_json::to_writer(&mut *out, row).map_err(std::io::Error::from)?;
-                    out.write_all(b"\n")?;
+                    let json = serde_json::to_string(row).map_err(std::io::Error::from)?;
+                    writeln!(out, "{}", shown::json(&json))?;
                 }
             }
         }
@@ -164,14 +165,29 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
     ]
 }
 
-/// A text that no spreadsheet takes for a formula, whatever an alert is called. Only for texts: -1 is a number.
+/// A text on one line that no spreadsheet takes for a formula, whatever an alert is called. Only for texts: -1 is a
+/// number.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+    let shown = shown::line(text);
+    if starts_formula(text) || starts_formula(&shown) { format!("'{shown}") } else { shown.into_owned() }
 }
+
+/// Would a spreadsheet run `text`? It looks past what it does not show, and some take full-width signs for signs. A
+/// tab or a carriage return in front is dropped on import, so it counts as a sign.
+fn starts_formula(text: &str) -> bool {
+    let unseen = |c: char| c.is_whitespace() || shown::controls(c) || BLANKS.contains(&c);
+    text.starts_with(['\t', '\r']) || text.trim_start_matches(unseen).starts_with(SIGNS)
+}
+
+/// What begins a formula, and what is the same once compatibility forms are folded.
+const SIGNS: [char; 16] =
+    ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '\u{2212}', '⁼', '⁺', '⁻'];
+
+/// Letters and marks without anything to see.
+const BLANKS: [char; 11] = [
+    '\u{34f}', '\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}', '\u{180b}', '\u{200c}', '\u{200d}', '\u{2800}',
+    '\u{3164}', '\u{ffa0}',
+];
 
 /// One line as RFC 4180 has it.
 fn line(out: &mut impl Write, cells: &[String]) -> std::io::Result<()> {
@@ -194,10 +210,45 @@ mod tests {
 
     #[test]
     fn no_cell_is_a_formula_and_no_text_breaks_a_line() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"] {
+        for text in [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "＝1",
+            "﹦1",
+            "\u{2212}1",
+            " =1",
+            "\u{a0}\u{3000}=1",
+            "\u{200d}=1",
+            "\u{2800}@x",
+        ] {
             assert_eq!(harmless(text), format!("'{text}"));
         }
-        assert_eq!(harmless("disk = full"), "disk = full");
+        for unseen in [
+            "\t",
+            "\r",
+            "\n",
+            "\r\n",
+            "\u{200b}",
+            "\u{202e}",
+            "\u{feff}",
+            "\u{2060}",
+            "\0",
+            "\u{1b}",
+            "\u{85}",
+            " \n\t\u{feff} ",
+        ] {
+            for sign in ["=1", "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x"] {
+                let cell = harmless(&format!("{unseen}{sign}"));
+                assert!(cell.starts_with('\'') && cell.ends_with(sign), "{cell:?}");
+                assert!(!cell.chars().any(shown::controls), "{cell:?}");
+            }
+        }
+        assert!(harmless("\tx").starts_with('\'') && harmless("\rx").starts_with('\''));
+        for text in ["disk = full", "磁盘 +1", "a\u{200b}=1", "(-1)"] {
+            assert!(!harmless(text).starts_with('\''), "{text}");
+        }
         let mut out = Vec::new();
         line(&mut out, &["a,b".into(), "say \"hi\"\n".into(), "磁盘".into()]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "\"a,b\",\"say \"\"hi\"\"\n\",磁盘\r\n");

@@ -1,11 +1,10 @@
 //! A list of messages.
 
-use std::fmt::Write as _;
-
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{beside, mark, time, what};
+use crate::cli::screen::Screen;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
 
 /// A wider name of a target does not move the columns of the others.
@@ -18,7 +17,7 @@ pub(super) async fn answer(
     limit: usize,
     json: bool,
     zone: &TimeZone,
-) -> Result<String, StoreError> {
+) -> Result<Screen, StoreError> {
     let rows = store.deliveries(DeliveryFilter { limit, ..filter.clone() }).await?;
     let more = match rows.last() {
         Some(last) if rows.len() == limit => {
@@ -28,26 +27,23 @@ pub(super) async fn answer(
         _ => false,
     };
     if json {
-        return Ok(format!("{:#}\n", json!({ "deliveries": rows, "more": more })));
+        return Ok(Screen::json(&json!({ "deliveries": rows, "more": more })));
     }
-    let mut text = table(&rows, zone);
+    let mut screen = table(&rows, zone);
     if more {
-        text.push_str(
-            "        …还有更早的：加大 --limit，或用 export there are older ones: a larger --limit, or export\n",
-        );
+        screen.line("        …还有更早的：加大 --limit，或用 export there are older ones: a larger --limit, or export");
     }
-    Ok(text)
+    Ok(screen)
 }
 
-fn table(rows: &[DeliveryRow], zone: &TimeZone) -> String {
+fn table(rows: &[DeliveryRow], zone: &TimeZone) -> Screen {
+    let mut screen = Screen::new();
     if rows.is_empty() {
-        return "没有消息 no messages\n".to_owned();
+        screen.line("没有消息 no messages");
     }
     let target = rows.iter().map(|row| row.lane.chars().count()).max().unwrap_or(0).min(TARGET);
-    let mut text = String::new();
     for row in rows {
-        writeln!(
-            text,
+        screen.line(format_args!(
             "{:>6}  #{:<5} {}  {} {:<7} {:target$}  {}",
             row.message,
             row.thread.to_string(),
@@ -56,13 +52,12 @@ fn table(rows: &[DeliveryRow], zone: &TimeZone) -> String {
             row.state.as_str(),
             row.lane,
             what(row)
-        )
-        .expect("a String takes everything");
+        ));
         for line in beside(row).into_iter().chain(trouble(row, zone)) {
-            writeln!(text, "        {line}").expect("a String takes everything");
+            screen.line(format_args!("        {line}"));
         }
     }
-    text
+    screen
 }
 
 /// Why it was not sent, and when it is tried again.

@@ -10,6 +10,7 @@ use super::{find, print};
 use crate::answer::Via;
 use crate::app::Clock;
 use crate::cli::gateway::Gateway;
+use crate::cli::screen::Screen;
 use crate::config::Config;
 use crate::deliver::{NotRecalled, client, recall, recallable};
 use crate::http::{LinkKey, RecallAnswer, RecallOrder};
@@ -111,18 +112,20 @@ async fn note(store: &Store, message: i64, by: &str, failure: Option<String>) ->
     Ok(store.act(new, Clock::System.now()).await?.act)
 }
 
-fn as_json(outcomes: &[Outcome]) -> String {
+fn as_json(outcomes: &[Outcome]) -> Screen {
     let one = |(message, outcome): &Outcome| match outcome {
         Ok(act) => json!({ "message": message, "act": act }),
         Err(reason) => json!({ "message": message, "error": reason }),
     };
-    format!("{:#}\n", json!({ "recalled": outcomes.iter().map(one).collect::<Vec<_>>() }))
+    Screen::json(&json!({ "recalled": outcomes.iter().map(one).collect::<Vec<_>>() }))
 }
 
-fn table(outcomes: &[Outcome]) -> String {
+fn table(outcomes: &[Outcome]) -> Screen {
+    let mut screen = Screen::new();
     let one = |(message, outcome): &Outcome| match outcome {
-        Ok(_) => format!("✓ {message}  已撤回 recalled\n"),
-        Err(reason) => format!("✗ {message}  {reason}\n"),
+        Ok(_) => format!("✓ {message}  已撤回 recalled"),
+        Err(reason) => format!("✗ {message}  {reason}"),
     };
-    outcomes.iter().map(one).collect()
+    outcomes.iter().map(one).for_each(|line| screen.line(line));
+    screen
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{find, print};
 use crate::app::Clock;
 use crate::cli::gateway::Gateway;
+use crate::cli::screen::Screen;
 use crate::config::Config;
 use crate::deliver::{Again, again, is_resend};
 use crate::http::LinkKey;
@@ -94,22 +95,23 @@ async fn order(gateway: &Gateway, message: i64) -> anyhow::Result<Result<i64, St
     })
 }
 
-fn as_json(outcomes: &[Outcome]) -> String {
+fn as_json(outcomes: &[Outcome]) -> Screen {
     let one = |(message, outcome): &Outcome| match outcome {
         Ok(copy) => json!({ "origin": message, "message": copy }),
         Err(reason) => json!({ "origin": message, "error": reason }),
     };
-    format!("{:#}\n", json!({ "resent": outcomes.iter().map(one).collect::<Vec<_>>() }))
+    Screen::json(&json!({ "resent": outcomes.iter().map(one).collect::<Vec<_>>() }))
 }
 
-fn table(outcomes: &[Outcome], waits: bool) -> String {
+fn table(outcomes: &[Outcome], waits: bool) -> Screen {
+    let mut screen = Screen::new();
     let one = |(message, outcome): &Outcome| match outcome {
-        Ok(copy) => format!("✓ {message} → {copy}  已排队 queued\n"),
-        Err(reason) => format!("✗ {message}  {reason}\n"),
+        Ok(copy) => format!("✓ {message} → {copy}  已排队 queued"),
+        Err(reason) => format!("✗ {message}  {reason}"),
     };
-    let mut text: String = outcomes.iter().map(one).collect();
+    outcomes.iter().map(one).for_each(|line| screen.line(line));
     if waits && outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
-        text.push_str("  由运行中的 wegraf serve 发出；没有在运行的话，启动后发出 sent by `wegraf serve`, or as soon as it is started\n");
+        screen.line("  由运行中的 wegraf serve 发出；没有在运行的话，启动后发出 sent by `wegraf serve`, or as soon as it is started");
     }
-    text
+    screen
 }

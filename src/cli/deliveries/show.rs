@@ -1,12 +1,11 @@
 //! Everything about a message.
 
-use std::fmt::Write as _;
-
 use anyhow::bail;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{beside, find, mark, time};
+use crate::cli::screen::Screen;
 use crate::store::{AttemptRow, Delivery, Digest, DigestItem, Store};
 
 /// Alerts of a digest that are shown: a screen full. The page behind the link in the message has all of them.
@@ -19,7 +18,7 @@ struct Sums {
 }
 
 /// One message by its number, or all with a short id: the firing and the resolved ones, on all targets.
-pub(super) async fn answer(store: &Store, id: &str, json: bool, zone: &TimeZone) -> anyhow::Result<String> {
+pub(super) async fn answer(store: &Store, id: &str, json: bool, zone: &TimeZone) -> anyhow::Result<Screen> {
     let mut found = Vec::new();
     for row in find(store, id).await? {
         let Some(delivery) = store.delivery(row.message).await? else { continue };
@@ -36,7 +35,7 @@ pub(super) async fn answer(store: &Store, id: &str, json: bool, zone: &TimeZone)
     }
     if json {
         let all: Vec<Value> = found.iter().map(|(delivery, sums)| whole(delivery, sums.as_ref())).collect();
-        return Ok(format!("{:#}\n", json!({ "deliveries": all })));
+        return Ok(Screen::json(&json!({ "deliveries": all })));
     }
     Ok(found.iter().map(|(delivery, sums)| story(delivery, sums.as_ref(), zone)).collect())
 }
@@ -52,7 +51,7 @@ fn whole(delivery: &Delivery, sums: Option<&Sums>) -> Value {
     whole
 }
 
-fn story(delivery: &Delivery, sums: Option<&Sums>, zone: &TimeZone) -> String {
+fn story(delivery: &Delivery, sums: Option<&Sums>, zone: &TimeZone) -> Screen {
     let row = &delivery.row;
     let mut lines = vec![format!("{} {}  #{}  {}", mark(row.state), row.message, row.thread, row.lane)];
     lines.extend(beside(row).map(|beside| format!("  {beside}")));
@@ -74,12 +73,12 @@ fn story(delivery: &Delivery, sums: Option<&Sums>, zone: &TimeZone) -> String {
     for part in &delivery.frozen {
         lines.push(format!("  正文 body v{} part {}: {}", part.version, part.number + 1, part.body));
     }
-    let mut text = String::new();
+    let mut screen = Screen::new();
     for line in lines {
-        writeln!(text, "{line}").expect("a String takes everything");
+        screen.line(line);
     }
-    text.push('\n');
-    text
+    screen.gap();
+    screen
 }
 
 fn told(delivery: &Delivery, lines: &mut Vec<String>) {

@@ -1,12 +1,12 @@
 //! A list of silences.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::clock;
+use crate::cli::screen::Screen;
 use crate::upstream::{Client, Matcher, Silence, SilenceState, UpstreamError};
 
 /// The silences with these matchers of all upstreams; exit code 1 if one of them could not be asked.
@@ -16,7 +16,7 @@ pub(super) async fn answer(
     all: bool,
     json: bool,
     zone: &TimeZone,
-) -> (String, ExitCode) {
+) -> (Screen, ExitCode) {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for client in clients {
         match client.list(matchers).await {
@@ -30,7 +30,7 @@ pub(super) async fn answer(
     (text, ExitCode::from(u8::from(!errors.is_empty())))
 }
 
-fn rows(found: &[(&str, Silence)], errors: &[UpstreamError]) -> String {
+fn rows(found: &[(&str, Silence)], errors: &[UpstreamError]) -> Screen {
     let silences: Vec<_> = found
         .iter()
         .map(|(upstream, silence)| {
@@ -47,14 +47,13 @@ fn rows(found: &[(&str, Silence)], errors: &[UpstreamError]) -> String {
             json!({ "upstream": error.upstream, "problem": error.problem.as_str(), "status": error.status, "what": error.what })
         })
         .collect();
-    format!("{:#}\n", json!({ "silences": silences, "errors": errors }))
+    Screen::json(&json!({ "silences": silences, "errors": errors }))
 }
 
-fn table(found: &[(&str, Silence)], errors: &[UpstreamError], zone: &TimeZone) -> String {
-    let mut text = String::new();
-    let mut line = |line: &str| writeln!(text, "{line}").expect("a String takes everything");
+fn table(found: &[(&str, Silence)], errors: &[UpstreamError], zone: &TimeZone) -> Screen {
+    let mut screen = Screen::new();
     if found.is_empty() && errors.is_empty() {
-        line("没有静默 no silences");
+        screen.line("没有静默 no silences");
     }
     for (upstream, silence) in found {
         let (mark, end) = match silence.state {
@@ -62,18 +61,14 @@ fn table(found: &[(&str, Silence)], errors: &[UpstreamError], zone: &TimeZone) -
             SilenceState::Pending => ("○", "未开始，到 not yet, until"),
             SilenceState::Expired => ("×", "已结束于 ended"),
         };
-        line(&format!("{mark} {}  {end} {}  {upstream}", silence.id, clock(silence.ends_at, zone)));
+        screen.line(format_args!("{mark} {}  {end} {}  {upstream}", silence.id, clock(silence.ends_at, zone)));
         let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
-        line(&format!("    {}", matchers.join(" ")));
-        line(&format!("    {}: {}", one_line(&silence.author), one_line(&silence.comment)));
+        screen.line(format_args!("    {}", matchers.join(" ")));
+        screen.line(format_args!("    {}: {}", silence.author, silence.comment));
     }
     for error in errors {
-        line(&format!("✗ {}\n  {}", error.what.zh, error.what.en));
+        screen.line(format_args!("✗ {}", error.what.zh));
+        screen.line(format_args!("  {}", error.what.en));
     }
-    text
-}
-
-/// What others wrote must not move the cursor of a terminal.
-fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    screen
 }

@@ -52,7 +52,7 @@ pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
     WeCom,
 };
-pub use proof::{Algorithm, Carrier, Encoding, Network, Part, Proof, SignedTime, Signing, TimeUnit};
+pub use proof::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, TimeUnit};
 use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.

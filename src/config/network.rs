@@ -1,6 +1,5 @@
 //! Networks by their addresses: `10.0.0.0/8`, or one address.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use super::at::At;
@@ -15,38 +14,21 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or a single address. Bits behind the prefix must be zero: with one that
-    /// is set, either the address or the length is a mistake. The error says what is wrong, in Chinese and English.
-    pub fn parse(text: &str) -> Result<Self, [String; 2]> {
-        let text = text.trim();
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
-        let not_one =
-            || [format!("`{text}` 不是 IP 地址或网段"), format!("`{text}` is neither an address nor a network")];
-        let written: IpAddr = address.parse().map_err(|_| not_one())?;
+    /// The network written as `10.0.0.0/8` or `2001:db8::/32`, or as one address; `None` if it is neither, or has bits
+    /// set behind the prefix: `10.1.2.3/8` is one of two things.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, length) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let written: IpAddr = address.parse().ok()?;
         let base = written.to_canonical();
         let bits = width(base);
         // `::ffff:10.0.0.0/104` counts from the front of the IPv6 address.
         let mapped = width(written) - bits;
+        let plain = |length: &&str| !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
         let prefix = match length {
+            Some(length) => Some(length).filter(plain)?.parse::<u8>().ok()?.checked_sub(mapped)?,
             None => bits,
-            Some(length) => {
-                let plain = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
-                let number = length.parse::<u8>().ok().filter(|_| plain).and_then(|number| number.checked_sub(mapped));
-                number.filter(|number| *number <= bits).ok_or_else(not_one)?
-            }
         };
-        let network = Self { base, prefix };
-        if value(base) & !mask(prefix, bits) != 0 {
-            let right = Self { base: address_of(value(base) & mask(prefix, bits), base), prefix };
-            return Err([
-                format!("`{text}` 的地址部分超出了掩码，网段是 {right}"),
-                format!("`{text}` has bits behind its prefix; the network is {right}"),
-            ]);
-        }
-        Ok(network)
+        (prefix <= bits && value(base) & !mask(prefix, bits) == 0).then_some(Self { base, prefix })
     }
 
     /// Is `address` in this network?
@@ -56,23 +38,9 @@ impl Network {
         width(address) == bits && (value(address) ^ value(self.base)) & mask(self.prefix, bits) == 0
     }
 
-    /// The network of `prefix` bits around `address`; all its bits if `prefix` is larger than the address.
-    pub fn around(address: IpAddr, prefix: u8) -> Self {
-        let address = address.to_canonical();
-        let bits = width(address);
-        let prefix = prefix.min(bits);
-        Self { base: address_of(value(address) & mask(prefix, bits), address), prefix }
-    }
-
     /// Does it hold every address?
     pub const fn is_all(&self) -> bool {
         self.prefix == 0
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.prefix)
     }
 }
 
@@ -87,14 +55,6 @@ fn value(address: IpAddr) -> u128 {
     }
 }
 
-/// An address of the same family as `like`.
-fn address_of(value: u128, like: IpAddr) -> IpAddr {
-    match like {
-        IpAddr::V4(_) => IpAddr::V4(u32::try_from(value).expect("a masked IPv4 address has 32 bits").into()),
-        IpAddr::V6(_) => IpAddr::V6(value.into()),
-    }
-}
-
 /// The first `prefix` of `bits` bits.
 fn mask(prefix: u8, bits: u8) -> u128 {
     let all = if bits == 32 { u128::from(u32::MAX) } else { u128::MAX };
@@ -103,16 +63,30 @@ fn mask(prefix: u8, bits: u8) -> u128 {
 }
 
 impl Resolver<'_> {
-    /// The networks of a list; what is no network is a mistake at its place. `key` is the list's name.
-    pub(super) fn networks(&mut self, key: &str, list: &[At<String>]) -> Vec<Network> {
+    /// The networks of the list at `path`; what is no network is a mistake at its place.
+    pub(super) fn networks(&mut self, written: Option<&At<Vec<At<String>>>>, path: &str) -> Vec<Network> {
         let mut networks = Vec::new();
-        for (place, text) in list.iter().filter_map(|text| placed(Some(text))) {
+        let Some((place, written)) = placed(written) else { return networks };
+        if written.is_empty() {
+            self.found.mistake(
+                place,
+                (format!("`{path}` 是空的"), format!("`{path}` is empty")),
+                ("写上地址或网段，或删掉这一行", "name addresses or networks, or remove the line"),
+            );
+        }
+        for (place, text) in written.iter().filter_map(|text| placed(Some(text))) {
             match Network::parse(text) {
-                Ok(network) => networks.push(network),
-                Err([zh, en]) => self.found.mistake(
+                Some(network) => networks.push(network),
+                None => self.found.mistake(
                     place,
-                    (format!("{key}：{zh}"), format!("{key}: {en}")),
-                    ("写成 10.0.0.5 或 10.0.0.0/8", "write it like 10.0.0.5 or 10.0.0.0/8"),
+                    (
+                        format!("`{path}` 里的 `{text}` 不是地址或网段"),
+                        format!("`{text}` in `{path}` is neither an address nor a network"),
+                    ),
+                    (
+                        "写成 10.0.0.7、10.0.0.0/8 或 fd00::/8；前缀后面的位必须是 0",
+                        "write 10.0.0.7, 10.0.0.0/8 or fd00::/8; the bits behind the prefix must be 0",
+                    ),
                 ),
             }
         }
@@ -141,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused_with_the_right_one() {
+    fn what_is_no_network_is_refused() {
         for text in [
             "",
             "proxy",
@@ -154,12 +128,10 @@ mod tests {
             "::ffff:10.0.0.0/64",
             "10.0.0.0/-1",
             "010.0.0.1",
+            "10.1.2.3/8",
+            " 10.0.0.1",
         ] {
-            assert!(Network::parse(text).is_err(), "{text}");
+            assert_eq!(Network::parse(text), None, "{text}");
         }
-        let [zh, en] = Network::parse("10.1.2.3/8").unwrap_err();
-        assert!(zh.contains("10.0.0.0/8") && en.contains("10.0.0.0/8"), "{zh} {en}");
-        assert_eq!(Network::around("2001:db8:1:2:3::4".parse().unwrap(), 64).to_string(), "2001:db8:1:2::/64");
-        assert_eq!(Network::around("10.1.2.3".parse().unwrap(), 64).to_string(), "10.1.2.3/32");
     }
 }

@@ -1,11 +1,12 @@
 //! How a source proves itself, as the running program uses it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use secrecy::{SecretSlice, SecretString};
 use serde::Deserialize;
+
+use super::Network;
 
 /// A credential that a request carries.
 #[derive(Debug)]
@@ -46,52 +47,6 @@ pub enum Proof {
     Addresses(Vec<Network>),
     /// All of these at once.
     All(Vec<Proof>),
-}
-
-/// A range of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    /// Bits at the front that are the same in all its addresses: at most 32, or 128.
-    bits: u8,
-}
-
-impl Network {
-    /// The range written as `10.0.0.0/8`, or as one address; `None` if it is neither, or has bits set behind the
-    /// prefix: `10.1.2.3/8` is one of two things.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let plain = |bits: &&str| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = match bits {
-            Some(bits) => Some(bits).filter(plain)?.parse::<u8>().ok().filter(|&bits| bits <= most)?,
-            None => most,
-        };
-        let network = Self { address, bits };
-        (number(address) & !network.mask() == 0).then_some(network)
-    }
-
-    /// Is `address` in it? An IPv4 address that came by an IPv6 socket is the IPv4 address.
-    pub fn holds(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && (number(address) ^ number(self.address)) & self.mask() == 0
-    }
-
-    /// The bits that are the same in all its addresses.
-    fn mask(&self) -> u128 {
-        let width = if self.address.is_ipv4() { 32 } else { 128 };
-        let free = width - u32::from(self.bits);
-        let all = u128::MAX >> (128 - width);
-        all & u128::MAX.checked_shl(free).unwrap_or(0)
-    }
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
-    }
 }
 
 /// A signature with a shared secret: HMAC over parts of the request.

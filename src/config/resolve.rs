@@ -156,8 +156,8 @@ impl<'a> Resolver<'a> {
 
     /// The proxies in front. Two things are worth knowing: one that lets everybody post, and a list of everybody.
     fn trusted_proxies(&mut self, file: &File, nobody_proves: bool) -> Vec<Network> {
-        let Some((place, list)) = placed(file.trusted_proxies.as_ref()) else { return Vec::new() };
-        let networks = self.networks("trusted_proxies", list);
+        let networks = self.networks(file.trusted_proxies.as_ref(), "trusted_proxies");
+        let place = file.trusted_proxies.as_ref().map(|list| list.place).unwrap_or_default();
         if networks.iter().any(Network::is_all) {
             self.found.note(
                 place,

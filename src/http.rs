@@ -37,7 +37,7 @@ mod intake;
 mod link;
 mod orders;
 mod paths;
-mod peer;
+#[expect(dead_code, reason = "the log of refusals and the audit trail read it next")]
 mod peer;
 mod scrape;
 

@@ -9,6 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::level::{self, Level};
+
 /// Unix time in milliseconds. The only time inside wegraf; zones appear when a person reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(transparent)]
@@ -186,6 +188,9 @@ pub struct Alert {
     pub values: Vec<Value>,
     /// Links, each http(s) or empty.
     pub links: Links,
+    /// The rank that the reader gave it; `None`: as the shipped table says of its labels, see [`Alert::level`].
+    #[serde(default)]
+    pub level: Option<Level>,
 }
 
 /// A measured value of an alert.
@@ -258,23 +263,38 @@ impl Alert {
         severity(&self.labels)
     }
 
+    /// How bad it is; `None` if nobody says.
+    pub fn level(&self) -> Option<Level> {
+        self.level.or_else(|| Level::of(level_label(&self.labels)?))
+    }
+
     /// Must this be told before everything else?
     pub fn is_critical(&self) -> bool {
-        matches!(
-            self.severity().as_str(),
-            "critical" | "crit" | "fatal" | "emergency" | "disaster" | "p0" | "p1" | "严重" | "紧急" | "致命"
-        )
+        self.level() == Some(Level::Critical)
     }
 }
 
-/// The label `severity` (or `level`, `priority`) in lower case; empty if there is none.
+/// The label that says how bad an alert is, in lower case; empty if there is none.
 pub fn severity(labels: &Labels) -> String {
-    ["severity", "level", "priority"]
-        .into_iter()
-        .find_map(|name| labels.get(name))
-        .map(|value| value.to_lowercase())
-        .unwrap_or_default()
+    level_label(labels).map(str::to_lowercase).unwrap_or_default()
 }
+
+/// The value of the first label of [`level::NAMES`] that is not empty, as it was sent.
+pub fn level_label(labels: &Labels) -> Option<&str> {
+    let usual = ["severity", "level", "priority"].into_iter().find_map(|name| labels.get(name));
+    let spelt = || {
+        let names: Vec<(String, &String)> = labels
+            .iter()
+            .filter(|(name, _)| name.len() <= LONGEST_LEVEL_NAME)
+            .map(|(name, value)| (level::plain_name(name), value))
+            .collect();
+        level::NAMES.iter().find_map(|wanted| names.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value))
+    };
+    usual.or_else(spelt).map(String::as_str).filter(|value| !value.trim().is_empty())
+}
+
+/// Bytes of the longest of [`level::NAMES`] with separators; labels of other lengths are not looked at.
+const LONGEST_LEVEL_NAME: usize = 24;
 
 /// A change of an alert's state that somebody should hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

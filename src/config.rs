@@ -20,6 +20,7 @@ mod peers;
 mod people;
 mod proof;
 mod reader;
+mod reading;
 mod receivers;
 mod resolve;
 mod routes;
@@ -106,8 +107,19 @@ pub struct Config {
     pub templates: Vec<TemplateFile>,
     /// How JSON of other shapes is read: the user's mappings first, then the shipped ones.
     pub payloads: Payloads,
+    /// Beginnings of links and what replaces them, in the order of the file.
+    pub link_rewrites: Vec<LinkRewrite>,
     /// Hosts from which pictures may be fetched to be uploaded (lower case, no port). Empty: none is fetched.
     pub image_hosts: Vec<String>,
+}
+
+/// A beginning of links, and what stands in its place in messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRewrite {
+    /// http(s) URL without a final slash.
+    pub from: String,
+    /// The same.
+    pub to: String,
 }
 
 impl Config {

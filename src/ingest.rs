@@ -17,7 +17,8 @@ mod tests;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp};
+use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp, level_label};
+use crate::level::Levels;
 use body::Body;
 use generic::Payloads;
 pub use proof::{Kind, Once, Presented, Proven, Unproven, Why, could_prove, prove, shown_path};
@@ -95,11 +96,20 @@ pub fn read(
     now: Timestamp,
 ) -> Result<Notification, Unreadable> {
     let Body { text, json } = body::decode(bytes, content_type)?;
-    match door {
-        Door::AlertsPush => alertmanager::pushed(json, now),
-        Door::Webhook => {
-            Ok(json.and_then(|json| recognise(json, &text, payloads, now)).unwrap_or_else(|| opaque(&text)))
-        }
+    let mut notification = match door {
+        Door::AlertsPush => alertmanager::pushed(json, now)?,
+        Door::Webhook => json.and_then(|json| recognise(json, &text, payloads, now)).unwrap_or_else(|| opaque(&text)),
+    };
+    for alert in &mut notification.alerts {
+        rank(alert, payloads.levels());
+    }
+    Ok(notification)
+}
+
+/// Gives an alert the rank of the word that its labels have for it, where the reader did not.
+fn rank(alert: &mut Alert, levels: &Levels) {
+    if alert.level.is_none() {
+        alert.level = level_label(&alert.labels).and_then(|said| levels.of(said));
     }
 }
 
@@ -170,6 +180,7 @@ fn single(format: Format, name: String, discriminator: String, message: String) 
         ends_at: None,
         values: Vec::new(),
         links: Links::default(),
+        level: None,
     };
     Notification {
         format,

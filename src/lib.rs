@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod duty;
 pub mod http;
 pub mod ingest;
+pub mod level;
 pub mod metrics;
 pub mod news;
 pub mod render;

@@ -25,7 +25,7 @@ mod words;
 use jiff::tz::TimeZone;
 
 use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
-use crate::config::{Face, Language, Target, TemplateFile};
+use crate::config::{Face, Language, LinkRewrite, Target, TemplateFile};
 
 pub use act::{ActLetter, harmless, place};
 pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons};
@@ -74,6 +74,8 @@ pub struct Letter<'a> {
     pub picture: Picture<'a>,
     /// What a reader has to know about the message itself.
     pub notes: &'a [Note],
+    /// Where links are made to lead.
+    pub link_rewrites: &'a [LinkRewrite],
 }
 
 /// What whoever has the message may do on its page: named in the message where it has no buttons.

@@ -54,6 +54,7 @@ impl Case {
             offer: Offer::Silence,
             picture: Picture { url: self.picture_url, content: self.image.as_ref() },
             notes: &[],
+            link_rewrites: &[],
         }
     }
 }

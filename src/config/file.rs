@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::at::{At, Named};
 use super::{Face, Language};
 use crate::ingest::generic::Mapping;
+use crate::level::Level;
 pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
 pub(super) use peers::{
     Alarm, App, Basic, Callback, Heartbeat, Hmac, Hook, Smtp, Source, Upstream, Watchdog, WeCom, Webhook,
@@ -90,8 +91,26 @@ pub(super) struct File {
     pub templates: Option<At<Vec<At<String>>>>,
     /// 其他形状的 JSON 怎么读，先于内置的映射。How JSON of other shapes is read; asked before the shipped mappings.
     pub payloads: Option<At<Vec<At<Mapping>>>>,
+    /// 你们自己的级别用词：词到 critical、error、warning、info，优先于内置的表。
+    /// Your own words for severities: from words to critical, error, warning or info; they win over the shipped table.
+    pub levels: Option<At<Named<Level>>>,
+    /// 消息里的链接换成别人打得开的地址：`from` 开头的换成 `to`；内网主机名、localhost、私有 IP 的链接没有规则就不放进消息。
+    /// Links in messages made to lead somewhere: what begins with `from` begins with `to` instead. Without a rule, links
+    /// to localhost, bare host names, cluster names and private addresses are left out of messages.
+    pub link_rewrites: Option<At<Vec<At<LinkRewrite>>>>,
     /// 告警里的图片。Pictures of alerts.
     pub images: Option<At<Images>>,
+}
+
+/// 一条链接改写。One rule for links.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkRewrite {
+    /// 链接的开头，例如 `http://prometheus-k8s-0:9090`。What a link begins with.
+    pub from: At<String>,
+    /// 换成什么，例如 `https://prom.example.com`；与 `from` 相同表示原样保留。
+    /// What it begins with instead; the same as `from`: the link stays as it is.
+    pub to: At<String>,
 }
 
 /// 接收者。A receiver.

@@ -14,7 +14,7 @@ use super::finding::{Findings, Place, nearest};
 use super::glob;
 use super::{Config, Language, Network, TemplateFile};
 use crate::duty::{MayAct, Rotas};
-use crate::ingest::generic::{Mapping, Payloads};
+use crate::ingest::generic::{Mapping, Payloads, ReadSettings};
 
 const LISTEN: &str = "127.0.0.1:8080";
 const TIMEZONE: &str = "Asia/Shanghai";
@@ -34,7 +34,8 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `upstreams.rs`, `destinations.rs`, `duty.rs`,
-/// `directory.rs`, `receivers.rs`, `escalation.rs`, `targets.rs`, `people.rs` and `routes.rs` read its larger parts.
+/// `directory.rs`, `receivers.rs`, `escalation.rs`, `targets.rs`, `people.rs`, `reading.rs` and `routes.rs` read its larger
+/// parts.
 pub(super) struct Resolver<'a> {
     pub found: &'a mut Findings,
     /// Relative paths begin here.
@@ -84,6 +85,8 @@ impl<'a> Resolver<'a> {
         let receivers = self.receivers(file, &global);
         self.owners_can_be_found(file, &directory, &receivers);
         let route = self.route(file);
+        let levels = self.levels(value(file.levels.as_ref()));
+        let link_rewrites = self.link_rewrites(value(file.link_rewrites.as_ref()));
         let payloads = self.payloads(value(file.payloads.as_ref()));
         let image_hosts = self.image_hosts(value(file.images.as_ref()));
         self.file_mode();
@@ -100,7 +103,7 @@ impl<'a> Resolver<'a> {
             lease,
             retention,
             language,
-            timezone: timezone?,
+            timezone: timezone.clone()?,
             sources,
             wecom: wecom?,
             upstreams,
@@ -114,7 +117,8 @@ impl<'a> Resolver<'a> {
             files: self.files,
             route: route?,
             templates,
-            payloads: payloads?,
+            payloads: payloads?.with(ReadSettings { levels, timezone: timezone? }),
+            link_rewrites,
             image_hosts,
         })
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::level::Level;
 
 mod duty;
 mod engine;
@@ -99,6 +100,8 @@ route:
   routes:
     - { matchers: ['severity="critical"', 'team=~"db|infra"'], receiver: ops, continue: false }
 images: { hosts: [Grafana.example.com] }
+levels: { 严重: error, T0: critical }
+link_rewrites: [ { from: "http://prometheus-k8s-0:9090/", to: "https://prom.example.com" } ]
 "#;
 
 fn contract(folder: &Path) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
@@ -133,6 +136,12 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!((ops.repeat_interval.as_secs(), ops.send_resolved, ops.targets[2].parts), (5400, false, 3));
     assert_eq!((ops.language, config.receivers["backup"].language), (Language::Zh, Language::En));
     assert_eq!(config.image_hosts, ["grafana.example.com"]);
+    assert_eq!(
+        (config.payloads.levels().of("严重"), config.payloads.levels().of("t0")),
+        (Some(Level::Error), Some(Level::Critical))
+    );
+    let [LinkRewrite { from, to }] = &config.link_rewrites[..] else { panic!("{:?}", config.link_rewrites) };
+    assert_eq!((from.as_str(), to.as_str()), ("http://prometheus-k8s-0:9090", "https://prom.example.com"));
     assert_eq!(notes.len(), 0, "{notes:?}");
     let callback = app.callback.as_ref().unwrap();
     assert_eq!((callback.token.expose_secret(), callback.encoding_aes_key.expose_secret().len()), ("canary-token", 43));
@@ -222,6 +231,9 @@ const WRONG: &[Case] = &[
         &[(1, 125, "source `am` belongs to the upstream `g` already", "org_id")]),
     ("upstreams: { g: { kind: prometheus, url: 'http://g' } }\n", &[(1, 25, "this value is unknown here", "`alertmanager`")]),
     ("templates: [ 'nowhere/*.j2' ]\n", &[(1, 14, "no file matches `nowhere/*.j2`", "")]),
+    ("levels: { '!!': error }\n", &[(1, 11, "is no word", "严重: error")]),
+    ("levels: { 严重: bad }\n", &[(1, 15, "this value is unknown here", "`critical`")]),
+    ("link_rewrites: [ { from: 'prometheus:9090', to: 'https://p.example.com' } ]\n", &[(1, 26, "`link_rewrites.from` is not a full URL", "https://")]),
     ("images: { hosts: ['https://grafana.example.com/x'] }\n", &[(1, 19, "is not the name of a host", "grafana.example.com")]),
     ("payloads:\n  - { name: x, when: 'body.x ==', alert: { nam: a } }\n", &[(2, 5, "mapping `x`, `when`", "MiniJinja"), (2, 44, "unknown key `nam`", "`name`")]),
     ("wecom:\n  webhooks:\n    g: { key: *canary }\n", &[(3, 15, "YAML alias", "quotes")]),

@@ -145,6 +145,7 @@ impl Page {
             offer,
             picture,
             notes,
+            link_rewrites: &loaded.config.link_rewrites,
         };
         if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
             rendered

@@ -181,6 +181,7 @@ fn alert(mut object: Map<String, Value>, around: &Surroundings) -> Alert {
         discriminator,
         values,
         links,
+        level: None,
     }
 }
 

@@ -8,9 +8,11 @@ mod read;
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::level::Levels;
 use engine::Engine;
 
 /// How one kind of body is read. Expressions and templates are `MiniJinja`; they see the whole `body` and the
@@ -124,6 +126,22 @@ pub struct MappingError {
 pub struct Payloads {
     engine: Engine,
     mappings: Vec<Mapping>,
+    settings: ReadSettings,
+}
+
+/// What besides mappings decides how a body is read.
+#[derive(Debug, Clone)]
+pub struct ReadSettings {
+    /// The ranks of the words for severities.
+    pub levels: Levels,
+    /// The zone of times that name none.
+    pub timezone: TimeZone,
+}
+
+impl Default for ReadSettings {
+    fn default() -> Self {
+        Self { levels: Levels::default(), timezone: TimeZone::UTC }
+    }
 }
 
 impl Payloads {
@@ -137,7 +155,19 @@ impl Payloads {
         for (index, mapping) in mappings.iter().enumerate() {
             errors.extend(add(&mut engine, index, mapping));
         }
-        if errors.is_empty() { Ok(Self { engine, mappings }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { engine, mappings, settings: ReadSettings::default() }) } else { Err(errors) }
+    }
+
+    /// The same mappings with other settings.
+    #[must_use]
+    pub fn with(mut self, settings: ReadSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The ranks of the words for severities.
+    pub const fn levels(&self) -> &Levels {
+        &self.settings.levels
     }
 }
 

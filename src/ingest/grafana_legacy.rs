@@ -62,6 +62,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
         ends_at: None,
         values: if health == Health::Normal { values(matches) } else { Vec::new() },
         links: Links { rule, image: field::link(field::take_text(&mut object, "imageUrl")), ..Links::default() },
+        level: None,
     };
     Notification {
         format: Format::GrafanaLegacy,

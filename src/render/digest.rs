@@ -16,6 +16,7 @@ use super::engine::TemplateProblem;
 use super::notes::Note;
 use crate::alert::{ThreadId, Timestamp};
 use crate::config::{Face, Language, Target};
+use crate::level::Levels;
 use crate::store::Digest;
 
 pub(super) use writer::write;
@@ -31,6 +32,8 @@ pub struct DigestLetter<'a> {
     pub language: Language,
     /// The receiver's zone.
     pub timezone: &'a TimeZone,
+    /// The ranks of the words for severities.
+    pub levels: &'a Levels,
     /// The time of rendering.
     pub now: Timestamp,
     /// The id that a person searches for.

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::{self, Place, Shared};
-use super::link::safe_url;
+use super::link::{safe_url, shown};
 use super::neutral::{one_line, visible};
 use super::rows::{Row, Telling, measured};
 use super::words::{Clock, State, Weight, label_title, pick};
 use super::{Letter, Offer, Told};
-use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind};
+use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind, level_label};
 use crate::config::Language;
 
 /// Rows that are prepared; more than any message has room for.
@@ -171,8 +171,11 @@ pub(super) fn limited(text: &str) -> String {
 }
 
 pub(super) fn severity(alert: &Alert) -> String {
-    let name = ["severity", "level", "priority"].into_iter().find_map(|name| alert.labels.get(name));
-    super::fit::cut_chars(&one_line(name.map_or("", String::as_str)), 20).into_owned()
+    super::fit::cut_chars(&one_line(level_label(&alert.labels).unwrap_or_default()), 20).into_owned()
+}
+
+fn weighed(alert: &Alert) -> Weight {
+    Weight::of(alert.level(), level_label(&alert.labels).unwrap_or_default())
 }
 
 /// Firing before resolved, grave before light, else as the sender has them.
@@ -180,7 +183,7 @@ fn order(told: &[Told<'_>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..told.len()).collect();
     order.sort_by_cached_key(|&index| {
         let one = &told[index];
-        let light = match Weight::of(&one.alert.severity()) {
+        let light = match weighed(one.alert) {
             Weight::Red => 1,
             Weight::Yellow => 2,
             Weight::Blue => 3,
@@ -192,7 +195,7 @@ fn order(told: &[Told<'_>]) -> Vec<usize> {
 
 fn weight(told: &[Told<'_>]) -> Weight {
     let on = told.iter().filter(|one| one.is_on());
-    let weights: Vec<Weight> = on.map(|one| Weight::of(&one.alert.severity())).collect();
+    let weights: Vec<Weight> = on.map(|one| weighed(one.alert)).collect();
     if weights.is_empty() || weights.contains(&Weight::Red) {
         Weight::Red
     } else if weights.contains(&Weight::Yellow) {
@@ -431,19 +434,20 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
 
 /// Where to go, most useful first, each a URL that may stand in a message.
 fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
+    let followed = |url: &str| shown(url, letter.link_rewrites);
     let first = |pick: fn(&Links) -> &String| {
-        alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| safe_url(url))
+        alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| followed(url))
     };
     // A silence made from one alert's link hides only that one.
     let silence = match alerts {
-        [alert] => safe_url(&alert.links.silence),
+        [alert] => followed(&alert.links.silence),
         _ => None,
     };
     let details = letter.details_url.and_then(safe_url);
     let panel = first(|links| &links.panel);
     let dashboard = if panel.is_some() { None } else { first(|links| &links.dashboard) };
     let rule = first(|links| &links.rule);
-    let home = safe_url(&letter.notification.external_url);
+    let home = followed(&letter.notification.external_url);
     let judged = !matches!(state, State::NoData | State::QueryError);
     let on = !matches!(state, State::Resolved | State::Unclear);
     let language = letter.language;

@@ -6,6 +6,8 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::config::LinkRewrite;
+
 /// `url` as it may stand in a message: http(s), no credentials, at most [`wecom::message::URL_BYTES`] bytes,
 /// with everything percent-encoded that could end a link, a tag or a table cell. `None` if it is none of that.
 pub(super) fn safe_url(url: &str) -> Option<String> {
@@ -33,6 +35,43 @@ pub(super) fn safe_url(url: &str) -> Option<String> {
         }
     }
     (out.len() <= wecom::message::URL_BYTES).then_some(out)
+}
+
+/// `url` as people can follow it: rewritten by the first rule that it begins with; `None` if it leads nowhere from a
+/// phone, or [`safe_url`] refuses it.
+pub(super) fn shown(url: &str, rewrites: &[LinkRewrite]) -> Option<String> {
+    let url = url.trim();
+    let rewritten = rewrites.iter().find_map(|rule| {
+        let head = url.get(..rule.from.len()).filter(|head| head.eq_ignore_ascii_case(&rule.from))?;
+        let rest = &url[head.len()..];
+        (rest.is_empty() || rest.starts_with(['/', '?', '#'])).then(|| format!("{}{rest}", rule.to))
+    });
+    match rewritten {
+        Some(url) => safe_url(&url),
+        None if leads_nowhere(url) => None,
+        None => safe_url(url),
+    }
+}
+
+/// Is the host one that only its own machine or cluster knows: localhost, a bare word, a name of a cluster, a private
+/// address?
+fn leads_nowhere(url: &str) -> bool {
+    let Some((_, authority, _)) = split(url) else { return true };
+    if let Some(v6) = authority.strip_prefix('[') {
+        let host = v6.split(']').next().unwrap_or_default();
+        return host
+            .parse::<Ipv6Addr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified());
+    }
+    let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if let Ok(ip) = host.parse::<Ipv4Addr>() {
+        return ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
+    }
+    let labels: Vec<&str> = host.split('.').collect();
+    labels.len() < 2
+        || labels.contains(&"svc")
+        || matches!(labels.last(), Some(&("local" | "localhost" | "localdomain")))
 }
 
 /// Scheme with `://`, authority, and what follows it.
@@ -119,6 +158,30 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dead_links_are_left_out_and_rewritten_ones_stay() {
+        let rules = [
+            LinkRewrite { from: "http://prometheus-k8s-0:9090".to_owned(), to: "https://prom.example.com".to_owned() },
+            LinkRewrite { from: "http://10.0.0.5:3000".to_owned(), to: "http://10.0.0.5:3000".to_owned() },
+        ];
+        for (url, follows) in [
+            ("http://prometheus-k8s-0:9090/graph?g0.expr=up", Some("https://prom.example.com/graph?g0.expr=up")),
+            ("http://prometheus-k8s-0:90901/graph", None),
+            ("http://10.0.0.5:3000/d/1", Some("http://10.0.0.5:3000/d/1")),
+            ("http://10.0.0.6:3000/d/1", None),
+            ("http://localhost:3000/", None),
+            ("http://:9090/graph", None),
+            ("http://prom.monitoring.svc.cluster.local:9090/", None),
+            ("http://prom.monitoring.svc/", None),
+            ("http://nas.local/", None),
+            ("http://[::1]:3000/", None),
+            ("https://grafana.example.com/d/1", Some("https://grafana.example.com/d/1")),
+            ("http://8.8.8.8/x", Some("http://8.8.8.8/x")),
+        ] {
+            assert_eq!(shown(url, &rules).as_deref(), follows, "{url}");
+        }
+    }
 
     #[test]
     fn an_address_cannot_end_the_markup_around_it() {

@@ -60,6 +60,7 @@ impl Sample {
             offer: Offer::Silence,
             picture: Picture { url: self.picture, content: None },
             notes: &[],
+            link_rewrites: &[],
         }
     }
 }
@@ -122,6 +123,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         discriminator: String::new(),
         values: values.iter().map(|(name, text)| value(name, text)).collect(),
         links: Links::default(),
+        level: None,
     }
 }
 

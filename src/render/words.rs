@@ -5,6 +5,7 @@ use jiff::{Timestamp as Instant, Zoned};
 
 use crate::alert::Timestamp;
 use crate::config::Language;
+use crate::level::Level;
 
 /// What a message is about, most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +83,13 @@ pub(super) enum Weight {
 }
 
 impl Weight {
-    pub(super) fn of(severity: &str) -> Self {
-        match severity {
-            "warning" | "warn" | "minor" | "medium" | "moderate" | "average" | "p2" | "p3" | "警告" | "一般"
-            | "次要" => Self::Yellow,
-            "info" | "information" | "informational" | "notice" | "low" | "none" | "debug" | "p4" | "p5" | "提示"
-            | "通知" | "信息" => Self::Blue,
-            _ => Self::Red,
+    /// The weight of a level; `said` is the word itself where the table does not know it.
+    pub(super) fn of(level: Option<Level>, said: &str) -> Self {
+        match level {
+            Some(Level::Warning) => Self::Yellow,
+            Some(Level::Info) => Self::Blue,
+            None if matches!(said.trim().to_lowercase().as_str(), "none" | "ok" | "normal") => Self::Blue,
+            Some(Level::Critical | Level::Error) | None => Self::Red,
         }
     }
 }

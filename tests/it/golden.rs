@@ -69,6 +69,7 @@ fn all_faces(notification: &Notification) -> String {
                 content: None,
             },
             notes: &[],
+            link_rewrites: &[],
         });
         assert!(rendered.bytes_used <= rendered.bytes_allowed, "{face:?}");
         assert_eq!(rendered.named.len() + rendered.counted.len(), told.len(), "{face:?}");

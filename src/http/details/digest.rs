@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use minijinja::{Error, Value, context};
 
-use crate::alert::{Status, ThreadId, Timestamp};
+use crate::alert::{Status, ThreadId, Timestamp, level_label};
 use crate::render::number;
 use crate::store::{Digest, DigestItem};
 
@@ -71,8 +71,8 @@ impl DigestPage<'_> {
             (Status::Firing, false) => ("firing", "告警 firing"),
             (Status::Resolved, _) => ("resolved", "已恢复 resolved"),
         };
-        let severity = ["severity", "level", "priority"].into_iter().find_map(|name| item.labels.get(name));
-        let short = |text: &String| text[..text.floor_char_boundary(LABEL_BYTES)].to_owned();
+        let severity = level_label(&item.labels);
+        let short = |text: &str| text[..text.floor_char_boundary(LABEL_BYTES)].to_owned();
         let labels: Vec<(String, String)> = item
             .labels
             .iter()
@@ -84,7 +84,7 @@ impl DigestPage<'_> {
             class,
             word,
             name => short(&item.name),
-            severity => severity.map(short).unwrap_or_default(),
+            severity => severity.map(&short).unwrap_or_default(),
             when => self.when(item),
             changes => (item.changes > 1).then(|| number(item.changes)),
             labels => labels.into_iter().map(|(name, text)| Value::from(vec![name, text])).collect::<Value>(),

@@ -128,6 +128,7 @@ impl Reading<'_> {
                 ..Links::default()
             },
             annotations,
+            level: None,
         };
         Some(Told { alert, title, message })
     }

@@ -7,6 +7,7 @@ use super::super::labels::{self, Place, Shared};
 use super::super::words::{Clock, Weight, number, pick};
 use crate::alert::{Alert, Health, Links, Status};
 use crate::config::Language;
+use crate::level::Levels;
 use crate::store::{Digest, DigestItem};
 
 /// An alert that began this long before the digest is worth a word: the others began when it did.
@@ -74,7 +75,7 @@ impl Section {
 }
 
 impl Tally {
-    pub(super) fn of(digest: &Digest, clock: &Clock<'_>) -> Self {
+    pub(super) fn of(digest: &Digest, levels: &Levels, clock: &Clock<'_>) -> Self {
         let language = clock.language;
         let plain = digest.firing.saturating_sub(digest.critical);
         let mut sections = [digest.critical, plain, digest.resolved].map(|total| Section {
@@ -101,7 +102,7 @@ impl Tally {
             name: name(digest, &sections, language),
             rules: rules(digest, language),
             severity: severity(digest, language),
-            weight: weight(digest),
+            weight: weight(digest, levels),
             scope: Vec::new(),
             sections,
             language,
@@ -189,6 +190,7 @@ fn bare(item: &DigestItem, language: Language) -> Alert {
         discriminator: String::new(),
         values: Vec::new(),
         links: Links::default(),
+        level: None,
     }
 }
 
@@ -242,11 +244,11 @@ fn severity(digest: &Digest, language: Language) -> String {
     }
 }
 
-fn weight(digest: &Digest) -> Weight {
+fn weight(digest: &Digest, levels: &Levels) -> Weight {
     if digest.critical > 0 || digest.other.firing > 0 {
         return Weight::Red;
     }
     let on = digest.groups.iter().filter(|group| group.firing > 0);
-    let weights: Vec<Weight> = on.map(|group| Weight::of(&group.severity.to_lowercase())).collect();
+    let weights: Vec<Weight> = on.map(|group| Weight::of(levels.of(&group.severity), &group.severity)).collect();
     [Weight::Red, Weight::Yellow].into_iter().find(|weight| weights.contains(weight)).unwrap_or(Weight::Blue)
 }

@@ -199,6 +199,7 @@ impl Dice {
                     runbook: self.url(),
                     image: String::new(),
                 },
+                level: None,
             },
         };
         if alert.name.trim().is_empty() {
@@ -351,6 +352,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
             content: dice.one_in(2).then_some(&image),
         },
         notes: &notes,
+        link_rewrites: &[],
     };
     let rendered = templates.render(&letter);
     let wrong = wrong(&letter, &rendered, template.is_none());

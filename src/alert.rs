@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::level::{self, Level};
+use crate::names::SourceId;
 
 /// Unix time in milliseconds. The only time inside wegraf; zones appear when a person reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
@@ -240,14 +241,14 @@ impl fmt::Debug for Identity {
 }
 
 impl Alert {
-    /// Who this alert is, for the configured source called `source`.
-    pub fn identity(&self, source: &str) -> Identity {
+    /// Who this alert is, as `source` tells of it.
+    pub fn identity(&self, source: &SourceId) -> Identity {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         };
-        part(source);
+        part(&source.stored());
         part(&self.discriminator);
         if !self.discriminator.starts_with(KEY_ALONE) {
             for (name, value) in &self.labels {

@@ -26,6 +26,7 @@ use wecom::Click;
 use crate::alert::ThreadId;
 use crate::app::App;
 use crate::config::{Config, Language};
+use crate::names::LaneKey;
 use crate::render::{self, harmless};
 use crate::store::{About, ActFilter, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
 use crate::upstream::{self, Span};
@@ -110,7 +111,7 @@ pub struct Wish {
     /// The fresh code of the card that was pressed.
     pub code: Option<NewCode>,
     /// A lane that is told by other means.
-    pub except_lane: Option<String>,
+    pub except_lane: Option<LaneKey>,
 }
 
 /// A press of a card's button that an app's callback brings.
@@ -124,7 +125,7 @@ pub async fn press_at(
     actor: &Actor,
     click: &Click,
     msgid: &str,
-    except_lane: Option<String>,
+    except_lane: Option<LaneKey>,
 ) -> Result<Answer, StoreError> {
     let language = app.loaded().config.language;
     let unknown = || Answer::unknown(language);

@@ -22,6 +22,7 @@ use crate::deliver::{self, Mailer, Names, Writer};
 use crate::http;
 use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
+use crate::names::{Part, Scope};
 use crate::render::Templates;
 use crate::route::row;
 use crate::store::{Listeners, Store, StoreError, TargetRow};
@@ -100,9 +101,9 @@ impl Loaded {
     }
 
     /// Does the host of this breaker's scope answer? The error says what it did instead.
-    pub async fn answers(&self, scope: &str) -> Result<(), String> {
+    pub async fn answers(&self, scope: &Scope) -> Result<(), String> {
         match &self.mailer {
-            Some(mailer) if scope == deliver::MAIL_HOST => {
+            Some(mailer) if scope.parse() == Part::Smtp => {
                 mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what.zh)
             }
             _ => self.wecom.reachable().await.map_err(|failure| failure.zh()),

@@ -22,6 +22,7 @@ use wecom::{Bot, BotOptions, BotPace, BotState, Outcome};
 use crate::app::App;
 use crate::config::{BotAccount, Config};
 use crate::deliver;
+use crate::names::{Part, Scope};
 use seat::{End, Seat};
 
 /// Between two tries to get a socket that another replica has.
@@ -40,7 +41,7 @@ pub struct Bots {
     /// one of these, by its name.
     cards: [tokio::sync::Mutex<()>; CARDS],
     /// Scopes whose breakers the sockets have closed, until the delivery hears of it.
-    mended: Mutex<Vec<String>>,
+    mended: Mutex<Vec<Scope>>,
 }
 
 impl Bots {
@@ -67,7 +68,7 @@ impl Bots {
     }
 
     /// The scopes whose breakers were closed since this was last asked: what waits for them may go.
-    pub fn mended(&self) -> Vec<String> {
+    pub fn mended(&self) -> Vec<Scope> {
         std::mem::take(&mut *locked(&self.mended))
     }
 }
@@ -174,6 +175,6 @@ pub fn options(config: &Config, account: &BotAccount, now: wecom::Now) -> BotOpt
 }
 
 /// The scope of a bot's breaker.
-pub fn scope(bot: &str) -> String {
-    format!("bot/{bot}")
+pub fn scope(bot: &str) -> Scope {
+    Scope::of(&Part::Bot(bot.into()))
 }

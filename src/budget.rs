@@ -6,6 +6,7 @@
 //! hold over restarts and replicas. Nothing here knows who an account is.
 
 use crate::alert::Timestamp;
+use crate::names::Account;
 
 /// How long a message may be under way between its debit and its arrival (the deadline of a send), so that no window
 /// of WeCom's, wherever it begins, holds more than ours.
@@ -51,17 +52,17 @@ impl Limit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     /// Whose window is debited.
-    pub account: String,
+    pub account: Account,
     /// Further accounts whose sums count as this one's: messages that may have reached it unseen.
-    pub with: Vec<String>,
+    pub with: Vec<Account>,
     /// `None`: it is only counted, for others to look at.
     pub limit: Option<Limit>,
 }
 
 impl Charge {
     /// A charge that no other account bears on.
-    pub fn new(account: impl Into<String>, limit: Limit) -> Self {
-        Self { account: account.into(), with: Vec::new(), limit: Some(limit) }
+    pub fn new(account: Account, limit: Limit) -> Self {
+        Self { account, with: Vec::new(), limit: Some(limit) }
     }
 }
 

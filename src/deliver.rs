@@ -40,6 +40,7 @@ use tracing::{error, info, warn};
 
 use crate::alert::Timestamp;
 use crate::app::App;
+use crate::names::{LaneKey, Scope};
 use crate::store::{LaneHead, Lease, StoreError, WaitingMessage};
 pub use again::{Again, again, is_resend};
 use attempt::Tried;
@@ -54,7 +55,7 @@ pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
-pub use way::{MAIL_HOST, Way, app, scopes, stands_on};
+pub use way::{Way, app, called, knows, scopes, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
@@ -111,15 +112,15 @@ struct Lanes {
     app: App,
     writer: Writer,
     /// Lanes with a worker. Not tokio's mutex: nothing is awaited while it is held.
-    busy: Mutex<HashSet<String>>,
+    busy: Mutex<HashSet<LaneKey>>,
     /// When each lane may do what. Bounded by the lanes of the configuration.
-    rhythms: Mutex<HashMap<String, Rhythm>>,
+    rhythms: Mutex<HashMap<LaneKey, Rhythm>>,
     /// Calls in a row that nobody answered, by host (or sender, where the host is not asked).
-    silent: Mutex<HashMap<String, u32>>,
+    silent: Mutex<HashMap<Scope, u32>>,
     /// The way to all hooks.
     hooks: Hooks,
     /// How often each scope was tried in vain since its breaker opened.
-    failures: Mutex<HashMap<String, u32>>,
+    failures: Mutex<HashMap<Scope, u32>>,
     places: Semaphore,
     stop: CancellationToken,
 }
@@ -154,7 +155,7 @@ impl Rhythm {
 /// Frees its lane when the worker ends, however it ends.
 struct Occupied {
     lanes: Arc<Lanes>,
-    lane: String,
+    lane: LaneKey,
 }
 
 impl Drop for Occupied {
@@ -170,7 +171,7 @@ impl Drop for Occupied {
 
 /// What a worker knows while it works.
 struct Work<'a> {
-    lane: &'a str,
+    lane: &'a LaneKey,
     lease: Option<Lease>,
     /// Messages that an older one of the lane must precede.
     behind: HashSet<i64>,
@@ -181,7 +182,7 @@ impl Lanes {
     /// Gives a worker to every lane that is due and has none. Returns how long to wait if nobody wakes us.
     async fn start_workers(self: &Arc<Self>, workers: &TaskTracker) -> Duration {
         for scope in self.app.bots().mended() {
-            info!(scope, "The way works again.");
+            info!(%scope, "The way works again.");
             self.resume(&scope);
         }
         let now = self.app.now();
@@ -207,15 +208,12 @@ impl Lanes {
     }
 
     /// A bot's lane is for the replica that has its socket.
-    fn can_send(&self, lane: &str) -> bool {
-        match lane.strip_prefix("bot/").and_then(|rest| rest.split('/').next()) {
-            Some(bot) => self.app.bots().live(bot).is_some(),
-            None => true,
-        }
+    fn can_send(&self, lane: &LaneKey) -> bool {
+        lane.bot().is_none_or(|bot| self.app.bots().live(&bot).is_some())
     }
 
     /// Sends what is due in `lane`, one after the other, until nothing is.
-    async fn work(&self, lane: &str, abandoned: bool) {
+    async fn work(&self, lane: &LaneKey, abandoned: bool) {
         let mut work = Work { lane, lease: None, behind: HashSet::new(), folded_in_vain: false };
         if abandoned && let Err(error) = self.hold(&mut work).await {
             return self.store_trouble(lane, &error).await;
@@ -239,13 +237,13 @@ impl Lanes {
         if let Some(lease) = work.lease
             && let Err(error) = self.app.store().release(&lease).await
         {
-            warn!(%error, lane, "A lane could not be given back; its lease ends by itself.");
+            warn!(%error, %lane, "A lane could not be given back; its lease ends by itself.");
         }
     }
 
-    async fn store_trouble(&self, lane: &str, error: &StoreError) {
+    async fn store_trouble(&self, lane: &LaneKey, error: &StoreError) {
         self.app.store_failed(error);
-        error!(%error, lane, "A lane paused because the store failed; it is tried again.");
+        error!(%error, %lane, "A lane paused because the store failed; it is tried again.");
         tokio::time::sleep(STORE_PAUSE).await;
     }
 
@@ -272,7 +270,7 @@ impl Lanes {
                     Some(folded) => {
                         self.app.metrics().folded.inc_by(folded.messages);
                         info!(
-                            lane = work.lane,
+                            lane = %work.lane,
                             messages = folded.messages,
                             digest = folded.digest,
                             "A lane is behind; messages were folded."
@@ -331,18 +329,17 @@ impl Lanes {
         Ok(true)
     }
 
-    fn rhythm(&self, lane: &str) -> Rhythm {
+    fn rhythm(&self, lane: &LaneKey) -> Rhythm {
         locked(&self.rhythms).get(lane).cloned().unwrap_or_default()
     }
 
-    fn change_rhythm(&self, lane: &str, change: impl FnOnce(&mut Rhythm)) {
+    fn change_rhythm(&self, lane: &LaneKey, change: impl FnOnce(&mut Rhythm)) {
         change(locked(&self.rhythms).entry(lane.to_owned()).or_default());
     }
 
     /// A breaker closed: whoever waits for it may go on.
-    fn resume(&self, scope: &str) {
-        for rhythm in locked(&self.rhythms).values_mut().filter(|rhythm| rhythm.pace.breaker.as_deref() == Some(scope))
-        {
+    fn resume(&self, scope: &Scope) {
+        for rhythm in locked(&self.rhythms).values_mut().filter(|rhythm| rhythm.pace.breaker.as_ref() == Some(scope)) {
             rhythm.forget();
         }
         locked(&self.failures).remove(scope);
@@ -362,7 +359,7 @@ mod tests {
     #[test]
     fn a_lane_that_was_quiet_is_looked_at_when_the_clock_was_set_back() {
         let now = Timestamp(1_700_000_000_000);
-        let head = |due_at| LaneHead { lane: "lane".to_owned(), due_at, sending: false };
+        let head = |due_at| LaneHead { lane: LaneKey::stored("lane"), due_at, sending: false };
         let rhythm = Rhythm { quiet_until: now.plus_millis(GLANCE_MS), ..Rhythm::default() };
         assert_eq!(rhythm.due(&head(now), now), now.plus_millis(GLANCE_MS));
         let earlier = now.plus_millis(-3_600_000);
@@ -373,7 +370,7 @@ mod tests {
     fn a_host_is_asked_again_when_the_clock_was_set_back() {
         let now = Timestamp(1_700_000_000_000);
         let open = crate::store::Breaker {
-            scope: "host".to_owned(),
+            scope: Scope::stored("host/h"),
             reason: crate::store::OUTAGE.to_owned(),
             errcode: None,
             error: String::new(),

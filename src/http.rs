@@ -26,6 +26,7 @@ use tracing::{debug, warn};
 use crate::app::App;
 use crate::ingest::{self, Door, Presented};
 use crate::metrics::{Answered, FormatLabel};
+use crate::names::SourceId;
 use crate::store::StoreError;
 use dropin::Style;
 use intake::{Call, Taken};
@@ -281,8 +282,8 @@ impl Gate {
         let (body, _place) = self.read(&headers, body).await?;
         let received_at = self.app.now();
         let source = match ingest::prove(&config.sources, &presented, &body, received_at) {
-            Ok(proven) => proven.source.name.clone(),
-            Err(_) if anonymous => "anonymous".to_owned(),
+            Ok(proven) => SourceId::Configured(proven.source.name.clone()),
+            Err(_) if anonymous => SourceId::Anonymous,
             Err(_) => return Err(Refusal::Unproven),
         };
         let _room = self.room.acquire_many(room(&headers, &body)).await;

@@ -16,6 +16,7 @@ pub mod http;
 pub mod ingest;
 pub mod level;
 pub mod metrics;
+pub mod names;
 pub mod news;
 pub mod render;
 pub mod route;

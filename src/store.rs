@@ -33,6 +33,7 @@ use secrecy::SecretString;
 
 use crate::alert::{Format, Identity, Status, Timestamp};
 use crate::config::Database;
+use crate::names::{Duty, LaneKey, SourceId};
 
 pub use acts::{
     ACT_ALERTS, About, ActAlert, ActEnd, ActFilter, ActKind, ActNews, ActRow, ActState, Acted, Card, Conversation,
@@ -112,14 +113,22 @@ impl Store {
 
     /// Takes a lane for this process; `None` if another replica holds it. What somebody who is gone was sending from
     /// it is unsure from now on, and due.
-    pub async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
+    pub async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
         match self {
             Self::Sqlite(db) => db.acquire(lane).await,
             Self::Postgres(db) => db.acquire(lane).await,
         }
     }
 
-    /// Gives a lane to whoever wants it. Forgetting to costs the length of a lease.
+    /// Takes on what one replica does for all, for the length of a lease; false if another one has it.
+    pub async fn take_on(&self, duty: Duty) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(db) => db.take_on(duty).await,
+        }
+    }
+
+    /// Releases the lane; otherwise it stays locked until the lease ends.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.release(lease).await,
@@ -128,7 +137,7 @@ impl Store {
     }
 
     /// What waits in a lane, oldest first. Costs what it returns, and what was never claimed.
-    pub async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
+    pub async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         match self {
             Self::Sqlite(db) => db.waiting(lane, now).await,
             Self::Postgres(db) => db.waiting(lane, now).await,
@@ -224,7 +233,7 @@ impl Store {
         }
     }
 
-    /// Notes that the always-firing alert of a source was seen.
+    /// Notes that the always-firing alert of the configured source of this name was seen.
     pub async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.hear(source, at).await,
@@ -232,7 +241,7 @@ impl Store {
         }
     }
 
-    /// When the always-firing alert of each source was last seen.
+    /// When the always-firing alert of each configured source was last seen, by its name.
     pub async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         match self {
             Self::Sqlite(db) => db.heard().await,
@@ -240,8 +249,8 @@ impl Store {
         }
     }
 
-    /// The alerts of a source that are on, each once, whoever its receivers are.
-    pub async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
+    /// The alerts of a source that are on, each once, whatever its receivers are.
+    pub async fn firing(&self, source: &SourceId) -> Result<Vec<FiringAlert>, StoreError> {
         match self {
             Self::Sqlite(db) => db.firing(source).await,
             Self::Postgres(db) => db.firing(source).await,
@@ -395,8 +404,8 @@ impl Store {
 /// A notification, read and routed, on its way into the store.
 #[derive(Debug, Clone)]
 pub struct Admission {
-    /// Name of the configured source.
-    pub source: String,
+    /// Which source sent it.
+    pub source: SourceId,
     /// What the body was recognised as.
     pub format: Format,
     /// The request's `Content-Type`, to read the body again.
@@ -463,8 +472,8 @@ pub struct Arrival {
 /// A target as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetRow {
-    /// Name of its lane.
-    pub lane: String,
+    /// The key of its lane.
+    pub lane: LaneKey,
     /// The target, as JSON.
     pub target_json: String,
     /// The bytes of its message, where the sender gave them: frozen when the message is queued, so that it is never
@@ -474,7 +483,7 @@ pub struct TargetRow {
 
 impl TargetRow {
     /// A target whose messages are written when they are claimed.
-    pub fn new(lane: String, target_json: String) -> Self {
+    pub fn new(lane: LaneKey, target_json: String) -> Self {
         Self { lane, target_json, given: None }
     }
 }
@@ -496,7 +505,7 @@ pub struct Admitted {
     /// Reports of an episode that is over.
     pub stale: usize,
     /// The lanes that got a message, to wake them.
-    pub lanes: Vec<String>,
+    pub lanes: Vec<LaneKey>,
 }
 
 /// An access token of an app.

@@ -1,7 +1,8 @@
 //! Looks after wegraf itself: finds out what is wrong, tells somebody by a way that is not broken, and stops the
 //! heartbeat when it cannot; keeps the record in its bounds.
 //!
-//! What is wrong is an alert like any other, of the source [`SOURCE`]: it fires, is told once, and ends.
+//! What is wrong is an alert like any other, of the source [`SourceId::Wegraf`](crate::names::SourceId::Wegraf), which no
+//! request can have: it fires, is told once, and ends.
 
 mod alarm;
 mod ready;
@@ -16,11 +17,11 @@ use tracing::{debug, error, info, warn};
 
 use crate::alert::Timestamp;
 use crate::app::App;
-use crate::deliver::Hooks;
+use crate::deliver::{Hooks, knows};
 use crate::store::{Breaker, BreakerChange, Retention, StoreError};
 pub use ready::warnings;
 use trouble::Facts;
-pub use trouble::{Incidents, Kind, SOURCE};
+pub use trouble::{Incidents, Kind, Subject};
 
 /// Between two looks at what is wrong: somebody must know within two minutes. One counts what waits: with a long
 /// backlog there are fewer, but never so few that this is late.
@@ -91,7 +92,7 @@ impl Watch {
         }
     }
 
-    /// Finds out what is wrong and brings the alerts of [`SOURCE`] in line with it.
+    /// Finds out what is wrong and brings the self-alerts in line with it.
     async fn look(&self) {
         match self.facts().await {
             Ok(facts) => {
@@ -112,13 +113,25 @@ impl Watch {
         Ok(Facts {
             now,
             started_at: self.started_at,
-            breakers: store.breakers().await?,
+            breakers: self.breakers().await?,
             backlog: store.backlog().await?,
             heard: store.heard().await?,
             imbalance: self.imbalance.load(Ordering::Relaxed),
             incidents: self.app.incidents().recent(now),
             reload_failed: self.app.metrics().reload_ok.get() == 0,
         })
+    }
+
+    /// The open breakers. One of something that the configuration no longer has is closed: no message would ever do so.
+    async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
+        let store = self.app.store();
+        let loaded = self.app.loaded();
+        let (known, gone) = store.breakers().await?.into_iter().partition(|open| knows(&loaded.config, &open.scope));
+        for Breaker { scope, .. } in gone {
+            info!(%scope, "The breaker of a way that is no longer in the configuration was closed.");
+            store.change_breaker(BreakerChange::Close(scope)).await?;
+        }
+        Ok(known)
     }
 
     /// Asks hosts that did not answer whether they are back. Messages do not: whether they arrived would stay unknown.
@@ -128,11 +141,11 @@ impl Watch {
         for open in breakers.into_iter().filter(|open| open.host_may_be_asked(now)) {
             let change = match self.app.loaded().answers(&open.scope).await {
                 Ok(()) => {
-                    info!(scope = open.scope, "The host answers again.");
+                    info!(scope = %open.scope, "The host answers again.");
                     BreakerChange::Close(open.scope.clone())
                 }
                 Err(error) => {
-                    debug!(scope = open.scope, error, "The host still does not answer.");
+                    debug!(scope = %open.scope, error, "The host still does not answer.");
                     let probe_at = now.plus_millis(HOST_MS);
                     BreakerChange::Open(Breaker { error, probe_at, ..open })
                 }

@@ -154,6 +154,7 @@ mod tests {
     use super::*;
     use crate::alert::{Identity, ThreadId};
     use crate::config::EscalateTo;
+    use crate::names::SourceId;
 
     const FIRED: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -170,7 +171,7 @@ mod tests {
             alert: 1,
             identity: Identity([1; 32]),
             receiver: "ops".to_owned(),
-            source: "am".to_owned(),
+            source: SourceId::Configured("am".to_owned()),
             name: "磁盘将满".to_owned(),
             labels_json: "{}".to_owned(),
             critical,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::alert::{Alert, Notification};
 use crate::app::Loaded;
 use crate::ingest;
+use crate::names::SourceId;
 use crate::store::{ActAlert, Kept, Store, StoreError};
 
 /// Notifications that are read again for one act: a card tells of one, a short id rarely of more.
@@ -49,7 +50,7 @@ fn read(loaded: &Loaded, kept: &Kept) -> Notification {
 }
 
 /// Which of `alerts` stand where in `notification`.
-fn places(notification: &Notification, source: &str, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
+fn places(notification: &Notification, source: &SourceId, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
     let by_identity: HashMap<_, _> = alerts.iter().map(|alert| (alert.identity, *alert)).collect();
     let indexed = notification.alerts.iter().enumerate();
     indexed.filter_map(|(index, alert)| Some(((*by_identity.get(&alert.identity(source))?).clone(), index))).collect()

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use tracing::info;
 
 use super::origin::Origins;
-use super::watching::WATCHER;
 use crate::alert::{Alert, Notification, ThreadId, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Language, Target, To, Upstream};
 use crate::deliver;
+use crate::names::{Duty, SourceId};
 use crate::route::row;
 use crate::store::{ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, NewSilence, Silence, StoreError};
 use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
@@ -28,7 +28,7 @@ pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
     let mut open = app.store().acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
     open.retain(|act| is_left(act.at, app.now()));
     // Two replicas that do the same act at once would make two silences.
-    if open.is_empty() || app.store().acquire(WATCHER).await?.is_none() {
+    if open.is_empty() || !app.store().take_on(Duty::Silences).await? {
         return Ok(());
     }
     for act in open {
@@ -198,7 +198,7 @@ fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, 
 }
 
 /// Is there an upstream in which these alerts could be silenced?
-pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &str, alerts: &[&Alert]) -> bool {
+pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &SourceId, alerts: &[&Alert]) -> bool {
     let Some(first) = alerts.first() else { return false };
     let origin = Origin {
         format: notification.format,

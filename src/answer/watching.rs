@@ -10,13 +10,12 @@ use super::relay::tell_end;
 use super::silencing::client;
 use crate::alert::{Identity, Labels, Timestamp};
 use crate::app::{App, Loaded};
+use crate::names::Duty;
 use crate::store::{ActAlert, Silence, StoreError};
 use crate::upstream::{Client, Matcher, Problem, SilenceState};
 
 /// Between two looks at silenced alerts.
 const LOOK: Duration = Duration::from_secs(10);
-/// The lane that is no lane: who has it looks upstream for all replicas.
-pub(super) const WATCHER: &str = "answer/silences";
 
 /// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
 /// process and with the silence, which only means that it is looked at for longer.
@@ -29,13 +28,13 @@ const BREAK: Duration = Duration::from_mins(1);
 pub(super) async fn watch(app: &App) {
     loop {
         // One replica looks for all; with one process that is this one.
-        match app.store().acquire(WATCHER).await {
-            Ok(Some(_)) => {
+        match app.store().take_on(Duty::Silences).await {
+            Ok(true) => {
                 if let Err(error) = look(app).await {
                     warn!(%error, "Silenced alerts cannot be looked at.");
                 }
             }
-            Ok(None) => {}
+            Ok(false) => {}
             Err(error) => warn!(%error, "Silenced alerts cannot be looked at."),
         }
         let shortest = app.loaded().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
@@ -144,13 +143,14 @@ async fn end(app: &App, loaded: &Loaded, on: &[ActAlert], over: &HashSet<Identit
 mod tests {
     use super::*;
     use crate::alert::{Status, ThreadId};
+    use crate::names::SourceId;
 
     fn on(instance: &str) -> ActAlert {
         ActAlert {
             alert: 1,
             identity: Identity([u8::try_from(instance.len()).unwrap(); 32]),
             receiver: "ops".to_owned(),
-            source: "am".to_owned(),
+            source: SourceId::Configured("am".to_owned()),
             name: "磁盘将满".to_owned(),
             labels_json: serde_json::json!({ "alertname": "磁盘将满", "instance": instance }).to_string(),
             critical: false,

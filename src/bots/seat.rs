@@ -11,6 +11,7 @@ use wecom::{Bot, BotEnd, BotState};
 
 use super::{locked, options, scope, talk};
 use crate::app::App;
+use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, StoreError};
 
 /// How long a replica has a socket after it last said so. Another one connects at the latest this long after a kill,
@@ -228,10 +229,10 @@ async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
 }
 
 /// Closes a breaker, if it is open, and lets go what waits for it.
-pub(super) async fn mend(app: &App, scope: String) {
+pub(super) async fn mend(app: &App, scope: Scope) {
     let open = app.store().breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
     if open && let Err(error) = app.store().change_breaker(BreakerChange::Close(scope.clone())).await {
-        return warn!(%error, scope, "That a way works again could not be noted.");
+        return warn!(%error, %scope, "That a way works again could not be noted.");
     }
     if open {
         locked(&app.bots().mended).push(scope);

@@ -15,6 +15,7 @@ use crate::answer::{self, Actor, Answer, Via};
 use crate::app::App;
 use crate::config::{Channel, Face, Target, To};
 use crate::deliver;
+use crate::names::{Part, Scope};
 use crate::render::harmless;
 use crate::route::row;
 use crate::store::{ActState, Conversation, StoreError};
@@ -138,7 +139,7 @@ async fn learn(app: &App, bot: &str, chat: &wecom::Conversation, from: &str) -> 
     };
     app.store().learn(conversation).await?;
     // What waited because nobody had spoken yet may go now.
-    mend(app, Target::at(To::Bot { bot: bot.to_owned(), chat: chat.id().to_owned() }).lane()).await;
+    mend(app, Scope::of(&Part::Conversation { bot: bot.into(), chat: chat.id().into() })).await;
     Ok(())
 }
 

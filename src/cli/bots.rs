@@ -15,7 +15,8 @@ use super::screen::Screen;
 use crate::alert::Timestamp;
 use crate::app::Clock;
 use crate::bots;
-use crate::config::{BotAccount, Config, Target, To};
+use crate::config::{BotAccount, Config, To};
+use crate::names::{Part, Scope};
 use crate::store::{Breaker, Conversation, Store};
 
 /// Longest wait for a bot to be connected: WeCom answers within seconds.
@@ -57,17 +58,18 @@ impl Known {
             return Self { holder, error: None, conversations: Vec::new() };
         };
         let breakers: Vec<Breaker> = store.breakers().await.unwrap_or_default();
-        let error = |scope: &str| breakers.iter().find(|open| open.scope == scope).map(|open| open.error.clone());
+        let error = |scope: &Scope| breakers.iter().find(|open| open.scope == *scope).map(|open| open.error.clone());
         let all = store.conversations().await.unwrap_or_default();
         let of_bot = all.into_iter().filter(|conversation| conversation.bot == bot);
-        let lane = |conversation: &Conversation| target(conversation).lane();
-        let conversations = of_bot.map(|conversation| (conversation.clone(), error(&lane(&conversation)))).collect();
+        let scope = |conversation: &Conversation| {
+            Scope::of(&Part::Conversation {
+                bot: conversation.bot.as_str().into(),
+                chat: conversation.chat.as_str().into(),
+            })
+        };
+        let conversations = of_bot.map(|conversation| (conversation.clone(), error(&scope(&conversation)))).collect();
         Self { holder, error: error(&bots::scope(bot)), conversations }
     }
-}
-
-fn target(conversation: &Conversation) -> Target {
-    Target::at(To::Bot { bot: conversation.bot.clone(), chat: conversation.chat.clone() })
 }
 
 /// Lists the bots. Exit code 1 if one of them does not work.

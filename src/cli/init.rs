@@ -243,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Language, To};
+    use crate::names::LaneKey;
 
     fn written(answers: &Answers) -> anyhow::Result<Config> {
         let arguments = Init { language: Some(Language::En), ..Init::default() };
@@ -259,7 +260,7 @@ mod tests {
         let config = written(&answers).unwrap();
         assert_eq!(config.wecom.webhooks["group"][0].expose_secret(), "11111111-2222");
         assert_eq!(config.language, Language::En);
-        assert_eq!(config.receivers["ops"].targets[0].lane(), "webhook/group");
+        assert_eq!(config.receivers["ops"].targets[0].lane(), LaneKey::stored("webhook/group"));
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod tests {
             let to = Some(Spoken { chat: chat.to_owned(), group });
             let config = written(&Answers::Bot { bot_id: bot_id.clone(), secret: secret.clone(), to }).unwrap();
             assert_eq!(config.wecom.bots["duty"].secret.expose_secret(), "secret: #1");
-            assert_eq!(config.receivers["ops"].targets[0].lane(), lane);
+            assert_eq!(config.receivers["ops"].targets[0].lane(), LaneKey::stored(lane));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::alert::ThreadId;
 use crate::app::{Clock, Loaded};
 use crate::config::{Receiver, Target};
 use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
+use crate::names::SourceId;
 use crate::route::plan;
 use crate::shown;
 
@@ -25,7 +26,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     }
     let loaded = Loaded::new(config, None, &Clock::System)?;
     let config = &loaded.config;
-    let plan = plan(config, "preview", &notification, arguments.receiver.as_deref(), |_| false);
+    let plan = plan(config, &SourceId::Command, &notification, arguments.receiver.as_deref(), |_| false);
     let writer = Writer::new()?;
     let mut messages = Vec::new();
     for delivery in &plan.deliveries {

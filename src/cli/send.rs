@@ -20,6 +20,7 @@ use crate::bots;
 use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
+use crate::names::SourceId;
 use crate::route::plan;
 use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
 
@@ -103,9 +104,9 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
-    let plan = plan(&app.loaded().config, "wegraf send", &notification, Some(receiver), |_| false);
+    let plan = plan(&app.loaded().config, &SourceId::Command, &notification, Some(receiver), |_| false);
     let admission = Admission {
-        source: "wegraf send".to_owned(),
+        source: SourceId::Command,
         format: notification.format,
         content_type: None,
         path_receiver: Some(receiver.to_owned()),

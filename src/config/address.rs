@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::{Addressees, Lane, LaneKey};
+
 /// One address and how a message looks there. Stored as JSON with each message, so that a message that
 /// waits keeps its address over a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,25 +103,26 @@ impl Target {
         target
     }
 
-    /// The name of this target's lane: equal for equal addresses, stable over reloads, without secrets.
-    pub fn lane(&self) -> String {
+    /// The key of this target's lane: equal for equal addresses, stable over reloads, without secrets.
+    pub fn lane(&self) -> LaneKey {
+        let mut addressees = Addressees::default();
         match &self.to {
             To::Members { app, users, users_file, on_call, parties, tags } => {
-                let mut names: Vec<String> = users.iter().map(|user| user.to_lowercase()).collect();
-                names.extend(users_file.iter().map(|file| format!("file:{}", file.display())));
-                names.extend(on_call.iter().map(|duty| format!("on_call:{duty}")));
-                names.extend(parties.iter().map(|id| format!("party:{id}")));
-                names.extend(tags.iter().map(|id| format!("tag:{id}")));
-                format!("app/{app}/{}", names.join("|"))
+                users.iter().for_each(|user| addressees.user(user));
+                users_file.iter().for_each(|file| addressees.file(file));
+                on_call.iter().for_each(|duty| addressees.on_call(duty));
+                parties.iter().for_each(|id| addressees.party(*id));
+                tags.iter().for_each(|id| addressees.tag(*id));
+                LaneKey::of(&Lane::Members { app: app.into(), to: &addressees.to_string() })
             }
-            To::Chat { app, chat } => format!("app/{app}/chat/{chat}"),
-            To::Webhook { webhook } => format!("webhook/{webhook}"),
+            To::Chat { app, chat } => LaneKey::of(&Lane::Chat { app: app.into(), chat: chat.into() }),
+            To::Webhook { webhook } => LaneKey::of(&Lane::Webhook(webhook.into())),
             To::Email { to } => {
-                let names: Vec<String> = to.iter().map(|address| address.to_lowercase()).collect();
-                format!("email/{}", names.join("|"))
+                to.iter().for_each(|address| addressees.email(address));
+                LaneKey::of(&Lane::Email(&addressees.to_string()))
             }
-            To::Hook { hook } => format!("hook/{hook}"),
-            To::Bot { bot, chat } => format!("bot/{bot}/{chat}"),
+            To::Hook { hook } => LaneKey::of(&Lane::Hook(hook.into())),
+            To::Bot { bot, chat } => LaneKey::of(&Lane::Bot { bot: bot.into(), chat: chat.into() }),
         }
     }
 

@@ -9,6 +9,7 @@ use super::file;
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
 use super::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit, Watchdog};
+use crate::names::SourceId;
 
 /// How far the signed time may be from ours. Grafana prescribes nothing; clocks that NTP keeps are within a second.
 const TOLERANCE: Duration = Duration::from_mins(5);
@@ -24,7 +25,7 @@ impl Resolver<'_> {
     pub(super) fn sources(&mut self, sources: Option<&Named<file::Source>>) -> Vec<Source> {
         let mut resolved: Vec<Source> = Vec::new();
         for (name, place, source) in sources.into_iter().flat_map(Named::iter) {
-            self.name(place, name);
+            self.source_name(place, name);
             let watchdog = value(source.watchdog.as_ref()).map(|watchdog| self.watchdog(name, watchdog));
             if let Some(proof) = self.proof(name, place, source) {
                 resolved.push(Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog });
@@ -32,6 +33,23 @@ impl Resolver<'_> {
         }
         resolved.sort_by(|a, b| a.name.cmp(&b.name));
         resolved
+    }
+
+    /// A name for a source: none that the program itself uses, so that nobody mistakes one for the other.
+    fn source_name(&mut self, place: Place, name: &str) {
+        if SourceId::is_reserved(name) {
+            let words = SourceId::RESERVED;
+            self.found.mistake(
+                place,
+                (
+                    format!("来源不能叫 `{name}`：{} 是程序自己用的名字", words.join("、")),
+                    format!("a source cannot be called `{name}`: the program itself uses {}", words.join(" and ")),
+                ),
+                (format!("换一个名字，例如 {name}-1"), format!("choose another name, for example {name}-1")),
+            );
+        } else {
+            self.name(place, name);
+        }
     }
 
     fn proof(&mut self, name: &str, place: Place, source: &file::Source) -> Option<Proof> {

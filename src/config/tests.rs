@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::level::Level;
+use crate::names::LaneKey;
 
 mod duty;
 mod engine;
@@ -147,7 +148,7 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!((callback.token.expose_secret(), callback.encoding_aes_key.expose_secret().len()), ("canary-token", 43));
     assert_eq!(config.wecom.bots["duty"].bot_id, "aib1");
     assert_eq!(ops.targets[3].to, To::Bot { bot: "duty".into(), chat: "wrGroup".into() });
-    assert_eq!(ops.targets[3].lane(), "bot/duty/wrGroup");
+    assert_eq!(ops.targets[3].lane(), LaneKey::stored("bot/duty/wrGroup"));
     let [am, grafana, behind] = &config.upstreams[..] else { panic!("{:?}", config.upstreams) };
     assert_eq!(
         (am.name.as_str(), am.kind, am.url.as_str()),
@@ -203,6 +204,8 @@ const WRONG: &[Case] = &[
     ("sources: { g: { basic: { username: a } } }\n", &[(1, 17, "`password` is missing", "add `password: …`")]),
     ("sources: { g: { basic: { username: 'a:b', password: x } } }\n", &[(1, 36, "colon", "")]),
     ("sources: { g: { hmac: { secret: x, header: 'X Y' } } }\n", &[(1, 44, "cannot be the name of a header", "")]),
+    ("sources: { wegraf: { bearer: x } }\n", &[(1, 12, "a source cannot be called `wegraf`", "wegraf-1")]),
+    ("sources: { Anonymous: { bearer: x } }\n", &[(1, 12, "a source cannot be called `Anonymous`", "another name")]),
     ("sources: { 'a/b': { bearer: x } }\n", &[(1, 12, "the name `a/b` cannot be used", "")]),
     ("wecom: { api_url: 'ftp://x' }\n", &[(1, 19, "`wecom.api_url`", "https://")]),
     ("wecom: { proxy: 'canary:1' }\n", &[(1, 17, "`wecom.proxy` is not an http(s) URL", "http://proxy")]),

@@ -18,12 +18,13 @@ use crate::alert::Timestamp;
 use crate::app::Loaded;
 use crate::config::{Channel, Face, Target};
 use crate::metrics::{Attempted, Errcode};
+use crate::names::Scope;
 use crate::render::Note;
 use crate::route::row;
 use crate::store::{
     self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken,
 };
-use crate::watch::Kind;
+use crate::watch::{Kind, Subject};
 
 /// For a mail or a call of a hook, answer included; calls of WeCom have the same.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,7 +41,7 @@ pub(super) enum Tried {
     /// It was tried, and this follows.
     Went(Next),
     /// The budget is spent or a breaker is open.
-    MustWait { until: Timestamp, breaker: Option<String> },
+    MustWait { until: Timestamp, breaker: Option<Scope> },
     /// An older message of its lane must go first.
     Behind,
     /// It waits for a repair of the configuration.
@@ -74,7 +75,7 @@ impl Lanes {
             Ok(prepared) => prepared,
             Err(reason) => {
                 // Not the message's fault: an app, a webhook or a list of people is missing.
-                error!(lane = queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
+                error!(lane = %queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
                 store.postpone(queued.message, queued.epoch, self.app.now().plus_millis(REPAIR_MS), &reason).await?;
                 return Ok(Tried::NeedsRepair);
             }
@@ -220,7 +221,7 @@ impl Lanes {
             }
             Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return,
         };
-        self.app.incidents().note(kind, &queued.lane, detail, now);
+        self.app.incidents().note(kind, Subject::Lane(queued.lane.clone()), detail, now);
     }
 
     /// Who is told instead of those who were not reached.
@@ -250,7 +251,7 @@ impl Lanes {
     /// What the attempt says about its way.
     fn breakers(&self, attempt: &Attempt<'_>, elsewhere: bool, now: Timestamp) -> Vec<BreakerChange> {
         let scopes = attempt.scopes;
-        let host = if scopes.host.is_empty() { &scopes.sender } else { &scopes.host };
+        let host = scopes.host.as_ref().unwrap_or(&scopes.sender);
         let silent = if attempt.verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence) {
             let mut silent = locked(&self.silent);
             let calls = silent.entry(host.clone()).or_default();
@@ -279,7 +280,7 @@ impl Lanes {
                     *in_vain = if probing { *in_vain + 1 } else { (*in_vain).max(1) };
                     drop(failures);
                     error!(
-                        scope = open.scope,
+                        scope = %open.scope,
                         reason = open.reason,
                         error = open.error,
                         "Nothing is sent this way until it works again; what waits is kept."
@@ -287,7 +288,7 @@ impl Lanes {
                 }
                 BreakerChange::Close(scope) => {
                     if locked(&self.failures).contains_key(scope) {
-                        info!(scope, "The way works again.");
+                        info!(%scope, "The way works again.");
                     }
                     self.resume(scope);
                 }
@@ -405,11 +406,11 @@ fn report(queued: &Queued, verdict: &Verdict, next: &Next, adornment: bool) {
     let (lane, message, thread) = (&queued.lane, queued.message, queued.thread);
     let failed = match verdict {
         Verdict::Accepted(_) => {
-            info!(lane, delivery = message, %thread, "A message was accepted.");
+            info!(%lane, delivery = message, %thread, "A message was accepted.");
             return;
         }
         Verdict::AcceptedInPart { missed, .. } => {
-            warn!(lane, delivery = message, %thread, ?missed, "A message was accepted, but not for everybody: correct the receiver.");
+            warn!(%lane, delivery = message, %thread, ?missed, "A message was accepted, but not for everybody: correct the receiver.");
             return;
         }
         Verdict::NotSent(failed) | Verdict::Unsure(failed) => failed,
@@ -417,19 +418,19 @@ fn report(queued: &Queued, verdict: &Verdict, next: &Next, adornment: bool) {
     let error = &failed.en;
     match next {
         Next::Again { after_ms } => {
-            warn!(lane, delivery = message, %thread, after_ms, error, "A message was not accepted; it is tried again.");
+            warn!(%lane, delivery = message, %thread, after_ms, error, "A message was not accepted; it is tried again.");
         }
         Next::Held => {
-            warn!(lane, delivery = message, %thread, error, "A message was not accepted and waits until its way works again.");
+            warn!(%lane, delivery = message, %thread, error, "A message was not accepted and waits until its way works again.");
         }
         Next::Plainer => {
-            warn!(lane, delivery = message, %thread, error, "A message was refused; it is tried once more as plain text.");
+            warn!(%lane, delivery = message, %thread, error, "A message was refused; it is tried once more as plain text.");
         }
         Next::Done | Next::Dead if adornment => {
-            warn!(lane, delivery = message, %thread, error, "The alert arrived, but a later part of its message was refused.");
+            warn!(%lane, delivery = message, %thread, error, "The alert arrived, but a later part of its message was refused.");
         }
         Next::Done | Next::Dead => {
-            error!(lane, delivery = message, %thread, error, "A message was given up; see `wegraf deliveries show`.");
+            error!(%lane, delivery = message, %thread, error, "A message was given up; see `wegraf deliveries show`.");
         }
     }
 }

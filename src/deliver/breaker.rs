@@ -5,6 +5,7 @@
 
 use super::verdict::{Blame, Failed, Fix, Verdict};
 use crate::alert::Timestamp;
+use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, OUTAGE};
 
 /// So many calls in a row without an answer of WeCom's, from whatever lane, are an outage.
@@ -22,18 +23,18 @@ const HOST_MS: i64 = 5_000;
 /// The scopes of breakers on one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scopes {
-    /// The host that answers, or does not; empty if it cannot be asked without bringing it a message.
-    pub host: String,
-    /// Who sends: an app, a webhook.
-    pub sender: String,
+    /// The host that answers, or does not; `None` if it cannot be asked without bringing it a message.
+    pub host: Option<Scope>,
+    /// Who sends: an app, a webhook's key.
+    pub sender: Scope,
     /// Where to, if that can be broken while the sender is not: a chat.
-    pub route: Option<String>,
+    pub route: Option<Scope>,
 }
 
 impl Scopes {
     /// All of them.
-    pub fn all(&self) -> Vec<String> {
-        [&self.host, &self.sender].into_iter().chain(&self.route).filter(|scope| !scope.is_empty()).cloned().collect()
+    pub fn all(&self) -> Vec<Scope> {
+        self.host.iter().chain([&self.sender]).chain(&self.route).cloned().collect()
     }
 }
 
@@ -67,8 +68,10 @@ fn opened(
     let (scope, reason, wait) = match failed.blame {
         Blame::Silence if silent < OUTAGE_AFTER => return None,
         Blame::Way(Fix::Route) if elsewhere => return None,
-        Blame::Silence if scopes.host.is_empty() => (&scopes.sender, "silence", repair(failures)),
-        Blame::Silence => (&scopes.host, OUTAGE, HOST_MS),
+        Blame::Silence => match &scopes.host {
+            Some(host) => (host, OUTAGE, HOST_MS),
+            None => (&scopes.sender, "silence", repair(failures)),
+        },
         Blame::Way(Fix::Limit) => (&scopes.sender, "limit", doubled(failures)),
         Blame::Way(Fix::Token) => (&scopes.sender, "token", repair(failures)),
         Blame::Way(Fix::Sender) => (&scopes.sender, "configuration", repair(failures)),
@@ -105,13 +108,17 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     fn scopes() -> Scopes {
-        Scopes { host: "host/h".into(), sender: "app/ops".into(), route: Some("app/ops/chat/c".into()) }
+        Scopes {
+            host: Some(Scope::stored("host/h")),
+            sender: Scope::stored("app/ops"),
+            route: Some(Scope::stored("app/ops/chat/c")),
+        }
     }
 
     fn opens(outcome: &Verdict, silent: u32, failures: u32) -> Option<(String, String, i64)> {
         match &changes(outcome, &scopes(), silent, failures, false, false, NOW)[..] {
             [BreakerChange::Open(open)] => {
-                Some((open.scope.clone(), open.reason.clone(), open.probe_at.millis_since(NOW)))
+                Some((open.scope.to_string(), open.reason.clone(), open.probe_at.millis_since(NOW)))
             }
             [] => None,
             other => panic!("{other:?}"),

@@ -200,13 +200,14 @@ pub(super) async fn told(app: &App, news: &ActNews, loaded: &Loaded, queued: &Qu
 mod tests {
     use super::*;
     use crate::alert::{Identity, ThreadId, Timestamp};
+    use crate::names::SourceId;
 
     fn alert(status: Status, by: Option<&str>) -> ActAlert {
         ActAlert {
             alert: 1,
             identity: Identity([1; 32]),
             receiver: "ops".to_owned(),
-            source: "am".to_owned(),
+            source: SourceId::Configured("am".to_owned()),
             name: "磁盘将满".to_owned(),
             labels_json: "{}".to_owned(),
             critical: false,

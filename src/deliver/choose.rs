@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use crate::alert::Timestamp;
+use crate::names::Scope;
 use crate::store::{State, Waiting, WaitingMessage};
 
 /// More fresh messages than this become a digest.
@@ -23,7 +24,7 @@ pub struct Pace {
     /// When an urgent one may, out of the reserve.
     pub urgent_from: Timestamp,
     /// The breaker that keeps the lane waiting, if one does.
-    pub breaker: Option<String>,
+    pub breaker: Option<Scope>,
     /// When a critical message last went out by itself.
     pub critical_at: Option<Timestamp>,
     /// When the last claim had to wait.
@@ -32,7 +33,7 @@ pub struct Pace {
 
 impl Pace {
     /// Notes at `now` that a claim must wait.
-    pub fn wait(&mut self, urgent: bool, until: Timestamp, breaker: Option<String>, now: Timestamp) {
+    pub fn wait(&mut self, urgent: bool, until: Timestamp, breaker: Option<Scope>, now: Timestamp) {
         if now < self.noted_at {
             *self = Self { critical_at: self.critical_at, ..Self::default() };
         }
@@ -169,7 +170,7 @@ mod tests {
         pace.wait(false, until, None, NOW);
         assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Send(2));
         assert_eq!(choose(vec![message(1)], &pace), Step::Wait(until));
-        pace.wait(true, until, Some("app/ops".to_owned()), NOW);
+        pace.wait(true, until, Some(Scope::stored("app/ops")), NOW);
         assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Wait(until));
     }
 

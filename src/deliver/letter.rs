@@ -22,6 +22,7 @@ use super::way::{self, Way};
 use crate::alert::{Labels, Status, ThreadId, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Config, Face, Target, To};
+use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
 use crate::store::{Digest, Freeze, Naming, Queued, State, StoreError};
 
@@ -39,7 +40,7 @@ pub struct Writer {
     pictures: Pictures,
     audience: Audience,
     /// When cards with buttons were last refused, by app and by conversation of a bot. Bounded by the configuration.
-    refused: Mutex<HashMap<String, Timestamp>>,
+    refused: Mutex<HashMap<Scope, Timestamp>>,
     owners: Owners,
 }
 
@@ -450,10 +451,10 @@ pub(super) fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool 
 }
 
 /// What has buttons or has none, for all that goes there.
-fn door(target: &Target) -> Option<String> {
+fn door(target: &Target) -> Option<Scope> {
     match &target.to {
-        To::Members { app, .. } => Some(format!("app/{app}")),
-        To::Bot { .. } => Some(target.lane()),
+        To::Members { app, .. } => Some(Scope::of(&Part::App(app.into()))),
+        To::Bot { .. } => Scope::of_lane(target.lane().parse()),
         To::Chat { .. } | To::Webhook { .. } | To::Email { .. } | To::Hook { .. } => None,
     }
 }

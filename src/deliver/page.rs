@@ -12,6 +12,7 @@ use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, Tra
 use crate::app::Loaded;
 use crate::config::{Face, Language, Receiver, Target};
 use crate::ingest;
+use crate::names::SourceId;
 use crate::render::{Letter, Picture, Rendered, Told};
 use crate::store::{Kept, Moved};
 
@@ -26,8 +27,8 @@ pub struct Page {
     pub language: Language,
     /// The receiver's zone.
     pub timezone: jiff::tz::TimeZone,
-    /// Name of the source.
-    pub source: String,
+    /// The source that sent it.
+    pub source: SourceId,
     template: Option<String>,
 }
 
@@ -97,7 +98,7 @@ impl Page {
             told,
             language: receiver.language,
             timezone: receiver.timezone.clone(),
-            source: String::new(),
+            source: SourceId::Command,
             template: receiver.template.clone(),
         }
     }

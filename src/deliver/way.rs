@@ -1,16 +1,17 @@
 //! The ways to a target: which breakers stand on each, whom an attempt debits, as whom it is made.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use sha2::{Digest as _, Sha256};
-use wecom::{Account, Recipients};
+use secrecy::SecretString;
+use wecom::Recipients;
 
 use super::audience::Reach;
 use super::breaker::Scopes;
 use crate::budget::{Charge, Limit};
 use crate::config::{AppAccount, Config, Target, To};
+use crate::names::{Account, AppId, Counted, KeyPrint, Part, Scope, Who};
 use crate::store;
+use crate::watch::Subject;
 
 /// One way to a target.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct Way {
 #[derive(Debug, Clone)]
 pub enum Sender {
     /// WeCom, for an app or a webhook.
-    WeCom(Account),
+    WeCom(wecom::Account),
     /// The mail server, to these addresses.
     Mail(Vec<String>),
     /// The hook with this name.
@@ -35,9 +36,6 @@ pub enum Sender {
     /// The bot with this name, over its socket.
     Bot(String),
 }
-
-/// The scope of the mail server's breaker.
-pub const MAIL_HOST: &str = "host/smtp";
 
 impl Way {
     /// As the store wants it.
@@ -48,73 +46,121 @@ impl Way {
 
 /// All ways to `target`, whose next message would reach `reach`. The error is for the operator: what must be repaired.
 pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>, String> {
-    let host = format!("host/{}", authority(&config.wecom.api_url));
+    let host = Some(Scope::of(&Part::Host(authority(&config.wecom.api_url).into())));
     match &target.to {
         To::Members { app, .. } | To::Chat { app, .. } => {
             let known = config.wecom.apps.get(app).ok_or_else(|| missing("app", app))?;
-            let (kind, limit, route) = match &target.to {
-                To::Chat { .. } => ("chat", Limit::CHAT_MEMBER, Some(target.lane())),
-                _ => ("member", Limit::MEMBER, None),
+            let (counted, limit) = match &target.to {
+                To::Chat { .. } => (Counted::ChatMember, Limit::CHAT_MEMBER),
+                _ => (Counted::Member, Limit::MEMBER),
             };
-            let scopes = Scopes { host, sender: format!("app/{app}"), route };
-            let charges = charges(&format!("{kind}/{}/{}", known.corp_id, known.agent_id), reach, limit);
-            Ok(vec![Way { sender: Sender::WeCom(Account::App(self::app(known))), scopes, charges }])
+            let scopes = Scopes { host, sender: Scope::of(&Part::App(app.into())), route: route(target) };
+            let charges = charges(counted, AppId { corp: &known.corp_id, agent: known.agent_id }, reach, limit);
+            Ok(vec![Way { sender: Sender::WeCom(wecom::Account::App(self::app(known))), scopes, charges }])
         }
         To::Webhook { webhook } => {
             let keys = config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?;
-            let way = |(index, key): (usize, &SecretString)| {
-                let number = if index == 0 { String::new() } else { format!("#{}", index + 1) };
-                let scopes = Scopes { host: host.clone(), sender: format!("webhook/{webhook}{number}"), route: None };
-                let charges = vec![Charge::new(format!("webhook/{}", fingerprint(key)), Limit::WEBHOOK)];
-                let sender = Sender::WeCom(Account::Webhook(wecom::Webhook { key: key.clone() }));
+            // Both belong to the key: WeCom knows no names, and a key may have several here.
+            let way = |key: &SecretString| {
+                let print = KeyPrint::of(key);
+                let scopes = Scopes { host: host.clone(), sender: Scope::of(&Part::Webhook(print)), route: None };
+                let charges = vec![Charge::new(Account::of_key(print), Limit::WEBHOOK)];
+                let sender = Sender::WeCom(wecom::Account::Webhook(wecom::Webhook { key: key.clone() }));
                 Way { sender, scopes, charges }
             };
-            Ok(keys.iter().enumerate().map(way).collect())
+            Ok(keys.iter().map(way).collect())
         }
         To::Email { to } => {
             config.smtp.as_ref().ok_or_else(|| missing("section", "smtp"))?;
-            let scopes = Scopes { host: MAIL_HOST.to_owned(), sender: "email".to_owned(), route: None };
+            let scopes = Scopes { host: Some(Scope::of(&Part::Smtp)), sender: Scope::of(&Part::Mail), route: None };
             Ok(vec![Way { sender: Sender::Mail(to.clone()), scopes, charges: Vec::new() }])
         }
         To::Hook { hook } => {
             config.hooks.get(hook).ok_or_else(|| missing("hook", hook))?;
-            let scopes = Scopes { host: String::new(), sender: target.lane(), route: None };
+            let scopes = Scopes { host: None, sender: Scope::of(&Part::Hook(hook.into())), route: None };
             Ok(vec![Way { sender: Sender::Hook(hook.clone()), scopes, charges: Vec::new() }])
         }
         To::Bot { bot, chat } => {
             let known = config.wecom.bots.get(bot).ok_or_else(|| missing("bot", bot))?;
-            let scopes = Scopes { host: String::new(), sender: format!("bot/{bot}"), route: Some(target.lane()) };
+            let scopes = Scopes { host: None, sender: Scope::of(&Part::Bot(bot.into())), route: route(target) };
             // Replies to what people say count as well (wecom-api §11.5); they are few.
-            let charges = vec![Charge::new(format!("bot/{}/{chat}", known.bot_id), Limit::BOT)];
+            let charges = vec![Charge::new(Account::of_conversation(&known.bot_id, chat), Limit::BOT)];
             Ok(vec![Way { sender: Sender::Bot(bot.clone()), scopes, charges }])
         }
     }
 }
 
-/// The scopes of all breakers that the configuration knows.
-pub fn scopes(config: &Config) -> BTreeSet<String> {
+/// The part of the way to `target` that can be broken while its sender is not.
+fn route(target: &Target) -> Option<Scope> {
+    Scope::of_lane(target.lane().parse())
+}
+
+/// The scopes of all breakers that the configuration knows, by what people call them: a webhook's key has all its
+/// names.
+pub fn scopes(config: &Config) -> BTreeMap<String, Scope> {
     let ways = config.targets().filter_map(|target| ways(config, target, &Reach::default()).ok()).flatten();
-    ways.flat_map(|way| way.scopes.all()).collect()
+    let all = ways.flat_map(|way| way.scopes.all());
+    let keyless = all.filter(|scope| !matches!(scope.parse(), Part::Webhook(_)));
+    keyless.map(|scope| (scope.to_string(), scope)).chain(webhooks(config)).collect()
 }
 
-/// Does every way to `target` go through `scope`? So it cannot be used to tell that this is broken.
-pub fn stands_on(config: &Config, target: &Target, scope: &str) -> bool {
-    let Ok(ways) = ways(config, target, &Reach::default()) else { return true };
-    target.lane() == scope || ways.iter().all(|way| way.scopes.all().iter().any(|known| known == scope))
+/// Each key of each webhook under its name: `webhook/NAME`, the second one `webhook/NAME#2`.
+fn webhooks(config: &Config) -> impl Iterator<Item = (String, Scope)> {
+    config.wecom.webhooks.iter().flat_map(|(webhook, keys)| {
+        keys.iter().enumerate().map(move |(index, key)| {
+            let number = if index == 0 { String::new() } else { format!("#{}", index + 1) };
+            (format!("webhook/{webhook}{number}"), Scope::of(&Part::Webhook(KeyPrint::of(key))))
+        })
+    })
 }
 
-/// What a message to `reach` is debited. Whoever can be named has an account of his own. Where somebody may be reached
-/// who cannot be named, the message counts for everybody of the app, and everybody's messages count against it: so
-/// nobody gets more than the limit, whoever he is.
-fn charges(prefix: &str, reach: &Reach, limit: Limit) -> Vec<Charge> {
-    let (anybody, unseen) = (format!("{prefix}/*"), format!("{prefix}/?"));
-    let counted = |account: &str, limit| Charge { account: account.to_owned(), with: Vec::new(), limit };
-    if reach.unseen {
-        return vec![counted(&anybody, Some(limit)), counted(&unseen, None)];
+/// What people call `scope`: all names of a webhook's key, and its digest only if it has none any more.
+pub fn called(config: &Config, scope: &Scope) -> String {
+    let mut names: Vec<String> =
+        webhooks(config).filter_map(|(name, known)| (known == *scope).then_some(name)).collect();
+    names.sort();
+    if names.is_empty() { scope.to_string() } else { names.join(", ") }
+}
+
+/// Does anything of the configuration go through `scope`? A breaker of what is gone would stay open for ever.
+pub fn knows(config: &Config, scope: &Scope) -> bool {
+    match scope.parse() {
+        Part::Bot(bot) => config.wecom.bots.contains_key(&*bot),
+        Part::Conversation { bot, .. } => config.wecom.bots.contains_key(&*bot),
+        Part::App(app) | Part::Chat { app, .. } => config.wecom.apps.contains_key(&*app),
+        Part::Hook(hook) => config.hooks.contains_key(&*hook),
+        Part::Smtp | Part::Mail => config.smtp.is_some(),
+        Part::Host(authority) => authority == self::authority(&config.wecom.api_url),
+        Part::Webhook(_) => webhooks(config).any(|(_, known)| known == *scope),
+        Part::Other(_) => false,
     }
-    let member =
-        |user: &String| Charge { account: format!("{prefix}/{user}"), with: vec![unseen.clone()], limit: Some(limit) };
-    reach.users.iter().map(member).chain([counted(&anybody, None)]).collect()
+}
+
+/// Does every way to `target` go through `subject`? So it cannot be used to tell that this is broken.
+pub fn stands_on(config: &Config, target: &Target, subject: &Subject) -> bool {
+    let Ok(ways) = ways(config, target, &Reach::default()) else { return true };
+    match subject {
+        Subject::Scope(scope) => ways.iter().all(|way| way.scopes.all().contains(scope)),
+        Subject::Lane(lane) => target.lane() == *lane,
+        Subject::Nothing | Subject::Outside(_) => false,
+    }
+}
+
+/// What a message to `reach` is debited. Each member that can be named has an account. Where somebody may be reached
+/// who cannot be named, the message counts for all members of the app, and all their messages count against it: so
+/// no member gets more than the limit.
+fn charges(counted: Counted, app: AppId<'_>, reach: &Reach, limit: Limit) -> Vec<Charge> {
+    let account = |who: Who<'_>| Account::of_app(counted, app, who);
+    let alone = |who: Who<'_>, limit| Charge { account: account(who), with: Vec::new(), limit };
+    if reach.unseen {
+        return vec![alone(Who::Anybody, Some(limit)), alone(Who::Unseen, None)];
+    }
+    let member = |user: &String| Charge {
+        account: account(Who::User(user)),
+        with: vec![account(Who::Unseen)],
+        limit: Some(limit),
+    };
+    reach.users.iter().map(member).chain([alone(Who::Anybody, None)]).collect()
 }
 
 /// An app of the configuration as the client wants it.
@@ -142,12 +188,6 @@ pub fn addressed(body: &[u8]) -> Recipients {
     Recipients { users, parties: ids(&toparty), tags: ids(&totag) }
 }
 
-/// Tells keys apart in the store without being one.
-fn fingerprint(key: &SecretString) -> String {
-    let digest = Sha256::digest(key.expose_secret().as_bytes());
-    digest[..8].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-}
-
 fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or(rest)
@@ -173,14 +213,15 @@ mod tests {
         fn nobody_gets_more_than_the_limit_whoever_is_unseen(
             sends in proptest::collection::vec((0_i64..1_500, proptest::collection::btree_set(0_u8..4, 1..4), any::<bool>()), 1..300),
         ) {
-            let mut accounts: HashMap<String, Window> = HashMap::new();
+            let mut accounts: HashMap<Account, Window> = HashMap::new();
             let mut arrived: HashMap<String, Vec<i64>> = HashMap::new();
             let mut now = Timestamp(1_700_000_000_000);
             for (pause, users, unseen) in sends {
                 now = now.plus_millis(pause);
                 let users = users.into_iter().map(|user| format!("u{user}")).collect();
                 let reach = Reach { users, unseen };
-                let charges = charges("member/c/1", &reach, Limit::MEMBER);
+                let app = AppId { corp: "c", agent: 1 };
+                let charges = charges(Counted::Member, app, &reach, Limit::MEMBER);
                 let fits = charges.iter().all(|charge| {
                     let names = std::iter::once(&charge.account).chain(&charge.with);
                     let windows: Vec<Window> = names

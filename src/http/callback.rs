@@ -17,8 +17,9 @@ use super::{BODY_DEADLINE, Gate};
 use crate::answer::{self, Actor, Answer, Via};
 use crate::app::Loaded;
 use crate::metrics::Called;
+use crate::names::{Part, Scope};
 use crate::store::{ActState, StoreError};
-use crate::watch::Kind;
+use crate::watch::{Kind, Subject};
 
 /// The paths of callbacks.
 pub(super) fn routes() -> axum::Router<Gate> {
@@ -141,7 +142,12 @@ fn note(gate: &Gate, app: &str, event: &str) {
                 format!("企业微信提示应用 {app} 使用太少（{event}），可能停用：请在企业微信里打开这个应用"),
                 format!("WeCom says that the app {app} is hardly used ({event}) and may restrict it: open it in WeCom"),
             ];
-            gate.app.incidents().note(Kind::Restricted, &format!("app/{app}"), detail, gate.app.now());
+            gate.app.incidents().note(
+                Kind::Restricted,
+                Subject::Scope(Scope::of(&Part::App(app.into()))),
+                detail,
+                gate.app.now(),
+            );
         }
         _ => info!(app, event, "WeCom told of something that needs no answer."),
     }

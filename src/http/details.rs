@@ -163,7 +163,7 @@ fn letter_html(
         .collect();
     PAGES.get_template("details.html")?.render(context! {
         thread => thread.to_string(),
-        source => letter.source.as_str(),
+        source => letter.source.stored(),
         truncated => letter.notification.truncated,
         message => letter.notification.message.as_str(),
         folded => folded.map(|folded| context! { thread => folded.thread.to_string(), href => folded.href.as_str() }),

@@ -7,13 +7,14 @@ use tracing::warn;
 use super::{Gate, Refusal};
 use crate::alert::{Alert, Format, Status, Timestamp};
 use crate::ingest::{self, Door};
+use crate::names::SourceId;
 use crate::route::plan;
 use crate::store::{Admission, Admitted};
 
 /// A call whose source is proven, with its body as it was before `Content-Encoding`.
 pub(super) struct Call {
-    /// Name of the source.
-    pub source: String,
+    /// Which source sent it.
+    pub source: SourceId,
     /// How the body is read.
     pub door: Door,
     /// The receiver that the address names.
@@ -43,11 +44,12 @@ impl Gate {
         let notification = ingest::read(&body, content_type.as_deref(), door, &config.payloads, received_at)
             .map_err(Refusal::Unreadable)?;
         let format = notification.format;
-        let watchdog =
-            config.sources.iter().find(|known| known.name == source).and_then(|known| known.watchdog.as_ref());
+        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let watchdog = known.and_then(|known| known.watchdog.as_ref());
         let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
-        if notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert)) {
-            self.app.store().hear(&source, received_at).await.map_err(|error| self.store_refusal(error))?;
+        let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
+        if let Some(known) = known.filter(|_| heard) {
+            self.app.store().hear(&known.name, received_at).await.map_err(|error| self.store_refusal(error))?;
         }
         let plan = plan(config, &source, &notification, receiver.as_deref(), is_watchdog);
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);

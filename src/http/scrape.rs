@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::Gate;
 use crate::app::App;
-use crate::deliver::scopes;
+use crate::deliver::{called, scopes};
 use crate::metrics::{Figure, labelled};
+use crate::names::Scope;
 use crate::store::StoreError;
 use crate::telemetry;
 use crate::watch::warnings;
@@ -59,7 +60,9 @@ pub(super) async fn alertmanager_status(State(gate): State<Gate>) -> Json<Value>
 async fn look(app: &App) -> Result<Vec<String>, StoreError> {
     app.store().ping().await?;
     let (breakers, backlog) = (app.store().breakers().await?, app.store().backlog().await?);
-    Ok(warnings(app.metrics().imbalance.get(), &breakers, &backlog, app.now()))
+    let loaded = app.loaded();
+    let called = |scope: &Scope| called(&loaded.config, scope);
+    Ok(warnings(app.metrics().imbalance.get(), &breakers, called, &backlog, app.now()))
 }
 
 /// All figures in `OpenMetrics` text.
@@ -92,7 +95,7 @@ fn of_this_process(app: &App) -> Vec<Figure> {
 async fn of_the_service(app: &App) -> Result<Vec<Figure>, StoreError> {
     let backlog = app.store().backlog().await?;
     let breakers = app.store().breakers().await?;
-    let open: BTreeSet<&str> = breakers.iter().map(|open| open.scope.as_str()).collect();
+    let open: BTreeSet<&Scope> = breakers.iter().map(|open| &open.scope).collect();
     let now = app.now();
     let age = |since: Option<_>| since.map_or(0, |at| now.millis_since(at).max(0) / 1000);
     let mut figures = vec![
@@ -107,10 +110,10 @@ async fn of_the_service(app: &App) -> Result<Vec<Figure>, StoreError> {
         ),
     ];
     // The configuration bounds the set: what it no longer names is not shown.
-    for scope in scopes(&app.loaded().config) {
+    for (name, scope) in scopes(&app.loaded().config) {
         let help = "1 while nothing is sent through this app, webhook, chat or host";
-        let name = labelled("wegraf_breaker_open", "scope", &scope);
-        figures.push(Figure::new(name, help, i64::from(open.contains(scope.as_str()))));
+        let name = labelled("wegraf_breaker_open", "scope", &name);
+        figures.push(Figure::new(name, help, i64::from(open.contains(&scope))));
     }
     Ok(figures)
 }

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::alert::Labels;
+use crate::names::SourceId;
 
 /// The time at which the tests receive: 2026-11-22T13:30:00Z.
 const NOW: Timestamp = Timestamp(1_795_354_200_000);

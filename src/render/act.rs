@@ -180,6 +180,7 @@ pub fn place(alert: &ActAlert) -> Option<String> {
 mod tests {
     use super::*;
     use crate::alert::{Identity, Status};
+    use crate::names::SourceId;
     use crate::store::Doer;
 
     const NOW: Timestamp = Timestamp(1_700_028_540_000);
@@ -189,7 +190,7 @@ mod tests {
             alert: 1,
             identity: Identity([0; 32]),
             receiver: "ops".to_owned(),
-            source: "am".to_owned(),
+            source: SourceId::Configured("am".to_owned()),
             name: name.to_owned(),
             labels_json: serde_json::json!({ "instance": instance }).to_string(),
             critical: false,

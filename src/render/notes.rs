@@ -11,6 +11,7 @@ use super::fit::cut_chars;
 use super::neutral::{neutral, one_line};
 use super::words::{number, pick};
 use crate::config::{Channel, Face, Language};
+use crate::names::{Lane, LaneKey};
 
 /// Something a reader has to know about the message itself, not about its alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,7 @@ pub enum Note {
     /// It was meant for another lane and did not get through there.
     Fallback {
         /// The lane it was meant for, as [`Target::lane`](crate::config::Target::lane) calls it.
-        lane: String,
+        lane: LaneKey,
         /// Why it did not get through, in words of ours, in the receiver's language.
         reason: String,
         /// Who missed it, by userid; empty if nobody did.
@@ -218,7 +219,7 @@ fn merged(changes: u64, detail: Detail, language: Language) -> String {
     }
 }
 
-fn fallback(lane: &str, reason: &str, missed: &[String], detail: Detail, language: Language) -> String {
+fn fallback(lane: &LaneKey, reason: &str, missed: &[String], detail: Detail, language: Language) -> String {
     let zh = language == Language::Zh;
     let people = detail.people;
     let short = |text: &str| cut_chars(&one_line(text), detail.name).into_owned();
@@ -245,34 +246,32 @@ fn fallback(lane: &str, reason: &str, missed: &[String], detail: Detail, languag
 }
 
 /// A lane in words. One of a kind that is not known here is called by its name.
-fn place(lane: &str, people: usize, short: &impl Fn(&str) -> String, language: Language) -> String {
+fn place(lane: &LaneKey, people: usize, short: &impl Fn(&str) -> String, language: Language) -> String {
     let zh = language == Language::Zh;
-    let parts: Vec<&str> = lane.splitn(4, '/').collect();
-    match parts.as_slice() {
-        ["webhook", name] if zh => format!("群机器人 {}", short(name)),
-        ["webhook", name] => format!("webhook {}", short(name)),
-        ["app", app, "chat", chat] if zh => format!("应用 {} 的群聊 {}", short(app), short(chat)),
-        ["app", app, "chat", chat] => format!("chat {} of app {}", short(chat), short(app)),
-        ["bot", name, chat @ ..] if zh => format!("智能机器人 {} 的会话 {}", short(name), short(&chat.join("/"))),
-        ["bot", name, chat @ ..] => format!("conversation {} of bot {}", short(&chat.join("/")), short(name)),
-        ["hook", name] if zh => format!("接口 {}", short(name)),
-        ["hook", name] => format!("hook {}", short(name)),
-        ["email", to] => format!("{} {}", pick(language, "邮箱", "mail to"), short(to)),
-        ["app", app, rest @ ..] => {
-            let rest = rest.join("/");
-            let all: Vec<&str> = rest.split('|').collect();
+    match lane.parse() {
+        Lane::Webhook(name) if zh => format!("群机器人 {}", short(&name)),
+        Lane::Webhook(name) => format!("webhook {}", short(&name)),
+        Lane::Chat { app, chat } if zh => format!("应用 {} 的群聊 {}", short(&app), short(&chat)),
+        Lane::Chat { app, chat } => format!("chat {} of app {}", short(&chat), short(&app)),
+        Lane::Bot { bot, chat } if zh => format!("智能机器人 {} 的会话 {}", short(&bot), short(&chat)),
+        Lane::Bot { bot, chat } => format!("conversation {} of bot {}", short(&chat), short(&bot)),
+        Lane::Hook(name) if zh => format!("接口 {}", short(&name)),
+        Lane::Hook(name) => format!("hook {}", short(&name)),
+        Lane::Email(to) => format!("{} {}", pick(language, "邮箱", "mail to"), short(to)),
+        Lane::Members { app, to } => {
+            let all: Vec<&str> = to.split('|').collect();
             let shown: Vec<String> =
                 all.iter().take(people.min(3)).map(|name| short(&addressee(name, language))).collect();
             let more = all.len() > shown.len();
             let shown = shown.join(pick(language, "、", ", "));
             match (zh, more) {
-                (true, false) => format!("应用 {}（{shown}）", short(app)),
-                (true, true) => format!("应用 {}（{shown} 等）", short(app)),
-                (false, false) => format!("app {} ({shown})", short(app)),
-                (false, true) => format!("app {} ({shown}, …)", short(app)),
+                (true, false) => format!("应用 {}（{shown}）", short(&app)),
+                (true, true) => format!("应用 {}（{shown} 等）", short(&app)),
+                (false, false) => format!("app {} ({shown})", short(&app)),
+                (false, true) => format!("app {} ({shown}, …)", short(&app)),
             }
         }
-        _ => short(lane),
+        Lane::Other(text) => short(text),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::alert::{Alert, Identity, Labels, Notification};
 use crate::config::{Config, Receiver, Target};
+use crate::names::SourceId;
 use crate::store::{Arrival, Recipient, TargetRow};
 
 /// Who is to hear of a notification's alerts.
@@ -42,7 +43,7 @@ pub fn row(target: &Target) -> TargetRow {
 /// Alerts that `left_out` takes are not told to anybody.
 pub fn plan(
     config: &Config,
-    source: &str,
+    source: &SourceId,
     notification: &Notification,
     path_receiver: Option<&str>,
     left_out: impl Fn(&Alert) -> bool,

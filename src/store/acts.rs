@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TargetRow;
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
+use crate::names::{LaneKey, SourceId};
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -128,7 +129,7 @@ pub struct NewAct {
     /// The card that was pressed has a new code (wecom-api §4.1).
     pub code: Option<NewCode>,
     /// A lane that is told by other means.
-    pub except_lane: Option<String>,
+    pub except_lane: Option<LaneKey>,
     /// Who is told of an acknowledgement or a release.
     pub listeners: Listeners,
 }
@@ -156,7 +157,7 @@ pub struct Acted {
     /// The alerts it is about that are on, each once, whoever its receivers are; at most [`ACT_ALERTS`].
     pub alerts: Vec<ActAlert>,
     /// The lanes that got a message, to wake them.
-    pub lanes: Vec<String>,
+    pub lanes: Vec<LaneKey>,
 }
 
 /// Who did something, and when.
@@ -182,8 +183,8 @@ pub struct ActAlert {
     pub identity: Identity,
     /// That receiver.
     pub receiver: String,
-    /// Name of its source.
-    pub source: String,
+    /// Which source tells of it.
+    pub source: SourceId,
     /// The rule's name.
     pub name: String,
     /// Its labels, as JSON.
@@ -218,7 +219,7 @@ pub struct ActEnd {
     /// The silence that was made.
     pub silence: Option<NewSilence>,
     /// A lane that is told by other means.
-    pub except_lane: Option<String>,
+    pub except_lane: Option<LaneKey>,
     /// Who is told of it; nobody if it failed.
     pub listeners: Listeners,
 }

@@ -18,6 +18,7 @@ use super::judge::Row;
 use super::{Breaker, BreakerChange, Fate, Kept, Lease, Moved, Retention, State};
 use crate::alert::{Identity, Timestamp};
 use crate::budget::Window;
+use crate::names::{Account, LaneKey, Scope};
 use rows::Rows;
 
 /// As in the other halves.
@@ -35,14 +36,14 @@ struct Tables {
     identities: HashMap<(Identity, String), i64>,
     messages: Rows<Message>,
     /// Lane to its live messages.
-    live: BTreeMap<String, Vec<i64>>,
+    live: BTreeMap<LaneKey, Vec<i64>>,
     transitions: Rows<Transition>,
     /// Alert to what is still to be told of it.
     pending: HashMap<i64, Vec<i64>>,
-    budgets: HashMap<String, Window>,
-    breakers: BTreeMap<String, Breaker>,
+    budgets: HashMap<Account, Window>,
+    breakers: BTreeMap<Scope, Breaker>,
     /// Lane to how often it was taken; as in SQLite, nothing is fenced where this is not asked.
-    leases: HashMap<String, i64>,
+    leases: HashMap<LaneKey, i64>,
 }
 
 #[derive(Debug)]
@@ -59,7 +60,7 @@ struct Alert {
 struct Message {
     notification: i64,
     receiver: String,
-    lane: String,
+    lane: LaneKey,
     target_json: String,
     critical: bool,
     urgent: bool,
@@ -87,7 +88,7 @@ struct Message {
 struct Transition {
     moved: Moved,
     message: Option<i64>,
-    lane: String,
+    lane: LaneKey,
     counted: bool,
     fate: Fate,
     reason: Option<String>,
@@ -159,12 +160,12 @@ impl Tables {
 
 impl Memory {
     /// Everybody who was sending is gone; `None`: from whatever lane.
-    pub fn abandon(&self, lane: Option<&str>) -> usize {
+    pub fn abandon(&self, lane: Option<&LaneKey>) -> usize {
         let mut tables = self.0.borrow_mut();
         let sending: Vec<i64> = tables
             .live
             .iter()
-            .filter(|(name, _)| lane.is_none_or(|lane| lane == name.as_str()))
+            .filter(|(name, _)| lane.is_none_or(|lane| lane == *name))
             .flat_map(|(_, live)| live)
             .copied()
             .filter(|id| tables.messages[id].state == State::Sending)
@@ -177,12 +178,12 @@ impl Memory {
     }
 
     /// Takes a lane from whoever had it, as when that one's lease is over.
-    pub fn acquire(&self, lane: &str) -> Lease {
+    pub fn acquire(&self, lane: &LaneKey) -> Lease {
         self.abandon(Some(lane));
         let mut tables = self.0.borrow_mut();
-        let epoch = tables.leases.entry(lane.to_owned()).or_default();
+        let epoch = tables.leases.entry(lane.clone()).or_default();
         *epoch += 1;
-        Lease { lane: lane.to_owned(), epoch: *epoch }
+        Lease { lane: lane.clone(), epoch: *epoch }
     }
 
     /// The breakers that are open.

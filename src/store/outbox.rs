@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::TargetRow;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::budget::Charge;
+use crate::names::{LaneKey, Scope, SourceId};
 
 /// Where a message is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,8 +86,8 @@ impl Fate {
 /// A lane that has something to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneHead {
-    /// Name of the lane.
-    pub lane: String,
+    /// The key of the lane.
+    pub lane: LaneKey,
     /// When the first of what waits may be claimed; not in the future if now.
     pub due_at: Timestamp,
     /// One of its messages is being sent; if its lane has no worker, by nobody.
@@ -96,8 +97,8 @@ pub struct LaneHead {
 /// The right to send from a lane until it is lost to another replica. Of this process alone with SQLite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Name of the lane.
-    pub lane: String,
+    /// The key of the lane.
+    pub lane: LaneKey,
     /// The fence: how often the lane changed hands.
     pub epoch: i64,
 }
@@ -144,7 +145,7 @@ pub struct Queued {
     /// Receiver whose language, zone and templates it has.
     pub receiver: String,
     /// Its lane.
-    pub lane: String,
+    pub lane: LaneKey,
     /// Its target, as JSON.
     pub target_json: String,
     /// Holds a critical alert.
@@ -178,8 +179,8 @@ pub struct Queued {
 pub struct Kept {
     /// Its id.
     pub id: i64,
-    /// Name of the source.
-    pub source: String,
+    /// Which source sent it.
+    pub source: SourceId,
     /// What the body was recognised as.
     pub format: Format,
     /// The request's `Content-Type`.
@@ -251,7 +252,7 @@ pub struct Claim {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Way {
     /// Scopes of breakers that must not be open.
-    pub scopes: Vec<String>,
+    pub scopes: Vec<Scope>,
     /// What is debited, whatever comes of the attempt.
     pub charges: Vec<Charge>,
 }
@@ -266,7 +267,7 @@ pub enum Taken {
         /// When to ask again.
         until: Timestamp,
         /// The breaker that is open; `None`: the budget is spent.
-        breaker: Option<String>,
+        breaker: Option<Scope>,
     },
     /// Nothing was written: an older message of the lane tells of one of its alerts and must be settled first.
     Behind,
@@ -346,11 +347,11 @@ pub enum BreakerChange {
     /// Opened, or kept open by a failed probe.
     Open(Breaker),
     /// The way is good again.
-    Close(String),
+    Close(Scope),
 }
 
 impl BreakerChange {
-    pub(super) fn scope(&self) -> &str {
+    pub(super) fn scope(&self) -> &Scope {
         match self {
             Self::Open(open) => &open.scope,
             Self::Close(scope) => scope,
@@ -361,8 +362,8 @@ impl BreakerChange {
 /// A breaker that is open: nothing goes through its scope, except one message at a time from `probe_at` on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breaker {
-    /// What is broken: an app, a webhook, a host.
-    pub scope: String,
+    /// What is broken: an app, a webhook's key, a host.
+    pub scope: Scope,
     /// Why, from a closed set; [`OUTAGE`]: messages do not probe it.
     pub reason: String,
     /// WeCom's `errcode`, if it was one.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::alert::{Identity, ThreadId, Timestamp};
 use crate::config::Database;
+use crate::names::LaneKey;
 
 impl Store {
     /// Notes what somebody did, and does as much of it as the store can: whose alert it is from now on, and who is told.
@@ -118,7 +119,7 @@ impl Store {
 
     /// The newest card of a lane before a message that tells of all alerts that the message tells of; with its code only if
     /// that was not used and WeCom gave it less than 71 h ago.
-    pub async fn card(&self, lane: &str, message: i64, now: Timestamp) -> Result<Option<Card>, StoreError> {
+    pub async fn card(&self, lane: &LaneKey, message: i64, now: Timestamp) -> Result<Option<Card>, StoreError> {
         match self {
             Self::Sqlite(db) => db.card(lane, message, now).await,
             Self::Postgres(db) => db.card(lane, message, now).await,

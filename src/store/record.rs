@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{ActKind, Fate, Kept, Moved, State};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::names::{LaneKey, SourceId};
 
 /// How much of an answer's words is kept with an attempt.
 pub const ERROR_BYTES: usize = 1000;
@@ -20,7 +21,7 @@ pub struct DeliveryFilter {
     /// Of this receiver.
     pub receiver: Option<String>,
     /// In this lane.
-    pub lane: Option<String>,
+    pub lane: Option<LaneKey>,
     /// In this state.
     pub state: Option<State>,
     /// With this short id.
@@ -49,11 +50,11 @@ pub struct DeliveryRow {
     /// The notification it is about.
     pub notification: i64,
     /// The source of that.
-    pub source: String,
+    pub source: SourceId,
     /// Its receiver.
     pub receiver: String,
     /// Its lane.
-    pub lane: String,
+    pub lane: LaneKey,
     /// Where it is.
     pub state: State,
     /// Holds a critical alert.

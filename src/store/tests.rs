@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::alert::{ThreadId, TransitionKind};
 use crate::budget::Charge;
+use crate::names::{Account, LaneKey, Scope, SourceId};
 
 /// One test for each of the functions and halves, on a fresh store, with the fates audited at the end.
 macro_rules! contract {
@@ -112,7 +113,7 @@ fn resolved(name: &str, start: i64, end: i64) -> Arrival {
 fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
     let alerts = (0..).zip(alerts).map(|(index, arrival)| Arrival { index, ..arrival }).collect();
     Admission {
-        source: "grafana".to_owned(),
+        source: SourceId::Configured("grafana".to_owned()),
         format: Format::Grafana,
         content_type: Some("application/json".to_owned()),
         path_receiver: None,
@@ -129,7 +130,7 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
             escalate_after_ms: None,
             note_json: None,
             alerts,
-            targets: vec![TargetRow::new(lane.to_owned(), format!(r#"{{"to":"{lane}"}}"#))],
+            targets: vec![TargetRow::new(LaneKey::stored(lane), format!(r#"{{"to":"{lane}"}}"#))],
         }],
     }
 }
@@ -146,7 +147,7 @@ fn settlement(claimed: Claimed, class: &'static str, next: Next) -> Settlement {
 
 /// The oldest message of a lane, if nothing of the lane is being sent and it is due.
 async fn head(store: &Store, lane: &str, now: Timestamp) -> Option<Queued> {
-    let waiting = store.waiting(lane, now).await.unwrap().messages;
+    let waiting = store.waiting(&LaneKey::stored(lane), now).await.unwrap().messages;
     let first = waiting.first().filter(|first| first.due_at <= now)?;
     if waiting.iter().any(|message| message.state == State::Sending) {
         return None;
@@ -184,7 +185,7 @@ async fn send(store: &Store, lane: &str, minute: i64) -> i64 {
 
 /// Whoever was sending from a lane is gone.
 async fn abandon(store: &Store, lane: &str) {
-    store.acquire(lane).await.unwrap().expect("nobody else has the lane");
+    store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("nobody else has the lane");
 }
 
 async fn end(store: Store, place: Place) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::words::text;
 use super::{About, ActAlert, ActKind, ActState, Doer, Listeners, NewAct, TargetRow};
 use crate::alert::{Timestamp, TransitionKind};
+use crate::names::LaneKey;
 
 /// Bytes of an event's name that are kept.
 const EVENT_BYTES: usize = 200;
@@ -121,7 +122,7 @@ impl Telling<'_> {
 pub(super) fn tellings<'a>(
     touched: &'a [ActAlert],
     listeners: &'a Listeners,
-    except_lane: Option<&str>,
+    except_lane: Option<&LaneKey>,
 ) -> Vec<Telling<'a>> {
     let mut receivers: BTreeMap<&str, Vec<&ActAlert>> = BTreeMap::new();
     for alert in touched {
@@ -130,7 +131,7 @@ pub(super) fn tellings<'a>(
     let mut all = Vec::new();
     for (receiver, alerts) in receivers {
         let targets = listeners.get(receiver).into_iter().flatten();
-        let told = targets.filter(|target| except_lane != Some(target.lane.as_str()));
+        let told = targets.filter(|target| except_lane != Some(&target.lane));
         all.extend(told.map(|target| Telling { receiver, target, alerts: alerts.clone() }));
     }
     all

@@ -4,6 +4,7 @@ use reqwest::Url;
 
 use crate::alert::{Alert, Format};
 use crate::config::{Upstream, UpstreamKind};
+use crate::names::SourceId;
 
 /// What is known of where an alert came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub struct Origin<'a> {
     pub format: Format,
     /// Root URL of the sender as it gave it; may be empty.
     pub external_url: &'a str,
-    /// Name of the source that proved itself.
-    pub source: &'a str,
+    /// The source that told of it.
+    pub source: &'a SourceId,
     /// Grafana's organisation, see [`org_of`].
     pub org: Option<i64>,
 }
@@ -23,6 +24,10 @@ pub struct Origin<'a> {
 /// sources. An upstream of another organisation is never it. `None` also where a silence would hide nothing: legacy
 /// Grafana has none, and what a mapping or a text makes has labels that nobody upstream knows.
 pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Option<&'a Upstream> {
+    if *origin.source == SourceId::Wegraf {
+        // No upstream knows the self-alerts, whatever their form.
+        return None;
+    }
     let kind = match origin.format {
         Format::Grafana => Some(UpstreamKind::Grafana),
         Format::Alertmanager => Some(UpstreamKind::Alertmanager),
@@ -43,7 +48,9 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
     if let Some((_, upstream)) = by_url {
         return Some(upstream);
     }
-    if let Some(upstream) = fitting().find(|upstream| upstream.sources.iter().any(|name| name == origin.source)) {
+    if let Some(upstream) =
+        fitting().find(|upstream| upstream.sources.iter().any(|name| origin.source.configured() == Some(name.as_str())))
+    {
         return Some(upstream);
     }
     let mut alone = fitting().filter(|_| kind.is_some());
@@ -144,7 +151,8 @@ mod tests {
         ];
         let town = town();
         for &(format, external_url, source, org, expected) in table {
-            let origin = Origin { format, external_url, source, org };
+            let source = SourceId::Configured(source.to_owned());
+            let origin = Origin { format, external_url, source: &source, org };
             let found = upstream_for(&town, &origin).map(|upstream| upstream.name.as_str());
             assert_eq!(found, expected, "{origin:?}");
         }
@@ -157,7 +165,8 @@ mod tests {
             upstream("grafana", UpstreamKind::Grafana, "http://grafana:3000"),
         ];
         let found = |town: &[Upstream], format| {
-            let origin = Origin { format, external_url: "https://elsewhere.example.com", source: "x", org: Some(1) };
+            let source = &SourceId::Configured("x".to_owned());
+            let origin = Origin { format, external_url: "https://elsewhere.example.com", source, org: Some(1) };
             upstream_for(town, &origin).map(|upstream| upstream.name.clone())
         };
         assert_eq!(found(&one, Format::Alertmanager).as_deref(), Some("am"));

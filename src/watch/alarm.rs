@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use tracing::error;
 
-use super::trouble::{SOURCE, Trouble};
+use super::trouble::{Kind, Subject, Trouble};
 use crate::alert::{Alert, Format, Labels, Status, Timestamp};
 use crate::app::App;
 use crate::config::{Config, Language, Receiver, Target};
-use crate::deliver::stands_on;
+use crate::deliver::{called, scopes, stands_on};
 use crate::ingest::{self, Door};
+use crate::names::{LaneKey, SourceId};
 use crate::route::{arrival, recipient, row};
 use crate::store::{Admission, Recipient, StoreError};
 
@@ -29,29 +30,45 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
         let Some((receiver, _)) = told.first() else {
             error!(
                 kind = trouble.kind.as_str(),
-                about = trouble.subject,
+                about = trouble.subject.called(&loaded.config),
                 error = trouble.detail[1],
                 "wegraf has trouble and knows no other way to tell anybody."
             );
             continue;
         };
-        admit(app, &began(trouble, receiver.language), &told).await?;
+        admit(app, &began(trouble, &loaded.config, receiver.language), &told).await?;
     }
-    for firing in app.store().firing(SOURCE).await? {
+    for firing in app.store().firing(&SourceId::Wegraf).await? {
         let labels: Labels = serde_json::from_str(&firing.labels_json).unwrap_or_default();
         let label = |name: &str| labels.get(name).map_or("", String::as_str);
-        let (kind, subject) = (label(KIND), label(SUBJECT));
-        if !troubles.iter().any(|trouble| trouble.kind.as_str() == kind && trouble.subject == subject) {
-            // Whoever was told that it began: the store knows, and tells nobody else.
-            admit(app, &ended(&labels, app.now()), &receivers(&loaded.config, subject)).await?;
+        let (kind, about) = (label(KIND), label(SUBJECT));
+        let goes_on =
+            |trouble: &Trouble| trouble.kind.as_str() == kind && trouble.subject.called(&loaded.config) == about;
+        if !troubles.iter().any(goes_on) {
+            // The store tells those who were told that it began, and no others.
+            let subject = subject(&loaded.config, kind, about);
+            admit(app, &ended(&labels, app.now()), &receivers(&loaded.config, &subject)).await?;
         }
     }
     Ok(())
 }
 
+/// What a self-alert with these labels is about; nothing where the configuration no longer has it.
+fn subject(config: &Config, kind: &str, about: &str) -> Subject {
+    let is = |known: Kind| known.as_str() == kind;
+    if is(Kind::Blocked) || is(Kind::Restricted) {
+        let scope = scopes(config).into_values().find(|scope| called(config, scope) == about);
+        return scope.map_or(Subject::Nothing, Subject::Scope);
+    }
+    if is(Kind::Lost) || is(Kind::Missed) {
+        return Subject::Lane(LaneKey::stored(about));
+    }
+    Subject::Outside(about.to_owned())
+}
+
 /// Who can be told of trouble with `subject`, the best first: the configured receiver, then the root's, then any.
 /// Each with those of its targets whose way the trouble does not touch.
-fn receivers<'a>(config: &'a Config, subject: &str) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
+fn receivers<'a>(config: &'a Config, subject: &Subject) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
     let best = config.alarm.as_deref().into_iter().chain([config.route.root()]);
     let names = best.chain(config.receivers.keys().map(String::as_str));
     let mut found: Vec<(&Receiver, Vec<&Target>)> = Vec::new();
@@ -75,7 +92,7 @@ async fn admit(app: &App, body: &str, to: &[(&Receiver, Vec<&Target>)]) -> Resul
         return Ok(());
     };
     let admission = Admission {
-        source: SOURCE.to_owned(),
+        source: SourceId::Wegraf,
         format: Format::Alertmanager,
         content_type: Some("application/json".to_owned()),
         path_receiver: None,
@@ -96,21 +113,22 @@ async fn admit(app: &App, body: &str, to: &[(&Receiver, Vec<&Target>)]) -> Resul
 
 fn recipients(alert: &Alert, to: &[(&Receiver, Vec<&Target>)]) -> Vec<Recipient> {
     let one = |(receiver, targets): &(&Receiver, Vec<&Target>)| {
-        let arrivals = vec![arrival(0, alert.identity(SOURCE), alert)];
+        let arrivals = vec![arrival(0, alert.identity(&SourceId::Wegraf), alert)];
         recipient(receiver, arrivals, targets.iter().copied().map(row).collect())
     };
     to.iter().map(one).collect()
 }
 
 /// The webhook call of an Alertmanager that tells of it.
-fn began(trouble: &Trouble, language: Language) -> String {
+fn began(trouble: &Trouble, config: &Config, language: Language) -> String {
     let mut labels = json!({
         "alertname": trouble.kind.name(language),
         "severity": "critical",
         KIND: trouble.kind.as_str(),
     });
-    if !trouble.subject.is_empty() {
-        labels[SUBJECT] = trouble.subject.as_str().into();
+    let about = trouble.subject.called(config);
+    if !about.is_empty() {
+        labels[SUBJECT] = about.into();
     }
     let detail = &trouble.detail[usize::from(language == Language::En)];
     call(&labels, &json!({ "summary": detail }), Status::Firing, UNKNOWN)
@@ -129,7 +147,7 @@ fn call(labels: &Value, annotations: &Value, status: Status, ends_at: &str) -> S
         "startsAt": UNKNOWN, "endsAt": ends_at, "generatorURL": "",
     });
     json!({
-        "version": "4", "receiver": SOURCE, "status": status, "groupKey": format!("{SOURCE}:{labels}"),
+        "version": "4", "receiver": SourceId::Wegraf, "status": status, "groupKey": format!("{}:{labels}", SourceId::Wegraf),
         "truncatedAlerts": 0, "groupLabels": {}, "commonLabels": labels, "commonAnnotations": annotations,
         "externalURL": "", "alerts": [alert],
     })

@@ -2,14 +2,21 @@
 
 use super::CRITICAL_LATE_MS;
 use crate::alert::Timestamp;
+use crate::names::Scope;
 use crate::store::{Backlog, Breaker};
 
 /// How many open breakers are named: enough to see what is wrong.
 const NAMED: usize = 20;
 
 /// One line for each thing that is wrong: an imbalance of the record, open breakers, a critical message that waits for
-/// too long. None holds a secret or a text of an alert.
-pub fn warnings(imbalance: i64, breakers: &[Breaker], backlog: &Backlog, now: Timestamp) -> Vec<String> {
+/// too long. `called` says what people call a scope. None holds a secret or a text of an alert.
+pub fn warnings(
+    imbalance: i64,
+    breakers: &[Breaker],
+    called: impl Fn(&Scope) -> String,
+    backlog: &Backlog,
+    now: Timestamp,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     if imbalance > 0 {
         warnings.push(format!(
@@ -19,7 +26,7 @@ pub fn warnings(imbalance: i64, breakers: &[Breaker], backlog: &Backlog, now: Ti
     for open in breakers.iter().take(NAMED) {
         let seconds = now.millis_since(open.opened_at).max(0) / 1000;
         let code = open.errcode.map(|code| format!(", errcode {code}")).unwrap_or_default();
-        warnings.push(format!("暂停发送 not sending by {}: {}{code}, {seconds} s", open.scope, open.reason));
+        warnings.push(format!("暂停发送 not sending by {}: {}{code}, {seconds} s", called(&open.scope), open.reason));
     }
     if breakers.len() > NAMED {
         warnings.push(format!("…还有 and {} more", breakers.len() - NAMED));
@@ -46,7 +53,7 @@ mod tests {
     fn what_is_well_has_no_warning_and_each_trouble_has_one() {
         let waiting = |age: i64| Backlog { oldest_critical: Some(NOW.plus_millis(-age)), ..Backlog::default() };
         let open = |n: usize| Breaker {
-            scope: format!("webhook/{n}"),
+            scope: Scope::stored(format!("app/{n}")),
             reason: "limit".into(),
             errcode: Some(45009),
             error: "x".into(),
@@ -54,12 +61,12 @@ mod tests {
             probe_at: NOW,
             failures: 1,
         };
-        assert!(warnings(0, &[], &waiting(120_000), NOW).is_empty());
-        assert_eq!(warnings(0, &[], &waiting(120_001), NOW).len(), 1);
-        assert!(warnings(3, &[], &Backlog::default(), NOW)[0].contains("3 transitions"));
-        let named = warnings(0, &[open(1)], &Backlog::default(), NOW);
-        assert!(named[0].contains("webhook/1: limit, errcode 45009, 9 s"), "{named:?}");
+        assert!(warnings(0, &[], Scope::to_string, &waiting(120_000), NOW).is_empty());
+        assert_eq!(warnings(0, &[], Scope::to_string, &waiting(120_001), NOW).len(), 1);
+        assert!(warnings(3, &[], Scope::to_string, &Backlog::default(), NOW)[0].contains("3 transitions"));
+        let named = warnings(0, &[open(1)], Scope::to_string, &Backlog::default(), NOW);
+        assert!(named[0].contains("app/1: limit, errcode 45009, 9 s"), "{named:?}");
         let many: Vec<Breaker> = (0..30).map(open).collect();
-        assert_eq!(warnings(0, &many, &Backlog::default(), NOW).last().unwrap(), "…还有 and 10 more");
+        assert_eq!(warnings(0, &many, Scope::to_string, &Backlog::default(), NOW).last().unwrap(), "…还有 and 10 more");
     }
 }

@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::alert::Timestamp;
 use crate::config::{Config, Language};
+use crate::deliver::called;
+use crate::names::{LaneKey, Scope};
 use crate::store::{Backlog, Breaker};
 
-/// The source of what wegraf says of itself.
-pub const SOURCE: &str = "wegraf";
 /// A breaker that closes again within this time is no trouble for a person.
 const PATIENCE_MS: i64 = 20_000;
 /// A dead letter or a refused body is a trouble for this long.
@@ -16,13 +16,38 @@ const INCIDENT_MS: i64 = 15 * 60_000;
 /// Different incidents that are remembered; more would be one and the same trouble.
 const INCIDENTS: usize = 100;
 
+/// What a trouble is about. Ways to people that lead through it are not used to tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// wegraf as a whole.
+    Nothing,
+    /// What a breaker stands for.
+    Scope(Scope),
+    /// A lane.
+    Lane(LaneKey),
+    /// What no way to people leads through: a source, a caller. Named as people know it.
+    Outside(String),
+}
+
+impl Subject {
+    /// What people call it; empty for nothing.
+    pub(super) fn called(&self, config: &Config) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Scope(scope) => called(config, scope),
+            Self::Lane(lane) => lane.to_string(),
+            Self::Outside(name) => name.clone(),
+        }
+    }
+}
+
 /// Something that is wrong. Equal `kind` and `subject` are the same trouble.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What kind.
     pub(super) kind: Kind,
-    /// What it is about: a breaker's scope, a source, a lane. Ways through this are not used to tell of it.
-    pub(super) subject: String,
+    /// What it is about.
+    pub(super) subject: Subject,
     /// What happened and what to do, in Chinese and English.
     pub(super) detail: [String; 2],
 }
@@ -120,7 +145,7 @@ pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
             "旧配置继续生效；运行 `wegraf check` 查看所有错误".to_owned(),
             "the old one stays in force; `wegraf check` lists every mistake".to_owned(),
         ];
-        troubles.push(Trouble { kind: Kind::Reload, subject: String::new(), detail });
+        troubles.push(Trouble { kind: Kind::Reload, subject: Subject::Nothing, detail });
     }
     troubles
 }
@@ -135,7 +160,7 @@ fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
         format!("{}；待发 {messages} 条（其中严重 {critical} 条）都已保存，恢复后自动补发", open.error),
         format!("{}; {messages} messages ({critical} critical) wait, are kept and will be sent", open.error),
     ];
-    Some(Trouble { kind: Kind::Blocked, subject: open.scope.clone(), detail })
+    Some(Trouble { kind: Kind::Blocked, subject: Subject::Scope(open.scope.clone()), detail })
 }
 
 fn silent(source: &str, minutes: i64) -> Trouble {
@@ -147,7 +172,7 @@ fn silent(source: &str, minutes: i64) -> Trouble {
             "the watchdog of source `{source}` was last seen {minutes} min ago: alerts may not come through; check Prometheus, Alertmanager and the network"
         ),
     ];
-    Trouble { kind: Kind::Silent, subject: source.to_owned(), detail }
+    Trouble { kind: Kind::Silent, subject: Subject::Outside(source.to_owned()), detail }
 }
 
 fn imbalance(transitions: i64) -> Trouble {
@@ -159,7 +184,7 @@ fn imbalance(transitions: i64) -> Trouble {
             "the fate of {transitions} transitions contradicts their messages: a bug of wegraf, please report it with what `wegraf deliveries audit` prints"
         ),
     ];
-    Trouble { kind: Kind::Imbalance, subject: String::new(), detail }
+    Trouble { kind: Kind::Imbalance, subject: Subject::Nothing, detail }
 }
 
 /// When an incident last happened, and what it was.
@@ -167,13 +192,13 @@ type Incident = (Timestamp, [String; 2]);
 
 /// What went wrong lately that no table shows: kept in memory for a quarter of an hour.
 #[derive(Debug, Default)]
-pub struct Incidents(Mutex<BTreeMap<(Kind, String), Incident>>);
+pub struct Incidents(Mutex<BTreeMap<(Kind, Subject), Incident>>);
 
 impl Incidents {
     /// Notes an incident; `detail` says what happened and what to do, in Chinese and English.
-    pub fn note(&self, kind: Kind, subject: &str, detail: [String; 2], now: Timestamp) {
+    pub fn note(&self, kind: Kind, subject: Subject, detail: [String; 2], now: Timestamp) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (kind, subject.to_owned());
+        let key = (kind, subject);
         if known.len() < INCIDENTS || known.contains_key(&key) {
             known.insert(key, (now, detail));
         }
@@ -183,7 +208,7 @@ impl Incidents {
     pub(super) fn recent(&self, now: Timestamp) -> Vec<Trouble> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, (at, _)| (0..INCIDENT_MS).contains(&now.millis_since(*at)));
-        let trouble = |((kind, subject), (_, detail)): (&(Kind, String), &Incident)| Trouble {
+        let trouble = |((kind, subject), (_, detail)): (&(Kind, Subject), &Incident)| Trouble {
             kind: *kind,
             subject: subject.clone(),
             detail: detail.clone(),
@@ -228,7 +253,7 @@ mod tests {
     #[test]
     fn a_breaker_that_stays_open_is_told_and_a_hiccup_is_not() {
         let open = |age: i64| Breaker {
-            scope: "app/ops".into(),
+            scope: Scope::stored("app/ops"),
             reason: "configuration".into(),
             errcode: Some(60020),
             error: "x".into(),
@@ -244,7 +269,7 @@ mod tests {
     #[test]
     fn an_incident_is_trouble_for_a_quarter_of_an_hour() {
         let incidents = Incidents::default();
-        incidents.note(Kind::Lost, "webhook/w", ["坏了".into(), "broken".into()], NOW);
+        incidents.note(Kind::Lost, Subject::Lane(LaneKey::stored("webhook/w")), ["坏了".into(), "broken".into()], NOW);
         assert_eq!(incidents.recent(NOW.plus_millis(60_000)).len(), 1);
         assert!(incidents.recent(NOW.plus_millis(INCIDENT_MS)).is_empty());
     }

@@ -32,7 +32,7 @@ async fn subscribes(world: &World) -> (i64, i64, i64) {
 async fn alarmed(world: &World, words: &[&str]) {
     until("the breaker is open", async || {
         let open = world.app().store().breakers().await.unwrap();
-        open.iter().any(|open| open.scope == "bot/duty").then_some(())
+        open.iter().any(|open| open.scope.as_str() == "bot/duty").then_some(())
     })
     .await;
     world.pass(Duration::from_secs(30));
@@ -140,7 +140,7 @@ async fn a_bot_that_forgets_its_conversation_is_let_in_again_by_a_word() {
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     until("both were refused", async || {
         let open = world.app().store().breakers().await.unwrap();
-        open.iter().filter(|open| open.scope.starts_with("bot/duty/")).count().eq(&2).then_some(())
+        open.iter().filter(|open| open.scope.as_str().starts_with("bot/duty/")).count().eq(&2).then_some(())
     })
     .await;
     switches(&world, json!({ "bot_activation_lapse_ms": 0 })).await;

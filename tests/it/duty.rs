@@ -84,7 +84,8 @@ async fn a_message_to_a_rota_reaches_whoever_is_on_duty_when_it_is_written() {
     world.settled().await;
     assert_eq!(world.inbox("user=zhangsan").await.len(), 2);
     // One lane, whoever is on duty.
-    let lanes: std::collections::BTreeSet<String> = world.deliveries().await.into_iter().map(|row| row.lane).collect();
+    let lanes: std::collections::BTreeSet<String> =
+        world.deliveries().await.into_iter().map(|row| row.lane.to_string()).collect();
     assert_eq!(lanes.into_iter().collect::<Vec<_>>(), ["app/ops/daixuan|on_call:dba/backup", "app/ops/on_call:dba"]);
 }
 

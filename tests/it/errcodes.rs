@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::{App, Chat, Setup, User, Webhook};
+use wegraf::names::LaneKey;
 use wegraf::store::{Breaker, Delivery, State};
 
 use crate::harness::{World, alertmanager};
@@ -252,10 +253,16 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
     assert_eq!(answer["targets"], cases.len());
     let rows = world.deliveries().await;
     for case in cases {
-        let row = rows.iter().find(|row| row.lane == case.lane()).unwrap_or_else(|| panic!("{case:?}"));
+        let row =
+            rows.iter().find(|row| row.lane == LaneKey::stored(case.lane())).unwrap_or_else(|| panic!("{case:?}"));
         let delivery = world.delivery(row.message, |delivery| case.is_settled(delivery)).await;
         let breakers = world.app().store().breakers().await.unwrap();
-        case.check(&delivery, breakers.iter().find(|breaker| breaker.scope == case.scope()));
+        case.check(
+            &delivery,
+            breakers
+                .iter()
+                .find(|breaker| wegraf::deliver::called(&world.app().loaded().config, &breaker.scope) == case.scope()),
+        );
     }
     let breakers = world.app().store().breakers().await.unwrap();
     let closing = Case::all().iter().filter(|case| matches!(case.reaction, BackOff | Held)).count();
@@ -436,7 +443,7 @@ async fn a_target_that_is_gone_does_not_delay_the_others() {
     }
     world.arrived("user=daixuan", 3).await;
     let rows = world.deliveries().await;
-    let gone: Vec<_> = rows.iter().filter(|row| row.lane == "webhook/gone").collect();
+    let gone: Vec<_> = rows.iter().filter(|row| row.lane == LaneKey::stored("webhook/gone")).collect();
     let first = world.delivery(gone[0].message, |delivery| delivery.row.errcode == Some(93000)).await;
     assert_eq!(first.row.state, State::Queued, "it waits for a repair");
     assert_eq!(world.requests("webhook/send").await.len(), 1, "what is behind it in the lane does not try either");
@@ -456,7 +463,7 @@ async fn a_target_that_hangs_does_not_delay_the_others_and_is_served_when_it_is_
     assert!(world.inbox("webhook=sim-ops-group").await.is_empty());
     world.arrived("webhook=sim-ops-group", 1).await;
     world.settled().await;
-    let row = world.deliveries().await.into_iter().find(|row| row.lane.starts_with("webhook/")).unwrap();
+    let row = world.deliveries().await.into_iter().find(|row| row.lane.as_str().starts_with("webhook/")).unwrap();
     let delivery = world.delivery(row.message, |_| true).await;
     assert_eq!(delivery.attempts[0].outcome.as_deref(), Some("unsure"), "{delivery:#?}");
 }

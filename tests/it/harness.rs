@@ -154,6 +154,11 @@ impl World {
     /// The same at an address that others know already.
     pub async fn start_at(&mut self, address: SocketAddr) {
         let (config, _) = Config::load(&self.config_path()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+        self.start_on(config, address).await;
+    }
+
+    /// The same on a configuration that no file could hold.
+    pub async fn start_on(&mut self, config: Config, address: SocketAddr) {
         let app = App::open(config, self.clock.clone()).await.unwrap();
         let listener = TcpListener::bind(address).await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use wecom_simulator::{Chat, Setup, Webhook};
 use wegraf::alert::Format;
 use wegraf::cli::sample;
+use wegraf::names::SourceId;
 use wegraf::store::State;
 
 use crate::harness::{EVERY_CHANNEL, World, alertmanager, payload};
@@ -253,7 +254,7 @@ async fn each_source_proves_itself_in_its_way_and_its_name_is_recorded() {
     for (number, (source, headers, body)) in ways.into_iter().enumerate() {
         let (status, answer) = post_with(&world, &headers, &body).await;
         assert_eq!(status, 200, "{source}: {answer}");
-        assert_eq!(world.deliveries().await[2 * number].source, source);
+        assert_eq!(world.deliveries().await[2 * number].source, SourceId::Configured(source.to_owned()));
     }
     world.arrived("user=daixuan", 3).await;
 }

@@ -35,6 +35,7 @@ mod faults_network;
 mod kills;
 mod matrix;
 mod migrate_store;
+mod names;
 mod replicas;
 mod replicas_bot;
 mod seed;

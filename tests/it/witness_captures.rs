@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use wegraf::alert::{Format, Labels, Notification, Status, Timestamp};
 use wegraf::ingest::generic::Payloads;
 use wegraf::ingest::{self, Door};
+use wegraf::names::SourceId;
 
 use crate::harness::{EVERY_CHANNEL, World, crypto, payload};
 use crate::programs::{Exporter, Server, alert, until};
@@ -47,7 +48,11 @@ fn the_webhook_of_alertmanager_is_read_as_it_came() {
     for (before, after) in fired.alerts.iter().zip(&over.alerts) {
         assert_eq!(after.status, Status::Resolved);
         assert!(after.ends_at > after.starts_at);
-        assert_eq!(before.identity("am"), after.identity("am"), "it is the same alert");
+        assert_eq!(
+            before.identity(&SourceId::Configured("am".to_owned())),
+            after.identity(&SourceId::Configured("am".to_owned())),
+            "it is the same alert"
+        );
     }
 }
 
@@ -60,7 +65,10 @@ fn the_push_of_prometheus_is_read_as_it_came() {
     assert_eq!(over.alerts.len(), 2);
     for alert in &over.alerts {
         assert_eq!((alert.status, alert.name.as_str()), (Status::Resolved, "磁盘将满"));
-        let same = pushed.alerts.iter().any(|before| before.identity("p") == alert.identity("p"));
+        let same = pushed.alerts.iter().any(|before| {
+            before.identity(&SourceId::Configured("p".to_owned()))
+                == alert.identity(&SourceId::Configured("p".to_owned()))
+        });
         assert!(same, "{alert:?}");
     }
 }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::when::When;
 use crate::alert::{ThreadId, Timestamp};
 use crate::cli::{ConfigFile, Misused, label};
+use crate::names::LaneKey;
 use crate::store::{DeliveryFilter, State};
 use jiff::tz::TimeZone;
 
@@ -157,7 +158,7 @@ impl Selection {
             since,
             until,
             receiver: self.receiver,
-            lane: self.target,
+            lane: self.target.map(LaneKey::stored),
             state: self.state.map(State::from),
             thread: self.id,
             person: self.person,

@@ -41,7 +41,7 @@ fn table(rows: &[DeliveryRow], zone: &TimeZone) -> Screen {
     if rows.is_empty() {
         screen.line("没有消息 no messages");
     }
-    let target = rows.iter().map(|row| row.lane.chars().count()).max().unwrap_or(0).min(TARGET);
+    let target = rows.iter().map(|row| row.lane.as_str().chars().count()).max().unwrap_or(0).min(TARGET);
     for row in rows {
         screen.line(format_args!(
             "{:>6}  #{:<5} {}  {} {:<7} {:target$}  {}",

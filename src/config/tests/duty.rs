@@ -169,7 +169,7 @@ directory: { file: directory.yaml }
     assert_eq!(rota.on_call(instant("2026-01-19T07:30:00Z")).people, ["lisi"]);
 
     let a = &config.receivers["a"];
-    assert_eq!(a.targets[0].lane(), "app/ops/wangwu|on_call:dba");
+    assert_eq!(a.targets[0].lane(), LaneKey::stored("app/ops/wangwu|on_call:dba"));
     assert_eq!(a.targets[0].mention_from, [""; 0]);
     assert_eq!(a.targets[1].mention, ["on_call:dba"]);
     assert_eq!(a.targets[1].mention_from, ["team"]);
@@ -180,7 +180,13 @@ directory: { file: directory.yaml }
     let steps: Vec<(Duration, bool, Vec<String>)> = a
         .escalate
         .iter()
-        .map(|step| (step.after, step.only_critical, step.targets(&config).iter().map(Target::lane).collect()))
+        .map(|step| {
+            (
+                step.after,
+                step.only_critical,
+                step.targets(&config).iter().map(|target| target.lane().to_string()).collect(),
+            )
+        })
         .collect();
     assert_eq!(
         steps,

@@ -84,8 +84,8 @@ fn mail_and_hooks_have_lanes_and_a_face_of_their_own() {
     let (config, _) = everything();
     let targets = &config.receivers["backup"].targets;
     assert_eq!(targets[0].to, To::Email { to: vec!["Ops@example.com".into(), "boss@example.com".into()] });
-    assert_eq!(targets[0].lane(), "email/ops@example.com|boss@example.com");
-    assert_eq!(targets[1].lane(), "hook/pager");
+    assert_eq!(targets[0].lane(), LaneKey::stored("email/ops@example.com|boss@example.com"));
+    assert_eq!(targets[1].lane(), LaneKey::stored("hook/pager"));
     for (target, channel) in targets.iter().zip([Channel::Email, Channel::Hook]) {
         assert_eq!((target.channel(), target.face), (channel, Face::Text));
         assert_eq!(target.channel().wecom(), None);

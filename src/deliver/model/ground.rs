@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use super::Mutant;
 use crate::alert::Timestamp;
 use crate::config::Database;
+use crate::names::LaneKey;
 use crate::store::memory::Memory;
 use crate::store::{
     Admission, Admitted, Audit, Breaker, BreakerChange, Claim, Contents, Delivery, DeliveryFilter, DeliveryRow, Digest,
@@ -102,7 +103,7 @@ impl Ground {
         Ok(heads.into_iter().map(|head| LaneHead { sending: head.sending && seen(&head), ..head }).collect())
     }
 
-    pub async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
+    pub async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
         match (&self.real, &self.memory) {
             // Leases of the halves may have other numbers.
             (Some((store, _)), memory) => {
@@ -112,7 +113,7 @@ impl Ground {
                 store.acquire(lane).await
             }
             (None, Some(_)) if self.mutant == Mutant::AbandonedIsForgotten => {
-                Ok(Some(Lease { lane: lane.to_owned(), epoch: 0 }))
+                Ok(Some(Lease { lane: lane.clone(), epoch: 0 }))
             }
             (None, memory) => Ok(memory.as_ref().map(|memory| memory.acquire(lane))),
         }
@@ -125,7 +126,7 @@ impl Ground {
         }
     }
 
-    pub async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
+    pub async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         ask!(self, "waiting", store => store.waiting(lane, now).await, memory => Ok(memory.waiting(lane, now)))
     }
 

@@ -10,6 +10,7 @@ use super::reference::{News, Telling};
 use super::world::{ALERTS, World, said};
 use super::{Check, Mutant};
 use crate::alert::{Format, Identity, TransitionKind};
+use crate::names::{LaneKey, SourceId};
 use crate::store::{Admission, Arrival, Recipient};
 
 /// Of every notification.
@@ -60,11 +61,11 @@ impl World {
         &mut self,
         deliveries: Vec<Recipient>,
         peer: bool,
-        mut expected: HashMap<(String, u32), (TransitionKind, String)>,
+        mut expected: HashMap<(LaneKey, u32), (TransitionKind, String)>,
         suppressed: usize,
     ) -> Check {
         let admission = Admission {
-            source: "source".to_owned(),
+            source: SourceId::Configured("source".to_owned()),
             format: Format::Alertmanager,
             content_type: None,
             path_receiver: None,
@@ -82,7 +83,7 @@ impl World {
         self.dirty = true;
         if self.mutant == Mutant::AckBeforeCommit && all > 0 && self.admissions.is_multiple_of(50) {
             // The sender got its 200, and the process ended before the commit.
-            let lost = Message { lane: "lost".to_owned(), ..Message::default() };
+            let lost = Message { lane: LaneKey::stored("lost"), ..Message::default() };
             (0_i64..).zip(expected.values()).for_each(|(id, (_, name))| self.ledger.note(-1 - id, name, &lost));
             return Ok(());
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Check;
 use super::ground::Ground;
 use super::phone::{Line, Phone};
+use crate::names::LaneKey;
 use crate::store::{Delivery, Fate, State};
 
 /// All that was accepted and is still on record.
@@ -37,9 +38,9 @@ pub struct Told {
 /// A message of the record.
 #[derive(Debug, Clone, Default)]
 pub struct Message {
-    pub lane: String,
+    pub lane: LaneKey,
     /// Where it was first told: its own lane, or that of what it is a copy of.
-    pub source: String,
+    pub source: LaneKey,
     /// It goes back to an operator.
     pub again: bool,
     /// Attempts that nobody knows the end of.

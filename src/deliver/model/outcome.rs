@@ -13,6 +13,7 @@ use crate::deliver::letter::Form;
 use crate::deliver::retry::{self, Next, Tries};
 use crate::deliver::verdict::tests::{failed_with, refused};
 use crate::deliver::verdict::{Blame, Verdict};
+use crate::names::Scope;
 use crate::store::{BreakerChange, Claimed, Fallback, Outcome, Settlement, State, StoreError};
 
 impl World {
@@ -140,8 +141,8 @@ impl World {
         Ok(next)
     }
 
-    fn resume(&mut self, scope: &str) {
-        for worker in self.workers.iter_mut().filter(|worker| worker.rhythm.pace.breaker.as_deref() == Some(scope)) {
+    fn resume(&mut self, scope: &Scope) {
+        for worker in self.workers.iter_mut().filter(|worker| worker.rhythm.pace.breaker.as_ref() == Some(scope)) {
             worker.rhythm.forget();
         }
         self.failures.remove(scope);
@@ -165,7 +166,7 @@ impl World {
     }
 
     fn breakers(&mut self, flight: &Flight, verdict: &Verdict, elsewhere: bool) -> Vec<BreakerChange> {
-        let host = &flight.scopes.host;
+        let host = flight.scopes.host.as_ref().unwrap_or(&flight.scopes.sender);
         let silent = if verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence) {
             let calls = self.silent.entry(host.clone()).or_default();
             *calls += 1;

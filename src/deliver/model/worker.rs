@@ -14,6 +14,7 @@ use crate::deliver::breaker::Scopes;
 use crate::deliver::choose::{self, Step};
 use crate::deliver::letter::{Form, PLAIN};
 use crate::deliver::{GLANCE_MS, Rhythm, way};
+use crate::names::LaneKey;
 use crate::store::{Claim, Claimed, Lease, Queued, State, StoreError, Taken, WaitingMessage};
 
 /// The worker of one lane, and what outlives it.
@@ -84,7 +85,7 @@ impl World {
         let heads = self.store.lanes(now).await.map_err(|error| said(&error))?;
         let worker = &mut self.workers[lane];
         worker.until = None;
-        let Some(head) = heads.iter().find(|head| head.lane == LANES[lane]) else { return Ok(false) };
+        let Some(head) = heads.iter().find(|head| head.lane.as_str() == LANES[lane]) else { return Ok(false) };
         let due_at = worker.rhythm.due(head, now);
         if due_at > now {
             worker.until = Some(due_at);
@@ -92,7 +93,7 @@ impl World {
         }
         let mut work = Work::default();
         if head.sending {
-            work.lease = self.store.acquire(LANES[lane]).await.map_err(|error| said(&error))?;
+            work.lease = self.store.acquire(&LaneKey::stored(LANES[lane])).await.map_err(|error| said(&error))?;
             self.dirty = true;
         }
         worker.work = Some(work);
@@ -101,7 +102,7 @@ impl World {
 
     async fn go_on(&mut self, lane: usize) -> Result<bool, Trouble> {
         let now = self.now();
-        let waiting = self.store.waiting(LANES[lane], now).await?;
+        let waiting = self.store.waiting(&LaneKey::stored(LANES[lane]), now).await?;
         let worker = &mut self.workers[lane];
         let work = worker.work.as_mut().expect("the lane has a worker");
         match choose::next(&waiting, &worker.rhythm.pace, &work.behind, work.folded_in_vain, now) {
@@ -138,7 +139,7 @@ impl World {
     async fn hold(&mut self, lane: usize) -> Result<Lease, Trouble> {
         let work = self.workers[lane].work.get_or_insert_default();
         if work.lease.is_none() {
-            work.lease = self.store.acquire(LANES[lane]).await?;
+            work.lease = self.store.acquire(&LaneKey::stored(LANES[lane])).await?;
         }
         Ok(work.lease.clone().ok_or("a lane is held by nobody else")?)
     }

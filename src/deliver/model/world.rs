@@ -13,6 +13,7 @@ use super::worker::Worker;
 use super::{Check, LANES, Mutant};
 use crate::alert::Timestamp;
 use crate::config::{Config, Receiver};
+use crate::names::{LaneKey, Scope};
 use crate::store::{DeliveryRow, Retention, StoreError, TargetRow};
 
 /// When the world begins.
@@ -50,8 +51,8 @@ pub struct World {
     skew: i64,
     tempo: u8,
     pub workers: [Worker; 4],
-    pub silent: HashMap<String, u32>,
-    pub failures: HashMap<String, u32>,
+    pub silent: HashMap<Scope, u32>,
+    pub failures: HashMap<Scope, u32>,
     pub phone: Phone,
     pub ledger: Ledger,
     pub truths: [Truth; ALERTS as usize],
@@ -155,7 +156,7 @@ impl World {
             self.lose(lane, flight, arrived)?;
         }
         self.dirty = true;
-        self.store.acquire(LANES[lane]).await.map_err(|error| said(&error))?;
+        self.store.acquire(&LaneKey::stored(LANES[lane])).await.map_err(|error| said(&error))?;
         match flight {
             Some(flight) => self.wake_up_late(lane, &flight).await,
             None => Ok(()),

@@ -54,12 +54,15 @@ fn a_sample_and_its_end_are_one_incident() {
         ("grafana-legacy-alerting.json", "grafana-legacy-ok.json"),
     ] {
         let (firing, over) = (only(sample(firing)), only(sample(over)));
-        assert_eq!(firing.identity("s"), over.identity("s"));
+        assert_eq!(
+            firing.identity(&SourceId::Configured("s".to_owned())),
+            over.identity(&SourceId::Configured("s".to_owned()))
+        );
         assert_eq!(firing.starts_at, over.starts_at);
     }
     let (before, after) = (sample("grafana-firing.json"), sample("grafana-mixed.json"));
     let identities = |notification: &Notification| -> Vec<_> {
-        notification.alerts.iter().map(|alert| alert.identity("s")).collect()
+        notification.alerts.iter().map(|alert| alert.identity(&SourceId::Configured("s".to_owned()))).collect()
     };
     assert_eq!(identities(&before), identities(&after));
 }

@@ -48,7 +48,8 @@ fn an_unknown_object_is_called_after_its_most_telling_member() {
 
 #[test]
 fn each_different_text_is_an_alert_of_its_own() {
-    let identity = |text: &str| only(read_bytes(text.as_bytes()).unwrap()).identity("s");
+    let identity =
+        |text: &str| only(read_bytes(text.as_bytes()).unwrap()).identity(&SourceId::Configured("s".to_owned()));
     assert_ne!(identity("任务 1 失败"), identity("任务 2 失败"));
     assert_eq!(identity("任务 1 失败"), identity("任务 1 失败\n"));
 }

@@ -39,7 +39,10 @@ fn a_resolved_rule_is_the_same_alert_as_the_firing_one() {
         body["evalMatches"] = json!([]);
     }));
     assert_eq!(over.status, Status::Resolved);
-    assert_eq!(firing.identity("grafana"), over.identity("grafana"));
+    assert_eq!(
+        firing.identity(&SourceId::Configured("grafana".to_owned())),
+        over.identity(&SourceId::Configured("grafana".to_owned()))
+    );
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn with_a_key_the_labels_do_not_count_for_identity() {
     let identity = |state: &str, level: &str, id: i32| {
         let body =
             json!({"kind": "jobs", "host": "h", "jobs": [{"id": id, "name": "x", "state": state, "level": level}]});
-        only(through(JOBS, &body)).identity("s")
+        only(through(JOBS, &body)).identity(&SourceId::Configured("s".to_owned()))
     };
     assert_eq!(identity("problem", "critical", 1), identity("ok", "", 1));
     assert_ne!(identity("problem", "critical", 1), identity("problem", "critical", 2));
@@ -78,11 +78,11 @@ fn with_a_key_the_labels_do_not_count_for_identity() {
 #[test]
 fn without_key_and_status_each_body_is_an_alert_of_its_own() {
     let yaml = "[{name: n, when: 'body.n', alert: {name: '{{ body.n }}'}}]";
-    let identity = |body: Json| only(through(yaml, &body)).identity("s");
+    let identity = |body: Json| only(through(yaml, &body)).identity(&SourceId::Configured("s".to_owned()));
     assert_eq!(identity(json!({"n": "a", "at": 1})), identity(json!({"n": "a", "at": 1})));
     assert_ne!(identity(json!({"n": "a", "at": 1})), identity(json!({"n": "a", "at": 2})));
     let with_status = "[{name: n, when: 'body.n', alert: {name: '{{ body.n }}', status: '{{ body.s }}'}}]";
-    let identity = |body: Json| only(through(with_status, &body)).identity("s");
+    let identity = |body: Json| only(through(with_status, &body)).identity(&SourceId::Configured("s".to_owned()));
     assert_eq!(identity(json!({"n": "a", "s": "firing", "at": 1})), identity(json!({"n": "a", "s": "ok", "at": 2})));
 }
 
@@ -290,7 +290,10 @@ fn zabbix_problem_and_recovery_are_one_alert() {
     };
     let (on, over) = (zabbix("Problem: CPU 高", "1"), zabbix("Resolved: CPU 高", "0"));
     assert_eq!((on.status, over.status), (Status::Firing, Status::Resolved));
-    assert_eq!((on.name.as_str(), on.identity("s")), ("CPU 高", over.identity("s")));
+    assert_eq!(
+        (on.name.as_str(), on.identity(&SourceId::Configured("s".to_owned()))),
+        ("CPU 高", over.identity(&SourceId::Configured("s".to_owned())))
+    );
     assert_eq!(on.labels["component"], "cpu");
     let plain = only(webhook_json(&json!({"Subject": "Resolved: x", "Message": "m"})));
     assert_eq!(plain.status, Status::Resolved);

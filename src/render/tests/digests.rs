@@ -11,6 +11,7 @@ use super::golden::seen;
 use super::random::{Dice, NOW, THREAD, note_fault};
 use crate::alert::{Labels, Status, Timestamp};
 use crate::config::{Channel, Face, Language, Target};
+use crate::names::LaneKey;
 use crate::store::{Digest, DigestGroup, DigestItem, DigestOther};
 
 const URL: &str = "https://alerts.example.com/d/41?until=1791785640&s=AAAAAAAAAAAAAAAA";
@@ -151,7 +152,7 @@ fn mixed() -> Digest {
 fn rerouted(language: Language) -> Vec<Note> {
     let reason = if language == Language::Zh { "群机器人已被移除" } else { "the webhook was removed" };
     let lane = "webhook/ops-group".to_owned();
-    vec![Note::Repeated, Note::Fallback { lane, reason: reason.to_owned(), missed: Vec::new() }]
+    vec![Note::Repeated, Note::Fallback { lane: LaneKey::stored(lane), reason: reason.to_owned(), missed: Vec::new() }]
 }
 
 fn render(

@@ -9,6 +9,7 @@ use super::super::samples::{Sample, samples, target};
 use super::super::{Letter, Note, Picture, Rendered, TemplateProblem, Templates};
 use super::checker::readable;
 use crate::config::{Face, Language, Target, TemplateFile, To};
+use crate::names::LaneKey;
 
 fn sample(name: &str) -> Sample {
     samples().into_iter().find(|sample| sample.name == name).unwrap()
@@ -377,7 +378,7 @@ fn rerouted(missed: &[&str]) -> Vec<Note> {
     vec![
         Note::Repeated,
         Note::Fallback {
-            lane: "app/ops/zhangsan|lisi".to_owned(),
+            lane: LaneKey::stored("app/ops/zhangsan|lisi"),
             reason: "应用不在可见范围内。".to_owned(),
             missed: missed.iter().map(|name| (*name).to_owned()).collect(),
         },

@@ -11,6 +11,7 @@ use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use crate::config::{Channel, Face, Language, Target, TemplateFile, To};
+use crate::names::LaneKey;
 
 /// `SplitMix64`: small, seeded, the same everywhere.
 pub(super) struct Dice(pub(super) u64);
@@ -269,7 +270,7 @@ impl Dice {
             let lane =
                 self.pick(&["webhook/", "app/ops/", "app/ops/chat/", "email/", "hook/"]).to_owned() + &self.text(3);
             let missed = (0..self.below(4) * self.below(40)).map(|_| self.text(2)).collect();
-            notes.push(Note::Fallback { lane, reason: self.text(6), missed });
+            notes.push(Note::Fallback { lane: LaneKey::stored(lane), reason: self.text(6), missed });
         }
         if self.one_in(4) {
             notes.push(Note::Resent { times: 1 });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Alert, Memory, Message, Tables, Transition};
 use crate::alert::Timestamp;
+use crate::names::LaneKey;
 use crate::store::judge::{Change, Judged, Row, judge};
 use crate::store::{Admission, Admitted, Arrival, Fate, Kept, Moved, Recipient, State, TargetRow};
 
@@ -140,13 +141,13 @@ impl Tables {
     }
 
     /// A newer message takes over what unclaimed ones would tell of the alert.
-    fn absorb(&mut self, alert: i64, lane: &str, message: i64, now: Timestamp) {
+    fn absorb(&mut self, alert: i64, lane: &LaneKey, message: i64, now: Timestamp) {
         let waiting = self.pending.get(&alert).into_iter().flatten();
         let older: BTreeSet<i64> = waiting
             .filter_map(|id| self.transitions[id].message)
             .filter(|older| {
                 let waits = &self.messages[older];
-                *older < message && waits.lane == lane && waits.fresh() && !waits.digest
+                *older < message && waits.lane == *lane && waits.fresh() && !waits.digest
             })
             .collect();
         for older in older {

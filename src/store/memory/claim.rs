@@ -3,6 +3,7 @@
 use super::{Memory, Tables};
 use crate::alert::Timestamp;
 use crate::budget::{Charge, Window, room};
+use crate::names::Scope;
 use crate::store::{Claim, Claimed, Freeze, Naming, PROBE_MS, State, StoreError, Taken, Way};
 
 impl Memory {
@@ -65,8 +66,8 @@ impl Tables {
         ways: &[Way],
         urgent: bool,
         now: Timestamp,
-    ) -> Result<(usize, bool), (Timestamp, Option<String>)> {
-        let mut wait: Option<(Timestamp, Option<String>)> = None;
+    ) -> Result<(usize, bool), (Timestamp, Option<Scope>)> {
+        let mut wait: Option<(Timestamp, Option<Scope>)> = None;
         for (index, way) in ways.iter().enumerate() {
             let shut = self.shut(&way.scopes, now).map(|(until, scope)| (until, Some(scope)));
             let blocked = match shut {
@@ -90,8 +91,8 @@ impl Tables {
         Err(wait.expect("a claim names a way"))
     }
 
-    fn shut(&self, scopes: &[String], now: Timestamp) -> Option<(Timestamp, String)> {
-        let mut longest: Option<(Timestamp, String)> = None;
+    fn shut(&self, scopes: &[Scope], now: Timestamp) -> Option<(Timestamp, Scope)> {
+        let mut longest: Option<(Timestamp, Scope)> = None;
         for scope in scopes {
             let until = self.breakers.get(scope).and_then(|open| open.keeps_away_until(now));
             if let Some(until) = until.filter(|until| longest.as_ref().is_none_or(|(known, _)| until > known)) {

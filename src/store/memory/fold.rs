@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::admit::blank;
 use super::{Memory, Message, Tables};
 use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, State, StoreError, TargetRow};
 
@@ -68,7 +69,7 @@ impl Memory {
 
 impl Tables {
     /// Digests first, then by age.
-    fn foldable(&self, lane: &str, keep: Option<i64>) -> Vec<i64> {
+    fn foldable(&self, lane: &LaneKey, keep: Option<i64>) -> Vec<i64> {
         let live: Vec<(i64, &Message)> =
             self.live.get(lane).into_iter().flatten().map(|id| (*id, &self.messages[id])).collect();
         let alert = |id: &i64| self.transitions[id].moved.alert;

@@ -2,6 +2,7 @@
 
 use super::{Memory, Message, Tables, Transition};
 use crate::alert::{ThreadId, Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::store::outbox::due;
 use crate::store::{
     AttemptRow, Audit, Contents, Delivery, DeliveryRow, Fate, Frozen, FrozenPart, LaneHead, Moved, Queued, State,
@@ -15,7 +16,7 @@ impl Memory {
     /// The lanes that have something to send.
     pub fn lanes(&self, now: Timestamp) -> Vec<LaneHead> {
         let tables = self.0.borrow();
-        let head = |(lane, live): (&String, &Vec<i64>)| {
+        let head = |(lane, live): (&LaneKey, &Vec<i64>)| {
             let rows = || live.iter().map(|id| &tables.messages[id]);
             let due_at = rows().take(NEAR).map(|row| row.not_before).min().unwrap_or_default();
             let sending = rows().take(VIEW as usize).any(|row| row.state == State::Sending);
@@ -25,7 +26,7 @@ impl Memory {
     }
 
     /// What waits in a lane, oldest first.
-    pub fn waiting(&self, lane: &str, now: Timestamp) -> Waiting {
+    pub fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Waiting {
         let tables = self.0.borrow();
         let rows = || tables.live.get(lane).into_iter().flatten().map(|id| (*id, &tables.messages[id]));
         let waiting = |(message, row): (i64, &Message)| WaitingMessage {

@@ -5,6 +5,7 @@ use futures_util::future::try_join;
 use super::group::{Absorption, Group};
 use super::tx::{Fault, Tx};
 use super::values::values;
+use crate::names::LaneKey;
 
 /// What waits in older messages of a lane to be told of an alert. OFFSET 0 keeps the planner from other ways than by the
 /// index of what is pending: right after a storm its figures are old, and what it then takes for a small table is not.
@@ -20,9 +21,9 @@ const UNCLAIMED: &str = "m.version = 0 AND m.state = 'queued' AND NOT m.digest";
 /// Moves what waits in messages that nobody has claimed to the newer message about the same alert. Digests keep what
 /// they have.
 pub(super) async fn absorb(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
-    let all: Vec<(&(i64, &str), &Absorption)> = group.absorbed.iter().collect();
+    let all: Vec<(&(i64, &LaneKey), &Absorption)> = group.absorbed.iter().collect();
     let alerts: Vec<i64> = all.iter().map(|(key, _)| key.0).collect();
-    let lanes: Vec<&str> = all.iter().map(|(key, _)| key.1).collect();
+    let lanes: Vec<&str> = all.iter().map(|(key, _)| key.1.as_str()).collect();
     let messages: Vec<i64> = all.iter().map(|(_, by)| by.message).collect();
     let times: Vec<i64> = all.iter().map(|(_, by)| by.at.0).collect();
     let before = group.messages.first().map_or(0, |message| message.id);

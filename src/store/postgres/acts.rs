@@ -13,6 +13,7 @@ use super::silences::{ended, keep};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{Values, moment, named, time, values};
 use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::store::wish::{
     self, Ruling, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
 };
@@ -36,7 +37,7 @@ impl Db {
         let told = "SELECT EXISTS (SELECT 1 FROM message WHERE act_id = $1 AND lane = $2)";
         transaction!(self.writing()?, Kind::Ordered, tx => async {
             let Some(found) = find(&tx, "id = $1", values![act]).await? else { return Ok(false) };
-            let told: bool = tx.only(told, values![act, lane.lane]).await?.try_get(0)?;
+            let told: bool = tx.only(told, values![act, lane.lane.as_str()]).await?.try_get(0)?;
             let on = still_on(&tx, act).await?;
             match (told_as(found.kind), telling(&on, &receiver, &lane)) {
                 (Some(kind), Some(telling)) if !told => tell(&tx, act, kind, &telling, now).await?,
@@ -89,7 +90,7 @@ pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted,
     let mut lanes = Vec::new();
     if ruling.state == ActState::Done && matches!(act.kind, ActKind::Acknowledge | ActKind::Release) {
         hand_over(tx, act, &ruling, now).await?;
-        lanes = tell_all(tx, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_deref(), now).await?;
+        lanes = tell_all(tx, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_ref(), now).await?;
     }
     let alerts = left(act, on, &ruling, now);
     Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
@@ -175,7 +176,7 @@ async fn close(tx: &Tx, end: &ActEnd, now: Timestamp) -> Result<Acted, Fault> {
             (ActKind::Expire, silence) => ended(tx, silence.as_ref(), thread, now).await?,
             _ => {}
         }
-        lanes = tell_all(tx, id, kind, &on, &end.listeners, end.except_lane.as_deref(), now).await?;
+        lanes = tell_all(tx, id, kind, &on, &end.listeners, end.except_lane.as_ref(), now).await?;
     }
     Ok(Acted { act: id, state: end.state, again: false, before: None, alerts: each_once(on), lanes })
 }
@@ -194,9 +195,9 @@ async fn tell_all(
     kind: ActKind,
     touched: &[ActAlert],
     listeners: &Listeners,
-    except_lane: Option<&str>,
+    except_lane: Option<&LaneKey>,
     now: Timestamp,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<LaneKey>, Fault> {
     let Some(kind) = told_as(kind) else { return Ok(Vec::new()) };
     let mut lanes = Vec::new();
     for telling in tellings(touched, listeners, except_lane) {
@@ -216,7 +217,7 @@ async fn tell(tx: &Tx, act: i64, kind: TransitionKind, telling: &Telling<'_>, no
                 VALUES ((SELECT min(id) FROM notification WHERE id >= $1), $2, $3, $4, false, true, $5, $6, $7)
                 RETURNING id, notification_id";
     let (notification, thread) = (telling.notification(), telling.thread());
-    let values = values![notification, telling.receiver, target.lane, target.target_json, thread, now.0, act];
+    let values = values![notification, telling.receiver, target.lane.as_str(), target.target_json, thread, now.0, act];
     let row = tx.only(make, values).await?;
     let (message, notification): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let alerts: Vec<i64> = telling.alerts.iter().map(|alert| alert.alert).collect();
@@ -226,6 +227,6 @@ async fn tell(tx: &Tx, act: i64, kind: TransitionKind, telling: &Telling<'_>, no
                 SELECT a.id, $1, 0, $2, $3, $4, $5, a.starts_at, $6
                 FROM unnest($7, $8) WITH ORDINALITY AS a (id, starts_at, place) ORDER BY a.place";
     let (kind, fate) = (kind.as_str(), Fate::Pending.as_str());
-    tx.execute(tell, values![notification, message, target.lane, kind, now.0, fate; alerts, starts]).await?;
+    tx.execute(tell, values![notification, message, target.lane.as_str(), kind, now.0, fate; alerts, starts]).await?;
     Ok(())
 }

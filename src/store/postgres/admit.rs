@@ -104,7 +104,7 @@ async fn notifications(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let perhaps = |of: fn(&Admission) -> Option<&str>| -> Vec<Option<String>> {
         all.iter().map(|(_, admission)| of(admission).map(|words| text(words).into_owned())).collect()
     };
-    let sources = texts(|admission| &admission.source);
+    let sources: Vec<String> = all.iter().map(|(_, admission)| text(&admission.source.stored()).into_owned()).collect();
     let formats: Vec<&str> = all.iter().map(|(_, admission)| admission.format.as_str()).collect();
     let types = perhaps(|admission| admission.content_type.as_deref());
     let paths = perhaps(|admission| admission.path_receiver.as_deref());
@@ -126,7 +126,8 @@ async fn new_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
     let made = || alerts.iter().filter_map(|(key, alert)| alert.made.map(|made| (*key, *alert, made)));
     let identities: Vec<&[u8]> = made().map(|(key, ..)| &key.0.0[..]).collect();
     let receivers: Vec<&str> = made().map(|(key, ..)| key.1).collect();
-    let sources: Vec<&str> = made().map(|(.., (_, admission))| admission.source.as_str()).collect();
+    let sources: Vec<String> =
+        made().map(|(.., (_, admission))| text(&admission.source.stored()).into_owned()).collect();
     let names: Vec<String> = made().map(|(.., (arrival, _))| text(&arrival.name).into_owned()).collect();
     let labels: Vec<String> = made().map(|(.., (arrival, _))| json(&arrival.labels_json).into_owned()).collect();
     let critical: Vec<bool> = made().map(|(.., (arrival, _))| arrival.critical).collect();
@@ -255,7 +256,7 @@ async fn write_transitions(tx: &Tx, all: &[Transition<'_>]) -> Result<(), Fault>
     let notifications: Vec<i64> = all.iter().map(|row| row.notification).collect();
     let indexes: Vec<i64> = all.iter().map(|row| i64::from(row.index)).collect();
     let messages: Vec<Option<i64>> = all.iter().map(|row| row.message).collect();
-    let lanes: Vec<&str> = all.iter().map(|row| row.lane).collect();
+    let lanes: Vec<&str> = all.iter().map(|row| row.lane.as_str()).collect();
     let kinds: Vec<&str> = all.iter().map(|row| row.kind.as_str()).collect();
     let times: Vec<i64> = all.iter().map(|row| row.at.0).collect();
     let starts: Vec<Option<i64>> = all.iter().map(|row| row.starts_at.map(|time| time.0)).collect();

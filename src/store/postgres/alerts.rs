@@ -7,6 +7,7 @@ use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{Values, named, time, values};
 use crate::alert::{Identity, Status, ThreadId};
+use crate::names::SourceId;
 use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
 
 /// The columns of an [`ActAlert`] of the table `a`.
@@ -87,7 +88,7 @@ pub(super) fn alert(row: &Row, first: usize) -> Result<ActAlert, Fault> {
         alert: row.try_get(first)?,
         identity: Identity(identity),
         receiver: row.try_get(first + 2)?,
-        source: row.try_get(first + 3)?,
+        source: SourceId::parse(row.try_get(first + 3)?),
         name: row.try_get(first + 4)?,
         labels_json: row.try_get(first + 5)?,
         critical: row.try_get(first + 6)?,

@@ -9,6 +9,7 @@ use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, small, time, values};
 use crate::alert::Timestamp;
+use crate::names::{Scope, SourceId};
 use crate::store::words::shortened;
 use crate::store::{Breaker, BreakerChange, FiringAlert, StoreError, Token};
 
@@ -39,7 +40,8 @@ impl Db {
         })
     }
 
-    pub(in crate::store) async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
+    pub(in crate::store) async fn firing(&self, source: &SourceId) -> Result<Vec<FiringAlert>, StoreError> {
+        let source = source.stored().into_owned();
         let sql = "SELECT name, labels, starts_at FROM (
                        SELECT DISTINCT ON (identity) id, name, labels,
                               min(starts_at) OVER one AS starts_at, min(id) OVER one AS first
@@ -86,19 +88,19 @@ impl Db {
 }
 
 /// Locks the breakers among `scopes` that are open.
-pub(super) async fn locked(tx: &Tx, scopes: &Vec<&str>) -> Result<HashMap<String, Breaker>, Fault> {
+pub(super) async fn locked(tx: &Tx, scopes: &Vec<&str>) -> Result<HashMap<Scope, Breaker>, Fault> {
     if scopes.is_empty() {
         return Ok(HashMap::new());
     }
     let sql = "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker
                WHERE scope = ANY ($1) ORDER BY scope FOR NO KEY UPDATE";
     let rows = tx.rows(sql, values![; *scopes]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, breaker(row)?))).collect()
+    rows.iter().map(|row| breaker(row).map(|open| (open.scope.clone(), open))).collect()
 }
 
 /// Keeps all others away from the open breakers among `scopes`, until the one that probes them knows more.
-pub(super) async fn probe(tx: &Tx, scopes: &[String], until: Timestamp) -> Result<(), Fault> {
-    let names: Vec<&str> = scopes.iter().map(String::as_str).collect();
+pub(super) async fn probe(tx: &Tx, scopes: &[Scope], until: Timestamp) -> Result<(), Fault> {
+    let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
     let sql = "UPDATE breaker SET probe_at = $1 WHERE scope = ANY ($2)";
     tx.execute_if(!names.is_empty(), sql, values![until.0; names]).await?;
     Ok(())
@@ -107,15 +109,22 @@ pub(super) async fn probe(tx: &Tx, scopes: &[String], until: Timestamp) -> Resul
 pub(super) async fn apply(tx: &Tx, change: &BreakerChange) -> Result<(), Fault> {
     match change {
         BreakerChange::Close(scope) => {
-            tx.execute("DELETE FROM breaker WHERE scope = $1", values![*scope]).await?;
+            tx.execute("DELETE FROM breaker WHERE scope = $1", values![scope.as_str()]).await?;
         }
         BreakerChange::Open(open) => {
             let sql = "INSERT INTO breaker AS b VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (scope) DO UPDATE SET
                            reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
                            probe_at = excluded.probe_at, failures = b.failures + 1";
             let (error, failures) = (shortened(&open.error), i64::from(open.failures));
-            let values =
-                values![open.scope, open.reason, open.errcode, error, open.opened_at.0, open.probe_at.0, failures];
+            let values = values![
+                open.scope.as_str(),
+                open.reason,
+                open.errcode,
+                error,
+                open.opened_at.0,
+                open.probe_at.0,
+                failures
+            ];
             tx.execute(sql, values).await?;
         }
     }
@@ -124,7 +133,7 @@ pub(super) async fn apply(tx: &Tx, change: &BreakerChange) -> Result<(), Fault> 
 
 fn breaker(row: &Row) -> Result<Breaker, Fault> {
     Ok(Breaker {
-        scope: row.try_get(0)?,
+        scope: Scope::stored(row.try_get::<_, String>(0)?),
         reason: row.try_get(1)?,
         errcode: row.try_get(2)?,
         error: row.try_get(3)?,

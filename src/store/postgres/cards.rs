@@ -7,6 +7,7 @@ use super::alerts::select;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, values};
 use crate::alert::Timestamp;
+use crate::names::LaneKey;
 use crate::store::wish::CODE_MS;
 use crate::store::words::text;
 use crate::store::{ACT_ALERTS, Card, StoreError};
@@ -14,7 +15,7 @@ use crate::store::{ACT_ALERTS, Card, StoreError};
 impl Db {
     pub(in crate::store) async fn card(
         &self,
-        lane: &str,
+        lane: &LaneKey,
         message: i64,
         now: Timestamp,
     ) -> Result<Option<Card>, StoreError> {
@@ -28,7 +29,7 @@ impl Db {
                                 WHERE its.alert_id = mine.alert_id AND its.message_id = c.message_id))
                       ORDER BY c.message_id DESC LIMIT 1";
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let Some(newest) = tx.row(newest, values![message, lane]).await? else { return Ok(None) };
+            let Some(newest) = tx.row(newest, values![message, lane.as_str()]).await? else { return Ok(None) };
             let Some(mut card) = card(&tx, newest.try_get(0)?).await? else { return Ok(None) };
             card.code = card.code.filter(|_| now.millis_since(card.code_at) < CODE_MS);
             Ok(Some(card))

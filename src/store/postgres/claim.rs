@@ -13,6 +13,7 @@ use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{small, values};
 use crate::alert::Timestamp;
 use crate::budget::{Charge, Window, room};
+use crate::names::{Account, Scope};
 use crate::store::{Breaker, Claim, Claimed, Freeze, Naming, PROBE_MS, StoreError, Taken, Way};
 
 impl Db {
@@ -57,7 +58,7 @@ async fn take(db: &Db, tx: &Tx, claim: &Claim, now: Timestamp) -> Result<Taken, 
             if set_back.is_empty() {
                 tx.undo();
             } else {
-                keep(tx, &set_back.iter().map(String::as_str).collect(), &windows).await?;
+                keep(tx, &set_back.iter().map(Account::as_str).collect(), &windows).await?;
             }
             return Ok(wait);
         }
@@ -91,11 +92,11 @@ struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     fn of(ways: &'a [Way]) -> Self {
-        let scopes: BTreeSet<&str> = ways.iter().flat_map(|way| &way.scopes).map(String::as_str).collect();
+        let scopes: BTreeSet<&str> = ways.iter().flat_map(|way| &way.scopes).map(Scope::as_str).collect();
         let charges = ways.iter().flat_map(|way| &way.charges);
         let names: BTreeSet<&str> = charges
             .flat_map(|charge| std::iter::once(&charge.account).chain(&charge.with))
-            .map(String::as_str)
+            .map(Account::as_str)
             .collect();
         Self { scopes: scopes.into_iter().collect(), names: names.into_iter().collect() }
     }
@@ -115,9 +116,9 @@ async fn head(tx: &Tx, claim: &Claim) -> Result<Option<Head>, Fault> {
                   WHERE mine.message_id = $1
                     AND EXISTS (SELECT 1 FROM message WHERE settled_at IS NULL AND lane = $2 AND id < $1))";
     let (row, busy, behind) = try_join3(
-        tx.row(lock, values![claim.message, claim.epoch, claim.revision, claim.lease.lane]),
-        tx.only(busy, values![claim.lease.lane]),
-        tx.only(behind, values![claim.message, claim.lease.lane]),
+        tx.row(lock, values![claim.message, claim.epoch, claim.revision, claim.lease.lane.as_str()]),
+        tx.only(busy, values![claim.lease.lane.as_str()]),
+        tx.only(behind, values![claim.message, claim.lease.lane.as_str()]),
     )
     .await?;
     let Some(row) = row else { return Ok(None) };
@@ -134,12 +135,12 @@ async fn head(tx: &Tx, claim: &Claim) -> Result<Option<Head>, Fault> {
 /// The first way whose breakers let it pass and whose accounts have room; or how long to wait for the best one.
 fn choose(
     ways: &[Way],
-    breakers: &HashMap<String, Breaker>,
-    windows: &HashMap<String, Window>,
+    breakers: &HashMap<Scope, Breaker>,
+    windows: &HashMap<Account, Window>,
     urgent: bool,
     now: Timestamp,
 ) -> Result<Result<usize, Taken>, StoreError> {
-    let mut wait: Option<(Timestamp, Option<String>)> = None;
+    let mut wait: Option<(Timestamp, Option<Scope>)> = None;
     for (index, way) in ways.iter().enumerate() {
         let shut = way.scopes.iter().filter_map(|scope| Some((breakers.get(scope)?.keeps_away_until(now)?, scope)));
         // Of several that are open as long, the first.
@@ -159,7 +160,7 @@ fn choose(
 }
 
 /// When all accounts have room again; `None`: now.
-fn spent(charges: &[Charge], windows: &HashMap<String, Window>, urgent: bool, now: Timestamp) -> Option<Timestamp> {
+fn spent(charges: &[Charge], windows: &HashMap<Account, Window>, urgent: bool, now: Timestamp) -> Option<Timestamp> {
     charges
         .iter()
         .filter_map(|charge| {
@@ -176,7 +177,7 @@ async fn windows(
     tx: &Tx,
     accounts: &Vec<&str>,
     now: Timestamp,
-) -> Result<(HashMap<String, Window>, Vec<String>), Fault> {
+) -> Result<(HashMap<Account, Window>, Vec<Account>), Fault> {
     let mut set_back = Vec::new();
     if accounts.is_empty() {
         return Ok((HashMap::new(), set_back));
@@ -190,7 +191,7 @@ async fn windows(
     for row in rows {
         let mut window =
             Window::from_bytes(row.try_get(1)?).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
-        let account: String = row.try_get(0)?;
+        let account = Account::stored(row.try_get::<_, String>(0)?);
         if window.advance(now) {
             set_back.push(account.clone());
         }
@@ -199,14 +200,19 @@ async fn windows(
     Ok((windows, set_back))
 }
 
-async fn debit(tx: &Tx, charges: &[Charge], mut windows: HashMap<String, Window>, now: Timestamp) -> Result<(), Fault> {
+async fn debit(
+    tx: &Tx,
+    charges: &[Charge],
+    mut windows: HashMap<Account, Window>,
+    now: Timestamp,
+) -> Result<(), Fault> {
     for charge in charges {
         windows.entry(charge.account.clone()).or_default().debit(charge.limit.as_ref(), now);
     }
     keep(tx, &charges.iter().map(|charge| charge.account.as_str()).collect(), &windows).await
 }
 
-async fn keep(tx: &Tx, accounts: &BTreeSet<&str>, windows: &HashMap<String, Window>) -> Result<(), Fault> {
+async fn keep(tx: &Tx, accounts: &BTreeSet<&str>, windows: &HashMap<Account, Window>) -> Result<(), Fault> {
     let accounts: Vec<&str> = accounts.iter().copied().collect();
     let spent: Vec<Vec<u8>> =
         accounts.iter().map(|account| windows.get(*account).map(Window::to_bytes).unwrap_or_default()).collect();

@@ -81,9 +81,11 @@ impl Db {
 }
 
 async fn fold(db: &Db, tx: &Tx, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, Fault> {
-    let (held, rows) =
-        try_join(renew(tx, lease, &db.0.owner, db.0.lease), tx.rows(FOLDABLE, values![lease.lane, keep, BATCH]))
-            .await?;
+    let (held, rows) = try_join(
+        renew(tx, lease, &db.0.owner, db.0.lease),
+        tx.rows(FOLDABLE, values![lease.lane.as_str(), keep, BATCH]),
+    )
+    .await?;
     if !held {
         return Err(StoreError::Lost { message: keep.unwrap_or_default() }.into());
     }

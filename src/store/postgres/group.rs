@@ -6,9 +6,13 @@ use std::collections::HashMap;
 
 use super::escalations::{self, Follows};
 use crate::alert::{Identity, Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::news::{Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
 use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, TargetRow};
+
+/// For what is told to no target.
+static NOWHERE: LaneKey = LaneKey::nowhere();
 
 /// An alert of a receiver.
 pub(super) type Key<'a> = (Identity, &'a str);
@@ -31,11 +35,11 @@ pub(super) struct Group<'a> {
     pub transitions: Vec<Transition<'a>>,
     /// What waits in the database to be told of an alert in a lane, in messages that nobody has claimed, is told by
     /// this message instead.
-    pub absorbed: HashMap<(i64, &'a str), Absorption>,
+    pub absorbed: HashMap<(i64, &'a LaneKey), Absorption>,
     /// What follows for the escalations of alerts.
     pub escalations: HashMap<i64, Follows>,
     /// The transitions of this group that wait to be told of an alert in a lane: all in one message.
-    pending: HashMap<(i64, &'a str), Vec<usize>>,
+    pending: HashMap<(i64, &'a LaneKey), Vec<usize>>,
     /// The id of the first message of the group is one more.
     before: i64,
 }
@@ -78,7 +82,7 @@ pub(super) struct Transition<'a> {
     pub notification: i64,
     pub index: u32,
     pub message: Option<i64>,
-    pub lane: &'a str,
+    pub lane: &'a LaneKey,
     pub kind: TransitionKind,
     pub at: Timestamp,
     pub starts_at: Option<Timestamp>,
@@ -189,7 +193,7 @@ impl<'a> Group<'a> {
         done: &mut Admitted,
     ) {
         if recipient.targets.is_empty() {
-            self.tell(admission, id, "", None, changes, done);
+            self.tell(admission, id, &NOWHERE, None, changes, done);
         }
         for target in &recipient.targets {
             let message = self.queue(admission, recipient, id, target, changes);
@@ -234,7 +238,7 @@ impl<'a> Group<'a> {
         &mut self,
         admission: &Admission,
         notification: i64,
-        lane: &'a str,
+        lane: &'a LaneKey,
         message: Option<i64>,
         changes: &[Told<'_>],
         done: &mut Admitted,
@@ -268,7 +272,7 @@ impl<'a> Group<'a> {
 
     /// What still waits to be told of an alert in a lane is told by a newer message instead; a message that is left
     /// with nothing is folded into it.
-    fn absorb(&mut self, alert: i64, lane: &'a str, by: Absorption) {
+    fn absorb(&mut self, alert: i64, lane: &'a LaneKey, by: Absorption) {
         self.absorbed.insert((alert, lane), by);
         let waiting = self.pending.get(&(alert, lane)).map_or(&[][..], Vec::as_slice);
         for &index in waiting {

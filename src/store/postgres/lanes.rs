@@ -8,6 +8,7 @@ use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::names::{LaneKey, SourceId};
 use crate::store::outbox::due;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
@@ -57,13 +58,14 @@ impl Db {
             let rows = tx.rows(LANES, values![self.0.owner]).await?;
             let head = |row: Row| {
                 let due_at = due(moment(&row, 1)?, now);
-                Ok(LaneHead { lane: row.try_get(0)?, due_at, sending: row.try_get(2)? })
+                Ok(LaneHead { lane: LaneKey::stored(row.try_get::<_, String>(0)?), due_at, sending: row.try_get(2)? })
             };
             rows.into_iter().map(head).collect()
         })
     }
 
-    pub(in crate::store) async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
+    pub(in crate::store) async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
+        let lane = lane.as_str();
         transaction!(&self.0.pool, Kind::Read, tx => async {
             let rows = tx.rows(WAITING, values![lane, i64::from(VIEW)]).await?;
             let messages = rows.iter().map(|row| waiting(row, now)).collect::<Result<Vec<_>, Fault>>()?;
@@ -142,7 +144,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
     Ok(Queued {
         message: row.try_get(0)?,
         receiver: row.try_get(1)?,
-        lane: row.try_get(2)?,
+        lane: LaneKey::stored(row.try_get::<_, String>(2)?),
         target_json: row.try_get(3)?,
         critical: row.try_get(4)?,
         digest: row.try_get(5)?,
@@ -163,7 +165,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
 pub(super) fn kept(row: &Row, first: usize) -> Result<Kept, Fault> {
     Ok(Kept {
         id: row.try_get(first)?,
-        source: row.try_get(first + 1)?,
+        source: SourceId::parse(row.try_get(first + 1)?),
         format: named(row, first + 2, Format::from_name)?,
         content_type: row.try_get(first + 3)?,
         path_receiver: row.try_get(first + 4)?,

@@ -9,12 +9,14 @@ use std::time::Duration;
 use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::values;
+use crate::names::{Duty, LaneKey};
 use crate::store::{Lease, StoreError};
 
 impl Db {
-    pub(in crate::store) async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
+    pub(in crate::store) async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
+        let name = lane.as_str();
         transaction!(self.writing()?, Kind::Write, tx => async {
-            let epoch = take(&tx, lane, &self.0.owner, self.0.lease).await?;
+            let epoch = take(&tx, name, &self.0.owner, self.0.lease).await?;
             let Some(epoch) = epoch else {
                 tx.undo();
                 return Ok(None);
@@ -22,15 +24,25 @@ impl Db {
             // Whoever had the lane is gone, or was this process's worker and is gone.
             let sql = "UPDATE message SET state = 'unsure', not_before = 0
                        WHERE settled_at IS NULL AND lane = $1 AND state = 'sending'";
-            tx.execute(sql, values![lane]).await?;
-            Ok(Some(Lease { lane: lane.to_owned(), epoch }))
+            tx.execute(sql, values![name]).await?;
+            Ok(Some(Lease { lane: lane.clone(), epoch }))
+        })
+    }
+
+    pub(in crate::store) async fn take_on(&self, duty: Duty) -> Result<bool, StoreError> {
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            let taken = take(&tx, duty.as_str(), &self.0.owner, self.0.lease).await?;
+            if taken.is_none() {
+                tx.undo();
+            }
+            Ok(taken.is_some())
         })
     }
 
     pub(in crate::store) async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let sql = "UPDATE lane SET lease_until = '-infinity' WHERE name = $1 AND owner = $2 AND epoch = $3";
         transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(sql, values![lease.lane, self.0.owner, lease.epoch]).await?;
+            tx.execute(sql, values![lease.lane.as_str(), self.0.owner, lease.epoch]).await?;
             Ok(())
         })
     }
@@ -45,9 +57,9 @@ impl Db {
     }
 }
 
-/// The epoch, if the lane is free, its lease over, or ours: then of a worker that ended, and the epoch stays. Does not
+/// The epoch, if the lane or duty is free, its lease over, or ours: then of a worker that ended, and the epoch stays. Does not
 /// wait for one who is busy with the lane.
-async fn take(tx: &Tx, lane: &str, owner: &String, lease: Duration) -> Result<Option<i64>, Fault> {
+async fn take(tx: &Tx, name: &str, owner: &String, lease: Duration) -> Result<Option<i64>, Fault> {
     let make =
         "INSERT INTO lane (name, owner, epoch, lease_until) VALUES ($1, '', 0, '-infinity') ON CONFLICT DO NOTHING";
     let take = "WITH free AS (
@@ -56,7 +68,7 @@ async fn take(tx: &Tx, lane: &str, owner: &String, lease: Duration) -> Result<Op
                 UPDATE lane SET owner = $2, epoch = epoch + (owner <> $2)::int, lease_until = clock_timestamp() + $3 * interval '1 ms'
                 FROM free WHERE lane.name = free.name RETURNING epoch";
     let (_, taken) =
-        try_join(tx.execute(make, values![lane]), tx.row(take, values![lane, *owner, millis(lease)])).await?;
+        try_join(tx.execute(make, values![name]), tx.row(take, values![name, *owner, millis(lease)])).await?;
     Ok(taken.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -64,7 +76,7 @@ async fn take(tx: &Tx, lane: &str, owner: &String, lease: Duration) -> Result<Op
 pub(super) async fn renew(tx: &Tx, lease: &Lease, owner: &String, length: Duration) -> Result<bool, Fault> {
     let sql = "UPDATE lane SET lease_until = clock_timestamp() + $4 * interval '1 ms'
                WHERE name = $1 AND owner = $2 AND epoch = $3";
-    Ok(tx.execute(sql, values![lease.lane, *owner, lease.epoch, millis(length)]).await? == 1)
+    Ok(tx.execute(sql, values![lease.lane.as_str(), *owner, lease.epoch, millis(length)]).await? == 1)
 }
 
 fn millis(lease: Duration) -> i64 {

@@ -9,6 +9,7 @@ use super::lanes::{self, kept};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{Format, ThreadId, TransitionKind};
+use crate::names::{LaneKey, SourceId};
 use crate::store::words::text;
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State,
@@ -148,7 +149,7 @@ fn query(filter: DeliveryFilter) -> (String, Vec<Given>) {
         ("m.created_at >= ?", filter.since.map(|time| number(time.0))),
         ("m.created_at < ?", filter.until.map(|time| number(time.0))),
         ("m.receiver = ?", filter.receiver.map(words)),
-        ("m.lane = ?", filter.lane.map(words)),
+        ("m.lane = ?", filter.lane.map(|lane| words(lane.to_string()))),
         ("m.state = ?", filter.state.map(|state| words(state.as_str().to_owned()))),
         ("m.thread = ?", filter.thread.map(|thread| number(thread.0))),
         ("m.id = ?", filter.message.map(number)),
@@ -193,9 +194,9 @@ fn row(row: &Row) -> Result<DeliveryRow, Fault> {
         message: row.try_get(0)?,
         thread: ThreadId(row.try_get(1)?),
         notification: row.try_get(2)?,
-        source: row.try_get(3)?,
+        source: SourceId::parse(row.try_get(3)?),
         receiver: row.try_get(4)?,
-        lane: row.try_get(5)?,
+        lane: LaneKey::stored(row.try_get::<_, String>(5)?),
         state: named(row, 6, State::from_name)?,
         critical: row.try_get(7)?,
         name: row.try_get::<_, Option<String>>(8)?.unwrap_or_default(),

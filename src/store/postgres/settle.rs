@@ -7,6 +7,7 @@ use super::cards::{issue, spend};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{small, values};
 use crate::alert::Timestamp;
+use crate::names::LaneKey;
 use crate::store::words::{shortened, text};
 use crate::store::{BreakerChange, Claimed, Fallback, Fate, Next, Outcome, Settlement, State, StoreError, TargetRow};
 use futures_util::future::try_join3;
@@ -28,7 +29,7 @@ impl Db {
         transaction!(self.writing()?, Kind::Ordered, tx => async {
             let Some(row) = tx.row(sql, values![message]).await? else { return Ok(None) };
             let receiver: String = row.try_get(0)?;
-            let target = TargetRow::new(row.try_get(1)?, row.try_get(2)?);
+            let target = TargetRow::new(LaneKey::stored(row.try_get::<_, String>(1)?), row.try_get(2)?);
             let again = copy(&tx, message, &receiver, &target, note_json, now).await?;
             wake(&tx, true).await?;
             Ok(Some(again))
@@ -121,7 +122,7 @@ async fn fall_back(tx: &Tx, message: i64, fallback: &Fallback, now: Timestamp) -
                         AND instead.notification_id = failed.notification_id
                WHERE failed.id = $1 AND NOT failed.digest)";
     for target in &fallback.targets {
-        let told: bool = tx.only(sql, values![message, target.lane]).await?.try_get(0)?;
+        let told: bool = tx.only(sql, values![message, target.lane.as_str()]).await?.try_get(0)?;
         if !told {
             copy(tx, message, &fallback.receiver, target, &fallback.note_json, now).await?;
         }
@@ -142,13 +143,13 @@ async fn copy(
                                      created_at, origin, note, act_id)
                 SELECT notification_id, $2, $3, $4, critical, urgent, digest, thread, $5, id, $6, act_id
                 FROM message WHERE id = $1 RETURNING id";
-    let values = values![message, receiver, target.lane, target.target_json, now.0, text(note).into_owned()];
+    let values = values![message, receiver, target.lane.as_str(), target.target_json, now.0, text(note).into_owned()];
     let copied: i64 = tx.only(make, values).await?.try_get(0)?;
     // Sorted before they are numbered: a message tells its transitions in the order of their ids.
     let tell = "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
                                         ends_at, fate)
                 SELECT alert_id, notification_id, alert_index, $2, $3, kind, at, starts_at, ends_at, $4
                 FROM transition WHERE message_id = $1 ORDER BY id";
-    tx.execute(tell, values![message, copied, target.lane, Fate::Pending.as_str()]).await?;
+    tx.execute(tell, values![message, copied, target.lane.as_str(), Fate::Pending.as_str()]).await?;
     Ok(copied)
 }

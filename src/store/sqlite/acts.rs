@@ -10,6 +10,7 @@ use super::cards::issue;
 use super::lanes::{named, time};
 use super::silences::{ended, keep};
 use crate::alert::{Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::store::wish::{
     self, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
 };
@@ -38,7 +39,7 @@ impl Db {
             let Some(found) = find(connection, "id = ?1", act)? else { return Ok(false) };
             let told: bool = connection
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE act_id = ?1 AND lane = ?2)")?
-                .query_row(params![act, lane.lane], |row| row.get(0))?;
+                .query_row(params![act, lane.lane.as_str()], |row| row.get(0))?;
             let on = still_on(connection, act)?;
             match (told_as(found.kind), telling(&on, &receiver, &lane)) {
                 (Some(kind), Some(telling)) if !told => tell(connection, act, kind, &telling, now)?,
@@ -95,7 +96,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
     let mut lanes = Vec::new();
     if ruling.state == ActState::Done && matches!(act.kind, ActKind::Acknowledge | ActKind::Release) {
         hand_over(connection, act, &ruling.touched, now)?;
-        lanes = tell_all(connection, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_deref(), now)?;
+        lanes = tell_all(connection, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_ref(), now)?;
     }
     let alerts = left(act, on, &ruling, now);
     Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
@@ -202,7 +203,7 @@ fn close(connection: &Connection, end: &ActEnd, now: Timestamp) -> Result<Acted,
             (ActKind::Expire, silence) => ended(connection, silence.as_ref(), thread, now)?,
             _ => {}
         }
-        lanes = tell_all(connection, id, kind, &on, &end.listeners, end.except_lane.as_deref(), now)?;
+        lanes = tell_all(connection, id, kind, &on, &end.listeners, end.except_lane.as_ref(), now)?;
     }
     Ok(Acted { act: id, state: end.state, again: false, before: None, alerts: each_once(on), lanes })
 }
@@ -221,9 +222,9 @@ fn tell_all(
     kind: ActKind,
     touched: &[ActAlert],
     listeners: &Listeners,
-    except_lane: Option<&str>,
+    except_lane: Option<&LaneKey>,
     now: Timestamp,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<LaneKey>, StoreError> {
     let Some(kind) = told_as(kind) else { return Ok(Vec::new()) };
     let mut lanes = Vec::new();
     for telling in tellings(touched, listeners, except_lane) {
@@ -251,7 +252,7 @@ fn tell(
         .execute(params![
             telling.notification(),
             receiver,
-            target.lane,
+            target.lane.as_str(),
             target.target_json,
             telling.thread(),
             now.0,
@@ -265,7 +266,7 @@ fn tell(
     for alert in &telling.alerts {
         let starts_at = alert.starts_at.map(|time| time.0);
         let fate = Fate::Pending.as_str();
-        insert.execute(params![alert.alert, message, target.lane, kind.as_str(), now.0, starts_at, fate])?;
+        insert.execute(params![alert.alert, message, target.lane.as_str(), kind.as_str(), now.0, starts_at, fate])?;
     }
     Ok(())
 }

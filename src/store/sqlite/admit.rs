@@ -10,6 +10,7 @@ use super::claim::freeze;
 use super::escalations::{begin, over};
 use super::lanes::named;
 use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::news::{Known, Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
 use crate::store::words::{json, text};
@@ -53,7 +54,7 @@ impl<'a> Admitting<'a> {
                 changes.extend(self.judge(recipient, arrival)?);
             }
             if recipient.targets.is_empty() {
-                self.tell(&TargetRow::new(String::new(), String::new()), recipient, &changes)?;
+                self.tell(&TargetRow::new(LaneKey::nowhere(), String::new()), recipient, &changes)?;
             }
             for target in &recipient.targets {
                 self.tell(target, recipient, &changes)?;
@@ -117,7 +118,7 @@ impl<'a> Admitting<'a> {
                 notification,
                 change.arrival.index,
                 message.filter(|_| change.told()),
-                target.lane,
+                target.lane.as_str(),
                 change.kind.as_str(),
                 self.admission.received_at.0,
                 change.after.starts_at.map(|time| time.0),
@@ -150,7 +151,7 @@ impl<'a> Admitting<'a> {
             .execute(params![
                 notification,
                 recipient.receiver,
-                target.lane,
+                target.lane.as_str(),
                 target.target_json,
                 critical,
                 urgent,
@@ -169,7 +170,7 @@ impl<'a> Admitting<'a> {
 
     /// What still waits to be told of an alert in a lane, in messages that nobody has claimed, is told by the newer
     /// `message` instead; one that is left with nothing is folded into it. Digests keep what they have.
-    fn absorb(&self, alert: i64, lane: &str, message: i64) -> Result<(), StoreError> {
+    fn absorb(&self, alert: i64, lane: &LaneKey, message: i64) -> Result<(), StoreError> {
         let older: Vec<i64> = self
             .connection
             .prepare_cached(
@@ -177,7 +178,7 @@ impl<'a> Admitting<'a> {
                  WHERE t.alert_id = ?1 AND t.fate = 'pending' AND m.lane = ?2 AND m.id < ?3
                    AND m.version = 0 AND m.state = 'queued' AND m.digest = 0",
             )?
-            .query_map(params![alert, lane, message], |row| row.get(0))?
+            .query_map(params![alert, lane.as_str(), message], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         older.into_iter().try_for_each(|older| self.take_over(alert, older, message))
     }
@@ -213,7 +214,7 @@ impl<'a> Admitting<'a> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
-                admission.source,
+                admission.source.stored(),
                 admission.format.as_str(),
                 admission.content_type,
                 admission.path_receiver,
@@ -260,7 +261,7 @@ impl<'a> Admitting<'a> {
             .execute(params![
                 &arrival.identity.0[..],
                 recipient.receiver,
-                self.admission.source,
+                self.admission.source.stored(),
                 text(&arrival.name),
                 json(&arrival.labels_json),
                 arrival.critical,

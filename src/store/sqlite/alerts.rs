@@ -5,6 +5,7 @@ use rusqlite::{Connection, Params, Row, params};
 use super::Db;
 use super::lanes::{named, time};
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
+use crate::names::SourceId;
 use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
 
 /// The columns of an [`ActAlert`] of the table `a`.
@@ -86,7 +87,7 @@ pub(super) fn alert(row: &Row<'_>, first: usize) -> rusqlite::Result<ActAlert> {
         alert: row.get(first)?,
         identity: Identity(row.get(first + 1)?),
         receiver: row.get(first + 2)?,
-        source: row.get(first + 3)?,
+        source: SourceId::parse(&row.get::<_, String>(first + 3)?),
         name: row.get(first + 4)?,
         labels_json: row.get(first + 5)?,
         critical: row.get(first + 6)?,

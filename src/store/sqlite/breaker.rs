@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::Db;
 use super::lanes::time;
 use crate::alert::Timestamp;
+use crate::names::{Scope, SourceId};
 use crate::store::words::shortened;
 use crate::store::{Breaker, BreakerChange, FiringAlert, PROBE_MS, StoreError, Token};
 
@@ -44,8 +45,8 @@ impl Db {
         .await
     }
 
-    pub(in crate::store) async fn firing(&self, source: &str) -> Result<Vec<FiringAlert>, StoreError> {
-        let source = source.to_owned();
+    pub(in crate::store) async fn firing(&self, source: &SourceId) -> Result<Vec<FiringAlert>, StoreError> {
+        let source = source.stored().into_owned();
         self.read(move |connection| {
             let mut select = connection.prepare_cached(
                 "SELECT name, labels, min(starts_at) FROM alert WHERE source = ?1 AND status = 'firing'
@@ -106,10 +107,10 @@ impl Db {
 /// The open breaker among `scopes` that keeps a message away longest, with the time until when.
 pub(super) fn shut(
     connection: &Connection,
-    scopes: &[String],
+    scopes: &[Scope],
     now: Timestamp,
-) -> Result<Option<(Timestamp, String)>, StoreError> {
-    let mut longest: Option<(Timestamp, String)> = None;
+) -> Result<Option<(Timestamp, Scope)>, StoreError> {
+    let mut longest: Option<(Timestamp, Scope)> = None;
     for scope in scopes {
         let Some(open) = find(connection, scope)? else { continue };
         if let Some(until) = open.keeps_away_until(now)
@@ -123,11 +124,11 @@ pub(super) fn shut(
 
 /// Lets the caller through the breakers of `scopes` as the one that probes them: others wait for what it finds.
 /// Returns whether one of them is open.
-pub(super) fn probe(connection: &Connection, scopes: &[String], now: Timestamp) -> Result<bool, StoreError> {
+pub(super) fn probe(connection: &Connection, scopes: &[Scope], now: Timestamp) -> Result<bool, StoreError> {
     let mut update = connection.prepare_cached("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
     let mut open = false;
     for scope in scopes {
-        open |= update.execute(params![scope, now.plus_millis(PROBE_MS).0])? > 0;
+        open |= update.execute(params![scope.as_str(), now.plus_millis(PROBE_MS).0])? > 0;
     }
     Ok(open)
 }
@@ -135,7 +136,7 @@ pub(super) fn probe(connection: &Connection, scopes: &[String], now: Timestamp) 
 pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(), StoreError> {
     match change {
         BreakerChange::Close(scope) => {
-            connection.prepare_cached("DELETE FROM breaker WHERE scope = ?1")?.execute([scope])?;
+            connection.prepare_cached("DELETE FROM breaker WHERE scope = ?1")?.execute([scope.as_str()])?;
         }
         BreakerChange::Open(open) => {
             connection
@@ -145,7 +146,7 @@ pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(
                          probe_at = excluded.probe_at, failures = failures + 1",
                 )?
                 .execute(params![
-                    open.scope,
+                    open.scope.as_str(),
                     open.reason,
                     open.errcode,
                     shortened(&open.error),
@@ -158,16 +159,16 @@ pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(
     Ok(())
 }
 
-fn find(connection: &Connection, scope: &str) -> Result<Option<Breaker>, StoreError> {
+fn find(connection: &Connection, scope: &Scope) -> Result<Option<Breaker>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker WHERE scope = ?1",
     )?;
-    Ok(select.query_row([scope], breaker).optional()?)
+    Ok(select.query_row([scope.as_str()], breaker).optional()?)
 }
 
 fn breaker(row: &Row<'_>) -> rusqlite::Result<Breaker> {
     Ok(Breaker {
-        scope: row.get(0)?,
+        scope: Scope::stored(row.get::<_, String>(0)?),
         reason: row.get(1)?,
         errcode: row.get(2)?,
         error: row.get(3)?,

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::Db;
 use super::alerts::select;
 use crate::alert::Timestamp;
+use crate::names::LaneKey;
 use crate::store::wish::CODE_MS;
 use crate::store::words::text;
 use crate::store::{ACT_ALERTS, Card, StoreError};
@@ -12,11 +13,11 @@ use crate::store::{ACT_ALERTS, Card, StoreError};
 impl Db {
     pub(in crate::store) async fn card(
         &self,
-        lane: &str,
+        lane: &LaneKey,
         message: i64,
         now: Timestamp,
     ) -> Result<Option<Card>, StoreError> {
-        let lane = lane.to_owned();
+        let lane = lane.to_string();
         self.read(move |connection| {
             // By one of its alerts its candidates are found, newest first: those of one alert are few.
             let newest: Option<i64> = connection

@@ -7,6 +7,7 @@ use super::Db;
 use super::breaker::{probe, shut};
 use crate::alert::Timestamp;
 use crate::budget::{Charge, Window, room};
+use crate::names::{Account, Scope};
 use crate::store::{Claim, Claimed, Freeze, Naming, StoreError, Taken, Way};
 
 impl Db {
@@ -67,16 +68,17 @@ fn head(connection: &Connection, claim: &Claim) -> Result<Option<Head>, StoreErr
          FROM message m
          WHERE id = ?1 AND epoch = ?2 AND revision = ?3 AND lane = ?4 AND state IN ('queued', 'unsure')",
     )?;
-    let found = select.query_row(params![claim.message, claim.epoch, claim.revision, claim.lease.lane], |row| {
-        Ok(Head {
-            version: row.get(0)?,
-            next_part: row.get(1)?,
-            parts: row.get(2)?,
-            urgent: row.get(3)?,
-            busy: row.get(4)?,
-            first: row.get(5)?,
-        })
-    });
+    let found =
+        select.query_row(params![claim.message, claim.epoch, claim.revision, claim.lease.lane.as_str()], |row| {
+            Ok(Head {
+                version: row.get(0)?,
+                next_part: row.get(1)?,
+                parts: row.get(2)?,
+                urgent: row.get(3)?,
+                busy: row.get(4)?,
+                first: row.get(5)?,
+            })
+        });
     Ok(found.optional()?)
 }
 
@@ -98,7 +100,7 @@ fn choose(
     urgent: bool,
     now: Timestamp,
 ) -> Result<Result<(usize, bool), Taken>, StoreError> {
-    let mut wait: Option<(Timestamp, Option<String>)> = None;
+    let mut wait: Option<(Timestamp, Option<Scope>)> = None;
     for (index, way) in ways.iter().enumerate() {
         let blocked = match shut(connection, &way.scopes, now)? {
             Some((until, scope)) => Some((until, Some(scope))),
@@ -134,9 +136,9 @@ fn spent(
 }
 
 /// The window of an account as it stands now, and as it is kept from now on if the clock was set back.
-fn window(connection: &Connection, account: &str, now: Timestamp) -> Result<Window, StoreError> {
+fn window(connection: &Connection, account: &Account, now: Timestamp) -> Result<Window, StoreError> {
     let mut select = connection.prepare_cached("SELECT spent FROM budget WHERE account = ?1")?;
-    let bytes: Option<Vec<u8>> = select.query_row([account], |row| row.get(0)).optional()?;
+    let bytes: Option<Vec<u8>> = select.query_row([account.as_str()], |row| row.get(0)).optional()?;
     let Some(bytes) = bytes else { return Ok(Window::default()) };
     let mut window = Window::from_bytes(&bytes).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
     if window.advance(now) {
@@ -151,10 +153,10 @@ fn debit(connection: &Connection, charge: &Charge, now: Timestamp) -> Result<(),
     keep(connection, &charge.account, &spent)
 }
 
-fn keep(connection: &Connection, account: &str, window: &Window) -> Result<(), StoreError> {
+fn keep(connection: &Connection, account: &Account, window: &Window) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT INTO budget VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spent = excluded.spent")?
-        .execute(params![account, window.to_bytes()])?;
+        .execute(params![account.as_str(), window.to_bytes()])?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::Db;
 use super::lanes::{named, time};
 use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 
@@ -75,10 +76,15 @@ impl Db {
     }
 }
 
-fn fold(connection: &Connection, lane: &str, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
+fn fold(
+    connection: &Connection,
+    lane: &LaneKey,
+    keep: Option<i64>,
+    now: Timestamp,
+) -> Result<Option<Folded>, StoreError> {
     let ids: Vec<i64> = connection
         .prepare_cached(FOLDABLE)?
-        .query_map(params![lane, keep, BATCH], |row| row.get(0))?
+        .query_map(params![lane.as_str(), keep, BATCH], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let [first, .., last] = ids[..] else { return Ok(None) };
     // A digest comes first: taking the others up costs what they hold, not what it holds already.

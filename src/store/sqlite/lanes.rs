@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Db;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::names::{LaneKey, SourceId};
 use crate::store::outbox::due;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
@@ -51,7 +52,7 @@ impl Db {
             let mut select = connection.prepare_cached(LANES)?;
             let heads = select.query_map([], |row| {
                 let due_at = due(Timestamp(row.get(1)?), now);
-                Ok(LaneHead { lane: row.get(0)?, due_at, sending: row.get(2)? })
+                Ok(LaneHead { lane: LaneKey::stored(row.get::<_, String>(0)?), due_at, sending: row.get(2)? })
             })?;
             Ok(heads.collect::<Result<_, _>>()?)
         })
@@ -60,9 +61,8 @@ impl Db {
 
     /// This process has the file for itself and one worker a lane, so there is nobody to take it from; only a worker
     /// that ended between claim and settle leaves something behind.
-    pub(in crate::store) async fn acquire(&self, lane: &str) -> Result<Option<Lease>, StoreError> {
-        let lane = lane.to_owned();
-        let name = lane.clone();
+    pub(in crate::store) async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
+        let name = lane.to_string();
         let abandoned = self
             .read(move |connection| {
                 let sql = "SELECT EXISTS (SELECT 1 FROM message
@@ -71,9 +71,9 @@ impl Db {
             })
             .await?;
         if abandoned {
-            self.abandon(Some(lane.clone())).await?;
+            self.abandon(Some(lane.to_string())).await?;
         }
-        Ok(Some(Lease { lane, epoch: 0 }))
+        Ok(Some(Lease { lane: lane.clone(), epoch: 0 }))
     }
 
     #[expect(clippy::unused_async, reason = "the other half has something to do")]
@@ -95,8 +95,8 @@ impl Db {
         .await
     }
 
-    pub(in crate::store) async fn waiting(&self, lane: &str, now: Timestamp) -> Result<Waiting, StoreError> {
-        let lane = lane.to_owned();
+    pub(in crate::store) async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
+        let lane = lane.to_string();
         self.read(move |connection| {
             let mut select = connection.prepare_cached(WAITING)?;
             let rows = select.query_map(params![lane, i64::from(VIEW)], |row| {
@@ -172,7 +172,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
     Ok(Queued {
         message: row.get(0)?,
         receiver: row.get(1)?,
-        lane: row.get(2)?,
+        lane: LaneKey::stored(row.get::<_, String>(2)?),
         target_json: row.get(3)?,
         critical: row.get(4)?,
         digest: row.get(5)?,
@@ -193,7 +193,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
 pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
     Ok(Kept {
         id: row.get(first)?,
-        source: row.get(first + 1)?,
+        source: SourceId::parse(&row.get::<_, String>(first + 1)?),
         format: named(row, first + 2, Format::from_name)?,
         content_type: row.get(first + 3)?,
         path_receiver: row.get(first + 4)?,

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use super::Db;
 use super::lanes::{self, kept, named, time};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::names::{LaneKey, SourceId};
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State,
     StoreError, TransitionRow,
@@ -139,7 +140,7 @@ fn query(filter: DeliveryFilter) -> (String, Vec<Value>) {
         ("m.created_at >= ?", filter.since.map(|time| number(time.0))),
         ("m.created_at < ?", filter.until.map(|time| number(time.0))),
         ("m.receiver = ?", filter.receiver.map(words)),
-        ("m.lane = ?", filter.lane.map(words)),
+        ("m.lane = ?", filter.lane.map(|lane| words(lane.to_string()))),
         ("m.state = ?", filter.state.map(|state| words(state.as_str().to_owned()))),
         ("m.thread = ?", filter.thread.map(|thread| number(thread.0))),
         ("m.id = ?", filter.message.map(number)),
@@ -178,9 +179,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         message: row.get(0)?,
         thread: ThreadId(row.get(1)?),
         notification: row.get(2)?,
-        source: row.get(3)?,
+        source: SourceId::parse(&row.get::<_, String>(3)?),
         receiver: row.get(4)?,
-        lane: row.get(5)?,
+        lane: LaneKey::stored(row.get::<_, String>(5)?),
         state: named(row, 6, State::from_name)?,
         critical: row.get(7)?,
         name: row.get::<_, Option<String>>(8)?.unwrap_or_default(),

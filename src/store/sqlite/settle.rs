@@ -6,6 +6,7 @@ use super::Db;
 use super::breaker::apply;
 use super::cards::{issue, spend};
 use crate::alert::Timestamp;
+use crate::names::LaneKey;
 use crate::store::words::{shortened, text};
 use crate::store::{Claimed, Fallback, Fate, Next, Outcome, Settlement, State, StoreError, TargetRow};
 
@@ -23,9 +24,9 @@ impl Db {
         let note = note_json.to_owned();
         self.write(move |connection| {
             let sql = "SELECT receiver, lane, target FROM message WHERE id = ?1";
-            let found = connection
-                .prepare_cached(sql)?
-                .query_row([message], |row| Ok((row.get::<_, String>(0)?, TargetRow::new(row.get(1)?, row.get(2)?))));
+            let found = connection.prepare_cached(sql)?.query_row([message], |row| {
+                Ok((row.get::<_, String>(0)?, TargetRow::new(LaneKey::stored(row.get::<_, String>(1)?), row.get(2)?)))
+            });
             let Some((receiver, target)) = found.optional()? else { return Ok(None) };
             let again = copy(connection, message, &receiver, &target, &note, now)?;
             Ok(Some(again))
@@ -131,7 +132,7 @@ fn fall_back(connection: &Connection, message: i64, fallback: &Fallback, now: Ti
                           AND instead.notification_id = failed.notification_id
                  WHERE failed.id = ?1 AND failed.digest = 0)",
             )?
-            .query_row(params![message, target.lane], |row| row.get(0))?;
+            .query_row(params![message, target.lane.as_str()], |row| row.get(0))?;
         if !told {
             copy(connection, message, &fallback.receiver, target, &fallback.note_json, now)?;
         }
@@ -155,7 +156,7 @@ fn copy(
              SELECT notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6, act_id
              FROM message WHERE id = ?1",
         )?
-        .execute(params![message, receiver, target.lane, target.target_json, now.0, note])?;
+        .execute(params![message, receiver, target.lane.as_str(), target.target_json, now.0, note])?;
     let copied = connection.last_insert_rowid();
     connection
         .prepare_cached(
@@ -164,6 +165,6 @@ fn copy(
              SELECT alert_id, notification_id, alert_index, ?2, ?3, kind, at, starts_at, ends_at, ?4
              FROM transition WHERE message_id = ?1 ORDER BY id",
         )?
-        .execute(params![message, copied, target.lane, Fate::Pending.as_str()])?;
+        .execute(params![message, copied, target.lane.as_str(), Fate::Pending.as_str()])?;
     Ok(copied)
 }

@@ -20,7 +20,7 @@ contract! {
 pub(super) fn listeners(lanes: &[(&str, &str)]) -> Listeners {
     let mut all: HashMap<String, Vec<TargetRow>> = HashMap::new();
     for (receiver, lane) in lanes {
-        let target = TargetRow::new((*lane).to_owned(), format!(r#"{{"to":"{lane}"}}"#));
+        let target = TargetRow::new(LaneKey::stored(*lane), format!(r#"{{"to":"{lane}"}}"#));
         all.entry((*receiver).to_owned()).or_default().push(target);
     }
     Arc::new(all)
@@ -55,7 +55,7 @@ pub(super) fn for_two(minute: i64, alerts: Vec<Arrival>) -> Admission {
     let mut admission = notification(minute, "lane", alerts);
     let mut second = admission.deliveries[0].clone();
     second.receiver = "dba".to_owned();
-    second.targets = vec![TargetRow::new("dba".to_owned(), r#"{"to":"dba"}"#.to_owned())];
+    second.targets = vec![TargetRow::new(LaneKey::stored("dba"), r#"{"to":"dba"}"#.to_owned())];
     admission.deliveries.push(second);
     admission
 }
@@ -70,10 +70,10 @@ async fn an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_whe
     send(store, "dba", 0).await;
     let mut act = wish("1", ActKind::Acknowledge, About::Message(pressed));
     act.listeners = listeners(&[("ops", "lane"), ("ops", "group"), ("dba", "dba"), ("other", "other")]);
-    act.except_lane = Some("lane".to_owned());
+    act.except_lane = Some(LaneKey::stored("lane"));
     let acted = store.act(act, at(1)).await.unwrap();
     assert_eq!((acted.state, acted.again, acted.before.clone()), (ActState::Done, false, None));
-    assert_eq!(acted.lanes, ["dba", "group"]);
+    assert_eq!(acted.lanes, ["dba", "group"].map(LaneKey::stored));
     let names: Vec<_> = acted.alerts.iter().map(|alert| alert.name.as_str()).collect();
     assert_eq!(names, ["HighCPU", "DiskFull"], "each once");
     let doer = Doer { by: "zhangsan".to_owned(), at: at(1), until: None };
@@ -90,7 +90,10 @@ async fn an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_whe
         );
         assert_eq!(queued.target_json, format!(r#"{{"to":"{lane}"}}"#));
         assert_eq!(queued.transitions[0].starts_at, Some(at(0)));
-        assert!(store.waiting(lane, at(1)).await.unwrap().messages[0].urgent, "an answer is worth the reserve");
+        assert!(
+            store.waiting(&LaneKey::stored(lane), at(1)).await.unwrap().messages[0].urgent,
+            "an answer is worth the reserve"
+        );
         let row = store.delivery(queued.message).await.unwrap().unwrap().row;
         assert_eq!((row.act, row.firing, row.resolved), (Some(ActKind::Acknowledge), 0, 0));
     }
@@ -115,13 +118,17 @@ async fn of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record(store: 
     let winner = done[0].alerts[0].acknowledged.clone().unwrap();
     for acted in repeated {
         assert_eq!((acted.state, acted.before.as_ref()), (ActState::Repeated, Some(&winner)));
-        assert_eq!(acted.lanes, Vec::<String>::new());
+        assert!(acted.lanes.is_empty());
     }
     let filter = ActFilter { limit: 1000, ..ActFilter::default() };
     let rows = store.acts(filter).await.unwrap();
     assert_eq!(rows.len(), 500);
     assert_eq!(rows.iter().map(|row| row.alerts).sum::<u64>(), 1, "only one touched it");
-    assert_eq!(store.waiting("lane", at(1)).await.unwrap().messages.len(), 1, "one message tells of it");
+    assert_eq!(
+        store.waiting(&LaneKey::stored("lane"), at(1)).await.unwrap().messages.len(),
+        1,
+        "one message tells of it"
+    );
 }
 
 async fn an_event_that_comes_again_is_answered_as_the_first_time_and_writes_nothing(store: &Store) {
@@ -150,7 +157,7 @@ async fn a_release_gives_back_what_was_taken(store: &Store) {
     acknowledge(store, "2", told.id, 2).await;
     send(store, "lane", 2).await;
     let given = store.act(release("3"), at(3)).await.unwrap();
-    assert_eq!((given.state, given.lanes.as_slice()), (ActState::Done, ["lane".to_owned()].as_slice()));
+    assert_eq!((given.state, given.lanes.as_slice()), (ActState::Done, [LaneKey::stored("lane")].as_slice()));
     assert_eq!(given.alerts[0].acknowledged, None);
     assert_eq!(kinds(&head(store, "lane", at(3)).await.unwrap()), [TransitionKind::Released]);
     assert_eq!(acknowledge(store, "4", told.id, 4).await.state, ActState::Done);

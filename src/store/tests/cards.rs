@@ -108,18 +108,18 @@ async fn a_code_ends_after_three_days_and_a_card_goes_with_its_message(store: &S
     let card = send_card(store, "lane", 0, "code").await;
     store.admit(notification(70 * 60, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let reminder = head(store, "lane", at(70 * 60)).await.unwrap().message;
-    let found = async |minute: i64| store.card("lane", reminder, at(minute)).await.unwrap().unwrap();
+    let found = async |minute: i64| store.card(&LaneKey::stored("lane"), reminder, at(minute)).await.unwrap().unwrap();
     assert_eq!(found(71 * 60 - 1).await.code.as_deref(), Some("code"));
     assert_eq!((found(71 * 60).await.message, found(71 * 60).await.code), (card, None));
     assert_eq!(code(store, card).await.as_deref(), Some("code"), "by itself it is shown as it is");
     let keep = Retention { raw_ms: MINUTE, record_ms: 24 * 60 * MINUTE, bytes: None };
     while !store.prune(keep, at(73 * 60)).await.unwrap().is_empty() {}
     assert_eq!(store.card_of(card).await.unwrap(), None);
-    assert_eq!(store.card("lane", reminder, at(73 * 60)).await.unwrap(), None);
+    assert_eq!(store.card(&LaneKey::stored("lane"), reminder, at(73 * 60)).await.unwrap(), None);
 }
 
 async fn the_card_of_a_message_tells_of_all_its_alerts_in_the_same_lane(store: &Store) {
-    let one = TargetRow::new("one".to_owned(), "{}".to_owned());
+    let one = TargetRow::new(LaneKey::stored("one"), "{}".to_owned());
     let both = |minute: i64, alerts: Vec<Arrival>| {
         let mut admission = notification(minute, "lane", alerts);
         admission.deliveries[0].targets.push(one.clone());
@@ -133,7 +133,7 @@ async fn the_card_of_a_message_tells_of_all_its_alerts_in_the_same_lane(store: &
     let told = async |alerts: Vec<Arrival>, minute: i64| {
         store.admit(notification(minute, "lane", alerts)).await.unwrap();
         let message = head(store, "lane", at(minute)).await.unwrap().message;
-        let found = store.card("lane", message, at(minute)).await.unwrap();
+        let found = store.card(&LaneKey::stored("lane"), message, at(minute)).await.unwrap();
         send(store, "lane", minute).await;
         found.map(|card| card.message)
     };
@@ -141,11 +141,14 @@ async fn the_card_of_a_message_tells_of_all_its_alerts_in_the_same_lane(store: &
     assert_eq!(told(vec![resolved("C", 1, 3)], 3).await, Some(next));
     assert_eq!(told(vec![resolved("A", 0, 4), firing("C", 4)], 4).await, None, "no card tells of both");
     assert_eq!(told(vec![firing("D", 5)], 5).await, None);
-    assert_eq!(store.card("lane", card, at(5)).await.unwrap(), None, "no card before it");
+    assert_eq!(store.card(&LaneKey::stored("lane"), card, at(5)).await.unwrap(), None, "no card before it");
     let newest = store.admit(notification(6, "lane", vec![firing("B", 6)])).await.unwrap();
     let again = send_card(store, "lane", 6, "again").await;
     acknowledge(store, "1", newest.id, 7).await;
     let act = head(store, "lane", at(7)).await.unwrap().message;
-    assert_eq!(store.card("lane", act, at(7)).await.unwrap().unwrap().message, again, "the newest");
-    assert_eq!(store.card("one", act, at(7)).await.unwrap().map(|card| card.code), Some(Some("elsewhere".to_owned())));
+    assert_eq!(store.card(&LaneKey::stored("lane"), act, at(7)).await.unwrap().unwrap().message, again, "the newest");
+    assert_eq!(
+        store.card(&LaneKey::stored("one"), act, at(7)).await.unwrap().map(|card| card.code),
+        Some(Some("elsewhere".to_owned()))
+    );
 }

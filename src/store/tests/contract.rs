@@ -60,11 +60,11 @@ contract! {
 
 async fn admit_queues_one_message_for_each_target_with_all_that_is_new(store: &Store) {
     let mut admission = notification(0, "one", vec![firing("HighCPU", 0), firing("DiskFull", 0)]);
-    admission.deliveries[0].targets.push(TargetRow::new("two".to_owned(), "{}".to_owned()));
+    admission.deliveries[0].targets.push(TargetRow::new(LaneKey::stored("two"), "{}".to_owned()));
     admission.deliveries[0].alerts[1].critical = true;
     let admitted = store.admit(admission).await.unwrap();
     assert_eq!((admitted.duplicate, admitted.transitions, admitted.messages), (false, 4, 2));
-    assert_eq!(admitted.lanes, ["one", "two"]);
+    assert_eq!(admitted.lanes, ["one", "two"].map(LaneKey::stored));
     for lane in ["one", "two"] {
         let head = head(store, lane, at(0)).await.unwrap();
         assert_eq!(head.transitions.iter().map(|moved| moved.alert_index).collect::<Vec<_>>(), [0, 1]);
@@ -209,7 +209,7 @@ async fn head_gives_what_rendering_needs(store: &Store) {
     assert!(head.frozen.is_none());
     let kept = head.notification;
     assert_eq!(
-        (kept.id, kept.source.as_str(), kept.format, kept.received_at),
+        (kept.id, &*kept.source.stored(), kept.format, kept.received_at),
         (admitted.id, "grafana", Format::Grafana, at(3))
     );
     assert_eq!((kept.content_type.as_deref(), kept.path_receiver.as_deref()), (Some("application/json"), Some("ops")));
@@ -492,7 +492,7 @@ async fn deliveries_filters_and_pages_newest_first(store: &Store) {
     assert_eq!(list(DeliveryFilter { limit: 2, ..all() }).await, [7, 6]);
     assert_eq!(list(DeliveryFilter { limit: 2, before: Some(6), ..all() }).await, [5, 4]);
     assert_eq!(list(DeliveryFilter { since: Some(at(4)), ..all() }).await, [7, 6, 5]);
-    assert_eq!(list(DeliveryFilter { lane: Some("odd".to_owned()), ..all() }).await, [6, 4, 2]);
+    assert_eq!(list(DeliveryFilter { lane: Some(LaneKey::stored("odd")), ..all() }).await, [6, 4, 2]);
     assert_eq!(list(DeliveryFilter { state: Some(State::Sent), ..all() }).await, [2]);
     assert_eq!(list(DeliveryFilter { receiver: Some("nobody".to_owned()), ..all() }).await, [] as [i64; 0]);
     assert_eq!(list(DeliveryFilter { thread: Some(ThreadId(1)), ..all() }).await, [7, 1], "one incident, one short id");
@@ -533,7 +533,7 @@ async fn ping_commits(store: &Store) {
 }
 
 fn charged(account: &str) -> Vec<Way> {
-    vec![Way { scopes: Vec::new(), charges: vec![Charge::new(account, Limit::WEBHOOK)] }]
+    vec![Way { scopes: Vec::new(), charges: vec![Charge::new(Account::stored(account), Limit::WEBHOOK)] }]
 }
 
 async fn fold_leaves_what_the_kept_message_would_overtake(store: &Store) {
@@ -542,12 +542,12 @@ async fn fold_leaves_what_the_kept_message_would_overtake(store: &Store) {
     let older = store.resend(sent, "{}", at(1)).await.unwrap().unwrap();
     store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
     let kept = store.resend(sent, "{}", at(2)).await.unwrap().unwrap();
-    let lease = store.acquire("lane").await.unwrap().unwrap();
+    let lease = store.acquire(&LaneKey::stored("lane")).await.unwrap().unwrap();
     assert_eq!(store.fold(&lease, Some(kept), at(2)).await.unwrap(), None, "the digest would be younger than {kept}");
     store.admit(notification(2, "lane", vec![firing("NetDown", 2)])).await.unwrap();
     let folded = store.fold(&lease, Some(kept), at(2)).await.unwrap().unwrap();
     assert_eq!(folded.messages, 2);
-    let waiting = store.waiting("lane", at(2)).await.unwrap().messages;
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(2)).await.unwrap().messages;
     assert_eq!(waiting.iter().map(|message| message.message).collect::<Vec<_>>(), [older, kept, folded.digest]);
 }
 
@@ -616,7 +616,7 @@ async fn claim_takes_the_first_way_with_room(store: &Store) {
 
 fn broken(scope: &str, reason: &str, probe: i64) -> BreakerChange {
     BreakerChange::Open(Breaker {
-        scope: scope.to_owned(),
+        scope: Scope::stored(scope),
         reason: reason.to_owned(),
         errcode: Some(60_020),
         error: "来源 IP 不可信".to_owned(),
@@ -631,17 +631,17 @@ async fn claim_waits_for_an_open_breaker_and_lets_one_message_probe(store: &Stor
         store.admit(notification(0, alert, vec![firing(alert, 0)])).await.unwrap();
     }
     store.change_breaker(broken("app/ops", "configuration", 1)).await.unwrap();
-    let by = |wish| Claim { ways: vec![Way { scopes: vec!["app/ops".into()], charges: Vec::new() }], ..wish };
+    let by = |wish| Claim { ways: vec![Way { scopes: vec![Scope::stored("app/ops")], charges: Vec::new() }], ..wish };
     let first = by(wish(store, 1, 0, Some(bytes(&["text"]))).await);
     let second = by(wish(store, 2, 0, Some(bytes(&["text"]))).await);
-    let waits = Taken::Wait { until: at(1), breaker: Some("app/ops".into()) };
+    let waits = Taken::Wait { until: at(1), breaker: Some(Scope::stored("app/ops")) };
     assert_eq!(store.claim(first.clone(), at(0)).await.unwrap(), waits);
     let probe = take(store, first, at(1)).await;
     assert!(probe.probing);
     let Taken::Wait { until, .. } = store.claim(second.clone(), at(1)).await.unwrap() else { panic!("two probe") };
     assert_eq!(until, at(1).plus_millis(PROBE_MS));
     let mut settled = settlement(probe, "accepted", Next::Accepted);
-    settled.breakers = vec![BreakerChange::Close("app/ops".into())];
+    settled.breakers = vec![BreakerChange::Close(Scope::stored("app/ops"))];
     store.settle(settled, at(1)).await.unwrap();
     assert!(store.breakers().await.unwrap().is_empty());
     assert!(!take(store, second, at(1)).await.probing);
@@ -655,7 +655,7 @@ async fn claim_waits_for_an_open_breaker_and_lets_one_message_probe(store: &Stor
 }
 
 async fn fold(store: &Store, lane: &str, keep: Option<i64>, minute: i64) -> Option<Folded> {
-    let lease = store.acquire(lane).await.unwrap().unwrap();
+    let lease = store.acquire(&LaneKey::stored(lane)).await.unwrap().unwrap();
     store.fold(&lease, keep, at(minute)).await.unwrap()
 }
 
@@ -666,10 +666,10 @@ async fn fold_makes_one_digest_of_what_was_never_claimed(store: &Store) {
         admission.deliveries[0].alerts[0].critical = alert == 7;
         store.admit(admission).await.unwrap();
     }
-    assert_eq!(store.waiting("lane", at(10)).await.unwrap().fresh, 10);
+    assert_eq!(store.waiting(&LaneKey::stored("lane"), at(10)).await.unwrap().fresh, 10);
     let folded = fold(store, "lane", Some(8), 10).await.unwrap();
     assert_eq!((folded.digest, folded.messages), (11, 9));
-    let waiting = store.waiting("lane", at(10)).await.unwrap().messages;
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(10)).await.unwrap().messages;
     let facts: Vec<_> = waiting.iter().map(|m| (m.message, m.digest, m.critical, m.created_at)).collect();
     assert_eq!(facts, [(8, false, true, at(7)), (11, true, false, at(0))]);
     let digest = store.digest(11).await.unwrap();
@@ -729,7 +729,7 @@ async fn bytes_given_at_admission_go_out_as_they_are_and_are_never_folded(store:
     }
     let folded = fold(store, "lane", None, 2).await.unwrap();
     assert_eq!(folded.messages, 2, "what has its bytes stays by itself");
-    let waiting = store.waiting("lane", at(2)).await.unwrap();
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(2)).await.unwrap();
     let fresh: Vec<_> = waiting.messages.iter().map(|message| (message.message, message.fresh)).collect();
     assert_eq!(fresh, [(1, false), (folded.digest, true)]);
     let queued = store.queued(1).await.unwrap().unwrap();
@@ -746,12 +746,12 @@ async fn bytes_given_at_admission_go_out_as_they_are_and_are_never_folded(store:
 
 async fn a_fallback_is_queued_with_the_refusal_once_for_all_targets(store: &Store) {
     let mut admission = notification(0, "one", vec![firing("HighCPU", 0)]);
-    admission.deliveries[0].targets.push(TargetRow::new("two".to_owned(), "{}".to_owned()));
+    admission.deliveries[0].targets.push(TargetRow::new(LaneKey::stored("two"), "{}".to_owned()));
     store.admit(admission).await.unwrap();
     let fallback = Fallback {
         receiver: "backup".to_owned(),
         note_json: r#"{"why":"refused"}"#.to_owned(),
-        targets: vec![TargetRow::new("mail".to_owned(), r#"{"to":"mail"}"#.to_owned())],
+        targets: vec![TargetRow::new(LaneKey::stored("mail"), r#"{"to":"mail"}"#.to_owned())],
     };
     for lane in ["one", "two"] {
         let claimed = claim(store, lane, 0, "text").await;
@@ -841,7 +841,7 @@ async fn many_alerts_of_one_notification_are_one_message(store: &Store) {
     let half = all(|name| resolved(name, 0, 2)).into_iter().step_by(2).collect();
     let off = store.admit(notification(2, "lane", half)).await.unwrap();
     assert_eq!((off.messages, off.transitions), (1, 1_500));
-    let waiting = store.waiting("lane", at(2)).await.unwrap().messages;
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(2)).await.unwrap().messages;
     assert_eq!(waiting.len(), 2);
     assert_eq!(store.queued(waiting[0].message).await.unwrap().unwrap().transitions.len(), 1_500);
     assert_eq!(store.queued(waiting[1].message).await.unwrap().unwrap().transitions.len(), 3_000);
@@ -900,7 +900,7 @@ async fn what_was_heard_and_what_is_on_is_known(store: &Store) {
     "dba".clone_into(&mut other.deliveries[0].receiver);
     store.admit(other).await.unwrap();
     store.admit(notification(2, "lane", vec![resolved("over", 0, 2)])).await.unwrap();
-    let on = store.firing("grafana").await.unwrap();
+    let on = store.firing(&SourceId::Configured("grafana".to_owned())).await.unwrap();
     assert_eq!(on.iter().map(|alert| alert.name.as_str()).collect::<Vec<_>>(), ["on"]);
-    assert!(store.firing("wegraf").await.unwrap().is_empty());
+    assert!(store.firing(&SourceId::Wegraf).await.unwrap().is_empty());
 }

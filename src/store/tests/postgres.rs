@@ -57,7 +57,7 @@ impl Schema {
 
 /// A wish to send the head of a lane, by a lease that `store` takes.
 async fn wish_to_send(store: &Store, lane: &str, ways: Vec<Way>) -> Claim {
-    let lease = store.acquire(lane).await.unwrap().expect("nobody else has the lane");
+    let lease = store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("nobody else has the lane");
     let queued = head(store, lane, at(0)).await.expect("something is due");
     let freeze = queued.frozen.is_none().then(|| bytes(&["text"]));
     Claim { lease, message: queued.message, epoch: queued.epoch, revision: queued.revision, freeze, ways }
@@ -66,7 +66,7 @@ async fn wish_to_send(store: &Store, lane: &str, ways: Vec<Way>) -> Claim {
 /// Waits until the lane is free.
 async fn take_over(store: &Store, lane: &str) -> Lease {
     loop {
-        match store.acquire(lane).await.unwrap() {
+        match store.acquire(&LaneKey::stored(lane)).await.unwrap() {
             Some(lease) => return lease,
             None => tokio::time::sleep(Duration::from_millis(20)).await,
         }
@@ -84,7 +84,7 @@ async fn a_lane_is_taken_over_when_its_lease_is_over_and_the_sleeper_writes_noth
     let wish = wish_to_send(&sleeper, "lane", vec![Way::default()]).await;
     let old = wish.lease.clone();
     let claimed = take(&sleeper, wish, at(0)).await;
-    assert!(other.acquire("lane").await.unwrap().is_none(), "the lease lasts");
+    assert!(other.acquire(&LaneKey::stored("lane")).await.unwrap().is_none(), "the lease lasts");
     assert!(other.lanes(at(0)).await.unwrap().is_empty(), "what another has is not offered");
     assert_eq!(sleeper.lanes(at(0)).await.unwrap().len(), 1);
 
@@ -99,14 +99,14 @@ async fn a_lane_is_taken_over_when_its_lease_is_over_and_the_sleeper_writes_noth
     assert!(matches!(sleeper.claim(again.clone(), at(0)).await, Err(StoreError::Lost { .. })));
     assert!(matches!(sleeper.fold(&old, None, at(0)).await, Err(StoreError::Lost { .. })));
     sleeper.release(&old).await.unwrap();
-    assert!(sleeper.acquire("lane").await.unwrap().is_none(), "who lost a lane cannot give it away");
+    assert!(sleeper.acquire(&LaneKey::stored("lane")).await.unwrap().is_none(), "who lost a lane cannot give it away");
     assert_eq!(other.delivery(claimed.message).await.unwrap(), before);
 
     let claimed = take(&other, Claim { lease: lease.clone(), ..again }, at(0)).await;
     assert_eq!((claimed.epoch, claimed.version), (2, 1), "the same bytes");
     other.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
     other.release(&lease).await.unwrap();
-    assert!(sleeper.acquire("lane").await.unwrap().is_some(), "given back, it is free at once");
+    assert!(sleeper.acquire(&LaneKey::stored("lane")).await.unwrap().is_some(), "given back, it is free at once");
     schema.remove().await;
 }
 
@@ -128,9 +128,9 @@ async fn a_claim_makes_its_lease_last_and_closing_gives_all_back() {
     let claimed = take(&one, wish, at(0)).await;
     assert!((20..=30).contains(&schema.number(left).await), "over, but nobody took it");
     one.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
-    assert!(other.acquire("lane").await.unwrap().is_none());
+    assert!(other.acquire(&LaneKey::stored("lane")).await.unwrap().is_none());
     one.close().await.unwrap();
-    assert!(other.acquire("lane").await.unwrap().is_some());
+    assert!(other.acquire(&LaneKey::stored("lane")).await.unwrap().is_some());
     assert!(matches!(one.ping().await, Err(StoreError::Closed)));
     schema.remove().await;
 }
@@ -203,7 +203,7 @@ async fn a_budget_is_spent_once_however_many_replicas_there_are() {
             for round in 0..8 {
                 let lane = format!("lane {replica} {round}");
                 store.admit(notification(0, &lane, vec![firing(&lane, 0)])).await.unwrap();
-                let charge = Charge::new("webhook", crate::budget::Limit::WEBHOOK);
+                let charge = Charge::new(Account::stored("webhook"), crate::budget::Limit::WEBHOOK);
                 let ways = vec![Way { scopes: Vec::new(), charges: vec![charge] }];
                 let wish = wish_to_send(&store, &lane, ways).await;
                 match store.claim(wish, at(0)).await.unwrap() {

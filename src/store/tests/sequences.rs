@@ -99,7 +99,7 @@ async fn admit(store: &Store, seen: &mut Seen, alert: u8, on: bool, both: bool, 
     let mut admission = notification(seen.minute, "one", vec![report]);
     admission.deliveries[0].send_resolved = send_resolved;
     if both {
-        admission.deliveries[0].targets.push(TargetRow::new("two".to_owned(), "{}".to_owned()));
+        admission.deliveries[0].targets.push(TargetRow::new(LaneKey::stored("two"), "{}".to_owned()));
     }
     let retry = admission.clone();
     let admitted = store.admit(admission).await.unwrap();

@@ -43,7 +43,7 @@ async fn a_click_at_each_of_two_replicas_takes_the_alert_once_and_one_event_is_d
     let fresh = || acted.iter().filter(|acted| !acted.again);
     assert_eq!(fresh().filter(|acted| acted.state == ActState::Done).count(), 1);
     assert_eq!(stores[0].acts(ActFilter::default()).await.unwrap().len(), 50);
-    assert_eq!(stores[1].waiting("lane", at(1)).await.unwrap().messages.len(), 2);
+    assert_eq!(stores[1].waiting(&LaneKey::stored("lane"), at(1)).await.unwrap().messages.len(), 2);
     for store in &stores {
         store.close().await.unwrap();
     }

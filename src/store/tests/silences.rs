@@ -150,7 +150,7 @@ async fn an_act_is_closed_once(store: &Store) {
     let again = store.end_act(done(act, Some(("s2", 90))), at(3)).await.unwrap();
     assert_eq!((again.again, again.state, again.lanes.len()), (true, ActState::Done, 0));
     assert_eq!(store.silences(at(3)).await.unwrap().len(), 1);
-    assert_eq!(store.waiting("lane", at(3)).await.unwrap().messages.len(), 1);
+    assert_eq!(store.waiting(&LaneKey::stored("lane"), at(3)).await.unwrap().messages.len(), 1);
 }
 
 async fn a_conversation_is_learnt_and_never_goes_back_in_time(store: &Store) {
@@ -173,7 +173,7 @@ async fn a_conversation_is_learnt_and_never_goes_back_in_time(store: &Store) {
 async fn a_notification_is_read_as_it_was_kept(store: &Store) {
     let admitted = store.admit(notification(3, "lane", vec![firing("A", 0)])).await.unwrap();
     let kept = store.notification(admitted.id).await.unwrap().unwrap();
-    assert_eq!((kept.id, kept.source.as_str(), kept.received_at), (admitted.id, "grafana", at(3)));
+    assert_eq!((kept.id, &*kept.source.stored(), kept.received_at), (admitted.id, "grafana", at(3)));
     assert_eq!(&kept.raw[..], br#"{"alerts":[]}"#);
     assert!(store.notification(4711).await.unwrap().is_none());
 }

@@ -20,7 +20,7 @@ async fn a_message_about_an_act_waits_behind_the_beginning_and_tells_who_has_it(
     critical.critical = true;
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0), critical])).await.unwrap();
     acknowledge(store, "1", told.id, 1).await;
-    let waiting = store.waiting("lane", at(1)).await.unwrap();
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(1)).await.unwrap();
     let [beginning, act] = &waiting.messages[..] else { panic!("{waiting:?}") };
     assert_eq!((beginning.fresh, act.fresh, waiting.fresh), (true, false, 1), "an act is nothing to fold");
     let early = store.claim(super::wish(store, act.message, 0, Some(bytes(&["act"]))).await, at(1)).await.unwrap();
@@ -40,10 +40,10 @@ async fn a_digest_leaves_messages_about_acts_alone(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("B", 0)])).await.unwrap();
     store.admit(notification(0, "lane", vec![firing("C", 0)])).await.unwrap();
     acknowledge(store, "1", first.id, 1).await;
-    let lease = store.acquire("lane").await.unwrap().unwrap();
+    let lease = store.acquire(&LaneKey::stored("lane")).await.unwrap().unwrap();
     let folded = store.fold(&lease, None, at(1)).await.unwrap().unwrap();
     assert_eq!(folded.messages, 2, "a digest of A would come after who has it");
-    let waiting = store.waiting("lane", at(1)).await.unwrap();
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(1)).await.unwrap();
     let left: Vec<_> = waiting.messages.iter().map(|row| (row.message, row.fresh, row.digest)).collect();
     assert_eq!(left, [(1, true, false), (4, false, false), (folded.digest, true, true)]);
     assert_eq!(store.fold(&lease, None, at(1)).await.unwrap(), None);
@@ -53,7 +53,7 @@ async fn an_end_takes_over_what_waits_of_the_beginning_and_of_the_act(store: &St
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     acknowledge(store, "1", told.id, 1).await;
     store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
-    let waiting = store.waiting("lane", at(2)).await.unwrap();
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(2)).await.unwrap();
     assert_eq!(waiting.messages.len(), 1, "{waiting:?}");
     let end = head(store, "lane", at(2)).await.unwrap();
     assert_eq!((kinds(&end), end.act), (vec![Firing, Acknowledged, Resolved], false));
@@ -68,7 +68,7 @@ async fn a_message_about_an_act_that_fails_is_told_by_its_fallback(store: &Store
     let fallback = Fallback {
         receiver: "backup".to_owned(),
         note_json: "{}".to_owned(),
-        targets: vec![TargetRow::new("backup".to_owned(), "{}".to_owned())],
+        targets: vec![TargetRow::new(LaneKey::stored("backup"), "{}".to_owned())],
     };
     let refuse = |claimed| Settlement {
         fallback: Some(fallback.clone()),
@@ -87,17 +87,17 @@ async fn a_lane_is_told_after_all_once(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     let act = NewAct {
-        except_lane: Some("lane".to_owned()),
+        except_lane: Some(LaneKey::stored("lane")),
         ..wish("1", ActKind::Acknowledge, About::Thread(ThreadId(told.id)))
     };
     let acted = store.act(act, at(1)).await.unwrap();
     assert!(acted.lanes.is_empty());
-    let lane = |name: &str| TargetRow::new(name.to_owned(), "{}".to_owned());
+    let lane = |name: &str| TargetRow::new(LaneKey::stored(name), "{}".to_owned());
     for (name, receiver, queued) in [("lane", "ops", true), ("lane", "ops", false), ("backup", "backup", true)] {
         assert_eq!(store.tell_of_act(acted.act, lane(name), receiver.to_owned(), at(2)).await.unwrap(), queued);
     }
     for name in ["lane", "backup"] {
-        assert_eq!(store.waiting(name, at(2)).await.unwrap().messages.len(), 1);
+        assert_eq!(store.waiting(&LaneKey::stored(name), at(2)).await.unwrap().messages.len(), 1);
         let queued = head(store, name, at(2)).await.unwrap();
         assert_eq!((queued.act, kinds(&queued)), (true, vec![TransitionKind::Acknowledged]));
     }
@@ -155,7 +155,7 @@ async fn what_is_on_is_listed_once_critical_first(store: &Store) {
     let names: Vec<_> = on.iter().map(|alert| alert.name.as_str()).collect();
     assert_eq!((names, count), (vec!["C", "B"], 3));
     let alert = &on[0];
-    assert_eq!((alert.source.as_str(), alert.sender.as_str()), ("grafana", "https://grafana.example.com/"));
+    assert_eq!((&*alert.source.stored(), alert.sender.as_str()), ("grafana", "https://grafana.example.com/"));
     assert_eq!(
         (alert.critical, alert.status, alert.starts_at, alert.ends_at),
         (true, Status::Firing, Some(at(1)), None)

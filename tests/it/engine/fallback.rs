@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
+use wegraf::names::{LaneKey, SourceId};
 use wegraf::store::{Fate, State};
 
 use super::{FIRING, RESOLVED, servers, texts};
@@ -100,9 +101,9 @@ route: { receiver: ops }
     world.settled().await;
     let rows = world.deliveries().await;
     assert_eq!((rows[0].lane.as_str(), rows[0].state), ("app/ops/ghost", State::Dead));
-    let alarms: Vec<_> = rows.iter().filter(|row| row.source == "wegraf").collect();
+    let alarms: Vec<_> = rows.iter().filter(|row| row.source == SourceId::Wegraf).collect();
     assert_eq!(alarms.len(), 1, "it is not sent where it cannot arrive: {alarms:#?}");
-    assert_eq!(alarms[0].lane, "webhook/ops-group");
+    assert_eq!(alarms[0].lane, LaneKey::stored("webhook/ops-group"));
 }
 
 #[tokio::test]

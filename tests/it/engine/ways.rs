@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wecom_simulator::{Setup, User, Webhook};
+use wegraf::names::SourceId;
 use wegraf::store::{OUTAGE, State};
 
 use super::{FIRING, RESOLVED, texts};
@@ -108,7 +109,7 @@ async fn an_app_whose_address_is_not_trusted_waits_and_loses_nothing_and_another
     for said in ["wegraf 发送受阻", "60020", "企业可信IP", "app/ops"] {
         assert!(told[0].contains(said), "{said} is missing: {told:#?}");
     }
-    let waiting: Vec<_> = world.deliveries().await.into_iter().filter(|row| row.source != "wegraf").collect();
+    let waiting: Vec<_> = world.deliveries().await.into_iter().filter(|row| row.source != SourceId::Wegraf).collect();
     let waited: Vec<(State, i64)> = waiting.iter().map(|row| (row.state, row.attempts)).collect();
     let queued = |attempts| (State::Queued, attempts);
     // The beginning that nobody was told of is told with its end.
@@ -146,7 +147,7 @@ route: { receiver: ops }
     world.fault(json!([hang("webhook/send", 2), hang("message/send", 1), ask])).await;
     world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
     let outage = open_breakers(&world, 1).await.remove(0);
-    assert!(outage.scope.starts_with("host/") && outage.reason == OUTAGE, "{outage:#?}");
+    assert!(outage.scope.as_str().starts_with("host/") && outage.reason == OUTAGE, "{outage:#?}");
     world.accept("/webhook", alertmanager("内存", FIRING)).await;
     let sends = async || [world.requests("webhook/send").await.len(), world.requests("message/send").await.len()];
     for asked in 1..=2 {

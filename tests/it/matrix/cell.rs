@@ -223,9 +223,11 @@ impl Cell {
     }
 
     async fn note_breakers(&mut self) {
+        let loaded = self.world.app().loaded();
         for open in self.world.app().store().breakers().await.unwrap() {
+            let called = wegraf::deliver::called(&loaded.config, &open.scope);
             // The port of a host is another one each time.
-            let scope = if open.scope.starts_with("host/") { "host" } else { open.scope.as_str() };
+            let scope = if called.starts_with("host/") { "host" } else { called.as_str() };
             self.seen.breakers.insert(format!("{scope} {}", open.reason));
         }
     }

@@ -1,0 +1,29 @@
+//! What one replica does for all.
+
+/// What one replica does for all, for as long as it holds the lease of it. Not a lane, although both are leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Duty {
+    /// Making, ending and watching silences upstream.
+    Silences,
+}
+
+impl Duty {
+    /// The name of its lease in the store; no lane is called so.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Silences => "answer/silences",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::{Lane, LaneKey};
+
+    #[test]
+    fn the_lease_of_a_duty_is_that_of_no_lane() {
+        let text = Duty::Silences.as_str();
+        assert_eq!(LaneKey::stored(text).parse(), Lane::Other(text));
+    }
+}

@@ -1,0 +1,236 @@
+//! The key of a lane: one order of messages to one address.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{escaped, plain, split};
+
+/// The key of a lane, as the store holds it: equal for equal addresses, stable over reloads, without secrets. Made of an
+/// address ([`Self::of`]) or read from the store ([`Self::stored`]); nothing from outside becomes one. Ordered by its
+/// text, as the stores order it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LaneKey(String);
+
+/// What a lane leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lane<'a> {
+    /// Members of an app.
+    Members {
+        /// Name of the app.
+        app: Cow<'a, str>,
+        /// Who, as [`Addressees`] prints it.
+        to: &'a str,
+    },
+    /// A chat that an app created.
+    Chat {
+        /// Name of the app.
+        app: Cow<'a, str>,
+        /// Its chatid.
+        chat: Cow<'a, str>,
+    },
+    /// The webhook of this name.
+    Webhook(Cow<'a, str>),
+    /// Mail, to these addresses as [`Addressees`] prints them.
+    Email(&'a str),
+    /// The hook of this name.
+    Hook(Cow<'a, str>),
+    /// A conversation of a bot.
+    Bot {
+        /// Name of the bot.
+        bot: Cow<'a, str>,
+        /// Its chatid; of a single chat, the userid.
+        chat: Cow<'a, str>,
+    },
+    /// A lane of another version of wegraf.
+    Other(&'a str),
+}
+
+impl LaneKey {
+    /// The key of the lane to this address.
+    pub fn of(lane: &Lane<'_>) -> Self {
+        let name = |name: &str| escaped(name, &['/']).into_owned();
+        Self(match lane {
+            Lane::Members { app, to } => format!("app/{}/{to}", name(app)),
+            Lane::Chat { app, chat } => format!("app/{}/chat/{}", name(app), name(chat)),
+            Lane::Webhook(webhook) => format!("webhook/{}", name(webhook)),
+            Lane::Email(to) => format!("email/{to}"),
+            Lane::Hook(hook) => format!("hook/{}", name(hook)),
+            Lane::Bot { bot, chat } => format!("bot/{}/{}", name(bot), name(chat)),
+            Lane::Other(text) => (*text).to_owned(),
+        })
+    }
+
+    /// The key that a store holds as `text`.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Of what is told to no target.
+    pub const fn nowhere() -> Self {
+        Self(String::new())
+    }
+
+    /// The text in the store, in the record and in logs.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the lane leads to.
+    pub fn parse(&self) -> Lane<'_> {
+        let text = self.as_str();
+        let whole = |name: &'_ str| split(name).is_none();
+        match text.split_once('/') {
+            Some(("app", rest)) => match split(rest) {
+                Some((app, to)) => match to.strip_prefix("chat/") {
+                    Some(chat) => Lane::Chat { app: plain(app), chat: plain(chat) },
+                    None => Lane::Members { app: plain(app), to },
+                },
+                None => Lane::Other(text),
+            },
+            Some(("webhook", name)) if whole(name) => Lane::Webhook(plain(name)),
+            Some(("hook", name)) if whole(name) => Lane::Hook(plain(name)),
+            Some(("email", to)) => Lane::Email(to),
+            Some(("bot", rest)) => match split(rest) {
+                Some((bot, chat)) => Lane::Bot { bot: plain(bot), chat: plain(chat) },
+                None => Lane::Other(text),
+            },
+            _ => Lane::Other(text),
+        }
+    }
+
+    /// The bot whose socket the lane needs.
+    pub fn bot(&self) -> Option<Cow<'_, str>> {
+        match self.parse() {
+            Lane::Bot { bot, .. } => Some(bot),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for LaneKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Several addressees of one lane in one text: no userid, path or address can look like another kind of addressee, or
+/// like two of them.
+#[derive(Debug, Default)]
+pub struct Addressees(Vec<String>);
+
+impl Addressees {
+    /// A member, or `@all`; the case of letters does not count.
+    pub fn user(&mut self, userid: &str) {
+        self.0.push(escaped(&userid.to_lowercase(), &['|', '/', ':']).into_owned());
+    }
+
+    /// A file with userids.
+    pub fn file(&mut self, path: &Path) {
+        self.0.push(format!("file:{}", escaped(&path.display().to_string(), &['|'])));
+    }
+
+    /// The people on duty.
+    pub fn on_call(&mut self, duty: &str) {
+        self.0.push(format!("on_call:{}", escaped(duty, &['|'])));
+    }
+
+    /// A department.
+    pub fn party(&mut self, id: i64) {
+        self.0.push(format!("party:{id}"));
+    }
+
+    /// A tag.
+    pub fn tag(&mut self, id: i64) {
+        self.0.push(format!("tag:{id}"));
+    }
+
+    /// A mail address; the case of letters does not count.
+    pub fn email(&mut self, address: &str) {
+        self.0.push(escaped(&address.to_lowercase(), &['|']).into_owned());
+    }
+}
+
+impl fmt::Display for Addressees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("|"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The texts in released databases: what waits under one of them goes on under it.
+    #[test]
+    fn the_keys_of_released_databases_are_printed_and_read_as_before() {
+        let mut to = Addressees::default();
+        to.user("ZhangSan");
+        to.user("@all");
+        to.file(Path::new("/etc/wegraf/people.txt"));
+        to.on_call("dba/backup");
+        to.party(2);
+        to.tag(-3);
+        let to = to.to_string();
+        let mut mail = Addressees::default();
+        mail.email("Ops@example.com");
+        mail.email("boss+x@example.com");
+        let mail = mail.to_string();
+        let known = [
+            (
+                Lane::Members { app: "ops".into(), to: &to },
+                "app/ops/zhangsan|@all|file:/etc/wegraf/people.txt|on_call:dba/backup|party:2|tag:-3",
+            ),
+            (Lane::Chat { app: "ops".into(), chat: "AITest".into() }, "app/ops/chat/AITest"),
+            (Lane::Webhook("ops-group".into()), "webhook/ops-group"),
+            (Lane::Email(&mail), "email/ops@example.com|boss+x@example.com"),
+            (Lane::Hook("pager".into()), "hook/pager"),
+            (Lane::Bot { bot: "duty".into(), chat: "wrGroup_1-x".into() }, "bot/duty/wrGroup_1-x"),
+            (Lane::Other("answer/silences"), "answer/silences"),
+        ];
+        for (lane, text) in known {
+            assert_eq!(LaneKey::of(&lane).as_str(), text);
+            assert_eq!(LaneKey::stored(text).parse(), lane);
+        }
+    }
+
+    #[test]
+    fn no_userid_looks_like_another_kind_of_addressee() {
+        let one = |add: &dyn Fn(&mut Addressees)| {
+            let mut to = Addressees::default();
+            add(&mut to);
+            to.to_string()
+        };
+        assert_ne!(one(&|to| to.user("party:2")), one(&|to| to.party(2)));
+        assert_ne!(one(&|to| to.user("file:x")), one(&|to| to.file(Path::new("x"))));
+        assert_ne!(one(&|to| to.file(Path::new("x|tag:1"))), one(&|to| (to.file(Path::new("x")), to.tag(1)).1));
+        assert_ne!(one(&|to| to.email("a|b")), one(&|to| (to.email("a"), to.email("b")).1));
+        let members = one(&|to| to.user("chat/x"));
+        let lane = LaneKey::of(&Lane::Members { app: "ops".into(), to: &members });
+        assert!(matches!(lane.parse(), Lane::Members { .. }), "{lane}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(which in 0..6, one in r"[a-z/\\|:#]{0,6}", other in r"(chat|[a-z/\\|:]){0,4}") {
+            let mut to = Addressees::default();
+            to.user(&other);
+            to.email(&one);
+            let to = to.to_string();
+            let lane = match which {
+                0 => Lane::Members { app: one.as_str().into(), to: &to },
+                1 => Lane::Chat { app: one.as_str().into(), chat: other.as_str().into() },
+                2 => Lane::Webhook(one.as_str().into()),
+                3 => Lane::Email(&to),
+                4 => Lane::Hook(other.as_str().into()),
+                _ => Lane::Bot { bot: one.as_str().into(), chat: other.as_str().into() },
+            };
+            let key = LaneKey::of(&lane);
+            prop_assert_eq!(key.parse(), lane, "{}", key);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A name from outside is never taken for one of ours, and two names of one thing are one thing.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use wecom_simulator::Setup;
+use wegraf::config::Config;
+use wegraf::watch::{Kind, Subject};
+
+use crate::harness::{PATIENCE, World, alertmanager};
+use crate::process::run;
+
+const SOURCES: &str = r"
+sources: { theirs: { bearer: their-token, watchdog: { within: 1h } } }
+receivers:
+  group: { targets: [ { webhook: ops-group, face: text } ] }
+  duty: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: group }
+alarm: { receiver: duty }
+";
+
+/// A gateway whose source is called `name`, which no file can say.
+async fn with_a_source_called(name: &str, anonymous: bool) -> World {
+    let mut world = World::idle(Setup::demo(), SOURCES).await;
+    let (mut config, _) = Config::load(&world.config_path()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    name.clone_into(&mut config.sources[0].name);
+    config.allow_anonymous = anonymous;
+    world.start_on(config, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    world
+}
+
+async fn post(world: &World, token: Option<&str>, body: String) {
+    let call = world.http.post(format!("{}/webhook", world.url)).body(body);
+    let call = match token {
+        Some(token) => call.bearer_auth(token),
+        None => call,
+    };
+    let answer = call.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+fn texts(messages: &[Value]) -> Vec<String> {
+    messages.iter().map(|message| message["content"]["content"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Makes trouble that wegraf tells of; returns once that was told, so wegraf has looked at what is on after this call.
+async fn trouble(world: &World, about: &str) {
+    let detail = ["出了事".to_owned(), "something happened".to_owned()];
+    let subject = Subject::Outside(about.to_owned());
+    world.app().incidents().note(Kind::Lost, subject, detail, world.app().now());
+    let begun = Instant::now();
+    while !texts(&world.inbox("webhook=sim-dba-group").await).iter().any(|text| text.contains(about)) {
+        // On a busy machine wegraf looks every 30 s only.
+        assert!(begun.elapsed() < 3 * PATIENCE, "wegraf says nothing of {about}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn wegraf_never_ends_an_alert_of_a_source_that_is_called_as_it_is() {
+    let world = with_a_source_called("wegraf", false).await;
+    let body = alertmanager("DatabaseDown", &[("db-1", "firing")]).replace("warning", "critical");
+    post(&world, Some("their-token"), body).await;
+    trouble(&world, "first-look").await;
+    trouble(&world, "second-look").await;
+    let told = texts(&world.arrived("webhook=sim-ops-group", 1).await);
+    assert!(told[0].contains("DatabaseDown") && !told[0].contains("恢复"), "{told:#?}");
+}
+
+#[tokio::test]
+async fn no_source_ends_a_self_alert_by_posting_its_labels() {
+    let world = with_a_source_called("wegraf", false).await;
+    trouble(&world, "stays").await;
+    let own = world.app().store().firing(&wegraf::names::SourceId::Wegraf).await.unwrap();
+    let labels: Value = serde_json::from_str(&own[0].labels_json).unwrap();
+    let alert = json!({
+        "status": "resolved", "labels": labels, "annotations": {}, "generatorURL": "",
+        "startsAt": "2026-11-22T06:02:00Z", "endsAt": "2026-11-22T06:20:00Z",
+    });
+    let body = json!({
+        "version": "4", "receiver": "wegraf", "status": "resolved", "alerts": [alert], "groupKey": "wegraf:{}",
+        "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "truncatedAlerts": 0,
+    });
+    post(&world, Some("their-token"), body.to_string()).await;
+    trouble(&world, "next-look").await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 2).await);
+    assert!(told.iter().all(|text| !text.contains("恢复")), "{told:#?}");
+}
+
+#[tokio::test]
+async fn whoever_proves_nothing_is_not_the_source_called_anonymous() {
+    let world = with_a_source_called("anonymous", true).await;
+    post(&world, None, alertmanager("Watchdog", &[("prom", "firing")])).await;
+    assert!(world.app().store().heard().await.unwrap().is_empty(), "its watchdog was heard from a stranger");
+    post(&world, Some("their-token"), alertmanager("Watchdog", &[("prom", "firing")])).await;
+    assert_eq!(world.app().store().heard().await.unwrap().len(), 1);
+    // Equal labels, and two alerts: neither ends the other.
+    post(&world, None, alertmanager("DatabaseDown", &[("db-1", "firing")])).await;
+    post(&world, Some("their-token"), alertmanager("DatabaseDown", &[("db-1", "firing")])).await;
+    post(&world, None, alertmanager("DatabaseDown", &[("db-1", "resolved")])).await;
+    let told = texts(&world.arrived("webhook=sim-ops-group", 4).await);
+    let said = |word: &str| told.iter().filter(|text| text.contains("DatabaseDown") && text.contains(word)).count();
+    assert_eq!(said("恢复"), 1, "{told:#?}");
+    world.settled().await;
+    let (on, _) = world.app().store().alerts_on(100).await.unwrap();
+    assert!(on.iter().any(|alert| alert.name == "DatabaseDown"), "the other one is still on: {on:#?}");
+}
+
+#[tokio::test]
+async fn check_refuses_the_names_that_the_program_uses_for_itself() {
+    let world = World::idle(Setup::demo(), &SOURCES.replace("theirs", "Wegraf")).await;
+    run(&world, &["check"]).await.exits(1).says(&["wegraf.yaml:12:12", "`Wegraf`", "wegraf、anonymous"]);
+    world.write_config(&SOURCES.replace("theirs", "anonymous"));
+    run(&world, &["check"]).await.exits(1).says(&["`anonymous`"]);
+    world.write_config(&SOURCES.replace("theirs", "wegraf-prod"));
+    run(&world, &["check"]).await.exits(0);
+}
+
+/// One key under two names, one of them with a second key of its own.
+const ONE_KEY: &str = r"
+    again: { key: sim-ops-group }
+receivers:
+  group: { targets: [ { webhook: ops-group, face: text } ] }
+  again: { targets: [ { webhook: again, face: text } ] }
+  duty: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: group }
+alarm: { receiver: duty }
+";
+
+#[tokio::test]
+async fn one_key_under_two_names_has_one_breaker() {
+    let world = World::at_a_standstill(ONE_KEY).await;
+    let refused = json!({ "match": { "path": "webhook/send" }, "action": { "errcode": 45009 }, "times": 1 });
+    world.fault(refused).await;
+    world.accept("/webhook/group", alertmanager("磁盘", &[("db-1", "firing")])).await;
+    let begun = Instant::now();
+    while world.app().store().breakers().await.unwrap().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "no breaker opens");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.accept("/webhook/again", alertmanager("内存", &[("db-2", "firing")])).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(world.requests("webhook/send").await.len(), 1, "the other name goes on hammering the same key");
+    // Both names say so in the metrics; neither they nor the record hold the key.
+    for name in ["ops-group", "again"] {
+        assert!(world.metric(&format!("wegraf_breaker_open{{scope=\"webhook/{name}\"}}")).await > 0.5, "{name}");
+    }
+    let open = world.app().store().breakers().await.unwrap();
+    assert_eq!(open.len(), 1, "{open:#?}");
+    assert!(!format!("{open:?}").contains("sim-ops-group"), "{open:#?}");
+    // It is told of by its names.
+    world.pass(Duration::from_secs(30));
+    let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
+    assert!(told[0].contains("发送受阻") && told[0].contains("webhook/again, webhook/ops-group"), "{told:#?}");
+    world.pass(Duration::from_secs(60));
+    world.arrived("webhook=sim-ops-group", 2).await;
+    world.settled().await;
+}

@@ -9,7 +9,7 @@ mod plan;
 mod reach;
 
 use crate::alert::Labels;
-pub use matcher::{Matcher, Operator, SyntaxError, parse_matchers};
+pub use matcher::{Matcher, Operator, SyntaxError, label_name, parse_matchers, quoted_text, write_matcher};
 pub use plan::{Plan, arrival, plan, recipient, row};
 pub use reach::{Blocked, Unreachable};
 

@@ -124,15 +124,20 @@ fn anchored(value: &str) -> Result<Regex, regex::Error> {
 impl fmt::Display for Matcher {
     /// As it may be written in the configuration; parsing it gives the same matcher.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bare = !self.name.is_empty() && !self.name.contains(|letter: char| ends_name(letter) || letter == '\\');
-        if bare {
-            f.write_str(&self.name)?;
-        } else {
-            quote(&self.name, f)?;
-        }
-        f.write_str(self.operator.as_str())?;
-        quote(&self.value, f)
+        write_matcher(&self.name, self.operator, &self.value, f)
     }
+}
+
+/// Writes a matcher: the value in double quotes, the name too where it could not be read without.
+pub fn write_matcher(name: &str, operator: Operator, value: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let bare = !name.is_empty() && !name.contains(|letter: char| ends_name(letter) || letter == '\\');
+    if bare {
+        f.write_str(name)?;
+    } else {
+        quote(name, f)?;
+    }
+    f.write_str(operator.as_str())?;
+    quote(value, f)
 }
 
 fn quote(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,6 +172,27 @@ impl std::error::Error for SyntaxError {}
 pub fn parse_matchers(text: &str) -> Result<Vec<Matcher>, SyntaxError> {
     let mut parser = Parser { letters: text.chars().collect(), at: 0, braces: false };
     parser.list()
+}
+
+/// The label name at the beginning of what a person typed on a command line, bare or in double quotes, and what follows it
+/// from the operator on. `None` if there is no name.
+pub fn label_name(text: &str) -> Option<(String, &str)> {
+    let text = text.trim_start();
+    if text.starts_with('"') {
+        let (name, rest) = quoted_text(text)?;
+        return (!name.is_empty()).then_some((name, rest.trim_start()));
+    }
+    let at = text.find(['=', '!'])?;
+    let (name, rest) = (text[..at].trim_end(), &text[at..]);
+    (!name.is_empty() && !name.contains('"')).then(|| (name.to_owned(), rest))
+}
+
+/// The text in double quotes at the beginning of `text`, and what follows it. `None` without both quotes.
+pub fn quoted_text(text: &str) -> Option<(String, &str)> {
+    let mut parser = Parser { letters: text.chars().collect(), at: 0, braces: false };
+    let quoted = (parser.peek() == Some('"')).then(|| parser.quoted().ok()).flatten()?;
+    let rest = text.char_indices().nth(parser.at).map_or("", |(at, _)| &text[at..]);
+    Some((quoted, rest))
 }
 
 /// Ends a bare label name: the characters that Alertmanager reserves, and white space.

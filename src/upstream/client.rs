@@ -236,9 +236,11 @@ const fn is_literal(matcher: &Matcher) -> bool {
     matcher.is_equal && !matcher.is_regex
 }
 
-/// As many of these as a URL holds; the answer is looked through for the rest.
+/// As many of these as a URL holds and both kinds of upstreams read, of which Grafana knows no quoted names; the answer is
+/// looked through for the rest.
 fn narrowed(mut matchers: Vec<Matcher>) -> Vec<Matcher> {
     let mut left = FILTER_BYTES;
+    matchers.retain(Matcher::has_classic_name);
     matchers.retain(|matcher| {
         let rest = left.checked_sub(matcher.to_string().len());
         left = rest.unwrap_or(left);

@@ -5,12 +5,15 @@ use std::fmt;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
+use super::origin::nearness;
 use crate::alert::{Alert, Labels};
 use crate::config::{Upstream, UpstreamKind};
 use crate::route::{self, Operator};
 
 /// Names the rule of an alert inside Grafana. Who may silence in some folders only, must name it (alert-sources §4.4).
 pub(super) const RULE_UID: &str = "__alert_rule_uid__";
+/// The name of an alert, which is that of its rule.
+const NAME: &str = "alertname";
 
 /// A condition on one label, as a silence has it (alert-sources §4.3). A label that is absent counts as empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,23 +41,33 @@ impl Matcher {
         Self { name: name.into(), value: value.into(), is_regex: false, is_equal: true }
     }
 
-    /// What a person types: `name=value`, `name!=value`, `name=~pattern`, `name!~pattern`; the value may stand in double
-    /// quotes. `None` if it is none of these.
+    /// What a person types: `name=value`, `name!=value`, `name=~pattern`, `name!~pattern`, in the syntax of the routes:
+    /// name and value may stand in double quotes, `"service name"="订单"`. A bare value is taken as it stands, with commas,
+    /// quotes and backslashes: a shell has quoted it already. `None` if it is none of these.
     pub fn parse(text: &str) -> Option<Self> {
-        let at = text.find(['=', '!'])?;
-        let (name, rest) = (text[..at].trim(), &text[at..]);
+        let (name, rest) = route::label_name(text)?;
         let operators = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
         let (value, is_regex, is_equal) = operators
             .into_iter()
             .find_map(|(operator, is_regex, is_equal)| Some((rest.strip_prefix(operator)?, is_regex, is_equal)))?;
         let value = value.trim();
-        let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        (!name.is_empty()).then(|| Self { name: name.to_owned(), value: bare.to_owned(), is_regex, is_equal })
+        let value = match route::quoted_text(value) {
+            Some((quoted, "")) => quoted,
+            // Quotes within quotes are the person's, not a mistake.
+            _ => value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value).to_owned(),
+        };
+        Some(Self { name, value, is_regex, is_equal })
     }
 
     /// Can only an alert with this label fulfil it? A silence needs one that can (alert-sources §4.3: 400).
     pub fn needs_label(&self) -> bool {
         self.compile().is_some_and(|matcher| !matcher.matches(&Labels::new()))
+    }
+
+    /// Is the name one that every Prometheus, Alertmanager and Grafana reads without quotes?
+    pub(super) fn has_classic_name(&self) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        self.name.bytes().all(plain) && !self.name.starts_with(|first: char| first.is_ascii_digit())
     }
 
     const fn operator(&self) -> Operator {
@@ -73,10 +86,9 @@ impl Matcher {
 }
 
 impl fmt::Display for Matcher {
-    /// As both kinds of upstreams read it in `filter=`.
+    /// As both kinds of upstreams read it in `filter=`, and as it may be typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        write!(f, "{}{}\"{value}\"", self.name, self.operator().as_str())
+        route::write_matcher(&self.name, self.operator(), &self.value, f)
     }
 }
 
@@ -85,25 +97,37 @@ pub fn covers(matchers: &[Matcher], labels: &Labels) -> bool {
     matchers.iter().all(|matcher| matcher.compile().is_some_and(|matcher| matcher.matches(labels)))
 }
 
-/// The silence that hides this one alert in `upstream`; `None` if the alert has nothing to be told by.
+/// Those of `matchers` that can be judged by the labels that a sender tells: Grafana keeps the label of the rule to itself,
+/// and its name stands beside it. `None` if what is left names no alert.
+pub fn known_here(matchers: &[Matcher], labels: &Labels) -> Option<Vec<Matcher>> {
+    let told = |matcher: &&Matcher| matcher.name != RULE_UID || labels.contains_key(RULE_UID);
+    let known: Vec<Matcher> = matchers.iter().filter(told).cloned().collect();
+    (!known.is_empty() && (known.len() == matchers.len() || names(&known))).then_some(known)
+}
+
+/// The silence that hides this one alert in `upstream`; `None` if the alert has no name to be told by.
 ///
-/// Grafana: what its own button would make, that is every `matcher=` of the alert's `silenceURL`, and the rule, which
-/// Grafana names there only since 11.5. Else every label but the ignored ones.
+/// Each condition holds on the alert itself: a body cannot make a silence wider than the alert that it tells. Grafana: what
+/// its own button would make, that is every `matcher=` of the alert's `silenceURL`, if that leads to this upstream and all
+/// of them hold; else every label but the ignored ones. With the rule, and with the name, because only Grafana can prove
+/// that the rule is this alert's. Alertmanager: every label but the ignored ones.
 pub fn matchers_for(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
     let mut matchers = match upstream.kind {
-        UpstreamKind::Grafana => of_silence_url(&alert.links.silence),
+        UpstreamKind::Grafana => of_silence_url(upstream, alert).unwrap_or_default(),
         UpstreamKind::Alertmanager => Vec::new(),
     };
     if matchers.is_empty() {
         let labels = alert.labels.iter().filter(|(name, _)| !upstream.ignore_labels.contains(name));
         matchers = labels.map(|(name, value)| Matcher::equal(name, value)).collect();
     }
-    if upstream.kind == UpstreamKind::Grafana && !matchers.iter().any(|matcher| matcher.name == RULE_UID) {
-        matchers.extend(rule_uid(alert).map(|uid| Matcher::equal(RULE_UID, uid)));
+    if upstream.kind == UpstreamKind::Grafana {
+        let rule = rule_uid(alert).filter(|_| !alert.labels.contains_key(RULE_UID));
+        matchers.extend(rule.map(|uid| Matcher::equal(RULE_UID, uid)));
+        matchers.extend(alert.labels.get(NAME).map(|name| Matcher::equal(NAME, name)));
     }
     matchers.sort();
     matchers.dedup();
-    matchers.iter().any(Matcher::needs_label).then_some(matchers)
+    names(&matchers).then_some(matchers)
 }
 
 /// The silence that hides all these alerts: what their silences have in common. `None` if they have too little in
@@ -116,19 +140,33 @@ pub fn common_matchers<'a>(upstream: &Upstream, alerts: impl IntoIterator<Item =
         let matchers = matchers_for(upstream, alert)?;
         common.retain(|matcher| matchers.contains(matcher));
     }
-    common.iter().any(|matcher| matches!(matcher.name.as_str(), "alertname" | RULE_UID)).then_some(common)
+    names(&common).then_some(common)
 }
 
-/// The matchers of the form that makes a silence; each is split at its first `=`, because Grafana writes no others.
-fn of_silence_url(url: &str) -> Vec<Matcher> {
-    let Ok(url) = Url::parse(url) else { return Vec::new() };
-    url.query_pairs()
-        .filter(|(parameter, _)| parameter == "matcher")
-        .filter_map(|(_, text)| {
-            let (name, value) = text.split_once('=')?;
-            (!name.is_empty()).then(|| Matcher::equal(name, value))
-        })
-        .collect()
+/// Do these hide alerts of one name or one rule only? Without, a silence for `team=all` would hide alerts that were never
+/// shown.
+fn names(matchers: &[Matcher]) -> bool {
+    let known = |matcher: &Matcher| matches!(matcher.name.as_str(), NAME | RULE_UID) && !matcher.value.is_empty();
+    matchers.iter().any(|matcher| known(matcher) && matcher.is_equal && !matcher.is_regex)
+}
+
+/// The matchers of the form that makes a silence; each is split at its first `=`, because Grafana writes no others. `None`
+/// if the form is not this upstream's, or if one of them does not hold on the alert: whoever may post an alert writes
+/// this address.
+fn of_silence_url(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
+    let url = Url::parse(&alert.links.silence).ok()?;
+    nearness(&upstream.url, url.as_str())?;
+    let written = url.query_pairs().filter(|(parameter, _)| parameter == "matcher");
+    let pairs = written.filter_map(|(_, text)| {
+        let (name, value) = text.split_once('=')?;
+        (!name.is_empty()).then(|| Matcher::equal(name, value))
+    });
+    let holds = |matcher: &Matcher| match alert.labels.get(&matcher.name) {
+        Some(value) => *value == matcher.value,
+        None => matcher.name == RULE_UID && rule_uid(alert) == Some(&matcher.value),
+    };
+    let matchers: Vec<Matcher> = pairs.collect();
+    matchers.iter().all(holds).then_some(matchers)
 }
 
 /// What tells a Grafana alert apart is its rule, behind the organisation if that is not the first.

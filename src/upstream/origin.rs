@@ -59,7 +59,7 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
 
 /// How many bytes of path both URLs share, if `own` is where `external` is or a folder above it: same scheme, host and
 /// port, and a path that begins with the other's whole segments.
-fn nearness(own: &str, external: &str) -> Option<usize> {
+pub(super) fn nearness(own: &str, external: &str) -> Option<usize> {
     let (own, external) = (Url::parse(own).ok()?, Url::parse(external).ok()?);
     let door = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
     let (folder, path) = (own.path().trim_end_matches('/'), external.path().trim_end_matches('/'));

@@ -38,30 +38,101 @@ fn shown(matchers: Option<Vec<Matcher>>) -> Vec<String> {
 const AM: UpstreamKind = UpstreamKind::Alertmanager;
 const GRAFANA: UpstreamKind = UpstreamKind::Grafana;
 
+/// The Grafana whose alerts the fixtures hold.
+fn grafana(ignore_labels: &[&str]) -> Upstream {
+    Upstream { url: "https://grafana.example.com".to_owned(), ..upstream(GRAFANA, ignore_labels) }
+}
+
+/// An address of the form that makes a silence, with these matchers.
+fn silence_url(root: &str, matchers: &[&str]) -> String {
+    let mut url = Url::parse(&format!("{root}/alerting/silence/new?alertmanager=grafana")).unwrap();
+    for matcher in matchers {
+        url.query_pairs_mut().append_pair("matcher", matcher);
+    }
+    url.into()
+}
+
 #[test]
-fn a_silence_in_grafana_is_the_one_that_its_own_button_makes() {
+fn a_silence_in_grafana_is_the_one_that_its_own_button_makes_with_the_name() {
     let mut alert = alerts("grafana-firing.json").remove(0);
+    let name = format!("alertname=\"{}\"", alert.labels["alertname"]);
     let button = [
         "__alert_rule_uid__=\"dsk4fullprod\"",
+        &name,
         "cluster=\"订单库\"",
         "env=\"生产\"",
         "instance=\"db-1\"",
         "severity=\"critical\"",
         "team=\"dba\"",
     ];
-    assert_eq!(shown(matchers_for(&upstream(GRAFANA, &["instance"]), &alert)), button, "nothing of it is left out");
+    assert_eq!(shown(matchers_for(&grafana(&["instance"]), &alert)), button, "nothing of it is left out");
     // Before 11.5 the URL did not name the rule; a value may hold what separates.
-    alert.links.silence = "https://g.example.com/alerting/silence/new?alertmanager=grafana\
-        &matcher=expr%3Da%3Db+c%26d&matcher=alertname%3D%E7%A3%81%E7%9B%98&matcher=&matcher=x&matcher=%3Dy&orgId=1"
-        .to_owned();
+    alert.labels = labelled(&[("alertname", "磁盘"), ("expr", "a=b c&d"), ("instance", "db-1")]).labels;
+    alert.links.silence =
+        silence_url("https://grafana.example.com:443", &["expr=a=b c&d", "alertname=磁盘", "", "x", "=y"]);
     let old = ["__alert_rule_uid__=\"dsk4fullprod\"", "alertname=\"磁盘\"", "expr=\"a=b c&d\""];
-    assert_eq!(shown(matchers_for(&upstream(GRAFANA, &[]), &alert)), old);
+    assert_eq!(shown(matchers_for(&grafana(&[]), &alert)), old);
     // Without a URL: the labels and the rule.
     alert.links = Links::default();
     alert.labels = labelled(&[("alertname", "磁盘"), ("instance", "db-1")]).labels;
     "2/dsk4fullprod".clone_into(&mut alert.discriminator);
     let labels = ["__alert_rule_uid__=\"dsk4fullprod\"", "alertname=\"磁盘\"", "instance=\"db-1\""];
-    assert_eq!(shown(matchers_for(&upstream(GRAFANA, &[]), &alert)), labels);
+    assert_eq!(shown(matchers_for(&grafana(&[]), &alert)), labels);
+}
+
+#[test]
+fn a_silence_url_counts_only_if_it_leads_to_the_upstream_and_holds_on_the_alert() {
+    let mut alert = labelled(&[("alertname", "TestOnly"), ("severity", "critical"), ("host", "t-1")]);
+    "test1".clone_into(&mut alert.discriminator);
+    let labels = ["__alert_rule_uid__=\"test1\"", "alertname=\"TestOnly\"", "host=\"t-1\"", "severity=\"critical\""];
+    let at = "https://grafana.example.com";
+    let upstream = grafana(&[]);
+    for (root, matchers) in [
+        (at, &["alertname=DatabaseDown"][..]),
+        (at, &["alertname=TestOnly", "team=dba"]),
+        (at, &["__alert_rule_uid__=prod1"]),
+        (at, &["severity=critical", "absent="]),
+        (at, &[]),
+        ("https://evil.example.com", &["severity=critical"]),
+        ("http://grafana.example.com", &["severity=critical"]),
+        ("https://grafana.example.com:3000", &["severity=critical"]),
+        ("https://grafana.example.com.evil.example", &["severity=critical"]),
+        ("https://grafana.example.com@evil.example", &["severity=critical"]),
+    ] {
+        alert.links.silence = silence_url(root, matchers);
+        assert_eq!(shown(matchers_for(&upstream, &alert)), labels, "{root} {matchers:?}");
+    }
+    // One that holds and lacks the name is narrowed to the alert.
+    alert.links.silence = silence_url(at, &["severity=critical"]);
+    let narrowed = ["__alert_rule_uid__=\"test1\"", "alertname=\"TestOnly\"", "severity=\"critical\""];
+    assert_eq!(shown(matchers_for(&upstream, &alert)), narrowed);
+    // Below the folder of the upstream, and nowhere else on its host.
+    let folder = Upstream { url: format!("{at}/sub"), ..grafana(&[]) };
+    assert_eq!(shown(matchers_for(&folder, &alert)), labels);
+    alert.links.silence = silence_url(&format!("{at}/sub"), &["severity=critical"]);
+    assert_eq!(shown(matchers_for(&folder, &alert)), narrowed);
+}
+
+#[test]
+fn without_a_name_or_a_rule_there_is_no_silence() {
+    for labels in [&[("team", "all")][..], &[("severity", "critical"), ("team", "all")], &[("alertname", "")]] {
+        let mut alert = labelled(labels);
+        assert_eq!(matchers_for(&upstream(AM, &[]), &alert), None, "{labels:?}");
+        assert_eq!(matchers_for(&grafana(&[]), &alert), None, "{labels:?}");
+        alert.links.silence = silence_url("https://grafana.example.com", &["team=all"]);
+        assert_eq!(matchers_for(&grafana(&[]), &alert), None, "{labels:?}");
+    }
+    assert_eq!(matchers_for(&upstream(AM, &["alertname"]), &labelled(&[("alertname", "a"), ("b", "c")])), None);
+}
+
+#[test]
+fn what_is_known_here_leaves_out_the_rule_that_only_grafana_knows() {
+    let labels = labelled(&[("alertname", "a")]).labels;
+    let (rule, name) = (Matcher::equal(RULE_UID, "u"), Matcher::equal("alertname", "a"));
+    assert_eq!(known_here(&[rule.clone(), name.clone()], &labels), Some(vec![name.clone()]));
+    assert_eq!(known_here(&[rule, Matcher::equal("b", "c")], &labels), None);
+    assert_eq!(known_here(&[Matcher::equal("b", "c")], &labels), Some(vec![Matcher::equal("b", "c")]));
+    assert_eq!(known_here(&[], &labels), None);
 }
 
 #[test]
@@ -85,9 +156,9 @@ fn a_silence_for_several_alerts_is_what_they_have_in_common_or_none() {
     assert_eq!(common_matchers(&am, [&one, &two, &other]), None, "all that is critical would be hidden");
     assert_eq!(common_matchers(&am, [&one, &labelled(&[])]), None);
     assert_eq!(common_matchers(&am, []), None);
-    let grafana = alerts("grafana-firing.json");
-    let common = shown(common_matchers(&upstream(GRAFANA, &[]), &grafana));
-    assert!(grafana.len() > 1 && common.contains(&"__alert_rule_uid__=\"dsk4fullprod\"".to_owned()), "{common:?}");
+    let told = alerts("grafana-firing.json");
+    let common = shown(common_matchers(&grafana(&[]), &told));
+    assert!(told.len() > 1 && common.contains(&"__alert_rule_uid__=\"dsk4fullprod\"".to_owned()), "{common:?}");
     assert!(!common.iter().any(|matcher| matcher.starts_with("instance")), "{common:?}");
 }
 
@@ -102,10 +173,17 @@ fn what_a_person_types_is_a_matcher_or_nothing() {
         ("expr=a=b", "expr=\"a=b\""),
         ("x=", "x=\"\""),
         ("path=C:\\x", "path=\"C:\\\\x\""),
+        ("\"service name\"=\"订单\"", "\"service name\"=\"订单\""),
+        ("\"service name\" =~ 订.*", "\"service name\"=~\"订.*\""),
+        ("\"a=b\"!=\"c\"", "\"a=b\"!=\"c\""),
+        ("\"quo\\\"te\"=x", "\"quo\\\"te\"=\"x\""),
+        ("服务=\"a\\\"b\\\\c\"", "服务=\"a\\\"b\\\\c\""),
+        ("note=\"\"a\\b\" x\"", "note=\"\\\"a\\\\b\\\" x\""),
+        ("service.name=a,b", "service.name=\"a,b\""),
     ] {
         assert_eq!(typed(text).as_deref(), Some(matcher), "{text}");
     }
-    for text in ["", "alertname", "=x", "!x", "a!b=c", " =x"] {
+    for text in ["", "alertname", "=x", "!x", "a!b=c", " =x", "\"a=b", "\"\"=x", "\"a\"x=b", "a\"b=c"] {
         assert_eq!(typed(text), None, "{text}");
     }
 }

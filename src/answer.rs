@@ -13,6 +13,8 @@ mod conversation;
 mod escalation;
 mod origin;
 mod relay;
+mod rights;
+mod scope;
 mod silencing;
 mod watching;
 mod words;
@@ -25,14 +27,17 @@ use wecom::Click;
 
 use crate::alert::ThreadId;
 use crate::app::App;
-use crate::config::{Config, Language};
+use crate::config::Language;
 use crate::names::LaneKey;
 use crate::render::{self, harmless};
-use crate::store::{About, ActFilter, ActKind, ActState, Acted, DeliveryFilter, NewAct, NewCode, StoreError};
+use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, StoreError};
 use crate::upstream::{self, Span};
 pub use card::{message as card, task_id};
 pub use conversation::{ask, welcome};
+pub use rights::anybody_may;
+pub use scope::{Counts, Scope, scope, silences_of};
 pub use silencing::can_silence;
+pub use watching::Absences;
 pub use words::Answer;
 
 /// Looks at what was left undone by a process that ended.
@@ -43,8 +48,6 @@ const ESCALATE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Characters of a name in an answer.
 const PERSON: usize = 32;
-/// Messages of an episode that are looked through for who may act on it.
-const RECEIVERS: usize = 50;
 
 /// Somebody who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,7 +177,7 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
     let (config, now) = (&loaded.config, app.now());
     let language = config.language;
     let until = wish.span.map(|span| upstream::until(span, now, &config.timezone, upstream::MORNING));
-    let allowed = may_act(app, actor, wish.about).await?;
+    let allowed = rights::may_act(app, actor, wish.about).await?;
     let state = match wish.kind {
         _ if !allowed => ActState::Denied,
         ActKind::Acknowledge | ActKind::Release => ActState::Done,
@@ -216,7 +219,16 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
     };
     // Who came by the page gave himself his name.
     let before = harmless(&before, conversation::channel(&actor.via), PERSON);
-    Ok(Answer::of(kind, &acted, &before, until, language, &config.timezone, now))
+    let answer = Answer::of(kind, &acted, &before, until, language, &config.timezone, now);
+    // A text is not preceded by a page that shows what it will hide.
+    if kind == ActKind::Silence && acted.state == ActState::Open && matches!(wish.about, About::Thread(_)) {
+        let channel = conversation::channel(&actor.via);
+        return Ok(match scope(app, &acted.alerts).await? {
+            Some(scope) => answer.with_scope(&scope, channel, language),
+            None => answer,
+        });
+    }
+    Ok(answer)
 }
 
 /// The answer once what it began is done, or after `patience` as it was.
@@ -249,45 +261,6 @@ fn begin(app: &App, acted: &Acted) {
             warn!(%error, act, "An act could not be finished; it is tried again.");
         }
     });
-}
-
-/// May he act on this? Where the configuration says nothing, whoever can see the message may. Who comes by the page is
-/// known to nobody: he may only where everybody may.
-async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
-    let loaded = app.loaded();
-    if actor.via == Via::Command {
-        return Ok(true);
-    }
-    let mut filter = DeliveryFilter { limit: RECEIVERS, ..DeliveryFilter::default() };
-    match about {
-        About::Message(message) => filter.message = Some(message),
-        About::Thread(thread) => filter.thread = Some(thread),
-        About::Nothing => {}
-    }
-    let mut receivers: Vec<String> = match about {
-        About::Nothing => return Ok(true),
-        _ => app.store().deliveries(filter).await?.into_iter().map(|row| row.receiver).collect(),
-    };
-    // Not every episode gives its id to a message, and messages are forgotten before an alert that is on.
-    if let About::Thread(thread) = about {
-        receivers.extend(app.store().receivers_of(thread).await?);
-    }
-    receivers.sort_unstable();
-    receivers.dedup();
-    let now = app.now();
-    // Nothing is known of it: the act says so.
-    let unknown = receivers.is_empty();
-    Ok(unknown
-        || receivers.iter().any(|receiver| match loaded.config.may_act(receiver) {
-            None => true,
-            Some(rights) if actor.via == Via::Page => rights.anyone,
-            Some(rights) => rights.allows(&actor.id, now, &loaded.config.rotas),
-        }))
-}
-
-/// May whoever can see a message of this receiver act on it, known or not: by the page behind the link in it?
-pub fn anybody_may(config: &Config, receiver: &str) -> bool {
-    config.may_act(receiver).is_none_or(|rights| rights.anyone)
 }
 
 /// Finishes what was left open, looks at silenced alerts, and goes on to the next people where nobody acts, until told

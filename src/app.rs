@@ -9,28 +9,32 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 use wecom::CallbackKeys;
 
 use crate::alert::Timestamp;
-use crate::answer;
+use crate::answer::{self, Absences, Counts};
 use crate::bots::{self, Bots};
 use crate::config::{AppAccount, Callback, Config, Receiver};
-use crate::deliver::{self, Mailer, Names, Writer};
+use crate::deliver::{self, Mailer, Members, Names, Writer};
 use crate::http;
 use crate::http::LinkKey;
 use crate::metrics::{Metrics, Reloaded};
 use crate::names::{Part, Scope};
 use crate::render::Templates;
 use crate::route::row;
-use crate::store::{Listeners, Store, StoreError, TargetRow};
+use crate::store::{LinkSecrets, Listeners, Store, StoreError, TargetRow};
 use crate::upstream::{Client, UpstreamError};
 use crate::watch::{self, Incidents};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// How long the key of links is used before it is read again: after a rotation by another process its pages know it by then.
+const LINKS_KNOWN: Duration = Duration::from_secs(1);
 
 /// For a mail server that is asked whether it is there.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
@@ -143,6 +147,13 @@ fn callbacks(config: &Config) -> HashMap<String, CallbackKeys> {
 #[derive(Debug, Clone)]
 pub struct App(Arc<Inner>);
 
+/// The key of links, and when it was read.
+#[derive(Debug)]
+struct Links {
+    key: Arc<LinkKey>,
+    read_at: Instant,
+}
+
 #[derive(Debug)]
 struct Inner {
     loaded: ArcSwap<Loaded>,
@@ -150,10 +161,13 @@ struct Inner {
     metrics: Metrics,
     clock: Clock,
     wake: Notify,
-    link_key: LinkKey,
+    links: ArcSwap<Links>,
     incidents: Incidents,
     bots: Bots,
     names: Names,
+    members: Members,
+    counts: Counts,
+    absences: Absences,
     broken: CancellationToken,
 }
 
@@ -169,17 +183,21 @@ impl App {
             );
         }
         let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
-        let link_key = LinkKey::new(store.link_key().await?);
+        let key = Arc::new(LinkKey::from(store.link_secrets().await?));
+        let links = ArcSwap::from_pointee(Links { key, read_at: Instant::now() });
         Ok(Self(Arc::new(Inner {
             loaded,
             store,
             metrics: Metrics::default(),
             clock,
             wake: Notify::new(),
-            link_key,
+            links,
             incidents: Incidents::default(),
             bots: Bots::default(),
             names: Names::default(),
+            members: Members::default(),
+            counts: Counts::default(),
+            absences: Absences::default(),
             broken: CancellationToken::new(),
         })))
     }
@@ -222,9 +240,52 @@ impl App {
         &self.0.names
     }
 
-    /// Signs the links in messages.
-    pub fn link_key(&self) -> &LinkKey {
-        &self.0.link_key
+    /// Whom targets reach.
+    pub fn members(&self) -> &Members {
+        &self.0.members
+    }
+
+    /// What silences would hide, as upstreams counted lately.
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// Silenced alerts that upstreams do not tell of.
+    pub fn absences(&self) -> &Absences {
+        &self.0.absences
+    }
+
+    /// Signs the links in messages. At most a second old where another process may have rotated it; older only while the
+    /// store cannot be read.
+    pub async fn link_key(&self) -> Arc<LinkKey> {
+        let known = self.0.links.load_full();
+        if known.read_at.elapsed() < LINKS_KNOWN {
+            return known.key.clone();
+        }
+        match self.link_key_now().await {
+            Ok(key) => key,
+            Err(error) => {
+                warn!(%error, "The key of links cannot be read; the one read before is used.");
+                known.key.clone()
+            }
+        }
+    }
+
+    /// The same, read from the store: what lets somebody act is never a key that was replaced.
+    pub async fn link_key_now(&self) -> Result<Arc<LinkKey>, StoreError> {
+        Ok(self.keep_links(self.0.store.link_secrets().await?))
+    }
+
+    /// Replaces the secret of links: the links of before open their pages for a day and let nobody act.
+    pub async fn rotate_links(&self) -> Result<(), StoreError> {
+        self.keep_links(self.0.store.rotate_links(self.now()).await?);
+        Ok(())
+    }
+
+    fn keep_links(&self, secrets: LinkSecrets) -> Arc<LinkKey> {
+        let key = Arc::new(LinkKey::from(secrets));
+        self.0.links.store(Arc::new(Links { key: key.clone(), read_at: Instant::now() }));
+        key
     }
 
     /// Told whenever there may be something to send.

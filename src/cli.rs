@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod duty;
 mod gateway;
 pub mod init;
+pub mod links;
 pub mod migrate_store;
 pub mod preview;
 pub mod route;
@@ -37,6 +38,7 @@ use crate::config::{Config, Language, Mistake, Note};
 pub use acts::{Acts, ActsCommand, ActsList};
 pub use bots::{BotsCommand, BotsList};
 pub use deliveries::{Deliveries, DeliveriesCommand, When};
+pub use links::{Links, LinksCommand};
 pub use silences::{Silences, SilencesCommand};
 
 const EXIT_CODES: &str = "\
@@ -90,6 +92,8 @@ pub enum Command {
     Acts(Acts),
     /// 上游的静默：列出、新建、延长、结束。 Silences upstream: list, create, extend, expire.
     Silences(Silences),
+    /// 消息里链接的密钥：泄露或有人离开时换掉。 The key of the links in messages: rotate it after a leak or when somebody leaves.
+    Links(Links),
     /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
     MigrateStore(MigrateStore),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
@@ -470,6 +474,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
         Command::Acts(arguments) => wait(acts::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),
+        Command::Links(arguments) => wait(links::run(arguments)),
         Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
     }

@@ -99,6 +99,8 @@ pub struct Config {
     pub rotas: Rotas,
     /// Whose alerts are.
     pub directory: Directory,
+    /// How long the links in messages let their visitors act; 1 min to 30 days.
+    pub act_links: Duration,
     /// Files besides this one whose change is a change of the configuration: rotas, the directory.
     pub files: Vec<PathBuf>,
     /// Which receiver gets an alert.
@@ -143,7 +145,7 @@ impl Config {
         Some(Arc::new(Receiver { name: name.to_owned(), targets, escalate: Vec::new(), ..base.as_ref().clone() }))
     }
 
-    /// Who may act on what this receiver gets; `None`: whoever sees it.
+    /// Who may act on what this receiver gets; `None`: the people who received it.
     pub fn may_act(&self, receiver: &str) -> Option<MayAct> {
         self.receiver(receiver).and_then(|receiver| receiver.may_act.clone())
     }
@@ -311,7 +313,7 @@ pub struct Receiver {
     pub fallback: Option<String>,
     /// Who is told, step by step, as long as nobody acknowledges an alert. Following the receivers never leads round.
     pub escalate: Vec<EscalationStep>,
-    /// Who may press the buttons of its messages; `None`: whoever got the message, and anybody in its group.
+    /// Who may act on what it gets; `None`: the people who received it, and the members of the group that it went to.
     pub may_act: Option<MayAct>,
 }
 

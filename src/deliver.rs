@@ -16,6 +16,7 @@ pub mod email;
 mod envelope;
 pub mod hook;
 mod letter;
+mod members;
 #[cfg(test)]
 mod model;
 mod names;
@@ -51,6 +52,7 @@ pub use email::Mailer;
 pub use envelope::Envelope;
 pub use hook::Hooks;
 pub use letter::{Form, Occasion, Prepared, Writer};
+pub use members::{Member, Members, has_one_corp};
 pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page};

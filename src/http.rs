@@ -44,7 +44,7 @@ mod scrape;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
 pub use link::LinkKey;
-pub use orders::{NoteOrder, RecallAnswer, RecallOrder};
+pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
 
 /// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
 /// usual limit of 1024 only with fewer, so the cap is below it.

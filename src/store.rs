@@ -12,6 +12,7 @@ mod copy;
 mod digest;
 mod error;
 mod judge;
+mod links;
 #[cfg(test)]
 pub(crate) mod memory;
 mod migrate;
@@ -42,6 +43,7 @@ pub use acts::{
 pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;
+pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use outbox::{
     Breaker, BreakerChange, Claim, Claimed, Fallback, Fate, Folded, Freeze, Frozen, Kept, LaneHead, Lease, Moved,
     Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken, VIEW, Waiting, WaitingMessage, Way,
@@ -331,11 +333,24 @@ impl Store {
         }
     }
 
-    /// 32 random bytes that are made once and stay: they sign links.
+    /// The secret that signs links and orders now: 32 random bytes.
     pub async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(self.link_secrets().await?.current)
+    }
+
+    /// The secret that signs links and the one before; the first is made when it is first asked for.
+    pub async fn link_secrets(&self) -> Result<LinkSecrets, StoreError> {
         match self {
-            Self::Sqlite(db) => db.link_key().await,
-            Self::Postgres(db) => db.link_key().await,
+            Self::Sqlite(db) => db.link_secrets().await,
+            Self::Postgres(db) => db.link_secrets().await,
+        }
+    }
+
+    /// Puts a fresh secret in the place of the current one, which becomes the one before; the one before that is forgotten.
+    pub async fn rotate_links(&self, now: Timestamp) -> Result<LinkSecrets, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.rotate_links(now).await,
+            Self::Postgres(db) => db.rotate_links(now).await,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::ask::{Ask, read};
+use super::rights::Eyes;
 use super::words::clock;
 use super::{Actor, Via, Wish, about, act, language};
 use crate::alert::{ThreadId, Timestamp};
@@ -31,7 +32,8 @@ const USUAL: Span = Span::For(Duration::from_hours(1));
 /// Answers a text; `event` names it, the same for all copies that WeCom brings.
 pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
     let asked = read(text);
-    let speaker = Speaker { app, channel: channel(&actor.via), zh: language(app) == Language::Zh, now: app.now() };
+    let zh = language(app) == Language::Zh;
+    let speaker = Speaker { app, actor, channel: channel(&actor.via), zh, now: app.now() };
     let wish = |kind, thread: ThreadId, span| Wish {
         event: format!("text/{}/{event}", actor.via.name()),
         kind,
@@ -69,6 +71,7 @@ pub(super) const fn channel(via: &Via) -> Channel {
 /// Who answers, in which language, and when.
 struct Speaker<'a> {
     app: &'a App,
+    actor: &'a Actor,
     channel: Channel,
     zh: bool,
     now: Timestamp,
@@ -114,9 +117,16 @@ impl Speaker<'_> {
     }
 
     async fn alerts(&self) -> Result<String, StoreError> {
-        let (alerts, count) = self.app.store().alerts_on(NAMED).await?;
+        let mut eyes = Eyes::of(self.app, self.actor);
+        let receivers = eyes.receivers().await?;
+        let owner = eyes.alone().unwrap_or_default();
+        let (alerts, count) = self.app.store().alerts_on_of(receivers, owner, NAMED).await?;
         if count == 0 {
-            return Ok(self.fit(vec![self.pick("🟢 现在没有告警。", "🟢 Nothing is on.")]));
+            return Ok(self.fit(vec![if eyes.alone().is_some() {
+                self.pick("🟢 现在没有告警是发给你的。", "🟢 Nothing is on that was sent to you.")
+            } else {
+                self.pick("🟢 现在没有告警是发到这个群的。", "🟢 Nothing is on that was sent to this group.")
+            }]));
         }
         let mut lines =
             vec![if self.zh { format!("正在告警 {count} 条") } else { format!("{count} alerts are on") }];
@@ -194,6 +204,15 @@ impl Speaker<'_> {
     async fn silences(&self) -> Result<String, StoreError> {
         let mut silences = self.app.store().silences(self.now).await?;
         silences.retain(|silence| silence.until > self.now);
+        let mut eyes = Eyes::of(self.app, self.actor);
+        let mut seen = Vec::new();
+        for silence in silences {
+            let own = eyes.alone().is_some_and(|id| id.eq_ignore_ascii_case(&silence.by));
+            if own || eyes.sees_any(&self.app.store().act_alerts(silence.act).await?).await? {
+                seen.push(silence);
+            }
+        }
+        let silences = seen;
         if silences.is_empty() {
             return Ok(self.fit(vec![self.pick("现在没有从这里做的静默。", "No silence made from here is in force.")]));
         }

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use tracing::info;
 
 use super::origin::Origins;
-use crate::alert::{Alert, Notification, ThreadId, Timestamp};
+use super::scope;
+use crate::alert::{Alert, Notification, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Language, Target, To, Upstream};
 use crate::deliver;
@@ -101,8 +102,8 @@ impl Failed {
 
     fn too_wide() -> Self {
         Self::new(
-            "这些告警没有共同的规则或标签，一个静默会盖得太宽：请在上游分别静默",
-            "these alerts share no rule and no label that one silence could be made of: silence each of them upstream",
+            "这些告警没有共同的名字（alertname）或规则，一个静默会盖得太宽：请在上游分别静默",
+            "these alerts share no name (alertname) and no rule, so one silence would hide others, too: silence each of them upstream",
         )
     }
 
@@ -171,7 +172,7 @@ async fn make(
 
 /// The upstream of these alerts, and what a silence for all of them holds: they may have been told last by different
 /// notifications. None where they come from several upstreams, too.
-fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
+pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
     let (mut seen, mut all) = (HashSet::new(), Vec::new());
     for (notification, told) in origins.iter() {
         for (row, alert) in told {
@@ -197,7 +198,7 @@ fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, 
     Some((upstream, matchers))
 }
 
-/// Is there an upstream in which these alerts could be silenced?
+/// Is there an upstream in which one silence could be made for these alerts?
 pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &SourceId, alerts: &[&Alert]) -> bool {
     let Some(first) = alerts.first() else { return false };
     let origin = Origin {
@@ -206,7 +207,8 @@ pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &Source
         source,
         org: upstream::org_of(first),
     };
-    upstream::upstream_for(&loaded.config.upstreams, &origin).is_some()
+    let upstream = upstream::upstream_for(&loaded.config.upstreams, &origin);
+    upstream.is_some_and(|upstream| upstream::common_matchers(upstream, alerts.iter().copied()).is_some())
 }
 
 /// `张三 (zhangsan)`, as far as WeCom says what the person is called.
@@ -220,21 +222,9 @@ fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {
     format!("{name} ×{}，由 {} 从企业微信静默 silenced from WeCom", alerts.len().max(1), act.by)
 }
 
-/// The silences that an act is about: those in force of its episode or of an alert that it touches, which a message may
-/// have told with others under another id; the newest last.
+/// The silences that an act is about, the newest last.
 async fn silences_of(app: &App, act: &ActRow) -> Result<Vec<Silence>, StoreError> {
-    let now = app.now();
-    let touched: HashSet<i64> = app.store().act_alerts(act.id).await?.iter().map(|alert| alert.alert).collect();
-    let mut silences = Vec::new();
-    for silence in app.store().silences(now).await?.into_iter().filter(|silence| silence.until > now) {
-        let of_it = silence.thread == act.thread && act.thread != ThreadId(0);
-        let hidden = app.store().act_alerts(silence.act).await?;
-        if of_it || hidden.iter().any(|alert| touched.contains(&alert.alert)) {
-            silences.push(silence);
-        }
-    }
-    silences.sort_by_key(|silence| silence.act);
-    Ok(silences)
+    scope::silences_of(app, act.thread, &app.store().act_alerts(act.id).await?).await
 }
 
 async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {

@@ -1,7 +1,7 @@
 //! The end of alerts that a silence keeps upstream from telling: wegraf looks for itself.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::{debug, warn};
@@ -19,8 +19,9 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
 /// process and with the silence, which only means that it is looked at for longer.
-static GONE: LazyLock<Mutex<Gone>> = LazyLock::new(Mutex::default);
-type Gone = HashMap<(i64, Identity), (Timestamp, Timestamp)>;
+#[derive(Debug, Default)]
+pub struct Absences(Mutex<HashMap<(i64, Identity), (Timestamp, Timestamp)>>);
+
 /// Who did not look for longer than this does not know what was on meanwhile.
 const BREAK: Duration = Duration::from_mins(1);
 
@@ -45,7 +46,7 @@ pub(super) async fn watch(app: &App) {
 async fn look(app: &App) -> Result<(), StoreError> {
     let loaded = app.loaded();
     let silences = app.store().silences(app.now()).await?;
-    forget_others(&silences);
+    app.absences().forget_others(&silences);
     for silence in silences {
         let touched = app.store().act_alerts(silence.act).await?;
         let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
@@ -61,7 +62,7 @@ async fn look(app: &App) -> Result<(), StoreError> {
                     app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
                 }
                 let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
-                let over = gone(silence.act, &on, &seen, upstream.gone_after, app.now());
+                let over = app.absences().gone(silence.act, &on, &seen, upstream.gone_after, app.now());
                 if !over.is_empty() && !has_just_started(client, upstream.gone_after, app.now()).await {
                     end(app, &loaded, &on, &over).await?;
                 }
@@ -95,36 +96,45 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Forgets what was seen of silences that are looked at no more.
-fn forget_others(silences: &[Silence]) {
-    let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
-    GONE.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
-}
+impl Absences {
+    /// Forgets what was seen of silences that are looked at no more.
+    fn forget_others(&self, silences: &[Silence]) {
+        let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
+    }
 
-/// The alerts that were not seen for as long as it takes to believe it.
-fn gone(act: i64, on: &[ActAlert], seen: &[&Labels], patience: Duration, now: Timestamp) -> HashSet<Identity> {
-    let mut since = GONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut over = HashSet::new();
-    for alert in on {
-        let key = (act, alert.identity);
-        if is_seen(alert, seen) {
-            since.remove(&key);
-            continue;
+    /// The alerts that were not seen for as long as it takes to believe it.
+    fn gone(
+        &self,
+        act: i64,
+        on: &[ActAlert],
+        seen: &[&Labels],
+        patience: Duration,
+        now: Timestamp,
+    ) -> HashSet<Identity> {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut over = HashSet::new();
+        for alert in on {
+            let key = (act, alert.identity);
+            if is_seen(alert, seen) {
+                since.remove(&key);
+                continue;
+            }
+            let (from, last) = since.entry(key).or_insert((now, now));
+            // Also where the clock was set back.
+            if !(0..=millis(BREAK.max(patience))).contains(&now.millis_since(*last)) {
+                *from = now;
+            }
+            *last = now;
+            if now.millis_since(*from) >= millis(patience) {
+                over.insert(alert.identity);
+            }
         }
-        let (from, last) = since.entry(key).or_insert((now, now));
-        // Also where the clock was set back.
-        if !(0..=millis(BREAK.max(patience))).contains(&now.millis_since(*last)) {
-            *from = now;
+        for identity in &over {
+            since.remove(&(act, *identity));
         }
-        *last = now;
-        if now.millis_since(*from) >= millis(patience) {
-            over.insert(alert.identity);
-        }
+        over
     }
-    for identity in &over {
-        since.remove(&(act, *identity));
-    }
-    over
 }
 
 /// Is it among what upstream says is on? Upstream may know more labels than it tells.
@@ -174,7 +184,9 @@ mod tests {
         let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
         let alerts = [on("a"), on("bb")];
         let (first, both) = ([labels("a")], [labels("a"), labels("bb")]);
-        let look = |seen: &[Labels], at| gone(-1, &alerts, &seen.iter().collect::<Vec<_>>(), patience, second(at));
+        let absences = Absences::default();
+        let look =
+            |seen: &[Labels], at| absences.gone(1, &alerts, &seen.iter().collect::<Vec<_>>(), patience, second(at));
         assert!(look(&first, 0).is_empty());
         assert!(look(&first, 20).is_empty());
         assert!(look(&both, 25).is_empty(), "it was only away for a moment");
@@ -187,7 +199,8 @@ mod tests {
     fn whoever_did_not_look_for_long_or_whose_clock_was_set_begins_to_count_anew() {
         let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
         let alerts = [on("a")];
-        let look = |at| gone(-2, &alerts, &[], patience, second(at)).len();
+        let absences = Absences::default();
+        let look = |at| absences.gone(1, &alerts, &[], patience, second(at)).len();
         assert_eq!((look(0), look(3_600)), (0, 0), "it may have been on in between");
         assert_eq!((look(3_620), look(3_630)), (0, 1));
         assert_eq!((look(4_000), look(1_000), look(1_029), look(1_030)), (0, 0, 0, 1), "set back");
@@ -196,10 +209,11 @@ mod tests {
     #[test]
     fn what_was_seen_of_a_silence_is_forgotten_with_it() {
         let alerts = [on("a")];
-        gone(-3, &alerts, &[], Duration::from_secs(30), Timestamp(0));
-        let known = || GONE.lock().unwrap().keys().any(|(act, _)| *act == -3);
+        let absences = Absences::default();
+        absences.gone(3, &alerts, &[], Duration::from_secs(30), Timestamp(0));
+        let known = || absences.0.lock().unwrap().keys().any(|(act, _)| *act == 3);
         assert!(known());
-        forget_others(&[-1, -2].map(silence));
+        absences.forget_others(&[1, 2].map(silence));
         assert!(!known());
     }
 

@@ -2,9 +2,15 @@
 
 use jiff::tz::TimeZone;
 
+use super::scope::Scope;
 use crate::alert::Timestamp;
-use crate::config::Language;
+use crate::config::{Channel, Language};
+use crate::render::harmless;
 use crate::store::{ActKind, ActState, Acted};
+
+/// Characters of the conditions of a silence in an answer, and of the name of an upstream.
+const CONDITIONS: usize = 400;
+const NAME: usize = 40;
 
 /// The answer to a wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,24 @@ impl Answer {
             }
         };
         Self { label: label.to_owned(), text: text.to_owned(), state: None, act: 0 }
+    }
+
+    /// The same with what the silence hides.
+    pub(super) fn with_scope(mut self, scope: &Scope, channel: Channel, language: Language) -> Self {
+        let conditions = harmless(&scope.conditions(), channel, CONDITIONS);
+        let (upstream, count) = (harmless(&scope.upstream, channel, NAME), scope.count);
+        let line = match (language, scope.by_upstream) {
+            (Language::Zh, true) => format!("挡住满足全部条件的告警：{conditions}；{upstream} 说现在有 {count} 条。"),
+            (Language::Zh, false) => {
+                format!("挡住满足全部条件的告警：{conditions}；{upstream} 没有回答，wegraf 的记录里现在有 {count} 条。")
+            }
+            (Language::En, true) => format!(" It hides what fulfils {conditions}: {upstream} counts {count} now."),
+            (Language::En, false) => format!(
+                " It hides what fulfils {conditions}: {upstream} does not answer; wegraf's record counts {count} now."
+            ),
+        };
+        self.text.push_str(&line);
+        self
     }
 
     /// The same when what it began has ended: the reason, if it failed.
@@ -57,8 +81,8 @@ impl Answer {
         let clock = |at: Timestamp| clock(at, now, timezone);
         let before = acted.before.as_ref();
         let (label, text) = match acted.state {
-            ActState::Denied if zh => ("没有权限".to_owned(), "抱歉，你不在可以操作这条告警的名单里。请找当值的同事，或请管理员把你加进 may_act。".to_owned()),
-            ActState::Denied => ("Not allowed".to_owned(), "Sorry, you are not among those who may act on this alert. Ask who is on duty, or an operator to add you to may_act.".to_owned()),
+            ActState::Denied if zh => ("没有权限".to_owned(), "抱歉，你没有收到过这条告警，或者不在可以操作它的名单里。请找当值的同事，用消息里的卡片或链接操作，或请管理员把你加进 may_act。".to_owned()),
+            ActState::Denied => ("Not allowed".to_owned(), "Sorry, this alert was not sent to you, or you are not among those who may act on it. Ask who is on duty, use the card or the link in the message, or ask an operator to add you to may_act.".to_owned()),
             ActState::Void if zh => ("已结束".to_owned(), "没有还在告警的内容了，不需要处理。".to_owned()),
             ActState::Void => ("Over".to_owned(), "Nothing of this is on any more: there is nothing to do.".to_owned()),
             ActState::Failed if zh => ("没有做成".to_owned(), "没有做成，原因见随后的消息。".to_owned()),

@@ -4,6 +4,7 @@ mod arguments;
 mod list;
 mod note;
 
+use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -12,11 +13,13 @@ use serde_json::json;
 
 use super::Misused;
 use super::screen::{self, Screen};
-use crate::alert::Timestamp;
+use crate::alert::{Labels, Timestamp};
 use crate::app::Clock;
 use crate::config::{Config, Words};
-use crate::store::ActKind;
-use crate::upstream::{Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, marker, until};
+use crate::store::{ActKind, Store};
+use crate::upstream::{
+    Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, covers, known_here, marker, until,
+};
 
 pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 
@@ -29,10 +32,16 @@ pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
             answer.show()?;
             Ok(code)
         }
-        SilencesCommand::Create { of, until, by, comment, matchers } => {
+        SilencesCommand::Create { of, until, by, yes, comment, matchers } => {
             let with = With::load(&of)?;
             let wanted = with.wanted(&until, by.author.clone(), comment, matchers)?;
-            let act = create(with.only()?, &wanted).await?;
+            let client = with.only()?;
+            let hides = shown(&with.config, client, &wanted.matchers).await;
+            if !yes && !confirmed()? {
+                screen::warn("没有做 nothing was done");
+                return Ok(ExitCode::FAILURE);
+            }
+            let act = create(client, &wanted, hides).await?;
             with.done(&of, &by, &[act]).await
         }
         SilencesCommand::Extend { of, until, by, id } => {
@@ -61,10 +70,56 @@ struct Act<'a> {
     hides: Option<usize>,
 }
 
-async fn create<'a>(client: &'a Client, wanted: &Wanted) -> anyhow::Result<Act<'a>> {
+/// Shows what a silence would hide, beside the answer of the command: the matchers, and how many alerts that fire now. The
+/// upstream counts, else our own record, if there is one.
+async fn shown(config: &Config, client: &Client, matchers: &[Matcher]) -> Option<usize> {
+    let upstream = client.upstream();
+    screen::warn(format_args!("会在 {upstream} 挡住满足全部条件的告警 hides in {upstream} what fulfils all of:"));
+    for matcher in matchers {
+        screen::warn(format_args!("  {}", crate::shown::line(&matcher.to_string())));
+    }
+    let counted = client.firing(matchers).await.ok().map(|alerts| alerts.len());
+    if let Some(count) = counted {
+        screen::warn(format_args!("{upstream} 现在有 {count} 条 counts {count} alerts now"));
+    } else if let Some(count) = recorded(config, matchers).await {
+        screen::warn(format_args!(
+            "{upstream} 没有回答；wegraf 的记录里现在有 {count} 条 does not answer; wegraf's record has {count} alerts now"
+        ));
+    } else {
+        screen::warn(format_args!(
+            "{upstream} 没有回答，也没有 wegraf 的记录，不知道有几条 does not answer, and there is no record of wegraf's: how many is unknown"
+        ));
+    }
+    counted
+}
+
+/// Alerts of our own record that are looked through.
+const RECORD: u32 = 1_000;
+
+/// How many alerts that are on in our own record these matchers hide.
+async fn recorded(config: &Config, matchers: &[Matcher]) -> Option<usize> {
+    let record = Store::open_reading(&config.database).await.ok()?;
+    let (alerts, _) = record.alerts_on(RECORD).await.ok()?;
+    let hidden = alerts.iter().filter(|alert| {
+        let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
+        known_here(matchers, &labels).is_some_and(|matchers| covers(&matchers, &labels))
+    });
+    Some(hidden.count())
+}
+
+/// Asks on a terminal whether to go on; a script has said so by calling.
+fn confirmed() -> std::io::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    screen::warn("做吗 go on? [y/N]");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "好"))
+}
+
+async fn create<'a>(client: &'a Client, wanted: &Wanted, hides: Option<usize>) -> anyhow::Result<Act<'a>> {
     let made = client.silence(wanted).await.map_err(failed)?;
-    // What it hides is good to know and no reason to fail.
-    let hides = client.firing(&wanted.matchers).await.ok().map(|alerts| alerts.len());
     Ok(Act { kind: ActKind::Silence, client, made, ends_at: Some(wanted.ends_at), hides })
 }
 

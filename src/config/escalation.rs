@@ -13,6 +13,10 @@ use crate::duty::MayAct;
 
 /// A minute is the least in which a person can answer; after a day it is another day's alert.
 const AFTER: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
+/// How long a link lets its visitors act, where nothing is said: as long as a message is news to its readers.
+const ACT_LINKS_USUAL: Duration = Duration::from_hours(24);
+/// A minute is the least in which a message is read; after 30 days the page is gone.
+const ACT_LINKS: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(30 * 24));
 /// Steps of one receiver: who has not answered by then will not.
 const MOST_STEPS: usize = 10;
 
@@ -111,6 +115,11 @@ impl Resolver<'_> {
             ("加上 app: 名字，见 wecom.apps", "add app: NAME, see wecom.apps"),
         );
         None
+    }
+
+    /// How long the links in messages let their visitors act.
+    pub(super) fn act_links(&mut self, act_links: Option<&At<String>>) -> Duration {
+        self.duration(act_links, "act_links", ACT_LINKS.0..=ACT_LINKS.1).unwrap_or(ACT_LINKS_USUAL)
     }
 
     /// Who may press buttons; `None` if it is not said.

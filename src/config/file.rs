@@ -80,8 +80,13 @@ pub(super) struct File {
     pub rotas: Option<At<Named<PathBuf>>>,
     /// 告警归谁：标签值到人的名册。Whose alerts are: from values of labels to people.
     pub directory: Option<At<Directory>>,
-    /// 谁可以按消息上的按钮；接收者可以另写。Who may press the buttons of messages; a receiver may say otherwise.
+    /// 谁可以操作（认领、静默）；默认收到消息的人。接收者可以另写。
+    /// Who may act (acknowledge, silence); default: the people who received it. A receiver may say otherwise.
     pub may_act: Option<At<MayAct>>,
+    /// 消息里的链接多久之内可以用来操作（认领、静默），1m 到 30d；之后只能查看。
+    /// How long the links in messages let their visitors act, 1m to 30d; later they only read.
+    #[schemars(extend("default" = "24h", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub act_links: Option<At<String>>,
     /// 路由树，含义与 Alertmanager 相同；只有一个接收者时可以不写。
     /// The tree of routes, as in Alertmanager; may be left out if there is one receiver.
     pub route: Option<At<Root>>,
@@ -136,7 +141,7 @@ pub(super) struct Receiver {
     pub fallback: Option<At<String>>,
     /// 没人认领时一步步升级。Who is told, step by step, as long as nobody acknowledges.
     pub escalate: Option<At<Vec<At<Step>>>>,
-    /// 谁可以按消息上的按钮，默认同全局。Who may press the buttons of its messages; default: the global rule.
+    /// 谁可以操作，默认同全局。Who may act on what it gets; default: the global rule.
     pub may_act: Option<At<MayAct>>,
     /// 从这些标签找负责人并 @ 他们，依次找，找到为止（群聊和 webhook）。
     /// Labels that say whose an alert is: the first by which somebody is found is mentioned (chats and webhooks).

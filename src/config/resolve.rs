@@ -82,6 +82,7 @@ impl<'a> Resolver<'a> {
         self.rotas = self.rotas(value(file.rotas.as_ref()), timezone.as_ref());
         let directory = self.directory(file);
         self.may_act = self.may_act(file.may_act.as_ref(), file);
+        let act_links = self.act_links(file.act_links.as_ref());
         let receivers = self.receivers(file, &global);
         self.owners_can_be_found(file, &directory, &receivers);
         let route = self.route(file);
@@ -114,6 +115,7 @@ impl<'a> Resolver<'a> {
             receivers,
             rotas: self.rotas,
             directory,
+            act_links,
             files: self.files,
             route: route?,
             templates,

@@ -71,7 +71,8 @@ pub(super) fn add_buttons(
 }
 
 fn can_silence(loaded: &Loaded, page: &Page) -> bool {
-    let alerts: Vec<_> = page.told.iter().filter_map(|line| page.alert(line)).collect();
+    let firing = page.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
+    let alerts: Vec<_> = firing.filter_map(|line| page.alert(line)).collect();
     answer::can_silence(loaded, &page.notification, &page.source, &alerts)
 }
 
@@ -92,7 +93,12 @@ async fn as_it_stands(
     let Some(kept) = app.store().contents(card.message).await? else { return Ok(None) };
     let page = Page::of(loaded, &kept.notification, &kept.transitions, &kept.receiver);
     let now = app.now();
-    let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, card.message, now));
+    let key = app.link_key().await;
+    let link = loaded
+        .config
+        .external_url
+        .as_deref()
+        .map(|url| key.link(url, card.message, now, Some(loaded.config.act_links)));
     let occasion =
         Occasion { thread: kept.thread, now, details_url: link.as_deref(), offer: Offer::Nothing, notes: &[] };
     let rendered = page.render_pictureless(loaded, target, &occasion);
@@ -102,11 +108,8 @@ async fn as_it_stands(
     }
     let task_id = answer::task_id(card.message, card.created_at);
     let taken = taken(&card.alerts);
-    let silences = app.store().silences(now).await?;
-    let silenced = silences
-        .iter()
-        .filter(|silence| silence.thread == kept.thread && silence.until > now)
-        .max_by_key(|silence| silence.until);
+    let silences = answer::silences_of(app, kept.thread, &card.alerts).await?;
+    let silenced = silences.iter().max_by_key(|silence| silence.until);
     let mark = async |by: &str, at| Mark { person: app.names().of(loaded, Some(target), by, now).await, at };
     let taken = match taken {
         Some(doer) => Some(mark(&doer.by, doer.at).await),

@@ -11,7 +11,7 @@ use tracing::{error, warn};
 use wecom::message::Text;
 use wecom::{CardUpdate, Content, Duplicates, Recipients};
 
-use super::audience::{Audience, Reach};
+use super::audience::Reach;
 use super::card;
 use super::envelope::Envelope;
 use super::owners::Owners;
@@ -38,7 +38,6 @@ const REFUSED_MS: i64 = 10 * 60_000;
 pub struct Writer {
     people: People,
     pictures: Pictures,
-    audience: Audience,
     /// When cards with buttons were last refused, by app and by conversation of a bot. Bounded by the configuration.
     refused: Mutex<HashMap<Scope, Timestamp>>,
     owners: Owners,
@@ -100,7 +99,6 @@ impl Writer {
         Ok(Self {
             people: People::default(),
             pictures: Pictures::new().context("cannot set up the client for pictures")?,
-            audience: Audience::default(),
             refused: Mutex::default(),
             owners: Owners::default(),
         })
@@ -130,13 +128,13 @@ impl Writer {
             _ => None,
         };
         let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
-        let reach = self.reach(app, loaded, &target, body).await?;
+        let reach = Self::reach(app, loaded, &target, body).await?;
         let ways = way::ways(&loaded.config, &target, &reach)?;
         Ok(Prepared { ways, bodies: bodies.clone(), freeze, target, changes })
     }
 
     /// Whom the next part reaches.
-    async fn reach(&self, app: &App, loaded: &Loaded, target: &Target, body: &[u8]) -> Result<Reach, String> {
+    async fn reach(app: &App, loaded: &Loaded, target: &Target, body: &[u8]) -> Result<Reach, String> {
         let known = |name: &str| {
             let known = loaded.config.wecom.apps.get(name).ok_or_else(|| way::missing("app", name))?;
             Ok::<_, String>(way::app(known))
@@ -144,9 +142,11 @@ impl Writer {
         Ok(match &target.to {
             To::Members { app: name, .. } => {
                 let to = way::addressed(body);
-                self.audience.of_members(&loaded.wecom, &known(name)?, &to, app.now()).await
+                app.members().audience.of_members(&loaded.wecom, &known(name)?, &to, app.now()).await
             }
-            To::Chat { app: name, chat } => self.audience.of_chat(&loaded.wecom, &known(name)?, chat, app.now()).await,
+            To::Chat { app: name, chat } => {
+                app.members().audience.of_chat(&loaded.wecom, &known(name)?, chat, app.now()).await
+            }
             To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => Reach::default(),
         })
     }
@@ -172,7 +172,11 @@ impl Writer {
             _ => target.clone(),
         };
         let notes = notes(queued, repeated);
-        let link = loaded.config.external_url.as_deref().map(|url| app.link_key().link(url, queued.message, app.now()));
+        // Whether visitors have the right is asked when they act.
+        let acts = (!queued.digest).then_some(loaded.config.act_links);
+        let key = app.link_key().await;
+        let external = loaded.config.external_url.as_deref();
+        let link = external.map(|url| key.link(url, queued.message, app.now(), acts));
         let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());
         let occasion = Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes };
         let written = if queued.digest {

@@ -1,7 +1,7 @@
 //! The page behind "全部详情": every alert of one message, for whoever holds the link from the message.
 //!
-//! The link is signed and ends after a month, so it may stand in a group chat; without `external_url` there is none.
-//! While something of it is on, the page has a form by which people act (`acting`).
+//! The link is signed and ends after 30 days, so it may stand in a group chat; without `external_url` there is none.
+//! While something of it is on and the link is young (`act_links`), the page has a form by which people act (`acting`).
 
 mod acting;
 mod digest;
@@ -17,7 +17,7 @@ use minijinja::{Environment, Error, Value, context};
 use serde::Deserialize;
 
 use super::Gate;
-use super::link::Link;
+use super::link::Opened;
 use crate::alert::{ThreadId, Timestamp};
 use crate::app::App;
 use crate::deliver::Page;
@@ -40,15 +40,13 @@ struct Visit {
 }
 
 async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri, headers: HeaderMap) -> Response {
-    if !gate.app.link_key().opens(id, &address, gate.app.now()) {
-        return invalid();
-    }
-    show(&gate, id, &address, &Visit { person: acting::known_person(&headers), said: None }).await
+    let Some(opened) = gate.app.link_key().await.open(id, &address, gate.app.now()) else { return invalid() };
+    show(&gate, id, &address, &opened, &Visit { person: acting::known_person(&headers), said: None }).await
 }
 
 /// The page behind a link that is valid.
-async fn show(gate: &Gate, id: i64, address: &Uri, visit: &Visit) -> Response {
-    let html = match write(gate, id, address, visit).await {
+async fn show(gate: &Gate, id: i64, address: &Uri, opened: &Opened, visit: &Visit) -> Response {
+    let html = match write(gate, id, address, opened, visit).await {
         Ok(Some(html)) => html,
         Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
         Err(error) => return unreadable(id, &error),
@@ -67,23 +65,23 @@ async fn write(
     gate: &Gate,
     id: i64,
     address: &Uri,
+    opened: &Opened,
     visit: &Visit,
 ) -> Result<Option<Result<String, Error>>, StoreError> {
     let (app, store) = (&gate.app, gate.app.store());
     let Some(kept) = store.contents(id).await? else { return Ok(None) };
-    let until = Query::<Link>::try_from_uri(address).map_or(0, |Query(link)| link.until);
     if kept.digest && kept.folded_into.is_none() {
-        return digest_html(app, id, &kept, until, address).await.map(Some);
+        return digest_html(app, id, &kept, opened, address).await.map(Some);
     }
     let folded = match kept.folded_into {
         Some(digest) => store
             .contents(digest)
             .await?
-            .map(|instead| FoldedInto { thread: instead.thread, href: app.link_key().beside(digest, until) }),
+            .map(|instead| FoldedInto { thread: instead.thread, href: opened.beside(digest) }),
         None => None,
     };
     let letter = Page::of(&app.loaded(), &kept.notification, &kept.transitions, &kept.receiver);
-    let acting = acting::standing(app, id, &kept, &letter, &app.link_key().proof(id, until), visit).await?;
+    let acting = acting::standing(app, id, &kept, &letter, opened, visit).await?;
     Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref(), &acting)))
 }
 
@@ -91,7 +89,7 @@ async fn digest_html(
     app: &App,
     id: i64,
     kept: &Contents,
-    until: i64,
+    opened: &Opened,
     address: &Uri,
 ) -> Result<Result<String, Error>, StoreError> {
     let loaded = app.loaded();
@@ -109,7 +107,7 @@ async fn digest_html(
         items: &items,
         timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
         now: app.now(),
-        proof: &app.link_key().proof(id, until),
+        proof: &opened.proof(),
     };
     Ok(shown.html())
 }
@@ -125,7 +123,7 @@ struct Turned {
 pub struct FoldedInto {
     /// Its short id.
     pub thread: ThreadId,
-    /// The address of its page, see [`super::LinkKey::beside`].
+    /// The address of its page, see [`Opened::beside`].
     pub href: String,
 }
 
@@ -187,8 +185,8 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 fn invalid() -> Response {
     note(
         StatusCode::FORBIDDEN,
-        "链接无效或已过期。请在 wegraf 上用 `wegraf deliveries show` 查看。",
-        "This link is not valid or has expired.",
+        "链接无效或已过期。请在企业微信里打开更新的消息里的链接，或在 wegraf 上用 `wegraf deliveries show` 查看。",
+        "This link is not valid or has expired. Open the link of a newer message in WeCom, or use `wegraf deliveries show` on the machine.",
     )
 }
 
@@ -248,18 +246,19 @@ mod tests {
     #[test]
     fn a_message_that_was_folded_leads_to_its_digest() {
         let key = LinkKey::new(vec![7; 32]);
-        let folded = FoldedInto { thread: ThreadId(42), href: key.beside(42, 1_800_000_000) };
+        let now = Timestamp(1_800_000_000_000);
+        let opened = key.open(41, &key.link("", 41, now, None).parse().unwrap(), now).unwrap();
+        let folded = FoldedInto { thread: ThreadId(42), href: opened.beside(42) };
         let html = letter_html(&letter(), ThreadId(41), Timestamp(0), Some(&folded), &Value::UNDEFINED).unwrap();
         assert!(html.contains("已并入摘要") && html.contains(&format!("#{}</a>", ThreadId(42))), "{html}");
         let query = html.split("href=\"42?").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
-        let signature = query.strip_prefix("until=1800000000&s=").unwrap().to_owned();
-        let opens = |id: i64, now: i64| {
-            let address = format!("/d/{id}?until=1800000000&s={signature}").parse().unwrap();
-            key.opens(id, &address, Timestamp(now))
+        let opens = |id: i64, days: i64| {
+            let address = format!("/d/{id}?{query}").parse().unwrap();
+            key.open(id, &address, now.plus_millis(days * 24 * 3_600_000)).is_some()
         };
-        assert!(opens(42, 1_799_999_999_000));
-        assert!(!opens(43, 1_799_999_999_000), "it opens no other page");
-        assert!(!opens(42, 1_800_000_001_000), "and ends with the link it stands beside");
+        assert!(opens(42, 30));
+        assert!(!opens(43, 30), "it opens no other page");
+        assert!(!opens(42, 31), "and ends with the link it stands beside");
         assert!(!letter_html(&letter(), ThreadId(41), Timestamp(0), None, &Value::UNDEFINED).unwrap().contains("摘要"));
     }
 }

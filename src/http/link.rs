@@ -1,4 +1,10 @@
-//! The links in messages: signed, so that whoever holds one may read the page of that message, and no other.
+//! The links in messages: signed, so that a visitor may read the page of that message, and no other, and for a shorter
+//! time act there.
+//!
+//! The store keeps one secret. From it a key is derived for each purpose, so that a signature for one is none for
+//! another. After a rotation the secret before still opens pages for [`OLD_READS_MS`]; it lets nobody act.
+
+use std::time::Duration;
 
 use axum::extract::Query;
 use axum::http::Uri;
@@ -9,15 +15,75 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use crate::alert::Timestamp;
+use crate::store::LinkSecrets;
 
-/// How long a link in a message works: as long as messages are kept.
-const LINK_LIFE_MS: i64 = 30 * 24 * 3600 * 1000;
+/// How long a link opens the page of its message: as long as messages are kept.
+const READING_MS: i64 = 30 * 24 * 3600 * 1000;
+/// How long links of before a rotation open their pages.
+const OLD_READS_MS: i64 = 24 * 3600 * 1000;
 /// Bytes of the signature in a link: 96 bits cannot be guessed and stay short in a message.
 const SIGNATURE_BYTES: usize = 12;
 
-/// The key that signs links; made once and kept in the store.
+/// What a derived key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Links that open a page.
+    Reading,
+    /// Links that open a page and, until they say, let their visitors act there.
+    Acting,
+    /// What a command asks of the running gateway.
+    Order,
+}
+
+impl Purpose {
+    /// Names the key: the text that is signed to derive it. Never changed, else every link in a group chat ends.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Reading => "wegraf key reading 1",
+            Self::Acting => "wegraf key acting 1",
+            Self::Order => "wegraf key order 1",
+        }
+    }
+}
+
+/// One secret of the store and the keys that are derived from it.
 #[derive(Clone)]
-pub struct LinkKey(pub(super) Vec<u8>);
+struct Secret {
+    root: Vec<u8>,
+    reading: Hmac<Sha256>,
+    acting: Hmac<Sha256>,
+    order: Hmac<Sha256>,
+}
+
+impl Secret {
+    fn new(root: Vec<u8>) -> Self {
+        let derived = |purpose: Purpose| keyed(&signed(keyed(&root), purpose.label()));
+        let (reading, acting, order) = (derived(Purpose::Reading), derived(Purpose::Acting), derived(Purpose::Order));
+        Self { root, reading, acting, order }
+    }
+
+    /// The key for links with or without the right to act.
+    fn of(&self, acts: Option<i64>) -> Hmac<Sha256> {
+        if acts.is_some() { self.acting.clone() } else { self.reading.clone() }
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn signed(mut mac: Hmac<Sha256>, text: &str) -> [u8; 32] {
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().into()
+}
+
+/// The keys that sign links and orders; their secret is made once, and anew by `wegraf links rotate`.
+#[derive(Clone)]
+pub struct LinkKey {
+    current: Secret,
+    /// The secret before, and when it was replaced.
+    previous: Option<(Secret, Timestamp)>,
+}
 
 impl std::fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,53 +91,227 @@ impl std::fmt::Debug for LinkKey {
     }
 }
 
+impl From<LinkSecrets> for LinkKey {
+    fn from(secrets: LinkSecrets) -> Self {
+        let previous = secrets.previous.map(|(root, at)| (Secret::new(root), at));
+        Self { current: Secret::new(secrets.current), previous }
+    }
+}
+
 impl LinkKey {
-    /// From the bytes in the store.
+    /// From one secret that was never replaced.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self { current: Secret::new(bytes), previous: None }
     }
 
-    /// The address of the page of message `id` below `external_url`, valid for a month from `now`.
-    pub fn link(&self, external_url: &str, id: i64, now: Timestamp) -> String {
-        format!("{external_url}/d/{}", self.beside(id, now.plus_millis(LINK_LIFE_MS).0 / 1000))
+    /// The address of the page of message `id` below `external_url`: it opens the page for 30 days from `now` and, if there
+    /// is something to do, lets its visitors act for `acts`.
+    pub fn link(&self, external_url: &str, id: i64, now: Timestamp, acts: Option<Duration>) -> String {
+        let until = now.plus_millis(READING_MS).0 / 1000;
+        let acts = acts.map(|acts| now.0 / 1000 + i64::try_from(acts.as_secs()).unwrap_or(i64::MAX / 1000));
+        format!("{external_url}/d/{id}?{}", query(&self.current, id, until, acts))
     }
 
-    /// The address of the page of message `id` seen from that of another, valid until the same Unix time in
-    /// seconds: who may read the one may read the other, and no longer.
-    pub fn beside(&self, id: i64, until: i64) -> String {
-        format!("{id}?{}", self.proof(id, until))
+    /// What `address`, which names message `id`, lets its visitor do at `now`; `None` if it was not made here or has ended.
+    pub fn open(&self, id: i64, address: &Uri, now: Timestamp) -> Option<Opened> {
+        let Query(link) = Query::<Link>::try_from_uri(address).ok()?;
+        let given = BASE64_URL_SAFE_NO_PAD.decode(&link.s).ok().filter(|given| given.len() == SIGNATURE_BYTES)?;
+        let seconds = now.0 / 1000;
+        if seconds > link.until {
+            return None;
+        }
+        let reads = |at: Timestamp| (0..OLD_READS_MS).contains(&now.millis_since(at));
+        let previous = self.previous.as_ref().filter(|(_, at)| reads(*at)).map(|(secret, _)| secret);
+        let known = [(Some(&self.current), true), (previous, false)];
+        let (secret, is_current) = known.into_iter().find_map(|(secret, is_current)| {
+            let secret = secret.filter(|secret| made(secret, id, &link, &given))?;
+            Some((secret, is_current))
+        })?;
+        let acts = match link.acts {
+            None => Acts::Never,
+            Some(until) if is_current && seconds <= until => Acts::Until(until),
+            Some(_) => Acts::Ended,
+        };
+        Some(Opened { secret: secret.clone(), id, until: link.until, stated: link.acts, acts })
     }
 
-    /// The query that proves a link to message `id`: what a page puts in front of further keys in links to itself.
-    pub fn proof(&self, id: i64, until: i64) -> String {
-        format!("until={until}&s={}", self.signature(id, until))
+    /// The key under which commands sign what they ask of the gateway.
+    pub(super) fn order_key(&self) -> Hmac<Sha256> {
+        self.current.order.clone()
+    }
+}
+
+/// Was this link made with this secret? Released versions signed all links with the secret itself; those still read.
+fn made(secret: &Secret, id: i64, link: &Link, given: &[u8]) -> bool {
+    let holds = |mut mac: Hmac<Sha256>, text: String| {
+        mac.update(text.as_bytes());
+        mac.verify_truncated_left(given).is_ok()
+    };
+    holds(secret.of(link.acts), told(id, link.until, link.acts))
+        || link.acts.is_none() && holds(keyed(&secret.root), format!("details {id} {}", link.until))
+}
+
+/// The text that the signature of a link holds for.
+fn told(id: i64, until: i64, acts: Option<i64>) -> String {
+    match acts {
+        Some(acts) => format!("{id} {until} {acts}"),
+        None => format!("{id} {until}"),
+    }
+}
+
+fn query(secret: &Secret, id: i64, until: i64, acts: Option<i64>) -> String {
+    let mac = signed(secret.of(acts), &told(id, until, acts));
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES]);
+    let acts = acts.map(|acts| format!("&act={acts}")).unwrap_or_default();
+    format!("until={until}{acts}&s={signature}")
+}
+
+/// Whether a visitor may act by the link that opened the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acts {
+    /// Until this Unix time in seconds.
+    Until(i64),
+    /// No longer: the time is over, or the key was rotated.
+    Ended,
+    /// The link was made for reading.
+    Never,
+}
+
+/// A link that was opened: what its visitor may do, and the links that stand on his page.
+#[derive(Clone)]
+pub struct Opened {
+    /// The secret that made it: a page opened by an old link hands out no new ones.
+    secret: Secret,
+    id: i64,
+    until: i64,
+    stated: Option<i64>,
+    /// May he act?
+    pub acts: Acts,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("id", &self.id).field("acts", &self.acts).finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// The query that proves this link: what a page puts in front of further keys in links to itself.
+    pub fn proof(&self) -> String {
+        query(&self.secret, self.id, self.until, self.stated)
     }
 
-    fn signature(&self, id: i64, until: i64) -> String {
-        let mut mac = self.mac(id, until).finalize().into_bytes().to_vec();
-        mac.truncate(SIGNATURE_BYTES);
-        BASE64_URL_SAFE_NO_PAD.encode(mac)
-    }
-
-    /// Whether `address`, which names message `id`, is one that this key made and that has not ended at `now`.
-    pub fn opens(&self, id: i64, address: &Uri, now: Timestamp) -> bool {
-        let Ok(Query(link)) = Query::<Link>::try_from_uri(address) else { return false };
-        let Ok(given) = BASE64_URL_SAFE_NO_PAD.decode(&link.s) else { return false };
-        let signed = given.len() == SIGNATURE_BYTES && self.mac(id, link.until).verify_truncated_left(&given).is_ok();
-        signed && now.0 / 1000 <= link.until
-    }
-
-    fn mac(&self, id: i64, until: i64) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        mac.update(format!("details {id} {until}").as_bytes());
-        mac
+    /// The address of the page of message `id` seen from this one, for reading, and no longer than this one.
+    pub fn beside(&self, id: i64) -> String {
+        format!("{id}?{}", query(&self.secret, id, self.until, None))
     }
 }
 
 /// The query of a link.
 #[derive(Debug, Deserialize)]
-pub(super) struct Link {
+struct Link {
     /// When it ends, in Unix seconds.
-    pub(super) until: i64,
+    until: i64,
+    /// Until when it lets its visitors act, in Unix seconds.
+    #[serde(rename = "act")]
+    acts: Option<i64>,
     s: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+    const HOUR_MS: i64 = 3_600_000;
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn uri(link: &str) -> Uri {
+        link.parse().unwrap()
+    }
+
+    fn acts(key: &LinkKey, id: i64, link: &str, hours: i64) -> Option<Acts> {
+        key.open(id, &uri(link), NOW.plus_millis(hours * HOUR_MS)).map(|opened| opened.acts)
+    }
+
+    /// The same key after a rotation that many hours after `NOW`.
+    fn rotated(root: u8, hours: i64) -> LinkKey {
+        let previous = Some((vec![root; 32], NOW.plus_millis(hours * HOUR_MS)));
+        LinkKey::from(LinkSecrets { current: vec![99; 32], previous })
+    }
+
+    #[test]
+    fn a_link_lets_its_visitor_act_for_a_day_and_read_for_thirty() {
+        let key = LinkKey::new(vec![7; 32]);
+        let link = key.link("", 41, NOW, Some(DAY));
+        assert!(matches!(acts(&key, 41, &link, 24), Some(Acts::Until(_))));
+        assert_eq!(acts(&key, 41, &link, 25), Some(Acts::Ended));
+        assert_eq!(acts(&key, 41, &link, 30 * 24), Some(Acts::Ended));
+        assert_eq!(acts(&key, 41, &link, 30 * 24 + 1), None);
+        assert_eq!(acts(&key, 42, &link, 0), None, "it opens no other page");
+        let reading = key.link("", 41, NOW, None);
+        assert_eq!(acts(&key, 41, &reading, 0), Some(Acts::Never));
+        assert_eq!(acts(&LinkKey::new(vec![8; 32]), 41, &link, 0), None);
+    }
+
+    #[test]
+    fn a_link_for_reading_is_never_made_one_for_acting_and_no_time_is_moved() {
+        let key = LinkKey::new(vec![7; 32]);
+        let reading = key.link("", 41, NOW, None);
+        let acting = key.link("", 41, NOW, Some(DAY));
+        let (_, stated) = acting.split_once("&act=").unwrap();
+        let (stated, _) = stated.split_once('&').unwrap();
+        let later = stated.parse::<i64>().unwrap() + 1;
+        for forged in [
+            reading.replace("&s=", &format!("&act={later}&s=")),
+            acting.replace(&format!("&act={stated}"), &format!("&act={later}")),
+            acting.replace(&format!("&act={stated}"), ""),
+            acting.replace("until=1", "until=2"),
+            format!("{acting}&act={later}"),
+            format!("{acting}A"),
+            acting[..acting.len() - 1].to_owned(),
+            "/d/41".to_owned(),
+            "/d/41?until=9999999999&s=".to_owned(),
+        ] {
+            assert_eq!(acts(&key, 41, &forged, 0), None, "{forged}");
+        }
+    }
+
+    #[test]
+    fn after_a_rotation_an_old_link_reads_for_a_day_and_acts_no_more() {
+        let old = LinkKey::new(vec![7; 32]);
+        let link = old.link("", 41, NOW, Some(DAY));
+        let key = rotated(7, 1);
+        assert_eq!(acts(&key, 41, &link, 1), Some(Acts::Ended));
+        assert_eq!(acts(&key, 41, &link, 24), Some(Acts::Ended));
+        assert_eq!(acts(&key, 41, &link, 25), None);
+        let fresh = key.link("", 41, NOW, Some(DAY));
+        assert!(matches!(acts(&key, 41, &fresh, 1), Some(Acts::Until(_))));
+        // What a page opened by an old link leads to ends with it.
+        let beside = key.open(41, &uri(&link), NOW.plus_millis(HOUR_MS)).unwrap().beside(42);
+        assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 2), Some(Acts::Never));
+        assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 26), None);
+    }
+
+    #[test]
+    fn a_link_of_a_released_version_still_reads_and_never_acts() {
+        // As version 0.1 made it with this secret.
+        let until = NOW.plus_millis(READING_MS).0 / 1000;
+        let mac = signed(keyed(&[7; 32]), &format!("details 41 {until}"));
+        let link = format!("/d/41?until={until}&s={}", BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES]));
+        let key = LinkKey::new(vec![7; 32]);
+        assert_eq!(acts(&key, 41, &link, 0), Some(Acts::Never));
+        assert_eq!(acts(&key, 41, &link.replace("&s=", "&act=9999999999&s="), 0), None);
+        assert_eq!(acts(&rotated(7, 1), 41, &link, 2), Some(Acts::Never));
+        assert_eq!(acts(&rotated(7, 1), 41, &link, 26), None);
+    }
+
+    #[test]
+    fn a_page_leads_back_to_itself_and_beside_itself_for_reading() {
+        let key = LinkKey::new(vec![7; 32]);
+        let opened = key.open(41, &uri(&key.link("", 41, NOW, Some(DAY))), NOW).unwrap();
+        assert!(matches!(acts(&key, 41, &format!("/d/41?{}", opened.proof()), 1), Some(Acts::Until(_))));
+        assert_eq!(acts(&key, 42, &format!("/d/{}", opened.beside(42)), 1), Some(Acts::Never));
+        assert_eq!(format!("{opened:?}"), format!("Opened {{ id: 41, acts: {:?}, .. }}", opened.acts));
+    }
 }

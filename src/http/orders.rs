@@ -1,7 +1,7 @@
 //! What a command asks of the running gateway, because a SQLite file has one writer.
 //!
 //! Who can read the database may order: the command signs its request with the key that both find there
-//! ([`LinkKey`]). The signature holds for one method, path and body, and for a minute, so it may come from any address.
+//! ([`LinkKey`], by a key derived for orders). The signature holds for one method, path and body, and for a minute, so it may come from any address.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -29,7 +29,7 @@ use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, Store
 const WINDOW_S: i64 = 60;
 /// Orders have a small body or none.
 const BODY_BYTES: usize = 4096;
-/// Keeps these signatures apart from those of links, which the same key makes.
+/// Says what is signed, and in which form.
 const PURPOSE: &str = "wegraf order 1";
 const SCHEME: &str = "Wegraf ";
 /// For WeCom to take a message back, within what the command waits for.
@@ -43,6 +43,7 @@ pub fn routes() -> axum::Router<Gate> {
         .route("/api/v1/deliveries/{message}/resend", post(resend))
         .route("/api/v1/deliveries/{message}/recall", post(recall))
         .route("/api/v1/acts", post(note))
+        .route("/api/v1/links/rotate", post(rotate))
 }
 
 impl LinkKey {
@@ -63,7 +64,7 @@ impl LinkKey {
     }
 
     fn order_mac(&self, method: &Method, path: &str, body: &[u8], at: i64) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac = self.order_key();
         // A path holds no line break, and the rest has a fixed form: no two requests read the same.
         mac.update(format!("{PURPOSE}\n{method}\n{path}\n{at}\n").as_bytes());
         mac.update(&Sha256::digest(body));
@@ -73,7 +74,7 @@ impl LinkKey {
 
 async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
     let now = gate.app.now();
-    if let Err(refusal) = proven(gate.app.link_key(), request, now).await {
+    if let Err(refusal) = proven(&*gate.app.link_key().await, request, now).await {
         return refusal;
     }
     // What is no number is the number of no message.
@@ -114,7 +115,7 @@ pub struct RecallAnswer {
 }
 
 async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
-    let body = match proven(gate.app.link_key(), request, gate.app.now()).await {
+    let body = match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -192,7 +193,7 @@ impl NoteOrder {
 
 async fn note(State(gate): State<Gate>, request: Request) -> Response {
     let now = gate.app.now();
-    let body = match proven(gate.app.link_key(), request, now).await {
+    let body = match proven(&*gate.app.link_key().await, request, now).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -204,6 +205,28 @@ async fn note(State(gate): State<Gate>, request: Request) -> Response {
             gate.app.metrics().count_act(kind, acted.state);
             info!(act = acted.act, kind = kind.as_str(), "A command put what it did on record.");
             Json(json!({ "act": acted.act })).into_response()
+        }
+        Err(failure) => unstored(&gate, &failure),
+    }
+}
+
+/// Who orders a rotation of the key of links.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RotateOrder {
+    /// The name of a user of the machine.
+    pub by: String,
+}
+
+async fn rotate(State(gate): State<Gate>, request: Request) -> Response {
+    let body = match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let Ok(RotateOrder { by }) = serde_json::from_slice(&body) else { return unreadable() };
+    match gate.app.rotate_links().await {
+        Ok(()) => {
+            info!(by, "The key of links was rotated: links of before let nobody act, and open pages for a day.");
+            Json(json!({})).into_response()
         }
         Err(failure) => unstored(&gate, &failure),
     }
@@ -266,7 +289,7 @@ mod tests {
     #[test]
     fn what_is_no_signature_proves_nothing() {
         let key = LinkKey::new(vec![7; 32]);
-        let link = key.link("", 7, NOW);
+        let link = key.link("", 7, NOW, None);
         let borrowed = link.split("s=").nth(1).unwrap();
         let at = NOW.0 / 1000;
         let wrong = ["", "Wegraf", "Wegraf 1", "Wegraf x.y", "Bearer abc", "Wegraf 9223372036854775807.AAAA"];

@@ -117,6 +117,29 @@ impl Store {
         }
     }
 
+    /// The receivers that know an alert that is on, by name.
+    pub async fn receivers_on(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.receivers_on().await,
+            Self::Postgres(db) => db.receivers_on().await,
+        }
+    }
+
+    /// The same as [`Store::alerts_on`] of those alerts that one of `receivers` knows or that `owner` has (any case; empty
+    /// for no owner).
+    pub async fn alerts_on_of(
+        &self,
+        receivers: Vec<String>,
+        owner: &str,
+        limit: u32,
+    ) -> Result<(Vec<ActAlert>, u64), StoreError> {
+        let owner = owner.to_ascii_lowercase();
+        match self {
+            Self::Sqlite(db) => db.alerts_on_of(receivers, owner, limit).await,
+            Self::Postgres(db) => db.alerts_on_of(receivers, owner, limit).await,
+        }
+    }
+
     /// The newest card of a lane before a message that tells of all alerts that the message tells of; with its code only if
     /// that was not used and WeCom gave it less than 71 h ago.
     pub async fn card(&self, lane: &LaneKey, message: i64, now: Timestamp) -> Result<Option<Card>, StoreError> {

@@ -288,7 +288,7 @@ async fn a_card_lives_on_the_codes_of_its_presses_and_then_a_message_follows() {
 
 #[tokio::test]
 async fn texts_to_the_app_are_answered_and_obeyed() {
-    let world = called_back(RECEIVERS).await;
+    let world = called_back(&format!("{RECEIVERS}may_act: {{ anyone: true }}\n")).await;
     let say = async |text: &str| {
         let said = json!({ "user": "wangwu", "agent_id": 1_000_002, "text": text });
         world.control("POST", "says", said).await.to_string()

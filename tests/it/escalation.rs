@@ -37,6 +37,7 @@ receivers:
       - { after: 1h, receiver: boss, only: critical }
   boss: { targets: [ { webhook: dba-group, face: text } ] }
 route: { receiver: ops }
+may_act: { users: [lisi] }
 ";
 
 /// A day each from 09:00 in Shanghai: zhangsan on the 5th.

@@ -38,6 +38,7 @@ mod migrate_store;
 mod names;
 mod replicas;
 mod replicas_bot;
+mod rights;
 mod seed;
 mod silences;
 mod silences_acts;

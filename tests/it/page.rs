@@ -21,7 +21,7 @@ route: { receiver: ops }
 ";
 
 /// The page of a message, by the link that stands in it.
-struct Visitor<'a> {
+pub struct Visitor<'a> {
     world: &'a World,
     /// The link without the part behind `#`, on the gateway of this world.
     url: String,
@@ -30,14 +30,14 @@ struct Visitor<'a> {
 
 /// What the page answers.
 #[derive(Debug)]
-struct Seen {
-    status: u16,
-    html: String,
+pub struct Seen {
+    pub status: u16,
+    pub html: String,
     policy: String,
 }
 
 impl<'a> Visitor<'a> {
-    fn by(world: &'a World, message: &str) -> Self {
+    pub fn by(world: &'a World, message: &str) -> Self {
         let link = message.split("https://alerts.example.com").nth(1).unwrap_or_else(|| panic!("no link: {message}"));
         let path = link.split(['#', ')', '\n', ' ']).next().unwrap();
         Self { world, url: format!("{}{path}", world.url), cookie: None }
@@ -58,14 +58,16 @@ impl<'a> Visitor<'a> {
         Seen { status, html: answer.text().await.unwrap(), policy }
     }
 
-    async fn opens(&mut self) -> Seen {
+    pub async fn opens(&mut self) -> Seen {
         self.seen(self.world.http.get(&self.url)).await
     }
 
     /// Sends the form of `page` as a browser does.
-    async fn presses(&mut self, page: &Seen, wish: &str, person: &str, span: &str) -> Seen {
-        let nonce = between(&page.html, "name=\"nonce\" value=\"", "\"");
-        let fields = [("nonce", nonce), ("person", person), ("span", span), ("do", wish)];
+    pub async fn presses(&mut self, page: &Seen, wish: &str, person: &str, span: &str) -> Seen {
+        let hidden = |name: &str| page.html.split(&format!("name=\"{name}\" value=\"")).nth(1)?.split('"').next();
+        let nonce = hidden("nonce").unwrap_or("0123456789abcdef0123456789abcdef");
+        let shown = hidden("shown").unwrap_or_default();
+        let fields = [("nonce", nonce), ("shown", shown), ("person", person), ("span", span), ("do", wish)];
         self.seen(form(self.world.http.post(&self.url), &fields)).await
     }
 }
@@ -79,15 +81,11 @@ fn form(request: reqwest::RequestBuilder, fields: &[(&str, &str)]) -> reqwest::R
     request.header("content-type", "application/x-www-form-urlencoded").body(body)
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    text.split(before).nth(1).and_then(|rest| rest.split(after).next()).unwrap_or_else(|| panic!("no {before}: {text}"))
-}
-
 async fn acts(world: &World) -> Vec<ActRow> {
     world.app().store().acts(ActFilter::default()).await.unwrap()
 }
 
-async fn first_text(world: &World) -> String {
+pub async fn first_text(world: &World) -> String {
     texts(&world.arrived("webhook=sim-ops-group", 1).await).remove(0)
 }
 

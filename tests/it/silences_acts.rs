@@ -26,7 +26,7 @@ async fn world() -> Option<(TempDir, Server, World)> {
     let folder = TempDir::new().unwrap();
     let server = Server::alertmanager(folder.path(), NOBODY).await?;
     let rest = format!(
-        "upstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ] }} }}\nroute: {{ receiver: ops }}\n",
+        "upstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ], may_act: {{ anyone: true }} }} }}\nroute: {{ receiver: ops }}\n",
         server.url
     );
     let world = World::with(Setup::demo(), &rest).await;

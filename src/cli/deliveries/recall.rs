@@ -36,7 +36,7 @@ pub(super) async fn run(
             outcomes?
         }
         Err(StoreError::InUse { pid, .. }) => {
-            let key = LinkKey::new(record.link_key().await?);
+            let key = LinkKey::from(record.link_secrets().await?);
             let gateway = Gateway::new(listen, pid, key)?;
             let mut outcomes = Vec::new();
             for message in messages {

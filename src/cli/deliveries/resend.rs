@@ -34,7 +34,7 @@ pub(super) async fn run(
             (outcomes?, true)
         }
         Err(StoreError::InUse { pid, .. }) => {
-            let key = LinkKey::new(record.link_key().await?);
+            let key = LinkKey::from(record.link_secrets().await?);
             (ask(&Gateway::new(listen, pid, key)?, &messages).await?, false)
         }
         Err(error) => return Err(error.into()),

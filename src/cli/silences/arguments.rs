@@ -67,7 +67,7 @@ pub enum SilencesCommand {
         #[arg(value_name = "LABEL=VALUE", value_parser = matcher)]
         matchers: Vec<Matcher>,
     },
-    /// 做一条静默，并说出它现在挡住几条告警。 Make a silence, and tell how many alerts it hides now.
+    /// 先说出条件和现在会挡住几条告警，确认后做一条静默。 Show the matchers and how many alerts they hide now, then make a silence.
     Create {
         /// Where.
         #[command(flatten)]
@@ -78,6 +78,9 @@ pub enum SilencesCommand {
         /// Who.
         #[command(flatten)]
         by: ByWhom,
+        /// 不问，直接做；不在终端里运行时本来就不问。 Do not ask; without a terminal nothing is asked anyway.
+        #[arg(long, short = 'y')]
+        yes: bool,
         /// 为什么。 Why.
         #[arg(long, value_name = "TEXT", default_value = "")]
         comment: String,

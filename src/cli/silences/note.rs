@@ -26,7 +26,7 @@ pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyho
             store.close().await?;
         }
         Err(StoreError::InUse { pid, .. }) => {
-            let key = LinkKey::new(record.link_key().await?);
+            let key = LinkKey::from(record.link_secrets().await?);
             let gateway = Gateway::new(by.listen.unwrap_or(config.listen), pid, key)?;
             for act in acts {
                 gateway.order("/api/v1/acts", serde_json::to_vec(&order(act, by))?).await?;

@@ -17,10 +17,11 @@ use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 use serde::Deserialize;
 
+use super::super::link::{Acts, Opened};
 use super::super::{BODY_DEADLINE, Gate};
 use super::{Visit, invalid, note, show, unreadable};
 use crate::alert::{Status, ThreadId, Timestamp};
-use crate::answer::{self, Actor, Answer, Via, Wish};
+use crate::answer::{self, Actor, Answer, Scope, Via, Wish};
 use crate::app::App;
 use crate::config::Channel;
 use crate::deliver::Page;
@@ -36,6 +37,8 @@ const PERSON: usize = 32;
 const ACTS: u32 = 20;
 /// People that are named as having some of the alerts.
 const OWNERS: usize = 5;
+/// Characters of a condition of a silence.
+const CONDITION: usize = 300;
 /// Rules that are named above the form, and characters of each.
 const NAMES: usize = 2;
 const NAME: usize = 60;
@@ -56,6 +59,9 @@ struct Pressed {
     person: String,
     #[serde(default)]
     span: String,
+    /// What the page said a silence would hide, see [`Scope::fingerprint`].
+    #[serde(default)]
+    shown: String,
 }
 
 /// Does what the form says, and shows the page again with what came of it.
@@ -66,9 +72,12 @@ pub(super) async fn act(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if !gate.app.link_key().opens(id, &address, gate.app.now()) {
-        return invalid();
-    }
+    // The key as the store has it: a rotation by another process ends acts at once.
+    let opened = match gate.app.link_key_now().await {
+        Ok(key) => key.open(id, &address, gate.app.now()),
+        Err(error) => return unreadable(id, &error),
+    };
+    let Some(opened) = opened else { return invalid() };
     let pressed = match read(&headers, body).await {
         Ok(pressed) => pressed,
         Err(status) => {
@@ -76,14 +85,19 @@ pub(super) async fn act(
         }
     };
     let person = person(&pressed.person);
-    let (said, status) = match wanted(&gate.app, id, &person, pressed).await {
+    let answered = match opened.acts {
+        Acts::Until(_) => wanted(&gate.app, id, &person, pressed).await,
+        // The page says how to act instead.
+        Acts::Ended | Acts::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
+    };
+    let (said, status) = match answered {
         Ok(said) => said,
         Err(error) => {
             gate.app.store_failed(&error);
             return unreadable(id, &error);
         }
     };
-    let mut page = show(&gate, id, &address, &Visit { person: person.clone(), said: Some(said) }).await;
+    let mut page = show(&gate, id, &address, &opened, &Visit { person: person.clone(), said: Some(said) }).await;
     if page.status() == StatusCode::OK {
         *page.status_mut() = status;
         if let Ok(cookie) = remembered(&gate.app, &person).parse() {
@@ -138,6 +152,14 @@ async fn wanted(app: &App, id: i64, person: &str, pressed: Pressed) -> Result<(S
         },
         _ => return bad("没有这样的操作。", "There is no such thing to do."),
     };
+    // What is hidden is what was shown; forms of before this was said show nothing.
+    if kind == ActKind::Silence
+        && !pressed.shown.is_empty()
+        && let Some(scope) = hidden(app, id).await?
+        && scope.fingerprint() != pressed.shown
+    {
+        return Ok((Said::no(CHANGED[0], CHANGED[1]), StatusCode::CONFLICT));
+    }
     let Pressed { wish, nonce, span: chosen, .. } = pressed;
     let wish = Wish {
         // One form is sent once, whatever a reload of the page sends.
@@ -160,6 +182,18 @@ async fn wanted(app: &App, id: i64, person: &str, pressed: Pressed) -> Result<(S
 const DENIED: [&str; 2] = [
     "这条告警限定了谁可以操作，网页认不出你是谁：请在企业微信里用卡片按钮或发消息来操作。",
     "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
+];
+
+/// The alerts of the message are others than when the page was loaded.
+const CHANGED: [&str; 2] = [
+    "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
+    "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
+];
+
+/// The link still opens the page and lets nobody act.
+const ENDED: [&str; 2] = [
+    "这个链接的操作期限已过，没有做任何事；页面仍可查看。",
+    "This link can no longer be used to act: nothing was done. The page can still be read.",
 ];
 
 /// What came of an act: of one that somebody else has to do, after it was done if that is soon.
@@ -212,17 +246,18 @@ pub(super) async fn standing(
     id: i64,
     kept: &Contents,
     page: &Page,
-    proof: &str,
+    opened: &Opened,
     visit: &Visit,
 ) -> Result<Value, StoreError> {
-    let (loaded, now) = (app.loaded(), app.now());
+    let loaded = app.loaded();
     let card = app.store().card_of(id).await?;
     let told = card.map_or_else(Vec::new, |card| card.alerts);
     let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
-    let acts = app.store().acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
-    let silenced = silence(app, kept.thread, now, &page.timezone).await?;
-    let alerts: Vec<_> = page.told.iter().filter_map(|line| page.alert(line)).collect();
-    let silencable = answer::can_silence(&loaded, &page.notification, &page.source, &alerts);
+    let done = app.store().acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
+    let silenced = silence(app, kept.thread, &told, &page.timezone).await?;
+    let allowed = answer::anybody_may(&loaded.config, &kept.receiver);
+    let acts = matches!(opened.acts, Acts::Until(_));
+    let hides = if allowed && acts { hidden(app, id).await? } else { None };
     let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
     let rules: BTreeSet<&str> = on.iter().map(|alert| alert.name.as_str()).collect();
     let nonce: u128 = rand::random();
@@ -233,20 +268,30 @@ pub(super) async fn standing(
         owners => owners(&on, &page.timezone),
         taken,
         silenced,
-        acts => acts.iter().map(|act| row(act, &page.timezone)).collect::<Vec<_>>(),
-        allowed => answer::anybody_may(&loaded.config, &kept.receiver),
+        done => done.iter().map(|act| row(act, &page.timezone)).collect::<Vec<_>>(),
+        allowed,
         denied_zh => DENIED[0],
         denied_en => DENIED[1],
         may_acknowledge => taken < on.len(),
         may_release => taken > 0,
-        may_silence => silencable,
+        hides => hides.as_ref().map(scope),
         spans => render::SPANS.map(|(id, zh, en)| context! { id, zh, en, usual => id == render::USUAL_SPAN }),
         person => visit.person.as_str(),
         most => PERSON,
         nonce => format!("{nonce:032x}"),
-        proof,
+        proof => opened.proof(),
+        acts,
+        ended => opened.acts == Acts::Ended,
+        id => kept.thread.to_string(),
         said => visit.said.as_ref().map(|said| context! { good => said.good, zh => said.zh.as_str(), en => said.en.as_str() }),
     })
+}
+
+/// What a silence for the alerts of this message that are on would hide: exactly what the press of the form asks for.
+async fn hidden(app: &App, id: i64) -> Result<Option<Scope>, StoreError> {
+    let told = app.store().card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);
+    let on = told.iter().filter(|alert| alert.status == Status::Firing).map(|alert| alert.identity).collect();
+    answer::scope(app, &app.store().told_firing(on).await?).await
 }
 
 /// Who has some of the alerts, each once.
@@ -262,12 +307,24 @@ fn owners(on: &[&ActAlert], zone: &TimeZone) -> Vec<Value> {
     shown.map(|(by, at, count)| context! { by => person(by), at => clock(*at, zone), count }).collect()
 }
 
-/// The silence of this episode that ends last, if one is in force.
-async fn silence(app: &App, thread: ThreadId, now: Timestamp, zone: &TimeZone) -> Result<Option<Value>, StoreError> {
-    let silences = app.store().silences(now).await?;
-    let of_it = silences.iter().filter(|silence| silence.thread == thread && silence.until > now);
-    let longest = of_it.max_by_key(|silence| silence.until);
+/// The silence that hides some of these alerts and ends last, if one is in force.
+async fn silence(app: &App, thread: ThreadId, told: &[ActAlert], zone: &TimeZone) -> Result<Option<Value>, StoreError> {
+    let silences = answer::silences_of(app, thread, told).await?;
+    let longest = silences.iter().max_by_key(|silence| silence.until);
     Ok(longest.map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
+}
+
+/// What a silence for what is on would hide, as the page shows it.
+fn scope(scope: &Scope) -> Value {
+    let conditions: Vec<String> =
+        scope.matchers.iter().map(|matcher| harmless(&matcher.to_string(), Channel::App, CONDITION)).collect();
+    context! {
+        upstream => scope.upstream.as_str(),
+        conditions,
+        count => scope.count,
+        by_upstream => scope.by_upstream,
+        shown => scope.fingerprint(),
+    }
 }
 
 fn row(act: &ActRow, zone: &TimeZone) -> Value {

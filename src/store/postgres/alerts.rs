@@ -35,6 +35,34 @@ impl Db {
         })
     }
 
+    pub(in crate::store) async fn receivers_on(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT receiver COLLATE \"C\" FROM alert WHERE status = 'firing' ORDER BY 1";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(sql, values![]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        })
+    }
+
+    pub(in crate::store) async fn alerts_on_of(
+        &self,
+        receivers: Vec<String>,
+        owner: String,
+        limit: u32,
+    ) -> Result<(Vec<ActAlert>, u64), StoreError> {
+        let theirs = "status = 'firing' AND (receiver = ANY($2) OR $1 <> '' AND lower(acknowledged_by) = $1)";
+        let condition = format!(
+            "a.id IN (SELECT min(id) FROM alert WHERE {theirs} GROUP BY identity)
+             ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT {limit}"
+        );
+        let count = format!("SELECT count(DISTINCT identity) FROM alert WHERE {theirs}");
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let (alerts, count) = try_join(
+                select(&tx, &condition, values![owner; receivers]),
+                tx.only(&count, values![owner; receivers]),
+            ).await?;
+            Ok((alerts, count.try_get::<_, i64>(0)?.unsigned_abs()))
+        })
+    }
+
     pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
         let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)
                          ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT $1";

@@ -11,7 +11,7 @@ use super::values::{moment, small, time, values};
 use crate::alert::Timestamp;
 use crate::names::{Scope, SourceId};
 use crate::store::words::shortened;
-use crate::store::{Breaker, BreakerChange, FiringAlert, StoreError, Token};
+use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, StoreError, Token};
 
 impl Db {
     pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
@@ -56,12 +56,23 @@ impl Db {
         })
     }
 
-    pub(in crate::store) async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
-        let made: [u8; 32] = rand::random();
-        let make = "INSERT INTO link_key (id, key) VALUES (1, $1) ON CONFLICT DO NOTHING";
+    pub(in crate::store) async fn link_secrets(&self) -> Result<LinkSecrets, StoreError> {
+        let find = "SELECT key FROM link_key";
+        let found: Option<Vec<u8>> = transaction!(&self.0.pool, Kind::Read, tx => async {
+            Ok(tx.row(find, values![]).await?.map(|row| row.try_get(0)).transpose()?)
+        })?;
+        if let Some(row) = found {
+            return Ok(LinkSecrets::read(&row));
+        }
+        transaction!(self.writing()?, Kind::Write, tx => made_links(&tx))
+    }
+
+    pub(in crate::store) async fn rotate_links(&self, now: Timestamp) -> Result<LinkSecrets, StoreError> {
+        let fresh: [u8; LINK_SECRET_BYTES] = rand::random();
         transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(make, values![&made[..]]).await?;
-            Ok(tx.only("SELECT key FROM link_key", values![]).await?.try_get(0)?)
+            let rotated = made_links(&tx).await?.replaced(fresh, now);
+            tx.execute("UPDATE link_key SET key = $1", values![rotated.write()]).await?;
+            Ok(rotated)
         })
     }
 
@@ -141,6 +152,15 @@ fn breaker(row: &Row) -> Result<Breaker, Fault> {
         probe_at: moment(row, 5)?,
         failures: small(row, 6)?,
     })
+}
+
+/// The secrets of links, made if there are none; the row is held until the transaction ends.
+async fn made_links(tx: &Tx) -> Result<LinkSecrets, Fault> {
+    let fresh: [u8; LINK_SECRET_BYTES] = rand::random();
+    let make = "INSERT INTO link_key (id, key) VALUES (1, $1) ON CONFLICT DO NOTHING";
+    tx.execute(make, values![&fresh[..]]).await?;
+    let row: Vec<u8> = tx.only("SELECT key FROM link_key FOR UPDATE", values![]).await?.try_get(0)?;
+    Ok(LinkSecrets::read(&row))
 }
 
 async fn token(tx: &Tx, app: &str) -> Result<Option<Token>, Fault> {

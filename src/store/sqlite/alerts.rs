@@ -35,6 +35,39 @@ impl Db {
         .await
     }
 
+    pub(in crate::store) async fn receivers_on(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT DISTINCT receiver FROM alert WHERE status = 'firing' ORDER BY receiver";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn alerts_on_of(
+        &self,
+        receivers: Vec<String>,
+        owner: String,
+        limit: u32,
+    ) -> Result<(Vec<ActAlert>, u64), StoreError> {
+        let receivers = serde_json::to_string(&receivers).expect("names are JSON");
+        self.read(move |connection| {
+            let theirs = "status = 'firing' AND (receiver IN (SELECT value FROM json_each(?1))
+                          OR ?2 <> '' AND lower(acknowledged_by) = ?2)";
+            let condition = format!(
+                "a.id IN (SELECT min(id) FROM alert WHERE {theirs} GROUP BY identity)
+                 ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT ?3"
+            );
+            let alerts = select(connection, &condition, params![receivers, owner, limit])?;
+            let count: i64 = connection
+                .prepare_cached(&format!("SELECT count(DISTINCT identity) FROM alert WHERE {theirs}"))?
+                .query_row(params![receivers, owner], |row| row.get(0))?;
+            Ok((alerts, count.unsigned_abs()))
+        })
+        .await
+    }
+
     pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
         self.read(move |connection| {
             let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)

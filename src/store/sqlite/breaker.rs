@@ -8,7 +8,7 @@ use super::lanes::time;
 use crate::alert::Timestamp;
 use crate::names::{Scope, SourceId};
 use crate::store::words::shortened;
-use crate::store::{Breaker, BreakerChange, FiringAlert, PROBE_MS, StoreError, Token};
+use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, PROBE_MS, StoreError, Token};
 
 impl Db {
     pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
@@ -60,18 +60,20 @@ impl Db {
         .await
     }
 
-    pub(in crate::store) async fn link_key(&self) -> Result<Vec<u8>, StoreError> {
-        // Read first: who only looks may have it, once it was made.
-        let made = |connection: &Connection| {
-            Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0)).optional()?)
-        };
-        if let Some(key) = self.read(made).await? {
-            return Ok(key);
+    pub(in crate::store) async fn link_secrets(&self) -> Result<LinkSecrets, StoreError> {
+        // Read first: a command that only looks may have it, once it was made.
+        match self.read(link_row).await? {
+            Some(row) => Ok(LinkSecrets::read(&row)),
+            None => self.write(made_links).await,
         }
+    }
+
+    pub(in crate::store) async fn rotate_links(&self, now: Timestamp) -> Result<LinkSecrets, StoreError> {
+        let fresh: [u8; LINK_SECRET_BYTES] = rand::random();
         self.write(move |connection| {
-            let make = "INSERT OR IGNORE INTO link_key (id, key) VALUES (1, randomblob(32))";
-            connection.prepare_cached(make)?.execute([])?;
-            made(connection)?.ok_or_else(|| StoreError::bug("the key that was just made is not there"))
+            let rotated = made_links(connection)?.replaced(fresh, now);
+            connection.prepare_cached("UPDATE link_key SET key = ?1")?.execute([rotated.write()])?;
+            Ok(rotated)
         })
         .await
     }
@@ -102,6 +104,18 @@ impl Db {
         })
         .await
     }
+}
+
+fn link_row(connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// The secrets of links, made if there are none.
+fn made_links(connection: &Connection) -> Result<LinkSecrets, StoreError> {
+    let make = "INSERT OR IGNORE INTO link_key (id, key) VALUES (1, randomblob(32))";
+    connection.prepare_cached(make)?.execute([])?;
+    let row = link_row(connection)?.ok_or_else(|| StoreError::bug("the key that was just made is not there"))?;
+    Ok(LinkSecrets::read(&row))
 }
 
 /// The open breaker among `scopes` that keeps a message away longest, with the time until when.

@@ -52,6 +52,7 @@ contract! {
     acquire_makes_what_somebody_gone_was_sending_unsure_and_due,
     a_token_is_replaced_only_by_whoever_knows_the_one_before,
     the_link_key_is_made_once,
+    the_secret_of_links_is_replaced_and_the_one_before_kept,
     deliveries_filters_and_pages_newest_first,
     contents_shows_a_message_also_when_it_is_settled,
     backlog_counts_what_is_live,
@@ -475,6 +476,18 @@ async fn the_link_key_is_made_once(store: &Store) {
     let key = store.link_key().await.unwrap();
     assert_eq!(key.len(), 32);
     assert_eq!(store.link_key().await.unwrap(), key);
+}
+
+async fn the_secret_of_links_is_replaced_and_the_one_before_kept(store: &Store) {
+    let first = store.link_secrets().await.unwrap();
+    assert_eq!(first.previous, None);
+    let second = store.rotate_links(at(5)).await.unwrap();
+    assert_eq!(second.previous, Some((first.current.clone(), at(5))));
+    assert_ne!(second.current, first.current);
+    assert_eq!(store.link_secrets().await.unwrap(), second);
+    let third = store.rotate_links(at(9)).await.unwrap();
+    assert_eq!(third.previous, Some((second.current, at(9))), "and the first is forgotten");
+    assert_eq!(store.link_key().await.unwrap(), third.current);
 }
 
 async fn deliveries_filters_and_pages_newest_first(store: &Store) {

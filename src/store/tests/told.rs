@@ -12,6 +12,7 @@ contract! {
     a_lane_is_told_after_all_once,
     acts_are_listed_newest_first_by_thread_person_state_and_time,
     what_is_on_is_listed_once_critical_first,
+    what_is_on_is_listed_for_some_receivers_and_for_its_owner,
     prune_forgets_old_acts_but_not_while_their_alert_is_on,
 }
 
@@ -162,6 +163,27 @@ async fn what_is_on_is_listed_once_critical_first(store: &Store) {
     );
     assert_eq!((alert.labels_json.as_str(), alert.identity), (r#"{"alertname":"C"}"#, firing("C", 1).identity));
     assert_eq!((alert.notification, alert.thread), (1, ThreadId(1)));
+}
+
+async fn what_is_on_is_listed_for_some_receivers_and_for_its_owner(store: &Store) {
+    store.admit(for_two(0, vec![firing("Both", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![firing("Ops", 1)])).await.unwrap();
+    store.admit(notification(2, "lane", vec![firing("Over", 1)])).await.unwrap();
+    store.admit(notification(3, "lane", vec![resolved("Over", 1, 3)])).await.unwrap();
+    assert_eq!(store.receivers_on().await.unwrap(), ["dba", "ops"]);
+    let of = async |receivers: &[&str], owner: &str, limit: u32| {
+        let receivers = receivers.iter().map(|&name| name.to_owned()).collect();
+        let (on, count) = store.alerts_on_of(receivers, owner, limit).await.unwrap();
+        (on.into_iter().map(|alert| alert.name).collect::<Vec<_>>(), count)
+    };
+    assert_eq!(of(&["ops", "dba"], "", 9).await, (vec!["Ops".to_owned(), "Both".to_owned()], 2));
+    assert_eq!(of(&["ops"], "", 1).await, (vec!["Ops".to_owned()], 2));
+    assert_eq!(of(&["dba"], "", 9).await, (vec!["Both".to_owned()], 1));
+    assert_eq!(of(&[], "", 9).await, (Vec::new(), 0));
+    let taken = store.alerts_on(9).await.unwrap().0.into_iter().find(|alert| alert.name == "Ops").unwrap();
+    let by = acknowledge(store, "1", taken.thread.0, 4).await.alerts[0].acknowledged.clone().unwrap().by;
+    assert_eq!(of(&[], &by.to_uppercase(), 9).await, (vec!["Ops".to_owned()], 1));
+    assert_eq!(of(&[], "somebody else", 9).await, (Vec::new(), 0));
 }
 
 async fn prune_forgets_old_acts_but_not_while_their_alert_is_on(store: &Store) {

@@ -1,0 +1,182 @@
+//! Who may act on an alert, and who may see it.
+//!
+//! Where `may_act` says nothing, those may who received it: the people of a target, the members of an app's chat, whoever
+//! speaks in the conversation of a bot that it went to. The members of a webhook's group are unknown: they act by the page
+//! of their message, and ask nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{Actor, Via};
+use crate::app::{App, Loaded};
+use crate::config::{Config, Target, To};
+use crate::deliver::{Member, has_one_corp};
+use crate::store::{About, ActAlert, DeliveryFilter, StoreError};
+
+/// Messages of an episode that are looked through for those who received it.
+const RECEIVERS: usize = 50;
+/// Alerts of one owner that are looked through.
+const OWNED: u32 = 1_000;
+
+/// May whoever can see a message of this receiver act on it, known or not: by the page behind the link in it?
+pub fn anybody_may(config: &Config, receiver: &str) -> bool {
+    config.may_act(receiver).is_none_or(|rights| rights.anyone)
+}
+
+/// May he act on this? A visitor of the page may only where everybody may who sees the message. Of what nothing is known he
+/// may: the act says so.
+pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
+    if actor.via == Via::Command {
+        return Ok(true);
+    }
+    let filter = match about {
+        About::Message(message) => DeliveryFilter { message: Some(message), ..DeliveryFilter::default() },
+        About::Thread(thread) => DeliveryFilter { thread: Some(thread), ..DeliveryFilter::default() },
+        About::Nothing => return Ok(true),
+    };
+    let filter = DeliveryFilter { limit: RECEIVERS, ..filter };
+    let rows = app.store().deliveries(filter.clone()).await?;
+    let mut receivers: BTreeSet<String> = rows.into_iter().map(|row| row.receiver).collect();
+    // Not every episode gives its id to a message, and messages are forgotten before an alert that is on.
+    if let About::Thread(thread) = about {
+        receivers.extend(app.store().receivers_of(thread).await?);
+    }
+    if receivers.is_empty() {
+        return Ok(true);
+    }
+    let mut eyes = Eyes::of(app, actor);
+    let config = &eyes.loaded.config;
+    if actor.via == Via::Page {
+        return Ok(receivers.iter().any(|receiver| anybody_may(config, receiver)));
+    }
+    let (named, open): (Vec<String>, Vec<String>) =
+        receivers.into_iter().partition(|receiver| config.may_act(receiver).is_some());
+    let now = app.now();
+    let allows =
+        |receiver: &String| config.may_act(receiver).is_some_and(|it| it.allows(&actor.id, now, &config.rotas));
+    if named.iter().any(allows) {
+        return Ok(true);
+    }
+    // WeCom lets only those press a card who have it.
+    if !open.is_empty() && matches!(about, About::Message(_)) {
+        return Ok(true);
+    }
+    for receiver in &open {
+        if eyes.received(receiver).await? {
+            return Ok(true);
+        }
+    }
+    Ok(!open.is_empty() && (was_sent(app, &eyes, &open, filter).await? || has_it(app, actor, about).await?))
+}
+
+/// Was one of these messages addressed to him by name when it was sent? Another may be on duty since.
+async fn was_sent(app: &App, eyes: &Eyes<'_>, open: &[String], filter: DeliveryFilter) -> Result<bool, StoreError> {
+    if !has_one_corp(&eyes.loaded.config) {
+        return Ok(false);
+    }
+    let filter = DeliveryFilter { person: Some(eyes.actor.id.clone()), ..filter };
+    let rows = app.store().deliveries(filter).await?;
+    Ok(rows.iter().any(|row| row.act.is_none() && open.contains(&row.receiver)))
+}
+
+/// Does he have one of these alerts? Who took it may give it back.
+async fn has_it(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
+    let About::Thread(thread) = about else { return Ok(false) };
+    let (owned, _) = app.store().alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
+    Ok(owned.iter().any(|alert| alert.thread == thread))
+}
+
+/// What somebody who asks may see: the alerts of the receivers by which he is reached or on which he may act, and what he
+/// has. In a group all members read the answer, so there it is what the group receives.
+pub(super) struct Eyes<'a> {
+    app: &'a App,
+    actor: &'a Actor,
+    loaded: Arc<Loaded>,
+    known: HashMap<String, bool>,
+}
+
+impl<'a> Eyes<'a> {
+    pub(super) fn of(app: &'a App, actor: &'a Actor) -> Self {
+        Self { app, actor, loaded: app.loaded(), known: HashMap::new() }
+    }
+
+    /// The receivers with alerts that are on, as far as he may see them.
+    pub(super) async fn receivers(&mut self) -> Result<Vec<String>, StoreError> {
+        let mut seen = Vec::new();
+        for receiver in self.app.store().receivers_on().await? {
+            if self.sees(&receiver).await? {
+                seen.push(receiver);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// May he see one of these alerts?
+    pub(super) async fn sees_any(&mut self, alerts: &[ActAlert]) -> Result<bool, StoreError> {
+        let receivers: BTreeSet<&str> = alerts.iter().map(|alert| alert.receiver.as_str()).collect();
+        for receiver in receivers {
+            if self.sees(receiver).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The person himself, unless others read the answer.
+    pub(super) fn alone(&self) -> Option<&str> {
+        self.group().is_none().then_some(self.actor.id.as_str())
+    }
+
+    async fn sees(&mut self, receiver: &str) -> Result<bool, StoreError> {
+        if let Some(known) = self.known.get(receiver) {
+            return Ok(*known);
+        }
+        let config = &self.loaded.config;
+        let rights = config.may_act(receiver);
+        let may = rights.is_some_and(|rights| rights.allows(&self.actor.id, self.app.now(), &config.rotas));
+        let sees = self.group().is_none() && may || self.received(receiver).await?;
+        self.known.insert(receiver.to_owned(), sees);
+        Ok(sees)
+    }
+
+    /// Does what goes to this receiver reach him, or the conversation that he speaks in?
+    async fn received(&mut self, receiver: &str) -> Result<bool, StoreError> {
+        let Some(receiver) = self.loaded.config.receiver(receiver) else { return Ok(false) };
+        for target in &receiver.targets {
+            if self.is_here(target) || self.group().is_none() && self.reaches(target).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn reaches(&self, target: &Target) -> Result<bool, StoreError> {
+        let app = if let Via::App(app) = &self.actor.via { Some(app.as_str()) } else { None };
+        let member = Member { id: &self.actor.id, app };
+        if self.app.members().reached(&self.loaded, target, member, self.app.now()).await {
+            return Ok(true);
+        }
+        // A bot is not told who is in a group, only who speaks there.
+        let To::Bot { bot, chat } = &target.to else { return Ok(false) };
+        let heard = self.app.store().conversations().await?;
+        let spoke = |known: &crate::store::Conversation| known.user.eq_ignore_ascii_case(&self.actor.id);
+        let there = heard.iter().find(|known| known.bot == *bot && known.chat == *chat);
+        Ok(has_one_corp(&self.loaded.config) && there.is_some_and(spoke))
+    }
+
+    /// Is this target the conversation that he speaks in?
+    fn is_here(&self, target: &Target) -> bool {
+        match (&self.actor.via, &target.to) {
+            (Via::Bot { bot, chat }, To::Bot { bot: its, chat: there }) => bot == its && chat == there,
+            _ => false,
+        }
+    }
+
+    /// The group in which he speaks.
+    fn group(&self) -> Option<&str> {
+        match &self.actor.via {
+            Via::Bot { chat, .. } if !chat.eq_ignore_ascii_case(&self.actor.id) => Some(chat),
+            _ => None,
+        }
+    }
+}

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::level::{self, Level};
-use crate::names::SourceId;
+use crate::names::{Discriminator, SourceId};
 
 /// Unix time in milliseconds. The only time inside wegraf; zones appear when a person reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
@@ -183,8 +183,7 @@ pub struct Alert {
     /// As sent, or computed (64-bit FNV-1a, alert-sources §0.4) where absent. For display; identity is ours.
     pub fingerprint: String,
     /// What besides the labels tells two alerts apart (Grafana rule uid, legacy `orgId/ruleId`); often empty.
-    /// One that begins with [`KEY_ALONE`] names the alert by itself.
-    pub discriminator: String,
+    pub discriminator: Discriminator,
     /// Current values by name, in the sender's order of importance as far as known.
     pub values: Vec<Value>,
     /// Links, each http(s) or empty.
@@ -222,11 +221,7 @@ pub struct Links {
     pub image: String,
 }
 
-/// A discriminator with this beginning is a key that the sender keeps from firing to resolved, while labels may
-/// change on the way (Alibaba Cloud's level is `OK` in the end): the labels then do not count for identity.
-pub const KEY_ALONE: &str = "key:";
-
-/// SHA-256 over source, discriminator and the sorted labels, each length-prefixed (reliability §3.2).
+/// SHA-256 over source, discriminator and the sorted labels, each length-prefixed.
 /// The fingerprint a sender gives is never trusted for this.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(pub [u8; 32]);
@@ -249,8 +244,8 @@ impl Alert {
             hash.update(text.as_bytes());
         };
         part(&source.stored());
-        part(&self.discriminator);
-        if !self.discriminator.starts_with(KEY_ALONE) {
+        part(self.discriminator.as_str());
+        if !self.discriminator.is_key() {
             for (name, value) in &self.labels {
                 part(name);
                 part(value);

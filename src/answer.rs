@@ -98,6 +98,20 @@ impl Via {
             Self::Command => "command".to_owned(),
         }
     }
+
+    /// Reads what [`Self::name`] printed; `None` for a name of another version of wegraf.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.split_once('/') {
+            None if name == "page" => Some(Self::Page),
+            None if name == "command" => Some(Self::Command),
+            Some(("app", app)) => Some(Self::App(app.to_owned())),
+            Some(("bot", rest)) => {
+                let (bot, chat) = rest.split_once('/')?;
+                Some(Self::Bot { bot: bot.to_owned(), chat: chat.to_owned() })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What somebody wants done.
@@ -303,4 +317,27 @@ const fn about(thread: ThreadId) -> About {
 /// The language that answers to people have.
 fn language(app: &App) -> Language {
     app.loaded().config.language
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_is_read_back_as_it_was_printed() {
+        let bot = Via::Bot { bot: "duty".to_owned(), chat: "wrGroup".to_owned() };
+        for (via, name) in [
+            (Via::App("ops".to_owned()), "app/ops"),
+            (Via::App("page".to_owned()), "app/page"),
+            (bot, "bot/duty/wrGroup"),
+            (Via::Page, "page"),
+            (Via::Command, "command"),
+        ] {
+            assert_eq!(via.name(), name);
+            assert_eq!(Via::parse(name), Some(via));
+        }
+        for other in ["", "pages", "bot/duty", "answer/silences"] {
+            assert_eq!(Via::parse(other), None, "{other}");
+        }
+    }
 }

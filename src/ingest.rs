@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp, level_label};
 use crate::level::Levels;
+use crate::names::Discriminator;
 use body::Body;
 use generic::Payloads;
 pub use proof::{Kind, Once, Presented, Proven, Unproven, Why, could_prove, prove, shown_path};
@@ -167,7 +168,7 @@ fn named_member(text: &str) -> Option<String> {
 }
 
 /// A notification of one firing alert that knows nothing but a name and a text.
-fn single(format: Format, name: String, discriminator: String, message: String) -> Notification {
+fn single(format: Format, name: String, discriminator: Discriminator, message: String) -> Notification {
     let alert = Alert {
         status: Status::Firing,
         name,
@@ -197,12 +198,13 @@ fn single(format: Format, name: String, discriminator: String, message: String) 
 }
 
 /// A discriminator for what has no identity of its own: the same text is the same alert.
-fn content_key(text: &str) -> String {
+fn content_key(text: &str) -> Discriminator {
     use std::fmt::Write as _;
-    Sha256::digest(text.as_bytes())[..8].iter().fold("content:".to_owned(), |mut key, byte| {
-        let _ = write!(key, "{byte:02x}");
-        key
-    })
+    let digest = Sha256::digest(text.as_bytes());
+    Discriminator::content(&digest[..8].iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }
 
 /// At most `limit` bytes of `text`, cut between characters and then marked with `…`.

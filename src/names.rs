@@ -4,6 +4,7 @@
 //! The prints are what the databases hold: the tests of each kind keep a list of them, which never changes.
 
 mod account;
+mod discriminator;
 mod duty;
 mod lane;
 mod scope;
@@ -11,6 +12,7 @@ mod source;
 mod text;
 
 pub use account::{Account, AppId, Counted, KeyPrint, Who};
+pub use discriminator::Discriminator;
 pub use duty::Duty;
 pub use lane::{Addressees, Lane, LaneKey};
 pub use scope::{Part, Scope};

@@ -7,6 +7,7 @@ use wegraf::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use wegraf::config::{Face, Language, Target, To};
+use wegraf::names::Discriminator;
 use wegraf::render::{Letter, Offer, Picture, Told};
 
 use crate::NOW;
@@ -230,7 +231,7 @@ fn alert(from: &mut Unstructured<'_>) -> Result<Alert> {
         starts_at: time(from)?,
         ends_at: if status == Status::Resolved { time(from)? } else { None },
         fingerprint: String::new(),
-        discriminator: String::new(),
+        discriminator: Discriminator::default(),
         values: (0..values).map(|_| value(from)).collect::<Result<_>>()?,
         links: Links {
             rule: url(from)?,

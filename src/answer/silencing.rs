@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use tracing::info;
 
+use super::Via;
 use super::origin::Origins;
 use super::scope;
 use crate::alert::{Alert, Notification, Timestamp};
@@ -311,17 +312,18 @@ pub(super) fn client<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Client, F
 /// Where whoever asked hears that it did not work.
 fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> {
     let receiver = alerts.first().map_or_else(String::new, |alert| alert.receiver.clone());
-    let target = match act.via.split('/').collect::<Vec<_>>()[..] {
-        ["app", app] => Target::at(To::Members {
-            app: app.to_owned(),
+    let target = match Via::parse(&act.via)? {
+        Via::App(app) => Target::at(To::Members {
+            app,
             users: vec![act.by.clone()],
             users_file: None,
             on_call: None,
             parties: Vec::new(),
             tags: Vec::new(),
         }),
-        ["bot", bot, ref chat @ ..] => Target::at(To::Bot { bot: bot.to_owned(), chat: chat.join("/") }),
-        _ => return None,
+        Via::Bot { bot, chat } => Target::at(To::Bot { bot, chat }),
+        // Who acts there is told there; no name of a page's visitor is a userid.
+        Via::Page | Via::Command => return None,
     };
     Some((target, receiver))
 }

@@ -108,17 +108,17 @@ impl Target {
         let mut addressees = Addressees::default();
         match &self.to {
             To::Members { app, users, users_file, on_call, parties, tags } => {
-                users.iter().for_each(|user| addressees.user(user));
-                users_file.iter().for_each(|file| addressees.file(file));
-                on_call.iter().for_each(|duty| addressees.on_call(duty));
-                parties.iter().for_each(|id| addressees.party(*id));
-                tags.iter().for_each(|id| addressees.tag(*id));
+                addressees.users(users);
+                addressees.file(users_file.as_deref());
+                addressees.on_call(on_call.as_deref());
+                addressees.parties(parties);
+                addressees.tags(tags);
                 LaneKey::of(&Lane::Members { app: app.into(), to: &addressees.to_string() })
             }
             To::Chat { app, chat } => LaneKey::of(&Lane::Chat { app: app.into(), chat: chat.into() }),
             To::Webhook { webhook } => LaneKey::of(&Lane::Webhook(webhook.into())),
             To::Email { to } => {
-                to.iter().for_each(|address| addressees.email(address));
+                addressees.emails(to);
                 LaneKey::of(&Lane::Email(&addressees.to_string()))
             }
             To::Hook { hook } => LaneKey::of(&Lane::Hook(hook.into())),

@@ -125,8 +125,7 @@ pub fn called(config: &Config, scope: &Scope) -> String {
 /// Does anything of the configuration go through `scope`? A breaker of what is gone would stay open for ever.
 pub fn knows(config: &Config, scope: &Scope) -> bool {
     match scope.parse() {
-        Part::Bot(bot) => config.wecom.bots.contains_key(&*bot),
-        Part::Conversation { bot, .. } => config.wecom.bots.contains_key(&*bot),
+        Part::Bot(bot) | Part::Conversation { bot, .. } => config.wecom.bots.contains_key(&*bot),
         Part::App(app) | Part::Chat { app, .. } => config.wecom.apps.contains_key(&*app),
         Part::Hook(hook) => config.hooks.contains_key(&*hook),
         Part::Smtp | Part::Mail => config.smtp.is_some(),

@@ -5,11 +5,12 @@ use serde_json::{Map, Value as Json};
 
 use super::field;
 use crate::alert::{Alert, Health, Labels, Links, Value};
+use crate::names::Discriminator;
 
 /// What only Grafana says of an alert; nothing of it for others.
 pub(super) struct Judged {
     pub health: Health,
-    pub discriminator: String,
+    pub discriminator: Discriminator,
     pub values: Vec<Value>,
 }
 
@@ -38,7 +39,8 @@ pub(super) fn judge(
             .unwrap_or_default()
             .to_owned();
     // Two organisations may hold the same provisioned rule; the first one is where almost everybody lives.
-    let discriminator = if org > 1 && !uid.is_empty() { format!("{org}/{uid}") } else { uid };
+    let rule = if org > 1 && !uid.is_empty() { format!("{org}/{uid}") } else { uid };
+    let discriminator = Discriminator::rule(&rule);
     let values = match health {
         Health::Normal => values(object, annotations),
         // -1 here means "there is no value" (§2.3).

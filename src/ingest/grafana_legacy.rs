@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{UNNAMED, field};
 use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Value};
+use crate::names::Discriminator;
 
 /// What the Test button has always said, but for the case of its last word (§1.4).
 const TEST_MESSAGE: &str = "someone is testing the alert notification within grafana.";
@@ -46,7 +47,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
     labels.entry("alertname".to_owned()).or_insert_with(|| name.clone());
     let rule = field::link(field::take_text(&mut object, "ruleUrl"));
     let id = |name: &str| object.get(name).map_or_else(|| "0".to_owned(), |id| field::text(id.clone()));
-    let discriminator = format!("{}/{}@{}", id("orgId"), id("ruleId"), host(&rule));
+    let discriminator = Discriminator::rule(&format!("{}/{}@{}", id("orgId"), id("ruleId"), host(&rule)));
     let alert = Alert {
         status,
         name,

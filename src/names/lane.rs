@@ -123,34 +123,34 @@ impl fmt::Display for LaneKey {
 pub struct Addressees(Vec<String>);
 
 impl Addressees {
-    /// A member, or `@all`; the case of letters does not count.
-    pub fn user(&mut self, userid: &str) {
-        self.0.push(escaped(&userid.to_lowercase(), &['|', '/', ':']).into_owned());
+    /// Members, or `@all`; the case of letters does not count.
+    pub fn users(&mut self, userids: &[String]) {
+        self.0.extend(userids.iter().map(|user| escaped(&user.to_lowercase(), &['|', '/', ':']).into_owned()));
     }
 
     /// A file with userids.
-    pub fn file(&mut self, path: &Path) {
-        self.0.push(format!("file:{}", escaped(&path.display().to_string(), &['|'])));
+    pub fn file(&mut self, path: Option<&Path>) {
+        self.0.extend(path.map(|path| format!("file:{}", escaped(&path.display().to_string(), &['|']))));
     }
 
     /// The people on duty.
-    pub fn on_call(&mut self, duty: &str) {
-        self.0.push(format!("on_call:{}", escaped(duty, &['|'])));
+    pub fn on_call(&mut self, duty: Option<&str>) {
+        self.0.extend(duty.map(|duty| format!("on_call:{}", escaped(duty, &['|']))));
     }
 
-    /// A department.
-    pub fn party(&mut self, id: i64) {
-        self.0.push(format!("party:{id}"));
+    /// Departments.
+    pub fn parties(&mut self, ids: &[i64]) {
+        self.0.extend(ids.iter().map(|id| format!("party:{id}")));
     }
 
-    /// A tag.
-    pub fn tag(&mut self, id: i64) {
-        self.0.push(format!("tag:{id}"));
+    /// Tags.
+    pub fn tags(&mut self, ids: &[i64]) {
+        self.0.extend(ids.iter().map(|id| format!("tag:{id}")));
     }
 
-    /// A mail address; the case of letters does not count.
-    pub fn email(&mut self, address: &str) {
-        self.0.push(escaped(&address.to_lowercase(), &['|']).into_owned());
+    /// Mail addresses; the case of letters does not count.
+    pub fn emails(&mut self, addresses: &[String]) {
+        self.0.extend(addresses.iter().map(|address| escaped(&address.to_lowercase(), &['|']).into_owned()));
     }
 }
 
@@ -169,16 +169,14 @@ mod tests {
     #[test]
     fn the_keys_of_released_databases_are_printed_and_read_as_before() {
         let mut to = Addressees::default();
-        to.user("ZhangSan");
-        to.user("@all");
-        to.file(Path::new("/etc/wegraf/people.txt"));
-        to.on_call("dba/backup");
-        to.party(2);
-        to.tag(-3);
+        to.users(&["ZhangSan".to_owned(), "@all".to_owned()]);
+        to.file(Some(Path::new("/etc/wegraf/people.txt")));
+        to.on_call(Some("dba/backup"));
+        to.parties(&[2]);
+        to.tags(&[-3]);
         let to = to.to_string();
         let mut mail = Addressees::default();
-        mail.email("Ops@example.com");
-        mail.email("boss+x@example.com");
+        mail.emails(&["Ops@example.com".to_owned(), "boss+x@example.com".to_owned()]);
         let mail = mail.to_string();
         let known = [
             (
@@ -205,11 +203,13 @@ mod tests {
             add(&mut to);
             to.to_string()
         };
-        assert_ne!(one(&|to| to.user("party:2")), one(&|to| to.party(2)));
-        assert_ne!(one(&|to| to.user("file:x")), one(&|to| to.file(Path::new("x"))));
-        assert_ne!(one(&|to| to.file(Path::new("x|tag:1"))), one(&|to| (to.file(Path::new("x")), to.tag(1)).1));
-        assert_ne!(one(&|to| to.email("a|b")), one(&|to| (to.email("a"), to.email("b")).1));
-        let members = one(&|to| to.user("chat/x"));
+        let user = |userid: &str| one(&|to| to.users(&[userid.to_owned()]));
+        let file = |path: &str| one(&|to| to.file(Some(Path::new(path))));
+        assert_ne!(user("party:2"), one(&|to| to.parties(&[2])));
+        assert_ne!(user("file:x"), file("x"));
+        assert_ne!(file("x|tag:1"), format!("{}|{}", file("x"), one(&|to| to.tags(&[1]))));
+        assert_ne!(one(&|to| to.emails(&["a|b".to_owned()])), one(&|to| to.emails(&["a".to_owned(), "b".to_owned()])));
+        let members = user("chat/x");
         let lane = LaneKey::of(&Lane::Members { app: "ops".into(), to: &members });
         assert!(matches!(lane.parse(), Lane::Members { .. }), "{lane}");
     }
@@ -218,8 +218,8 @@ mod tests {
         #[test]
         fn what_is_printed_is_read_back(which in 0..6, one in r"[a-z/\\|:#]{0,6}", other in r"(chat|[a-z/\\|:]){0,4}") {
             let mut to = Addressees::default();
-            to.user(&other);
-            to.email(&one);
+            to.users(std::slice::from_ref(&other));
+            to.emails(std::slice::from_ref(&one));
             let to = to.to_string();
             let lane = match which {
                 0 => Lane::Members { app: one.as_str().into(), to: &to },

@@ -9,6 +9,7 @@ use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use crate::config::{Face, Language, Target, To};
+use crate::names::Discriminator;
 
 /// A notification with what of it is news.
 #[derive(Debug, Clone)]
@@ -120,7 +121,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         starts_at: Some(ago(12)),
         ends_at: None,
         fingerprint: "0cdf35c4ce287453".to_owned(),
-        discriminator: String::new(),
+        discriminator: Discriminator::default(),
         values: values.iter().map(|(name, text)| value(name, text)).collect(),
         links: Links::default(),
         level: None,

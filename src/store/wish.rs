@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use sha2::{Digest as _, Sha256};
+
 use super::words::text;
 use super::{About, ActAlert, ActKind, ActState, Doer, Listeners, NewAct, TargetRow};
 use crate::alert::{Timestamp, TransitionKind};
@@ -164,8 +166,27 @@ pub(super) fn covers(touched: &HashSet<(i64, i64)>, on: &[ActAlert]) -> bool {
     on.iter().all(|alert| covered.contains(&alert.identity))
 }
 
-/// An event's name as it is kept.
+/// An event's name as it is kept. Of a long one the end is a digest of it: two that differ only there are two events.
 pub(super) fn event(name: &str) -> String {
-    let end = name.floor_char_boundary(EVENT_BYTES);
-    text(&name[..end]).into_owned()
+    if name.len() <= EVENT_BYTES {
+        return text(name).into_owned();
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let hex = digest[..16].iter().fold(String::from("#"), |hex, byte| hex + &format!("{byte:02x}"));
+    let end = name.floor_char_boundary(EVENT_BYTES - hex.len());
+    text(&name[..end]).into_owned() + &hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_of_events_stay_apart_and_short_ones_as_they_are() {
+        let press = |code: &str| event(&format!("press/bot/{}/{}/{code}", "机器人".repeat(7), "c".repeat(128)));
+        assert_ne!(press("one"), press("two"));
+        assert_eq!(press("one"), press("one"), "WeCom brings one event up to three times");
+        assert!(press("one").len() <= EVENT_BYTES);
+        assert_eq!(event("press/app/ops/code"), "press/app/ops/code");
+    }
 }

@@ -171,7 +171,7 @@ fn of_silence_url(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
 
 /// What tells a Grafana alert apart is its rule, behind the organisation if that is not the first.
 fn rule_uid(alert: &Alert) -> Option<&str> {
-    let told = alert.discriminator.as_str();
+    let told = alert.discriminator.rule_id()?;
     let uid = told.split_once('/').map_or(told, |(_, uid)| uid);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (!uid.is_empty() && uid.bytes().all(plain)).then_some(uid)

@@ -75,7 +75,7 @@ pub fn org_of(alert: &Alert) -> Option<i64> {
         let (_, org) = link.query_pairs().find(|(name, _)| name == "orgId")?;
         org.parse::<i64>().ok().filter(|&org| org > 0)
     });
-    stated.or_else(|| alert.discriminator.split_once('/')?.0.parse().ok())
+    stated.or_else(|| alert.discriminator.rule_id()?.split_once('/')?.0.parse().ok())
 }
 
 #[cfg(test)]
@@ -84,6 +84,7 @@ mod tests {
     use crate::alert::Timestamp;
     use crate::ingest::generic::Payloads;
     use crate::ingest::{Door, read};
+    use crate::names::Discriminator;
 
     fn upstream(name: &str, kind: UpstreamKind, url: &str) -> Upstream {
         Upstream {
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(org_of(&alert), Some(1));
         alert.links = crate::alert::Links::default();
         assert_eq!(org_of(&alert), None);
-        "7/dsk4fullprod".clone_into(&mut alert.discriminator);
+        alert.discriminator = Discriminator::rule("7/dsk4fullprod");
         assert_eq!(org_of(&alert), Some(7));
         assert_eq!(org_of(&sample("alertmanager-group.json").alerts[0]), None);
     }

@@ -4,8 +4,9 @@ use minijinja::value::{Serde, Value, ValueKind};
 use serde_json::Value as Json;
 
 use super::{Mapping, Members, Payloads, slot};
-use crate::alert::{Alert, Format, Health, KEY_ALONE, Labels, Links, Notification, Status};
+use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status};
 use crate::ingest::{MAX_ALERTS, UNNAMED, content_key, excerpt, field};
+use crate::names::Discriminator;
 
 /// An alert and the texts that may belong to the whole notification.
 struct Told {
@@ -93,11 +94,11 @@ impl Reading<'_> {
         let (status, health) = status(&said);
         let key = self.text("key");
         let discriminator = if !key.is_empty() {
-            format!("{KEY_ALONE}{}/{key}", mapping.name)
+            Discriminator::key(&mapping.name, &key)
         } else if said.is_empty() {
             whole_text.map_or_else(|| content_key(&self.item.to_string()), content_key)
         } else {
-            String::new()
+            Discriminator::default()
         };
         let mut labels = self.set("labels", mapping.alert.labels.as_ref());
         // `null` as text is how Alibaba Cloud writes nothing (§7.2).

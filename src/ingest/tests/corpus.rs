@@ -98,7 +98,7 @@ fn every_recorded_body_is_read_for_what_it_is() {
             .iter()
             .map(|alert| {
                 let (status, health) = (alert.status.as_str(), alert.health.as_str());
-                format!("{status} {health}|{}|{}|{}", alert.name, shown(alert), alert.discriminator)
+                format!("{status} {health}|{}|{}|{}", alert.name, shown(alert), alert.discriminator.as_str())
             })
             .collect();
         assert_eq!((notification.format, facts), (*format, alerts.iter().map(ToString::to_string).collect()), "{name}");

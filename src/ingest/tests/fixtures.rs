@@ -111,7 +111,7 @@ fn mapped_samples_give_labels_values_times_and_words() {
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_324_841_000)));
 
     let backup = only(sample("generic-backup.json"));
-    assert_eq!(backup.discriminator, "key:minimal/backup/order-db/full");
+    assert_eq!(backup.discriminator.as_str(), "key:minimal/backup/order-db/full");
     assert_eq!(backup.labels["team"], "dba");
     assert_eq!(backup.links.rule, "https://jobs.example.com/backup/order-db/20261122");
 }

@@ -20,7 +20,7 @@ fn a_body_is_one_alert_with_its_rule_as_identity() {
     assert_eq!(notification.title, "[Alerting] 支付成功率低");
     assert_eq!(notification.message, "低于 {{threshold}}");
     let alert = only(notification);
-    assert_eq!(alert.discriminator, "3/37@grafana.example.com:3000");
+    assert_eq!(alert.discriminator.as_str(), "3/37@grafana.example.com:3000");
     assert_eq!(
         alert.labels,
         Labels::from([("alertname".into(), "支付成功率低".into()), ("team".into(), "pay".into())])
@@ -101,7 +101,7 @@ fn the_rule_id_may_be_any_63_bit_number_and_old_versions_send_no_organisation() 
         body.as_object_mut().unwrap().remove("orgId");
         body["ruleUrl"] = json!("");
     }));
-    assert_eq!(alert.discriminator, "0/9223372036854775807@");
+    assert_eq!(alert.discriminator.as_str(), "0/9223372036854775807@");
 }
 
 #[test]

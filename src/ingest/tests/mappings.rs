@@ -47,7 +47,7 @@ fn a_mapping_of_the_user_reads_an_array_inside_the_body() {
     assert_eq!((notification.format, notification.alerts.len()), (Format::Generic, 2));
     let [failed, over] = <[Alert; 2]>::try_from(notification.alerts).unwrap();
     assert_eq!((failed.status, failed.name.as_str()), (Status::Firing, "任务失败 对账"));
-    assert_eq!(failed.discriminator, "key:jobs/cron-1/7");
+    assert_eq!(failed.discriminator.as_str(), "key:jobs/cron-1/7");
     assert_eq!(failed.labels["severity"], "critical");
     assert_eq!((failed.labels.contains_key("shard"), failed.labels["host"].as_str()), (false, "cron-1"));
     assert_eq!(failed.starts_at, Some(Timestamp(1_795_327_440_000)));

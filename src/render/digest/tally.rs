@@ -8,6 +8,7 @@ use super::super::words::{Clock, Weight, number, pick};
 use crate::alert::{Alert, Health, Links, Status};
 use crate::config::Language;
 use crate::level::Levels;
+use crate::names::Discriminator;
 use crate::store::{Digest, DigestItem};
 
 /// An alert that began this long before the digest is worth a word: the others began when it did.
@@ -187,7 +188,7 @@ fn bare(item: &DigestItem, language: Language) -> Alert {
         starts_at: item.starts_at,
         ends_at: item.ends_at,
         fingerprint: String::new(),
-        discriminator: String::new(),
+        discriminator: Discriminator::default(),
         values: Vec::new(),
         links: Links::default(),
         level: None,

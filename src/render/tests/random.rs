@@ -11,7 +11,7 @@ use crate::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use crate::config::{Channel, Face, Language, Target, TemplateFile, To};
-use crate::names::LaneKey;
+use crate::names::{Discriminator, LaneKey};
 
 /// `SplitMix64`: small, seeded, the same everywhere.
 pub(super) struct Dice(pub(super) u64);
@@ -190,7 +190,7 @@ impl Dice {
                 starts_at: self.time(),
                 ends_at: None,
                 fingerprint: String::new(),
-                discriminator: String::new(),
+                discriminator: Discriminator::default(),
                 values: Vec::new(),
                 links: Links {
                     rule: self.url(),

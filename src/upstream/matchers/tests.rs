@@ -4,6 +4,7 @@ use super::*;
 use crate::alert::{Links, Timestamp};
 use crate::ingest::generic::Payloads;
 use crate::ingest::{Door, read};
+use crate::names::Discriminator;
 
 fn upstream(kind: UpstreamKind, ignore_labels: &[&str]) -> Upstream {
     Upstream {
@@ -75,7 +76,7 @@ fn a_silence_in_grafana_is_the_one_that_its_own_button_makes_with_the_name() {
     // Without a URL: the labels and the rule.
     alert.links = Links::default();
     alert.labels = labelled(&[("alertname", "磁盘"), ("instance", "db-1")]).labels;
-    "2/dsk4fullprod".clone_into(&mut alert.discriminator);
+    alert.discriminator = Discriminator::rule("2/dsk4fullprod");
     let labels = ["__alert_rule_uid__=\"dsk4fullprod\"", "alertname=\"磁盘\"", "instance=\"db-1\""];
     assert_eq!(shown(matchers_for(&grafana(&[]), &alert)), labels);
 }

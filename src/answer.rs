@@ -195,7 +195,10 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
     let state = match wish.kind {
         _ if !allowed => ActState::Denied,
         ActKind::Acknowledge | ActKind::Release => ActState::Done,
-        ActKind::Silence | ActKind::Extend | ActKind::Expire | ActKind::Resend | ActKind::Recall => ActState::Open,
+        // What people ask for; to forget is nobody's wish.
+        ActKind::Silence | ActKind::Extend | ActKind::Expire | ActKind::Resend | ActKind::Recall | ActKind::Forget => {
+            ActState::Open
+        }
     };
     let kind = wish.kind;
     let new = NewAct {

@@ -28,7 +28,7 @@ use crate::render::Templates;
 use crate::route::row;
 use crate::store::{LinkSecrets, Listeners, Store, StoreError, TargetRow};
 use crate::upstream::{Client, UpstreamError};
-use crate::watch::{self, Incidents};
+use crate::watch::{self, Incidents, Storage};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
@@ -163,6 +163,7 @@ struct Inner {
     wake: Notify,
     links: ArcSwap<Links>,
     incidents: Incidents,
+    storage: Storage,
     bots: Bots,
     names: Names,
     members: Members,
@@ -193,6 +194,7 @@ impl App {
             wake: Notify::new(),
             links,
             incidents: Incidents::default(),
+            storage: Storage::default(),
             bots: Bots::default(),
             names: Names::default(),
             members: Members::default(),
@@ -228,6 +230,11 @@ impl App {
     /// What went wrong lately that no table shows.
     pub fn incidents(&self) -> &Incidents {
         &self.0.incidents
+    }
+
+    /// The room that the store has.
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
     }
 
     /// The bots' sockets that this process has.
@@ -293,12 +300,14 @@ impl App {
         &self.0.wake
     }
 
-    /// Notes a failure of the store. If nothing is certain any more (a read, write or sync failed, or the file is
+    /// Notes a failure of the store. A full disk passes; somebody is told of it. If nothing is certain any more (a read, write or sync failed, or the file is
     /// damaged), the process must end and start again: what is on disk then is the truth (reliability F11).
     pub fn store_failed(&self, error: &StoreError) {
         if matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }) {
             error!(%error, "The store failed; the process ends.");
             self.0.broken.cancel();
+        } else if matches!(error, StoreError::Full) {
+            self.0.storage.note_full(self.now());
         }
     }
 

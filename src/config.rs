@@ -267,6 +267,8 @@ pub struct Retention {
     pub raw: Duration,
     /// What was told to whom, and what came of it.
     pub record: Duration,
+    /// An alert that is on and that no sender has reported for so long is no longer followed.
+    pub alerts: Duration,
     /// Bytes that the database may take before the oldest goes earlier; `None`: any number.
     pub bytes: Option<u64>,
 }

@@ -20,6 +20,7 @@ mod outbox;
 mod people;
 mod postgres;
 mod record;
+mod retention;
 mod sqlite;
 mod wish;
 mod words;
@@ -49,9 +50,9 @@ pub use outbox::{
     Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken, VIEW, Waiting, WaitingMessage, Way,
 };
 pub use record::{
-    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, Pruned,
-    Retention, TransitionRow,
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, TransitionRow,
 };
+pub use retention::{Pruned, Retention};
 pub use sqlite::Counters;
 
 /// No message waits longer than this for its next try: a later time in the store means that the wall clock was set
@@ -91,6 +92,14 @@ impl Store {
         match database {
             Database::Sqlite(path) => sqlite::Db::open_reading(path.clone()).await.map(Self::Sqlite),
             Database::Postgres { url } => postgres::Db::open_reading(url).await.map(Self::Postgres),
+        }
+    }
+
+    /// What the file of a database takes, whoever has it; `None` if there is none yet, or it is a server's.
+    pub async fn room(database: &Database) -> Result<Option<Room>, StoreError> {
+        match database {
+            Database::Sqlite(path) => sqlite::room(path.clone()).await,
+            Database::Postgres { .. } => Ok(None),
         }
     }
 
@@ -259,12 +268,22 @@ impl Store {
         }
     }
 
-    /// Forgets one batch of what is older than `keep` says; nothing live, and no state of an alert that is on.
-    /// Call again while anything was pruned.
+    /// Forgets one batch of what is older than `keep` says, and while the database is too large of what was settled
+    /// longest ago; nothing live, nothing that something live is written from, and no state of an alert that is on.
+    /// Call again until [`Pruned::is_empty`]. With SQLite the file shrinks with it.
     pub async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
         match self {
             Self::Sqlite(db) => db.prune(keep, now).await,
             Self::Postgres(db) => db.prune(keep, now).await,
+        }
+    }
+
+    /// Does what is kept take so much room that [`Store::prune`] must give up what is young as well? Reads a few figures
+    /// where that is obvious, else every row.
+    pub async fn is_too_large(&self, bytes: u64) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.is_too_large(bytes).await,
+            Self::Postgres(db) => db.is_too_large(bytes).await,
         }
     }
 
@@ -371,6 +390,33 @@ impl Store {
         }
     }
 
+    /// Would a commit be found by the next process? Writes nothing; with SQLite it looks whether the files are still in
+    /// their places.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.check().await,
+            // The server looks after its files.
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// The room on the file system of the database; `None` where that is another machine's.
+    pub async fn space(&self) -> Result<Option<Space>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.space().await.map(Some),
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Can the database give back the room of what is pruned?
+    pub async fn can_shrink(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.can_shrink().await,
+            // Whether and when is the server's affair.
+            Self::Postgres(_) => Ok(true),
+        }
+    }
+
     /// How long a lane stays this process's after an `acquire` or a `claim`, counted from before that call: whoever
     /// has not asked again by then must not send. `None`: for life.
     pub fn lease(&self) -> Option<Duration> {
@@ -414,6 +460,26 @@ impl Store {
             Self::Postgres(db) => db.close().await,
         }
     }
+}
+
+/// What a database file takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// The file and its log, in bytes.
+    pub bytes: u64,
+    /// Can it give back what is pruned?
+    pub can_shrink: bool,
+    /// Its file system.
+    pub space: Space,
+}
+
+/// The room on a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What this process may still take.
+    pub free: u64,
+    /// All.
+    pub total: u64,
 }
 
 /// A notification, read and routed, on its way into the store.

@@ -5,7 +5,9 @@
 //! request can have: it fires, is told once, and ends.
 
 mod alarm;
+mod past;
 mod ready;
+mod storage;
 mod trouble;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,9 +19,11 @@ use tracing::{debug, error, info, warn};
 
 use crate::alert::Timestamp;
 use crate::app::App;
-use crate::deliver::{Hooks, knows};
+use crate::deliver::{Bypass, Hooks, knows};
 use crate::store::{Breaker, BreakerChange, Retention, StoreError};
+use past::Past;
 pub use ready::warnings;
+pub use storage::{Storage, is_low};
 use trouble::Facts;
 pub use trouble::{Incidents, Kind, Subject};
 
@@ -37,6 +41,11 @@ const SHARE: u32 = 50;
 /// Between two rounds of forgetting, and between two batches of one round.
 const PRUNE: Duration = Duration::from_hours(1);
 const PRUNE_BREATH: Duration = Duration::from_millis(50);
+/// Between two looks at the size of the database, which is pruned at once where it is too large; and after a round that
+/// could not make it small enough, because what is left is live.
+const SIZE: Duration = Duration::from_secs(5);
+const SIZE_LATEST: Duration = Duration::from_mins(5);
+const PRUNED_IN_VAIN: Duration = Duration::from_mins(1);
 /// A heartbeat that takes longer was not heard.
 const BEAT_DEADLINE: Duration = Duration::from_secs(10);
 /// A critical message that waits for longer than this stops the heartbeat.
@@ -46,7 +55,7 @@ const CRITICAL_LATE_MS: i64 = 120_000;
 pub async fn run(app: App, stop: CancellationToken) {
     let watch = Watch { started_at: app.now(), app, imbalance: AtomicI64::new(0) };
     let all = async {
-        tokio::join!(watch.looks(), watch.probes(), watch.audits(), watch.prunings(), watch.beats());
+        tokio::join!(watch.looks(), watch.checks(), watch.probes(), watch.audits(), watch.prunings(), watch.beats());
     };
     tokio::select! {
         () = all => {}
@@ -63,10 +72,23 @@ struct Watch {
 
 impl Watch {
     async fn looks(&self) {
+        let mut past = match Bypass::new() {
+            Ok(bypass) => Past::new(bypass),
+            Err(error) => return error!(%error, "The client for alarms cannot be set up; nobody is told of trouble."),
+        };
         loop {
             let begun = Instant::now();
-            self.look().await;
+            let looked = self.look().await;
+            past.follow(&self.app, looked.as_ref().err()).await;
             tokio::time::sleep((begun.elapsed() * SHARE).clamp(LOOK, LOOK_LATEST)).await;
+        }
+    }
+
+    /// The store says in the log what is wrong with its files, and takes nothing meanwhile.
+    async fn checks(&self) {
+        loop {
+            let _ = self.app.store().check().await;
+            tokio::time::sleep(PROBE).await;
         }
     }
 
@@ -86,25 +108,60 @@ impl Watch {
     }
 
     async fn prunings(&self) {
+        let mut due = Instant::now();
         loop {
-            self.prune().await;
-            tokio::time::sleep(PRUNE).await;
+            let begun = Instant::now();
+            let too_large = self.is_too_large().await;
+            let looked = begun.elapsed();
+            let mut pause = (looked * SHARE).clamp(SIZE, SIZE_LATEST);
+            if too_large.is_some() || begun >= due {
+                self.prune().await;
+                due = Instant::now() + PRUNE;
+                let still = if too_large.is_some() { self.is_too_large().await } else { None };
+                self.app.storage().note_bound(still);
+                if still.is_some() {
+                    pause = pause.max(PRUNED_IN_VAIN);
+                }
+            }
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// Finds out what is wrong and brings the self-alerts in line with it.
-    async fn look(&self) {
-        match self.facts().await {
-            Ok(facts) => {
-                let config = &self.app.loaded().config;
-                let troubles = trouble::find(config, &facts);
-                self.app.metrics().troubles.set(i64::try_from(troubles.len()).unwrap_or(i64::MAX));
-                if let Err(error) = alarm::tell(&self.app, &troubles).await {
-                    warn!(%error, "Trouble of wegraf itself could not be told; it is tried again.");
-                }
+    /// The bound of the database's size, if it is too large.
+    async fn is_too_large(&self) -> Option<u64> {
+        let most = self.app.loaded().config.retention.bytes?;
+        match self.app.store().is_too_large(most).await {
+            Ok(too_large) => too_large.then_some(most),
+            Err(error) => {
+                warn!(%error, "The size of the database cannot be found out.");
+                None
             }
-            Err(error) => warn!(%error, "The store cannot be asked what is wrong."),
         }
+    }
+
+    /// Finds out what is wrong and brings the self-alerts in line with it. The error: the store takes no
+    /// writes, so that nothing can be told through it.
+    async fn look(&self) -> Result<(), StoreError> {
+        let store = self.app.store();
+        let told = async {
+            store.ping().await?;
+            match store.space().await {
+                Ok(space) => self.app.storage().note_space(space),
+                Err(error) => warn!(%error, "The free space on the disk cannot be found out."),
+            }
+            let facts = self.facts().await?;
+            let config = &self.app.loaded().config;
+            let troubles = trouble::find(config, &facts);
+            self.app.metrics().troubles.set(i64::try_from(troubles.len()).unwrap_or(i64::MAX));
+            alarm::tell(&self.app, &troubles).await
+        };
+        let told = told.await;
+        if let Err(error) = &told {
+            warn!(%error, "What is wrong cannot be told through the store; it is tried again.");
+            self.app.store_failed(error);
+            self.app.metrics().troubles.set(self.app.metrics().troubles.get().max(1));
+        }
+        told
     }
 
     async fn facts(&self) -> Result<Facts, StoreError> {
@@ -119,6 +176,7 @@ impl Watch {
             imbalance: self.imbalance.load(Ordering::Relaxed),
             incidents: self.app.incidents().recent(now),
             reload_failed: self.app.metrics().reload_ok.get() == 0,
+            storage: self.app.storage().troubles(now),
         })
     }
 
@@ -179,12 +237,20 @@ impl Watch {
     async fn prune(&self) {
         let keep = &self.app.loaded().config.retention;
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let keep = Retention { raw_ms: millis(keep.raw), record_ms: millis(keep.record), bytes: keep.bytes };
-        let mut messages = 0;
+        let keep = Retention {
+            raw_ms: millis(keep.raw),
+            record_ms: millis(keep.record),
+            alerts_ms: millis(keep.alerts),
+            bytes: keep.bytes,
+        };
+        let (mut messages, mut unheard) = (0, 0);
         loop {
             match self.app.store().prune(keep, self.app.now()).await {
                 Ok(pruned) if pruned.is_empty() => break,
-                Ok(pruned) => messages += pruned.messages,
+                Ok(pruned) => {
+                    messages += pruned.messages;
+                    unheard += pruned.unheard;
+                }
                 Err(error) => {
                     warn!(%error, "Old records could not be pruned; it is tried again in an hour.");
                     break;
@@ -194,6 +260,12 @@ impl Watch {
         }
         if messages > 0 {
             info!(messages, "Old records were pruned.");
+        }
+        if unheard > 0 {
+            info!(
+                alerts = unheard,
+                "Alerts that no sender reports any more are no longer followed; see `wegraf acts list`."
+            );
         }
     }
 

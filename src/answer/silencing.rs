@@ -56,7 +56,7 @@ pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
         ActKind::Expire => expire(app, &loaded, &act).await?,
         ActKind::Resend => resend(app, &act).await?,
         ActKind::Recall => recall(app, &loaded, &act).await?,
-        ActKind::Acknowledge | ActKind::Release => Err(Failed::nothing()),
+        ActKind::Acknowledge | ActKind::Release | ActKind::Forget => Err(Failed::nothing()),
     };
     let failed = done.as_ref().err().map(|failed| failed.text(loaded.config.language));
     let (state, detail, silence) = match done {

@@ -113,6 +113,12 @@ fn done(kind: ActKind, until: Option<String>, zh: bool) -> (String, String) {
         (ActKind::Resend, false) => ("Resending", "It is being sent again.".to_owned()),
         (ActKind::Recall, true) => ("撤回中", "正在撤回。".to_owned()),
         (ActKind::Recall, false) => ("Recalling", "It is being taken back.".to_owned()),
+        (ActKind::Forget, true) => ("不再跟踪", "很久没有来源再上报，不再跟踪；这不表示已经恢复。".to_owned()),
+        (ActKind::Forget, false) => (
+            "Not followed",
+            "Nobody has reported it for long: it is no longer followed, which does not mean that it is over."
+                .to_owned(),
+        ),
     };
     (label.to_owned(), text)
 }

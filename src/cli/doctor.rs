@@ -14,11 +14,13 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 use super::screen::Screen;
 use super::{Doctor, bots};
 use crate::app::{Clock, Loaded};
-use crate::config::{BotAccount, Config, Smtp, To, Upstream, users_in};
+use crate::config::{BotAccount, Config, Database, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
 use crate::duty::{self, Rota};
+use crate::store::Store;
 use crate::upstream::Client;
+use crate::watch;
 
 /// A userid that is looked up costs a call; a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -42,6 +44,7 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     let (config, notes) = arguments.file.load()?;
     let loaded = Loaded::new(config, None, &Clock::System)?;
     let mut findings = vec![network(&loaded.config).await];
+    findings.extend(database(&loaded.config).await);
     for (name, known) in &loaded.config.wecom.apps {
         app(&loaded, name, &deliver::app(known), &mut findings).await;
     }
@@ -93,6 +96,31 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     };
     answer.show()?;
     Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// Has the database room, and can it keep to its bound? Nothing to say of one that is a server's, or not made yet.
+async fn database(config: &Config) -> Option<Finding> {
+    let Database::Sqlite(path) = &config.database else { return None };
+    let mib = |bytes: u64| bytes >> 20;
+    let result = match Store::room(&config.database).await {
+        Ok(None) => return None,
+        Ok(Some(room)) if !room.can_shrink => Err(format!(
+            "{0} MB，文件不能随清理变小：停掉 wegraf，运行 sqlite3 文件 'PRAGMA auto_vacuum=2; VACUUM' 再启动（512 MB 以内启动时自动转换） \
+             {0} MB, and the file cannot shrink with what is pruned: stop wegraf, run sqlite3 FILE 'PRAGMA auto_vacuum=2; VACUUM' and start it (up to 512 MB a start converts it)",
+            mib(room.bytes)
+        )),
+        Ok(Some(room)) if watch::is_low(&room.space, false) => Err(format!(
+            "磁盘只剩 {0} MB（共 {1} MB），满了就收不下告警 the disk has {0} MB left of {1} MB; once it is full no alert can be taken",
+            mib(room.space.free),
+            mib(room.space.total)
+        )),
+        Ok(Some(room)) => {
+            let most = config.retention.bytes.map_or("unlimited".to_owned(), |most| format!("{} MB", mib(most)));
+            Ok(format!("{} MB / {most}，磁盘空闲 free on the disk {} MB", mib(room.bytes), mib(room.space.free)))
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    Some(Finding { about: format!("数据库 database {}", path.display()), result })
 }
 
 /// Has the host of WeCom an address? With a proxy, the proxy resolves it.

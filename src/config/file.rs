@@ -237,8 +237,14 @@ pub(super) struct Retention {
     /// 投递记录保留多久。How long it is known who was told what.
     #[schemars(extend("default" = "30d", "pattern" = "^([0-9]+[smhd])+$"))]
     pub record: Option<At<String>>,
-    /// 数据库最多多大（KB、MB、GB、TB，1 KB = 1024 字节），超过就先删最旧的；unlimited 不限。
-    /// How large the database may grow (KB, MB, GB, TB; 1 KB is 1024 bytes) before the oldest goes; unlimited: any size.
+    /// 还在告警、却没有来源再上报的告警跟踪多久；之后不再跟踪，记为“不再上报”，不算恢复。
+    /// How long an alert that is on is followed after its last report; then it is on record as no longer reported, which
+    /// does not mean that it is over.
+    #[schemars(extend("default" = "30d", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub alerts: Option<At<String>>,
+    /// 数据库（SQLite 是文件连同日志）最多多大（KB、MB、GB、TB，1 KB = 1024 字节），超过就先删最旧的；unlimited 不限。
+    /// How large the database (with SQLite: the file and its log) may grow (KB, MB, GB, TB; 1 KB is 1024 bytes) before the
+    /// oldest goes; unlimited: any size.
     #[schemars(extend("default" = "2GB", "pattern" = "^([0-9]+ ?[KMGT]B|unlimited)$"))]
     pub size: Option<At<String>>,
 }

@@ -20,6 +20,8 @@ const LEASES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_min
 
 const RAW: Duration = Duration::from_hours(7 * 24);
 const RECORD: Duration = Duration::from_hours(30 * 24);
+/// Longer than any sender waits before it repeats an alert that is on.
+const ALERTS: Duration = Duration::from_hours(30 * 24);
 /// An hour: what waits is retried for a day and is never removed anyhow. Ten years: whoever must prove things.
 const AGES: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(10 * 365 * 24));
 const BYTES: u64 = 2 << 30;
@@ -118,7 +120,8 @@ impl Resolver<'_> {
                 (format!("raw 最多 {most}，或把 record 加长"), format!("make raw at most {most}, or record longer")),
             );
         }
-        Retention { raw, record, bytes: self.size(written.size.as_ref()) }
+        let alerts = self.duration(written.alerts.as_ref(), "retention.alerts", AGES.0..=AGES.1).unwrap_or(ALERTS);
+        Retention { raw, record, alerts, bytes: self.size(written.size.as_ref()) }
     }
 
     fn size(&mut self, size: Option<&At<String>>) -> Option<u64> {

@@ -2,20 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tracing::{error, info, warn};
-use wecom::{Missed, SendRequest};
+use wecom::Missed;
 
 use super::breaker::{self, Scopes};
+use super::bring::{Parcel, bring};
 use super::card;
 use super::hook::Try;
 use super::letter::{Form, PLAIN, Prepared};
 use super::retry::{self, Next, Tries};
 use super::verdict::{Blame, Verdict};
-use super::way::{Sender, addressed};
+use super::way::addressed;
 use super::{Lanes, STORE_PAUSE, locked};
 use crate::alert::Timestamp;
-use crate::app::Loaded;
 use crate::config::{Channel, Face, Target};
 use crate::metrics::{Attempted, Errcode};
 use crate::names::Scope;
@@ -28,8 +27,6 @@ use crate::watch::{Kind, Subject};
 
 /// For a mail or a call of a hook, answer included; calls of WeCom have the same.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Longest wait for a bot's socket to take a message: its line, and WeCom's answer.
-const BOT_DEADLINE: Duration = Duration::from_secs(20);
 /// An app without a callback cannot send cards with buttons (wecom-api §3.5).
 const NO_CALLBACK: i64 = 43012;
 /// How long a message waits whose app, webhook or list of people is missing from the configuration.
@@ -108,7 +105,10 @@ impl Lanes {
         } else {
             let end = store.lease().map(|lease| asked + last_byte(lease));
             let channel = if update { Some(wecom::Channel::CardUpdate) } else { target.channel().wecom() };
-            self.bring(&loaded, channel, &way.sender, &claimed, body.clone(), end).await
+            let attempt = u32::try_from(claimed.epoch).unwrap_or(u32::MAX);
+            let tried = Try { message: claimed.message, part: claimed.part, attempt };
+            let parcel = Parcel { channel, sender: &way.sender, tried, body: body.clone() };
+            bring(&self.app, &loaded, &self.hooks, parcel, end).await
         };
         let took = begun.elapsed();
         let failed = verdict.failed();
@@ -124,40 +124,6 @@ impl Lanes {
         self.settle(Attempt { queued, claimed, target, scopes, alone, body: &body, plain, changes, verdict, took })
             .await
             .map(Tried::Went)
-    }
-
-    /// Hands the bytes over, unless they might still be under way at `end`.
-    async fn bring(
-        &self,
-        loaded: &Loaded,
-        channel: Option<wecom::Channel>,
-        sender: &Sender,
-        claimed: &Claimed,
-        body: Bytes,
-        end: Option<Instant>,
-    ) -> Verdict {
-        match (sender, channel) {
-            (Sender::WeCom(account), Some(channel)) => {
-                loaded.wecom.send_by(account, &SendRequest { channel, body }, end).await.into()
-            }
-            (Sender::Mail(to), _) => match &loaded.mailer {
-                Some(mailer) => mailer.send(to, &body, deadline(self.app.store().lease())).await.into(),
-                None => Verdict::gone("smtp"),
-            },
-            (Sender::Hook(name), _) => match loaded.config.hooks.get(name) {
-                Some(hook) => {
-                    let attempt = u32::try_from(claimed.epoch).unwrap_or(u32::MAX);
-                    let tried = Try { message: claimed.message, part: claimed.part, attempt };
-                    self.hooks.post(hook, &body, tried, deadline(self.app.store().lease())).await.into()
-                }
-                None => Verdict::gone(name),
-            },
-            (Sender::Bot(name), _) => {
-                let end = end.unwrap_or_else(|| Instant::now() + BOT_DEADLINE);
-                self.app.bots().send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
-            }
-            (Sender::WeCom(_), None) => Verdict::gone("wecom"),
-        }
     }
 
     /// Decides what follows an attempt, records both, and says so in the log and the metrics.
@@ -296,14 +262,12 @@ impl Lanes {
         }
     }
 
-    /// Settles, however long the store is busy, its disk full or its server away: what is not recorded would be sent
+    /// Settles, however long the store is busy, its disk full, its file or its server away: what is not recorded would be sent
     /// again. Whoever has taken the lane meanwhile is not overwritten.
     async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         loop {
             match self.app.store().settle(settlement.clone(), now).await {
-                Err(error @ (StoreError::Busy | StoreError::Full | StoreError::Unreachable { .. }))
-                    if !self.stop.is_cancelled() =>
-                {
+                Err(error) if error.passes() && !self.stop.is_cancelled() => {
                     warn!(%error, "An outcome cannot be recorded; it is tried again.");
                     tokio::time::sleep(STORE_PAUSE).await;
                 }

@@ -62,7 +62,9 @@ async fn look(app: &App) -> Result<Vec<String>, StoreError> {
     let (breakers, backlog) = (app.store().breakers().await?, app.store().backlog().await?);
     let loaded = app.loaded();
     let called = |scope: &Scope| called(&loaded.config, scope);
-    Ok(warnings(app.metrics().imbalance.get(), &breakers, called, &backlog, app.now()))
+    let mut found = warnings(app.metrics().imbalance.get(), &breakers, called, &backlog, app.now());
+    found.extend(app.storage().warnings(app.now()));
+    Ok(found)
 }
 
 /// All figures in `OpenMetrics` text.

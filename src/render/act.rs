@@ -96,6 +96,8 @@ impl ActLetter<'_> {
             (ActKind::Resend, false, _) => format!("🔁 {person} sent again {what}"),
             (ActKind::Recall, true, _) => format!("⏪ {person} 撤回 {what}"),
             (ActKind::Recall, false, _) => format!("⏪ {person} took back {what}"),
+            (ActKind::Forget, true, _) => format!("⚪ 不再上报 {what}"),
+            (ActKind::Forget, false, _) => format!("⚪ No longer reported: {what}"),
         }
     }
 
@@ -149,6 +151,7 @@ impl ActLetter<'_> {
                 "Nothing comes from upstream until then; you will still hear when it is over.",
             ),
             ActKind::Expire => ("上游恢复通知。", "Upstream notifies again."),
+            ActKind::Forget => ("这不表示已经恢复。", "That does not mean that it is over."),
             ActKind::Resend | ActKind::Recall => return None,
         };
         Some(if zh { chinese } else { english }.to_owned())

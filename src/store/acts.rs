@@ -27,12 +27,22 @@ pub enum ActKind {
     Resend,
     /// Took a message back.
     Recall,
+    /// wegraf itself: no longer keeps track of alerts that nobody has reported for long. Nothing says that they are over.
+    Forget,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Acknowledge, Self::Release, Self::Silence, Self::Extend, Self::Expire, Self::Resend, Self::Recall];
+    pub const ALL: [Self; 8] = [
+        Self::Acknowledge,
+        Self::Release,
+        Self::Silence,
+        Self::Extend,
+        Self::Expire,
+        Self::Resend,
+        Self::Recall,
+        Self::Forget,
+    ];
 
     /// The name in the store, in logs and in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -44,6 +54,7 @@ impl ActKind {
             Self::Expire => "expire",
             Self::Resend => "resend",
             Self::Recall => "recall",
+            Self::Forget => "forget",
         }
     }
 

@@ -37,6 +37,19 @@ pub enum StoreError {
         /// What SQLite said.
         reason: String,
     },
+    /// The file that this process has open is no longer the one at its path, or may not be written to: what is written
+    /// would be lost with the process. Answer 503 and stay; it goes on once the file is back.
+    #[error(
+        "数据库文件 {} {reason}，不再收告警：请把原来的文件放回原处（自动恢复）；找不回来就停止 wegraf，它会把还在手里的数据存成旁边的 .rescued 文件，改回原名再启动 / \
+         database file {} {reason}; no alert is taken: put the file back (it goes on by itself), or stop wegraf, which saves what it still has as a .rescued file beside it: give that the old name and start again",
+        .path.display(), .path.display()
+    )]
+    Displaced {
+        /// The database or its log.
+        path: PathBuf,
+        /// What happened to it.
+        reason: String,
+    },
     /// The database server gives no answer, or the connection to it broke. If that was during the commit, whether it
     /// was written is unknown: whoever may repeat it harmlessly does. Answer 503, try again later, and stay.
     #[error(
@@ -116,6 +129,11 @@ impl StoreError {
     /// Is the state of the file unknown, so that nothing may be written before it is opened anew?
     pub const fn is_fatal(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Corrupt { .. })
+    }
+
+    /// Was nothing written for a reason that passes without a restart, so that the same can be tried again?
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Busy | Self::Full | Self::Displaced { .. } | Self::Unreachable { .. })
     }
 
     pub(super) fn bug(reason: impl Into<String>) -> Self {

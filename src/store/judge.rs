@@ -12,7 +12,20 @@ pub(super) struct Row {
     pub thread: i64,
     /// The one that told the last transition.
     pub notification: i64,
+    /// When a sender last spoke of it, as far as that is on record.
+    pub heard_at: Timestamp,
     pub known: Known,
+}
+
+/// That an alert is still reported is put on record once in so long: most reports change nothing and cost no write.
+pub(super) const HEARD_MS: i64 = 3_600_000;
+
+impl Row {
+    /// Is it to be put on record that this report, which changes nothing, still speaks of the alert?
+    pub fn is_heard(&self, arrival: &Arrival, now: Timestamp) -> bool {
+        let is_on = self.known.status == Status::Firing && arrival.status == Status::Firing;
+        is_on && now.millis_since(self.heard_at) >= HEARD_MS
+    }
 }
 
 /// An alert whose state changes.

@@ -18,11 +18,15 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0001.sql"),
     include_str!("schema/sqlite/0002.sql"),
     include_str!("schema/sqlite/0003.sql"),
+    include_str!("schema/sqlite/0004.sql"),
 ];
 
 /// The same for PostgreSQL.
-pub(super) const POSTGRES: &[&str] =
-    &[include_str!("schema/postgres/0001.sql"), include_str!("schema/postgres/0002.sql")];
+pub(super) const POSTGRES: &[&str] = &[
+    include_str!("schema/postgres/0001.sql"),
+    include_str!("schema/postgres/0002.sql"),
+    include_str!("schema/postgres/0003.sql"),
+];
 
 /// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose
 /// applied steps differ from ours.

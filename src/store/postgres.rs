@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Admission, Admitted, Counters, StoreError};
@@ -47,6 +47,7 @@ use address::Address;
 use desk::Desk;
 pub(super) use load::Load;
 use pool::{Pool, Server};
+use prune::Pruning;
 use tx::{Kind, transaction};
 use values::values;
 use writer::Writer;
@@ -72,6 +73,7 @@ struct Inner {
     /// Names this process among the replicas.
     owner: String,
     lease: Duration,
+    pruning: Mutex<Pruning>,
     skew: Arc<AtomicI64>,
     woken: Arc<Notify>,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -119,7 +121,18 @@ impl Db {
     ) -> Self {
         let pool = Pool::new(Arc::clone(&server), CONNECTIONS as usize);
         let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
-        Self(Arc::new(Inner { server, pool, writer, desk: Desk::new(), owner, lease, skew, woken, _tasks: tasks }))
+        Self(Arc::new(Inner {
+            server,
+            pool,
+            writer,
+            desk: Desk::new(),
+            owner,
+            lease,
+            pruning: Mutex::default(),
+            skew,
+            woken,
+            _tasks: tasks,
+        }))
     }
 
     pub(super) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {

@@ -211,37 +211,6 @@ pub struct FiringAlert {
     pub starts_at: Option<Timestamp>,
 }
 
-/// How long to keep what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// Bodies of notifications, after all their messages were settled, in milliseconds.
-    pub raw_ms: i64,
-    /// Everything else that is settled, in milliseconds.
-    pub record_ms: i64,
-    /// Above this size of the database in bytes the oldest bodies go earlier.
-    pub bytes: Option<u64>,
-}
-
-/// What one batch of pruning took away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// Messages, with their attempts, bytes and transitions.
-    pub messages: u64,
-    /// Bodies of notifications.
-    pub bodies: u64,
-    /// States of alerts that were over.
-    pub alerts: u64,
-    /// Acts, with the silences they made.
-    pub acts: u64,
-}
-
-impl Pruned {
-    /// Was there nothing?
-    pub const fn is_empty(&self) -> bool {
-        self.messages == 0 && self.bodies == 0 && self.alerts == 0 && self.acts == 0
-    }
-}
-
 /// What is live.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Backlog {

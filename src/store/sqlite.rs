@@ -7,7 +7,9 @@ mod breaker;
 mod cards;
 mod claim;
 mod conversations;
+mod convert;
 mod escalations;
+mod files;
 mod fold;
 mod lanes;
 mod lock;
@@ -28,9 +30,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use super::StoreError;
 use super::migrate::{self, migrate};
+use super::retention::Round;
+use super::{Room, Space, StoreError};
 use crate::alert::Timestamp;
+use files::Files;
 use lock::{Lock, beside, private};
 use writer::Writer;
 
@@ -47,8 +51,9 @@ const READERS: usize = 3;
 /// How long SQLite waits for another program (a backup, a shell) that holds the file.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
-/// The log is cut back to this size after a burst.
-const LOG_BYTES: i64 = 64 << 20;
+/// The log is cut back to this size after a burst. It is moved into the main file every 4 MiB, so more is seldom used,
+/// and it counts against the bound of the database.
+const LOG_BYTES: i64 = 5 << 20;
 
 /// Statements kept prepared per connection: all there are.
 const STATEMENTS: usize = 128;
@@ -67,6 +72,8 @@ struct Inner {
     readers: Readers,
     /// `None`: opened for reading, beside the process that has the database.
     writer: Option<Writer>,
+    /// Where pruning is.
+    round: Arc<Mutex<Round>>,
 }
 
 impl fmt::Debug for Db {
@@ -88,6 +95,22 @@ impl Db {
         .await
     }
 
+    /// Are the files still in their places? Writes nothing.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(())).await
+    }
+
+    /// The room on its file system.
+    pub(super) async fn space(&self) -> Result<Space, StoreError> {
+        let path = self.0.path.clone();
+        blocking(move || files::space(&path).map_err(|error| refused(&path, &error))).await
+    }
+
+    /// Can the file give back room? One from before that was possible cannot, until it is converted.
+    pub(super) async fn can_shrink(&self) -> Result<bool, StoreError> {
+        self.read(|connection| Ok(convert::can_shrink(connection)?)).await
+    }
+
     /// For reading only, whoever has the file. The schema must be this version's.
     pub(super) async fn open_reading(path: PathBuf) -> Result<Self, StoreError> {
         blocking(move || {
@@ -96,7 +119,7 @@ impl Db {
             if let Some(connection) = &readers.borrow().connection {
                 migrate::expect_current(connection, &path, migrate::SQLITE).map_err(|error| explain(&path, error))?;
             }
-            Ok(Self(Arc::new(Inner { path, readers, writer: None })))
+            Ok(Self(Arc::new(Inner { path, readers, writer: None, round: Arc::default() })))
         })
         .await
     }
@@ -143,6 +166,11 @@ impl Db {
         })
         .await
     }
+}
+
+/// What the database at `path` takes, whoever has it; `None` if there is none yet.
+pub(super) async fn room(path: PathBuf) -> Result<Option<Room>, StoreError> {
+    blocking(move || convert::room(&path)).await
 }
 
 /// The process that has the database at `path`.
@@ -230,22 +258,17 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
         );
     }
     migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
+    let connection = convert::convert(connection, path)?;
     let readers = Readers::open(path)?;
-    let writer = Writer::start(connection, lock).map_err(|error| refused(path, &error))?;
-    Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer: Some(writer) })))
+    let files = Files::of(path).map_err(|error| refused(path, &error))?;
+    let writer = Writer::start(connection, files, lock).map_err(|error| refused(path, &error))?;
+    Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer: Some(writer), round: Arc::default() })))
 }
 
 /// Makes a new database under another name and moves it into place whole, so that a crash leaves none rather than an
 /// empty one, and an empty one is always damage.
 fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
-    let draft = beside(path, ".new");
-    for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm"), beside(&draft, "-journal")] {
-        match std::fs::remove_file(&leftover) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(&leftover, &error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    private().write(true).create_new(true).open(&draft).map_err(|error| refused(&draft, &error))?;
+    let draft = draft(path)?;
     let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     migrate(&mut connection, &draft, migrate::SQLITE, now).map_err(|error| explain(&draft, error))?;
     // Only the main file gets the name. Closing would move the log into it as well, but keeps silent if that fails.
@@ -254,7 +277,25 @@ fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
         return Err(StoreError::Busy);
     }
     connection.close().map_err(|(_, error)| explain(&draft, error.into()))?;
-    std::fs::rename(&draft, path).map_err(|error| refused(path, &error))?;
+    place(&draft, path)
+}
+
+/// An empty file beside the database, for what is to take its place.
+fn draft(path: &Path) -> Result<PathBuf, StoreError> {
+    let draft = beside(path, ".new");
+    for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm"), beside(&draft, "-journal")] {
+        match std::fs::remove_file(&leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(&leftover, &error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    private().write(true).create_new(true).open(&draft).map_err(|error| refused(&draft, &error))?;
+    Ok(draft)
+}
+
+/// Gives a draft, which is on disk, the name of the database.
+fn place(draft: &Path, path: &Path) -> Result<(), StoreError> {
+    std::fs::rename(draft, path).map_err(|error| refused(path, &error))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| refused(folder, &error))
 }
@@ -288,6 +329,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         // What a savepoint can undo is kept in memory: in files it cost a quarter of all writes.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            // Of an empty file it decides, of a full one only what `VACUUM` makes of it.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;

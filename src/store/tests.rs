@@ -39,6 +39,7 @@ mod cards;
 mod contract;
 mod escalations;
 pub(crate) mod postgres;
+mod retention;
 mod sequences;
 mod shared;
 mod silences;

@@ -96,7 +96,7 @@ pub(super) const fn told_as(kind: ActKind) -> Option<TransitionKind> {
         ActKind::Release => Some(TransitionKind::Released),
         ActKind::Silence | ActKind::Extend => Some(TransitionKind::Silenced),
         ActKind::Expire => Some(TransitionKind::Unsilenced),
-        ActKind::Resend | ActKind::Recall => None,
+        ActKind::Resend | ActKind::Recall | ActKind::Forget => None,
     }
 }
 

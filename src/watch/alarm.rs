@@ -68,7 +68,7 @@ fn subject(config: &Config, kind: &str, about: &str) -> Subject {
 
 /// Who can be told of trouble with `subject`, the best first: the configured receiver, then the root's, then any.
 /// Each with those of its targets whose way the trouble does not touch.
-fn receivers<'a>(config: &'a Config, subject: &Subject) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
+pub(super) fn receivers<'a>(config: &'a Config, subject: &Subject) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
     let best = config.alarm.as_deref().into_iter().chain([config.route.root()]);
     let names = best.chain(config.receivers.keys().map(String::as_str));
     let mut found: Vec<(&Receiver, Vec<&Target>)> = Vec::new();

@@ -71,6 +71,8 @@ pub enum Kind {
     Reload,
     /// WeCom restricts an app, or is about to.
     Restricted,
+    /// The disk of the store is full, or will be.
+    Disk,
 }
 
 impl Kind {
@@ -85,6 +87,7 @@ impl Kind {
             Self::Imbalance => "imbalance",
             Self::Reload => "reload",
             Self::Restricted => "restricted",
+            Self::Disk => "disk",
         }
     }
 
@@ -107,6 +110,8 @@ impl Kind {
             (Self::Reload, Language::En) => "wegraf's new configuration is wrong",
             (Self::Restricted, Language::Zh) => "企业微信要停用应用",
             (Self::Restricted, Language::En) => "WeCom restricts an app",
+            (Self::Disk, Language::Zh) => "wegraf 的磁盘空间不够",
+            (Self::Disk, Language::En) => "wegraf is short of disk space",
         }
     }
 }
@@ -122,11 +127,12 @@ pub(super) struct Facts {
     pub imbalance: i64,
     pub incidents: Vec<Trouble>,
     pub reload_failed: bool,
+    pub storage: Vec<Trouble>,
 }
 
 /// Everything that is wrong now.
 pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
-    let mut troubles = facts.incidents.clone();
+    let mut troubles = [&facts.incidents[..], &facts.storage[..]].concat();
     troubles.extend(facts.breakers.iter().filter_map(|open| blocked(open, facts)));
     for source in &config.sources {
         let Some(watchdog) = &source.watchdog else { continue };

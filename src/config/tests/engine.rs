@@ -5,7 +5,7 @@ use super::*;
 const EVERYTHING: &str = r#"
 database: { env: SET_DATABASE }
 lease: 1m
-retention: { raw: 2d, record: 90d, size: 512MB }
+retention: { raw: 2d, record: 90d, alerts: 45d, size: 512MB }
 sources:
   prometheus:
     bearer: { env: SET_TOKEN }
@@ -49,7 +49,10 @@ fn every_key_of_the_engine_is_understood() {
     assert!(url.expose_secret().ends_with("@db.example.com:5432/wegraf?sslmode=require"));
     assert_eq!(config.lease.as_secs(), 60);
     let days = |days: u64| Duration::from_hours(days * 24);
-    assert_eq!(config.retention, Retention { raw: days(2), record: days(90), bytes: Some(512 << 20) });
+    assert_eq!(
+        config.retention,
+        Retention { raw: days(2), record: days(90), alerts: days(45), bytes: Some(512 << 20) }
+    );
     let keys: Vec<&str> = config.wecom.webhooks["pool"].iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(keys, ["canary-1", "canary-SET_KEY", "canary-3"]);
     let smtp = config.smtp.as_ref().unwrap();
@@ -109,10 +112,10 @@ fn without_a_word_the_engine_has_its_defaults() {
     let (config, _) = good(SMALL);
     assert_eq!(config.lease.as_secs(), 30);
     let days = |days: u64| Duration::from_hours(days * 24);
-    assert_eq!(config.retention, Retention { raw: days(7), record: days(30), bytes: Some(2 << 30) });
+    assert_eq!(config.retention, Retention { raw: days(7), record: days(30), alerts: days(30), bytes: Some(2 << 30) });
     assert!(config.smtp.is_none() && config.hooks.is_empty() && config.alarm.is_none() && config.heartbeat.is_none());
     let (config, _) = good(&format!("retention: {{ record: 2d, size: unlimited }}\n{SMALL}"));
-    assert_eq!(config.retention, Retention { raw: days(2), record: days(2), bytes: None });
+    assert_eq!(config.retention, Retention { raw: days(2), record: days(2), alerts: days(30), bytes: None });
     for (tls, port) in [("starttls", 587), ("tls", 465), ("none", 587)] {
         let (config, _) = good(&format!("smtp: {{ host: mail, from: a@b.c, tls: {tls} }}\n{SMALL}"));
         assert_eq!(config.smtp.unwrap().port, port, "{tls}");
@@ -140,11 +143,12 @@ const WRONG: &[Case] = &[
     ("lease: 301s\n", &[(1, 8, "`lease` is 5m1s and must be from 5s to 5m", "")]),
     ("retention: { raw: 8d, record: 7d }\n", &[(1, 19, "`retention.raw` is 8d, longer than `retention.record` (7d)", "at most 7d")]),
     ("retention: { raw: 31d }\n", &[(1, 19, "longer than `retention.record` (30d)", "")]),
+    ("retention: { alerts: 30m }\n", &[(1, 22, "`retention.alerts` is 30m and must be from 1h to 3650d", "")]),
     ("retention: { record: 30m }\n", &[(1, 22, "`retention.record` is 30m and must be from 1h to 3650d", "")]),
     ("retention: { raw: canary }\n", &[(1, 19, "`retention.raw` is not a duration", "1d")]),
     ("retention: { size: 2G }\n", &[(1, 20, "`retention.size` is not a size", "2GB")]),
     ("retention: { size: 1MB }\n", &[(1, 20, "less than 64MB", "unlimited")]),
-    ("retention: { keep: 1d }\n", &[(1, 14, "unknown key `keep`", "`raw`, `record`, `size`")]),
+    ("retention: { keep: 1d }\n", &[(1, 14, "unknown key `keep`", "`raw`, `record`, `alerts`, `size`")]),
     ("sources: { g: {} }\n", &[(1, 12, "source `g` does not say how it proves itself", "bearer, basic and hmac")]),
     ("sources: { g: { bearer: canary, basic: { username: a, password: canary } } }\n", &[(1, 12, "more than one way", "several sources")]),
     ("sources: { g: { bearer: x, watchdog: { matchers: ['a=='] } } }\nalarm: { receiver: ops }\n", &[(1, 51, "matcher `a==`", "")]),

@@ -19,7 +19,7 @@ use crate::store::{DeliveryRow, Retention, StoreError, TargetRow};
 /// When the world begins.
 pub const T0: i64 = 1_700_000_000_000;
 const DAY: i64 = 24 * 3_600_000;
-const KEEP: Retention = Retention { raw_ms: 7 * DAY, record_ms: 30 * DAY, bytes: None };
+const KEEP: Retention = Retention { raw_ms: 7 * DAY, record_ms: 30 * DAY, alerts_ms: i64::MAX / 4, bytes: None };
 /// Steps between two looks at the sums of the store in memory.
 const SUMS_EVERY: u64 = 20;
 /// A worker's attempt takes no longer.

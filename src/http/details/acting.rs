@@ -336,6 +336,7 @@ fn row(act: &ActRow, zone: &TimeZone) -> Value {
         ActKind::Expire => "解除静默 ended the silence",
         ActKind::Resend => "重发 sent again",
         ActKind::Recall => "撤回 took back",
+        ActKind::Forget => "不再上报 no longer reported",
     };
     let state = match act.state {
         ActState::Done => "",

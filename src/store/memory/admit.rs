@@ -74,7 +74,7 @@ impl Tables {
     ) -> Written<'a> {
         let thread = change.thread.unwrap_or(notification);
         let id = change.row.unwrap_or_else(|| self.alerts.next());
-        let row = Row { id, thread, notification, known: change.after.clone() };
+        let row = Row { id, thread, notification, heard_at: change.after.told_at, known: change.after.clone() };
         if let Some(alert) = self.alerts.get_mut(id) {
             alert.row = row;
         } else {

@@ -8,7 +8,7 @@ use super::escalations;
 use super::group::{Alert, Group, Ids, Key, Transition};
 use super::tx::{Fault, Tx};
 use super::values::{moment, named, small, time, values};
-use crate::alert::Status;
+use crate::alert::{Status, Timestamp};
 use crate::news::{Known, Suppression};
 use crate::store::judge::Row;
 use crate::store::words::{json, text};
@@ -28,7 +28,7 @@ pub(super) async fn admit(tx: &Tx, admissions: &[&Admission]) -> Result<Vec<Admi
     let (known, ids) = try_join(known(tx, keys), last_ids(tx)).await?;
     let mut group = Group::new(known, ids);
     let admitted = admissions.iter().map(|admission| group.admit(admission)).collect();
-    if group.notifications.is_empty() {
+    if group.notifications.is_empty() && group.heard.is_empty() {
         tx.undo();
     } else {
         write(tx, &group).await?;
@@ -41,7 +41,7 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, R
     let identities: Vec<&[u8]> = keys.iter().map(|(identity, _)| &identity.0[..]).collect();
     let receivers: Vec<&str> = keys.iter().map(|(_, receiver)| *receiver).collect();
     let sql = "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place,
-                      a.acknowledged_at IS NOT NULL
+                      a.acknowledged_at IS NOT NULL, greatest(a.told_at, coalesce(a.heard_at, a.told_at))
                FROM unnest($1, $2) WITH ORDINALITY AS k (identity, receiver, place)
                JOIN alert a ON a.identity = k.identity AND a.receiver = k.receiver";
     let mut known = HashMap::with_capacity(keys.len());
@@ -54,7 +54,13 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, R
             acknowledged: row.try_get(8)?,
         };
         let place: usize = small(&row, 7)?;
-        let row = Row { id: row.try_get(0)?, thread: row.try_get(1)?, notification: row.try_get(2)?, known: state };
+        let row = Row {
+            id: row.try_get(0)?,
+            thread: row.try_get(1)?,
+            notification: row.try_get(2)?,
+            heard_at: moment(&row, 9)?,
+            known: state,
+        };
         known.insert(keys[place - 1], row);
     }
     Ok(known)
@@ -83,6 +89,7 @@ async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
         notifications(tx, group),
         new_alerts(tx, &made),
         changed_alerts(tx, &changed),
+        heard(tx, &group.heard),
         messages(tx, group),
         given_parts(tx, group),
         given_faces(tx, group),
@@ -92,6 +99,15 @@ async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
         keep_ids(tx, group.ids),
         wake(tx, !group.messages.is_empty()),
     )?;
+    Ok(())
+}
+
+/// Puts on record that alerts are still reported.
+async fn heard(tx: &Tx, heard: &HashMap<i64, Timestamp>) -> Result<(), Fault> {
+    let ids: Vec<i64> = heard.keys().copied().collect();
+    let times: Vec<i64> = heard.values().map(|at| at.0).collect();
+    let sql = "UPDATE alert a SET heard_at = k.at FROM unnest($1, $2) AS k (id, at) WHERE a.id = k.id";
+    tx.execute_if(!ids.is_empty(), sql, values![; ids, times]).await?;
     Ok(())
 }
 

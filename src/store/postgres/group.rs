@@ -36,6 +36,8 @@ pub(super) struct Group<'a> {
     /// What waits in the database to be told of an alert in a lane, in messages that nobody has claimed, is told by
     /// this message instead.
     pub absorbed: HashMap<(i64, &'a LaneKey), Absorption>,
+    /// Alerts that are still reported and do not change otherwise, and since when that is known.
+    pub heard: HashMap<i64, Timestamp>,
     /// What follows for the escalations of alerts.
     pub escalations: HashMap<i64, Follows>,
     /// The transitions of this group that wait to be told of an alert in a lane: all in one message.
@@ -123,6 +125,7 @@ impl<'a> Group<'a> {
             messages: Vec::new(),
             transitions: Vec::new(),
             absorbed: HashMap::new(),
+            heard: HashMap::new(),
             escalations: HashMap::new(),
             pending: HashMap::new(),
             before: ids.message,
@@ -149,6 +152,10 @@ impl<'a> Group<'a> {
                             Quiet::Stale => done.stale += 1,
                         }
                         repeated = repeated.max(told_by);
+                        let now = admission.received_at;
+                        if let Some(row) = known.map(|alert| &alert.row).filter(|row| row.is_heard(arrival, now)) {
+                            self.heard.insert(row.id, now);
+                        }
                     }
                 }
             }
@@ -170,7 +177,8 @@ impl<'a> Group<'a> {
         let before = self.escalations.get(&alert).copied();
         let follows = escalations::follow(recipient, &change, admission.received_at, before);
         self.escalations.extend(follows.map(|follows| (alert, follows)));
-        let row = Row { id: alert, thread, notification: id, known: change.after.clone() };
+        let heard_at = admission.received_at;
+        let row = Row { id: alert, thread, notification: id, heard_at, known: change.after.clone() };
         let ends_at = change.ends_at;
         self.alerts
             .entry((change.arrival.identity, recipient.receiver.as_str()))

@@ -1,100 +1,237 @@
-//! Forgetting what is old, a little at a time, so that nobody who writes has to wait for it.
+//! Forgetting what is old, and what is too much, a little at a time, so that writers do not wait for it. What is
+//! forgotten leaves free room in the files of the tables; giving it back to the system is PostgreSQL's own affair.
+
+use std::collections::HashSet;
 
 use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::values;
 use crate::alert::Timestamp;
+use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
 use crate::store::{Pruned, Retention, StoreError};
 
-/// Rows of a kind that one batch takes away.
-const BATCH: i64 = 300;
-/// Rows that one batch looks at where there is no index for what it wants: the oldest, which are the ones to go.
-const LOOK: i64 = 3_000;
-/// An alert is forgotten so much later than what was told of it: the record that names it goes first.
-const ALERT_LATER_MS: i64 = 2 * 24 * 3_600_000;
+/// What a message takes besides its bodies: its row, those of its transitions and attempts, their indexes.
+const MESSAGE_BYTES: i64 = 1_000;
+
+/// Where pruning is, and what the database took when that was last measured, less what was pruned since.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pruning {
+    round: Round,
+    bytes: i64,
+}
 
 impl Db {
     /// With the writers' lock: an admission that has read the state of an alert must find it when it writes.
     pub(in crate::store) async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
-        let oldest = now.plus_millis(-keep.record_ms);
+        let mut pruning = self.0.pruning.lock().await;
+        let round = &pruning.round;
+        let Batch { mut pruned, round, swept, bytes } =
+            transaction!(self.writing()?, Kind::Ordered, tx => Batch::run(&tx, round.clone(), keep, now))?;
+        pruning.round = round;
+        pruning.bytes -= bytes;
+        let bare = pruned.is_bare();
         let too_large = match keep.bytes {
-            None => false,
-            Some(most) => transaction!(&self.0.pool, Kind::Read, tx => is_larger(&tx, most))?,
+            Some(most) if pruning.round.is_pressed() => pruning.bytes.max(0).unsigned_abs() > limit(most, true),
+            Some(most) if pruning.round.asks_size(bare, swept) => {
+                let bytes = self.size(limit(most, false)).await?;
+                pruning.bytes = bytes.cast_signed();
+                bytes > limit(most, false)
+            }
+            _ => false,
         };
-        let raw_before = if too_large { now } else { now.plus_millis(-keep.raw_ms) };
-        transaction!(self.writing()?, Kind::Ordered, tx => async {
-            let pruned = Pruned {
-                messages: messages(&tx, oldest).await?,
-                bodies: bodies(&tx, raw_before).await? + notifications(&tx, oldest).await?,
-                alerts: alerts(&tx, oldest.plus_millis(-ALERT_LATER_MS)).await?,
-                acts: acts(&tx, oldest).await?,
-            };
-            Ok(pruned)
-        })
+        pruned.more = pruning.round.goes_on(bare, swept, too_large);
+        Ok(pruned)
+    }
+
+    pub(in crate::store) async fn is_too_large(&self, bytes: u64) -> Result<bool, StoreError> {
+        Ok(self.size(limit(bytes, false)).await? > limit(bytes, false))
+    }
+
+    /// Bytes of what is kept. The files of a table do not shrink when rows go, so what they take is an answer only as
+    /// long as it is not more than `enough`; else the rows are counted, with their share of the indexes.
+    async fn size(&self, enough: u64) -> Result<u64, StoreError> {
+        let files = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+                     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
+        let rows = "SELECT (
+            (SELECT coalesce(sum(pg_column_size(raw)), 0) + 300 * count(*) FROM notification)
+            + (SELECT coalesce(sum(pg_column_size(body)), 0) + 80 * count(*) FROM part)
+            + (SELECT coalesce(sum(pg_column_size(target) + coalesce(pg_column_size(note), 0)), 0) + 500 * count(*)
+               FROM message)
+            + (SELECT 200 * count(*) FROM transition)
+            + (SELECT 150 * count(*) FROM attempt)
+            + (SELECT coalesce(sum(pg_column_size(labels)), 0) + 400 * count(*) FROM alert)
+            + (SELECT coalesce(sum(pg_column_size(detail)), 0) + 300 * count(*) FROM act))::bigint";
+        let bytes: i64 = transaction!(&self.0.pool, Kind::Read, tx => async {
+            let bytes: i64 = tx.only(files, values![]).await?.try_get(0)?;
+            if bytes.unsigned_abs() <= enough { Ok(bytes) } else { Ok(tx.only(rows, values![]).await?.try_get(0)?) }
+        })?;
+        Ok(bytes.unsigned_abs())
     }
 }
 
-/// Does what is kept take more than `most` bytes? The file of a table does not shrink when rows go, so where that
-/// looks too large, the bodies that are left are counted in its stead.
-async fn is_larger(tx: &Tx, most: u64) -> Result<bool, Fault> {
-    let files = "SELECT coalesce(sum(pg_total_relation_size(oid)) FILTER (WHERE relname <> 'notification'), 0)::bigint,
-                        coalesce(sum(pg_total_relation_size(oid)), 0)::bigint
-                 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
-                   AND relname IN ('notification', 'alert', 'message', 'transition', 'part', 'attempt', 'budget')";
-    let row = tx.only(files, values![]).await?;
-    let (others, all): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    if all.unsigned_abs() <= most {
-        return Ok(false);
-    }
-    let bodies = "SELECT coalesce(sum(pg_column_size(raw)), 0)::bigint FROM notification
-                  WHERE id > (SELECT notification FROM pruned)";
-    let bodies: i64 = tx.only(bodies, values![]).await?.try_get(0)?;
-    Ok((others + bodies).unsigned_abs() > most)
+/// What one batch did.
+struct Batch {
+    pruned: Pruned,
+    round: Round,
+    /// Everything was looked at.
+    swept: bool,
+    /// About so many bytes went.
+    bytes: i64,
 }
 
-async fn messages(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
-    let old = "SELECT id FROM message WHERE settled_at < $1 ORDER BY settled_at LIMIT $2";
-    let ids = ids(tx, old, before).await?;
-    if !ids.is_empty() {
-        for table in ["attempt", "part", "transition", "card_alert", "card"] {
-            tx.execute(&format!("DELETE FROM {table} WHERE message_id = ANY ($1)"), values![; ids]).await?;
+impl Batch {
+    async fn run(tx: &Tx, mut round: Round, keep: Retention, now: Timestamp) -> Result<Self, Fault> {
+        let before = round.before(keep, now);
+        let needed = needed(tx).await?;
+        let (messages, mut bytes) = messages(tx, before.record, &needed).await?;
+        let mut pruned = Pruned { messages, ..Pruned::default() };
+        // While messages go, which are the oldest, nothing younger does.
+        if messages > 0 && round.is_pressed() {
+            return Ok(Self { pruned, round, swept: false, bytes });
         }
-        tx.execute("DELETE FROM message WHERE id = ANY ($1)", values![; ids]).await?;
+        let passed = transitions(tx, &mut round, before.record, &needed, now).await?;
+        let (bodies, freed, all) = bodies(tx, &mut round, before.body, &needed, now).await?;
+        bytes += freed;
+        pruned.bodies = bodies + notifications(tx, before.record, &needed).await?;
+        pruned.alerts = alerts(tx, before.alert).await?;
+        pruned.unheard = unheard(tx, before.heard, keep, now).await?;
+        pruned.acts = acts(tx, before.record).await?;
+        Ok(Self { pruned, round, swept: passed && all, bytes })
     }
-    let suppressed = "DELETE FROM transition WHERE id IN (
-        SELECT id FROM (SELECT id, fate, at FROM transition ORDER BY id LIMIT $2) oldest
-        WHERE fate = 'suppressed' AND at < $1 LIMIT $3)";
-    tx.execute(suppressed, values![before.0, LOOK, BATCH]).await?;
-    Ok(ids.len() as u64)
 }
 
-/// Gives up the bodies of old notifications in their order, up to the first that a live message may still be written
-/// from.
-async fn bodies(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
-    let old = "SELECT n.id, EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id AND m.settled_at IS NULL)
-               FROM notification n WHERE n.id > (SELECT notification FROM pruned) AND n.received_at < $1
-               ORDER BY n.id LIMIT $2";
-    let mut given_up: Vec<i64> = Vec::new();
+/// The notifications of alerts that somebody may still have to hear of from wegraf itself: of those that escalate, with
+/// all who were told of them, and of those that are on behind a silence.
+async fn needed(tx: &Tx) -> Result<HashSet<i64>, Fault> {
+    let sql = "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
+                      JOIN alert b ON b.identity = a.identity
+               UNION SELECT a.notification_id FROM silence s JOIN act_alert x ON x.act_id = s.act_id
+                      JOIN alert a ON a.id = x.alert_id WHERE a.status = 'firing'";
+    tx.rows(sql, values![]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Settled messages, the oldest first, and their notifications when no other message is about them. Returns how many,
+/// and about how many bytes that were.
+async fn messages(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Result<(u64, i64), Fault> {
+    let old = "SELECT m.id, m.notification_id, octet_length(n.raw)::bigint
+               FROM message m LEFT JOIN notification n ON n.id = m.notification_id
+               WHERE m.settled_at < $1 ORDER BY m.settled_at LIMIT $2";
+    let (mut ids, mut about, mut bytes): (Vec<i64>, Vec<i64>, i64) = (Vec::new(), Vec::new(), 0);
     for row in tx.rows(old, values![before.0, BATCH]).await? {
-        if row.try_get(1)? {
+        let notification: i64 = row.try_get(1)?;
+        ids.push(row.try_get(0)?);
+        bytes += MESSAGE_BYTES;
+        if !needed.contains(&notification) {
+            about.push(notification);
+            bytes += row.try_get::<_, Option<i64>>(2)?.unwrap_or(0);
+        }
+        if bytes >= BATCH_BYTES {
             break;
         }
-        given_up.push(row.try_get(0)?);
     }
-    if let Some(last) = given_up.last() {
-        tx.execute("UPDATE notification SET raw = '' WHERE id = ANY ($1)", values![; given_up]).await?;
-        tx.execute("UPDATE pruned SET notification = $1", values![*last]).await?;
+    if ids.is_empty() {
+        return Ok((0, 0));
     }
-    Ok(given_up.len() as u64)
+    for table in ["attempt", "part", "transition", "card_alert", "card"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE message_id = ANY ($1)"), values![; ids]).await?;
+    }
+    tx.execute("DELETE FROM message WHERE id = ANY ($1)", values![; ids]).await?;
+    notifications_of_none(tx, before, &about).await?;
+    Ok((ids.len() as u64, bytes))
 }
 
-/// Notifications that no message is about any more; never the newest, as in the other half.
-async fn notifications(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
-    let sql = "DELETE FROM notification WHERE id IN (
-        SELECT n.id FROM (SELECT id, received_at FROM notification ORDER BY id LIMIT $2) n
+/// Forgets those of these notifications that no message is about any more; never the newest, as in the other half.
+async fn notifications_of_none(tx: &Tx, before: Timestamp, ids: &[i64]) -> Result<u64, Fault> {
+    let sql = "DELETE FROM notification n WHERE n.id = ANY ($2) AND n.received_at < $1
+                 AND n.id < (SELECT max(id) FROM notification)
+                 AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id)";
+    tx.execute_if(!ids.is_empty(), sql, values![before.0; ids]).await
+}
+
+/// Transitions that were told to nobody, and their notifications if those told nothing else. Returns whether all were
+/// looked at.
+async fn transitions(
+    tx: &Tx,
+    round: &mut Round,
+    before: Timestamp,
+    needed: &HashSet<i64>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let sql = "SELECT id, at, notification_id, fate = 'suppressed' FROM transition WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = tx.rows(sql, values![round.transition, i64::from(LOOK)]).await?;
+    let (mut young, mut suppressed, mut about) = (false, Vec::new(), Vec::new());
+    for row in &rows {
+        let at: i64 = row.try_get(1)?;
+        if (before.0..=now.0).contains(&at) {
+            young = true;
+            break;
+        }
+        round.transition = row.try_get(0)?;
+        if at < before.0 && row.try_get(3)? {
+            suppressed.push(round.transition);
+            about.push(row.try_get::<_, i64>(2)?);
+        }
+    }
+    about.retain(|id| !needed.contains(id));
+    let sql = "DELETE FROM transition WHERE id = ANY ($1)";
+    tx.execute_if(!suppressed.is_empty(), sql, values![; suppressed]).await?;
+    notifications_of_none(tx, before, &about).await?;
+    Ok(young || rows.len() < LOOK as usize)
+}
+
+/// Bodies in the order they came, but for those that something live may still be written from. Returns how many, of how
+/// many bytes, and whether all were looked at.
+async fn bodies(
+    tx: &Tx,
+    round: &mut Round,
+    before: Timestamp,
+    needed: &HashSet<i64>,
+    now: Timestamp,
+) -> Result<(u64, i64, bool), Fault> {
+    let mut prefix: i64 = tx.only("SELECT notification FROM pruned", values![]).await?.try_get(0)?;
+    let looked = *round.notification.get_or_insert(prefix);
+    let sql = "SELECT n.id, n.received_at, octet_length(n.raw)::bigint, octet_length(n.raw) > 0
+                      AND EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id AND m.settled_at IS NULL)
+               FROM notification n WHERE n.id > $1 ORDER BY n.id LIMIT $2";
+    let rows = tx.rows(sql, values![looked, i64::from(LOOK)]).await?;
+    let (mut given_up, mut bytes, mut all): (Vec<i64>, i64, bool) = (Vec::new(), 0, rows.len() < LOOK as usize);
+    for row in &rows {
+        let (id, at, length): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if (before.0..=now.0).contains(&at) {
+            all = true;
+            break;
+        }
+        if bytes >= BATCH_BYTES {
+            all = false;
+            break;
+        }
+        if length > 0 && at < before.0 && !row.try_get::<_, bool>(3)? && !needed.contains(&id) {
+            given_up.push(id);
+            bytes += length;
+        } else {
+            round.left |= length > 0;
+        }
+        round.notification = Some(id);
+        prefix = if round.left { prefix } else { id };
+    }
+    let sql = "UPDATE notification SET raw = '' WHERE id = ANY ($1)";
+    tx.execute_if(!given_up.is_empty(), sql, values![; given_up]).await?;
+    tx.execute("UPDATE pruned SET notification = $1 WHERE notification < $1", values![prefix]).await?;
+    Ok((given_up.len() as u64, bytes, all))
+}
+
+/// Notifications that no message is about any more, among the oldest: what [`messages`] left because it was the newest
+/// then.
+async fn notifications(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, Fault> {
+    let sql = "SELECT n.id FROM (SELECT id, received_at FROM notification ORDER BY id LIMIT $2) n
         WHERE n.received_at < $1 AND n.id < (SELECT max(id) FROM notification)
-          AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id) LIMIT $3)";
-    tx.execute(sql, values![before.0, LOOK, BATCH]).await
+          AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id) LIMIT $3";
+    let mut ids = Vec::new();
+    for row in tx.rows(sql, values![before.0, i64::from(LOOK), BATCH]).await? {
+        ids.push(row.try_get(0)?);
+    }
+    ids.retain(|id| !needed.contains(id));
+    notifications_of_none(tx, before, &ids).await
 }
 
 /// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
@@ -103,12 +240,51 @@ async fn alerts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     let old = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < $1
         AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT $2";
     let ids = ids(tx, old, before).await?;
-    for table in ["act_alert", "card_alert", "escalation"] {
-        let sql = format!("DELETE FROM {table} WHERE alert_id = ANY ($1)");
+    forget_alerts(tx, &ids).await?;
+    Ok(ids.len() as u64)
+}
+
+/// Alerts that are on and of which no sender has spoken for long, to any receiver; not while something of them waits to
+/// be told, or while a silence keeps their sender from speaking. Why they are no longer followed goes on record.
+async fn unheard(tx: &Tx, before: Timestamp, keep: Retention, now: Timestamp) -> Result<u64, Fault> {
+    let sql = "SELECT a.id, a.thread, a.name, a.receiver, a.labels FROM alert a
+        WHERE a.status = 'firing' AND greatest(a.told_at, coalesce(a.heard_at, a.told_at)) < $1
+          AND NOT EXISTS (SELECT 1 FROM alert b WHERE b.identity = a.identity AND b.status = 'firing'
+                          AND greatest(b.told_at, coalesce(b.heard_at, b.told_at)) >= $1)
+          AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = a.id AND t.fate = 'pending')
+          AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN silence s ON s.act_id = x.act_id
+                          WHERE x.alert_id = a.id AND s.until >= $2)
+        ORDER BY a.thread, a.id LIMIT $3";
+    let mut unheard = Vec::new();
+    for row in tx.rows(sql, values![before.0, now.0, BATCH]).await? {
+        unheard.push(Unheard {
+            alert: row.try_get(0)?,
+            thread: row.try_get(1)?,
+            name: row.try_get(2)?,
+            receiver: row.try_get(3)?,
+            labels_json: row.try_get(4)?,
+        });
+    }
+    let [by, via] = FORGETS;
+    let act = "INSERT INTO act (event, at, kind, state, by, via, thread, detail)
+               VALUES ($1, $2, 'forget', 'done', $3, $4, $5, $6) ON CONFLICT (event) DO NOTHING";
+    for Forgotten { thread, event, detail, .. } in forgotten(&unheard, keep) {
+        tx.execute(act, values![event, now.0, by, via, thread, detail]).await?;
+    }
+    let ids: Vec<i64> = unheard.iter().map(|alert| alert.alert).collect();
+    forget_alerts(tx, &ids).await?;
+    Ok(ids.len() as u64)
+}
+
+/// Deletes alerts with what points to them.
+async fn forget_alerts(tx: &Tx, ids: &[i64]) -> Result<(), Fault> {
+    for (table, key) in
+        [("act_alert", "alert_id"), ("card_alert", "alert_id"), ("escalation", "alert_id"), ("alert", "id")]
+    {
+        let sql = format!("DELETE FROM {table} WHERE {key} = ANY ($1)");
         tx.execute_if(!ids.is_empty(), &sql, values![; ids]).await?;
     }
-    tx.execute_if(!ids.is_empty(), "DELETE FROM alert WHERE id = ANY ($1)", values![; ids]).await?;
-    Ok(ids.len() as u64)
+    Ok(())
 }
 
 /// Acts with their silences: not while an alert that they touched is on, a silence lasts, or a message tells of them.

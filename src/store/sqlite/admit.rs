@@ -76,6 +76,7 @@ impl<'a> Admitting<'a> {
                     Quiet::Stale => self.done.stale += 1,
                 }
                 self.repeated = self.repeated.max(repeated);
+                self.hear(before.as_ref(), arrival)?;
                 return Ok(None);
             }
         };
@@ -87,6 +88,16 @@ impl<'a> Admitting<'a> {
         };
         self.escalate(recipient, alert, &change)?;
         Ok(Some(Written { alert, known: change.row.is_some(), thread, change }))
+    }
+
+    /// Puts on record that an alert is still reported.
+    fn hear(&self, before: Option<&Row>, arrival: &Arrival) -> Result<(), StoreError> {
+        let now = self.admission.received_at;
+        if let Some(row) = before.filter(|row| row.is_heard(arrival, now)) {
+            let sql = "UPDATE alert SET heard_at = ?2 WHERE id = ?1";
+            self.connection.prepare_cached(sql)?.execute([row.id, now.0])?;
+        }
+        Ok(())
     }
 
     /// Begins the escalation of an alert, where the receiver has one, or has its end seen, where it had one when it began.
@@ -230,7 +241,8 @@ impl<'a> Admitting<'a> {
 
     fn row(&self, recipient: &Recipient, arrival: &Arrival) -> Result<Option<Row>, StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT id, thread, notification_id, status, starts_at, told_at, sender, acknowledged_at IS NOT NULL
+            "SELECT id, thread, notification_id, status, starts_at, told_at, sender, acknowledged_at IS NOT NULL,
+                    max(told_at, ifnull(heard_at, told_at))
              FROM alert
              WHERE identity = ?1 AND receiver = ?2",
         )?;
@@ -243,7 +255,13 @@ impl<'a> Admitting<'a> {
                     sender: row.get(6)?,
                     acknowledged: row.get(7)?,
                 };
-                Ok(Row { id: row.get(0)?, thread: row.get(1)?, notification: row.get(2)?, known })
+                Ok(Row {
+                    id: row.get(0)?,
+                    thread: row.get(1)?,
+                    notification: row.get(2)?,
+                    heard_at: Timestamp(row.get(8)?),
+                    known,
+                })
             })
             .optional()?;
         Ok(row)

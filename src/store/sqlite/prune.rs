@@ -1,44 +1,91 @@
-//! Forgetting what is old, a little at a time, so that nobody who writes has to wait for it.
+//! Forgetting what is old, and what is too much, a little at a time, so that writers do not wait for it; and giving the
+//! room back.
 
-use rusqlite::{Connection, params};
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use crate::alert::Timestamp;
+use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
 use crate::store::{Pruned, Retention, StoreError};
 
-/// Rows of a kind that one batch takes away.
-const BATCH: i64 = 300;
-/// Rows that one batch looks at where there is no index for what it wants: the oldest, which are the ones to go.
-const LOOK: i64 = 3_000;
-/// An alert is forgotten so much later than what was told of it: the record that names it goes first.
-const ALERT_LATER_MS: i64 = 2 * 24 * 3_600_000;
+/// Free pages that one batch gives back: the last ones of the file are moved for it, 2 MiB of writing.
+const GIVEN_BACK: i64 = 512;
+/// Free pages that stay (1 MiB): new rows take them, and the file does not breathe with each message.
+const FREE: i64 = 256;
 
 impl Db {
     pub(in crate::store) async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
+        let round = Arc::clone(&self.0.round);
         self.write(move |connection| {
-            let oldest = now.plus_millis(-keep.record_ms);
-            let too_large = keep.bytes.is_some_and(|most| size(connection).is_ok_and(|bytes| bytes > most));
-            let raw_before = if too_large { now } else { now.plus_millis(-keep.raw_ms) };
-            Ok(Pruned {
-                messages: messages(connection, oldest)?,
-                bodies: bodies(connection, raw_before)? + notifications(connection, oldest)?,
-                alerts: alerts(connection, oldest.plus_millis(-ALERT_LATER_MS))?,
-                acts: acts(connection, oldest)?,
-            })
+            let mut round = round.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pruned = batch(connection, &mut round, keep, now)?;
+            pruned.more |= give_back(connection)?;
+            Ok(pruned)
         })
         .await
     }
+
+    pub(in crate::store) async fn is_too_large(&self, bytes: u64) -> Result<bool, StoreError> {
+        self.read(move |connection| Ok(size(connection)? > limit(bytes, false))).await
+    }
 }
 
-/// Bytes of the file that hold something.
+/// Bytes of the file that hold something: so large it is once its free pages were given back.
 fn size(connection: &Connection) -> rusqlite::Result<u64> {
-    let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let bytes = (figure("page_count")? - figure("freelist_count")?) * figure("page_size")?;
+    let bytes =
+        (figure(connection, "page_count")? - figure(connection, "freelist_count")?) * figure(connection, "page_size")?;
     Ok(bytes.unsigned_abs())
 }
 
-fn messages(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
-    let ids = ids(connection, "SELECT id FROM message WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2", before)?;
+fn figure(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
+    let before = round.before(keep, now);
+    let needed = needed(connection)?;
+    let mut pruned = Pruned { messages: messages(connection, before.record, &needed)?, ..Pruned::default() };
+    // While messages go, which are the oldest, nothing younger does.
+    let mut swept = false;
+    if pruned.messages == 0 || !round.is_pressed() {
+        swept = transitions(connection, round, before.record, &needed, now)?;
+        let (bodies, all) = bodies(connection, round, before.body, &needed, now)?;
+        swept &= all;
+        pruned.bodies = bodies + notifications(connection, before.record, &needed)?;
+        pruned.alerts = alerts(connection, before.alert)?;
+        pruned.unheard = unheard(connection, before.heard, keep, now)?;
+        pruned.acts = acts(connection, before.record)?;
+    }
+    let bare = pruned.is_bare();
+    let too_large = match keep.bytes {
+        Some(most) if round.asks_size(bare, swept) => size(connection)? > limit(most, round.is_pressed()),
+        _ => false,
+    };
+    pruned.more = round.goes_on(bare, swept, too_large);
+    Ok(pruned)
+}
+
+/// The notifications of alerts that somebody may still have to hear of from wegraf itself: of those that escalate, with
+/// all who were told of them, and of those that are on behind a silence.
+fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
+                JOIN alert b ON b.identity = a.identity
+         UNION SELECT a.notification_id FROM silence s JOIN act_alert x ON x.act_id = s.act_id
+                JOIN alert a ON a.id = x.alert_id WHERE a.status = 'firing'",
+    )?;
+    let ids = select.query_map([], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Settled messages, the oldest first, and their notifications when no other message is about them.
+fn messages(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, StoreError> {
+    let sql = "SELECT id, notification_id FROM message WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let rows = select.query_map([before.0, BATCH], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let tables = [
         "DELETE FROM attempt WHERE message_id = ?1",
         "DELETE FROM part WHERE message_id = ?1",
@@ -47,43 +94,141 @@ fn messages(connection: &Connection, before: Timestamp) -> Result<u64, StoreErro
         "DELETE FROM card WHERE message_id = ?1",
         "DELETE FROM message WHERE id = ?1",
     ];
-    delete(connection, &tables, &ids)?;
-    let suppressed = "DELETE FROM transition WHERE id IN (
-        SELECT id FROM (SELECT id, fate, at FROM transition ORDER BY id LIMIT ?2)
-        WHERE fate = 'suppressed' AND at < ?1 LIMIT ?3)";
-    connection.prepare_cached(suppressed)?.execute([before.0, LOOK, BATCH])?;
+    let (mut gone, mut bytes) = (0, 0);
+    for (message, notification) in rows.collect::<Result<Vec<(i64, i64)>, _>>()? {
+        delete(connection, &tables, &[message])?;
+        gone += 1;
+        if !needed.contains(&notification) {
+            bytes += notification_of_none(connection, notification, before)?;
+        }
+        if bytes >= BATCH_BYTES {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// Forgets a notification if no message is about it any more; returns the bytes of its body. Never the newest: its id
+/// must not be given twice.
+fn notification_of_none(connection: &Connection, id: i64, before: Timestamp) -> Result<i64, StoreError> {
+    let sql = "DELETE FROM notification WHERE id = ?1 AND received_at < ?2
+               AND id < (SELECT max(id) FROM notification)
+               AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = ?1) RETURNING length(raw)";
+    let bytes = connection.prepare_cached(sql)?.query_row([id, before.0], |row| row.get(0)).optional()?;
+    Ok(bytes.unwrap_or(0))
+}
+
+/// Transitions that were told to nobody, and their notifications if those told nothing else. Returns whether all were
+/// looked at.
+fn transitions(
+    connection: &Connection,
+    round: &mut Round,
+    before: Timestamp,
+    needed: &HashSet<i64>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT id, at, notification_id, fate = 'suppressed' FROM transition WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query([round.transition, i64::from(LOOK)])?;
+    let (mut looked, mut young, mut suppressed) = (0, false, Vec::new());
+    while let Some(row) = rows.next()? {
+        let at: i64 = row.get(1)?;
+        if (before.0..=now.0).contains(&at) {
+            young = true;
+            break;
+        }
+        looked += 1;
+        round.transition = row.get(0)?;
+        if at < before.0 && row.get(3)? {
+            suppressed.push((round.transition, row.get(2)?));
+        }
+    }
+    for (transition, notification) in suppressed {
+        delete(connection, &["DELETE FROM transition WHERE id = ?1"], &[transition])?;
+        if !needed.contains(&notification) {
+            notification_of_none(connection, notification, before)?;
+        }
+    }
+    Ok(young || looked < LOOK)
+}
+
+/// Bodies in the order they came, but for those that something live may still be written from. Returns how many, and
+/// whether all were looked at.
+fn bodies(
+    connection: &Connection,
+    round: &mut Round,
+    before: Timestamp,
+    needed: &HashSet<i64>,
+    now: Timestamp,
+) -> Result<(u64, bool), StoreError> {
+    let mut prefix = connection.prepare_cached("SELECT notification FROM pruned")?.query_row([], |row| row.get(0))?;
+    let looked = *round.notification.get_or_insert(prefix);
+    let mut select = connection.prepare_cached(
+        "SELECT n.id, n.received_at, length(n.raw), length(n.raw) > 0
+                AND EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id AND m.settled_at IS NULL)
+         FROM notification n WHERE n.id > ?1 ORDER BY n.id LIMIT ?2",
+    )?;
+    let mut give_up = connection.prepare_cached("UPDATE notification SET raw = x'' WHERE id = ?1")?;
+    let rows = select.query_map([looked, i64::from(LOOK)], Body::of)?.collect::<Result<Vec<Body>, _>>()?;
+    let (mut given_up, mut bytes, mut all) = (0, 0, rows.len() < LOOK as usize);
+    for body in rows {
+        if (before.0..=now.0).contains(&body.at) {
+            all = true;
+            break;
+        }
+        if bytes >= BATCH_BYTES {
+            all = false;
+            break;
+        }
+        if body.length > 0 && body.at < before.0 && !body.live && !needed.contains(&body.id) {
+            give_up.execute([body.id])?;
+            (given_up, bytes) = (given_up + 1, bytes + body.length);
+        } else {
+            round.left |= body.length > 0;
+        }
+        round.notification = Some(body.id);
+        prefix = if round.left { prefix } else { body.id };
+    }
+    connection.prepare_cached("UPDATE pruned SET notification = ?1 WHERE notification < ?1")?.execute([prefix])?;
+    Ok((given_up, all))
+}
+
+/// The body of a notification.
+struct Body {
+    id: i64,
+    at: i64,
+    length: i64,
+    live: bool,
+}
+
+impl Body {
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, at: row.get(1)?, length: row.get(2)?, live: row.get(3)? })
+    }
+}
+
+/// Notifications that no message is about any more, among the oldest: what [`messages`] left because it was the newest
+/// then.
+fn notifications(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, StoreError> {
+    let sql = "SELECT n.id FROM (SELECT id, received_at FROM notification ORDER BY id LIMIT ?2) n
+        WHERE n.received_at < ?1 AND n.id < (SELECT max(id) FROM notification)
+          AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id) LIMIT ?3";
+    let ids: Vec<i64> = connection
+        .prepare_cached(sql)?
+        .query_map([before.0, i64::from(LOOK), BATCH], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let ids: Vec<i64> = ids.into_iter().filter(|id| !needed.contains(id)).collect();
+    delete(connection, &["DELETE FROM notification WHERE id = ?1"], &ids)?;
     Ok(ids.len() as u64)
 }
 
-/// Bodies in the order they came, up to the first that a live message may still be written from.
-fn bodies(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT n.id, EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id AND m.settled_at IS NULL)
-         FROM notification n WHERE n.id > (SELECT notification FROM pruned) AND n.received_at < ?1
-         ORDER BY n.id LIMIT ?2",
-    )?;
-    let rows = select.query_map([before.0, BATCH], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
-    let mut given_up = 0;
-    for row in rows {
-        let (id, live) = row?;
-        if live {
-            break;
-        }
-        connection.prepare_cached("UPDATE notification SET raw = x'' WHERE id = ?1")?.execute([id])?;
-        connection.prepare_cached("UPDATE pruned SET notification = ?1")?.execute([id])?;
-        given_up += 1;
-    }
-    Ok(given_up)
-}
-
-/// Notifications that no message is about any more; never the newest: its id must not be given twice.
-fn notifications(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM notification WHERE id IN (
-        SELECT n.id FROM (SELECT id, received_at FROM notification ORDER BY id LIMIT ?2) n
-        WHERE n.received_at < ?1 AND n.id < (SELECT max(id) FROM notification)
-          AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id) LIMIT ?3)";
-    Ok(connection.prepare_cached(sql)?.execute(params![before.0, LOOK, BATCH])? as u64)
-}
+/// An alert with what points to it.
+const OF_ALERT: [&str; 4] = [
+    "DELETE FROM act_alert WHERE alert_id = ?1",
+    "DELETE FROM card_alert WHERE alert_id = ?1",
+    "DELETE FROM escalation WHERE alert_id = ?1",
+    "DELETE FROM alert WHERE id = ?1",
+];
 
 /// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
 /// may be set.
@@ -91,14 +236,45 @@ fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError>
     let sql = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1
         AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT ?2";
     let ids = ids(connection, sql, before)?;
-    let tables = [
-        "DELETE FROM act_alert WHERE alert_id = ?1",
-        "DELETE FROM card_alert WHERE alert_id = ?1",
-        "DELETE FROM escalation WHERE alert_id = ?1",
-        "DELETE FROM alert WHERE id = ?1",
-    ];
-    delete(connection, &tables, &ids)?;
+    delete(connection, &OF_ALERT, &ids)?;
     Ok(ids.len() as u64)
+}
+
+/// Alerts that are on and of which no sender has spoken for long, to any receiver; not while something of them waits to
+/// be told, or while a silence keeps their sender from speaking. Why they are no longer followed goes on record.
+fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "SELECT a.id, a.thread, a.name, a.receiver, a.labels FROM alert a
+        WHERE a.status = 'firing' AND max(a.told_at, ifnull(a.heard_at, a.told_at)) < ?1
+          AND NOT EXISTS (SELECT 1 FROM alert b WHERE b.identity = a.identity AND b.status = 'firing'
+                          AND max(b.told_at, ifnull(b.heard_at, b.told_at)) >= ?1)
+          AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = a.id AND t.fate = 'pending')
+          AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN silence s ON s.act_id = x.act_id
+                          WHERE x.alert_id = a.id AND s.until >= ?2)
+        ORDER BY a.thread, a.id LIMIT ?3";
+    let unheard: Vec<Unheard> = connection
+        .prepare_cached(sql)?
+        .query_map([before.0, now.0, BATCH], |row| {
+            Ok(Unheard {
+                alert: row.get(0)?,
+                thread: row.get(1)?,
+                name: row.get(2)?,
+                receiver: row.get(3)?,
+                labels_json: row.get(4)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    let [by, via] = FORGETS;
+    for Forgotten { thread, event, detail, alerts } in forgotten(&unheard, keep) {
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO act (event, at, kind, state, by, via, thread, detail)
+                 VALUES (?1, ?2, 'forget', 'done', ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![event, now.0, by, via, thread, detail])?;
+        let ids: Vec<i64> = alerts.iter().map(|alert| alert.alert).collect();
+        delete(connection, &OF_ALERT, &ids)?;
+    }
+    Ok(unheard.len() as u64)
 }
 
 /// Acts with their silences: not while an alert that they touched is on, a silence lasts, or a message tells of them.
@@ -133,4 +309,16 @@ fn delete(connection: &Connection, tables: &[&str], ids: &[i64]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Gives free pages back to the file system; the next checkpoint shortens the file. Returns whether there are more.
+/// A file from before this was possible keeps its free pages for new rows.
+fn give_back(connection: &Connection) -> Result<bool, StoreError> {
+    let free = figure(connection, "freelist_count")?;
+    if free <= FREE || figure(connection, "auto_vacuum")? == 0 {
+        return Ok(false);
+    }
+    connection.pragma(None, "incremental_vacuum", GIVEN_BACK.min(free - FREE), |_| Ok(()))?;
+    let left = figure(connection, "freelist_count")?;
+    Ok(left < free && left > FREE)
 }

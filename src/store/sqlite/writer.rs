@@ -13,9 +13,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::files::Files;
 use super::lock::Lock;
+use super::{BUSY_WAIT, LOG_BYTES};
 use crate::store::StoreError;
 
 /// Writes that may wait for the thread. At 20 µs each the last of them waits 40 ms; a queue that is full means that
@@ -77,11 +80,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It keeps `lock` until the connection is closed.
-    pub(super) fn start(connection: Connection, lock: Lock) -> std::io::Result<Self> {
+    /// Starts the thread. It keeps `lock` until the connection is closed, and takes no write while one of `files` is not
+    /// in its place.
+    pub(super) fn start(connection: Connection, files: Files, lock: Lock) -> std::io::Result<Self> {
         let (orders, queue) = channel();
         let tally = Arc::new(Tally::default());
-        let hands = Hands { connection, queue, tally: Arc::clone(&tally), broken: None, _lock: lock };
+        let hands =
+            Hands { connection, files, displaced: false, queue, tally: Arc::clone(&tally), broken: None, _lock: lock };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || hands.run())?;
         Ok(Self {
             orders,
@@ -146,6 +151,9 @@ impl Writer {
 /// What the thread owns.
 struct Hands {
     connection: Connection,
+    files: Files,
+    /// The files were not in their places when they were last looked at.
+    displaced: bool,
     queue: Receiver<Order>,
     tally: Arc<Tally>,
     /// Set once the state of the file is unknown: from then on everything is refused.
@@ -180,18 +188,52 @@ impl Hands {
                     unmoved = true;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.checkpoint("PASSIVE");
+                    self.rest();
                     unmoved = false;
                 }
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.checkpoint("TRUNCATE");
+        self.end();
+    }
+
+    /// Moves the log into the main file. If that is no longer the one in its place, what this process still has is saved
+    /// beside it; and a log in the place of ours belongs to others, so closing must not delete it.
+    fn end(&self) {
+        let there = self.files.main_is_there();
+        if there {
+            self.checkpoint("TRUNCATE");
+        } else {
+            self.rescue();
+        }
+        if (!there || self.files.are_there().is_err())
+            && let Err(error) = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!(%error, "The log of the store is closed as usual.");
+        }
+    }
+
+    fn rescue(&self) {
+        let path = self.files.rescue();
+        match self.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]) {
+            Ok(_) => tracing::warn!(
+                path = %path.display(),
+                "The database file is gone; what this process still had of it is saved there."
+            ),
+            Err(error) => tracing::error!(
+                %error,
+                path = %path.display(),
+                "The database file is gone, and what this process still had of it cannot be saved."
+            ),
+        }
     }
 
     /// Runs `first` and whatever waits, commits, answers. Returns whether the order to stop was among it.
     fn group(&mut self, first: Job) -> bool {
-        let mut fault = self.broken.clone().or_else(|| self.execute("BEGIN IMMEDIATE").err());
+        let placed = self.files.check(&self.connection);
+        self.tell_of(placed.as_ref().err());
+        let begun = || placed.and_then(|()| self.execute("BEGIN IMMEDIATE"));
+        let mut fault = self.broken.clone().or_else(|| begun().err());
         let mut replies = Vec::new();
         let mut next = Some(first);
         let mut stop = false;
@@ -214,7 +256,9 @@ impl Hands {
                 }
             }
         }
-        let fault = fault.or_else(|| self.execute("COMMIT").err());
+        // What was written to files that went away meanwhile is not stored, whatever SQLite says.
+        let committed = || self.execute("COMMIT").and_then(|()| self.files.are_there());
+        let fault = fault.or_else(|| committed().err());
         if let Some(fault) = &fault {
             if !self.connection.is_autocommit() {
                 let _ = self.execute("ROLLBACK");
@@ -224,6 +268,7 @@ impl Hands {
                 self.broken = Some(fault.clone());
             }
         } else {
+            self.files.note();
             self.tally.commits.fetch_add(1, Ordering::Relaxed);
             self.tally.writes.fetch_add(replies.len() as u64, Ordering::Relaxed);
         }
@@ -236,6 +281,37 @@ impl Hands {
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
+    }
+
+    /// Says once that the files went away, and once that they are back.
+    fn tell_of(&mut self, displaced: Option<&StoreError>) {
+        match displaced {
+            Some(error) if !self.displaced => {
+                tracing::error!(%error, "The store takes no writes until its files are back in their places.");
+            }
+            None if self.displaced => tracing::info!("The files of the store are back in their places."),
+            Some(_) | None => {}
+        }
+        self.displaced = displaced.is_some();
+    }
+
+    /// Moves the log into the main file; one that a burst made long, or a long read, is cut back at once if no reader
+    /// needs it, not only with the next write. Not in files that somebody else changed: what is written there would
+    /// hide that.
+    fn rest(&mut self) {
+        let placed = self.files.check(&self.connection);
+        self.tell_of(placed.as_ref().err());
+        if placed.is_err() {
+            return;
+        }
+        self.checkpoint("PASSIVE");
+        self.files.note();
+        if self.files.log_length() > LOG_BYTES.unsigned_abs() {
+            let _ = self.connection.busy_timeout(Duration::ZERO);
+            self.checkpoint("TRUNCATE");
+            let _ = self.connection.busy_timeout(BUSY_WAIT);
+            self.files.note();
+        }
     }
 
     /// Moves the log into the main file as far as readers allow. A failure is no harm: the log is still whole, and

@@ -112,7 +112,7 @@ async fn a_code_ends_after_three_days_and_a_card_goes_with_its_message(store: &S
     assert_eq!(found(71 * 60 - 1).await.code.as_deref(), Some("code"));
     assert_eq!((found(71 * 60).await.message, found(71 * 60).await.code), (card, None));
     assert_eq!(code(store, card).await.as_deref(), Some("code"), "by itself it is shown as it is");
-    let keep = Retention { raw_ms: MINUTE, record_ms: 24 * 60 * MINUTE, bytes: None };
+    let keep = Retention { raw_ms: MINUTE, record_ms: 24 * 60 * MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
     while !store.prune(keep, at(73 * 60)).await.unwrap().is_empty() {}
     assert_eq!(store.card_of(card).await.unwrap(), None);
     assert_eq!(store.card(&LaneKey::stored("lane"), reminder, at(73 * 60)).await.unwrap(), None);

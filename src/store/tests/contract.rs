@@ -868,7 +868,8 @@ async fn prune_forgets_what_is_old_and_nothing_that_lives(store: &Store) {
     send(store, "lane", 2).await;
     send(store, "lane", 2).await;
     store.admit(notification(3, "other", vec![firing("waits", 3)])).await.unwrap();
-    let keep = Retention { raw_ms: 7 * day * MINUTE, record_ms: 30 * day * MINUTE, bytes: None };
+    let keep =
+        Retention { raw_ms: 7 * day * MINUTE, record_ms: 30 * day * MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
     assert!(store.prune(keep, at(6 * day)).await.unwrap().is_empty());
     let pruned = store.prune(keep, at(8 * day)).await.unwrap();
     assert_eq!((pruned.messages, pruned.bodies), (0, 2), "the third is still to be sent");
@@ -893,7 +894,8 @@ async fn prune_forgets_no_alert_that_somebody_is_still_to_hear_of(store: &Store)
     let day = 24 * 60;
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
-    let keep = Retention { raw_ms: 7 * day * MINUTE, record_ms: 30 * day * MINUTE, bytes: None };
+    let keep =
+        Retention { raw_ms: 7 * day * MINUTE, record_ms: 30 * day * MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
     while !store.prune(keep, at(40 * day)).await.unwrap().is_empty() {}
     assert_eq!(store.delivery(2).await.unwrap().unwrap().transitions.len(), 2, "the end waits with its beginning");
     send(store, "lane", 40 * day).await;

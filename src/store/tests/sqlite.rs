@@ -226,3 +226,112 @@ async fn a_database_opened_for_reading_shows_what_its_owner_writes_and_writes_no
     assert_eq!(reader.deliveries(DeliveryFilter::default()).await.unwrap().len(), 1);
     assert!(reader.ping().await.is_err());
 }
+
+/// A file as programs made it before the room of what is pruned could be given back.
+async fn old_file(folder: &tempfile::TempDir) {
+    used(folder).await;
+    let hand = Connection::open(file(folder)).unwrap();
+    hand.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM; PRAGMA journal_mode = WAL")
+        .unwrap();
+    assert_eq!(hand.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).unwrap(), 0);
+}
+
+/// Sends so many notifications with bodies of 100 KiB.
+async fn fill(store: &Store, count: i64) {
+    for minute in 10..10 + count {
+        let raw: Vec<u8> = (0..100 * 1024).map(|_| rand::random()).collect();
+        let admission = notification(minute, "bulk", vec![firing(&minute.to_string(), minute)]);
+        store.admit(Admission { raw: raw.into(), ..admission }).await.unwrap();
+        send(store, "bulk", minute).await;
+    }
+}
+
+/// Prunes until nothing is left to do, and waits until the log was moved into the main file; its size then.
+async fn pruned(store: &Store, folder: &tempfile::TempDir, keep: Retention, minute: i64) -> u64 {
+    while !store.prune(keep, at(minute)).await.unwrap().is_empty() {}
+    store.close().await.unwrap();
+    fs::metadata(file(folder)).unwrap().len()
+}
+
+#[tokio::test]
+async fn the_file_shrinks_with_what_is_pruned_and_keeps_its_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    fill(&store, 120).await;
+    let most = 8 << 20;
+    let keep =
+        Retention { raw_ms: 1_000 * MINUTE, record_ms: 1_000 * MINUTE, alerts_ms: i64::MAX / 4, bytes: Some(most) };
+    let bytes = pruned(&store, &folder, keep, 200).await;
+    assert!((most / 4..most).contains(&bytes), "{bytes}");
+    let store = open(folder.path()).await;
+    let keep = Retention { raw_ms: MINUTE, record_ms: MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
+    let bytes = pruned(&store, &folder, keep, 100_000).await;
+    assert!(bytes < 2 << 20, "{bytes}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_shrink_is_converted_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    old_file(&folder).await;
+    let store = open(folder.path()).await;
+    assert!(store.can_shrink().await.unwrap());
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 1, pending: 1, ..Audit::default() });
+    fill(&store, 50).await;
+    let keep = Retention { raw_ms: MINUTE, record_ms: MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
+    let bytes = pruned(&store, &folder, keep, 100_000).await;
+    assert!(bytes < 2 << 20, "{bytes}");
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["wegraf.db", "wegraf.db.lock"]);
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_reads_is_converted_another_time() {
+    let folder = tempfile::tempdir().unwrap();
+    old_file(&folder).await;
+    let reader = Connection::open(file(&folder)).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let _: i64 = reader.query_row("SELECT count(*) FROM message", [], |row| row.get(0)).unwrap();
+    let store = open(folder.path()).await;
+    store.admit(notification(3, "lane", vec![firing("Other", 3)])).await.unwrap();
+    assert_eq!(store.audit().await.unwrap().pending, 2);
+    drop(reader);
+    store.close().await.unwrap();
+    let store = open(folder.path()).await;
+    assert!(store.can_shrink().await.unwrap());
+    assert_eq!(store.audit().await.unwrap().pending, 2);
+}
+
+#[tokio::test]
+async fn a_symbolic_link_to_the_file_stays_one() {
+    let (real, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    old_file(&real).await;
+    std::os::unix::fs::symlink(file(&real), file(&folder)).unwrap();
+    let store = open(folder.path()).await;
+    store.admit(notification(3, "lane", vec![firing("Other", 3)])).await.unwrap();
+    assert!(store.can_shrink().await.unwrap());
+    assert!(fs::symlink_metadata(file(&folder)).unwrap().is_symlink());
+    store.close().await.unwrap();
+    assert_eq!(open(real.path()).await.audit().await.unwrap().pending, 2);
+}
+
+#[tokio::test]
+async fn a_write_to_a_file_that_is_gone_is_refused_and_what_was_stored_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.check().await.unwrap();
+    fs::remove_file(file(&folder)).unwrap();
+    for refused in [
+        store.check().await,
+        store.ping().await,
+        store.admit(notification(1, "lane", vec![firing("Other", 1)])).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(StoreError::Displaced { .. })), "{refused:?}");
+    }
+    store.close().await.unwrap();
+    let saved = tempfile::tempdir().unwrap();
+    fs::rename(folder.path().join("wegraf.db.rescued"), file(&saved)).unwrap();
+    let store = open(saved.path()).await;
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, ..Audit::default() });
+}

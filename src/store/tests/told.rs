@@ -197,7 +197,7 @@ async fn prune_forgets_old_acts_but_not_while_their_alert_is_on(store: &Store) {
         send(store, "lane", 3).await;
     }
     let day = 24 * 60;
-    let keep = Retention { raw_ms: MINUTE, record_ms: day * MINUTE, bytes: None };
+    let keep = Retention { raw_ms: MINUTE, record_ms: day * MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
     assert_eq!(store.prune(keep, at(day)).await.unwrap().acts, 0, "they are young");
     assert_eq!(store.prune(keep, at(2 * day)).await.unwrap().acts, 1);
     let left: Vec<_> = store.acts(ActFilter::default()).await.unwrap().iter().map(|row| row.thread.0).collect();

@@ -84,7 +84,7 @@ fn a_silence_in_grafana_is_the_one_that_its_own_button_makes_with_the_name() {
 #[test]
 fn a_silence_url_counts_only_if_it_leads_to_the_upstream_and_holds_on_the_alert() {
     let mut alert = labelled(&[("alertname", "TestOnly"), ("severity", "critical"), ("host", "t-1")]);
-    "test1".clone_into(&mut alert.discriminator);
+    alert.discriminator = Discriminator::rule("test1");
     let labels = ["__alert_rule_uid__=\"test1\"", "alertname=\"TestOnly\"", "host=\"t-1\"", "severity=\"critical\""];
     let at = "https://grafana.example.com";
     let upstream = grafana(&[]);

@@ -6,7 +6,7 @@ fn writer(folder: &tempfile::TempDir) -> Writer {
     let path = folder.path().join("test.db");
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (v INTEGER UNIQUE, b BLOB)").unwrap();
-    Writer::start(connection, Lock::take(&path).unwrap()).unwrap()
+    Writer::start(connection, Files::of(&path).unwrap(), Lock::take(&path).unwrap()).unwrap()
 }
 
 fn insert(value: i64) -> impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static {

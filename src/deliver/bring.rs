@@ -1,0 +1,52 @@
+//! Hands bytes to whatever brings them: WeCom, the mail server, a hook, a bot's socket.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use wecom::SendRequest;
+
+use super::attempt::deadline;
+use super::hook::{Hooks, Try};
+use super::verdict::Verdict;
+use super::way::Sender;
+use crate::app::{App, Loaded};
+
+/// Longest wait for a bot's socket to take a message: its line, and WeCom's answer.
+const BOT_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What is to be brought, and by whom.
+pub(super) struct Parcel<'a> {
+    pub channel: Option<wecom::Channel>,
+    pub sender: &'a Sender,
+    pub tried: Try,
+    pub body: Bytes,
+}
+
+/// Hands the bytes over, unless they might still be under way at `end`.
+pub(super) async fn bring(
+    app: &App,
+    loaded: &Loaded,
+    hooks: &Hooks,
+    parcel: Parcel<'_>,
+    end: Option<Instant>,
+) -> Verdict {
+    let Parcel { channel, sender, tried, body } = parcel;
+    match (sender, channel) {
+        (Sender::WeCom(account), Some(channel)) => {
+            loaded.wecom.send_by(account, &SendRequest { channel, body }, end).await.into()
+        }
+        (Sender::Mail(to), _) => match &loaded.mailer {
+            Some(mailer) => mailer.send(to, &body, deadline(app.store().lease())).await.into(),
+            None => Verdict::gone("smtp"),
+        },
+        (Sender::Hook(name), _) => match loaded.config.hooks.get(name) {
+            Some(hook) => hooks.post(hook, &body, tried, deadline(app.store().lease())).await.into(),
+            None => Verdict::gone(name),
+        },
+        (Sender::Bot(name), _) => {
+            let end = end.unwrap_or_else(|| Instant::now() + BOT_DEADLINE);
+            app.bots().send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
+        }
+        (Sender::WeCom(_), None) => Verdict::gone("wecom"),
+    }
+}

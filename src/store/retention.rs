@@ -1,0 +1,259 @@
+//! How long things are kept, how much room they may take, and how much is forgotten at a time (pure). Both halves
+//! follow it.
+
+use super::judge::HEARD_MS;
+use crate::alert::Timestamp;
+
+/// Messages, notifications, alerts or acts that one batch takes away.
+pub(super) const BATCH: i64 = 300;
+/// Notifications or transitions that one batch looks at: it bounds how long writers wait for the batch.
+pub(super) const LOOK: u32 = 3_000;
+/// Bytes of bodies that one batch gives up, for the same reason.
+pub(super) const BATCH_BYTES: i64 = 4 << 20;
+/// The state of an alert is forgotten so much later than what was told of it: the record that names it goes first.
+const ALERT_LATER_MS: i64 = 2 * DAY_MS;
+/// While the database is too large, bodies older than this go first: most bytes are theirs, and who was told what is
+/// worth more than they are.
+const BODY_MS: i64 = DAY_MS;
+/// While the database is too large, the end of an alert is remembered for so long all the same: a twin or a retry that
+/// tells it once more must not be news.
+const ENDED_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// How long to keep what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Bodies of notifications, after all their messages were settled, in milliseconds.
+    pub raw_ms: i64,
+    /// Everything else that is settled, in milliseconds.
+    pub record_ms: i64,
+    /// Alerts that are on and that no sender has spoken of, in milliseconds.
+    pub alerts_ms: i64,
+    /// Bytes that the database may take; beyond it what is settled goes earlier, the oldest first.
+    pub bytes: Option<u64>,
+}
+
+/// What one batch of pruning took away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Messages, with their attempts, bytes and transitions.
+    pub messages: u64,
+    /// Bodies of notifications, and notifications.
+    pub bodies: u64,
+    /// States of alerts that were over.
+    pub alerts: u64,
+    /// Acts, with the silences they made.
+    pub acts: u64,
+    /// Alerts that were on and that nobody reported any more.
+    pub unheard: u64,
+    /// Not everything was looked at yet, or the file can still shrink.
+    pub more: bool,
+}
+
+impl Pruned {
+    /// Was there nothing, and is there nothing left to look at?
+    pub const fn is_empty(&self) -> bool {
+        !self.more && self.is_bare()
+    }
+
+    /// Did the batch take nothing away?
+    pub(super) const fn is_bare(&self) -> bool {
+        self.messages == 0 && self.bodies == 0 && self.alerts == 0 && self.acts == 0 && self.unheard == 0
+    }
+}
+
+/// What a batch may take: everything settled that is older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Before {
+    /// Settled messages, suppressed transitions and acts.
+    pub record: Timestamp,
+    /// Bodies.
+    pub body: Timestamp,
+    /// States of alerts that are over.
+    pub alert: Timestamp,
+    /// Alerts that are on: when they were last reported.
+    pub heard: Timestamp,
+}
+
+/// How far a round goes. Each stage begins when the one before finds nothing any more, the later two only while the
+/// database is too large.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    /// What is older than the configuration wants it kept.
+    #[default]
+    Aged,
+    /// Bodies of more than a day.
+    Bodies,
+    /// The oldest of whatever is settled.
+    Settled,
+}
+
+/// Where a round of pruning is. A round that ends early, with its process, begins anew: nothing of it is kept.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Round {
+    stage: Stage,
+    /// Notifications up to this one were looked at; `None`: the looking begins.
+    pub notification: Option<i64>,
+    /// One of these has its body still.
+    pub left: bool,
+    /// Transitions up to this one were looked at.
+    pub transition: i64,
+}
+
+impl Round {
+    /// What the next batch may take.
+    pub fn before(&self, keep: Retention, now: Timestamp) -> Before {
+        let record = now.plus_millis(-keep.record_ms);
+        let aged = Before {
+            record,
+            body: now.plus_millis(-keep.raw_ms),
+            alert: record.plus_millis(-ALERT_LATER_MS),
+            // As much later as the record of it may lag behind.
+            heard: now.plus_millis(-keep.alerts_ms - HEARD_MS),
+        };
+        match self.stage {
+            Stage::Aged => aged,
+            Stage::Bodies => Before { body: aged.body.max(now.plus_millis(-BODY_MS)), ..aged },
+            // What was settled in this very millisecond, too.
+            Stage::Settled => Before {
+                record: now.plus_millis(1),
+                body: now.plus_millis(1),
+                alert: aged.alert.max(now.plus_millis(-ENDED_MS)),
+                ..aged
+            },
+        }
+    }
+
+    /// Does the batch go beyond what is old?
+    pub fn is_pressed(&self) -> bool {
+        self.stage != Stage::Aged
+    }
+
+    /// Does it matter after this batch whether the database is too large? Asking costs something. `swept`: everything
+    /// was looked at.
+    pub fn asks_size(&self, bare: bool, swept: bool) -> bool {
+        self.is_pressed() || bare && swept
+    }
+
+    /// Notes how a batch ended; returns whether the round goes on.
+    pub fn goes_on(&mut self, bare: bool, swept: bool, too_large: bool) -> bool {
+        if self.is_pressed() && !too_large {
+            *self = Self::default();
+            return false;
+        }
+        if !bare || !swept {
+            return true;
+        }
+        let next = match self.stage {
+            Stage::Aged if too_large => Some(Stage::Bodies),
+            Stage::Bodies => Some(Stage::Settled),
+            Stage::Aged | Stage::Settled => None,
+        };
+        *self = Self { stage: next.unwrap_or_default(), ..Self::default() };
+        next.is_some()
+    }
+}
+
+/// Who forgets alerts, on record: no person, and by no way that people have.
+pub(super) const FORGETS: [&str; 2] = ["wegraf", "retention"];
+
+/// An alert that nobody reports any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unheard {
+    pub alert: i64,
+    pub thread: i64,
+    pub name: String,
+    pub receiver: String,
+    pub labels_json: String,
+}
+
+/// The act that puts on record why the alerts of an episode are no longer followed: its event and what it says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Forgotten<'a> {
+    pub thread: i64,
+    pub event: String,
+    pub detail: String,
+    pub alerts: Vec<&'a Unheard>,
+}
+
+/// One act for each episode among `unheard`, which are in the order of their episodes.
+pub(super) fn forgotten(unheard: &[Unheard], keep: Retention) -> Vec<Forgotten<'_>> {
+    let episodes = unheard.chunk_by(|one, next| one.thread == next.thread);
+    let act = |alerts: &'_ [Unheard]| -> Option<(i64, String, String)> {
+        let first = alerts.first()?;
+        let hours = keep.alerts_ms / 3_600_000;
+        let labels = &first.labels_json[..first.labels_json.floor_char_boundary(LABELS_BYTES)];
+        let what = format!("{} ×{} → {} {labels}", first.name, alerts.len(), first.receiver);
+        let detail = format!(
+            "{what}：{hours} 小时没有来源再上报，不再跟踪；这不表示已经恢复 / not reported for {hours} h and no longer followed, which does not mean that it is over"
+        );
+        Some((first.thread, format!("forget/{}/{}", first.alert, first.thread), detail))
+    };
+    let acts = episodes.filter_map(|alerts| {
+        let (thread, event, detail) = act(alerts)?;
+        Some(Forgotten { thread, event, detail, alerts: alerts.iter().collect() })
+    });
+    acts.collect()
+}
+
+/// Labels of a forgotten alert that stay on record.
+const LABELS_BYTES: usize = 500;
+
+/// From how many bytes on is a database of at most `most` bytes too large? Below the bound by what comes in between two
+/// looks and by what SQLite's log takes; what is pruned for its size is pruned somewhat further, not a little each time.
+pub(super) const fn limit(most: u64, pruning: bool) -> u64 {
+    if pruning { most / 16 * 13 } else { most / 8 * 7 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEP: Retention =
+        Retention { raw_ms: 7 * DAY_MS, record_ms: 30 * DAY_MS, alerts_ms: 30 * DAY_MS, bytes: Some(64 << 20) };
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    /// Plays a round in which no batch finds anything; returns the ages from which it gave up bodies.
+    fn stages(round: &mut Round, too_large: bool) -> Vec<i64> {
+        let mut bodies = Vec::new();
+        loop {
+            bodies.push(NOW.millis_since(round.before(KEEP, NOW).body));
+            if !round.goes_on(true, true, too_large) {
+                return bodies;
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_database_that_is_too_large_gives_up_what_is_young() {
+        let mut round = Round::default();
+        assert_eq!(stages(&mut round, false), [7 * DAY_MS]);
+        assert_eq!(stages(&mut round, true), [7 * DAY_MS, DAY_MS, -1]);
+        assert_eq!(stages(&mut round, false), [7 * DAY_MS], "the next round begins with what is old");
+    }
+
+    #[test]
+    fn a_round_ends_as_soon_as_the_database_is_small_enough() {
+        let mut round = Round::default();
+        assert!(round.goes_on(true, true, true) && round.is_pressed());
+        assert!(round.asks_size(false, false) && round.goes_on(false, false, true));
+        assert!(!round.goes_on(false, false, false));
+        assert!(!round.is_pressed());
+    }
+
+    #[test]
+    fn a_batch_that_found_something_or_did_not_see_all_is_followed_by_another_of_its_kind() {
+        let mut round = Round::default();
+        for (bare, swept) in [(false, true), (true, false)] {
+            assert!(!round.asks_size(bare, swept));
+            assert!(round.goes_on(bare, swept, false));
+            assert!(!round.is_pressed());
+        }
+    }
+
+    #[test]
+    fn the_bound_leaves_room_for_what_comes_between_two_looks() {
+        assert_eq!(limit(64 << 20, false), 56 << 20);
+        assert_eq!(limit(64 << 20, true), 52 << 20);
+    }
+}

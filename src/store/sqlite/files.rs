@@ -1,0 +1,150 @@
+//! Are the files that this process writes to still the ones that the next process will find?
+//!
+//! A file that was deleted or replaced goes on existing for whoever has it open: writes succeed, and all of them are
+//! lost with the process. So the writing thread looks before and after each commit; a look takes three calls of the
+//! system, some microseconds beside the sync of the commit.
+
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
+use super::lock::beside;
+use crate::store::{Space, StoreError};
+
+/// Header of a log, and of each page in it.
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// The database file and its log as this process opened them.
+#[derive(Debug)]
+pub(super) struct Files {
+    path: PathBuf,
+    main: Known,
+    log: Known,
+}
+
+/// A file that was opened.
+#[derive(Debug)]
+struct Known {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    /// Its length after the last commit: nobody else writes to it.
+    length: u64,
+}
+
+impl Known {
+    fn of(path: PathBuf) -> std::io::Result<Self> {
+        let about = std::fs::metadata(&path)?;
+        Ok(Self { path, device: about.dev(), inode: about.ino(), length: about.len() })
+    }
+
+    /// The file that is at its path now, if it is the same. The error says what happened to it.
+    fn look(&self) -> Result<Metadata, String> {
+        match std::fs::metadata(&self.path) {
+            Ok(about) if (about.dev(), about.ino()) == (self.device, self.inode) => Ok(about),
+            Ok(_) => Err("已被换成另一个文件 / was replaced by another file".to_owned()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err("已被删除或移走 / was deleted or moved away".to_owned())
+            }
+            Err(error) => Err(format!("无法访问 / cannot be looked at: {error}")),
+        }
+    }
+}
+
+impl Files {
+    /// The files of a database that is open, its log included; that stands beside what a symbolic link points to.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let log = beside(&std::fs::canonicalize(path)?, "-wal");
+        let (main, log) = (Known::of(path.to_owned())?, Known::of(log)?);
+        Ok(Self { path: path.to_owned(), main, log })
+    }
+
+    /// Are they still in their places, and may they be written to? Says no as well if somebody else cut one of them
+    /// short since [`Files::note`].
+    pub fn check(&self, connection: &Connection) -> Result<(), StoreError> {
+        let (main, log) = (self.look(&self.main)?, self.look(&self.log)?);
+        if main.len() < self.main.length && !self.is_whole(main.len()) {
+            return Err(self.displaced(&self.main, "被截短了 / was cut short"));
+        }
+        if log.len() < self.log.length && !holds_all(connection, log.len())? {
+            return Err(self.displaced(&self.log, "被截短了 / was cut short"));
+        }
+        if statvfs(&self.path).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+            return Err(
+                self.displaced(&self.main, "所在的文件系统变成了只读 / is on a file system that became read-only")
+            );
+        }
+        Ok(())
+    }
+
+    /// Are they still in their places? After a commit that is all that can have changed.
+    pub fn are_there(&self) -> Result<(), StoreError> {
+        self.look(&self.main).and_then(|_| self.look(&self.log)).map(drop)
+    }
+
+    /// Is the main file in its place?
+    pub fn main_is_there(&self) -> bool {
+        self.main.look().is_ok()
+    }
+
+    /// Notes how long they are after this process wrote to them.
+    pub fn note(&mut self) {
+        for known in [&mut self.main, &mut self.log] {
+            if let Ok(about) = known.look() {
+                known.length = about.len();
+            }
+        }
+    }
+
+    /// How long the log is.
+    pub fn log_length(&self) -> u64 {
+        self.log.length
+    }
+
+    /// Where what this process has is saved if the files are gone when it ends; never over another file.
+    pub fn rescue(&self) -> PathBuf {
+        let name = |number: u32| {
+            beside(&self.path, &format!(".rescued{}", if number == 0 { String::new() } else { format!("-{number}") }))
+        };
+        (0..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+    }
+
+    fn look(&self, known: &Known) -> Result<Metadata, StoreError> {
+        known.look().map_err(|reason| self.displaced(known, &reason))
+    }
+
+    fn displaced(&self, known: &Known, reason: &str) -> StoreError {
+        StoreError::Displaced { path: known.path.clone(), reason: reason.to_owned() }
+    }
+
+    /// Has the main file all the pages that its header names? A checkpoint that somebody asked for by hand may have
+    /// shortened it.
+    fn is_whole(&self, length: u64) -> bool {
+        let mut header = [0; 32];
+        let Ok(()) = File::open(&self.path).and_then(|mut file| file.read_exact(&mut header)) else { return false };
+        let size = u64::from(u16::from_be_bytes([header[16], header[17]]));
+        let size = if size == 1 { 65_536 } else { size };
+        let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+        pages > 0 && length >= size * u64::from(pages)
+    }
+}
+
+/// Has a log of this length all that was not moved to the main file yet? A checkpoint that somebody asked for by hand
+/// may have emptied it.
+fn holds_all(connection: &Connection, length: u64) -> Result<bool, StoreError> {
+    let frames: i64 = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let frames = frames.max(0).unsigned_abs();
+    Ok(frames == 0 || length >= LOG_HEADER + frames * (FRAME_HEADER + page.unsigned_abs()))
+}
+
+/// The room on the file system of the database at `path`.
+pub(super) fn space(path: &Path) -> std::io::Result<Space> {
+    let system = statvfs(path)?;
+    Ok(Space { free: system.f_bavail * system.f_frsize, total: system.f_blocks * system.f_frsize })
+}

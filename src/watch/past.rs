@@ -1,0 +1,160 @@
+//! Telling that the store takes no writes: past it, because everything else goes through it.
+
+use tracing::{info, warn};
+
+use super::alarm;
+use super::trouble::Subject;
+use crate::alert::Timestamp;
+use crate::app::App;
+use crate::config::Language;
+use crate::deliver::Bypass;
+use crate::store::StoreError;
+
+/// A store that is only busy, or a server that is away, is told of after so long: a restart is no trouble.
+const PATIENCE_MS: i64 = 60_000;
+/// While it lasts it is told again this often: nothing else can be told meanwhile.
+const AGAIN_MS: i64 = 3_600_000;
+
+/// A time without writes.
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    since: Timestamp,
+    told_at: Option<Timestamp>,
+}
+
+/// What is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    /// The store takes no writes, for this reason.
+    Broken(String),
+    /// It does again.
+    Over,
+}
+
+/// Remembers what was told of the present outage.
+pub(super) struct Past {
+    bypass: Bypass,
+    outage: Option<Outage>,
+}
+
+impl Past {
+    pub fn new(bypass: Bypass) -> Self {
+        Self { bypass, outage: None }
+    }
+
+    /// Tells of what the last write came to, if that is news.
+    pub async fn follow(&mut self, app: &App, error: Option<&StoreError>) {
+        let now = app.now();
+        let Some(word) = next(&mut self.outage, error, now) else { return };
+        let told = self.tell(app, &word).await;
+        if let (Some(outage), true) = (&mut self.outage, told) {
+            outage.told_at = Some(now);
+        }
+    }
+
+    /// Tells the first who can be reached.
+    async fn tell(&self, app: &App, word: &Word) -> bool {
+        let loaded = app.loaded();
+        for (receiver, targets) in alarm::receivers(&loaded.config, &Subject::Nothing) {
+            let words = words(word, receiver.language);
+            let mut taken = false;
+            for target in targets {
+                match self.bypass.tell(app, &receiver.name, target, &words).await {
+                    Ok(()) => taken = true,
+                    Err(error) => {
+                        warn!(
+                            receiver = receiver.name,
+                            error, "Somebody cannot be told that the store takes no writes."
+                        );
+                    }
+                }
+            }
+            if taken {
+                info!(receiver = receiver.name, "The trouble of the store was told past it.");
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Decides what is to be told now (pure). An outage is noted; that it was told is noted by whoever did it.
+fn next(outage: &mut Option<Outage>, error: Option<&StoreError>, now: Timestamp) -> Option<Word> {
+    let Some(error) = error else {
+        return outage.take().and_then(|outage| outage.told_at).map(|_| Word::Over);
+    };
+    let patience = match error {
+        StoreError::Full | StoreError::Displaced { .. } => 0,
+        StoreError::Busy | StoreError::Unreachable { .. } => PATIENCE_MS,
+        // The process ends, or this is a mistake of ours that says nothing of the store.
+        _ => return None,
+    };
+    let Outage { since, told_at } = *outage.get_or_insert(Outage { since: now, told_at: None });
+    let due = match told_at {
+        None => now.millis_since(since) >= patience,
+        Some(at) => now.millis_since(at) >= AGAIN_MS,
+    };
+    due.then(|| Word::Broken(error.to_string()))
+}
+
+fn words(word: &Word, language: Language) -> String {
+    match (word, language) {
+        (Word::Broken(reason), Language::Zh) => {
+            format!(
+                "🔴 wegraf 存不了告警\n{reason}\n存不下的告警都回答 503，由上游重发。这条消息没有经过数据库，不在投递记录里。"
+            )
+        }
+        (Word::Broken(reason), Language::En) => format!(
+            "🔴 wegraf cannot store alerts\n{reason}\nWhat cannot be stored is answered 503, and its sender tries again. This message went past the database and is not in the record."
+        ),
+        (Word::Over, Language::Zh) => "🟢 wegraf 又能存告警了".to_owned(),
+        (Word::Over, Language::En) => "🟢 wegraf stores alerts again".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    /// What is told at these times, when each telling succeeds.
+    fn told(error: &StoreError, seconds: &[i64]) -> Vec<i64> {
+        let mut outage = None;
+        let mut told = Vec::new();
+        for &second in seconds {
+            let now = NOW.plus_millis(second * 1000);
+            if next(&mut outage, Some(error), now).is_some() {
+                told.push(second);
+                outage.as_mut().unwrap().told_at = Some(now);
+            }
+        }
+        let over = next(&mut outage, None, NOW);
+        assert_eq!(over == Some(Word::Over), !told.is_empty(), "who heard of it hears of its end");
+        told
+    }
+
+    #[test]
+    fn a_full_disk_and_a_lost_file_are_told_at_once_and_then_every_hour() {
+        let displaced = StoreError::Displaced { path: "x".into(), reason: String::new() };
+        for error in [StoreError::Full, displaced] {
+            assert_eq!(told(&error, &[0, 5, 10, 3_599, 3_600, 3_605]), [0, 3_600]);
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_away_for_a_moment_is_told_to_nobody() {
+        let away = StoreError::Unreachable { reason: String::new() };
+        assert!(told(&away, &[0, 5, 59]).is_empty());
+        assert_eq!(told(&away, &[0, 5, 60, 65]), [60]);
+        assert!(told(&StoreError::Closed, &[0, 600]).is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_tried_again_at_the_next_look() {
+        let mut outage = None;
+        assert!(next(&mut outage, Some(&StoreError::Full), NOW).is_some());
+        assert!(next(&mut outage, Some(&StoreError::Full), NOW.plus_millis(5_000)).is_some());
+        assert!(next(&mut outage, None, NOW).is_none(), "nobody heard of it");
+    }
+}

@@ -1,0 +1,149 @@
+//! The room that the store has, and what is wrong with it while it still takes writes.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::trouble::{Kind, Subject, Trouble};
+use crate::alert::Timestamp;
+use crate::store::Space;
+
+/// So much free room is enough, however large the disk.
+const ENOUGH: u64 = 1 << 30;
+/// Less than one part in so many of a smaller disk is little.
+const PART: u64 = 10;
+/// A disk that was full is a trouble for so long after the last refusal.
+const FULL_MS: i64 = 60_000;
+
+/// What was found out about the room of the store. Kept in memory: it is found out anew every few seconds.
+#[derive(Debug, Default)]
+pub struct Storage(Mutex<State>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    low: Option<Space>,
+    full_at: Option<Timestamp>,
+    /// The bound that cannot be kept, in bytes.
+    beyond: Option<u64>,
+}
+
+impl Storage {
+    /// Notes that the disk took no more.
+    pub fn note_full(&self, now: Timestamp) {
+        self.change(|state| state.full_at = Some(now));
+    }
+
+    /// Notes how much room there is.
+    pub(super) fn note_space(&self, space: Option<Space>) {
+        self.change(|state| state.low = space.filter(|space| is_low(space, state.low.is_some())));
+    }
+
+    /// Notes whether pruning kept the bound of the size: `None` if it did.
+    pub(super) fn note_bound(&self, beyond: Option<u64>) {
+        self.change(|state| state.beyond = beyond);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What is wrong now.
+    pub(super) fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
+        let State { low, full_at, beyond } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = full_at.is_some_and(|at| (0..FULL_MS).contains(&now.millis_since(at)));
+        let disk = if is_full { Some(full()) } else { low.map(|space| short(&space)) };
+        let disk = disk.map(|detail| Trouble { kind: Kind::Disk, subject: Subject::Nothing, detail });
+        let size = beyond.map(|bytes| Trouble {
+            kind: Kind::Disk,
+            subject: Subject::Outside("retention.size".to_owned()),
+            detail: too_much(bytes),
+        });
+        disk.into_iter().chain(size).collect()
+    }
+
+    /// The same, a line each.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+        self.troubles(now).into_iter().map(|trouble| trouble.detail.join(" ")).collect()
+    }
+}
+
+/// Is there so little room that somebody should make some? What is low stays low until a quarter more is free.
+pub fn is_low(space: &Space, before: bool) -> bool {
+    let least = ENOUGH.min(space.total / PART);
+    space.free < if before { least / 4 * 5 } else { least }
+}
+
+fn full() -> [String; 2] {
+    [
+        "磁盘已满：存不下的告警一律回答 503，由上游重发；腾出空间即自动恢复，无需重启".to_owned(),
+        "the disk is full: what cannot be stored is answered 503, and its sender tries again; free some space, no restart is needed".to_owned(),
+    ]
+}
+
+fn short(space: &Space) -> [String; 2] {
+    let free = space.free >> 20;
+    let total = space.total >> 20;
+    [
+        format!(
+            "数据库所在的磁盘只剩 {free} MB（共 {total} MB）：满了就收不下告警，请腾出空间，或调小 `retention.size`"
+        ),
+        format!(
+            "the disk of the database has {free} MB left of {total} MB: once it is full no alert can be taken; free some space, or make `retention.size` smaller"
+        ),
+    ]
+}
+
+fn too_much(bytes: u64) -> [String; 2] {
+    let most = bytes >> 20;
+    [
+        format!(
+            "数据库超过了 `retention.size`（{most} MB），能清理的都清理了：剩下的多是还没送到的消息，它们不会被丢弃；请修好卡住的目标（`wegraf deliveries list --state queued`）"
+        ),
+        format!(
+            "the database is larger than `retention.size` ({most} MB) and nothing more can be pruned: most of it waits to be delivered and is never dropped; repair what holds it up (`wegraf deliveries list --state queued`)"
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+    const MIB: u64 = 1 << 20;
+
+    fn told(storage: &Storage, now: Timestamp) -> Vec<(Kind, Subject)> {
+        storage.troubles(now).into_iter().map(|trouble| (trouble.kind, trouble.subject)).collect()
+    }
+
+    #[test]
+    fn little_room_is_told_before_the_disk_is_full_and_is_over_when_there_is_more() {
+        let storage = Storage::default();
+        let space = |free: u64| Some(Space { free: free * MIB, total: 1_000 * MIB });
+        for (free, low) in [(101, false), (99, true), (120, true), (126, false), (101, false)] {
+            storage.note_space(space(free));
+            assert_eq!(!told(&storage, NOW).is_empty(), low, "{free}");
+        }
+        storage.note_space(Some(Space { free: 1_025 * MIB, total: 1_000_000 * MIB }));
+        assert!(told(&storage, NOW).is_empty(), "a gigabyte is enough");
+        storage.note_space(None);
+        assert!(told(&storage, NOW).is_empty(), "of another machine nothing is known");
+    }
+
+    #[test]
+    fn a_full_disk_is_one_trouble_with_a_low_one_and_ends_a_minute_after_the_last_refusal() {
+        let storage = Storage::default();
+        storage.note_space(Some(Space { free: 0, total: MIB }));
+        storage.note_full(NOW);
+        assert_eq!(told(&storage, NOW), [(Kind::Disk, Subject::Nothing)]);
+        assert!(storage.warnings(NOW)[0].contains("the disk is full"));
+        assert!(storage.warnings(NOW.plus_millis(FULL_MS))[0].contains("0 MB left of 1 MB"));
+    }
+
+    #[test]
+    fn a_bound_that_cannot_be_kept_is_a_trouble_of_its_own() {
+        let storage = Storage::default();
+        storage.note_bound(Some(64 * MIB));
+        assert!(storage.warnings(NOW)[0].contains("`retention.size` (64 MB)"));
+        storage.note_bound(None);
+        assert!(storage.warnings(NOW).is_empty());
+    }
+}

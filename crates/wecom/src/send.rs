@@ -101,9 +101,12 @@ fn distinct<T: Clone, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
     items.iter().filter(|item| seen.insert(key(item))).cloned().collect()
 }
 
-/// Whether `text` can be a userid: 1 to 64 bytes of `[A-Za-z0-9_.@-]` (page 90236).
+/// Whether `text` can be a userid: 1 to 64 bytes of `[A-Za-z0-9_.@-]` (page 90236), and not `@all` or the like: whoever
+/// asks about a name from outside must not be answered about everybody.
 pub fn is_userid(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte))
+    (1..=64).contains(&text.len())
+        && !text.starts_with('@')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte))
 }
 
 /// The bytes of a message of an app.
@@ -254,5 +257,6 @@ mod tests {
         let mut to = Recipients { users: users.map(str::to_owned).to_vec(), ..Recipients::default() };
         assert_eq!(to.take_invalid(), ["a|b", "", "李四", "li si", long.as_str()]);
         assert_eq!(to.users, ["zhang.san@corp-1_a", "@all"]);
+        assert!(!is_userid("@all"), "a name from outside never means everybody");
     }
 }

@@ -1,7 +1,7 @@
 //! Who may act on an alert, and who may see it.
 //!
-//! Where `may_act` says nothing, those may who received it: the people of a target, the members of an app's chat, whoever
-//! speaks in the conversation of a bot that it went to. The members of a webhook's group are unknown: they act by the page
+//! Where `may_act` says nothing, the people who received it may: the people of a target, the members of an app's chat, those
+//! who speak in the conversation of a bot that it went to. The members of a webhook's group are unknown: they act by the page
 //! of their message, and ask nothing.
 
 use std::collections::{BTreeSet, HashMap};
@@ -18,13 +18,13 @@ const RECEIVERS: usize = 50;
 /// Alerts of one owner that are looked through.
 const OWNED: u32 = 1_000;
 
-/// May whoever can see a message of this receiver act on it, known or not: by the page behind the link in it?
+/// May every reader of a message of this receiver act on it, identified or not, by the page behind its link?
 pub fn anybody_may(config: &Config, receiver: &str) -> bool {
     config.may_act(receiver).is_none_or(|rights| rights.anyone)
 }
 
-/// May he act on this? A visitor of the page may only where everybody may who sees the message. Of what nothing is known he
-/// may: the act says so.
+/// May the actor do this? Visitors of the page are unidentified: they may only where every reader of the message may. Where
+/// nothing is known of the alert the actor may, and the act says that there is nothing to do.
 pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
     if actor.via == Via::Command {
         return Ok(true);
@@ -69,7 +69,7 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
     Ok(!open.is_empty() && (was_sent(app, &eyes, &open, filter).await? || has_it(app, actor, about).await?))
 }
 
-/// Was one of these messages addressed to him by name when it was sent? Another may be on duty since.
+/// Was one of these messages addressed to the actor by name when it was sent? Another person may be on duty since.
 async fn was_sent(app: &App, eyes: &Eyes<'_>, open: &[String], filter: DeliveryFilter) -> Result<bool, StoreError> {
     if !has_one_corp(&eyes.loaded.config) {
         return Ok(false);
@@ -79,15 +79,15 @@ async fn was_sent(app: &App, eyes: &Eyes<'_>, open: &[String], filter: DeliveryF
     Ok(rows.iter().any(|row| row.act.is_none() && open.contains(&row.receiver)))
 }
 
-/// Does he have one of these alerts? Who took it may give it back.
+/// Has the actor acknowledged one of these alerts? The owner may give it back.
 async fn has_it(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
     let About::Thread(thread) = about else { return Ok(false) };
     let (owned, _) = app.store().alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
     Ok(owned.iter().any(|alert| alert.thread == thread))
 }
 
-/// What somebody who asks may see: the alerts of the receivers by which he is reached or on which he may act, and what he
-/// has. In a group all members read the answer, so there it is what the group receives.
+/// What a person who asks may see: the alerts of the receivers that reach this person or that `may_act` opens to them, and
+/// those that this person has acknowledged. In a group all members read the answer, so there it is what the group receives.
 pub(super) struct Eyes<'a> {
     app: &'a App,
     actor: &'a Actor,
@@ -100,7 +100,7 @@ impl<'a> Eyes<'a> {
         Self { app, actor, loaded: app.loaded(), known: HashMap::new() }
     }
 
-    /// The receivers with alerts that are on, as far as he may see them.
+    /// The receivers with alerts that are on, as far as the person may see them.
     pub(super) async fn receivers(&mut self) -> Result<Vec<String>, StoreError> {
         let mut seen = Vec::new();
         for receiver in self.app.store().receivers_on().await? {
@@ -111,7 +111,7 @@ impl<'a> Eyes<'a> {
         Ok(seen)
     }
 
-    /// May he see one of these alerts?
+    /// May the person see one of these alerts?
     pub(super) async fn sees_any(&mut self, alerts: &[ActAlert]) -> Result<bool, StoreError> {
         let receivers: BTreeSet<&str> = alerts.iter().map(|alert| alert.receiver.as_str()).collect();
         for receiver in receivers {
@@ -122,7 +122,7 @@ impl<'a> Eyes<'a> {
         Ok(false)
     }
 
-    /// The person himself, unless others read the answer.
+    /// The userid of the person; `None` where others read the answer.
     pub(super) fn alone(&self) -> Option<&str> {
         self.group().is_none().then_some(self.actor.id.as_str())
     }
@@ -139,7 +139,7 @@ impl<'a> Eyes<'a> {
         Ok(sees)
     }
 
-    /// Does what goes to this receiver reach him, or the conversation that he speaks in?
+    /// Does what goes to this receiver reach the person, or the conversation of the question?
     async fn received(&mut self, receiver: &str) -> Result<bool, StoreError> {
         let Some(receiver) = self.loaded.config.receiver(receiver) else { return Ok(false) };
         for target in &receiver.targets {
@@ -164,7 +164,7 @@ impl<'a> Eyes<'a> {
         Ok(has_one_corp(&self.loaded.config) && there.is_some_and(spoke))
     }
 
-    /// Is this target the conversation that he speaks in?
+    /// Is this target the conversation of the question?
     fn is_here(&self, target: &Target) -> bool {
         match (&self.actor.via, &target.to) {
             (Via::Bot { bot, chat }, To::Bot { bot: its, chat: there }) => bot == its && chat == there,
@@ -172,7 +172,7 @@ impl<'a> Eyes<'a> {
         }
     }
 
-    /// The group in which he speaks.
+    /// The group in which the question was asked.
     fn group(&self) -> Option<&str> {
         match &self.actor.via {
             Via::Bot { chat, .. } if !chat.eq_ignore_ascii_case(&self.actor.id) => Some(chat),

@@ -198,7 +198,10 @@ mod tests {
             assert_eq!(concerns(silence, here, ThreadId(thread), alerts), does, "{silence:?} {alerts:?}");
         }
         let rule_only = silence(&[Matcher::equal("__alert_rule_uid__", "u")]);
-        assert!(!concerns(&rule_only, here, ThreadId(8), std::slice::from_ref(&two)), "nobody here knows the rule");
+        assert!(
+            !concerns(&rule_only, here, ThreadId(8), std::slice::from_ref(&two)),
+            "the labels do not tell the rule"
+        );
         assert!(concerns(&rule_only, here, ThreadId(8), std::slice::from_ref(&one)));
     }
 

@@ -1,4 +1,4 @@
-//! Whom a target reaches, asked for one person: is he among those who receive what goes there?
+//! Does a target reach one person: is the person among those who receive what goes there?
 
 use tracing::warn;
 
@@ -10,27 +10,27 @@ use crate::app::Loaded;
 use crate::config::{Config, Target, To};
 use crate::duty::holds;
 
-/// A member of a corp, as WeCom names him to us.
+/// A member of a corp, as WeCom identifies the person to us.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
-    /// His userid.
+    /// The userid.
     pub id: &'a str,
-    /// The app that he wrote to or pressed in; `None`: he came by a bot, which does not say of which corp he is.
+    /// The app of the text or press; `None`: a bot, whose events do not name the corp.
     pub app: Option<&'a str>,
 }
 
 impl Member<'_> {
-    /// Is he of the corp of `app`? Userids are unique within a corp only.
+    /// Is this a member of the corp of `app`? Userids are unique within a corp only.
     fn is_of(&self, config: &Config, app: &str) -> bool {
         let corp = |app: &str| config.wecom.apps.get(app).map(|known| known.corp_id.as_str());
         match self.app {
-            Some(his) => corp(his).is_some() && corp(his) == corp(app),
+            Some(own) => corp(own).is_some() && corp(own) == corp(app),
             None => has_one_corp(config),
         }
     }
 }
 
-/// Are all apps of one corp, so that a userid means one person whichever way he comes?
+/// Are all apps of one corp, so that a userid means one person by every way?
 pub fn has_one_corp(config: &Config) -> bool {
     let mut corps = config.wecom.apps.values().map(|app| app.corp_id.as_str());
     let first = corps.next();
@@ -46,7 +46,7 @@ pub struct Members {
 
 impl Members {
     /// Does a message to `target`, written now, reach this member? Not known of a webhook's group, of mail and of hooks: no.
-    /// Waits at most 3 s for WeCom; a list that cannot be read reaches nobody.
+    /// Waits at most 3 s for WeCom; a list that cannot be read counts as empty.
     pub async fn reached(&self, loaded: &Loaded, target: &Target, member: Member<'_>, now: Timestamp) -> bool {
         let config = &loaded.config;
         match &target.to {
@@ -86,9 +86,39 @@ impl Members {
         match self.people.read(file) {
             Ok(people) => holds(&people, id),
             Err(error) => {
-                warn!(%error, "A list of people cannot be read; nobody is taken to be in it.");
+                warn!(%error, "A list of people cannot be read; it counts as empty.");
                 false
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(second_corp: &str) -> Config {
+        let text = format!(
+            "wecom:\n  apps:\n    ops: {{ corp_id: ww0123456789abcdef, agent_id: 1, secret: s }}\n    other: {{ corp_id: {second_corp}, agent_id: 2, secret: s }}\nreceivers:\n  ops: {{ targets: [ {{ app: ops, users: [zhangsan] }} ] }}\n"
+        );
+        Config::parse(&text, std::path::Path::new("w")).unwrap().0
+    }
+
+    #[test]
+    fn a_userid_counts_within_one_corp() {
+        let (one, two) = (config("ww0123456789abcdef"), config("wwfedcba9876543210"));
+        let by = |app: Option<&'static str>| Member { id: "zhangsan", app };
+        assert!(has_one_corp(&one) && !has_one_corp(&two));
+        for (config, member, of_ops) in [
+            (&one, by(Some("ops")), true),
+            (&one, by(Some("other")), true),
+            (&one, by(None), true),
+            (&two, by(Some("ops")), true),
+            (&two, by(Some("other")), false),
+            (&two, by(None), false),
+            (&two, by(Some("gone")), false),
+        ] {
+            assert_eq!(member.is_of(config, "ops"), of_ops, "{member:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! time act there.
 //!
 //! The store keeps one secret. From it a key is derived for each purpose, so that a signature for one is none for
-//! another. After a rotation the secret before still opens pages for [`OLD_READS_MS`]; it lets nobody act.
+//! another. After a rotation the secret before still opens pages for [`OLD_READS_MS`]; it lets no visitor act.
 
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ pub enum Acts {
     Never,
 }
 
-/// A link that was opened: what its visitor may do, and the links that stand on his page.
+/// A link that was opened: what its visitor may do, and the links that stand on its page.
 #[derive(Clone)]
 pub struct Opened {
     /// The secret that made it: a page opened by an old link hands out no new ones.
@@ -185,7 +185,7 @@ pub struct Opened {
     id: i64,
     until: i64,
     stated: Option<i64>,
-    /// May he act?
+    /// May the visitor act?
     pub acts: Acts,
 }
 

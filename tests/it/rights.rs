@@ -69,7 +69,7 @@ async fn a_member_sees_the_alerts_that_were_sent_to_him_and_no_others() {
     holds(&seen, &["她的"]);
     assert!(!seen.contains("他的") && !seen.contains("群的"), "{seen}");
     holds(&ask(&world, "LiSi", "状态").await, &["他的"]);
-    // In no receiver, and perhaps in the group of the webhook: nobody can say.
+    // In no receiver, and perhaps in the group of the webhook, which is unknown.
     let nothing = ask(&world, "sunqi", "告警").await;
     holds(&nothing, &["现在没有告警"]);
     for name in ["她的", "他的", "群的", "群聊的"] {
@@ -96,7 +96,7 @@ async fn what_was_sent_to_somebody_else_alone_is_not_taken_and_the_words_say_why
     let states: Vec<ActState> = acts(&world).await.iter().map(|act| act.state).collect();
     assert_eq!(states, [ActState::Denied; 4]);
     holds(&ask(&world, "zhangsan", &format!("认领 {hers}")).await, &["已认领"]);
-    // The escalation goes on for what nobody who may has taken.
+    // The escalation of what was refused goes on.
     let open = world.app().store().alerts_on(9).await.unwrap().0;
     let taken: Vec<&str> =
         open.iter().filter(|alert| alert.acknowledged.is_some()).map(|alert| alert.name.as_str()).collect();
@@ -144,7 +144,7 @@ route: { receiver: group, routes: [ { matchers: ['alertname=她的'], receiver: 
     holds(&bots::say(&world, "lisi", Some("wrSimDutyGroup"), &format!("认领 {group}")).await, &["已认领"]);
 }
 
-/// A body as Grafana sends it, by somebody who has the token of the source: `silence` is what he wants hidden.
+/// A body as Grafana sends it, by a holder of the source's token: `silence` is what the attacker wants hidden.
 fn test_only(grafana: &str, labels: &Value, silence: &str) -> String {
     json!({
         "receiver": "wegraf", "status": "firing", "orgId": 2, "externalURL": format!("{grafana}/"), "version": "1",
@@ -249,7 +249,6 @@ async fn the_page_shows_what_a_silence_would_hide_before_it_is_pressed() {
     let mut visitor = Visitor::by(&world, &first_text(&world).await);
     let page = visitor.opens().await;
     holds(&page.html, &["alertname=&quot;磁盘将满&quot;", "__alert_rule_uid__=&quot;test1&quot;", "3 条", "g"]);
-    // What was shown is what is done: meanwhile the alert became another one, so it is shown again.
     let silenced = visitor.presses(&page, "silence", "张三", "1h").await;
     holds(&silenced.html, &["已静默"]);
     assert_eq!(grafana.in_force().len(), 1);
@@ -367,4 +366,20 @@ async fn a_command_shows_what_a_silence_hides_and_takes_quoted_names() {
     world.write_config(&format!("upstreams: {{ down: {{ kind: alertmanager, url: 'http://127.0.0.1:9' }} }}\n{APART}"));
     let failed = run(&world, &["silences", "create", "--for", "1h", "alertname=下单慢"]).await.exits(1);
     holds(&failed.err, &["down 没有回答", "record has 1 alerts now"]);
+}
+
+#[tokio::test]
+async fn where_the_alerts_changed_since_the_page_was_shown_it_is_shown_again() {
+    let rest = "external_url: https://alerts.example.com\nupstreams: { am: { kind: alertmanager, url: 'http://127.0.0.1:9' } }\nreceivers: { ops: { targets: [ { webhook: ops-group, face: text } ] } }\nroute: { receiver: ops }\n";
+    let world = World::new(rest).await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
+    let mut visitor = Visitor::by(&world, &first_text(&world).await);
+    let page = visitor.opens().await;
+    holds(&page.html, &["am 没有回答", "<b>2 条</b>", "alertname=&quot;磁盘将满&quot;"]);
+    assert!(!page.html.contains("instance=&quot;"), "{}", page.html);
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-2", "resolved")])).await;
+    let changed = visitor.presses(&page, "silence", "张三", "1h").await;
+    assert_eq!(changed.status, 409, "{}", changed.html);
+    holds(&changed.html, &["告警有变化", "instance=&quot;db-1&quot;", "<b>1 条</b>"]);
+    assert_eq!(acts(&world).await, []);
 }

@@ -153,7 +153,7 @@ async fn one_key_under_two_names_has_one_breaker() {
     world.pass(Duration::from_secs(30));
     let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
     assert!(told[0].contains("发送受阻") && told[0].contains("webhook/again, webhook/ops-group"), "{told:#?}");
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     world.arrived("webhook=sim-ops-group", 2).await;
     world.settled().await;
 }

@@ -15,6 +15,7 @@ const TARGETS: usize = 8;
 
 /// Decides the sizes of the groups: the same in every run, so that a failure is not a matter of luck.
 /// `WEGRAF_STORM_SEED` tries another.
+#[expect(clippy::disallowed_methods, reason = "a setting of this test, not of the program")]
 fn seed() -> u64 {
     std::env::var("WEGRAF_STORM_SEED").map_or(9_119_549_541_161_055_322, |seed| seed.parse().expect("a number"))
 }

@@ -19,6 +19,7 @@ mod silencing;
 mod watching;
 mod words;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -187,6 +188,12 @@ fn event(actor: &Actor, click: &Click, msgid: &str) -> String {
 
 /// Records a wish, sees to it that it is done, and says what came of it.
 pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreError> {
+    act_from(app, actor, wish, None).await
+}
+
+/// The same for somebody whose address is all that tells who he may be; it goes on record.
+pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>) -> Result<Answer, StoreError> {
+    let way = peer.map_or_else(|| actor.via.name(), |peer| format!("{}/{peer}", actor.via.name()));
     let loaded = app.loaded();
     let (config, now) = (&loaded.config, app.now());
     let language = config.language;
@@ -206,7 +213,7 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
         kind,
         state,
         by: actor.on_record(language),
-        via: actor.via.name(),
+        via: way.clone(),
         about: wish.about,
         until,
         detail: String::new(),
@@ -220,7 +227,7 @@ pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreEr
         kind = kind.as_str(),
         state = acted.state.as_str(),
         by = actor.id,
-        via = actor.via.name(),
+        via = way,
         "Somebody acted."
     );
     app.metrics().count_act(kind, acted.state);

@@ -21,7 +21,7 @@ use crate::bots::{self, Bots};
 use crate::config::{AppAccount, Callback, Config, Receiver};
 use crate::deliver::{self, Mailer, Members, Names, Writer};
 use crate::http;
-use crate::http::LinkKey;
+use crate::http::{LinkKey, Refusals};
 use crate::metrics::{Metrics, Reloaded};
 use crate::names::{Part, Scope};
 use crate::render::Templates;
@@ -164,6 +164,7 @@ struct Inner {
     links: ArcSwap<Links>,
     incidents: Incidents,
     storage: Storage,
+    refusals: Refusals,
     bots: Bots,
     names: Names,
     members: Members,
@@ -195,6 +196,7 @@ impl App {
             links,
             incidents: Incidents::default(),
             storage: Storage::default(),
+            refusals: Refusals::default(),
             bots: Bots::default(),
             names: Names::default(),
             members: Members::default(),
@@ -235,6 +237,11 @@ impl App {
     /// The room that the store has.
     pub fn storage(&self) -> &Storage {
         &self.0.storage
+    }
+
+    /// What was refused of late.
+    pub fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     /// The bots' sockets that this process has.

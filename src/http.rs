@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -38,13 +38,16 @@ mod intake;
 mod link;
 mod orders;
 mod paths;
-#[expect(dead_code, reason = "the log of refusals and the audit trail read it next")]
 mod peer;
+mod refusal;
 mod scrape;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
 pub use link::LinkKey;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
+use peer::Peer;
+use refusal::Refusal;
+pub use refusal::Refusals;
 
 /// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
 /// usual limit of 1024 only with fewer, so the cap is below it.
@@ -112,7 +115,7 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
 pub fn router(app: App) -> axum::Router {
     let large = Arc::new(Semaphore::new(LARGE_BODIES));
     let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
-    let gate = Gate { app, large, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), since };
+    let gate = Gate { app: app.clone(), large, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), since };
     let routes = axum::Router::new()
         // Grafana, Alertmanager and everything else that has news
         .route("/webhook", post(webhook).put(webhook))
@@ -143,7 +146,10 @@ pub fn router(app: App) -> axum::Router {
         .merge(orders::routes())
         .with_state(gate);
     // A layer around a fallback changes the path before the routes see it.
-    axum::Router::new().fallback_service(routes).layer(axum::middleware::map_request(paths::plain))
+    axum::Router::new()
+        .fallback_service(routes)
+        .layer(axum::middleware::map_request(paths::plain))
+        .layer(axum::middleware::from_fn_with_state(app, refusal::watch))
 }
 
 /// What the handlers share.
@@ -195,69 +201,14 @@ async fn welcome() -> Html<&'static str> {
     Html(include_str!("../templates/pages/welcome.html"))
 }
 
-/// Why a webhook call was not taken.
-#[derive(Debug)]
-enum Refusal {
-    /// No source let it in. No detail.
-    Unproven,
-    /// The body took too long.
-    Slow,
-    /// The body, or what it unpacks to, is over the limit.
-    TooLarge,
-    /// The body is neither plain nor gzip, or is broken gzip.
-    Encoding(String),
-    /// Empty, or no text at all.
-    Unreadable(ingest::Unreadable),
-    /// The store cannot commit now.
-    Store(StoreError),
-}
-
-impl Refusal {
-    /// The status to answer, and why in words for the sender.
-    fn said(&self) -> (StatusCode, String) {
-        match self {
-            Self::Unproven => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
-            Self::Slow => {
-                (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
-            }
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
-            ),
-            Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
-            Self::Unreadable(reason) => {
-                (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
-            }
-            // The reason may name a path: it goes to the log, not to the sender.
-            Self::Store(error) => {
-                warn!(%error, "A notification could not be stored.");
-                (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
-                )
-            }
-        }
-    }
-}
-
-/// What every refusal with this status carries besides its words.
-fn with_headers(mut answer: Response) -> Response {
-    let (name, value) = match answer.status() {
-        StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "5"),
-        StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer, Basic realm=\"wegraf\""),
-        _ => return answer,
-    };
-    answer.headers_mut().insert(name, HeaderValue::from_static(value));
-    answer
-}
-
 impl Gate {
     /// Takes a webhook call and answers it.
     async fn take(&self, request: Request, door: Door, style: Style, receiver: Option<String>) -> Response {
         let begun = Instant::now();
-        let (format, response) = match self.come_in(request, door, receiver).await {
+        let mut source = None;
+        let (format, response) = match self.come_in(request, door, receiver, &mut source).await {
             Ok(taken) => (Some(taken.format), style.taken(taken)),
-            Err(refusal) => (None, style.refused(&refusal)),
+            Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
         };
         let metrics = self.app.metrics();
         metrics.intake_seconds.observe(begun.elapsed().as_secs_f64());
@@ -266,26 +217,35 @@ impl Gate {
         response
     }
 
-    /// Proves the source, reads the body and admits it. Returns after the commit.
-    async fn come_in(&self, request: Request, door: Door, receiver: Option<String>) -> Result<Taken, Refusal> {
+    /// Proves the source, reads the body and admits it. Returns after the commit. `known` becomes the source as soon as
+    /// it is proven, for the words about a refusal.
+    async fn come_in(
+        &self,
+        request: Request,
+        door: Door,
+        receiver: Option<String>,
+        known: &mut Option<String>,
+    ) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
         let config = &loaded.config;
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
         let anonymous = config.allow_anonymous;
         // Who cannot be let in whatever the body says is not read.
-        let peer = parts.extensions.get::<peer::Socket>().map(|socket| socket.0.ip());
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.address());
         let presented = Presented { method: &parts.method, uri: &parts.uri, headers: &headers, peer };
-        if !anonymous && ingest::could_prove(&config.sources, &presented).is_err() {
-            return Err(Refusal::Unproven);
+        if !anonymous {
+            let proven = ingest::could_prove(&config.sources, &presented).map_err(Refusal::Unproven)?;
+            *known = proven.map(|proven| proven.source.name.clone());
         }
         let (body, _place) = self.read(&headers, body).await?;
         let received_at = self.app.now();
         let source = match ingest::prove(&config.sources, &presented, &body, received_at) {
             Ok(proven) => SourceId::Configured(proven.source.name.clone()),
             Err(_) if anonymous => SourceId::Anonymous,
-            Err(_) => return Err(Refusal::Unproven),
+            Err(unproven) => return Err(Refusal::Unproven(unproven)),
         };
+        *known = source.configured().map(str::to_owned);
         let _room = self.room.acquire_many(room(&headers, &body)).await;
         let body = unpack(&headers, body)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -22,7 +22,7 @@ use crate::level::Levels;
 use crate::names::Discriminator;
 use body::Body;
 use generic::Payloads;
-pub use proof::{Kind, Once, Presented, Proven, Unproven, Why, could_prove, prove, shown_path};
+pub use proof::{Kind, Once, Presented, Proven, Unproven, Why, could_prove, is_secret, prove, shown_path};
 pub use relayed::{FORMAT as RELAYED, relay};
 
 /// The most alerts of one body that are told one by one; the rest is counted as truncated. A body of 10 MB

@@ -24,6 +24,17 @@ pub struct Answered {
     pub status: u32,
 }
 
+/// A request that was refused, on whatever path. Closed sets: never a path, a peer or a source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Refused {
+    /// Who calls the path: `webhook`, `push`, `page`, `callback`, `order`, `monitoring`, `other`.
+    pub path: &'static str,
+    /// HTTP status.
+    pub status: u32,
+    /// Why.
+    pub reason: &'static str,
+}
+
 /// A format, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FormatLabel(pub Option<Format>);
@@ -79,6 +90,8 @@ pub struct Metrics {
     registry: Registry,
     /// Webhook calls by format and status.
     pub answers: Family<Answered, Counter>,
+    /// Requests that were refused.
+    pub refusals: Family<Refused, Counter>,
     /// From the first byte of a webhook call to the answer.
     pub intake_seconds: Histogram,
     /// Attempts to send.
@@ -120,6 +133,7 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("wegraf"),
             answers: Family::default(),
+            refusals: Family::default(),
             intake_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             attempts: Family::default(),
             errcodes: Family::default(),
@@ -144,6 +158,7 @@ impl Default for Metrics {
             drop(metrics.acts.get_or_create(&Acting { kind: kind.as_str(), state: ActState::Done.as_str() }));
         }
         drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
+        drop(metrics.refusals.get_or_create(&Refused { path: "webhook", status: 401, reason: "unknown" }));
         metrics.register();
         metrics
     }
@@ -153,6 +168,11 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("webhook_answers", "Webhook calls by format and HTTP status", self.answers.clone());
+        r.register(
+            "refusals",
+            "Requests that were refused, by who calls the path, status and reason",
+            self.refusals.clone(),
+        );
         r.register("intake_seconds", "Webhook call to answer, in seconds", self.intake_seconds.clone());
         r.register("attempts", "Attempts to send, by channel and outcome", self.attempts.clone());
         r.register("wecom_errcodes", "Errcodes answered by WeCom; -2 stands for unknown ones", self.errcodes.clone());

@@ -31,7 +31,7 @@ pub use act::{ActLetter, harmless, place};
 pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons};
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
-pub use link::public_picture;
+pub use link::{harmless_url, public_picture};
 pub use notes::Note;
 pub use samples::{Sample, samples};
 pub use words::number;

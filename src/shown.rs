@@ -14,9 +14,12 @@ const REPLACEMENT: char = '\u{fffd}';
 /// among them), a change of the reading order, or something without a width? The joiners that emoji and some scripts
 /// are made of are none.
 pub const fn controls(c: char) -> bool {
-    match c {
-        // Fast for ASCII and Han: nothing of the rest is near them.
-        ' '..='~' | '\u{4e00}'..='\u{9fff}' => false,
+    // Fast for ASCII and Han: nothing of the rest is near them.
+    if matches!(c, ' '..='~' | '\u{4e00}'..='\u{9fff}') {
+        return false;
+    }
+    matches!(
+        c,
         '\0'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
         | '\u{ad}'
@@ -31,9 +34,8 @@ pub const fn controls(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}'
         | '\u{fffe}'
         | '\u{ffff}'
-        | '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
-    }
+        | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// `text` as one line, whatever line ends it holds.

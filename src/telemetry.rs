@@ -1,11 +1,21 @@
 //! Logs: one line an event, JSON unless a person is looking, written without ever holding up the work.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
+use tracing::field::{Field, Visit};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{self, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::shown;
 
 /// Lines that may wait for a slow terminal or pipe before they are dropped: a few megabytes at most.
 const WAITING_LINES: usize = 4096;
@@ -13,21 +23,81 @@ const WAITING_LINES: usize = 4096;
 /// Log lines dropped because standard error did not take them (F86).
 pub static DROPPED_LINES: AtomicU64 = AtomicU64::new(0);
 
+/// The crates whose words are ours. What they log below `info` is written with care; what others do is not ours to
+/// judge: at `trace`, a client of WebSocket prints the frames that it sends, and a client of HTTP its headers, secrets
+/// and all.
+const OURS: [&str; 3] = ["wegraf", "wecom", "wecom_simulator"];
+
 /// Sends log lines to standard error from here on. `filter` is in the syntax of `RUST_LOG`; JSON unless standard
-/// error is a terminal.
+/// error is a terminal. Whatever `filter` says, other crates are heard from `info` up only.
 pub fn init(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lossy::start());
+    let terminal = stderr().is_terminal();
+    let lines = Lossy::start(!terminal);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_heard));
     // A second call (tests in one process) keeps the first subscriber.
-    let _ = if stderr().is_terminal() { builder.with_target(false).try_init() } else { builder.json().try_init() };
+    let _ = if terminal {
+        registry.with(fmt::layer().with_target(false).fmt_fields(Plain).with_writer(lines)).try_init()
+    } else {
+        registry.with(fmt::layer().json().with_writer(lines)).try_init()
+    };
+}
+
+/// Whether something of this origin is logged at all.
+fn may_be_heard(origin: &Metadata<'_>) -> bool {
+    let ours = |target: &str| OURS.iter().any(|name| target == *name || target.starts_with(&format!("{name}::")));
+    *origin.level() <= Level::INFO || ours(origin.target())
+}
+
+/// Fields as a terminal may show them: on one line, and without what would control it.
+struct Plain;
+
+impl<'writer> FormatFields<'writer> for Plain {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> std::fmt::Result {
+        let mut visitor = PlainFields { writer, first: true, result: Ok(()) };
+        fields.record(&mut visitor);
+        visitor.result
+    }
+}
+
+struct PlainFields<'writer> {
+    writer: Writer<'writer>,
+    first: bool,
+    result: std::fmt::Result,
+}
+
+impl PlainFields<'_> {
+    fn write(&mut self, field: &Field, value: &str) {
+        let blank = if std::mem::take(&mut self.first) { "" } else { " " };
+        let value = shown::line(value);
+        let written = match field.name() {
+            "message" => write!(self.writer, "{blank}{value}"),
+            name => write!(self.writer, "{blank}{name}={value}"),
+        };
+        self.result = self.result.and(written);
+    }
+}
+
+impl Visit for PlainFields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.write(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.write(field, &format!("{value:?}"));
+    }
 }
 
 /// Hands lines to a thread; a full queue drops the line and counts it, so that logging never blocks delivery.
 #[derive(Clone)]
-struct Lossy(SyncSender<Vec<u8>>);
+struct Lossy {
+    to: SyncSender<Vec<u8>>,
+    /// Events are JSON, in which what is not printable is escaped.
+    json: bool,
+}
 
 impl Lossy {
-    fn start() -> Self {
+    fn start(json: bool) -> Self {
         let (sender, lines) = sync_channel::<Vec<u8>>(WAITING_LINES);
         std::thread::Builder::new()
             .name("log".into())
@@ -38,7 +108,7 @@ impl Lossy {
                 }
             })
             .expect("a thread can be started at start-up");
-        Self(sender)
+        Self { to: sender, json }
     }
 }
 
@@ -46,13 +116,14 @@ impl<'a> MakeWriter<'a> for Lossy {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line { to: &self.0, bytes: Vec::with_capacity(256) }
+        Line { to: &self.to, json: self.json, bytes: Vec::with_capacity(256) }
     }
 }
 
 /// One event; sent when it is dropped.
 struct Line<'a> {
     to: &'a SyncSender<Vec<u8>>,
+    json: bool,
     bytes: Vec<u8>,
 }
 
@@ -69,8 +140,65 @@ impl Write for Line<'_> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        if let Err(TrySendError::Full(_)) = self.to.try_send(std::mem::take(&mut self.bytes)) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if self.json
+            && let Ok(text) = str::from_utf8(&bytes)
+            && let Cow::Owned(escaped) = shown::json(text)
+        {
+            bytes = escaped.into_bytes();
+        }
+        if let Err(TrySendError::Full(_)) = self.to.try_send(bytes) {
             DROPPED_LINES.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a subscriber with these fields prints of one event.
+    fn printed(event: impl Fn()) -> String {
+        #[derive(Clone, Default)]
+        struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl Write for Kept {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = fmt::layer().with_ansi(false).fmt_fields(Plain).with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(EnvFilter::new("trace")).with(filter_fn(may_be_heard));
+        tracing::subscriber::with_default(subscriber.with(layer), event);
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_text_whatever_its_fields_hold() {
+        let hostile = "x\u{1b}[2J\n2026 INFO forged\u{9b}\u{202e}\u{7f}";
+        let text = printed(|| tracing::warn!(plain = hostile, shown = %hostile, debugged = ?hostile, "Of {hostile}."));
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+        assert!(!text.trim_end().chars().any(shown::controls), "{text:?}");
+        assert!(text.contains("shown=x␛[2J␊2026"), "{text:?}");
+    }
+
+    #[test]
+    fn what_other_crates_say_below_info_is_not_logged_whatever_is_asked_for() {
+        let text = printed(|| {
+            tracing::trace!(target: "tungstenite::protocol", "canary-frame");
+            tracing::debug!(target: "reqwest::connect", "canary-connect");
+            tracing::debug!(target: "wegraffiti", "canary-name");
+            tracing::info!(target: "rustls", "kept-info");
+            tracing::trace!(target: "wegraf::deliver", "kept-ours");
+            tracing::debug!(target: "wecom", "kept-wecom");
+        });
+        assert!(!text.contains("canary"), "{text}");
+        assert_eq!(text.matches("kept-").count(), 3, "{text}");
     }
 }

@@ -31,6 +31,8 @@ pub use trouble::{Incidents, Kind, Subject};
 /// backlog there are fewer, but never so few that this is late.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_LATEST: Duration = Duration::from_secs(30);
+/// Between two looks at whether the log has left refusals out.
+const TELL: Duration = Duration::from_secs(1);
 /// Between two looks at hosts that do not answer.
 const PROBE: Duration = Duration::from_secs(1);
 const HOST_MS: i64 = 5_000;
@@ -55,7 +57,15 @@ const CRITICAL_LATE_MS: i64 = 120_000;
 pub async fn run(app: App, stop: CancellationToken) {
     let watch = Watch { started_at: app.now(), app, imbalance: AtomicI64::new(0) };
     let all = async {
-        tokio::join!(watch.looks(), watch.checks(), watch.probes(), watch.audits(), watch.prunings(), watch.beats());
+        tokio::join!(
+            watch.looks(),
+            watch.checks(),
+            watch.refusals(),
+            watch.probes(),
+            watch.audits(),
+            watch.prunings(),
+            watch.beats()
+        );
     };
     tokio::select! {
         () = all => {}
@@ -89,6 +99,13 @@ impl Watch {
         loop {
             let _ = self.app.store().check().await;
             tokio::time::sleep(PROBE).await;
+        }
+    }
+
+    async fn refusals(&self) {
+        loop {
+            tokio::time::sleep(TELL).await;
+            self.app.refusals().tell_left_out();
         }
     }
 

@@ -57,6 +57,8 @@ pub struct ActsList {
 
 /// A longer name does not move the columns of the others.
 const PERSON: usize = 24;
+/// Characters of an address of IPv6.
+const PEER: usize = 45;
 /// Characters of what is said about an act.
 const DETAIL: usize = 300;
 
@@ -89,6 +91,7 @@ fn table(rows: &[ActRow], zone: &TimeZone) -> Screen {
     for (row, by) in rows.iter().zip(by) {
         let thread = if row.thread == ThreadId(0) { "-".to_owned() } else { format!("#{}", row.thread) };
         let mut rest = vec![clean(&row.via, PERSON)];
+        rest.extend(row.peer.as_deref().map(|peer| clean(peer, PEER)));
         rest.extend(row.until.map(|until| format!("→ {}", clock(until, zone))));
         rest.extend((row.alerts > 0).then(|| format!("{} 条 alerts", row.alerts)));
         screen.line(format_args!(

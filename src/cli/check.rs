@@ -38,9 +38,15 @@ fn templates(config: &Config) -> Vec<TemplateProblem> {
 
 fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problems: &[TemplateProblem]) -> Screen {
     let mut screen = Screen::new();
-    mistakes.iter().for_each(|mistake| screen.lines(format_args!("✗ {mistake}")));
-    problems.iter().for_each(|problem| screen.lines(format_args!("✗ {problem}")));
-    notes.iter().for_each(|note| screen.lines(format_args!("! {note}")));
+    for mistake in mistakes {
+        screen.lines(format_args!("✗ {mistake}"));
+    }
+    for problem in problems {
+        screen.lines(format_args!("✗ {problem}"));
+    }
+    for note in notes {
+        screen.lines(format_args!("! {note}"));
+    }
     if let Some(config) = config {
         let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
         let receivers = config.receivers.len();

@@ -39,6 +39,12 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     // Here and not in the task: from "ready" on no signal may meet the system's default, which is to die.
     let caught = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let signals = tokio::spawn(signals(caught, app.clone(), stop.clone()));
+    if !listen.ip().is_loopback() {
+        warn!(
+            %listen,
+            "Requests of other machines cross the network in clear text: use a network that is trusted, or a proxy with TLS."
+        );
+    }
     info!(listen = %listener.local_addr()?, "wegraf is ready.");
     let broken = {
         let (app, stop) = (app.clone(), stop.clone());

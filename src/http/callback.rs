@@ -10,9 +10,10 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use wecom::{CALLBACK_BODY_BYTES, CallbackError, CallbackKeys, Incoming, Signed};
 
+use super::refusal::Cause;
 use super::{BODY_DEADLINE, Gate};
 use crate::answer::{self, Actor, Answer, Via};
 use crate::app::Loaded;
@@ -62,7 +63,7 @@ async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, b
         Ok(body) => body,
         Err(status) => {
             count(&gate, "unreadable");
-            return status.into_response();
+            return Cause::new("unreadable").attach(status.into_response());
         }
     };
     let now = gate.app.now().0 / 1000;
@@ -79,9 +80,9 @@ async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, b
         }
         Err(error) => {
             // WeCom asks twice more, and then the store may be back.
-            warn!(%error, app, "What WeCom brought could not be recorded.");
             gate.app.store_failed(&error);
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
+            let cause = Cause::new("store").detail(format!("what WeCom brought could not be recorded: {error}"));
+            cause.attach(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }
     }
 }
@@ -161,14 +162,17 @@ fn unknown(gate: &Gate, loaded: &Loaded, app: &str) -> Response {
     } else {
         "没有这个应用 there is no such app"
     };
-    (StatusCode::NOT_FOUND, said).into_response()
+    Cause::new("no_callback").detail(said).attach((StatusCode::NOT_FOUND, said).into_response())
 }
 
 /// Nobody outside learns why; the operator does.
 fn refuse(gate: &Gate, app: &str, error: CallbackError) -> Response {
-    warn!(app, %error, "A call to the callback was refused.");
     count(gate, error.label());
-    StatusCode::FORBIDDEN.into_response()
+    let cause = match error {
+        CallbackError::Signature | CallbackError::Cipher(_) => Cause::guess(error.label(), "callback"),
+        _ => Cause::new(error.label()),
+    };
+    cause.detail(format!("callback of app {app}: {error}")).attach(StatusCode::FORBIDDEN.into_response())
 }
 
 fn count(gate: &Gate, outcome: &'static str) {

@@ -18,9 +18,11 @@ use serde::Deserialize;
 
 use super::Gate;
 use super::link::Opened;
-use crate::alert::{ThreadId, Timestamp};
+use super::refusal::Cause;
+use crate::alert::{Alert, Links, ThreadId, Timestamp};
 use crate::app::App;
 use crate::deliver::Page;
+use crate::render::harmless_url;
 use crate::store::{Contents, StoreError};
 
 pub use digest::{DigestPage, PAGE_ITEMS};
@@ -40,7 +42,9 @@ struct Visit {
 }
 
 async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri, headers: HeaderMap) -> Response {
-    let Some(opened) = gate.app.link_key().await.open(id, &address, gate.app.now()) else { return invalid() };
+    let Some(opened) = gate.app.link_key().await.open(id, &address, gate.app.now()) else {
+        return invalid(&gate, id, &address).await;
+    };
     show(&gate, id, &address, &opened, &Visit { person: acting::known_person(&headers), said: None }).await
 }
 
@@ -155,7 +159,7 @@ fn letter_html(
                 values => Value::from(Serde(&alert.values)),
                 labels => Value::from(Serde(&alert.labels)),
                 annotations => Value::from(Serde(&alert.annotations)),
-                links => Value::from(Serde(&alert.links)),
+                links => links(alert),
             }
         })
         .collect();
@@ -170,6 +174,20 @@ fn letter_html(
     })
 }
 
+/// Where its links lead: those that a message would have, too, and in the same order of importance.
+fn links(alert: &Alert) -> Vec<(&'static str, String)> {
+    let Links { panel, dashboard, rule, silence, runbook, image } = &alert.links;
+    let named = [
+        ("面板 panel", panel),
+        ("仪表盘 dashboard", dashboard),
+        ("规则 rule", rule),
+        ("静默 silence", silence),
+        ("手册 runbook", runbook),
+        ("图 picture", image),
+    ];
+    named.into_iter().filter_map(|(name, url)| Some((name, harmless_url(url)?))).collect()
+}
+
 /// The pages, compiled once.
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
@@ -182,17 +200,25 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
-fn invalid() -> Response {
-    note(
+/// The answer to a link that opens nothing. One that has ended was ours once: whoever opens it guesses nothing.
+async fn invalid(gate: &Gate, id: i64, address: &Uri) -> Response {
+    let was_ours = gate.app.link_key().await.open(id, address, Timestamp(0)).is_some();
+    let cause = if was_ours { Cause::new("expired") } else { Cause::guess("forged", "link") };
+    let answer = note(
         StatusCode::FORBIDDEN,
         "链接无效或已过期。请在企业微信里打开更新的消息里的链接，或在 wegraf 上用 `wegraf deliveries show` 查看。",
         "This link is not valid or has expired. Open the link of a newer message in WeCom, or use `wegraf deliveries show` on the machine.",
-    )
+    );
+    cause.attach(answer)
 }
 
 fn unreadable(id: i64, error: &StoreError) -> Response {
-    tracing::error!(%error, delivery = id, "The page of a message could not be read.");
-    note(StatusCode::SERVICE_UNAVAILABLE, "暂时读不到，请稍后再试。", "It cannot be read right now; try again soon.")
+    let answer = note(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "暂时读不到，请稍后再试。",
+        "It cannot be read right now; try again soon.",
+    );
+    Cause::new("store").detail(format!("the page of message {id} cannot be read: {error}")).attach(answer)
 }
 
 fn note(status: StatusCode, zh: &str, en: &str) -> Response {

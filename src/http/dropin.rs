@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::intake::Taken;
-use super::{Refusal, with_headers};
+use super::refusal::{Refusal, with_headers};
 
 /// In whose words a call is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,6 +19,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tracing::{error, info};
 
+use super::refusal::Cause;
 use super::{BODY_DEADLINE, Gate, LinkKey};
 use crate::alert::Timestamp;
 use crate::answer::{self, Actor, Via, Wish};
@@ -244,15 +245,21 @@ fn unstored(gate: &Gate, failure: &StoreError) -> Response {
 
 /// The body of an order that is proven; or the answer to one that is not.
 async fn proven(key: &LinkKey, request: Request, now: Timestamp) -> Result<Bytes, Response> {
-    let unproven = || answer(StatusCode::UNAUTHORIZED, "签名无效或已过期 the signature is not valid or has expired");
+    let unproven = |cause: Cause| {
+        cause.attach(answer(StatusCode::UNAUTHORIZED, "签名无效或已过期 the signature is not valid or has expired"))
+    };
     let (parts, body) = request.into_parts();
     if !parts.headers.contains_key(header::AUTHORIZATION) {
-        return Err(unproven());
+        return Err(unproven(Cause::new("missing")));
     }
     let read = tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(body, BODY_BYTES)).await;
-    let Ok(Ok(body)) = read else { return Err(unproven()) };
+    let Ok(Ok(body)) = read else { return Err(unproven(Cause::new("unreadable"))) };
     let path = parts.uri.path_and_query().map_or_else(|| Uri::default().path().to_owned(), ToString::to_string);
-    if key.ordered(&parts.method, &path, &body, &parts.headers, now) { Ok(body) } else { Err(unproven()) }
+    if key.ordered(&parts.method, &path, &body, &parts.headers, now) {
+        Ok(body)
+    } else {
+        Err(unproven(Cause::guess("signature", "order")))
+    }
 }
 
 fn answer(status: StatusCode, error: &str) -> Response {

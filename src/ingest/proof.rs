@@ -195,9 +195,25 @@ pub fn prove<'a>(
 }
 
 /// Whether reading the body is worth it: its sender is proven already, or carries a signature that only the body can
-/// prove. All others are refused before any byte of the body is taken.
-pub fn could_prove(sources: &[Source], request: &Presented<'_>) -> Result<(), Unproven> {
-    judge(sources, &Evidence { request, body: None, now: Timestamp(0) }).map(drop)
+/// prove (`None`). All others are refused before any byte of the body is taken.
+pub fn could_prove<'a>(sources: &'a [Source], request: &Presented<'_>) -> Result<Option<Proven<'a>>, Unproven> {
+    judge(sources, &Evidence { request, body: None, now: Timestamp(0) })
+}
+
+/// Is `text` a secret of one of these sources? For what must not show one; the time taken tells nothing.
+pub fn is_secret(sources: &[Source], text: &str) -> bool {
+    fn held(proof: &Proof, text: &[u8]) -> Choice {
+        match proof {
+            Proof::Bearer { token, .. } | Proof::Path(token) => secret(text, token),
+            Proof::Basic { password, .. } => secret(text, password),
+            Proof::Header { value, .. } | Proof::Query { value, .. } => secret(text, value),
+            Proof::Hmac(signing) => same(text, signing.secret.expose_secret()),
+            Proof::Addresses(_) => Choice::from(0),
+            Proof::All(proofs) => proofs.iter().fold(Choice::from(0), |found, proof| found | held(proof, text)),
+        }
+    }
+    let proofs = sources.iter().flat_map(|source| &source.proofs);
+    proofs.fold(Choice::from(0), |found, proof| found | held(proof, text.as_bytes())).into()
 }
 
 /// What there is to judge by.

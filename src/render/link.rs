@@ -8,13 +8,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::config::LinkRewrite;
 
-/// `url` as it may stand in a message: http(s), no credentials, at most [`wecom::message::URL_BYTES`] bytes,
-/// with everything percent-encoded that could end a link, a tag or a table cell. `None` if it is none of that.
+/// `url` as it may stand in a message: as [`harmless_url`] has it, in at most [`wecom::message::URL_BYTES`] bytes.
 pub(super) fn safe_url(url: &str) -> Option<String> {
+    harmless_url(url).filter(|url| url.len() <= wecom::message::URL_BYTES)
+}
+
+/// `url` as people may be sent to: http(s), no credentials, with everything percent-encoded that could end a link, a
+/// tag or a table cell. `None` if it is none of that. Messages and pages have the same rule.
+pub fn harmless_url(url: &str) -> Option<String> {
     let url = url.trim();
-    if url.len() > wecom::message::URL_BYTES {
-        return None;
-    }
     let (scheme, authority, rest) = split(url)?;
     let named = |c: char| c.is_alphanumeric() || ".-_:[]".contains(c);
     if authority.is_empty() || !authority.chars().all(named) {
@@ -34,7 +36,7 @@ pub(super) fn safe_url(url: &str) -> Option<String> {
             }
         }
     }
-    (out.len() <= wecom::message::URL_BYTES).then_some(out)
+    Some(out)
 }
 
 /// `url` as people can follow it: rewritten by the first rule that it begins with; `None` if it leads nowhere from a
@@ -204,7 +206,8 @@ mod tests {
         ] {
             assert_eq!(safe_url(bad), None, "{bad}");
         }
-        assert_eq!(safe_url(&format!("https://g.example.com/{}", "a".repeat(1100))), None);
+        let long = format!("https://g.example.com/{}", "a".repeat(1100));
+        assert_eq!((safe_url(&long), harmless_url(&long)), (None, Some(long)), "too long for a message only");
         assert_eq!(safe_url(&format!("https://g.example.com/{}", "（".repeat(200))), None, "longer once encoded");
     }
 

@@ -129,7 +129,7 @@ pub struct NewAct {
     pub state: ActState,
     /// Who: a userid, or a name where there is none.
     pub by: String,
-    /// By which way it came: `app/ops`, `bot/duty`, `page`, `command`.
+    /// By which way it came: `app/ops`, `bot/duty/…`, `page/ADDRESS`, `page`, `command`.
     pub via: String,
     /// What it is about.
     pub about: About,
@@ -285,8 +285,10 @@ pub struct ActRow {
     pub state: ActState,
     /// Who.
     pub by: String,
-    /// By which way.
+    /// By which way: `app/ops`, `bot/duty/…`, `page`, `command`.
     pub via: String,
+    /// The address of a visitor of the page, if it is on record.
+    pub peer: Option<String>,
     /// The short id of what it is about; 0 if it is about nothing of ours.
     pub thread: ThreadId,
     /// The message that was pressed, if it was one.
@@ -297,6 +299,14 @@ pub struct ActRow {
     pub detail: String,
     /// How many alerts it touched.
     pub alerts: u64,
+}
+
+/// The way that `via` of [`NewAct`] names, and the address of a visitor of the page.
+pub(in crate::store) fn way(via: &str) -> (String, Option<String>) {
+    match via.split_once('/') {
+        Some((page @ "page", address)) => (page.to_owned(), Some(address.to_owned())),
+        _ => (via.to_owned(), None),
+    }
 }
 
 /// Which acts to list, newest first.

@@ -63,7 +63,7 @@ pub enum Kind {
     Missed,
     /// A source's always-firing alert stays away.
     Silent,
-    /// A source sends what can never be taken.
+    /// Requests are refused again and again: a source sends what can never be taken, or somebody has no right to come in.
     Refused,
     /// The record contradicts itself.
     Imbalance,
@@ -102,8 +102,8 @@ impl Kind {
             (Self::Missed, Language::En) => "wegraf did not reach everybody",
             (Self::Silent, Language::Zh) => "告警来源没有心跳",
             (Self::Silent, Language::En) => "A source of alerts is silent",
-            (Self::Refused, Language::Zh) => "wegraf 拒收了告警",
-            (Self::Refused, Language::En) => "wegraf refused alerts",
+            (Self::Refused, Language::Zh) => "wegraf 一再拒绝请求",
+            (Self::Refused, Language::En) => "wegraf keeps refusing requests",
             (Self::Imbalance, Language::Zh) => "wegraf 的记录对不上",
             (Self::Imbalance, Language::En) => "wegraf's record does not balance",
             (Self::Reload, Language::Zh) => "wegraf 的新配置有错",

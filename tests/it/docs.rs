@@ -396,3 +396,52 @@ fn collect(folder: &Path, sources: &mut Vec<String>) {
         }
     }
 }
+
+#[test]
+fn the_proxy_in_the_documentation_passes_what_others_call_and_nothing_else() {
+    let configuration = blocks("nginx").remove(0).text;
+    let location = regex::Regex::new(r"(?m)^\s*location ~ (\S+) \{\s*\n\s*proxy_pass ").unwrap();
+    let passed: Vec<regex::Regex> =
+        location.captures_iter(&configuration).map(|found| regex::Regex::new(&found[1]).unwrap()).collect();
+    assert_eq!(passed.len(), configuration.matches("proxy_pass").count(), "each place that passes is looked at");
+    let passes = |path: &str| passed.iter().any(|location| location.is_match(path));
+    for path in [
+        "/webhook",
+        "/webhook/ops",
+        "/webhook/ops/api/v2/alerts",
+        "/api/v2/alerts",
+        "/api/v1/alerts",
+        "/api/model/send_sms/",
+        "/check_service",
+        "/wecom/callback/ops",
+        "/d/17",
+    ] {
+        assert!(passes(path), "{path} is not passed");
+    }
+    for path in
+        ["/metrics", "/readyz", "/healthz", "/", "/api/v1/deliveries/1/resend", "/api/v1/acts", "/webhooks", "/dx"]
+    {
+        assert!(!passes(path), "{path} is public");
+    }
+    assert!(configuration.contains("location / {\n        return 404;"), "{configuration}");
+    assert!(configuration.contains("X-Forwarded-For $proxy_add_x_forwarded_for"), "{configuration}");
+    assert!(!configuration.contains("$request ") && !configuration.contains("$args"), "its log holds no query string");
+}
+
+#[test]
+fn no_example_listens_to_others_in_clear_without_saying_so() {
+    let mut texts: Vec<(String, String)> = blocks("yaml").into_iter().map(|block| (block.place, block.text)).collect();
+    for path in ["deploy/wegraf.yaml", "wegraf.example.yaml"] {
+        texts.push((path.to_owned(), page(path).text));
+    }
+    let mut seen = 0;
+    for (place, text) in texts {
+        for line in text.lines().filter(|line| line.starts_with("listen")) {
+            seen += 1;
+            let inside = ["127.0.0.1:", "[::1]:"].iter().any(|address| line.contains(address));
+            assert!(inside || line.contains("明文") || line.contains("in clear"), "{place}: {line}");
+            assert!(inside || !place.starts_with("deploy/"), "{place}: {line}");
+        }
+    }
+    assert!(seen > 5, "{seen} examples say where to listen");
+}

@@ -145,6 +145,7 @@ async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back(
     holds(&back.html, &["已放弃认领", "value=\"acknowledge\""]);
     world.arrived("webhook=sim-ops-group", 3).await;
     let rows = acts(&world).await;
+    assert!(rows.iter().all(|act| act.peer.as_deref() == Some("127.0.0.1")), "{rows:?}");
     let rows: Vec<_> = rows.iter().map(|act| (act.kind, act.state, act.by.as_str(), act.via.as_str())).collect();
     assert_eq!(
         rows,

@@ -126,6 +126,8 @@ fn table(outcomes: &[Outcome]) -> Screen {
         Ok(_) => format!("✓ {message}  已撤回 recalled"),
         Err(reason) => format!("✗ {message}  {reason}"),
     };
-    outcomes.iter().map(one).for_each(|line| screen.line(line));
+    for line in outcomes.iter().map(one) {
+        screen.line(line);
+    }
     screen
 }

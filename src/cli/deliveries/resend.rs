@@ -109,7 +109,9 @@ fn table(outcomes: &[Outcome], waits: bool) -> Screen {
         Ok(copy) => format!("✓ {message} → {copy}  已排队 queued"),
         Err(reason) => format!("✗ {message}  {reason}"),
     };
-    outcomes.iter().map(one).for_each(|line| screen.line(line));
+    for line in outcomes.iter().map(one) {
+        screen.line(line);
+    }
     if waits && outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
         screen.line("  由运行中的 wegraf serve 发出；没有在运行的话，启动后发出 sent by `wegraf serve`, or as soon as it is started");
     }

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use axum::Form;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
+use axum::{Extension, Form};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -18,6 +18,8 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::super::link::{Acts, Opened};
+use super::super::peer::Peer;
+use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
 use super::{Visit, invalid, note, show, unreadable};
 use crate::alert::{Status, ThreadId, Timestamp};
@@ -69,6 +71,7 @@ pub(super) async fn act(
     State(gate): State<Gate>,
     Path(id): Path<i64>,
     address: Uri,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -77,16 +80,17 @@ pub(super) async fn act(
         Ok(key) => key.open(id, &address, gate.app.now()),
         Err(error) => return unreadable(id, &error),
     };
-    let Some(opened) = opened else { return invalid() };
+    let Some(opened) = opened else { return invalid(&gate, id, &address).await };
     let pressed = match read(&headers, body).await {
         Ok(pressed) => pressed,
         Err(status) => {
-            return note(status, "表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
+            let said = note(status, "表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
+            return Cause::new("form").attach(said);
         }
     };
     let person = person(&pressed.person);
     let answered = match opened.acts {
-        Acts::Until(_) => wanted(&gate.app, id, &person, pressed).await,
+        Acts::Until(_) => wanted(&gate.app, id, &person, peer, pressed).await,
         // The page says how to act instead.
         Acts::Ended | Acts::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
     };
@@ -137,7 +141,13 @@ impl Said {
 }
 
 /// Sees to it that the wish is done, and says what came of it.
-async fn wanted(app: &App, id: i64, person: &str, pressed: Pressed) -> Result<(Said, StatusCode), StoreError> {
+async fn wanted(
+    app: &App,
+    id: i64,
+    person: &str,
+    peer: Peer,
+    pressed: Pressed,
+) -> Result<(Said, StatusCode), StoreError> {
     let bad = |zh, en| Ok((Said::no(zh, en), StatusCode::UNPROCESSABLE_ENTITY));
     if person.is_empty() {
         return bad("请先写上你的名字，大家才知道是谁。", "Say who you are first: the others see it.");
@@ -171,7 +181,7 @@ async fn wanted(app: &App, id: i64, person: &str, pressed: Pressed) -> Result<(S
         except_lane: None,
     };
     let actor = Actor { id: person.to_owned(), via: Via::Page };
-    let answer = answer::act(app, &actor, wish).await?;
+    let answer = answer::act_from(app, &actor, wish, Some(peer.address())).await?;
     if answer.state == Some(ActState::Denied) {
         return Ok((Said::no(DENIED[0], DENIED[1]), StatusCode::FORBIDDEN));
     }

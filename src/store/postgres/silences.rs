@@ -8,6 +8,7 @@ use super::alerts::{select, touched};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{ThreadId, Timestamp};
+use crate::store::acts::way;
 use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
 use crate::store::words::{json, text};
 use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
@@ -99,13 +100,15 @@ impl Db {
 }
 
 fn row(row: &Row) -> Result<ActRow, Fault> {
+    let (via, peer) = way(row.try_get(5)?);
     Ok(ActRow {
         id: row.try_get(0)?,
         at: moment(row, 1)?,
         kind: named(row, 2, ActKind::from_name)?,
         state: named(row, 3, ActState::from_name)?,
         by: row.try_get(4)?,
-        via: row.try_get(5)?,
+        via,
+        peer,
         thread: ThreadId(row.try_get(6)?),
         message: row.try_get(7)?,
         until: time(row, 8)?,

@@ -7,6 +7,7 @@ use super::Db;
 use super::alerts::{select, touched};
 use super::lanes::{named, time};
 use crate::alert::{ThreadId, Timestamp};
+use crate::store::acts::way;
 use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
 use crate::store::words::{json, text};
 use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
@@ -71,13 +72,15 @@ impl Db {
             let (sql, values) = query(filter);
             let mut select = connection.prepare(&sql)?;
             let rows = select.query_map(params_from_iter(values), |row| {
+                let (via, peer) = way(row.get_ref(5)?.as_str()?);
                 Ok(ActRow {
                     id: row.get(0)?,
                     at: Timestamp(row.get(1)?),
                     kind: named(row, 2, ActKind::from_name)?,
                     state: named(row, 3, ActState::from_name)?,
                     by: row.get(4)?,
-                    via: row.get(5)?,
+                    via,
+                    peer,
                     thread: ThreadId(row.get(6)?),
                     message: row.get(7)?,
                     until: time(row, 8)?,

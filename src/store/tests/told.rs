@@ -138,6 +138,7 @@ async fn acts_are_listed_newest_first_by_thread_person_state_and_time(store: &St
         state: ActState::Open,
         by: "lisi".to_owned(),
         via: "app/ops".to_owned(),
+        peer: None,
         thread: ThreadId(two.id),
         message: None,
         until: Some(at(100)),

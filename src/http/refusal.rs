@@ -1,0 +1,329 @@
+//! What is refused: seen in the log, counted, told as trouble if it goes on, and slowed where somebody guesses.
+//!
+//! One layer around all paths looks at every answer ([`watch`]); a handler only says why ([`Cause`]). What is decided
+//! is decided in [`Book`], to which the time comes in. A request that is not refused passes untouched: a valid
+//! credential is never slowed by what others at its address do.
+
+mod book;
+mod path;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::peer::Peer;
+use crate::app::App;
+use crate::ingest::{self, Unproven, Why};
+use crate::metrics::{Answered, FormatLabel, Refused};
+use crate::store::StoreError;
+use crate::watch::{Kind, Subject};
+use book::{Book, Entry, Noted, Theme};
+use path::Place;
+
+/// Answers to wrong guesses that are held back at a time; each holds a connection and a few KB. Beyond it they go out
+/// at once and end their connection.
+const HELD_BACK: usize = 512;
+/// Characters of a reason in the log: it may quote what was sent.
+const DETAIL: usize = 200;
+
+/// Why a webhook call was not taken.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// No source let it in. The sender gets no detail.
+    Unproven(Unproven),
+    /// The body took too long.
+    Slow,
+    /// The body, or what it unpacks to, is over the limit.
+    TooLarge,
+    /// The body is neither plain nor gzip, or is broken gzip.
+    Encoding(String),
+    /// Empty, or no text at all.
+    Unreadable(ingest::Unreadable),
+    /// The store cannot commit now.
+    Store(StoreError),
+}
+
+impl Refusal {
+    /// The status to answer, and why in words for the sender.
+    pub fn said(&self) -> (StatusCode, String) {
+        match self {
+            Self::Unproven(_) => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
+            Self::Slow => {
+                (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
+            }
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
+            ),
+            Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
+            Self::Unreadable(reason) => {
+                (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
+            }
+            // The reason may name a path: it goes to the log, not to the sender.
+            Self::Store(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
+            ),
+        }
+    }
+
+    /// The same for the operator. `source` has proven itself.
+    pub fn cause(&self, source: Option<&str>) -> Cause {
+        let cause = match self {
+            Self::Unproven(unproven) => return Cause::unproven(unproven),
+            Self::Slow => Cause::new("slow"),
+            Self::TooLarge => Cause::new("too_large"),
+            Self::Encoding(reason) => Cause::new("encoding").detail(reason),
+            Self::Unreadable(reason) => Cause::new("unreadable").detail(reason.to_string()),
+            Self::Store(error) => Cause::new("store").detail(error.to_string()),
+        };
+        match source {
+            Some(source) => cause.of(source),
+            None => cause,
+        }
+    }
+}
+
+/// What every refusal with this status carries besides its words.
+pub(super) fn with_headers(mut answer: Response) -> Response {
+    let (name, value) = match answer.status() {
+        StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "5"),
+        StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer, Basic realm=\"wegraf\""),
+        _ => return answer,
+    };
+    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
+}
+
+/// Why a request was refused, as a handler says it with its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Cause {
+    /// One word of a closed set: for metrics and the log.
+    reason: &'static str,
+    /// In words, for the log.
+    detail: String,
+    /// The source that proved itself, or that was meant, if that can be told.
+    source: Option<String>,
+    /// Did the source prove itself?
+    proven: bool,
+    /// The kind of credential that was tried.
+    credential: Option<&'static str>,
+    /// Was it a guess: a credential, a link or a signature that was never ours?
+    guess: bool,
+}
+
+impl Cause {
+    /// One that is `reason`, a word of a closed set.
+    pub fn new(reason: &'static str) -> Self {
+        Self { reason, detail: String::new(), source: None, proven: false, credential: None, guess: false }
+    }
+
+    /// No source was proven.
+    pub fn unproven(unproven: &Unproven) -> Self {
+        let guess = matches!(unproven.why, Why::Unknown | Why::Signature);
+        Self {
+            source: unproven.source.clone(),
+            credential: unproven.kind.map(ingest::Kind::as_str),
+            guess,
+            ..Self::new(unproven.why.as_str()).detail(unproven.to_string())
+        }
+    }
+
+    /// A forged credential of this kind: the next guesses of its sender are slowed.
+    pub fn guess(reason: &'static str, credential: &'static str) -> Self {
+        Self { credential: Some(credential), guess: true, ..Self::new(reason) }
+    }
+
+    /// With words for the operator. They may quote what was sent.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Of a source that proved itself: what it sends now will never be taken.
+    pub fn of(mut self, source: &str) -> Self {
+        self.source = Some(source.to_owned());
+        self.proven = true;
+        self
+    }
+
+    /// Gives it to the layer, with the answer.
+    pub fn attach(self, mut answer: Response) -> Response {
+        answer.extensions_mut().insert(self);
+        answer
+    }
+
+    /// Where no handler says more than the status does.
+    fn of_status(status: StatusCode) -> Self {
+        Self::new(match status {
+            StatusCode::NOT_FOUND => "no_such_path",
+            StatusCode::METHOD_NOT_ALLOWED => "method",
+            StatusCode::REQUEST_TIMEOUT => "slow",
+            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "encoding",
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "not_allowed",
+            _ => "unreadable",
+        })
+    }
+}
+
+/// Is it a refusal? An order that cannot be done (409) is answered and a form that lacks a name (422) is asked again;
+/// a failure of ours (500) is logged where it happens.
+fn is_refusal(status: StatusCode) -> bool {
+    let answered = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
+    status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error() && !answered
+}
+
+/// The refusals of this process.
+#[derive(Debug)]
+pub struct Refusals {
+    book: Mutex<Book>,
+    held_back: Semaphore,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self { book: Mutex::default(), held_back: Semaphore::new(HELD_BACK) }
+    }
+}
+
+impl Refusals {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells how many refusals the log has left out, if a while has passed since it last did. Called every second.
+    pub fn tell_left_out(&self) {
+        if let Some((count, which)) = self.book().left_out(Instant::now()) {
+            warn!(count, which, "Refusals were left out of the log.");
+        }
+    }
+}
+
+/// Sees every answer. Puts the [`Peer`] into the extensions of each request on its way in.
+pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let peer = Peer::of(request.headers(), request.extensions(), &app.loaded().config.trusted_proxies);
+    request.extensions_mut().insert(peer);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut answer = next.run(request).await;
+    let status = answer.status();
+    if !is_refusal(status) {
+        debug!(%peer, %method, path = path::shown(uri.path(), &app.loaded().config), status = status.as_u16(), "A request was answered.");
+        return answer;
+    }
+    let cause = answer.extensions_mut().remove::<Cause>().unwrap_or_else(|| Cause::of_status(status));
+    let seen = Seen { peer, method, path: uri.path(), status };
+    let noted = seen.note(&app, &cause);
+    if noted.delay.is_zero() {
+        return answer;
+    }
+    match app.refusals().held_back.try_acquire() {
+        Ok(_held) => tokio::time::sleep(noted.delay).await,
+        Err(_) => {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+    answer
+}
+
+/// A request that was refused.
+struct Seen<'a> {
+    peer: Peer,
+    method: Method,
+    path: &'a str,
+    status: StatusCode,
+}
+
+impl Seen<'_> {
+    /// Counts it, and logs and tells it as far as that is to be.
+    fn note(&self, app: &App, cause: &Cause) -> Noted {
+        let place = Place::of(self.path);
+        count(app, place, self.status, cause);
+        let entry = Entry {
+            site: self.peer.site(),
+            status: self.status.as_u16(),
+            reason: cause.reason,
+            guessed: cause.credential.filter(|_| cause.guess),
+            theme: theme(place, self.status, cause, self.method.is_safe()),
+        };
+        let noted = app.refusals().book().note(&entry, Instant::now(), app.now());
+        if noted.log {
+            self.log(app, cause);
+        }
+        if let Some((theme, times)) = &noted.trouble {
+            let detail = self.words(app, cause, theme, *times);
+            app.incidents().note(Kind::Refused, Subject::Outside(theme.to_string()), detail, app.now());
+        }
+        noted
+    }
+
+    fn log(&self, app: &App, cause: &Cause) {
+        let detail: String = cause.detail.chars().take(DETAIL).collect();
+        warn!(
+            peer = %self.peer,
+            method = %self.method,
+            path = path::shown(self.path, &app.loaded().config),
+            status = self.status.as_u16(),
+            reason = cause.reason,
+            source = cause.source.as_deref().unwrap_or("-"),
+            credential = cause.credential.unwrap_or("-"),
+            detail,
+            "A request was refused."
+        );
+    }
+
+    /// What happened and what to do, in Chinese and English.
+    fn words(&self, app: &App, cause: &Cause, theme: &Theme, times: usize) -> [String; 2] {
+        let Self { peer, method, path, status } = self;
+        let last = format!(
+            "{peer} {method} {} → {} {}",
+            path::shown(path, &app.loaded().config),
+            status.as_u16(),
+            cause.reason
+        );
+        let (zh, en) = theme.remedy();
+        [
+            format!("{zh}；15 分钟内至少 {times} 次，最近一次：{last}。日志里有“A request was refused”"),
+            format!("{en}; at least {times} times within 15 min, last: {last}. The log says \"A request was refused\""),
+        ]
+    }
+}
+
+fn count(app: &App, place: Place, status: StatusCode, cause: &Cause) {
+    let refused = Refused { path: place.as_str(), status: status.as_u16().into(), reason: cause.reason };
+    app.metrics().refusals.get_or_create(&refused).inc();
+    // A sender whose address is misspelt counts as one that called and was refused.
+    if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && place.is_for_senders() {
+        let answered = Answered { format: FormatLabel(None), status: status.as_u16().into() };
+        app.metrics().answers.get_or_create(&answered).inc();
+    }
+}
+
+/// What is told as trouble if it goes on. Browsers and scanners ask for paths that are not there: only a sender that
+/// misses its address is trouble, and a sender posts.
+fn theme(place: Place, status: StatusCode, cause: &Cause, safe: bool) -> Option<Theme> {
+    if let Some(source) = cause.source.as_ref().filter(|_| cause.proven) {
+        return (status != StatusCode::SERVICE_UNAVAILABLE).then(|| Theme::Source(source.clone()));
+    }
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => (!safe).then_some(Theme::Addresses),
+        // Trouble of the store, which has words of its own and could not keep this.
+        StatusCode::SERVICE_UNAVAILABLE => None,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(match place {
+            // Links end, and not everybody may act: only what was never ours is trouble.
+            Place::Page if !cause.guess => return None,
+            Place::Page => Theme::Links,
+            Place::Callback => Theme::Callbacks,
+            Place::Order => Theme::Orders,
+            _ => Theme::Credentials,
+        }),
+        _ => Some(Theme::Bodies),
+    }
+}

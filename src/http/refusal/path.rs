@@ -1,0 +1,164 @@
+//! Paths as the log and the metrics may name them: a token in an address is in neither.
+
+use crate::config::Config;
+use crate::ingest;
+
+/// A part of a path that is longer is not shown: the parts of our paths and the names in them are short, and a token
+/// is not.
+const PART: usize = 24;
+/// Parts that are shown.
+const PARTS: usize = 8;
+
+/// Who calls a path: a closed set for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Senders of alerts.
+    Webhook,
+    /// Senders of alerts that push to an Alertmanager.
+    Push,
+    /// People, to the page behind a message.
+    Page,
+    /// WeCom, to an app's callback.
+    Callback,
+    /// Commands.
+    Order,
+    /// Health and figures.
+    Monitoring,
+    /// Anything else.
+    Other,
+}
+
+impl Place {
+    /// Whose path this is.
+    pub fn of(path: &str) -> Self {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        let first = parts.next().unwrap_or_default();
+        let rest: Vec<&str> = parts.take(PARTS).collect();
+        let pushes = |parts: &[&str]| matches!(parts, [.., "api", "v1" | "v2", "alerts"]);
+        match first {
+            "webhook" | "check_service" => {
+                if pushes(&rest) {
+                    Self::Push
+                } else {
+                    Self::Webhook
+                }
+            }
+            "api" => match rest.as_slice() {
+                ["v1" | "v2", "alerts"] => Self::Push,
+                ["model", ..] => Self::Webhook,
+                ["v1", "deliveries" | "acts", ..] => Self::Order,
+                _ => Self::Other,
+            },
+            "d" => Self::Page,
+            "wecom" => Self::Callback,
+            "healthz" | "readyz" | "metrics" | "-" => Self::Monitoring,
+            _ if pushes(&rest) => Self::Push,
+            _ => Self::Other,
+        }
+    }
+
+    /// The name in the metric.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Push => "push",
+            Self::Page => "page",
+            Self::Callback => "callback",
+            Self::Order => "order",
+            Self::Monitoring => "monitoring",
+            Self::Other => "other",
+        }
+    }
+
+    /// Do senders of alerts call it, or somebody who misses all of our paths, perhaps a sender?
+    pub const fn is_for_senders(self) -> bool {
+        matches!(self, Self::Webhook | Self::Push | Self::Other)
+    }
+}
+
+/// `path` as the log may show it. The query never gets here. A part that could be a credential is replaced by `…`: one
+/// that is long, holds more than letters, digits, `.`, `_`, `-`, or stands where tokens stand (`/webhook/t/TOKEN`);
+/// the names of receivers and apps are shown however long.
+pub(super) fn shown(path: &str, config: &Config) -> String {
+    let mut shown = String::new();
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let mut before = ["", ""];
+    for part in parts.by_ref().take(PARTS) {
+        let token = before == ["webhook", "t"];
+        let known = config.receivers.contains_key(part) || config.wecom.apps.contains_key(part);
+        let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
+        let short = part.chars().count() <= PART && part.chars().all(plain);
+        shown.push('/');
+        shown.push_str(if !token && (known || short) && !is_secret(part, config) { part } else { "…" });
+        before = [before[1], part];
+    }
+    if parts.next().is_some() {
+        shown.push_str("/…");
+    }
+    if shown.is_empty() { "/".to_owned() } else { shown }
+}
+
+/// Is this a secret of a source? Tells nothing by the time it takes.
+fn is_secret(part: &str, config: &Config) -> bool {
+    ingest::is_secret(&config.sources, part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        let text = "sources: { g: { bearer: short-token }, b: { basic: { username: u, password: pass-word } } }\n\
+                    receivers: { a-receiver-with-a-rather-long-name: { targets: [ { webhook: w } ] } }\n\
+                    wecom: { webhooks: { w: { key: k } } }\n";
+        Config::parse(text, std::path::Path::new("test.yaml")).expect("the test's configuration is right").0
+    }
+
+    #[test]
+    fn a_path_is_shown_without_what_could_be_a_token() {
+        let config = config();
+        for (path, expected) in [
+            ("/", "/"),
+            ("", "/"),
+            ("/webhook", "/webhook"),
+            ("//webhook//ops/", "/webhook/ops"),
+            ("/api/v2/alerts", "/api/v2/alerts"),
+            ("/d/17", "/d/17"),
+            ("/wecom/callback/ops", "/wecom/callback/ops"),
+            ("/webhook/a-receiver-with-a-rather-long-name", "/webhook/a-receiver-with-a-rather-long-name"),
+            ("/webhook/t/x1", "/webhook/t/…"),
+            ("/alertmanager/webhook/t/x1/ops", "/alertmanager/webhook/t/…/ops"),
+            ("/webhook/short-token", "/webhook/…"),
+            ("/pass-word", "/…"),
+            ("/webhook/0123456789abcdef0123456789abcdef", "/webhook/…"),
+            ("/webhook%3Ftoken=abc", "/…"),
+            ("/webhook;token=abc", "/…"),
+            ("/webhook/a%2Fb", "/webhook/…"),
+            ("/a/b/c/d/e/f/g/h/i", "/a/b/c/d/e/f/g/h/…"),
+            ("/<script>/\u{202e}x", "/…/…"),
+        ] {
+            assert_eq!(shown(path, &config), expected, "{path}");
+        }
+        assert!(shown(&"/aaaa".repeat(10_000), &config).len() < 100);
+    }
+
+    #[test]
+    fn every_path_has_a_caller_of_a_closed_set() {
+        for (path, place) in [
+            ("/webhook", Place::Webhook),
+            ("/webhook/ops/", Place::Webhook),
+            ("/webhook/ops/api/v2/alerts", Place::Push),
+            ("/api/v2/alerts", Place::Push),
+            ("/alertmanager/api/v1/alerts", Place::Push),
+            ("/api/model/send_sms/", Place::Webhook),
+            ("/d/17", Place::Page),
+            ("/wecom/callback/ops", Place::Callback),
+            ("/api/v1/deliveries/17/resend", Place::Order),
+            ("/metrics", Place::Monitoring),
+            ("/wp-login.php", Place::Other),
+            ("/", Place::Other),
+        ] {
+            assert_eq!(Place::of(path), place, "{path}");
+        }
+    }
+}

@@ -46,7 +46,7 @@ impl Place {
             "api" => match rest.as_slice() {
                 ["v1" | "v2", "alerts"] => Self::Push,
                 ["model", ..] => Self::Webhook,
-                ["v1", "deliveries" | "acts", ..] => Self::Order,
+                ["v1", "deliveries" | "acts" | "links", ..] => Self::Order,
                 _ => Self::Other,
             },
             "d" => Self::Page,
@@ -154,6 +154,7 @@ mod tests {
             ("/d/17", Place::Page),
             ("/wecom/callback/ops", Place::Callback),
             ("/api/v1/deliveries/17/resend", Place::Order),
+            ("/api/v1/links/rotate", Place::Order),
             ("/metrics", Place::Monitoring),
             ("/wp-login.php", Place::Other),
             ("/", Place::Other),

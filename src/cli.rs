@@ -25,6 +25,7 @@ pub mod serve;
 pub mod shell;
 pub mod silences;
 pub mod simulator;
+pub mod source;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ pub use bots::{BotsCommand, BotsList};
 pub use deliveries::{Deliveries, DeliveriesCommand, When};
 pub use links::{Links, LinksCommand};
 pub use silences::{Silences, SilencesCommand};
+use source::SourceCommand;
 
 const EXIT_CODES: &str = "\
 退出码 Exit codes:
@@ -74,6 +76,8 @@ pub enum Command {
     Check(Check),
     /// 在线检查：网络、令牌、可信 IP、成员、群聊、webhook、机器人。 Check online: network, token, trusted IP, members, chats, webhooks, bots.
     Doctor(Doctor),
+    /// 来源：新建一个，并打印要贴到发送方的内容。 Sources: make one, and print what to paste at the sender.
+    Source(SourceOf),
     /// 走真实通道发一条，并等待结果。 Send one message the real way and wait for the outcome.
     Send(Send),
     /// 看会发出什么，不发送。 Show what would be sent; sends nothing.
@@ -203,6 +207,29 @@ pub struct Doctor {
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
+    /// 只看这个来源：最近什么时候收到，拒绝了什么，为什么。 Look at this source only: when it was last heard, what was refused and why.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// 试这个请求体会不会放行；- 表示标准输入。 Would a request with this body be let in; - reads standard input.
+    #[arg(long, value_name = "FILE", requires = "source")]
+    pub payload: Option<PathBuf>,
+    /// 试这个请求头，可以有几个。 A header of that request; may be given several times.
+    #[arg(long = "header", value_name = "NAME: VALUE", requires = "source")]
+    pub headers: Vec<String>,
+    /// 试这个路径和参数，默认 /webhook。 Path and query of that request; default: /webhook.
+    #[arg(long, value_name = "PATH", requires = "source")]
+    pub address: Option<String>,
+    /// 当作从这个地址发来。 The address that it comes from.
+    #[arg(long, value_name = "IP", requires = "source")]
+    pub from: Option<std::net::IpAddr>,
+}
+
+/// `wegraf source`
+#[derive(Debug, Args)]
+pub struct SourceOf {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SourceCommand,
 }
 
 /// What a message is about.
@@ -466,6 +493,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => wait(demo::run(arguments.once)),
         Command::Serve(arguments) => wait(serve::run(arguments)),
         Command::Doctor(arguments) => wait(doctor::run(arguments)),
+        Command::Source(SourceOf { command: SourceCommand::New(arguments) }) => source::run(&arguments),
         Command::Send(arguments) => wait(send::run(arguments)),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Duty(arguments) => duty::run(&arguments),

@@ -14,6 +14,7 @@ mod duty;
 mod escalation;
 mod file;
 mod finding;
+mod fullwidth;
 mod glob;
 mod network;
 mod peers;
@@ -24,9 +25,12 @@ mod reading;
 mod receivers;
 mod resolve;
 mod routes;
+mod secrets;
+mod signing;
 mod sources;
 mod storage;
 mod targets;
+mod tokens;
 mod upstreams;
 mod yaml;
 
@@ -53,7 +57,7 @@ pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
     WeCom,
 };
-pub use proof::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, TimeUnit};
+pub use proof::{Algorithm, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor};
 use resolve::{Resolver, Surroundings};
 
 /// Everything `serve` needs, checked.
@@ -105,6 +109,8 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// Which receiver gets an alert.
     pub route: route::Tree,
+    /// The matchers of routes and watchdogs with their places, for a comparison with labels that were seen.
+    pub matchers: Vec<(Place, route::Matcher)>,
     /// The user's template files, expanded and read: name (file stem) and source.
     pub templates: Vec<TemplateFile>,
     /// How JSON of other shapes is read: the user's mappings first, then the shipped ones.

@@ -24,16 +24,21 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::app::App;
-use crate::ingest::{self, Door, Presented};
+use crate::config::Proof;
+use crate::ingest::{self, Door, Presented, Proven, Replays, Seen, Unproven, Why};
 use crate::metrics::{Answered, FormatLabel};
 use crate::names::SourceId;
 use crate::store::StoreError;
+use certificates::Vault;
 use dropin::Style;
+use heard::{Records, Tried};
 use intake::{Call, Taken};
 
 mod callback;
+mod certificates;
 mod details;
 mod dropin;
+mod heard;
 mod intake;
 mod link;
 mod orders;
@@ -43,9 +48,9 @@ mod refusal;
 mod scrape;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
+pub use heard::{Heard, Record, RefusedCall};
 pub use link::LinkKey;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
-use peer::Peer;
 use refusal::Refusal;
 pub use refusal::Refusals;
 
@@ -115,11 +120,22 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: Cancellati
 pub fn router(app: App) -> axum::Router {
     let large = Arc::new(Semaphore::new(LARGE_BODIES));
     let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
-    let gate = Gate { app: app.clone(), large, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), since };
+    let gate = Gate {
+        app: app.clone(),
+        large,
+        room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
+        records: Arc::default(),
+        vault: Arc::default(),
+        replays: Arc::default(),
+        since,
+    };
     let routes = axum::Router::new()
         // Grafana, Alertmanager and everything else that has news
         .route("/webhook", post(webhook).put(webhook))
         .route("/webhook/{receiver}", post(webhook_to).put(webhook_to))
+        // senders that can neither set a header nor keep a query: the token stands in the path
+        .route("/webhook/t/{token}", post(webhook).put(webhook))
+        .route("/webhook/t/{token}/{receiver}", post(webhook_behind_token).put(webhook_behind_token))
         // Prometheus, vmalert, Loki, Grafana: as to an Alertmanager
         .route("/api/v2/alerts", post(push))
         .route("/webhook/{receiver}/api/v2/alerts", post(push_to))
@@ -158,6 +174,12 @@ pub(crate) struct Gate {
     pub(crate) app: App,
     large: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    /// What was heard of each source.
+    records: Arc<Records>,
+    /// Certificates of clouds.
+    vault: Arc<Vault>,
+    /// Signed requests that were taken.
+    replays: Arc<Replays<Taken>>,
     /// When it was opened.
     since: jiff::Timestamp,
 }
@@ -167,6 +189,14 @@ async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 async fn webhook_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
+    gate.take(request, Door::Webhook, Style::Ours, Some(receiver)).await
+}
+
+async fn webhook_behind_token(
+    State(gate): State<Gate>,
+    Path((_, receiver)): Path<(String, String)>,
+    request: Request,
+) -> Response {
     gate.take(request, Door::Webhook, Style::Ours, Some(receiver)).await
 }
 
@@ -217,8 +247,8 @@ impl Gate {
         response
     }
 
-    /// Proves the source, reads the body and admits it. Returns after the commit. `known` becomes the source as soon as
-    /// it is proven, for the words about a refusal.
+    /// Proves the source, reads the body and admits it, and notes whom that came from. Returns after the commit.
+    /// `known` becomes the source as soon as it is proven, for the words about a refusal.
     async fn come_in(
         &self,
         request: Request,
@@ -226,30 +256,88 @@ impl Gate {
         receiver: Option<String>,
         known: &mut Option<String>,
     ) -> Result<Taken, Refusal> {
+        let mut tried = Tried::of(&request);
+        let outcome = self.let_in(request, door, receiver, &mut tried).await;
+        match &outcome {
+            Ok(_) => self.records.taken(&tried, self.app.now()),
+            Err(refusal) => self.records.refused(&tried, refusal, self.app.now()),
+        }
+        *known = tried.proven_source();
+        outcome
+    }
+
+    async fn let_in(
+        &self,
+        request: Request,
+        door: Door,
+        receiver: Option<String>,
+        tried: &mut Tried,
+    ) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
         let config = &loaded.config;
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
         let anonymous = config.allow_anonymous;
+        // A signature covers the path as it was sent.
+        let uri = parts.extensions.get::<paths::Sent>().map_or(&parts.uri, |sent| &sent.0);
+        let presented = Presented { method: &parts.method, uri, headers: &headers, peer: tried.peer };
         // Who cannot be let in whatever the body says is not read.
-        let peer = parts.extensions.get::<Peer>().map(|peer| peer.address());
-        let presented = Presented { method: &parts.method, uri: &parts.uri, headers: &headers, peer };
         if !anonymous {
-            let proven = ingest::could_prove(&config.sources, &presented).map_err(Refusal::Unproven)?;
-            *known = proven.map(|proven| proven.source.name.clone());
+            let proven =
+                ingest::could_prove(&config.sources, &presented).map_err(|unproven| tried.unproven(unproven))?;
+            if let Some(proven) = &proven {
+                tried.proven(proven);
+            }
         }
         let (body, _place) = self.read(&headers, body).await?;
         let received_at = self.app.now();
-        let source = match ingest::prove(&config.sources, &presented, &body, received_at) {
-            Ok(proven) => SourceId::Configured(proven.source.name.clone()),
-            Err(_) if anonymous => SourceId::Anonymous,
-            Err(unproven) => return Err(Refusal::Unproven(unproven)),
+        let mut certificates = self.vault.all(received_at);
+        let mut proof = ingest::prove(&config.sources, &presented, &body, &certificates, received_at);
+        if let Err(Unproven { why: Why::CertificateNeeded(url), .. }) = &proof {
+            if !self.vault.fetch(url, received_at).await {
+                return Err(Refusal::Certificate);
+            }
+            certificates = self.vault.all(received_at);
+            proof = ingest::prove(&config.sources, &presented, &body, &certificates, received_at);
+        }
+        let (source, once) = match proof {
+            Ok(proven) => {
+                tried.proven(&proven);
+                self.confirm(&proven, &body);
+                (SourceId::Configured(proven.source.name.clone()), proven.once)
+            }
+            Err(_) if anonymous => (SourceId::Anonymous, None),
+            Err(unproven) => return Err(tried.unproven(unproven)),
         };
-        *known = source.configured().map(str::to_owned);
+        match once.as_ref().map_or(Seen::New, |once| self.replays.seen(once, uri.path())) {
+            Seen::New => {}
+            Seen::Retry(taken) => return Ok(taken.again()),
+            Seen::Elsewhere => {
+                let (source, kind) = (tried.source.clone(), tried.kind);
+                return Err(tried.unproven(Unproven { source, kind, why: Why::Replayed }));
+            }
+        }
         let _room = self.room.acquire_many(room(&headers, &body)).await;
         let body = unpack(&headers, body)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        self.admit(Call { source, door, receiver, content_type, body, received_at }).await
+        let taken = self.admit(Call { source, door, receiver, content_type, body, received_at }).await?;
+        if let Some(once) = once {
+            self.replays.remember(&once, uri.path(), taken.clone(), received_at);
+        }
+        Ok(taken)
+    }
+
+    /// Confirms the subscription of a topic, where the configuration says so and the link is the vendor's. What the
+    /// envelope says goes to people all the same.
+    fn confirm(&self, proven: &Proven<'_>, body: &[u8]) {
+        let envelopes = proven.source.proofs.iter().filter_map(|proof| match proof {
+            Proof::Envelope(envelope) if envelope.confirm && envelope.vendor.kind() == proven.kind => Some(envelope),
+            _ => None,
+        });
+        for url in envelopes.filter_map(|envelope| ingest::confirmation(envelope, body)) {
+            let (vault, source) = (self.vault.clone(), proven.source.name.clone());
+            tokio::spawn(async move { vault.confirm(&source, &url).await });
+        }
     }
 
     fn store_refusal(&self, error: StoreError) -> Refusal {

@@ -11,6 +11,7 @@ mod grafana;
 mod grafana_legacy;
 mod proof;
 mod relayed;
+mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +23,12 @@ use crate::level::Levels;
 use crate::names::Discriminator;
 use body::Body;
 use generic::Payloads;
-pub use proof::{Kind, Once, Presented, Proven, Unproven, Why, could_prove, is_secret, prove, shown_path};
+pub use proof::{
+    Certificate, Certificates, Kind, Once, Presented, Proven, Unproven, Why, confirmation, could_prove, is_secret,
+    prove, shown_path,
+};
 pub use relayed::{FORMAT as RELAYED, relay};
+pub use replay::{Replays, Seen};
 
 /// The most alerts of one body that are told one by one; the rest is counted as truncated. A body of 10 MB
 /// holds about 5,000 real ones (alert-sources §0.3), so only a hostile body meets this.

@@ -260,6 +260,22 @@ impl Store {
         }
     }
 
+    /// When a source last sent something that was news; `None`: never, or longer ago than is kept.
+    pub async fn last_from(&self, source: &SourceId) -> Result<Option<Timestamp>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.last_from(source).await,
+            Self::Postgres(db) => db.last_from(source).await,
+        }
+    }
+
+    /// The labels of the alerts that are known, each a JSON object, the newest first; at most `most`.
+    pub async fn seen_labels(&self, most: u32) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.seen_labels(most).await,
+            Self::Postgres(db) => db.seen_labels(most).await,
+        }
+    }
+
     /// The alerts of a source that are on, each once, whatever its receivers are.
     pub async fn firing(&self, source: &SourceId) -> Result<Vec<FiringAlert>, StoreError> {
         match self {

@@ -73,7 +73,7 @@ pub fn sources() -> Vec<Source> {
         ("timed", hmac(Some("x-time"))),
         ("empty", bearer("")),
     ]
-    .map(|(name, proof)| Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog: None })
+    .map(|(name, proof)| Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), receivers: None, watchdog: None })
     .into()
 }
 

@@ -1,18 +1,23 @@
 //! `wegraf check`: everything that is wrong with a configuration, without touching the network.
 
+pub(super) mod spelling;
+
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::Check;
 use super::screen::Screen;
-use crate::config::{Config, Mistake, Note};
+use crate::config::{Config, Database, Mistake, Note};
 use crate::render::{TemplateProblem, Templates};
 
 /// Prints mistakes and notes. Exit code 1 if there is a mistake: it is what was asked for that came out badly.
 pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let (config, notes, mistakes) = match arguments.file.load() {
-        Ok((config, notes)) => (Some(config), notes, Vec::new()),
+        Ok((config, mut notes)) => {
+            notes.extend(super::wait(async { Ok(spelled(&config).await) })?);
+            (Some(config), notes, Vec::new())
+        }
         Err(mistakes) => (None, Vec::new(), mistakes.0),
     };
     let problems = config.as_ref().map(templates).unwrap_or_default();
@@ -25,6 +30,14 @@ pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     };
     report.show()?;
     Ok(ExitCode::from(u8::from(!fine)))
+}
+
+/// Slips in matchers, if they can be found without touching the network.
+async fn spelled(config: &Config) -> Vec<Note> {
+    match config.database {
+        Database::Sqlite(_) => spelling::notes(config).await,
+        Database::Postgres { .. } => Vec::new(),
+    }
 }
 
 /// What is wrong with the user's templates: they are compiled, then rendered with every sample in every face.

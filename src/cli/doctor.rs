@@ -3,6 +3,8 @@
 //! Nothing is sent to anybody: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
 //! empty message, which a live one refuses with 44004 and a dead one with 93000.
 
+mod source;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use tokio::net::lookup_host;
 use wecom::message::Text;
 use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
+use super::check::spelling;
 use super::screen::Screen;
 use super::{Doctor, bots};
 use crate::app::{Clock, Loaded};
@@ -41,7 +44,11 @@ struct Finding {
 
 /// Prints every finding; exit code 1 if something is wrong.
 pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
-    let (config, notes) = arguments.file.load()?;
+    if let Some(name) = &arguments.source {
+        return source::run(name, &arguments).await;
+    }
+    let (config, mut notes) = arguments.file.load()?;
+    notes.extend(spelling::notes(&config).await);
     let loaded = Loaded::new(config, None, &Clock::System)?;
     let mut findings = vec![network(&loaded.config).await];
     findings.extend(database(&loaded.config).await);

@@ -26,7 +26,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     }
     let loaded = Loaded::new(config, None, &Clock::System)?;
     let config = &loaded.config;
-    let plan = plan(config, &SourceId::Command, &notification, arguments.receiver.as_deref(), |_| false);
+    let plan = plan(config, &SourceId::Command, &notification, arguments.receiver.as_deref(), None, |_| false);
     let writer = Writer::new()?;
     let mut messages = Vec::new();
     for delivery in &plan.deliveries {

@@ -104,7 +104,7 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
-    let plan = plan(&app.loaded().config, &SourceId::Command, &notification, Some(receiver), |_| false);
+    let plan = plan(&app.loaded().config, &SourceId::Command, &notification, Some(receiver), None, |_| false);
     let admission = Admission {
         source: SourceId::Command,
         format: notification.format,

@@ -4,6 +4,7 @@
 mod duty;
 mod peers;
 mod secret;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -15,10 +16,9 @@ use super::{Face, Language};
 use crate::ingest::generic::Mapping;
 use crate::level::Level;
 pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
-pub(super) use peers::{
-    Alarm, App, Basic, Callback, Heartbeat, Hmac, Hook, Smtp, Source, Upstream, Watchdog, WeCom, Webhook,
-};
+pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Upstream, WeCom, Webhook};
 pub(super) use secret::Secret;
+pub(super) use sources::{Hmac, KeyForm, NamedSecret, Preset, Proof, Smn, Sns, Source, Watchdog};
 
 /// wegraf 的配置文件。The configuration of wegraf.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

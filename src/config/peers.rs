@@ -21,8 +21,17 @@ pub struct Source {
     pub proofs: Vec<Proof>,
     /// If not empty, the sender's address must be in one of these besides.
     pub addresses: Vec<Network>,
+    /// The only receivers that it may post to; `None`: all.
+    pub receivers: Option<Vec<String>>,
     /// The alert that always fires, if there is one whose absence is to be noticed.
     pub watchdog: Option<Watchdog>,
+}
+
+impl Source {
+    /// May it post to `receiver`?
+    pub fn may_post_to(&self, receiver: &str) -> bool {
+        self.receivers.as_ref().is_none_or(|scope| scope.iter().any(|name| name == receiver))
+    }
 }
 
 /// An alert that always fires: its absence says that alerts no longer come through.

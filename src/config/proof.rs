@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Network;
 
 /// A credential that a request carries.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Proof {
     /// A token in `Authorization`, behind a scheme.
     Bearer {
@@ -43,14 +43,38 @@ pub enum Proof {
     Path(SecretString),
     /// A signature with a shared secret.
     Hmac(Box<Signing>),
+    /// An envelope that a cloud signs with a certificate of its own.
+    Envelope(Envelope),
     /// The sender's address.
     Addresses(Vec<Network>),
     /// All of these at once.
     All(Vec<Proof>),
 }
 
+/// Envelopes of a cloud that are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// Whose they are.
+    pub vendor: Vendor,
+    /// The topics that are taken; at least one.
+    pub topics: Vec<String>,
+    /// Domains of the vendor, from which certificates may be fetched; SNS has its own rule.
+    pub hosts: Vec<String>,
+    /// Confirm subscriptions without asking.
+    pub confirm: bool,
+}
+
+/// Clouds that sign what they send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// Amazon SNS.
+    Sns,
+    /// Huawei SMN.
+    Smn,
+}
+
 /// A signature with a shared secret: HMAC over parts of the request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Signing {
     /// The secret.
     pub secret: SecretSlice<u8>,

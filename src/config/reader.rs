@@ -10,8 +10,9 @@ use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-use super::at::AT;
+use super::at::{AT, SEVERAL};
 use super::finding::{Findings, Place, Words, did_you_mean, nearest};
+use super::fullwidth;
 use super::yaml::{Node, Plain, Value};
 
 /// Why a value does not fit: not yet on the list, because who notices does not know the place, or already there.
@@ -127,13 +128,13 @@ impl<'a> Reader<'a> {
                     ("只留一个", "keep one of them"),
                 );
             } else if unknown {
-                let remedy =
-                    foreign(name).unwrap_or_else(|| did_you_mean(name, known.unwrap_or_default().iter().copied()));
-                self.list.borrow_mut().mistake(
-                    key.place,
-                    (format!("不认识的键 `{name}`"), format!("unknown key `{name}`")),
-                    remedy,
-                );
+                let (reason, remedy) = fullwidth::in_key(name).unwrap_or_else(|| {
+                    let remedy = foreign(name, &entry.1);
+                    let known = known.unwrap_or_default().iter().copied();
+                    let reason = (format!("不认识的键 `{name}`"), format!("unknown key `{name}`"));
+                    (reason.into(), remedy.unwrap_or_else(|| did_you_mean(name, known)))
+                });
+                self.list.borrow_mut().mistake(key.place, reason, remedy);
             } else {
                 kept.push(entry);
             }
@@ -150,7 +151,14 @@ impl<'a> Reader<'a> {
 }
 
 /// Keys that people bring from Alertmanager's file and that have no meaning, or another name, here.
-fn foreign(key: &str) -> Option<Words> {
+fn foreign(key: &str, value: &Node) -> Option<Words> {
+    if let ("match" | "match_re", Value::Map(labels)) = (key, &value.value) {
+        let operator = if key == "match" { "=" } else { "=~" };
+        let matchers: Vec<String> =
+            labels.iter().map(|(name, value)| format!("'{}{operator}\"{}\"'", name.text(), value.text())).collect();
+        let written = format!("matchers: [{}]", matchers.join(", "));
+        return Some((format!("旧写法，改成 {written}"), format!("this is the old form; write {written}")).into());
+    }
     Some(match key {
         "group_by" | "group_wait" | "group_interval" => (
             "删掉：Grafana 和 Alertmanager 已经分组，wegraf 不再分组",
@@ -213,7 +221,15 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Misfit> {
-        if name == AT { visitor.visit_seq(Pair { reader: self, step: 0 }) } else { visitor.visit_newtype_struct(self) }
+        match name {
+            AT => visitor.visit_seq(Pair { reader: self, step: 0 }),
+            SEVERAL => {
+                let values =
+                    if let Value::List(values) = &self.node.value { values } else { std::slice::from_ref(self.node) };
+                visitor.visit_seq(Elements { reader: self, values: values.iter() })
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {

@@ -139,6 +139,41 @@ impl Resolver<'_> {
         }
     }
 
+    /// Says which receivers get an alert only by their own address, `/webhook/NAME`: often the name in a route is another.
+    pub(super) fn note_unused(&mut self, file: &File) {
+        let Some(receivers) = value(file.receivers.as_ref()) else { return };
+        let Some(root) = value(file.route.as_ref()) else { return };
+        let mut used: BTreeSet<&String> = root.receiver.get().into_iter().collect();
+        let mut routes: Vec<&At<file::Route>> = value(root.routes.as_ref()).into_iter().flatten().collect();
+        while let Some(at) = routes.pop() {
+            let Some(route) = at.get() else { continue };
+            used.extend(value(route.receiver.as_ref()));
+            routes.extend(value(route.routes.as_ref()).into_iter().flatten());
+        }
+        for (_, _, receiver) in receivers.iter() {
+            used.extend(value(receiver.fallback.as_ref()));
+            let steps = value(receiver.escalate.as_ref()).into_iter().flatten().filter_map(At::get);
+            used.extend(steps.filter_map(|step| value(step.receiver.as_ref())));
+        }
+        used.extend(value(file.alarm.as_ref()).and_then(|alarm| alarm.receiver.get()));
+        for (_, _, source) in value(file.sources.as_ref()).into_iter().flat_map(Named::iter) {
+            used.extend(value(source.receivers.as_ref()).into_iter().flatten().filter_map(At::get));
+        }
+        for (name, place, _) in receivers.iter().filter(|(name, ..)| !used.iter().any(|used| used == name)) {
+            self.found.note(
+                place,
+                (
+                    format!("接收者 `{name}` 没有人用：没有路由、fallback、升级或 alarm 指向它"),
+                    format!("receiver `{name}` is not used: no route, fallback, escalation or alarm names it"),
+                ),
+                (
+                    format!("加到 route 里，或删掉；只用 /webhook/{name} 投递的话，写进来源的 receivers"),
+                    format!("add it to route, or remove it; if senders post to /webhook/{name}, name it in the receivers of their source"),
+                ),
+            );
+        }
+    }
+
     /// A fallback must be a receiver, and the way from one to the next must end.
     fn fallbacks(&mut self, receivers: &Named<file::Receiver>) {
         let next: BTreeMap<&str, &At<String>> =

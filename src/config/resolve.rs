@@ -12,9 +12,11 @@ use super::at::At;
 use super::file::{self, File, Secret};
 use super::finding::{Findings, Place, nearest};
 use super::glob;
+use super::tokens::Token;
 use super::{Config, Language, Network, TemplateFile};
 use crate::duty::{MayAct, Rotas};
 use crate::ingest::generic::{Mapping, Payloads, ReadSettings};
+use crate::route::Matcher;
 
 const LISTEN: &str = "127.0.0.1:8080";
 const TIMEZONE: &str = "Asia/Shanghai";
@@ -47,14 +49,28 @@ pub(super) struct Resolver<'a> {
     pub rotas: Rotas,
     /// Who may press buttons where a receiver does not say.
     pub may_act: Option<MayAct>,
+    /// Matchers of routes and watchdogs with their places.
+    pub matchers: Vec<(Place, Matcher)>,
+    /// The tokens of sources, to be judged together.
+    pub tokens: Vec<Token>,
     /// The first secret that stands in the file itself.
-    plain: Option<Place>,
+    pub plain: Option<Place>,
 }
 
 impl<'a> Resolver<'a> {
     pub fn new(found: &'a mut Findings, around: &'a Surroundings<'a>) -> Self {
         let folder = found.file.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self { found, folder, around, files: Vec::new(), rotas: Rotas::default(), may_act: None, plain: None }
+        Self {
+            found,
+            folder,
+            around,
+            files: Vec::new(),
+            rotas: Rotas::default(),
+            may_act: None,
+            matchers: Vec::new(),
+            tokens: Vec::new(),
+            plain: None,
+        }
     }
 
     /// The configuration, if nothing of it is wrong.
@@ -64,7 +80,7 @@ impl<'a> Resolver<'a> {
             Some(_) => self.timezone(file.timezone.as_ref()),
             None => self.zone(Place::default(), TIMEZONE),
         };
-        let sources = self.sources(value(file.sources.as_ref()));
+        let sources = self.sources(file);
         let listen = self.listen(file, sources.is_empty());
         let trusted_proxies = self.trusted_proxies(file, sources.is_empty());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
@@ -93,6 +109,8 @@ impl<'a> Resolver<'a> {
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
         let listen = listen?;
+        self.judge_tokens(listen);
+        self.note_unused(file);
         Some(Config {
             path: self.found.file.clone(),
             // Without sources only this machine can reach the server, and it may.
@@ -118,6 +136,7 @@ impl<'a> Resolver<'a> {
             act_links,
             files: self.files,
             route: route?,
+            matchers: self.matchers,
             templates,
             payloads: payloads?.with(ReadSettings { levels, timezone: timezone? }),
             link_rewrites,
@@ -294,6 +313,7 @@ impl<'a> Resolver<'a> {
         let (text, from): (String, (String, String)) = match secret.get()? {
             Secret::Plain(text) => {
                 self.plain.get_or_insert(secret.place);
+                self.taken_literally(secret.place, path, text.expose_secret());
                 (text.expose_secret().to_owned(), ("这里".to_owned(), "this place".to_owned()))
             }
             Secret::Env(name) => {
@@ -319,7 +339,10 @@ impl<'a> Resolver<'a> {
             Secret::File(file) => {
                 let file = self.folder.join(file);
                 match std::fs::read_to_string(&file) {
-                    Ok(text) => (text, (format!("文件 {}", file.display()), format!("the file {}", file.display()))),
+                    Ok(text) => {
+                        self.secret_file(secret.place, &file);
+                        (text, (format!("文件 {}", file.display()), format!("the file {}", file.display())))
+                    }
                     Err(_) if !self.around.secrets_needed => return Some(NO_SECRET.into()),
                     Err(error) => {
                         self.unreadable(secret.place, path, &file, &error);
@@ -347,29 +370,6 @@ impl<'a> Resolver<'a> {
     /// Is this what stands for a secret that a command that only looks could not read?
     pub fn is_stand_in(&self, secret: &SecretString) -> bool {
         !self.around.secrets_needed && secret.expose_secret() == NO_SECRET
-    }
-
-    /// Warns if others can read a file with secrets in it.
-    fn file_mode(&mut self) {
-        #[cfg(unix)]
-        if let Some(place) = self.plain {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(&self.found.file).map_or(0, |data| data.permissions().mode());
-            if mode & 0o044 != 0 {
-                let file = self.found.file.display().to_string();
-                self.found.note(
-                    place,
-                    (
-                        "密钥直接写在文件里，而别的用户可以读这个文件",
-                        "a secret stands in the file, and other users may read the file",
-                    ),
-                    (
-                        format!("chmod 600 {file}，或改用 {{ env: … }}、{{ file: … }}"),
-                        format!("chmod 600 {file}, or use {{ env: … }} or {{ file: … }}"),
-                    ),
-                );
-            }
-        }
     }
 
     pub fn timezone(&mut self, zone: Option<&At<String>>) -> Option<TimeZone> {

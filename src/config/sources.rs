@@ -1,34 +1,104 @@
-//! Who may post: how a source proves itself, and the alert of its that must never fall silent.
+//! Who may post: how a source proves itself, to whom it may post, and the alert of its that must never fall silent.
 
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::at::{At, Named};
-use super::file;
+use super::at::{At, Named, Several};
+use super::file::{self, File, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit, Watchdog};
+use super::{Envelope, Network, Proof, Source, Vendor, Watchdog};
 use crate::names::SourceId;
 
-/// How far the signed time may be from ours. Grafana prescribes nothing; clocks that NTP keeps are within a second.
-const TOLERANCE: Duration = Duration::from_mins(5);
-/// Grafana's own default.
-const SIGNATURE_HEADER: &str = "X-Grafana-Alerting-Signature";
 /// The alert that ships with kube-prometheus and its kin.
 const WATCHDOG: &str = "alertname=\"Watchdog\"";
 /// Alertmanager repeats an unchanged alert every `repeat_interval`, which runbooks set to 5 min for this one.
 const WITHIN: Duration = Duration::from_mins(15);
 const WITHINS: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(7 * 24));
 
+/// Where Huawei's certificates are.
+const SMN_HOST: &str = "myhuaweicloud.com";
+/// Ways to choose one of each credential that `all` demands: two of each while they are replaced.
+const CHOICES: usize = 16;
+
+/// What is written of proofs, in a source or in an entry of its `all`.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    bearer: Option<&'a At<Several<Secret>>>,
+    scheme: Option<&'a At<String>>,
+    basic: Option<&'a At<Several<file::Basic>>>,
+    header: Option<&'a At<Several<file::NamedSecret>>>,
+    query: Option<&'a At<Several<file::NamedSecret>>>,
+    path: Option<&'a At<Several<Secret>>>,
+    hmac: Option<&'a At<Several<file::Hmac>>>,
+    sns: Option<&'a At<file::Sns>>,
+    smn: Option<&'a At<file::Smn>>,
+}
+
+impl<'a> Written<'a> {
+    fn of_source(source: &'a file::Source) -> Self {
+        let file::Source { bearer, scheme, basic, header, query, path, hmac, sns, smn, .. } = source;
+        Self {
+            bearer: bearer.as_ref(),
+            scheme: scheme.as_ref(),
+            basic: basic.as_ref(),
+            header: header.as_ref(),
+            query: query.as_ref(),
+            path: path.as_ref(),
+            hmac: hmac.as_ref(),
+            sns: sns.as_ref(),
+            smn: smn.as_ref(),
+        }
+    }
+
+    fn of_entry(entry: &'a file::Proof) -> Self {
+        let file::Proof { bearer, scheme, basic, header, query, path, hmac, sns, smn, .. } = entry;
+        Self {
+            bearer: bearer.as_ref(),
+            scheme: scheme.as_ref(),
+            basic: basic.as_ref(),
+            header: header.as_ref(),
+            query: query.as_ref(),
+            path: path.as_ref(),
+            hmac: hmac.as_ref(),
+            sns: sns.as_ref(),
+            smn: smn.as_ref(),
+        }
+    }
+
+    /// Is anything of it there, right or wrong?
+    fn any(&self) -> bool {
+        some(self.bearer)
+            || some(self.basic)
+            || some(self.header)
+            || some(self.query)
+            || some(self.path)
+            || some(self.hmac)
+            || self.sns.is_some()
+            || self.smn.is_some()
+    }
+}
+
+/// Is there a value, or one that did not fit and is a mistake of its own?
+fn some<T>(at: Option<&At<Several<T>>>) -> bool {
+    at.is_some_and(|at| at.get().is_none_or(|several| !several.0.is_empty()))
+}
+
+fn each<T>(at: Option<&At<Several<T>>>) -> impl Iterator<Item = &At<T>> {
+    value(at).into_iter().flat_map(|several| &several.0)
+}
+
 impl Resolver<'_> {
-    pub(super) fn sources(&mut self, sources: Option<&Named<file::Source>>) -> Vec<Source> {
+    pub(super) fn sources(&mut self, file: &File) -> Vec<Source> {
         let mut resolved: Vec<Source> = Vec::new();
-        for (name, place, source) in sources.into_iter().flat_map(Named::iter) {
+        for (name, place, source) in value(file.sources.as_ref()).into_iter().flat_map(Named::iter) {
             self.source_name(place, name);
             let watchdog = value(source.watchdog.as_ref()).map(|watchdog| self.watchdog(name, watchdog));
-            if let Some(proof) = self.proof(name, place, source) {
-                resolved.push(Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog });
+            let receivers = self.scope(name, source, file);
+            let (proofs, addresses) = self.proofs_of(name, place, source);
+            if !proofs.is_empty() {
+                resolved.push(Source { name: name.to_owned(), proofs, addresses, receivers, watchdog });
             }
         }
         resolved.sort_by(|a, b| a.name.cmp(&b.name));
@@ -52,43 +122,241 @@ impl Resolver<'_> {
         }
     }
 
-    fn proof(&mut self, name: &str, place: Place, source: &file::Source) -> Option<Proof> {
-        match (&source.bearer, &source.basic, &source.hmac) {
-            (Some(token), None, None) => {
-                let token = self.secret(token, &format!("sources.{name}.bearer"))?;
-                Some(Proof::Bearer { scheme: "Bearer".to_owned(), token })
+    /// To whom it may post; `None`: to all.
+    fn scope(&mut self, name: &str, source: &file::Source, file: &File) -> Option<Vec<String>> {
+        let (place, written) = placed(source.receivers.as_ref())?;
+        if written.is_empty() {
+            self.found.mistake(
+                place,
+                (
+                    format!("`sources.{name}.receivers` 是空的：它什么也投递不了"),
+                    format!("`sources.{name}.receivers` is empty: it could post nothing"),
+                ),
+                ("写上接收者，或删掉这一行", "name receivers, or remove the line"),
+            );
+        }
+        let known = value(file.receivers.as_ref());
+        Some(written.iter().filter_map(|name| self.known(name, known, "接收者", "receiver", "receivers")).collect())
+    }
+
+    /// Its proofs, any of which lets in, and the addresses that are demanded besides.
+    fn proofs_of(&mut self, name: &str, place: Place, source: &file::Source) -> (Vec<Proof>, Vec<Network>) {
+        let path = format!("sources.{name}");
+        let mut proofs = self.proofs(name, Written::of_source(source), &path).concat();
+        if let Some((place, entries)) = placed(source.all.as_ref()) {
+            proofs.extend(self.all(name, place, entries, &format!("{path}.all")));
+        }
+        let addresses = self.networks(source.addresses.as_ref(), &format!("{path}.addresses"));
+        let alone = value(source.allow_addresses_alone.as_ref()).copied().unwrap_or_default();
+        let others = Written::of_source(source).any() || source.all.is_some();
+        match (&source.addresses, others, alone) {
+            (Some(_), _, true) => {
+                proofs.push(Proof::Addresses(addresses));
+                return (proofs, Vec::new());
             }
-            (None, Some(basic), None) => {
-                let (username, password) = self.basic(basic.get()?, &format!("sources.{name}.basic"))?;
-                Some(Proof::Basic { username, password })
-            }
-            (None, None, Some(hmac)) => self.hmac(name, place, hmac.get()?),
-            (None, None, None) => {
-                self.found.mistake(
-                    place,
-                    (
-                        format!("来源 `{name}` 没有写怎样证明自己"),
-                        format!("source `{name}` does not say how it proves itself"),
-                    ),
-                    ("加上 bearer、basic 或 hmac 之一", "add one of bearer, basic and hmac"),
-                );
-                None
-            }
-            _ => {
-                self.found.mistake(
-                    place,
-                    (
-                        format!("来源 `{name}` 有不止一种证明方式"),
-                        format!("source `{name}` has more than one way to prove itself"),
-                    ),
-                    (
-                        "bearer、basic、hmac 只留一种；要几种就写成几个来源",
-                        "keep one of bearer, basic and hmac; several ways are several sources",
-                    ),
-                );
-                None
+            (Some(at), false, false) => self.found.mistake(
+                at.place,
+                (
+                    format!("来源 `{name}` 只有地址：地址可以伪造，也可能与别人共用"),
+                    format!("source `{name}` has addresses only: others can share or forge an address"),
+                ),
+                (
+                    "再加一种证明（例如 query、bearer），或明确写 allow_addresses_alone: true",
+                    "add another proof (for example query, bearer), or say allow_addresses_alone: true",
+                ),
+            ),
+            (None, false, _) => self.found.mistake(
+                place,
+                (
+                    format!("来源 `{name}` 没有写怎样证明自己"),
+                    format!("source `{name}` does not say how it proves itself"),
+                ),
+                (
+                    "加上 bearer、basic、header、query、path、hmac、sns、smn 之一",
+                    "add one of bearer, basic, header, query, path, hmac, sns and smn",
+                ),
+            ),
+            (_, true, _) => {}
+        }
+        (proofs, addresses)
+    }
+
+    /// Proofs that are demanded at once: one for each choice among secrets that are written as a list.
+    fn all(&mut self, name: &str, place: Place, entries: &[At<file::Proof>], path: &str) -> Vec<Proof> {
+        let mut demanded: Vec<Vec<Proof>> = Vec::new();
+        for (index, entry) in entries.iter().enumerate().filter_map(|(index, at)| Some((index, at.get()?))) {
+            let path = format!("{path}[{}]", index + 1);
+            demanded.extend(self.proofs(name, Written::of_entry(entry), &path));
+            if entry.addresses.is_some() {
+                let networks = self.networks(entry.addresses.as_ref(), &format!("{path}.addresses"));
+                demanded.push(vec![Proof::Addresses(networks)]);
             }
         }
+        let is_credential = |proofs: &Vec<Proof>| !matches!(proofs[..], [Proof::Addresses(_)]);
+        let unread = entries.iter().any(|entry| entry.get().is_none_or(|entry| Written::of_entry(entry).any()));
+        if !unread && !demanded.iter().any(is_credential) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{path}` 里没有凭证：地址不能单独作证"),
+                    format!("`{path}` holds no credential: addresses alone prove nothing"),
+                ),
+                (
+                    "例如 all: [ { query: { name: token, value: … } }, { addresses: [10.0.0.0/8] } ]",
+                    "for example all: [ { query: { name: token, value: … } }, { addresses: [10.0.0.0/8] } ]",
+                ),
+            );
+        }
+        if demanded.iter().map(Vec::len).product::<usize>() > CHOICES {
+            self.found.mistake(
+                place,
+                (format!("`{path}` 的组合太多"), format!("`{path}` has too many combinations")),
+                ("轮换时每种凭证最多写两个", "write at most two of each credential, while they are replaced"),
+            );
+            return Vec::new();
+        }
+        let choices = demanded.iter().fold(vec![Vec::new()], |choices: Vec<Vec<Proof>>, proofs| {
+            let with = |choice: &Vec<Proof>, proof: &Proof| choice.iter().cloned().chain([proof.clone()]).collect();
+            choices.iter().flat_map(|choice| proofs.iter().map(move |proof| with(choice, proof))).collect()
+        });
+        choices.into_iter().filter(|choice| !choice.is_empty()).map(Proof::All).collect()
+    }
+
+    /// For each kind that is written its secrets, any of which will do.
+    fn proofs(&mut self, name: &str, written: Written<'_>, path: &str) -> Vec<Vec<Proof>> {
+        let scheme = self.scheme(written.scheme, path).unwrap_or_else(|| "Bearer".to_owned());
+        let mut bearer = Vec::new();
+        for at in each(written.bearer) {
+            let token = self.token(at, name, &format!("{path}.bearer"), false);
+            bearer.extend(token.map(|token| Proof::Bearer { scheme: scheme.clone(), token }));
+        }
+        let mut basic = Vec::new();
+        for written in each(written.basic).filter_map(At::get) {
+            let path = format!("{path}.basic");
+            if let Some((username, password)) = self.basic(written, &path) {
+                self.note_token(written.password.place, name, &format!("{path}.password"), &password, false);
+                basic.push(Proof::Basic { username, password });
+            }
+        }
+        let mut header = Vec::new();
+        for named in each(written.header).filter_map(At::get) {
+            let value = self.token(&named.value, name, &format!("{path}.header.value"), false);
+            let called = self.header(Some(&named.name));
+            header.extend(called.zip(value).map(|(name, value)| Proof::Header { name, value }));
+        }
+        let mut query = Vec::new();
+        for named in each(written.query).filter_map(At::get) {
+            let value = self.token(&named.value, name, &format!("{path}.query.value"), true);
+            let called = self.parameter(&named.name);
+            query.extend(called.zip(value).map(|(name, value)| Proof::Query { name, value }));
+        }
+        let mut of_path = Vec::new();
+        for at in each(written.path) {
+            of_path.extend(self.path_token(at, name, &format!("{path}.path")).map(Proof::Path));
+        }
+        let mut hmac = Vec::new();
+        for at in each(written.hmac) {
+            let signing = at.get().and_then(|hmac| self.hmac(name, at.place, hmac, &format!("{path}.hmac")));
+            hmac.extend(signing.map(|signing| Proof::Hmac(Box::new(signing))));
+        }
+        let sns = value(written.sns).map(|sns| self.sns(sns, &format!("{path}.sns")));
+        let smn = value(written.smn).map(|smn| self.smn(smn, &format!("{path}.smn")));
+        let envelopes = sns.into_iter().chain(smn).map(Proof::Envelope).collect();
+        let kinds = [bearer, basic, header, query, of_path, hmac, envelopes];
+        kinds.into_iter().filter(|proofs| !proofs.is_empty()).collect()
+    }
+
+    fn sns(&mut self, sns: &file::Sns, path: &str) -> Envelope {
+        let confirm = value(sns.confirm.as_ref()).copied().unwrap_or_default();
+        Envelope { vendor: Vendor::Sns, topics: self.topics(&sns.topics, path), hosts: Vec::new(), confirm }
+    }
+
+    fn smn(&mut self, smn: &file::Smn, path: &str) -> Envelope {
+        let mut hosts = Vec::new();
+        for (place, host) in value(smn.hosts.as_ref()).into_iter().flatten().filter_map(|host| placed(Some(host))) {
+            let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.');
+            if !host.contains('.') || !host.chars().all(plain) {
+                self.found.mistake(
+                    place,
+                    (format!("`{host}` 不是域名"), format!("`{host}` is not a domain")),
+                    (format!("例如 {SMN_HOST}"), format!("for example {SMN_HOST}")),
+                );
+            }
+            hosts.push(host.to_lowercase());
+        }
+        if smn.hosts.is_none() {
+            hosts.push(SMN_HOST.to_owned());
+        }
+        let confirm = value(smn.confirm.as_ref()).copied().unwrap_or_default();
+        Envelope { vendor: Vendor::Smn, topics: self.topics(&smn.topics, path), hosts, confirm }
+    }
+
+    fn topics(&mut self, topics: &At<Vec<At<String>>>, path: &str) -> Vec<String> {
+        let topics_given: Vec<String> = topics.get().into_iter().flatten().filter_map(At::get).cloned().collect();
+        if topics.get().is_some_and(Vec::is_empty) {
+            self.found.mistake(
+                topics.place,
+                (
+                    format!("`{path}.topics` 是空的：什么也收不到"),
+                    format!("`{path}.topics` is empty: nothing would be taken"),
+                ),
+                (
+                    "写上主题的 ARN 或 URN：签名只说明是云发的，不说明是谁的主题",
+                    "name topics by ARN or URN: the signature says which cloud sent it, and not whose topic it is",
+                ),
+            );
+        }
+        topics_given
+    }
+
+    fn token(&mut self, at: &At<Secret>, source: &str, path: &str, shown: bool) -> Option<SecretString> {
+        let token = self.secret(at, path)?;
+        self.note_token(at.place, source, path, &token, shown);
+        Some(token)
+    }
+
+    /// A token that can be a part of a path.
+    fn path_token(&mut self, at: &At<Secret>, source: &str, path: &str) -> Option<SecretString> {
+        let token = self.token(at, source, path, true)?;
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '~');
+        if !token.expose_secret().chars().all(plain) {
+            self.found.mistake(
+                at.place,
+                (format!("`{path}` 不能放进路径"), format!("`{path}` cannot stand in a path")),
+                ("只用字母、数字和 - _ . ~", "use letters, digits and - _ . ~ only"),
+            );
+        }
+        Some(token)
+    }
+
+    fn scheme(&mut self, scheme: Option<&At<String>>, path: &str) -> Option<String> {
+        let (place, text) = placed(scheme)?;
+        if text.is_empty()
+            || !text.chars().all(|letter| letter.is_ascii_graphic())
+            || text.eq_ignore_ascii_case("basic")
+        {
+            self.found.mistake(
+                place,
+                (format!("`{path}.scheme` 不是一个词"), format!("`{path}.scheme` is not a word")),
+                ("例如 Token、ApiKey、GenieKey", "for example Token, ApiKey, GenieKey"),
+            );
+        }
+        Some(text.clone())
+    }
+
+    fn parameter(&mut self, at: &At<String>) -> Option<String> {
+        let text = at.get()?;
+        if text.is_empty()
+            || text.len() > 64
+            || text.chars().any(|letter| letter.is_control() || letter.is_whitespace())
+        {
+            self.found.mistake(
+                at.place,
+                ("这不是参数名", "this is not the name of a parameter"),
+                ("例如 token、key、access_token", "for example token, key, access_token"),
+            );
+        }
+        Some(text.clone())
     }
 
     /// A user name and a password that may stand in a header.
@@ -105,46 +373,7 @@ impl Resolver<'_> {
         Some((username.clone(), password?))
     }
 
-    fn hmac(&mut self, name: &str, place: Place, hmac: &file::Hmac) -> Option<Proof> {
-        if hmac.timestamp_header.is_none() {
-            self.found.note(
-                place,
-                (
-                    format!("来源 `{name}` 没有 `timestamp_header`，签过名的请求可被重放"),
-                    format!("source `{name}` has no `timestamp_header`: a signed request can be replayed"),
-                ),
-                (
-                    "在 Grafana 和这里都设为 X-Grafana-Alerting-Timestamp",
-                    "set it to X-Grafana-Alerting-Timestamp in Grafana and here",
-                ),
-            );
-        }
-        let secret = self.secret(&hmac.secret, &format!("sources.{name}.hmac.secret"));
-        let header = self.header(hmac.header.as_ref()).unwrap_or_else(|| SIGNATURE_HEADER.to_owned());
-        let timestamp_header = self.header(hmac.timestamp_header.as_ref());
-        let time = timestamp_header.map(|header| SignedTime {
-            carrier: Carrier::Header(header),
-            unit: TimeUnit::S,
-            tolerance: TOLERANCE,
-        });
-        let signed = match time {
-            Some(_) => vec![Part::Timestamp, Part::Text(":".to_owned()), Part::Body],
-            None => vec![Part::Body],
-        };
-        Some(Proof::Hmac(Box::new(Signing {
-            secret: secret?.expose_secret().as_bytes().to_vec().into(),
-            key: vec![Part::Secret],
-            signed,
-            algorithm: Algorithm::Sha256,
-            signature: Carrier::Header(header),
-            prefix: String::new(),
-            encoding: Encoding::Hex,
-            several: None,
-            time,
-        })))
-    }
-
-    fn header(&mut self, header: Option<&At<String>>) -> Option<String> {
+    pub(super) fn header(&mut self, header: Option<&At<String>>) -> Option<String> {
         let (place, text) = placed(header)?;
         if axum::http::HeaderName::from_bytes(text.as_bytes()).is_err() {
             self.found.mistake(

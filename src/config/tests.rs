@@ -10,6 +10,7 @@ use crate::names::LaneKey;
 
 mod duty;
 mod engine;
+mod sources;
 
 /// Parses as if these environment variables were set.
 fn read(text: &str, folder: &Path) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
@@ -68,7 +69,7 @@ allow_anonymous: false
 sources:
   grafana: { bearer: { env: SET_TOKEN } }
   alertmanager: { basic: { username: am, password: { file: am.secret } } }
-  signed: { hmac: { secret: { env: SET_HMAC }, header: X-Sig, timestamp_header: X-Time } }
+  signed: { hmac: { secret: { env: SET_HMAC_KEY }, header: X-Sig, timestamp_header: X-Time } }
 wecom:
   api_url: http://127.0.0.1:9999
   proxy: http://user:canary-proxy@proxy.example.com:3128
@@ -106,7 +107,12 @@ link_rewrites: [ { from: "http://prometheus-k8s-0:9090/", to: "https://prom.exam
 "#;
 
 fn contract(folder: &Path) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
-    std::fs::write(folder.join("am.secret"), "canary-am\n").unwrap();
+    std::fs::write(folder.join("am.secret"), "canary-am-password\n").unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder.join("am.secret"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     std::fs::write(folder.join("people.txt"), "# 值班\nzhangsan\n\nlisi\n").unwrap();
     // The key in the environment must have 43 characters.
     let text = CONTRACT.replace("{ env: SET_AES }", &format!("canary{}", "A".repeat(37)));
@@ -122,7 +128,7 @@ fn every_key_of_the_contract_is_understood() {
     let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
     assert_eq!(names, ["alertmanager", "grafana", "signed"]);
     let Proof::Basic { username, password } = &config.sources[0].proofs[0] else { panic!("basic") };
-    assert_eq!((username.as_str(), password.expose_secret()), ("am", "canary-am"));
+    assert_eq!((username.as_str(), password.expose_secret()), ("am", "canary-am-password"));
     assert_eq!(config.wecom.webhooks["ops-group"][0].expose_secret(), "canary-key-1111");
     let app = &config.wecom.apps["ops"];
     assert_eq!((app.corp_id.as_str(), app.agent_id), ("ww0123456789abcdef", 1_000_003));

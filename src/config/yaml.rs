@@ -14,6 +14,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 
 use super::finding::{Findings, Place};
+use super::fullwidth;
 use super::reader::Reader;
 
 /// Nesting of the file; ours needs 10, a tree of routes one per level. Guards the stack.
@@ -30,18 +31,33 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Find
     let tree = match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(tree) => Node::new(tree, text, None),
         Err(error) => {
-            syntax(&error, findings);
+            syntax(&error, text, findings);
             return None;
         }
     };
+    note_quotes(&tree, findings);
     let list = RefCell::new(std::mem::take(findings));
     let value = T::deserialize(Reader { node: &tree, list: &list }).ok();
     *findings = list.into_inner();
     value
 }
 
+/// Says where a value stands in full-width quotes, which are a part of it. The value is not repeated: it may be secret.
+fn note_quotes(node: &Node, findings: &mut Findings) {
+    match &node.value {
+        Value::Scalar { text, .. } if fullwidth::is_wrapped(text) => findings.note(
+            node.place,
+            ("值的两端是全角引号，它们成了值的一部分", "the value stands in full-width quotes, which are a part of it"),
+            ("换成半角引号 \" 或 '", "write half-width quotes: \" or '"),
+        ),
+        Value::Null | Value::Scalar { .. } => {}
+        Value::List(values) => values.iter().for_each(|value| note_quotes(value, findings)),
+        Value::Map(entries) => entries.iter().for_each(|(_, value)| note_quotes(value, findings)),
+    }
+}
+
 /// A text that is no YAML. Only our words and the parser's: a snippet could show a secret.
-fn syntax(error: &serde_saphyr::Error, findings: &mut Findings) {
+fn syntax(error: &serde_saphyr::Error, text: &str, findings: &mut Findings) {
     let place = error.location().map(Place::from).unwrap_or_default();
     let error = error.without_snippet();
     if let serde_saphyr::Error::UnknownAnchor { .. } = error {
@@ -53,6 +69,15 @@ fn syntax(error: &serde_saphyr::Error, findings: &mut Findings) {
             ),
             ("把值放进引号", "put the value in quotes"),
         );
+        return;
+    }
+    if let Some((line, (reason, remedy))) =
+        fullwidth::line_with_colon(text).and_then(|(line, start)| Some((line, fullwidth::in_key(start)?)))
+    {
+        let column =
+            text.lines().nth(line - 1).map_or(0, |line| line.chars().take_while(|c| c.is_whitespace()).count());
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        findings.mistake(Place { line: number(line), column: number(column + 1) }, reason, remedy);
         return;
     }
     let reason = match error {

@@ -28,11 +28,20 @@ pub(super) struct Call {
 }
 
 /// What was taken, for the answer.
+#[derive(Clone)]
 pub(super) struct Taken {
     /// What the body was recognised as.
     pub format: Format,
     /// The answer at the addresses of our own.
     pub answer: serde_json::Value,
+}
+
+impl Taken {
+    /// The same, for a sender who did not hear the answer and sent it again.
+    pub fn again(mut self) -> Self {
+        self.answer["duplicate"] = true.into();
+        self
+    }
 }
 
 impl Gate {
@@ -41,17 +50,23 @@ impl Gate {
         let loaded = self.app.loaded();
         let config = &loaded.config;
         let Call { source, door, receiver, content_type, body, received_at } = call;
+        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let named = receiver.as_ref().filter(|name| config.receivers.contains_key(*name));
+        if let Some((source, receiver)) = known.zip(named).filter(|(known, name)| !known.may_post_to(name)) {
+            let source = source.name.clone();
+            return Err(Refusal::OutOfScope { source, receiver: receiver.clone() });
+        }
         let notification = ingest::read(&body, content_type.as_deref(), door, &config.payloads, received_at)
             .map_err(Refusal::Unreadable)?;
         let format = notification.format;
-        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
         let watchdog = known.and_then(|known| known.watchdog.as_ref());
         let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
         let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
         if let Some(known) = known.filter(|_| heard) {
             self.app.store().hear(&known.name, received_at).await.map_err(|error| self.store_refusal(error))?;
         }
-        let plan = plan(config, &source, &notification, receiver.as_deref(), is_watchdog);
+        let scope = known.and_then(|known| known.receivers.as_deref());
+        let plan = plan(config, &source, &notification, receiver.as_deref(), scope, is_watchdog);
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
         let admission = Admission {
             source,

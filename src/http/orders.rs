@@ -45,6 +45,15 @@ pub fn routes() -> axum::Router<Gate> {
         .route("/api/v1/deliveries/{message}/recall", post(recall))
         .route("/api/v1/acts", post(note))
         .route("/api/v1/links/rotate", post(rotate))
+        .route("/api/v1/sources", post(sources))
+}
+
+/// When each source was last heard, and what of it was refused, as the names of sources to [`super::Record`].
+async fn sources(State(gate): State<Gate>, request: Request) -> Response {
+    match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
+        Ok(_) => Json(gate.records.all()).into_response(),
+        Err(refusal) => refusal,
+    }
 }
 
 impl LinkKey {

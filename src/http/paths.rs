@@ -12,6 +12,10 @@ const ENDS: [&str; 6] = ["/api/v1/alerts", "/api/v2/alerts", "/api/v2/status", "
 /// The beginnings of APIs whose next segments are data, whatever stands before them.
 const STEMS: [&str; 5] = ["/cgi-bin/", "/open-apis/bot/", "/bot/hook/", "/services/", "/api/webhooks/"];
 
+/// The path and query of a request as they were sent, in the extensions of a request that means another path.
+#[derive(Clone)]
+pub(super) struct Sent(pub Uri);
+
 /// The request with the path it means. The query stays as it is.
 pub(super) async fn plain(mut request: Request) -> Request {
     let uri = request.uri();
@@ -22,7 +26,8 @@ pub(super) async fn plain(mut request: Request) -> Request {
         if let Ok(path_and_query) = with_query.parse::<PathAndQuery>() {
             parts.path_and_query = Some(path_and_query);
             if let Ok(uri) = Uri::from_parts(parts) {
-                *request.uri_mut() = uri;
+                let sent = std::mem::replace(request.uri_mut(), uri);
+                request.extensions_mut().insert(Sent(sent));
             }
         }
     }

@@ -37,6 +37,15 @@ const DETAIL: usize = 200;
 pub(super) enum Refusal {
     /// No source let it in. The sender gets no detail.
     Unproven(Unproven),
+    /// The source is proven, and may not post to the receiver in the path.
+    OutOfScope {
+        /// Its name.
+        source: String,
+        /// The receiver's.
+        receiver: String,
+    },
+    /// The certificate that would prove the source cannot be fetched now: the sender tries again.
+    Certificate,
     /// The body took too long.
     Slow,
     /// The body, or what it unpacks to, is over the limit.
@@ -54,6 +63,16 @@ impl Refusal {
     pub fn said(&self) -> (StatusCode, String) {
         match self {
             Self::Unproven(_) => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
+            Self::OutOfScope { source, receiver } => (
+                StatusCode::FORBIDDEN,
+                format!(
+                    "来源 {source} 不能投递给 {receiver}：见它的 receivers source {source} may not post to {receiver}: see its `receivers`"
+                ),
+            ),
+            Self::Certificate => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "暂时取不到签名证书，请重试 the signing certificate cannot be fetched right now: try again".to_owned(),
+            ),
             Self::Slow => {
                 (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
             }
@@ -77,6 +96,8 @@ impl Refusal {
     pub fn cause(&self, source: Option<&str>) -> Cause {
         let cause = match self {
             Self::Unproven(unproven) => return Cause::unproven(unproven),
+            Self::OutOfScope { receiver, .. } => Cause::new("scope").detail(receiver),
+            Self::Certificate => Cause::new("certificate"),
             Self::Slow => Cause::new("slow"),
             Self::TooLarge => Cause::new("too_large"),
             Self::Encoding(reason) => Cause::new("encoding").detail(reason),

@@ -1,8 +1,9 @@
 //! The proof of a source: which configured sender may have sent this. Reads secrets, says nothing about them.
 //!
-//! Pure: the time and the sender's address come in. Every proof of every source is tried, whether or not one has held
+//! Pure: time, address and certificates come in. Every proof of every source is tried, whether or not one has held
 //! already, and secrets are compared by their digests, so that the time taken tells nothing about them.
 
+mod envelope;
 mod signature;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::alert::Timestamp;
 use crate::config::{Proof, Source};
+pub use envelope::{Certificate, Certificates, confirmation};
 
 /// The parts of a path that stand before a token: `/webhook/t/TOKEN` and `/webhook/t/TOKEN/RECEIVER`.
 const PATH_TOKEN: [&str; 2] = ["webhook", "t"];
@@ -51,6 +53,10 @@ pub enum Kind {
     Path,
     /// A signature with a shared secret.
     Hmac,
+    /// A signature of Amazon SNS.
+    Sns,
+    /// A signature of Huawei SMN.
+    Smn,
     /// The address of the sender.
     Addresses,
 }
@@ -65,6 +71,8 @@ impl Kind {
             Self::Query => "query",
             Self::Path => "path",
             Self::Hmac => "hmac",
+            Self::Sns => "sns",
+            Self::Smn => "smn",
             Self::Addresses => "addresses",
         }
     }
@@ -81,11 +89,19 @@ pub enum Why {
     Signature,
     /// The sender's address is not on the list.
     Address,
+    /// The topic is not on the list.
+    Topic,
+    /// The envelope names no certificate that may be trusted.
+    Certificate,
+    /// It cannot be judged before the certificate at this URL, which is the vendor's, has been fetched.
+    CertificateNeeded(String),
     /// The signature is right, and its time is too far from ours.
     Stale {
         /// By how many seconds the signed time is behind ours; negative: ahead.
         behind_seconds: i64,
     },
+    /// The signature is right, and the same request was taken at another address.
+    Replayed,
 }
 
 impl Why {
@@ -96,7 +112,10 @@ impl Why {
             Self::Unknown => "unknown",
             Self::Signature => "signature",
             Self::Address => "address",
+            Self::Topic => "topic",
+            Self::Certificate | Self::CertificateNeeded(_) => "certificate",
             Self::Stale { .. } => "stale",
+            Self::Replayed => "replayed",
         }
     }
 }
@@ -110,6 +129,12 @@ impl fmt::Display for Why {
                 f.write_str("签名与内容或密钥不符 the signature does not fit the content and the secret")
             }
             Self::Address => f.write_str("发送方的地址不在名单上 the sender's address is not on the list"),
+            Self::Replayed => {
+                f.write_str("同一个签过名的请求已在另一个地址收下 the same signed request was taken at another address")
+            }
+            Self::Topic => f.write_str("主题不在名单上 the topic is not on the list"),
+            Self::Certificate => f.write_str("签名证书不可信 the signing certificate cannot be trusted"),
+            Self::CertificateNeeded(_) => f.write_str("签名证书没有取到 the signing certificate could not be fetched"),
             Self::Stale { behind_seconds } => {
                 let (zh, en) = if *behind_seconds < 0 { ("快", "ahead of") } else { ("慢", "behind") };
                 let seconds = behind_seconds.unsigned_abs();
@@ -133,7 +158,7 @@ pub struct Proven<'a> {
 /// A signature with a time: it is good for one request, and for repeats of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// Digest of the source's name and the signature.
+    /// Digest of secret, signature and body: some senders sign the minute, and send several texts in one.
     pub digest: [u8; 32],
     /// After that the signature is stale, and need not be remembered.
     pub until: Timestamp,
@@ -185,9 +210,10 @@ pub fn prove<'a>(
     sources: &'a [Source],
     request: &Presented<'_>,
     body: &[u8],
+    certificates: &Certificates,
     now: Timestamp,
 ) -> Result<Proven<'a>, Unproven> {
-    judge(sources, &Evidence { request, body: Some(body), now })?.ok_or(Unproven {
+    judge(sources, &Evidence { request, body: Some(body), certificates, now })?.ok_or(Unproven {
         source: None,
         kind: None,
         why: Why::Missing,
@@ -197,7 +223,7 @@ pub fn prove<'a>(
 /// Whether reading the body is worth it: its sender is proven already, or carries a signature that only the body can
 /// prove (`None`). All others are refused before any byte of the body is taken.
 pub fn could_prove<'a>(sources: &'a [Source], request: &Presented<'_>) -> Result<Option<Proven<'a>>, Unproven> {
-    judge(sources, &Evidence { request, body: None, now: Timestamp(0) })
+    judge(sources, &Evidence { request, body: None, certificates: &Certificates::new(), now: Timestamp(0) })
 }
 
 /// Is `text` a secret of one of these sources? For what must not show one; the time taken tells nothing.
@@ -208,7 +234,7 @@ pub fn is_secret(sources: &[Source], text: &str) -> bool {
             Proof::Basic { password, .. } => secret(text, password),
             Proof::Header { value, .. } | Proof::Query { value, .. } => secret(text, value),
             Proof::Hmac(signing) => same(text, signing.secret.expose_secret()),
-            Proof::Addresses(_) => Choice::from(0),
+            Proof::Envelope(_) | Proof::Addresses(_) => Choice::from(0),
             Proof::All(proofs) => proofs.iter().fold(Choice::from(0), |found, proof| found | held(proof, text)),
         }
     }
@@ -221,6 +247,7 @@ struct Evidence<'a> {
     request: &'a Presented<'a>,
     /// `None`: not read yet.
     body: Option<&'a [u8]>,
+    certificates: &'a Certificates,
     now: Timestamp,
 }
 
@@ -279,6 +306,7 @@ fn examine(proof: &Proof, evidence: &Evidence<'_>) -> (Kind, Outcome) {
             (Kind::Path, Outcome::of(!given.is_empty(), secret(given.as_bytes(), token)))
         }
         Proof::Hmac(hmac) => (Kind::Hmac, signature::examine(hmac, evidence)),
+        Proof::Envelope(envelope) => (envelope.vendor.kind(), envelope::examine(envelope, evidence)),
         Proof::Addresses(networks) => (
             Kind::Addresses,
             if among(networks, request.peer) {

@@ -1,6 +1,8 @@
 //! What is read out of bodies: every quirk of alert-sources §0 to §4 and §7 in a table or a test of its own.
 
 mod corpus;
+mod credentials;
+mod envelopes;
 mod fixtures;
 mod hostile;
 mod legacy;

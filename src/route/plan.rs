@@ -40,16 +40,18 @@ pub fn row(target: &Target) -> TargetRow {
 
 /// Routes each alert by the tree, or all of them to the receiver in the path. A receiver in the path that the
 /// configuration does not know must not lose the alert: the tree decides then, and the sender is told.
-/// Alerts that `left_out` takes are not told to anybody.
+/// Alerts that `left_out` takes are not told to anybody. Of what the tree decides only receivers in `scope` are told,
+/// if there is one; an alert of which none is left goes to the first of the scope, and the sender is told.
 pub fn plan(
     config: &Config,
     source: &SourceId,
     notification: &Notification,
     path_receiver: Option<&str>,
+    scope: Option<&[String]>,
     left_out: impl Fn(&Alert) -> bool,
 ) -> Plan {
     let named = path_receiver.and_then(|name| config.receivers.get(name));
-    let warning = match (path_receiver, named) {
+    let mut warning = match (path_receiver, named) {
         (Some(name), None) => Some(format!(
             "没有名为 `{name}` 的接收者，已按路由树发送 no receiver is named `{name}`: routed by the tree"
         )),
@@ -64,15 +66,14 @@ pub fn plan(
             continue;
         }
         let arrival = arrival(index, identity, alert);
-        let receivers: Vec<&Receiver> = match named {
-            Some(receiver) => vec![receiver],
-            None => config
-                .route
-                .route(&alert.labels)
-                .into_iter()
-                .filter_map(|decision| config.receivers.get(decision.receiver))
-                .map(AsRef::as_ref)
-                .collect(),
+        let receivers: Vec<&Receiver> = if let Some(receiver) = named {
+            vec![receiver]
+        } else {
+            let (receivers, moved) = by_tree(config, &alert.labels, scope);
+            if let Some(receiver) = moved {
+                warning.get_or_insert_with(|| out_of_scope(receiver));
+            }
+            receivers
         };
         for receiver in receivers {
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
@@ -82,6 +83,32 @@ pub fn plan(
     let deliveries =
         by_receiver.into_values().map(|(receiver, alerts)| recipient(receiver, alerts, all(receiver))).collect();
     Plan { deliveries, warning }
+}
+
+/// The receivers of an alert within `scope`; if the tree has none there, the first of the scope, and its name besides.
+fn by_tree<'a>(
+    config: &'a Config,
+    labels: &Labels,
+    scope: Option<&'a [String]>,
+) -> (Vec<&'a Receiver>, Option<&'a str>) {
+    let decided = config.route.route(labels);
+    let within = |name: &str| scope.is_none_or(|scope| scope.iter().any(|known| known == name));
+    let known = |name: &str| config.receivers.get(name).map(AsRef::as_ref);
+    let receivers: Vec<&Receiver> = decided
+        .iter()
+        .filter(|decision| within(decision.receiver))
+        .filter_map(|decision| known(decision.receiver))
+        .collect();
+    match scope.and_then(<[String]>::first) {
+        Some(first) if receivers.is_empty() => (known(first).into_iter().collect(), Some(first)),
+        _ => (receivers, None),
+    }
+}
+
+fn out_of_scope(receiver: &str) -> String {
+    format!(
+        "路由树给出的接收者都不在来源的 receivers 里，已发给 `{receiver}` the tree leads to no receiver of the source's scope: sent to `{receiver}`"
+    )
 }
 
 /// What the store is to note of a receiver that gets `alerts` at `targets`.

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod reach;
+
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

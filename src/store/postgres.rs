@@ -23,6 +23,7 @@ mod load;
 mod pool;
 mod prune;
 mod record;
+mod seen;
 mod settle;
 mod silences;
 mod sockets;

@@ -15,6 +15,7 @@ mod lanes;
 mod lock;
 mod prune;
 mod record;
+mod seen;
 mod settle;
 mod silences;
 mod source;

@@ -203,12 +203,15 @@ async fn methods_and_paths_that_do_not_exist_are_refused() {
 const BEARER: &str = "bearer-canary-7f3a";
 const PASSWORD: &str = "basic:canary-91c2";
 const HMAC_KEY: &str = "hmac-canary-55e0";
+const QUERY: &str = "query-canary-40d1c6b2a97e53f8";
+const PATH: &str = "path-canary-40d1c6b2a97e53f8";
 
 const SOURCES: &str = r"
 sources:
   grafana: { bearer: bearer-canary-7f3a }
   alertmanager: { basic: { username: am, password: 'basic:canary-91c2' } }
   signed: { hmac: { secret: hmac-canary-55e0, header: X-Grafana-Alerting-Signature, timestamp_header: X-Grafana-Alerting-Timestamp } }
+  urls: { query: { name: token, value: query-canary-40d1c6b2a97e53f8 }, path: path-canary-40d1c6b2a97e53f8 }
 receivers:
   ops: { targets: [ { app: ops, users: [daixuan], face: text }, { webhook: ops-group, face: text } ] }
 route: { receiver: ops }
@@ -335,6 +338,12 @@ async fn no_secret_shows_in_an_answer_a_log_line_a_metric_or_the_record() {
     ] {
         shown.push_str(&post_with(&world, &headers, &body).await.1);
     }
+    for path in
+        [format!("?token={QUERY}"), format!("?token=x{QUERY}"), format!("/t/{PATH}"), format!("/t/{PATH}x/nobody")]
+    {
+        let request = world.http.post(format!("{}/webhook{path}", world.url)).body(body.clone());
+        shown.push_str(&request.send().await.unwrap().text().await.unwrap());
+    }
     tokio::time::sleep(Duration::from_secs(2)).await;
     shown.push_str(&world.http.get(format!("{}/metrics", world.url)).send().await.unwrap().text().await.unwrap());
     let record = crate::process::run(&world, &["deliveries", "list", "--json"]).await.exits(0);
@@ -354,7 +363,9 @@ async fn no_secret_shows_in_an_answer_a_log_line_a_metric_or_the_record() {
         .filter_map(|call| call["answer"]["access_token"].as_str().map(str::to_owned));
     let mut secrets: Vec<String> = tokens.collect();
     assert!(!secrets.is_empty());
-    secrets.extend([BEARER, PASSWORD, HMAC_KEY, "sim-app-secret", "sim-ops-group", "no-such-key"].map(str::to_owned));
+    secrets.extend(
+        [BEARER, PASSWORD, HMAC_KEY, QUERY, PATH, "sim-app-secret", "sim-ops-group", "no-such-key"].map(str::to_owned),
+    );
     for secret in secrets {
         let line = shown.lines().find(|line| line.contains(&secret));
         assert_eq!(line, None, "{secret} shows");

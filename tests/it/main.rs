@@ -50,6 +50,7 @@ mod silences_acts;
 mod silences_cli;
 mod silences_faults;
 mod silences_grafana;
+mod sources;
 mod storm;
 mod strange_bodies;
 mod templates;

@@ -1,4 +1,4 @@
-//! Whom wegraf talks with, as it is written: sources, WeCom, upstreams, mail server, hooks.
+//! Whom wegraf talks with, as it is written: WeCom, upstreams, mail server, hooks.
 
 use std::path::PathBuf;
 
@@ -9,23 +9,6 @@ use super::Secret;
 use crate::config::at::{At, Named};
 use crate::config::{Tls, UpstreamKind};
 
-/// 来源：怎样证明自己（`bearer`、`basic`、`hmac` 三选一），有没有心跳告警。
-/// A source: how it proves itself (one of `bearer`, `basic`, `hmac`), and whether it has a watchdog.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["bearer"] }, { "required": ["basic"] }, { "required": ["hmac"] }]))]
-pub(in crate::config) struct Source {
-    /// `Authorization: Bearer …`
-    pub bearer: Option<At<Secret>>,
-    /// `Authorization: Basic …`
-    pub basic: Option<At<Basic>>,
-    /// Grafana 的 HMAC 签名。Grafana's HMAC signature.
-    pub hmac: Option<At<Hmac>>,
-    /// 心跳告警：一直在触发的告警，太久没来说明这条路断了。
-    /// An alert that always fires: if it stays away, alerts no longer come through, and the `alarm` is raised.
-    pub watchdog: Option<At<Watchdog>>,
-}
-
 /// 用户名和密码。User name and password.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,31 +17,6 @@ pub(in crate::config) struct Basic {
     pub username: At<String>,
     /// 密码。Password.
     pub password: At<Secret>,
-}
-
-/// Grafana 的 HMAC 签名。Grafana's HMAC signature.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Hmac {
-    /// 与 Grafana 里填的密钥相同。The secret that is set in Grafana.
-    pub secret: At<Secret>,
-    /// 签名所在的请求头。The header with the signature.
-    #[schemars(extend("default" = "X-Grafana-Alerting-Signature"))]
-    pub header: Option<At<String>>,
-    /// 时间戳所在的请求头；不写则请求可被重放。The header with the time; without it a request can be replayed.
-    pub timestamp_header: Option<At<String>>,
-}
-
-/// 一直在触发的告警。An alert that always fires.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Watchdog {
-    /// 是哪条告警，写法同路由，全部满足才算。Which alert; written as in a route, all must match.
-    #[schemars(extend("default" = ["alertname=\"Watchdog\""]))]
-    pub matchers: Option<At<Vec<At<String>>>>,
-    /// 多久没来就报警，1m 到 7d。Raise the alarm if it was not seen for so long, 1m to 7d.
-    #[schemars(extend("default" = "15m", "pattern" = "^([0-9]+[smhd])+$"))]
-    pub within: Option<At<String>>,
 }
 
 /// 企业微信。WeCom.

@@ -52,7 +52,9 @@ pub(super) fn examine(signing: &Signing, evidence: &Evidence<'_>) -> Outcome {
     if behind.saturating_abs() > tolerance {
         return Outcome::Failed { why: Why::Stale { behind_seconds: behind / 1000 }, meant: true };
     }
-    let digest = Sha256::new().chain_update(signing.secret.expose_secret()).chain_update(&expected).finalize().into();
+    let secret = signing.secret.expose_secret();
+    let digest =
+        Sha256::new().chain_update(Sha256::digest(secret)).chain_update(&expected).chain_update(body).finalize().into();
     Outcome::Proven(Some(Once { digest, until: Timestamp(signed_at.saturating_add(tolerance)) }))
 }
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
 
 fn source(name: &str, proof: Proof) -> Source {
-    Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), watchdog: None }
+    Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), receivers: None, watchdog: None }
 }
 
 fn bearer(name: &str, token: &str) -> Source {
@@ -21,7 +21,7 @@ fn bearer(name: &str, token: &str) -> Source {
 /// The name of the source that these headers and this body prove.
 fn prove<'a>(sources: &'a [Source], headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<&'a str> {
     let request = Presented { method: &Method::POST, uri: &Uri::from_static("/webhook"), headers, peer: None };
-    let proven = super::prove(sources, &request, body, now).ok()?;
+    let proven = super::prove(sources, &request, body, &Certificates::new(), now).ok()?;
     assert_eq!(could_prove(sources, &request).map(drop), Ok(()), "{} was refused unread", proven.source.name);
     Some(proven.source.name.as_str())
 }

@@ -918,4 +918,8 @@ async fn what_was_heard_and_what_is_on_is_known(store: &Store) {
     let on = store.firing(&SourceId::Configured("grafana".to_owned())).await.unwrap();
     assert_eq!(on.iter().map(|alert| alert.name.as_str()).collect::<Vec<_>>(), ["on"]);
     assert!(store.firing(&SourceId::Wegraf).await.unwrap().is_empty());
+    assert_eq!(store.last_from(&SourceId::Configured("grafana".to_owned())).await.unwrap(), Some(at(2)));
+    assert_eq!(store.last_from(&SourceId::Wegraf).await.unwrap(), None);
+    let labels = store.seen_labels(2).await.unwrap();
+    assert!(labels.len() == 2 && labels.iter().all(|labels| labels.starts_with('{')), "{labels:?}");
 }

@@ -18,6 +18,8 @@ use crate::store::{Space, StoreError};
 /// Header of a log, and of each page in it.
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
+/// Files that were saved and never looked at: more would only fill the disk.
+const RESCUED: u32 = 100;
 
 /// The database file and its log as this process opened them.
 #[derive(Debug)]
@@ -43,15 +45,19 @@ impl Known {
         Ok(Self { path, device: about.dev(), inode: about.ino(), length: about.len() })
     }
 
+    fn displaced(&self, reason: &str) -> StoreError {
+        StoreError::Displaced { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
     /// The file that is at its path now, if it is the same. The error says what happened to it.
-    fn look(&self) -> Result<Metadata, String> {
+    fn look(&self) -> Result<Metadata, StoreError> {
         match std::fs::metadata(&self.path) {
             Ok(about) if (about.dev(), about.ino()) == (self.device, self.inode) => Ok(about),
-            Ok(_) => Err("已被换成另一个文件 / was replaced by another file".to_owned()),
+            Ok(_) => Err(self.displaced("已被换成另一个文件 / was replaced by another file")),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err("已被删除或移走 / was deleted or moved away".to_owned())
+                Err(self.displaced("已被删除或移走 / was deleted or moved away"))
             }
-            Err(error) => Err(format!("无法访问 / cannot be looked at: {error}")),
+            Err(error) => Err(self.displaced(&format!("无法访问 / cannot be looked at: {error}"))),
         }
     }
 }
@@ -67,24 +73,22 @@ impl Files {
     /// Are they still in their places, and may they be written to? Says no as well if somebody else cut one of them
     /// short since [`Files::note`].
     pub fn check(&self, connection: &Connection) -> Result<(), StoreError> {
-        let (main, log) = (self.look(&self.main)?, self.look(&self.log)?);
+        let (main, log) = (self.main.look()?, self.log.look()?);
         if main.len() < self.main.length && !self.is_whole(main.len()) {
-            return Err(self.displaced(&self.main, "被截短了 / was cut short"));
+            return Err(self.main.displaced("被截短了 / was cut short"));
         }
         if log.len() < self.log.length && !holds_all(connection, log.len())? {
-            return Err(self.displaced(&self.log, "被截短了 / was cut short"));
+            return Err(self.log.displaced("被截短了 / was cut short"));
         }
         if statvfs(&self.path).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY)) {
-            return Err(
-                self.displaced(&self.main, "所在的文件系统变成了只读 / is on a file system that became read-only")
-            );
+            return Err(self.main.displaced("所在的文件系统变成了只读 / is on a file system that became read-only"));
         }
         Ok(())
     }
 
     /// Are they still in their places? After a commit that is all that can have changed.
     pub fn are_there(&self) -> Result<(), StoreError> {
-        self.look(&self.main).and_then(|_| self.look(&self.log)).map(drop)
+        self.main.look().and_then(|_| self.log.look()).map(drop)
     }
 
     /// Is the main file in its place?
@@ -106,20 +110,13 @@ impl Files {
         self.log.length
     }
 
-    /// Where what this process has is saved if the files are gone when it ends; never over another file.
+    /// Where what this process has is saved if the files are gone when it ends; not over another file, unless a hundred
+    /// are there already.
     pub fn rescue(&self) -> PathBuf {
-        let name = |number: u32| {
-            beside(&self.path, &format!(".rescued{}", if number == 0 { String::new() } else { format!("-{number}") }))
-        };
-        (0..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
-    }
-
-    fn look(&self, known: &Known) -> Result<Metadata, StoreError> {
-        known.look().map_err(|reason| self.displaced(known, &reason))
-    }
-
-    fn displaced(&self, known: &Known, reason: &str) -> StoreError {
-        StoreError::Displaced { path: known.path.clone(), reason: reason.to_owned() }
+        let name = |number: u32| beside(&self.path, &format!(".rescued-{number}"));
+        let first = beside(&self.path, ".rescued");
+        let free = std::iter::once(first.clone()).chain((1..RESCUED).map(name)).find(|path| !path.exists());
+        free.unwrap_or(first)
     }
 
     /// Has the main file all the pages that its header names? A checkpoint that somebody asked for by hand may have

@@ -148,8 +148,20 @@ impl Db {
         writer.write(write).await
     }
 
-    /// Runs `read` on a reading connection, seeing one state of the database throughout.
+    /// Runs `read` on a reading connection, seeing one state of the database throughout. What cannot be read of files
+    /// that somebody else changed says so.
     async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.read_once(read).await {
+            Err(error) if error.is_fatal() && self.0.writer.is_some() => Err(self.check().await.err().unwrap_or(error)),
+            result => result,
+        }
+    }
+
+    async fn read_once<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,

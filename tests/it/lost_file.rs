@@ -56,11 +56,11 @@ async fn told(world: &World, text: &str) {
 }
 
 /// Nothing is taken from the moment on in which the file was lost, and who is ready says why.
-async fn refuses(world: &World, reason: &str) {
-    assert_eq!(post(world, "丢不得").await, 503, "{reason}");
+async fn refuses(world: &World, gateway: &Wegraf, what: &str, reason: &str) {
+    assert_eq!(post(world, "丢不得").await, 503, "{what}: {}", gateway.log());
     let (status, text) = ready(world).await;
-    assert_eq!(status, 503, "{text}");
-    assert!(text.contains(reason), "{text}");
+    assert_eq!(status, 503, "{what}: {text}");
+    assert!(text.contains(reason), "{what}: {text}");
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_database_that_is_moved_away_is_noticed_at_once_and_goes_on_when_it_is
     assert_eq!(post(&world, "之前").await, 200);
     let away = beside(&database, ".away");
     fs::rename(&database, &away).unwrap();
-    refuses(&world, "was deleted or moved away").await;
+    refuses(&world, &gateway, "moved", "was deleted or moved away").await;
     gateway.logged("The store takes no writes").await;
     told(&world, "存不了告警").await;
     fs::rename(&away, &database).unwrap();
@@ -98,7 +98,7 @@ async fn what_a_process_still_has_of_a_deleted_database_is_saved_when_it_stops()
     for suffix in ["", "-wal", "-shm"] {
         fs::remove_file(beside(&database, suffix)).unwrap();
     }
-    refuses(&world, "was deleted or moved away").await;
+    refuses(&world, &gateway, "moved", "was deleted or moved away").await;
     gateway.signal("TERM").await;
     gateway.ended().await;
     assert!(gateway.log().contains("is saved there"), "{}", gateway.log());
@@ -120,7 +120,7 @@ async fn a_database_or_a_log_that_is_replaced_or_cut_short_is_noticed_at_once() 
         ("with its log emptied", "was cut short"),
         ("without its folder", "was deleted or moved away"),
     ] {
-        let (world, _gateway, database) = serving(None).await;
+        let (world, gateway, database) = serving(None).await;
         assert_eq!(post(&world, "之前").await, 200, "{what}");
         let log = beside(&database, "-wal");
         let copy = |path: &Path| {
@@ -140,12 +140,12 @@ async fn a_database_or_a_log_that_is_replaced_or_cut_short_is_noticed_at_once() 
                 reader.execute_batch("BEGIN; SELECT count(*) FROM message").unwrap();
                 assert_eq!(post(&world, "还没搬走").await, 200);
                 cut(&log, 0);
-                refuses(&world, reason).await;
+                refuses(&world, &gateway, what, reason).await;
                 continue;
             }
             _ => fs::rename(database.parent().unwrap(), world.folder.path().join("elsewhere")).unwrap(),
         }
-        refuses(&world, reason).await;
+        refuses(&world, &gateway, what, reason).await;
     }
 }
 

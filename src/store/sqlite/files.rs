@@ -1,12 +1,14 @@
 //! Are the files that this process writes to still the ones that the next process will find?
 //!
 //! A file that was deleted or replaced goes on existing for whoever has it open: writes succeed, and all of them are
-//! lost with the process. So the writing thread looks before and after each commit; a look takes three calls of the
+//! lost with the process. So the writing thread looks before and after each commit; a look takes a few calls of the
 //! system, some microseconds beside the sync of the commit.
+//!
+//! Nothing here opens the main file: closing it again would take SQLite's locks on it away from this process.
 
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -18,6 +20,8 @@ use crate::store::{Space, StoreError};
 /// Header of a log, and of each page in it.
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
+/// With what a log begins; its last bit says in which order its checksums read bytes.
+const LOG_MAGIC: u32 = 0x377f_0682;
 /// Files that were saved and never looked at: more would only fill the disk.
 const RESCUED: u32 = 100;
 
@@ -27,6 +31,7 @@ pub(super) struct Files {
     path: PathBuf,
     main: Known,
     log: Known,
+    log_file: File,
 }
 
 /// A file that was opened.
@@ -66,18 +71,19 @@ impl Files {
     /// The files of a database that is open, its log included; that stands beside what a symbolic link points to.
     pub fn of(path: &Path) -> std::io::Result<Self> {
         let log = beside(&std::fs::canonicalize(path)?, "-wal");
+        let log_file = File::open(&log)?;
         let (main, log) = (Known::of(path.to_owned())?, Known::of(log)?);
-        Ok(Self { path: path.to_owned(), main, log })
+        Ok(Self { path: path.to_owned(), main, log, log_file })
     }
 
     /// Are they still in their places, and may they be written to? Says no as well if somebody else cut one of them
     /// short since [`Files::note`].
     pub fn check(&self, connection: &Connection) -> Result<(), StoreError> {
         let (main, log) = (self.main.look()?, self.log.look()?);
-        if main.len() < self.main.length && !self.is_whole(main.len()) {
+        if main.len() < self.main.length && !has_all(connection, main.len()) {
             return Err(self.main.displaced("被截短了 / was cut short"));
         }
-        if log.len() < self.log.length && !holds_all(connection, log.len())? {
+        if !self.begins(log.len()) || log.len() < self.log.length && !holds_all(connection, log.len()) {
             return Err(self.log.displaced("被截短了 / was cut short"));
         }
         if statvfs(&self.path).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY)) {
@@ -86,9 +92,17 @@ impl Files {
         Ok(())
     }
 
-    /// Are they still in their places? After a commit that is all that can have changed.
+    /// Are they still in their places, and was the log not emptied while it was written to?
     pub fn are_there(&self) -> Result<(), StoreError> {
-        self.main.look().and_then(|_| self.log.look()).map(drop)
+        self.main.look()?;
+        let log = self.log.look()?;
+        if self.begins(log.len()) { Ok(()) } else { Err(self.log.displaced("被截短了 / was cut short")) }
+    }
+
+    /// Has a log of this length its beginning? One that was emptied and written to since has a hole there.
+    fn begins(&self, length: u64) -> bool {
+        let mut magic = [0; 4];
+        length == 0 || self.log_file.read_exact_at(&mut magic, 0).is_ok() && u32::from_be_bytes(magic) & !1 == LOG_MAGIC
     }
 
     /// Is the main file in its place?
@@ -118,26 +132,24 @@ impl Files {
         let free = std::iter::once(first.clone()).chain((1..RESCUED).map(name)).find(|path| !path.exists());
         free.unwrap_or(first)
     }
+}
 
-    /// Has the main file all the pages that its header names? A checkpoint that somebody asked for by hand may have
-    /// shortened it.
-    fn is_whole(&self, length: u64) -> bool {
-        let mut header = [0; 32];
-        let Ok(()) = File::open(&self.path).and_then(|mut file| file.read_exact(&mut header)) else { return false };
-        let size = u64::from(u16::from_be_bytes([header[16], header[17]]));
-        let size = if size == 1 { 65_536 } else { size };
-        let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
-        pages > 0 && length >= size * u64::from(pages)
-    }
+/// Has a main file of this length all pages of the database? A checkpoint that somebody asked for by hand may have
+/// shortened it. What cannot be read is not there.
+fn has_all(connection: &Connection, length: u64) -> bool {
+    let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let bytes = figure("page_count").and_then(|pages| Ok(pages * figure("page_size")?));
+    bytes.is_ok_and(|bytes| bytes > 0 && length >= bytes.unsigned_abs())
 }
 
 /// Has a log of this length all that was not moved to the main file yet? A checkpoint that somebody asked for by hand
 /// may have emptied it.
-fn holds_all(connection: &Connection, length: u64) -> Result<bool, StoreError> {
-    let frames: i64 = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
-    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+fn holds_all(connection: &Connection, length: u64) -> bool {
+    let frames = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(1));
+    let page = connection.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0));
+    let (Ok(frames), Ok(page)) = (frames, page) else { return false };
     let frames = frames.max(0).unsigned_abs();
-    Ok(frames == 0 || length >= LOG_HEADER + frames * (FRAME_HEADER + page.unsigned_abs()))
+    frames == 0 || length >= LOG_HEADER + frames * (FRAME_HEADER + page.unsigned_abs())
 }
 
 /// The room on the file system of the database at `path`.

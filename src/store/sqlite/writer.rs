@@ -258,7 +258,7 @@ impl Hands {
         }
         // What was written to files that went away meanwhile is not stored, whatever SQLite says.
         let committed = || self.execute("COMMIT").and_then(|()| self.files.are_there());
-        let fault = fault.or_else(|| committed().err());
+        let fault = fault.or_else(|| committed().err()).map(|fault| self.explained(fault));
         if let Some(fault) = &fault {
             if !self.connection.is_autocommit() {
                 let _ = self.execute("ROLLBACK");
@@ -281,6 +281,11 @@ impl Hands {
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
+    }
+
+    /// The reason of a fault: what cannot be read of files that somebody else changed says nothing of the disk.
+    fn explained(&self, fault: StoreError) -> StoreError {
+        if fault.is_fatal() { self.files.check(&self.connection).err().unwrap_or(fault) } else { fault }
     }
 
     /// Says once that the files went away, and once that they are back.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::faces::is_text;
 use super::labels::{self, Place, Shared};
 use super::link::{safe_url, shown};
 use super::neutral::{one_line, visible};
@@ -471,5 +472,26 @@ fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
         ("details", pick(language, "全部详情", "All details"), details.clone()),
         ("home", pick(language, "打开", "Open"), home.filter(|_| details.is_none())),
     ];
-    candidates.into_iter().filter_map(|(kind, text, url)| Some(Link { kind, text, url: url? })).collect()
+    let links: Vec<Link> =
+        candidates.into_iter().filter_map(|(kind, text, url)| Some(Link { kind, text, url: url? })).collect();
+    if links.is_empty() && !is_text(letter.target.face) { only_links(letter, alerts) } else { links }
+}
+
+/// The links that lead nowhere from a phone, for a message that has no other. An article and a card are links in
+/// themselves: without one they would lose their picture and their form.
+fn only_links(letter: &Letter<'_>, alerts: &[&Alert]) -> Vec<Link> {
+    let language = letter.language;
+    let of_alerts = alerts.iter().take(ROWS).flat_map(|alert| {
+        let Links { panel, dashboard, rule, .. } = &alert.links;
+        [
+            ("panel", "面板", "Panel", panel),
+            ("dashboard", "仪表盘", "Dashboard", dashboard),
+            ("rule", "规则", "Rule", rule),
+        ]
+    });
+    let home = ("home", "打开", "Open", &letter.notification.external_url);
+    let mut safe = of_alerts
+        .chain([home])
+        .filter_map(|(kind, zh, en, url)| Some(Link { kind, text: pick(language, zh, en), url: safe_url(url)? }));
+    safe.next().into_iter().collect()
 }

@@ -1,13 +1,13 @@
 //! What the rooms share while the gateway runs, and how it starts, reloads and stops.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,13 +18,14 @@ use wecom::CallbackKeys;
 use crate::alert::Timestamp;
 use crate::answer::{self, Absences, Counts};
 use crate::bots::{self, Bots};
-use crate::config::{AppAccount, Callback, Config, Receiver};
+use crate::config::{AppAccount, Callback, Config, Database, Receiver};
 use crate::deliver::{self, Mailer, Members, Names, Writer};
 use crate::http;
-use crate::http::{LinkKey, Refusals};
+use crate::http::{Doors, LinkKey, Refusals};
 use crate::metrics::{Metrics, Reloaded};
 use crate::names::{Part, Scope};
 use crate::render::Templates;
+use crate::room::Room;
 use crate::route::row;
 use crate::store::{LinkSecrets, Listeners, Store, StoreError, TargetRow};
 use crate::upstream::{Client, UpstreamError};
@@ -171,6 +172,7 @@ struct Inner {
     counts: Counts,
     absences: Absences,
     broken: CancellationToken,
+    room: Room,
 }
 
 impl App {
@@ -184,6 +186,7 @@ impl App {
                 "Messages that were being sent when the last process ended will be sent again."
             );
         }
+        let room = Room::new(config.memory);
         let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
         let key = Arc::new(LinkKey::from(store.link_secrets().await?));
         let links = ArcSwap::from_pointee(Links { key, read_at: Instant::now() });
@@ -203,6 +206,7 @@ impl App {
             counts: Counts::default(),
             absences: Absences::default(),
             broken: CancellationToken::new(),
+            room,
         })))
     }
 
@@ -252,6 +256,11 @@ impl App {
     /// What people are called.
     pub fn names(&self) -> &Names {
         &self.0.names
+    }
+
+    /// The memory that what comes from outside may take.
+    pub fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// Whom targets reach.
@@ -342,8 +351,8 @@ impl App {
             });
         match loaded {
             Ok(new) => {
-                if new.config.listen != old.config.listen || new.config.database != old.config.database {
-                    warn!("`listen` and `database` change only with a restart.");
+                if restart_only(&new.config) != restart_only(&old.config) {
+                    warn!("`listen`, `listen_monitoring`, `memory` and `database` change only with a restart.");
                 }
                 files.clone_from(&new.config.files);
                 self.0.loaded.store(Arc::new(new));
@@ -362,9 +371,14 @@ impl App {
     }
 }
 
+/// What a reload leaves as it is.
+fn restart_only(config: &Config) -> (SocketAddr, Option<SocketAddr>, u64, &Database) {
+    (config.listen, config.listen_monitoring, config.memory, &config.database)
+}
+
 /// Takes and sends until `stop`, then finishes what is in flight: stop accepting → finish requests → stop claiming
 /// → finish sends → last commit. Tests pass their own listener.
-pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     let stop_sending = CancellationToken::new();
     let sender_ended = CancellationToken::new();
@@ -385,7 +399,7 @@ pub async fn run(app: App, listener: TcpListener, stop: CancellationToken) -> an
         sent.cancelled().await;
         stop_bots.cancel();
     });
-    http::serve(listener, http::router(app.clone()), stop).await;
+    http::serve(app.clone(), doors.into(), stop).await;
     stop_sending.cancel();
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {

@@ -8,6 +8,7 @@ mod address;
 mod amounts;
 mod at;
 mod beside;
+mod capacity;
 mod destinations;
 mod directory;
 mod duty;
@@ -69,6 +70,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Proxies in front: what they say of a sender's address is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Where to listen for monitoring alone (`/healthz`, `/readyz`, `/metrics`), besides.
+    pub listen_monitoring: Option<SocketAddr>,
+    /// Bytes of memory that the process is to stay below.
+    pub memory: u64,
     /// How people and WeCom reach this server, without a trailing slash; links to it are left out if `None`.
     pub external_url: Option<String>,
     /// Where alerts are kept.

@@ -44,7 +44,8 @@ use tracing::{error, info, warn};
 use crate::alert::Timestamp;
 use crate::app::App;
 use crate::names::{LaneKey, Scope};
-use crate::store::{LaneHead, Lease, StoreError, WaitingMessage};
+use crate::room::{Part, Room};
+use crate::store::{LaneHead, Lease, Queued, StoreError, WaitingMessage};
 pub use again::{Again, again, is_resend};
 use attempt::Tried;
 pub use bypass::Bypass;
@@ -58,7 +59,7 @@ pub use letter::{Form, Occasion, Prepared, Writer};
 pub use members::{Member, Members, has_one_corp};
 pub use names::Names;
 pub use owners::called_by_the_book;
-pub use page::{Line, Page};
+pub use page::{Line, Page, contents};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
 pub use way::{Way, app, called, knows, scopes, stands_on};
 
@@ -304,16 +305,16 @@ impl Lanes {
     /// Sends the next part of one message; at once once more as plain text if it is refused.
     async fn send(&self, work: &mut Work<'_>, chosen: &WaitingMessage) -> Result<bool, StoreError> {
         let lease = work.lease.as_ref().expect("the lane is held");
-        let Some(queued) = self.app.store().queued(chosen.message).await? else { return Ok(true) };
-        let mut tried = self.try_once(lease, &queued, Form::AsMeant).await?;
+        let Some(loaded) = self.load(chosen.message).await? else { return Ok(true) };
+        let mut tried = self.try_once(lease, loaded, Form::AsMeant).await?;
         // In one go with the refusal: after a crash between the two the refused bytes are tried and refused again. A card
         // loses its buttons first, and then everything but its words.
         for _ in 0..SIMPLER {
             if !matches!(tried, Tried::Went(retry::Next::Plainer)) {
                 break;
             }
-            let Some(queued) = self.app.store().queued(chosen.message).await? else { return Ok(true) };
-            tried = self.try_once(lease, &queued, Form::Simpler).await?;
+            let Some(loaded) = self.load(chosen.message).await? else { return Ok(true) };
+            tried = self.try_once(lease, loaded, Form::Simpler).await?;
         }
         match tried {
             Tried::Went(_) => {
@@ -332,6 +333,19 @@ impl Lanes {
             Tried::NeedsRepair => {}
         }
         Ok(true)
+    }
+
+    /// A message with all that is needed to send it, and the part of the memory that writing it takes, if it is large.
+    async fn load(&self, message: i64) -> Result<Option<(Queued, Option<Part>)>, StoreError> {
+        let Some(queued) = self.app.store().queued(message).await? else { return Ok(None) };
+        let weight = page::weight(&queued.notification, queued.transitions.len());
+        if Room::is_small(weight) {
+            return Ok(Some((queued, None)));
+        }
+        // Its bytes must not wait for room in the memory that it waits for.
+        drop(queued);
+        let part = self.app.room().granted(weight).await;
+        Ok(self.app.store().queued(message).await?.map(|queued| (queued, Some(part))))
     }
 
     fn rhythm(&self, lane: &LaneKey) -> Rhythm {

@@ -2,45 +2,43 @@
 //!
 //! A webhook is answered 200 only after its alerts are on disk; it never waits for WeCom.
 
-use std::io::Read as _;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
 
-use crate::app::App;
-use crate::config::Proof;
-use crate::ingest::{self, Door, Presented, Proven, Replays, Seen, Unproven, Why};
+use crate::alert::Timestamp;
+use crate::app::{App, Loaded};
+use crate::config::{Config, Proof};
+use crate::ingest::{self, Door, Once, Presented, Proven, Replays, Seen, Unproven, Why};
 use crate::metrics::{Answered, FormatLabel};
 use crate::names::SourceId;
 use crate::store::StoreError;
+use body::{Packing, Standing};
 use certificates::Vault;
 use dropin::Style;
 use heard::{Records, Tried};
 use intake::{Call, Taken};
 
+mod body;
 mod callback;
 mod certificates;
 mod details;
+mod door;
 mod dropin;
+mod guests;
 mod heard;
 mod intake;
 mod link;
+mod listen;
+mod lobby;
 mod orders;
 mod paths;
 mod peer;
@@ -48,87 +46,30 @@ mod refusal;
 mod scrape;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
+use guests::BODY_DEADLINE;
 pub use heard::{Heard, Record, RefusedCall};
 pub use link::LinkKey;
+pub use listen::{Doors, raise_descriptors, serve};
+use lobby::Seat;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
 use refusal::Refusal;
 pub use refusal::Refusals;
+use scrape::Figures;
 
-/// Connections at a time. Each costs a few KB; file descriptors for the store and for WeCom stay free below the
-/// usual limit of 1024 only with fewer, so the cap is below it.
-const CONNECTIONS: usize = 768;
-/// For all headers of a request (F90).
-const HEADER_DEADLINE: Duration = Duration::from_secs(5);
-/// For the whole body of a request (F90).
-const BODY_DEADLINE: Duration = Duration::from_secs(15);
-/// A body, as sent and unpacked: Grafana limits itself to 10 MiB (alert-sources §0.3), Alertmanager does not.
-const BODY_BYTES: usize = 16 << 20;
-/// Bodies above this size are read a few at a time, so that many large ones cannot fill the memory.
-const LARGE_BODY: usize = 1 << 20;
-const LARGE_BODIES: usize = 4;
-/// KiB of bodies that are understood and stored at a time; a larger one is alone. An alert of 25 bytes costs forty
-/// times as much while it is understood, so it is this and not the number of connections that bounds the memory.
-const ROOM_KIB: u32 = 2048;
-/// For requests in flight at shutdown.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Bodies above this size are proved and understood away from the threads that serve connections.
+const LARGE_BODY: usize = 256 << 10;
 
-/// Serves `router` until `stop`, then lets requests in flight finish.
-pub async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
-    loop {
-        // The place is taken before the connection, so that waiting clients wait in the kernel's queue.
-        let Ok(place) = places.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, socket) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, or the peer is gone already: let others finish first.
-                warn!(%error, "A connection could not be accepted.");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        // Small answers must not wait for the next packet.
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(peer::Socket(socket));
-            service.call(request)
-        });
-        let connection = server.serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "A connection ended early.");
-            }
-            drop(place);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        warn!("Requests did not end in time; their senders will repeat them.");
-    }
+/// The paths that monitoring asks.
+fn watched() -> axum::Router<Gate> {
+    axum::Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(scrape::readyz))
+        .route("/metrics", get(scrape::metrics))
 }
 
 /// All paths, grouped by who calls them.
-pub fn router(app: App) -> axum::Router {
-    let large = Arc::new(Semaphore::new(LARGE_BODIES));
-    let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
-    let gate = Gate {
-        app: app.clone(),
-        large,
-        room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
-        records: Arc::default(),
-        vault: Arc::default(),
-        replays: Arc::default(),
-        since,
-    };
+fn router(gate: Gate) -> axum::Router {
+    let app = gate.app.clone();
     let routes = axum::Router::new()
         // Grafana, Alertmanager and everything else that has news
         .route("/webhook", post(webhook).put(webhook))
@@ -151,9 +92,7 @@ pub fn router(app: App) -> axum::Router {
         .route("/check_service", post(webhook).put(webhook).get(seed_status))
         // operators
         .route("/", get(welcome))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(scrape::readyz))
-        .route("/metrics", get(scrape::metrics))
+        .merge(watched())
         // WeCom, for whoever pressed a button or wrote to an app
         .merge(callback::routes())
         // people, from a message
@@ -172,8 +111,10 @@ pub fn router(app: App) -> axum::Router {
 #[derive(Clone)]
 pub(crate) struct Gate {
     pub(crate) app: App,
-    large: Arc<Semaphore>,
-    room: Arc<Semaphore>,
+    figures: Figures,
+    /// One large body of a sender that has proved nothing is proved at a time: that takes processor time, which others
+    /// need.
+    proving: Arc<Semaphore>,
     /// What was heard of each source.
     records: Arc<Records>,
     /// Certificates of clouds.
@@ -232,6 +173,19 @@ async fn welcome() -> Html<&'static str> {
 }
 
 impl Gate {
+    fn new(app: App, figures: Figures) -> Self {
+        let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
+        Self {
+            app,
+            figures,
+            proving: Arc::new(Semaphore::new(1)),
+            records: Arc::default(),
+            vault: Arc::default(),
+            replays: Arc::default(),
+            since,
+        }
+    }
+
     /// Takes a webhook call and answers it.
     async fn take(&self, request: Request, door: Door, style: Style, receiver: Option<String>) -> Response {
         let begun = Instant::now();
@@ -274,42 +228,47 @@ impl Gate {
         tried: &mut Tried,
     ) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
-        let config = &loaded.config;
         let (parts, body) = request.into_parts();
-        let headers = parts.headers;
-        let anonymous = config.allow_anonymous;
-        // A signature covers the path as it was sent.
-        let uri = parts.extensions.get::<paths::Sent>().map_or(&parts.uri, |sent| &sent.0);
-        let presented = Presented { method: &parts.method, uri, headers: &headers, peer: tried.peer };
-        // Who cannot be let in whatever the body says is not read.
-        if !anonymous {
-            let proven =
-                ingest::could_prove(&config.sources, &presented).map_err(|unproven| tried.unproven(unproven))?;
-            if let Some(proven) = &proven {
-                tried.proven(proven);
+        let seat = parts.extensions.get::<Seat>().cloned();
+        let prove = |now: bool| {
+            if let Some(seat) = seat.as_ref().filter(|_| now) {
+                seat.prove();
             }
-        }
-        let (body, _place) = self.read(&headers, body).await?;
+        };
+        let standing = standing(&loaded, &parts, tried)?;
+        prove(standing == Standing::Proven);
+        let (body, part) = self.read(&parts.headers, body, standing, seat.as_ref()).await?;
+        let packing = Packing::of(&parts.headers)?;
         let received_at = self.app.now();
-        let mut certificates = self.vault.all(received_at);
-        let mut proof = ingest::prove(&config.sources, &presented, &body, &certificates, received_at);
+        let asked = Arc::new(Asked { loaded: loaded.clone(), parts, peer: tried.peer, body, received_at });
+        let mut proof = self.judge(&asked, standing).await;
         if let Err(Unproven { why: Why::CertificateNeeded(url), .. }) = &proof {
-            if !self.vault.fetch(url, received_at).await {
+            // Others may have its place while it waits for somebody else's server.
+            if let Some(seat) = &seat {
+                seat.hold_back();
+            }
+            let fetched = self.vault.fetch(url, received_at).await;
+            if let Some(seat) = &seat {
+                seat.work();
+            }
+            if !fetched {
                 return Err(Refusal::Certificate);
             }
-            certificates = self.vault.all(received_at);
-            proof = ingest::prove(&config.sources, &presented, &body, &certificates, received_at);
+            proof = self.judge(&asked, standing).await;
         }
         let (source, once) = match proof {
-            Ok(proven) => {
+            Ok(judged) => {
+                let proven = judged.proven(&loaded.config);
                 tried.proven(&proven);
-                self.confirm(&proven, &body);
+                self.confirm(&proven, &asked.body);
                 (SourceId::Configured(proven.source.name.clone()), proven.once)
             }
-            Err(_) if anonymous => (SourceId::Anonymous, None),
+            Err(_) if loaded.config.allow_anonymous => (SourceId::Anonymous, None),
             Err(unproven) => return Err(tried.unproven(unproven)),
         };
-        match once.as_ref().map_or(Seen::New, |once| self.replays.seen(once, uri.path())) {
+        prove(standing == Standing::Claimed);
+        let path = asked.presented().uri.path();
+        match once.as_ref().map_or(Seen::New, |once| self.replays.seen(once, path)) {
             Seen::New => {}
             Seen::Retry(taken) => return Ok(taken.again()),
             Seen::Elsewhere => {
@@ -317,14 +276,32 @@ impl Gate {
                 return Err(tried.unproven(Unproven { source, kind, why: Why::Replayed }));
             }
         }
-        let _room = self.room.acquire_many(room(&headers, &body)).await;
-        let body = unpack(&headers, body)?;
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let taken = self.admit(Call { source, door, receiver, content_type, body, received_at }).await?;
+        let content_type = asked.parts.headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = asked.body.clone();
+        let taken = self.admit(Call { source, door, receiver, content_type, body, packing, part, received_at }).await?;
         if let Some(once) = once {
-            self.replays.remember(&once, uri.path(), taken.clone(), received_at);
+            self.replays.remember(&once, path, taken.clone(), received_at);
         }
         Ok(taken)
+    }
+
+    /// Who sent this. Large bodies of senders that have proved nothing are looked at one at a time.
+    async fn judge(&self, asked: &Arc<Asked>, standing: Standing) -> Result<Judged, Unproven> {
+        let large = asked.body.len() > LARGE_BODY;
+        let _turn = match standing {
+            Standing::Claimed if large => self.proving.acquire().await.ok(),
+            _ => None,
+        };
+        let certificates = self.vault.all(asked.received_at);
+        let asked = asked.clone();
+        aside(large, move || {
+            let sources = &asked.loaded.config.sources;
+            let proven = ingest::prove(sources, &asked.presented(), &asked.body, &certificates, asked.received_at)?;
+            let index = sources.iter().position(|source| std::ptr::eq(source, proven.source)).unwrap_or_default();
+            Ok(Judged { index, kind: proven.kind, once: proven.once })
+        })
+        .await
     }
 
     /// Confirms the subscription of a topic, where the configuration says so and the link is the vendor's. What the
@@ -344,53 +321,62 @@ impl Gate {
         self.app.store_failed(&error);
         Refusal::Store(error)
     }
+}
 
-    /// The body, within its size and its time; large ones only a few at a time.
-    async fn read(
-        &self,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<(Bytes, Option<tokio::sync::OwnedSemaphorePermit>), Refusal> {
-        let announced =
-            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > BODY_BYTES) {
-            return Err(Refusal::TooLarge);
+/// What is known of the sender before its body. One that cannot be let in whatever the body says is refused here.
+fn standing(loaded: &Loaded, parts: &Parts, tried: &mut Tried) -> Result<Standing, Refusal> {
+    match ingest::could_prove(&loaded.config.sources, &presented(parts, tried.peer)) {
+        Ok(Some(proven)) => {
+            tried.proven(&proven);
+            Ok(Standing::Proven)
         }
-        let place = if announced.is_none_or(|length| length > LARGE_BODY) {
-            self.large.clone().acquire_owned().await.ok()
-        } else {
-            None
-        };
-        match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await {
-            Ok(Ok(body)) => Ok((body.to_bytes(), place)),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-            // The connection broke: nobody is left to read the answer.
-            Ok(Err(_)) | Err(_) => Err(Refusal::Slow),
-        }
+        _ if loaded.config.allow_anonymous => Ok(Standing::Anyone),
+        Ok(None) => Ok(Standing::Claimed),
+        Err(unproven) => Err(tried.unproven(unproven)),
     }
 }
 
-/// The KiB that a body takes up of [`ROOM_KIB`]. What a packed one unpacks to is not known yet.
-fn room(headers: &HeaderMap, body: &Bytes) -> u32 {
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        return ROOM_KIB;
-    }
-    u32::try_from(body.len() / 1024 + 1).map_or(ROOM_KIB, |kib| kib.min(ROOM_KIB))
+/// What a request shows of its sender. A signature covers the path as it was sent.
+fn presented(parts: &Parts, peer: Option<IpAddr>) -> Presented<'_> {
+    let uri = parts.extensions.get::<paths::Sent>().map_or(&parts.uri, |sent| &sent.0);
+    Presented { method: &parts.method, uri, headers: &parts.headers, peer }
 }
 
-/// The body as it was before `Content-Encoding`; bounded, whatever a bomb claims (F92).
-fn unpack(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Refusal> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
-    match encoding.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => Ok(body),
-        "gzip" | "x-gzip" => {
-            let mut plain = Vec::new();
-            let mut unpacked = flate2::read::MultiGzDecoder::new(&body[..]).take(BODY_BYTES as u64 + 1);
-            unpacked
-                .read_to_end(&mut plain)
-                .map_err(|error| Refusal::Encoding(format!("gzip 损坏 broken gzip: {error}")))?;
-            if plain.len() > BODY_BYTES { Err(Refusal::TooLarge) } else { Ok(plain.into()) }
-        }
-        _ => Err(Refusal::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into())),
+/// A request with its body, to be proved.
+struct Asked {
+    loaded: Arc<Loaded>,
+    parts: Parts,
+    peer: Option<IpAddr>,
+    body: Bytes,
+    received_at: Timestamp,
+}
+
+impl Asked {
+    fn presented(&self) -> Presented<'_> {
+        presented(&self.parts, self.peer)
+    }
+}
+
+/// A source that has proven itself, by its place in the configuration.
+struct Judged {
+    index: usize,
+    kind: ingest::Kind,
+    once: Option<Once>,
+}
+
+impl Judged {
+    fn proven(self, config: &Config) -> Proven<'_> {
+        Proven { source: &config.sources[self.index], kind: self.kind, once: self.once }
+    }
+}
+
+/// Does `work` here, or away from the threads that serve connections if it is `large`.
+async fn aside<T: Send + 'static>(large: bool, work: impl FnOnce() -> T + Send + 'static) -> T {
+    if !large {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }

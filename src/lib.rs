@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod names;
 pub mod news;
 pub mod render;
+pub mod room;
 pub mod route;
 pub mod shown;
 pub mod store;

@@ -84,6 +84,24 @@ pub struct Reloaded {
     pub result: &'static str,
 }
 
+/// Which connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Class {
+    /// `main` or `monitoring`.
+    pub listener: &'static str,
+    /// `proven` or `unproven`.
+    pub class: &'static str,
+}
+
+/// Why a connection was closed from this side.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Closed {
+    /// `main` or `monitoring`.
+    pub listener: &'static str,
+    /// `slow_head`, `slow_body`, `not_reading`, `idle`, `crowded`.
+    pub reason: &'static str,
+}
+
 /// The counters of this process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -94,6 +112,10 @@ pub struct Metrics {
     pub refusals: Family<Refused, Counter>,
     /// From the first byte of a webhook call to the answer.
     pub intake_seconds: Histogram,
+    /// Connections that are open.
+    pub connections: Family<Class, Gauge>,
+    /// Connections that were closed from this side.
+    pub connections_closed: Family<Closed, Counter>,
     /// Attempts to send.
     pub attempts: Family<Attempted, Counter>,
     /// Errcodes WeCom answered.
@@ -135,6 +157,8 @@ impl Default for Metrics {
             answers: Family::default(),
             refusals: Family::default(),
             intake_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
+            connections: Family::default(),
+            connections_closed: Family::default(),
             attempts: Family::default(),
             errcodes: Family::default(),
             send_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
@@ -157,6 +181,9 @@ impl Default for Metrics {
         for kind in ActKind::ALL {
             drop(metrics.acts.get_or_create(&Acting { kind: kind.as_str(), state: ActState::Done.as_str() }));
         }
+        for reason in ["slow_head", "slow_body", "not_reading", "idle", "crowded"] {
+            drop(metrics.connections_closed.get_or_create(&Closed { listener: "main", reason }));
+        }
         drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
         drop(metrics.refusals.get_or_create(&Refused { path: "webhook", status: 401, reason: "unknown" }));
         metrics.register();
@@ -174,6 +201,16 @@ impl Metrics {
             self.refusals.clone(),
         );
         r.register("intake_seconds", "Webhook call to answer, in seconds", self.intake_seconds.clone());
+        r.register(
+            "connections",
+            "Open connections, by listener and by whether their present request has proved its source",
+            self.connections.clone(),
+        );
+        r.register(
+            "connections_closed",
+            "Connections closed from this side, by listener and reason",
+            self.connections_closed.clone(),
+        );
         r.register("attempts", "Attempts to send, by channel and outcome", self.attempts.clone());
         r.register("wecom_errcodes", "Errcodes answered by WeCom; -2 stands for unknown ones", self.errcodes.clone());
         r.register("send_seconds", "One request to WeCom, in seconds", self.send_seconds.clone());

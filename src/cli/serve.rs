@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Serve;
 use crate::app::{self, App, Clock};
+use crate::http::{Doors, raise_descriptors};
 use crate::telemetry;
 
 /// How often the configuration file is looked at.
@@ -29,10 +28,9 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
         warn!(%note, "The configuration has a note.");
     }
     let (listen, path) = (config.listen, config.path.clone());
+    raise_descriptors();
     // Before anything slow: a sender that comes now waits in the queue of the kernel instead of being refused.
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("无法监听 {listen}，端口被占用？ cannot listen on {listen}; is the port taken?"))?;
+    let doors = Doors::open(&config).await?;
     let app = App::open(config, Clock::System).await?;
     let stop = CancellationToken::new();
     let watcher = tokio::spawn(watch(path, first, app.clone()));
@@ -45,7 +43,7 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
             "Requests of other machines cross the network in clear text: use a network that is trusted, or a proxy with TLS."
         );
     }
-    info!(listen = %listener.local_addr()?, "wegraf is ready.");
+    info!(listen = %doors.main.local_addr()?, "wegraf is ready.");
     let broken = {
         let (app, stop) = (app.clone(), stop.clone());
         tokio::spawn(async move {
@@ -53,7 +51,7 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
             stop.cancel();
         })
     };
-    app::run(app, listener, stop).await?;
+    app::run(app, doors, stop).await?;
     signals.abort();
     watcher.abort();
     if broken.is_finished() {

@@ -33,6 +33,13 @@ pub(super) struct File {
     /// Addresses or networks of reverse proxies in front. Their `X-Forwarded-For` (else `Forwarded`) is believed, and
     /// nobody else's; without it those headers are ignored.
     pub trusted_proxies: Option<At<Vec<At<String>>>>,
+    /// 另外再开一个只给监控用的地址：/healthz、/readyz、/metrics；告警入口被挤满时它照样回答。
+    /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers however crowded the other is.
+    pub listen_monitoring: Option<At<String>>,
+    /// 内存上限（KB、MB、GB，1 KB = 1024 字节），至少 128MB；装不下的请求等待或得到 503，不会被杀。
+    /// How much memory the process takes at most, at least 128MB; what does not fit waits, or is answered 503.
+    #[schemars(extend("default" = "256MB", "pattern" = "^[0-9]+ ?[KMGT]B$"))]
+    pub memory: Option<At<String>>,
     /// 别人访问本服务的地址，用于消息里的链接；不写就没有这些链接。
     /// How people reach this server, for links in messages; without it there are none.
     pub external_url: Option<At<String>>,

@@ -83,6 +83,8 @@ impl<'a> Resolver<'a> {
         let sources = self.sources(file);
         let listen = self.listen(file, sources.is_empty());
         let trusted_proxies = self.trusted_proxies(file, sources.is_empty());
+        let listen_monitoring = self.listen_monitoring(file.listen_monitoring.as_ref(), listen);
+        let memory = self.memory(file.memory.as_ref());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
         let database = self.database(file.database.as_ref());
         let lease = self.lease(file.lease.as_ref(), database.as_ref());
@@ -117,6 +119,8 @@ impl<'a> Resolver<'a> {
             allow_anonymous: allowed || sources.is_empty() && listen.ip().is_loopback(),
             listen,
             trusted_proxies,
+            listen_monitoring,
+            memory,
             external_url,
             database: database?,
             lease,

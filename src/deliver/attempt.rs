@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tracing::{error, info, warn};
 use wecom::Missed;
 
@@ -19,6 +20,7 @@ use crate::config::{Channel, Face, Target};
 use crate::metrics::{Attempted, Errcode};
 use crate::names::Scope;
 use crate::render::Note;
+use crate::room::Part;
 use crate::route::row;
 use crate::store::{
     self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken,
@@ -64,10 +66,20 @@ struct Attempt<'a> {
 
 impl Lanes {
     /// One attempt at the next part of a message.
-    pub(super) async fn try_once(&self, lease: &Lease, queued: &Queued, form: Form) -> Result<Tried, StoreError> {
+    pub(super) async fn try_once(
+        &self,
+        lease: &Lease,
+        (mut queued, part): (Queued, Option<Part>),
+        form: Form,
+    ) -> Result<Tried, StoreError> {
         let store = self.app.store();
         let loaded = self.app.loaded();
-        let prepared = self.writer.prepare(&self.app, &loaded, queued, form).await;
+        let prepared = self.writer.prepare(&self.app, &loaded, &queued, form).await;
+        // It is written: what it was made of is not kept while it is sent, and others may write.
+        queued.notification.raw = Bytes::new();
+        queued.transitions = Vec::new();
+        drop(part);
+        let queued = &queued;
         let Prepared { target, ways, freeze, bodies, changes } = match prepared {
             Ok(prepared) => prepared,
             Err(reason) => {

@@ -5,7 +5,7 @@ use wecom::message::TemplateCard;
 use wecom::{CardChange, CardUpdate, Content, Readers};
 
 use super::letter::Occasion;
-use super::page::Page;
+use super::page::{Page, contents};
 use crate::alert::{Status, TransitionKind};
 use crate::answer;
 use crate::app::{App, Loaded};
@@ -90,7 +90,7 @@ async fn as_it_stands(
     card: &Card,
     target: &Target,
 ) -> Result<Option<TemplateCard>, StoreError> {
-    let Some(kept) = app.store().contents(card.message).await? else { return Ok(None) };
+    let Some((kept, _part)) = contents(app, card.message).await? else { return Ok(None) };
     let page = Page::of(loaded, &kept.notification, &kept.transitions, &kept.receiver);
     let now = app.now();
     let key = app.link_key().await;

@@ -9,12 +9,16 @@ use wecom::message::Image;
 
 use super::letter::Occasion;
 use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, TransitionKind};
-use crate::app::Loaded;
+use crate::app::{App, Loaded};
 use crate::config::{Face, Language, Receiver, Target};
 use crate::ingest;
 use crate::names::SourceId;
 use crate::render::{Letter, Picture, Rendered, Told};
-use crate::store::{Kept, Moved};
+use crate::room::{Part, Room};
+use crate::store::{Contents, Kept, Moved, StoreError};
+
+/// Bytes of a transition on its way from the store into a message.
+const TRANSITION: usize = 256;
 
 /// A stored notification read again, with what is told of it.
 #[derive(Debug)]
@@ -45,6 +49,24 @@ pub struct Line {
     pub starts_at: Option<Timestamp>,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
+}
+
+/// What `kept` takes in memory while it is read again to tell `transitions` of its alerts, in bytes.
+pub(super) fn weight(kept: &Kept, transitions: usize) -> usize {
+    ingest::Weight::of(&kept.raw).memory() + transitions * TRANSITION
+}
+
+/// What a message tells, and the part of the memory that reading it again takes, if it is large.
+pub async fn contents(app: &App, message: i64) -> Result<Option<(Contents, Option<Part>)>, StoreError> {
+    let Some(found) = app.store().contents(message).await? else { return Ok(None) };
+    let weight = weight(&found.notification, found.transitions.len());
+    if Room::is_small(weight) {
+        return Ok(Some((found, None)));
+    }
+    // Its bytes must not wait for room in the memory that it waits for.
+    drop(found);
+    let part = app.room().granted(weight).await;
+    Ok(app.store().contents(message).await?.map(|found| (found, Some(part))))
 }
 
 impl Page {

@@ -8,6 +8,7 @@ mod digest;
 
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -18,10 +19,11 @@ use serde::Deserialize;
 
 use super::Gate;
 use super::link::Opened;
+use super::lobby::Seat;
 use super::refusal::Cause;
 use crate::alert::{Alert, Links, ThreadId, Timestamp};
 use crate::app::App;
-use crate::deliver::Page;
+use crate::deliver::{Page, contents};
 use crate::render::harmless_url;
 use crate::store::{Contents, StoreError};
 
@@ -41,11 +43,25 @@ struct Visit {
     said: Option<acting::Said>,
 }
 
-async fn page(State(gate): State<Gate>, Path(id): Path<i64>, address: Uri, headers: HeaderMap) -> Response {
+async fn page(
+    State(gate): State<Gate>,
+    Path(id): Path<i64>,
+    address: Uri,
+    seat: Option<Extension<Seat>>,
+    headers: HeaderMap,
+) -> Response {
     let Some(opened) = gate.app.link_key().await.open(id, &address, gate.app.now()) else {
         return invalid(&gate, id, &address).await;
     };
+    prove(seat.as_deref());
     show(&gate, id, &address, &opened, &Visit { person: acting::known_person(&headers), said: None }).await
+}
+
+/// Whoever has a link of ours is no stranger at the door.
+fn prove(seat: Option<&Seat>) {
+    if let Some(seat) = seat {
+        seat.prove();
+    }
 }
 
 /// The page behind a link that is valid.
@@ -73,7 +89,7 @@ async fn write(
     visit: &Visit,
 ) -> Result<Option<Result<String, Error>>, StoreError> {
     let (app, store) = (&gate.app, gate.app.store());
-    let Some(kept) = store.contents(id).await? else { return Ok(None) };
+    let Some((kept, _part)) = contents(app, id).await? else { return Ok(None) };
     if kept.digest && kept.folded_into.is_none() {
         return digest_html(app, id, &kept, opened, address).await.map(Some);
     }

@@ -4,14 +4,17 @@ use axum::body::Bytes;
 use serde_json::json;
 use tracing::warn;
 
-use super::{Gate, Refusal};
+use super::body::Packing;
+use super::{Gate, LARGE_BODY, Refusal, aside};
 use crate::alert::{Alert, Format, Status, Timestamp};
-use crate::ingest::{self, Door};
+use crate::app::Loaded;
+use crate::ingest::{self, Door, Weight};
 use crate::names::SourceId;
+use crate::room::Part;
 use crate::route::plan;
 use crate::store::{Admission, Admitted};
 
-/// A call whose source is proven, with its body as it was before `Content-Encoding`.
+/// A call whose source is proven.
 pub(super) struct Call {
     /// Which source sent it.
     pub source: SourceId,
@@ -21,8 +24,12 @@ pub(super) struct Call {
     pub receiver: Option<String>,
     /// The request's `Content-Type`.
     pub content_type: Option<String>,
-    /// The body.
+    /// The body as it arrived.
     pub body: Bytes,
+    /// How it is packed.
+    pub packing: Packing,
+    /// Its part of the memory for bodies that arrive, if it is large.
+    pub part: Option<Part>,
     /// When it came.
     pub received_at: Timestamp,
 }
@@ -45,42 +52,21 @@ impl Taken {
 }
 
 impl Gate {
-    /// Reads, plans and stores. Returns after the commit.
-    pub(super) async fn admit(&self, call: Call) -> Result<Taken, Refusal> {
+    /// Reads, plans and stores. Returns after the commit. Waits for its part of the memory, which it holds until then.
+    pub(super) async fn admit(&self, mut call: Call) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
-        let config = &loaded.config;
-        let Call { source, door, receiver, content_type, body, received_at } = call;
-        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
-        let named = receiver.as_ref().filter(|name| config.receivers.contains_key(*name));
-        if let Some((source, receiver)) = known.zip(named).filter(|(known, name)| !known.may_post_to(name)) {
-            let source = source.name.clone();
-            return Err(Refusal::OutOfScope { source, receiver: receiver.clone() });
+        call.stays_in_scope(&loaded)?;
+        let (body, packing) = (call.body.clone(), call.packing);
+        let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&body)).await?;
+        let _room = self.app.room().understood(weight.memory()).await.map_err(Refusal::NoRoom)?;
+        drop(call.part.take());
+        let received_at = call.received_at;
+        let understood = aside(weight.bytes() > LARGE_BODY, move || call.understand(&loaded, &weight));
+        let Understood { admission, alerts, targets, warning, watchdog } = understood.await?;
+        if let Some(source) = watchdog {
+            self.app.store().hear(&source, received_at).await.map_err(|error| self.store_refusal(error))?;
         }
-        let notification = ingest::read(&body, content_type.as_deref(), door, &config.payloads, received_at)
-            .map_err(Refusal::Unreadable)?;
-        let format = notification.format;
-        let watchdog = known.and_then(|known| known.watchdog.as_ref());
-        let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
-        let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
-        if let Some(known) = known.filter(|_| heard) {
-            self.app.store().hear(&known.name, received_at).await.map_err(|error| self.store_refusal(error))?;
-        }
-        let scope = known.and_then(|known| known.receivers.as_deref());
-        let plan = plan(config, &source, &notification, receiver.as_deref(), scope, is_watchdog);
-        let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
-        let admission = Admission {
-            source,
-            format,
-            content_type,
-            path_receiver: receiver,
-            sender: notification.external_url,
-            group_key: notification.group_key,
-            received_at,
-            raw: body,
-            push: door == Door::AlertsPush || format == Format::AlertsPush,
-            test: notification.test,
-            deliveries: plan.deliveries,
-        };
+        let format = admission.format;
         let admitted = self.keep(admission).await?;
         let mut answer =
             json!({ "id": admitted.id, "duplicate": admitted.duplicate, "alerts": alerts, "targets": targets });
@@ -101,5 +87,68 @@ impl Gate {
             self.app.wake().notify_one();
         }
         Ok(admitted)
+    }
+}
+
+/// What came of reading a call.
+struct Understood {
+    admission: Admission,
+    /// Alerts in it.
+    alerts: usize,
+    targets: usize,
+    warning: Option<String>,
+    /// The source whose always-firing alert is in it.
+    watchdog: Option<String>,
+}
+
+impl Call {
+    /// Refuses a call to a receiver that its source may not post to.
+    fn stays_in_scope(&self, loaded: &Loaded) -> Result<(), Refusal> {
+        let config = &loaded.config;
+        let source = self.source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let receiver = self.receiver.as_ref().filter(|name| config.receivers.contains_key(*name));
+        match source.zip(receiver).filter(|(source, receiver)| !source.may_post_to(receiver)) {
+            Some((source, receiver)) => {
+                Err(Refusal::OutOfScope { source: source.name.clone(), receiver: receiver.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the body and plans who hears of it. Pure.
+    fn understand(self, loaded: &Loaded, weight: &Weight) -> Result<Understood, Refusal> {
+        let Self { source, door, receiver, content_type, body, packing, received_at, .. } = self;
+        let config = &loaded.config;
+        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let body = packing.unpack(body, weight)?;
+        let notification = ingest::read(&body, content_type.as_deref(), door, &config.payloads, received_at)
+            .map_err(Refusal::Unreadable)?;
+        let format = notification.format;
+        let watchdog = known.and_then(|known| known.watchdog.as_ref());
+        let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
+        let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
+        let scope = known.and_then(|known| known.receivers.as_deref());
+        let plan = plan(config, &source, &notification, receiver.as_deref(), scope, is_watchdog);
+        let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
+        let admission = Admission {
+            source,
+            format,
+            content_type,
+            path_receiver: receiver,
+            sender: notification.external_url,
+            group_key: notification.group_key,
+            received_at,
+            raw: body,
+            push: door == Door::AlertsPush || format == Format::AlertsPush,
+            test: notification.test,
+            deliveries: plan.deliveries,
+        };
+        Ok(Understood {
+            admission,
+            alerts,
+            targets,
+            warning,
+            watchdog: known.filter(|_| heard).map(|known| known.name.clone()),
+        })
     }
 }

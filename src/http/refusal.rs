@@ -17,10 +17,12 @@ use axum::response::Response;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use super::lobby::Seat;
 use super::peer::Peer;
 use crate::app::App;
 use crate::ingest::{self, Unproven, Why};
 use crate::metrics::{Answered, FormatLabel, Refused};
+use crate::room::NoRoom;
 use crate::store::StoreError;
 use crate::watch::{Kind, Subject};
 use book::{Book, Entry, Noted, Theme};
@@ -50,6 +52,10 @@ pub(super) enum Refusal {
     Slow,
     /// The body, or what it unpacks to, is over the limit.
     TooLarge,
+    /// Too many bodies of senders that have proved nothing arrive at a time.
+    Busy,
+    /// There is no memory for it, now or ever.
+    NoRoom(NoRoom),
     /// The body is neither plain nor gzip, or is broken gzip.
     Encoding(String),
     /// Empty, or no text at all.
@@ -80,6 +86,19 @@ impl Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
             ),
+            Self::NoRoom(NoRoom::Ever { needs, share }) => {
+                let (needs, share) = (needs.div_ceil(1 << 20), share >> 20);
+                (
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!(
+                        "告警太多：处理这个正文要约 {needs} MB 内存，`memory` 给了 {share} MB；请减小上游分组，或调大 memory so many alerts take about {needs} MB to be understood and `memory` leaves {share} MB: make the groups upstream smaller, or `memory` larger"
+                    ),
+                )
+            }
+            Self::Busy | Self::NoRoom(NoRoom::Now) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "同时到达的内容太多，请重试 too much arrives at a time: try again".to_owned(),
+            ),
             Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
             Self::Unreadable(reason) => {
                 (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
@@ -100,6 +119,8 @@ impl Refusal {
             Self::Certificate => Cause::new("certificate"),
             Self::Slow => Cause::new("slow"),
             Self::TooLarge => Cause::new("too_large"),
+            Self::NoRoom(NoRoom::Ever { .. }) => Cause::new("too_many").detail(self.said().1),
+            Self::Busy | Self::NoRoom(NoRoom::Now) => Cause::new("busy"),
             Self::Encoding(reason) => Cause::new("encoding").detail(reason),
             Self::Unreadable(reason) => Cause::new("unreadable").detail(reason.to_string()),
             Self::Store(error) => Cause::new("store").detail(error.to_string()),
@@ -233,6 +254,7 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let peer = Peer::of(request.headers(), request.extensions(), &app.loaded().config.trusted_proxies);
     request.extensions_mut().insert(peer);
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let seat = request.extensions().get::<Seat>().cloned();
     let mut answer = next.run(request).await;
     let status = answer.status();
     if !is_refusal(status) {
@@ -246,7 +268,12 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
         return answer;
     }
     match app.refusals().held_back.try_acquire() {
-        Ok(_held) => tokio::time::sleep(noted.delay).await,
+        Ok(_held) => {
+            if let Some(seat) = seat {
+                seat.hold_back();
+            }
+            tokio::time::sleep(noted.delay).await;
+        }
         Err(_) => {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

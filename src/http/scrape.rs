@@ -1,14 +1,17 @@
 //! What monitoring asks: ready, and the figures. What is true of the whole service is read from the store.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::Gate;
 use crate::app::App;
@@ -19,18 +22,59 @@ use crate::store::StoreError;
 use crate::telemetry;
 use crate::watch::warnings;
 
+/// What monitoring is answered. However many ask at a time, it is found out once for all of them: anybody may ask, and
+/// the store has better things to do.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figures {
+    ready: Arc<Shared<(StatusCode, Bytes)>>,
+    metrics: Arc<Shared<Bytes>>,
+}
+
+/// A value that is found out once for all who wait for it.
+#[derive(Debug)]
+struct Shared<T> {
+    /// How often it was begun.
+    begun: AtomicU64,
+    /// The number of the last time that it was finished, and what came of it.
+    last: Mutex<Option<(u64, T)>>,
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self { begun: AtomicU64::new(0), last: Mutex::new(None) }
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// The value as found out after this was called: by `find`, or for another caller that began later.
+    async fn get(&self, find: impl Future<Output = T>) -> T {
+        let wanted = self.begun.load(Ordering::SeqCst) + 1;
+        let mut last = self.last.lock().await;
+        if let Some((_, value)) = last.as_ref().filter(|(number, _)| *number >= wanted) {
+            return value.clone();
+        }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let value = find.await;
+        *last = Some((number, value.clone()));
+        value
+    }
+}
+
 /// Able to store and configured? Who is ready says as well what is wrong all the same, a line each.
 pub(super) async fn readyz(State(gate): State<Gate>) -> Response {
-    let app = &gate.app;
+    gate.figures.ready.get(readiness(&gate.app)).await.into_response()
+}
+
+async fn readiness(app: &App) -> (StatusCode, Bytes) {
     match look(app).await {
         Ok(warnings) => {
             let lines = warnings.iter().map(|warning| format!("warning: {warning}\n"));
-            format!("ready\n{}", lines.collect::<String>()).into_response()
+            (StatusCode::OK, format!("ready\n{}", lines.collect::<String>()).into())
         }
         Err(error) => {
             // Found out here first if nothing else writes at the moment; not ready for ever would be no answer.
             app.store_failed(&error);
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into())
         }
     }
 }
@@ -69,13 +113,17 @@ async fn look(app: &App) -> Result<Vec<String>, StoreError> {
 
 /// All figures in `OpenMetrics` text.
 pub(super) async fn metrics(State(gate): State<Gate>) -> Response {
-    let mut figures = of_this_process(&gate.app);
-    match of_the_service(&gate.app).await {
+    let text = gate.figures.metrics.get(all(&gate.app)).await;
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+async fn all(app: &App) -> Bytes {
+    let mut figures = of_this_process(app);
+    match of_the_service(app).await {
         Ok(more) => figures.extend(more),
         Err(error) => tracing::warn!(%error, "The store could not be read for the metrics."),
     }
-    let text = gate.app.metrics().text(&figures);
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    app.metrics().text(&figures).into()
 }
 
 fn of_this_process(app: &App) -> Vec<Figure> {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{MAX_ALERTS, UNNAMED, Unreadable, field, grafana};
+use super::{UNNAMED, Unreadable, field, grafana};
 use crate::alert::{Alert, Format, Labels, Links, Notification, Status, Timestamp};
 
 /// What an alert takes from around it.
@@ -68,8 +68,8 @@ pub(super) fn envelope(mut object: Map<String, Value>, format: Format, now: Time
         route_labels: field::public(field::take_labels(&mut object, "routeLabels")),
         org: object.get("orgId").and_then(Value::as_i64).unwrap_or_default(),
     };
-    let left_out = object.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or_default();
-    let (alerts, too_many) = alerts(items, &surroundings);
+    let truncated = object.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or_default();
+    let alerts = alerts(items, &surroundings);
     (!alerts.is_empty()).then(|| Notification {
         format,
         upstream_receiver: field::unquote_meta(&field::take_text(&mut object, "receiver")),
@@ -79,7 +79,7 @@ pub(super) fn envelope(mut object: Map<String, Value>, format: Format, now: Time
         // Grafana's title and message repeat the alerts as text, numbers in Go's notation included (§2.1).
         title: String::new(),
         message: String::new(),
-        truncated: left_out.saturating_add(too_many),
+        truncated,
         test: format == Format::Grafana && alerts.iter().any(grafana::is_test),
         alerts,
     })
@@ -90,7 +90,7 @@ pub(super) fn array(mut items: Vec<Value>, now: Timestamp) -> Option<Notificatio
     items.retain(has_labels);
     let surroundings =
         Surroundings { now, status: None, name: UNNAMED.to_owned(), route_labels: Labels::new(), org: 0 };
-    let (alerts, truncated) = alerts(items, &surroundings);
+    let alerts = alerts(items, &surroundings);
     (!alerts.is_empty()).then(|| Notification {
         format: Format::AlertsPush,
         upstream_receiver: String::new(),
@@ -99,7 +99,7 @@ pub(super) fn array(mut items: Vec<Value>, now: Timestamp) -> Option<Notificatio
         external_url: String::new(),
         title: String::new(),
         message: String::new(),
-        truncated,
+        truncated: 0,
         test: false,
         alerts,
     })
@@ -126,14 +126,13 @@ pub(super) fn pushed(json: Option<Value>, now: Timestamp) -> Result<Notification
     array(items, now).ok_or(mistake)
 }
 
-/// The alerts among `items`, and how many more than can be told there were.
-fn alerts(items: Vec<Value>, surroundings: &Surroundings) -> (Vec<Alert>, u64) {
-    let mut objects = items.into_iter().filter_map(|item| match item {
+/// The alerts among `items`. All of them: what is too much for the memory is refused before it is read.
+fn alerts(items: Vec<Value>, surroundings: &Surroundings) -> Vec<Alert> {
+    let objects = items.into_iter().filter_map(|item| match item {
         Value::Object(object) => Some(object),
         _ => None,
     });
-    let alerts = objects.by_ref().take(MAX_ALERTS).map(|object| alert(object, surroundings)).collect();
-    (alerts, objects.count() as u64)
+    objects.map(|object| alert(object, surroundings)).collect()
 }
 
 fn status(value: &Value) -> Option<Status> {

@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 
 use super::Unreadable;
 
-/// Bodies with more objects or commas than this are shown as text instead of being parsed: a small JSON object
-/// costs about 650 bytes of memory, so this bounds one body to some hundred MB. Real bodies of 10 MB hold 30,000
-/// objects.
+/// Bodies with more objects or commas than this are refused: a small JSON object takes about 650 bytes of memory, so
+/// this bounds one body to some hundred MB whatever `memory` allows. Real bodies of 10 MB hold 30,000 objects.
 const MAX_OBJECTS: usize = 300_000;
 const MAX_COMMAS: usize = 1_000_000;
 
@@ -28,7 +27,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Result<
     let text = text(bytes)?;
     let media_type = content_type.unwrap_or_default();
     let json = if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) {
-        parse(&text)
+        parse(&text)?
     } else if is_media_type(media_type, "application/x-www-form-urlencoded") {
         form(&text)
     } else if is_media_type(media_type, "multipart/form-data") {
@@ -36,7 +35,8 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Result<
     } else {
         None
     };
-    Ok(Body { text, json: json.map(unwrap_form) })
+    let json = json.map(unwrap_form).transpose()?;
+    Ok(Body { text, json })
 }
 
 fn is_media_type(content_type: &str, wanted: &str) -> bool {
@@ -68,12 +68,15 @@ fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
 
 /// JSON, mended if need be. What follows the first value is ignored unless it is more JSON: then the whole body
 /// is better shown as text than cut in half.
-fn parse(text: &str) -> Option<Value> {
+fn parse(text: &str) -> Result<Option<Value>, Unreadable> {
     let count = |wanted: u8| text.bytes().filter(|&byte| byte == wanted).count();
-    if text.len() > MAX_OBJECTS && (count(b'{') > MAX_OBJECTS || count(b',') > MAX_COMMAS) {
-        return None;
+    if text.len() > MAX_OBJECTS {
+        let (objects, commas) = (count(b'{'), count(b','));
+        if objects > MAX_OBJECTS || commas > MAX_COMMAS {
+            return Err(Unreadable::TooMany { objects: objects.max(commas) });
+        }
     }
-    first_value(text).or_else(|| first_value(&mend(text)))
+    Ok(first_value(text).or_else(|| first_value(&mend(text))))
 }
 
 fn first_value(text: &str) -> Option<Value> {
@@ -232,13 +235,12 @@ fn multipart(text: &str, content_type: &str) -> Option<Value> {
 }
 
 /// A form whose field `data` or `payload` holds a JSON object stands for that object (Uptime Kuma, Slack style).
-fn unwrap_form(json: Value) -> Value {
-    let Value::Object(object) = &json else { return json };
+fn unwrap_form(json: Value) -> Result<Value, Unreadable> {
+    let Value::Object(object) = &json else { return Ok(json) };
     if object.len() > 1 {
-        return json;
+        return Ok(json);
     }
-    ["data", "payload"]
-        .into_iter()
-        .find_map(|name| parse(object.get(name)?.as_str().filter(|text| text.trim_start().starts_with('{'))?))
-        .unwrap_or(json)
+    let text = |name: &str| object.get(name)?.as_str().filter(|text| text.trim_start().starts_with('{'));
+    let inner = ["data", "payload"].into_iter().filter_map(text).find_map(|text| parse(text).transpose());
+    inner.unwrap_or(Ok(json))
 }

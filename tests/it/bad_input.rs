@@ -17,7 +17,8 @@ use crate::process::Wegraf;
 
 /// The most memory the gateway may ever have used, whatever came; it idles far below.
 const MEMORY_KIB: u64 = 150 * 1024;
-/// The same after several bodies of 10 MB at once, each of which is kept, read and told.
+/// The same after several bodies of 10 MB at once, each of which is kept, read and told: the default of `memory`, and the
+/// pages of a program that was built without optimisation. `cargo xtask siege` holds the released one to the bound.
 const MEMORY_OF_LARGE_BODIES_KIB: u64 = 300 * 1024;
 
 const ONE_MEMBER: &str = r"
@@ -242,6 +243,19 @@ async fn a_hundred_megabytes_are_refused_whether_announced_or_not() {
     victim.is_unharmed(0).await;
 }
 
+/// Sends it as a sender does: again when there was no room for it in time.
+async fn until_taken(request: reqwest::RequestBuilder) {
+    for _ in 0..20 {
+        let answer = request.try_clone().expect("its body is bytes").send().await.unwrap();
+        if answer.status() == 200 {
+            return;
+        }
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+    panic!("it was never taken");
+}
+
 #[tokio::test]
 async fn many_large_bodies_at_once_are_all_taken_within_the_memory() {
     let victim = Victim::new().await;
@@ -249,11 +263,11 @@ async fn many_large_bodies_at_once_are_all_taken_within_the_memory() {
     for number in 0..6 {
         let body = format!("large body {number}\n{}", "0123456789abcdef\n".repeat(600_000));
         assert!(body.len() > 10_000_000);
-        let request = victim.world.http.post(format!("{}/webhook", victim.world.url));
-        sends.spawn(request.body(body).send());
+        let request = victim.world.http.post(format!("{}/webhook", victim.world.url)).body(body);
+        sends.spawn(until_taken(request));
     }
-    while let Some(answer) = sends.join_next().await {
-        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    while let Some(tries) = sends.join_next().await {
+        tries.unwrap();
     }
     victim.world.arrived("user=daixuan", 6).await;
     victim.is_unharmed_within(MEMORY_OF_LARGE_BODIES_KIB, 6).await;
@@ -268,11 +282,11 @@ async fn real_groups_of_ten_megabytes_at_once_are_all_taken_within_the_memory() 
     for number in 0..4 {
         let body = alertmanager(&format!("机房断电 {number}"), &alerts);
         assert!(body.len() > 10_000_000, "{}", body.len());
-        let request = victim.world.http.post(format!("{}/webhook", victim.world.url));
-        sends.spawn(request.body(body).send());
+        let request = victim.world.http.post(format!("{}/webhook", victim.world.url)).body(body);
+        sends.spawn(until_taken(request));
     }
-    while let Some(answer) = sends.join_next().await {
-        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    while let Some(tries) = sends.join_next().await {
+        tries.unwrap();
     }
     victim.world.arrived("user=daixuan", 4).await;
     victim.is_unharmed_within(MEMORY_OF_LARGE_BODIES_KIB, 4).await;

@@ -18,10 +18,11 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::super::link::{Acts, Opened};
+use super::super::lobby::Seat;
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
-use super::{Visit, invalid, note, show, unreadable};
+use super::{Visit, invalid, note, prove, show, unreadable};
 use crate::alert::{Status, ThreadId, Timestamp};
 use crate::answer::{self, Actor, Answer, Scope, Via, Wish};
 use crate::app::App;
@@ -71,6 +72,7 @@ pub(super) async fn act(
     State(gate): State<Gate>,
     Path(id): Path<i64>,
     address: Uri,
+    seat: Option<Extension<Seat>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
@@ -81,6 +83,7 @@ pub(super) async fn act(
         Err(error) => return unreadable(id, &error),
     };
     let Some(opened) = opened else { return invalid(&gate, id, &address).await };
+    prove(seat.as_deref());
     let pressed = match read(&headers, body).await {
         Ok(pressed) => pressed,
         Err(status) => {

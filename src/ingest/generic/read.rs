@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::{Mapping, Members, Payloads, slot};
 use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status};
-use crate::ingest::{MAX_ALERTS, UNNAMED, content_key, excerpt, field};
+use crate::ingest::{UNNAMED, content_key, excerpt, field};
 use crate::names::Discriminator;
 
 /// An alert and the texts that may belong to the whole notification.
@@ -41,10 +41,8 @@ impl Payloads {
         };
         let items: Vec<Value> = items.try_iter().ok()?.collect();
         let is_alone = items.len() == 1;
-        let truncated = items.len().saturating_sub(MAX_ALERTS) as u64;
         let mut told: Vec<Told> = items
             .into_iter()
-            .take(MAX_ALERTS)
             .filter_map(|item| Reading { payloads: self, index, body, item }.told(mapping, is_alone.then_some(text)))
             .collect();
         let (title, message) = match told.as_mut_slice() {
@@ -70,7 +68,7 @@ impl Payloads {
             external_url: String::new(),
             title,
             message,
-            truncated,
+            truncated: 0,
             test: false,
             alerts: told.into_iter().map(|told| told.alert).collect(),
         })

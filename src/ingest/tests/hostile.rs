@@ -185,9 +185,10 @@ fn ten_megabytes_of_alerts_are_read() {
 }
 
 #[test]
-fn a_body_of_nothing_but_braces_is_text() {
+fn a_body_of_more_objects_than_can_be_held_is_refused_whole() {
     let body = format!("[{}{{}}]", "{},".repeat(400_000));
-    assert_eq!(webhook(&body).format, Format::Opaque);
+    let refused = read_bytes(body.as_bytes()).unwrap_err();
+    assert_eq!((refused.status(), &refused), (413, &Unreadable::TooMany { objects: 400_001 }));
 }
 
 /// Any JSON, with the names that readers look for.

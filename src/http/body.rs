@@ -1,0 +1,140 @@
+//! A body on its way from the connection to what reads it: within its size, its time and its share of the memory.
+
+use std::io::Read as _;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
+
+use super::lobby::{Seat, Unfinished};
+use super::{Gate, Refusal};
+use crate::ingest::Weight;
+use crate::room::{BODY_BYTES, Part};
+
+/// Bodies up to this size need no reservation: there are no more of them at a time than connections.
+const SMALL: usize = 64 << 10;
+/// How much of a packed body is unpacked at a time to see what it weighs.
+const PIECE: usize = 64 << 10;
+
+/// What is known of a sender before its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is a source: its head proves it.
+    Proven,
+    /// It claims to be one, and only the body can prove it.
+    Claimed,
+    /// No proof is asked for.
+    Anyone,
+}
+
+impl Gate {
+    /// The body, and its part of the memory if it is large. A large one waits for that before it is read. One that only
+    /// claims to be a source's shares the memory of the unproven, and gives way when there are too many of them.
+    pub(super) async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        standing: Standing,
+        seat: Option<&Seat>,
+    ) -> Result<(Bytes, Option<Part>), Refusal> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > BODY_BYTES) {
+            return Err(Refusal::TooLarge);
+        }
+        let reserves = standing != Standing::Claimed;
+        let mut part = None;
+        if reserves && announced.is_some_and(|length| length > SMALL) {
+            part = Some(self.reserve(announced, seat).await?);
+        }
+        // Of those who have proved nothing no announcement is believed.
+        let expected = if part.is_some() { announced } else { announced.map(|length| length.min(SMALL)) };
+        let mut whole = BytesMut::with_capacity(expected.unwrap_or_default());
+        let mut body = body;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match Unfinished::of(&error) {
+                Some(Unfinished::Dismissed) => Refusal::Busy,
+                // The connection broke: nobody is left to read the answer.
+                Some(Unfinished::Late | Unfinished::Broken(_)) | None => Refusal::Slow,
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = whole.len() + data.len();
+            if length > BODY_BYTES {
+                return Err(Refusal::TooLarge);
+            }
+            if reserves && part.is_none() && length > SMALL {
+                part = Some(self.reserve(None, seat).await?);
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok((whole.freeze(), part))
+    }
+
+    /// Waits for the part of the memory that a large body takes. With it, the connection keeps its place.
+    async fn reserve(&self, announced: Option<usize>, seat: Option<&Seat>) -> Result<Part, Refusal> {
+        let part = self.app.room().arriving(announced.unwrap_or(BODY_BYTES)).await.map_err(Refusal::NoRoom)?;
+        if let Some(seat) = seat {
+            seat.prove();
+        }
+        Ok(part)
+    }
+}
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    Plain,
+    Gzip,
+}
+
+impl Packing {
+    pub fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
+        match encoding.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Ok(Self::Plain),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            _ => Err(Refusal::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into())),
+        }
+    }
+
+    /// What the body weighs when it is unpacked; bounded, whatever a bomb claims (F92).
+    pub fn weigh(self, body: &[u8]) -> Result<Weight, Refusal> {
+        let mut weight = Weight::default();
+        match self {
+            Self::Plain => weight.add(body),
+            Self::Gzip => {
+                let mut plain = unpacked(body);
+                let mut piece = vec![0; PIECE];
+                loop {
+                    match plain.read(&mut piece).map_err(|error| broken(&error))? {
+                        0 => break,
+                        length => weight.add(&piece[..length]),
+                    }
+                }
+            }
+        }
+        if weight.bytes() > BODY_BYTES { Err(Refusal::TooLarge) } else { Ok(weight) }
+    }
+
+    /// The body as it was before it was packed; `weight` is its own.
+    pub fn unpack(self, body: Bytes, weight: &Weight) -> Result<Bytes, Refusal> {
+        match self {
+            Self::Plain => Ok(body),
+            Self::Gzip => {
+                let mut plain = Vec::with_capacity(weight.bytes());
+                unpacked(&body).read_to_end(&mut plain).map_err(|error| broken(&error))?;
+                Ok(plain.into())
+            }
+        }
+    }
+}
+
+/// One byte more than allowed shows that it is too large.
+fn unpacked(body: &[u8]) -> impl std::io::Read {
+    flate2::read::MultiGzDecoder::new(body).take(BODY_BYTES as u64 + 1)
+}
+
+fn broken(error: &std::io::Error) -> Refusal {
+    Refusal::Encoding(format!("gzip 损坏 broken gzip: {error}"))
+}

@@ -1,0 +1,153 @@
+//! The accept loop and the life of a connection.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::lobby::{Lobby, Seat};
+use super::peer;
+
+/// What a connection may have in its buffers, headers of a request included: the largest that real senders have are a
+/// few KB, and a stranger must not hold more.
+const BUFFER: usize = 32 << 10;
+/// What the kernel keeps of answers that a peer does not take. An answer is smaller.
+const KERNEL_BUFFER: usize = 256 << 10;
+/// Connections that the kernel keeps until they are accepted: a crowd that comes at once must not push others out.
+const BACKLOG: i32 = 4096;
+/// For requests in flight at shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves `router` until `stop`, then lets requests in flight finish.
+pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Arc<Lobby>, stop: CancellationToken) {
+    widen(&listener);
+    let graceful = GracefulShutdown::new();
+    let mut server = http1::Builder::new();
+    // The lobby has the deadlines: also those for writing and resting, which hyper has not.
+    server.header_read_timeout(None).max_buf_size(BUFFER);
+    let sweeper = lobby.clone();
+    let _sweep = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move { sweeper.sweep().await }));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let (stream, socket) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or the peer is gone already: let others finish first.
+                warn!(%error, "A connection could not be accepted.");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let seat = tokio::select! {
+            seat = lobby.enter(socket.ip()) => seat,
+            () = stop.cancelled() => break,
+        };
+        // Small answers must not wait for the next packet.
+        let _ = stream.set_nodelay(true);
+        let router = TowerToHyperService::new(router.clone());
+        let guest = seat.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let seat = guest.clone();
+            let mut request = request.map(|body| seat.receive(body));
+            request.extensions_mut().insert(peer::Socket(socket));
+            request.extensions_mut().insert(seat.clone());
+            let answer = router.call(request);
+            async move {
+                let mut answer = answer.await?;
+                seat.answer(&mut answer);
+                Ok::<_, std::convert::Infallible>(answer)
+            }
+        });
+        let line = TokioIo::new(Line { stream, seat: seat.clone() });
+        let connection = graceful.watch(server.serve_connection(line, service));
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    debug!(%error, "A connection ended early.");
+                },
+                () = seat.closed() => {}
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        warn!("Requests did not end in time; their senders will repeat them.");
+    }
+}
+
+/// Prepares a listener for a crowd. What the machine does not allow is left as it is.
+fn widen(listener: &TcpListener) {
+    let socket = SockRef::from(listener);
+    // Connections inherit it.
+    let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+    let _ = socket.listen(BACKLOG);
+}
+
+/// The bytes of a connection. Tells the lobby when an answer is out and when the next request begins.
+struct Line {
+    stream: TcpStream,
+    seat: Seat,
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.seat.look();
+        ready!(read)?;
+        if buffer.filled().len() > before {
+            self.seat.received();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Called when everything that was to be written is written.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.seat.sent();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

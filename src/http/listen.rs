@@ -1,0 +1,91 @@
+//! Where requests come in: the listeners, how many connections each has, and what each serves.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use rustix::process::Resource;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::guests::Places;
+use super::lobby::Lobby;
+use super::scrape::Figures;
+use super::{Gate, door, router, watched};
+use crate::app::App;
+use crate::config::Config;
+
+/// Descriptors that are kept for the store, for WeCom and for what else the program opens.
+const DESCRIPTORS: usize = 256;
+/// The connections of a monitoring listener.
+const MONITORS: Places = Places { strangers: 64, known: 0, unproven: 64 << 10 };
+
+/// Where requests come in.
+#[derive(Debug)]
+pub struct Doors {
+    /// Everything.
+    pub main: TcpListener,
+    /// `/healthz`, `/readyz` and `/metrics` alone.
+    pub monitoring: Option<TcpListener>,
+}
+
+impl Doors {
+    /// Listens where `config` says.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let main = listen(config.listen).await?;
+        let monitoring = match config.listen_monitoring {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        Ok(Self { main, monitoring })
+    }
+}
+
+impl From<TcpListener> for Doors {
+    fn from(main: TcpListener) -> Self {
+        Self { main, monitoring: None }
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("无法监听 {address}，端口被占用？ cannot listen on {address}; is the port taken?"))
+}
+
+/// Serves until `stop`, then lets requests in flight finish.
+pub async fn serve(app: App, doors: Doors, stop: CancellationToken) {
+    let figures = Figures::default();
+    let lobby = Lobby::new(app.clone(), "main", places(&app));
+    let main = door::serve(doors.main, router(Gate::new(app.clone(), figures.clone())), lobby, stop.clone());
+    match doors.monitoring {
+        Some(listener) => {
+            let lobby = Lobby::new(app.clone(), "monitoring", MONITORS);
+            tokio::join!(main, door::serve(listener, monitoring(app, figures), lobby, stop));
+        }
+        None => main.await,
+    }
+}
+
+/// As many as the memory is shared out for, and as the system gives descriptors.
+fn places(app: &App) -> Places {
+    let room = app.room();
+    let descriptors = rustix::process::getrlimit(Resource::Nofile).current;
+    let descriptors = descriptors.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let half = room.strangers().min(descriptors.saturating_sub(DESCRIPTORS).max(DESCRIPTORS) / 2);
+    Places { strangers: half, known: half, unproven: room.unproven() }
+}
+
+/// Lets the process have as many descriptors as the system allows it. Connections are bounded by [`places`].
+pub fn raise_descriptors() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        debug!(%error, "The limit of open files could not be raised.");
+    }
+}
+
+/// The paths of a monitoring listener.
+fn monitoring(app: App, figures: Figures) -> axum::Router {
+    watched().with_state(Gate::new(app, figures))
+}

@@ -1,0 +1,365 @@
+//! The connections that are open, as their tasks and handlers see them: a place for each, and a hand on each that ends
+//! it when its time is over or its place is needed. What is decided is decided in [`Guests`].
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use tokio::sync::Notify;
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::guests::{BODY_DEADLINE, Ended, Guests, Places, Stage};
+use crate::app::App;
+use crate::metrics::{Class, Closed};
+
+/// How often connections are looked at for their deadlines.
+const SWEEP: Duration = Duration::from_millis(250);
+/// Bodies announced above this size must keep a pace, because room is kept for them: after [`START`], the share that
+/// has arrived must be the share of the time that has passed.
+const PACED: u64 = 64 << 10;
+const START: Duration = Duration::from_secs(3);
+
+/// The connections of one listener.
+pub(super) struct Lobby {
+    app: App,
+    /// Which listener's, in the metrics.
+    name: &'static str,
+    table: Mutex<Table>,
+    /// Told when a place may have become free.
+    left: Notify,
+}
+
+struct Table {
+    guests: Guests,
+    hands: HashMap<u64, Hand>,
+}
+
+/// What ends a connection, and the body that it is sending.
+struct Hand {
+    close: CancellationToken,
+    dismiss: CancellationToken,
+}
+
+impl Lobby {
+    pub fn new(app: App, name: &'static str, places: Places) -> Arc<Self> {
+        let table = Mutex::new(Table { guests: Guests::new(places), hands: HashMap::new() });
+        Arc::new(Self { app, name, table, left: Notify::new() })
+    }
+
+    /// A place for a connection from `address`; waits while every place is taken by a request that is worked on.
+    pub async fn enter(self: &Arc<Self>, address: IpAddr) -> Seat {
+        loop {
+            // Registered before looking, or a place that becomes free between the two would be missed.
+            let left = self.left.notified();
+            if let Some(seat) = self.try_enter(address) {
+                return seat;
+            }
+            left.await;
+        }
+    }
+
+    fn try_enter(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let mut table = self.table();
+        let (id, victim) = table.guests.enter(address.into(), Instant::now())?;
+        self.close(&mut table, victim);
+        let close = CancellationToken::new();
+        table.hands.insert(id, Hand { close: close.clone(), dismiss: CancellationToken::new() });
+        self.count(&table);
+        let held =
+            Held { id, lobby: self.clone(), close, seen: AtomicBool::new(false), watched: AtomicU8::new(NOTHING) };
+        Some(Seat(Arc::new(held)))
+    }
+
+    /// Closes connections whose time is over, for as long as it is polled.
+    pub async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let mut table = self.table();
+            for (id, ended) in table.guests.overdue(Instant::now()) {
+                self.end(&mut table, id, ended);
+            }
+            self.count(&table);
+        }
+    }
+
+    fn close(&self, table: &mut Table, victim: Option<u64>) {
+        if let Some(victim) = victim {
+            self.end(table, victim, Ended::Crowded);
+        }
+    }
+
+    fn end(&self, table: &mut Table, id: u64, ended: Ended) {
+        if let Some(hand) = table.hands.remove(&id) {
+            hand.close.cancel();
+            self.app
+                .metrics()
+                .connections_closed
+                .get_or_create(&Closed { listener: self.name, reason: ended.as_str() })
+                .inc();
+        }
+        self.left.notify_one();
+    }
+
+    fn count(&self, table: &Table) {
+        let (strangers, known) = table.guests.count();
+        for (class, count) in [("unproven", strangers), ("proven", known)] {
+            let gauge = self.app.metrics().connections.get_or_create(&Class { listener: self.name, class });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's hold on its place; gives it back when the last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct Seat(Arc<Held>);
+
+struct Held {
+    id: u64,
+    lobby: Arc<Lobby>,
+    close: CancellationToken,
+    /// Has it been looked at?
+    seen: AtomicBool,
+    /// What its line must report: see [`Seat::sent`] and [`Seat::received`].
+    watched: AtomicU8,
+}
+
+/// Nothing.
+const NOTHING: u8 = 0;
+/// That the answer is out.
+const ANSWER: u8 = 1;
+/// That the next request begins.
+const REQUEST: u8 = 2;
+
+impl Seat {
+    /// The present request has proved its source, or that it comes from somebody whom we gave the means.
+    pub fn prove(&self) {
+        let mut table = self.0.lobby.table();
+        let victim = table.guests.prove(self.0.id);
+        self.0.lobby.close(&mut table, victim);
+    }
+
+    /// Resolves when the connection must be closed.
+    pub async fn closed(&self) {
+        self.0.close.cancelled().await;
+    }
+
+    /// A request is here: its body, with its deadline and its share of memory.
+    pub(super) fn receive(&self, body: Incoming) -> Body {
+        self.0.watched.store(NOTHING, Ordering::Relaxed);
+        let stage = if body.is_end_stream() { Stage::Work } else { Stage::Body };
+        let dismiss = CancellationToken::new();
+        let mut table = self.0.lobby.table();
+        table.guests.request(self.0.id, stage, Instant::now());
+        if let Some(hand) = table.hands.get_mut(&self.0.id) {
+            hand.dismiss = dismiss.clone();
+        }
+        drop(table);
+        if stage == Stage::Work {
+            return Body::empty();
+        }
+        let announced = body.size_hint().exact().unwrap_or_default();
+        let pace = Pace { announced, received: 0, begun: None };
+        let (dismissed, rests) = (Box::pin(dismiss.clone().cancelled_owned()), false);
+        Body::new(Upload { body, seat: self.clone(), pace, late: None, dismiss, dismissed, rests })
+    }
+
+    /// The answer is ready for the peer to take. In a crowd a stranger gets one, and must come again for the next.
+    pub(super) fn answer(&self, answer: &mut Response) {
+        let mut table = self.0.lobby.table();
+        table.guests.stage(self.0.id, Stage::Answer, Instant::now());
+        if table.guests.is_crowded() && !table.guests.is_known(self.0.id) {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.0.watched.store(ANSWER, Ordering::Relaxed);
+    }
+
+    /// The answer is held back: until it goes out, others may have the place.
+    pub(super) fn hold_back(&self) {
+        self.stage(Stage::Answer);
+    }
+
+    /// It is worked on again.
+    pub(super) fn work(&self) {
+        self.stage(Stage::Work);
+    }
+
+    /// Everything that was written is out.
+    pub(super) fn sent(&self) {
+        if self.0.watched.load(Ordering::Relaxed) == ANSWER {
+            self.0.watched.store(REQUEST, Ordering::Relaxed);
+            self.stage(Stage::Idle);
+        }
+    }
+
+    /// It was looked whether there is anything to read.
+    pub(super) fn look(&self) {
+        if !self.0.seen.swap(true, Ordering::Relaxed) {
+            self.0.lobby.table().guests.look(self.0.id);
+            self.0.lobby.left.notify_one();
+        }
+    }
+
+    /// Bytes came in.
+    pub(super) fn received(&self) {
+        if self.0.watched.load(Ordering::Relaxed) == REQUEST {
+            self.0.watched.store(NOTHING, Ordering::Relaxed);
+            self.stage(Stage::Head);
+        }
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.0.lobby.table().guests.stage(self.0.id, stage, Instant::now());
+        if stage != Stage::Work {
+            self.0.lobby.left.notify_one();
+        }
+    }
+
+    /// Bytes of a body have arrived. Are they a stranger's?
+    fn holds(&self, bytes: usize) -> bool {
+        let mut table = self.0.lobby.table();
+        if table.guests.is_known(self.0.id) {
+            return false;
+        }
+        if let Some(victim) = table.guests.hold(self.0.id, bytes)
+            && let Some(hand) = table.hands.get(&victim)
+        {
+            hand.dismiss.cancel();
+        }
+        true
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut table = self.lobby.table();
+        table.guests.leave(self.id);
+        table.hands.remove(&self.id);
+        self.lobby.count(&table);
+        drop(table);
+        self.lobby.left.notify_one();
+    }
+}
+
+/// Why a body did not arrive whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfinished {
+    /// It took too long.
+    #[error("the body did not arrive in time")]
+    Late,
+    /// Too many bodies of senders that have proved nothing arrive at a time.
+    #[error("too many unproven bodies at a time")]
+    Dismissed,
+    /// The connection broke.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+impl Unfinished {
+    /// Finds it in what axum makes of it.
+    pub fn of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
+/// How fast a body must arrive.
+struct Pace {
+    /// 0: not announced.
+    announced: u64,
+    received: u64,
+    /// When somebody began to read it.
+    begun: Option<Instant>,
+}
+
+impl Pace {
+    /// When it is late unless more has arrived by then.
+    fn late(&mut self) -> Instant {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        if self.announced <= PACED {
+            return begun + BODY_DEADLINE;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "sizes of bodies are far below 2^52")]
+        let share = (self.received as f64 / self.announced as f64).min(1.0);
+        begun + START + BODY_DEADLINE.saturating_sub(START).mul_f64(share)
+    }
+}
+
+/// A body on its way in.
+struct Upload {
+    body: Incoming,
+    seat: Seat,
+    pace: Pace,
+    late: Option<Pin<Box<Sleep>>>,
+    dismiss: CancellationToken,
+    dismissed: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Lets others go on before it takes the next piece: strangers share the processor piece by piece.
+    rests: bool,
+}
+
+impl hyper::body::Body for Upload {
+    type Data = Bytes;
+    type Error = Unfinished;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
+        let this = &mut *self;
+        if this.pace.begun.is_none() {
+            this.seat.stage(Stage::Body);
+        }
+        if this.dismiss.is_cancelled() {
+            return Poll::Ready(Some(Err(Unfinished::Dismissed)));
+        }
+        if std::mem::take(&mut this.rests) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let late = this.pace.late();
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    this.pace.received += data.len() as u64;
+                    this.rests = this.seat.holds(data.len());
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => {
+                this.seat.stage(Stage::Work);
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                if this.dismissed.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Some(Err(Unfinished::Dismissed)));
+                }
+                let sleep = this.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(late.into())));
+                if sleep.deadline() != late.into() {
+                    sleep.as_mut().reset(late.into());
+                }
+                ready!(sleep.as_mut().poll(context));
+                Poll::Ready(Some(Err(Unfinished::Late)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

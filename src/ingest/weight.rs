@@ -1,0 +1,118 @@
+//! What it takes to understand a body, estimated from its bytes before anything is built from them.
+
+/// Bytes of memory for each byte of a body: the body itself, its texts as JSON, as alerts, as rows on their way into the
+/// store, and what the store writes of them.
+const BYTE: usize = 5;
+/// For each object: its tree in JSON, or the alert with its sets of labels that is made from it, its row on the way into
+/// the store, and what the store writes about it.
+const OBJECT: usize = 1000;
+/// For each array, while it grows.
+const LIST: usize = 160;
+/// For each text, besides its bytes: names and values are allocated one by one.
+const TEXT: usize = 48;
+/// For each further value of an array or object, while the list grows.
+const VALUE: usize = 64;
+
+/// No JSON that is nested deeper than this is read: what follows is text and builds nothing.
+const DEEPEST: usize = 128;
+
+/// Counts what a body is made of. Strings are counted as if they were structure: text that looks like it weighs more than
+/// it takes, never less.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weight {
+    bytes: usize,
+    objects: usize,
+    lists: usize,
+    quotes: usize,
+    commas: usize,
+    /// Open objects and arrays.
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    too_deep: bool,
+}
+
+impl Weight {
+    /// Of a whole body.
+    pub fn of(body: &[u8]) -> Self {
+        let mut weight = Self::default();
+        weight.add(body);
+        weight
+    }
+
+    /// Adds the next piece of a body.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.bytes += piece.len();
+        for &byte in piece {
+            if self.too_deep {
+                return;
+            }
+            self.count(byte);
+        }
+    }
+
+    fn count(&mut self, byte: u8) {
+        let structure = !self.in_string;
+        match byte {
+            b'{' | b'[' => {
+                self.objects += usize::from(byte == b'{');
+                self.lists += usize::from(byte == b'[');
+                self.depth += usize::from(structure);
+                self.too_deep = self.depth > DEEPEST;
+            }
+            b'}' | b']' if structure => self.depth = self.depth.saturating_sub(1),
+            b'"' => {
+                self.quotes += 1;
+                self.in_string ^= !self.escaped;
+            }
+            b',' => self.commas += 1,
+            _ => {}
+        }
+        self.escaped = self.in_string && byte == b'\\' && !self.escaped;
+    }
+
+    /// Bytes of the body.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of memory at the worst moment between reading and storing it.
+    pub const fn memory(&self) -> usize {
+        self.bytes * BYTE + self.objects * OBJECT + self.lists * LIST + self.quotes / 2 * TEXT + self.commas * VALUE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_weigh_what_the_whole_weighs() {
+        let body = br#"[{"labels":{"alertname":"x"}},{"labels":{"a":"b"}}]"#;
+        let mut pieces = Weight::default();
+        for piece in body.chunks(7) {
+            pieces.add(piece);
+        }
+        assert_eq!(pieces, Weight::of(body));
+        assert_eq!((pieces.bytes(), pieces.objects, pieces.lists), (body.len(), 4, 1));
+        assert_eq!((pieces.quotes, pieces.commas, pieces.depth), (12, 1, 0));
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_to_be_read_weighs_as_text() {
+        let deep = b"{\"a\":[".repeat(100_000);
+        assert!(Weight::of(&deep).memory() < 6 * deep.len());
+        // Brackets in strings are not nested, and an escaped quote ends no string.
+        let text = format!("[\"{}\\\"{}\",{{}}]", "[".repeat(200), "[".repeat(200));
+        let weight = Weight::of(text.as_bytes());
+        assert_eq!((weight.too_deep, weight.depth, weight.objects), (false, 0, 1));
+    }
+
+    #[test]
+    fn many_small_alerts_weigh_far_more_than_their_bytes() {
+        let tiny = br#"{"labels":{"a":"b"}},"#.repeat(1000);
+        assert!(Weight::of(&tiny).memory() > 40 * tiny.len());
+        let text = b"a line of a log that nobody understands, with a comma\n".repeat(1000);
+        assert!(Weight::of(&text).memory() < 8 * text.len());
+    }
+}

@@ -1,0 +1,180 @@
+//! The memory that what comes from outside may take, shared out so that the whole stays below one bound.
+//!
+//! Bodies on their way in, bodies that are being understood and stored, and messages that are being written each have a
+//! share. What does not fit waits for a while; what could never fit is refused with the reason. Small things have a
+//! share of their own, so that they never wait behind large ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The bound where the configuration names none.
+pub const MEMORY: u64 = 256 << 20;
+/// Below, one body of the size that Grafana sends at most could not be understood.
+pub const LEAST_MEMORY: u64 = 128 << 20;
+/// The largest body, as sent and unpacked: Grafana limits itself to 10 MiB (alert-sources §0.3), Alertmanager does not.
+pub const BODY_BYTES: usize = 16 << 20;
+/// The program itself, its caches and its store: measured as 45 MB, with what a busy store and delivery add.
+const PROGRAM: u64 = 56 << 20;
+/// What takes less than this is small.
+const SMALL: usize = 1 << 20;
+/// The share of small things.
+const SMALL_SHARE: usize = 8 << 20;
+/// A connection with its task and its buffers, as measured; some have a large head.
+const CONNECTION: u64 = 24 << 10;
+/// More strangers are never needed, however much memory there is.
+const MOST_STRANGERS: u64 = 4096;
+/// How long something waits for its share. Alertmanager gives up on a webhook after ten seconds.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Permits are counted in KiB.
+const UNIT: usize = 1 << 10;
+
+/// Why there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoom {
+    /// Not now: others have it, and kept it for longer than one can wait.
+    Now,
+    /// Never: it takes more than all of the share.
+    Ever {
+        /// What it takes, in bytes.
+        needs: usize,
+        /// What there is, in bytes.
+        share: usize,
+    },
+}
+
+/// A share, or part of one; given back when dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Part(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+/// A share of the memory.
+#[derive(Debug)]
+struct Share {
+    bytes: usize,
+    free: Arc<Semaphore>,
+}
+
+impl Share {
+    fn new(bytes: usize) -> Self {
+        Self { bytes, free: Arc::new(Semaphore::new(bytes / UNIT)) }
+    }
+
+    async fn take(&self, bytes: usize, patience: Duration) -> Result<Part, NoRoom> {
+        if bytes > self.bytes {
+            return Err(NoRoom::Ever { needs: bytes, share: self.bytes });
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        match tokio::time::timeout(patience, self.free.clone().acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(Part(permit)),
+            Ok(Err(_)) | Err(_) => Err(NoRoom::Now),
+        }
+    }
+}
+
+/// All shares.
+#[derive(Debug)]
+pub struct Room {
+    arriving: Share,
+    understood: Share,
+    small: Share,
+    unproven: usize,
+    strangers: usize,
+}
+
+impl Room {
+    /// Shares out `memory` bytes, at least [`LEAST_MEMORY`].
+    pub fn new(memory: u64) -> Self {
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let strangers = (memory / (512 << 10)).clamp(256, MOST_STRANGERS);
+        // Known connections are as many at most.
+        let connections = 2 * strangers * CONNECTION;
+        let body = BODY_BYTES as u64;
+        let unproven = (memory / 16).max(body);
+        let arriving = (memory / 8).max(body);
+        let taken = PROGRAM + connections + unproven + arriving + SMALL_SHARE as u64;
+        Self {
+            arriving: Share::new(size(arriving)),
+            understood: Share::new(size(memory.saturating_sub(taken).max(body))),
+            small: Share::new(SMALL_SHARE),
+            unproven: size(unproven),
+            strangers: size(strangers),
+        }
+    }
+
+    /// Bytes of bodies that nothing has proved yet.
+    pub fn unproven(&self) -> usize {
+        self.unproven
+    }
+
+    /// Connections that nothing has proved yet; as many may be proven.
+    pub fn strangers(&self) -> usize {
+        self.strangers
+    }
+
+    /// Room for a large body that may come in.
+    pub async fn arriving(&self, bytes: usize) -> Result<Part, NoRoom> {
+        self.arriving.take(bytes, PATIENCE).await
+    }
+
+    /// Room for what takes `bytes` while it is understood and stored, or written as messages.
+    pub async fn understood(&self, bytes: usize) -> Result<Part, NoRoom> {
+        self.share(bytes).take(bytes, PATIENCE).await
+    }
+
+    /// Does something of this size need no room of its own, because there are only so many hands that work on such?
+    pub const fn is_small(bytes: usize) -> bool {
+        bytes <= SMALL
+    }
+
+    fn share(&self, bytes: usize) -> &Share {
+        if Self::is_small(bytes) { &self.small } else { &self.understood }
+    }
+
+    /// The same for what must be done, however large it is and however long it waits: a message that was taken is
+    /// told. What takes more than the share is alone.
+    pub async fn granted(&self, bytes: usize) -> Part {
+        loop {
+            if let Ok(part) = self.understood(bytes.min(self.understood.bytes)).await {
+                return part;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_stay_within_the_memory() {
+        for memory in [LEAST_MEMORY, MEMORY, 1 << 30, 8 << 30] {
+            let room = Room::new(memory);
+            let bodies = room.arriving.bytes + room.understood.bytes + room.small.bytes + room.unproven;
+            let all = bodies as u64 + PROGRAM + 2 * room.strangers as u64 * CONNECTION;
+            assert!(all <= memory, "{all} of {memory}: {room:?}");
+            assert!(room.understood.bytes >= BODY_BYTES && room.arriving.bytes >= BODY_BYTES, "{room:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn small_things_never_wait_behind_large_ones_and_waiting_ends() {
+        let room = Room::new(MEMORY);
+        let all = room.understood(room.understood.bytes).await.unwrap();
+        assert!(room.understood(SMALL).await.is_ok());
+        let soon = Duration::from_millis(10);
+        assert_eq!(room.share(SMALL + 1).take(SMALL + 1, soon).await.err(), Some(NoRoom::Now));
+        drop(all);
+        assert!(room.share(SMALL + 1).take(SMALL + 1, soon).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_never_fits_is_refused_at_once_but_done_where_it_must_be() {
+        let room = Room::new(MEMORY);
+        let needs = room.understood.bytes + 1;
+        assert_eq!(room.understood(needs).await.err(), Some(NoRoom::Ever { needs, share: needs - 1 }));
+        let _alone = room.granted(needs).await;
+        assert_eq!(room.understood.free.available_permits(), 0);
+    }
+}

@@ -14,6 +14,7 @@ mod relayed;
 mod replay;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -29,10 +30,7 @@ pub use proof::{
 };
 pub use relayed::{FORMAT as RELAYED, relay};
 pub use replay::{Replays, Seen};
-
-/// The most alerts of one body that are told one by one; the rest is counted as truncated. A body of 10 MB
-/// holds about 5,000 real ones (alert-sources §0.3), so only a hostile body meets this.
-const MAX_ALERTS: usize = 20_000;
+pub use weight::Weight;
 
 /// How much of a body that nobody understands is shown, in bytes: the most that any face can hold.
 const EXCERPT: usize = 4096;
@@ -61,6 +59,12 @@ pub enum Unreadable {
     /// Binary data.
     #[error("the body is no text: send JSON, a form or plain text in UTF-8")]
     NotText,
+    /// More than can be held at a time: nothing of it is taken, because a part would hide the rest.
+    #[error("{objects} objects are too many for one body: make the groups upstream smaller (group_by, max_alerts)")]
+    TooMany {
+        /// How many objects there are, or values.
+        objects: usize,
+    },
     /// An empty array was pushed: correct, and nothing to do.
     #[error("no alerts")]
     NothingPushed,
@@ -82,6 +86,7 @@ impl Unreadable {
         match self {
             Self::Empty | Self::NotText => 400,
             Self::NothingPushed => 200,
+            Self::TooMany { .. } => 413,
             Self::NotAlerts { status, .. } => *status,
         }
     }

@@ -27,6 +27,7 @@ mod cards;
 mod cli;
 mod crash;
 mod docs;
+mod door;
 mod dropin;
 mod duty;
 mod engine;

@@ -26,6 +26,7 @@ pub mod postgres;
 pub mod powercut;
 mod relay;
 pub mod replicas;
+pub mod siege;
 mod single;
 pub mod source;
 pub mod storm;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Skipped, bench, crash, fuzz, iofault, powercut, replicas, storm};
+use xtask::{Skipped, bench, crash, fuzz, iofault, powercut, replicas, siege, storm};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -26,6 +26,8 @@ enum Task {
     Powercut(powercut::Options),
     /// 100,000 alerts within a minute: no limit exceeded, everything told, critical alerts first.
     Storm(storm::Options),
+    /// Thousands of hostile connections and bursts of large bodies: the door stays open, the memory within its bound.
+    Siege(siege::Options),
     /// A server that `bench` compares with: parses the same body and keeps nothing, or one commit for each request.
     Plain(bench::Plain),
     /// Pause, kill and cut off replicas on one `PostgreSQL` under load: order, budgets and the bound on copies must hold.
@@ -68,6 +70,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Crash(options) => crash::run(options).await,
         Task::Iofault(options) => iofault::run(options).await,
         Task::Powercut(options) => powercut::run(options).await,
+        Task::Siege(options) => siege::run(options).await,
         Task::Storm(options) => storm::run(options).await,
         Task::Plain(plain) => bench::plain(plain).await,
         Task::Replicas(options) => replicas::run(options).await,

@@ -65,7 +65,8 @@ pub async fn serve(plain: Plain) -> anyhow::Result<()> {
         (None, Some(url)) => postgres(url).await?,
         (None, None) => Keep::Nothing,
     };
-    let router = Router::new().route("/webhook", post(take)).route("/readyz", get(|| async { "ok" })).with_state(keep);
+    let router = Router::new().route("/webhook", post(take)).route("/readyz", get(|| async { "ok" }));
+    let router = router.route("/healthz", get(|| async { "ok" })).with_state(keep);
     axum::serve(tokio::net::TcpListener::bind(plain.listen).await?, router).await?;
     Ok(())
 }

@@ -1,0 +1,155 @@
+//! The door under siege, against the built program: a short form of `cargo xtask siege`, and what must hold besides.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use wecom_simulator::Setup;
+use xtask::siege::{Attack, besiege};
+
+use crate::harness::{World, alertmanager};
+use crate::process::Wegraf;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
+/// More than there are places for strangers.
+const CONNECTIONS: usize = 700;
+const LENGTH: Duration = Duration::from_secs(4);
+
+const ONE_MEMBER: &str = r"
+receivers:
+  ops: { targets: [ { app: ops, users: [daixuan], face: text } ] }
+route: { receiver: ops }
+";
+
+/// One attack, with the good client at the attackers' address: the harder case.
+async fn withstands(attack: Attack) {
+    let outcome = besiege(Path::new(PROGRAM), attack, false, CONNECTIONS, LENGTH).await.unwrap();
+    assert_eq!(outcome.unserved(), [""; 0], "{attack}: {outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_heads_shut_out_no_good_client_at_their_address() {
+    withstands(Attack::SlowHead).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_with_made_up_signatures_shut_out_no_good_client_at_their_address() {
+    withstands(Attack::SlowBody).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_never_read_shut_out_no_good_client_at_their_address() {
+    withstands(Attack::NeverReading).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_unproven_bodies_shut_out_no_good_client_at_their_address() {
+    withstands(Attack::Unproven).await;
+}
+
+/// The built program with a world's configuration, and where it listens.
+async fn serve(rest: &str) -> (World, Wegraf, String) {
+    let mut world = World::idle(Setup::demo(), rest).await;
+    let gateway = Wegraf::serve(&mut world).await;
+    let address = world.url.trim_start_matches("http://").to_owned();
+    (world, gateway, address)
+}
+
+#[tokio::test]
+async fn a_peer_that_never_reads_its_answers_is_closed_within_its_deadline() {
+    let (world, _gateway, address) = serve(ONE_MEMBER).await;
+    let mut peer = TcpStream::connect(&address).await.unwrap();
+    let requests = b"GET /metrics HTTP/1.1\r\nHost: wegraf\r\n\r\n".repeat(50);
+    let begun = Instant::now();
+    while peer.write_all(&requests).await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(40), "it is still open");
+    }
+    assert!(world.metric("wegraf_connections_closed_total{listener=\"main\",reason=\"not_reading\"}").await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_connection_rests_between_requests_longer_than_a_head_may_take() {
+    let (_world, _gateway, address) = serve(ONE_MEMBER).await;
+    let mut peer = TcpStream::connect(&address).await.unwrap();
+    for pause in [0, 7] {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        peer.write_all(b"GET /healthz HTTP/1.1\r\nHost: wegraf\r\n\r\n").await.unwrap();
+        let mut answer = [0; 15];
+        peer.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        // The rest of it.
+        let mut rest = [0; 1024];
+        let _ = peer.read(&mut rest).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn monitoring_has_an_address_of_its_own_with_nothing_else_on_it() {
+    let port = xtask::gateway::free().unwrap();
+    let (world, _gateway, _) = serve(&format!("listen_monitoring: {port}\n{ONE_MEMBER}")).await;
+    for (path, status) in [("healthz", 200), ("readyz", 200), ("metrics", 200), ("webhook", 404), ("", 404)] {
+        let answer = world.http.get(format!("http://{port}/{path}")).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+    }
+    let posted = world.http.post(format!("http://{port}/webhook")).body("{}").send().await.unwrap();
+    assert_eq!(posted.status(), 404);
+}
+
+#[tokio::test]
+async fn however_many_ask_for_metrics_at_once_each_gets_figures_that_are_not_older_than_its_question() {
+    let mut world = World::idle(Setup::demo(), ONE_MEMBER).await;
+    world.start().await;
+    let mut asked = JoinSet::new();
+    for number in 0..50 {
+        world.accept("/webhook", alertmanager(&format!("第{number}个"), &[("db-1", "firing")])).await;
+        let request = world.http.get(format!("{}/metrics", world.url));
+        asked.spawn(async move { (number, request.send().await.unwrap().text().await.unwrap()) });
+    }
+    while let Some(answer) = asked.join_next().await {
+        let (number, text) = answer.unwrap();
+        let line = text.lines().find(|line| line.contains("format=\"alertmanager\",status=\"200\"")).unwrap();
+        let taken: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(taken > number, "{taken} were taken when the {number}. was asked about");
+    }
+}
+
+/// An Alertmanager's body of `count` alerts, of which only the last one is critical.
+fn group(count: usize) -> String {
+    let alert = |index: usize| {
+        let (name, severity) = if index + 1 == count { ("最后一条", "critical") } else { ("前面的", "warning") };
+        json!({ "status": "firing", "labels": { "alertname": name, "severity": severity, "n": index.to_string() } })
+    };
+    let alerts: Vec<Value> = (0..count).map(alert).collect();
+    json!({ "version": "4", "status": "firing", "receiver": "r", "groupKey": "g", "alerts": alerts }).to_string()
+}
+
+#[tokio::test]
+async fn the_last_of_many_alerts_in_one_body_is_told_and_nobody_is_said_to_have_left_one_out() {
+    let (world, _gateway, _) = serve(ONE_MEMBER).await;
+    let answer = world.accept("/webhook", group(20_001)).await;
+    assert_eq!(answer["alerts"], 20_001, "{answer}");
+    let told = world.arrived("user=daixuan", 1).await;
+    let told = told[0]["content"]["content"].as_str().unwrap();
+    assert!(told.contains("最后一条"), "{told}");
+    assert!(!told.contains("省略"), "{told}");
+    assert!(told.contains("20001") || told.contains("20,001"), "{told}");
+}
+
+#[tokio::test]
+async fn more_alerts_than_the_memory_holds_are_refused_whole_with_a_remedy() {
+    let (world, gateway, _) = serve(ONE_MEMBER).await;
+    let tiny = format!("[{}]", vec![r#"{"labels":{"a":"b"}}"#; 240_000].join(","));
+    for (path, body) in [("/webhook", &tiny), ("/api/v2/alerts", &tiny)] {
+        let (status, answer) = world.post(path, body.clone()).await;
+        assert_eq!(status, 413, "{answer}");
+        assert!(answer.to_string().contains("memory"), "{answer}");
+    }
+    assert!(world.inbox("user=daixuan").await.is_empty(), "nothing of it is told");
+    world.accept("/webhook", alertmanager("之后的告警", &[("db-1", "firing")])).await;
+    world.arrived("user=daixuan", 1).await;
+    let most = gateway.memory_kib("VmHWM");
+    assert!(most < 150 * 1024, "it used {most} KiB at its worst");
+}

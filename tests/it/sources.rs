@@ -86,7 +86,8 @@ async fn a_source_posts_only_to_its_receivers_and_nothing_of_it_is_lost() {
 fn sign(secret: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(text.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    let hex: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.concat()
 }
 
 #[tokio::test]

@@ -49,6 +49,10 @@ pub enum Format {
     Generic,
     /// Text that is none of these; shown as it is.
     Opaque,
+    /// What a client of WeCom wrote for a webhook; it is relayed as it is.
+    WecomWebhook,
+    /// What a client of WeCom wrote for an app; it is relayed as it is.
+    WecomApp,
     /// A notification that wegraf passes on itself, in its own form. Nothing from outside is read as this.
     Relayed,
 }
@@ -63,19 +67,23 @@ impl Format {
             Self::AlertsPush => "alerts_push",
             Self::Generic => "generic",
             Self::Opaque => "opaque",
+            Self::WecomWebhook => "wecom_webhook",
+            Self::WecomApp => "wecom_app",
             Self::Relayed => "relayed",
         }
     }
 
     /// The format with this name; `None` for a name of another version of wegraf.
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [Format; 7] = [
+        const ALL: [Format; 9] = [
             Format::Grafana,
             Format::GrafanaLegacy,
             Format::Alertmanager,
             Format::AlertsPush,
             Format::Generic,
             Format::Opaque,
+            Format::WecomWebhook,
+            Format::WecomApp,
             Format::Relayed,
         ];
         ALL.into_iter().find(|format| format.as_str() == name)

@@ -11,6 +11,8 @@ mod beside;
 mod capacity;
 mod destinations;
 mod directory;
+mod doors;
+mod dropins;
 mod duty;
 mod escalation;
 mod file;
@@ -51,6 +53,7 @@ use crate::ingest::generic::Payloads;
 use crate::route;
 pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
+pub use doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place, Words};
 pub use network::Network;
@@ -90,6 +93,8 @@ pub struct Config {
     pub allow_anonymous: bool,
     /// Who may post, in the order of their names.
     pub sources: Vec<Source>,
+    /// The addresses of other programs that sources may use, in the order of their names.
+    pub dropins: Vec<DropIns>,
     /// Apps, webhooks and bots, and the way to WeCom.
     pub wecom: WeCom,
     /// Where silences are made, in the order of the file.

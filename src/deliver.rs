@@ -29,6 +29,7 @@ mod people;
 mod picture;
 mod recall;
 pub mod retry;
+pub mod verbatim;
 mod verdict;
 mod way;
 
@@ -61,7 +62,7 @@ pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page, contents};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
-pub use way::{Way, app, called, knows, scopes, stands_on};
+pub use way::{Way, addressed, app, called, knows, scopes, stands_on};
 
 /// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
@@ -74,6 +75,8 @@ const POLL: Duration = Duration::from_secs(1);
 const GLANCE_MS: i64 = 250;
 /// Simpler forms that a refused message has at most.
 const SIMPLER: usize = 2;
+/// Lanes whose rhythm is remembered although nothing waits in them. Clients of WeCom address whom they like.
+const RHYTHMS: usize = 10_000;
 /// After a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// After somebody else moved a message.
@@ -119,7 +122,7 @@ struct Lanes {
     writer: Writer,
     /// Lanes with a worker. Not tokio's mutex: nothing is awaited while it is held.
     busy: Mutex<HashSet<LaneKey>>,
-    /// When each lane may do what. Bounded by the lanes of the configuration.
+    /// When each lane may do what. Those of lanes without messages are forgotten beyond [`RHYTHMS`].
     rhythms: Mutex<HashMap<LaneKey, Rhythm>>,
     /// Calls in a row that nobody answered, by host (or sender, where the host is not asked).
     silent: Mutex<HashMap<Scope, u32>>,
@@ -200,6 +203,13 @@ impl Lanes {
             }
         };
         let mut pause = POLL;
+        {
+            let mut rhythms = locked(&self.rhythms);
+            if rhythms.len() > RHYTHMS {
+                let live: HashSet<&str> = heads.iter().map(|head| head.lane.as_str()).collect();
+                rhythms.retain(|lane, _| live.contains(lane.as_str()));
+            }
+        }
         for head in heads.into_iter().filter(|head| self.can_send(&head.lane)) {
             let due_at = self.rhythm(&head.lane).due(&head, now);
             if due_at > now {

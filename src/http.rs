@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -14,12 +14,13 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-use crate::alert::Timestamp;
+use crate::alert::{Format, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Config, Proof};
 use crate::ingest::{self, Door, Once, Presented, Proven, Replays, Seen, Unproven, Why};
 use crate::metrics::{Answered, FormatLabel};
 use crate::names::SourceId;
+use crate::room::Part;
 use crate::store::StoreError;
 use body::{Packing, Standing};
 use certificates::Vault;
@@ -99,6 +100,8 @@ fn router(gate: Gate) -> axum::Router {
         .merge(details::routes())
         // commands, beside the running gateway
         .merge(orders::routes())
+        // senders that speak to another program
+        .merge(dropin::routes())
         .with_state(gate);
     // A layer around a fallback changes the path before the routes see it.
     axum::Router::new()
@@ -172,6 +175,12 @@ async fn welcome() -> Html<&'static str> {
     Html(include_str!("../templates/pages/welcome.html"))
 }
 
+/// The parts of the memory that a body has until it is stored.
+struct Held {
+    _arrived: Option<Part>,
+    _understood: Part,
+}
+
 impl Gate {
     fn new(app: App, figures: Figures) -> Self {
         let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
@@ -194,11 +203,30 @@ impl Gate {
             Ok(taken) => (Some(taken.format), style.taken(taken)),
             Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
         };
+        self.answered(begun, format, response)
+    }
+
+    /// Counts an answer to a call that began then.
+    fn answered(&self, begun: Instant, format: Option<Format>, response: Response) -> Response {
         let metrics = self.app.metrics();
         metrics.intake_seconds.observe(begun.elapsed().as_secs_f64());
         let answered = Answered { format: FormatLabel(format), status: response.status().as_u16().into() };
         metrics.answers.get_or_create(&answered).inc();
         response
+    }
+
+    /// The body of a sender that its address has proven, as it was before `Content-Encoding`, with its part of the memory.
+    async fn body(&self, parts: &Parts, body: Body) -> Result<(Bytes, Held), Refusal> {
+        let seat = parts.extensions.get::<Seat>().cloned();
+        if let Some(seat) = &seat {
+            seat.prove();
+        }
+        let (body, arrived) = self.read(&parts.headers, body, Standing::Proven, seat.as_ref()).await?;
+        let packing = Packing::of(&parts.headers)?;
+        let packed = body.clone();
+        let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&packed)).await?;
+        let understood = self.app.room().understood(weight.memory()).await.map_err(Refusal::NoRoom)?;
+        Ok((packing.unpack(body, &weight)?, Held { _arrived: arrived, _understood: understood }))
     }
 
     /// Proves the source, reads the body and admits it, and notes whom that came from. Returns after the commit.
@@ -279,7 +307,9 @@ impl Gate {
         let content_type = asked.parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = asked.body.clone();
-        let taken = self.admit(Call { source, door, receiver, content_type, body, packing, part, received_at }).await?;
+        let taken = self
+            .admit(Call { source, door, receiver, receivers: None, content_type, body, packing, part, received_at })
+            .await?;
         if let Some(once) = once {
             self.replays.remember(&once, path, taken.clone(), received_at);
         }

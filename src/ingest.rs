@@ -12,6 +12,7 @@ mod grafana_legacy;
 mod proof;
 mod relayed;
 mod replay;
+mod robots;
 #[cfg(test)]
 mod tests;
 mod weight;
@@ -30,6 +31,7 @@ pub use proof::{
 };
 pub use relayed::{FORMAT as RELAYED, relay};
 pub use replay::{Replays, Seen};
+pub use robots::wecom;
 pub use weight::Weight;
 
 /// How much of a body that nobody understands is shown, in bytes: the most that any face can hold.
@@ -134,6 +136,9 @@ pub fn reread(
 ) -> Notification {
     if let Some(notification) = relayed::read(bytes).filter(|_| format == Format::Relayed) {
         return notification;
+    }
+    if matches!(format, Format::WecomWebhook | Format::WecomApp) {
+        return wecom::notification(bytes);
     }
     let door = if format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
     read(bytes, content_type, door, payloads, received_at).unwrap_or_else(|_| opaque(&String::from_utf8_lossy(bytes)))

@@ -32,7 +32,7 @@ pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, SPANS, Stan
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::{harmless_url, public_picture};
-pub use notes::Note;
+pub use notes::{Note, noted};
 pub use samples::{Sample, samples};
 pub use words::number;
 

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::names::{Addressees, Lane, LaneKey};
+
+/// The longest list of people that is the key of its lane: PostgreSQL indexes 2704 bytes at most.
+const LANE_BYTES: usize = 1024;
 
 /// One address and how a message looks there. Stored as JSON with each message, so that a message that
 /// waits keeps its address over a reload.
@@ -113,7 +117,7 @@ impl Target {
                 addressees.on_call(on_call.as_deref());
                 addressees.parties(parties);
                 addressees.tags(tags);
-                LaneKey::of(&Lane::Members { app: app.into(), to: &addressees.to_string() })
+                LaneKey::of(&Lane::Members { app: app.into(), to: &bounded(addressees.to_string()) })
             }
             To::Chat { app, chat } => LaneKey::of(&Lane::Chat { app: app.into(), chat: chat.into() }),
             To::Webhook { webhook } => LaneKey::of(&Lane::Webhook(webhook.into())),
@@ -137,6 +141,16 @@ impl Target {
             To::Bot { .. } => Channel::Bot,
         }
     }
+}
+
+/// A long list of people by its beginning and its digest: databases have a limit for what they index.
+fn bounded(names: String) -> String {
+    if names.len() <= LANE_BYTES {
+        return names;
+    }
+    let digest = Sha256::digest(names.as_bytes());
+    let hex = digest[..12].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    format!("{}…{hex}", &names[..names.floor_char_boundary(LANE_BYTES / 4)])
 }
 
 /// A kind of address: what a message may be there, and by which door it leaves.

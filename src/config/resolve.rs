@@ -81,8 +81,10 @@ impl<'a> Resolver<'a> {
             None => self.zone(Place::default(), TIMEZONE),
         };
         let sources = self.sources(file);
-        let listen = self.listen(file, sources.is_empty());
-        let trusted_proxies = self.trusted_proxies(file, sources.is_empty());
+        let dropins = self.dropins(file);
+        let nobody_proves = sources.is_empty() && dropins.is_empty();
+        let listen = self.listen(file, nobody_proves);
+        let trusted_proxies = self.trusted_proxies(file, nobody_proves);
         let listen_monitoring = self.listen_monitoring(file.listen_monitoring.as_ref(), listen);
         let memory = self.memory(file.memory.as_ref());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
@@ -116,7 +118,7 @@ impl<'a> Resolver<'a> {
         Some(Config {
             path: self.found.file.clone(),
             // Without sources only this machine can reach the server, and it may.
-            allow_anonymous: allowed || sources.is_empty() && listen.ip().is_loopback(),
+            allow_anonymous: allowed || nobody_proves && listen.ip().is_loopback(),
             listen,
             trusted_proxies,
             listen_monitoring,
@@ -128,6 +130,7 @@ impl<'a> Resolver<'a> {
             language,
             timezone: timezone.clone()?,
             sources,
+            dropins,
             wecom: wecom?,
             upstreams,
             smtp,

@@ -97,7 +97,7 @@ impl Resolver<'_> {
             let watchdog = value(source.watchdog.as_ref()).map(|watchdog| self.watchdog(name, watchdog));
             let receivers = self.scope(name, source, file);
             let (proofs, addresses) = self.proofs_of(name, place, source);
-            if !proofs.is_empty() {
+            if !proofs.is_empty() || super::dropins::any(source) {
                 resolved.push(Source { name: name.to_owned(), proofs, addresses, receivers, watchdog });
             }
         }
@@ -165,6 +165,7 @@ impl Resolver<'_> {
                     "add another proof (for example query, bearer), or say allow_addresses_alone: true",
                 ),
             ),
+            (None, false, _) if super::dropins::any(source) => {}
             (None, false, _) => self.found.mistake(
                 place,
                 (

@@ -12,6 +12,7 @@ use super::card;
 use super::hook::Try;
 use super::letter::{Form, PLAIN, Prepared};
 use super::retry::{self, Next, Tries};
+use super::verbatim;
 use super::verdict::{Blame, Verdict};
 use super::way::addressed;
 use super::{Lanes, STORE_PAUSE, locked};
@@ -90,7 +91,8 @@ impl Lanes {
             }
         };
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
-        let plain = face.is_some_and(|face| face == PLAIN);
+        // Nothing simpler is left to try: it is plain text already, or a file.
+        let plain = face.is_some_and(|face| face == PLAIN || face == verbatim::FILE);
         let buttons = face.is_some_and(|face| face == card::BUTTONS);
         let carded = buttons || face.is_some_and(|face| face == Face::Card.as_str());
         let update = face.is_some_and(|face| face == card::UPDATE);

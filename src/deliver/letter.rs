@@ -18,6 +18,7 @@ use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
+use super::verbatim;
 use super::way::{self, Way};
 use crate::alert::{Labels, Status, ThreadId, Timestamp};
 use crate::app::{App, Loaded};
@@ -109,7 +110,9 @@ impl Writer {
     pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, form: Form) -> Result<Prepared, String> {
         let target: Target = serde_json::from_str(&queued.target_json)
             .map_err(|error| format!("the target of the message cannot be read (an older version's?): {error}"))?;
-        let repeated = is_copy(&target, queued, app.now());
+        // Bytes that cannot be marked are sent again as they are.
+        let markable = queued.frozen.as_ref().is_none_or(|frozen| frozen.face != verbatim::FILE);
+        let repeated = markable && is_copy(&target, queued, app.now());
         let freeze = match &queued.frozen {
             Some(_) if form == Form::AsMeant && !repeated => None,
             _ => Some(self.write(app, loaded, queued, &target, form, repeated).await?),
@@ -129,7 +132,11 @@ impl Writer {
         };
         let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
         let reach = Self::reach(app, loaded, &target, body).await?;
-        let ways = way::ways(&loaded.config, &target, &reach)?;
+        let mut ways = way::ways(&loaded.config, &target, &reach)?;
+        if face.is_some_and(|face| face == verbatim::FILE) && verbatim::names_media(body) {
+            // An uploaded file is known only to the key that uploaded it: the first.
+            ways.truncate(1);
+        }
         Ok(Prepared { ways, bodies: bodies.clone(), freeze, target, changes })
     }
 
@@ -165,6 +172,7 @@ impl Writer {
         let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()), bot);
         let plain = shape == Shape::Plain;
         // Where a bot may not send a card with buttons it may send none at all (groups, wecom-api §11.2).
+        let target_as_stored = target;
         let words = bot && target.face == Face::Card && (shape == Shape::Notice || self.is_refused(target, app.now()));
         let target = match target {
             _ if plain => plainer(target),
@@ -178,6 +186,15 @@ impl Writer {
         let external = loaded.config.external_url.as_deref();
         let link = external.map(|url| key.link(url, queued.message, app.now(), acts));
         let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());
+        let meant = !plain && !queued.digest && !queued.act;
+        let language =
+            loaded.config.receivers.get(&queued.receiver).map_or(loaded.config.language, |known| known.language);
+        if meant
+            && let Some(freeze) =
+                verbatim::written(&queued.notification, target_as_stored, &notes, details_url, language)
+        {
+            return Ok(freeze);
+        }
         let occasion = Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes };
         let written = if queued.digest {
             let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;

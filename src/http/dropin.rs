@@ -1,13 +1,27 @@
 //! Addresses of other programs: a sender that speaks to one of them points its URL here and is answered as that program
 //! would answer.
 
+mod wecom;
+
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
+use super::Gate;
 use super::intake::Taken;
-use super::refusal::{Refusal, with_headers};
+use super::peer::Peer;
+use super::refusal::{Cause, Refusal, with_headers};
+use crate::config::{Addressee, Config, Receiver, Target, To};
+
+/// As where a receiver does not say.
+const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
 
 /// In whose words a call is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +65,77 @@ impl Style {
         };
         with_headers((status, Json(body)).into_response())
     }
+}
+
+/// The paths of all programs that are imitated.
+pub(super) fn routes() -> axum::Router<Gate> {
+    wecom::routes()
+}
+
+/// The answer at an address that no source may use: it does not exist, and which key makes it exist.
+fn unconfigured(key: &str) -> Response {
+    let line = format!("没有来源启用这个地址，见配置 no source has this address; set sources.<name>.{key}\n");
+    (StatusCode::NOT_FOUND, line).into_response()
+}
+
+/// The receivers that a key or a token means; `None`: the routes say. Empty: it means nobody any more.
+fn receivers_of(config: &Config, addressee: &Addressee) -> Option<Vec<Receiver>> {
+    match addressee {
+        Addressee::Receiver(name) => {
+            Some(config.receivers.get(name).map(|known| known.as_ref().clone()).into_iter().collect())
+        }
+        Addressee::Webhook(name) => Some(vec![receiver_of_webhook(config, name)]),
+        Addressee::Routes => None,
+    }
+}
+
+/// The receiver whose only target is this webhook: its fallback and language hold. Without one the webhook alone.
+fn receiver_of_webhook(config: &Config, name: &str) -> Receiver {
+    let only = |receiver: &&Receiver| match receiver.targets.as_slice() {
+        [Target { to: To::Webhook { webhook }, .. }] => webhook == name,
+        _ => false,
+    };
+    let found = config.receivers.values().map(AsRef::as_ref).find(only).cloned();
+    found.unwrap_or_else(|| {
+        bare_receiver(config, format!("webhook/{name}"), Target::at(To::Webhook { webhook: name.to_owned() }))
+    })
+}
+
+/// A receiver that is not in the configuration: `name` holds a `/`, which no configured one does.
+fn bare_receiver(config: &Config, name: String, target: Target) -> Receiver {
+    Receiver {
+        name,
+        language: config.language,
+        timezone: config.timezone.clone(),
+        template: None,
+        targets: vec![target],
+        send_resolved: true,
+        repeat_interval: REPEAT_INTERVAL,
+        fallback: None,
+        escalate: Vec::new(),
+        may_act: None,
+    }
+}
+
+/// Where a call comes from, for answers and log lines.
+fn peer(parts: &Parts) -> String {
+    parts.extensions.get::<Peer>().map_or_else(|| "unknown".to_owned(), ToString::to_string)
+}
+
+/// A token of an address that is not configured.
+fn unknown_token(token: &str) -> Cause {
+    Cause::guess("unknown", "token").detail(format!("token with digest {}", fingerprint(token)))
+}
+
+/// Compares digests, so that neither length nor content of the secret shows in the time taken.
+fn same(given: &str, known: &SecretString) -> bool {
+    let known = known.expose_secret();
+    !known.is_empty() && bool::from(Sha256::digest(given.as_bytes()).ct_eq(&Sha256::digest(known.as_bytes())))
+}
+
+/// Tells wrong keys apart in the log without showing one.
+fn fingerprint(key: &str) -> String {
+    Sha256::digest(key.as_bytes())[..4].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Alertmanager's name for a class of errors.

@@ -8,10 +8,11 @@ use super::body::Packing;
 use super::{Gate, LARGE_BODY, Refusal, aside};
 use crate::alert::{Alert, Format, Status, Timestamp};
 use crate::app::Loaded;
+use crate::config::Receiver;
 use crate::ingest::{self, Door, Weight};
 use crate::names::SourceId;
 use crate::room::Part;
-use crate::route::plan;
+use crate::route::{plan, plan_for};
 use crate::store::{Admission, Admitted};
 
 /// A call whose source is proven.
@@ -22,6 +23,8 @@ pub(super) struct Call {
     pub door: Door,
     /// The receiver that the address names.
     pub receiver: Option<String>,
+    /// Those who get all of it, whatever the routes say: a key or a token in the address means them.
+    pub receivers: Option<Vec<Receiver>>,
     /// The request's `Content-Type`.
     pub content_type: Option<String>,
     /// The body as it arrived.
@@ -37,6 +40,8 @@ pub(super) struct Call {
 /// What was taken, for the answer.
 #[derive(Clone)]
 pub(super) struct Taken {
+    /// The notification; if it brought nothing new, the one that told what it repeats.
+    pub id: i64,
     /// What the body was recognised as.
     pub format: Format,
     /// The answer at the addresses of our own.
@@ -77,7 +82,7 @@ impl Gate {
             warn!(%warning, "A notification was routed otherwise than its address says.");
             answer["warning"] = warning.into();
         }
-        Ok(Taken { format, answer })
+        Ok(Taken { id: admitted.id, format, answer })
     }
 
     /// Makes an admission durable and wakes its lanes.
@@ -117,7 +122,7 @@ impl Call {
 
     /// Reads the body and plans who hears of it. Pure.
     fn understand(self, loaded: &Loaded, weight: &Weight) -> Result<Understood, Refusal> {
-        let Self { source, door, receiver, content_type, body, packing, received_at, .. } = self;
+        let Self { source, door, receiver, receivers, content_type, body, packing, received_at, .. } = self;
         let config = &loaded.config;
         let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
         let body = packing.unpack(body, weight)?;
@@ -128,7 +133,10 @@ impl Call {
         let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
         let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
         let scope = known.and_then(|known| known.receivers.as_deref());
-        let plan = plan(config, &source, &notification, receiver.as_deref(), scope, is_watchdog);
+        let plan = match &receivers {
+            Some(receivers) => plan_for(receivers, &source, &notification, is_watchdog),
+            None => plan(config, &source, &notification, receiver.as_deref(), scope, is_watchdog),
+        };
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
         let admission = Admission {
             source,

@@ -33,6 +33,8 @@ enum Purpose {
     Acting,
     /// What a command asks of the running gateway.
     Order,
+    /// Access tokens that clients of WeCom get here.
+    Token,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Reading => "wegraf key reading 1",
             Self::Acting => "wegraf key acting 1",
             Self::Order => "wegraf key order 1",
+            Self::Token => "wegraf key token 1",
         }
     }
 }
@@ -53,13 +56,15 @@ struct Secret {
     reading: Hmac<Sha256>,
     acting: Hmac<Sha256>,
     order: Hmac<Sha256>,
+    token: Hmac<Sha256>,
 }
 
 impl Secret {
     fn new(root: Vec<u8>) -> Self {
         let derived = |purpose: Purpose| keyed(&signed(keyed(&root), purpose.label()));
         let (reading, acting, order) = (derived(Purpose::Reading), derived(Purpose::Acting), derived(Purpose::Order));
-        Self { root, reading, acting, order }
+        let token = derived(Purpose::Token);
+        Self { root, reading, acting, order, token }
     }
 
     /// The key for links with or without the right to act.
@@ -133,6 +138,11 @@ impl LinkKey {
             Some(_) => Acts::Ended,
         };
         Some(Opened { secret: secret.clone(), id, until: link.until, stated: link.acts, acts })
+    }
+
+    /// The key that signs access tokens.
+    pub(super) fn token_key(&self) -> Hmac<Sha256> {
+        self.current.token.clone()
     }
 
     /// The key under which commands sign what they ask of the gateway.

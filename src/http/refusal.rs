@@ -257,11 +257,13 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let seat = request.extensions().get::<Seat>().cloned();
     let mut answer = next.run(request).await;
     let status = answer.status();
-    if !is_refusal(status) {
+    let said = answer.extensions_mut().remove::<Cause>();
+    if said.is_none() && !is_refusal(status) {
         debug!(%peer, %method, path = path::shown(uri.path(), &app.loaded().config), status = status.as_u16(), "A request was answered.");
         return answer;
     }
-    let cause = answer.extensions_mut().remove::<Cause>().unwrap_or_else(|| Cause::of_status(status));
+    // Some programs refuse with HTTP 200 and a code of their own; then only the handler knows.
+    let cause = said.unwrap_or_else(|| Cause::of_status(status));
     let seen = Seen { peer, method, path: uri.path(), status };
     let noted = seen.note(&app, &cause);
     if noted.delay.is_zero() {

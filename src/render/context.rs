@@ -361,6 +361,7 @@ impl<'a> Voice<'a> {
             Format::Alertmanager => "Alertmanager",
             Format::AlertsPush => "Prometheus",
             Format::Generic | Format::Opaque | Format::Relayed => "Webhook",
+            Format::WecomWebhook | Format::WecomApp => "WeCom",
         };
         match ["env", "environment"].into_iter().find_map(|name| self.facts.shared.get(name)) {
             Some(environment) => format!("{program} · {}", one_line(environment)),

@@ -163,6 +163,11 @@ impl Notes {
     }
 }
 
+/// `content`, which somebody else wrote for `face`, with what has to be said of the message itself.
+pub fn noted(content: &str, notes: &[Note], face: Face, channel: Channel, language: Language) -> String {
+    Notes::of(notes, face, channel, language).body(content.to_owned(), Room::Plenty)
+}
+
 /// `line` as `face` shows it, harmless whatever a userid or a name in it is made of.
 fn printed(line: &str, face: Face) -> String {
     let line = neutral(line, dialect(face));

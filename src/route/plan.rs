@@ -57,6 +57,36 @@ pub fn plan(
         )),
         _ => None,
     };
+    let deliveries = delivered(source, notification, left_out, |alert| {
+        if let Some(receiver) = named {
+            return vec![receiver.as_ref()];
+        }
+        let (receivers, moved) = by_tree(config, &alert.labels, scope);
+        if let Some(receiver) = moved {
+            warning.get_or_insert_with(|| out_of_scope(receiver));
+        }
+        receivers
+    });
+    Plan { deliveries, warning }
+}
+
+/// Brings all alerts but those that `left_out` takes to `receivers`, whatever the routes say.
+pub fn plan_for(
+    receivers: &[Receiver],
+    source: &SourceId,
+    notification: &Notification,
+    left_out: impl Fn(&Alert) -> bool,
+) -> Plan {
+    let deliveries = delivered(source, notification, left_out, |_| receivers.iter().collect());
+    Plan { deliveries, warning: None }
+}
+
+fn delivered<'a>(
+    source: &SourceId,
+    notification: &Notification,
+    left_out: impl Fn(&Alert) -> bool,
+    mut receivers: impl FnMut(&Alert) -> Vec<&'a Receiver>,
+) -> Vec<Recipient> {
     let mut by_receiver: BTreeMap<&str, (&Receiver, Vec<Arrival>)> = BTreeMap::new();
     let mut seen: HashSet<Identity> = HashSet::new();
     for (index, alert) in notification.alerts.iter().enumerate().filter(|(_, alert)| !left_out(alert)) {
@@ -66,23 +96,12 @@ pub fn plan(
             continue;
         }
         let arrival = arrival(index, identity, alert);
-        let receivers: Vec<&Receiver> = if let Some(receiver) = named {
-            vec![receiver]
-        } else {
-            let (receivers, moved) = by_tree(config, &alert.labels, scope);
-            if let Some(receiver) = moved {
-                warning.get_or_insert_with(|| out_of_scope(receiver));
-            }
-            receivers
-        };
-        for receiver in receivers {
+        for receiver in receivers(alert) {
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
         }
     }
     let all = |receiver: &Receiver| receiver.targets.iter().map(row).collect();
-    let deliveries =
-        by_receiver.into_values().map(|(receiver, alerts)| recipient(receiver, alerts, all(receiver))).collect();
-    Plan { deliveries, warning }
+    by_receiver.into_values().map(|(receiver, alerts)| recipient(receiver, alerts, all(receiver))).collect()
 }
 
 /// The receivers of an alert within `scope`; if the tree has none there, the first of the scope, and its name besides.

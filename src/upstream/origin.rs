@@ -33,7 +33,12 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
         Format::Alertmanager => Some(UpstreamKind::Alertmanager),
         // Whoever pushes is no Alertmanager, but may push to one as well: only the configuration knows.
         Format::AlertsPush => None,
-        Format::GrafanaLegacy | Format::Generic | Format::Opaque | Format::Relayed => return None,
+        Format::GrafanaLegacy
+        | Format::Generic
+        | Format::Opaque
+        | Format::WecomWebhook
+        | Format::WecomApp
+        | Format::Relayed => return None,
     };
     let fits = |upstream: &&Upstream| {
         kind.is_none_or(|kind| upstream.kind == kind)

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 mod paths;
+mod wecom;
 
 /// Calls the gateway; the status and the answer's bytes.
 async fn answer(world: &World, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {

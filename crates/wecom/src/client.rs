@@ -107,6 +107,11 @@ impl Client {
         })
     }
 
+    /// The way to WeCom.
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
+    }
+
     /// Who was looked up before.
     pub(crate) fn book(&self) -> &Book {
         &self.book
@@ -196,7 +201,7 @@ impl Client {
     }
 
     /// The token of `app`, another than `refused`. Whatever went wrong, the call that needed it was not made.
-    async fn token(&self, app: &App, refused: Option<&StoredToken>) -> Result<StoredToken, CallError> {
+    pub(crate) async fn token(&self, app: &App, refused: Option<&StoredToken>) -> Result<StoredToken, CallError> {
         let key = self.token_key(app);
         self.tokens.get(&key, refused, &*self.now, || self.gettoken(app)).await.map_err(CallError::NotDone)
     }

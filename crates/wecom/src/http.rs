@@ -12,6 +12,7 @@ use reqwest::{Certificate, Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Api;
+use crate::forward::{Forward, Forwarded};
 use crate::outcome::Fault;
 
 /// Idle connections are closed by us before WeCom does, which makes resets rare.
@@ -22,6 +23,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(10);
 /// 20 MB (the largest file) at 3 Mbit/s.
 const UPLOAD: Duration = Duration::from_mins(1);
+/// Of the answer to a call that is passed on: a file of the largest size.
+const FORWARDED_BYTES: usize = 20 << 20;
 
 /// The way to WeCom.
 #[derive(Debug, Clone)]
@@ -164,18 +167,46 @@ impl Http {
         if request.end.is_some_and(|end| Instant::now() + self.deadline > end) {
             return Err(Lost { fault: Fault::TooLate, sent: false, detail: Bytes::new() });
         }
-        let mut answer = call.send().await.map_err(|error| lost(&error))?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
-            if body.len() + chunk.len() > request.api.answer_bytes() {
-                return Err(Lost { fault: Fault::TooLong, sent: true, detail: body.freeze() });
+        answer(call, request.api.answer_bytes()).await.map(|(_, body)| body)
+    }
+
+    /// Sends a call of somebody else once, with the time of an upload.
+    pub(crate) async fn forward(
+        &self,
+        forward: &Forward,
+        credential: (&str, &SecretString),
+    ) -> Result<Forwarded, Lost> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/cgi-bin/{}", self.base.path().trim_end_matches('/'), forward.path));
+        let query = forward.query.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        url.query_pairs_mut().extend_pairs(query.chain([(credential.0, credential.1.expose_secret())]));
+        let call = match &forward.body {
+            None => self.client.get(url),
+            Some((kind, bytes)) => {
+                let kind = kind.as_deref().unwrap_or("application/json; charset=utf-8");
+                self.client.post(url).header(reqwest::header::CONTENT_TYPE, kind).body(bytes.clone())
             }
-            body.extend_from_slice(&chunk);
+        };
+        let (content_type, body) = answer(call.timeout(UPLOAD.max(self.deadline)), FORWARDED_BYTES).await?;
+        Ok(Forwarded { content_type, body })
+    }
+}
+
+/// Sends `call` and reads the whole answer, which is HTTP 200 and at most `most` bytes long; with its type.
+async fn answer(call: reqwest::RequestBuilder, most: usize) -> Result<(Option<String>, Bytes), Lost> {
+    let mut answer = call.send().await.map_err(|error| lost(&error))?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(Lost { fault: Fault::TooLong, sent: true, detail: body.freeze() });
         }
-        match answer.status() {
-            StatusCode::OK => Ok(body.freeze()),
-            status => Err(Lost { fault: Fault::Status(status.as_u16()), sent: true, detail: body.freeze() }),
-        }
+        body.extend_from_slice(&chunk);
+    }
+    let kind = answer.headers().get(reqwest::header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    match answer.status() {
+        StatusCode::OK => Ok((kind, body.freeze())),
+        status => Err(Lost { fault: Fault::Status(status.as_u16()), sent: true, detail: body.freeze() }),
     }
 }
 

@@ -17,6 +17,7 @@ mod click;
 mod client;
 mod directory;
 pub mod errcode;
+mod forward;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http;
@@ -37,6 +38,7 @@ pub use click::Click;
 pub use client::{Account, App, Client, Now, Options, Webhook};
 pub use directory::{Agent, Member, Person};
 pub use errcode::{About, Class};
+pub use forward::{Forward, Forwarded};
 pub use http::{Network, NetworkError};
 pub use media::{INLINE_IMAGE_BYTES, Media, MediaKind, PictureError, inline_image};
 pub use members::TagMembers;

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Secret;
 use super::peers::Basic;
+use super::{AsWecom, Robot, Secret};
 use crate::config::at::{At, Several};
 use crate::config::{Algorithm, Encoding, TimeUnit};
 
@@ -12,11 +12,6 @@ use crate::config::{Algorithm, Encoding, TimeUnit};
 /// A source: how it proves itself (any one of these lets a request in), to whom it may post, whether it has a watchdog.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [
-    { "required": ["bearer"] }, { "required": ["basic"] }, { "required": ["header"] }, { "required": ["query"] },
-    { "required": ["path"] }, { "required": ["hmac"] }, { "required": ["sns"] }, { "required": ["smn"] },
-    { "required": ["addresses"] }, { "required": ["all"] },
-]))]
 pub(in crate::config) struct Source {
     /// `Authorization: Bearer …`；轮换时可写成列表。May be a list while a token is replaced.
     pub bearer: Option<At<Several<Secret>>>,
@@ -50,6 +45,22 @@ pub(in crate::config) struct Source {
     pub all: Option<At<Vec<At<Proof>>>>,
     /// 只能投递给这些接收者；默认不限。It may post only to these receivers; default: to all.
     pub receivers: Option<At<Vec<At<String>>>>,
+    /// 企业微信的地址 `/cgi-bin/…`。WeCom's addresses.
+    pub wecom: Option<At<AsWecom>>,
+    /// 钉钉群机器人的地址。The address of DingTalk's robots.
+    pub dingtalk: Option<At<Robot>>,
+    /// 飞书群机器人的地址。The address of Feishu's robots.
+    pub feishu: Option<At<Robot>>,
+    /// Slack 的地址。Slack's address.
+    pub slack: Option<At<Robot>>,
+    /// `PrometheusAlert` 的地址。The addresses of `PrometheusAlert`.
+    pub prometheusalert: Option<At<Robot>>,
+    /// a2w 的地址。The address of a2w.
+    pub a2w: Option<At<Robot>>,
+    /// bougou 的 alertmanager-webhook-adapter 的地址。The address of bougou's alertmanager-webhook-adapter.
+    pub bougou: Option<At<Robot>>,
+    /// prometheus-webhook-dingtalk 的地址。The address of prometheus-webhook-dingtalk.
+    pub timonwong: Option<At<Robot>>,
     /// 心跳告警：一直在触发的告警，太久没来说明这条路断了。
     /// An alert that always fires: if it stays away, alerts no longer come through, and the `alarm` is raised.
     pub watchdog: Option<At<Watchdog>>,

@@ -1,0 +1,209 @@
+//! Messages of apps: `message/send` (page 90236) and `message/recall` (page 94867).
+
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, request::Parts};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wecom::{MAX_GROUPS, MAX_USERS, Recipients};
+
+use super::reply::Reply;
+use super::token::{Bearer, opened};
+use super::{Caller, Relay, configured, content_type, misread};
+use crate::alert::{Format, ThreadId};
+use crate::config::{Addressee, Config, Receiver, Target, To};
+use crate::deliver::{addressed, recall as take_back, recallable};
+use crate::http::Gate;
+use crate::http::body::Packing;
+use crate::http::dropin::{bare_receiver, receivers_of, unconfigured};
+use crate::http::intake::Call;
+use crate::ingest::Door;
+use crate::ingest::wecom::Said;
+use crate::store::{DeliveryFilter, StoreError};
+
+/// In front of our msgids.
+const MSGID: &str = "wg";
+const EVERYBODY: &str = "@all";
+
+/// The query of every call of an app.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AccessToken {
+    access_token: String,
+}
+
+impl AccessToken {
+    pub fn of(parts: &Parts) -> String {
+        let Query(Self { access_token }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
+        access_token
+    }
+}
+
+/// What `message/send` answers besides.
+#[derive(Serialize)]
+struct Sent {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    invaliduser: String,
+    msgid: String,
+}
+
+pub(super) async fn message_send(State(gate): State<Gate>, request: Request) -> Response {
+    let begun = Instant::now();
+    if !configured(&gate) {
+        return unconfigured("wecom");
+    }
+    let (parts, body) = request.into_parts();
+    let caller = Caller::of(&gate, &parts);
+    let sent = sent(&gate, &parts, body, &caller).await;
+    let format = sent.is_ok().then_some(Format::WecomApp);
+    gate.answered(begun, format, sent.unwrap_or_else(|refusal| refusal).into_response())
+}
+
+async fn sent(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
+    let loaded = gate.app.loaded();
+    let config = &loaded.config;
+    let bearer = opened(config, &*gate.app.link_key().await, &AccessToken::of(parts), caller)?;
+    let (body, held) = gate.body(parts, body).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    let said = Said::read(&body).map_err(|wrong| misread(wrong, caller))?;
+    let agent = said.member("agentid");
+    match agent.and_then(|id| id.as_i64().or_else(|| id.as_str()?.trim().parse().ok())) {
+        Some(id) if id == bearer.account.agent_id => {}
+        Some(_) => return Err(Reply::error(301_002, "not allow operate another agent with this accesstoken", caller)),
+        None => return Err(Reply::error(41011, "missing agentid", caller)),
+    }
+    let (to, fenced) = fence(bearer.door.allow_users.as_deref(), addressed(&body));
+    check(&to, !fenced.is_empty(), caller)?;
+    if bearer.door.read {
+        // It waits for its part of the memory again.
+        drop(held);
+        return read(gate, config, &bearer, parts, body, caller).await;
+    }
+    let (said, body) = if fenced.is_empty() { (said, body) } else { readdressed(&said, &to, caller)? };
+    let receivers = vec![receiver(config, &bearer, &to)];
+    let headers = &parts.headers;
+    let relay = Relay { source: bearer.source, format: Format::WecomApp, said: &said, body, headers, receivers };
+    let admitted = relay.store(gate, caller).await?;
+    Ok(Reply::with(&Sent { invaliduser: fenced.join("|"), msgid: msgid(admitted.id) }))
+}
+
+fn msgid(notification: i64) -> String {
+    format!("{MSGID}{notification}")
+}
+
+/// The message for those of its readers who are within the fence.
+fn readdressed(said: &Said, to: &Recipients, caller: &Caller) -> Result<(Said, Bytes), Reply> {
+    let members = [("touser", json!(to.users.join("|"))), ("toparty", json!("")), ("totag", json!(""))];
+    let body = Bytes::from(said.with_members(members));
+    Ok((Said::read(&body).map_err(|wrong| misread(wrong, caller))?, body))
+}
+
+/// As an alert: to the receiver of the app's way in, else by the routes.
+async fn read(
+    gate: &Gate,
+    config: &Config,
+    bearer: &Bearer<'_>,
+    parts: &Parts,
+    body: Bytes,
+    caller: &Caller,
+) -> Result<Reply, Reply> {
+    let addressee = bearer.app.receiver.clone().map_or(Addressee::Routes, Addressee::Receiver);
+    let call = Call {
+        source: bearer.source.clone(),
+        door: Door::Webhook,
+        receiver: None,
+        receivers: receivers_of(config, &addressee),
+        content_type: content_type(&parts.headers),
+        body,
+        packing: Packing::Plain,
+        part: None,
+        received_at: caller.now,
+    };
+    let taken = gate.admit(call).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    Ok(Reply::with(&Sent { invaliduser: String::new(), msgid: msgid(taken.id) }))
+}
+
+/// Who of those addressed may be, and who may not. Departments, tags and everybody are outside every fence.
+fn fence(allowed: Option<&[String]>, to: Recipients) -> (Recipients, Vec<String>) {
+    let Some(allowed) = allowed else { return (to, Vec::new()) };
+    let may = |user: &String| allowed.iter().any(|known| known.eq_ignore_ascii_case(user));
+    let (users, mut fenced): (Vec<String>, Vec<String>) = to.users.into_iter().partition(may);
+    fenced.extend(to.parties.iter().map(|id| format!("party:{id}")));
+    fenced.extend(to.tags.iter().map(|id| format!("tag:{id}")));
+    (Recipients { users, ..Recipients::default() }, fenced)
+}
+
+fn check(to: &Recipients, fenced: bool, caller: &Caller) -> Result<(), Reply> {
+    let nobody = to.users.is_empty() && to.parties.is_empty() && to.tags.is_empty();
+    let everybody = to.users.iter().any(|user| user == EVERYBODY);
+    let (errcode, text) = match (nobody, fenced) {
+        (true, true) => (81013, "user & party & tag all invalid"),
+        (true, false) => (82001, "All touser & toparty & totag invalid"),
+        (false, _) if everybody => return Ok(()),
+        (false, _) if to.users.len() > MAX_USERS => (40032, "invalid touser size"),
+        (false, _) if to.parties.len() > MAX_GROUPS => (82002, "invalid toparty size"),
+        (false, _) if to.tags.len() > MAX_GROUPS => (82003, "invalid totag size"),
+        (false, _) => return Ok(()),
+    };
+    Err(Reply::error(errcode, text, caller))
+}
+
+/// Exactly whom the message addresses, with the fallback and the language of the way in.
+fn receiver(config: &Config, bearer: &Bearer<'_>, to: &Recipients) -> Receiver {
+    let target = Target::at(To::Members {
+        app: bearer.app.app.clone(),
+        users: to.users.clone(),
+        users_file: None,
+        on_call: None,
+        parties: to.parties.clone(),
+        tags: to.tags.clone(),
+    });
+    let named = bearer.app.receiver.as_deref().and_then(|name| config.receivers.get(name));
+    match named {
+        Some(known) => Receiver { targets: vec![target], escalate: Vec::new(), ..known.as_ref().clone() },
+        None => bare_receiver(config, format!("app/{}", bearer.app.app), target),
+    }
+}
+
+pub(super) async fn recall(State(gate): State<Gate>, request: Request) -> Response {
+    if !configured(&gate) {
+        return unconfigured("wecom");
+    }
+    let (parts, body) = request.into_parts();
+    let caller = Caller::of(&gate, &parts);
+    recalled(&gate, &parts, body, &caller).await.unwrap_or_else(|refusal| refusal).into_response()
+}
+
+async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
+    let loaded = gate.app.loaded();
+    let bearer = opened(&loaded.config, &*gate.app.link_key().await, &AccessToken::of(parts), caller)?;
+    let (body, _held) = gate.body(parts, body).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let number = asked["msgid"].as_str().and_then(|msgid| msgid.strip_prefix(MSGID)?.parse::<i64>().ok());
+    let unknown = || Reply::error(40058, "invalid msgid. invalid Request Parameter", caller);
+    let number = number.ok_or_else(unknown)?;
+    let busy = |error: StoreError| {
+        gate.app.store_failed(&error);
+        Reply::busy(StatusCode::SERVICE_UNAVAILABLE)
+    };
+    let filter = DeliveryFilter { thread: Some(ThreadId(number)), ..DeliveryFilter::default() };
+    let rows = gate.app.store().deliveries(filter).await.map_err(busy)?;
+    let mine = rows.into_iter().filter(|row| row.notification == number && row.source == *bearer.source);
+    let messages: Vec<i64> = mine.map(|row| row.message).collect();
+    if messages.is_empty() {
+        return Err(unknown());
+    }
+    for message in messages {
+        match recallable(gate.app.store(), &loaded.config, message).await.map_err(busy)? {
+            Ok(wanted) => {
+                take_back(&loaded.wecom, &wanted).await.map_err(|_| Reply::error(42052, "msgid too old", caller))?;
+            }
+            // It is still on its way, or was told by a digest.
+            Err(_) => return Err(Reply::busy(StatusCode::OK)),
+        }
+    }
+    Ok(Reply::ok())
+}

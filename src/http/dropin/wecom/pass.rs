@@ -1,0 +1,97 @@
+//! What is passed on to WeCom at once: uploads, whose id the client needs, and other calls where that is configured.
+
+use axum::body::Body;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{Method, StatusCode, header, request::Parts};
+use axum::response::{IntoResponse as _, Response};
+use tracing::warn;
+use wecom::{Account, CallError, Forward, Webhook};
+
+use super::app::AccessToken;
+use super::reply::Reply;
+use super::token::opened;
+use super::{Caller, Key, by_key, configured, content_type, unknown_key};
+use crate::config::{Addressee, Config, To};
+use crate::deliver::app;
+use crate::http::Gate;
+use crate::http::dropin::unconfigured;
+
+/// The call by which an app uploads a file.
+const MEDIA_UPLOAD: &str = "media/upload";
+const JSON: &str = "application/json; charset=UTF-8";
+
+pub(super) async fn webhook_upload(State(gate): State<Gate>, request: Request) -> Response {
+    if !configured(&gate) {
+        return unconfigured("wecom");
+    }
+    let (parts, body) = request.into_parts();
+    let caller = Caller::of(&gate, &parts);
+    let Query(Key { key }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
+    let loaded = gate.app.loaded();
+    let Some((_, _, addressee)) = by_key(&loaded.config, &key) else {
+        return unknown_key(&key, &caller).into_response();
+    };
+    let Some(webhook) = webhook_of(&loaded.config, &addressee) else {
+        return Reply::error(48002, "api forbidden", &caller).into_response();
+    };
+    passed(&gate, &Account::Webhook(webhook), "webhook/upload_media", &parts, body, &caller).await
+}
+
+/// The webhook whose files a key uploads: the first among its targets. Of several keys that share a group the first, by
+/// which such messages are sent.
+fn webhook_of(config: &Config, addressee: &Addressee) -> Option<Webhook> {
+    let name = match addressee {
+        Addressee::Webhook(name) => name,
+        Addressee::Receiver(name) => {
+            config.receivers.get(name)?.targets.iter().find_map(|target| match &target.to {
+                To::Webhook { webhook } => Some(webhook),
+                _ => None,
+            })?
+        }
+        Addressee::Routes => return None,
+    };
+    config.wecom.webhooks.get(name)?.first().map(|key| Webhook { key: key.clone() })
+}
+
+/// Any other call of an app.
+pub(super) async fn anything(State(gate): State<Gate>, Path(path): Path<String>, request: Request) -> Response {
+    if !configured(&gate) {
+        return unconfigured("wecom");
+    }
+    let (parts, body) = request.into_parts();
+    let caller = Caller::of(&gate, &parts);
+    let loaded = gate.app.loaded();
+    let bearer = match opened(&loaded.config, &*gate.app.link_key().await, &AccessToken::of(&parts), &caller) {
+        Ok(bearer) => bearer,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let known = path == MEDIA_UPLOAD || bearer.door.pass_through;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'/');
+    if !known || !path.bytes().all(plain) {
+        return Reply::error(48002, "api forbidden", &caller).into_response();
+    }
+    passed(&gate, &Account::App(app(bearer.account)), &path, &parts, body, &caller).await
+}
+
+async fn passed(gate: &Gate, account: &Account, path: &str, parts: &Parts, body: Body, caller: &Caller) -> Response {
+    let (body, _held) = match gate.body(parts, body).await {
+        Ok(read) => read,
+        Err(refusal) => return Reply::refused(&refusal, caller).into_response(),
+    };
+    let Query(query): Query<Vec<(String, String)>> = Query::try_from_uri(&parts.uri).unwrap_or_default();
+    let forward = Forward {
+        path: path.to_owned(),
+        query: query.into_iter().filter(|(name, _)| name != "key" && name != "access_token").collect(),
+        body: (parts.method != Method::GET).then_some((content_type(&parts.headers), body)),
+    };
+    match gate.app.loaded().wecom.forward(account, &forward).await {
+        Ok(answer) => {
+            let kind = answer.content_type.unwrap_or_else(|| JSON.to_owned());
+            ([(header::CONTENT_TYPE, kind)], answer.body).into_response()
+        }
+        Err(CallError::NotDone(failure) | CallError::Unsure(failure)) => {
+            warn!(error = failure.en(), path, "A call could not be passed on to WeCom.");
+            Reply::busy(StatusCode::BAD_GATEWAY).into_response()
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Addresses of other programs: a sender that speaks to one of them points its URL here and is answered as that program
 //! would answer.
 
+mod robots;
 mod wecom;
 
 use std::time::Duration;
@@ -69,7 +70,7 @@ impl Style {
 
 /// The paths of all programs that are imitated.
 pub(super) fn routes() -> axum::Router<Gate> {
-    wecom::routes()
+    wecom::routes().merge(robots::routes())
 }
 
 /// The answer at an address that no source may use: it does not exist, and which key makes it exist.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::World;
 
 mod paths;
+mod robots;
 mod wecom;
 
 /// Calls the gateway; the status and the answer's bytes.

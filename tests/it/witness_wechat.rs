@@ -136,3 +136,25 @@ async fn a_member_whom_the_app_may_not_reach_is_an_error_and_not_a_message() {
     until("the call is refused", async || (errcodes(&world).await == [81013]).then_some(())).await;
     assert!(world.inbox("user=lisi").await.is_empty());
 }
+
+/// A gateway between Alertmanager and WeCom: only the base URL and the secret are other ones.
+#[tokio::test]
+async fn its_messages_come_through_the_gateway_as_it_wrote_them() {
+    let world = World::new(
+        "sources: { am: { wecom: { apps: [ { app: ops, secret: corpsecret-of-our-own-7f3a91c2 } ] } } }\nreceivers: { ops: { targets: [ { webhook: ops-group } ] } }\n",
+    )
+    .await;
+    let config = config(&world)
+        .replace(&world.simulator.url(), &world.url)
+        .replace("sim-app-secret", "corpsecret-of-our-own-7f3a91c2");
+    let Some(alertmanager) = Server::alertmanager(world.folder.path(), &config).await else { return };
+    alertmanager.fire(&[to("member", "一", false), to("department", "二", false), to("tag", "三", false)]).await;
+    assert_eq!(texts(&world.arrived("user=lisi", 1).await), ["firing 一 <1 & 2>"]);
+    let department = world.arrived("user=daixuan", 1).await;
+    assert_eq!(texts(&department), ["**二** <font color=\"warning\">firing</font>"]);
+    assert_eq!(texts(&world.arrived("user=wangwu", 1).await), ["tag 三"]);
+    assert_eq!(alertmanager.counter("alertmanager_notifications_failed_total", "integration=\"wechat\"").await, 0);
+    let calls = world.requests("message/send").await;
+    assert!(calls.iter().all(|call| call["body"]["agentid"] == "1000002" && call["errcode"] == 0), "{calls:#?}");
+    assert!(world.deliveries().await.iter().all(|row| row.source.to_string() == "am"));
+}

@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 use super::{World, alerts, answer};
 
-const SOURCES: &str = r#"
+const SOURCES: &str = r"
 allow_anonymous: true
 sources:
   ding: { dingtalk: { tokens: { ops: ding-token-0123456789abcdef }, secret: SECexample0000, mention_all: true } }
@@ -21,7 +21,7 @@ receivers:
   ops: { targets: [ { webhook: ops-group, face: text } ] }
   dba: { targets: [ { webhook: dba-group, face: text } ] }
 route: { receiver: ops }
-"#;
+";
 
 fn mac(key: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();

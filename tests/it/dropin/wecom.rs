@@ -13,7 +13,7 @@ const KEY: &str = "6f3c9d1e-0000-4000-8000-00000000c0de";
 const SECRET: &str = "corpsecret-of-our-own-7f3a91c2";
 
 /// A source that speaks WeCom: a key for a receiver, one for a webhook, and an app.
-const SOURCES: &str = r#"
+const SOURCES: &str = r"
 external_url: https://alerts.example.com
 sources:
   script:
@@ -26,7 +26,7 @@ receivers:
   ops: { fallback: mail, targets: [ { webhook: ops-group } ] }
   mail: { targets: [ { app: ops, users: [zhangsan], face: text } ] }
 route: { receiver: ops }
-"#;
+";
 
 fn webhook(key: &str) -> String {
     format!("/cgi-bin/webhook/send?key={key}")
@@ -249,7 +249,7 @@ async fn an_app_is_spoken_to_as_to_wecom() {
     assert_eq!((&said["errcode"], &said["errmsg"]), (&json!(0), &json!("ok")));
     assert!(said["msgid"].as_str().unwrap().starts_with("wg") && said.get("invaliduser").is_none(), "{said}");
     world.arrived("user=lisi", 1).await;
-    assert_eq!(bodies(&world, "message/send").await, [body.clone()], "as it came");
+    assert_eq!(bodies(&world, "message/send").await, std::slice::from_ref(&body), "as it came");
 
     for (change, errcode) in [
         (json!({ "agentid": 1_000_003 }), 301_002),

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
@@ -43,6 +43,7 @@ mod lobby;
 mod orders;
 mod paths;
 mod peer;
+mod query;
 mod refusal;
 mod scrape;
 
@@ -73,8 +74,8 @@ fn router(gate: Gate) -> axum::Router {
     let app = gate.app.clone();
     let routes = axum::Router::new()
         // Grafana, Alertmanager and everything else that has news
-        .route("/webhook", post(webhook).put(webhook))
-        .route("/webhook/{receiver}", post(webhook_to).put(webhook_to))
+        .route("/webhook", post(webhook).put(webhook).get(webhook_query))
+        .route("/webhook/{receiver}", post(webhook_to).put(webhook_to).get(webhook_query_to))
         // senders that can neither set a header nor keep a query: the token stands in the path
         .route("/webhook/t/{token}", post(webhook).put(webhook))
         .route("/webhook/t/{token}/{receiver}", post(webhook_behind_token).put(webhook_behind_token))
@@ -130,6 +131,15 @@ pub(crate) struct Gate {
 
 async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
     gate.take(request, Door::Webhook, Style::Ours, None).await
+}
+
+/// A notification in the query, for senders that can only ask.
+async fn webhook_query(State(gate): State<Gate>, request: Request) -> Response {
+    gate.take_query(request, None).await
+}
+
+async fn webhook_query_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
+    gate.take_query(request, Some(receiver)).await
 }
 
 async fn webhook_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
@@ -204,6 +214,19 @@ impl Gate {
             Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
         };
         self.answered(begun, format, response)
+    }
+
+    /// Takes a call whose query is its body. One without anything to say is no call.
+    async fn take_query(&self, request: Request, receiver: Option<String>) -> Response {
+        let (mut parts, _) = request.into_parts();
+        let said = query::body(&parts, &self.app.loaded().config.sources);
+        let Some(body) = said.filter(|_| parts.method == Method::GET) else {
+            return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, PUT")]).into_response();
+        };
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        parts.headers.remove(header::CONTENT_ENCODING);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        self.take(Request::from_parts(parts, Body::from(body)), Door::Webhook, Style::Ours, receiver).await
     }
 
     /// Counts an answer to a call that began then.

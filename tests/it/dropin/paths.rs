@@ -53,3 +53,18 @@ async fn the_old_api_says_what_is_wrong_in_its_own_form() {
     assert_eq!(answer(&world, "POST", "/api/v1/alerts", "[]").await, (200, r#"{"status":"success"}"#.to_owned()));
     assert_eq!(answer(&world, "POST", "/api/v2/alerts", "[]").await, (200, String::new()));
 }
+
+#[tokio::test]
+async fn a_notification_may_stand_in_the_query_with_the_same_proof() {
+    let source = "sources: { falcon: { query: { name: token, value: query-token-0123456789abcdef } } }\n";
+    let world = World::new(&format!("{source}{OPS}")).await;
+    let path = "/webhook/dba?token=query-token-0123456789abcdef&title=%E7%A3%81%E7%9B%98%E5%B0%86%E6%BB%A1&text=db-3";
+    let (status, body) = answer(&world, "GET", path, "").await;
+    assert_eq!(status, 200, "{body}");
+    let told = world.arrived("webhook=sim-dba-group", 1).await;
+    let text = told[0]["content"].to_string();
+    assert!(text.contains("磁盘将满") && !text.contains("query-token"), "{text}");
+    assert_eq!(answer(&world, "GET", "/webhook/dba?title=x", "").await.0, 401);
+    assert_eq!(answer(&world, "GET", "/webhook/dba?token=query-token-0123456789abcdef", "").await.0, 405);
+    assert_eq!(answer(&world, "HEAD", path, "").await.0, 405, "asking whether something is there says nothing");
+}

@@ -3,7 +3,7 @@
 //! Everything here is a plain value. `ingest` makes them from bytes, `route`, `store`, `render` and
 //! `deliver` pass them on; none of them holds a connection, a clock or a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,8 @@ pub enum Status {
     Firing,
     /// It is over.
     Resolved,
+    /// Neither: something to know, told once. It is never open, so nothing ends it.
+    Notice,
 }
 
 impl Status {
@@ -137,12 +139,13 @@ impl Status {
         match self {
             Self::Firing => "firing",
             Self::Resolved => "resolved",
+            Self::Notice => "notice",
         }
     }
 
     /// The status with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Firing, Self::Resolved].into_iter().find(|status| status.as_str() == name)
+        [Self::Firing, Self::Resolved, Self::Notice].into_iter().find(|status| status.as_str() == name)
     }
 }
 
@@ -199,6 +202,50 @@ pub struct Alert {
     /// The rank that the reader gave it; `None`: as the shipped table says of its labels, see [`Alert::level`].
     #[serde(default)]
     pub level: Option<Level>,
+    /// What it has in common with others that one end may mean; only of bodies that the general reader read.
+    #[serde(default)]
+    pub kin: Option<Kin>,
+}
+
+/// What relates an alert to the end of it where the sender has no key that both carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kin {
+    /// The mapping or reader that took the body: alerts of different ones are never related.
+    pub shape: String,
+    /// The title without predicate and numbers, in lower case.
+    pub core: String,
+    /// The sender's id of the event; empty if there is none.
+    pub event: String,
+    /// The alert has a key of its own, so an end that has another key is not its end.
+    pub keyed: bool,
+    /// Identifiers in its words and places: hosts, paths, numbers of jobs.
+    pub marks: BTreeSet<String>,
+}
+
+/// What an end may refer to, as it is stored: 16 bytes of a SHA-256.
+pub type Relation = [u8; 16];
+
+impl Kin {
+    /// Alerts of `source` of one shape with one title.
+    pub fn family(&self, source: &SourceId) -> Relation {
+        relation(["family", &source.stored(), &self.shape, &self.core])
+    }
+
+    /// Alerts of `source` of one shape with one id of the event.
+    pub fn same_event(&self, source: &SourceId) -> Option<Relation> {
+        (!self.event.is_empty()).then(|| relation(["event", &source.stored(), &self.shape, &self.event]))
+    }
+}
+
+fn relation(parts: [&str; 4]) -> Relation {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut relation = [0; 16];
+    relation.copy_from_slice(&hash.finalize()[..16]);
+    relation
 }
 
 /// A measured value of an alert.
@@ -318,6 +365,8 @@ pub enum TransitionKind {
     Silenced,
     /// It is still on; its silence was ended.
     Unsilenced,
+    /// It neither began nor ended: something to know.
+    Notice,
 }
 
 impl TransitionKind {
@@ -326,8 +375,31 @@ impl TransitionKind {
         matches!(self, Self::Acknowledged | Self::Released | Self::Silenced | Self::Unsilenced)
     }
 
+    /// Is the alert on when this is told?
+    pub const fn is_on(self) -> bool {
+        !matches!(self, Self::Resolved | Self::Notice)
+    }
+
+    /// What is to be said of the alert after it.
+    pub const fn leaves(self) -> Status {
+        match self {
+            Self::Resolved => Status::Resolved,
+            Self::Notice => Status::Notice,
+            _ => Status::Firing,
+        }
+    }
+
+    /// As what a report with this status is told that nothing is known of.
+    pub const fn first(status: Status) -> Self {
+        match status {
+            Status::Firing => Self::Firing,
+            Status::Resolved => Self::Resolved,
+            Status::Notice => Self::Notice,
+        }
+    }
+
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Firing,
         Self::Resolved,
         Self::Reminder,
@@ -335,6 +407,7 @@ impl TransitionKind {
         Self::Released,
         Self::Silenced,
         Self::Unsilenced,
+        Self::Notice,
     ];
 
     /// The name in the store, in logs and in templates.
@@ -347,6 +420,7 @@ impl TransitionKind {
             Self::Released => "released",
             Self::Silenced => "silenced",
             Self::Unsilenced => "unsilenced",
+            Self::Notice => "notice",
         }
     }
 

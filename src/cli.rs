@@ -15,6 +15,7 @@ mod gateway;
 pub mod init;
 pub mod links;
 pub mod migrate_store;
+pub mod payloads;
 pub mod preview;
 pub mod route;
 pub mod sample;
@@ -40,6 +41,7 @@ pub use acts::{Acts, ActsCommand, ActsList};
 pub use bots::{BotsCommand, BotsList};
 pub use deliveries::{Deliveries, DeliveriesCommand, When};
 pub use links::{Links, LinksCommand};
+pub use payloads::{Payloads, PayloadsCommand};
 pub use silences::{Silences, SilencesCommand};
 use source::SourceCommand;
 
@@ -92,6 +94,8 @@ pub enum Command {
     Chat(Chat),
     /// 投递记录：发给了谁，何时，到了没有，为什么没到；导出、重发、对账。 The record: who was told what, when, did it arrive, why not; export, resend, audit.
     Deliveries(Deliveries),
+    /// 请求体怎么读：列出映射，试读一段，写出新映射的开头。 How bodies are read: list mappings, try one, begin a new one.
+    Payloads(Payloads),
     /// 谁做了什么：认领、静默、撤回。 The audit trail: who took, silenced or recalled what.
     Acts(Acts),
     /// 上游的静默：列出、新建、延长、结束。 Silences upstream: list, create, extend, expire.
@@ -500,6 +504,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bots(Bots { command: BotsCommand::List(arguments) }) => wait(bots::list(arguments)),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
+        Command::Payloads(arguments) => wait(payloads::run(arguments)),
         Command::Acts(arguments) => wait(acts::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),
         Command::Links(arguments) => wait(links::run(arguments)),

@@ -1,46 +1,57 @@
 //! Bytes to a [`Notification`]: proves the source, recognises the payload, reads it. Pure: the time comes in.
 //!
-//! Nothing that can be read is refused (reliability F50). A body that no reader understands becomes one alert
-//! with its text, because the sender will not come again. What stays out of here: routing, storing, markup.
+//! Nothing that has any bytes is refused: what no reader understands becomes a notice with its text, because the sender
+//! will not come again. What stays out of here: routing, storing, markup.
 
 mod alertmanager;
 mod body;
+mod encoding;
 mod field;
 pub mod generic;
 mod grafana;
 mod grafana_legacy;
+mod lexicon;
+mod moment;
+mod plain;
 mod proof;
+mod reader;
 mod relayed;
 mod replay;
+mod robot;
 mod robots;
+mod split;
 #[cfg(test)]
 mod tests;
+mod title;
+mod tree;
 mod weight;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp, level_label};
 use crate::level::Levels;
 use crate::names::Discriminator;
 use body::Body;
 use generic::Payloads;
+use plain::excerpt;
 pub use proof::{
     Certificate, Certificates, Kind, Once, Presented, Proven, Unproven, Why, confirmation, could_prove, is_secret,
     prove, shown_path,
 };
+pub use reader::{HELD, Listed, Shown};
 pub use relayed::{FORMAT as RELAYED, relay};
 pub use replay::{Replays, Seen};
 pub use robots::wecom;
 pub use weight::Weight;
 
-/// How much of a body that nobody understands is shown, in bytes: the most that any face can hold.
+/// How much of a text that is no tree is kept with the alert, in bytes: the most that any face can hold. The page has
+/// all of it.
 const EXCERPT: usize = 4096;
 
 /// Shown where a sender gives no name at all.
 const UNNAMED: &str = "未命名告警 (unnamed alert)";
 
-/// Shown as the name of a body that nobody understands and that has no first line worth showing.
+/// Shown as the name of a body that has no words worth showing.
 const UNRECOGNISED: &str = "未识别的通知 (unrecognised notification)";
 
 /// Through which address a body came in.
@@ -58,9 +69,6 @@ pub enum Unreadable {
     /// No byte but white space.
     #[error("the body is empty: nothing was sent; check the payload template of the sender")]
     Empty,
-    /// Binary data.
-    #[error("the body is no text: send JSON, a form or plain text in UTF-8")]
-    NotText,
     /// More than can be held at a time: nothing of it is taken, because a part would hide the rest.
     #[error("{objects} objects are too many for one body: make the groups upstream smaller (group_by, max_alerts)")]
     TooMany {
@@ -86,7 +94,7 @@ impl Unreadable {
     /// The HTTP status to answer; 200 only for the empty push, as Alertmanager does.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Empty | Self::NotText => 400,
+            Self::Empty => 400,
             Self::NothingPushed => 200,
             Self::TooMany { .. } => 413,
             Self::NotAlerts { status, .. } => *status,
@@ -108,15 +116,48 @@ pub fn read(
     payloads: &Payloads,
     now: Timestamp,
 ) -> Result<Notification, Unreadable> {
-    let Body { text, json } = body::decode(bytes, content_type)?;
-    let mut notification = match door {
-        Door::AlertsPush => alertmanager::pushed(json, now)?,
-        Door::Webhook => json.and_then(|json| recognise(json, &text, payloads, now)).unwrap_or_else(|| opaque(&text)),
+    Ok(explain(bytes, content_type, door, payloads, now)?.notification)
+}
+
+/// A notification, and how it was read.
+#[derive(Debug)]
+pub struct Explained {
+    /// What was read.
+    pub notification: Notification,
+    /// The fixed shape, mapping, robot or reader that took the body.
+    pub by: String,
+    /// For each alert that a mapping or the general reader read: the facts, where each was found, and what stood there.
+    pub origins: Vec<Vec<(&'static str, String, String)>>,
+}
+
+/// Reads as [`read`] does, and says how.
+pub fn explain(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    door: Door,
+    payloads: &Payloads,
+    now: Timestamp,
+) -> Result<Explained, Unreadable> {
+    // What is pushed to an Alertmanager is judged as it judges: a body that was cut off is a mistake there.
+    let Body { text, json, binary } = body::decode(bytes, content_type, door == Door::Webhook)?;
+    let mut explained = match door {
+        Door::AlertsPush => fixed("alerts_push", alertmanager::pushed(json, now)?),
+        Door::Webhook => match json {
+            Some(json) => tree(json, payloads, now).unwrap_or_else(|| plain_text(&text, payloads, now)),
+            None if binary => opaque_bytes(bytes, payloads, now),
+            None => plain_text(&text, payloads, now),
+        },
     };
-    for alert in &mut notification.alerts {
+    let Notification { format, title, alerts, .. } = &mut explained.notification;
+    // The title of a contact point may rank what no label does.
+    let titled = (*format == Format::Grafana && !title.is_empty()).then(|| title::read(title).level).flatten();
+    for alert in alerts {
         rank(alert, payloads.levels());
+        if let (None, Some(said)) = (alert.level, &titled) {
+            alert.level = payloads.levels().of(said);
+        }
     }
-    Ok(notification)
+    Ok(explained)
 }
 
 /// Gives an alert the rank of the word that its labels have for it, where the reader did not.
@@ -141,48 +182,130 @@ pub fn reread(
         return wecom::notification(bytes);
     }
     let door = if format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
-    read(bytes, content_type, door, payloads, received_at).unwrap_or_else(|_| opaque(&String::from_utf8_lossy(bytes)))
+    read(bytes, content_type, door, payloads, received_at)
+        .unwrap_or_else(|_| plain_text(&String::from_utf8_lossy(bytes), payloads, received_at).notification)
 }
 
-/// Tells payloads apart by their shape, in the order of alert-sources §0.2: the fixed shapes first, then the
-/// mappings. `None`: nobody understands it.
-fn recognise(json: Value, text: &str, payloads: &Payloads, now: Timestamp) -> Option<Notification> {
-    match json {
-        Value::Array(items) if items.iter().any(alertmanager::has_labels) => alertmanager::array(items, now),
-        Value::Object(object) => match alertmanager::envelope_format(&object) {
-            Some(format) => alertmanager::envelope(object, format, now),
-            None if grafana_legacy::is_legacy(&object) => Some(grafana_legacy::notification(object)),
-            None => payloads.read(&Value::Object(object), text),
-        },
-        other => payloads.read(&other, text),
+/// Everything that a stored body holds, for the page of details; nothing for the fixed shapes, whose alerts show all.
+pub fn listed(format: Format, bytes: &[u8], content_type: Option<&str>) -> Listed {
+    if !matches!(format, Format::Generic | Format::Opaque) {
+        return Listed::default();
+    }
+    match body::decode(bytes, content_type, true) {
+        Ok(Body { json: Some(mut json), .. }) => {
+            body::unfold(&mut json);
+            reader::listed(&json)
+        }
+        Ok(Body { text, binary: false, .. }) => reader::listed(&json!({ "text": text })),
+        _ => Listed::default(),
     }
 }
 
-/// A body that nobody understands: one alert, its text as the message. Each different body is an alert of its
-/// own, so that a second one is never taken for a repeat of the first.
-fn opaque(text: &str) -> Notification {
-    let text = text.trim().replace('\0', "\u{2400}");
-    let name = match text.chars().next() {
-        Some('{') => named_member(&text),
-        Some('[') if text[1..].trim_start().starts_with(['{', '[', '"']) => None,
-        None | Some('<' | '"') => None,
-        Some(_) => text.lines().next().map(str::to_owned),
+/// Where each value of a body stands, as a mapping writes it (`body.a.b[0]`), and the value.
+pub fn paths(bytes: &[u8], content_type: Option<&str>) -> Vec<(String, String)> {
+    let Ok(Body { json: Some(mut json), .. }) = body::decode(bytes, content_type, true) else { return Vec::new() };
+    body::unfold(&mut json);
+    let leaves = tree::leaves(&json).into_iter();
+    let is_plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
-    let name = name.map_or_else(|| UNRECOGNISED.to_owned(), |name| excerpt(name.trim(), 120));
-    single(Format::Opaque, name, content_key(&text), excerpt(&text, EXCERPT))
+    leaves
+        .map(|leaf| {
+            let path = leaf.path.iter().fold("body".to_owned(), |path, name| match name.parse::<usize>() {
+                Ok(index) => format!("{path}[{index}]"),
+                Err(_) if is_plain(name) => format!("{path}.{name}"),
+                Err(_) => format!("{path}['{name}']"),
+            });
+            (path, leaf.text)
+        })
+        .collect()
 }
 
-/// What in an unknown JSON object is most likely to say what it is about.
-fn named_member(text: &str) -> Option<String> {
-    let members: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
-    ["title", "subject", "alertname", "name", "summary", "message", "msg", "text", "content"]
-        .into_iter()
-        .find_map(|wanted| members.iter().find(|(name, _)| name.to_lowercase().ends_with(wanted)))
-        .and_then(|(_, value)| value.as_str()?.lines().map(str::trim).find(|line| !line.is_empty()))
-        .map(|name| name.replace('\0', "\u{2400}"))
+/// A tree: the fixed shapes first, told by their shape alone; then mappings, robots and the general reader.
+fn tree(mut json: Value, payloads: &Payloads, now: Timestamp) -> Option<Explained> {
+    if let Some(read) = fixed_shape(&mut json, now) {
+        return Some(read);
+    }
+    body::unfold(&mut json);
+    // A fixed shape that somebody wrapped, or sent as a text inside of another body.
+    let mut inner = &mut json;
+    for _ in 0..4 {
+        let Some(next) = only_member(inner) else { break };
+        if let Some(read) = fixed_shape(next, now) {
+            return Some(read);
+        }
+        inner = next;
+    }
+    let mut taken = payloads.read(&json, now)?;
+    let origins = taken.told.iter_mut().map(|told| std::mem::take(&mut told.origins)).collect();
+    Some(Explained { by: taken.by.clone(), origins, notification: taken.notification(Format::Generic) })
 }
 
-/// A notification of one firing alert that knows nothing but a name and a text.
+fn only_member(json: &mut Value) -> Option<&mut Value> {
+    match json {
+        Value::Object(members) if members.len() == 1 => {
+            members.values_mut().next().filter(|value| value.is_object() || value.is_array())
+        }
+        _ => None,
+    }
+}
+
+/// The shapes of Alertmanager, Grafana and those who push to an Alertmanager. Takes the value only if it is one.
+fn fixed_shape(json: &mut Value, now: Timestamp) -> Option<Explained> {
+    let notification = match json {
+        Value::Array(items)
+            if items.iter().any(alertmanager::has_labels)
+                && items.iter().all(|item| !item.is_object() || alertmanager::is_pushed(item)) =>
+        {
+            alertmanager::array(std::mem::take(items), now)
+        }
+        Value::Object(object) => match alertmanager::envelope_format(object) {
+            Some(format) => alertmanager::envelope(std::mem::take(object), format, now),
+            None if grafana_legacy::is_legacy(object) => Some(grafana_legacy::notification(std::mem::take(object))),
+            None => None,
+        },
+        _ => None,
+    }?;
+    Some(fixed(notification.format.as_str(), notification))
+}
+
+fn fixed(by: &str, notification: Notification) -> Explained {
+    Explained { notification, by: by.to_owned(), origins: Vec::new() }
+}
+
+/// A text that is no tree. Each different text is an alert of its own, so that a second one is never taken for a repeat
+/// of the first.
+fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
+    let text = field::clean(text.trim());
+    let mut read = words(&text, payloads, now);
+    if let Some(alert) = read.notification.alerts.first_mut() {
+        alert.name = excerpt(&alert.name, 120);
+    }
+    read.notification.message = excerpt(&read.notification.message, EXCERPT);
+    if text.starts_with(['{', '[', '<']) && read.notification.alerts.iter().all(|alert| alert.status == Status::Notice)
+    {
+        // Meant for a program, and nobody knows which: said so.
+        UNRECOGNISED.clone_into(&mut read.notification.title);
+    }
+    read
+}
+
+/// Bytes that are no text in any encoding: kept raw, told honestly.
+fn opaque_bytes(bytes: &[u8], payloads: &Payloads, now: Timestamp) -> Explained {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(bytes)[..8].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let text = format!(
+        "收到 {0} 字节，不是任何编码的文字 {0} bytes that are no text in any encoding\nSHA-256 {digest}…",
+        bytes.len()
+    );
+    let mut read = words(&text, payloads, now);
+    read.by = "binary".to_owned();
+    UNRECOGNISED.clone_into(&mut read.notification.title);
+    read
+}
+
+/// A notification of one alert that knows nothing but a name and a text.
 fn single(format: Format, name: String, discriminator: Discriminator, message: String) -> Notification {
     let alert = Alert {
         status: Status::Firing,
@@ -197,6 +320,7 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
         values: Vec::new(),
         links: Links::default(),
         level: None,
+        kin: None,
     };
     Notification {
         format,
@@ -212,20 +336,15 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
     }
 }
 
-/// A discriminator for what has no identity of its own: the same text is the same alert.
-fn content_key(text: &str) -> Discriminator {
-    use std::fmt::Write as _;
-    let digest = Sha256::digest(text.as_bytes());
-    Discriminator::content(&digest[..8].iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
-}
-
-/// At most `limit` bytes of `text`, cut between characters and then marked with `…`.
-fn excerpt(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(limit.saturating_sub('…'.len_utf8()))])
+fn words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
+    let item = json!({ "text": text });
+    let speaks = text.chars().any(char::is_alphanumeric) && !plain::is_missing(text);
+    let given = |name: &str| reader::Given { name: name.to_owned(), verbatim: true, ..reader::Given::default() };
+    let reader = reader::Reader { settings: payloads.settings(), now };
+    let told = speaks.then(|| reader.alert(reader::TEXT, &item, given(""), "")).flatten();
+    let named = || reader.alert(reader::TEXT, &item, given(UNRECOGNISED), "");
+    let told = told.or_else(named).expect("a name was given");
+    let origins = vec![told.origins.clone()];
+    let taken = generic::Taken { told: vec![told], by: "text".to_owned() };
+    Explained { notification: taken.notification(Format::Opaque), by: "text".to_owned(), origins }
 }

@@ -35,6 +35,20 @@ pub struct Refused {
     pub reason: &'static str,
 }
 
+/// Where reports came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfSource {
+    /// Name of the source.
+    pub source: String,
+}
+
+/// Why an end without a key ended nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Unmatched {
+    /// `none`: nothing with its title is on; `several`: nothing says which.
+    pub reason: &'static str,
+}
+
 /// A format, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FormatLabel(pub Option<Format>);
@@ -110,6 +124,10 @@ pub struct Metrics {
     pub answers: Family<Answered, Counter>,
     /// Requests that were refused.
     pub refusals: Family<Refused, Counter>,
+    /// Reports that changed nothing: repeats of what is known, which are not told.
+    pub alerts_repeated: Family<OfSource, Counter>,
+    /// Ends without a key that ended nothing.
+    pub ends_unmatched: Family<Unmatched, Counter>,
     /// From the first byte of a webhook call to the answer.
     pub intake_seconds: Histogram,
     /// Connections that are open.
@@ -156,6 +174,8 @@ impl Default for Metrics {
             registry: Registry::with_prefix("wegraf"),
             answers: Family::default(),
             refusals: Family::default(),
+            alerts_repeated: Family::default(),
+            ends_unmatched: Family::default(),
             intake_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             connections: Family::default(),
             connections_closed: Family::default(),
@@ -186,6 +206,10 @@ impl Default for Metrics {
         }
         drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
         drop(metrics.refusals.get_or_create(&Refused { path: "webhook", status: 401, reason: "unknown" }));
+        drop(metrics.alerts_repeated.get_or_create(&OfSource { source: "anonymous".to_owned() }));
+        for reason in ["none", "several"] {
+            drop(metrics.ends_unmatched.get_or_create(&Unmatched { reason }));
+        }
         metrics.register();
         metrics
     }
@@ -199,6 +223,16 @@ impl Metrics {
             "refusals",
             "Requests that were refused, by who calls the path, status and reason",
             self.refusals.clone(),
+        );
+        r.register(
+            "alerts_repeated",
+            "Reports that only repeat what is known, by source",
+            self.alerts_repeated.clone(),
+        );
+        r.register(
+            "recovery_unmatched",
+            "Ends without a key that ended nothing, by reason",
+            self.ends_unmatched.clone(),
         );
         r.register("intake_seconds", "Webhook call to answer, in seconds", self.intake_seconds.clone());
         r.register(

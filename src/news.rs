@@ -13,6 +13,10 @@ const PEER_LAG_MS: i64 = 90_000;
 /// from requests that overtake each other on their way to the store.
 const CLOCK_STEP_MS: i64 = 60_000;
 
+/// A notice, or the end of something without a key, in the same words within this time is a retry of its sender; later it
+/// is told again. Senders that retry do so within minutes.
+const RETRY_MS: i64 = 600_000;
+
 /// What one receiver knows of one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
@@ -39,6 +43,8 @@ pub struct Seen<'a> {
     pub ends_at: Option<Timestamp>,
     /// Which peer says so; empty if peers cannot be told apart.
     pub sender: &'a str,
+    /// The sender has no key: the same words later are another event, not a repeat of this one.
+    pub keyless: bool,
 }
 
 /// How a receiver and the kind of call bear on the verdict.
@@ -104,9 +110,11 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
     }
     match (seen.status, known) {
         (Status::Firing, None) => Verdict::Told(TransitionKind::Firing),
+        (Status::Notice, Some(known)) if is_retry(known, now) => Verdict::Nothing(Quiet::Unchanged),
+        (Status::Notice, _) => Verdict::Told(TransitionKind::Notice),
         (Status::Firing, Some(known)) => match known.status {
             Status::Resolved if is_late_copy(known, seen, now) => Verdict::Nothing(Quiet::Stale),
-            Status::Resolved => Verdict::Told(TransitionKind::Firing),
+            Status::Resolved | Status::Notice => Verdict::Told(TransitionKind::Firing),
             // The end of the known episode never reached us: some contact points do not send it.
             Status::Firing if is_later(seen.starts_at, known.starts_at) => Verdict::Told(TransitionKind::Firing),
             Status::Firing if policy.push || !reminder_is_due(known, policy, now) => Verdict::Nothing(Quiet::Unchanged),
@@ -115,7 +123,10 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
         },
         // Prometheus sends ends of alerts for 15 minutes to whoever listens, also to one who just came.
         (Status::Resolved, None) if policy.push => Verdict::Nothing(Quiet::NeverFired),
-        (Status::Resolved, Some(known)) if known.status == Status::Resolved => Verdict::Nothing(Quiet::Unchanged),
+        (Status::Resolved, Some(known)) if known.status != Status::Firing => {
+            let again = seen.keyless && policy.send_resolved && !is_retry(known, now);
+            if again { Verdict::Told(TransitionKind::Resolved) } else { Verdict::Nothing(Quiet::Unchanged) }
+        }
         (Status::Resolved, Some(known)) if ended_before(known, seen) => Verdict::Nothing(Quiet::Stale),
         (Status::Resolved, _) if !policy.send_resolved => {
             Verdict::Suppressed(TransitionKind::Resolved, Suppression::SendResolved)
@@ -137,6 +148,8 @@ impl Known {
             | TransitionKind::Unsilenced => (Status::Firing, before.or(seen.starts_at)),
             // The episode keeps the start it is known by: a twin may give another one.
             TransitionKind::Resolved => (Status::Resolved, before.or(seen.starts_at)),
+            // Never open: nothing waits for its end.
+            TransitionKind::Notice => (Status::Resolved, seen.starts_at),
         };
         let acknowledged = kind == TransitionKind::Reminder && known.is_some_and(|known| known.acknowledged);
         Self { status, starts_at, told_at: now, sender: seen.sender.to_owned(), acknowledged }
@@ -161,6 +174,10 @@ fn ended_before(known: &Known, seen: &Seen<'_>) -> bool {
 
 fn is_later(start: Option<Timestamp>, than: Option<Timestamp>) -> bool {
     matches!((start, than), (Some(start), Some(than)) if start > than)
+}
+
+fn is_retry(known: &Known, now: Timestamp) -> bool {
+    (-CLOCK_STEP_MS..RETRY_MS).contains(&now.millis_since(known.told_at))
 }
 
 fn reminder_is_due(known: &Known, policy: &Policy, now: Timestamp) -> bool {

@@ -10,7 +10,7 @@ mod reach;
 
 use crate::alert::Labels;
 pub use matcher::{Matcher, Operator, SyntaxError, label_name, parse_matchers, quoted_text, write_matcher};
-pub use plan::{Plan, arrival, plan, plan_for, recipient, row};
+pub use plan::{Ends, Plan, arrival, plan, plan_for, recipient, related, row};
 pub use reach::{Blocked, Unreachable};
 
 /// A node as it is configured; the receiver may be left to the parent.

@@ -20,6 +20,7 @@ mod outbox;
 mod people;
 mod postgres;
 mod record;
+pub mod related;
 mod retention;
 mod sqlite;
 mod wish;
@@ -28,12 +29,13 @@ mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::SecretString;
 
-use crate::alert::{Format, Identity, Status, Timestamp};
+use crate::alert::{Format, Identity, Relation, Status, ThreadId, Timestamp};
 use crate::config::Database;
 use crate::names::{Duty, LaneKey, SourceId};
 
@@ -398,6 +400,15 @@ impl Store {
         }
     }
 
+    /// The firing alerts that the end of `identity` may mean: it itself, or those that share its title or its event, as
+    /// far as there are not more than 200.
+    pub async fn candidates(&self, identity: Identity, kin: &Related) -> Result<Vec<Candidate>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.candidates(identity, kin.clone()).await,
+            Self::Postgres(db) => db.candidates(identity, kin.clone()).await,
+        }
+    }
+
     /// Proves that a commit reaches the disk now.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
@@ -564,6 +575,34 @@ pub struct Arrival {
     pub starts_at: Option<Timestamp>,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
+    /// What relates it to its end, if the general reader read it.
+    pub kin: Option<Related>,
+}
+
+/// What relates an alert to the end of it where the sender has no key for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// Who shares its title.
+    pub family: Relation,
+    /// Who shares its event.
+    pub event: Option<Relation>,
+    /// It has a key of its own.
+    pub keyed: bool,
+    /// Identifiers in its words.
+    pub marks: BTreeSet<String>,
+}
+
+/// A firing alert that an end may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Who it is.
+    pub identity: Identity,
+    /// The receivers that know that it is on.
+    pub receivers: Vec<String>,
+    /// Its short id, at the first of them.
+    pub thread: ThreadId,
+    /// How it is related to others; `None`: it is the very alert that was asked for.
+    pub kin: Option<Related>,
 }
 
 /// A target as the store keeps it.

@@ -110,6 +110,7 @@ fn what(row: &DeliveryRow) -> String {
         return format!("{} 操作 act {}", row.name, act.as_str());
     }
     let counts = match (row.firing, row.resolved) {
+        (0, 0) if row.notices > 0 => format!("通知 {}", row.notices),
         (firing, 0) => format!("告警 {firing}"),
         (0, resolved) => format!("恢复 {resolved}"),
         (firing, resolved) => format!("告警 {firing} 恢复 {resolved}"),

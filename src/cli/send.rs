@@ -21,7 +21,7 @@ use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::names::SourceId;
-use crate::route::plan;
+use crate::route::{Ends, plan};
 use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
 
 /// Longest wait for an outcome; WeCom answers within 10 s or not at all.
@@ -104,7 +104,8 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
-    let plan = plan(&app.loaded().config, &SourceId::Command, &notification, Some(receiver), None, |_| false);
+    let plan =
+        plan(&app.loaded().config, &SourceId::Command, &notification, Some(receiver), None, &Ends::new(), |_| false);
     let admission = Admission {
         source: SourceId::Command,
         format: notification.format,

@@ -31,7 +31,7 @@ pub(super) fn interactive(config: &Config, target: &Target) -> bool {
 
 /// Does the message tell that something is on, so that there is something to press for?
 pub(super) fn asks(page: &Page) -> bool {
-    page.told.iter().any(|line| line.kind != TransitionKind::Resolved) && !page.notification.test
+    page.told.iter().any(|line| line.kind.is_on()) && !page.notification.test
 }
 
 /// What people may do on the page of a message to `receiver`: nobody says who opens it, so only what everybody may.

@@ -8,10 +8,10 @@ use wecom::Content;
 use wecom::message::Image;
 
 use super::letter::Occasion;
-use crate::alert::{Alert, Labels, Notification, Status, ThreadId, Timestamp, TransitionKind};
+use crate::alert::{Alert, Labels, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::app::{App, Loaded};
 use crate::config::{Face, Language, Receiver, Target};
-use crate::ingest;
+use crate::ingest::{self, Listed};
 use crate::names::SourceId;
 use crate::render::{Letter, Picture, Rendered, Told};
 use crate::room::{Part, Room};
@@ -33,6 +33,8 @@ pub struct Page {
     pub timezone: jiff::tz::TimeZone,
     /// The source that sent it.
     pub source: SourceId,
+    /// Every value of a body that has no fixed shape.
+    pub listed: Listed,
     template: Option<String>,
 }
 
@@ -95,8 +97,16 @@ impl Page {
             language: receiver.map_or(config.language, |receiver| receiver.language),
             timezone: receiver.map_or_else(|| config.timezone.clone(), |receiver| receiver.timezone.clone()),
             source: kept.source.clone(),
+            listed: Listed::default(),
             template: receiver.and_then(|receiver| receiver.template.clone()),
         }
+    }
+
+    /// The same, with every value of the body, for a page that shows the whole.
+    #[must_use]
+    pub fn with_all(mut self, kept: &Kept) -> Self {
+        self.listed = ingest::listed(kept.format, &kept.raw, kept.content_type.as_deref());
+        self
     }
 
     /// A notification nothing of which is stored: everything in it is told.
@@ -107,10 +117,7 @@ impl Page {
             .map(|(index, alert)| Line {
                 index,
                 alert: 0,
-                kind: match alert.status {
-                    Status::Firing => TransitionKind::Firing,
-                    Status::Resolved => TransitionKind::Resolved,
-                },
+                kind: TransitionKind::first(alert.status),
                 starts_at: alert.starts_at,
                 ends_at: alert.ends_at,
             })
@@ -121,6 +128,7 @@ impl Page {
             language: receiver.language,
             timezone: receiver.timezone.clone(),
             source: SourceId::Command,
+            listed: Listed::default(),
             template: receiver.template.clone(),
         }
     }
@@ -132,7 +140,7 @@ impl Page {
 
     /// The labels of the alerts that it tells as being on.
     pub fn firing(&self) -> impl Iterator<Item = &Labels> {
-        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
+        let firing = self.told.iter().filter(|line| line.kind.is_on());
         firing.filter_map(|line| self.alert(line)).map(|alert| &alert.labels)
     }
 
@@ -218,7 +226,7 @@ impl Page {
     /// The picture of the first alert that has one, firing ones first.
     pub(super) fn picture_url(&self) -> Option<&str> {
         let url = |line: &Line| self.alert(line).map(|alert| alert.links.image.as_str()).filter(|url| !url.is_empty());
-        let firing = self.told.iter().filter(|line| line.kind != TransitionKind::Resolved).find_map(url);
+        let firing = self.told.iter().filter(|line| line.kind.is_on()).find_map(url);
         firing.or_else(|| self.told.iter().find_map(url))
     }
 }

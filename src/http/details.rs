@@ -100,7 +100,8 @@ async fn write(
             .map(|instead| FoldedInto { thread: instead.thread, href: opened.beside(digest) }),
         None => None,
     };
-    let letter = Page::of(&app.loaded(), &kept.notification, &kept.transitions, &kept.receiver);
+    let letter =
+        Page::of(&app.loaded(), &kept.notification, &kept.transitions, &kept.receiver).with_all(&kept.notification);
     let acting = acting::standing(app, id, &kept, &letter, opened, visit).await?;
     Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref(), &acting)))
 }
@@ -184,6 +185,9 @@ fn letter_html(
         source => letter.source.stored(),
         truncated => letter.notification.truncated,
         message => letter.notification.message.as_str(),
+        fields => Value::from(Serde(&letter.listed.fields)),
+        hidden => letter.listed.hidden,
+        more => letter.listed.more,
         folded => folded.map(|folded| context! { thread => folded.thread.to_string(), href => folded.href.as_str() }),
         alerts,
         acting,

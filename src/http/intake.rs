@@ -6,14 +6,19 @@ use tracing::warn;
 
 use super::body::Packing;
 use super::{Gate, LARGE_BODY, Refusal, aside};
-use crate::alert::{Alert, Format, Status, Timestamp};
+use crate::alert::{Alert, Format, Notification, Status, Timestamp};
 use crate::app::Loaded;
 use crate::config::Receiver;
 use crate::ingest::{self, Door, Weight};
+use crate::metrics::{OfSource, Unmatched};
 use crate::names::SourceId;
 use crate::room::Part;
-use crate::route::{plan, plan_for};
+use crate::route::{Ends, plan, plan_for, related};
+use crate::store::related::{Meant, meant};
 use crate::store::{Admission, Admitted};
+
+/// Ends of one body whose alerts are looked for; those beyond are told as they are.
+const ENDS: usize = 500;
 
 /// A call whose source is proven.
 pub(super) struct Call {
@@ -66,7 +71,11 @@ impl Gate {
         let _room = self.app.room().understood(weight.memory()).await.map_err(Refusal::NoRoom)?;
         drop(call.part.take());
         let received_at = call.received_at;
-        let understood = aside(weight.bytes() > LARGE_BODY, move || call.understand(&loaded, &weight));
+        let large = weight.bytes() > LARGE_BODY;
+        let under = loaded.clone();
+        let read = aside(large, move || call.read(&under, &weight)).await?;
+        let ends = self.ends(&read.source, &read.notification).await?;
+        let understood = aside(large, move || Ok(read.planned(&loaded, &ends)));
         let Understood { admission, alerts, targets, warning, watchdog } = understood.await?;
         if let Some(source) = watchdog {
             self.app.store().hear(&source, received_at).await.map_err(|error| self.store_refusal(error))?;
@@ -85,9 +94,36 @@ impl Gate {
         Ok(Taken { id: admitted.id, format, answer })
     }
 
+    /// What the ends without a key mean that the general reader read.
+    async fn ends(&self, source: &SourceId, notification: &Notification) -> Result<Ends, Refusal> {
+        let mut ends = Ends::new();
+        let over = notification.alerts.iter().enumerate().filter(|(_, alert)| alert.status == Status::Resolved);
+        for (index, alert) in over.take(ENDS) {
+            let Some(kin) = related(source, alert) else { continue };
+            let identity = alert.identity(source);
+            let candidates = self.app.store().candidates(identity, &kin).await;
+            let meant = meant(identity, &kin, candidates.map_err(|error| self.store_refusal(error))?);
+            let reason = match &meant {
+                Meant::One(_) => None,
+                Meant::Nothing => Some("none"),
+                Meant::Unclear(_) => Some("several"),
+            };
+            if let Some(reason) = reason {
+                self.app.metrics().ends_unmatched.get_or_create(&Unmatched { reason }).inc();
+            }
+            ends.insert(index, meant);
+        }
+        Ok(ends)
+    }
+
     /// Makes an admission durable and wakes its lanes.
     pub(super) async fn keep(&self, admission: Admission) -> Result<Admitted, Refusal> {
+        let source = admission.source.to_string();
         let admitted = self.app.store().admit(admission).await.map_err(|error| self.store_refusal(error))?;
+        if admitted.unchanged > 0 {
+            let repeated = self.app.metrics().alerts_repeated.get_or_create(&OfSource { source });
+            repeated.inc_by(admitted.unchanged as u64);
+        }
         if admitted.messages > 0 {
             self.app.wake().notify_one();
         }
@@ -120,22 +156,43 @@ impl Call {
         }
     }
 
-    /// Reads the body and plans who hears of it. Pure.
-    fn understand(self, loaded: &Loaded, weight: &Weight) -> Result<Understood, Refusal> {
+    /// Reads the body. Pure.
+    fn read(self, loaded: &Loaded, weight: &Weight) -> Result<Read, Refusal> {
         let Self { source, door, receiver, receivers, content_type, body, packing, received_at, .. } = self;
+        let body = packing.unpack(body, weight)?;
+        let payloads = &loaded.config.payloads;
+        let notification =
+            ingest::read(&body, content_type.as_deref(), door, payloads, received_at).map_err(Refusal::Unreadable)?;
+        Ok(Read { source, door, receiver, receivers, content_type, body, received_at, notification })
+    }
+}
+
+/// A call whose body was read.
+struct Read {
+    source: SourceId,
+    door: Door,
+    receiver: Option<String>,
+    receivers: Option<Vec<Receiver>>,
+    content_type: Option<String>,
+    body: Bytes,
+    received_at: Timestamp,
+    notification: Notification,
+}
+
+impl Read {
+    /// Plans who hears of it; `ends` says which alerts its ends mean. Pure.
+    fn planned(self, loaded: &Loaded, ends: &Ends) -> Understood {
+        let Self { source, door, receiver, receivers, content_type, body, received_at, notification } = self;
         let config = &loaded.config;
         let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
-        let body = packing.unpack(body, weight)?;
-        let notification = ingest::read(&body, content_type.as_deref(), door, &config.payloads, received_at)
-            .map_err(Refusal::Unreadable)?;
         let format = notification.format;
         let watchdog = known.and_then(|known| known.watchdog.as_ref());
         let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
         let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
         let scope = known.and_then(|known| known.receivers.as_deref());
         let plan = match &receivers {
-            Some(receivers) => plan_for(receivers, &source, &notification, is_watchdog),
-            None => plan(config, &source, &notification, receiver.as_deref(), scope, is_watchdog),
+            Some(receivers) => plan_for(receivers, &source, &notification, ends, is_watchdog),
+            None => plan(config, &source, &notification, receiver.as_deref(), scope, ends, is_watchdog),
         };
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
         let admission = Admission {
@@ -151,12 +208,12 @@ impl Call {
             test: notification.test,
             deliveries: plan.deliveries,
         };
-        Ok(Understood {
+        Understood {
             admission,
             alerts,
             targets,
             warning,
             watchdog: known.filter(|_| heard).map(|known| known.name.clone()),
-        })
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! The alert object that Alertmanager, Grafana and everything that pushes to an Alertmanager share, alone in an
 //! array or inside the envelope `{receiver, status, alerts, …}` (alert-sources §2.1, §3.1, §4.1).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use super::{UNNAMED, Unreadable, field, grafana};
+use super::{UNNAMED, Unreadable, field, grafana, plain};
 use crate::alert::{Alert, Format, Labels, Links, Notification, Status, Timestamp};
 
 /// What an alert takes from around it.
@@ -24,6 +26,29 @@ struct Surroundings {
 pub(super) fn has_labels(value: &Value) -> bool {
     let labels = value.get("labels").and_then(Value::as_object);
     labels.is_some_and(|labels| labels.values().any(|value| value != "" && !value.is_null()))
+}
+
+/// Is `value` one of the objects that are pushed to an Alertmanager, rather than some program's own that has labels, too?
+pub(super) fn is_pushed(value: &Value) -> bool {
+    let Some(object) = value.as_object() else { return false };
+    let known = |name: &str| {
+        matches!(
+            name,
+            "labels"
+                | "annotations"
+                | "startsAt"
+                | "endsAt"
+                | "generatorURL"
+                | "status"
+                | "fingerprint"
+                | "receivers"
+                | "updatedAt"
+        )
+    };
+    object.get("labels").is_none_or(Value::is_object)
+        && (object.keys().all(|name| known(name))
+            || object.contains_key("startsAt")
+            || object.get("labels").is_some_and(|labels| labels.get("alertname").is_some()))
 }
 
 /// Has `value` the shape of an alert inside an envelope?
@@ -76,9 +101,8 @@ pub(super) fn envelope(mut object: Map<String, Value>, format: Format, now: Time
         group_key: field::take_text(&mut object, "groupKey"),
         group_labels,
         external_url: field::link(field::take_text(&mut object, "externalURL")),
-        // Grafana's title and message repeat the alerts as text, numbers in Go's notation included (§2.1).
-        title: String::new(),
-        message: String::new(),
+        message: grafana::own_message(&field::take_text(&mut object, "message"), format),
+        title: grafana::own_title(&title, format),
         truncated,
         test: format == Format::Grafana && alerts.iter().any(grafana::is_test),
         alerts,
@@ -145,7 +169,12 @@ fn status(value: &Value) -> Option<Status> {
 
 fn alert(mut object: Map<String, Value>, around: &Surroundings) -> Alert {
     let mut labels = field::take_labels(&mut object, "labels");
-    let annotations = field::take_labels(&mut object, "annotations");
+    let mut annotations = field::take_labels(&mut object, "annotations");
+    for text in annotations.values_mut() {
+        if let Cow::Owned(prose) = plain::prose(text) {
+            *text = prose;
+        }
+    }
     // A label without a value is no label to Prometheus, and must not make another alert of it (§0.3).
     labels.retain(|_, value| !value.is_empty());
 
@@ -181,6 +210,7 @@ fn alert(mut object: Map<String, Value>, around: &Surroundings) -> Alert {
         values,
         links,
         level: None,
+        kin: None,
     }
 }
 

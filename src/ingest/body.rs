@@ -1,246 +1,121 @@
-//! Bytes to text and JSON, as tolerant as can be without guessing.
-//!
-//! Strict JSON is parsed once and that is all. Only a body that strict JSON refuses is mended and parsed again.
+//! Bytes to text and to a tree, as tolerant as can be without guessing.
+
+mod form;
+mod json;
+mod repair;
+mod xml;
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Unreadable;
+use super::encoding::{self, Decoded};
+#[cfg(test)]
+pub(super) use json::mend;
 
-/// Bodies with more objects or commas than this are refused: a small JSON object takes about 650 bytes of memory, so
-/// this bounds one body to some hundred MB whatever `memory` allows. Real bodies of 10 MB hold 30,000 objects.
-const MAX_OBJECTS: usize = 300_000;
-const MAX_COMMAS: usize = 1_000_000;
+/// How deep JSON inside of texts inside of JSON is followed.
+const STRINGS_DEEP: usize = 4;
+/// Bytes of texts in all that are tried as JSON.
+const STRINGS: usize = 1 << 20;
 
 /// What a request carried.
 pub(super) struct Body<'a> {
-    /// The text, without byte order mark.
+    /// The text, without byte order mark; of binary data, how much there is.
     pub text: Cow<'a, str>,
-    /// The same as JSON, if it is JSON or a form.
+    /// The same as a tree, if it is JSON, XML or a form.
     pub json: Option<Value>,
+    /// It is no text in any encoding.
+    pub binary: bool,
 }
 
-/// Makes text of `bytes` and JSON of the text. A form becomes an object of strings.
-pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Result<Body<'a>, Unreadable> {
-    let text = text(bytes)?;
-    let media_type = content_type.unwrap_or_default();
-    let json = if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) {
-        parse(&text)?
-    } else if is_media_type(media_type, "application/x-www-form-urlencoded") {
-        form(&text)
-    } else if is_media_type(media_type, "multipart/form-data") {
-        multipart(&text, media_type)
-    } else {
-        None
+/// Makes text of `bytes` and a tree of the text; with `repair` also of JSON that was cut off or came out broken.
+pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repair: bool) -> Result<Body<'a>, Unreadable> {
+    let content_type = content_type.unwrap_or_default();
+    let charset = charset(content_type);
+    let is = |wanted: &str| is_media_type(content_type, wanted);
+    if let Some(boundary) =
+        (is("multipart/form-data") || bytes.starts_with(b"--")).then(|| form::boundary(bytes, content_type)).flatten()
+        && let Some(json) = form::multipart(bytes, &boundary, charset)
+    {
+        return Ok(Body { text: String::from_utf8_lossy(bytes), json: Some(json), binary: false });
+    }
+    let text = match encoding::decode(bytes, charset) {
+        Decoded::Text(text) => text,
+        Decoded::Binary => {
+            let text = format!("(binary, {} bytes)", bytes.len());
+            return Ok(Body { text: text.into(), json: None, binary: true });
+        }
     };
-    let json = json.map(unwrap_form).transpose()?;
-    Ok(Body { text, json })
+    let start = text.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{FEFF}');
+    let json = match start.as_bytes().first() {
+        None => return Err(Unreadable::Empty),
+        Some(b'{' | b'[') => json::parse(&text)?.or_else(|| repair.then(|| repair::parse(&text)).flatten()),
+        Some(b'<') => xml::parse(start),
+        Some(_) if is("application/x-www-form-urlencoded") || form::looks_like(&text) => form::parse(bytes, charset),
+        Some(_) => None,
+    };
+    Ok(Body { text, json, binary: false })
+}
+
+/// The character set that a content type names.
+fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
+    })
 }
 
 fn is_media_type(content_type: &str, wanted: &str) -> bool {
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
-/// UTF-8, or mostly so: what is not becomes U+FFFD (reliability F94), but binary data is no text.
-fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes);
-    let blank = |letter: char| letter.is_whitespace() || letter == '\u{FEFF}';
-    if text.chars().all(blank) {
-        return Err(Unreadable::Empty);
-    }
-    match &text {
-        Cow::Borrowed(valid) if valid.chars().all(|letter| blank(letter) || letter.is_control()) => {
-            Err(Unreadable::NotText)
-        }
-        Cow::Owned(mended) => {
-            let strange = |letter: char| letter == '\u{FFFD}' || (letter.is_control() && !letter.is_whitespace());
-            let (total, strange) = mended
-                .chars()
-                .fold((0_usize, 0_usize), |(total, bad), letter| (total + 1, bad + usize::from(strange(letter))));
-            if strange * 3 > total { Err(Unreadable::NotText) } else { Ok(text) }
-        }
-        Cow::Borrowed(_) => Ok(text),
-    }
+/// Every text in `tree` that is JSON itself becomes its tree, and U+0000, which neither store can keep, its picture.
+pub(super) fn unfold(tree: &mut Value) {
+    let mut budget = STRINGS;
+    unfold_within(tree, 0, &mut budget);
+    visible(tree);
 }
 
-/// JSON, mended if need be. What follows the first value is ignored unless it is more JSON: then the whole body
-/// is better shown as text than cut in half.
-fn parse(text: &str) -> Result<Option<Value>, Unreadable> {
-    let count = |wanted: u8| text.bytes().filter(|&byte| byte == wanted).count();
-    if text.len() > MAX_OBJECTS {
-        let (objects, commas) = (count(b'{'), count(b','));
-        if objects > MAX_OBJECTS || commas > MAX_COMMAS {
-            return Err(Unreadable::TooMany { objects: objects.max(commas) });
-        }
-    }
-    Ok(first_value(text).or_else(|| first_value(&mend(text))))
-}
-
-fn first_value(text: &str) -> Option<Value> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Value::deserialize(&mut deserializer).ok()?;
-    let rest = deserializer.end().map_or_else(
-        |_| {
-            let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
-            values.next();
-            text[values.byte_offset()..].trim_start()
-        },
-        |()| "",
-    );
-    (!rest.contains(['{', '['])).then_some(value)
-}
-
-/// What hand-written payload templates get wrong, put right outside of and inside strings: numbers that no `f64`
-/// holds and bare words such as `NaN` become strings (reliability F95), a comma before a closing bracket goes,
-/// line breaks in strings are escaped, half a surrogate pair becomes U+FFFD, a wrong escape is taken literally.
-pub(super) fn mend(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut mended = String::with_capacity(text.len() + 64);
-    let mut at = 0;
-    while at < bytes.len() {
-        let run = |wanted: fn(u8) -> bool| {
-            at + bytes[at..].iter().position(|&byte| !wanted(byte)).unwrap_or(bytes.len() - at)
-        };
-        let next = match bytes[at] {
-            b'"' => mend_string(text, at, &mut mended),
-            b'0'..=b'9' | b'-' | b'+' | b'.' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => {
-                let end = run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.' | b'_'));
-                let token = &text[at..end];
-                if serde_json::from_str::<Value>(token).is_ok() {
-                    mended.push_str(token);
-                } else {
-                    mended.push('"');
-                    mended.push_str(token);
-                    mended.push('"');
-                }
-                end
+fn visible(tree: &mut Value) {
+    match tree {
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', "\u{2400}"),
+        Value::Array(items) => items.iter_mut().for_each(visible),
+        Value::Object(members) => {
+            if members.keys().any(|name| name.contains('\0')) {
+                *members = std::mem::take(members)
+                    .into_iter()
+                    .map(|(name, value)| (name.replace('\0', "\u{2400}"), value))
+                    .collect();
             }
-            b',' => {
-                let end = run(|byte| byte == b',' || byte.is_ascii_whitespace());
-                if !matches!(bytes.get(end), Some(b'}' | b']')) {
-                    mended.push(',');
-                }
-                end
-            }
-            _ => {
-                let end = run(|byte| {
-                    !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'-' | b'+' | b'.' | b'_' | b',')
-                });
-                mended.push_str(&text[at..end]);
-                end
-            }
-        };
-        at = next;
-    }
-    mended
-}
-
-/// Copies the string that opens at `at`, mended; returns where it ends.
-fn mend_string(text: &str, at: usize, mended: &mut String) -> usize {
-    let bytes = text.as_bytes();
-    let mut copied = at;
-    let mut at = at + 1;
-    while at < bytes.len() {
-        let (length, instead) = match bytes[at] {
-            b'"' => {
-                at += 1;
-                break;
-            }
-            b'\\' => match bytes.get(at + 1) {
-                Some(b'u') => match (code_unit(text, at), code_unit(text, at + 6)) {
-                    (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, None),
-                    (Some(0xD800..=0xDFFF), _) => (6, Some("\\ufffd")),
-                    (Some(_), _) => (6, None),
-                    (None, _) => (1, Some("\\\\")),
-                },
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (2, None),
-                _ => (1, Some("\\\\")),
-            },
-            b'\n' => (1, Some("\\n")),
-            b'\r' => (1, Some("\\r")),
-            b'\t' => (1, Some("\\t")),
-            0 => (1, Some("\\u2400")),
-            1..=0x1F => (1, Some("\\ufffd")),
-            _ => (1, None),
-        };
-        if let Some(instead) = instead {
-            mended.push_str(&text[copied..at]);
-            mended.push_str(instead);
-            copied = at + length;
+            members.values_mut().for_each(visible);
         }
-        at += length;
+        _ => {}
     }
-    let end = at.min(bytes.len());
-    mended.push_str(&text[copied..end]);
-    end
 }
 
-/// The number in `\uXXXX` at `at`.
-fn code_unit(text: &str, at: usize) -> Option<u16> {
-    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
-    u16::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
-}
-
-/// `name=value&…` as an object of strings.
-fn form(text: &str) -> Option<Value> {
-    let object: Map<String, Value> = text
-        .trim()
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (unescape(name), Value::String(unescape(value))))
-        .collect();
-    (!object.is_empty()).then_some(Value::Object(object))
-}
-
-/// Percent and plus decoding; what is not an escape stays as it is.
-fn unescape(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |at: usize| bytes.get(at).and_then(|&digit| char::from(digit).to_digit(16));
-        match (bytes[at], hex(at + 1), hex(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                plain.push(u8::try_from(high * 16 + low).unwrap_or_default());
-                at += 3;
-                continue;
+fn unfold_within(tree: &mut Value, strings: usize, budget: &mut usize) {
+    match tree {
+        Value::Object(members) => members.values_mut().for_each(|value| unfold_within(value, strings, budget)),
+        Value::Array(items) => items.iter_mut().for_each(|value| unfold_within(value, strings, budget)),
+        Value::String(text) if strings < STRINGS_DEEP && text.trim_start().starts_with(['{', '[']) => {
+            let Some(left) = budget.checked_sub(text.len()) else { return };
+            if let Some(mut inner) = json::inside(text) {
+                *budget = left;
+                unfold_within(&mut inner, strings + 1, budget);
+                *tree = inner;
             }
-            (b'+', ..) => plain.push(b' '),
-            (byte, ..) => plain.push(byte),
         }
-        at += 1;
+        _ => {}
     }
-    String::from_utf8_lossy(&plain).into_owned()
 }
 
-/// The text fields of a multipart body as an object of strings.
-fn multipart(text: &str, content_type: &str) -> Option<Value> {
-    let boundary = content_type.split(';').find_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
-    })?;
-    let object: Map<String, Value> = text
-        .split(&format!("--{boundary}"))
-        .filter_map(|part| {
-            let (head, value) = part.split_once("\r\n\r\n")?;
-            let (_, name) = head.split_once(" name=\"")?;
-            let (name, _) = name.split_once('"')?;
-            Some((name.to_owned(), Value::String(value.strip_suffix("\r\n").unwrap_or(value).to_owned())))
-        })
-        .collect();
-    (!boundary.is_empty() && !object.is_empty()).then_some(Value::Object(object))
+/// The JSON in a text, as mappings ask for it.
+pub(super) fn inside(text: &str) -> Option<Value> {
+    json::inside(text).or_else(|| serde_json::from_str(text).ok())
 }
 
-/// A form whose field `data` or `payload` holds a JSON object stands for that object (Uptime Kuma, Slack style).
-fn unwrap_form(json: Value) -> Result<Value, Unreadable> {
-    let Value::Object(object) = &json else { return Ok(json) };
-    if object.len() > 1 {
-        return Ok(json);
-    }
-    let text = |name: &str| object.get(name)?.as_str().filter(|text| text.trim_start().starts_with('{'));
-    let inner = ["data", "payload"].into_iter().filter_map(text).find_map(|text| parse(text).transpose());
-    inner.unwrap_or(Ok(json))
+/// A form in a text, as mappings ask for it.
+pub(super) fn form_inside(text: &str) -> Option<Value> {
+    form::parse(text.as_bytes(), None)
 }

@@ -18,6 +18,11 @@ pub(super) fn text(value: Value) -> String {
     }
 }
 
+/// `text` as both stores can keep it.
+pub(super) fn clean(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
+
 /// Takes the field `name` out of `object` as text; empty if it is missing.
 pub(super) fn take_text(object: &mut Map<String, Value>, name: &str) -> String {
     object.remove(name).map(text).unwrap_or_default()
@@ -76,25 +81,6 @@ pub(super) fn annotated_link(annotations: &Labels, names: &[&str]) -> String {
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let instant: jiff::Timestamp = text.trim().parse().ok()?;
     said(instant.as_millisecond())
-}
-
-/// A time in any form a mapping may give: RFC 3339, a local time with an offset, or Unix time in seconds,
-/// milliseconds, microseconds or nanoseconds, told apart by size.
-pub(super) fn loose_instant(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<f64>() {
-        let seconds = match number.abs() {
-            size if !size.is_finite() || size < 1e8 => return None,
-            size if size < 1e11 => number,
-            size if size < 1e14 => number / 1e3,
-            size if size < 1e17 => number / 1e6,
-            _ => number / 1e9,
-        };
-        return jiff::SignedDuration::try_from_secs_f64(seconds)
-            .ok()
-            .and_then(|since| said(i64::try_from(since.as_millis()).ok()?));
-    }
-    instant(text)
 }
 
 fn said(millis: i64) -> Option<Timestamp> {

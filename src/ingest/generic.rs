@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::level::Levels;
 use engine::Engine;
+pub(super) use read::Taken;
 
 /// How one kind of body is read. Expressions and templates are `MiniJinja`; they see the whole `body` and the
 /// current `item`, which is the body itself where `alerts` is not given. A missing field is empty, not an error.
@@ -22,7 +23,11 @@ use engine::Engine;
 pub struct Mapping {
     /// Its name. A mapping with the name of a shipped one replaces it.
     pub name: String,
-    /// Expression: does the mapping apply to this body? For example `body.kind == "backup"`.
+    /// Members that the body must have: names, `a.b` for one inside of another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub has: Vec<String>,
+    /// Expression: does the mapping apply to this body? For example `body.kind == "backup"`. May be left out beside `has`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub when: String,
     /// Expression that gives the array of alerts in the body. Without it the body is one alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,18 +37,20 @@ pub struct Mapping {
     pub alert: AlertFields,
 }
 
-/// Templates for the facts of an alert, each optional.
+/// Templates for the facts of an alert, each optional: what is left out is read as it is of a body without a mapping.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertFields {
     /// What the rule or check is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `firing` or `resolved`, or a usual synonym (`PROBLEM`, `ok`, `1`, `0`, …). Anything else is firing.
+    /// `firing`, `resolved`, `acknowledged`, `no data` or `notice`, or a usual synonym (`PROBLEM`, `ok`, `1`, `0`, …). Any
+    /// other word is firing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// What stays the same from the first firing to the resolved body. With it nothing else counts for identity;
-    /// without it the labels do, and without `status` each different body is an alert of its own.
+    /// What stays the same from the first firing to the resolved body. With it nothing else counts for identity; without
+    /// it different words are a different alert, and an end is matched to what it can only mean. A macro that was not
+    /// expanded is no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// A composed title.
@@ -126,6 +133,8 @@ pub struct MappingError {
 pub struct Payloads {
     engine: Engine,
     mappings: Vec<Mapping>,
+    /// How many of them, the first ones, are the user's.
+    users: usize,
     settings: ReadSettings,
 }
 
@@ -150,12 +159,17 @@ impl Payloads {
         let mut engine = Engine::new();
         let mut mappings = user;
         let mut errors = duplicates(&mappings);
+        let users = mappings.len();
         let shipped = shipped().into_iter().filter(|shipped| !mappings.iter().any(|user| user.name == shipped.name));
         mappings.extend(shipped.collect::<Vec<_>>());
         for (index, mapping) in mappings.iter().enumerate() {
             errors.extend(add(&mut engine, index, mapping));
         }
-        if errors.is_empty() { Ok(Self { engine, mappings, settings: ReadSettings::default() }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { engine, mappings, users, settings: ReadSettings::default() })
+        } else {
+            Err(errors)
+        }
     }
 
     /// The same mappings with other settings.
@@ -163,6 +177,16 @@ impl Payloads {
     pub fn with(mut self, settings: ReadSettings) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// All of them, the user's first; `true` with the user's own.
+    pub fn mappings(&self) -> impl Iterator<Item = (&Mapping, bool)> {
+        self.mappings.iter().enumerate().map(|(index, mapping)| (mapping, index < self.users))
+    }
+
+    /// What besides mappings decides how a body is read.
+    pub(super) const fn settings(&self) -> &ReadSettings {
+        &self.settings
     }
 
     /// The ranks of the words for severities.
@@ -193,6 +217,12 @@ fn duplicates(mappings: &[Mapping]) -> Vec<MappingError> {
     for (index, mapping) in mappings.iter().enumerate() {
         if mapping.name.trim().is_empty() {
             errors.push(error(mapping, "is empty; give each mapping a name"));
+        } else if mapping.when.trim().is_empty() && mapping.has.is_empty() {
+            errors.push(MappingError {
+                mapping: mapping.name.clone(),
+                field: "when".to_owned(),
+                reason: "says for no body that it applies; give `has` or `when`".to_owned(),
+            });
         } else if mappings[..index].iter().any(|earlier| earlier.name == mapping.name) {
             errors.push(error(mapping, "is used twice; give each mapping a name of its own"));
         }
@@ -208,7 +238,8 @@ fn add(engine: &mut Engine, index: usize, mapping: &Mapping) -> Vec<MappingError
             errors.push(MappingError { mapping: mapping.name.clone(), field, reason });
         }
     };
-    let expressions = [("when", Some(&mapping.when)), ("alerts", mapping.alerts.as_ref())];
+    let when = Some(&mapping.when).filter(|when| !when.is_empty());
+    let expressions = [("when", when), ("alerts", mapping.alerts.as_ref())];
     for (field, source) in expressions {
         if let Some(source) = source {
             check(field.to_owned(), engine.add_expression(&slot(index, field), source));

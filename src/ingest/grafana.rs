@@ -1,10 +1,14 @@
 //! What Grafana adds to the alert object: values, rules that cannot be judged, rule uids, the Test button
 //! (alert-sources §2). Seen through an external Alertmanager the same facts stand in private names.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value as Json};
 
-use super::field;
-use crate::alert::{Alert, Health, Labels, Links, Value};
+use regex::Regex;
+
+use super::{field, plain};
+use crate::alert::{Alert, Format, Health, Labels, Links, Value};
 use crate::names::Discriminator;
 
 /// What only Grafana says of an alert; nothing of it for others.
@@ -23,7 +27,11 @@ pub(super) fn judge(
     org: i64,
 ) -> Judged {
     let reason = annotations.get("grafana_state_reason").map_or("", |reason| reason.trim_start());
-    let health = special(labels).unwrap_or(if reason.starts_with("NoData") {
+    // `NoData, KeepLast`: the rule keeps its last state, so the last values and words still hold.
+    let keeps = reason.contains("KeepLast");
+    let health = special(labels).unwrap_or(if keeps {
+        Health::Normal
+    } else if reason.starts_with("NoData") {
         Health::NoData
     } else if reason.starts_with("Error") {
         Health::Error
@@ -42,6 +50,7 @@ pub(super) fn judge(
     let rule = if org > 1 && !uid.is_empty() { format!("{org}/{uid}") } else { uid };
     let discriminator = Discriminator::rule(&rule);
     let values = match health {
+        Health::Normal if keeps => values(object, annotations).into_iter().filter(|value| value.text != "-1").collect(),
         Health::Normal => values(object, annotations),
         // -1 here means "there is no value" (§2.3).
         Health::NoData | Health::Error => Vec::new(),
@@ -65,6 +74,24 @@ pub(super) fn is_test(alert: &Alert) -> bool {
     let has = |name: &str, value: &str| alert.labels.get(name).is_some_and(|given| given == value);
     let made_by_grafana = alert.fingerprint == "57c6d9296de2ad39" || alert.links.rule.is_empty();
     made_by_grafana && has("alertname", "TestAlert") && has("instance", "Grafana")
+}
+
+/// The title of a contact point, if it is not the one that Grafana writes by itself.
+pub(super) fn own_title(title: &str, format: Format) -> String {
+    let title = title.trim();
+    let rest = title.strip_prefix('[').unwrap_or(title);
+    let is_default = title.starts_with('[') && (rest.starts_with("FIRING") || rest.starts_with("RESOLVED"));
+    if format != Format::Grafana || is_default { String::new() } else { title.to_owned() }
+}
+
+/// The message of a contact point, if it is not the one that Grafana writes by itself, which repeats the alerts with
+/// numbers in Go's notation.
+pub(super) fn own_message(message: &str, format: Format) -> String {
+    let message = message.trim();
+    let is_default =
+        ["**Firing**", "**Resolved**", "Firing\n", "Resolved\n"].iter().any(|start| message.starts_with(start))
+            || message.contains("\nLabels:\n") && message.contains("\nSource: ");
+    if format != Format::Grafana || is_default { String::new() } else { plain::prose(message).into_owned() }
 }
 
 /// `…/alerting/grafana/<uid>/view` (since 9) or `…/alerting/<uid>/edit` (8).
@@ -94,7 +121,7 @@ fn values(object: &mut Map<String, Json>, annotations: &Labels) -> Vec<Value> {
             missing if missing.is_empty() => annotations.get("__value_string__").cloned().unwrap_or_default(),
             text => text,
         };
-        return only_value(&text).into_iter().collect();
+        return listed_values(&text);
     };
     // A condition is in there too, as 0 or 1, and no field says which one it is (§2.3).
     let is_flag = |value: &Json| matches!(field::measured(value).as_deref(), Some("0" | "1"));
@@ -102,6 +129,34 @@ fn values(object: &mut Map<String, Json>, annotations: &Labels) -> Vec<Value> {
     sent.into_iter()
         .filter(|(_, value)| !(has_number && is_flag(value)))
         .filter_map(|(name, value)| Some(Value { name, text: field::measured(&value)?, tags: Labels::new() }))
+        .collect()
+}
+
+static LISTED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^\[ (?:var='([^']*)' )?(?:metric='[^']*' )?labels=\{.*?\} value=(\S+) \](?:, |$)")
+        .expect("it is a constant that every test compiles")
+});
+
+/// The values of a `valueString`: `[ var='A' labels={…} value=1 ], …`. Label values are not quoted in it: if it does not
+/// read as such a list from its beginning to its end, numbers cannot be told from text, and only that of a single value
+/// is taken.
+fn listed_values(text: &str) -> Vec<Value> {
+    let mut all: Vec<(String, f64)> = Vec::new();
+    let mut rest = text.trim();
+    while let Some(found) = LISTED.captures(rest) {
+        let name = found.get(1).map_or("", |name| name.as_str()).to_owned();
+        let Ok(number) = found[2].parse() else { break };
+        all.push((name, number));
+        rest = &rest[found[0].len()..];
+    }
+    if !rest.is_empty() {
+        return only_value(text).into_iter().collect();
+    }
+    let is_flag = |number: f64| number == 0.0 || (number - 1.0).abs() < f64::EPSILON;
+    let has_number = all.iter().any(|(_, number)| !is_flag(*number));
+    all.into_iter()
+        .filter(|(_, number)| !(has_number && is_flag(*number)))
+        .filter_map(|(name, number)| Some(Value { name, text: field::number(number)?, tags: Labels::new() }))
         .collect()
 }
 

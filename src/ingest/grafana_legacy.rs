@@ -64,6 +64,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
         values: if health == Health::Normal { values(matches) } else { Vec::new() },
         links: Links { rule, image: field::link(field::take_text(&mut object, "imageUrl")), ..Links::default() },
         level: None,
+        kin: None,
     };
     Notification {
         format: Format::GrafanaLegacy,

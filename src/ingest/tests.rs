@@ -1,5 +1,6 @@
 //! What is read out of bodies: every quirk of alert-sources §0 to §4 and §7 in a table or a test of its own.
 
+mod cases;
 mod corpus;
 mod credentials;
 mod envelopes;
@@ -8,20 +9,31 @@ mod hostile;
 mod legacy;
 mod mappings;
 mod proof;
+mod properties;
 mod push;
 mod unified;
+
+use std::sync::LazyLock;
 
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::alert::Labels;
+use crate::alert::{Health, Labels, Status};
 use crate::names::SourceId;
+
+/// The shipped mappings, compiled once.
+static SHIPPED: LazyLock<Payloads> = LazyLock::new(Payloads::default);
 
 /// The time at which the tests receive: 2026-11-22T13:30:00Z.
 const NOW: Timestamp = Timestamp(1_795_354_200_000);
 
+/// Whose bodies the tests read.
+fn source() -> SourceId {
+    SourceId::Configured("s".to_owned())
+}
+
 fn webhook(body: &str) -> Notification {
-    read(body.as_bytes(), Some("application/json"), Door::Webhook, &Payloads::default(), NOW).unwrap()
+    read(body.as_bytes(), Some("application/json"), Door::Webhook, &SHIPPED, NOW).unwrap()
 }
 
 fn webhook_json(body: &Json) -> Notification {
@@ -29,7 +41,7 @@ fn webhook_json(body: &Json) -> Notification {
 }
 
 fn pushed(body: &str) -> Result<Notification, Unreadable> {
-    read(body.as_bytes(), Some("application/json"), Door::AlertsPush, &Payloads::default(), NOW)
+    read(body.as_bytes(), Some("application/json"), Door::AlertsPush, &SHIPPED, NOW)
 }
 
 /// How the sender of a recorded body names its type.

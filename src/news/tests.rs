@@ -13,11 +13,11 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn on(start: i64) -> Seen<'static> {
-    Seen { status: Status::Firing, starts_at: Some(at(start)), ends_at: None, sender: "a" }
+    Seen { status: Status::Firing, starts_at: Some(at(start)), ends_at: None, sender: "a", keyless: false }
 }
 
 fn over(start: i64, end: i64) -> Seen<'static> {
-    Seen { status: Status::Resolved, starts_at: Some(at(start)), ends_at: Some(at(end)), sender: "a" }
+    Seen { status: Status::Resolved, starts_at: Some(at(start)), ends_at: Some(at(end)), sender: "a", keyless: false }
 }
 
 fn known(status: Status, start: i64, told: i64) -> Known {
@@ -160,7 +160,9 @@ fn report() -> impl Strategy<Value = (Seen<'static>, bool, i64)> {
     let status = prop_oneof![Just(Status::Firing), Just(Status::Resolved)];
     let sender = prop_oneof![Just(""), Just("a"), Just("b")];
     (status, start, end, sender, any::<bool>(), 0_i64..10_000).prop_map(
-        |(status, starts_at, ends_at, sender, push, pause)| (Seen { status, starts_at, ends_at, sender }, push, pause),
+        |(status, starts_at, ends_at, sender, push, pause)| {
+            (Seen { status, starts_at, ends_at, sender, keyless: false }, push, pause)
+        },
     )
 }
 
@@ -199,4 +201,23 @@ proptest! {
             prop_assert!(matches!(again, Verdict::Nothing(_)), "a retry became {:?}", again);
         }
     }
+}
+
+#[test]
+fn a_notice_is_told_once_and_leaves_nothing_open() {
+    let notice = Seen { status: Status::Notice, starts_at: None, ends_at: None, sender: "", keyless: true };
+    expect(None, &notice, &NOTIFICATION, 5, Verdict::Told(TransitionKind::Notice));
+    let after = Known::after(None, &notice, TransitionKind::Notice, at(5));
+    assert_eq!(after.status, Status::Resolved);
+    expect(Some(&after), &notice, &NOTIFICATION, 65, Verdict::Nothing(Quiet::Unchanged));
+    expect(Some(&after), &notice, &NOTIFICATION, 5 + 601, Verdict::Told(TransitionKind::Notice));
+}
+
+#[test]
+fn an_end_without_a_key_is_told_again_when_it_happens_again() {
+    let end = Seen { keyless: true, ..over(0, 60) };
+    let told = known(Status::Resolved, 0, 60);
+    expect(Some(&told), &end, &NOTIFICATION, 120, Verdict::Nothing(Quiet::Unchanged));
+    expect(Some(&told), &end, &NOTIFICATION, 60 + 601, Verdict::Told(Resolved));
+    expect(Some(&told), &over(0, 60), &NOTIFICATION, 60 + 601, Verdict::Nothing(Quiet::Unchanged));
 }

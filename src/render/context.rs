@@ -181,6 +181,7 @@ impl<'a> Voice<'a> {
             more => self.more(page),
             more_text => self.more_text(page),
             notes,
+            unread => facts.state == State::Opaque && !letter.notification.title.is_empty(),
             act => facts.links.iter().any(|link| link.kind == "act"),
             links,
             url => faces::main_url(facts, true),

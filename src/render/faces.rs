@@ -290,7 +290,7 @@ impl SourceColor {
         match state {
             State::Firing | State::Reminder | State::Partly | State::Unclear => Self::Red,
             State::Resolved => Self::Green,
-            State::NoData | State::QueryError | State::Test | State::Opaque => Self::Grey,
+            State::NoData | State::QueryError | State::Notice | State::Test | State::Opaque => Self::Grey,
         }
     }
 }

@@ -15,9 +15,12 @@ use super::words::{Clock, State, Weight, label_title, pick};
 use super::{Letter, Offer, Told};
 use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind, level_label};
 use crate::config::Language;
+use crate::ingest::HELD;
 
 /// Rows that are prepared; more than any message has room for.
 pub(super) const ROWS: usize = 60;
+/// Where Grafana says why a rule has its state.
+const REASON: &str = "grafana_state_reason";
 /// Alerts that go on without being news, listed by name.
 const STILL: usize = 12;
 /// Characters of any one text before it is fitted.
@@ -77,7 +80,7 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let order = order(told);
     let alerts: Vec<&Alert> = order.iter().map(|&index| told[index].alert).collect();
     let resolved = told.iter().filter(|one| one.kind == TransitionKind::Resolved).count();
-    let firing = told.len() - resolved;
+    let firing = told.iter().filter(|one| one.is_on()).count();
     let still = still(letter);
     let group: Vec<&Alert> = alerts.iter().chain(&still).copied().collect();
     let shared = labels::share(&group);
@@ -110,16 +113,20 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         state,
         weight: weight(told),
         severity: gravest.map(|alert| severity(alert)).unwrap_or_default(),
-        name: gravest.map(|alert| name_of(alert, language)).unwrap_or_default(),
-        rules: rules.len(),
+        name: own_title(letter).or_else(|| gravest.map(|alert| name_of(alert, language))).unwrap_or_default(),
+        rules: if own_title(letter).is_some() { 1 } else { rules.len() },
         firing,
         resolved,
         still: still.len(),
         still_rows: still.iter().take(STILL).map(|alert| telling.still(alert)).collect(),
         truncated: letter.notification.truncated,
-        judged_again: firing == 0 && alerts.iter().all(|alert| alert.health != Health::Normal),
+        judged_again: firing == 0 && resolved > 0 && alerts.iter().all(|alert| alert.health != Health::Normal),
         scope: scope(&alerts, &shared, state, language),
-        when: if matches!(state, State::Test | State::Opaque) { String::new() } else { when(told, earliest, &clock) },
+        when: match state {
+            State::Test | State::Opaque => String::new(),
+            State::Notice => told.iter().find_map(Told::start).and_then(|at| clock.time(at)).unwrap_or_default(),
+            _ => when(told, earliest, &clock),
+        },
         since: earliest.and_then(|start| clock.time(start)).unwrap_or_default(),
         duration: earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default(),
         summary: sentences.summary,
@@ -135,9 +142,16 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     }
 }
 
+/// The title that the contact point gives, where it is not the one that Grafana writes by itself.
+fn own_title(letter: &Letter<'_>) -> Option<String> {
+    let title = one_line(&letter.notification.title);
+    (letter.notification.format == Format::Grafana && !title.is_empty())
+        .then(|| super::fit::cut_chars(&title, 300).into_owned())
+}
+
 impl Told<'_> {
     pub(super) fn is_on(&self) -> bool {
-        self.kind != TransitionKind::Resolved
+        self.kind.is_on()
     }
 
     pub(super) fn start(&self) -> Option<Timestamp> {
@@ -219,7 +233,8 @@ fn still<'a>(letter: &'a Letter<'_>) -> Vec<&'a Alert> {
 
 fn state(letter: &Letter<'_>, firing: usize, resolved: usize, still: usize) -> State {
     let notification = letter.notification;
-    if notification.format == Format::Opaque {
+    // A text that was not read but passed on as it is.
+    if notification.format == Format::Opaque && notification.alerts.iter().all(|alert| alert.kin.is_none()) {
         return State::Opaque;
     }
     if notification.test {
@@ -237,6 +252,10 @@ fn state(letter: &Letter<'_>, firing: usize, resolved: usize, still: usize) -> S
             (false, _) => State::Partly,
         };
     }
+    if resolved == 0 {
+        // A text is shown as it is.
+        return if notification.format == Format::Opaque { State::Opaque } else { State::Notice };
+    }
     match (still, notification.truncated) {
         (0, 0) => State::Resolved,
         (0, _) => State::Unclear,
@@ -250,7 +269,7 @@ fn when(told: &[Told<'_>], earliest: Option<Timestamp>, clock: &Clock<'_>) -> St
     }
     let over: BTreeSet<String> = told
         .iter()
-        .filter(|one| !one.is_on())
+        .filter(|one| one.kind == TransitionKind::Resolved)
         .filter_map(|one| {
             let end = one.end()?;
             Some(one.start().map_or_else(|| clock.ended(end), |start| clock.lasted(start, end)))
@@ -283,7 +302,10 @@ struct Sentences {
 
 impl Sentences {
     fn of(letter: &Letter<'_>, state: State, alerts: &[&Alert], keys: &[&str]) -> Self {
-        if matches!(state, State::Resolved | State::Unclear | State::NoData) {
+        // Of a body that has words of its own they say which one is over.
+        let words = matches!(letter.notification.format, Format::Generic | Format::Opaque) && state == State::Resolved;
+        let own = letter.notification.format == Format::Grafana && !letter.notification.message.is_empty();
+        if !words && !own && matches!(state, State::Resolved | State::Unclear | State::NoData) {
             // What they say is no longer so, or was written for a value that is not there.
             return Self { summary: String::new(), description: String::new(), common: true };
         }
@@ -296,6 +318,15 @@ impl Sentences {
         let common = summary.is_some();
         let mut summary = summary.unwrap_or_default();
         let mut description = description.unwrap_or_default();
+        if own {
+            // The contact point's own words are meant for the group, the annotations for each alert.
+            if matches!(state, State::Resolved | State::Unclear | State::NoData) {
+                (summary, description) = (String::new(), String::new());
+            }
+            let message = visible(&letter.notification.message).trim().to_owned();
+            description =
+                [description, message].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+        }
         if summary.is_empty() && description.is_empty() {
             visible(&letter.notification.message).trim().clone_into(&mut description);
         }
@@ -310,6 +341,11 @@ impl Sentences {
         }
         if one_line(&description) == summary {
             description.clear();
+        }
+        // Faces without room for more show the summary alone: there must be one if anything is said at all.
+        if summary.is_empty() && !description.is_empty() {
+            let (first, rest) = description.split_once('\n').unwrap_or((&description, ""));
+            (summary, description) = (one_line(first), rest.trim().to_owned());
         }
         Self { summary: limited(&summary), description: limited(&description), common }
     }
@@ -394,15 +430,32 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
             (false, false) => format!("the sender left out {truncated} more"),
         });
     }
-    let reasons: BTreeMap<&str, usize> = letter
-        .told
-        .iter()
-        .filter(|one| !one.is_on())
-        .filter_map(|one| one.alert.annotations.get("grafana_state_reason"))
-        .fold(BTreeMap::new(), |mut reasons, reason| {
-            *reasons.entry(reason.as_str()).or_default() += 1;
-            reasons
-        });
+    let kept = letter.told.iter().filter(|one| one.is_on()).filter_map(|one| one.alert.annotations.get(REASON));
+    for reason in kept.filter(|reason| reason.contains("KeepLast")).collect::<BTreeSet<_>>() {
+        notes.push(
+            if reason.contains("Error") {
+                pick(
+                    letter.language,
+                    "最近一次查询出错，沿用上次的状态",
+                    "the last query failed: the state before is kept",
+                )
+            } else {
+                pick(letter.language, "最近一次无数据，沿用上次的状态", "no data lately: the state before is kept")
+            }
+            .to_owned(),
+        );
+    }
+    if letter.told.iter().any(|one| one.alert.annotations.contains_key(HELD)) {
+        notes.push(pick(letter.language, "上游已确认", "acknowledged upstream").to_owned());
+    }
+    let reasons: BTreeMap<&str, usize> =
+        letter.told.iter().filter(|one| !one.is_on()).filter_map(|one| one.alert.annotations.get(REASON)).fold(
+            BTreeMap::new(),
+            |mut reasons, reason| {
+                *reasons.entry(reason.as_str()).or_default() += 1;
+                reasons
+            },
+        );
     for reason in reasons.keys() {
         // "Resolved" does not mean healthy here (alert-sources §2.4).
         notes.extend(
@@ -450,7 +503,7 @@ fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
     let rule = first(|links| &links.rule);
     let home = followed(&letter.notification.external_url);
     let judged = !matches!(state, State::NoData | State::QueryError);
-    let on = !matches!(state, State::Resolved | State::Unclear);
+    let on = !matches!(state, State::Resolved | State::Unclear | State::Notice | State::Opaque);
     let language = letter.language;
     let act = details.as_ref().filter(|_| on && state != State::Test).and_then(|page| safe_url(&format!("{page}#act")));
     let act_text = match letter.offer {

@@ -25,7 +25,7 @@ impl Facts {
             (State::Resolved, _) => "🟢",
             (State::NoData | State::QueryError, _) => "⚪",
             (State::Test, _) => "🔔",
-            (State::Opaque, _) => "📨",
+            (State::Notice | State::Opaque, _) => "📨",
         }
     }
 
@@ -33,7 +33,9 @@ impl Facts {
     pub(super) fn title(&self, letter: &Letter<'_>, length: usize) -> String {
         let subject = self.subject(letter, length);
         match self.state {
-            State::Firing | State::Partly | State::Unclear | State::Opaque => format!("{} {subject}", self.icon()),
+            State::Firing | State::Partly | State::Unclear | State::Notice | State::Opaque => {
+                format!("{} {subject}", self.icon())
+            }
             _ => {
                 let colon = pick(letter.language, "", ":");
                 format!("{} {}{colon} {subject}", self.icon(), self.state.word(letter.language))
@@ -56,10 +58,8 @@ impl Facts {
         let (firing, resolved, truncated) = (self.firing, self.resolved, self.truncated);
         match (self.state, zh) {
             (State::Opaque, _) => {
-                let title = one_line(&letter.notification.title);
                 let line =
-                    if title.is_empty() { one_line(self.message.lines().next().unwrap_or_default()) } else { title };
-                let line = if line.is_empty() { name } else { line };
+                    if name.is_empty() { one_line(self.message.lines().next().unwrap_or_default()) } else { name };
                 cut_chars(&line, length).into_owned()
             }
             (State::Test, _) => pick(letter.language, "通知已送达", "this notification arrived").to_owned(),
@@ -72,6 +72,7 @@ impl Facts {
             (State::Resolved, true) if self.judged_again => format!("“{name}” 又能判断了{}", times(resolved)),
             (State::Resolved, false) if self.judged_again => format!("“{name}” can be judged again{}", times(resolved)),
             (State::Resolved, _) => format!("{name}{}", times(resolved)),
+            (State::Notice, _) => format!("{name}{}", times(letter.told.len())),
             (State::Firing | State::Reminder, _) if resolved == 0 => format!("{name}{}", times(firing)),
             (State::Firing | State::Reminder, true) => format!("{name}{}（已恢复 {resolved}）", times(firing)),
             (State::Firing | State::Reminder, false) => format!("{name}{} ({resolved} resolved)", times(firing)),

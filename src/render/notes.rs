@@ -10,6 +10,7 @@ use super::faces::{self, Limit};
 use super::fit::cut_chars;
 use super::neutral::{neutral, one_line};
 use super::words::{number, pick};
+use crate::alert::ThreadId;
 use crate::config::{Channel, Face, Language};
 use crate::names::{Lane, LaneKey};
 
@@ -39,6 +40,13 @@ pub enum Note {
         receiver: String,
         /// Whole minutes since then.
         minutes: u64,
+    },
+    /// It tells of an end, and nothing in it says which of several alerts is over: all of them stay on.
+    Unclear {
+        /// How many alerts with its title are on.
+        open: u64,
+        /// The short ids of the first of them.
+        threads: Vec<ThreadId>,
     },
     /// Earlier changes of these alerts that were never sent are included.
     Merged {
@@ -109,7 +117,17 @@ impl Notes {
                 Note::Escalated { receiver, minutes } => Some(escalated(receiver, *minutes, detail, language)),
                 _ => None,
             });
-            escalated.into_iter().chain(fallback).chain(merged).map(|line| printed(&line, face)).collect()
+            let unclear = notes.iter().find_map(|note| match note {
+                Note::Unclear { open, threads } => Some(unclear(*open, threads, detail, language)),
+                _ => None,
+            });
+            escalated
+                .into_iter()
+                .chain(fallback)
+                .chain(unclear)
+                .chain(merged)
+                .map(|line| printed(&line, face))
+                .collect()
         };
         let fullest = |details: &[Detail], room: Limit| -> Vec<String> {
             let mut told = details.iter().map(|detail| lines(*detail));
@@ -211,6 +229,18 @@ fn escalated(receiver: &str, minutes: u64, detail: Detail, language: Language) -
         (Language::Zh, false) => format!("升级：{} 分钟无人认领", number(minutes)),
         (Language::En, true) => format!("Escalated: nobody at {receiver} took it for {} min", number(minutes)),
         (Language::En, false) => format!("Escalated after {} min", number(minutes)),
+    }
+}
+
+fn unclear(open: u64, threads: &[ThreadId], detail: Detail, language: Language) -> String {
+    let count = number(open);
+    let ids: Vec<String> = threads.iter().map(|thread| format!("#{thread}")).collect();
+    let ids = ids.join(pick(language, "、", ", "));
+    match (language, detail.people > 1) {
+        (Language::Zh, true) => format!("无法确定对应哪一条：仍有 {count} 条同名告警 {ids}"),
+        (Language::Zh, false) => format!("无法确定对应哪一条（{count} 条）"),
+        (Language::En, true) => format!("cannot tell which one is over: {count} with this title are still on, {ids}"),
+        (Language::En, false) => format!("cannot tell which of {count} is over"),
     }
 }
 

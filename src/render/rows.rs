@@ -54,7 +54,7 @@ pub(super) struct Telling<'a> {
 impl Telling<'_> {
     pub(super) fn row(&self, index: usize, told: &Told<'_>) -> Row {
         let (alert, clock) = (told.alert, self.clock);
-        let resolved = !told.is_on();
+        let resolved = told.kind == TransitionKind::Resolved;
         let duration = match (told.start(), told.end()) {
             (Some(start), Some(end)) if resolved => clock.duration(start, end),
             (Some(start), _) if !resolved => clock.duration(start, clock.now),

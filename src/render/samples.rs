@@ -125,6 +125,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         values: values.iter().map(|(name, text)| value(name, text)).collect(),
         links: Links::default(),
         level: None,
+        kin: None,
     }
 }
 
@@ -158,10 +159,7 @@ fn notification(format: Format, alerts: Vec<Alert>) -> Notification {
 }
 
 fn sample(name: &'static str, about: &'static str, notification: Notification) -> Sample {
-    let kind = |alert: &Alert| match alert.status {
-        Status::Firing => TransitionKind::Firing,
-        Status::Resolved => TransitionKind::Resolved,
-    };
+    let kind = |alert: &Alert| TransitionKind::first(alert.status);
     Sample {
         name,
         about,
@@ -305,7 +303,9 @@ fn opaque() -> Sample {
         "Backup of order-db failed\nexit code 23, 3 of 14 files were skipped\nsee /var/log/backup/2026-09-12.log\n";
     let mut alert = alert("Backup of order-db failed", &[("alertname", "Backup of order-db failed")], &[], &[]);
     alert.starts_at = None;
+    alert.status = Status::Notice;
     let mut notification = notification(Format::Opaque, vec![alert]);
+    "unrecognised".clone_into(&mut notification.title);
     text.clone_into(&mut notification.message);
     notification.external_url.clear();
     sample("opaque", "a body that nobody understands", notification)

@@ -21,6 +21,8 @@ pub(super) enum State {
     /// The rule cannot be judged.
     NoData,
     QueryError,
+    /// Neither trouble nor its end.
+    Notice,
     /// The test button of a contact point.
     Test,
     /// A body nobody understands, passed on as it is.
@@ -38,6 +40,7 @@ impl State {
             Self::Resolved => "resolved",
             Self::NoData => "no_data",
             Self::QueryError => "error",
+            Self::Notice => "notice",
             Self::Test => "test",
             Self::Opaque => "opaque",
         }
@@ -57,6 +60,7 @@ impl State {
             Self::Resolved => ("已恢复", "Resolved"),
             Self::NoData => ("无数据", "No data"),
             Self::QueryError => ("查询出错", "Query error"),
+            Self::Notice => ("通知", "Notice"),
             Self::Test => ("测试", "Test"),
             Self::Opaque => ("消息", "Message"),
         };
@@ -68,7 +72,7 @@ impl State {
         match self {
             Self::Firing | Self::Reminder | Self::Partly | Self::Unclear => "warning",
             Self::Resolved => "info",
-            Self::NoData | Self::QueryError | Self::Test | Self::Opaque => "comment",
+            Self::NoData | Self::QueryError | Self::Notice | Self::Test | Self::Opaque => "comment",
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Alerts to receivers to targets: what the store is to note for each, before it knows what is news.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::alert::{Alert, Identity, Labels, Notification};
+use crate::alert::{Alert, Identity, Labels, Notification, ThreadId};
 use crate::config::{Config, Receiver, Target};
 use crate::names::SourceId;
-use crate::store::{Arrival, Recipient, TargetRow};
+use crate::render::Note;
+use crate::store::related::Meant;
+use crate::store::{Arrival, Candidate, Recipient, Related, TargetRow};
 
 /// Who is to hear of a notification's alerts.
 #[derive(Debug)]
@@ -38,16 +40,21 @@ pub fn row(target: &Target) -> TargetRow {
     TargetRow::new(target.lane(), serde_json::to_string(target).expect("a target is JSON"))
 }
 
+/// What the ends of a notification mean, by their places in it.
+pub type Ends = BTreeMap<usize, Meant>;
+
 /// Routes each alert by the tree, or all of them to the receiver in the path. A receiver in the path that the
 /// configuration does not know must not lose the alert: the tree decides then, and the sender is told.
 /// Alerts that `left_out` takes are not told to anybody. Of what the tree decides only receivers in `scope` are told,
 /// if there is one; an alert of which none is left goes to the first of the scope, and the sender is told.
+/// What `ends` says that an end means is ended, for those who know that it is on.
 pub fn plan(
     config: &Config,
     source: &SourceId,
     notification: &Notification,
     path_receiver: Option<&str>,
     scope: Option<&[String]>,
+    ends: &Ends,
     left_out: impl Fn(&Alert) -> bool,
 ) -> Plan {
     let named = path_receiver.and_then(|name| config.receivers.get(name));
@@ -57,7 +64,12 @@ pub fn plan(
         )),
         _ => None,
     };
-    let deliveries = delivered(source, notification, left_out, |alert| {
+    let deliveries = delivered(source, notification, ends, left_out, |alert, ended| {
+        let names = ended.into_iter().flat_map(|one| &one.receivers);
+        let knowing: Vec<&Receiver> = names.filter_map(|name| config.receivers.get(name)).map(AsRef::as_ref).collect();
+        if !knowing.is_empty() {
+            return knowing;
+        }
         if let Some(receiver) = named {
             return vec![receiver.as_ref()];
         }
@@ -75,33 +87,54 @@ pub fn plan_for(
     receivers: &[Receiver],
     source: &SourceId,
     notification: &Notification,
+    ends: &Ends,
     left_out: impl Fn(&Alert) -> bool,
 ) -> Plan {
-    let deliveries = delivered(source, notification, left_out, |_| receivers.iter().collect());
+    let deliveries = delivered(source, notification, ends, left_out, |_, _| receivers.iter().collect());
     Plan { deliveries, warning: None }
 }
 
 fn delivered<'a>(
     source: &SourceId,
     notification: &Notification,
+    ends: &Ends,
     left_out: impl Fn(&Alert) -> bool,
-    mut receivers: impl FnMut(&Alert) -> Vec<&'a Receiver>,
+    mut receivers: impl FnMut(&Alert, Option<&Candidate>) -> Vec<&'a Receiver>,
 ) -> Vec<Recipient> {
     let mut by_receiver: BTreeMap<&str, (&Receiver, Vec<Arrival>)> = BTreeMap::new();
     let mut seen: HashSet<Identity> = HashSet::new();
+    let mut unclear: BTreeSet<ThreadId> = BTreeSet::new();
     for (index, alert) in notification.alerts.iter().enumerate().filter(|(_, alert)| !left_out(alert)) {
-        let identity = alert.identity(source);
+        let end = ends.get(&index);
+        let ended = match end {
+            Some(Meant::One(one)) => Some(one),
+            _ => None,
+        };
+        let identity = ended.map_or_else(|| alert.identity(source), |one| one.identity);
         // The same alert twice in one body is one alert.
         if !seen.insert(identity) {
             continue;
         }
-        let arrival = arrival(index, identity, alert);
-        for receiver in receivers(alert) {
+        let arrival = Arrival { kin: related(source, alert), ..arrival(index, identity, alert) };
+        if let Some(Meant::Unclear(left)) = end {
+            unclear.extend(left.iter().map(|one| one.thread));
+        }
+        for receiver in receivers(alert, ended) {
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
         }
     }
     let all = |receiver: &Receiver| receiver.targets.iter().map(row).collect();
-    by_receiver.into_values().map(|(receiver, alerts)| recipient(receiver, alerts, all(receiver))).collect()
+    let note_json = (!unclear.is_empty()).then(|| {
+        let note = Note::Unclear { open: unclear.len() as u64, threads: unclear.iter().take(SHOWN).copied().collect() };
+        serde_json::to_string(&note).expect("a note is JSON")
+    });
+    by_receiver
+        .into_values()
+        .map(|(receiver, alerts)| Recipient {
+            note_json: note_json.clone(),
+            ..recipient(receiver, alerts, all(receiver))
+        })
+        .collect()
 }
 
 /// The receivers of an alert within `scope`; if the tree has none there, the first of the scope, and its name besides.
@@ -128,6 +161,19 @@ fn out_of_scope(receiver: &str) -> String {
     format!(
         "路由树给出的接收者都不在来源的 receivers 里，已发给 `{receiver}` the tree leads to no receiver of the source's scope: sent to `{receiver}`"
     )
+}
+
+/// Short ids that are named where an end may mean several alerts.
+const SHOWN: usize = 3;
+
+/// What relates an alert to its end, as the store keeps it.
+pub fn related(source: &SourceId, alert: &Alert) -> Option<Related> {
+    alert.kin.as_ref().map(|kin| Related {
+        family: kin.family(source),
+        event: kin.same_event(source),
+        keyed: kin.keyed,
+        marks: kin.marks.clone(),
+    })
 }
 
 /// What the store is to note of a receiver that gets `alerts` at `targets`.
@@ -157,5 +203,6 @@ pub fn arrival(index: usize, identity: Identity, alert: &Alert) -> Arrival {
         status: alert.status,
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,
+        kin: None,
     }
 }

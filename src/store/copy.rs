@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 
 /// What is copied, so ordered that no row comes before one it points to. Not: what only the process that has a store
 /// needs, and the record of the schema's steps, which each half has for itself.
-pub(super) const TABLES: [&str; 19] = [
+pub(super) const TABLES: [&str; 21] = [
     "notification",
     "alert",
     "message",
@@ -33,6 +33,8 @@ pub(super) const TABLES: [&str; 19] = [
     "card_alert",
     "escalation",
     "conversation",
+    "related",
+    "repeated",
 ];
 
 /// Rows on their way: enough that neither side waits for the other's every row, few enough that bodies of 16 MiB fit

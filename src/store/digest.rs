@@ -19,6 +19,8 @@ pub struct Digest {
     pub firing: u64,
     /// Alerts whose last folded transition says that they are over.
     pub resolved: u64,
+    /// Notices: they neither began nor ended.
+    pub notices: u64,
     /// All folded transitions.
     pub transitions: u64,
     /// Of the firing alerts, the critical ones.
@@ -27,8 +29,8 @@ pub struct Digest {
     pub from: Timestamp,
     /// When the last one was.
     pub to: Timestamp,
-    /// Critical firing ones first, the oldest of them first; then the other firing ones, then the resolved ones, the
-    /// newest first. At most 200.
+    /// Critical firing ones first, the oldest of them first; then the other firing ones, then the resolved ones and the
+    /// notices, the newest first. At most 200.
     pub items: Vec<DigestItem>,
     /// By rule and severity, those with most firing alerts first. At most 200.
     pub groups: Vec<DigestGroup>,
@@ -94,6 +96,15 @@ pub(super) struct Gathering {
     firing: VecDeque<DigestItem>,
     /// Over, the newest.
     resolved: VecDeque<DigestItem>,
+    /// Notices, the newest.
+    notices: VecDeque<DigestItem>,
+}
+
+impl Digest {
+    /// Alerts and notices in all.
+    pub const fn all(&self) -> u64 {
+        self.firing + self.resolved + self.notices
+    }
 }
 
 impl Gathering {
@@ -104,6 +115,11 @@ impl Gathering {
         digest.from = if begun { digest.from.min(first) } else { first };
         digest.to = digest.to.max(last);
         digest.transitions += item.changes;
+        if item.status == Status::Notice {
+            digest.notices += 1;
+            newest(&mut self.notices, item);
+            return;
+        }
         let severity = severity(&item.labels);
         let group = self.groups.entry((item.name.clone(), severity.clone())).or_insert_with(|| DigestGroup {
             name: item.name.clone(),
@@ -112,7 +128,7 @@ impl Gathering {
             ..DigestGroup::default()
         });
         match item.status {
-            Status::Resolved => {
+            Status::Resolved | Status::Notice => {
                 group.resolved += 1;
                 digest.resolved += 1;
                 newest(&mut self.resolved, item);
@@ -135,7 +151,8 @@ impl Gathering {
     /// The digest of all that was added.
     pub fn finish(self) -> Digest {
         let mut digest = self.digest;
-        let rest = self.firing.into_iter().rev().chain(self.resolved.into_iter().rev());
+        let rest =
+            self.firing.into_iter().rev().chain(self.resolved.into_iter().rev()).chain(self.notices.into_iter().rev());
         digest.items = self.critical.into_iter().chain(rest).take(ITEMS).collect();
         let mut groups: Vec<DigestGroup> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {

@@ -65,6 +65,7 @@ pub(super) fn judge<'a>(
         starts_at: arrival.starts_at,
         ends_at: arrival.ends_at,
         sender: &admission.sender,
+        keyless: arrival.kin.as_ref().is_some_and(|kin| !kin.keyed),
     };
     let policy = Policy {
         send_resolved: recipient.send_resolved,
@@ -81,10 +82,10 @@ pub(super) fn judge<'a>(
     let after = Known::after(known, &seen, kind, now);
     let ends_at = match after.status {
         Status::Firing => None,
-        Status::Resolved => Some(arrival.ends_at.unwrap_or(now)),
+        Status::Resolved | Status::Notice => Some(arrival.ends_at.unwrap_or(now)),
     };
     let thread = match kind {
-        TransitionKind::Firing => None,
+        TransitionKind::Firing | TransitionKind::Notice => None,
         _ => before.map(|row| row.thread),
     };
     Judged::Changed(Change { arrival, row: before.map(|row| row.id), thread, kind, suppressed, ends_at, after })

@@ -19,6 +19,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0002.sql"),
     include_str!("schema/sqlite/0003.sql"),
     include_str!("schema/sqlite/0004.sql"),
+    include_str!("schema/sqlite/0005.sql"),
 ];
 
 /// The same for PostgreSQL.
@@ -26,6 +27,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("schema/postgres/0001.sql"),
     include_str!("schema/postgres/0002.sql"),
     include_str!("schema/postgres/0003.sql"),
+    include_str!("schema/postgres/0004.sql"),
 ];
 
 /// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose

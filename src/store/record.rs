@@ -76,6 +76,10 @@ pub struct DeliveryRow {
     pub firing: i64,
     /// Transitions in it that say that one is over.
     pub resolved: i64,
+    /// Notices in it.
+    pub notices: i64,
+    /// How often its notification came again without any news in it.
+    pub repeated: i64,
     /// When it was queued.
     pub created_at: Timestamp,
     /// When it was last tried.
@@ -239,6 +243,8 @@ pub struct Audit {
     pub suppressed: i64,
     /// Refused for good.
     pub dead: i64,
+    /// Notifications without any news, which only repeated what had been told: no changes, so beside the fates.
+    pub repeated: i64,
     /// Whose fate contradicts the state of its message. Always 0, or there is a bug.
     pub imbalance: i64,
 }

@@ -103,6 +103,7 @@ fn firing(name: &str, start: i64) -> Arrival {
         status: Status::Firing,
         starts_at: Some(at(start)),
         ends_at: None,
+        kin: None,
     }
 }
 

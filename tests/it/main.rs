@@ -46,6 +46,7 @@ mod retention;
 mod rights;
 mod secrets;
 mod seed;
+mod senders;
 mod silences;
 mod silences_acts;
 mod silences_cli;

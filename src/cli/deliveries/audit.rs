@@ -17,7 +17,7 @@ pub(super) async fn run(store: &Store, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn table(audit: &Audit) -> Screen {
-    let Audit { pending, named, counted, suppressed, dead, imbalance } = *audit;
+    let Audit { pending, named, counted, suppressed, dead, repeated, imbalance } = *audit;
     let total = pending + named + counted + suppressed + dead;
     let verdict = if imbalance == 0 {
         "✓ 每条变化有且只有一个去向 every change has exactly one fate".to_owned()
@@ -30,7 +30,8 @@ fn table(audit: &Audit) -> Screen {
     let mut screen = Screen::new();
     screen.lines(format_args!(
         "变化 changes       {total:>10}\n  等待 pending     {pending:>10}\n  点名 named       {named:>10}\n  \
-         计数 counted     {counted:>10}\n  抑制 suppressed  {suppressed:>10}\n  放弃 dead        {dead:>10}\n{verdict}\n"
+         计数 counted     {counted:>10}\n  抑制 suppressed  {suppressed:>10}\n  放弃 dead        {dead:>10}\n\
+         重复上报 repeated  {repeated:>10}\n{verdict}\n"
     ));
     screen
 }

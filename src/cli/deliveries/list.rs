@@ -66,5 +66,7 @@ fn trouble(row: &DeliveryRow, zone: &TimeZone) -> Vec<String> {
     let waits = matches!(row.state, State::Queued | State::Unsure) && (row.attempts > 0 || error.is_some());
     let next = waits
         .then(|| format!("试过 {0} 次，下次 {1} tried {0} times, next {1}", row.attempts, time(row.not_before, zone)));
-    error.into_iter().chain(next).collect()
+    let again = (row.repeated > 0)
+        .then(|| format!("上游又报了 {0} 次，没有变化，未再发 came again {0} times unchanged, not told", row.repeated));
+    error.into_iter().chain(next).chain(again).collect()
 }

@@ -89,6 +89,7 @@ impl Reference {
                 Status::Firing => News::Told(TransitionKind::Firing),
                 Status::Resolved if resolved_too => News::Told(TransitionKind::Resolved),
                 Status::Resolved => News::Kept,
+                Status::Notice => News::Told(TransitionKind::Notice),
             };
         };
         let age = now.0 - known.told.0;

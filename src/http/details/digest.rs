@@ -38,7 +38,7 @@ pub struct DigestPage<'a> {
 impl DigestPage<'_> {
     /// How many pages `digest` has; at least one.
     pub fn pages(digest: &Digest) -> u64 {
-        (digest.firing + digest.resolved).div_ceil(PAGE_ITEMS).max(1)
+        (digest.all()).div_ceil(PAGE_ITEMS).max(1)
     }
 
     /// The page in HTML. Whatever a label says is text in it.
@@ -70,6 +70,7 @@ impl DigestPage<'_> {
             (Status::Firing, true) => ("critical", "严重 critical"),
             (Status::Firing, false) => ("firing", "告警 firing"),
             (Status::Resolved, _) => ("resolved", "已恢复 resolved"),
+            (Status::Notice, _) => ("resolved", "通知 notice"),
         };
         let severity = level_label(&item.labels);
         let short = |text: &str| text[..text.floor_char_boundary(LABEL_BYTES)].to_owned();
@@ -126,6 +127,7 @@ mod tests {
         Digest {
             firing,
             resolved,
+            notices: 0,
             transitions: firing + 2 * resolved,
             critical: firing.min(3),
             from: NOW.plus_millis(-120_000),

@@ -1,9 +1,17 @@
-//! `MiniJinja` as mappings use it: bounded, without files, missing fields empty, with three filters of our own.
+//! `MiniJinja` as mappings use it: bounded, without files, missing fields empty, with filters of our own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Value, ValueKind};
+use jiff::tz::TimeZone;
+use minijinja::value::{Enumerator, Kwargs, Object, Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
+use regex::Regex;
+use serde_json::Value as Json;
+
+use crate::ingest::lexicon::{self, Word};
+use crate::ingest::{body, moment, plain, tree};
+use crate::level::{Level, plain_name};
 
 /// Instructions that one template may take; the shipped ones take less than a hundred.
 const FUEL: u64 = 100_000;
@@ -33,6 +41,17 @@ impl Engine {
         environment.add_filter("pairs", pairs);
         environment.add_filter("scalars", scalars);
         environment.add_filter("first_line", first_line);
+        environment.add_filter("labels", labels);
+        environment.add_filter("fromjson", from_json);
+        environment.add_filter("parse_json", from_json);
+        environment.add_filter("fromform", from_form);
+        environment.add_filter("time", time);
+        environment.add_filter("state", state);
+        environment.add_filter("level", level);
+        environment.add_filter("missing", missing);
+        environment.add_filter("match", matched);
+        environment.add_filter("unbracketed", unbracketed);
+        environment.add_filter("falcon", falcon);
         Self { environment }
     }
 
@@ -128,26 +147,149 @@ fn scalars(value: Value) -> Result<Value, Error> {
     Ok(Value::from_pairs(value.try_iter()?.filter_map(member)))
 }
 
-/// The first line with text in it, without markdown's signs before it and without `<tags>`.
-fn first_line(text: String) -> String {
-    let without_tags = |line: &str| {
-        let mut plain = String::with_capacity(line.len());
-        let mut rest = line;
-        while let Some((before, tag)) = rest.split_once('<') {
-            plain.push_str(before);
-            rest = if let Some((_, after)) = tag.split_once('>') {
-                after
-            } else {
-                plain.push('<');
-                tag
-            };
-        }
-        plain + rest
+/// The first line with text in it, without marks of markdown and HTML.
+fn first_line(text: &str) -> String {
+    plain::first_line(text).0
+}
+
+/// Labels in any form that the reader knows, as an object.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn labels(value: Value) -> Value {
+    let json = serde_json::to_value(&value).unwrap_or(Json::Null);
+    Value::from_pairs(tree::labels(&json))
+}
+
+/// The tree of a text that is JSON; what is a tree already stays.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn from_json(given: Value) -> Value {
+    match given.as_str() {
+        Some(text) => body::inside(text).map_or(Value::UNDEFINED, |json| value(&json)),
+        None => given,
+    }
+}
+
+/// The fields of a text that is a form.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn from_form(given: Value) -> Value {
+    match given.as_str() {
+        Some(text) => body::form_inside(text).map_or(Value::UNDEFINED, |json| value(&json)),
+        None => given,
+    }
+}
+
+/// A time in any usual form as RFC 3339; `zone` is that of times that name none. What is no time is empty.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn time(given: Value, arguments: Kwargs) -> Result<String, Error> {
+    let zone: Option<String> = arguments.get("zone")?;
+    arguments.assert_all_used()?;
+    let zone = match zone.as_deref() {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).map_err(|error| {
+            Error::new(ErrorKind::InvalidOperation, format!("there is no time zone `{name}`: {error}"))
+        })?,
     };
-    text.lines()
-        .map(|line| {
-            without_tags(line).trim_start_matches(['#', '>', ' ', '*', '-']).trim_end_matches(['*', ' ']).to_owned()
-        })
-        .find(|line| !line.is_empty())
-        .unwrap_or(text)
+    let instant = moment::read(&given.to_string(), &zone).and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok());
+    Ok(instant.map(|instant| instant.to_string()).unwrap_or_default())
+}
+
+/// `firing`, `resolved`, `acknowledged`, `no data`, `notice`, or nothing.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn state(given: Value) -> &'static str {
+    match lexicon::of_value(&given.to_string()) {
+        Some(Word::Firing) => "firing",
+        Some(Word::Resolved) => "resolved",
+        Some(Word::Held) => "acknowledged",
+        Some(Word::NoData) => "no data",
+        Some(Word::Notice) => "notice",
+        None => "",
+    }
+}
+
+/// `critical`, `error`, `warning`, `info`, or nothing.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn level(given: Value) -> &'static str {
+    Level::of(&given.to_string()).map_or("", Level::as_str)
+}
+
+/// The value, or nothing where it says nothing: a word for null, a macro that was not expanded.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn missing(given: Value) -> Value {
+    match given.as_str() {
+        Some(text) if plain::is_missing(text) || plain::has_placeholder(text) => Value::UNDEFINED,
+        _ => given,
+    }
+}
+
+/// The first group of a pattern in a text, or nothing.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn matched(given: Value, pattern: &str) -> Result<String, Error> {
+    let pattern = Regex::new(pattern).map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
+    let text = given.as_str().unwrap_or_default();
+    let found = pattern.captures(text).and_then(|found| found.get(1).or_else(|| found.get(0)));
+    Ok(found.map(|group| group.as_str().to_owned()).unwrap_or_default())
+}
+
+/// Without brackets at the beginning: `[region][level] name`.
+fn unbracketed(text: &str) -> String {
+    let mut rest = text.trim();
+    while let Some((_, after)) = rest.strip_prefix(['[', '【']).and_then(|inside| inside.split_once([']', '】'])) {
+        rest = after.trim();
+    }
+    rest.to_owned()
+}
+
+/// A part of Open-Falcon's text `[P1][PROBLEM][endpoint][][note func metric tags left op right][O2 time]`.
+fn falcon(text: &str, part: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut rest = text.trim();
+    while let Some(inside) = rest.strip_prefix('[') {
+        let Some(end) = inside.find("][").or_else(|| inside.rfind(']')) else { break };
+        parts.push(&inside[..end]);
+        rest = inside[end + 1..].trim_start();
+    }
+    let at = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
+    match part {
+        "level" => at(0),
+        "status" => at(1),
+        "endpoint" => at(2),
+        _ => {
+            let note = at(4);
+            let function = ["all(", "avg(", "sum(", "max(", "min(", "diff(", "pdiff(", "lookup(", "stddev("];
+            let words: Vec<&str> =
+                note.split(' ').take_while(|word| !function.iter().any(|name| word.starts_with(name))).collect();
+            words.join(" ").trim().to_owned()
+        }
+    }
+}
+
+/// A tree as templates see it: members are found by their name, or by another spelling of it (`alert_name` for
+/// `AlertName`).
+pub(super) fn value(json: &Json) -> Value {
+    match json {
+        Json::Object(members) => {
+            let members = members.iter().map(|(name, member)| (Arc::from(name.as_str()), value(member)));
+            Value::from_object(Named(members.collect()))
+        }
+        Json::Array(items) => items.iter().map(value).collect::<Vec<Value>>().into(),
+        scalar => Value::from(Serde(scalar)),
+    }
+}
+
+#[derive(Debug)]
+struct Named(BTreeMap<Arc<str>, Value>);
+
+impl Object for Named {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let wanted = key.as_str()?;
+        let exact = self.0.get(wanted);
+        let spelt = || {
+            let wanted = plain_name(wanted);
+            self.0.iter().find(|(name, _)| plain_name(name) == wanted).map(|(_, value)| value)
+        };
+        exact.or_else(spelt).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|name| Value::from(name.as_ref())).collect())
+    }
 }

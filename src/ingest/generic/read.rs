@@ -1,18 +1,22 @@
-//! A body through compiled mappings to a notification.
+//! A tree to a notification: the user's mappings, envelopes, shipped shapes, robots, the general reader.
 
-use minijinja::value::{Serde, Value, ValueKind};
-use serde_json::Value as Json;
+use minijinja::value::{Value, ValueKind};
+use serde_json::{Map, Value as Json};
 
+use super::engine::value;
 use super::{Mapping, Members, Payloads, slot};
-use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status};
-use crate::ingest::{UNNAMED, content_key, excerpt, field};
-use crate::names::Discriminator;
+use crate::alert::{Format, Labels, Notification, Timestamp};
+use crate::ingest::reader::{Given, Reader, Told};
+use crate::ingest::{field, robot, split};
 
-/// An alert and the texts that may belong to the whole notification.
-struct Told {
-    alert: Alert,
-    title: String,
-    message: String,
+/// The shape of what no mapping knows.
+pub(in crate::ingest) const GENERAL: &str = "general";
+
+/// What was read, and by what.
+#[derive(Debug)]
+pub(in crate::ingest) struct Taken {
+    pub told: Vec<Told>,
+    pub by: String,
 }
 
 /// The alert's mapping at work on one item.
@@ -24,55 +28,167 @@ struct Reading<'a> {
 }
 
 impl Payloads {
-    /// Reads `body` through the first mapping that applies and finds anything in it to show.
-    pub(in crate::ingest) fn read(&self, body: &Json, text: &str) -> Option<Notification> {
-        let body = Value::from(Serde(body));
-        self.mappings.iter().enumerate().find_map(|(index, mapping)| {
-            let applies = self.engine.evaluate(&slot(index, "when"), &body, &body)?.is_true();
-            if applies { self.through(index, mapping, &body, text) } else { None }
+    /// Reads a tree in which texts that are JSON were unfolded; `None` if there is nothing in it to read.
+    pub(in crate::ingest) fn read(&self, tree: &Json, now: Timestamp) -> Option<Taken> {
+        let reader = Reader { settings: &self.settings, now };
+        if let Some(taken) = self.users(tree, &reader) {
+            return Some(taken);
+        }
+        // As it came: a wrapper may be what a shape is known by.
+        if tree.is_object()
+            && let Some(taken) = self.shipped(tree, &reader)
+        {
+            return Some(taken);
+        }
+        let open = split::open(tree);
+        let tree = open.tree.as_ref();
+        if let Json::Object(object) = tree
+            && !open.is_list
+        {
+            if let Some(taken) = self.shipped(tree, &reader) {
+                return Some(taken);
+            }
+            if let Some((name, items)) = robot::items(object) {
+                let told = items
+                    .iter()
+                    .filter_map(|(item, otherwise)| {
+                        reader.alert(name, item, Given { otherwise: *otherwise, ..Given::default() }, "")
+                    })
+                    .collect();
+                return taken(name, told);
+            }
+        }
+        let items = split::items(tree);
+        let mut by = GENERAL.to_owned();
+        let mut told = Vec::new();
+        for (item, otherwise) in items {
+            let shaped = if open.is_list { self.shipped(&item, &reader) } else { None };
+            if let Some(shaped) = shaped {
+                by = shaped.by;
+                told.extend(shaped.told);
+            } else {
+                told.extend(reader.alert(GENERAL, &item, Given { otherwise, ..Given::default() }, &open.inside));
+            }
+        }
+        taken(&by, told)
+    }
+
+    /// The first of the user's mappings that applies and finds anything to show.
+    fn users(&self, tree: &Json, reader: &Reader<'_>) -> Option<Taken> {
+        if self.users == 0 {
+            return None;
+        }
+        let body = value(tree);
+        (0..self.users).find_map(|index| self.apply(index, tree, &body, reader))
+    }
+
+    /// The first shipped mapping that applies and finds anything to show.
+    fn shipped(&self, tree: &Json, reader: &Reader<'_>) -> Option<Taken> {
+        let mut body = None;
+        (self.users..self.mappings.len()).filter(|index| self.mappings[*index].fits(tree)).find_map(|index| {
+            let body = body.get_or_insert_with(|| value(tree));
+            self.apply(index, tree, body, reader)
         })
     }
 
-    fn through(&self, index: usize, mapping: &Mapping, body: &Value, text: &str) -> Option<Notification> {
-        let items = if mapping.alerts.is_some() {
-            self.engine.evaluate(&slot(index, "alerts"), body, body).filter(|items| items.kind() == ValueKind::Seq)?
+    fn apply(&self, index: usize, tree: &Json, body: &Value, reader: &Reader<'_>) -> Option<Taken> {
+        let mapping = &self.mappings[index];
+        let applies = mapping.fits(tree)
+            && (mapping.when.is_empty() || self.engine.evaluate(&slot(index, "when"), body, body)?.is_true());
+        if !applies {
+            return None;
+        }
+        let items: Vec<(Value, Json)> = if mapping.alerts.is_some() {
+            let items = self.engine.evaluate(&slot(index, "alerts"), body, body)?;
+            if items.kind() != ValueKind::Seq {
+                return None;
+            }
+            items
+                .try_iter()
+                .ok()?
+                .map(|item| {
+                    let tree = serde_json::to_value(&item).unwrap_or(Json::Null);
+                    (item, tree)
+                })
+                .collect()
         } else {
-            Value::from(vec![body.clone()])
+            vec![(body.clone(), tree.clone())]
         };
-        let items: Vec<Value> = items.try_iter().ok()?.collect();
-        let is_alone = items.len() == 1;
-        let mut told: Vec<Told> = items
+        let told = items
             .into_iter()
-            .filter_map(|item| Reading { payloads: self, index, body, item }.told(mapping, is_alone.then_some(text)))
+            .filter_map(|(item, tree)| {
+                let given = Reading { payloads: self, index, body, item }.given(mapping, index < self.users);
+                reader.alert(&mapping.name, &tree, given, "")
+            })
             .collect();
-        let (title, message) = match told.as_mut_slice() {
-            [] => return None,
-            [only] => (std::mem::take(&mut only.title), std::mem::take(&mut only.message)),
+        taken(&mapping.name, told)
+    }
+}
+
+fn taken(by: &str, told: Vec<Told>) -> Option<Taken> {
+    (!told.is_empty()).then(|| Taken { told, by: by.to_owned() })
+}
+
+impl Taken {
+    /// The notification of it. Several alerts keep their own words, under the names that Prometheus rules use.
+    pub fn notification(mut self, format: Format) -> Notification {
+        let message = match self.told.as_mut_slice() {
+            [only] => std::mem::take(&mut only.text),
             several => {
-                // Several alerts: each keeps its own words, under the names that Prometheus rules use.
-                for Told { alert, title, message } in several {
-                    for (name, text) in [("summary", title), ("description", message)] {
-                        if !text.is_empty() {
-                            alert.annotations.entry(name.to_owned()).or_insert_with(|| std::mem::take(text));
-                        }
+                for told in several {
+                    let text = std::mem::take(&mut told.text);
+                    if text.is_empty() {
+                        continue;
                     }
+                    let description = told.alert.annotations.entry("description".to_owned()).or_default();
+                    if !description.is_empty() {
+                        description.push('\n');
+                    }
+                    description.push_str(&text);
                 }
-                (String::new(), String::new())
+                String::new()
             }
         };
-        Some(Notification {
-            format: Format::Generic,
+        Notification {
+            format,
             upstream_receiver: String::new(),
             group_key: String::new(),
             group_labels: Labels::new(),
             external_url: String::new(),
-            title,
+            title: String::new(),
             message,
             truncated: 0,
             test: false,
-            alerts: told.into_iter().map(|told| told.alert).collect(),
-        })
+            alerts: self.told.into_iter().map(|told| told.alert).collect(),
+        }
     }
+}
+
+impl Mapping {
+    /// Does the tree have every member that the mapping asks for?
+    fn fits(&self, tree: &Json) -> bool {
+        self.has.iter().all(|path| has(tree, path))
+    }
+}
+
+/// Is there a member at this path, which is no null? Names are compared as [`crate::level::plain_name`] writes them.
+fn has(tree: &Json, path: &str) -> bool {
+    let mut at = tree;
+    for name in path.split('.') {
+        let Json::Object(object) = at else { return false };
+        match member(object, name) {
+            Some(Json::Null) | None => return false,
+            Some(value) => at = value,
+        }
+    }
+    true
+}
+
+fn member<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
+    object.get(name).or_else(|| {
+        let wanted = crate::level::plain_name(name);
+        object.iter().find(|(name, _)| crate::level::plain_name(name) == wanted).map(|(_, value)| value)
+    })
 }
 
 impl Reading<'_> {
@@ -80,56 +196,35 @@ impl Reading<'_> {
         self.payloads.engine.render(&slot(self.index, field), self.body, &self.item).unwrap_or_default()
     }
 
-    /// The item as an alert; `None` if there is nothing in it that a person could read.
-    fn told(&self, mapping: &Mapping, whole_text: Option<&str>) -> Option<Told> {
-        let (name, title, message) = (self.text("name"), self.text("title"), self.text("message"));
-        if name.is_empty() && title.is_empty() && message.is_empty() {
-            return None;
-        }
-        let name = [name.as_str(), title.as_str()].into_iter().find(|name| !name.is_empty()).unwrap_or(UNNAMED);
-        let name = excerpt(name, 256);
-        let said = self.text("status");
-        let (status, health) = status(&said);
-        let key = self.text("key");
-        let discriminator = if !key.is_empty() {
-            Discriminator::key(&mapping.name, &key)
-        } else if said.is_empty() {
-            whole_text.map_or_else(|| content_key(&self.item.to_string()), content_key)
-        } else {
-            Discriminator::default()
+    fn given(&self, mapping: &Mapping, users: bool) -> Given {
+        let (name, title) = (self.text("name"), self.text("title"));
+        let mut text = self.text("message");
+        let name = match (name.is_empty(), title.is_empty()) {
+            (true, _) => title,
+            (false, false) if title != name => {
+                // A title of its own beside the rule's name is said before the text.
+                text = if text.is_empty() { title } else { format!("{title}\n{text}") };
+                name
+            }
+            _ => name,
         };
-        let mut labels = self.set("labels", mapping.alert.labels.as_ref());
-        // `null` as text is how Alibaba Cloud writes nothing (§7.2).
-        labels.retain(|name, value| !value.is_empty() && value != "null" && !field::is_private(name));
-        labels.entry("alertname".to_owned()).or_insert_with(|| name.clone());
-        let severity = self.text("severity").to_lowercase();
-        if !severity.is_empty() {
-            labels.insert("severity".to_owned(), severity);
-        }
-        let mut annotations = self.set("annotations", mapping.alert.annotations.as_ref());
-        annotations.retain(|name, value| !value.is_empty() && !field::is_private(name));
-        let ends_at = field::loose_instant(&self.text("ends_at")).filter(|_| status == Status::Resolved);
-        let alert = Alert {
-            status,
+        Given {
             name,
-            health,
-            starts_at: field::loose_instant(&self.text("starts_at")),
-            ends_at,
-            fingerprint: field::fingerprint(&labels),
-            discriminator,
-            labels,
-            values: if health == Health::Normal { self.values(mapping.alert.values.as_ref()) } else { Vec::new() },
-            links: Links {
-                rule: field::link(self.text("link")),
-                image: field::link(self.text("image")),
-                runbook: field::annotated_link(&annotations, &["runbook_url", "runbook"]),
-                dashboard: field::annotated_link(&annotations, &["dashboard_url", "dashboard"]),
-                ..Links::default()
-            },
-            annotations,
-            level: None,
-        };
-        Some(Told { alert, title, message })
+            verbatim: users,
+            brief: true,
+            text,
+            state: self.text("status"),
+            level: self.text("severity"),
+            key: self.text("key"),
+            starts_at: self.text("starts_at"),
+            ends_at: self.text("ends_at"),
+            labels: self.set("labels", mapping.alert.labels.as_ref()),
+            annotations: self.set("annotations", mapping.alert.annotations.as_ref()),
+            values: self.values(mapping.alert.values.as_ref()),
+            link: self.text("link"),
+            image: self.text("image"),
+            otherwise: None,
+        }
     }
 
     /// Named texts of the item.
@@ -143,7 +238,8 @@ impl Reading<'_> {
                 let value = self.payloads.engine.evaluate(&slot(self.index, field), self.body, &self.item);
                 match value.and_then(|value| serde_json::to_value(&value).ok()) {
                     Some(Json::Object(map)) => field::labels(map),
-                    _ => Labels::new(),
+                    Some(other) => crate::ingest::tree::labels(&other).into_iter().collect(),
+                    None => Labels::new(),
                 }
             }
         }
@@ -154,16 +250,5 @@ impl Reading<'_> {
             Some(crate::alert::Value { name, text: field::measured_text(&text)?, tags: Labels::new() })
         };
         self.set("values", members).into_iter().filter_map(value).collect()
-    }
-}
-
-/// The usual words for on and over. What is not known is on: rather one message too many.
-fn status(said: &str) -> (Status, Health) {
-    match said.to_lowercase().as_str() {
-        "resolved" | "resolve" | "ok" | "okay" | "recovered" | "recovery" | "recover" | "normal" | "up" | "closed"
-        | "close" | "cleared" | "clear" | "success" | "succeeded" | "inactive" | "healthy" | "0" | "false"
-        | "已恢复" | "恢复" | "正常" | "已解决" | "成功" => (Status::Resolved, Health::Normal),
-        "no_data" | "nodata" | "no data" | "insufficient_data" | "无数据" => (Status::Firing, Health::NoData),
-        _ => (Status::Firing, Health::Normal),
     }
 }

@@ -29,7 +29,7 @@ const TRANSCRIPTS: [&str; 11] = [
 /// File, format, and of each alert: status and health, name, values, discriminator.
 #[rustfmt::skip]
 const FACTS: &[(&str, Format, &[&str])] = &[
-    ("alertmanager-v0.32-custom-payload.json", Format::Opaque, &["firing normal|InstanceDown||content:18bf23378326e94c"]),
+    ("alertmanager-v0.32-custom-payload.json", Format::Generic, &["firing normal|InstanceDown||content"]),
     ("alertmanager-v0.34-firing.json", Format::Alertmanager, &["firing normal|InstanceDown||"]),
     ("aliyun-cms-threshold-callback.decoded.json", Format::Generic, &["resolved normal|API网关_返回码4XX个数|code4XX_stage=2 个|key:aliyun-cms/alarmRule_uuid_b13a2db9f1d577826640dbd79aad4178d8adf31238a/{apiStageName=RELEASE, apiUid=c6fa0ad7950644b68437d8ae10f0b95f, region=cn-shenzhen, userId=1200000000000000}"]),
     ("aliyun-cms-threshold-callback.form", Format::Generic, &["resolved normal|API网关_返回码4XX个数|code4XX_stage=2 个|key:aliyun-cms/alarmRule_uuid_b13a2db9f1d577826640dbd79aad4178d8adf31238a/{apiStageName=RELEASE, apiUid=c6fa0ad7950644b68437d8ae10f0b95f, region=cn-shenzhen, userId=1200000000000000}"]),
@@ -43,8 +43,8 @@ const FACTS: &[(&str, Format, &[&str])] = &[
     ("captured-prometheus-post-alerts-firing.json", Format::AlertsPush, &["firing normal|TargetUp||"]),
     ("captured-prometheus-post-alerts-resolved-resend.json", Format::AlertsPush, &["resolved normal|TargetUp||"]),
     ("captured-prometheus-post-alerts-resolved.json", Format::AlertsPush, &["resolved normal|TargetUp||"]),
-    ("generic-minimal.json", Format::Generic, &["firing normal|备份失败||content:418277e8f4f831b8"]),
-    ("grafana-custom-payload-plaintext.txt", Format::Opaque, &["firing normal|[FIRING:1] 主机 CPU 使用率过高||content:1a15181d6f60058f"]),
+    ("generic-minimal.json", Format::Generic, &["firing normal|备份失败||content"]),
+    ("grafana-custom-payload-plaintext.txt", Format::Opaque, &["firing normal|主机 CPU 使用率过高||content"]),
     ("grafana-legacy-alerting-chinese-real.json", Format::GrafanaLegacy, &["firing normal|CPU报警|cpu.mean=0.635|0/1@localhost:3000"]),
     ("grafana-legacy-alerting-tags-real.json", Format::GrafanaLegacy, &["firing normal|Host CPU usage alert|192.168.1.107=50.8056|1/1@localhost:3000"]),
     ("grafana-legacy-alerting-v4-real.json", Format::GrafanaLegacy, &["firing normal|CPU Usage alert|win_cpu.% User Time=58.921|0/1@localhost:3000"]),
@@ -70,7 +70,7 @@ const FACTS: &[(&str, Format, &[&str])] = &[
     ("grafana-unified-test-v13-real.json", Format::Grafana, &["firing normal|TestAlert|=10|"]),
     ("grafana-unified-test-v9-real.json", Format::Grafana, &["firing normal|TestAlert|=10|"]),
     ("grafana-unified-v11-values-real.json", Format::Grafana, &["firing normal|Memory (copy)|A=2473550000 minute=9|dd2f0260-3cfc-4c65-a4c4-f3f632c551f4"]),
-    ("grafana-unified-v9-mixed-real.json", Format::Grafana, &["resolved normal|Test alert||zTjxv_C7k", "firing normal|Second webhook test|B0=1|_0rkK_C7z"]),
+    ("grafana-unified-v9-mixed-real.json", Format::Grafana, &["resolved normal|Test alert|B=17|zTjxv_C7k", "firing normal|Second webhook test|B0=1|_0rkK_C7z"]),
     ("loki-ruler-post-alerts.json", Format::AlertsPush, &["resolved normal|HighErrorRate||"]),
     ("n9e-recovered.json", Format::Generic, &["resolved normal|测试事件回调|=3.1|key:nightingale/54f5543591c6dc0e30139cae196a1eee"]),
     ("n9e-v6-webhook-object.json", Format::Generic, &["firing normal|测试事件回调|=33.0687|key:nightingale/54f5543591c6dc0e30139cae196a1eee"]),
@@ -79,14 +79,14 @@ const FACTS: &[(&str, Format, &[&str])] = &[
     ("tencent-cloud-metric-alarm.json", Format::Generic, &["firing normal|test|CPU 利用率=100%|key:tencent-cloud/xxxxxxxx"]),
     ("tencent-cloud-metric-recovered.json", Format::Generic, &["resolved normal|test|CPU 利用率=12%|key:tencent-cloud/xxxxxxxx"]),
     ("uptime-kuma-down.json", Format::Generic, &["firing normal|API||key:uptime-kuma/7"]),
-    ("uptime-kuma-test.json", Format::Generic, &["firing normal|Uptime Kuma||content:30467fb1ab29eafd"]),
+    ("uptime-kuma-test.json", Format::Generic, &["notice normal|WeCom gateway Testing||notice"]),
     ("vmalert-post-alerts-firing.json", Format::AlertsPush, &["resolved normal|InstanceDown||"]),
     ("zabbix-webhook-suggested.json", Format::Generic, &["firing normal|CPU 使用率过高||key:zabbix/12345"]),
 ];
 
 fn read_file(name: &str) -> Option<Notification> {
     let bytes = std::fs::read(folder()?.join(name)).unwrap();
-    Some(read(&bytes, Some(content_type(name)), Door::Webhook, &Payloads::default(), NOW).unwrap())
+    Some(read(&bytes, Some(content_type(name)), Door::Webhook, &SHIPPED, NOW).unwrap())
 }
 
 #[test]
@@ -98,7 +98,15 @@ fn every_recorded_body_is_read_for_what_it_is() {
             .iter()
             .map(|alert| {
                 let (status, health) = (alert.status.as_str(), alert.health.as_str());
-                format!("{status} {health}|{}|{}|{}", alert.name, shown(alert), alert.discriminator.as_str())
+                let key = ["content", "notice"]
+                    .into_iter()
+                    .find(|kind| alert.discriminator.as_str().contains(&format!("/{kind}:")));
+                format!(
+                    "{status} {health}|{}|{}|{}",
+                    alert.name,
+                    shown(alert),
+                    key.unwrap_or(alert.discriminator.as_str())
+                )
             })
             .collect();
         assert_eq!((notification.format, facts), (*format, alerts.iter().map(ToString::to_string).collect()), "{name}");
@@ -122,7 +130,7 @@ fn what_is_read_again_is_the_same() {
     for (name, ..) in FACTS {
         let Some(first) = read_file(name) else { return };
         let bytes = std::fs::read(folder().unwrap().join(name)).unwrap();
-        assert_eq!(reread(first.format, &bytes, Some(content_type(name)), &Payloads::default(), NOW), first, "{name}");
+        assert_eq!(reread(first.format, &bytes, Some(content_type(name)), &SHIPPED, NOW), first, "{name}");
     }
 }
 
@@ -153,7 +161,7 @@ fn details_of_recorded_bodies() {
     assert_eq!(captured.upstream_receiver, "wecom.ops(prod)-队");
     assert_eq!(captured.group_key, "{}:{alertname=\"HostHighCpu\", cluster=\"prod-bj\"}");
     let alert = only(captured);
-    assert_eq!(alert.annotations["description"], "当前值 96.4% <b>注意</b> & \"引号\" \\ 反斜杠\n第二行 @所有人");
+    assert_eq!(alert.annotations["description"], "当前值 96.4% 注意 & \"引号\" \\ 反斜杠\n第二行 @所有人");
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_353_370_141)));
     assert!(alert.links.rule.ends_with("&g0.tab=1"));
 

@@ -6,7 +6,7 @@ use super::*;
 
 fn sample(name: &str) -> Notification {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads").join(name);
-    read(&std::fs::read(path).unwrap(), Some(content_type(name)), Door::Webhook, &Payloads::default(), NOW).unwrap()
+    read(&std::fs::read(path).unwrap(), Some(content_type(name)), Door::Webhook, &SHIPPED, NOW).unwrap()
 }
 
 #[rustfmt::skip]
@@ -26,7 +26,7 @@ const SAMPLES: &[(&str, Format, &str)] = &[
     ("grafana-resolved.json", Format::Grafana, "resolved normal 支付成功率低"),
     ("grafana-test.json", Format::Grafana, "firing normal TestAlert"),
     ("n9e.json", Format::Generic, "firing normal Redis 内存使用率高"),
-    ("plain.txt", Format::Opaque, "firing normal [故障] 数据同步任务中断"),
+    ("plain.txt", Format::Opaque, "firing normal 数据同步任务中断"),
     ("prometheus-push.json", Format::AlertsPush, "resolved normal 主库只读"),
     ("tencent.json", Format::Generic, "firing normal 会员库 CPU 过高"),
     ("uptime-kuma.json", Format::Generic, "firing normal 官网首页"),
@@ -111,7 +111,7 @@ fn mapped_samples_give_labels_values_times_and_words() {
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_324_841_000)));
 
     let backup = only(sample("generic-backup.json"));
-    assert_eq!(backup.discriminator.as_str(), "key:minimal/backup/order-db/full");
+    assert_eq!(backup.discriminator.as_str(), "key:general/backup/order-db/full");
     assert_eq!(backup.labels["team"], "dba");
     assert_eq!(backup.links.rule, "https://jobs.example.com/backup/order-db/20261122");
 }

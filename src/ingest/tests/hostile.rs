@@ -3,47 +3,57 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::alert::Links;
 
 fn read_bytes(bytes: &[u8]) -> Result<Notification, Unreadable> {
-    read(bytes, None, Door::Webhook, &Payloads::default(), NOW)
+    read(bytes, None, Door::Webhook, &SHIPPED, NOW)
 }
 
 #[test]
-fn only_nothing_and_binary_data_are_unreadable() {
+fn only_nothing_is_unreadable_and_binary_data_are_told_as_such() {
     for empty in [&b""[..], b"  \r\n\t", b"\xEF\xBB\xBF", b"\xEF\xBB\xBF \n"] {
         assert_eq!(read_bytes(empty), Err(Unreadable::Empty));
     }
     for binary in
         [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xd8\xff\xe0\0"[..], b"\0\0\0", b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xcb\x48"]
     {
-        assert_eq!(read_bytes(binary), Err(Unreadable::NotText), "{binary:?}");
+        let told = read_bytes(binary).unwrap();
+        let alert = &told.alerts[0];
+        assert_eq!((told.format, alert.status), (Format::Opaque, Status::Notice), "{binary:?}");
+        assert!(alert.name.contains(&format!("{} bytes", binary.len())), "{}", alert.name);
     }
     assert_eq!(Unreadable::Empty.status(), 400);
-    assert_eq!(Unreadable::NotText.status(), 400);
 }
 
 #[test]
 fn text_is_shown_as_it_is_under_its_first_line() {
     let notification = read_bytes("\u{FEFF}\n 主库只读 \n\n第二行\n".as_bytes()).unwrap();
-    assert_eq!((notification.format, notification.message.as_str()), (Format::Opaque, "主库只读 \n\n第二行"));
+    assert_eq!((notification.format, notification.message.as_str()), (Format::Opaque, "第二行"));
     assert_eq!(only(notification).name, "主库只读");
-    assert_eq!(only(read_bytes(b"[1] ping lost").unwrap()).name, "[1] ping lost");
-    for nameless in ["<html><body>502", "[{\"a\":1}]", "{broken", "\"quoted\""] {
-        assert_eq!(only(read_bytes(nameless.as_bytes()).unwrap()).name, UNRECOGNISED);
+    for (text, name) in [
+        ("[1] ping lost", "[1] ping lost"),
+        ("<html><body>502", "502"),
+        ("{broken", "{broken"),
+        ("\"quoted\"", "\"quoted\""),
+    ] {
+        assert_eq!(only(read_bytes(text.as_bytes()).unwrap()).name, name);
+    }
+    for nameless in ["---", "null", "…", "{}"] {
+        assert_eq!(only(read_bytes(nameless.as_bytes()).unwrap()).name, UNRECOGNISED, "{nameless}");
     }
 }
 
 #[test]
 fn an_unknown_object_is_called_after_its_most_telling_member() {
-    for (body, name) in [
-        (r#"{"kind":"x","Subject":"CPU 高","message":"m"}"#, "CPU 高"),
-        (r#"{"msg_title":"构建失败\n第二行","n":1}"#, "构建失败"),
-        (r#"{"message":""}"#, UNRECOGNISED),
-        (r#"{"title":7}"#, UNRECOGNISED),
+    for (body, name, message) in [
+        (r#"{"kind":"x","Subject":"CPU 高","message":"m"}"#, "CPU 高", "m\nkind: x"),
+        (r#"{"msg_title":"构建失败\n第二行","n":1}"#, "构建失败", "n: 1\nmsg_title: 构建失败 第二行"),
+        (r#"{"title":7}"#, "title: 7", ""),
     ] {
         let notification = read_bytes(body.as_bytes()).unwrap();
-        assert_eq!((notification.message.as_str(), notification.alerts[0].name.as_str()), (body, name));
+        assert_eq!((notification.message.as_str(), notification.alerts[0].name.as_str()), (message, name));
     }
+    assert_eq!(only(read_bytes(br#"{"message":""}"#).unwrap()).name, "{\"message\":\"\"}");
 }
 
 #[test]
@@ -138,7 +148,8 @@ fn a_template_that_writes_almost_json_is_still_read() {
 fn two_bodies_in_one_are_shown_whole() {
     let line = r#"{"version":"4","alerts":[{"labels":{"alertname":"a"}}]}"#;
     let notification = webhook(&format!("{line}\n{line}"));
-    assert_eq!((notification.format, notification.message.matches("alertname").count()), (Format::Opaque, 2));
+    assert_eq!((notification.format, notification.alerts.len()), (Format::Generic, 2));
+    assert!(notification.alerts.iter().all(|alert| alert.name == "a"));
 }
 
 #[test]
@@ -165,11 +176,11 @@ fn invalid_utf8_becomes_replacement_characters_and_zero_is_made_visible() {
     let mut body =
         br#"{"version":"4","alerts":[{"labels":{"alertname":"a\u0000b","\u0000":"x"},"annotations":{"summary":""#
             .to_vec();
-    body.extend(b"\xb4\xc5\xc5\xcc\"}}]}");
+    body.extend(b"caf\xe9 \xff\"}}]}");
     let alert = only(read_bytes(&body).unwrap());
     assert_eq!((alert.name.as_str(), alert.labels["\u{2400}"].as_str()), ("a\u{2400}b", "x"));
     assert!(alert.annotations["summary"].contains('\u{FFFD}'));
-    assert_eq!(read_bytes(b"disk\0full").unwrap().message, "disk\u{2400}full");
+    assert_eq!(only(read_bytes(b"disk\0full").unwrap()).name, "disk\u{2400}full");
     let unknown = only(read_bytes(br#"{"ruleName":"disk\u0000full","x":[]}"#).unwrap());
     assert_eq!(unknown.name, "disk\u{2400}full");
 }
@@ -310,11 +321,11 @@ proptest! {
 
     #[test]
     fn any_json_is_a_notification(body in any_json()) {
-        let payloads = Payloads::default();
+        let payloads = &*SHIPPED;
         let text = body.to_string();
-        let notification = read(text.as_bytes(), None, Door::Webhook, &payloads, NOW).unwrap();
+        let notification = read(text.as_bytes(), None, Door::Webhook, payloads, NOW).unwrap();
         holds(&notification);
-        prop_assert_eq!(reread(notification.format, text.as_bytes(), None, &payloads, NOW), notification);
+        prop_assert_eq!(reread(notification.format, text.as_bytes(), None, payloads, NOW), notification);
     }
 
     #[test]
@@ -324,7 +335,7 @@ proptest! {
             alert["labels"] = json!({"alertname": "DatasourceNoData", "rulename": "x"});
         }
         let text = json!({"version": version, "alerts": [alert]}).to_string();
-        let notification = read(text.as_bytes(), None, Door::Webhook, &Payloads::default(), NOW).unwrap();
+        let notification = read(text.as_bytes(), None, Door::Webhook, &SHIPPED, NOW).unwrap();
         prop_assert_ne!(notification.format, Format::Opaque);
         holds(&notification);
     }
@@ -334,13 +345,13 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         content_type in prop::sample::select(vec!["", "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]),
     ) {
-        let payloads = Payloads::default();
+        let payloads = &*SHIPPED;
         for door in [Door::Webhook, Door::AlertsPush] {
-            if let Ok(notification) = read(&bytes, Some(content_type), door, &payloads, NOW) {
+            if let Ok(notification) = read(&bytes, Some(content_type), door, payloads, NOW) {
                 holds(&notification);
             }
         }
-        holds(&reread(Format::Opaque, &bytes, Some(content_type), &payloads, NOW));
+        holds(&reread(Format::Opaque, &bytes, Some(content_type), payloads, NOW));
     }
 
     #[test]

@@ -82,8 +82,14 @@ fn without_key_and_status_each_body_is_an_alert_of_its_own() {
     assert_eq!(identity(json!({"n": "a", "at": 1})), identity(json!({"n": "a", "at": 1})));
     assert_ne!(identity(json!({"n": "a", "at": 1})), identity(json!({"n": "a", "at": 2})));
     let with_status = "[{name: n, when: 'body.n', alert: {name: '{{ body.n }}', status: '{{ body.s }}'}}]";
-    let identity = |body: Json| only(through(with_status, &body)).identity(&SourceId::Configured("s".to_owned()));
-    assert_eq!(identity(json!({"n": "a", "s": "firing", "at": 1})), identity(json!({"n": "a", "s": "ok", "at": 2})));
+    let identity = |body: Json| only(through(with_status, &body)).identity(&source());
+    assert_ne!(
+        identity(json!({"n": "a", "s": "firing", "t": "x"})),
+        identity(json!({"n": "a", "s": "firing", "t": "y"}))
+    );
+    // The end of it has other words, and is found by the title.
+    let family = |body: Json| only(through(with_status, &body)).kin.unwrap().family(&source());
+    assert_eq!(family(json!({"n": "a", "s": "firing", "t": "x"})), family(json!({"n": "a", "s": "ok", "t": "y"})));
 }
 
 #[test]
@@ -117,12 +123,12 @@ fn a_field_that_fails_is_left_out_and_the_alert_stays() {
 }
 
 #[test]
-fn if_nothing_can_be_evaluated_the_body_is_shown_as_text() {
+fn if_nothing_can_be_evaluated_the_general_reader_reads_the_body() {
     let broken = "[{name: n, when: 'body.n', alert: {name: '{{ 1 / 0 }}', message: '{{ body.x }}'}}]";
     let notification = through(broken, &json!({"n": 1}));
-    assert_eq!((notification.format, notification.message.as_str()), (Format::Opaque, r#"{"n":1}"#));
+    assert_eq!((notification.format, notification.alerts[0].name.as_str()), (Format::Generic, "n: 1"));
     let no_list = "[{name: n, when: 'body.n', alerts: 'body.n', alert: {name: x}}]";
-    assert_eq!(through(no_list, &json!({"n": 1})).format, Format::Opaque);
+    assert_eq!(through(no_list, &json!({"n": 1})).alerts[0].name, "n: 1");
 }
 
 #[test]
@@ -143,8 +149,10 @@ fn the_users_mappings_come_first_and_replace_shipped_ones_of_their_name() {
     let before = r#"[{name: mine, when: "body.title == 'x'", alert: {name: "我的 {{ body.title }}"}}]"#;
     assert_eq!(only(through(before, &json!({"title": "x"}))).name, "我的 x");
     assert_eq!(only(through(before, &json!({"title": "y"}))).name, "y", "the shipped one is still there");
-    let off = r#"[{name: minimal, when: "false"}]"#;
-    assert_eq!(through(off, &json!({"title": "y"})).format, Format::Opaque);
+    let off = r#"[{name: kubewatch, when: "false"}]"#;
+    let kubewatch = json!({"eventmeta": {"kind": "pod"}, "text": "A `pod` went:"});
+    assert!(only(webhook_json(&kubewatch)).discriminator.as_str().starts_with("key:kubewatch/"));
+    assert!(only(through(off, &kubewatch)).discriminator.as_str().starts_with("key:general/"));
     let greedy = r#"[{name: all, when: "true", alert: {name: x}}]"#;
     let alertmanager = json!({"version": "4", "alerts": [{"labels": {"alertname": "a"}}]});
     assert_eq!(through(greedy, &alertmanager).format, Format::Alertmanager, "a known shape needs no mapping");
@@ -161,6 +169,7 @@ fn mistakes_are_found_when_mappings_are_loaded() {
         ("[{name: n, when: 'true', alert: {name: '{{ itm.x }}'}}]", "alert.name", "there is no `itm`"),
         ("[{name: n, when: 'true', alert: {name: '{{ body.x | uper }}'}}]", "alert.name", "uper"),
         ("[{name: '', when: 'true'}]", "name", "empty"),
+        ("[{name: n}]", "when", "has"),
         ("[{name: n, when: 'true'}, {name: n, when: 'true'}]", "name", "twice"),
     ] {
         let found = mistakes(yaml);
@@ -182,10 +191,15 @@ fn an_unknown_field_of_a_mapping_is_refused() {
 #[test]
 fn the_shipped_mappings_compile_and_have_names_of_their_own() {
     let names: Vec<_> = shipped().into_iter().map(|mapping| mapping.name).collect();
-    assert_eq!(
-        names,
-        ["nightingale", "tencent-cloud", "aliyun-cms", "uptime-kuma", "zabbix", "wecom-robot", "minimal"]
-    );
+    let mut once = names.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), names.len(), "each has a name of its own");
+    for sender in
+        ["cloudwatch", "azure", "gcp", "aliyun-cms", "tencent-cloud", "huawei-ces", "zabbix", "gitlab", "harbor"]
+    {
+        assert!(names.iter().any(|name| name == sender), "{sender}");
+    }
     assert!(Payloads::compile(Vec::new()).is_ok());
 }
 
@@ -193,6 +207,7 @@ fn the_shipped_mappings_compile_and_have_names_of_their_own() {
 fn a_mapping_is_the_same_after_it_was_written_and_read() {
     let mapping = Mapping {
         name: "n".to_owned(),
+        has: vec!["n".to_owned()],
         when: "true".to_owned(),
         alerts: None,
         alert: AlertFields { labels: Some(Members::All("item".to_owned())), ..AlertFields::default() },
@@ -225,7 +240,8 @@ fn phone_numbers_of_nightingale_users_are_not_read() {
 #[test]
 fn an_uptime_kuma_notice_without_heartbeat_is_an_event() {
     let notice = webhook_json(&json!({"heartbeat": null, "monitor": null, "msg": "Testing"}));
-    assert_eq!((notice.format, notice.message.as_str()), (Format::Generic, "Testing"));
+    assert_eq!((notice.format, notice.alerts[0].name.as_str()), (Format::Generic, "Testing"));
+    assert_eq!(notice.alerts[0].status, Status::Notice);
     let up = only(webhook_json(&json!({"heartbeat": {"monitorID": 3, "status": 1, "ping": 42.5, "msg": "200 - OK",
         "localDateTime": "2026-11-22 13:20:41", "timezoneOffset": "+08:00"}, "monitor": {"name": "API", "url": "https://a"}, "msg": "m"})));
     assert_eq!(
@@ -255,14 +271,14 @@ fn what_a_robot_client_sends_is_read() {
         (
             json!({"msgtype": "text", "text": {"content": "主库只读\n第二行", "mentioned_list": ["@all"]}}),
             "主库只读",
-            "主库只读\n第二行",
+            "第二行\nmentioned_list: @all",
         ),
         (
             json!({"msgtype": "markdown", "markdown": {"content": "# <font color=\"warning\">磁盘将满</font>\n> db-1"}}),
             "磁盘将满",
-            "# <font color=\"warning\">磁盘将满</font>\n> db-1",
+            "> db-1",
         ),
-        (json!({"msgtype": "markdown_v2", "markdown_v2": {"content": "**a** < b"}}), "a** < b", "**a** < b"),
+        (json!({"msgtype": "markdown_v2", "markdown_v2": {"content": "**a** < b"}}), "a < b", ""),
         (
             json!({"msgtype": "news", "news": {"articles": [{"title": "标题", "description": "描述", "url": "https://a/"}]}}),
             "标题",
@@ -278,7 +294,8 @@ fn what_a_robot_client_sends_is_read() {
         assert_eq!((notification.format, notification.message.as_str()), (Format::Generic, message), "{body}");
         assert_eq!(only(notification).name, name);
     }
-    assert_eq!(webhook_json(&json!({"msgtype": "image", "image": {"base64": ""}})).format, Format::Opaque);
+    let picture = webhook_json(&json!({"msgtype": "image", "image": {"base64": "aGVsbG8="}}));
+    assert_eq!((picture.alerts[0].name.as_str(), picture.message.as_str()), ("图片 (image)", ""));
 }
 
 #[test]

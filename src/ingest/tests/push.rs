@@ -56,9 +56,9 @@ fn the_valid_alerts_of_a_batch_are_kept() {
 #[test]
 fn a_push_through_the_webhook_is_read_again_as_it_was() {
     let body = br#"[{"labels":{"alertname":"x"},"endsAt":"2026-11-22T13:29:00Z"}]"#;
-    let first = read(body, None, Door::Webhook, &Payloads::default(), NOW).unwrap();
-    assert_eq!(reread(first.format, body, None, &Payloads::default(), NOW), first);
-    let second = read(body, None, Door::AlertsPush, &Payloads::default(), NOW).unwrap();
+    let first = read(body, None, Door::Webhook, &SHIPPED, NOW).unwrap();
+    assert_eq!(reread(first.format, body, None, &SHIPPED, NOW), first);
+    let second = read(body, None, Door::AlertsPush, &SHIPPED, NOW).unwrap();
     assert_eq!(first, second);
 }
 
@@ -67,6 +67,6 @@ fn an_array_of_things_without_labels_is_no_push() {
     let body = r#"[{"startsAt":null,"status":null}]"#;
     assert_eq!(webhook(body).format, Format::Opaque);
     let mixed = br#"[{"labels":{}},{"labels":{"alertname":"x"}}]"#;
-    let through = |door| read(mixed, None, door, &Payloads::default(), NOW).unwrap();
+    let through = |door| read(mixed, None, door, &SHIPPED, NOW).unwrap();
     assert_eq!(through(Door::Webhook), through(Door::AlertsPush));
 }

@@ -152,7 +152,7 @@ fn a_condition_is_hidden_if_there_is_a_measured_value() {
 }
 
 #[test]
-fn a_single_number_of_value_string_is_shown_and_nothing_is_guessed_from_more() {
+fn the_numbers_of_value_string_are_shown_where_it_is_whole() {
     let values = |text: &str| {
         shown(&only(grafana_alert(|alert| {
             alert["values"] = json!(null);
@@ -162,8 +162,12 @@ fn a_single_number_of_value_string_is_shown_and_nothing_is_guessed_from_more() {
     assert_eq!(values("[ var='B0' metric='up{a=\"b\"}' labels={a=b} value=17.25 ]"), "B0=17.25");
     assert_eq!(values("[ metric='foo' labels={instance=bar} value=10 ]"), "=10");
     assert_eq!(values("[ var='A' labels={x=1} value=2.5e+09 ]"), "A=2500000000");
-    assert_eq!(values("[ var='A' labels={} value=1 ], [ var='C' labels={} value=2 ]"), "");
-    assert_eq!(values("[ var='A' labels={x=value=7} value=1 ]"), "", "a label may say anything");
+    assert_eq!(values("[ var='A' labels={} value=1 ], [ var='C' labels={} value=2 ]"), "C=2");
+    assert_eq!(values("[ var='A' labels={x=value=7} value=1 ]"), "A=1", "a label may say anything");
+    assert_eq!(
+        values("[ var='A' labels={x=1} value=12 ], [ var='B' labels={} value=3.5 ], [ var='C' labels={} value=1 ]"),
+        "A=12 B=3.5"
+    );
     for nothing in ["[ var='A' labels={} value=NaN ]", "[ var='A' labels={} value=null ]", "[ value=+Inf ]", ""] {
         assert_eq!(values(nothing), "");
     }
@@ -193,7 +197,7 @@ fn a_rule_that_cannot_be_judged_has_its_own_name_and_no_values() {
 fn the_reason_of_a_state_says_whether_the_rule_was_judged() {
     for (reason, health, values) in [
         ("NoData", Health::NoData, ""),
-        ("NoData, KeepLast", Health::NoData, ""),
+        ("NoData, KeepLast", Health::Normal, ""),
         ("Error", Health::Error, ""),
         ("MissingSeries", Health::Normal, "A=-1"),
         ("Paused", Health::Normal, "A=-1"),
@@ -331,9 +335,9 @@ fn senders_are_told_apart_by_shape() {
         (json!({"alerts": alerts, "ruleName": "x", "state": "alerting"}), Format::Grafana),
         (alerts.clone(), Format::AlertsPush),
         (json!({"ruleName": "x", "state": "ok"}), Format::GrafanaLegacy),
-        (json!({"alerts": [{"name": "x"}], "version": "4"}), Format::Opaque),
+        (json!({"alerts": [{"name": "x"}], "version": "4"}), Format::Generic),
         (json!({"alerts": []}), Format::Opaque),
-        (json!([1, 2]), Format::Opaque),
+        (json!([1, 2]), Format::Generic),
     ] {
         assert_eq!(webhook_json(&body).format, format, "{body}");
     }

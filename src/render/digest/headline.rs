@@ -63,6 +63,7 @@ impl Headline {
         let word = match (on, kind) {
             (true, Kind::Storm) => pick(language, "告警风暴", "Alert storm"),
             (true, _) => pick(language, "告警", "Firing"),
+            (false, _) if digest.resolved == 0 => pick(language, "通知", "Notice"),
             (false, _) => pick(language, "已恢复", "Resolved"),
         };
         // In front of a name the sign alone says what it is, in front of a number it does not.
@@ -89,11 +90,11 @@ fn said(
     clock: &Clock<'_>,
     fullness: Fullness,
 ) -> (&'static str, String) {
-    let (on, language) = (digest.firing > 0, clock.language);
+    let language = clock.language;
     match kind {
         Kind::Flapping => ("", flapping(name, digest, fullness, language)),
-        Kind::OneRule if digest.firing + digest.resolved == 1 => ("", name.to_owned()),
-        Kind::OneRule => ("", format!("{name} ×{}", number(if on { digest.firing } else { digest.resolved }))),
+        Kind::OneRule if digest.all() == 1 => ("", name.to_owned()),
+        Kind::OneRule => ("", format!("{name} ×{}", number(main(digest)))),
         Kind::Storm if fullness == Fullness::Bare => ("", alerts(digest.firing, language)),
         Kind::Storm => (
             pick(language, "告警风暴：", "Alert storm: "),
@@ -103,7 +104,7 @@ fn said(
             },
         ),
         Kind::Several => {
-            let count = count(if on { digest.firing } else { digest.resolved }, language);
+            let count = count(main(digest), language);
             let colon = pick(language, "：", ": ");
             let names = match fullness {
                 Fullness::OneName => format!("{name}{}", pick(language, " 等", ", …")),
@@ -159,7 +160,7 @@ enum Kind {
 
 impl Kind {
     fn of(digest: &Digest, tally: &Tally) -> Self {
-        match (digest.firing + digest.resolved, digest.transitions, tally.rules) {
+        match (digest.all(), digest.transitions, tally.rules) {
             (1, FLAPPING.., _) => Self::Flapping,
             _ if digest.firing >= STORM => Self::Storm,
             (_, _, 0 | 1) => Self::OneRule,
@@ -168,8 +169,18 @@ impl Kind {
     }
 }
 
+/// How many of what the headline speaks of: what is on, else what is over, else notices.
+const fn main(digest: &Digest) -> u64 {
+    match (digest.firing, digest.resolved) {
+        (0, 0) => digest.notices,
+        (0, resolved) => resolved,
+        (firing, _) => firing,
+    }
+}
+
 const fn icon(digest: &Digest, tally: &Tally) -> &'static str {
     match (digest.firing, tally.weight) {
+        (0, _) if digest.resolved == 0 => "📨",
         (0, _) => "🟢",
         (_, Weight::Red) => "🔴",
         (_, Weight::Yellow) => "🟡",
@@ -187,6 +198,10 @@ fn asides(digest: &Digest, tally: &Tally, language: Language) -> String {
     if digest.firing > 0 && digest.resolved > 0 {
         let over = number(digest.resolved);
         words.push(if language == Language::Zh { format!("已恢复 {over}") } else { format!("{over} resolved") });
+    }
+    if digest.notices > 0 && digest.firing + digest.resolved > 0 {
+        let notices = number(digest.notices);
+        words.push(if language == Language::Zh { format!("通知 {notices}") } else { format!("{notices} notices") });
     }
     words.join(pick(language, "，", ", "))
 }
@@ -211,7 +226,7 @@ pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<St
     if !range.is_empty() {
         facts.push(if zh { format!("合并自 {range}") } else { format!("merged from {range}") });
     }
-    let alerts = digest.firing + digest.resolved;
+    let alerts = digest.all();
     // On and over once each is what one expects.
     if alerts > 1 && digest.transitions > 2 * alerts {
         let changes = number(digest.transitions);

@@ -36,9 +36,9 @@ const UNLINKED: usize = 60;
 /// A section of at most so many alerts names them one by one.
 const SMALL: u64 = 12;
 /// What each section gets before any of them gets more.
-const FIRST: [usize; 3] = [10, 4, 2];
+const FIRST: [usize; 4] = [10, 4, 2, 1];
 /// The same on a card, which has six rows.
-const FIRST_ON_CARD: [usize; 3] = [3, 1, 0];
+const FIRST_ON_CARD: [usize; 4] = [3, 1, 0, 0];
 /// Rules by which what is left of a section is counted.
 const REST_RULES: usize = 3;
 
@@ -50,9 +50,9 @@ pub(super) struct Shape<'a> {
     /// Characters of a card's row.
     card: Option<usize>,
     /// For each section the rows that can be named, by their place.
-    nameable: [Vec<usize>; 3],
+    nameable: [Vec<usize>; 4],
     /// Does the section name alerts one by one, rather than count rules?
-    each: [bool; 3],
+    each: [bool; 4],
     /// Which section grows at each step.
     steps: Vec<usize>,
     wanted: usize,
@@ -93,32 +93,33 @@ impl<'a> Shape<'a> {
             dialect,
             card,
             nameable: Default::default(),
-            each: [true, false, false],
+            each: [true, false, false, false],
             steps: Vec::new(),
             wanted: 0,
         };
         shape.find_nameable();
-        for place in [1, 2] {
+        for place in [1, 2, 3] {
             let section = &tally.sections[place];
             shape.each[place] = section.total <= SMALL && shape.nameable[place].len() as u64 == section.total;
         }
         let first = if card.is_some() { FIRST_ON_CARD } else { FIRST };
-        let all = [0, 1, 2].map(|place| shape.most(place, linked));
-        shape.steps = (0..3).flat_map(|place| std::iter::repeat_n(place, all[place].min(first[place]))).collect();
+        let all = [0, 1, 2, 3].map(|place| shape.most(place, linked));
+        shape.steps = (0..4).flat_map(|place| std::iter::repeat_n(place, all[place].min(first[place]))).collect();
         shape.wanted = shape.steps.len();
         shape
             .steps
-            .extend((0..3).flat_map(|place| std::iter::repeat_n(place, all[place].saturating_sub(first[place]))));
+            .extend((0..4).flat_map(|place| std::iter::repeat_n(place, all[place].saturating_sub(first[place]))));
         shape
     }
 
     /// How many lines a section may have.
     fn most(&self, place: usize, linked: bool) -> usize {
-        let [critical, plain, over] = &self.tally.sections;
-        let beside = place == 2 && critical.total + plain.total > 0;
+        let [critical, plain, over, _] = &self.tally.sections;
+        let beside = place >= 2 && critical.total + plain.total > 0;
         let (known, cap) = match (self.each[place], beside) {
             (true, _) => (self.nameable[place].len(), NAMED),
-            (false, true) => (over.rules.len(), RULES_OVER),
+            (false, true) if place == 2 => (over.rules.len(), RULES_OVER),
+            (false, true) => (self.tally.sections[place].rules.len(), RULES_OVER),
             (false, false) => (self.tally.sections[place].rules.len(), RULES),
         };
         known.min(if linked { cap } else { UNLINKED })
@@ -131,7 +132,7 @@ impl<'a> Shape<'a> {
         for row in self.tally.sections.iter().flat_map(|section| &section.rows) {
             *printed.entry(print(row)).or_default() += 1;
         }
-        self.nameable = [0, 1, 2].map(|place| {
+        self.nameable = [0, 1, 2, 3].map(|place| {
             let rows = self.tally.sections[place].rows.iter().enumerate();
             rows.filter(|(_, row)| (row.alone || !row.what.is_empty()) && printed[&print(row)] == 1)
                 .map(|(index, _)| index)
@@ -153,7 +154,7 @@ impl<'a> Shape<'a> {
     /// What is shown after `steps`.
     pub(super) fn sheet(&self, steps: usize) -> Sheet {
         let mut named = Vec::new();
-        let sections = [0, 1, 2]
+        let sections = [0, 1, 2, 3]
             .into_iter()
             .filter(|place| self.tally.sections[*place].total > 0)
             .map(|place| {
@@ -255,6 +256,9 @@ impl<'a> Shape<'a> {
             (1, false) if by_rule => format!("{total} more, by rule"),
             (1, true) => format!("其余 {total} 条"),
             (1, false) => format!("{total} more"),
+            (3, _) if !on && tally.sections[2].total == 0 => String::new(),
+            (3, true) => format!("通知 {total} 条"),
+            (3, false) => format!("{total} notices"),
             (_, _) if !on => String::new(),
             (_, true) => format!("已恢复 {total} 条"),
             (_, false) => format!("{total} resolved"),
@@ -262,7 +266,8 @@ impl<'a> Shape<'a> {
         let (kind, key) = match place {
             0 => ("critical", pick(tally.language, "严重", "Crit")),
             1 => ("firing", pick(tally.language, "告警", "Fire")),
-            _ => ("resolved", pick(tally.language, "已恢复", "Over")),
+            2 => ("resolved", pick(tally.language, "已恢复", "Over")),
+            _ => ("notice", pick(tally.language, "通知", "Note")),
         };
         let total = if zh { format!("{total} 条") } else { total };
         Shown { kind, key, heading, total, lines: Vec::new(), rest: String::new() }

@@ -22,8 +22,8 @@ const LABELS: usize = 200;
 
 /// A digest, ready to be told.
 pub(super) struct Tally {
-    /// Critical, the rest of what is on, what is over.
-    pub(super) sections: [Section; 3],
+    /// Critical, the rest of what is on, what is over, notices.
+    pub(super) sections: [Section; 4],
     /// What all its alerts share, if all are known.
     pub(super) scope: Vec<Place>,
     /// The rule to name if only one can be.
@@ -79,7 +79,7 @@ impl Tally {
     pub(super) fn of(digest: &Digest, levels: &Levels, clock: &Clock<'_>) -> Self {
         let language = clock.language;
         let plain = digest.firing.saturating_sub(digest.critical);
-        let mut sections = [digest.critical, plain, digest.resolved].map(|total| Section {
+        let mut sections = [digest.critical, plain, digest.resolved, digest.notices].map(|total| Section {
             total,
             rules: Vec::new(),
             rows: Vec::new(),
@@ -90,6 +90,11 @@ impl Tally {
             sections[usize::from(!group.critical)].count(&name, group.firing);
             sections[2].count(&name, group.resolved);
         }
+        // Notices are of no rule: each that is known is one of its own name.
+        for item in digest.items.iter().filter(|item| item.status == Status::Notice) {
+            sections[3].count(&rule_name(&item.name, language), 1);
+        }
+        sections[3].beyond = Some(0);
         for section in &mut sections {
             section.rules.sort_by_key(|rule| std::cmp::Reverse(rule.count));
         }
@@ -115,7 +120,7 @@ impl Tally {
     fn add_rows(&mut self, digest: &Digest, clock: &Clock<'_>) {
         let alerts: Vec<Alert> = digest.items.iter().map(|item| bare(item, clock.language)).collect();
         let all: Vec<&Alert> = alerts.iter().collect();
-        let complete = digest.items.len() as u64 == digest.firing + digest.resolved;
+        let complete = digest.items.len() as u64 == digest.all();
         let shared = if complete { labels::share(&all) } else { Shared::new() };
         if complete {
             self.scope = labels::scope(&shared);
@@ -133,6 +138,7 @@ impl Tally {
                 (Status::Firing, true) => 0,
                 (Status::Firing, false) => 1,
                 (Status::Resolved, _) => 2,
+                (Status::Notice, _) => 3,
             };
             let alone = self.count_of(&alert.name) == 1;
             let own;
@@ -192,12 +198,13 @@ fn bare(item: &DigestItem, language: Language) -> Alert {
         values: Vec::new(),
         links: Links::default(),
         level: None,
+        kin: None,
     }
 }
 
 fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>) -> String {
     let zh = clock.language == Language::Zh;
-    let only = digest.firing + digest.resolved == 1;
+    let only = digest.all() == 1;
     let mut words = Vec::new();
     match (item.status, item.starts_at, item.ends_at) {
         (Status::Firing, Some(start), _) if only || digest.from.millis_since(start) >= OLD_MS => {
@@ -218,7 +225,7 @@ fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>) -> String {
 }
 
 /// The rule of the first critical alert, else the one with the most alerts that are on, else over.
-fn name(digest: &Digest, sections: &[Section; 3], language: Language) -> String {
+fn name(digest: &Digest, sections: &[Section; 4], language: Language) -> String {
     let first = digest.items.first().filter(|item| item.critical && item.status == Status::Firing);
     let largest = || sections.iter().find_map(|section| Some(section.rules.first()?.name.clone()));
     let known = || digest.items.first().map(|item| rule_name(&item.name, language));

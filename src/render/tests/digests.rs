@@ -55,7 +55,7 @@ fn digest(items: Vec<DigestItem>, groups: Vec<DigestGroup>, other: DigestOther, 
     let resolved = groups.iter().map(|group| group.resolved).sum::<u64>() + other.resolved;
     let changes = items.iter().map(|item| item.changes - 1).sum::<u64>();
     let transitions = firing + resolved + changes;
-    Digest { firing, resolved, transitions, critical, from: ago(140), to: ago(20), items, groups, other }
+    Digest { firing, resolved, notices: 0, transitions, critical, from: ago(140), to: ago(20), items, groups, other }
 }
 
 fn storm() -> Digest {

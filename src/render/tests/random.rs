@@ -201,6 +201,7 @@ impl Dice {
                     image: String::new(),
                 },
                 level: None,
+                kin: None,
             },
         };
         if alert.name.trim().is_empty() {
@@ -324,6 +325,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
                 Status::Resolved => TransitionKind::Resolved,
                 Status::Firing if dice.one_in(5) => TransitionKind::Reminder,
                 Status::Firing => TransitionKind::Firing,
+                Status::Notice => TransitionKind::Notice,
             };
             let told = Told { alert, kind, starts_at: alert.starts_at.or_else(|| dice.time()), ends_at: None };
             (!dice.one_in(8)).then_some(told)
@@ -420,6 +422,7 @@ pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
         Note::Fallback { .. } => !said("转自 ", "Rerouted from "),
         Note::Resent { .. } => !said("人工重发", "esent"),
         Note::Escalated { .. } => !said("升级：", "scalated"),
+        Note::Unclear { .. } => !said("无法确定对应哪一条", "cannot tell which"),
         Note::Merged { changes } => *changes > 0 && !said(" 次变化", "earlier change"),
     })?;
     Some(format!("{missing:?} is not said: {head}"))

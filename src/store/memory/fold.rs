@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::admit::blank;
 use super::{Memory, Message, Tables};
-use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::alert::Timestamp;
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, State, StoreError, TargetRow};
@@ -50,13 +50,12 @@ impl Memory {
             let Some(known) = tables.alerts.get(alert) else { continue };
             let last = &tables.transitions[ids.last().expect("it is told of")].moved;
             let first = ids.iter().map(|id| tables.transitions[id].moved.at).min().expect("it is told of");
-            let over = last.kind == TransitionKind::Resolved;
             let item = DigestItem {
                 alert,
                 name: known.name.clone(),
                 labels: labels(&known.labels_json),
                 critical: known.critical,
-                status: if over { Status::Resolved } else { Status::Firing },
+                status: last.kind.leaves(),
                 starts_at: last.starts_at,
                 ends_at: last.ends_at,
                 changes: ids.len() as u64,

@@ -174,6 +174,8 @@ impl Tables {
             folded_into: row.folded_into,
             origin: row.origin,
             note_json: row.note_json.clone(),
+            notices: 0,
+            repeated: 0,
             name: String::new(),
             firing: count(false),
             resolved: count(true),

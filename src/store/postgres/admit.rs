@@ -8,11 +8,12 @@ use super::escalations;
 use super::group::{Alert, Group, Ids, Key, Transition};
 use super::tx::{Fault, Tx};
 use super::values::{moment, named, small, time, values};
-use crate::alert::{Status, Timestamp};
+use crate::alert::{Identity, Status, Timestamp};
 use crate::news::{Known, Suppression};
 use crate::store::judge::Row;
+use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered, marks_json};
 use crate::store::words::{json, text};
-use crate::store::{Admission, Admitted, Freeze};
+use crate::store::{Admission, Admitted, Candidate, Freeze, Related};
 
 /// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must not
 /// take all the time it is allowed.
@@ -28,7 +29,7 @@ pub(super) async fn admit(tx: &Tx, admissions: &[&Admission]) -> Result<Vec<Admi
     let (known, ids) = try_join(known(tx, keys), last_ids(tx)).await?;
     let mut group = Group::new(known, ids);
     let admitted = admissions.iter().map(|admission| group.admit(admission)).collect();
-    if group.notifications.is_empty() && group.heard.is_empty() {
+    if group.notifications.is_empty() && group.heard.is_empty() && group.repeated.is_empty() {
         tx.undo();
     } else {
         write(tx, &group).await?;
@@ -94,6 +95,8 @@ async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
         given_parts(tx, group),
         given_faces(tx, group),
         absorb(tx, group),
+        related(tx, group),
+        repeated(tx, group),
         escalations::write(tx, group),
         transitions(tx, group),
         keep_ids(tx, group.ids),
@@ -257,6 +260,60 @@ async fn given_faces(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
 fn given<'a>(group: &'a Group<'_>) -> impl Iterator<Item = (i64, &'a Freeze)> {
     let live = group.messages.iter().filter(|message| message.folded.is_none());
     live.filter_map(|message| Some((message.id, message.target.given.as_ref()?)))
+}
+
+async fn related(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let all: Vec<(i64, &Related)> = group.related.iter().map(|(alert, kin)| (*alert, *kin)).collect();
+    let alerts: Vec<i64> = all.iter().map(|(alert, _)| *alert).collect();
+    let families: Vec<&[u8]> = all.iter().map(|(_, kin)| &kin.family[..]).collect();
+    let events: Vec<Option<&[u8]>> = all.iter().map(|(_, kin)| kin.event.as_ref().map(|event| &event[..])).collect();
+    let keyed: Vec<bool> = all.iter().map(|(_, kin)| kin.keyed).collect();
+    let marks: Vec<String> = all.iter().map(|(_, kin)| text(&marks_json(&kin.marks)).into_owned()).collect();
+    let sql = "INSERT INTO related (alert_id, family, event, keyed, marks) SELECT * FROM unnest($1, $2, $3, $4, $5)
+               ON CONFLICT (alert_id) DO UPDATE SET family = excluded.family, event = excluded.event,
+                                                    keyed = excluded.keyed, marks = excluded.marks";
+    tx.execute_if(!all.is_empty(), sql, values![; alerts, families, events, keyed, marks]).await?;
+    Ok(())
+}
+
+async fn repeated(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
+    let notifications: Vec<i64> = group.repeated.keys().copied().collect();
+    let times: Vec<i64> = notifications.iter().map(|id| group.repeated[id].0).collect();
+    let last: Vec<i64> = notifications.iter().map(|id| group.repeated[id].1.0).collect();
+    let sql = "INSERT INTO repeated (notification_id, times, last_at) SELECT * FROM unnest($1, $2, $3)
+               ON CONFLICT (notification_id) DO UPDATE SET times = repeated.times + excluded.times,
+                                                           last_at = excluded.last_at";
+    tx.execute_if(!notifications.is_empty(), sql, values![; notifications, times, last]).await?;
+    Ok(())
+}
+
+/// The firing alerts that an end may mean.
+pub(super) async fn candidates(tx: &Tx, identity: Identity, kin: &Related) -> Result<Vec<Candidate>, Fault> {
+    let columns = "a.identity, a.receiver, a.thread, r.family, r.event, r.keyed, r.marks, a.id";
+    let sql = format!(
+        "SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
+             WHERE a.identity = $1 AND a.status = 'firing'
+         UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
+             WHERE r.family = $2 AND a.status = 'firing'
+         UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
+             WHERE r.event = $3 AND a.status = 'firing'
+         ORDER BY 8 LIMIT $4"
+    );
+    let (identity, family): (&[u8], &[u8]) = (&identity.0, &kin.family);
+    let event: Option<&[u8]> = kin.event.as_ref().map(|event| &event[..]);
+    let rows = tx.rows(&sql, values![identity, family, event, CANDIDATES]).await?;
+    let row = |row: &tokio_postgres::Row| -> Result<RelatedRow, Fault> {
+        Ok(RelatedRow {
+            identity: row.try_get(0)?,
+            receiver: row.try_get(1)?,
+            thread: row.try_get(2)?,
+            family: row.try_get(3)?,
+            event: row.try_get(4)?,
+            keyed: row.try_get(5)?,
+            marks: row.try_get(6)?,
+        })
+    };
+    Ok(gathered(rows.iter().map(row).collect::<Result<_, _>>()?))
 }
 
 async fn transitions(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {

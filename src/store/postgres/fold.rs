@@ -11,7 +11,7 @@ use super::admit::wake;
 use super::lease::renew;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, time, values};
-use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::alert::{Timestamp, TransitionKind};
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 
@@ -133,7 +133,7 @@ fn item(row: &Row) -> Result<DigestItem, Fault> {
         name: row.try_get(1)?,
         labels: labels(row.try_get(2)?),
         critical: row.try_get(3)?,
-        status: if kind == TransitionKind::Resolved { Status::Resolved } else { Status::Firing },
+        status: kind.leaves(),
         starts_at: time(row, 5)?,
         ends_at: time(row, 6)?,
         changes: row.try_get::<_, i64>(7)?.unsigned_abs(),

@@ -9,7 +9,7 @@ use crate::alert::{Identity, Timestamp, TransitionKind};
 use crate::names::LaneKey;
 use crate::news::{Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
-use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, TargetRow};
+use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, Related, TargetRow};
 
 /// For what is told to no target.
 static NOWHERE: LaneKey = LaneKey::nowhere();
@@ -38,6 +38,10 @@ pub(super) struct Group<'a> {
     pub absorbed: HashMap<(i64, &'a LaneKey), Absorption>,
     /// Alerts that are still reported and do not change otherwise, and since when that is known.
     pub heard: HashMap<i64, Timestamp>,
+    /// By what an end will find the alerts that begin.
+    pub related: HashMap<i64, &'a Related>,
+    /// Notifications that were only repeated: how often, and when last.
+    pub repeated: HashMap<i64, (i64, Timestamp)>,
     /// What follows for the escalations of alerts.
     pub escalations: HashMap<i64, Follows>,
     /// The transitions of this group that wait to be told of an alert in a lane: all in one message.
@@ -126,6 +130,8 @@ impl<'a> Group<'a> {
             transitions: Vec::new(),
             absorbed: HashMap::new(),
             heard: HashMap::new(),
+            related: HashMap::new(),
+            repeated: HashMap::new(),
             escalations: HashMap::new(),
             pending: HashMap::new(),
             before: ids.message,
@@ -163,6 +169,11 @@ impl<'a> Group<'a> {
                 self.deliver(admission, recipient, id, &changes, &mut done);
             }
         }
+        if done.unchanged > 0 && repeated > 0 && !admission.push {
+            let (times, last) = self.repeated.entry(repeated).or_insert((0, admission.received_at));
+            *times += 1;
+            *last = (*last).max(admission.received_at);
+        }
         self.notifications.extend(notification.map(|id| (id, admission)));
         done.duplicate = notification.is_none();
         done.id = notification.unwrap_or(repeated);
@@ -177,6 +188,8 @@ impl<'a> Group<'a> {
         let before = self.escalations.get(&alert).copied();
         let follows = escalations::follow(recipient, &change, admission.received_at, before);
         self.escalations.extend(follows.map(|follows| (alert, follows)));
+        let begins = change.kind == TransitionKind::Firing;
+        self.related.extend(change.arrival.kin.as_ref().filter(|_| begins).map(|kin| (alert, kin)));
         let heard_at = admission.received_at;
         let row = Row { id: alert, thread, notification: id, heard_at, known: change.after.clone() };
         let ends_at = change.ends_at;

@@ -5,15 +5,16 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Db;
+use super::admit::candidates;
 use super::lanes::{self, kept};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
-use crate::alert::{Format, ThreadId, TransitionKind};
+use crate::alert::{Format, Identity, ThreadId, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::words::text;
 use crate::store::{
-    ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State,
-    StoreError, TransitionRow,
+    ActKind, AttemptRow, Audit, Backlog, Candidate, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
+    Related, State, StoreError, TransitionRow,
 };
 
 /// Rows in one list, whoever asks: a list is read by a person or in pages.
@@ -29,7 +30,9 @@ const SELECT: &str = "
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
            m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.note, m.target, n.format,
            n.received_at,
-           (SELECT act.kind FROM act WHERE act.id = m.act_id)
+           (SELECT act.kind FROM act WHERE act.id = m.act_id),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
+           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id)
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -100,6 +103,16 @@ impl Db {
         })
     }
 
+    pub(in crate::store) async fn candidates(
+        &self,
+        identity: Identity,
+        kin: Related,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            candidates(&tx, identity, &kin).await
+        })
+    }
+
     pub(in crate::store) async fn audit(&self) -> Result<Audit, StoreError> {
         let sql = "SELECT t.fate, count(*), count(*) FILTER (WHERE CASE t.fate
                        WHEN 'pending' THEN m.id IS NULL OR m.settled_at IS NOT NULL
@@ -120,6 +133,8 @@ impl Db {
                 }
                 audit.imbalance += row.try_get::<_, i64>(2)?;
             }
+            let sql = "SELECT coalesce(sum(times), 0)::bigint FROM repeated";
+            audit.repeated = tx.only(sql, values![]).await?.try_get(0)?;
             Ok(audit)
         })
     }
@@ -202,6 +217,8 @@ fn row(row: &Row) -> Result<DeliveryRow, Fault> {
         name: row.try_get::<_, Option<String>>(8)?.unwrap_or_default(),
         firing: row.try_get(9)?,
         resolved: row.try_get(10)?,
+        notices: row.try_get(30)?,
+        repeated: row.try_get::<_, Option<i64>>(31)?.unwrap_or_default(),
         created_at: moment(row, 11)?,
         claimed_at: time(row, 12)?,
         settled_at: time(row, 13)?,

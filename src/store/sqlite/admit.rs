@@ -9,16 +9,50 @@ use super::Db;
 use super::claim::freeze;
 use super::escalations::{begin, over};
 use super::lanes::named;
-use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::alert::{Identity, Status, Timestamp, TransitionKind};
 use crate::names::LaneKey;
 use crate::news::{Known, Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
+use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered, marks_json};
 use crate::store::words::{json, text};
-use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, StoreError, TargetRow};
+use crate::store::{Admission, Admitted, Arrival, Candidate, Fate, Recipient, Related, StoreError, TargetRow};
 
 impl Db {
     pub(in crate::store) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
         self.write(move |connection| Admitting::new(connection, &admission).run()).await
+    }
+
+    pub(in crate::store) async fn candidates(
+        &self,
+        identity: Identity,
+        kin: Related,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        self.read(move |connection| {
+            let columns = "a.identity, a.receiver, a.thread, r.family, r.event, r.keyed, r.marks, a.id";
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
+                     WHERE a.identity = ?1 AND a.status = 'firing'
+                 UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
+                     WHERE r.family = ?2 AND a.status = 'firing'
+                 UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
+                     WHERE r.event = ?3 AND a.status = 'firing'
+                 ORDER BY 8 LIMIT ?4"
+            ))?;
+            let event = kin.event.as_ref().map(|event| &event[..]);
+            let rows = select.query_map(params![&identity.0[..], &kin.family[..], event, CANDIDATES], |row| {
+                Ok(RelatedRow {
+                    identity: row.get(0)?,
+                    receiver: row.get(1)?,
+                    thread: row.get(2)?,
+                    family: row.get(3)?,
+                    event: row.get(4)?,
+                    keyed: row.get(5)?,
+                    marks: row.get(6)?,
+                })
+            })?;
+            Ok(gathered(rows.collect::<Result<_, _>>()?))
+        })
+        .await
     }
 }
 
@@ -60,6 +94,14 @@ impl<'a> Admitting<'a> {
                 self.tell(target, recipient, &changes)?;
             }
         }
+        if self.done.unchanged > 0 && self.repeated > 0 && !admission.push {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO repeated (notification_id, times, last_at) VALUES (?1, 1, ?2)
+                     ON CONFLICT (notification_id) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
+                )?
+                .execute([self.repeated, admission.received_at.0])?;
+        }
         self.done.duplicate = self.notification.is_none();
         self.done.id = self.notification.unwrap_or(self.repeated);
         Ok(self.done)
@@ -86,6 +128,7 @@ impl<'a> Admitting<'a> {
             Some(row) => self.update(row, thread, &change)?,
             None => self.insert(recipient, &change)?,
         };
+        self.relate(alert, &change)?;
         self.escalate(recipient, alert, &change)?;
         Ok(Some(Written { alert, known: change.row.is_some(), thread, change }))
     }
@@ -97,6 +140,27 @@ impl<'a> Admitting<'a> {
             let sql = "UPDATE alert SET heard_at = ?2 WHERE id = ?1";
             self.connection.prepare_cached(sql)?.execute([row.id, now.0])?;
         }
+        Ok(())
+    }
+
+    /// Notes by what an end will find the alert that begins.
+    fn relate(&self, alert: i64, change: &Change<'_>) -> Result<(), StoreError> {
+        let Some(kin) = change.arrival.kin.as_ref().filter(|_| change.kind == TransitionKind::Firing) else {
+            return Ok(());
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO related (alert_id, family, event, keyed, marks) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (alert_id) DO UPDATE SET family = excluded.family, event = excluded.event,
+                                                      keyed = excluded.keyed, marks = excluded.marks",
+            )?
+            .execute(params![
+                alert,
+                &kin.family[..],
+                kin.event.as_ref().map(|event| &event[..]),
+                kin.keyed,
+                text(&marks_json(&kin.marks)),
+            ])?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::Db;
 use super::lanes::{named, time};
-use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::alert::{Timestamp, TransitionKind};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
@@ -137,7 +137,7 @@ fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {
         name: row.get(1)?,
         labels: labels(row.get_ref(2)?.as_str()?),
         critical: row.get(3)?,
-        status: if kind == TransitionKind::Resolved { Status::Resolved } else { Status::Firing },
+        status: kind.leaves(),
         starts_at: time(row, 5)?,
         ends_at: time(row, 6)?,
         changes: row.get::<_, i64>(7)?.unsigned_abs(),

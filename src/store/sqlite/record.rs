@@ -25,7 +25,9 @@ const SELECT: &str = "
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
            m.outcome, m.errcode, m.error, m.digest, m.folded_into, m.origin, m.note, m.target, n.format,
            n.received_at,
-           (SELECT act.kind FROM act WHERE act.id = m.act_id)
+           (SELECT act.kind FROM act WHERE act.id = m.act_id),
+           (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
+           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id)
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -125,6 +127,8 @@ impl Db {
                 }
                 audit.imbalance += row.get::<_, i64>(2)?;
             }
+            let sql = "SELECT coalesce(sum(times), 0) FROM repeated";
+            audit.repeated = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
             Ok(audit)
         })
         .await
@@ -187,6 +191,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         name: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
         firing: row.get(9)?,
         resolved: row.get(10)?,
+        notices: row.get(30)?,
+        repeated: row.get::<_, Option<i64>>(31)?.unwrap_or_default(),
         created_at: Timestamp(row.get(11)?),
         claimed_at: time(row, 12)?,
         settled_at: time(row, 13)?,

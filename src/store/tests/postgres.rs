@@ -188,7 +188,7 @@ async fn copies_that_reach_several_replicas_at_once_are_told_once() {
     let admitted = futures_util::future::try_join_all(copies).await.unwrap();
     assert_eq!(admitted.iter().filter(|admitted| !admitted.duplicate).count(), 1);
     assert!(admitted.iter().all(|admitted| admitted.id == 1));
-    assert_eq!(stores[0].audit().await.unwrap(), Audit { pending: 1, ..Audit::default() });
+    assert_eq!(stores[0].audit().await.unwrap(), Audit { pending: 1, repeated: 3, ..Audit::default() });
     schema.remove().await;
 }
 
@@ -342,7 +342,7 @@ async fn admissions_that_wait_together_share_a_commit_and_see_each_other() {
     let states: Vec<_> = store.deliveries(DeliveryFilter::default()).await.unwrap();
     let states: Vec<_> = states.iter().map(|row| (row.message, row.state, row.firing, row.resolved)).collect();
     assert_eq!(states, [(3, State::Queued, 2, 1), (2, State::Folded, 0, 0), (1, State::Queued, 1, 0)]);
-    assert_eq!(store.audit().await.unwrap(), Audit { pending: 4, ..Audit::default() });
+    assert_eq!(store.audit().await.unwrap(), Audit { pending: 4, repeated: 1, ..Audit::default() });
     schema.remove().await;
 }
 
@@ -369,7 +369,7 @@ async fn replicas_that_start_together_make_one_schema_and_a_newer_one_is_refused
     assert_eq!(reader.deliveries(DeliveryFilter::default()).await.unwrap(), []);
     assert!(matches!(reader.ping().await, Err(StoreError::Bug { .. })), "it only reads");
     schema.hand.batch_execute("INSERT INTO migration VALUES (99, 'future', 0)").await.unwrap();
-    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Newer { found: 99, known: 3, .. })));
+    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Newer { found: 99, known: 4, .. })));
     schema
         .hand
         .batch_execute("DELETE FROM migration WHERE version = 99; UPDATE migration SET hash = 'x'")

@@ -1,0 +1,291 @@
+//! `wegraf payloads`: which mappings there are, which one takes a body and where each fact came from, and the beginning of
+//! a mapping for a body that none knows.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::screen::Screen;
+use super::{ConfigFile, Misused, Subject};
+use crate::alert::{Format, ThreadId, Timestamp};
+use crate::app::Clock;
+use crate::config::Config;
+use crate::ingest::{self, Door, Explained};
+use crate::store::Store;
+
+/// `wegraf payloads`
+#[derive(Debug, Args)]
+pub struct Payloads {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PayloadsCommand,
+}
+
+/// What to do with mappings.
+#[derive(Debug, Subcommand)]
+pub enum PayloadsCommand {
+    /// 列出认识的来源：先是你的映射，再是内置的。 The mappings, yours first, then the shipped ones.
+    List {
+        /// Which configuration.
+        #[command(flatten)]
+        file: ConfigFile,
+        /// 输出 JSON。 Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 一段请求体由谁来读，每个字段从哪里来。 Which mapping takes a body, and where each field came from.
+    Test {
+        /// Which configuration.
+        #[command(flatten)]
+        file: ConfigFile,
+        /// 请求体文件，- 表示标准输入；或收到过的通知的编号、消息的短编号。 A file with a body, - for standard input; or the id of a notification that was taken, or a short id.
+        #[arg(value_name = "FILE|ID")]
+        body: String,
+        /// 请求的 Content-Type；不写则按内容认。 The Content-Type; default: told by the content.
+        #[arg(long, value_name = "TYPE")]
+        content_type: Option<String>,
+        /// 输出 JSON。 Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 从一段请求体写出映射的开头，改好后放进配置的 payloads。 The beginning of a mapping for a body, to be finished under `payloads`.
+    New {
+        /// Which configuration.
+        #[command(flatten)]
+        file: ConfigFile,
+        /// 请求体文件，或收到过的通知的编号、消息的短编号。 A file with a body, or the id of a notification that was taken, or a short id.
+        #[arg(long, value_name = "FILE|ID")]
+        from: String,
+        /// 映射的名字。 The name of the mapping.
+        #[arg(long, value_name = "NAME", default_value = "mine")]
+        name: String,
+    },
+}
+
+/// A body with what is known of it.
+struct Body {
+    bytes: Vec<u8>,
+    content_type: Option<String>,
+    received_at: Timestamp,
+    door: Door,
+}
+
+/// Does what is asked.
+pub async fn run(arguments: Payloads) -> anyhow::Result<ExitCode> {
+    let text = match arguments.command {
+        PayloadsCommand::List { file, json } => list(&file.load_to_look()?.0, json),
+        PayloadsCommand::Test { file, body, content_type, json } => {
+            let (config, _) = file.load_to_look()?;
+            let mut body = find(&config, &body).await?;
+            body.content_type = content_type.or(body.content_type);
+            let explained = read(&config, &body)?;
+            if json { format!("{:#}\n", explained_json(&explained)) } else { explained_text(&explained, &body) }
+        }
+        PayloadsCommand::New { file, from, name } => {
+            let (config, _) = file.load_to_look()?;
+            let body = find(&config, &from).await?;
+            let explained = read(&config, &body)?;
+            beginning(&explained, &body, &name)
+        }
+    };
+    let mut screen = Screen::new();
+    screen.lines(text);
+    screen.show()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A file, standard input, or what the store kept under an id.
+async fn find(config: &Config, wanted: &str) -> anyhow::Result<Body> {
+    let path = PathBuf::from(wanted);
+    let id = wanted.trim_start_matches('#');
+    let id = id.parse::<i64>().ok().or_else(|| ThreadId::parse(id).map(|thread| thread.0));
+    if wanted == "-" || path.is_file() || id.is_none() {
+        let subject = Subject { payload: Some(path), ..Subject::default() };
+        let bytes = super::send::body(&subject, Clock::System.now())?;
+        return Ok(Body { bytes, content_type: None, received_at: Clock::System.now(), door: Door::Webhook });
+    }
+    let store = Store::open_reading(&config.database)
+        .await
+        .context("打不开记录；网关启动过吗？ the record cannot be opened; has the gateway ever run?")?;
+    let Some(kept) = store.notification(id.unwrap_or_default()).await? else {
+        bail!(Misused(format!(
+            "没有文件 `{wanted}`，记录里也没有这个编号 there is no file `{wanted}` and no notification with this id"
+        )));
+    };
+    if kept.raw.is_empty() {
+        bail!("原始内容已按保留期清理 its body was pruned (retention.raw)");
+    }
+    let door = if kept.format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
+    Ok(Body { bytes: kept.raw.to_vec(), content_type: kept.content_type, received_at: kept.received_at, door })
+}
+
+fn read(config: &Config, body: &Body) -> anyhow::Result<Explained> {
+    ingest::explain(&body.bytes, body.content_type.as_deref(), body.door, &config.payloads, body.received_at)
+        .map_err(|error| Misused(error.to_string()).into())
+}
+
+fn list(config: &Config, json: bool) -> String {
+    let mappings: Vec<Value> = config
+        .payloads
+        .mappings()
+        .map(|(mapping, own)| json!({ "name": mapping.name, "own": own, "has": mapping.has, "when": mapping.when }))
+        .collect();
+    if json {
+        return format!("{:#}\n", json!({ "payloads": mappings, "fixed": FIXED }));
+    }
+    let mut text = String::new();
+    for (mapping, own) in config.payloads.mappings() {
+        let origin = if own { "你的 yours" } else { "内置 shipped" };
+        let mut when = mapping.has.join(", ");
+        if !mapping.when.is_empty() {
+            if !when.is_empty() {
+                when.push_str("; ");
+            }
+            when.push_str(mapping.when.trim());
+        }
+        writeln!(text, "{:<24} {origin:<10} {when}", mapping.name).expect("a String takes everything");
+    }
+    writeln!(text, "{:<24} {:<10} {}", "(fixed)", "内置 shipped", FIXED.join(", ")).expect("a String takes everything");
+    text.push_str("其余的由通用读法读 whatever else is read by the general reader\n");
+    text
+}
+
+/// What needs no mapping.
+const FIXED: &[&str] = &[
+    "grafana",
+    "grafana_legacy",
+    "alertmanager",
+    "alerts_push",
+    "robot",
+    "slack",
+    "feishu",
+    "teams",
+    "discord",
+    "text",
+];
+
+fn explained_json(explained: &Explained) -> Value {
+    let alerts: Vec<Value> = explained
+        .notification
+        .alerts
+        .iter()
+        .enumerate()
+        .map(|(index, alert)| {
+            let fields: Vec<Value> = explained
+                .origins
+                .get(index)
+                .into_iter()
+                .flatten()
+                .map(|(field, from, value)| json!({ "field": field, "from": from, "value": value }))
+                .collect();
+            json!({
+                "name": alert.name,
+                "status": alert.status.as_str(),
+                "health": alert.health.as_str(),
+                "level": alert.level(),
+                "key": alert.discriminator.as_str(),
+                "starts_at": alert.starts_at,
+                "ends_at": alert.ends_at,
+                "labels": alert.labels,
+                "annotations": alert.annotations,
+                "values": alert.values,
+                "link": alert.links.rule,
+                "fields": fields,
+            })
+        })
+        .collect();
+    json!({
+        "by": explained.by,
+        "format": explained.notification.format,
+        "message": explained.notification.message,
+        "alerts": alerts,
+    })
+}
+
+fn explained_text(explained: &Explained, body: &Body) -> String {
+    let mut text = format!(
+        "读者 taken by: {}  ({} 条 alerts, {})\n",
+        explained.by,
+        explained.notification.alerts.len(),
+        explained.notification.format
+    );
+    for (index, alert) in explained.notification.alerts.iter().enumerate() {
+        let level = alert.level().map_or("-", crate::level::Level::as_str);
+        let _ = writeln!(text, "\n── {} · {} · {level}", alert.name, alert.status.as_str());
+        for (field, from, value) in explained.origins.get(index).into_iter().flatten() {
+            let _ = writeln!(text, "   {field:<9} {}  ← {from}", one_line(value));
+        }
+        let _ = writeln!(text, "   {:<9} {}", "identity", alert.discriminator.as_str());
+        for (name, value) in &alert.labels {
+            let _ = writeln!(text, "   {:<9} {name} = {}", "label", one_line(value));
+        }
+        for (name, value) in &alert.annotations {
+            let _ = writeln!(text, "   {:<9} {name} = {}", "text", one_line(value));
+        }
+        for value in &alert.values {
+            let _ = writeln!(text, "   {:<9} {} {}", "value", value.name, value.text);
+        }
+    }
+    if !explained.notification.message.is_empty() {
+        let _ = write!(text, "\n正文 text:\n");
+        for line in explained.notification.message.lines() {
+            let _ = writeln!(text, "   {line}");
+        }
+    }
+    let listed = ingest::listed(explained.notification.format, &body.bytes, body.content_type.as_deref());
+    if listed.hidden > 0 {
+        let _ = writeln!(text, "\n有意隐藏或遮盖 hidden or masked on purpose: {}", listed.hidden);
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = line.floor_char_boundary(120);
+    if end < line.len() { format!("{}…", &line[..end]) } else { line }
+}
+
+/// A mapping that says what the general reader found, for a person to put right.
+fn beginning(explained: &Explained, body: &Body, name: &str) -> String {
+    let paths = ingest::paths(&body.bytes, body.content_type.as_deref());
+    let origins = explained.origins.first().map(Vec::as_slice).unwrap_or_default();
+    let template = |field: &str| {
+        let (_, from, value) = origins.iter().find(|(known, _, _)| *known == field)?;
+        let names_it = |path: &str| path.rsplit('.').next().is_some_and(|last| last == from);
+        let found = paths.iter().find(|(path, leaf)| names_it(path) && leaf.trim() == value.trim());
+        Some(format!(
+            "\"{{{{ {} }}}}\"",
+            found.or_else(|| paths.iter().find(|(_, leaf)| leaf.trim() == value.trim()))?.0
+        ))
+    };
+    let known: Vec<&str> = paths.iter().filter_map(|(path, _)| path.strip_prefix("body.")).collect();
+    let has: Vec<&str> = known.iter().copied().filter(|path| !path.contains(['[', '\''])).take(3).collect();
+    let mut text = format!(
+        "# 放进配置的 payloads；`wegraf payloads test` 看效果。没写的字段照常由通用读法读。\n\
+         # To be put under `payloads`; see it with `wegraf payloads test`. What is left out is read as before.\n\
+         - name: {name}\n  has: [{}]\n  alert:\n",
+        has.join(", ")
+    );
+    for (field, origin, hint) in [
+        ("name", "title", "{{ body.… }}"),
+        ("status", "state", "{{ body.… | state }}"),
+        ("key", "key", "{{ body.… }}"),
+        ("severity", "severity", "{{ body.… | level }}"),
+        ("link", "link", "{{ body.… }}"),
+    ] {
+        match template(origin) {
+            Some(found) => writeln!(text, "    {field}: {found}"),
+            None => writeln!(text, "    # {field}: \"{hint}\""),
+        }
+        .expect("a String takes everything");
+    }
+    text.push_str("    # message: \"{{ body.… }}\"\n    # labels: { host: \"{{ body.… }}\" }\n  # 正文里的值 what the body holds:\n");
+    for (path, value) in paths.iter().take(60) {
+        writeln!(text, "  #   {path}  {}", one_line(value)).expect("a String takes everything");
+    }
+    text
+}

@@ -1,0 +1,278 @@
+//! What a text says without its decoration, and whether it says anything: placeholders that a sender did not expand,
+//! words for "nothing", marks of HTML, markdown and Slack.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// A longer text is never one of the words for nothing, nor wholly placeholder.
+const LONGEST_NOTHING: usize = 256;
+
+/// What senders write where they have nothing to say.
+const NOTHING: &[&str] = &[
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "n/a",
+    "na",
+    "-",
+    "--",
+    "nan",
+    "(null)",
+    "<nil>",
+    "[object object]",
+    "*unknown*",
+    "<no value>",
+    "[no value]",
+    "monitor name not available",
+    "testing.hostname",
+    "0001-01-01t00:00:00z",
+    "1970-01-01t00:00:00z",
+    "0001-01-01 00:00:00",
+    "1970-01-01 00:00:00",
+];
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("it is a constant that every test compiles")
+}
+
+/// A macro that the sender did not expand, in the notation of one of many products.
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?x) \{\{[^{}]*\}\} | [\$\#%]\{[^{}]*\} | \{[\$\#]?[A-Za-z][\w.:\x20]{0,60}\} | %[A-Z][A-Z0-9_]+%
+            | \$[A-Z][A-Z0-9_]{2,} | @@[A-Z][A-Z0-9_]*@@ | <%[^%]*%> | %![a-zA-Z]\([^)]*\) | <no\ value> | \[no\ value\]",
+    )
+});
+
+/// UptimeRobot's notation; elsewhere it is emphasis, so only a whole text of it is a placeholder.
+static STARRED: LazyLock<Regex> = LazyLock::new(|| regex(r"\*[A-Za-z]\w*\*"));
+
+/// Is there nothing in `text` that a person could use?
+pub(super) fn is_missing(text: &str) -> bool {
+    let text = text.trim();
+    if text.is_empty() || text.len() > LONGEST_NOTHING {
+        return text.is_empty();
+    }
+    let lower = text.to_lowercase();
+    if NOTHING.contains(&lower.as_str()) {
+        return true;
+    }
+    if !text.contains(['{', '%', '$', '*', '@', '<', '[']) {
+        return false;
+    }
+    let without = PLACEHOLDER.replace_all(text, "");
+    let without = STARRED.replace_all(&without, "");
+    without.len() < text.len() && without.chars().all(|c| c.is_whitespace() || matches!(c, '/' | ':' | '_' | '-'))
+}
+
+/// Does a macro that was not expanded stand anywhere in `text`?
+pub(super) fn has_placeholder(text: &str) -> bool {
+    text.contains(['{', '%', '$', '@', '<', '[']) && PLACEHOLDER.is_match(text) || {
+        let text = text.trim();
+        text.len() < 64 && text.starts_with('*') && STARRED.find(text).is_some_and(|found| found.len() == text.len())
+    }
+}
+
+static BREAKS: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)<\s*(?:br|hr)\s*/?\s*>|</\s*(?:p|div|li|tr|h[1-6]|ul|ol|table|blockquote)\s*>"));
+static ANCHOR: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?is)<a\s[^>]*?href\s*=\s*["']?(https?://[^\s"'>]+)[^>]*>(.*?)</a\s*>"#));
+static TAG: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"(?i)</?\s*(?:a|abbr|at|b|big|blockquote|body|center|code|dd|del|div|dl|dt|em|font|h[1-6]|head|html|i|img|ins",
+        r"|li|meta|ol|p|pre|s|small|span|strike|strong|style|sub|sup|table|tbody|td|th|thead|title|tr|u|ul)(?:\s[^<>]*)?/?\s*>"
+    ))
+});
+static SLACK_LINK: LazyLock<Regex> = LazyLock::new(|| regex(r"<(https?://[^|<>\s]+)\|([^<>]*)>"));
+static SLACK_BARE: LazyLock<Regex> = LazyLock::new(|| regex(r"<(https?://[^|<>\s]+)>"));
+static SLACK_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"<[@!#][^<>\s]{1,60}>"));
+static AT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?is)<at\b[^>]*>.*?</at\s*>"));
+static MARKDOWN_LINK: LazyLock<Regex> = LazyLock::new(|| regex(r"!?\[([^\[\]]*)\]\((https?://[^()\s]+)\)"));
+static ENTITY: LazyLock<Regex> = LazyLock::new(|| regex(r"&(amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});"));
+static BOLD: LazyLock<Regex> = LazyLock::new(|| regex(r"(\*\*|__|~~)(\S(?:.*?\S)?)(\*\*|__|~~)"));
+static STRONG: LazyLock<Regex> = LazyLock::new(|| regex(r"(^|[\s\p{P}])\*([^\s*](?:[^*]*[^\s*])?)\*($|[\s\p{P}])"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"`+([^`]+)`+"));
+
+/// `text` without the marks of HTML and of Slack: tags that end a line become line ends, other known tags go, links
+/// are told by their words and their address. What is no known tag stays: `a < b`, `map<string>`.
+pub(super) fn prose(text: &str) -> Cow<'_, str> {
+    if !text.contains(['<', '&']) {
+        return Cow::Borrowed(text);
+    }
+    let text = AT.replace_all(text, "");
+    let text = ANCHOR.replace_all(&text, |found: &regex::Captures<'_>| {
+        let words = TAG.replace_all(&found[2], "");
+        if words.trim() == &found[1] { found[1].to_owned() } else { format!("{} {}", words.trim(), &found[1]) }
+    });
+    let text = BREAKS.replace_all(&text, "\n");
+    let text = TAG.replace_all(&text, "");
+    let text = SLACK_LINK.replace_all(&text, "$2 $1");
+    let text = SLACK_BARE.replace_all(&text, "$1");
+    let text = entities(&text).into_owned();
+    Cow::Owned(text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned())
+}
+
+fn entities(text: &str) -> Cow<'_, str> {
+    ENTITY.replace_all(text, |found: &regex::Captures<'_>| {
+        let letter = match &found[1] {
+            "amp" => '&',
+            "lt" => '<',
+            "gt" => '>',
+            "quot" => '"',
+            "apos" => '\'',
+            "nbsp" => ' ',
+            number => {
+                let digits = number.trim_start_matches('#');
+                let code = match digits.strip_prefix('x') {
+                    Some(hex) => u32::from_str_radix(hex, 16),
+                    None => digits.parse(),
+                };
+                code.ok().and_then(char::from_u32).filter(|letter| !letter.is_control()).unwrap_or('\u{FFFD}')
+            }
+        };
+        letter.to_string()
+    })
+}
+
+/// One line as a person reads it: without tags, entities, the addresses of links, marks of headings, quotes, lists and
+/// emphasis, zero-width characters. A word in the middle is never touched.
+pub(super) fn line(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
+    let text = AT.replace_all(&text, "");
+    let text = SLACK_LINK.replace_all(&text, "$2");
+    let text = SLACK_BARE.replace_all(&text, "$1");
+    let text = SLACK_CALL.replace_all(&text, "");
+    let text = TAG.replace_all(&text, "");
+    let text = BREAKS.replace_all(&text, " ");
+    let text = MARKDOWN_LINK.replace_all(&text, "$1");
+    let text = entities(&text);
+    let text = unmarked(text.trim());
+    let text = BOLD.replace_all(text, "$2");
+    let text = STRONG.replace_all(&text, "$1$2$3");
+    let text = CODE.replace_all(&text, "$1");
+    let text = unmarked(text.trim()).trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '~' | '|'));
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Without the marks that begin a heading, a quote or a list. `#42` and `-5` are no marks.
+fn unmarked(text: &str) -> &str {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        let Some(first) = rest.chars().next().filter(|first| "#>*-=_~|%•·".contains(*first)) else { return rest };
+        let after = rest.trim_start_matches(first);
+        let run = rest.len() - after.len();
+        let is_mark = first == '>'
+            || after.is_empty()
+            || after.starts_with(char::is_whitespace)
+            || (run >= 3 && !matches!(first, '*' | '_' | '~'));
+        if !is_mark {
+            return rest;
+        }
+        rest = after;
+    }
+}
+
+const fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{FE0F}' | '\u{202A}'..='\u{202E}')
+}
+
+/// The first line with a letter or digit in it, and what comes after it.
+pub(super) fn first_line(text: &str) -> (String, &str) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (first, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        let first = line(first);
+        if first.chars().any(char::is_alphanumeric) {
+            return (first, after);
+        }
+        rest = after;
+    }
+    (String::new(), "")
+}
+
+/// At most `limit` bytes of `text`, cut between characters and then marked with `…`.
+pub(super) fn excerpt(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(limit.saturating_sub('…'.len_utf8()))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_and_words_for_nothing_are_missing() {
+        for text in [
+            "",
+            "  ",
+            "null",
+            "N/A",
+            "{HOST.NAME}",
+            "{DATE} {TIME}",
+            "*alertFriendlyDuration*",
+            "@@TEXT@@",
+            "$EVENT_MSG",
+            "%HOSTNAME%",
+            "*UNKNOWN*",
+            "${x}",
+            "#{y}",
+            "%{z}",
+            "{{ $labels.instance }}",
+            "{$MACRO}",
+            "{#FSNAME}",
+            "{ProblemID}",
+            "<no value>",
+            "[no value]",
+            "<%= x %>",
+            "%!v(MISSING)",
+            "{EVENT.DATE}-{EVENT.TIME}",
+            "[object Object]",
+        ] {
+            assert!(is_missing(text), "{text}");
+        }
+        for text in ["0", "50%", "$5 off", "{\"a\":1}", "x {HOST.NAME}", "false", "[P1]", "100% of 5%", "{}x"] {
+            assert!(!is_missing(text), "{text}");
+        }
+        assert!(
+            has_placeholder("problem-{EVENT.ID}") && has_placeholder("*alertID*") && !has_placeholder("*bold* text")
+        );
+    }
+
+    #[test]
+    fn decoration_goes_and_words_stay() {
+        for (text, plain) in [
+            ("### <font color=\"warning\">磁盘将满</font>", "磁盘将满"),
+            ("> **a** < b", "a < b"),
+            ("hello **x**", "hello x"),
+            ("**只有粗体**", "只有粗体"),
+            ("*order-api* 部署失败", "order-api 部署失败"),
+            ("<https://ci.example.com/job/42|查看日志>", "查看日志"),
+            ("[查看](https://a.example.com/x) 详情", "查看 详情"),
+            ("A `pod` in `order`", "A pod in order"),
+            ("#42 failed", "#42 failed"),
+            ("- 第一项", "第一项"),
+            ("-5 度", "-5 度"),
+            ("a &lt; b &amp;&nbsp;c", "a < b & c"),
+            ("支付成功率跌到 82%", "支付成功率跌到 82%"),
+            ("2 * 3 * 4", "2 * 3 * 4"),
+            ("disk_space_usage on a_b", "disk_space_usage on a_b"),
+            ("x <at user_id=\"all\">所有人</at>", "x"),
+            ("==== 严重 ====", "严重 ===="),
+        ] {
+            assert_eq!(line(text), plain, "{text}");
+        }
+        assert_eq!(first_line("%%%\n\n订单主机\n第二行").0, "订单主机");
+    }
+
+    #[test]
+    fn html_becomes_prose_and_other_angles_stay() {
+        let html = "<b>主机</b>: db-1<br/>已用: <font color=\"red\">96%</font><br>\n<a href=\"https://wiki.example.com/disk\">处理手册</a>&nbsp;&amp; 值班电话";
+        assert_eq!(prose(html), "主机: db-1\n已用: 96%\n\n处理手册 https://wiki.example.com/disk & 值班电话");
+        assert_eq!(prose("a < b, map<string>, <no value>"), "a < b, map<string>, <no value>");
+    }
+}

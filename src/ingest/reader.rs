@@ -1,0 +1,513 @@
+//! The general reader: a tree that no mapping knows, or what a mapping left unsaid, to an alert.
+//!
+//! Every leaf ends in the title, the text, a label, a line `name: value`, or on the list of what is hidden on purpose.
+
+mod level;
+mod place;
+mod rest;
+mod state;
+mod title;
+
+pub use rest::{Listed, Shown, listed};
+#[cfg(test)]
+pub(super) use rest::{is_personal, is_secret};
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::generic::ReadSettings;
+use super::lexicon::Word;
+use super::tree::{Leaf, Members};
+use super::{UNNAMED, field, moment, plain};
+use crate::alert::{Alert, Health, Kin, Labels, Links, Status, Timestamp};
+use crate::names::Discriminator;
+
+/// What a mapping or a shape says of an alert; what it leaves out is read from the tree.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub name: String,
+    /// The name is shown as it is: the user wrote it.
+    pub verbatim: bool,
+    pub text: String,
+    /// The word for its state, as the mapping gives it.
+    pub state: String,
+    pub level: String,
+    pub key: String,
+    pub starts_at: String,
+    pub ends_at: String,
+    pub labels: Labels,
+    pub annotations: Labels,
+    pub values: Vec<crate::alert::Value>,
+    pub link: String,
+    pub image: String,
+    /// A shipped mapping knows the sender, or the user's says what to show: of the rest only sentences are told.
+    pub brief: bool,
+    /// What a body is unless something in it says otherwise (`firing: […]`).
+    pub otherwise: Option<Word>,
+}
+
+/// An alert and its text.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub alert: Alert,
+    pub text: String,
+    /// Where each fact was found, for `payloads test`.
+    pub origins: Vec<(&'static str, String, String)>,
+}
+
+/// The reader at work: the rules of the configuration, and the time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub settings: &'a ReadSettings,
+    pub now: Timestamp,
+}
+
+/// Characters of a name; the rest of a longer one is told as text.
+const NAME: usize = 256;
+
+/// Names of the problem itself.
+const PROBLEM_KEYS: &[&str] = &[
+    "alarmarn",
+    "issueid",
+    "incidentkey",
+    "incidentid",
+    "problemid",
+    "dedupkey",
+    "deduplicationkey",
+    "alertkey",
+    "alarmkey",
+    "alertuuid",
+    "dffaultid",
+    "faultid",
+    "eventref",
+    "aggregkey",
+    "alertcyclekey",
+];
+/// Names of the problem where they stand at the root or in an object that is the problem.
+const NEAR_KEYS: &[&str] = &["key", "hash", "alias", "uuid", "groupkey", "fingerprint", "sessionid"];
+/// Names of the rule: with the place and the title they name the problem.
+const RULE_KEYS: &[&str] = &[
+    "alertid",
+    "alarmid",
+    "ruleid",
+    "monitorid",
+    "checkid",
+    "triggerid",
+    "policyid",
+    "strategyid",
+    "eventdefinitionid",
+    "watchid",
+    "identifier",
+];
+/// Names of the message.
+const EVENT_KEYS: &[&str] = &["id", "eventid", "messageid"];
+/// Objects that are the problem.
+const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
+
+const STARTS: &[&str] = &[
+    "startedat",
+    "startsat",
+    "starttime",
+    "fireddatetime",
+    "triggeredat",
+    "triggertime",
+    "firsttriggertime",
+    "firsttimestamp",
+    "datestarted",
+    "firstoccurtime",
+    "occurat",
+    "occurredat",
+    "occurtime",
+    "alerttime",
+    "firetime",
+    "statechangetime",
+    "begintime",
+    "createdat",
+    "timestamp",
+    "time",
+    "date",
+    "datetime",
+    "eventtime",
+    "时间",
+    "告警时间",
+    "触发时间",
+    "发生时间",
+    "开始时间",
+    "故障时间",
+];
+const ENDS: &[&str] = &[
+    "resolvedat",
+    "resolveddatetime",
+    "resolvetime",
+    "recoverytime",
+    "recovertime",
+    "endedat",
+    "closedat",
+    "dateclosed",
+    "clearedat",
+    "endsat",
+    "恢复时间",
+    "解决时间",
+    "结束时间",
+];
+const LINKS: &[&str] = &[
+    "titlelink",
+    "alerturl",
+    "incidenturl",
+    "issueurl",
+    "problemurl",
+    "detailurl",
+    "eventlink",
+    "dashboardurl",
+    "panelurl",
+    "permalink",
+    "weburl",
+    "htmlurl",
+    "fullurl",
+    "buildurl",
+    "investigationlink",
+    "portallink",
+    "messageurl",
+    "url",
+    "link",
+    "href",
+    "click",
+    "shortlink",
+    "singleurl",
+    "dfeventlink",
+    "generatorurl",
+    "ruleurl",
+    "详情",
+    "链接",
+];
+const IMAGES: &[&str] = &["image", "imageurl", "chart", "charturl", "screenshot", "picurl", "thumburl", "snapshot"];
+/// Parts of names whose links act, or lead to no page for people.
+const NO_LINKS: &[&str] =
+    &["signingcert", "subscribe", "acknowledge", "avatar", "icon", "api", "signin", "webhook", "callback"];
+
+static URL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"https?://[^\s<>"'）（】【，。|\\^`{}]+"#).expect("it is a constant that every test compiles")
+});
+
+impl Reader<'_> {
+    /// Reads one item of the shape called `shape`; `None` if there is nothing in it that a person could read.
+    /// `inside` is the plain name of the object that it is the value of, if that says what its `id` names.
+    pub fn alert(&self, shape: &str, item: &Value, given: Given, inside: &str) -> Option<Told> {
+        let members = Members::of(item, inside);
+        let brief = given.brief && !given.text.is_empty();
+        let leaves = super::tree::leaves(item);
+        let mut origins = Vec::new();
+        let texts = title::texts(&members, &given);
+        let titled = title::of(&members, &given, &texts, &leaves, &mut origins)?;
+        let text = title::body(&texts, &titled);
+        let lines = place::lines(&text);
+        let said = level::of(&members, &given, &lines, &titled.title, &self.settings.levels, &mut origins);
+        let state = state::of(
+            &state::Evidence {
+                members: &members,
+                given: &given,
+                lines: &lines,
+                text: &text,
+                title: &titled,
+                level: &said,
+                zone: &self.settings.timezone,
+                now: self.now,
+            },
+            &mut origins,
+        );
+        let name = plain::excerpt(if titled.shown.is_empty() { UNNAMED } else { &titled.shown }, NAME);
+        let (status, health) = match state {
+            Word::Firing => (Status::Firing, Health::Normal),
+            Word::NoData => (Status::Firing, Health::NoData),
+            Word::Resolved => (Status::Resolved, Health::Normal),
+            Word::Held | Word::Notice => (Status::Notice, Health::Normal),
+        };
+        let mut labels = place::labels(&members, &given, &lines);
+        let place = place::place(&labels, &members, &lines);
+        if !said.word.is_empty() {
+            labels.insert("severity".to_owned(), said.word.to_lowercase());
+        }
+        labels.entry("alertname".to_owned()).or_insert_with(|| name.clone());
+        let keys = self.keys(shape, &members, &given, &titled.title.core, &place, &leaves, &text, &mut origins);
+        let mut annotations = given.annotations.clone();
+        annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));
+        if state == Word::Held {
+            annotations.insert(HELD.to_owned(), "1".to_owned());
+        }
+        let starts_at = self.time(&given.starts_at, &members, STARTS, &lines);
+        let ends_at = (status == Status::Resolved).then(|| self.time(&given.ends_at, &members, ENDS, &lines)).flatten();
+        let links = links(&members, &given, &annotations, &text);
+        if !links.rule.is_empty() {
+            origins.push(("link", "…".to_owned(), links.rule.clone()));
+        }
+        let discriminator = match status {
+            Status::Notice => Discriminator::key(shape, &format!("notice:{}", keys.content)),
+            _ => keys.discriminator,
+        };
+        let alert = Alert {
+            status,
+            name,
+            health,
+            starts_at,
+            ends_at: ends_at.filter(|end| starts_at.is_none_or(|start| start <= *end)),
+            fingerprint: field::fingerprint(&labels),
+            discriminator,
+            values: if health == Health::Normal { given.values } else { Vec::new() },
+            links,
+            annotations,
+            level: said.level,
+            kin: Some(keys.kin),
+            labels,
+        };
+        let rest = status != Status::Resolved && shape != TEXT;
+        let text = if rest { rest::with_rest(text, &alert, &titled, &leaves, brief) } else { text };
+        Some(Told { alert, text, origins })
+    }
+
+    fn time(
+        &self,
+        given: &str,
+        members: &Members<'_>,
+        names: &[&str],
+        lines: &[(String, String)],
+    ) -> Option<Timestamp> {
+        let read =
+            |text: &str| moment::read(text, &self.settings.timezone).and_then(|time| moment::plausible(time, self.now));
+        if !plain::is_missing(given) {
+            return read(given);
+        }
+        let found = members.named(names).into_iter().find_map(|member| match member.value {
+            Value::String(text) => read(text),
+            Value::Number(number) => read(&number.to_string()),
+            _ => None,
+        });
+        found.or_else(|| {
+            lines.iter().filter(|(name, _)| names.contains(&name.as_str())).find_map(|(_, value)| read(value))
+        })
+    }
+
+    /// What makes this alert the same as another one, or another.
+    #[expect(clippy::too_many_arguments, reason = "identity is made of everything that was read")]
+    fn keys(
+        &self,
+        shape: &str,
+        members: &Members<'_>,
+        given: &Given,
+        core: &str,
+        place: &str,
+        leaves: &[Leaf],
+        text: &str,
+        origins: &mut Vec<(&'static str, String, String)>,
+    ) -> Keys {
+        let event = members
+            .named(EVENT_KEYS)
+            .into_iter()
+            .filter(|member| member.depth == 0 && !(member.plain == "id" && is_problem(members, &member.parent)))
+            .find_map(|member| key(member.value))
+            .unwrap_or_default();
+        let content = self.content(leaves);
+        let mut marks = marks(text);
+        marks.extend(marks_of(&members_title(members, given)));
+        marks.extend(place.split('\n').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_lowercase()));
+        let mut kin = Kin { shape: shape.to_owned(), core: core.to_owned(), event, keyed: false, marks };
+        let speaks = given.key.chars().any(char::is_alphanumeric);
+        let own = if !speaks || plain::is_missing(&given.key) || plain::has_placeholder(&given.key) {
+            problem_key(members).inspect(|(name, key)| origins.push(("key", name.clone(), key.clone())))
+        } else {
+            origins.push(("key", "mapping".to_owned(), given.key.clone()));
+            Some((String::new(), given.key.clone()))
+        };
+        let discriminator = if let Some((_, key)) = own {
+            kin.keyed = true;
+            Discriminator::key(shape, &key)
+        } else if let Some((name, key)) = rule_key(members) {
+            origins.push(("key", name, key.clone()));
+            Discriminator::key(shape, &format!("rule:{}", digest([key.as_str(), place, core])))
+        } else {
+            Discriminator::key(shape, &format!("content:{content}"))
+        };
+        Keys { discriminator, content, kin }
+    }
+
+    /// A digest of everything that a person reads, times left out: the same words at another time are a repeat.
+    fn content(&self, leaves: &[Leaf]) -> String {
+        let mut all: Vec<(String, &str)> = leaves
+            .iter()
+            .filter(|leaf| !rest::is_secret(&leaf.path) && !self.is_time(leaf))
+            .map(|leaf| {
+                (leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default(), leaf.text.trim())
+            })
+            .collect();
+        all.sort_unstable();
+        digest(all.iter().flat_map(|(name, text)| [name.as_str(), text]))
+    }
+
+    fn is_time(&self, leaf: &Leaf) -> bool {
+        let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
+        let is_named = STARTS.contains(&name.as_str())
+            || ENDS.contains(&name.as_str())
+            || ["time", "date", "timestamp", "at", "updated"].iter().any(|tail| name.ends_with(tail));
+        is_named && moment::read(&leaf.text, &self.settings.timezone).is_some()
+    }
+}
+
+/// Is there anything in it that is a title or a text?
+pub(super) fn speaks(members: &Members<'_>) -> bool {
+    members.text(title::NAMES).is_some()
+        || members.text(title::TEXTS).is_some()
+        || members.text(&["name", "summary"]).is_some()
+}
+
+/// The shape of a text that is no tree.
+pub(super) const TEXT: &str = "text";
+
+/// Marks an alert that somebody upstream has.
+pub const HELD: &str = "wegraf_held";
+
+struct Keys {
+    discriminator: Discriminator,
+    content: String,
+    kin: Kin,
+}
+
+/// A key that may be compared: short, without placeholders, not empty.
+fn key(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    let speaks = text.chars().any(char::is_alphanumeric);
+    let sound =
+        speaks && !plain::is_missing(&text) && !plain::has_placeholder(&text) && text.len() <= 1024 && text != "0";
+    sound.then_some(text)
+}
+
+fn problem_key(members: &Members<'_>) -> Option<(String, String)> {
+    let named = |names: &[&str], near: bool| {
+        members
+            .named(names)
+            .into_iter()
+            .filter(|member| !near || member.parent.is_empty() || PROBLEMS.contains(&member.parent.as_str()))
+            .find_map(|member| Some((member.name.to_owned(), key(member.value)?)))
+    };
+    let id = || {
+        members
+            .named(&["id"])
+            .into_iter()
+            .filter(|member| is_problem(members, &member.parent))
+            .find_map(|member| Some((format!("{}.id", member.parent), key(member.value)?)))
+    };
+    named(PROBLEM_KEYS, false).or_else(|| named(NEAR_KEYS, true)).or_else(id)
+}
+
+fn rule_key(members: &Members<'_>) -> Option<(String, String)> {
+    members.named(RULE_KEYS).into_iter().find_map(|member| Some((member.name.to_owned(), key(member.value)?)))
+}
+
+/// Is the object with this plain name a problem, or one that says that it is?
+fn is_problem(members: &Members<'_>, parent: &str) -> bool {
+    PROBLEMS.contains(&parent)
+        || members.named(&["type"]).iter().any(|member| {
+            member.parent == parent
+                && member.value.as_str().is_some_and(|kind| PROBLEMS.contains(&crate::level::plain_name(kind).as_str()))
+        })
+}
+
+fn members_title(members: &Members<'_>, given: &Given) -> String {
+    let mut all = given.name.clone();
+    for member in members.named(title::NAMES).into_iter().take(4) {
+        if let Some(text) = super::tree::said(member.value) {
+            all.push(' ');
+            all.push_str(text);
+        }
+    }
+    all
+}
+
+/// Bytes of text in which identifiers are looked for, and how many are kept.
+const MARKED: usize = 8192;
+const MARKS: usize = 60;
+
+fn marks(text: &str) -> BTreeSet<String> {
+    marks_of(&text[..text.floor_char_boundary(MARKED)])
+}
+
+/// The identifiers in a text: words with a letter and a digit or one of `- . _ /` in them that are no number, quantity,
+/// date or address of a page.
+fn marks_of(text: &str) -> BTreeSet<String> {
+    let text = URL.replace_all(text, " ");
+    let mut found = BTreeSet::new();
+    let is_part = |letter: char| letter.is_alphanumeric() || "-._/@".contains(letter);
+    for token in text.split(|letter: char| !is_part(letter)) {
+        let token = token.trim_matches(['-', '.', '_', '@']);
+        found.extend(mark(token));
+        // `主机db-1恢复`: the name stands in the middle of words.
+        for word in token.split(super::lexicon::is_han).filter(|word| word.len() < token.len()) {
+            found.extend(mark(word.trim_matches(['-', '.', '_', '@'])));
+        }
+        if found.len() >= MARKS {
+            break;
+        }
+    }
+    found
+}
+
+fn mark(token: &str) -> Option<String> {
+    static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^[\d.,/-]+[A-Za-z\p{Han}%]{0,4}(?:\d+[a-z]{1,3})*$|^\d{4}-\d{2}-\d{2}T").expect("constant")
+    });
+    let has_letter = token.chars().any(char::is_alphabetic);
+    let has_sign = token.chars().any(|letter| letter.is_ascii_digit() || "-._/".contains(letter));
+    let sound = token.chars().count() >= 3 && token.len() <= 128 && has_letter && has_sign && !QUANTITY.is_match(token);
+    sound.then(|| token.to_lowercase())
+}
+
+fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str) -> Links {
+    let named = |names: &[&str]| {
+        members
+            .named(names)
+            .into_iter()
+            .filter(|member| !NO_LINKS.iter().any(|part| member.plain.contains(part) && member.plain != "dfeventlink"))
+            .filter_map(|member| member.value.as_str())
+            .map(|url| field::link(url.trim().to_owned()))
+            .find(|url| !url.is_empty() && !url.contains("/api/"))
+            .unwrap_or_default()
+    };
+    let in_text = || {
+        URL.find(text)
+            .map(|found| field::link(found.as_str().trim_end_matches(['.', ',', ')', ';', '!']).to_owned()))
+            .unwrap_or_default()
+    };
+    let first = |all: [String; 3]| all.into_iter().find(|url| !url.is_empty()).unwrap_or_default();
+    let image = field::link(given.image.clone());
+    Links {
+        rule: first([field::link(given.link.clone()), named(LINKS), in_text()]),
+        image: if image.is_empty() { named(IMAGES) } else { image },
+        runbook: first([
+            field::annotated_link(annotations, &["runbook_url", "runbook"]),
+            named(&["runbookurl", "runbook"]),
+            String::new(),
+        ]),
+        dashboard: field::annotated_link(annotations, &["dashboard_url", "dashboard"]),
+        ..Links::default()
+    }
+}
+
+/// The first 8 bytes of a digest in hex, each part with its length.
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    use std::fmt::Write as _;
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize()[..16].iter().fold(String::with_capacity(32), |mut key, byte| {
+        let _ = write!(key, "{byte:02x}");
+        key
+    })
+}

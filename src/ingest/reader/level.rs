@@ -1,0 +1,58 @@
+//! How bad a body says it is.
+
+use super::super::plain;
+use super::super::title::Title;
+use super::super::tree::{Members, spoken};
+use super::Given;
+use crate::level::{Level, Levels, NAMES};
+
+/// A level, and the word for it as sent.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct Said {
+    pub word: String,
+    pub level: Option<Level>,
+    /// The word says that it is over (`clear`).
+    pub over: bool,
+}
+
+const OVER: [&str; 8] = ["ok", "clear", "cleared", "normal", "resolved", "good", "正常", "恢复"];
+
+/// From the mapping, members, labels, lines of the text, the title: the first that says anything.
+pub(super) fn of(
+    members: &Members<'_>,
+    given: &Given,
+    lines: &[(String, String)],
+    title: &Title,
+    levels: &Levels,
+    origins: &mut Vec<(&'static str, String, String)>,
+) -> Said {
+    let known = |word: &str| (!plain::has_placeholder(word)).then(|| levels.of(word)).flatten();
+    let mut over = false;
+    let mut found = |from: &str, word: &str| -> Option<Said> {
+        over |= OVER.contains(&word.trim().to_lowercase().as_str());
+        let level = known(word)?;
+        origins.push(("severity", from.to_owned(), word.to_owned()));
+        Some(Said { word: word.trim().to_owned(), level: Some(level), over: false })
+    };
+    if !plain::is_missing(&given.level) && !plain::has_placeholder(&given.level) {
+        return found("mapping", &given.level).unwrap_or_else(|| Said {
+            word: given.level.trim().to_owned(),
+            level: None,
+            over: OVER.contains(&given.level.trim().to_lowercase().as_str()),
+        });
+    }
+    let in_members = members.named(NAMES).into_iter().find_map(|member| found(member.name, &spoken(member.value)?));
+    let said = in_members
+        .or_else(|| {
+            NAMES.iter().find_map(|wanted| {
+                let (name, value) =
+                    members.labels.iter().find(|(name, _)| crate::level::plain_name(name) == *wanted)?;
+                found(name, value)
+            })
+        })
+        .or_else(|| {
+            lines.iter().filter(|(name, _)| NAMES.contains(&name.as_str())).find_map(|(name, value)| found(name, value))
+        })
+        .or_else(|| found("title", title.level.as_deref()?));
+    said.unwrap_or(Said { over, ..Said::default() })
+}

@@ -1,0 +1,163 @@
+//! Where it is: members, labels and lines of text that name a host, a service, a resource.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::super::tree::{Members, spoken};
+use super::super::{field, plain};
+use super::{Given, rest};
+use crate::alert::Labels;
+use crate::level::plain_name;
+
+const PLACES: &[&str] = &[
+    "host",
+    "hostname",
+    "hostip",
+    "hostaddress",
+    "hostconn",
+    "instance",
+    "instancename",
+    "instanceid",
+    "server",
+    "node",
+    "device",
+    "resource",
+    "resourcename",
+    "resourcedisplayname",
+    "target",
+    "targetident",
+    "ip",
+    "pod",
+    "container",
+    "service",
+    "servicedesc",
+    "servicename",
+    "application",
+    "app",
+    "namespace",
+    "cluster",
+    "clustername",
+    "region",
+    "environment",
+    "env",
+    "endpoint",
+    "component",
+    "site",
+    "object",
+    "path",
+    "mountpoint",
+    "interface",
+    "database",
+    "impactedentity",
+    "culprit",
+    "configurationitems",
+    "告警主机",
+    "主机",
+    "主机名",
+    "实例",
+    "对象",
+    "告警对象",
+    "设备",
+    "服务",
+    "集群",
+    "地址",
+    "告警实例",
+    "机器",
+    "业务",
+    "环境",
+    "节点",
+];
+
+/// Characters of a name before a colon in a line of text, and of a value that is a place.
+const LINE_NAME: usize = 16;
+const PLACE: usize = 200;
+/// Lines of a text that are looked at.
+const LINES: usize = 200;
+
+static LINE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^[\s>*#\-•·【\[]*([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ ]{0,31}?)[】\]*\s]*[:：]\**\s*(\S.*?)\s*$")
+        .expect("constant")
+});
+
+/// The lines `name: value` of a text, by plain names.
+pub(super) fn lines(text: &str) -> Vec<(String, String)> {
+    text.lines()
+        .take(LINES)
+        .filter(|line| line.len() <= 1024)
+        .filter_map(|line| {
+            let found = LINE.captures(line)?;
+            let name = found[1].trim();
+            let value = plain::line(&found[2]);
+            let sound = name.chars().count() <= LINE_NAME && !value.starts_with("//") && !plain::is_missing(&value);
+            sound.then(|| (plain_name(name), value))
+        })
+        .collect()
+}
+
+/// The labels of an alert: what the mapping gives, the label sets of the body, the places it names.
+pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, String)]) -> Labels {
+    let mut labels = given.labels.clone();
+    let is_sound = |name: &str, value: &str| {
+        !name.trim().is_empty()
+            && !plain::is_missing(value)
+            && !plain::has_placeholder(value)
+            && !field::is_private(name)
+            && !rest::is_secret(std::slice::from_ref(&name.to_owned()))
+            && !rest::is_personal(name, value)
+    };
+    // A label that the mapping gives as empty is not wanted.
+    let unwanted: Vec<String> =
+        labels.iter().filter(|(_, value)| value.trim().is_empty()).map(|(name, _)| name.clone()).collect();
+    labels.retain(|name, value| is_sound(name, value));
+    for (name, value) in members.labels.iter().filter(|(name, _)| !unwanted.contains(name)) {
+        let name = name.replace('\0', "\u{2400}");
+        if is_sound(&name, value) && value.chars().count() <= 1024 {
+            labels.entry(name).or_insert_with(|| value.replace('\0', "\u{2400}"));
+        }
+    }
+    let known = |labels: &Labels, plain: &str| labels.keys().any(|name| plain_name(name) == plain);
+    for member in members.named(PLACES) {
+        if let Some(value) = named(member.value).filter(|value| is_sound(member.name, value))
+            && !known(&labels, &member.plain)
+        {
+            labels.insert(member.name.replace('\0', "\u{2400}"), value);
+        }
+    }
+    for (name, value) in lines {
+        if PLACES.contains(&name.as_str())
+            && is_sound(name, value)
+            && value.chars().count() <= PLACE
+            && !known(&labels, name)
+        {
+            labels.insert(name.clone(), value.clone());
+        }
+    }
+    labels
+}
+
+fn named(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Bool(_) | Value::Null => return None,
+        other => spoken(other)?,
+    };
+    (text.chars().count() <= PLACE && !text.contains('\n')).then(|| text.replace('\0', "\u{2400}"))
+}
+
+/// Where it is in one text that can be compared: the places among the labels, in order.
+pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, String)]) -> String {
+    let is_place = |name: &str| {
+        let plain = plain_name(name);
+        PLACES.contains(&plain.as_str())
+            || members.labels.iter().any(|(label, _)| label == name)
+            || lines.iter().any(|(line, _)| *line == plain && PLACES.contains(&line.as_str()))
+    };
+    let mut places: Vec<String> = labels
+        .iter()
+        .filter(|(name, _)| is_place(name) && !crate::level::NAMES.contains(&plain_name(name).as_str()))
+        .map(|(name, value)| format!("{}={}", plain_name(name), value.replace('\n', " ")))
+        .collect();
+    places.sort_unstable();
+    places.join("\n")
+}

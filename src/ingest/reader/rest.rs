@@ -1,0 +1,194 @@
+//! What is not shown elsewhere: lines `name: value`, what is hidden on purpose, the list for the page.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::super::tree::{self, Leaf, short_names};
+use super::super::{field, plain};
+use super::title::Titled;
+use crate::alert::Alert;
+use crate::level::plain_name;
+
+/// Lines of the rest in a message, and bytes of them: what a person takes in at a glance; the page has all.
+const LINES: usize = 12;
+const BYTES: usize = 900;
+/// Bytes of one value in a message.
+const VALUE: usize = 160;
+/// Base64 longer than this is told by its size.
+const BASE64: usize = 200;
+/// A number or word this short is shown anew even if it stands somewhere in the text: `1` is in everything.
+const SHORT: usize = 4;
+/// Characters from which on a value is a sentence: what people wrote for people.
+const SENTENCE: usize = 8;
+
+const SECRETS: &[&str] =
+    &["passw", "secret", "token", "signature", "authoriz", "cookie", "credential", "privatekey", "apikey", "accesskey"];
+const PERSONAL: &[&str] = &["email", "phone", "mobile", "contacts"];
+
+/// Names that say nothing beside the value of the alert's own field.
+const NOISE: &[&str] = &["version", "schemaid", "specversion", "msgtype", "objectkind"];
+
+static EMAIL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[^\s@]+@[^\s@]+\.[A-Za-z]{2,}$").expect("constant"));
+
+/// Is this a secret by the name of it, or of what holds it?
+pub(in crate::ingest) fn is_secret(path: &[String]) -> bool {
+    path.iter().any(|name| {
+        let name = plain_name(name);
+        SECRETS.iter().any(|part| name.contains(part))
+    })
+}
+
+/// Does this reach a person: a mail address, a telephone number?
+pub(in crate::ingest) fn is_personal(name: &str, value: &str) -> bool {
+    let name = plain_name(name);
+    PERSONAL.iter().any(|part| name.contains(part)) || EMAIL.is_match(value.trim())
+}
+
+/// The name of a leaf: its own, or that of the list it is in.
+fn named(path: &[String]) -> &str {
+    path.iter().rev().find(|name| !name.bytes().all(|byte| byte.is_ascii_digit())).map_or("", String::as_str)
+}
+
+fn is_base64(text: &str) -> bool {
+    text.len() > BASE64
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'))
+}
+
+/// `text` with lines of what stands nowhere else, the shortest values first, as far as a glance goes.
+pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[Leaf], brief: bool) -> String {
+    let (first, _) = plain::first_line(&titled.raw);
+    let shown = [first.as_str(), titled.shown.as_str(), text.as_str()].join("\n");
+    let in_labels = |value: &str| {
+        alert.labels.values().any(|label| label.eq_ignore_ascii_case(value))
+            || alert.labels.values().any(|label| label.split(", ").any(|part| part == value))
+    };
+    let names = short_names(leaves);
+    let mut rest: Vec<(usize, String)> = Vec::new();
+    for (leaf, name) in leaves.iter().zip(&names) {
+        let value = leaf.text.trim();
+        let last = plain_name(named(&leaf.path));
+        // Each line of it stands there, although marks of markdown and HTML may be gone.
+        let told = |line: &str| shown.contains(line) || shown.contains(plain::line(line).as_str());
+        let is_said = value.len() > SHORT && value.lines().map(str::trim).filter(|line| !line.is_empty()).all(told)
+            || shown.lines().any(|line| line.trim() == value || line.trim() == format!("{name}: {value}"));
+        let is_sentence = value.chars().count() >= SENTENCE
+            && !value.starts_with(['{', '[', '$', '('])
+            && value.contains(|c: char| c.is_whitespace() || c >= '\u{3000}');
+        let is_label = leaf
+            .path
+            .iter()
+            .rposition(|name| tree::is_label_set(&plain_name(name)))
+            .is_some_and(|at| at + 1 < leaf.path.len() || value.contains(['=', ':']));
+        let stands = brief && !is_sentence
+            || is_label
+            || in_labels(value)
+            || is_said
+            || value == alert.links.rule
+            || value == alert.links.image
+            || plain::is_missing(value)
+            || NOISE.contains(&last.as_str());
+        let hidden = is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value);
+        if stands || hidden || is_told(alert, &last, value) {
+            continue;
+        }
+        let value = one_line(value);
+        rest.push((value.len(), format!("{}: {}", field::clean(name), plain::excerpt(&value, VALUE))));
+    }
+    rest.sort_by_key(|(length, _)| *length);
+    let mut out = text;
+    let (mut told, mut bytes) = (0, 0);
+    for (_, line) in &rest {
+        if told == LINES || bytes + line.len() > BYTES {
+            break;
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(line);
+        told += 1;
+        bytes += line.len();
+    }
+    let left = rest.len() - told;
+    if left > 0 {
+        out.push_str(&format!("\n… +{left}"));
+    }
+    out
+}
+
+/// Is the value one that the alert tells by its state, level, time or values?
+fn is_told(alert: &Alert, name: &str, value: &str) -> bool {
+    let key = alert.discriminator.as_str();
+    if key.strip_suffix(value).is_some_and(|before| before.ends_with('/')) {
+        return true;
+    }
+    let is_level = crate::level::NAMES.contains(&name) && alert.level.is_some();
+    let is_value = alert.values.iter().any(|shown| shown.text == value);
+    let at = super::super::moment::read(value, &jiff::tz::TimeZone::UTC);
+    if at.is_some() && (at == alert.starts_at || at == alert.ends_at) {
+        return true;
+    }
+    let is_time = (super::STARTS.contains(&name) || super::ENDS.contains(&name)) && alert.starts_at.is_some();
+    let is_state = super::state::STRONG.contains(&name) && super::super::lexicon::of_value(value).is_some();
+    is_level || is_value || is_time || is_state
+}
+
+fn one_line(text: &str) -> String {
+    plain::prose(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Everything in a body for the page.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Name and value of each leaf that may be shown; personal ones are masked.
+    pub fields: Vec<Shown>,
+    /// How many values are hidden or masked on purpose.
+    pub hidden: usize,
+    /// There are more leaves than are listed.
+    pub more: bool,
+}
+
+/// A leaf on the page.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Shown {
+    /// The shortest name that no other leaf has.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Lists the leaves of a tree.
+pub fn listed(root: &Value) -> Listed {
+    let leaves = tree::leaves(root);
+    let names = short_names(&leaves);
+    let mut listed = Listed { more: leaves.len() >= tree::LEAVES, ..Listed::default() };
+    let only_token = leaves.len() == 1;
+    for (leaf, name) in leaves.iter().zip(names) {
+        let last = named(&leaf.path);
+        let value = if is_secret(&leaf.path) && !only_token {
+            listed.hidden += 1;
+            continue;
+        } else if is_personal(last, &leaf.text) {
+            listed.hidden += 1;
+            masked(&leaf.text)
+        } else if is_base64(&leaf.text) {
+            listed.hidden += 1;
+            format!("({} KB)", leaf.text.len().div_ceil(1024))
+        } else {
+            leaf.text.clone()
+        };
+        listed.fields.push(Shown { name, value });
+    }
+    listed
+}
+
+/// The first letter, and the host of a mail address.
+fn masked(text: &str) -> String {
+    let one = |text: &str| {
+        let first: String = text.trim().chars().take(1).collect();
+        let host = text.split_once('@').map(|(_, host)| format!("@{}", host.trim())).unwrap_or_default();
+        format!("{first}***{host}")
+    };
+    text.split(", ").map(one).collect::<Vec<_>>().join(", ")
+}

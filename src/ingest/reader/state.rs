@@ -1,0 +1,219 @@
+//! Whether there is trouble, its end, or neither.
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::super::lexicon::{self, Word};
+use super::super::tree::{Members, spoken};
+use super::super::{moment, plain, title as line};
+use super::Given;
+use super::level::Said;
+use super::title::Titled;
+use crate::alert::Timestamp;
+use crate::level::Level;
+
+/// Members that hold a state.
+pub(super) const STRONG: &[&str] = &[
+    "conclusion",
+    "result",
+    "outcome",
+    "status",
+    "state",
+    "alertstate",
+    "alarmstatus",
+    "alarmstate",
+    "newstatevalue",
+    "monitorcondition",
+    "alerttransition",
+    "transition",
+    "eventstatus",
+    "alertstatus",
+    "currentstate",
+    "newstate",
+    "currentstatus",
+    "newstatus",
+    "eventvalue",
+    "triggerstatus",
+    "triggervalue",
+    "problemstate",
+    "incidentstate",
+    "incidentstatus",
+    "faultstatus",
+    "dfstatus",
+    "buildstatus",
+    "healthstatus",
+    "servicestate",
+    "hoststate",
+    "isrecovered",
+    "recovered",
+    "resolved",
+    "isresolved",
+    "isalarm",
+    "firing",
+    "eventrecoveryvalue",
+    "告警状态",
+    "状态",
+    "当前状态",
+    "事件状态",
+    "报警状态",
+];
+/// Members that hold a kind of event, which may say a state.
+const WEAK: &[&str] = &[
+    "action",
+    "alertaction",
+    "eventaction",
+    "eventtype",
+    "alerttype",
+    "notificationtype",
+    "type",
+    "event",
+    "phase",
+    "kind",
+    "reason",
+    "messagetype",
+    "alerttypefriendlyname",
+];
+/// Names of lines in a text that hold a state.
+const LINES: &[&str] = &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
+/// Members that hold the time of an end.
+const ENDED: &[&str] = &[
+    "resolvedat",
+    "resolveddatetime",
+    "recoverytime",
+    "recovertime",
+    "endedat",
+    "closedat",
+    "dateclosed",
+    "clearedat",
+    "恢复时间",
+];
+/// A clock may be this much ahead.
+const AHEAD_MS: i64 = 300_000;
+
+/// What a state is judged by.
+pub(super) struct Evidence<'a> {
+    pub members: &'a Members<'a>,
+    pub given: &'a Given,
+    pub lines: &'a [(String, String)],
+    pub text: &'a str,
+    pub title: &'a Titled,
+    pub level: &'a Said,
+    pub zone: &'a TimeZone,
+    pub now: Timestamp,
+}
+
+type Origins = Vec<(&'static str, String, String)>;
+
+/// The first source that says anything; nothing anywhere is a notice.
+pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
+    let mut note = |from: &str, said: &str, word: Word| {
+        origins.push(("state", from.to_owned(), said.to_owned()));
+        word
+    };
+    let given = evidence.given.state.trim();
+    if !plain::is_missing(given) && !plain::has_placeholder(given) {
+        return note("mapping", given, of_mapping(given));
+    }
+    let strong = evidence.members.named(STRONG).into_iter().find_map(|member| {
+        let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
+        Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
+    });
+    let line = || {
+        evidence.lines.iter().filter(|(name, _)| LINES.contains(&name.as_str())).find_map(|(name, value)| {
+            let word = lexicon::of_value(value).filter(|word| *word != Word::Notice)?;
+            Some((name.clone(), value.clone(), word))
+        })
+    };
+    let ended = || ended(evidence).map(|(name, value)| (name, value, Word::Resolved));
+    let title = || {
+        let word = evidence.title.title.state?;
+        (word != Word::Notice).then(|| ("title".to_owned(), evidence.title.raw.clone(), word))
+    };
+    let weak = || {
+        evidence.members.named(WEAK).into_iter().find_map(|member| {
+            let said = member.value.as_str()?;
+            let word = lexicon::of_kind(said).filter(|word| *word != Word::Notice)?;
+            Some((member.name.to_owned(), said.to_owned(), word))
+        })
+    };
+    let level = || {
+        let Said { word, level, over } = evidence.level;
+        if *over {
+            return Some(("severity".to_owned(), word.clone(), Word::Resolved));
+        }
+        level.filter(|level| *level > Level::Info).map(|_| ("severity".to_owned(), word.clone(), Word::Firing))
+    };
+    let otherwise = || Some(("otherwise".to_owned(), String::new(), evidence.given.otherwise?));
+    let text = || {
+        let (first, _) = plain::first_line(evidence.text);
+        let word = line::read(&first).state.filter(|word| *word != Word::Notice)?;
+        Some(("text, first line".to_owned(), first, word))
+    };
+    let found = strong
+        .or_else(line)
+        .or_else(ended)
+        .or_else(title)
+        .or_else(weak)
+        .or_else(level)
+        .or_else(otherwise)
+        .or_else(text);
+    found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
+}
+
+/// What a mapping's `status` means: also the numbers and flags that are states in most products. An unknown word is
+/// trouble: rather one message too many.
+fn of_mapping(said: &str) -> Word {
+    match said.to_lowercase().as_str() {
+        "0" | "false" | "no" => Word::Resolved,
+        "1" | "true" | "yes" => Word::Firing,
+        _ => lexicon::of_value(said).unwrap_or(Word::Firing),
+    }
+}
+
+/// What a member of a strong name says.
+fn of_member(plain: &str, value: &Value) -> Option<Word> {
+    let over = matches!(plain, "isrecovered" | "recovered" | "resolved" | "isresolved");
+    let on = matches!(plain, "isalarm" | "firing");
+    let counts = matches!(plain, "eventvalue" | "triggervalue" | "alarmstatus" | "isalarm");
+    let flag = |flag: bool| match (over, on, flag) {
+        (true, _, true) | (_, true, false) => Some(Word::Resolved),
+        (_, true, true) | (true, _, false) => Some(Word::Firing),
+        _ => None,
+    };
+    match value {
+        Value::Bool(value) => flag(*value),
+        Value::Number(number) if counts => match number.as_i64() {
+            Some(1) => Some(Word::Firing),
+            Some(0) => Some(Word::Resolved),
+            _ => None,
+        },
+        Value::String(text) => match (text.trim().to_lowercase().as_str(), over || on) {
+            ("true", true) => flag(true),
+            ("false", true) => flag(false),
+            ("1", _) if counts => Some(Word::Firing),
+            ("0", _) if counts => Some(Word::Resolved),
+            _ => lexicon::of_value(text),
+        },
+        Value::Object(_) => lexicon::of_value(&spoken(value)?),
+        _ => None,
+    }
+}
+
+fn ended(evidence: &Evidence<'_>) -> Option<(String, String)> {
+    let is_past = |text: &str| {
+        let time = moment::read(text, evidence.zone).and_then(|time| moment::plausible(time, evidence.now))?;
+        (time.0 > 0 && time <= evidence.now.plus_millis(AHEAD_MS)).then_some(())
+    };
+    let in_members = evidence.members.named(ENDED).into_iter().find_map(|member| {
+        let text = match member.value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        is_past(&text).map(|()| (member.name.to_owned(), text))
+    });
+    in_members.or_else(|| {
+        let (name, value) = evidence.lines.iter().find(|(name, _)| ENDED.contains(&name.as_str()))?;
+        is_past(value).map(|()| (name.clone(), value.clone()))
+    })
+}

@@ -1,0 +1,276 @@
+//! What a body is about, and what it says of it.
+
+use super::super::title::{self as line, Title};
+use super::super::tree::{Leaf, Members, said, short_names};
+use super::super::{field, plain};
+use super::{Given, rest};
+
+/// The names of titles in groups; a group with a hit ends the search.
+pub(super) const NAMES: &[&str] = &[
+    "title",
+    "alerttitle",
+    "eventtitle",
+    "problemtitle",
+    "alertsubject",
+    "subject",
+    "headline",
+    "alertname",
+    "rulename",
+    "alertrule",
+    "alarmname",
+    "policyname",
+    "monitorname",
+    "monitorfriendlyname",
+    "checkname",
+    "remindname",
+    "strategyname",
+    "eventname",
+    "conditionname",
+    "problem",
+    "rule",
+    "alert",
+];
+const SECOND: &[&str] = &[
+    "summary",
+    "标题",
+    "主题",
+    "告警标题",
+    "告警名称",
+    "报警名称",
+    "规则名称",
+    "告警规则",
+    "名称",
+    "告警主题",
+    "报警标题",
+    "事件名称",
+];
+const THIRD: &[&str] = &["alarm", "servicedesc", "servicedescription"];
+const FOURTH: &[&str] = &["name", "displayname"];
+const KINDS: &[&str] = &["objectkind", "event", "type"];
+
+/// Objects whose `name` is not the alert's.
+const NAMED: &[&str] =
+    &["source", "resource", "metric", "condition", "host", "service", "agent", "server", "node", "cluster", "labels"];
+
+/// A first line longer than this is cut as a title, so the text keeps it.
+const FIRST_LINE: usize = 100;
+/// Characters of a summary that may stand as a title.
+const SUMMARY: usize = 160;
+
+pub(super) const TEXTS: &[&str] = &[
+    "message",
+    "msg",
+    "text",
+    "content",
+    "body",
+    "alertmessage",
+    "alarmmessage",
+    "eventmessage",
+    "description",
+    "desc",
+    "desp",
+    "detail",
+    "details",
+    "alertdetails",
+    "summary",
+    "info",
+    "newstatereason",
+    "output",
+    "longoutput",
+    "errormessage",
+    "error",
+    "cause",
+    "note",
+    "comment",
+    "smscontent",
+    "alarmcontent",
+    "alarmdescription",
+    "problemdetailstext",
+    "documentation",
+    "reason",
+    "data",
+    "dfmessage",
+    "triggerdescription",
+    "alertsummary",
+    "内容",
+    "告警内容",
+    "告警详情",
+    "详情",
+    "描述",
+    "说明",
+    "问题描述",
+    "报警内容",
+    "告警描述",
+    "备注",
+];
+
+/// A title, and the text it was taken from.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct Titled {
+    pub title: Title,
+    /// What is shown.
+    pub shown: String,
+    /// As it was sent.
+    pub raw: String,
+    /// It is the first line of the text.
+    pub of_text: bool,
+}
+
+/// The texts of a body in the order in which they tell most: the name, and the text without marks of HTML.
+pub(super) fn texts(members: &Members<'_>, given: &Given) -> Vec<(String, String)> {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    if !plain::is_missing(&given.text) {
+        texts.push((String::new(), prose(&given.text)));
+    }
+    for member in members.named(TEXTS) {
+        if let Some(text) = said(member.value)
+            && !rest::is_personal(member.name, text)
+            && !rest::is_secret(std::slice::from_ref(&member.name.to_owned()))
+        {
+            texts.push((member.name.to_owned(), prose(text)));
+        }
+    }
+    texts
+}
+
+/// Without the lines that only fence a text in (`%%%`, `---`).
+fn prose(text: &str) -> String {
+    let text = plain::prose(text);
+    let fence = |line: &&str| {
+        let line = line.trim();
+        line.is_empty() || line.len() < 2 || !line.chars().all(|letter| "%-=_*~#".contains(letter))
+    };
+    field::clean(text.lines().filter(fence).collect::<Vec<_>>().join("\n").trim())
+}
+
+/// The title; `None` if there is nothing in the body at all.
+pub(super) fn of(
+    members: &Members<'_>,
+    given: &Given,
+    texts: &[(String, String)],
+    leaves: &[Leaf],
+    origins: &mut Vec<(&'static str, String, String)>,
+) -> Option<Titled> {
+    if !plain::is_missing(&given.name) {
+        origins.push(("title", "mapping".to_owned(), given.name.clone()));
+        let (first, _) = plain::first_line(&given.name);
+        let title = line::read(&first);
+        let shown = if given.verbatim { field::clean(&given.name) } else { title.text.clone() };
+        let shown = if shown.trim().is_empty() { field::clean(&given.name) } else { shown };
+        return Some(Titled { shown, raw: given.name.clone(), title, of_text: false });
+    }
+    let found = named(members, leaves).map(|(from, text)| (from, text, false));
+    // `告警名称: …`: the text names its title itself.
+    let line = || {
+        let (from, text) = texts.first()?;
+        let lines = super::place::lines(text);
+        let names = NAMES.iter().chain(SECOND);
+        let (_, value) = names.filter_map(|wanted| lines.iter().find(|(name, _)| name == wanted)).next()?;
+        Some((format!("{from}, a line"), value.clone(), false))
+    };
+    let first = || {
+        let (name, text) = texts.first()?;
+        let (line, _) = plain::first_line(text);
+        (!line.is_empty()).then(|| (format!("{name}, first line"), line, true))
+    };
+    let (from, raw, of_text) =
+        found.or_else(line).or_else(first).or_else(|| kind(members).map(|(from, text)| (from, text, false))).or_else(
+            || {
+                let shown = |(_, leaf): &(usize, &Leaf)| !rest::is_secret(&leaf.path) && !plain::is_missing(&leaf.text);
+                let (index, leaf) = leaves.iter().enumerate().find(shown)?;
+                let name = short_names(leaves).swap_remove(index);
+                let text = if name.is_empty() {
+                    leaf.text.clone()
+                } else {
+                    format!("{name}: {}", plain::excerpt(&leaf.text, 120))
+                };
+                Some(("first value".to_owned(), text, false))
+            },
+        )?;
+    origins.push(("title", from, raw.clone()));
+    let (first, _) = plain::first_line(&raw);
+    let title = line::read(if first.is_empty() { &raw } else { &first });
+    let shown = field::clean(if title.text.is_empty() { raw.trim() } else { &title.text });
+    Some(Titled { shown, raw, title, of_text })
+}
+
+/// A member that is a title.
+fn named(members: &Members<'_>, leaves: &[Leaf]) -> Option<(String, String)> {
+    let taken = |(member, text): (&super::super::tree::Member<'_>, &str)| (member.name.to_owned(), text.to_owned());
+    let short = |text: &&str| text.chars().count() <= SUMMARY;
+    let second = || {
+        members.named(SECOND).into_iter().find_map(|member| {
+            let text = said(member.value).filter(|text| member.plain != "summary" || short(text))?;
+            Some((member.name.to_owned(), text.to_owned()))
+        })
+    };
+    let fourth = || {
+        members
+            .named(FOURTH)
+            .into_iter()
+            .filter(|member| !NAMED.contains(&member.parent.as_str()))
+            .find_map(|member| Some((member.name.to_owned(), said(member.value)?.to_owned())))
+    };
+    let ending = || {
+        members
+            .all
+            .iter()
+            .filter(|member| ["title", "subject", "headline"].iter().any(|tail| member.plain.ends_with(tail)))
+            .find_map(|member| Some((member.name.to_owned(), said(member.value)?.to_owned())))
+    };
+    let label = || {
+        let (name, value) = members
+            .labels
+            .iter()
+            .find(|(name, _)| matches!(crate::level::plain_name(name).as_str(), "alertname" | "rulename"))?;
+        Some((format!("labels.{name}"), value.clone()))
+    };
+    let _ = leaves;
+    members
+        .text(NAMES)
+        .map(taken)
+        .or_else(second)
+        .or_else(|| members.text(THIRD).map(taken))
+        .or_else(fourth)
+        .or_else(ending)
+        .or_else(label)
+}
+
+/// The kind of an event and what it happened to.
+fn kind(members: &Members<'_>) -> Option<(String, String)> {
+    let (kind, text) = members.text(KINDS)?;
+    let about = members
+        .all
+        .iter()
+        .filter(|member| ["project", "repository", "eventdata", "resource"].contains(&member.plain.as_str()))
+        .find_map(|member| super::super::tree::spoken(member.value));
+    let text = about.map_or_else(|| text.to_owned(), |about| format!("{about} {text}"));
+    Some((kind.name.to_owned(), text))
+}
+
+/// The text under the title: the first, and every other under its name unless it stands there already.
+pub(super) fn body(texts: &[(String, String)], titled: &Titled) -> String {
+    let mut body = String::new();
+    let raw = titled.raw.trim();
+    for (index, (name, text)) in texts.iter().enumerate() {
+        let text = match index {
+            0 if titled.of_text && titled.raw.chars().count() <= FIRST_LINE => plain::first_line(text).1.trim(),
+            _ => text.trim(),
+        };
+        let is_title = (text == raw || text == titled.shown) && text.chars().count() <= FIRST_LINE;
+        if text.is_empty() || is_title || body.contains(text) {
+            continue;
+        }
+        if body.is_empty() {
+            body.push_str(text);
+        } else {
+            body.push('\n');
+            if !name.is_empty() {
+                body.push_str(&field::clean(name));
+                body.push_str(": ");
+            }
+            body.push_str(text);
+        }
+    }
+    body
+}

@@ -1,0 +1,189 @@
+//! Wrappers and lists: where the alerts of a tree are.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::lexicon::Word;
+use super::tree::{Members, said};
+use crate::level::plain_name;
+
+/// Wrappers inside of wrappers.
+const DEPTH: usize = 4;
+
+/// Lists of alerts.
+const LISTS: &[&str] = &["alerts", "events", "incidents", "problems", "alarms", "notifications", "firing", "resolved"];
+
+/// Objects that are the problem itself: a wrapper of this name says what `id` names.
+const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
+
+/// Members that are no wrappers although they may be alone.
+const NO_WRAPPERS: &[&str] =
+    &["labels", "annotations", "tags", "links", "user", "sender", "alertpayload", "firing", "resolved"];
+
+/// A tree without its wrappers.
+pub(super) struct Open<'a> {
+    pub tree: Cow<'a, Value>,
+    /// The plain name of a wrapper that is a problem; empty if there is none.
+    pub inside: String,
+    /// It is an array of objects.
+    pub is_list: bool,
+}
+
+/// Takes off what only wraps: objects with one member, arrays with one object, the envelopes of clouds.
+pub(super) fn open(tree: &Value) -> Open<'_> {
+    let mut tree = Cow::Borrowed(tree);
+    let mut inside = String::new();
+    for _ in 0..DEPTH {
+        let inner = match tree.as_ref() {
+            Value::Object(object) => {
+                if let Some(inner) = envelope(object) {
+                    tree = Cow::Owned(inner);
+                    continue;
+                }
+                let Some((name, value)) = alone(object) else { break };
+                let plain = plain_name(name);
+                let is_object = value.is_object();
+                let is_single =
+                    matches!(value, Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object));
+                if NO_WRAPPERS.contains(&plain.as_str())
+                    || LISTS.contains(&plain.as_str()) && !is_object
+                    || !(is_object || is_single)
+                {
+                    break;
+                }
+                if PROBLEMS.contains(&plain.as_str()) {
+                    inside = plain;
+                }
+                name.clone()
+            }
+            Value::Array(items) if items.len() == 1 && items[0].is_object() => {
+                tree = first(tree);
+                continue;
+            }
+            _ => break,
+        };
+        tree = member(tree, &inner);
+    }
+    let is_list =
+        matches!(tree.as_ref(), Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object));
+    Open { tree, inside, is_list }
+}
+
+fn first(tree: Cow<'_, Value>) -> Cow<'_, Value> {
+    match tree {
+        Cow::Borrowed(value) => Cow::Borrowed(&value[0]),
+        Cow::Owned(mut value) => Cow::Owned(value[0].take()),
+    }
+}
+
+fn member<'a>(tree: Cow<'a, Value>, name: &str) -> Cow<'a, Value> {
+    match tree {
+        Cow::Borrowed(value) => Cow::Borrowed(&value[name]),
+        Cow::Owned(mut value) => Cow::Owned(value[name].take()),
+    }
+}
+
+/// The only member that says anything.
+fn alone(object: &Map<String, Value>) -> Option<(&String, &Value)> {
+    let mut members = object.iter().filter(|(_, value)| !value.is_null());
+    let only = members.next()?;
+    members.next().is_none().then_some(only)
+}
+
+/// What is inside of an envelope of Amazon's SNS or Huawei's SMN, or of a `CloudEvent`.
+fn envelope(object: &Map<String, Value>) -> Option<Value> {
+    let get = |name: &str| object.iter().find(|(known, _)| plain_name(known) == name).map(|(_, value)| value);
+    if get("topicarn").or_else(|| get("topicurn")).is_some() && get("message").is_some() && get("type").is_some() {
+        let kind = get("type").and_then(Value::as_str).unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("notification") {
+            return None;
+        }
+        let subject = get("subject").filter(|subject| said(subject).is_some());
+        let mut inner = match get("message")? {
+            Value::Object(inner) => inner.clone(),
+            text => Map::from_iter([("message".to_owned(), text.clone())]),
+        };
+        if let Some(subject) = subject {
+            inner.entry("subject").or_insert_with(|| subject.clone());
+        }
+        if !inner.keys().any(|name| plain_name(name).contains("time")) {
+            inner.extend(get("timestamp").map(|time| ("timestamp".to_owned(), time.clone())));
+        }
+        return Some(Value::Object(inner));
+    }
+    if get("specversion").is_some()
+        && let Some(Value::Object(data)) = get("data")
+    {
+        let mut inner = data.clone();
+        for name in ["type", "subject", "time"] {
+            if let Some(value) = get(name) {
+                inner.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        return Some(Value::Object(inner));
+    }
+    None
+}
+
+/// The alerts of an open tree: each object of an array, or of a member that is a list of alerts, with what stands around
+/// it; else the tree itself.
+pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
+    match tree {
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
+            items.iter().map(|item| (Cow::Borrowed(item), None)).collect()
+        }
+        Value::Object(object) => {
+            let lists: Vec<(&String, &Vec<Value>)> = object
+                .iter()
+                .filter(|(name, _)| LISTS.contains(&plain_name(name).as_str()))
+                .filter_map(|(name, value)| Some((name, value.as_array().filter(|items| is_list(items))?)))
+                .collect();
+            if lists.is_empty() {
+                return vec![(Cow::Borrowed(tree), None)];
+            }
+            let around: Map<String, Value> = object
+                .iter()
+                .filter(|(name, value)| !lists.iter().any(|(list, _)| list == name) && !value.is_array())
+                .filter(|(name, value)| !value.is_object() || plain_name(name).starts_with("common"))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            let with = |item: &Value| {
+                let mut item = item.clone();
+                if let Value::Object(members) = &mut item {
+                    let named: Vec<String> = members.keys().map(|name| plain_name(name)).collect();
+                    for (name, value) in &around {
+                        if !named.contains(&plain_name(name)) {
+                            members.insert(name.clone(), value.clone());
+                        }
+                    }
+                }
+                item
+            };
+            lists
+                .iter()
+                .flat_map(|(name, items)| {
+                    let otherwise = match plain_name(name).as_str() {
+                        "firing" => Some(Word::Firing),
+                        "resolved" => Some(Word::Resolved),
+                        _ => None,
+                    };
+                    items.iter().map(move |item| (item, otherwise))
+                })
+                .map(|(item, otherwise)| (Cow::Owned(with(item)), otherwise))
+                .collect()
+        }
+        _ => vec![(Cow::Borrowed(tree), None)],
+    }
+}
+
+/// Are these alerts: objects, each with a title, a text or labels?
+fn is_list(items: &[Value]) -> bool {
+    !items.is_empty()
+        && items.iter().all(|item| {
+            item.is_object() && {
+                let members = Members::of(item, "");
+                !members.labels.is_empty() || super::reader::speaks(&members)
+            }
+        })
+}

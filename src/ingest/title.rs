@@ -1,0 +1,396 @@
+//! What a title says besides what it is about: state and level in its brackets, its prefix, its predicate, its last word.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::lexicon::{self, Word, is_han};
+use super::plain;
+use crate::level::Level;
+
+/// A title, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Title {
+    /// What is left to be shown.
+    pub text: String,
+    pub state: Option<Word>,
+    /// The word for its level, as sent.
+    pub level: Option<String>,
+    /// What two titles of one problem have in common: without predicate and numbers, in lower case.
+    pub core: String,
+}
+
+/// Characters of a prefix before a colon.
+const PREFIX: usize = 24;
+/// Characters of a prefix in Han that ends with a word for a state.
+const HAN_PREFIX: usize = 6;
+/// Words behind an auxiliary among which its predicate is looked for.
+const REACH: usize = 4;
+
+const BRACKETS: [(char, char); 4] = [('[', ']'), ('【', '】'), ('(', ')'), ('（', '）')];
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("it is a constant that every test compiles")
+}
+
+static COUNTS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:(?:firing|resolved)\s*:?\s*\d+\s*,?\s*)+$"));
+static FIRES: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)firing\s*:?\s*0*[1-9]"));
+static SPAN: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)^(?:resolved|recovered|ok)\s+(?:in|after|for)\s+[\w\s.]+$"));
+static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
+static DIGITS: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
+
+const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
+const OVER: [&str; 10] =
+    ["up", "ok", "online", "normal", "healthy", "recovered", "resolved", "back", "operational", "reachable"];
+const ON: [&str; 8] = ["down", "unreachable", "failed", "offline", "firing", "critical", "unavailable", "failing"];
+const FAILURES: [&str; 12] = [
+    "failed",
+    "failure",
+    "failing",
+    "error",
+    "errors",
+    "down",
+    "unreachable",
+    "timeout",
+    "crashed",
+    "exception",
+    "oom",
+    "panic",
+];
+const SUCCESSES: [&str; 4] = ["succeeded", "success", "passed", "completed"];
+const NEGATIONS: [&str; 6] = ["not", "no", "never", "isn't", "cannot", "can't"];
+
+/// Takes a line apart, which may be decorated.
+pub(super) fn read(line: &str) -> Title {
+    let mut title = Title { text: plain::line(line), ..Title::default() };
+    let sign = signs(&mut title.text);
+    let mut state = brackets(&mut title);
+    state = state.or_else(|| prefix(&mut title.text));
+    let (subject, predicate) = predicate(&title.text);
+    let shown = title.text.to_lowercase();
+    let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
+    title.core = DIGITS.replace_all(core, "#").split_whitespace().collect::<Vec<_>>().join(" ");
+    title.state = state
+        .or(predicate)
+        .or_else(|| clauses(&title.text))
+        .or(sign)
+        .or_else(|| ends_as_alarm(&title.text))
+        .or_else(|| words(&title.text));
+    title
+}
+
+/// Signs and `:codes:` at the beginning and the end, taken off.
+fn signs(text: &mut String) -> Option<Word> {
+    let mut said = None;
+    let mut rest = text.as_str();
+    loop {
+        rest = rest.trim();
+        if let Some(found) = CODE.find(rest).filter(|found| found.start() == 0)
+            && let Some(word) = lexicon::code(found.as_str())
+        {
+            said = said.or(Some(word));
+            rest = &rest[found.end()..];
+        } else if let Some(found) = CODE.find_iter(rest).last().filter(|found| found.end() == rest.len())
+            && let Some(word) = lexicon::code(found.as_str())
+        {
+            said = said.or(Some(word));
+            rest = &rest[..found.start()];
+        } else if let Some(first) = rest.chars().next().filter(|first| is_sign(*first)) {
+            said = said.or_else(|| lexicon::letter_sign(first));
+            rest = &rest[first.len_utf8()..];
+        } else if let Some(last) = rest.chars().next_back().filter(|last| is_sign(*last)) {
+            said = said.or_else(|| lexicon::letter_sign(last));
+            rest = &rest[..rest.len() - last.len_utf8()];
+        } else {
+            break;
+        }
+    }
+    // A line of signs alone keeps them: there is nothing else to show.
+    if !rest.is_empty() {
+        *text = rest.to_owned();
+    }
+    said
+}
+
+/// Pictures and dingbats, not letters, digits or punctuation.
+const fn is_sign(letter: char) -> bool {
+    matches!(letter,
+        '\u{2600}'..='\u{27BF}' | '\u{1F300}'..='\u{1FAFF}' | '\u{2B00}'..='\u{2BFF}' | '\u{203C}' | '\u{2049}' | '\u{FE0F}')
+}
+
+/// Leading brackets, any number, and one at the end: what is a state or a level goes, the rest stays.
+fn brackets(title: &mut Title) -> Option<Word> {
+    let mut state = None;
+    let mut kept = String::new();
+    let mut rest = title.text.clone();
+    while let Some((inside, after)) = opening(&rest) {
+        let (inside, after) = (inside.to_owned(), after.trim_start().to_owned());
+        match content(&inside) {
+            Content::State(word) => state = state.or(Some(word)),
+            Content::Level(said, word) => {
+                title.level.get_or_insert(said);
+                state = state.or(word);
+            }
+            Content::Begins(word, left) => {
+                state = state.or(Some(word));
+                if !left.is_empty() {
+                    kept.push_str(&rest[..rest.len() - rest.trim_start_matches(is_bracket).len()]);
+                    kept.push_str(&left);
+                    kept.push(closing(&rest));
+                    kept.push(' ');
+                }
+            }
+            Content::Other => {
+                kept.push_str(rest[..rest.len() - after.len()].trim());
+                // A bracket that is part of a word (`[web-9]磁盘`) stays with it.
+                if rest[..rest.len() - after.len()].ends_with(' ') {
+                    kept.push(' ');
+                }
+            }
+        }
+        rest = after;
+    }
+    let mut text = format!("{kept}{rest}").trim().to_owned();
+    if let Some((before, inside)) = last_bracket(&text) {
+        match content(inside) {
+            Content::State(word) => {
+                state = state.or(Some(word));
+                text = before.trim_end().to_owned();
+            }
+            Content::Level(said, _) => {
+                title.level.get_or_insert(said);
+                text = before.trim_end().to_owned();
+            }
+            Content::Begins(..) | Content::Other => {}
+        }
+    }
+    if !text.is_empty() {
+        title.text = text;
+    }
+    state
+}
+
+enum Content {
+    State(Word),
+    /// A level, and the state that its tail says (`重要告警`).
+    Level(String, Option<Word>),
+    /// Its first word is a state; what is left of it.
+    Begins(Word, String),
+    Other,
+}
+
+fn content(inside: &str) -> Content {
+    let inside = inside.trim();
+    if COUNTS.is_match(inside) {
+        return Content::State(if FIRES.is_match(inside) { Word::Firing } else { Word::Resolved });
+    }
+    // `严重` is a level before it is a state; `告警` is the state.
+    let is_level = |word: &str| Level::of(word).is_some();
+    let words = || inside.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    let level = Level::of(inside).filter(|_| inside.chars().count() <= 16 && words().all(is_level));
+    let exact = lexicon::exact(inside);
+    match (exact, level) {
+        (Some(word), None) => return Content::State(word),
+        (Some(word), Some(_))
+            if matches!(inside.to_lowercase().as_str(), "告警" | "报警" | "error" | "通知" | "提醒") =>
+        {
+            return Content::State(word);
+        }
+        (exact, Some(_)) => return Content::Level(inside.to_owned(), exact.or_else(|| lexicon::han(inside))),
+        (None, None) => {}
+    }
+    if let Some(word) = lexicon::han(inside).filter(|_| inside.chars().count() <= HAN_PREFIX) {
+        return Content::State(word);
+    }
+    let (first, rest) = inside.split_once([' ', ':', '：']).unwrap_or((inside, ""));
+    match lexicon::exact(first).filter(|word| !matches!(word, Word::Notice)) {
+        Some(word) if rest.trim().is_empty() => Content::State(word),
+        Some(word) => Content::Begins(word, rest.trim().to_owned()),
+        None => Content::Other,
+    }
+}
+
+fn is_bracket(letter: char) -> bool {
+    BRACKETS.iter().any(|(open, _)| *open == letter)
+}
+
+fn closing(text: &str) -> char {
+    let first = text.chars().next();
+    BRACKETS.iter().find(|(open, _)| Some(*open) == first).map_or(']', |(_, close)| *close)
+}
+
+/// What stands in the bracket at the beginning, and after it.
+fn opening(text: &str) -> Option<(&str, &str)> {
+    let first = text.chars().next()?;
+    let (_, close) = BRACKETS.iter().find(|(open, _)| *open == first)?;
+    let inside = &text[first.len_utf8()..];
+    let end = inside.find(*close)?;
+    Some((&inside[..end], &inside[end + close.len_utf8()..]))
+}
+
+/// What stands before the bracket at the end, and in it.
+fn last_bracket(text: &str) -> Option<(&str, &str)> {
+    let last = text.chars().next_back()?;
+    let (open, _) = BRACKETS.iter().find(|(_, close)| *close == last)?;
+    let start = text.rfind(*open).filter(|start| *start > 0)?;
+    Some((&text[..start], &text[start + open.len_utf8()..text.len() - last.len_utf8()]))
+}
+
+/// A state before a colon: `Problem: …`, `恢复：…`, `Resolved in 12m: …`; taken off.
+fn prefix(text: &mut String) -> Option<Word> {
+    let (at, colon) = text.char_indices().take(PREFIX + 1).find(|(_, letter)| matches!(letter, ':' | '：'))?;
+    let (head, rest) = (text[..at].trim(), text[at + colon.len_utf8()..].trim());
+    if rest.is_empty() || head.is_empty() || rest.starts_with("//") {
+        return None;
+    }
+    let count = head.chars().count();
+    let word = if SPAN.is_match(head) {
+        Some(Word::Resolved)
+    } else if UPDATED.is_match(head) {
+        Some(Word::Notice)
+    } else if let Some(word) = lexicon::exact(head) {
+        Some(word)
+    } else if head.chars().any(is_han) {
+        let word = lexicon::han(head).or_else(|| alarm_tail(head)).filter(|_| count <= HAN_PREFIX)?;
+        let subject = ["告警", "报警", "通知", "恢复"].iter().find_map(|tail| head.strip_suffix(tail)).unwrap_or(head);
+        // `夜间对账失败：…` names the subject: only what ranks it goes.
+        if Level::of(subject).is_none() {
+            return Some(word);
+        }
+        Some(word)
+    } else {
+        head.split_whitespace().all(|word| lexicon::exact(word).is_some()).then(|| lexicon::of_words(head)).flatten()
+    }?;
+    *text = rest.to_owned();
+    Some(word)
+}
+
+fn alarm_tail(text: &str) -> Option<Word> {
+    (text.ends_with("告警") || text.ends_with("报警")).then_some(Word::Firing)
+}
+
+/// Where an English predicate begins, and what it says.
+fn predicate(text: &str) -> (Option<usize>, Option<Word>) {
+    let mut words: Vec<(usize, String)> = Vec::new();
+    let mut at = 0;
+    for part in text.split(' ') {
+        let word = part.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
+        words.push((at, word));
+        at += part.len() + 1;
+    }
+    let denied = |from: usize, to: usize| words[from..to].iter().any(|(_, word)| NEGATIONS.contains(&word.as_str()));
+    for (index, (start, word)) in words.iter().enumerate().skip(1) {
+        if !AUXILIARIES.contains(&word.as_str()) {
+            continue;
+        }
+        let end = words.len().min(index + 1 + REACH);
+        for (found, (_, word)) in words.iter().enumerate().take(end).skip(index + 1) {
+            let said = if OVER.contains(&word.as_str()) {
+                Word::Resolved
+            } else if ON.contains(&word.as_str()) {
+                Word::Firing
+            } else {
+                continue;
+            };
+            let head = text[..*start].trim_end().len();
+            if denied(index, found) {
+                return (None, None);
+            }
+            return (Some(head), Some(said));
+        }
+    }
+    let spoken: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    let joined = spoken.join(" ");
+    let over = ["back to normal", "up again", "back online"].iter().any(|phrase| joined.contains(phrase))
+        || spoken.iter().any(|word| matches!(*word, "recovered" | "resolved"));
+    let over = over && !denied(0, words.len()) && !joined.contains("unresolved");
+    (None, over.then_some(Word::Resolved))
+}
+
+/// What the last clause in Han says that ends with a word for a state. Whether `告警` at the end means trouble is not
+/// decided here: 测试告警 is none.
+fn clauses(text: &str) -> Option<Word> {
+    let cut = |letter: char| {
+        letter.is_whitespace()
+            || letter.is_ascii_punctuation() && !matches!(letter, '-' | '_' | '/' | '.' | '%')
+            || "，。；：！？、（）【】《》“”‘’·…—".contains(letter)
+    };
+    text.split(cut)
+        .filter(|clause| !clause.ends_with("告警") && !clause.ends_with("报警"))
+        .filter_map(lexicon::han)
+        .filter(|word| !matches!(word, Word::Notice))
+        .last()
+}
+
+fn ends_as_alarm(text: &str) -> Option<Word> {
+    let text = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+    let calm = ["测试", "恢复", "解除", "关闭", "消除"].iter().any(|word| text.contains(word));
+    alarm_tail(text).filter(|_| !calm)
+}
+
+/// A whole word that says failure, or success at the end.
+fn words(text: &str) -> Option<Word> {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty()).collect();
+    let is_denied = |at: usize| at > 0 && NEGATIONS.contains(&words[at - 1]);
+    if words.iter().enumerate().any(|(at, word)| FAILURES.contains(word) && !is_denied(at)) {
+        return Some(Word::Firing);
+    }
+    let from = words.len().saturating_sub(2);
+    let done = (from..words.len()).any(|at| SUCCESSES.contains(&words[at]) && !is_denied(at));
+    done.then_some(Word::Resolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_taken_apart() {
+        use Word::{Firing, Resolved};
+        for (line, text, state, level) in [
+            ("Resolved in 12m 3s: CPU 过高", "CPU 过高", Some(Resolved), None),
+            ("【告警恢复】磁盘使用率", "磁盘使用率", Some(Resolved), None),
+            ("[FIRING:1, RESOLVED:2] HostDown", "HostDown", Some(Firing), None),
+            ("[RESOLVED:2] HostDown", "HostDown", Some(Resolved), None),
+            ("[P1][PROBLEM][web-9] CPU", "[web-9] CPU", Some(Firing), Some("P1")),
+            ("API is still down.", "API is still down.", Some(Firing), None),
+            ("Service is not up", "Service is not up", None, None),
+            ("支付成功率跌到 82%", "支付成功率跌到 82%", None, None),
+            ("请尽快恢复", "请尽快恢复", None, None),
+            ("服务恢复失败", "服务恢复失败", Some(Firing), None),
+            ("磁盘空间不足，已恢复", "磁盘空间不足，已恢复", Some(Resolved), None),
+            ("测试告警", "测试告警", None, None),
+            ("重要告警: 库存", "库存", Some(Firing), None),
+            ("[重要告警]库存", "库存", Some(Firing), Some("重要告警")),
+            ("✅ 支付网关 is up!", "支付网关 is up!", Some(Resolved), None),
+            ("*order-api* 部署失败 :x:", "order-api 部署失败", Some(Firing), None),
+            ("Problem: 磁盘空间不足 /data", "磁盘空间不足 /data", Some(Firing), None),
+            ("恢复: 订单主机 CPU 过高", "订单主机 CPU 过高", Some(Resolved), None),
+            ("NAS 磁盘健康告警", "NAS 磁盘健康告警", Some(Firing), None),
+            (
+                "vzdump backup status (pve1.example.com): backup failed",
+                "vzdump backup status (pve1.example.com): backup failed",
+                Some(Firing),
+                None,
+            ),
+            ("构建 成功，项目 order-api #42", "构建 成功，项目 order-api #42", Some(Resolved), None),
+            ("订单服务 OOM", "订单服务 OOM", Some(Firing), None),
+            ("订单库主从延迟", "订单库主从延迟", None, None),
+            ("告警信息:", "告警信息:", None, None),
+            ("HostOutOfMemory order-web-01 (warning)", "HostOutOfMemory order-web-01", None, Some("warning")),
+            ("Backup job completed", "Backup job completed", Some(Resolved), None),
+            ("🔥", "🔥", Some(Firing), None),
+        ] {
+            let title = read(line);
+            assert_eq!((title.text.as_str(), title.state, title.level.as_deref()), (text, state, level), "{line}");
+        }
+        assert_eq!(read("API is still down.").core, "api");
+        assert_eq!(read("✅ 支付网关 is up!").core, "支付网关");
+        assert_eq!(read("Updated problem in 3m: x").state, Some(Word::Notice));
+        assert_eq!(read("磁盘 95% 已满 on db-12").core, read("磁盘 97% 已满 on db-13").core);
+    }
+}

@@ -185,6 +185,7 @@ impl Relay<'_> {
             status: Status::Resolved,
             starts_at: None,
             ends_at: None,
+            kin: None,
         };
         let deliveries = self.receivers.iter().map(|receiver| self.recipient(receiver, arrival.clone())).collect();
         let admission = Admission {

@@ -134,7 +134,12 @@ impl Said {
 pub fn notification(bytes: &[u8]) -> Notification {
     match Said::read(bytes) {
         Ok(said) => said.notification(),
-        Err(_) => super::super::opaque(&String::from_utf8_lossy(bytes)),
+        Err(_) => super::super::single(
+            Format::Opaque,
+            super::super::UNRECOGNISED.to_owned(),
+            crate::names::Discriminator::default(),
+            super::super::excerpt(&String::from_utf8_lossy(bytes), super::super::EXCERPT),
+        ),
     }
 }
 

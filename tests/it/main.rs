@@ -60,6 +60,7 @@ mod witness_alertmanager;
 mod witness_bots;
 mod witness_captures;
 mod witness_clients;
+mod witness_dropin;
 mod witness_pair;
 mod witness_phone;
 mod witness_press;

@@ -8,14 +8,19 @@ use wecom_simulator::Setup;
 use crate::harness::{PATIENCE, World};
 use crate::programs::find;
 
-const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/wecom-simulator/assets/sample.png");
+pub const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/wecom-simulator/assets/sample.png");
 
 /// Runs a script of `tests/it/witnesses` against a simulator; what it printed, as JSON.
 pub async fn run(world: &World, script: &str, arguments: &[&str]) -> Option<Value> {
+    run_at(world, &world.simulator.url(), script, arguments).await
+}
+
+/// The same against the WeCom at `url`.
+pub async fn run_at(world: &World, url: &str, script: &str, arguments: &[&str]) -> Option<Value> {
     let python = find("target/witnesses/bin/python")?;
     let script = format!("{}/tests/it/witnesses/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
-    command.arg("-B").arg(script).arg(world.simulator.url()).args(arguments);
+    command.arg("-B").arg(script).arg(url).args(arguments);
     Some(say(world, command).await)
 }
 

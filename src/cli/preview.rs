@@ -37,7 +37,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
             Some(_) => "按名字 by name".to_owned(),
             None => why(config, &notification.alerts[indexes[0]].labels, &delivery.receiver),
         };
-        let page = Page::fresh(notification.clone(), &indexes, receiver);
+        let page = Page::fresh(notification.clone(), &indexes, receiver, now);
         for target in &receiver.targets {
             let target = called_by_the_book(config, target, page.firing(), now);
             messages.push(message(&loaded, &writer, &page, receiver, &target, &why, now));

@@ -109,17 +109,16 @@ impl Page {
         self
     }
 
-    /// A notification nothing of which is stored: everything in it is told.
-    pub fn fresh(notification: Notification, indexes: &[usize], receiver: &Receiver) -> Self {
+    /// A notification nothing of which is stored: everything in it is told, as it is if it arrives `now`.
+    pub fn fresh(notification: Notification, indexes: &[usize], receiver: &Receiver, now: Timestamp) -> Self {
         let told = indexes
             .iter()
             .filter_map(|&index| notification.alerts.get(index).map(|alert| (index, alert)))
-            .map(|(index, alert)| Line {
-                index,
-                alert: 0,
-                kind: TransitionKind::first(alert.status),
-                starts_at: alert.starts_at,
-                ends_at: alert.ends_at,
+            .map(|(index, alert)| {
+                let kind = TransitionKind::first(alert.status);
+                // The store dates what has no date by its arrival.
+                let arrival = (kind == TransitionKind::Firing).then_some(now);
+                Line { index, alert: 0, kind, starts_at: alert.starts_at.or(arrival), ends_at: alert.ends_at }
             })
             .collect();
         Self {

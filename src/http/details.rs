@@ -286,7 +286,7 @@ mod tests {
             escalate: Vec::new(),
             may_act: None,
         };
-        Page::fresh(samples().swap_remove(0).notification, &[0, 1], &receiver)
+        Page::fresh(samples().swap_remove(0).notification, &[0, 1], &receiver, crate::alert::Timestamp(0))
     }
 
     #[test]

@@ -10,7 +10,7 @@ const OBJECT: usize = 1000;
 const LIST: usize = 160;
 /// For each text, besides its bytes: names and values are allocated one by one.
 const TEXT: usize = 48;
-/// For each further value of an array or object, while the list grows.
+/// For each further value of an array or object, while the list grows, and each line of a text.
 const VALUE: usize = 64;
 
 /// No JSON that is nested deeper than this is read: what follows is text and builds nothing.
@@ -24,7 +24,7 @@ pub struct Weight {
     objects: usize,
     lists: usize,
     quotes: usize,
-    commas: usize,
+    values: usize,
     /// Open objects and arrays.
     depth: usize,
     in_string: bool,
@@ -65,7 +65,8 @@ impl Weight {
                 self.quotes += 1;
                 self.in_string ^= !self.escaped;
             }
-            b',' => self.commas += 1,
+            // Text is understood line by line.
+            b',' | b'\n' => self.values += 1,
             _ => {}
         }
         self.escaped = self.in_string && byte == b'\\' && !self.escaped;
@@ -78,7 +79,7 @@ impl Weight {
 
     /// Bytes of memory at the worst moment between reading and storing it.
     pub const fn memory(&self) -> usize {
-        self.bytes * BYTE + self.objects * OBJECT + self.lists * LIST + self.quotes / 2 * TEXT + self.commas * VALUE
+        self.bytes * BYTE + self.objects * OBJECT + self.lists * LIST + self.quotes / 2 * TEXT + self.values * VALUE
     }
 }
 
@@ -95,7 +96,7 @@ mod tests {
         }
         assert_eq!(pieces, Weight::of(body));
         assert_eq!((pieces.bytes(), pieces.objects, pieces.lists), (body.len(), 4, 1));
-        assert_eq!((pieces.quotes, pieces.commas, pieces.depth), (12, 1, 0));
+        assert_eq!((pieces.quotes, pieces.values, pieces.depth), (12, 1, 0));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Memory(RefCell<Tables>);
 #[derive(Debug, Default)]
 struct Tables {
     notifications: Rows<Kept>,
+    /// Notification to how often others only repeated what it told.
+    repeated: HashMap<i64, i64>,
     alerts: Rows<Alert>,
     /// Identity and receiver to the alert.
     identities: HashMap<(Identity, String), i64>,

@@ -83,7 +83,7 @@ impl Ledger {
         if message % 4 == 0
             && let Some(delivery) = store.delivery(message).await.map_err(|error| error.to_string())?
         {
-            self.finals.insert(message, delivery);
+            self.finals.insert(message, settled(delivery));
         }
         Ok(())
     }
@@ -128,6 +128,7 @@ impl Ledger {
         for &message in self.messages.keys() {
             let delivery = store.delivery(message).await.map_err(|error| error.to_string())?;
             let delivery = delivery.ok_or_else(|| format!("L1: message {message} is gone"))?;
+            let delivery = settled(delivery);
             if self.finals.get(&message).is_some_and(|then| *then != delivery) {
                 return Err(format!("L7: message {message} changed: {:?}, {delivery:?}", self.finals[&message]));
             }
@@ -179,4 +180,10 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// What may no longer change; how often the notification is repeated after it was told is no part of that.
+fn settled(mut delivery: Delivery) -> Delivery {
+    delivery.row.repeated = 0;
+    delivery
 }

@@ -20,6 +20,7 @@ impl Memory {
     pub fn admit(&self, admission: &Admission) -> Admitted {
         let mut tables = self.0.borrow_mut();
         let mut done = Admitted { duplicate: true, ..Admitted::default() };
+        let mut repeated = 0;
         let id = tables.notifications.next();
         for recipient in &admission.deliveries {
             let mut changes = Vec::new();
@@ -27,12 +28,12 @@ impl Memory {
                 let found = tables.identities.get(&(arrival.identity, recipient.receiver.clone())).copied();
                 let before = found.map(|alert| tables.alerts[&alert].row.clone());
                 match judge(admission, recipient, arrival, before.as_ref()) {
-                    Judged::Quiet(quiet, repeated) => {
+                    Judged::Quiet(quiet, told) => {
                         match quiet {
                             crate::news::Quiet::Stale => done.stale += 1,
                             _ => done.unchanged += 1,
                         }
-                        done.id = done.id.max(repeated);
+                        repeated = repeated.max(told);
                     }
                     Judged::Changed(change) => {
                         done.duplicate = false;
@@ -44,6 +45,10 @@ impl Memory {
                 tables.tell_all(id, target, recipient, &changes, admission.received_at, &mut done);
             }
         }
+        if done.unchanged > 0 && repeated > 0 && !admission.push {
+            *tables.repeated.entry(repeated).or_default() += 1;
+        }
+        done.id = repeated;
         if !done.duplicate {
             done.id = id;
             tables.notifications.push(kept(id, admission));

@@ -116,7 +116,7 @@ impl Memory {
     /// Counts transitions by fate, and those whose fate contradicts their message.
     pub fn audit(&self) -> Audit {
         let tables = self.0.borrow();
-        let mut audit = Audit::default();
+        let mut audit = Audit { repeated: tables.repeated.values().sum(), ..Audit::default() };
         for (_, transition) in tables.transitions.iter() {
             let message = transition.message.and_then(|message| tables.messages.get(message));
             let (sum, right) = match transition.fate {
@@ -175,7 +175,7 @@ impl Tables {
             origin: row.origin,
             note_json: row.note_json.clone(),
             notices: 0,
-            repeated: 0,
+            repeated: self.repeated.get(&row.notification).copied().unwrap_or_default(),
             name: String::new(),
             firing: count(false),
             resolved: count(true),

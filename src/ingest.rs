@@ -300,7 +300,7 @@ fn opaque_bytes(bytes: &[u8], payloads: &Payloads, now: Timestamp) -> Explained 
         bytes.len()
     );
     let mut read = words(&text, payloads, now);
-    read.by = "binary".to_owned();
+    "binary".clone_into(&mut read.by);
     UNRECOGNISED.clone_into(&mut read.notification.title);
     read
 }

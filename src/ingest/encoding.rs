@@ -26,27 +26,25 @@ pub(super) fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Decoded<'a> 
         return judged(encoding.decode_without_bom_handling(bytes).0, true);
     }
     let named = charset.and_then(|label| Encoding::for_label(label.trim().as_bytes()));
-    match std::str::from_utf8(bytes) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
         // Some Windows and Java tools write `charset=GBK` over UTF-8: only bytes that are never UTF-8 of Han in any
         // quantity (two-byte sequences alone) are believed to be what the header says.
-        Ok(text) => match is_chinese(named).then(|| gb18030(bytes, false)).flatten().filter(|_| only_pairs(bytes)) {
+        return match is_chinese(named).then(|| gb18030(bytes, false)).flatten().filter(|_| only_pairs(bytes)) {
             Some(chinese) => Decoded::Text(chinese),
             None => judged(Cow::Borrowed(text), true),
-        },
-        Err(_) => {
-            let stated = || named.filter(|encoding| *encoding != encoding_rs::UTF_8);
-            // What the document says of itself outweighs its looks.
-            let said = declared(bytes).filter(|encoding| *encoding != encoding_rs::UTF_8);
-            let text = said
-                .and_then(|encoding| whole(encoding, bytes))
-                .or_else(|| if is_chinese(named) { whole(GB18030, bytes) } else { None })
-                .or_else(|| gb18030(bytes, true))
-                .or_else(|| whole(stated()?, bytes));
-            match text {
-                Some(text) => judged(text, true),
-                None => judged(String::from_utf8_lossy(bytes), charset.is_some()),
-            }
-        }
+        };
+    }
+    let stated = || named.filter(|encoding| *encoding != encoding_rs::UTF_8);
+    // What the document says of itself outweighs its looks.
+    let said = declared(bytes).filter(|encoding| *encoding != encoding_rs::UTF_8);
+    let text = said
+        .and_then(|encoding| whole(encoding, bytes))
+        .or_else(|| if is_chinese(named) { whole(GB18030, bytes) } else { None })
+        .or_else(|| gb18030(bytes, true))
+        .or_else(|| whole(stated()?, bytes));
+    match text {
+        Some(text) => judged(text, true),
+        None => judged(String::from_utf8_lossy(bytes), charset.is_some()),
     }
 }
 

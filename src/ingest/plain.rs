@@ -46,7 +46,7 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// UptimeRobot's notation; elsewhere it is emphasis, so only a whole text of it is a placeholder.
+/// `UptimeRobot`'s notation; elsewhere it is emphasis, so only a whole text of it is a placeholder.
 static STARRED: LazyLock<Regex> = LazyLock::new(|| regex(r"\*[A-Za-z]\w*\*"));
 
 /// Is there nothing in `text` that a person could use?

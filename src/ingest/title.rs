@@ -154,14 +154,15 @@ fn brackets(title: &mut Title) -> Option<Word> {
     }
     let mut text = format!("{kept}{rest}").trim().to_owned();
     if let Some((before, inside)) = last_bracket(&text) {
+        let left = before.trim_end().len();
         match content(inside) {
             Content::State(word) => {
                 state = state.or(Some(word));
-                text = before.trim_end().to_owned();
+                text.truncate(left);
             }
             Content::Level(said, _) => {
                 title.level.get_or_insert(said);
-                text = before.trim_end().to_owned();
+                text.truncate(left);
             }
             Content::Begins(..) | Content::Other => {}
         }
@@ -320,8 +321,7 @@ fn clauses(text: &str) -> Option<Word> {
     text.split(cut)
         .filter(|clause| !clause.ends_with("告警") && !clause.ends_with("报警"))
         .filter_map(lexicon::han)
-        .filter(|word| !matches!(word, Word::Notice))
-        .last()
+        .rfind(|word| !matches!(word, Word::Notice))
 }
 
 fn ends_as_alarm(text: &str) -> Option<Word> {

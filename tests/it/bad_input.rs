@@ -111,7 +111,7 @@ async fn a_body_that_is_not_json_is_kept_and_told_as_it_is() {
         ("磁盘快满了", true, "磁盘快满了：/data 97%".into()),
         ("502", true, "<html><body>502</body></html>".into()),
         // JSON that was cut off is read as far as it goes.
-        ("receiver", false, truncated.into()),
+        ("磁盘将满", false, truncated.into()),
         ("host", true, b"{\"host\": \"db-1\", ,, ]".to_vec()),
         // Invalid UTF-8: what is readable of it is told.
         ("latin", true, b"latin: caf\xe9 on db-1 is down".to_vec()),

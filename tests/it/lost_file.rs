@@ -231,7 +231,18 @@ async fn a_file_system_that_becomes_read_only_is_noticed() {
     // A bind mount over the folder shows the same files without the right to write: a remount is refused while a file
     // is open for writing.
     let folder = database.parent().unwrap();
-    let bound = |arguments: &[&str]| Command::new("mount").args(arguments).arg(folder).status().unwrap().success();
+    // Other tests mount at the same time, and mount may refuse while another one does.
+    let bound = |arguments: &[&str]| {
+        let mut mount = Command::new("mount");
+        mount.args(arguments).arg(folder);
+        (0..20).any(|_| {
+            let done = mount.status().unwrap().success();
+            if !done {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            done
+        })
+    };
     assert!(bound(&["--bind", folder.to_str().unwrap()]) && bound(&["-o", "remount,bind,ro"]));
     let begun = Instant::now();
     let mut status = post(&world, "只读").await;

@@ -72,14 +72,13 @@ impl Reader<'_> {
         loop {
             self.blanks();
             match self.peek() {
-                None => break,
                 Some(b'}') => {
                     self.at += 1;
                     break;
                 }
                 Some(b',' | b';') => self.at += 1,
                 // The array around it ends, or an object begins where a name should: the bracket was lost.
-                Some(b']' | b'{' | b'[') => break,
+                None | Some(b']' | b'{' | b'[') => break,
                 Some(_) => {
                     let Some(name) = self.name() else { break };
                     let Some(value) = self.value(Place::Member) else { break };
@@ -113,13 +112,12 @@ impl Reader<'_> {
         loop {
             self.blanks();
             match self.peek() {
-                None => break,
                 Some(b']') => {
                     self.at += 1;
                     break;
                 }
                 Some(b',') => self.at += 1,
-                Some(b'}') => break,
+                None | Some(b'}') => break,
                 Some(_) => match self.value(Place::Item) {
                     Some(value) => items.push(value),
                     None => break,

@@ -160,7 +160,6 @@ fn labels(value: Value) -> Value {
 }
 
 /// The tree of a text that is JSON; what is a tree already stays.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn from_json(given: Value) -> Value {
     match given.as_str() {
         Some(text) => body::inside(text).map_or(Value::UNDEFINED, |json| value(&json)),
@@ -169,7 +168,6 @@ fn from_json(given: Value) -> Value {
 }
 
 /// The fields of a text that is a form.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn from_form(given: Value) -> Value {
     match given.as_str() {
         Some(text) => body::form_inside(text).map_or(Value::UNDEFINED, |json| value(&json)),
@@ -212,7 +210,6 @@ fn level(given: Value) -> &'static str {
 }
 
 /// The value, or nothing where it says nothing: a word for null, a macro that was not expanded.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn missing(given: Value) -> Value {
     match given.as_str() {
         Some(text) if plain::is_missing(text) || plain::has_placeholder(text) => Value::UNDEFINED,

@@ -1,5 +1,6 @@
 //! What is not shown elsewhere: lines `name: value`, what is hidden on purpose, the list for the page.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -112,7 +113,7 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
     }
     let left = rest.len() - told;
     if left > 0 {
-        out.push_str(&format!("\n… +{left}"));
+        let _ = write!(out, "\n… +{left}");
     }
     out
 }

@@ -164,8 +164,8 @@ pub(super) fn of(
     let line = || {
         let (from, text) = texts.first()?;
         let lines = super::place::lines(text);
-        let names = NAMES.iter().chain(SECOND);
-        let (_, value) = names.filter_map(|wanted| lines.iter().find(|(name, _)| name == wanted)).next()?;
+        let mut names = NAMES.iter().chain(SECOND);
+        let (_, value) = names.find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
         Some((format!("{from}, a line"), value.clone(), false))
     };
     let first = || {
@@ -191,7 +191,7 @@ pub(super) fn of(
     let (first, _) = plain::first_line(&raw);
     let title = line::read(if first.is_empty() { &raw } else { &first });
     let shown = field::clean(if title.text.is_empty() { raw.trim() } else { &title.text });
-    Some(Titled { shown, raw, title, of_text })
+    Some(Titled { title, shown, raw, of_text })
 }
 
 /// A member that is a title.

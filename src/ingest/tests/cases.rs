@@ -1,6 +1,7 @@
 //! Bodies of many senders: what must come out of each. The ones beside the repository are read where they are; the
 //! repository's own stand in `tests/fixtures/senders`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -106,14 +107,14 @@ fn read_bytes(bytes: &[u8]) -> Notification {
 fn shown_in(notification: &Notification) -> String {
     let mut all = format!("{}\n{}", notification.title, notification.message);
     for alert in &notification.alerts {
-        all.push_str(&format!("\n{}", alert.name));
+        let _ = write!(all, "\n{}", alert.name);
         for (name, text) in alert.labels.iter().chain(&alert.annotations) {
-            all.push_str(&format!("\n{name}={text}"));
+            let _ = write!(all, "\n{name}={text}");
         }
         for value in &alert.values {
-            all.push_str(&format!("\n{} {}", value.name, value.text));
+            let _ = write!(all, "\n{} {}", value.name, value.text);
         }
-        all.push_str(&format!("\n{} {}", alert.links.rule, alert.links.image));
+        let _ = write!(all, "\n{} {}", alert.links.rule, alert.links.image);
     }
     all
 }

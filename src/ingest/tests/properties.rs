@@ -130,7 +130,7 @@ fn texts(value: &Json, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Str
     match value {
         Json::String(text) => match serde_json::from_str::<Json>(text) {
             Ok(inner @ Json::Object(_)) if inner.as_object().is_some_and(|inner| !inner.is_empty()) => {
-                texts(&inner, path, found)
+                texts(&inner, path, found);
             }
             _ if text.trim().is_empty() => {}
             _ => found.push((path.clone(), text.clone())),

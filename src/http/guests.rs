@@ -18,6 +18,8 @@ pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 /// Between two requests of a connection: longer than the usual scrape interval would keep places for nobody.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
+/// At most one in so many places is for connections that were not looked at yet.
+const UNSEEN: usize = 4;
 /// A body that is late is answered 408 by whoever reads it; the connection ends only if that does not happen.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -139,17 +141,23 @@ pub(super) struct Guests {
     /// Strangers that may have to go by address, the first to go first: place and number.
     waiting: HashMap<Address, BTreeMap<(u8, u64), u64>>,
     unknown: usize,
+    /// Those that were not looked at yet.
+    unseen: usize,
     held: usize,
 }
 
 impl Guests {
     pub fn new(places: Places) -> Self {
-        Self { places, next: 0, open: HashMap::new(), waiting: HashMap::new(), unknown: 0, held: 0 }
+        Self { places, next: 0, open: HashMap::new(), waiting: HashMap::new(), unknown: 0, unseen: 0, held: 0 }
     }
 
     /// Takes in a connection and returns its number, and that of the one that must go for it. `None`: every place is
-    /// taken by a request that we work on; one of them will end.
+    /// taken by a request that we work on, or many came that were not looked at yet: soon one will end, or be looked at.
+    /// Otherwise those that came before and kept waiting would be few, and one that is about to speak among them.
     pub fn enter(&mut self, address: Address, now: Instant) -> Option<(u64, Option<u64>)> {
+        if self.unseen * UNSEEN > self.places.strangers {
+            return None;
+        }
         let victim = if self.unknown < self.places.strangers { None } else { Some(self.in_the_way()?) };
         if let Some(victim) = victim {
             self.leave(victim);
@@ -167,14 +175,15 @@ impl Guests {
             dismissed: false,
         };
         self.open.insert(id, guest);
+        self.unseen += 1;
         self.estrange(id);
         Some((id, victim))
     }
 
     /// What there was to read of the connection has been read: from now on it is the peer that keeps us waiting.
     pub fn look(&mut self, id: u64) {
-        if let Some(guest) = self.open.get_mut(&id) {
-            guest.seen = true;
+        if self.open.get_mut(&id).is_some_and(|guest| !std::mem::replace(&mut guest.seen, true)) {
+            self.unseen -= 1;
         }
         self.settle(id);
     }
@@ -183,7 +192,9 @@ impl Guests {
     pub fn leave(&mut self, id: u64) {
         self.release(id);
         self.acquaint(id);
-        self.open.remove(&id);
+        if self.open.remove(&id).is_some_and(|guest| !guest.seen) {
+            self.unseen -= 1;
+        }
     }
 
     /// The head of a request is here: until it is proven, the connection is a stranger's.
@@ -386,12 +397,14 @@ mod tests {
 
     #[test]
     fn one_that_was_never_looked_at_does_not_give_way() {
-        let (mut guests, now) = (guests(2, 2), Instant::now());
+        let (mut guests, now) = (guests(4, 2), Instant::now());
         let (new, _) = guests.enter(address(1), now).unwrap();
-        let (waiting, _) = quiet(&mut guests, 1, now);
-        assert_eq!(guests.enter(address(1), now).unwrap().1, Some(waiting), "although the other came before");
-        assert_eq!(guests.enter(address(1), now), None);
+        let waiting: Vec<u64> = (0..3).map(|_| quiet(&mut guests, 1, now).0).collect();
+        let (second, victim) = guests.enter(address(1), now).unwrap();
+        assert_eq!(victim, Some(waiting[0]), "although the other came before");
+        assert_eq!(guests.enter(address(1), now), None, "two of four were not looked at");
         guests.look(new);
+        guests.look(second);
         assert_eq!(guests.enter(address(2), now).unwrap().1, Some(new));
     }
 
@@ -407,7 +420,7 @@ mod tests {
     #[test]
     fn known_connections_are_never_in_the_way_of_strangers() {
         let (mut guests, now) = (guests(2, 2), Instant::now());
-        let (source, _) = guests.enter(address(1), now).unwrap();
+        let (source, _) = quiet(&mut guests, 1, now);
         guests.request(source, Stage::Body, now);
         assert_eq!(guests.prove(source), None);
         for _ in 0..50 {

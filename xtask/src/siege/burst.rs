@@ -21,7 +21,7 @@ const BODIES: usize = 12;
 /// Bytes of each.
 const BYTES: usize = 6_000_000;
 /// When the memory must have gone back.
-const AFTER: Duration = Duration::from_secs(10);
+const AFTER: Duration = Duration::from_secs(20);
 /// What may stay beyond what there was before the first burst: caches of the store, buffers of threads.
 const STAYS_KIB: u64 = 48 * 1024;
 /// For an answer.

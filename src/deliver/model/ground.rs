@@ -51,6 +51,11 @@ fn with_body(mut queued: Option<Queued>) -> Option<Queued> {
     queued
 }
 
+/// In memory no notification is ever given up: how many repeats are still on record says nothing here.
+fn of_changes(audit: Audit) -> Audit {
+    Audit { repeated: 0, ..audit }
+}
+
 impl Ground {
     pub fn memory(mutant: Mutant) -> Self {
         Self { real: None, memory: Some(Memory::default()), mutant, settled: 0.into() }
@@ -228,6 +233,6 @@ impl Ground {
     }
 
     pub async fn audit(&self) -> Result<Audit, StoreError> {
-        ask!(self, "audit", store => store.audit().await, memory => Ok(memory.audit()))
+        ask!(self, "audit", store => store.audit().await.map(of_changes), memory => Ok(of_changes(memory.audit())))
     }
 }

@@ -144,7 +144,7 @@ struct Turned {
 pub struct FoldedInto {
     /// Its short id.
     pub thread: ThreadId,
-    /// The address of its page, see [`Opened::beside`].
+    /// The address of its page, see `Opened::beside`.
     pub href: String,
 }
 

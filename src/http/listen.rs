@@ -76,7 +76,7 @@ fn places(app: &App) -> Places {
     Places { strangers: half, known: half, unproven: room.unproven() }
 }
 
-/// Lets the process have as many descriptors as the system allows it. Connections are bounded by [`places`].
+/// Lets the process have as many descriptors as the system allows it. Connections are bounded by `places`.
 pub fn raise_descriptors() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

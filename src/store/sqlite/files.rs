@@ -92,13 +92,6 @@ impl Files {
         Ok(())
     }
 
-    /// Are they still in their places, and was the log not emptied while it was written to?
-    pub fn are_there(&self) -> Result<(), StoreError> {
-        self.main.look()?;
-        let log = self.log.look()?;
-        if self.begins(log.len()) { Ok(()) } else { Err(self.log.displaced("被截短了 / was cut short")) }
-    }
-
     /// Has a log of this length its beginning? One that was emptied and written to since has a hole there.
     fn begins(&self, length: u64) -> bool {
         let mut magic = [0; 4];
@@ -110,13 +103,14 @@ impl Files {
         self.main.look().is_ok()
     }
 
-    /// Notes how long they are after this process wrote to them.
-    pub fn note(&mut self) {
+    /// Notes how long they are after this process wrote to them, once [`Files::check`] finds nothing wrong: the length of
+    /// a file that somebody else cut short meanwhile would hide the cut from every later check.
+    pub fn note(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        self.check(connection)?;
         for known in [&mut self.main, &mut self.log] {
-            if let Ok(about) = known.look() {
-                known.length = about.len();
-            }
+            known.length = known.look()?.len();
         }
+        Ok(())
     }
 
     /// How long the log is.

@@ -206,7 +206,7 @@ impl Hands {
         } else {
             self.rescue();
         }
-        if (!there || self.files.are_there().is_err())
+        if (!there || self.files.check(&self.connection).is_err())
             && let Err(error) = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         {
             tracing::warn!(%error, "The log of the store is closed as usual.");
@@ -257,7 +257,7 @@ impl Hands {
             }
         }
         // What was written to files that went away meanwhile is not stored, whatever SQLite says.
-        let committed = || self.execute("COMMIT").and_then(|()| self.files.are_there());
+        let mut committed = || self.execute("COMMIT").and_then(|()| self.files.note(&self.connection));
         let fault = fault.or_else(|| committed().err()).map(|fault| self.explained(fault));
         if let Some(fault) = &fault {
             if !self.connection.is_autocommit() {
@@ -268,7 +268,6 @@ impl Hands {
                 self.broken = Some(fault.clone());
             }
         } else {
-            self.files.note();
             self.tally.commits.fetch_add(1, Ordering::Relaxed);
             self.tally.writes.fetch_add(replies.len() as u64, Ordering::Relaxed);
         }
@@ -310,12 +309,12 @@ impl Hands {
             return;
         }
         self.checkpoint("PASSIVE");
-        self.files.note();
-        if self.files.log_length() > LOG_BYTES.unsigned_abs() {
+        if self.files.note(&self.connection).is_ok() && self.files.log_length() > LOG_BYTES.unsigned_abs() {
             let _ = self.connection.busy_timeout(Duration::ZERO);
             self.checkpoint("TRUNCATE");
             let _ = self.connection.busy_timeout(BUSY_WAIT);
-            self.files.note();
+            // A cut that is seen here is told with the next write, or with the next look.
+            let _ = self.files.note(&self.connection);
         }
     }
 

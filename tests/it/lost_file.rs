@@ -58,16 +58,20 @@ async fn told(world: &World, text: &str) {
 /// Nothing is taken once the file was lost, and `/readyz` says why. `reason`: the reasons that may be given, with `|`
 /// between them.
 async fn refuses(world: &World, gateway: &Wegraf, what: &str, reason: &str) {
-    assert_eq!(post(world, "丢不得").await, 503, "{what}: {}", gateway.log());
-    let answer = match world.http.get(format!("{}/readyz", world.url)).send().await {
-        Ok(answer) => answer,
-        // Cut between a check and the checkpoint behind it, the main file is damaged, and the process ends saying so.
-        Err(_) if ["cut", "emptied"].contains(&what) && gateway.log().contains("the database is damaged") => return,
-        Err(error) => panic!("{what}: {error}: {}", gateway.log()),
-    };
-    let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
-    assert_eq!(status, 503, "{what}: {text}");
-    assert!(reason.split('|').any(|reason| text.contains(reason)), "{what}: {text}");
+    let alert = alertmanager("丢不得", &[("db-1", "firing")]);
+    let webhook =
+        world.http.post(format!("{}/webhook", world.url)).header("content-type", "application/json").body(alert);
+    for (request, shown) in [(webhook, ""), (world.http.get(format!("{}/readyz", world.url)), reason)] {
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            // Cut between a check and the checkpoint behind it, the main file is damaged, and the process ends saying so.
+            Err(_) if ["cut", "emptied"].contains(&what) && gateway.log().contains("the database is damaged") => return,
+            Err(error) => panic!("{what}: {error}: {}", gateway.log()),
+        };
+        assert_eq!(answer.status().as_u16(), 503, "{what}: {}", gateway.log());
+        let text = answer.text().await.unwrap();
+        assert!(shown.split('|').any(|reason| text.contains(reason)), "{what}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -240,29 +240,30 @@ async fn a_file_system_that_becomes_read_only_is_noticed() {
     let Some(tmpfs) = Tmpfs::new("64m") else { return };
     let (world, mut gateway, database) = serving(Some(tmpfs.0.path())).await;
     assert_eq!(post(&world, "之前").await, 200);
-    // A bind mount over the folder shows the same files without the right to write: a remount is refused while a file
-    // is open for writing.
-    let folder = database.parent().unwrap();
+    // A mount over the folder shows the same files without the right to write. It is made read-only at a place of its
+    // own before: a remount is refused while a file is open for writing, and the gateway may open one at any time.
+    let (folder, place) = (database.parent().unwrap(), world.folder.path().join("read-only"));
+    fs::create_dir(&place).unwrap();
+    let [shown, hidden] = [folder, &place].map(|path| path.to_str().unwrap());
     // Other tests mount at the same time, and mount may refuse while another one does.
-    let bound = |arguments: &[&str]| {
-        let mut mount = Command::new("mount");
-        mount.args(arguments).arg(folder);
+    let done = |program: &str, arguments: &[&str]| {
         (0..20).any(|_| {
-            let done = mount.status().unwrap().success();
+            let done = Command::new(program).args(arguments).status().unwrap().success();
             if !done {
                 std::thread::sleep(Duration::from_millis(100));
             }
             done
         })
     };
-    assert!(bound(&["--bind", folder.to_str().unwrap()]) && bound(&["-o", "remount,bind,ro"]));
+    assert!(done("mount", &["--bind", shown, hidden]) && done("mount", &["-o", "remount,bind,ro", hidden]));
+    assert!(done("mount", &["--bind", hidden, shown]) && done("umount", &[hidden]));
     let begun = Instant::now();
     let mut status = post(&world, "只读").await;
     while status == 200 && begun.elapsed() < Duration::from_secs(5) {
         status = post(&world, "只读").await;
     }
     let (ready, text) = ready(&world).await;
-    let _ = Command::new("umount").arg(folder).status();
+    assert!(done("umount", &["--lazy", shown]));
     assert_eq!((status, ready), (503, 503), "{text}");
     assert!(text.contains("became read-only"), "{text}");
     assert_eq!(post(&world, "又能写").await, 200);

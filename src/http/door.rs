@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::lobby::{Lobby, Seat};
-use super::peer;
+use super::{peer, refusal};
 
 /// What a connection may have in its buffers, headers of a request included: the largest that real senders have are a
 /// few KB, and a stranger must not hold more.
@@ -79,8 +79,11 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
         let connection = graceful.watch(server.serve_connection(line, service));
         tokio::spawn(async move {
             tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    debug!(%error, "A connection ended early.");
+                // hyper answers a head that it cannot read by itself, with 400 or 431.
+                ended = connection => match ended {
+                    Err(error) if error.is_parse() => refusal::unreadable_head(seat.app(), socket.ip(), &error),
+                    Err(error) => debug!(%error, "A connection ended early."),
+                    Ok(()) => {}
                 },
                 () = seat.closed() => {}
             }

@@ -151,6 +151,11 @@ impl Seat {
         self.0.lobby.close(&mut table, victim);
     }
 
+    /// The gateway that the connection is to.
+    pub fn app(&self) -> &App {
+        &self.0.lobby.app
+    }
+
     /// Resolves when the connection must be closed.
     pub async fn closed(&self) {
         self.0.close.cancelled().await;

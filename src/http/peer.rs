@@ -53,6 +53,11 @@ impl Peer {
         Self(peer)
     }
 
+    /// The sender where nothing but the socket is known of it.
+    pub(super) fn direct(socket: IpAddr) -> Self {
+        Self(socket.to_canonical())
+    }
+
     /// Its address; one of IPv4 is never written as IPv6.
     pub const fn address(self) -> IpAddr {
         self.0

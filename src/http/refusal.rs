@@ -7,6 +7,7 @@
 mod book;
 mod path;
 
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -264,7 +265,7 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     }
     // Some programs refuse with HTTP 200 and a code of their own; then only the handler knows.
     let cause = said.unwrap_or_else(|| Cause::of_status(status));
-    let seen = Seen { peer, method, path: uri.path(), status };
+    let seen = Seen { peer, method: Some(method), path: uri.path(), status };
     let noted = seen.note(&app, &cause);
     if noted.delay.is_zero() {
         return answer;
@@ -283,10 +284,23 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     answer
 }
 
+/// Notes a request whose head could not be read: no HTTP/1 at all (TLS to a plain port, HTTP/2), or too large. Its
+/// connection ends with the answer.
+pub(super) fn unreadable_head(app: &App, socket: IpAddr, error: &hyper::Error) {
+    let (status, reason) = if error.is_parse_too_large() {
+        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large")
+    } else {
+        (StatusCode::BAD_REQUEST, "not_http")
+    };
+    let seen = Seen { peer: Peer::direct(socket), method: None, path: "…", status };
+    seen.note(app, &Cause::new(reason).detail(error.to_string()));
+}
+
 /// A request that was refused.
 struct Seen<'a> {
     peer: Peer,
-    method: Method,
+    /// `None`: its head could not be read.
+    method: Option<Method>,
     path: &'a str,
     status: StatusCode,
 }
@@ -301,7 +315,7 @@ impl Seen<'_> {
             status: self.status.as_u16(),
             reason: cause.reason,
             guessed: cause.credential.filter(|_| cause.guess),
-            theme: theme(place, self.status, cause, self.method.is_safe()),
+            theme: theme(place, self.status, cause, self.method.as_ref().is_none_or(Method::is_safe)),
         };
         let noted = app.refusals().book().note(&entry, Instant::now(), app.now());
         if noted.log {
@@ -314,11 +328,15 @@ impl Seen<'_> {
         noted
     }
 
+    fn method(&self) -> &str {
+        self.method.as_ref().map_or("-", Method::as_str)
+    }
+
     fn log(&self, app: &App, cause: &Cause) {
         let detail: String = cause.detail.chars().take(DETAIL).collect();
         warn!(
             peer = %self.peer,
-            method = %self.method,
+            method = self.method(),
             path = path::shown(self.path, &app.loaded().config),
             status = self.status.as_u16(),
             reason = cause.reason,
@@ -331,9 +349,10 @@ impl Seen<'_> {
 
     /// What happened and what to do, in Chinese and English.
     fn words(&self, app: &App, cause: &Cause, theme: &Theme, times: usize) -> [String; 2] {
-        let Self { peer, method, path, status } = self;
+        let Self { peer, path, status, .. } = self;
         let last = format!(
-            "{peer} {method} {} → {} {}",
+            "{peer} {} {} → {} {}",
+            self.method(),
             path::shown(path, &app.loaded().config),
             status.as_u16(),
             cause.reason

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use wecom_simulator::Setup;
 
 use crate::harness::{PATIENCE, World, alertmanager};
@@ -193,5 +195,35 @@ async fn guessing_is_slow_and_a_valid_credential_is_not() {
     assert!(!waiting.iter().any(tokio::task::JoinHandle::is_finished), "the guesses are still held back");
     for one in waiting {
         assert_eq!(one.await.unwrap(), 401);
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_no_http_and_a_body_that_never_comes_are_refusals_too() {
+    let mut world = World::idle(Setup::demo(), SOURCES).await;
+    let gateway = Wegraf::serve(&mut world).await;
+    let address = world.url.trim_start_matches("http://").to_owned();
+    // The first bytes of TLS; a head beyond any real one; a body of which one byte comes.
+    let large = format!("POST /webhook HTTP/1.1\r\nHost: wegraf\r\nX-Large: {}\r\n\r\n", "x".repeat(64 << 10));
+    let slow = format!(
+        "POST /webhook HTTP/1.1\r\nHost: wegraf\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 1000000\r\n\r\n{{"
+    );
+    for (bytes, code, reason) in [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not HTTP\r\n\r\n".to_vec(), 400, "not_http"),
+        (large.into_bytes(), 431, "head_too_large"),
+        (slow.into_bytes(), 408, "slow"),
+    ] {
+        let mut peer = TcpStream::connect(&address).await.unwrap();
+        // The gateway may answer and close before all of it is written.
+        let _ = peer.write_all(&bytes).await;
+        let mut answer = Vec::new();
+        let _ = peer.read_to_end(&mut answer).await;
+        gateway.logged(&format!("\"reason\":\"{reason}\"")).await;
+        let log = gateway.log();
+        let line = refused(&log).into_iter().find(|line| line["reason"] == reason).unwrap();
+        assert_eq!((&line["status"], &line["peer"]), (&code.into(), &"127.0.0.1".into()), "{line}");
+        let place = if code == 408 { "webhook" } else { "other" };
+        let metric = format!("wegraf_refusals_total{{path=\"{place}\",status=\"{code}\",reason=\"{reason}\"}}");
+        assert!(world.metric(&metric).await >= 1.0, "{metric}");
     }
 }

@@ -36,8 +36,8 @@ use crate::upstream::{self, Span};
 pub use card::{message as card, task_id};
 pub use conversation::{ask, welcome};
 pub use rights::anybody_may;
-pub use scope::{Counts, Scope, scope, silences_of};
-pub use silencing::can_silence;
+pub use scope::{Counts, Scope, conditions, recorded, scope, silences_of};
+pub use silencing::matchers_for;
 pub use watching::Absences;
 pub use words::Answer;
 

@@ -28,7 +28,9 @@ use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::config::{Face, Language, LinkRewrite, Target, TemplateFile};
 
 pub use act::{ActLetter, harmless, place};
-pub use buttons::{ACKNOWLEDGE, EXPIRE, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons};
+pub use buttons::{
+    ACKNOWLEDGE, EXPIRE, Hides, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons,
+};
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::{harmless_url, public_picture};

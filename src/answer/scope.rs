@@ -80,10 +80,15 @@ impl Scope {
         digest.finalize()[..8].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 
-    /// `alertname="a" instance="db-1"`
+    /// The conditions of its matchers.
     pub fn conditions(&self) -> String {
-        self.matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        conditions(&self.matchers)
     }
+}
+
+/// `alertname="a" instance="db-1"`
+pub fn conditions(matchers: &[Matcher]) -> String {
+    matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// What a silence for these alerts would hide; `None` if none can be made for them.
@@ -100,7 +105,7 @@ pub async fn scope(app: &App, alerts: &[ActAlert]) -> Result<Option<Scope>, Stor
 }
 
 /// How many alerts of our own record, that are on, these matchers hide.
-async fn recorded(app: &App, matchers: &[Matcher]) -> Result<u64, StoreError> {
+pub async fn recorded(app: &App, matchers: &[Matcher]) -> Result<u64, StoreError> {
     let (alerts, _) = app.store().alerts_on(RECORD).await?;
     let hidden: std::collections::HashSet<Identity> =
         alerts.iter().filter(|alert| hides(matchers, alert)).map(|alert| alert.identity).collect();

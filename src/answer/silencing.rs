@@ -190,26 +190,34 @@ pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a
             }
         }
     }
-    let (upstream, first) = *all.first()?;
-    let matchers = match &all[..] {
-        [_] => upstream::matchers_for(upstream, first),
-        _ if all.iter().any(|(other, _)| other.name != upstream.name) => None,
-        several => upstream::common_matchers(upstream, several.iter().map(|(_, alert)| *alert)),
-    };
-    Some((upstream, matchers))
+    let (upstream, _) = *all.first()?;
+    let alerts: Option<Vec<&Alert>> =
+        all.iter().map(|(other, alert)| (other.name == upstream.name).then_some(*alert)).collect();
+    Some((upstream, alerts.and_then(|alerts| together(upstream, &alerts))))
 }
 
-/// Is there an upstream in which one silence could be made for these alerts?
-pub fn can_silence(loaded: &Loaded, notification: &Notification, source: &SourceId, alerts: &[&Alert]) -> bool {
-    let Some(first) = alerts.first() else { return false };
+/// The matchers of the one silence that hides these alerts of an upstream.
+fn together(upstream: &Upstream, alerts: &[&Alert]) -> Option<Vec<Matcher>> {
+    match alerts {
+        [alert] => upstream::matchers_for(upstream, alert),
+        several => upstream::common_matchers(upstream, several.iter().copied()),
+    }
+}
+
+/// The matchers of the one silence that would hide these alerts; `None` if no upstream can make one.
+pub fn matchers_for(
+    loaded: &Loaded,
+    notification: &Notification,
+    source: &SourceId,
+    alerts: &[&Alert],
+) -> Option<Vec<Matcher>> {
     let origin = Origin {
         format: notification.format,
         external_url: &notification.external_url,
         source,
-        org: upstream::org_of(first),
+        org: upstream::org_of(alerts.first()?),
     };
-    let upstream = upstream::upstream_for(&loaded.config.upstreams, &origin);
-    upstream.is_some_and(|upstream| upstream::common_matchers(upstream, alerts.iter().copied()).is_some())
+    together(upstream::upstream_for(&loaded.config.upstreams, &origin)?, alerts)
 }
 
 /// `张三 (zhangsan)`, as far as WeCom says what the person is called.

@@ -10,8 +10,9 @@ use crate::alert::{Status, TransitionKind};
 use crate::answer;
 use crate::app::{App, Loaded};
 use crate::config::{Channel, Config, Face, Target, To};
-use crate::render::{ActLetter, Mark, Offer, Standing, with_buttons};
+use crate::render::{ActLetter, Hides, Mark, Offer, Standing, with_buttons};
 use crate::store::{ActAlert, ActNews, Card, Doer, Queued, StoreError};
+use crate::upstream::Matcher;
 
 /// The face in the record of a card with buttons.
 pub const BUTTONS: &str = "buttons";
@@ -38,7 +39,7 @@ pub(super) fn asks(page: &Page) -> bool {
 pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
     if !asks(page) || !answer::anybody_may(&loaded.config, receiver) {
         Offer::Nothing
-    } else if can_silence(loaded, page) {
+    } else if matchers(loaded, page).is_some() {
         Offer::Silence
     } else {
         Offer::Acknowledge
@@ -46,34 +47,43 @@ pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
 }
 
 /// Gives the first card of `contents` its buttons; false if there is none.
-pub(super) fn add_buttons(
+pub(super) async fn add_buttons(
+    app: &App,
     loaded: &Loaded,
     queued: &Queued,
     page: &Page,
     target: &Target,
     occasion: &Occasion<'_>,
     contents: &mut [Content],
-) -> bool {
-    let Some(Content::TemplateCard(card)) = contents.first_mut() else { return false };
+) -> Result<bool, StoreError> {
+    let Some(Content::TemplateCard(card)) = contents.first_mut() else { return Ok(false) };
     let task_id = answer::task_id(queued.message, queued.created_at);
     let standing = Standing {
         task_id: &task_id,
         taken: None,
         silenced: None,
-        can_silence: can_silence(loaded, page),
+        hides: hides(app, loaded, page).await?,
         channel: target.channel(),
         language: page.language,
         timezone: &page.timezone,
         now: occasion.now,
     };
     **card = with_buttons(std::mem::take(&mut **card), &standing);
-    true
+    Ok(true)
 }
 
-fn can_silence(loaded: &Loaded, page: &Page) -> bool {
+/// Those of the silence that a press would make, if an upstream can make one.
+fn matchers(loaded: &Loaded, page: &Page) -> Option<Vec<Matcher>> {
     let firing = page.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
     let alerts: Vec<_> = firing.filter_map(|line| page.alert(line)).collect();
-    answer::can_silence(loaded, &page.notification, &page.source, &alerts)
+    answer::matchers_for(loaded, &page.notification, &page.source, &alerts)
+}
+
+/// What that silence would hide, as far as the record knows: a message does not wait for an upstream.
+async fn hides(app: &App, loaded: &Loaded, page: &Page) -> Result<Option<Hides>, StoreError> {
+    let Some(matchers) = matchers(loaded, page) else { return Ok(None) };
+    let count = answer::recorded(app, &matchers).await?;
+    Ok(Some(Hides { conditions: answer::conditions(&matchers), count }))
 }
 
 /// The card of message `message` as it stands now; `None` if it can no longer be written.
@@ -123,7 +133,7 @@ async fn as_it_stands(
         task_id: &task_id,
         taken,
         silenced,
-        can_silence: can_silence(loaded, &page),
+        hides: hides(app, loaded, &page).await?,
         channel: target.channel(),
         language: page.language,
         timezone: &page.timezone,

@@ -276,7 +276,9 @@ impl Writer {
         };
         if pressed && !card::asks(&page) {
             written.update = card::after_end(app, queued, target, &page, &written.contents).await?;
-        } else if pressed && card::add_buttons(loaded, queued, &page, target, occasion, &mut written.contents) {
+        } else if pressed
+            && card::add_buttons(app, loaded, queued, &page, target, occasion, &mut written.contents).await?
+        {
             card::BUTTONS.clone_into(&mut written.face);
             written.contents.extend(image.filter(|_| target.image).map(Content::Image));
         }

@@ -2,8 +2,8 @@
 
 use jiff::tz::TimeZone;
 use wecom::message::{
-    CARD_ROWS, CardAction, CardButton, CardMenu, CardMenuEntry, CardOption, CardRow, CardSelection, CardTitle,
-    TemplateCard,
+    CARD_ROWS, CardAction, CardButton, CardMenu, CardMenuEntry, CardOption, CardQuote, CardRow, CardSelection,
+    CardTitle, TemplateCard,
 };
 
 use super::fit::cut_chars;
@@ -40,6 +40,18 @@ const VALUE: usize = 26;
 /// Characters of the text of a card with buttons.
 const SUB_TITLE: usize = 112;
 
+/// Characters of the conditions of a silence; the details page shows all of longer ones.
+const CONDITIONS: usize = 300;
+
+/// What a silence would hide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hides {
+    /// `alertname="a" instance="db-1"`
+    pub conditions: String,
+    /// How many alerts that fire now.
+    pub count: u64,
+}
+
 /// Somebody did something, at or until a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
@@ -58,8 +70,8 @@ pub struct Standing<'a> {
     pub taken: Option<Mark>,
     /// Who silenced them, and until when.
     pub silenced: Option<Mark>,
-    /// Is there an upstream that can silence them?
-    pub can_silence: bool,
+    /// What a silence would hide; `None` if no upstream can make one for them.
+    pub hides: Option<Hides>,
     /// By which door the card goes: a bot's card knows no link buttons (wecom-api §11.6).
     pub channel: Channel,
     /// The receiver's language.
@@ -88,10 +100,26 @@ pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard
         main_title: card.main_title,
         sub_title_text: cut_chars(&text, SUB_TITLE).into_owned(),
         horizontal_content_list: rows,
+        quote_area: standing.hides.as_ref().map(|hides| hides.quote(language)),
         card_action: dashboard.clone().map(|url| CardAction { kind: 1, url }),
-        button_selection: standing.can_silence.then(|| spans(language)),
+        button_selection: standing.hides.is_some().then(|| spans(language)),
         button_list: standing.buttons(dashboard),
         ..TemplateCard::default()
+    }
+}
+
+impl Hides {
+    /// The conditions stand on the card: a press hides every alert that meets them.
+    fn quote(&self, language: Language) -> CardQuote {
+        let Self { conditions, count } = self;
+        let title = match language {
+            Language::Zh => format!("静默会隐藏 {count} 条告警"),
+            Language::En if *count == 1 => "A silence hides 1 alert".to_owned(),
+            Language::En => format!("A silence hides {count} alerts"),
+        };
+        let conditions = one_line(conditions);
+        let quote_text = neutral(&cut_chars(&conditions, CONDITIONS), Dialect::Plain).into_owned();
+        CardQuote { title, quote_text, ..CardQuote::default() }
     }
 }
 
@@ -104,7 +132,7 @@ impl Standing<'_> {
             ..CardButton::default()
         };
         let acknowledge = self.taken.is_none().then(|| press("认领", "Acknowledge", ACKNOWLEDGE, 1));
-        let silence = self.can_silence.then(|| press("静默", "Silence", SILENCE, 2));
+        let silence = self.hides.is_some().then(|| press("静默", "Silence", SILENCE, 2));
         let open = dashboard.filter(|_| self.channel != Channel::Bot).map(|url| CardButton {
             kind: 1,
             text: pick(self.language, "面板", "Dashboard").to_owned(),
@@ -207,7 +235,7 @@ mod tests {
             task_id: "wg-1-2",
             taken: None,
             silenced: None,
-            can_silence: true,
+            hides: Some(Hides { conditions: "alertname=\"磁盘将满\" instance=\"db-1\"".to_owned(), count: 3 }),
             channel: Channel::App,
             language: Language::Zh,
             timezone,
@@ -229,6 +257,9 @@ mod tests {
         assert!(card.emphasis_content.is_none() && card.jump_list.is_empty(), "not on this kind of card");
         let rows: Vec<&str> = card.horizontal_content_list.iter().map(|row| row.value.as_str()).collect();
         assert_eq!(rows, ["96 %", "db-1", "db-2", "db-3", "db-4", "#7K2Q"]);
+        let quote = card.quote_area.as_ref().unwrap();
+        assert_eq!(quote.title, "静默会隐藏 3 条告警");
+        assert_eq!(quote.quote_text, "alertname=\"磁盘将满\" instance=\"db-1\"");
         let spans = &card.button_selection.as_ref().unwrap().option_list;
         assert!(
             spans.iter().any(|option| option.id == "morning") && spans.iter().any(|option| option.id == USUAL_SPAN)
@@ -251,10 +282,10 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_not_offered() {
         let zone = TimeZone::UTC;
-        let bot = Standing { channel: Channel::Bot, can_silence: false, ..standing(&zone) };
+        let bot = Standing { channel: Channel::Bot, hides: None, ..standing(&zone) };
         let card = with_buttons(notice(), &bot);
         assert_eq!(keys(&card), [ACKNOWLEDGE]);
-        assert!(card.button_selection.is_none());
+        assert!(card.button_selection.is_none() && card.quote_area.is_none());
         assert!(card.card_action.is_some(), "a tap on the card still leads to the dashboard");
     }
 

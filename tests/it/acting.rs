@@ -40,6 +40,9 @@ async fn it_fires_is_taken_silenced_upstream_and_over_and_all_who_saw_it_are_tol
     upstream.fire(&[host(false)]).await;
     let card = world.arrived("user=zhangsan", 1).await.remove(0);
     assert_eq!(card["content"]["card_type"], "button_interaction");
+    let quote = &card["content"]["quote_area"];
+    assert_eq!(quote["title"], "静默会隐藏 1 条告警");
+    let shown = quote["quote_text"].as_str().unwrap();
     press(&world, &card, "zhangsan", "acknowledge", None).await;
     card_of(&world, "user=lisi", |text| text.contains("认领人") && text.contains("张三")).await;
     holds(&texts(&world.arrived("webhook=sim-ops-group", 2).await)[1], &["张三 已认领", "主机失联"]);
@@ -53,6 +56,10 @@ async fn it_fires_is_taken_silenced_upstream_and_over_and_all_who_saw_it_are_tol
     let [silence] = &silences.as_array().unwrap()[..] else { panic!("{silences:#}") };
     assert_eq!((&silence["createdBy"], &silence["status"]["state"]), (&json!("李四 (lisi)"), &json!("active")));
     holds(&silence["matchers"].to_string(), &["主机失联", "web-1", "critical"]);
+    for matcher in silence["matchers"].as_array().unwrap() {
+        let condition = format!("{}={}", matcher["name"].as_str().unwrap(), matcher["value"]);
+        assert!(shown.contains(&condition), "{condition} was shown before the press: {shown}");
+    }
     assert!(!silence["matchers"].to_string().contains("replica"), "that one differs per replica");
 
     upstream.fire(&[host(true)]).await;

@@ -19,6 +19,7 @@ mod seen;
 mod settle;
 mod silences;
 mod source;
+mod statement;
 mod writer;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
@@ -37,6 +39,7 @@ use super::{Room, Space, StoreError};
 use crate::alert::Timestamp;
 use files::Files;
 use lock::{Lock, beside, private};
+use statement::Prepare as _;
 use writer::Writer;
 
 pub(super) use rusqlite::types::Value;
@@ -90,7 +93,7 @@ impl Db {
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         self.write(|connection| {
-            connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([])?;
+            connection.held("UPDATE pulse SET beats = beats + 1")?.execute([])?;
             Ok(())
         })
         .await
@@ -338,6 +341,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan never depends on bound values; otherwise SQLite compiles some statements anew each time they run.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         // What a savepoint can undo is kept in memory: in files it cost a quarter of all writes.
         connection.pragma_update(None, "temp_store", "MEMORY")?;

@@ -9,6 +9,7 @@ use super::alerts::{on, touched};
 use super::cards::issue;
 use super::lanes::{named, time};
 use super::silences::{ended, keep};
+use super::statement::Prepare as _;
 use crate::alert::{Timestamp, TransitionKind};
 use crate::names::LaneKey;
 use crate::store::wish::{
@@ -38,7 +39,7 @@ impl Db {
         self.write(move |connection| {
             let Some(found) = find(connection, "id = ?1", act)? else { return Ok(false) };
             let told: bool = connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM message WHERE act_id = ?1 AND lane = ?2)")?
+                .held("SELECT EXISTS (SELECT 1 FROM message WHERE act_id = ?1 AND lane = ?2)")?
                 .query_row(params![act, lane.lane.as_str()], |row| row.get(0))?;
             let on = still_on(connection, act)?;
             match (told_as(found.kind), telling(&on, &receiver, &lane)) {
@@ -62,7 +63,7 @@ struct Found {
 
 fn find(connection: &Connection, condition: &str, value: impl rusqlite::ToSql) -> Result<Option<Found>, StoreError> {
     let sql = format!("SELECT id, kind, state, by, at, until, thread FROM act WHERE {condition}");
-    let found = connection.prepare_cached(&sql)?.query_row(params![value], |row| {
+    let found = connection.held(&sql)?.query_row(params![value], |row| {
         Ok(Found {
             id: row.get(0)?,
             kind: named(row, 1, ActKind::from_name)?,
@@ -88,8 +89,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
         issue(connection, code.message, &code.code, now, true)?;
     }
     let id = record(connection, act, &event, ruling.state, now)?;
-    let mut insert =
-        connection.prepare_cached("INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)")?;
+    let mut insert = connection.held("INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)")?;
     for alert in &ruling.touched {
         insert.execute([id, alert.alert, alert.thread.0])?;
     }
@@ -111,7 +111,7 @@ fn same_silence(
 ) -> Result<Option<Doer>, StoreError> {
     let (ActKind::Silence, ActState::Open, Some(first)) = (act.kind, act.state, on.first()) else { return Ok(None) };
     let until = act.until.map_or(i64::MIN, |until| until.plus_millis(-SAME_END_MS).0);
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT c.id, c.by, c.at, coalesce(s.until, c.until)
          FROM act_alert x JOIN act c ON c.id = x.act_id LEFT JOIN silence s ON s.act_id = c.id
          WHERE x.alert_id = ?1 AND x.thread = ?2 AND c.kind = 'silence'
@@ -123,7 +123,7 @@ fn same_silence(
     })?;
     for row in rows {
         let (id, doer) = row?;
-        let mut touched = connection.prepare_cached("SELECT alert_id, thread FROM act_alert WHERE act_id = ?1")?;
+        let mut touched = connection.held("SELECT alert_id, thread FROM act_alert WHERE act_id = ?1")?;
         let touched = touched.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if covers(&touched.collect::<Result<HashSet<_>, _>>()?, on) {
             return Ok(Some(doer));
@@ -145,7 +145,7 @@ fn record(
         About::Nothing => (None, None),
     };
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO act (event, at, kind, state, by, via, message_id, thread, until, detail)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, (SELECT thread FROM message WHERE id = ?7), 0), ?9, ?10)",
         )?
@@ -173,8 +173,7 @@ fn hand_over(connection: &Connection, act: &NewAct, touched: &[ActAlert], now: T
         }
         _ => (None, None),
     };
-    let mut update =
-        connection.prepare_cached("UPDATE alert SET acknowledged_by = ?2, acknowledged_at = ?3 WHERE id = ?1")?;
+    let mut update = connection.held("UPDATE alert SET acknowledged_by = ?2, acknowledged_at = ?3 WHERE id = ?1")?;
     for alert in touched {
         update.execute(params![alert.alert, by, at])?;
     }
@@ -191,7 +190,7 @@ fn close(connection: &Connection, end: &ActEnd, now: Timestamp) -> Result<Acted,
     }
     let until = end.silence.as_ref().map(|silence| silence.until.0);
     connection
-        .prepare_cached(
+        .held(
             "UPDATE act SET state = ?2, detail = CASE WHEN ?3 = '' THEN detail ELSE ?3 END, until = coalesce(?4, until)
              WHERE id = ?1",
         )?
@@ -245,7 +244,7 @@ fn tell(
 ) -> Result<(), StoreError> {
     let (receiver, target) = (telling.receiver, telling.target);
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at, act_id)
              VALUES ((SELECT min(id) FROM notification WHERE id >= ?1), ?2, ?3, ?4, 0, 1, ?5, ?6, ?7)",
         )?
@@ -259,7 +258,7 @@ fn tell(
             act
         ])?;
     let message = connection.last_insert_rowid();
-    let mut insert = connection.prepare_cached(
+    let mut insert = connection.held(
         "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, fate)
          VALUES (?1, (SELECT notification_id FROM message WHERE id = ?2), 0, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;

@@ -9,6 +9,7 @@ use super::Db;
 use super::claim::freeze;
 use super::escalations::{begin, over};
 use super::lanes::named;
+use super::statement::Prepare as _;
 use crate::alert::{Identity, Status, Timestamp, TransitionKind};
 use crate::names::LaneKey;
 use crate::news::{Known, Quiet, Suppression};
@@ -29,7 +30,7 @@ impl Db {
     ) -> Result<Vec<Candidate>, StoreError> {
         self.read(move |connection| {
             let columns = "a.identity, a.receiver, a.thread, r.family, r.event, r.keyed, r.marks, a.id";
-            let mut select = connection.prepare_cached(&format!(
+            let mut select = connection.held(&format!(
                 "SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
                      WHERE a.identity = ?1 AND a.status = 'firing'
                  UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
@@ -96,7 +97,7 @@ impl<'a> Admitting<'a> {
         }
         if self.done.unchanged > 0 && self.repeated > 0 && !admission.push {
             self.connection
-                .prepare_cached(
+                .held(
                     "INSERT INTO repeated (notification_id, times, last_at) VALUES (?1, 1, ?2)
                      ON CONFLICT (notification_id) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
                 )?
@@ -138,7 +139,7 @@ impl<'a> Admitting<'a> {
         let now = self.admission.received_at;
         if let Some(row) = before.filter(|row| row.is_heard(arrival, now)) {
             let sql = "UPDATE alert SET heard_at = ?2 WHERE id = ?1";
-            self.connection.prepare_cached(sql)?.execute([row.id, now.0])?;
+            self.connection.held(sql)?.execute([row.id, now.0])?;
         }
         Ok(())
     }
@@ -149,7 +150,7 @@ impl<'a> Admitting<'a> {
             return Ok(());
         };
         self.connection
-            .prepare_cached(
+            .held(
                 "INSERT INTO related (alert_id, family, event, keyed, marks) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (alert_id) DO UPDATE SET family = excluded.family, event = excluded.event,
                                                       keyed = excluded.keyed, marks = excluded.marks",
@@ -178,7 +179,7 @@ impl<'a> Admitting<'a> {
     fn tell(&mut self, target: &TargetRow, recipient: &Recipient, changes: &[Written<'_>]) -> Result<(), StoreError> {
         let Some(notification) = self.notification else { return Ok(()) };
         let message = self.queue(notification, target, recipient, changes)?;
-        let mut insert = self.connection.prepare_cached(
+        let mut insert = self.connection.held(
             "INSERT INTO transition
                  (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, ends_at, fate, reason)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -219,7 +220,7 @@ impl<'a> Admitting<'a> {
         let critical = told.clone().any(|written| written.change.arrival.critical);
         let urgent = told.clone().any(|written| written.change.urgent());
         self.connection
-            .prepare_cached(
+            .held(
                 "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at, note)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
@@ -248,7 +249,7 @@ impl<'a> Admitting<'a> {
     fn absorb(&self, alert: i64, lane: &LaneKey, message: i64) -> Result<(), StoreError> {
         let older: Vec<i64> = self
             .connection
-            .prepare_cached(
+            .held(
                 "SELECT DISTINCT m.id FROM transition t JOIN message m ON m.id = t.message_id
                  WHERE t.alert_id = ?1 AND t.fate = 'pending' AND m.lane = ?2 AND m.id < ?3
                    AND m.version = 0 AND m.state = 'queued' AND m.digest = 0",
@@ -261,18 +262,18 @@ impl<'a> Admitting<'a> {
     /// Has `message` tell what `older` would tell of an alert.
     fn take_over(&self, alert: i64, older: i64, message: i64) -> Result<(), StoreError> {
         self.connection
-            .prepare_cached("UPDATE transition SET message_id = ?3 WHERE alert_id = ?1 AND message_id = ?2")?
+            .held("UPDATE transition SET message_id = ?3 WHERE alert_id = ?1 AND message_id = ?2")?
             .execute([alert, older, message])?;
         let empty: bool = self
             .connection
-            .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM transition WHERE message_id = ?1)")?
+            .held("SELECT NOT EXISTS (SELECT 1 FROM transition WHERE message_id = ?1)")?
             .query_row([older], |row| row.get(0))?;
         if empty {
             let sql = "UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1";
-            self.connection.prepare_cached(sql)?.execute([older, message, self.admission.received_at.0])?;
+            self.connection.held(sql)?.execute([older, message, self.admission.received_at.0])?;
         } else {
             let sql = "UPDATE message SET revision = revision + 1 WHERE id = ?1";
-            self.connection.prepare_cached(sql)?.execute([older])?;
+            self.connection.held(sql)?.execute([older])?;
         }
         Ok(())
     }
@@ -283,7 +284,7 @@ impl<'a> Admitting<'a> {
         }
         let admission = self.admission;
         self.connection
-            .prepare_cached(
+            .held(
                 "INSERT INTO notification
                      (source, format, content_type, path_receiver, sender, group_key, received_at, raw)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -304,7 +305,7 @@ impl<'a> Admitting<'a> {
     }
 
     fn row(&self, recipient: &Recipient, arrival: &Arrival) -> Result<Option<Row>, StoreError> {
-        let mut select = self.connection.prepare_cached(
+        let mut select = self.connection.held(
             "SELECT id, thread, notification_id, status, starts_at, told_at, sender, acknowledged_at IS NOT NULL,
                     max(told_at, ifnull(heard_at, told_at))
              FROM alert
@@ -335,7 +336,7 @@ impl<'a> Admitting<'a> {
         let notification = self.notification()?;
         let (arrival, known) = (change.arrival, &change.after);
         self.connection
-            .prepare_cached(
+            .held(
                 "INSERT INTO alert (identity, receiver, source, name, labels, critical, status, starts_at, ends_at,
                                     thread, notification_id, sender, told_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)",
@@ -361,7 +362,7 @@ impl<'a> Admitting<'a> {
         let notification = self.notification()?;
         let known = &change.after;
         self.connection
-            .prepare_cached(
+            .held(
                 "UPDATE alert SET status = ?2, starts_at = ?3, ends_at = ?4, thread = ?5, notification_id = ?6,
                                   sender = ?7, told_at = ?8,
                                   acknowledged_by = CASE WHEN ?9 THEN acknowledged_by END,

@@ -4,6 +4,7 @@ use rusqlite::{Connection, Params, Row, params};
 
 use super::Db;
 use super::lanes::{named, time};
+use super::statement::Prepare as _;
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
 use crate::names::SourceId;
 use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
@@ -28,7 +29,7 @@ impl Db {
     pub(in crate::store) async fn receivers_of(&self, thread: ThreadId) -> Result<Vec<String>, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT DISTINCT receiver FROM alert WHERE thread = ?1 ORDER BY receiver";
-            let mut select = connection.prepare_cached(sql)?;
+            let mut select = connection.held(sql)?;
             let rows = select.query_map([thread.0], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -38,7 +39,7 @@ impl Db {
     pub(in crate::store) async fn receivers_on(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
             let sql = "SELECT DISTINCT receiver FROM alert WHERE status = 'firing' ORDER BY receiver";
-            let mut select = connection.prepare_cached(sql)?;
+            let mut select = connection.held(sql)?;
             let rows = select.query_map([], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -61,7 +62,7 @@ impl Db {
             );
             let alerts = select(connection, &condition, params![receivers, owner, limit])?;
             let count: i64 = connection
-                .prepare_cached(&format!("SELECT count(DISTINCT identity) FROM alert WHERE {theirs}"))?
+                .held(&format!("SELECT count(DISTINCT identity) FROM alert WHERE {theirs}"))?
                 .query_row(params![receivers, owner], |row| row.get(0))?;
             Ok((alerts, count.unsigned_abs()))
         })
@@ -74,7 +75,7 @@ impl Db {
                              ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT ?1";
             let alerts = select(connection, condition, [limit])?;
             let count: i64 = connection
-                .prepare_cached("SELECT count(DISTINCT identity) FROM alert WHERE status = 'firing'")?
+                .held("SELECT count(DISTINCT identity) FROM alert WHERE status = 'firing'")?
                 .query_row([], |row| row.get(0))?;
             Ok((alerts, count.unsigned_abs()))
         })
@@ -107,7 +108,7 @@ pub(super) fn select(
     condition: &str,
     values: impl Params,
 ) -> Result<Vec<ActAlert>, StoreError> {
-    let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM alert a WHERE {condition}"))?;
+    let mut select = connection.held(&format!("SELECT {COLUMNS} FROM alert a WHERE {condition}"))?;
     let rows = select.query_map(values, |row| alert(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

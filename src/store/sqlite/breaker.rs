@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Db;
 use super::lanes::time;
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::names::{Scope, SourceId};
 use crate::store::words::shortened;
@@ -13,7 +14,7 @@ use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkS
 impl Db {
     pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached(
+            let mut select = connection.held(
                 "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker ORDER BY scope",
             )?;
             Ok(select.query_map([], breaker)?.collect::<Result<_, _>>()?)
@@ -29,7 +30,7 @@ impl Db {
         let source = source.to_owned();
         self.write(move |connection| {
             connection
-                .prepare_cached("INSERT INTO heard VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = excluded.at")?
+                .held("INSERT INTO heard VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = excluded.at")?
                 .execute(params![source, at.0])?;
             Ok(())
         })
@@ -38,7 +39,7 @@ impl Db {
 
     pub(in crate::store) async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached("SELECT source, at FROM heard ORDER BY source")?;
+            let mut select = connection.held("SELECT source, at FROM heard ORDER BY source")?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, Timestamp(row.get(1)?))))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -48,7 +49,7 @@ impl Db {
     pub(in crate::store) async fn firing(&self, source: &SourceId) -> Result<Vec<FiringAlert>, StoreError> {
         let source = source.stored().into_owned();
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(
+            let mut select = connection.held(
                 "SELECT name, labels, min(starts_at) FROM alert WHERE source = ?1 AND status = 'firing'
                  GROUP BY identity ORDER BY min(id)",
             )?;
@@ -72,7 +73,7 @@ impl Db {
         let fresh: [u8; LINK_SECRET_BYTES] = rand::random();
         self.write(move |connection| {
             let rotated = made_links(connection)?.replaced(fresh, now);
-            connection.prepare_cached("UPDATE link_key SET key = ?1")?.execute([rotated.write()])?;
+            connection.held("UPDATE link_key SET key = ?1")?.execute([rotated.write()])?;
             Ok(rotated)
         })
         .await
@@ -93,7 +94,7 @@ impl Db {
         let app = app.to_owned();
         self.write(move |connection| {
             connection
-                .prepare_cached(
+                .held(
                     "INSERT INTO token (app, token, expires_at, version) VALUES (?1, ?2, ?3, ?4 + 1)
                      ON CONFLICT (app) DO UPDATE SET
                          token = excluded.token, expires_at = excluded.expires_at, version = excluded.version
@@ -107,13 +108,13 @@ impl Db {
 }
 
 fn link_row(connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
-    Ok(connection.prepare_cached("SELECT key FROM link_key")?.query_row([], |row| row.get(0)).optional()?)
+    Ok(connection.held("SELECT key FROM link_key")?.query_row([], |row| row.get(0)).optional()?)
 }
 
 /// The secrets of links, made if there are none.
 fn made_links(connection: &Connection) -> Result<LinkSecrets, StoreError> {
     let make = "INSERT OR IGNORE INTO link_key (id, key) VALUES (1, randomblob(32))";
-    connection.prepare_cached(make)?.execute([])?;
+    connection.held(make)?.execute([])?;
     let row = link_row(connection)?.ok_or_else(|| StoreError::bug("the key that was just made is not there"))?;
     Ok(LinkSecrets::read(&row))
 }
@@ -139,7 +140,7 @@ pub(super) fn shut(
 /// Lets the caller through the breakers of `scopes` as the one that probes them: others wait for what it finds.
 /// Returns whether one of them is open.
 pub(super) fn probe(connection: &Connection, scopes: &[Scope], now: Timestamp) -> Result<bool, StoreError> {
-    let mut update = connection.prepare_cached("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
+    let mut update = connection.held("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
     let mut open = false;
     for scope in scopes {
         open |= update.execute(params![scope.as_str(), now.plus_millis(PROBE_MS).0])? > 0;
@@ -150,11 +151,11 @@ pub(super) fn probe(connection: &Connection, scopes: &[Scope], now: Timestamp) -
 pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(), StoreError> {
     match change {
         BreakerChange::Close(scope) => {
-            connection.prepare_cached("DELETE FROM breaker WHERE scope = ?1")?.execute([scope.as_str()])?;
+            connection.held("DELETE FROM breaker WHERE scope = ?1")?.execute([scope.as_str()])?;
         }
         BreakerChange::Open(open) => {
             connection
-                .prepare_cached(
+                .held(
                     "INSERT INTO breaker VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET
                          reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
                          probe_at = excluded.probe_at, failures = failures + 1",
@@ -174,9 +175,8 @@ pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(
 }
 
 fn find(connection: &Connection, scope: &Scope) -> Result<Option<Breaker>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker WHERE scope = ?1",
-    )?;
+    let mut select = connection
+        .held("SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker WHERE scope = ?1")?;
     Ok(select.query_row([scope.as_str()], breaker).optional()?)
 }
 
@@ -193,7 +193,7 @@ fn breaker(row: &Row<'_>) -> rusqlite::Result<Breaker> {
 }
 
 fn token(connection: &Connection, app: &str) -> Result<Option<Token>, StoreError> {
-    let mut select = connection.prepare_cached("SELECT token, expires_at, version FROM token WHERE app = ?1")?;
+    let mut select = connection.held("SELECT token, expires_at, version FROM token WHERE app = ?1")?;
     let found = select.query_row([app], |row| {
         let token = SecretString::from(row.get::<_, String>(0)?);
         Ok(Token { token, expires_at: Timestamp(row.get(1)?), version: row.get(2)? })

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::alerts::select;
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::names::LaneKey;
 use crate::store::wish::CODE_MS;
@@ -21,7 +22,7 @@ impl Db {
         self.read(move |connection| {
             // By one of its alerts its candidates are found, newest first: those of one alert are few.
             let newest: Option<i64> = connection
-                .prepare_cached(
+                .held(
                     "SELECT c.message_id FROM card_alert c JOIN message m ON m.id = c.message_id
                      WHERE c.alert_id = (SELECT min(alert_id) FROM transition WHERE message_id = ?1)
                        AND c.message_id < ?1 AND m.lane = ?2
@@ -51,7 +52,7 @@ fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreErro
     let sql =
         "SELECT m.created_at, c.code, coalesce(c.code_at, 0) FROM message m LEFT JOIN card c ON c.message_id = m.id
                WHERE m.id = ?1";
-    let found = connection.prepare_cached(sql)?.query_row([message], |row| {
+    let found = connection.held(sql)?.query_row([message], |row| {
         let (created_at, code_at) = (Timestamp(row.get(0)?), Timestamp(row.get(2)?));
         Ok(Card { message, created_at, code: row.get(1)?, code_at, alerts: Vec::new() })
     });
@@ -73,7 +74,7 @@ pub(super) fn issue(
 ) -> Result<(), StoreError> {
     let replaces = "card.code IS NULL OR card.code_at < (SELECT claimed_at FROM message WHERE id = card.message_id)";
     connection
-        .prepare_cached(&format!(
+        .held(&format!(
             "INSERT INTO card (message_id, code, code_at) SELECT id, ?2, ?3 FROM message WHERE id = ?1
              ON CONFLICT DO UPDATE SET
                  spare = CASE WHEN ?4 THEN coalesce(card.code, card.spare) WHEN {replaces} THEN card.spare
@@ -85,7 +86,7 @@ pub(super) fn issue(
         ))?
         .execute(params![message, text(code), now.0, newer])?;
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO card_alert (alert_id, message_id)
              SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = ?1 ON CONFLICT DO NOTHING",
         )?
@@ -96,6 +97,6 @@ pub(super) fn issue(
 /// The code of a card was used: the one kept for later is next.
 pub(super) fn spend(connection: &Connection, message: i64) -> Result<(), StoreError> {
     let sql = "UPDATE card SET code = spare, code_at = coalesce(spare_at, code_at), spare = NULL WHERE message_id = ?1";
-    connection.prepare_cached(sql)?.execute([message])?;
+    connection.held(sql)?.execute([message])?;
     Ok(())
 }

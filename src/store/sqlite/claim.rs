@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::breaker::{probe, shut};
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::budget::{Charge, Window, room};
 use crate::names::{Account, Scope};
@@ -51,17 +52,19 @@ fn take(connection: &Connection, claim: &Claim, now: Timestamp) -> Result<Taken,
         None => (head.version, head.next_part),
     };
     let epoch = claim.epoch + 1;
+    connection.held("UPDATE message SET state = 'sending', epoch = ?2, claimed_at = ?3 WHERE id = ?1")?.execute([
+        claim.message,
+        epoch,
+        now.0,
+    ])?;
     connection
-        .prepare_cached("UPDATE message SET state = 'sending', epoch = ?2, claimed_at = ?3 WHERE id = ?1")?
-        .execute([claim.message, epoch, now.0])?;
-    connection
-        .prepare_cached("INSERT INTO attempt (message_id, epoch, version, part, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .held("INSERT INTO attempt (message_id, epoch, version, part, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![claim.message, epoch, version, part, now.0])?;
     Ok(Taken::Claimed(Claimed { message: claim.message, epoch, version, part, way, probing }))
 }
 
 fn head(connection: &Connection, claim: &Claim) -> Result<Option<Head>, StoreError> {
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT version, next_part, parts, urgent,
              EXISTS (SELECT 1 FROM message WHERE settled_at IS NULL AND lane = m.lane AND state = 'sending'),
              id = (SELECT min(id) FROM message WHERE settled_at IS NULL AND lane = m.lane)
@@ -89,7 +92,7 @@ fn is_behind(connection: &Connection, message: i64) -> Result<bool, StoreError> 
                    JOIN transition older ON older.alert_id = mine.alert_id AND older.fate = 'pending'
                         AND older.lane = mine.lane AND older.message_id < mine.message_id
                WHERE mine.message_id = ?1)";
-    Ok(connection.prepare_cached(sql)?.query_row([message], |row| row.get(0))?)
+    Ok(connection.held(sql)?.query_row([message], |row| row.get(0))?)
 }
 
 /// The first way whose breakers let it pass (and whether it probes one) and whose accounts have room; or how long to
@@ -137,7 +140,7 @@ fn spent(
 
 /// The window of an account as it stands now, and as it is kept from now on if the clock was set back.
 fn window(connection: &Connection, account: &Account, now: Timestamp) -> Result<Window, StoreError> {
-    let mut select = connection.prepare_cached("SELECT spent FROM budget WHERE account = ?1")?;
+    let mut select = connection.held("SELECT spent FROM budget WHERE account = ?1")?;
     let bytes: Option<Vec<u8>> = select.query_row([account.as_str()], |row| row.get(0)).optional()?;
     let Some(bytes) = bytes else { return Ok(Window::default()) };
     let mut window = Window::from_bytes(&bytes).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
@@ -155,7 +158,7 @@ fn debit(connection: &Connection, charge: &Charge, now: Timestamp) -> Result<(),
 
 fn keep(connection: &Connection, account: &Account, window: &Window) -> Result<(), StoreError> {
     connection
-        .prepare_cached("INSERT INTO budget VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spent = excluded.spent")?
+        .held("INSERT INTO budget VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spent = excluded.spent")?
         .execute(params![account.as_str(), window.to_bytes()])?;
     Ok(())
 }
@@ -166,12 +169,12 @@ pub(super) fn freeze(connection: &Connection, message: i64, version: u32, bytes:
     if bytes.next_part >= parts {
         return Err(StoreError::bug("a claim brings fewer parts than it wants to send"));
     }
-    let mut insert = connection.prepare_cached("INSERT INTO part VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = connection.held("INSERT INTO part VALUES (?1, ?2, ?3, ?4)")?;
     for (number, body) in (0_u32..).zip(&bytes.parts) {
         insert.execute(params![message, version, number, &body[..]])?;
     }
     connection
-        .prepare_cached("UPDATE message SET version = ?2, parts = ?3, next_part = ?4, face = ?5 WHERE id = ?1")?
+        .held("UPDATE message SET version = ?2, parts = ?3, next_part = ?4, face = ?5 WHERE id = ?1")?
         .execute(params![message, version, parts, bytes.next_part, bytes.face])?;
     let (ids, all, sql) = match &bytes.naming {
         Naming::AllBut(transitions) => {
@@ -184,9 +187,9 @@ pub(super) fn freeze(connection: &Connection, message: i64, version: u32, bytes:
         ),
     };
     connection
-        .prepare_cached("UPDATE transition SET counted = ?2 WHERE message_id = ?1 AND counted <> ?2")?
+        .held("UPDATE transition SET counted = ?2 WHERE message_id = ?1 AND counted <> ?2")?
         .execute([message, all])?;
-    let mut mark = connection.prepare_cached(sql)?;
+    let mut mark = connection.held(sql)?;
     for id in ids {
         mark.execute([*id, message])?;
     }

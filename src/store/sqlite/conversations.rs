@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Db;
 use super::lanes::kept;
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::store::words::text;
 use crate::store::{Conversation, Kept, StoreError};
@@ -13,7 +14,7 @@ impl Db {
         self.write(move |connection| {
             let Conversation { bot, chat, group, user, heard_at } = conversation;
             connection
-                .prepare_cached(
+                .held(
                     "INSERT INTO conversation (bot, chat, is_group, speaker, heard_at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO UPDATE SET is_group = excluded.is_group, speaker = excluded.speaker,
                          heard_at = excluded.heard_at
@@ -28,7 +29,7 @@ impl Db {
     pub(in crate::store) async fn conversations(&self) -> Result<Vec<Conversation>, StoreError> {
         self.read(|connection| {
             let mut select = connection
-                .prepare_cached("SELECT bot, chat, is_group, speaker, heard_at FROM conversation ORDER BY bot, chat")?;
+                .held("SELECT bot, chat, is_group, speaker, heard_at FROM conversation ORDER BY bot, chat")?;
             let rows = select.query_map([], |row| {
                 let heard_at = Timestamp(row.get(4)?);
                 Ok(Conversation {
@@ -48,7 +49,7 @@ impl Db {
         self.read(move |connection| {
             let sql = "SELECT id, source, format, content_type, path_receiver, received_at, raw
                        FROM notification WHERE id = ?1";
-            Ok(connection.prepare_cached(sql)?.query_row([id], |row| kept(row, 0)).optional()?)
+            Ok(connection.held(sql)?.query_row([id], |row| kept(row, 0)).optional()?)
         })
         .await
     }

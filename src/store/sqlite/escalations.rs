@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::Db;
 use super::alerts::{COLUMNS, alert};
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::store::{Escalation, StoreError};
 
@@ -14,7 +15,7 @@ impl Db {
         limit: u32,
     ) -> Result<Vec<Escalation>, StoreError> {
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(&format!(
+            let mut select = connection.held(&format!(
                 "SELECT e.step, e.fired_at, {COLUMNS} FROM escalation e JOIN alert a ON a.id = e.alert_id
                  WHERE e.due_at <= ?1 AND (a.status = 'resolved' OR a.acknowledged_at IS NULL) ORDER BY e.due_at, e.alert_id LIMIT ?2"
             ))?;
@@ -23,7 +24,7 @@ impl Db {
                 Ok(Escalation { alert: alert(row, 2)?, step, fired_at, others: Vec::new() })
             })?;
             let mut due: Vec<Escalation> = rows.collect::<Result<_, _>>()?;
-            let mut others = connection.prepare_cached(
+            let mut others = connection.held(
                 "SELECT receiver FROM alert WHERE identity = ?1 AND status = 'firing' AND id <> ?2 ORDER BY receiver",
             )?;
             for escalation in &mut due {
@@ -49,14 +50,14 @@ impl Db {
                                     WHEN 'firing' THEN ?3 ELSE coalesce(due_at, fired_at) END
                        WHERE alert_id = ?1 AND step = ?2";
             let due_at = next_due.map(|time| time.0);
-            Ok(connection.prepare_cached(sql)?.execute(params![alert, from_step, due_at])? > 0)
+            Ok(connection.held(sql)?.execute(params![alert, from_step, due_at])? > 0)
         })
         .await
     }
 
     pub(in crate::store) async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
         self.write(move |connection| {
-            connection.prepare_cached("DELETE FROM escalation WHERE alert_id = ?1")?.execute([alert])?;
+            connection.held("DELETE FROM escalation WHERE alert_id = ?1")?.execute([alert])?;
             Ok(())
         })
         .await
@@ -66,7 +67,7 @@ impl Db {
 /// An alert began: its first step is due then.
 pub(super) fn begin(connection: &Connection, alert: i64, now: Timestamp, after_ms: i64) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO escalation (alert_id, step, fired_at, due_at) VALUES (?1, 0, ?2, ?3)
              ON CONFLICT DO UPDATE SET step = 0, fired_at = excluded.fired_at, due_at = excluded.due_at",
         )?
@@ -76,6 +77,6 @@ pub(super) fn begin(connection: &Connection, alert: i64, now: Timestamp, after_m
 
 /// An alert is over: whoever looks after its escalation is to see it.
 pub(super) fn over(connection: &Connection, alert: i64, now: Timestamp) -> Result<(), StoreError> {
-    connection.prepare_cached("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?.execute([alert, now.0])?;
+    connection.held("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?.execute([alert, now.0])?;
     Ok(())
 }

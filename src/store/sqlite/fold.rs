@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::Db;
 use super::lanes::{named, time};
+use super::statement::Prepare as _;
 use crate::alert::{Timestamp, TransitionKind};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
@@ -49,7 +50,7 @@ impl Db {
 
     pub(in crate::store) async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(&format!("{ALERTS} ORDER BY x.last"))?;
+            let mut select = connection.held(&format!("{ALERTS} ORDER BY x.last"))?;
             let mut rows = select.query([message])?;
             let mut gathering = Gathering::default();
             while let Some(row) = rows.next()? {
@@ -68,7 +69,7 @@ impl Db {
     ) -> Result<Vec<DigestItem>, StoreError> {
         self.read(move |connection| {
             let order = "ORDER BY t.kind = 'resolved', a.critical DESC, x.last DESC LIMIT ?3 OFFSET ?2";
-            let mut select = connection.prepare_cached(&format!("{ALERTS} {order}"))?;
+            let mut select = connection.held(&format!("{ALERTS} {order}"))?;
             let rows = select.query_map(params![message, skip, take], item)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -83,17 +84,17 @@ fn fold(
     now: Timestamp,
 ) -> Result<Option<Folded>, StoreError> {
     let ids: Vec<i64> = connection
-        .prepare_cached(FOLDABLE)?
+        .held(FOLDABLE)?
         .query_map(params![lane.as_str(), keep, BATCH], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let [first, .., last] = ids[..] else { return Ok(None) };
     // A digest comes first: taking the others up costs what they hold, not what it holds already.
     let waits: bool =
-        connection.prepare_cached("SELECT digest FROM message WHERE id = ?1")?.query_row([first], |row| row.get(0))?;
+        connection.held("SELECT digest FROM message WHERE id = ?1")?.query_row([first], |row| row.get(0))?;
     let digest = if waits { first } else { begin(connection, first, last)? };
-    let mut relink = connection.prepare_cached("UPDATE transition SET message_id = ?2 WHERE message_id = ?1")?;
-    let mut settle = connection
-        .prepare_cached("UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1")?;
+    let mut relink = connection.held("UPDATE transition SET message_id = ?2 WHERE message_id = ?1")?;
+    let mut settle =
+        connection.held("UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1")?;
     let mut messages = 0;
     for id in ids.into_iter().filter(|id| *id != digest) {
         take_up(connection, digest, id)?;
@@ -101,7 +102,7 @@ fn fold(
         settle.execute([id, digest, now.0])?;
         messages += 1;
     }
-    connection.prepare_cached("UPDATE message SET revision = revision + 1 WHERE id = ?1")?.execute([digest])?;
+    connection.held("UPDATE message SET revision = revision + 1 WHERE id = ?1")?.execute([digest])?;
     Ok(Some(Folded { digest, messages }))
 }
 
@@ -109,7 +110,7 @@ fn fold(
 /// short id is of the newest, which no other message of the lane carries alone.
 fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreError> {
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at)
              SELECT notification_id, receiver, lane, target, 0, 0, 1, notification_id,
                     (SELECT created_at FROM message WHERE id = ?1)
@@ -122,7 +123,7 @@ fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreErr
 /// The digest is as critical and as urgent as what it stands for.
 fn take_up(connection: &Connection, digest: i64, message: i64) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .held(
             "UPDATE message SET critical = max(message.critical, other.critical), urgent = max(message.urgent, other.urgent)
              FROM (SELECT critical, urgent FROM message WHERE id = ?2) other WHERE message.id = ?1",
         )?

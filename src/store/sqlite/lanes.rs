@@ -5,6 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Db;
+use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::outbox::due;
@@ -49,7 +50,7 @@ const QUEUED: &str = "
 impl Db {
     pub(in crate::store) async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(LANES)?;
+            let mut select = connection.held(LANES)?;
             let heads = select.query_map([], |row| {
                 let due_at = due(Timestamp(row.get(1)?), now);
                 Ok(LaneHead { lane: LaneKey::stored(row.get::<_, String>(0)?), due_at, sending: row.get(2)? })
@@ -67,7 +68,7 @@ impl Db {
             .read(move |connection| {
                 let sql = "SELECT EXISTS (SELECT 1 FROM message
                            WHERE settled_at IS NULL AND lane = ?1 AND state = 'sending')";
-                Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get::<_, bool>(0))?)
+                Ok(connection.held(sql)?.query_row([name], |row| row.get::<_, bool>(0))?)
             })
             .await?;
         if abandoned {
@@ -90,7 +91,7 @@ impl Db {
         self.write(move |connection| {
             let sql = "UPDATE message SET state = 'unsure', not_before = 0
                        WHERE settled_at IS NULL AND state = 'sending' AND (?1 IS NULL OR lane = ?1)";
-            Ok(connection.prepare_cached(sql)?.execute([lane])?)
+            Ok(connection.held(sql)?.execute([lane])?)
         })
         .await
     }
@@ -98,7 +99,7 @@ impl Db {
     pub(in crate::store) async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         let lane = lane.to_string();
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(WAITING)?;
+            let mut select = connection.held(WAITING)?;
             let rows = select.query_map(params![lane, i64::from(VIEW)], |row| {
                 Ok(WaitingMessage {
                     message: row.get(0)?,
@@ -117,7 +118,7 @@ impl Db {
             let fresh = if messages.len() < VIEW as usize {
                 seen
             } else {
-                connection.prepare_cached(FRESH)?.query_row([lane], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
+                connection.held(FRESH)?.query_row([lane], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
             };
             Ok(Waiting { messages, fresh })
         })
@@ -126,7 +127,7 @@ impl Db {
 
     pub(in crate::store) async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
         self.read(move |connection| {
-            let found = connection.prepare_cached(QUEUED)?.query_row([message], queued).optional()?;
+            let found = connection.held(QUEUED)?.query_row([message], queued).optional()?;
             let Some(mut found) = found else { return Ok(None) };
             if !found.digest {
                 found.transitions = transitions(connection, message)?;
@@ -150,7 +151,7 @@ impl Db {
         self.write(move |connection| {
             let sql = "UPDATE message SET not_before = ?3, outcome = 'held', error = ?4
                        WHERE id = ?1 AND epoch = ?2 AND state IN ('queued', 'unsure')";
-            connection.prepare_cached(sql)?.execute(params![message, epoch, until.0, reason])?;
+            connection.held(sql)?.execute(params![message, epoch, until.0, reason])?;
             Ok(())
         })
         .await
@@ -203,7 +204,7 @@ pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
 }
 
 pub(super) fn transitions(connection: &Connection, message: i64) -> Result<Vec<Moved>, StoreError> {
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT id, alert_id, notification_id, alert_index, kind, at, starts_at, ends_at
          FROM transition WHERE message_id = ?1 ORDER BY id",
     )?;
@@ -223,8 +224,7 @@ pub(super) fn transitions(connection: &Connection, message: i64) -> Result<Vec<M
 }
 
 fn parts(connection: &Connection, message: i64, version: u32) -> Result<Vec<Bytes>, StoreError> {
-    let mut select =
-        connection.prepare_cached("SELECT body FROM part WHERE message_id = ?1 AND version = ?2 ORDER BY number")?;
+    let mut select = connection.held("SELECT body FROM part WHERE message_id = ?1 AND version = ?2 ORDER BY number")?;
     let rows = select.query_map(params![message, version], |row| row.get::<_, Vec<u8>>(0).map(Bytes::from))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

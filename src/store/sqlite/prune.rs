@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
 use crate::store::{Pruned, Retention, StoreError};
@@ -71,7 +72,7 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
 /// The notifications of alerts that somebody may still have to hear of from wegraf itself: of those that escalate, with
 /// all who were told of them, and of those that are on behind a silence.
 fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
                 JOIN alert b ON b.identity = a.identity
          UNION SELECT a.notification_id FROM silence s JOIN act_alert x ON x.act_id = s.act_id
@@ -84,7 +85,7 @@ fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
 /// Settled messages, the oldest first, and their notifications when no other message is about them.
 fn messages(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, StoreError> {
     let sql = "SELECT id, notification_id FROM message WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2";
-    let mut select = connection.prepare_cached(sql)?;
+    let mut select = connection.held(sql)?;
     let rows = select.query_map([before.0, BATCH], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let tables = [
         "DELETE FROM attempt WHERE message_id = ?1",
@@ -114,7 +115,7 @@ fn notification_of_none(connection: &Connection, id: i64, before: Timestamp) -> 
     let sql = "DELETE FROM notification WHERE id = ?1 AND received_at < ?2
                AND id < (SELECT max(id) FROM notification)
                AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = ?1) RETURNING length(raw)";
-    let bytes = connection.prepare_cached(sql)?.query_row([id, before.0], |row| row.get(0)).optional()?;
+    let bytes = connection.held(sql)?.query_row([id, before.0], |row| row.get(0)).optional()?;
     Ok(bytes.unwrap_or(0))
 }
 
@@ -128,7 +129,7 @@ fn transitions(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT id, at, notification_id, fate = 'suppressed' FROM transition WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let mut select = connection.prepare_cached(sql)?;
+    let mut select = connection.held(sql)?;
     let mut rows = select.query([round.transition, i64::from(LOOK)])?;
     let (mut looked, mut young, mut suppressed) = (0, false, Vec::new());
     while let Some(row) = rows.next()? {
@@ -161,14 +162,14 @@ fn bodies(
     needed: &HashSet<i64>,
     now: Timestamp,
 ) -> Result<(u64, bool), StoreError> {
-    let mut prefix = connection.prepare_cached("SELECT notification FROM pruned")?.query_row([], |row| row.get(0))?;
+    let mut prefix = connection.held("SELECT notification FROM pruned")?.query_row([], |row| row.get(0))?;
     let looked = *round.notification.get_or_insert(prefix);
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT n.id, n.received_at, length(n.raw), length(n.raw) > 0
                 AND EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id AND m.settled_at IS NULL)
          FROM notification n WHERE n.id > ?1 ORDER BY n.id LIMIT ?2",
     )?;
-    let mut give_up = connection.prepare_cached("UPDATE notification SET raw = x'' WHERE id = ?1")?;
+    let mut give_up = connection.held("UPDATE notification SET raw = x'' WHERE id = ?1")?;
     let rows = select.query_map([looked, i64::from(LOOK)], Body::of)?.collect::<Result<Vec<Body>, _>>()?;
     let (mut given_up, mut bytes, mut all) = (0, 0, rows.len() < LOOK as usize);
     for body in rows {
@@ -189,7 +190,7 @@ fn bodies(
         round.notification = Some(body.id);
         prefix = if round.left { prefix } else { body.id };
     }
-    connection.prepare_cached("UPDATE pruned SET notification = ?1 WHERE notification < ?1")?.execute([prefix])?;
+    connection.held("UPDATE pruned SET notification = ?1 WHERE notification < ?1")?.execute([prefix])?;
     Ok((given_up, all))
 }
 
@@ -214,7 +215,7 @@ fn notifications(connection: &Connection, before: Timestamp, needed: &HashSet<i6
         WHERE n.received_at < ?1 AND n.id < (SELECT max(id) FROM notification)
           AND NOT EXISTS (SELECT 1 FROM message m WHERE m.notification_id = n.id) LIMIT ?3";
     let ids: Vec<i64> = connection
-        .prepare_cached(sql)?
+        .held(sql)?
         .query_map([before.0, i64::from(LOOK), BATCH], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let ids: Vec<i64> = ids.into_iter().filter(|id| !needed.contains(id)).collect();
@@ -252,7 +253,7 @@ fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Tim
                           WHERE x.alert_id = a.id AND s.until >= ?2)
         ORDER BY a.thread, a.id LIMIT ?3";
     let unheard: Vec<Unheard> = connection
-        .prepare_cached(sql)?
+        .held(sql)?
         .query_map([before.0, now.0, BATCH], |row| {
             Ok(Unheard {
                 alert: row.get(0)?,
@@ -266,7 +267,7 @@ fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Tim
     let [by, via] = FORGETS;
     for Forgotten { thread, event, detail, alerts } in forgotten(&unheard, keep) {
         connection
-            .prepare_cached(
+            .held(
                 "INSERT OR IGNORE INTO act (event, at, kind, state, by, via, thread, detail)
                  VALUES (?1, ?2, 'forget', 'done', ?3, ?4, ?5, ?6)",
             )?
@@ -296,14 +297,14 @@ fn acts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
 
 /// One batch of what is older than `before`.
 fn ids(connection: &Connection, sql: &str, before: Timestamp) -> Result<Vec<i64>, StoreError> {
-    let mut select = connection.prepare_cached(sql)?;
+    let mut select = connection.held(sql)?;
     let ids = select.query_map([before.0, BATCH], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
 fn delete(connection: &Connection, tables: &[&str], ids: &[i64]) -> Result<(), StoreError> {
     for sql in tables {
-        let mut delete = connection.prepare_cached(sql)?;
+        let mut delete = connection.held(sql)?;
         for id in ids {
             delete.execute([id])?;
         }

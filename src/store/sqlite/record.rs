@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::Db;
 use super::lanes::{self, kept, named, time};
+use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::{
@@ -44,7 +45,7 @@ impl Db {
     pub(in crate::store) async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
         self.read(move |connection| {
             let found = connection
-                .prepare_cached(&format!("{SELECT} WHERE m.id = ?1"))?
+                .held(&format!("{SELECT} WHERE m.id = ?1"))?
                 .query_row([message], |r| {
                     let (target_json, format, received_at) = (r.get(26)?, named(r, 27, Format::from_name)?, r.get(28)?);
                     Ok((row(r)?, target_json, format, Timestamp(received_at)))
@@ -65,7 +66,7 @@ impl Db {
                               n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
                        FROM message m JOIN notification n ON n.id = m.notification_id WHERE m.id = ?1";
             let found = connection
-                .prepare_cached(sql)?
+                .held(sql)?
                 .query_row([message], |row| {
                     Ok(Contents {
                         receiver: row.get(0)?,
@@ -91,7 +92,7 @@ impl Db {
             let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0), min(created_at),
                               min(CASE WHEN critical THEN created_at END), coalesce(sum(critical), 0)
                        FROM message INDEXED BY message_live WHERE settled_at IS NULL";
-            Ok(connection.prepare_cached(sql)?.query_row([], |row| {
+            Ok(connection.held(sql)?.query_row([], |row| {
                 Ok(Backlog {
                     messages: row.get(0)?,
                     retrying: row.get(1)?,
@@ -106,7 +107,7 @@ impl Db {
 
     pub(in crate::store) async fn audit(&self) -> Result<Audit, StoreError> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached(
+            let mut select = connection.held(
                 "SELECT t.fate, count(*), sum(CASE t.fate
                      WHEN 'pending' THEN m.id IS NULL OR m.settled_at IS NOT NULL
                      WHEN 'suppressed' THEN m.id IS NOT NULL OR t.reason IS NULL
@@ -128,7 +129,7 @@ impl Db {
                 audit.imbalance += row.get::<_, i64>(2)?;
             }
             let sql = "SELECT coalesce(sum(times), 0) FROM repeated";
-            audit.repeated = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            audit.repeated = connection.held(sql)?.query_row([], |row| row.get(0))?;
             Ok(audit)
         })
         .await
@@ -213,7 +214,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
 }
 
 fn transitions(connection: &Connection, message: i64) -> Result<Vec<TransitionRow>, StoreError> {
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT t.id, a.name, a.labels, t.kind, t.at, t.starts_at, t.ends_at, t.fate, t.reason
          FROM transition t JOIN alert a ON a.id = t.alert_id WHERE t.message_id = ?1 ORDER BY t.id",
     )?;
@@ -234,7 +235,7 @@ fn transitions(connection: &Connection, message: i64) -> Result<Vec<TransitionRo
 }
 
 fn attempts(connection: &Connection, message: i64) -> Result<Vec<AttemptRow>, StoreError> {
-    let mut select = connection.prepare_cached(
+    let mut select = connection.held(
         "SELECT epoch, version, part, at, duration_ms, outcome, http_status, errcode, errmsg, msgid, response_code,
                 invalid
          FROM attempt WHERE message_id = ?1 ORDER BY epoch",
@@ -259,8 +260,8 @@ fn attempts(connection: &Connection, message: i64) -> Result<Vec<AttemptRow>, St
 }
 
 fn frozen(connection: &Connection, message: i64) -> Result<Vec<FrozenPart>, StoreError> {
-    let mut select = connection
-        .prepare_cached("SELECT version, number, body FROM part WHERE message_id = ?1 ORDER BY version, number")?;
+    let mut select =
+        connection.held("SELECT version, number, body FROM part WHERE message_id = ?1 ORDER BY version, number")?;
     let rows = select.query_map([message], |row| {
         let body = String::from_utf8_lossy(row.get_ref(2)?.as_blob()?).into_owned();
         Ok(FrozenPart { version: row.get(0)?, number: row.get(1)?, body })

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::Db;
 use super::breaker::apply;
 use super::cards::{issue, spend};
+use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::names::LaneKey;
 use crate::store::words::{shortened, text};
@@ -24,7 +25,7 @@ impl Db {
         let note = note_json.to_owned();
         self.write(move |connection| {
             let sql = "SELECT receiver, lane, target FROM message WHERE id = ?1";
-            let found = connection.prepare_cached(sql)?.query_row([message], |row| {
+            let found = connection.held(sql)?.query_row([message], |row| {
                 Ok((row.get::<_, String>(0)?, TargetRow::new(LaneKey::stored(row.get::<_, String>(1)?), row.get(2)?)))
             });
             let Some((receiver, target)) = found.optional()? else { return Ok(None) };
@@ -38,7 +39,7 @@ impl Db {
 fn settle(connection: &Connection, settlement: &Settlement, now: Timestamp) -> Result<State, StoreError> {
     let Claimed { message, epoch, .. } = settlement.claimed;
     let parts: u32 = connection
-        .prepare_cached("SELECT parts FROM message WHERE id = ?1 AND epoch = ?2 AND state = 'sending'")?
+        .held("SELECT parts FROM message WHERE id = ?1 AND epoch = ?2 AND state = 'sending'")?
         .query_row([message, epoch], |row| row.get(0))
         .optional()?
         .ok_or(StoreError::Lost { message })?;
@@ -51,7 +52,7 @@ fn settle(connection: &Connection, settlement: &Settlement, now: Timestamp) -> R
         fall_back(connection, message, fallback, now)?;
     }
     connection
-        .prepare_cached(
+        .held(
             "UPDATE message SET state = ?2, not_before = ?3, next_part = ?4, settled_at = ?5, outcome = ?6,
                                 errcode = ?7, error = ?8
              WHERE id = ?1",
@@ -87,7 +88,7 @@ fn settle(connection: &Connection, settlement: &Settlement, now: Timestamp) -> R
 /// Completes the row of an attempt.
 fn answer(connection: &Connection, claimed: Claimed, outcome: &Outcome, words: Option<&str>) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .held(
             "UPDATE attempt SET duration_ms = ?3, outcome = ?4, http_status = ?5, errcode = ?6, errmsg = ?7,
                                 msgid = ?8, response_code = ?9, invalid = ?10
              WHERE message_id = ?1 AND epoch = ?2",
@@ -110,7 +111,7 @@ fn answer(connection: &Connection, claimed: Claimed, outcome: &Outcome, words: O
 /// Gives the transitions of a settled message their fate: dead for a reason, or as its bytes have them.
 fn fate(connection: &Connection, message: i64, dead: Option<&str>) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .held(
             "UPDATE transition SET reason = ?2,
                  fate = CASE WHEN ?2 IS NOT NULL THEN ?3 WHEN counted = 1 THEN ?4 ELSE ?5 END
              WHERE message_id = ?1",
@@ -123,7 +124,7 @@ fn fate(connection: &Connection, message: i64, dead: Option<&str>) -> Result<(),
 fn fall_back(connection: &Connection, message: i64, fallback: &Fallback, now: Timestamp) -> Result<(), StoreError> {
     for target in &fallback.targets {
         let told: bool = connection
-            .prepare_cached(
+            .held(
                 "SELECT EXISTS (SELECT 1 FROM message failed
                      JOIN message other ON other.notification_id = failed.notification_id
                           AND other.receiver = failed.receiver AND other.digest = failed.digest
@@ -150,7 +151,7 @@ fn copy(
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread,
                                   created_at, origin, note, act_id)
              SELECT notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6, act_id
@@ -159,7 +160,7 @@ fn copy(
         .execute(params![message, receiver, target.lane.as_str(), target.target_json, now.0, note])?;
     let copied = connection.last_insert_rowid();
     connection
-        .prepare_cached(
+        .held(
             "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
                                      ends_at, fate)
              SELECT alert_id, notification_id, alert_index, ?2, ?3, kind, at, starts_at, ends_at, ?4

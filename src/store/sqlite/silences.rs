@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use super::Db;
 use super::alerts::{select, touched};
 use super::lanes::{named, time};
+use super::statement::Prepare as _;
 use crate::alert::{ThreadId, Timestamp};
 use crate::store::acts::way;
 use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
@@ -18,7 +19,7 @@ const LIST: u32 = 1000;
 impl Db {
     pub(in crate::store) async fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, StoreError> {
         self.read(move |connection| {
-            let mut select = connection.prepare_cached(
+            let mut select = connection.held(
                 "SELECT s.act_id, s.upstream, s.upstream_id, s.matchers, c.thread, c.by, c.at, s.until, s.absent
                  FROM silence s JOIN act c ON c.id = s.act_id WHERE s.until >= ?1 ORDER BY s.until, s.act_id",
             )?;
@@ -43,7 +44,7 @@ impl Db {
     pub(in crate::store) async fn note_silence(&self, act: i64, absent: u32) -> Result<(), StoreError> {
         self.write(move |connection| {
             let sql = "UPDATE silence SET absent = ?2 WHERE act_id = ?1";
-            connection.prepare_cached(sql)?.execute(params![act, absent])?;
+            connection.held(sql)?.execute(params![act, absent])?;
             Ok(())
         })
         .await
@@ -57,7 +58,7 @@ impl Db {
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
             let sql = "UPDATE silence SET upstream_id = ?2, until = ?3 WHERE act_id = ?1";
-            connection.prepare_cached(sql)?.execute(params![act, text(&upstream_id), until.0])?;
+            connection.held(sql)?.execute(params![act, text(&upstream_id), until.0])?;
             Ok(())
         })
         .await
@@ -98,7 +99,7 @@ impl Db {
             let sql = "SELECT c.kind, c.by, c.at, c.until, c.state, c.detail,
                               (SELECT count(DISTINCT t.alert_id) FROM transition t WHERE t.message_id = m.id)
                        FROM message m JOIN act c ON c.id = m.act_id WHERE m.id = ?1";
-            let found = connection.prepare_cached(sql)?.query_row([message], |row| {
+            let found = connection.held(sql)?.query_row([message], |row| {
                 let doer = Doer { by: row.get(1)?, at: Timestamp(row.get(2)?), until: time(row, 3)? };
                 let count = row.get::<_, i64>(6)?.unsigned_abs();
                 Ok(ActNews {
@@ -154,13 +155,11 @@ fn query(filter: ActFilter) -> (String, Vec<Value>) {
 pub(super) fn keep(connection: &Connection, act: i64, silence: &NewSilence) -> Result<(), StoreError> {
     let (upstream, id, until) = (text(&silence.upstream), text(&silence.upstream_id), silence.until.0);
     let known = connection
-        .prepare_cached("UPDATE silence SET until = ?3, matchers = ?4 WHERE upstream = ?1 AND upstream_id = ?2")?
+        .held("UPDATE silence SET until = ?3, matchers = ?4 WHERE upstream = ?1 AND upstream_id = ?2")?
         .execute(params![upstream, id, until, json(&silence.matchers_json)])?;
     if known == 0 {
         connection
-            .prepare_cached(
-                "INSERT INTO silence (act_id, upstream, upstream_id, matchers, until) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
+            .held("INSERT INTO silence (act_id, upstream, upstream_id, matchers, until) VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![act, upstream, id, json(&silence.matchers_json), until])?;
     }
     Ok(())
@@ -175,11 +174,11 @@ pub(super) fn ended(
 ) -> Result<(), StoreError> {
     if let Some(silence) = silence {
         connection
-            .prepare_cached("UPDATE silence SET until = min(until, ?3) WHERE upstream = ?1 AND upstream_id = ?2")?
+            .held("UPDATE silence SET until = min(until, ?3) WHERE upstream = ?1 AND upstream_id = ?2")?
             .execute(params![text(&silence.upstream), text(&silence.upstream_id), now.0])?;
     } else if thread != 0 {
         connection
-            .prepare_cached(
+            .held(
                 "UPDATE silence SET until = ?2
                  WHERE until > ?2 AND act_id IN (SELECT id FROM act WHERE thread = ?1)",
             )?

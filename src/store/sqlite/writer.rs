@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::files::Files;
 use super::lock::Lock;
+use super::statement::Prepare as _;
 use super::{BUSY_WAIT, LOG_BYTES};
 use crate::store::StoreError;
 
@@ -278,7 +279,7 @@ impl Hands {
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.connection.prepare_cached(sql)?.execute([])?;
+        self.connection.held(sql)?.execute([])?;
         Ok(())
     }
 
@@ -334,15 +335,15 @@ fn isolated<T>(
     connection: &Connection,
     write: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    connection.prepare_cached("SAVEPOINT work")?.execute([])?;
+    connection.held("SAVEPOINT work")?.execute([])?;
     let result = catch_unwind(AssertUnwindSafe(|| write(connection))).unwrap_or_else(|panic| Err(panicked(&*panic)));
     if connection.is_autocommit() {
         return result;
     }
     if result.is_err() {
-        connection.prepare_cached("ROLLBACK TO work")?.execute([])?;
+        connection.held("ROLLBACK TO work")?.execute([])?;
     }
-    connection.prepare_cached("RELEASE work")?.execute([])?;
+    connection.held("RELEASE work")?.execute([])?;
     result
 }
 

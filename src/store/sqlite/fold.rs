@@ -22,10 +22,18 @@ const FOLDABLE: &str = "
             CROSS JOIN transition other INDEXED BY transition_pending
             ON other.alert_id = mine.alert_id AND other.fate = 'pending' AND other.lane = ?1
     )
-    SELECT m.id FROM message m
+    SELECT m.id, m.digest, m.critical, m.urgent FROM message m
     WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT ?3";
+
+/// Moves what the messages of ?1 (a JSON array of ids) tell into the digest ?2.
+const RELINK: &str = "UPDATE transition SET message_id = ?2 WHERE message_id IN (SELECT value FROM json_each(?1))";
+
+/// Ends the messages of ?1 (a JSON array of ids), which are told by the digest ?2 since ?3.
+const SETTLE: &str = "
+    UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3
+    WHERE id IN (SELECT value FROM json_each(?1))";
 
 /// Messages folded in one transaction: others want to write, too.
 const BATCH: u32 = 1_000;
@@ -83,27 +91,38 @@ fn fold(
     keep: Option<i64>,
     now: Timestamp,
 ) -> Result<Option<Folded>, StoreError> {
-    let ids: Vec<i64> = connection
+    let chosen: Vec<Chosen> = connection
         .held(FOLDABLE)?
-        .query_map(params![lane.as_str(), keep, BATCH], |row| row.get(0))?
+        .query_map(params![lane.as_str(), keep, BATCH], Chosen::read)?
         .collect::<Result<_, _>>()?;
-    let [first, .., last] = ids[..] else { return Ok(None) };
-    // A digest comes first: taking the others up costs what they hold, not what it holds already.
-    let waits: bool =
-        connection.held("SELECT digest FROM message WHERE id = ?1")?.query_row([first], |row| row.get(0))?;
-    let digest = if waits { first } else { begin(connection, first, last)? };
-    let mut relink = connection.held("UPDATE transition SET message_id = ?2 WHERE message_id = ?1")?;
-    let mut settle =
-        connection.held("UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1")?;
-    let mut messages = 0;
-    for id in ids.into_iter().filter(|id| *id != digest) {
-        take_up(connection, digest, id)?;
-        relink.execute([id, digest])?;
-        settle.execute([id, digest, now.0])?;
-        messages += 1;
+    let [first, .., last] = &chosen[..] else { return Ok(None) };
+    // A digest comes first, and the rest is moved into it: what it holds already stays where it is.
+    let digest = if first.digest { first.id } else { begin(connection, first.id, last.id)? };
+    let folded: Vec<i64> = chosen.iter().map(|message| message.id).filter(|id| *id != digest).collect();
+    let ids = serde_json::to_string(&folded).expect("numbers are JSON");
+    connection.held(RELINK)?.execute(params![ids, digest])?;
+    connection.held(SETTLE)?.execute(params![ids, digest, now.0])?;
+    // The digest is as critical and as urgent as what it stands for.
+    let critical = chosen.iter().any(|message| message.critical);
+    let urgent = chosen.iter().any(|message| message.urgent);
+    connection
+        .held("UPDATE message SET critical = ?2, urgent = ?3, revision = revision + 1 WHERE id = ?1")?
+        .execute(params![digest, critical, urgent])?;
+    Ok(Some(Folded { digest, messages: folded.len() as u64 }))
+}
+
+/// A message that can be folded.
+struct Chosen {
+    id: i64,
+    digest: bool,
+    critical: bool,
+    urgent: bool,
+}
+
+impl Chosen {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, digest: row.get(1)?, critical: row.get(2)?, urgent: row.get(3)? })
     }
-    connection.held("UPDATE message SET revision = revision + 1 WHERE id = ?1")?.execute([digest])?;
-    Ok(Some(Folded { digest, messages }))
 }
 
 /// An empty digest, as old as the first of its messages, about the notification of the last. It is about itself: its
@@ -118,17 +137,6 @@ fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreErr
         )?
         .execute([first, last])?;
     Ok(connection.last_insert_rowid())
-}
-
-/// The digest is as critical and as urgent as what it stands for.
-fn take_up(connection: &Connection, digest: i64, message: i64) -> Result<(), StoreError> {
-    connection
-        .held(
-            "UPDATE message SET critical = max(message.critical, other.critical), urgent = max(message.urgent, other.urgent)
-             FROM (SELECT critical, urgent FROM message WHERE id = ?2) other WHERE message.id = ?1",
-        )?
-        .execute([digest, message])?;
-    Ok(())
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {
@@ -155,10 +163,20 @@ mod tests {
         for step in crate::store::migrate::SQLITE {
             connection.execute_batch(step).unwrap();
         }
-        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {FOLDABLE}")).unwrap();
-        let plan = explain.query_map(params![0, 0, 0], |row| row.get::<_, String>(3)).unwrap();
-        let plan: Vec<String> = plan.collect::<Result<_, _>>().unwrap();
-        assert!(plan.iter().any(|step| step.contains("other USING INDEX transition_pending")), "{plan:#?}");
-        assert!(!plan.iter().any(|step| step.contains("AUTOMATIC")), "{plan:#?}");
+        let plan = |sql: &str| -> Vec<String> {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut rows = explain.raw_query();
+            let mut steps = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get(3).unwrap());
+            }
+            steps
+        };
+        let foldable = plan(FOLDABLE);
+        assert!(foldable.iter().any(|step| step.contains("other USING INDEX transition_pending")), "{foldable:#?}");
+        assert!(!foldable.iter().any(|step| step.contains("AUTOMATIC")), "{foldable:#?}");
+        let (relink, settle) = (plan(RELINK), plan(SETTLE));
+        assert!(relink.iter().any(|step| step.contains("INDEX transition_message (message_id=?)")), "{relink:#?}");
+        assert!(settle.iter().any(|step| step.contains("SEARCH message USING INTEGER PRIMARY KEY")), "{settle:#?}");
     }
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{UNNAMED, Unreadable, field, grafana, plain};
+use super::tree::said;
+use super::{UNNAMED, Unreadable, field, grafana, plain, reader};
 use crate::alert::{Alert, Format, Labels, Links, Notification, Status, Timestamp};
 
 /// What an alert takes from around it.
@@ -173,6 +174,12 @@ fn alert(mut object: Map<String, Value>, around: &Surroundings) -> Alert {
     for text in annotations.values_mut() {
         if let Cow::Owned(prose) = plain::prose(text) {
             *text = prose;
+        }
+    }
+    // Products with the shape of an Alertmanager write texts beside the annotations.
+    for (name, value) in &object {
+        if let Some(text) = said(value).filter(|_| reader::is_text(name) && !annotations.contains_key(name)) {
+            annotations.insert(name.clone(), plain::prose(text).into_owned());
         }
     }
     // A label without a value is no label to Prometheus, and must not make another alert of it (§0.3).

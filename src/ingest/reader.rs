@@ -355,6 +355,11 @@ impl Reader<'_> {
     }
 }
 
+/// Does a member of this name hold a text for people?
+pub(super) fn is_text(name: &str) -> bool {
+    title::TEXTS.contains(&crate::level::plain_name(name).as_str())
+}
+
 /// Is there anything in it that is a title or a text?
 pub(super) fn speaks(members: &Members<'_>) -> bool {
     members.text(title::NAMES).is_some()

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::lexicon::Word;
-use super::tree::{Members, said};
+use super::tree::{Members, is_foreign, is_label_set, said};
 use crate::level::plain_name;
 
 /// Wrappers inside of wrappers.
@@ -134,20 +134,19 @@ pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
             items.iter().map(|item| (Cow::Borrowed(item), None)).collect()
         }
         Value::Object(object) => {
-            let lists: Vec<(&String, &Vec<Value>)> = object
-                .iter()
-                .filter(|(name, _)| LISTS.contains(&plain_name(name).as_str()))
-                .filter_map(|(name, value)| Some((name, value.as_array().filter(|items| is_list(items))?)))
-                .collect();
-            if lists.is_empty() {
-                return vec![(Cow::Borrowed(tree), None)];
-            }
-            let around: Map<String, Value> = object
+            let Some((holder, outer)) = holder(object, DEPTH) else { return vec![(Cow::Borrowed(tree), None)] };
+            let lists = lists(holder);
+            let mut around: Map<String, Value> = holder
                 .iter()
                 .filter(|(name, value)| !lists.iter().any(|(list, _)| list == name) && !value.is_array())
                 .filter(|(name, value)| !value.is_object() || plain_name(name).starts_with("common"))
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect();
+            for (name, value) in
+                outer.into_iter().flatten().filter(|(_, value)| !value.is_object() && !value.is_array())
+            {
+                around.entry(name.clone()).or_insert_with(|| value.clone());
+            }
             let with = |item: &Value| {
                 let mut item = item.clone();
                 if let Value::Object(members) = &mut item {
@@ -175,6 +174,34 @@ pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
         }
         _ => vec![(Cow::Borrowed(tree), None)],
     }
+}
+
+/// The lists of alerts in an object.
+fn lists(object: &Map<String, Value>) -> Vec<(&String, &Vec<Value>)> {
+    object
+        .iter()
+        .filter(|(name, _)| LISTS.contains(&plain_name(name).as_str()))
+        .filter_map(|(name, value)| Some((name, value.as_array().filter(|items| is_list(items))?)))
+        .collect()
+}
+
+/// The object with lists of alerts, and those around it: the root, or the only one inside of it that has some.
+fn holder(object: &Map<String, Value>, depth: usize) -> Option<(&Map<String, Value>, Vec<&Map<String, Value>>)> {
+    if !lists(object).is_empty() {
+        return Some((object, Vec::new()));
+    }
+    let inner = object.iter().filter(|(name, _)| {
+        let plain = plain_name(name);
+        !is_foreign(&plain) && !is_label_set(&plain) && !NO_WRAPPERS.contains(&plain.as_str())
+    });
+    let deeper = depth.checked_sub(1)?;
+    let mut found = inner.filter_map(|(_, value)| holder(value.as_object()?, deeper));
+    let (holder, mut outer) = found.next()?;
+    if found.next().is_some() {
+        return None;
+    }
+    outer.push(object);
+    Some((holder, outer))
 }
 
 /// Are these alerts: objects, each with a title, a text or labels?

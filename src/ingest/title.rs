@@ -38,6 +38,7 @@ static FIRES: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)firing\s*:?\s*0*[1-
 static SPAN: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)^(?:resolved|recovered|ok)\s+(?:in|after|for)\s+[\w\s.]+$"));
 static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
+static SCOPE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^on \{[^}]*\}$"));
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
@@ -207,7 +208,8 @@ fn content(inside: &str) -> Content {
     }
     let (first, rest) = inside.split_once([' ', ':', '：']).unwrap_or((inside, ""));
     match lexicon::exact(first).filter(|word| !matches!(word, Word::Notice)) {
-        Some(word) if rest.trim().is_empty() => Content::State(word),
+        // `Triggered on {host:web-1}`: where it is stands in members of its own.
+        Some(word) if rest.trim().is_empty() || SCOPE.is_match(rest.trim()) => Content::State(word),
         Some(word) => Content::Begins(word, rest.trim().to_owned()),
         None => Content::Other,
     }

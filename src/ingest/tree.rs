@@ -179,7 +179,8 @@ pub(super) fn is_label_set(plain: &str) -> bool {
     LABEL_SETS.contains(&plain)
 }
 
-fn is_foreign(plain: &str) -> bool {
+/// Are the members of an object with this plain name about something else than the alert?
+pub(super) fn is_foreign(plain: &str) -> bool {
     FOREIGN.contains(&plain) || plain.starts_with("original") || plain.starts_with("previous")
 }
 

@@ -114,10 +114,7 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     if !plain::is_missing(given) && !plain::has_placeholder(given) {
         return note("mapping", given, of_mapping(given));
     }
-    let strong = evidence.members.named(STRONG).into_iter().find_map(|member| {
-        let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
-        Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
-    });
+    let strong = strong(evidence.members);
     let line = || {
         evidence.lines.iter().filter(|(name, _)| LINES.contains(&name.as_str())).find_map(|(name, value)| {
             let word = lexicon::of_value(value).filter(|word| *word != Word::Notice)?;
@@ -160,6 +157,29 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
 }
 
+/// What the members say whose names are of states. A success that may only be that of the request, the delivery or the
+/// run (`result: success`) yields to any member that tells of trouble.
+fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
+    let listed = members.named(STRONG).into_iter();
+    let others = members.all.iter().filter(|member| {
+        is_state(&member.plain) && !STRONG.contains(&member.plain.as_str()) && !WEAK.contains(&member.plain.as_str())
+    });
+    let mut said = listed.chain(others).filter_map(|member| {
+        let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
+        Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
+    });
+    let first = said.next()?;
+    let is_of_the_run = first.2 == Word::Resolved && lexicon::is_success(&first.1);
+    Some(if is_of_the_run { said.find(|(_, _, word)| *word == Word::Firing).unwrap_or(first) } else { first })
+}
+
+/// Does a name that is not listed hold a state of now (`volume_status`)?
+fn is_state(plain: &str) -> bool {
+    const ENDS: [&str; 5] = ["status", "state", "health", "状态", "健康"];
+    const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
+    ENDS.iter().any(|end| plain.ends_with(end)) && !PAST.iter().any(|start| plain.starts_with(start))
+}
+
 /// What a mapping's `status` means: also the numbers and flags that are states in most products. An unknown word is
 /// trouble: rather one message too many.
 fn of_mapping(said: &str) -> Word {
@@ -192,6 +212,8 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
             ("false", true) => flag(false),
             ("1", _) if counts => Some(Word::Firing),
             ("0", _) if counts => Some(Word::Resolved),
+            // Lights; in titles they are names of things.
+            ("red" | "orange" | "yellow", _) => Some(Word::Firing),
             _ => lexicon::of_value(text),
         },
         Value::Object(_) => lexicon::of_value(&spoken(value)?),

@@ -49,8 +49,67 @@ const FOURTH: &[&str] = &["name", "displayname"];
 const KINDS: &[&str] = &["objectkind", "event", "type"];
 
 /// Objects whose `name` is not the alert's.
-const NAMED: &[&str] =
-    &["source", "resource", "metric", "condition", "host", "service", "agent", "server", "node", "cluster", "labels"];
+const NAMED: &[&str] = &[
+    "source",
+    "resource",
+    "metric",
+    "condition",
+    "host",
+    "service",
+    "agent",
+    "server",
+    "node",
+    "cluster",
+    "labels",
+    "manager",
+    "device",
+    "instance",
+    "container",
+    "pod",
+    "namespace",
+    "tenant",
+    "customer",
+    "company",
+    "department",
+    "region",
+    "zone",
+    "vendor",
+];
+/// What a thing is called that did or watched something: better than its first figure.
+const THINGS: &[&str] = &[
+    "searchname",
+    "jobname",
+    "taskname",
+    "buildname",
+    "workflowname",
+    "pipelinename",
+    "sensorname",
+    "testname",
+    "probename",
+    "watchname",
+    "queryname",
+    "planname",
+    "friendlyname",
+    "任务名称",
+    "作业名称",
+    "监控项名称",
+    "指标名称",
+    "job",
+    "task",
+    "workflow",
+    "pipeline",
+    "check",
+    "monitor",
+    "sensor",
+    "search",
+    "watch",
+    "probe",
+    "任务",
+    "作业",
+    "监控项",
+    "指标",
+    "告警指标",
+];
 
 /// A first line longer than this is cut as a title, so the text keeps it.
 const FIRST_LINE: usize = 100;
@@ -173,20 +232,23 @@ pub(super) fn of(
         let (line, _) = plain::first_line(text);
         (!line.is_empty()).then(|| (format!("{name}, first line"), line, true))
     };
-    let (from, raw, of_text) =
-        found.or_else(line).or_else(first).or_else(|| kind(members).map(|(from, text)| (from, text, false))).or_else(
-            || {
-                let shown = |(_, leaf): &(usize, &Leaf)| !rest::is_secret(&leaf.path) && !plain::is_missing(&leaf.text);
-                let (index, leaf) = leaves.iter().enumerate().find(shown)?;
-                let name = short_names(leaves).swap_remove(index);
-                let text = if name.is_empty() {
-                    leaf.text.clone()
-                } else {
-                    format!("{name}: {}", plain::excerpt(&leaf.text, 120))
-                };
-                Some(("first value".to_owned(), text, false))
-            },
-        )?;
+    let thing = || members.text(THINGS).map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
+    let (from, raw, of_text) = found
+        .or_else(line)
+        .or_else(first)
+        .or_else(thing)
+        .or_else(|| kind(members).map(|(from, text)| (from, text, false)))
+        .or_else(|| {
+            let shown = |(_, leaf): &(usize, &Leaf)| !rest::is_secret(&leaf.path) && !plain::is_missing(&leaf.text);
+            let (index, leaf) = leaves.iter().enumerate().find(shown)?;
+            let name = short_names(leaves).swap_remove(index);
+            let text = if name.is_empty() {
+                leaf.text.clone()
+            } else {
+                format!("{name}: {}", plain::excerpt(&leaf.text, 120))
+            };
+            Some(("first value".to_owned(), text, false))
+        })?;
     origins.push(("title", from, raw.clone()));
     let (first, _) = plain::first_line(&raw);
     let title = line::read(if first.is_empty() { &raw } else { &first });

@@ -77,6 +77,7 @@ pub(super) fn has_placeholder(text: &str) -> bool {
 
 static BREAKS: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)<\s*(?:br|hr)\s*/?\s*>|</\s*(?:p|div|li|tr|h[1-6]|ul|ol|table|blockquote)\s*>"));
+static CELLS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)</\s*(?:td|th|dt|dd)\s*>"));
 static ANCHOR: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"(?is)<a\s[^>]*?href\s*=\s*["']?(https?://[^\s"'>]+)[^>]*>(.*?)</a\s*>"#));
 static TAG: LazyLock<Regex> = LazyLock::new(|| {
@@ -107,6 +108,7 @@ pub(super) fn prose(text: &str) -> Cow<'_, str> {
         if words.trim() == &found[1] { found[1].to_owned() } else { format!("{} {}", words.trim(), &found[1]) }
     });
     let text = BREAKS.replace_all(&text, "\n");
+    let text = CELLS.replace_all(&text, " ");
     let text = TAG.replace_all(&text, "");
     let text = SLACK_LINK.replace_all(&text, "$2 $1");
     let text = SLACK_BARE.replace_all(&text, "$1");

@@ -18,8 +18,22 @@ const LISTS: &[&str] = &["alerts", "events", "incidents", "problems", "alarms", 
 const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
 
 /// Members that are no wrappers although they may be alone.
-const NO_WRAPPERS: &[&str] =
-    &["labels", "annotations", "tags", "links", "user", "sender", "alertpayload", "firing", "resolved"];
+const NO_WRAPPERS: &[&str] = &[
+    "labels",
+    "annotations",
+    "tags",
+    "links",
+    "user",
+    "sender",
+    "alertpayload",
+    "firing",
+    "resolved",
+    "blocks",
+    "attachments",
+    "embeds",
+    "sections",
+    "elements",
+];
 
 /// A tree without its wrappers.
 pub(super) struct Open<'a> {

@@ -11,7 +11,7 @@ use super::{Given, rest};
 use crate::alert::Labels;
 use crate::level::plain_name;
 
-const PLACES: &[&str] = &[
+pub(super) const PLACES: &[&str] = &[
     "host",
     "hostname",
     "hostip",

@@ -1,5 +1,6 @@
 //! What is not shown elsewhere: lines `name: value`, what is hidden on purpose, the list for the page.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -71,7 +72,12 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
         let value = leaf.text.trim();
         let last = plain_name(named(&leaf.path));
         // Each line of it stands there, although marks of markdown and HTML may be gone.
-        let told = |line: &str| shown.contains(line) || shown.contains(plain::line(line).as_str());
+        let told = |line: &str| {
+            shown.contains(line) || shown.contains(plain::line(line).as_str()) || {
+                let prose = plain::prose(line);
+                matches!(&prose, Cow::Owned(text) if text.lines().all(|line| shown.contains(line.trim())))
+            }
+        };
         let is_said = value.len() > SHORT && value.lines().map(str::trim).filter(|line| !line.is_empty()).all(told)
             || shown.lines().any(|line| line.trim() == value || line.trim() == format!("{name}: {value}"));
         let is_sentence = value.chars().count() >= SENTENCE

@@ -72,6 +72,31 @@ const WEAK: &[&str] = &[
     "reason",
     "messagetype",
     "alerttypefriendlyname",
+    "alarmtype",
+    "alarmaction",
+    "operation",
+    "operationtype",
+];
+/// Members that are a state if they are true or false: of trouble, and of its end.
+const ON: &[&str] =
+    &["isalarm", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
+const OVER: &[&str] = &[
+    "isrecovered",
+    "recovered",
+    "resolved",
+    "isresolved",
+    "cleared",
+    "iscleared",
+    "healthy",
+    "ishealthy",
+    "online",
+    "isonline",
+    "up",
+    "isup",
+    "alive",
+    "isalive",
+    "reachable",
+    "available",
 ];
 /// Names of lines in a text that hold a state.
 const LINES: &[&str] = &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
@@ -161,10 +186,16 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
 /// run (`result: success`) yields to any member that tells of trouble.
 fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     let listed = members.named(STRONG).into_iter();
+    // Of these names texts say something else (`alarm: 高温`).
+    let flags = members.named(ON).into_iter().chain(members.named(OVER)).filter(|member| match member.value {
+        Value::Bool(_) => true,
+        Value::String(text) => matches!(text.trim().to_lowercase().as_str(), "true" | "false"),
+        _ => false,
+    });
     let others = members.all.iter().filter(|member| {
         is_state(&member.plain) && !STRONG.contains(&member.plain.as_str()) && !WEAK.contains(&member.plain.as_str())
     });
-    let mut said = listed.chain(others).filter_map(|member| {
+    let mut said = listed.chain(flags).chain(others).filter_map(|member| {
         let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
         Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
     });
@@ -192,8 +223,7 @@ fn of_mapping(said: &str) -> Word {
 
 /// What a member of a strong name says.
 fn of_member(plain: &str, value: &Value) -> Option<Word> {
-    let over = matches!(plain, "isrecovered" | "recovered" | "resolved" | "isresolved");
-    let on = matches!(plain, "isalarm" | "firing");
+    let (over, on) = (OVER.contains(&plain), ON.contains(&plain));
     let counts = matches!(plain, "eventvalue" | "triggervalue" | "alarmstatus" | "isalarm");
     let flag = |flag: bool| match (over, on, flag) {
         (true, _, true) | (_, true, false) => Some(Word::Resolved),

@@ -111,6 +111,8 @@ const THINGS: &[&str] = &[
     "告警指标",
 ];
 
+/// Where a title comes from if nothing in the body is one.
+const FIRST_VALUE: &str = "first value";
 /// A first line longer than this is cut as a title, so the text keeps it.
 const FIRST_LINE: usize = 100;
 /// Characters of a summary that may stand as a title.
@@ -232,27 +234,39 @@ pub(super) fn of(
         let (line, _) = plain::first_line(text);
         (!line.is_empty()).then(|| (format!("{name}, first line"), line, true))
     };
+    // Beginning and end of one thing have the same title.
+    let place = || {
+        let (member, text) = members.text(super::place::PLACES)?;
+        Some((FIRST_VALUE.to_owned(), format!("{}: {text}", member.name), false))
+    };
     let thing = || members.text(THINGS).map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
     let (from, raw, of_text) = found
         .or_else(line)
         .or_else(first)
         .or_else(thing)
         .or_else(|| kind(members).map(|(from, text)| (from, text, false)))
+        .or_else(place)
         .or_else(|| {
             let shown = |(_, leaf): &(usize, &Leaf)| !rest::is_secret(&leaf.path) && !plain::is_missing(&leaf.text);
-            let (index, leaf) = leaves.iter().enumerate().find(shown)?;
+            let is_word = |(_, leaf): &(usize, &Leaf)| {
+                leaf.text.contains(char::is_alphabetic) && !matches!(leaf.text.trim(), "true" | "false")
+            };
+            let mut words = leaves.iter().enumerate().filter(shown).filter(is_word);
+            let (index, leaf) = words.next().or_else(|| leaves.iter().enumerate().find(shown))?;
             let name = short_names(leaves).swap_remove(index);
             let text = if name.is_empty() {
                 leaf.text.clone()
             } else {
                 format!("{name}: {}", plain::excerpt(&leaf.text, 120))
             };
-            Some(("first value".to_owned(), text, false))
+            Some((FIRST_VALUE.to_owned(), text, false))
         })?;
+    let is_value = from == FIRST_VALUE;
     origins.push(("title", from, raw.clone()));
     let (first, _) = plain::first_line(&raw);
     let title = line::read(if first.is_empty() { &raw } else { &first });
-    let shown = field::clean(if title.text.is_empty() { raw.trim() } else { &title.text });
+    // The name of a value is no prefix that says a state.
+    let shown = field::clean(if is_value || title.text.is_empty() { raw.trim() } else { &title.text });
     Some(Titled { title, shown, raw, of_text })
 }
 

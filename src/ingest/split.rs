@@ -35,6 +35,8 @@ const NO_WRAPPERS: &[&str] = &[
     "elements",
 ];
 
+type Object = Map<String, Value>;
+
 /// A tree without its wrappers.
 pub(super) struct Open<'a> {
     pub tree: Cow<'a, Value>,
@@ -200,7 +202,7 @@ fn lists(object: &Map<String, Value>) -> Vec<(&String, &Vec<Value>)> {
 }
 
 /// The object with lists of alerts, and those around it: the root, or the only one inside of it that has some.
-fn holder(object: &Map<String, Value>, depth: usize) -> Option<(&Map<String, Value>, Vec<&Map<String, Value>>)> {
+fn holder(object: &Object, depth: usize) -> Option<(&Object, Vec<&Object>)> {
     if !lists(object).is_empty() {
         return Some((object, Vec::new()));
     }

@@ -132,7 +132,7 @@ async fn the_same_goes_through_a_bot_without_a_public_address() {
 #[tokio::test]
 async fn a_person_at_the_phone_page_presses_our_card_and_sees_it_change() {
     let world = cards::called_back(
-        "receivers:\n  ops: { targets: [ { app: ops, users: [zhangsan, lisi], face: card } ] }\nroute: { receiver: ops }\n",
+        "upstreams: { am: { kind: alertmanager, url: 'http://alertmanager.example.com' } }\nreceivers:\n  ops: { targets: [ { app: ops, users: [zhangsan, lisi], face: card } ] }\nroute: { receiver: ops }\n",
     )
     .await;
     let Some(mut browser) = Browser::open(375, 812, &[]).await else { return };
@@ -141,6 +141,7 @@ async fn a_person_at_the_phone_page_presses_our_card_and_sees_it_change() {
     browser.visit(&format!("{}/#user/zhangsan", world.simulator.url())).await;
     let shows = |words: &str| format!("document.body.innerText.includes({words:?})");
     browser.until(&shows("磁盘将满")).await;
+    browser.until(&shows("静默会隐藏 2 条告警")).await;
     browser.until("document.querySelector('.button.blue:enabled') !== null").await;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/phone");
     browser.screenshot(&folder.join("card-firing.png")).await;

@@ -1,8 +1,9 @@
-//! The store: what was accepted, what people know, what must still be sent, and what became of it.
+//! The store: accepted notifications, the known state of each alert, queued messages, and the record of what became of
+//! them.
 //!
-//! Each method is one transaction and says what it guarantees. Nothing outside knows SQL; nothing in here knows
-//! routes, templates or WeCom: targets, request bodies and outcomes are texts to it. Whoever prepares a write
-//! prepares it whole, JSON included, because all writes of a process share one thread.
+//! Each method is one transaction and says what it guarantees. Only this module knows SQL; it knows nothing of routes,
+//! templates or WeCom: targets, request bodies and outcomes are opaque texts to it. Callers prepare a write completely,
+//! JSON included, because all writes of a process share one thread.
 //!
 //! Two halves, one engine: `sqlite` is a file of one process, `postgres` is shared by any number of them. Both pass
 //! the same contract tests.
@@ -57,31 +58,30 @@ pub use record::{
 pub use retention::{Pruned, Retention};
 pub use sqlite::Counters;
 
-/// No message waits longer than this for its next try: a later time in the store means that the wall clock was set
-/// back since, and counts as now.
+/// No message waits longer than this for its next try: a later time in the store means that the wall clock was set back
+/// since then, and counts as now.
 pub const LONGEST_WAIT_MS: i64 = 2 * 60 * 60 * 1000;
 
-/// How long a replica keeps a lane after it was last heard of, where nobody says otherwise: three times the deadline of
-/// a send.
+/// Default length of a replica's lease on a lane, counted from its last renewal: three times the deadline of a send.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-/// Where everything is kept. Cheap to clone.
+/// Handle to the database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Store {
-    /// A file of this one process.
+    /// A file used by this process alone.
     Sqlite(sqlite::Db),
-    /// A database that replicas share.
+    /// A database shared by replicas.
     Postgres(postgres::Db),
 }
 
 impl Store {
-    /// Opens the database, creates it if there is no file, and brings its schema up to date. A file that is not a
-    /// sound database of ours is refused and left as it is; so is one that another process has.
+    /// Opens the database, creates the file if there is none, and brings its schema up to date. Refuses, without
+    /// changing it, a file that is not a sound wegraf database or that another process holds.
     pub async fn open(database: &Database, now: Timestamp) -> Result<Self, StoreError> {
         Self::open_with_lease(database, LEASE, now).await
     }
 
-    /// The same, with how long a lane stays this process's after it was last heard of; with SQLite that is for life.
+    /// The same with a given lease for lanes. With SQLite a lane is held for the life of the process.
     pub async fn open_with_lease(database: &Database, lease: Duration, now: Timestamp) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::Db::open(path.clone(), now).await.map(Self::Sqlite),
@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    /// Opens an existing database for reading only, beside the process that has it: for commands that look.
+    /// Opens an existing database for reading only, beside the process that holds it: for commands that only look.
     pub async fn open_reading(database: &Database) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::Db::open_reading(path.clone()).await.map(Self::Sqlite),
@@ -97,7 +97,8 @@ impl Store {
         }
     }
 
-    /// What the file of a database takes, whoever has it; `None` if there is none yet, or it is a server's.
+    /// Space taken by the file of a database, even while another process holds it; `None` if there is no file yet, or
+    /// the database is a server's.
     pub async fn room(database: &Database) -> Result<Option<Room>, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::room(path.clone()).await,
@@ -105,9 +106,9 @@ impl Store {
         }
     }
 
-    /// Makes a notification durable: decides what is news for each delivery and writes the notification, the new
+    /// Makes a notification durable: decides for each delivery what is news and writes the notification, the new
     /// states, the transitions and their messages. Returns when all of it would survive a power cut. A notification
-    /// without news leaves no trace.
+    /// without news is not stored.
     pub async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
         match self {
             Self::Sqlite(db) => db.admit(admission).await,
@@ -115,8 +116,8 @@ impl Store {
         }
     }
 
-    /// The lanes that have something to send and are not held by another replica, by name. Costs what there are
-    /// lanes, however much waits in them or was ever sent.
+    /// The lanes that have something to send and are not held by another replica, by name. O(lanes), independent of the
+    /// backlog and of the record.
     pub async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         match self {
             Self::Sqlite(db) => db.lanes(now).await,
@@ -124,8 +125,8 @@ impl Store {
         }
     }
 
-    /// Takes a lane for this process; `None` if another replica holds it. What somebody who is gone was sending from
-    /// it is unsure from now on, and due.
+    /// Leases a lane to this process; `None` if another replica holds it. Whatever a replica that lost the lane was
+    /// sending from it becomes unsure, and due.
     pub async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
         match self {
             Self::Sqlite(db) => db.acquire(lane).await,
@@ -133,7 +134,7 @@ impl Store {
         }
     }
 
-    /// Takes on what one replica does for all, for the length of a lease; false if another one has it.
+    /// Leases a duty that one replica does for all; false if another replica holds it.
     pub async fn take_on(&self, duty: Duty) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(_) => Ok(true),
@@ -149,7 +150,7 @@ impl Store {
         }
     }
 
-    /// What waits in a lane, oldest first. Costs what it returns, and what was never claimed.
+    /// The live messages of a lane, oldest first. O(messages returned + messages never claimed).
     pub async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         match self {
             Self::Sqlite(db) => db.waiting(lane, now).await,
@@ -157,7 +158,8 @@ impl Store {
         }
     }
 
-    /// A live message that is not being sent, with all that is needed to render or resend it; `None` if it is neither.
+    /// A live message that is not being sent, with all that is needed to render or resend it; `None` if it is settled
+    /// or being sent.
     pub async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {
         match self {
             Self::Sqlite(db) => db.queued(message).await,
@@ -165,7 +167,7 @@ impl Store {
         }
     }
 
-    /// The sums of a digest and what it can name. Costs what was folded into it.
+    /// The sums of a digest and the alerts it can name. O(what was folded into it).
     pub async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
         match self {
             Self::Sqlite(db) => db.digest(message).await,
@@ -181,9 +183,9 @@ impl Store {
         }
     }
 
-    /// Makes one digest of all messages of a lane that were never claimed, but for `keep` and those that tell of an
-    /// alert which a claimed one tells of too. A digest that waits already takes up the others. `None` if there are
-    /// fewer than two.
+    /// Folds all messages of a lane that were never claimed into one digest, except `keep` and those that share an
+    /// alert with a claimed message. A digest that already waits takes up the others. `None` if there are fewer than
+    /// two.
     pub async fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
         match self {
             Self::Sqlite(db) => db.fold(lease, keep, now).await,
@@ -191,10 +193,10 @@ impl Store {
         }
     }
 
-    /// Takes a message for one attempt at its next part, if a way to its target has room. Once this returns
+    /// Claims a message for one attempt at its next part, if a way to its target has room. Once this returns
     /// [`Taken::Claimed`], the debit, the attempt and the exact bytes are on disk: the first byte may go out.
-    /// [`StoreError::Lost`] if the message moved since `queued`, the lane was lost, or another message of it is being
-    /// sent.
+    /// [`StoreError::Lost`] if the message changed since `queued`, the lease was lost, or another message of the lane
+    /// is being sent.
     pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Taken, StoreError> {
         match self {
             Self::Sqlite(db) => db.claim(claim, now).await,
@@ -202,9 +204,9 @@ impl Store {
         }
     }
 
-    /// Records what became of a claimed attempt and what follows. When the message is settled its transitions get
-    /// their fate, and its fallback its messages, in the same transaction. [`StoreError::Lost`], and nothing is
-    /// written, if the claim is no longer the newest. Returns the state of the message.
+    /// Records the result of a claimed attempt and what follows. When the message is settled its transitions get their
+    /// fate, and its fallback gets its messages, in the same transaction. [`StoreError::Lost`], and nothing is written,
+    /// if a newer claim exists. Returns the state of the message.
     pub async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         match self {
             Self::Sqlite(db) => db.settle(settlement, now).await,
@@ -212,8 +214,8 @@ impl Store {
         }
     }
 
-    /// Puts a message off that cannot be claimed because something is missing from the configuration; `reason` is for
-    /// the operator. Nothing happens if the message moved since `queued`.
+    /// Postpones a message that cannot be claimed because something is missing from the configuration; `reason` is for
+    /// the operator. No effect if the message changed since `queued`.
     pub async fn postpone(&self, message: i64, epoch: i64, until: Timestamp, reason: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.postpone(message, epoch, until, reason).await,
@@ -221,8 +223,8 @@ impl Store {
         }
     }
 
-    /// Queues what a message tells once more, as a new message of the same lane that names it as its origin; `None`
-    /// if there is no such message. Digests are sent again as digests.
+    /// Queues the content of a message again, as a new message of the same lane that names it as its origin; `None` if
+    /// there is no such message. Digests are sent again as digests.
     pub async fn resend(&self, message: i64, note_json: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
         match self {
             Self::Sqlite(db) => db.resend(message, note_json, now).await,
@@ -246,7 +248,7 @@ impl Store {
         }
     }
 
-    /// Notes that the always-firing alert of the configured source of this name was seen.
+    /// Records that the always-firing alert of the configured source of this name was seen.
     pub async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.hear(source, at).await,
@@ -262,7 +264,7 @@ impl Store {
         }
     }
 
-    /// When a source last sent something that was news; `None`: never, or longer ago than is kept.
+    /// When a source last sent something that was news; `None`: never, or longer ago than the record reaches.
     pub async fn last_from(&self, source: &SourceId) -> Result<Option<Timestamp>, StoreError> {
         match self {
             Self::Sqlite(db) => db.last_from(source).await,
@@ -278,7 +280,7 @@ impl Store {
         }
     }
 
-    /// The alerts of a source that are on, each once, whatever its receivers are.
+    /// The firing alerts of a source, each once, however many receivers know it.
     pub async fn firing(&self, source: &SourceId) -> Result<Vec<FiringAlert>, StoreError> {
         match self {
             Self::Sqlite(db) => db.firing(source).await,
@@ -286,9 +288,9 @@ impl Store {
         }
     }
 
-    /// Forgets one batch of what is older than `keep` says, and while the database is too large of what was settled
-    /// longest ago; nothing live, nothing that something live is written from, and no state of an alert that is on.
-    /// Call again until [`Pruned::is_empty`]. With SQLite the file shrinks with it.
+    /// Deletes one batch of what is older than `keep` allows and, while the database is too large, of what was settled
+    /// longest ago. Never deletes what is live, what a live message is rendered from, or the state of a firing alert.
+    /// Call again until [`Pruned::is_empty`]. With SQLite the file shrinks, too.
     pub async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
         match self {
             Self::Sqlite(db) => db.prune(keep, now).await,
@@ -296,8 +298,8 @@ impl Store {
         }
     }
 
-    /// Does what is kept take so much room that [`Store::prune`] must give up what is young as well? Reads a few figures
-    /// where that is obvious, else every row.
+    /// Does the stored data take so much room that [`Store::prune`] must delete young data as well? O(1) where the file
+    /// size already answers it, else reads every row.
     pub async fn is_too_large(&self, bytes: u64) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(db) => db.is_too_large(bytes).await,
@@ -305,12 +307,12 @@ impl Store {
         }
     }
 
-    /// What was being sent when the last process ended is unsure now, and due. For the start of a process that has the
-    /// database for itself. Returns how many.
+    /// Marks what was being sent when the last process ended as unsure, and due. For the start of a process that holds
+    /// the database alone. Returns how many messages.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(db) => db.recover().await,
-            // Leases do that: other replicas may be sending.
+            // Lease ends do that: other replicas may be sending.
             Self::Postgres(_) => Ok(0),
         }
     }
@@ -323,8 +325,8 @@ impl Store {
         }
     }
 
-    /// Keeps a new access token if the one in the store is still the one it replaces (`replaces`: its version, 0 if
-    /// there was none). Returns what is in the store afterwards, so that a loser takes over the winner's.
+    /// Stores a new access token if the stored one is still the one it replaces (`replaces`: its version, 0 for none).
+    /// Returns the token stored afterwards, so that the loser of a race takes over the winner's.
     pub async fn save_token(
         &self,
         app: &str,
@@ -362,7 +364,7 @@ impl Store {
         }
     }
 
-    /// How much is live, and since when. Costs what is live, not what was ever sent.
+    /// Number and age of live messages. O(live messages), independent of the record.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         match self {
             Self::Sqlite(db) => db.backlog().await,
@@ -375,7 +377,7 @@ impl Store {
         Ok(self.link_secrets().await?.current)
     }
 
-    /// The secret that signs links and the one before; the first is made when it is first asked for.
+    /// The secret that signs links and the previous one; the first is made on first use.
     pub async fn link_secrets(&self) -> Result<LinkSecrets, StoreError> {
         match self {
             Self::Sqlite(db) => db.link_secrets().await,
@@ -383,7 +385,8 @@ impl Store {
         }
     }
 
-    /// Puts a fresh secret in the place of the current one, which becomes the one before; the one before that is forgotten.
+    /// Replaces the current secret with a fresh one; the current one becomes the previous one, and the previous one is
+    /// deleted.
     pub async fn rotate_links(&self, now: Timestamp) -> Result<LinkSecrets, StoreError> {
         match self {
             Self::Sqlite(db) => db.rotate_links(now).await,
@@ -391,8 +394,8 @@ impl Store {
         }
     }
 
-    /// Counts transitions by fate, and those whose fate contradicts their message (0 expected). Reads every
-    /// transition: for every few minutes, not for every request.
+    /// Counts transitions by fate, and those whose fate contradicts their message (0 expected). O(transitions): call it
+    /// every few minutes, not for every request.
     pub async fn audit(&self) -> Result<Audit, StoreError> {
         match self {
             Self::Sqlite(db) => db.audit().await,
@@ -400,8 +403,8 @@ impl Store {
         }
     }
 
-    /// The firing alerts that the end of `identity` may mean: it itself, or those that share its title or its event, as
-    /// far as there are not more than 200.
+    /// The firing alerts that the end of `identity` may mean: the alert itself, or those that share its title or its
+    /// event, if there are at most 200.
     pub async fn candidates(&self, identity: Identity, kin: &Related) -> Result<Vec<Candidate>, StoreError> {
         match self {
             Self::Sqlite(db) => db.candidates(identity, kin.clone()).await,
@@ -409,7 +412,7 @@ impl Store {
         }
     }
 
-    /// Proves that a commit reaches the disk now.
+    /// Proves with a commit that writes reach the disk.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.ping().await,
@@ -417,17 +420,17 @@ impl Store {
         }
     }
 
-    /// Would a commit be found by the next process? Writes nothing; with SQLite it looks whether the files are still in
+    /// Would a commit be found by the next process? Writes nothing; with SQLite it checks that the files are still in
     /// their places.
     pub async fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.check().await,
-            // The server looks after its files.
+            // Its files are the server's task.
             Self::Postgres(_) => Ok(()),
         }
     }
 
-    /// The room on the file system of the database; `None` where that is another machine's.
+    /// Free and total space of the database's file system; `None` where that is another machine's.
     pub async fn space(&self) -> Result<Option<Space>, StoreError> {
         match self {
             Self::Sqlite(db) => db.space().await.map(Some),
@@ -435,17 +438,17 @@ impl Store {
         }
     }
 
-    /// Can the database give back the room of what is pruned?
+    /// Can the database return the space of pruned rows?
     pub async fn can_shrink(&self) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(db) => db.can_shrink().await,
-            // Whether and when is the server's affair.
+            // The server decides whether and when.
             Self::Postgres(_) => Ok(true),
         }
     }
 
-    /// How long a lane stays this process's after an `acquire` or a `claim`, counted from before that call: whoever
-    /// has not asked again by then must not send. `None`: for life.
+    /// How long a lane stays this process's after an `acquire` or a `claim`, counted from before that call: after that
+    /// the process must not send until it has renewed the lease. `None`: for life.
     pub fn lease(&self) -> Option<Duration> {
         match self {
             Self::Sqlite(_) => None,
@@ -454,7 +457,7 @@ impl Store {
     }
 
     /// By how many milliseconds the database's clock is ahead of this machine's, as far as is known. Replicas that add
-    /// it to what their own clock says agree on the time.
+    /// it to their own clock agree on the time.
     pub fn skew_ms(&self) -> i64 {
         match self {
             Self::Sqlite(_) => 0,
@@ -463,7 +466,7 @@ impl Store {
     }
 
     /// Returns when a replica (or this one) may have queued something since the last call. A hint for one waiter that
-    /// can get lost: look at the lanes from time to time all the same. Never returns for a store of one process.
+    /// can get lost: look at the lanes from time to time all the same. Never returns for SQLite.
     pub async fn woken(&self) {
         match self {
             Self::Sqlite(_) => std::future::pending().await,
@@ -471,7 +474,7 @@ impl Store {
         }
     }
 
-    /// How much the store has done and what waits.
+    /// How much the store has done, and its queue lengths.
     pub fn counters(&self) -> Counters {
         match self {
             Self::Sqlite(db) => db.counters(),
@@ -479,8 +482,8 @@ impl Store {
         }
     }
 
-    /// Ends reads and writes, moves everything into the main file and gives the database free. Later calls on any
-    /// clone get [`StoreError::Closed`].
+    /// Ends reads and writes, moves everything into the main file and releases the database. Later calls on any clone
+    /// get [`StoreError::Closed`].
     pub async fn close(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.close().await,
@@ -489,18 +492,18 @@ impl Store {
     }
 }
 
-/// What a database file takes.
+/// Space taken by a database file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// The file and its log, in bytes.
     pub bytes: u64,
-    /// Can it give back what is pruned?
+    /// Can it return the space of pruned rows?
     pub can_shrink: bool,
     /// Its file system.
     pub space: Space,
 }
 
-/// The room on a file system, in bytes.
+/// Space of a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     /// What this process may still take.
@@ -533,7 +536,7 @@ pub struct Admission {
     pub push: bool,
     /// Always news: the "Test" button, a body without state.
     pub test: bool,
-    /// Who gets what.
+    /// The receivers and their alerts.
     pub deliveries: Vec<Recipient>,
 }
 
@@ -548,7 +551,7 @@ pub struct Recipient {
     pub repeat_interval_ms: i64,
     /// How long after an alert began its escalation takes its first step; `None`: there is none.
     pub escalate_after_ms: Option<i64>,
-    /// Why it is told, as JSON: kept with the new messages.
+    /// Why the receiver is told, as JSON: kept with the new messages.
     pub note_json: Option<String>,
     /// The alerts that the route gives it.
     pub alerts: Vec<Arrival>,
@@ -561,7 +564,7 @@ pub struct Recipient {
 pub struct Arrival {
     /// Its place in the notification's list, where rendering finds it again.
     pub index: u32,
-    /// Who it is.
+    /// Its identity.
     pub identity: Identity,
     /// The rule's name.
     pub name: String,
@@ -579,16 +582,16 @@ pub struct Arrival {
     pub kin: Option<Related>,
 }
 
-/// What relates an alert to the end of it where the sender has no key for it.
+/// Relates an alert to its end where the sender has no key for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related {
-    /// Who shares its title.
+    /// Relation shared by alerts with its title.
     pub family: Relation,
-    /// Who shares its event.
+    /// Relation shared by alerts with its event.
     pub event: Option<Relation>,
     /// It has a key of its own.
     pub keyed: bool,
-    /// Identifiers in its words.
+    /// Identifiers in its text.
     pub marks: BTreeSet<String>,
 }
 
@@ -599,7 +602,7 @@ pub struct Candidate {
     pub identity: Identity,
     /// The receivers that know that it is on.
     pub receivers: Vec<String>,
-    /// Its short id, at the first of them.
+    /// Its short id, at the first of these receivers.
     pub thread: ThreadId,
     /// How it is related to others; `None`: it is the very alert that was asked for.
     pub kin: Option<Related>,
@@ -613,7 +616,7 @@ pub struct TargetRow {
     /// The target, as JSON.
     pub target_json: String,
     /// The bytes of its message, where the sender gave them: frozen when the message is queued, so that it is never
-    /// folded. `None`: they are written when it is claimed.
+    /// folded. `None`: the bytes are rendered when it is claimed.
     pub given: Option<Freeze>,
 }
 
@@ -627,8 +630,8 @@ impl TargetRow {
 /// What became of an admission.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admitted {
-    /// The notification; if it brought nothing new, the one that told what it repeats. 0 if it repeats the end of
-    /// something that was never told.
+    /// The notification; if nothing in it was new, the one that told what it repeats. 0 if it repeats the end of an
+    /// alert that was never told.
     pub id: i64,
     /// Nothing in it was new.
     pub duplicate: bool,
@@ -640,7 +643,7 @@ pub struct Admitted {
     pub unchanged: usize,
     /// Reports of an episode that is over.
     pub stale: usize,
-    /// The lanes that got a message, to wake them.
+    /// The lanes that got a message, to be woken.
     pub lanes: Vec<LaneKey>,
 }
 
@@ -649,7 +652,7 @@ pub struct Admitted {
 pub struct Token {
     /// The token.
     pub token: SecretString,
-    /// When WeCom forgets it.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// Counts the tokens of the app.
     pub version: i64,

@@ -1,4 +1,4 @@
-//! What people do in WeCom, as the store keeps it: acts, who has an alert, silences, cards, escalations, conversations.
+//! Acts of people in WeCom as stored: acts, acknowledgements, silences, cards, escalations, conversations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::TargetRow;
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
 use crate::names::{LaneKey, SourceId};
 
-/// What somebody did.
+/// The kinds of acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActKind {
@@ -27,7 +27,8 @@ pub enum ActKind {
     Resend,
     /// Took a message back.
     Recall,
-    /// wegraf itself: no longer keeps track of alerts that nobody has reported for long. Nothing says that they are over.
+    /// Made by wegraf itself: it no longer keeps track of alerts that no sender has reported for a long time. It does
+    /// not mean that they are resolved.
     Forget,
 }
 
@@ -64,7 +65,7 @@ impl ActKind {
     }
 }
 
-/// How far an act is.
+/// The progress of an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActState {
@@ -72,11 +73,11 @@ pub enum ActState {
     Open,
     /// Done.
     Done,
-    /// Somebody had done it before.
+    /// An earlier act had the same effect.
     Repeated,
-    /// There was nothing to do it to: what it is about is over or unknown.
+    /// No effect: the alert it is about is resolved or unknown.
     Void,
-    /// Who wanted it has no right to.
+    /// The actor is not authorised.
     Denied,
     /// It could not be done; `detail` says why.
     Failed,
@@ -103,7 +104,7 @@ impl ActState {
     }
 }
 
-/// What an act is about.
+/// The object of an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     /// The alerts that a message tells.
@@ -114,34 +115,36 @@ pub enum About {
     Nothing,
 }
 
-/// The targets of each receiver of the configuration: whoever was told that an alert is on is told who has it.
+/// The targets of each receiver of the configuration: every receiver that was told that an alert is firing is told who
+/// acknowledged it.
 pub type Listeners = Arc<HashMap<String, Vec<TargetRow>>>;
 
-/// A wish on its way into the store.
+/// A request for an act.
 #[derive(Debug, Clone)]
 pub struct NewAct {
-    /// Names the event: WeCom calls up to three times with the same, and it is done once. At most 200 bytes.
+    /// Idempotency key of the event: WeCom calls up to three times with the same one, and the act is done once. At most
+    /// 200 bytes.
     pub event: String,
-    /// What is wanted.
+    /// The requested act.
     pub kind: ActKind,
-    /// What is known of it already: `Done` where the store does it all (acknowledge, release), `Open` where something
-    /// follows upstream, `Denied` where nothing may be done.
+    /// The state known so far: `Done` where the store does everything (acknowledge, release), `Open` where a step
+    /// upstream follows, `Denied` where the actor is not authorised.
     pub state: ActState,
-    /// Who: a userid, or a name where there is none.
+    /// The actor: a userid, or a name where there is none.
     pub by: String,
-    /// By which way it came: `app/ops`, `bot/duty/…`, `page/ADDRESS`, `page`, `command`.
+    /// The channel it came through: `app/ops`, `bot/duty/…`, `page/ADDRESS`, `page`, `command`.
     pub via: String,
     /// What it is about.
     pub about: About,
     /// Until when, for silences.
     pub until: Option<Timestamp>,
-    /// In words, for the record.
+    /// Details for the record, in words.
     pub detail: String,
     /// The card that was pressed has a new code (wecom-api §4.1).
     pub code: Option<NewCode>,
     /// A lane that is told by other means.
     pub except_lane: Option<LaneKey>,
-    /// Who is told of an acknowledgement or a release.
+    /// The receivers' targets that are told of an acknowledgement or a release.
     pub listeners: Listeners,
 }
 
@@ -150,28 +153,28 @@ pub struct NewAct {
 pub struct NewCode {
     /// The message that is the card.
     pub message: i64,
-    /// With it the card can be updated once more.
+    /// Allows one more update of the card.
     pub code: String,
 }
 
-/// What became of a wish.
+/// The result of a request for an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acted {
-    /// Its number; that of the first if the event was seen before.
+    /// Its number; that of the first act if the event was seen before.
     pub act: i64,
     /// `Open` or `Done`, or why nothing was done.
     pub state: ActState,
     /// The event was seen before: nothing was written.
     pub again: bool,
-    /// Who did it before, if it is `Repeated`.
+    /// The earlier actor, if the state is `Repeated`.
     pub before: Option<Doer>,
-    /// The alerts it is about that are on, each once, whoever its receivers are; at most [`ACT_ALERTS`].
+    /// The firing alerts it is about, each once, however many receivers know it; at most [`ACT_ALERTS`].
     pub alerts: Vec<ActAlert>,
-    /// The lanes that got a message, to wake them.
+    /// The lanes that got a message, to be woken.
     pub lanes: Vec<LaneKey>,
 }
 
-/// Who did something, and when.
+/// An actor and the time of the act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Doer {
     /// A userid, or a name.
@@ -182,27 +185,27 @@ pub struct Doer {
     pub until: Option<Timestamp>,
 }
 
-/// Alerts that one act touches at most; a notification rarely has more, and one transaction must be short.
+/// Alerts that one act touches at most; a notification rarely has more, and the transaction must stay short.
 pub const ACT_ALERTS: usize = 1_000;
 
-/// An alert as an act, an escalation or a look upstream sees it.
+/// An alert as acts, escalations and upstream checks see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActAlert {
     /// Its row, of one of its receivers.
     pub alert: i64,
-    /// Who it is.
+    /// Its identity.
     pub identity: Identity,
     /// That receiver.
     pub receiver: String,
-    /// Which source tells of it.
+    /// The source that reports it.
     pub source: SourceId,
     /// The rule's name.
     pub name: String,
     /// Its labels, as JSON.
     pub labels_json: String,
-    /// Is it to be told before everything else?
+    /// Is it sent before everything else?
     pub critical: bool,
-    /// On or over.
+    /// Firing or resolved.
     pub status: Status,
     /// When it began.
     pub starts_at: Option<Timestamp>,
@@ -212,26 +215,26 @@ pub struct ActAlert {
     pub notification: i64,
     /// The short id of its episode.
     pub thread: ThreadId,
-    /// Who sent it: the external URL of its sender, empty if it does not say.
+    /// Its sender's external URL; empty if the sender gives none.
     pub sender: String,
-    /// Who has it.
+    /// Who acknowledged it, and when.
     pub acknowledged: Option<Doer>,
 }
 
 /// The end of an act that was open.
 #[derive(Debug, Clone)]
 pub struct ActEnd {
-    /// Which.
+    /// The act.
     pub act: i64,
     /// `Done` or `Failed`.
     pub state: ActState,
-    /// In words, for the record and, if it failed, for whoever wanted it.
+    /// In words, for the record and, if it failed, for the actor.
     pub detail: String,
     /// The silence that was made.
     pub silence: Option<NewSilence>,
     /// A lane that is told by other means.
     pub except_lane: Option<LaneKey>,
-    /// Who is told of it; nobody if it failed.
+    /// The receivers' targets that are told of it; unused if it failed.
     pub listeners: Listeners,
 }
 
@@ -248,7 +251,7 @@ pub struct NewSilence {
     pub until: Timestamp,
 }
 
-/// A silence that was made from here.
+/// A silence that was made through wegraf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Silence {
     /// Its number: that of the act that made it.
@@ -259,7 +262,7 @@ pub struct Silence {
     pub upstream_id: String,
     /// Its matchers, as JSON.
     pub matchers_json: String,
-    /// The short id of what it is about; 0 if it is about nothing of ours.
+    /// The short id of the alert it is about; 0 if it is about none of ours.
     pub thread: ThreadId,
     /// Who made it.
     pub by: String,
@@ -267,8 +270,8 @@ pub struct Silence {
     pub at: Timestamp,
     /// When it ends, or ended.
     pub until: Timestamp,
-    /// How often in a row its alerts were not seen upstream, as [`Store::note_silence`](super::Store::note_silence)
-    /// was told.
+    /// Consecutive checks that did not see its alerts upstream, as recorded by
+    /// [`Store::note_silence`](super::Store::note_silence).
     pub absent: u32,
 }
 
@@ -279,29 +282,29 @@ pub struct ActRow {
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// What.
+    /// Its kind.
     pub kind: ActKind,
-    /// How far it is.
+    /// Its progress.
     pub state: ActState,
-    /// Who.
+    /// The actor.
     pub by: String,
-    /// By which way: `app/ops`, `bot/duty/…`, `page`, `command`.
+    /// The channel it came through: `app/ops`, `bot/duty/…`, `page`, `command`.
     pub via: String,
     /// The address of a visitor of the page, if it is on record.
     pub peer: Option<String>,
-    /// The short id of what it is about; 0 if it is about nothing of ours.
+    /// The short id of the alert it is about; 0 if it is about none of ours.
     pub thread: ThreadId,
     /// The message that was pressed, if it was one.
     pub message: Option<i64>,
     /// Until when, for silences.
     pub until: Option<Timestamp>,
-    /// In words.
+    /// Details, in words.
     pub detail: String,
     /// How many alerts it touched.
     pub alerts: u64,
 }
 
-/// The way that `via` of [`NewAct`] names, and the address of a visitor of the page.
+/// The channel in `via` of [`NewAct`], and the address of a visitor of the page.
 pub(in crate::store) fn way(via: &str) -> (String, Option<String>) {
     match via.split_once('/') {
         Some((page @ "page", address)) => (page.to_owned(), Some(address.to_owned())),
@@ -324,20 +327,20 @@ pub struct ActFilter {
     pub limit: u32,
 }
 
-/// What a message about an act tells.
+/// The content of a message about an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActNews {
-    /// What was done, or was to be done.
+    /// The kind of act.
     pub kind: ActKind,
-    /// Whether it was: `Done` or `Failed`.
+    /// `Done` or `Failed`.
     pub state: ActState,
     /// Why not, if it failed.
     pub detail: String,
-    /// Who, when, until when.
+    /// The actor, the time, and the end of a silence.
     pub doer: Doer,
-    /// The alerts it is about, as far as they can be shown: at most 20, critical ones first.
+    /// The alerts it is about that can be shown: at most 20, critical ones first.
     pub alerts: Vec<ActAlert>,
-    /// How many there are.
+    /// The number of alerts it is about.
     pub count: u64,
 }
 
@@ -348,11 +351,11 @@ pub struct Card {
     pub message: i64,
     /// When it was queued: part of its `task_id`.
     pub created_at: Timestamp,
-    /// The code that was not used yet; `None` if there is none.
+    /// The unused code; `None` if there is none.
     pub code: Option<String>,
-    /// When WeCom gave it; it ends 72 h later.
+    /// When WeCom gave it; it expires 72 h later.
     pub code_at: Timestamp,
-    /// The alerts it tells of, as they are now.
+    /// Its alerts, as they are now.
     pub alerts: Vec<ActAlert>,
 }
 
@@ -361,15 +364,15 @@ pub struct Card {
 pub struct Escalation {
     /// The alert.
     pub alert: ActAlert,
-    /// Steps that were taken.
+    /// Steps taken so far.
     pub step: u32,
     /// When its firing was accepted.
     pub fired_at: Timestamp,
-    /// Other receivers that believe it is on: whom steps were taken to among them.
+    /// Other receivers that know it as firing, among them those that steps were sent to.
     pub others: Vec<String>,
 }
 
-/// A conversation of a bot that somebody opened.
+/// A conversation with a bot that a user opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Conversation {
     /// Name of the bot in the configuration.
@@ -378,8 +381,8 @@ pub struct Conversation {
     pub chat: String,
     /// A group chat?
     pub group: bool,
-    /// Who spoke last.
+    /// Who wrote last.
     pub user: String,
-    /// When somebody spoke last.
+    /// When a user last wrote.
     pub heard_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! From one half to the other: all that a file holds, into a database that holds nothing, or not at all.
+//! Copies a SQLite file into an empty PostgreSQL database, in full or not at all.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use super::sqlite::Source;
 use super::{StoreError, sqlite};
 use crate::alert::Timestamp;
 
-/// What is copied, so ordered that no row comes before one it points to. Not: what only the process that has a store
-/// needs, and the record of the schema's steps, which each half has for itself.
+/// The copied tables, in an order in which no row precedes one it refers to. Not copied: data that only the process
+/// holding a store needs, and the record of schema steps, which each backend keeps for itself.
 pub(super) const TABLES: [&str; 21] = [
     "notification",
     "alert",
@@ -37,8 +37,8 @@ pub(super) const TABLES: [&str; 21] = [
     "repeated",
 ];
 
-/// Rows on their way: enough that neither side waits for the other's every row, few enough that bodies of 16 MiB fit
-/// into memory.
+/// Rows in flight: enough that neither side waits for each row of the other, few enough that bodies of 16 MiB fit into
+/// memory.
 const UNDER_WAY: usize = 16;
 
 /// How many rows of a table were copied.
@@ -50,10 +50,10 @@ pub struct Copied {
     pub rows: u64,
 }
 
-/// Copies the SQLite file at `from` into the PostgreSQL database at `to`. Refuses a file that a process has or whose
-/// schema is older, and a database that anything was kept in. All is one transaction: after an error, or a crash, the
-/// database is as empty as before. The file is never changed. Messages keep their numbers, budgets stay spent, and
-/// links in old messages stay valid.
+/// Copies the SQLite file at `from` into the PostgreSQL database at `to`. Refuses a file that a process holds or whose
+/// schema is older, and a database that already stores anything. All is one transaction: after an error or a crash the
+/// database is as empty as before. The file is never changed. Messages keep their ids, budgets stay spent, and links in
+/// old messages stay valid.
 pub async fn copy(from: &Path, to: &SecretString, now: Timestamp) -> Result<Vec<Copied>, StoreError> {
     let path = from.to_owned();
     let source = sqlite::blocking(move || Source::open(&path)).await?;
@@ -64,7 +64,7 @@ pub async fn copy(from: &Path, to: &SecretString, now: Timestamp) -> Result<Vec<
         let (columns, rows, reading) = read(&source, table).await?;
         let written = load.table(table, &columns, rows).await;
         let read = reading.await.map_err(|error| StoreError::bug(error.to_string()))?;
-        // If writing failed the reader was only told to stop: the reason is the writer's.
+        // If writing failed, the reader was only told to stop: the writer's error is the cause.
         let written = written?;
         let read = read?;
         if read != written {
@@ -79,7 +79,7 @@ pub async fn copy(from: &Path, to: &SecretString, now: Timestamp) -> Result<Vec<
 type Rows = mpsc::Receiver<Vec<sqlite::Value>>;
 type Reading = tokio::task::JoinHandle<Result<u64, StoreError>>;
 
-/// Begins to read a table: its columns, its rows, and how many these were in the end.
+/// Starts to read a table: its columns, its rows, and a task that returns the number of rows.
 async fn read(source: &Arc<Mutex<Source>>, table: &'static str) -> Result<(Vec<String>, Rows, Reading), StoreError> {
     let here = Arc::clone(source);
     let columns = sqlite::blocking(move || here.lock().unwrap_or_else(PoisonError::into_inner).columns(table)).await?;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_table_is_copied_or_is_known_not_to_be() {
+    async fn every_table_is_copied_or_listed_as_not_copied() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wegraf.db");
         let store = super::super::Store::open(&crate::config::Database::Sqlite(path.clone()), Timestamp(0)).await;

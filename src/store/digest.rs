@@ -1,4 +1,4 @@
-//! What a digest stands for: every alert that was folded into it, by its last state.
+//! The content of a digest: every alert that was folded into it, by its last state.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::alert::{Labels, Status, Timestamp, severity};
 
-/// Alerts that a digest is given by name at most: more cannot be shown in any message.
+/// Most alerts a digest names: no message can show more.
 pub const ITEMS: usize = 200;
-/// Rules that it is given at most.
+/// Most rules a digest lists.
 pub const GROUPS: usize = 200;
 
 /// The sums of a digest, and as much of it as a message can name.
@@ -47,7 +47,7 @@ pub struct DigestItem {
     pub name: String,
     /// Its labels.
     pub labels: Labels,
-    /// Is it to be told before everything else?
+    /// Is it sent before everything else?
     pub critical: bool,
     /// Its last state.
     pub status: Status,
@@ -85,7 +85,7 @@ pub struct DigestOther {
     pub resolved: u64,
 }
 
-/// Gathers a digest from its alerts, one after the other in the order of their last transition.
+/// Builds a digest from its alerts, added in the order of their last transition.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     digest: Digest,
@@ -101,7 +101,7 @@ pub(super) struct Gathering {
 }
 
 impl Digest {
-    /// Alerts and notices in all.
+    /// All alerts and notices.
     pub const fn all(&self) -> u64 {
         self.firing + self.resolved + self.notices
     }
@@ -169,12 +169,12 @@ impl Gathering {
     }
 }
 
-/// Labels as the store keeps them; none if another version of wegraf wrote them otherwise.
+/// Labels as stored; empty if another version of wegraf stored them in another form.
 pub(super) fn labels(json: &str) -> Labels {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// Keeps the newest of what comes in order.
+/// Keeps only the newest items; items must come in order of age.
 fn newest(items: &mut VecDeque<DigestItem>, item: DigestItem) {
     if items.len() == ITEMS {
         items.pop_front();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sums_are_exact_however_little_can_be_named() {
+    fn the_sums_are_exact_beyond_what_can_be_named() {
         let mut gathering = Gathering::default();
         for alert in 0..10_000 {
             let status = if alert % 5 == 0 { Status::Resolved } else { Status::Firing };

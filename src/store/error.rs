@@ -1,11 +1,11 @@
-//! Why the store said no, sorted by what the caller must do.
+//! Errors of the store, sorted by what the caller must do.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-/// A refusal of the store.
+/// An error of the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// No place in the queue, or another program holds the file, for too long. Nothing was written: answer 503.
@@ -19,8 +19,8 @@ pub enum StoreError {
         "磁盘已满，没有写入：请释放空间，无需重启 / the disk is full and nothing was written: free some space, no restart is needed"
     )]
     Full,
-    /// A read, write or sync failed: whether the change is on disk is unknown until the file is opened anew. The
-    /// store takes no more writes; the process should stop and be started again.
+    /// A read, write or sync failed: whether the change is on disk is unknown until the file is opened again. The store
+    /// takes no more writes; the process should stop and be restarted.
     #[error(
         "读写数据库出错（{reason}），结果未知：请检查磁盘并重启 / \
          input or output of the database failed ({reason}), the outcome is unknown: check the disk and restart"
@@ -37,8 +37,8 @@ pub enum StoreError {
         /// What SQLite said.
         reason: String,
     },
-    /// The file that this process has open is no longer the one at its path, or may not be written to: what is written
-    /// would be lost with the process. Answer 503 and stay; it goes on once the file is back.
+    /// The file that this process has open is no longer the one at its path, or is read-only: further writes would be
+    /// lost with the process. Answer 503 and stay; writes resume once the file is back.
     #[error(
         "数据库文件 {} {reason}，不再收告警：请把原来的文件放回原处（自动恢复）；找不回来就停止 wegraf，它会把还在手里的数据存成旁边的 .rescued 文件，改回原名再启动 / \
          database file {} {reason}; no alert is taken: put the file back (it goes on by itself), or stop wegraf, which saves what it still has as a .rescued file beside it: give that the old name and start again",
@@ -50,8 +50,8 @@ pub enum StoreError {
         /// What happened to it.
         reason: String,
     },
-    /// The database server gives no answer, or the connection to it broke. If that was during the commit, whether it
-    /// was written is unknown: whoever may repeat it harmlessly does. Answer 503, try again later, and stay.
+    /// The database server does not answer, or the connection broke. If that happened during the commit, the result is
+    /// unknown: callers whose write is idempotent repeat it. Answer 503, try again later, and stay.
     #[error(
         "数据库服务器没有应答（{reason}）：将自动重新连接；请检查服务器与网络 / \
          the database server does not answer ({reason}): it will be connected to again; check the server and the network"
@@ -60,7 +60,7 @@ pub enum StoreError {
         /// What the connection or the server said.
         reason: String,
     },
-    /// The message is no longer in the state the caller saw: somebody else moved it. Nothing was written.
+    /// The message is no longer in the state the caller saw: another process or task changed it. Nothing was written.
     #[error(
         "消息 {message} 的状态已被改变，未写入 / message {message} was moved by somebody else, nothing was written"
     )]
@@ -71,15 +71,15 @@ pub enum StoreError {
     /// The store was closed.
     #[error("数据库已关闭 / the database was closed")]
     Closed,
-    /// A mistake of this program: the statement, its data or a panic. Nothing was written.
+    /// A bug in this program: the statement, its data or a panic. Nothing was written.
     #[error("程序错误，没有写入：{reason}；请报告 / a bug, nothing was written: {reason}; please report it")]
     Bug {
         /// What went wrong.
         reason: String,
-        /// SQLite's view of it, if it has one.
+        /// SQLite's error, if there is one.
         source: Option<Arc<rusqlite::Error>>,
     },
-    /// Another process has the database.
+    /// Another process holds the database.
     #[error(
         "数据库 {} 正被进程 {pid} 使用：请停止该进程，或在 `database` 中另选文件 / \
          database {} is in use by process {pid}: stop it, or choose another file in `database`", .path.display(), .path.display()
@@ -87,10 +87,10 @@ pub enum StoreError {
     InUse {
         /// The database.
         path: PathBuf,
-        /// Who has it, as its lock file says.
+        /// The holder's process id, from its lock file.
         pid: String,
     },
-    /// The file is no database, not ours, or damaged. It was left as it is.
+    /// The file is not a database, not ours, or damaged. It was left unchanged.
     #[error(
         "文件 {} 不是 wegraf 数据库或已损坏（{reason}），未作改动：请从备份恢复，或移走后重新启动 / \
          file {} is not a database of wegraf or is damaged ({reason}); it was left as it is: restore a backup, or move it away and start again",
@@ -126,12 +126,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Is the state of the file unknown, so that nothing may be written before it is opened anew?
+    /// Is the state of the file unknown, so that nothing may be written before it is opened again?
     pub const fn is_fatal(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Corrupt { .. })
     }
 
-    /// Was nothing written for a reason that passes without a restart, so that the same can be tried again?
+    /// Was nothing written for a reason that passes without a restart, so that the call can be repeated?
     pub const fn passes(&self) -> bool {
         matches!(self, Self::Busy | Self::Full | Self::Displaced { .. } | Self::Unreachable { .. })
     }

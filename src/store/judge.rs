@@ -1,27 +1,27 @@
-//! What an arrival changes, given what the store knows of its alert: the same for both halves, and pure.
+//! Decides what an arrival changes, given the stored state of its alert. Pure, shared by both backends.
 
 use super::{Admission, Arrival, Recipient};
 use crate::alert::{Status, Timestamp, TransitionKind};
 use crate::news::{self, Known, Policy, Quiet, Seen, Suppression, Verdict};
 
-/// What the store knows of an alert for one receiver, with its row.
+/// The stored state of an alert for one receiver, with its row.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub id: i64,
     /// The notification that began the episode.
     pub thread: i64,
-    /// The one that told the last transition.
+    /// The notification that told the last transition.
     pub notification: i64,
-    /// When a sender last spoke of it, as far as that is on record.
+    /// When a sender last reported it, as far as that is on record.
     pub heard_at: Timestamp,
     pub known: Known,
 }
 
-/// That an alert is still reported is put on record once in so long: most reports change nothing and cost no write.
+/// A firing alert's last report is recorded at most this often: most reports change nothing and must not cost a write.
 pub(super) const HEARD_MS: i64 = 3_600_000;
 
 impl Row {
-    /// Is it to be put on record that this report, which changes nothing, still speaks of the alert?
+    /// Does this report, which changes nothing, have to be recorded as the alert's last report?
     pub fn is_heard(&self, arrival: &Arrival, now: Timestamp) -> bool {
         let is_on = self.known.status == Status::Firing && arrival.status == Status::Firing;
         is_on && now.millis_since(self.heard_at) >= HEARD_MS
@@ -34,21 +34,21 @@ pub(super) struct Change<'a> {
     pub arrival: &'a Arrival,
     /// Its row, if it has one.
     pub row: Option<i64>,
-    /// The notification that began the episode; `None`: the one that is being admitted.
+    /// The notification that began the episode; `None`: the one being admitted.
     pub thread: Option<i64>,
     pub kind: TransitionKind,
-    /// Why people do not hear of it.
+    /// Why people are not told of it.
     pub suppressed: Option<Suppression>,
     pub ends_at: Option<Timestamp>,
-    /// What is known afterwards.
+    /// The state afterwards.
     pub after: Known,
 }
 
-/// What becomes of an arrival.
+/// The decision about an arrival.
 #[derive(Debug)]
 pub(super) enum Judged<'a> {
     Changed(Change<'a>),
-    /// Nothing. The notification is the one that told what this one repeats; 0 if none did.
+    /// No change. The notification is the one that told what this one repeats; 0 if none did.
     Quiet(Quiet, i64),
 }
 
@@ -92,7 +92,7 @@ pub(super) fn judge<'a>(
 }
 
 impl Change<'_> {
-    /// Is it told to people?
+    /// Are people told of it?
     pub const fn told(&self) -> bool {
         self.suppressed.is_none()
     }

@@ -1,18 +1,18 @@
-//! The secret from which the keys of links are derived, as the store keeps it: one row, whether it was replaced or not.
+//! The secret from which the keys of links are derived, as stored: one row, with the previous secret if there is one.
 
 use crate::alert::Timestamp;
 
 /// Bytes of a secret.
 pub const LINK_SECRET_BYTES: usize = 32;
-/// In front of a row that holds two secrets; one that was never replaced stands there alone.
+/// First byte of a row that holds two secrets; a secret that was never replaced is stored alone.
 const REPLACED: u8 = 1;
 
-/// The secret that signs links, and the one before.
+/// The secret that signs links, and the previous one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkSecrets {
-    /// Signs from now on.
+    /// Signs new links.
     pub current: Vec<u8>,
-    /// The one before, and when it was replaced.
+    /// The previous secret, and when it was replaced.
     pub previous: Option<(Vec<u8>, Timestamp)>,
 }
 
@@ -23,7 +23,7 @@ impl std::fmt::Debug for LinkSecrets {
 }
 
 impl LinkSecrets {
-    /// As the row holds it: the secret alone, or a mark, the time in milliseconds, the secret and the one before.
+    /// From the row: the secret alone, or a mark, the time in milliseconds, the secret and the previous one.
     pub(super) fn read(row: &[u8]) -> Self {
         if let [REPLACED, rest @ ..] = row
             && let Some((at, rest)) = rest.split_first_chunk::<8>()
@@ -43,9 +43,9 @@ impl LinkSecrets {
         }
     }
 
-    /// With `fresh` in the place of the current one, which becomes the one before.
+    /// Replaces the current secret, which becomes the previous one.
     pub(super) fn replaced(self, fresh: [u8; LINK_SECRET_BYTES], now: Timestamp) -> Self {
-        // The row holds secrets of one length.
+        // The row holds secrets of equal length.
         let mut before = self.current;
         before.resize(LINK_SECRET_BYTES, 0);
         Self { current: fresh.to_vec(), previous: Some((before, now)) }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again_and_a_secret_alone_is_one_that_was_never_replaced() {
+    fn a_row_round_trips_and_a_secret_alone_was_never_replaced() {
         let first = LinkSecrets::read(&[1; 32]);
         assert_eq!((first.current.clone(), first.previous.clone()), (vec![1; 32], None), "whatever it begins with");
         let second = first.replaced([2; 32], Timestamp(1_700_000_000_123));

@@ -1,6 +1,6 @@
-//! A third half of the store, for the model in `deliver` alone: maps instead of SQL, so that a million steps take a
-//! minute. It decides with the same pure functions (`judge`, `budget`, `Next::apply`, the breakers) and says again, in
-//! other words, what the statements of the real halves say; the model runs it beside them and compares each answer.
+//! A third backend, for the model in `deliver` only: maps instead of SQL, so that a million steps take a minute. It
+//! decides with the same pure functions (`judge`, `budget`, `Next::apply`, the breakers) and restates the rest of what
+//! the real backends' statements do; the model runs it beside them and compares each answer.
 
 mod admit;
 mod claim;
@@ -21,30 +21,30 @@ use crate::budget::Window;
 use crate::names::{Account, LaneKey, Scope};
 use rows::Rows;
 
-/// As in the other halves.
+/// As in the other backends.
 const ALERT_LATER_MS: i64 = 2 * 24 * 3_600_000;
 
-/// Where everything is kept as long as it lives: a process of the model that ends loses nothing of it.
+/// All data. It outlives the simulated processes: a crash in the model loses nothing of it.
 #[derive(Debug, Default)]
 pub struct Memory(RefCell<Tables>);
 
 #[derive(Debug, Default)]
 struct Tables {
     notifications: Rows<Kept>,
-    /// Notification to how often others only repeated what it told.
+    /// By notification: how often later ones only repeated it.
     repeated: HashMap<i64, i64>,
     alerts: Rows<Alert>,
-    /// Identity and receiver to the alert.
+    /// By identity and receiver: the alert.
     identities: HashMap<(Identity, String), i64>,
     messages: Rows<Message>,
-    /// Lane to its live messages.
+    /// By lane: its live messages.
     live: BTreeMap<LaneKey, Vec<i64>>,
     transitions: Rows<Transition>,
-    /// Alert to what is still to be told of it.
+    /// By alert: its transitions still to be told.
     pending: HashMap<i64, Vec<i64>>,
     budgets: HashMap<Account, Window>,
     breakers: BTreeMap<Scope, Breaker>,
-    /// Lane to how often it was taken; as in SQLite, nothing is fenced where this is not asked.
+    /// By lane: how often it was taken. As in SQLite, there is no fence where this is not checked.
     leases: HashMap<LaneKey, i64>,
 }
 
@@ -126,7 +126,7 @@ impl Tables {
         self.leases.get(&lease.lane).is_none_or(|epoch| *epoch == lease.epoch)
     }
 
-    /// Ends a message.
+    /// Settles a message.
     fn end(&mut self, id: i64, state: State, now: Timestamp) {
         let message = self.message(id);
         assert!(message.settled_at.is_none(), "a settled message never changes");
@@ -151,7 +151,7 @@ impl Tables {
         self.transitions.push(Transition { moved, ..transition });
     }
 
-    /// Hands a transition to another message.
+    /// Moves a transition to another message.
     fn relink(&mut self, id: i64, from: i64, to: i64) {
         self.message(from).transitions.retain(|other| *other != id);
         let told = &mut self.message(to).transitions;
@@ -161,7 +161,7 @@ impl Tables {
 }
 
 impl Memory {
-    /// Everybody who was sending is gone; `None`: from whatever lane.
+    /// Marks what was being sent as unsure, in one lane or (`None`) in all.
     pub fn abandon(&self, lane: Option<&LaneKey>) -> usize {
         let mut tables = self.0.borrow_mut();
         let sending: Vec<i64> = tables
@@ -179,7 +179,7 @@ impl Memory {
         sending.len()
     }
 
-    /// Takes a lane from whoever had it, as when that one's lease is over.
+    /// Takes a lane, as when the previous holder's lease has ended.
     pub fn acquire(&self, lane: &LaneKey) -> Lease {
         self.abandon(Some(lane));
         let mut tables = self.0.borrow_mut();
@@ -193,12 +193,12 @@ impl Memory {
         self.0.borrow().breakers.values().cloned().collect()
     }
 
-    /// Opens or closes one.
+    /// Opens or closes a breaker.
     pub fn change_breaker(&self, change: BreakerChange) {
         self.0.borrow_mut().apply(change);
     }
 
-    /// Forgets what is older than `keep` says: bodies, which are empty in the model, stay.
+    /// Deletes what is older than `keep` allows. Bodies, which are empty in the model, stay.
     pub fn prune(&self, keep: Retention, now: Timestamp) {
         let mut tables = self.0.borrow_mut();
         let oldest = now.plus_millis(-keep.record_ms);

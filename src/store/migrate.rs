@@ -1,5 +1,5 @@
-//! Brings a database's schema up to what this program knows: numbered SQL, each applied once and recorded with its
-//! hash. All steps of a start are one transaction: a crash leaves the old schema or the new one.
+//! Brings a database's schema up to date: numbered SQL steps, each applied once and recorded with its hash. All steps
+//! of a start are one transaction: a crash leaves the old schema or the new one.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("schema/postgres/0004.sql"),
 ];
 
-/// Applies the steps that are missing, all of them to an empty database. Refuses one of a newer wegraf, or one whose
+/// Applies the missing steps; an empty database gets all of them. Refuses a database of a newer wegraf, or one whose
 /// applied steps differ from ours.
 pub(super) fn migrate(
     connection: &mut Connection,
@@ -38,8 +38,8 @@ pub(super) fn migrate(
     steps: &[&str],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    // A step may make a table anew (SQLite cannot change a CHECK): meanwhile nothing points to it. What points where
-    // is checked before the commit.
+    // A step may rebuild a table (SQLite cannot change a CHECK), so references to it dangle for a while. References are
+    // checked before the commit.
     connection.pragma_update(None, "foreign_keys", false)?;
     let migrated = apply(connection, path, steps, now);
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -79,7 +79,7 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str], now: Timestam
     Ok(transaction.commit()?)
 }
 
-/// Refuses a database that is not at the newest step, for those who only look.
+/// Refuses a database that is not at the newest step: for readers, which do not migrate.
 pub(super) fn expect_current(connection: &Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
     let (found, known) = versions(connection, steps)?;
     match found.cmp(&known) {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_was_changed_and_a_step_nobody_knows_are_refused() {
+    fn changed_and_unknown_steps_are_refused() {
         let mut connection = Connection::open_in_memory().unwrap();
         run(&mut connection, &[FIRST, SECOND]).unwrap();
         assert!(matches!(run(&mut connection, &[FIRST, BROKEN]), Err(StoreError::Damaged { .. })));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_looks_needs_the_newest_schema() {
+    fn a_reader_needs_the_newest_schema() {
         let mut connection = Connection::open_in_memory().unwrap();
         run(&mut connection, &[FIRST]).unwrap();
         let look = |steps: &[&str]| expect_current(&connection, Path::new("test.db"), steps);

@@ -1,4 +1,4 @@
-//! The outbox: a message on its way, from the head of its lane through a claim to its settlement.
+//! The outbox: a message from the head of its lane through a claim to its settlement.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -8,19 +8,19 @@ use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::budget::Charge;
 use crate::names::{LaneKey, Scope, SourceId};
 
-/// Where a message is on its way.
+/// The state of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Waits, certainly not accepted by WeCom so far (its earlier parts may be).
+    /// Waits; certainly not accepted by WeCom so far (earlier parts may be).
     Queued,
     /// Claimed; an answer is awaited.
     Sending,
     /// Waits; whether WeCom accepted the last attempt is unknown.
     Unsure,
-    /// Accepted whole. Final.
+    /// Accepted completely. Final.
     Sent,
-    /// Refused for good. Final.
+    /// Rejected permanently. Final.
     Dead,
     /// Told by another message together with others. Final.
     Folded,
@@ -47,7 +47,7 @@ impl State {
     }
 }
 
-/// What became of a transition for one lane.
+/// The fate of a transition in one lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
@@ -59,7 +59,7 @@ pub enum Fate {
     Counted,
     /// Not told, for a recorded reason.
     Suppressed,
-    /// Its message was refused for good.
+    /// Its message was rejected permanently.
     Dead,
 }
 
@@ -88,56 +88,56 @@ impl Fate {
 pub struct LaneHead {
     /// The key of the lane.
     pub lane: LaneKey,
-    /// When the first of what waits may be claimed; not in the future if now.
+    /// When the first waiting message may be claimed; not in the future if now.
     pub due_at: Timestamp,
-    /// One of its messages is being sent; if its lane has no worker, by nobody.
+    /// One of its messages is being sent. If the lane has no worker, its sender is gone.
     pub sending: bool,
 }
 
-/// The right to send from a lane until it is lost to another replica. Of this process alone with SQLite.
+/// A lease: the right to send from a lane until another replica takes it. With SQLite the process holds every lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The key of the lane.
     pub lane: LaneKey,
-    /// The fence: how often the lane changed hands.
+    /// The fence: how often the lane changed its holder.
     pub epoch: i64,
 }
 
-/// What waits in a lane.
+/// The live messages of a lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The oldest live messages, in order of admission; at most [`VIEW`].
     pub messages: Vec<WaitingMessage>,
-    /// Live messages that were never claimed and tell of no act: what could be folded.
+    /// Live messages that were never claimed and are not about an act: they can be folded.
     pub fresh: u64,
 }
 
-/// Messages of a lane that are looked at when one is chosen: with folding few are ever live.
+/// Messages of a lane that are considered when one is chosen: with folding few are ever live.
 pub const VIEW: u32 = 64;
 
-/// A live message, as far as choosing needs.
+/// A live message, with the facts needed for choosing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts of one row")]
 pub struct WaitingMessage {
     /// Its id.
     pub message: i64,
-    /// Where it is.
+    /// Its state.
     pub state: State,
-    /// Never claimed, so that no bytes are frozen, and can be folded: it tells of no act.
+    /// Never claimed, so that no bytes are frozen, and not about an act: it can be folded.
     pub fresh: bool,
-    /// Stands for many.
+    /// A digest.
     pub digest: bool,
     /// Holds a critical alert.
     pub critical: bool,
     /// Holds a critical alert or an end: may use the reserve of a budget.
     pub urgent: bool,
-    /// When its news was accepted; of a digest, the oldest.
+    /// When its news was accepted; for a digest, the oldest news.
     pub created_at: Timestamp,
     /// When it may be claimed; not in the future if now.
     pub due_at: Timestamp,
 }
 
-/// A message ready to be rendered or resent.
+/// A message with all that is needed to render or resend it.
 #[derive(Debug, Clone)]
 pub struct Queued {
     /// Its id.
@@ -150,9 +150,9 @@ pub struct Queued {
     pub target_json: String,
     /// Holds a critical alert.
     pub critical: bool,
-    /// Stands for many: then `transitions` is empty, see [`Store::digest`](super::Store::digest).
+    /// A digest: then `transitions` is empty, see [`Store::digest`](super::Store::digest).
     pub digest: bool,
-    /// Tells of an act: see [`Store::act_news`](super::Store::act_news).
+    /// About an act: see [`Store::act_news`](super::Store::act_news).
     pub act: bool,
     /// The short id people see.
     pub thread: ThreadId,
@@ -160,21 +160,21 @@ pub struct Queued {
     pub state: State,
     /// Claims so far; a claim must name it.
     pub epoch: i64,
-    /// Changes so far of what it tells; a claim must name it.
+    /// Number of changes of its content so far; a claim must name it.
     pub revision: i64,
     /// When it was queued.
     pub created_at: Timestamp,
-    /// The notification it is about; of a digest, the newest.
+    /// The notification it is about; for a digest, the newest.
     pub notification: Kept,
     /// Its transitions, in the order they were accepted.
     pub transitions: Vec<Moved>,
     /// Its bytes, if it was claimed before.
     pub frozen: Option<Frozen>,
-    /// Why it is here although another message told the same, as JSON of whoever queued it.
+    /// Why it exists although another message told the same, as JSON in the form of the module that queued it.
     pub note_json: Option<String>,
 }
 
-/// A notification as it was kept.
+/// A stored notification.
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// Its id.
@@ -189,18 +189,18 @@ pub struct Kept {
     pub path_receiver: Option<String>,
     /// When it came.
     pub received_at: Timestamp,
-    /// The body as it came; empty if it was pruned.
+    /// The body as received; empty if it was pruned.
     pub raw: Bytes,
 }
 
-/// A transition a message tells.
+/// A transition that a message tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// Its id.
     pub id: i64,
     /// The alert's row: the same for all transitions of one alert for one receiver.
     pub alert: i64,
-    /// The notification that brought it: `alert_index` is a place in that one's list.
+    /// The notification that brought it: `alert_index` refers to its list.
     pub notification: i64,
     /// The alert's place in the notification's list.
     pub alert_index: u32,
@@ -214,10 +214,10 @@ pub struct Moved {
     pub ends_at: Option<Timestamp>,
 }
 
-/// The bytes of a message as they were frozen.
+/// The frozen bytes of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frozen {
-    /// 1 for the first bytes, one more each time others replaced them.
+    /// 1 for the first bytes; incremented each time others replace them.
     pub version: u32,
     /// The face they have.
     pub face: String,
@@ -229,7 +229,7 @@ pub struct Frozen {
     pub first_claimed_at: Timestamp,
 }
 
-/// A wish to send.
+/// A request to claim.
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// The right to send from its lane.
@@ -240,36 +240,36 @@ pub struct Claim {
     pub epoch: i64,
     /// Its revision as [`Queued`] gave it.
     pub revision: i64,
-    /// `None`: the bytes as they are frozen. `Some`: new bytes, which the first claim must bring. Later claims bring
-    /// them only to send something else on purpose (a copy marked as repeated, plain text after a refusal); the
-    /// bytes of earlier attempts stay on record.
+    /// `None`: the frozen bytes. `Some`: new bytes, which the first claim must bring. Later claims bring them only to
+    /// change the content on purpose (a copy marked as repeated, plain text after a rejection); the bytes of earlier
+    /// attempts stay on record.
     pub freeze: Option<Freeze>,
-    /// The ways it can take, in order of preference: the first with room is taken. At least one.
+    /// The possible ways, in order of preference: the first with room is taken. At least one.
     pub ways: Vec<Way>,
 }
 
-/// One way to a target: which breakers stand on it, what an attempt costs.
+/// One way to a target: its breakers and the charges of an attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Way {
-    /// Scopes of breakers that must not be open.
+    /// Scopes whose breakers must be closed.
     pub scopes: Vec<Scope>,
-    /// What is debited, whatever comes of the attempt.
+    /// Debited whatever the result of the attempt.
     pub charges: Vec<Charge>,
 }
 
-/// What became of a wish to send.
+/// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
     /// It may be sent now.
     Claimed(Claimed),
-    /// Nothing was written; nothing of this lane goes before then.
+    /// Nothing was written; nothing of this lane may be sent before `until`.
     Wait {
         /// When to ask again.
         until: Timestamp,
         /// The breaker that is open; `None`: the budget is spent.
         breaker: Option<Scope>,
     },
-    /// Nothing was written: an older message of the lane tells of one of its alerts and must be settled first.
+    /// Nothing was written: an older message of the lane shares an alert with it and must be settled first.
     Behind,
 }
 
@@ -280,9 +280,9 @@ pub struct Freeze {
     pub face: String,
     /// Request bodies of all parts; at least one.
     pub parts: Vec<Bytes>,
-    /// With which part to go on: 0, except in a new version that repeats only the parts not yet accepted.
+    /// The part to continue with: 0, except in a new version that repeats only the parts not yet accepted.
     pub next_part: u32,
-    /// What these bytes name and what they only count.
+    /// Which transitions these bytes name and which they only count.
     pub naming: Naming,
 }
 
@@ -291,46 +291,46 @@ pub struct Freeze {
 pub enum Naming {
     /// All but the ones with these ids.
     AllBut(Vec<i64>),
-    /// Those of the alerts with these row ids only.
+    /// Only those of the alerts with these row ids.
     OnlyAlerts(Vec<i64>),
 }
 
 /// A message that may be sent now: proof for [`Store::settle`](super::Store::settle).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claimed {
-    /// Which message.
+    /// The message.
     pub message: i64,
     /// The fence.
     pub epoch: i64,
-    /// Which version of its bytes.
+    /// The version of its bytes.
     pub version: u32,
-    /// Which part to send.
+    /// The part to send.
     pub part: u32,
-    /// Which of the ways of the claim to take.
+    /// Index of the way to take, among those of the claim.
     pub way: usize,
-    /// A breaker is open on that way: this attempt finds out whether it can be closed.
+    /// A breaker is open on that way: this attempt probes it.
     pub probing: bool,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Debug, Clone)]
 pub struct Settlement {
     /// The claim.
     pub claimed: Claimed,
-    /// What WeCom answered.
+    /// WeCom's answer.
     pub outcome: Outcome,
     /// What follows.
     pub next: Next,
-    /// Who is told instead, or as well, because somebody was not reached.
+    /// The receiver that is told instead, or as well, because a recipient was not reached.
     pub fallback: Option<Fallback>,
     /// What the answer says about the way.
     pub breakers: Vec<BreakerChange>,
-    /// The card (its message) whose code these bytes use up: it has none from now on, unless they were certainly not
+    /// The card (its message) whose code these bytes use: the code is deleted, unless the bytes were certainly not
     /// accepted.
     pub spends: Option<i64>,
 }
 
-/// Another receiver that is to get what a message tells.
+/// Another receiver that gets the content of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fallback {
     /// Its name.
@@ -341,12 +341,12 @@ pub struct Fallback {
     pub targets: Vec<TargetRow>,
 }
 
-/// A breaker changes.
+/// A change of a breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BreakerChange {
     /// Opened, or kept open by a failed probe.
     Open(Breaker),
-    /// The way is good again.
+    /// The way works again.
     Close(Scope),
 }
 
@@ -359,32 +359,32 @@ impl BreakerChange {
     }
 }
 
-/// A breaker that is open: nothing goes through its scope, except one message at a time from `probe_at` on.
+/// An open breaker: nothing goes through its scope, except one message at a time from `probe_at` on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breaker {
-    /// What is broken: an app, a webhook's key, a host.
+    /// The scope: an app, a webhook's key, a host.
     pub scope: Scope,
     /// Why, from a closed set; [`OUTAGE`]: messages do not probe it.
     pub reason: String,
     /// WeCom's `errcode`, if it was one.
     pub errcode: Option<i64>,
-    /// What happened and what to do, without secrets.
+    /// The error and its remedy, without secrets.
     pub error: String,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// When the next message may try.
+    /// When the next message may probe.
     pub probe_at: Timestamp,
-    /// How often it was tried in vain.
+    /// Failed probes so far.
     pub failures: u32,
 }
 
 impl Breaker {
-    /// May the host of an [`OUTAGE`] be asked whether it is back? Opened in the future: the clock was set back since.
+    /// May the host of an [`OUTAGE`] be probed? If it opened in the future, the clock was set back since then.
     pub fn host_may_be_asked(&self, now: Timestamp) -> bool {
         self.reason == OUTAGE && (self.opened_at > now || due(self.probe_at, now) <= now)
     }
 
-    /// Until when no message may pass; `None`: one may try now.
+    /// Until when no message may pass; `None`: one may probe now.
     pub(super) fn keeps_away_until(&self, now: Timestamp) -> Option<Timestamp> {
         let probe_at = due(self.probe_at, now);
         if self.reason == OUTAGE {
@@ -394,23 +394,23 @@ impl Breaker {
     }
 }
 
-/// How soon to look again at a breaker that no message probes: whoever does probe it may close it any moment.
+/// How soon to look again at a breaker that messages do not probe: its prober may close it at any moment.
 const LOOK_AGAIN_MS: i64 = 1_000;
-/// The reason of breakers that no message probes, because it would stay unknown whether it arrived.
+/// The reason of breakers that messages do not probe, because it would stay unknown whether the message arrived.
 pub const OUTAGE: &str = "outage";
-/// A message that probes keeps all others away for this long: longer than the deadline of a send.
+/// A message that probes excludes all others for this long: longer than the deadline of a send.
 pub const PROBE_MS: i64 = 20_000;
 
-/// What was folded.
+/// The result of folding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Folded {
     /// The digest.
     pub digest: i64,
-    /// Messages that it stands for now and did not before.
+    /// Messages newly folded into it.
     pub messages: u64,
 }
 
-/// What WeCom answered, for the record.
+/// WeCom's answer, for the record.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// Class of the answer, from a closed set.
@@ -434,14 +434,14 @@ pub struct Outcome {
 /// What follows an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// WeCom has the part. If it was the last one the message is sent, and its transitions are named or counted as
-    /// its bytes say; else it is queued for its next part.
+    /// WeCom accepted the part. If it was the last one the message is sent, and its transitions are named or counted as
+    /// its bytes say; otherwise it is queued for its next part.
     Accepted,
-    /// Certainly not accepted: queued again, for then.
+    /// Certainly not accepted: queued again for that time.
     RetryAt(Timestamp),
-    /// Nobody knows: unsure, to be tried again then.
+    /// The result is unknown: unsure, to be tried again at that time.
     UnsureAt(Timestamp),
-    /// Refused for good; its transitions are dead for this reason.
+    /// Rejected permanently; its transitions are dead for this reason.
     Dead {
         /// Why, from a closed set.
         reason: String,
@@ -449,12 +449,12 @@ pub enum Next {
 }
 
 impl Next {
-    /// May WeCom have accepted the bytes, or will they not be sent again?
+    /// Is the card code used up: may WeCom have accepted the bytes, or will they not be sent again?
     pub(super) const fn spends(&self) -> bool {
         !matches!(self, Self::RetryAt(_))
     }
 
-    /// Where the message is afterwards: state, when it is due, its next part.
+    /// The message afterwards: its state, when it is due, its next part.
     pub(super) fn apply(&self, claimed: Claimed, parts: u32, now: Timestamp) -> (State, Timestamp, u32) {
         let part = claimed.part;
         let (state, due, next_part) = match self {
@@ -468,7 +468,7 @@ impl Next {
     }
 }
 
-/// When a message may be claimed. A time that no wait can have led to means that the clock was set back.
+/// When a message may be claimed. A time later than any wait means that the clock was set back; it counts as now.
 pub(super) fn due(not_before: Timestamp, now: Timestamp) -> Timestamp {
     if not_before.millis_since(now) > super::LONGEST_WAIT_MS { now } else { not_before }
 }

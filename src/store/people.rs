@@ -1,4 +1,4 @@
-//! What people do in WeCom: the methods of the store for it.
+//! Acts of people in WeCom: the store's methods for them.
 
 use super::{
     ActAlert, ActEnd, ActFilter, ActNews, ActRow, Acted, Card, Conversation, Escalation, Kept, NewAct, Silence, Store,
@@ -11,8 +11,8 @@ use crate::config::Database;
 use crate::names::LaneKey;
 
 impl Store {
-    /// Notes what somebody did, and does as much of it as the store can: whose alert it is from now on, and who is told.
-    /// Each event once. At most [`ACT_ALERTS`](super::ACT_ALERTS) alerts are touched.
+    /// Records an act and does the part of it that the store can do: the acknowledgement, and the messages about it.
+    /// Idempotent for each event. At most [`ACT_ALERTS`](super::ACT_ALERTS) alerts are touched.
     pub async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
         match self {
             Self::Sqlite(db) => db.act(act, now).await,
@@ -20,8 +20,8 @@ impl Store {
         }
     }
 
-    /// Closes an act that is open, with the silence that was made and who is told of it. If it is open no more, nothing is
-    /// written and `again` says so.
+    /// Closes an open act, with the silence that was made and the receivers that are told of it. If the act is no
+    /// longer open, nothing is written and `again` is set.
     pub async fn end_act(&self, end: ActEnd, now: Timestamp) -> Result<Acted, StoreError> {
         match self {
             Self::Sqlite(db) => db.end_act(end, now).await,
@@ -29,8 +29,8 @@ impl Store {
         }
     }
 
-    /// Queues the message about an act for a lane that was to be told by other means, if it has none yet and any of its
-    /// alerts is still on. Returns whether it did.
+    /// Queues the message about an act for a lane that was to be told by other means, if the lane has none yet and one
+    /// of its alerts is still firing. Returns whether it did.
     pub async fn tell_of_act(
         &self,
         act: i64,
@@ -52,7 +52,7 @@ impl Store {
         }
     }
 
-    /// The alerts that an act touched, of each receiver, as they are now.
+    /// The alerts that an act touched, for each receiver, as they are now.
     pub async fn act_alerts(&self, act: i64) -> Result<Vec<ActAlert>, StoreError> {
         match self {
             Self::Sqlite(db) => db.act_alerts(act).await,
@@ -60,7 +60,7 @@ impl Store {
         }
     }
 
-    /// What a message about an act tells; `None` if it is about none.
+    /// The content of a message about an act; `None` if the message is about no act.
     pub async fn act_news(&self, message: i64) -> Result<Option<ActNews>, StoreError> {
         match self {
             Self::Sqlite(db) => db.act_news(message).await,
@@ -68,7 +68,8 @@ impl Store {
         }
     }
 
-    /// The silences made from here that have not ended, or not longer than 75 minutes ago; those that end first come first.
+    /// The silences made through wegraf that have not ended, or ended at most 75 minutes ago; those that end first come
+    /// first.
     pub async fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, StoreError> {
         match self {
             Self::Sqlite(db) => db.silences(now).await,
@@ -76,7 +77,7 @@ impl Store {
         }
     }
 
-    /// Notes how often in a row the alerts of a silence were not seen upstream.
+    /// Records for how many consecutive checks the alerts of a silence were not seen upstream.
     pub async fn note_silence(&self, act: i64, absent: u32) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.note_silence(act, absent).await,
@@ -84,7 +85,7 @@ impl Store {
         }
     }
 
-    /// Notes that a silence ends at another time, and its id upstream, which may be another one since.
+    /// Records a new end of a silence, and its id upstream, which may have changed.
     pub async fn extend_silence(&self, act: i64, upstream_id: String, until: Timestamp) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.extend_silence(act, upstream_id, until).await,
@@ -92,7 +93,7 @@ impl Store {
         }
     }
 
-    /// The alerts with these identities that are on, as each receiver knows them.
+    /// The firing alerts with these identities, for each receiver.
     pub async fn told_firing(&self, identities: Vec<Identity>) -> Result<Vec<ActAlert>, StoreError> {
         match self {
             Self::Sqlite(db) => db.told_firing(identities).await,
@@ -100,7 +101,7 @@ impl Store {
         }
     }
 
-    /// The receivers that know an alert of this episode, on or over, by name.
+    /// The receivers that know an alert of this episode, firing or resolved, by name.
     pub async fn receivers_of(&self, thread: ThreadId) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Sqlite(db) => db.receivers_of(thread).await,
@@ -108,8 +109,8 @@ impl Store {
         }
     }
 
-    /// The alerts that are on, each once, whoever its receivers are: critical ones first, then the newest; and how many
-    /// there are in all.
+    /// The firing alerts, each once, however many receivers know it: critical ones first, then the newest; and their
+    /// total number.
     pub async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
         match self {
             Self::Sqlite(db) => db.alerts_on(limit).await,
@@ -117,7 +118,7 @@ impl Store {
         }
     }
 
-    /// The receivers that know an alert that is on, by name.
+    /// The receivers that know a firing alert, by name.
     pub async fn receivers_on(&self) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Sqlite(db) => db.receivers_on().await,
@@ -125,8 +126,8 @@ impl Store {
         }
     }
 
-    /// The same as [`Store::alerts_on`] of those alerts that one of `receivers` knows or that `owner` has (any case; empty
-    /// for no owner).
+    /// The same as [`Store::alerts_on`], restricted to alerts that one of `receivers` knows or that `owner`
+    /// acknowledged (any case; empty for no owner).
     pub async fn alerts_on_of(
         &self,
         receivers: Vec<String>,
@@ -140,8 +141,8 @@ impl Store {
         }
     }
 
-    /// The newest card of a lane before a message that tells of all alerts that the message tells of; with its code only if
-    /// that was not used and WeCom gave it less than 71 h ago.
+    /// The newest card of a lane before `message` that covers all alerts of `message`; with its code only if that is
+    /// unused and WeCom gave it less than 71 h ago.
     pub async fn card(&self, lane: &LaneKey, message: i64, now: Timestamp) -> Result<Option<Card>, StoreError> {
         match self {
             Self::Sqlite(db) => db.card(lane, message, now).await,
@@ -149,7 +150,8 @@ impl Store {
         }
     }
 
-    /// A message as a card, whether it has a code, all were used, or it never had one. `None`: there is no such message.
+    /// A message as a card, whether it has a code, all were used, or it never had one. `None`: there is no such
+    /// message.
     pub async fn card_of(&self, message: i64) -> Result<Option<Card>, StoreError> {
         match self {
             Self::Sqlite(db) => db.card_of(message).await,
@@ -157,7 +159,7 @@ impl Store {
         }
     }
 
-    /// The escalations whose next step is due, or whose alert is over, those that are due longest first.
+    /// The escalations whose next step is due, or whose alert is resolved; those due longest come first.
     pub async fn due_escalations(&self, now: Timestamp, limit: u32) -> Result<Vec<Escalation>, StoreError> {
         match self {
             Self::Sqlite(db) => db.due_escalations(now, limit).await,
@@ -165,8 +167,8 @@ impl Store {
         }
     }
 
-    /// Notes that a step of an escalation was taken, and when the next one is due; `None`: when its alert is over. Returns
-    /// false, and nothing is written, if it is not at `from_step`.
+    /// Records that a step of an escalation was taken, and when the next one is due; `None`: only once its alert is
+    /// resolved. Returns false, and nothing is written, if it is not at `from_step`.
     pub async fn advance_escalation(
         &self,
         alert: i64,
@@ -179,7 +181,7 @@ impl Store {
         }
     }
 
-    /// Ends an escalation.
+    /// Deletes an escalation.
     pub async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.forget_escalation(alert).await,
@@ -187,7 +189,7 @@ impl Store {
         }
     }
 
-    /// A notification as it was kept.
+    /// A stored notification.
     pub async fn notification(&self, id: i64) -> Result<Option<Kept>, StoreError> {
         match self {
             Self::Sqlite(db) => db.notification(id).await,
@@ -195,7 +197,7 @@ impl Store {
         }
     }
 
-    /// Notes that somebody spoke in a conversation. What was heard earlier does not replace what was heard later.
+    /// Records that a user wrote in a conversation. An older time does not replace a newer one.
     pub async fn learn(&self, conversation: Conversation) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(db) => db.learn(conversation).await,
@@ -211,8 +213,8 @@ impl Store {
         }
     }
 
-    /// Takes the socket of a bot for `holder` until `held` from now, or keeps it; false if another one has it. With
-    /// SQLite there is nobody else.
+    /// Leases the socket of a bot to `holder` for `held` from now, or renews that lease; false if another process holds
+    /// it. Always true with SQLite.
     pub async fn hold_socket(&self, bot: &str, holder: &str, held: Duration) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(_) => Ok(true),
@@ -220,7 +222,7 @@ impl Store {
         }
     }
 
-    /// Gives the socket of a bot to whoever wants it, if `holder` has it.
+    /// Releases the socket of a bot, if `holder` holds it.
     pub async fn leave_socket(&self, bot: &str, holder: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => Ok(()),
@@ -228,8 +230,8 @@ impl Store {
         }
     }
 
-    /// Who has the socket of a bot now: a process or a replica by its name; `None`: nobody. With SQLite it is whoever has
-    /// the database.
+    /// The holder of a bot's socket, by the name of a process or a replica; `None`: it is free. With SQLite it is the
+    /// process that holds the database.
     pub async fn socket_holder(database: &Database, bot: &str) -> Result<Option<String>, StoreError> {
         match database {
             Database::Sqlite(path) => sqlite::holder(path.clone()).await,

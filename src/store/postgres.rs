@@ -1,7 +1,7 @@
-//! The PostgreSQL half: one writing task with group commit for what comes in, a few connections for the rest, any
+//! The PostgreSQL backend: one writing task with group commit for admissions, a few connections for the rest, any
 //! number of processes on one database.
 //!
-//! Nothing is expected of a session, so a pooler in transaction mode may stand between; only hints are lost by it.
+//! It needs no session state, so a pooler in transaction mode may stand between; with one only wake-up hints get lost.
 
 mod absorb;
 mod acts;
@@ -53,11 +53,11 @@ use tx::{Kind, transaction};
 use values::values;
 use writer::Writer;
 
-/// Connections besides the one that admits and the one that listens. A claim and its settlement take a few
-/// milliseconds each, so this is some thousand a second; more would only compete for the server.
+/// Connections besides those of the writer and the listener. A claim and its settlement take a few milliseconds each,
+/// so this is some thousand a second; more would only compete for the server.
 const CONNECTIONS: u32 = 8;
 
-/// What must cost what is live, however much was ever sent.
+/// Statements whose cost must depend on live rows only, not on the record.
 #[cfg(test)]
 pub(super) const PLANNED: [&str; 3] = [lanes::LANES, lanes::WAITING, lanes::FRESH];
 
@@ -104,7 +104,7 @@ impl Db {
         Ok(Self::new(server, writer, lease, skew, woken, tasks))
     }
 
-    /// For reading only. The schema must be this version's.
+    /// For reading only. The schema must be current.
     pub(super) async fn open_reading(url: &SecretString) -> Result<Self, StoreError> {
         let server = Arc::new(Server::new(Address::parse(url.expose_secret())?));
         let client = server.connect().await?;
@@ -140,7 +140,7 @@ impl Db {
         self.admit_asked(admission, Instant::now()).await
     }
 
-    /// Admits what was asked for at `asked`, unless that is too long ago.
+    /// Admits what was requested at `asked`, unless that is too long ago.
     pub(super) async fn admit_asked(&self, admission: Admission, asked: Instant) -> Result<Admitted, StoreError> {
         let writer = self.0.writer.as_ref().ok_or_else(reading_only)?;
         writer.admit(admission, asked).await
@@ -176,7 +176,7 @@ impl Db {
         }
     }
 
-    /// Gives all lanes back as well: others need not wait for the ends of their leases.
+    /// Releases all lanes, too, so that other replicas need not wait for the ends of the leases.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         if let Some(writer) = &self.0.writer {
             writer.stop().await;
@@ -188,7 +188,7 @@ impl Db {
         Ok(())
     }
 
-    /// The connections, for what writes.
+    /// The connections, if this store may write.
     fn writing(&self) -> Result<&Pool, StoreError> {
         if self.0.writer.is_some() { Ok(&self.0.pool) } else { Err(reading_only()) }
     }

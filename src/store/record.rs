@@ -1,4 +1,4 @@
-//! The record: who was told what, when, did it arrive, and if not, why.
+//! The record: which message went to whom and when, whether it arrived, and if not, why.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::{ActKind, Fate, Kept, Moved, State};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 
-/// How much of an answer's words is kept with an attempt.
+/// Bytes of an answer's text that are kept with an attempt.
 pub const ERROR_BYTES: usize = 1000;
 
 /// Which messages to list; `None` does not restrict.
@@ -28,14 +28,14 @@ pub struct DeliveryFilter {
     pub thread: Option<ThreadId>,
     /// With this id.
     pub message: Option<i64>,
-    /// Addressed to this userid by name (not through a department, a tag or a chat), or told by WeCom to have missed
-    /// it.
+    /// Addressed to this userid by name (not through a department, a tag or a chat), or reported by WeCom as not
+    /// reached.
     pub person: Option<String>,
     /// An attempt at it was answered with this `errcode`.
     pub errcode: Option<i64>,
     /// Tells of an alert that has all these labels.
     pub labels: Vec<(String, String)>,
-    /// Older than this message, to go on reading.
+    /// Older than this message, to continue a list.
     pub before: Option<i64>,
 }
 
@@ -55,52 +55,52 @@ pub struct DeliveryRow {
     pub receiver: String,
     /// Its lane.
     pub lane: LaneKey,
-    /// Where it is.
+    /// Its state.
     pub state: State,
     /// Holds a critical alert.
     pub critical: bool,
-    /// Stands for many messages.
+    /// A digest.
     pub digest: bool,
     /// The act it tells of.
     pub act: Option<ActKind>,
-    /// The message that tells its news instead.
+    /// The message that it was folded into.
     pub folded_into: Option<i64>,
     /// The message it is a fallback or a resend of.
     pub origin: Option<i64>,
-    /// Which of them it is and why, as JSON of whoever queued it.
+    /// Whether it is a fallback or a resend and why, as JSON in the form of the module that queued it.
     #[serde(rename = "note", serialize_with = "as_json")]
     pub note_json: Option<String>,
     /// Name of its first alert.
     pub name: String,
-    /// Transitions in it that say that an alert is on: it began, or is repeated.
+    /// Its transitions that report firing: new or repeated.
     pub firing: i64,
-    /// Transitions in it that say that one is over.
+    /// Its transitions that report resolved.
     pub resolved: i64,
     /// Notices in it.
     pub notices: i64,
-    /// How often its notification came again without any news in it.
+    /// How often its notification was repeated without any news.
     pub repeated: i64,
     /// When it was queued.
     pub created_at: Timestamp,
-    /// When it was last tried.
+    /// When it was last claimed.
     pub claimed_at: Option<Timestamp>,
-    /// When it was sent or given up.
+    /// When it was sent or became dead.
     pub settled_at: Option<Timestamp>,
     /// When it may be tried again.
     pub not_before: Timestamp,
-    /// Tries so far.
+    /// Attempts so far.
     pub attempts: i64,
     /// Parts accepted.
     pub next_part: u32,
-    /// Parts in all; 0 before the first try.
+    /// Parts in all; 0 before the first attempt.
     pub parts: u32,
-    /// The face it has; `None` before the first try.
+    /// Its face; `None` before the first attempt.
     pub face: Option<String>,
     /// Class of the last answer.
     pub outcome: Option<String>,
     /// Its `errcode`.
     pub errcode: Option<i64>,
-    /// Its words.
+    /// Its error text.
     pub error: Option<String>,
 }
 
@@ -116,9 +116,9 @@ pub struct Delivery {
     pub format: Format,
     /// When the notification came.
     pub received_at: Timestamp,
-    /// What it tells.
+    /// Its transitions.
     pub transitions: Vec<TransitionRow>,
-    /// Every try.
+    /// All its attempts.
     pub attempts: Vec<AttemptRow>,
     /// Every version of its bytes.
     pub frozen: Vec<FrozenPart>,
@@ -141,13 +141,13 @@ pub struct TransitionRow {
     pub starts_at: Option<Timestamp>,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
-    /// What became of it.
+    /// Its fate.
     pub fate: Fate,
     /// Why, where the fate has a reason.
     pub reason: Option<String>,
 }
 
-/// One try.
+/// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttemptRow {
     /// Its number.
@@ -158,7 +158,7 @@ pub struct AttemptRow {
     pub part: u32,
     /// When it began.
     pub at: Timestamp,
-    /// How long it took; `None`: it is under way, or the process ended before it knew.
+    /// How long it took; `None`: it is under way, or the process ended before it was settled.
     pub duration_ms: Option<i64>,
     /// Class of the answer.
     pub outcome: Option<String>,
@@ -176,7 +176,7 @@ pub struct AttemptRow {
     pub invalid_json: Option<String>,
 }
 
-/// A request body as it went out.
+/// A request body as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FrozenPart {
     /// Which version.
@@ -187,7 +187,7 @@ pub struct FrozenPart {
     pub body: String,
 }
 
-/// What a message tells.
+/// The content of a message.
 #[derive(Debug, Clone)]
 pub struct Contents {
     /// Its receiver.
@@ -196,15 +196,15 @@ pub struct Contents {
     pub thread: ThreadId,
     /// The notification it is about.
     pub notification: Kept,
-    /// Its transitions, in the order they were accepted; of a digest, none.
+    /// Its transitions, in the order they were accepted; empty for a digest.
     pub transitions: Vec<Moved>,
-    /// Stands for many messages.
+    /// A digest.
     pub digest: bool,
-    /// The message that tells its news instead.
+    /// The message that it was folded into.
     pub folded_into: Option<i64>,
 }
 
-/// An alert that is on.
+/// A firing alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FiringAlert {
     /// The rule's name.
@@ -215,7 +215,7 @@ pub struct FiringAlert {
     pub starts_at: Option<Timestamp>,
 }
 
-/// What is live.
+/// Sums over live messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Backlog {
     /// Messages neither sent nor dead.
@@ -230,7 +230,7 @@ pub struct Backlog {
     pub critical: i64,
 }
 
-/// Transitions by fate. Every one has exactly one, and it agrees with its message.
+/// Transitions by fate. Each has exactly one, which agrees with its message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Audit {
     /// Waiting.
@@ -243,9 +243,9 @@ pub struct Audit {
     pub suppressed: i64,
     /// Refused for good.
     pub dead: i64,
-    /// Notifications without any news, which only repeated what had been told: no changes, so beside the fates.
+    /// Notifications that only repeated what had been told: they changed nothing, so they have no fate.
     pub repeated: i64,
-    /// Whose fate contradicts the state of its message. Always 0, or there is a bug.
+    /// Transitions whose fate contradicts the state of their message. Anything but 0 is a bug.
     pub imbalance: i64,
 }
 
@@ -254,7 +254,7 @@ fn as_text<S: serde::Serializer>(thread: &ThreadId, serializer: S) -> Result<S::
     serializer.collect_str(thread)
 }
 
-/// JSON that was kept as a text, as the value it is.
+/// JSON that is stored as a text, as the value it is.
 #[expect(clippy::ref_option, reason = "serde calls it with a reference")]
 fn as_json<S: serde::Serializer>(json: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     let value: Option<serde_json::Value> = json.as_deref().and_then(|json| serde_json::from_str(json).ok());

@@ -1,14 +1,14 @@
-//! Rows of firing alerts, gathered into candidates for an end: the same for both halves, and pure.
+//! Gathers rows of firing alerts into candidates for an end. Pure, shared by both backends.
 
 use std::collections::BTreeSet;
 
 use super::{Candidate, Related};
 use crate::alert::{Identity, Relation, ThreadId};
 
-/// Rows that are looked at for one end: with more of one title no person could tell which is meant either.
+/// Rows considered for one end: with more of one title a person could not tell them apart either.
 pub(super) const CANDIDATES: i64 = 200;
 
-/// One receiver's row of a firing alert, with how it is related if that is on record.
+/// One receiver's row of a firing alert, with its relations if they are on record.
 pub(super) struct Row {
     pub identity: Vec<u8>,
     pub receiver: String,
@@ -43,7 +43,7 @@ fn relation(bytes: &[u8]) -> Option<Relation> {
     bytes.try_into().ok()
 }
 
-/// Identifiers as they are kept.
+/// Identifiers as stored.
 pub(super) fn marks_json(marks: &BTreeSet<String>) -> String {
     serde_json::to_string(marks).expect("a set of strings is JSON")
 }
@@ -52,19 +52,19 @@ fn marks(json: &str) -> BTreeSet<String> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// What an end means.
+/// The result of matching an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meant {
     /// This alert.
     One(Candidate),
-    /// Nothing that is on.
+    /// No firing alert.
     Nothing,
-    /// One of these, and nothing says which.
+    /// One of these; which one cannot be decided.
     Unclear(Vec<Candidate>),
 }
 
-/// Which of the alerts that are on an end means: the one with its key, else the one of its event, else the only one with
-/// its title whose words do not speak of something else, else the one with which it shares an identifier that no other has.
+/// Which firing alert an end means: the one with its key, else the one of its event, else the only one with its title
+/// whose text does not contradict it, else the one with which it shares an identifier that no other has.
 pub fn meant(identity: Identity, kin: &Related, candidates: Vec<Candidate>) -> Meant {
     if let Some(itself) = candidates.iter().find(|candidate| candidate.identity == identity) {
         return Meant::One(itself.clone());
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_very_alert_goes_before_all_others() {
+    fn the_alert_itself_precedes_all_others() {
         let itself = Candidate { identity: Identity([99; 32]), ..on(1, related(1, None, true, &[])) };
         let other = on(2, related(7, None, false, &["db-1"]));
         let found = meant(Identity([99; 32]), &related(7, None, false, &["db-1"]), vec![other, itself.clone()]);

@@ -1,120 +1,119 @@
-//! How long things are kept, how much room they may take, and how much is forgotten at a time (pure). Both halves
-//! follow it.
+//! How long data is kept, how much space it may take, and how much one batch deletes. Pure, shared by both backends.
 
 use super::judge::HEARD_MS;
 use crate::alert::Timestamp;
 
-/// Messages, notifications, alerts or acts that one batch takes away.
+/// Messages, notifications, alerts or acts that one batch deletes.
 pub(super) const BATCH: i64 = 300;
-/// Notifications or transitions that one batch looks at: it bounds how long writers wait for the batch.
+/// Notifications or transitions that one batch reads: it bounds how long writers wait for the batch.
 pub(super) const LOOK: u32 = 3_000;
-/// Bytes of bodies that one batch gives up, for the same reason.
+/// Bytes of bodies that one batch deletes, for the same reason.
 pub(super) const BATCH_BYTES: i64 = 4 << 20;
-/// The state of an alert is forgotten so much later than what was told of it: the record that names it goes first.
+/// The state of an alert is deleted this much later than its messages: the record that refers to it goes first.
 const ALERT_LATER_MS: i64 = 2 * DAY_MS;
-/// While the database is too large, bodies older than this go first: most bytes are theirs, and who was told what is
-/// worth more than they are.
+/// While the database is too large, bodies older than this go first: they take most of the space, and the record of
+/// deliveries is worth more.
 const BODY_MS: i64 = DAY_MS;
-/// While the database is too large, the end of an alert is remembered for so long all the same: a twin or a retry that
-/// tells it once more must not be news.
+/// The end of an alert is remembered at least this long even while the database is too large: a twin or a retry that
+/// reports it again must not be news.
 const ENDED_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// How long to keep what.
+/// How long to keep data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Bodies of notifications, after all their messages were settled, in milliseconds.
     pub raw_ms: i64,
     /// Everything else that is settled, in milliseconds.
     pub record_ms: i64,
-    /// Alerts that are on and that no sender has spoken of, in milliseconds.
+    /// Firing alerts that no sender has reported, in milliseconds.
     pub alerts_ms: i64,
-    /// Bytes that the database may take; beyond it what is settled goes earlier, the oldest first.
+    /// Bytes that the database may take; beyond that, settled data is deleted earlier, the oldest first.
     pub bytes: Option<u64>,
 }
 
-/// What one batch of pruning took away.
+/// What one batch of pruning deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Messages, with their attempts, bytes and transitions.
     pub messages: u64,
     /// Bodies of notifications, and notifications.
     pub bodies: u64,
-    /// States of alerts that were over.
+    /// States of resolved alerts.
     pub alerts: u64,
     /// Acts, with the silences they made.
     pub acts: u64,
-    /// Alerts that were on and that nobody reported any more.
+    /// Firing alerts that no sender reported any more.
     pub unheard: u64,
-    /// Not everything was looked at yet, or the file can still shrink.
+    /// Not everything was examined yet, or the file can still shrink.
     pub more: bool,
 }
 
 impl Pruned {
-    /// Was there nothing, and is there nothing left to look at?
+    /// Was nothing deleted, and is nothing left to examine?
     pub const fn is_empty(&self) -> bool {
         !self.more && self.is_bare()
     }
 
-    /// Did the batch take nothing away?
+    /// Did the batch delete nothing?
     pub(super) const fn is_bare(&self) -> bool {
         self.messages == 0 && self.bodies == 0 && self.alerts == 0 && self.acts == 0 && self.unheard == 0
     }
 }
 
-/// What a batch may take: everything settled that is older.
+/// The age limits of a batch: settled data older than these is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Before {
     /// Settled messages, suppressed transitions and acts.
     pub record: Timestamp,
     /// Bodies.
     pub body: Timestamp,
-    /// States of alerts that are over.
+    /// States of resolved alerts.
     pub alert: Timestamp,
-    /// Alerts that are on: when they were last reported.
+    /// Firing alerts: when they were last reported.
     pub heard: Timestamp,
 }
 
-/// How far a round goes. Each stage begins when the one before finds nothing any more, the later two only while the
-/// database is too large.
+/// The stage of a round. Each begins when the one before finds nothing any more, the later two only while the database
+/// is too large.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
-    /// What is older than the configuration wants it kept.
+    /// Data older than the configuration keeps it.
     #[default]
     Aged,
-    /// Bodies of more than a day.
+    /// Bodies older than a day.
     Bodies,
-    /// The oldest of whatever is settled.
+    /// The oldest settled data.
     Settled,
 }
 
-/// Where a round of pruning is. A round that ends early, with its process, begins anew: nothing of it is kept.
+/// The progress of a pruning round. It is not stored: after a restart a round begins anew.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Round {
     stage: Stage,
-    /// Notifications up to this one were looked at; `None`: the looking begins.
+    /// Notifications up to this one were examined; `None`: start at the first.
     pub notification: Option<i64>,
-    /// One of these has its body still.
+    /// One of these still has its body.
     pub left: bool,
     /// Transitions up to this one were looked at.
     pub transition: i64,
 }
 
 impl Round {
-    /// What the next batch may take.
+    /// The age limits of the next batch.
     pub fn before(&self, keep: Retention, now: Timestamp) -> Before {
         let record = now.plus_millis(-keep.record_ms);
         let aged = Before {
             record,
             body: now.plus_millis(-keep.raw_ms),
             alert: record.plus_millis(-ALERT_LATER_MS),
-            // As much later as the record of it may lag behind.
+            // Later by as much as its record may lag behind.
             heard: now.plus_millis(-keep.alerts_ms - HEARD_MS),
         };
         match self.stage {
             Stage::Aged => aged,
             Stage::Bodies => Before { body: aged.body.max(now.plus_millis(-BODY_MS)), ..aged },
-            // What was settled in this very millisecond, too.
+            // Including what was settled in this very millisecond.
             Stage::Settled => Before {
                 record: now.plus_millis(1),
                 body: now.plus_millis(1),
@@ -124,18 +123,18 @@ impl Round {
         }
     }
 
-    /// Does the batch go beyond what is old?
+    /// Does the batch go beyond the configured ages?
     pub fn is_pressed(&self) -> bool {
         self.stage != Stage::Aged
     }
 
-    /// Does it matter after this batch whether the database is too large? Asking costs something. `swept`: everything
-    /// was looked at.
+    /// Does it matter after this batch whether the database is too large? Asking has a cost. `swept`: everything was
+    /// examined.
     pub fn asks_size(&self, bare: bool, swept: bool) -> bool {
         self.is_pressed() || bare && swept
     }
 
-    /// Notes how a batch ended; returns whether the round goes on.
+    /// Records how a batch ended; returns whether the round goes on.
     pub fn goes_on(&mut self, bare: bool, swept: bool, too_large: bool) -> bool {
         if self.is_pressed() && !too_large {
             *self = Self::default();
@@ -154,10 +153,10 @@ impl Round {
     }
 }
 
-/// Who forgets alerts, on record: no person, and by no way that people have.
+/// The actor and the channel under which forgotten alerts are recorded.
 pub(super) const FORGETS: [&str; 2] = ["wegraf", "retention"];
 
-/// An alert that nobody reports any more.
+/// A firing alert that no sender reports any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unheard {
     pub alert: i64,
@@ -167,7 +166,7 @@ pub(super) struct Unheard {
     pub labels_json: String,
 }
 
-/// The act that puts on record why the alerts of an episode are no longer followed: its event and what it says.
+/// The act that records why the alerts of an episode are no longer tracked: its event and its text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Forgotten<'a> {
     pub thread: i64,
@@ -176,7 +175,7 @@ pub(super) struct Forgotten<'a> {
     pub alerts: Vec<&'a Unheard>,
 }
 
-/// One act for each episode among `unheard`, which are in the order of their episodes.
+/// One act for each episode in `unheard`, which must be in the order of episodes.
 pub(super) fn forgotten(unheard: &[Unheard], keep: Retention) -> Vec<Forgotten<'_>> {
     let episodes = unheard.chunk_by(|one, next| one.thread == next.thread);
     let act = |alerts: &'_ [Unheard]| -> Option<(i64, String, String)> {
@@ -196,11 +195,12 @@ pub(super) fn forgotten(unheard: &[Unheard], keep: Retention) -> Vec<Forgotten<'
     acts.collect()
 }
 
-/// Labels of a forgotten alert that stay on record.
+/// Bytes of a forgotten alert's labels that are recorded.
 const LABELS_BYTES: usize = 500;
 
-/// From how many bytes on is a database of at most `most` bytes too large? Below the bound by what comes in between two
-/// looks and by what SQLite's log takes; what is pruned for its size is pruned somewhat further, not a little each time.
+/// From how many bytes on a database with a bound of `most` bytes is too large. Below the bound, to leave room for what
+/// arrives between two checks and for SQLite's log; pruning for size goes somewhat further, so that it does not run a
+/// little each time.
 pub(super) const fn limit(most: u64, pruning: bool) -> u64 {
     if pruning { most / 16 * 13 } else { most / 8 * 7 }
 }
@@ -213,7 +213,7 @@ mod tests {
         Retention { raw_ms: 7 * DAY_MS, record_ms: 30 * DAY_MS, alerts_ms: 30 * DAY_MS, bytes: Some(64 << 20) };
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-    /// Plays a round in which no batch finds anything; returns the ages from which it gave up bodies.
+    /// Plays a round in which no batch finds anything; returns the ages from which it deletes bodies.
     fn stages(round: &mut Round, too_large: bool) -> Vec<i64> {
         let mut bodies = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! The SQLite half: one writing thread with group commit, a few reading connections, one process per file.
+//! The SQLite backend: one writing thread with group commit, a few reading connections, one process per file.
 
 mod acts;
 mod admit;
@@ -59,11 +59,11 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// and it counts against the bound of the database.
 const LOG_BYTES: i64 = 5 << 20;
 
-/// Statements kept prepared per connection: all there are.
+/// Statements kept prepared per connection: all of them.
 const STATEMENTS: usize = 128;
 
-/// A file up to this size is checked after an unclean stop before anything else happens (about a second). A larger
-/// one would keep senders waiting, and Grafana does not send twice; the log protects it as well.
+/// A file up to this size is checked after an unclean stop before anything else happens (about a second). A larger one
+/// would keep senders waiting, and Grafana does not retry; the log protects it as well.
 const CHECKED_BYTES: u64 = 512 << 20;
 
 /// A database file of this process.
@@ -72,11 +72,11 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    // Before the writer: its connection must be the last to close, to clean up.
+    // Dropped before the writer: the writer's connection must close last, to clean up.
     readers: Readers,
-    /// `None`: opened for reading, beside the process that has the database.
+    /// `None`: opened for reading, beside the process that holds the database.
     writer: Option<Writer>,
-    /// Where pruning is.
+    /// The progress of pruning.
     round: Arc<Mutex<Round>>,
 }
 
@@ -104,18 +104,18 @@ impl Db {
         self.write(|_| Ok(())).await
     }
 
-    /// The room on its file system.
+    /// The space of its file system.
     pub(super) async fn space(&self) -> Result<Space, StoreError> {
         let path = self.0.path.clone();
         blocking(move || files::space(&path).map_err(|error| refused(&path, &error))).await
     }
 
-    /// Can the file give back room? One from before that was possible cannot, until it is converted.
+    /// Can the file shrink? A file made before that was supported cannot until it is converted.
     pub(super) async fn can_shrink(&self) -> Result<bool, StoreError> {
         self.read(|connection| Ok(convert::can_shrink(connection)?)).await
     }
 
-    /// For reading only, whoever has the file. The schema must be this version's.
+    /// For reading only, even while another process holds the file. The schema must be current.
     pub(super) async fn open_reading(path: PathBuf) -> Result<Self, StoreError> {
         blocking(move || {
             inspect(&path)?;
@@ -151,8 +151,8 @@ impl Db {
         writer.write(write).await
     }
 
-    /// Runs `read` on a reading connection, seeing one state of the database throughout. What cannot be read of files
-    /// that somebody else changed says so.
+    /// Runs `read` on a reading connection, on one snapshot of the database. If reading fails because another program
+    /// changed the files, the error is that of the check.
     async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -184,12 +184,12 @@ impl Db {
     }
 }
 
-/// What the database at `path` takes, whoever has it; `None` if there is none yet.
+/// Space taken by the database at `path`, even while another process holds it; `None` if there is none yet.
 pub(super) async fn room(path: PathBuf) -> Result<Option<Room>, StoreError> {
     blocking(move || convert::room(&path)).await
 }
 
-/// The process that has the database at `path`.
+/// The process that holds the database at `path`.
 pub(super) async fn holder(path: PathBuf) -> Result<Option<String>, StoreError> {
     blocking(move || {
         if !path.exists() {
@@ -204,7 +204,7 @@ pub(super) async fn holder(path: PathBuf) -> Result<Option<String>, StoreError> 
     .await
 }
 
-/// Runs what may wait for the disk away from the async threads.
+/// Runs work that may wait for the disk off the async threads.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -239,7 +239,7 @@ impl Readers {
     }
 }
 
-/// A connection that goes back even if its reader panics.
+/// A connection that is returned even if its reader panics.
 struct Borrowed<'a> {
     connection: Option<Connection>,
     readers: &'a Readers,
@@ -281,13 +281,13 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer: Some(writer), round: Arc::default() })))
 }
 
-/// Makes a new database under another name and moves it into place whole, so that a crash leaves none rather than an
-/// empty one, and an empty one is always damage.
+/// Makes a new database under another name and renames it into place when complete: a crash leaves no database rather
+/// than an empty one, so that an empty file always means damage.
 fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
     let draft = draft(path)?;
     let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     migrate(&mut connection, &draft, migrate::SQLITE, now).map_err(|error| explain(&draft, error))?;
-    // Only the main file gets the name. Closing would move the log into it as well, but keeps silent if that fails.
+    // Only the main file is renamed. Closing would also move the log into it, but hides a failure.
     let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     if moved.map_err(|error| explain(&draft, error.into()))? != 0 {
         return Err(StoreError::Busy);
@@ -296,7 +296,7 @@ fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
     place(&draft, path)
 }
 
-/// An empty file beside the database, for what is to take its place.
+/// An empty file beside the database, for the database that is to replace it.
 fn draft(path: &Path) -> Result<PathBuf, StoreError> {
     let draft = beside(path, ".new");
     for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm"), beside(&draft, "-journal")] {
@@ -309,14 +309,14 @@ fn draft(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(draft)
 }
 
-/// Gives a draft, which is on disk, the name of the database.
+/// Renames a draft, which is synced, to the name of the database.
 fn place(draft: &Path, path: &Path) -> Result<(), StoreError> {
     std::fs::rename(draft, path).map_err(|error| refused(path, &error))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| refused(folder, &error))
 }
 
-/// Looks at an existing file without touching it; returns its size.
+/// Checks an existing file without changing it; returns its size.
 fn inspect(path: &Path) -> Result<u64, StoreError> {
     let mut file = File::open(path).map_err(|error| refused(path, &error))?;
     let about = file.metadata().map_err(|error| refused(path, &error))?;
@@ -344,10 +344,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         // A plan never depends on bound values; otherwise SQLite compiles some statements anew each time they run.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
-        // What a savepoint can undo is kept in memory: in files it cost a quarter of all writes.
+        // Savepoint data is kept in memory: in files it took a quarter of all write time.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            // Of an empty file it decides, of a full one only what `VACUUM` makes of it.
+            // Decides for an empty file; for a full one it only takes effect at the next `VACUUM`.
             connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -366,7 +366,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), reason: found }) }
 }
 
-/// While opening, an error of SQLite is about the file.
+/// While opening, an error of SQLite concerns the file.
 fn explain(path: &Path, error: StoreError) -> StoreError {
     match error {
         StoreError::Corrupt { reason } => StoreError::Damaged { path: path.to_owned(), reason },

@@ -1,4 +1,4 @@
-//! The contract of the store, the same for every half of it, and what is special to SQLite.
+//! The contract of the store, the same for every backend, and what is special to SQLite.
 
 use std::path::Path;
 
@@ -157,10 +157,10 @@ async fn head(store: &Store, lane: &str, now: Timestamp) -> Option<Queued> {
     store.queued(first.message).await.unwrap()
 }
 
-/// A wish to send, by a way that costs nothing. Whatever was being sent from the lane is given up by it.
+/// A request to claim, by a way without charges. It abandons whatever was being sent from the lane.
 async fn wish(store: &Store, message: i64, epoch: i64, freeze: Option<Freeze>) -> Claim {
     let row = store.delivery(message).await.unwrap().expect("there is such a message").row;
-    let lease = store.acquire(&row.lane).await.unwrap().expect("nobody else has the lane");
+    let lease = store.acquire(&row.lane).await.unwrap().expect("no other replica holds the lane");
     let revision = store.queued(message).await.unwrap().map_or(0, |queued| queued.revision);
     Claim { lease, message, epoch, revision, freeze, ways: vec![Way::default()] }
 }
@@ -185,9 +185,9 @@ async fn send(store: &Store, lane: &str, minute: i64) -> i64 {
     claimed.message
 }
 
-/// Whoever was sending from a lane is gone.
+/// Abandons what is being sent from a lane, as if its sender were gone.
 async fn abandon(store: &Store, lane: &str) {
-    store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("nobody else has the lane");
+    store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("no other replica holds the lane");
 }
 
 async fn end(store: Store, place: Place) {

@@ -1,4 +1,4 @@
-//! What becomes of a wish, and who is told of an act: the same for both halves, and pure.
+//! Decides requests for acts, and which receivers are told of an act. Pure, shared by both backends.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,35 +9,36 @@ use super::{About, ActAlert, ActKind, ActState, Doer, Listeners, NewAct, TargetR
 use crate::alert::{Timestamp, TransitionKind};
 use crate::names::LaneKey;
 
-/// Bytes of an event's name that are kept.
+/// Bytes kept of an event's name.
 const EVENT_BYTES: usize = 200;
 
-/// A silence is the same as one that was asked for before if it would not end later than this after that one: whoever
-/// presses a button a little later wants what the first one wanted.
+/// A requested silence repeats an earlier one if it would end at most this much later: a second press of the button
+/// shortly afterwards asks for the same.
 pub(super) const SAME_END_MS: i64 = 60_000;
 
-/// A silence that ended is looked after for so long, to see what became of its alerts: an alert that was over just before
-/// must be away for up to an hour (`gone_after`) to be believed, and upstream never tells of it.
+/// How long an ended silence is still watched, to see what became of its alerts: the absence of an alert must last up
+/// to an hour (`gone_after`) before it counts as resolved, and upstream never reports an end that fell into the
+/// silence.
 pub(super) const AFTER_SILENCE_MS: i64 = 75 * 60_000;
 
-/// WeCom takes the code of a card for 72 h; one that is nearly so old is not tried, because a refusal costs a call.
+/// WeCom accepts the code of a card for 72 h; one nearly that old is not tried, because a rejection costs a call.
 pub(super) const CODE_MS: i64 = 71 * 3_600_000;
 
-/// Alerts that a message about an act is given: more than it can show.
+/// Alerts loaded for a message about an act: more than it can show.
 pub(super) const ACT_NEWS: usize = 20;
 
-/// An act, decided.
+/// The decision about a request for an act.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ruling {
     pub state: ActState,
-    /// Who did it before.
+    /// The earlier actor.
     pub before: Option<Doer>,
     /// The alerts it touches.
     pub touched: Vec<ActAlert>,
 }
 
-/// Decides about a wish. `on`: the alerts it is about that are on, of each receiver. `same`: who asked for a silence of
-/// them that would not end earlier.
+/// Decides a request for an act. `on`: the firing alerts it is about, for each receiver. `same`: the actor of an
+/// earlier silence of them that would not end earlier.
 pub(super) fn rule(act: &NewAct, on: &[ActAlert], same: Option<Doer>) -> Ruling {
     let ruling = |state, before, touched| Ruling { state, before, touched };
     let held = |held: bool| -> Vec<ActAlert> {
@@ -67,7 +68,7 @@ pub(super) fn rule(act: &NewAct, on: &[ActAlert], same: Option<Doer>) -> Ruling 
     }
 }
 
-/// The alerts as an act leaves them, each once.
+/// The alerts after the act, each once.
 pub(super) fn left(act: &NewAct, on: Vec<ActAlert>, ruling: &Ruling, now: Timestamp) -> Vec<ActAlert> {
     let touched: HashSet<i64> = ruling.touched.iter().map(|alert| alert.alert).collect();
     let holder = match (act.kind, ruling.state) {
@@ -84,12 +85,12 @@ pub(super) fn left(act: &NewAct, on: Vec<ActAlert>, ruling: &Ruling, now: Timest
     each_once(on.into_iter().map(changed).collect())
 }
 
-/// Who has an alert after it was acknowledged.
+/// The owner of an alert after it was acknowledged.
 pub(super) fn holder(act: &NewAct, now: Timestamp) -> Doer {
     Doer { by: text(&act.by).into_owned(), at: now, until: None }
 }
 
-/// As what an act is told; `None`: nobody is told of such an act by a message.
+/// The transition kind under which an act is told; `None`: no message is sent about it.
 pub(super) const fn told_as(kind: ActKind) -> Option<TransitionKind> {
     match kind {
         ActKind::Acknowledge => Some(TransitionKind::Acknowledged),
@@ -109,7 +110,7 @@ pub(super) struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// The short id it has.
+    /// Its short id.
     pub fn thread(&self) -> i64 {
         self.alerts.iter().map(|alert| alert.thread.0).min().unwrap_or_default()
     }
@@ -120,7 +121,7 @@ impl Telling<'_> {
     }
 }
 
-/// The messages that tell of an act: one for each receiver of its alerts and target of that receiver.
+/// The messages about an act: one for each receiver of its alerts and target of that receiver.
 pub(super) fn tellings<'a>(
     touched: &'a [ActAlert],
     listeners: &'a Listeners,
@@ -139,8 +140,8 @@ pub(super) fn tellings<'a>(
     all
 }
 
-/// What one lane after all tells of an act: what its receiver knows of the alerts, or if it knows none of them (a
-/// fallback was told of somebody else's), each of them once.
+/// The message about an act for one more lane: the alerts that its receiver knows, or, if it knows none of them (it is
+/// the fallback of another receiver), each of them once.
 pub(super) fn telling<'a>(touched: &'a [ActAlert], receiver: &'a str, target: &'a TargetRow) -> Option<Telling<'a>> {
     let mut alerts: Vec<&ActAlert> = touched.iter().filter(|alert| alert.receiver == receiver).collect();
     if alerts.is_empty() {
@@ -150,13 +151,13 @@ pub(super) fn telling<'a>(touched: &'a [ActAlert], receiver: &'a str, target: &'
     (!alerts.is_empty()).then_some(Telling { receiver, target, alerts })
 }
 
-/// Each alert once, whoever its receivers are.
+/// Each alert once, however many receivers know it.
 pub(super) fn each_once(alerts: Vec<ActAlert>) -> Vec<ActAlert> {
     let mut seen = HashSet::new();
     alerts.into_iter().filter(|alert| seen.insert(alert.identity)).take(super::ACT_ALERTS).collect()
 }
 
-/// Are all alerts of `on`, in the episode they are in, among what an earlier act touched (rows with their episode)?
+/// Did an earlier act touch all alerts of `on`, in their current episodes? `touched` has pairs of row and episode.
 pub(super) fn covers(touched: &HashSet<(i64, i64)>, on: &[ActAlert]) -> bool {
     let covered: HashSet<_> = on
         .iter()
@@ -166,7 +167,7 @@ pub(super) fn covers(touched: &HashSet<(i64, i64)>, on: &[ActAlert]) -> bool {
     on.iter().all(|alert| covered.contains(&alert.identity))
 }
 
-/// An event's name as it is kept. Of a long one the end is a digest of it: two that differ only there are two events.
+/// An event's name as stored. A long one ends in a digest, so that names that differ only at the end stay distinct.
 pub(super) fn event(name: &str) -> String {
     if name.len() <= EVENT_BYTES {
         return text(name).into_owned();

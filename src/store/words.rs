@@ -1,5 +1,5 @@
-//! Texts of other programs, as both halves keep them: bounded, and without U+0000, which ends a text for many tools
-//! and which `PostgreSQL` refuses. Its picture is kept instead.
+//! Texts of other programs as stored: bounded, and with U+0000, which ends a text for many tools and which `PostgreSQL`
+//! refuses, replaced by its picture.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ pub(super) fn text(words: &str) -> Cow<'_, str> {
     if words.contains('\0') { Cow::Owned(words.replace('\0', "␀")) } else { Cow::Borrowed(words) }
 }
 
-/// A JSON text without U+0000, which stands in it as an escape.
+/// A JSON text without U+0000, which it contains as an escape.
 pub(super) fn json(json: &str) -> Cow<'_, str> {
     const ESCAPE: &str = r"\u0000";
     if !json.contains(ESCAPE) {
@@ -21,7 +21,7 @@ pub(super) fn json(json: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
         kept.push_str(before);
-        // An escape is a backslash and a character at least, and a backslash may be the one that is escaped.
+        // An escape is a backslash and at least one character, which may itself be a backslash.
         let length = escape.chars().take(2).map(char::len_utf8).sum();
         let (kept_as, length) =
             if escape.starts_with(ESCAPE) { ("␀", ESCAPE.len()) } else { (&escape[..length], length) };
@@ -32,7 +32,7 @@ pub(super) fn json(json: &str) -> Cow<'_, str> {
     Cow::Owned(text(&kept).into_owned())
 }
 
-/// Words of another program, bounded and without U+0000.
+/// A text of another program, bounded and without U+0000.
 pub(super) fn shortened(words: &str) -> String {
     let end = words.floor_char_boundary(ERROR_BYTES);
     text(&words[..end]).into_owned()

@@ -145,7 +145,7 @@ impl Tables {
         }
     }
 
-    /// A newer message takes over what unclaimed ones would tell of the alert.
+    /// A newer message takes over the pending transitions of the alert from unclaimed ones.
     fn absorb(&mut self, alert: i64, lane: &LaneKey, message: i64, now: Timestamp) {
         let waiting = self.pending.get(&alert).into_iter().flatten();
         let older: BTreeSet<i64> = waiting
@@ -175,7 +175,7 @@ impl Tables {
     }
 }
 
-/// A message that tells nothing yet.
+/// A message without transitions.
 pub(super) fn blank(notification: i64, receiver: &str, target: &TargetRow, thread: i64, now: Timestamp) -> Message {
     Message {
         notification,

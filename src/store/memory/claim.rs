@@ -7,7 +7,7 @@ use crate::names::Scope;
 use crate::store::{Claim, Claimed, Freeze, Naming, PROBE_MS, State, StoreError, Taken, Way};
 
 impl Memory {
-    /// Takes a message for one attempt, if a way to its target has room.
+    /// Claims a message for one attempt, if a way to its target has room.
     pub fn claim(&self, claim: &Claim, now: Timestamp) -> Result<Taken, StoreError> {
         self.0.borrow_mut().claim(claim, now)
     }
@@ -49,7 +49,7 @@ impl Tables {
         Ok(Taken::Claimed(Claimed { message: claim.message, epoch: message.epoch, version, part, way, probing }))
     }
 
-    /// Does an older live message of the lane tell of one of its alerts?
+    /// Does an older live message of the lane share an alert with it?
     fn is_behind(&self, message: i64) -> bool {
         let mine = &self.messages[&message];
         mine.transitions.iter().any(|id| {
@@ -60,7 +60,8 @@ impl Tables {
         })
     }
 
-    /// The first way that is open and has room, and whether it probes a breaker; or how long the best one is shut.
+    /// The first way that is open and has room, and whether it probes a breaker; otherwise how long the best one is
+    /// shut.
     fn choose(
         &mut self,
         ways: &[Way],
@@ -102,7 +103,7 @@ impl Tables {
         longest
     }
 
-    /// Windows that lie in the future stay set back.
+    /// A window that lies in the future (the clock was set back) is corrected for good.
     fn spent(&mut self, charges: &[Charge], urgent: bool, now: Timestamp) -> Option<Timestamp> {
         let mut until = None;
         for charge in charges {

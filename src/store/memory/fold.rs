@@ -1,4 +1,4 @@
-//! Folding, and what a digest stands for.
+//! Folding, and the content of a digest.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, State, StoreError, TargetRow};
 
 impl Memory {
-    /// Makes one digest of what was never claimed.
+    /// Folds what was never claimed into one digest.
     pub fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
         let mut tables = self.0.borrow_mut();
         let ids = tables.foldable(&lease.lane, keep);
@@ -74,7 +74,7 @@ impl Tables {
         let alert = |id: &i64| self.transitions[id].moved.alert;
         let (mut stays, mut fresh): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|(id, message)| !message.versions.is_empty() || Some(*id) == keep);
-        // Whoever tells of an alert of one that stays, stays.
+        // A message that shares an alert with one that stays must stay, too.
         while !stays.is_empty() {
             let held: HashSet<i64> = stays.drain(..).flat_map(|(_, row)| row.transitions.iter().map(alert)).collect();
             (stays, fresh) =

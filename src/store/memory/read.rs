@@ -9,7 +9,7 @@ use crate::store::{
     TransitionRow, VIEW, Waiting, WaitingMessage,
 };
 
-/// How far back the due time of a lane is looked for.
+/// How many messages of a lane are examined for its due time.
 const NEAR: usize = 32;
 
 impl Memory {
@@ -25,7 +25,7 @@ impl Memory {
         tables.live.iter().filter(|(_, live)| !live.is_empty()).map(head).collect()
     }
 
-    /// What waits in a lane, oldest first.
+    /// The live messages of a lane, oldest first.
     pub fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Waiting {
         let tables = self.0.borrow();
         let rows = || tables.live.get(lane).into_iter().flatten().map(|id| (*id, &tables.messages[id]));
@@ -77,7 +77,7 @@ impl Memory {
         })
     }
 
-    /// What a message tells.
+    /// The content of a message.
     pub fn contents(&self, message: i64) -> Option<Contents> {
         let tables = self.0.borrow();
         let row = tables.messages.get(message)?;
@@ -138,7 +138,7 @@ impl Tables {
         row.transitions.iter().map(|id| self.transitions[id].moved.clone()).collect()
     }
 
-    /// As the record has it; `None` if its alert is forgotten.
+    /// The transition as the record shows it; `None` if its alert was deleted.
     fn told(&self, transition: &Transition) -> Option<TransitionRow> {
         let alert = self.alerts.get(transition.moved.alert)?;
         Some(TransitionRow {
@@ -154,7 +154,7 @@ impl Tables {
         })
     }
 
-    /// The columns that the model reads; what an attempt said is not kept.
+    /// The columns that the model reads; the answers to attempts are not kept.
     fn row(&self, id: i64, row: &Message) -> DeliveryRow {
         let count = |over: bool| {
             let kinds = row.transitions.iter().map(|id| self.transitions[id].moved.kind);

@@ -1,4 +1,4 @@
-//! A table of the store in memory: rows by number, as quick as a test that is not optimised needs them.
+//! A table of the store in memory: rows by number, fast enough for an unoptimised test.
 
 use std::ops::Index;
 
@@ -13,7 +13,7 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T> Rows<T> {
-    /// Adds a row after the last one that is left, as SQLite does; returns its number.
+    /// Adds a row after the last one left, as SQLite does; returns its number.
     pub fn push(&mut self, row: T) -> i64 {
         self.0.push(Some(row));
         i64::try_from(self.0.len()).expect("a table is short")

@@ -1,4 +1,4 @@
-//! Settling, and telling somebody else.
+//! Settling, and fallbacks.
 
 use super::admit::blank;
 use super::{Memory, Message, Tables, Transition};
@@ -6,7 +6,7 @@ use crate::alert::Timestamp;
 use crate::store::{BreakerChange, Claimed, Fallback, Fate, Next, Settlement, State, StoreError, TargetRow};
 
 impl Memory {
-    /// Records what became of an attempt.
+    /// Records the result of an attempt.
     pub fn settle(&self, settlement: &Settlement, now: Timestamp) -> Result<State, StoreError> {
         let mut tables = self.0.borrow_mut();
         let Claimed { message: id, epoch, .. } = settlement.claimed;
@@ -28,7 +28,7 @@ impl Memory {
         Ok(state)
     }
 
-    /// Queues what a message tells once more.
+    /// Queues the content of a message again.
     pub fn resend(&self, message: i64, note_json: &str, now: Timestamp) -> Option<i64> {
         let mut tables = self.0.borrow_mut();
         let of = tables.messages.get(message)?;
@@ -58,7 +58,7 @@ impl Tables {
         }
     }
 
-    /// Once for all targets of one receiver that fail.
+    /// Copies to the fallback once for all failing targets of one receiver.
     fn fall_back(&mut self, failed: i64, fallback: &Fallback, now: Timestamp) {
         for target in &fallback.targets {
             let of = &self.messages[&failed];

@@ -1,4 +1,4 @@
-//! What waits to be told of an alert is told by a newer message about it.
+//! A newer message about an alert takes over what older ones still wait to tell of it.
 
 use futures_util::future::try_join;
 
@@ -7,19 +7,18 @@ use super::tx::{Fault, Tx};
 use super::values::values;
 use crate::names::LaneKey;
 
-/// What waits in older messages of a lane to be told of an alert. OFFSET 0 keeps the planner from other ways than by the
-/// index of what is pending: right after a storm its figures are old, and what it then takes for a small table is not.
+/// The pending transitions of an alert in older messages of a lane. OFFSET 0 forces the planner to use the index of
+/// pending transitions: right after a storm its statistics are old, and a table it takes for small may not be.
 const WAITING: &str = "waiting AS MATERIALIZED (
     SELECT t.id, t.message_id AS older, a.message AS newer, a.at
     FROM unnest($2, $3, $4, $5) AS a (alert, lane, message, at)
     CROSS JOIN LATERAL (SELECT id, message_id FROM transition
                         WHERE alert_id = a.alert AND fate = 'pending' AND lane = a.lane AND message_id < $1 OFFSET 0) t)";
 
-/// Messages from which something may be moved.
+/// Messages from which transitions may be moved.
 const UNCLAIMED: &str = "m.version = 0 AND m.state = 'queued' AND NOT m.digest";
 
-/// Moves what waits in messages that nobody has claimed to the newer message about the same alert. Digests keep what
-/// they have.
+/// Moves pending transitions from unclaimed messages to the newer message about the same alert. Digests keep theirs.
 pub(super) async fn absorb(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let all: Vec<(&(i64, &LaneKey), &Absorption)> = group.absorbed.iter().collect();
     let alerts: Vec<i64> = all.iter().map(|(key, _)| key.0).collect();
@@ -27,12 +26,13 @@ pub(super) async fn absorb(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let messages: Vec<i64> = all.iter().map(|(_, by)| by.message).collect();
     let times: Vec<i64> = all.iter().map(|(_, by)| by.at.0).collect();
     let before = group.messages.first().map_or(0, |message| message.id);
-    // First the locks: a claim of one of them waits for us and finds it moved, or we find it claimed.
+    // Locks first: a claim of one of them waits for us and finds it changed, or we find it claimed.
     let lock = format!(
         "WITH {WAITING} SELECT m.id FROM message m WHERE m.id IN (SELECT older FROM waiting) AND {UNCLAIMED}
          ORDER BY m.id FOR NO KEY UPDATE"
     );
-    // All parts see the transitions as they were before: a message whose transitions are all moved has none left.
+    // All parts of the statement see the transitions as they were before it: a message whose transitions are all moved
+    // has none left.
     let take = format!(
         "WITH {WAITING},
              moved AS (

@@ -1,4 +1,4 @@
-//! Acts: what somebody did, what follows from it here, and who is told.
+//! Acts: what was done, what follows from it in the store, and which receivers are told.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ impl Db {
     }
 }
 
-/// An act on record, as far as another one needs it.
+/// A recorded act, with the fields that a later one needs.
 struct Found {
     id: i64,
     kind: ActKind,
@@ -72,7 +72,7 @@ async fn find(tx: &Tx, condition: &str, values: Values<'_>) -> Result<Option<Fou
     tx.row(&sql, values).await?.map(found).transpose()
 }
 
-/// Does one act, in a transaction that has the writers' lock.
+/// Does one act, in a transaction that holds the writers' lock.
 pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted, Fault> {
     let event = wish::event(&act.event);
     let (first, on) = try_join(find(tx, "event = $1", values![event]), on(tx, act.about)).await?;
@@ -81,7 +81,7 @@ pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted,
         return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
     }
     let ruling = rule(act, &on, same_silence(tx, act, &on, now).await?);
-    // Where nothing follows, the code goes with the answer to the press.
+    // Where no step upstream follows, the answer to the press uses the code.
     if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
         issue(tx, code.message, &code.code, now, true).await?;
     }
@@ -96,7 +96,7 @@ pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted,
     Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
 }
 
-/// Who asked before for a silence of the same alerts that would not end earlier, and is still good.
+/// The actor of an earlier silence of the same alerts that is still in force and would not end earlier.
 async fn same_silence(tx: &Tx, act: &NewAct, on: &[ActAlert], now: Timestamp) -> Result<Option<Doer>, Fault> {
     let (ActKind::Silence, ActState::Open, Some(first)) = (act.kind, act.state, on.first()) else { return Ok(None) };
     let until = act.until.map_or(i64::MIN, |until| until.plus_millis(-SAME_END_MS).0);
@@ -132,7 +132,7 @@ async fn record(tx: &Tx, act: &NewAct, event: &String, state: ActState, now: Tim
     Ok(tx.only(sql, values).await?.try_get(0)?)
 }
 
-/// Notes which alerts an act touched.
+/// Records which alerts an act touched.
 async fn mark(tx: &Tx, act: i64, touched: &[ActAlert]) -> Result<(), Fault> {
     let alerts: Vec<i64> = touched.iter().map(|alert| alert.alert).collect();
     let threads: Vec<i64> = touched.iter().map(|alert| alert.thread.0).collect();
@@ -141,7 +141,7 @@ async fn mark(tx: &Tx, act: i64, touched: &[ActAlert]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whose the alerts are from now on.
+/// Sets the owner of the alerts.
 async fn hand_over(tx: &Tx, act: &NewAct, ruling: &Ruling, now: Timestamp) -> Result<(), Fault> {
     let (by, at) = match act.kind {
         ActKind::Acknowledge => {
@@ -181,7 +181,7 @@ async fn close(tx: &Tx, end: &ActEnd, now: Timestamp) -> Result<Acted, Fault> {
     Ok(Acted { act: id, state: end.state, again: false, before: None, alerts: each_once(on), lanes })
 }
 
-/// What an act touched and is on.
+/// The firing alerts among those that an act touched.
 async fn still_on(tx: &Tx, act: i64) -> Result<Vec<ActAlert>, Fault> {
     let mut alerts = touched(tx, act).await?;
     alerts.retain(|alert| alert.status == Status::Firing);
@@ -208,8 +208,8 @@ async fn tell_all(
     Ok(lanes)
 }
 
-/// Queues a message about an act. An answer is worth the reserve of a budget. Its notification may be forgotten, where an
-/// alert was on for very long: then it is about the next one there is.
+/// Queues a message about an act; it may use the reserve of a budget. The notification of an alert that was firing for
+/// very long may be deleted: the message then refers to the next one that exists.
 async fn tell(tx: &Tx, act: i64, kind: TransitionKind, telling: &Telling<'_>, now: Timestamp) -> Result<(), Fault> {
     let target = telling.target;
     let make =

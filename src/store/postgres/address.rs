@@ -1,4 +1,4 @@
-//! Where the database is, and how the way to it is kept private.
+//! The address of the database, and how the connection is encrypted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,23 +14,24 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::StoreError;
 
-/// How long a connection may take to come about.
+/// Longest time to establish a connection.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
-/// A server that acknowledges nothing for so long is gone, whatever the socket says.
+/// A server that acknowledges nothing for this long counts as gone.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// A database that can be connected to.
+/// The address of a database, ready to connect.
 pub(super) struct Address {
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
-    /// What an operator may read: without user and password.
+    /// For operators to read: without user and password.
     pub place: PathBuf,
 }
 
 impl Address {
-    /// Reads `postgres://user:password@host:port/database?…`. `sslmode` is as libpq has it: `disable`, `prefer` (the
-    /// default: private if the server can, without knowing who it is) or `require`; but `require`, like `verify-ca`
-    /// and `verify-full`, proves the server's name by the system's roots, or by those in `sslrootcert`.
+    /// Parses `postgres://user:password@host:port/database?…`. `sslmode` means the same as in libpq: `disable`,
+    /// `prefer` (the default: encrypted if the server can, without verifying it) or `require`; but `require`, like
+    /// `verify-ca` and `verify-full`, verifies the server's name against the system's roots, or against those in
+    /// `sslrootcert`.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         let (url, roots) = split(url);
         let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
@@ -49,7 +50,7 @@ impl Address {
         Ok(Self { config, tls: MakeRustlsConnect::new(tls), place })
     }
 
-    /// A connection and what drives it.
+    /// A connection and the task that drives it.
     pub async fn connect(
         &self,
     ) -> Result<
@@ -60,15 +61,15 @@ impl Address {
     }
 }
 
-/// What a connection with TLS is made of.
+/// The TLS stream of a connection.
 pub(super) type Stream = <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<tokio_postgres::Socket>>::Stream;
 
-/// Why the database cannot be opened.
+/// The error for a database that cannot be opened.
 pub(super) fn refused(place: &Path, reason: impl Into<String>) -> StoreError {
     StoreError::Open { path: place.to_owned(), reason: reason.into() }
 }
 
-/// Takes out of an address what the driver does not know: the roots, and the modes that are `require` here.
+/// Removes the parts of an address that the driver does not know: the roots, and the modes that are `require` here.
 fn split(url: &str) -> (String, Option<PathBuf>) {
     let Some((base, query)) = url.split_once('?') else { return (url.to_owned(), None) };
     let mut roots = None;
@@ -128,8 +129,8 @@ fn tls(mode: SslMode, roots: Option<&Path>) -> Result<ClientConfig, String> {
     Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
-/// For `prefer`: keeps others from reading along, but takes any certificate, as libpq does; most servers have one
-/// that they made themselves.
+/// For `prefer`: protects against eavesdropping but accepts any certificate, as libpq does; most servers have a
+/// self-signed one.
 #[derive(Debug)]
 struct AnyServer(Arc<CryptoProvider>);
 
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_operator_reads_of_an_address_has_no_password() {
+    fn the_place_shown_to_operators_has_no_password() {
         let address = Address::parse("postgres://me:secret@db.example.com:5433/alerts?sslmode=disable").unwrap();
         assert_eq!(address.place, Path::new("postgres://db.example.com:5433/alerts"));
         let wrong = Address::parse("postgres://me:secret@db.example.com:port/alerts").err().unwrap().to_string();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_that_prove_the_server_are_one() {
+    fn modes_that_verify_the_server_are_all_require() {
         let (url, roots) = split("postgres://db/alerts?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem");
         assert_eq!((url.as_str(), roots), ("postgres://db/alerts?sslmode=require", Some(PathBuf::from("/etc/ca.pem"))));
         assert_eq!(split("postgres://db/alerts?sslrootcert=ca.pem").0, "postgres://db/alerts");

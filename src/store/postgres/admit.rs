@@ -1,4 +1,4 @@
-//! Admission: what a group of notifications changes, in as many statements for 20,000 alerts as for one.
+//! Admission of a group of notifications, in a number of statements independent of the number of alerts.
 
 use futures_util::future::try_join;
 use std::collections::{HashMap, HashSet};
@@ -15,11 +15,11 @@ use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered, marks_json}
 use crate::store::words::{json, text};
 use crate::store::{Admission, Admitted, Candidate, Freeze, Related};
 
-/// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must not
-/// take all the time it is allowed.
+/// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must stay
+/// below its time limit.
 const STATEMENT: usize = 20_000;
 
-/// Decides and writes, in a transaction that has the writers' lock. Nothing is written if nothing is news.
+/// Decides and writes, in a transaction that holds the writers' lock. Writes nothing if nothing is news.
 pub(super) async fn admit(tx: &Tx, admissions: &[&Admission]) -> Result<Vec<Admitted>, Fault> {
     let keys: HashSet<Key<'_>> = admissions
         .iter()
@@ -67,7 +67,7 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, R
     Ok(known)
 }
 
-/// The ids given so far. Nobody gives others meanwhile: we have the lock.
+/// The ids given so far. No other writer gives any meanwhile: we hold the lock.
 async fn last_ids(tx: &Tx) -> Result<Ids, Fault> {
     let last = |table| format!("(SELECT last_value - 1 + is_called::int FROM {table}_id_seq)");
     let sql =
@@ -81,7 +81,7 @@ async fn last_ids(tx: &Tx) -> Result<Ids, Fault> {
     })
 }
 
-/// All statements go out at once and are done in this order: what is pointed to comes before what points there.
+/// All statements are sent at once and run in this order: a row comes before the rows that refer to it.
 async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let (made, changed): (Vec<_>, Vec<_>) =
         group.alerts.iter().filter(|(_, alert)| alert.changed).partition(|(_, alert)| alert.made.is_some());
@@ -105,7 +105,7 @@ async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Puts on record that alerts are still reported.
+/// Records that alerts are still reported.
 async fn heard(tx: &Tx, heard: &HashMap<i64, Timestamp>) -> Result<(), Fault> {
     let ids: Vec<i64> = heard.keys().copied().collect();
     let times: Vec<i64> = heard.values().map(|at| at.0).collect();
@@ -174,7 +174,7 @@ async fn changed_alerts(tx: &Tx, alerts: &[Changed<'_>]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What changes in an alert, by columns.
+/// The changes of alerts, by columns.
 struct State {
     ids: Vec<i64>,
     statuses: Vec<&'static str>,
@@ -184,7 +184,7 @@ struct State {
     notifications: Vec<i64>,
     senders: Vec<String>,
     told: Vec<i64>,
-    /// Whoever has it keeps it.
+    /// Does an acknowledgement stay?
     kept: Vec<bool>,
 }
 
@@ -229,7 +229,7 @@ async fn messages(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The bytes of messages that have them from the beginning.
+/// The bytes of messages whose bytes the sender gave.
 async fn given_parts(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let parts = || {
         given(group)
@@ -256,7 +256,7 @@ async fn given_faces(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Messages of the group that are not folded away by it, with the bytes they were given.
+/// Messages of the group that it did not fold, with the bytes they were given.
 fn given<'a>(group: &'a Group<'_>) -> impl Iterator<Item = (i64, &'a Freeze)> {
     let live = group.messages.iter().filter(|message| message.folded.is_none());
     live.filter_map(|message| Some((message.id, message.target.given.as_ref()?)))
@@ -346,7 +346,7 @@ async fn write_transitions(tx: &Tx, all: &[Transition<'_>]) -> Result<(), Fault>
     Ok(())
 }
 
-/// The sequences go on where the group ended. One that was never used has nothing to go on from.
+/// Moves the sequences to where the group ended. A sequence without ids stays unused.
 async fn keep_ids(tx: &Tx, ids: Ids) -> Result<(), Fault> {
     let keep = |table, value| format!("(SELECT CASE WHEN ${value} > 0 THEN setval('{table}_id_seq', ${value}) END)");
     let sql = format!(
@@ -360,7 +360,7 @@ async fn keep_ids(tx: &Tx, ids: Ids) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Tells all replicas that something was queued, once this is committed: a hint, they look by themselves as well.
+/// Wakes all replicas after the commit, because something was queued. Only a hint: they also poll.
 pub(super) async fn wake(tx: &Tx, any: bool) -> Result<(), Fault> {
     tx.execute_if(any, "SELECT pg_notify('wegraf', current_schema())", values![]).await?;
     Ok(())

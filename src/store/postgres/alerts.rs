@@ -1,4 +1,4 @@
-//! Alerts as those see them who act on them: who has them, of which receiver, from where.
+//! Alerts as acts need them: owner, receiver, origin.
 
 use futures_util::future::try_join;
 use tokio_postgres::Row;
@@ -17,7 +17,7 @@ pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name
 impl Db {
     pub(in crate::store) async fn told_firing(&self, identities: Vec<Identity>) -> Result<Vec<ActAlert>, StoreError> {
         let identities: Vec<&[u8]> = identities.iter().map(|identity| &identity.0[..]).collect();
-        // In the order they were asked for, as one by one.
+        // In the order of the request, as if asked one by one.
         let sql = format!(
             "SELECT {COLUMNS} FROM unnest($1) WITH ORDINALITY AS k (identity, place)
              JOIN alert a ON a.identity = k.identity AND a.status = 'firing' ORDER BY k.place, a.id"
@@ -28,7 +28,7 @@ impl Db {
     }
 
     pub(in crate::store) async fn receivers_of(&self, thread: ThreadId) -> Result<Vec<String>, StoreError> {
-        // In the order of bytes, as in a file, whatever the server's language.
+        // In byte order, as in SQLite, whatever the server's collation.
         let sql = "SELECT DISTINCT receiver COLLATE \"C\" FROM alert WHERE thread = $1 ORDER BY 1";
         transaction!(&self.0.pool, Kind::Read, tx => async {
             tx.rows(sql, values![thread.0]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -75,9 +75,9 @@ impl Db {
     }
 }
 
-/// The alerts that a wish is about and that are on, of each receiver.
+/// The firing alerts that a request is about, for each receiver.
 pub(super) async fn on(tx: &Tx, about: About) -> Result<Vec<ActAlert>, Fault> {
-    // Looked up row by row, so that the planner, whose figures are old in a storm, can only take the indexes.
+    // One lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes.
     let (named, number) = match about {
         About::Message(message) => (
             "SELECT DISTINCT b.identity FROM (SELECT alert_id FROM transition WHERE message_id = $1 OFFSET 0) t
@@ -95,12 +95,12 @@ pub(super) async fn on(tx: &Tx, about: About) -> Result<Vec<ActAlert>, Fault> {
     tx.rows(&sql, values![number]).await?.iter().map(|row| alert(row, 0)).collect()
 }
 
-/// What an act touched, as it is now.
+/// The alerts that an act touched, as they are now.
 pub(super) async fn touched(tx: &Tx, act: i64) -> Result<Vec<ActAlert>, Fault> {
     select(tx, "a.id IN (SELECT alert_id FROM act_alert WHERE act_id = $1) ORDER BY a.id", values![act]).await
 }
 
-/// The alerts of which `condition` holds.
+/// The alerts that satisfy `condition`.
 pub(super) async fn select(tx: &Tx, condition: &str, values: Values<'_>) -> Result<Vec<ActAlert>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM alert a WHERE {condition}");
     tx.rows(&sql, values).await?.iter().map(|row| alert(row, 0)).collect()

@@ -1,4 +1,4 @@
-//! Breakers, and what else is known of the ways and the sources: tokens, the key of links, who was heard of.
+//! Breakers, and other state of ways and sources: tokens, the secret of links, when sources were last seen.
 
 use std::collections::HashMap;
 
@@ -98,7 +98,7 @@ impl Db {
     }
 }
 
-/// Locks the breakers among `scopes` that are open.
+/// Locks the open breakers among `scopes`.
 pub(super) async fn locked(tx: &Tx, scopes: &Vec<&str>) -> Result<HashMap<Scope, Breaker>, Fault> {
     if scopes.is_empty() {
         return Ok(HashMap::new());
@@ -109,7 +109,7 @@ pub(super) async fn locked(tx: &Tx, scopes: &Vec<&str>) -> Result<HashMap<Scope,
     rows.iter().map(|row| breaker(row).map(|open| (open.scope.clone(), open))).collect()
 }
 
-/// Keeps all others away from the open breakers among `scopes`, until the one that probes them knows more.
+/// Blocks the open breakers among `scopes` for all other messages until the probe is settled.
 pub(super) async fn probe(tx: &Tx, scopes: &[Scope], until: Timestamp) -> Result<(), Fault> {
     let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
     let sql = "UPDATE breaker SET probe_at = $1 WHERE scope = ANY ($2)";
@@ -154,7 +154,7 @@ fn breaker(row: &Row) -> Result<Breaker, Fault> {
     })
 }
 
-/// The secrets of links, made if there are none; the row is held until the transaction ends.
+/// The secrets of links, made if there are none; the row stays locked until the transaction ends.
 async fn made_links(tx: &Tx) -> Result<LinkSecrets, Fault> {
     let fresh: [u8; LINK_SECRET_BYTES] = rand::random();
     let make = "INSERT INTO link_key (id, key) VALUES (1, $1) ON CONFLICT DO NOTHING";

@@ -19,7 +19,7 @@ impl Db {
         message: i64,
         now: Timestamp,
     ) -> Result<Option<Card>, StoreError> {
-        // By one of its alerts its candidates are found, newest first: those of one alert are few.
+        // The candidates are found by one of the alerts, newest first: each alert has few.
         let newest = "SELECT c.message_id FROM card_alert c JOIN message m ON m.id = c.message_id
                       WHERE c.alert_id = (SELECT min(alert_id) FROM transition WHERE message_id = $1)
                         AND c.message_id < $1 AND m.lane = $2
@@ -53,8 +53,8 @@ async fn card(tx: &Tx, message: i64) -> Result<Option<Card>, Fault> {
     Ok(Some(Card { message, created_at, code: row.try_get(1)?, code_at, alerts }))
 }
 
-/// A card has a code from now on: its first, or the next one; the one before, unless it was used, is kept for later.
-/// Whoever presses it before its sending is settled brings a `newer` one than the sending.
+/// Gives a card a code: its first, or the next one. The previous code, if unused, is kept as a spare. A press before
+/// the sending is settled brings a code that is `newer` than the sending's.
 pub(super) async fn issue(tx: &Tx, message: i64, code: &str, now: Timestamp, newer: bool) -> Result<(), Fault> {
     let replaces = "(card.code IS NULL OR card.code_at < (SELECT claimed_at FROM message WHERE id = card.message_id))";
     let card = format!(
@@ -74,7 +74,7 @@ pub(super) async fn issue(tx: &Tx, message: i64, code: &str, now: Timestamp, new
     Ok(())
 }
 
-/// The code of a card was used: the one kept for later is next.
+/// Marks a card's code as used: the spare one is next.
 pub(super) async fn spend(tx: &Tx, message: i64) -> Result<(), Fault> {
     let sql = "UPDATE card SET code = spare, code_at = coalesce(spare_at, code_at), spare = NULL WHERE message_id = $1";
     tx.execute(sql, values![message]).await?;

@@ -1,7 +1,7 @@
-//! Claiming: the one place where a message may begin to be sent. Order, breakers, budgets and the frozen bytes are
-//! decided and written in the same transaction.
+//! Claiming: the only place that allows a message to be sent. Order, breakers, budgets and the frozen bytes are decided
+//! and written in the same transaction.
 //!
-//! Locks come in one order for all: the lane, the message, breakers by scope, budgets by account.
+//! Locks are always taken in one order: the lane, the message, breakers by scope, budgets by account.
 
 use futures_util::future::{try_join, try_join3, try_join4, try_join5};
 use std::collections::{BTreeSet, HashMap};
@@ -22,15 +22,15 @@ impl Db {
     }
 }
 
-/// The message as it is when it is claimed.
+/// The message at the time of its claim.
 struct Head {
     version: u32,
     next_part: u32,
     parts: u32,
     urgent: bool,
-    /// Another one of its lane is being sent.
+    /// Another message of its lane is being sent.
     busy: bool,
-    /// An older live message of its lane tells of one of its alerts.
+    /// An older live message of its lane shares an alert with it.
     behind: bool,
 }
 
@@ -84,7 +84,7 @@ async fn take(db: &Db, tx: &Tx, claim: &Claim, now: Timestamp) -> Result<Taken, 
     Ok(Taken::Claimed(Claimed { message: claim.message, epoch, version, part, way, probing }))
 }
 
-/// What the ways of a claim look at, in the order in which it is locked.
+/// The breakers and accounts of a claim's ways, in locking order.
 struct Accounts<'a> {
     scopes: Vec<&'a str>,
     names: Vec<&'a str>,
@@ -102,7 +102,7 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// Locks the message, if it did not move since the caller saw it.
+/// Locks the message, if it did not change since the caller saw it.
 async fn head(tx: &Tx, claim: &Claim) -> Result<Option<Head>, Fault> {
     let lock = "SELECT version, next_part, parts, urgent FROM message
                 WHERE id = $1 AND epoch = $2 AND revision = $3 AND lane = $4 AND state IN ('queued', 'unsure')
@@ -132,7 +132,7 @@ async fn head(tx: &Tx, claim: &Claim) -> Result<Option<Head>, Fault> {
     }))
 }
 
-/// The first way whose breakers let it pass and whose accounts have room; or how long to wait for the best one.
+/// The first way whose breakers let it pass and whose accounts have room; otherwise how long to wait for the best one.
 fn choose(
     ways: &[Way],
     breakers: &HashMap<Scope, Breaker>,
@@ -143,7 +143,7 @@ fn choose(
     let mut wait: Option<(Timestamp, Option<Scope>)> = None;
     for (index, way) in ways.iter().enumerate() {
         let shut = way.scopes.iter().filter_map(|scope| Some((breakers.get(scope)?.keeps_away_until(now)?, scope)));
-        // Of several that are open as long, the first.
+        // Of several breakers open for equally long, the first.
         let shut = shut.rev().max_by_key(|(until, _)| *until);
         let blocked = match shut {
             Some((until, scope)) => Some((until, Some(scope.clone()))),
@@ -171,8 +171,8 @@ fn spent(charges: &[Charge], windows: &HashMap<Account, Window>, urgent: bool, n
         .max()
 }
 
-/// Locks the windows of accounts, which must exist for that. Also says which of them lay in the future: the clock was
-/// set back.
+/// Locks the windows of accounts, which are created if missing. Also returns which of them lay in the future: the clock
+/// was set back.
 async fn windows(
     tx: &Tx,
     accounts: &Vec<&str>,

@@ -1,4 +1,4 @@
-//! Acts are done together: one commit serves whoever pressed a button during the previous one.
+//! Group commit for acts: one commit serves all acts requested during the previous one.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::store::{Acted, NewAct, StoreError};
 
 /// Acts that may wait: as many as admissions.
 const QUEUE: usize = super::writer::QUEUE;
-/// Acts in one commit: each costs a few round trips, and the writers' lock is held for all of them.
+/// Acts in one commit: each takes a few round trips while the writers' lock is held.
 const GROUP: usize = 100;
 
 type Wish = (NewAct, Timestamp);
@@ -22,15 +22,15 @@ type Wish = (NewAct, Timestamp);
 struct Job {
     wish: Wish,
     reply: oneshot::Sender<Result<Acted, StoreError>>,
-    /// Its place in the queue, free when it is being done.
+    /// Its place in the queue, freed when the act is taken up.
     _place: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// Where acts wait.
+/// The queue of acts.
 pub(super) struct Desk {
     queue: Mutex<VecDeque<Job>>,
     places: Arc<Semaphore>,
-    /// Whoever does the next ones.
+    /// Held by the task that does the next group.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -41,7 +41,7 @@ impl Desk {
 }
 
 impl Db {
-    /// Returns after the commit is on disk. What was queued is done also when the caller has gone away.
+    /// Returns after the commit is on disk. A queued act is done even if its caller has gone.
     pub(in crate::store) async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
         self.writing()?;
         let desk = &self.0.desk;
@@ -57,7 +57,7 @@ impl Db {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Does what waits, if nobody else did it meanwhile.
+    /// Does the queued acts, if no other task did them meanwhile.
     async fn do_acts(&self) {
         let _turn = self.0.desk.turn.lock().await;
         let jobs: Vec<Job> = {
@@ -79,12 +79,12 @@ impl Db {
             Err(error) => wishes.iter().map(|_| Err(error.clone())).collect::<Vec<_>>(),
         };
         for (reply, result) in replies.into_iter().zip(results) {
-            // The caller may have gone away: what was done stands, and WeCom calls again with the same event.
+            // The caller may be gone: the act stands, and WeCom calls again with the same event.
             let _ = reply.send(result);
         }
     }
 
-    /// One of them cannot be done: the others are not to suffer from it.
+    /// One of the acts failed: each is done by itself, so that the others succeed.
     async fn one_by_one(&self, wishes: &[Wish]) -> Vec<Result<Acted, StoreError>> {
         let mut results = Vec::with_capacity(wishes.len());
         for (act, now) in wishes {

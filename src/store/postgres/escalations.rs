@@ -1,4 +1,4 @@
-//! Escalations: alerts that others hear of if nobody takes them.
+//! Escalations: further receivers are told of an alert that is not acknowledged.
 
 use futures_util::future::try_join;
 
@@ -14,14 +14,14 @@ use crate::store::{Escalation, Recipient, StoreError};
 /// What a change of an alert means for its escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Follows {
-    /// It begins: its first step is due then.
+    /// It begins: its first step is due at `due_at`.
     Begins { fired_at: Timestamp, due_at: Timestamp },
-    /// It is over since then: whoever looks after it is to see that.
+    /// The alert resolved at `at`: the escalation becomes due, so that its task sees the end.
     Over { at: Timestamp },
 }
 
-/// What follows from a change: a beginning where the receiver has an escalation, an end also where it had one before;
-/// `before`: from an earlier change of the same group.
+/// The consequence of a change: a firing alert begins an escalation if the receiver has one; a resolved one ends the
+/// escalation it had. `before`: from an earlier change of the same group.
 pub(super) fn follow(
     recipient: &Recipient,
     change: &Change<'_>,
@@ -32,7 +32,7 @@ pub(super) fn follow(
         (TransitionKind::Firing, _) if change.told() => recipient
             .escalate_after_ms
             .map(|after_ms| Follows::Begins { fired_at: now, due_at: now.plus_millis(after_ms) }),
-        // It has no row yet.
+        // It is not stored yet.
         (TransitionKind::Resolved, Some(Follows::Begins { fired_at, .. })) => {
             Some(Follows::Begins { fired_at, due_at: now })
         }
@@ -71,13 +71,13 @@ impl Db {
         from_step: u32,
         next_due: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        // What ended meanwhile stays due, so that its end is seen.
+        // An alert that resolved meanwhile stays due, so that its end is seen.
         let sql = "UPDATE escalation SET step = step + 1,
                        due_at = CASE (SELECT status FROM alert WHERE id = $1)
                                 WHEN 'firing' THEN $3 ELSE coalesce(due_at, fired_at) END
                    WHERE alert_id = $1 AND step = $2";
         let due_at = next_due.map(|time| time.0);
-        // With the writers' lock: an end that is being admitted must not be overlooked.
+        // Under the writers' lock: an end that is being admitted must not be missed.
         transaction!(self.writing()?, Kind::Ordered, tx => async {
             Ok(tx.execute(sql, values![alert, i64::from(from_step), due_at]).await? > 0)
         })
@@ -91,7 +91,7 @@ impl Db {
     }
 }
 
-/// Writes what follows for the escalations of a group.
+/// Writes the consequences for the escalations of a group.
 pub(super) async fn write(tx: &Tx, group: &Group<'_>) -> Result<(), Fault> {
     let (mut begun, mut fired, mut due) = (Vec::new(), Vec::new(), Vec::new());
     let (mut ended, mut times) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Folding: a lane that is behind tells what waits in it by one digest.
+//! Folding: a lane that is behind tells its waiting messages by one digest.
 
 use futures_util::future::{try_join, try_join4};
 use std::pin::pin;
@@ -15,13 +15,12 @@ use crate::alert::{Timestamp, TransitionKind};
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 
-/// Messages folded in one transaction: others want to write, too.
+/// Messages folded in one transaction: it bounds how long other writers wait.
 const BATCH: i64 = 1_000;
 
-/// Which messages of a lane can be folded: never claimed, not the one to keep, not about an act, and telling of no alert
-/// that one of those tells of, or another that stays for this reason: a digest is younger than what was folded into it, so whatever stays
-/// would overtake it. Looked up row by row, so that the planner, whose figures are old in a storm, can only take the
-/// indexes of transitions.
+/// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
+/// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it. One
+/// lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes of transitions.
 const FOLDABLE: &str = "
     WITH RECURSIVE stays (id) AS (
         SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND (version > 0 OR id = $2 OR act_id IS NOT NULL)
@@ -36,7 +35,7 @@ const FOLDABLE: &str = "
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT $3 FOR NO KEY UPDATE OF m";
 
-/// The alerts of a message with their last transition and how many there are.
+/// The alerts of a message with their last transition and the number of transitions.
 const ALERTS: &str = "
     SELECT a.id, a.name, a.labels, a.critical, t.kind, t.starts_at, t.ends_at, x.changes, x.first_at, t.at
     FROM (SELECT alert_id, max(id) AS last, count(*) AS changes, min(at) AS first_at
@@ -94,10 +93,10 @@ async fn fold(db: &Db, tx: &Tx, lease: &Lease, keep: Option<i64>, now: Timestamp
         tx.undo();
         return Ok(None);
     };
-    // A digest comes first: taking the others up costs what they hold, not what it holds already.
+    // An existing digest takes up the others: O(what the others hold), independent of its own size.
     let digest = if rows[0].try_get(1)? { first } else { begin(tx, first, last).await? };
     let taken: Vec<i64> = ids.into_iter().filter(|id| *id != digest).collect();
-    // The digest is as critical and as urgent as what it stands for.
+    // The digest is as critical and as urgent as the messages it stands for.
     let stand = "UPDATE message m SET revision = m.revision + 1, critical = m.critical OR other.critical,
                                       urgent = m.urgent OR other.urgent
                  FROM (SELECT bool_or(critical) AS critical, bool_or(urgent) AS urgent FROM message
@@ -115,8 +114,8 @@ async fn fold(db: &Db, tx: &Tx, lease: &Lease, keep: Option<i64>, now: Timestamp
     Ok(Some(Folded { digest, messages: taken.len() as u64 }))
 }
 
-/// An empty digest, as old as the first of its messages, about the notification of the last. It is about itself: its
-/// short id is of the newest, which no other message of the lane carries alone.
+/// An empty digest, created at the time of its first message, about the notification of the last. Its short id is that
+/// of the newest, which no other message of the lane has alone.
 async fn begin(tx: &Tx, first: i64, last: i64) -> Result<i64, Fault> {
     let sql =
         "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at)

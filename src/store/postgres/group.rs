@@ -1,6 +1,6 @@
-//! What a group of admissions changes, decided in memory before a handful of statements writes it (pure).
+//! What a group of admissions changes, decided in memory before a handful of statements writes it. Pure.
 //!
-//! Each admission sees what those before it in the group changed, as if each had been a transaction of its own.
+//! Each admission sees the changes of those before it in the group, as if each had been a transaction of its own.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,13 @@ use crate::news::{Quiet, Suppression};
 use crate::store::judge::{Change, Judged, Row, judge};
 use crate::store::{Admission, Admitted, Arrival, Fate, Recipient, Related, TargetRow};
 
-/// For what is told to no target.
+/// The lane of what is told to no target.
 static NOWHERE: LaneKey = LaneKey::nowhere();
 
 /// An alert of a receiver.
 pub(super) type Key<'a> = (Identity, &'a str);
 
-/// The last ids that were given.
+/// The last ids given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Ids {
     pub notification: i64,
@@ -26,36 +26,36 @@ pub(super) struct Ids {
     pub transition: i64,
 }
 
-/// What a group writes.
+/// The changes that a group writes.
 pub(super) struct Group<'a> {
     pub ids: Ids,
     pub notifications: Vec<(i64, &'a Admission)>,
     pub alerts: HashMap<Key<'a>, Alert<'a>>,
     pub messages: Vec<Message<'a>>,
     pub transitions: Vec<Transition<'a>>,
-    /// What waits in the database to be told of an alert in a lane, in messages that nobody has claimed, is told by
-    /// this message instead.
+    /// By alert and lane: the message that takes over the alert's pending transitions from unclaimed messages in the
+    /// database.
     pub absorbed: HashMap<(i64, &'a LaneKey), Absorption>,
-    /// Alerts that are still reported and do not change otherwise, and since when that is known.
+    /// Alerts that are still reported and otherwise unchanged, and the time of the report.
     pub heard: HashMap<i64, Timestamp>,
-    /// By what an end will find the alerts that begin.
+    /// For firing alerts that begin: what an end will find them by.
     pub related: HashMap<i64, &'a Related>,
     /// Notifications that were only repeated: how often, and when last.
     pub repeated: HashMap<i64, (i64, Timestamp)>,
-    /// What follows for the escalations of alerts.
+    /// Consequences for escalations, by alert.
     pub escalations: HashMap<i64, Follows>,
-    /// The transitions of this group that wait to be told of an alert in a lane: all in one message.
+    /// By alert and lane: the transitions of this group that are still to be told, all in one message.
     pending: HashMap<(i64, &'a LaneKey), Vec<usize>>,
-    /// The id of the first message of the group is one more.
+    /// One less than the id of the group's first message.
     before: i64,
 }
 
 /// An alert for one receiver.
 #[derive(Debug)]
 pub(super) struct Alert<'a> {
-    /// As the group leaves it.
+    /// Its state after the group.
     pub row: Row,
-    /// The report that made it, and the admission that had it; `None`: it is in the database.
+    /// The report and the admission that created it; `None`: it is in the database.
     pub made: Option<(&'a Arrival, &'a Admission)>,
     /// It differs from the database.
     pub changed: bool,
@@ -74,9 +74,9 @@ pub(super) struct Message<'a> {
     pub thread: i64,
     pub created_at: Timestamp,
     pub note: Option<&'a str>,
-    /// The later message that tells all of it instead, and since when.
+    /// The later message that it was folded into, and when.
     pub folded: Option<(i64, Timestamp)>,
-    /// Transitions it tells.
+    /// Number of its transitions.
     told: usize,
 }
 
@@ -102,7 +102,7 @@ impl Transition<'_> {
     }
 }
 
-/// Which message absorbs, and when.
+/// The message that takes over, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Absorption {
     pub message: i64,
@@ -112,14 +112,14 @@ pub(super) struct Absorption {
 /// A change with the id of its alert.
 struct Told<'a> {
     alert: i64,
-    /// The alert had been told of before: something of it may still wait.
+    /// The alert was told before: a transition of it may still wait.
     known: bool,
     thread: i64,
     change: Change<'a>,
 }
 
 impl<'a> Group<'a> {
-    /// A group that begins with what the database knows of its alerts, and the ids it has given.
+    /// A group that starts with the stored state of its alerts and the ids given so far.
     pub fn new(known: HashMap<Key<'a>, Row>, ids: Ids) -> Self {
         let stored = |(key, row)| (key, Alert { row, made: None, changed: false, ends_at: None });
         Self {
@@ -180,7 +180,7 @@ impl<'a> Group<'a> {
         done
     }
 
-    /// Notes the new state of an alert.
+    /// Records the new state of an alert.
     fn change(&mut self, admission: &'a Admission, recipient: &'a Recipient, id: i64, change: Change<'a>) -> Told<'a> {
         let thread = change.thread.unwrap_or(id);
         let known = change.row.is_some();
@@ -291,8 +291,8 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// What still waits to be told of an alert in a lane is told by a newer message instead; a message that is left
-    /// with nothing is folded into it.
+    /// A newer message takes over the pending transitions of an alert in a lane; a message left without any is folded
+    /// into it.
     fn absorb(&mut self, alert: i64, lane: &'a LaneKey, by: Absorption) {
         self.absorbed.insert((alert, lane), by);
         let waiting = self.pending.get(&(alert, lane)).map_or(&[][..], Vec::as_slice);

@@ -1,6 +1,6 @@
-//! What is heard from the server between queries: that somebody queued something, and what time it is there.
+//! Hints from the server: that a replica queued something, and the server's time.
 //!
-//! Both may be lost without harm: lanes are looked at by themselves as well, and a clock goes on as it went.
+//! Both may get lost without harm: lanes are also polled, and the last measured clock difference stays in use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,14 +16,14 @@ use super::tx::said;
 use super::values::values;
 use crate::store::StoreError;
 
-/// How long to wait before listening anew, and up to twice that: replicas do not come back all at once.
+/// How long to wait before listening again; up to twice that, so that replicas do not reconnect all at once.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How often the clock of the database is looked at.
+/// How often the database's clock is read.
 const LOOK: Duration = Duration::from_mins(1);
-/// Clocks further apart than this are worth a line in the log.
+/// Clocks further apart than this are logged.
 const APART_MS: i64 = 2_000;
 
-/// Listens on a connection of its own for what other replicas queue in `schema`.
+/// Listens on its own connection for what other replicas queue in `schema`.
 pub(super) async fn listen(server: Arc<Server>, schema: String, woken: Arc<Notify>) {
     loop {
         if let Err(error) = listen_once(&server, &schema, &woken).await {
@@ -37,7 +37,7 @@ async fn listen_once(server: &Server, schema: &str, woken: &Arc<Notify>) -> Resu
     let (client, mut connection) = server.address.connect().await?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let (schema, hear) = (schema.to_owned(), Arc::clone(woken));
-    // It ends with the connection, which ends with `client`.
+    // Ends with the connection, which ends with `client`.
     let hearing = tokio::spawn(async move {
         while let Some(Ok(message)) = messages.next().await {
             if let AsyncMessage::Notification(note) = message
@@ -48,15 +48,15 @@ async fn listen_once(server: &Server, schema: &str, woken: &Arc<Notify>) -> Resu
         }
     });
     client.batch_execute("LISTEN wegraf").await?;
-    // Something may have been queued while nobody listened.
+    // Something may have been queued while no connection was listening.
     woken.notify_one();
-    // It ends when the connection does; whether by a panic is all the same.
+    // Ends when the connection does; a panic makes no difference.
     let _ = hearing.await;
     drop(client);
     Ok(())
 }
 
-/// Looks at the clock and the settings of the database from time to time.
+/// Reads the clock and the settings of the database from time to time.
 pub(super) async fn watch(server: Arc<Server>, skew: Arc<AtomicI64>) {
     loop {
         tokio::time::sleep(LOOK).await;
@@ -77,7 +77,7 @@ pub(super) async fn watch(server: Arc<Server>, skew: Arc<AtomicI64>) {
 /// Measures by how many milliseconds the database's clock is ahead of this machine's.
 pub(super) async fn look(client: &Client, skew: &AtomicI64) -> Result<(), tokio_postgres::Error> {
     let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-    // The quickest of three: half of its way is what the answer is too old by.
+    // The fastest of three answers: half of its round trip is the answer's age.
     let mut best: Option<(Duration, i64)> = None;
     for _ in 0..3 {
         let begun = Instant::now();

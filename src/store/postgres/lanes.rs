@@ -1,4 +1,4 @@
-//! Reading the outbox: which lanes have work, what waits in one, what one message needs to be written and sent.
+//! Reads the outbox: which lanes have work, what waits in one, what is needed to render and send one message.
 
 use bytes::Bytes;
 use futures_util::future::try_join3;
@@ -13,8 +13,7 @@ use crate::store::outbox::due;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
-/// Visits only the entries of each lane's head in the index of live messages; further back than that only as far as
-/// a choice looks.
+/// Visits only the entries at each lane's head in the index of live messages, no further than choosing looks.
 pub(super) const LANES: &str = "
     WITH RECURSIVE heads (lane) AS (
         (SELECT lane FROM message WHERE settled_at IS NULL ORDER BY lane LIMIT 1)
@@ -39,7 +38,7 @@ pub(super) const WAITING: &str = "
     FROM message
     WHERE settled_at IS NULL AND lane = $1 ORDER BY lane, id LIMIT $2";
 
-/// How many of them could be folded.
+/// How many of them can be folded.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
     WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL";
@@ -174,7 +173,7 @@ pub(super) fn kept(row: &Row, first: usize) -> Result<Kept, Fault> {
     })
 }
 
-/// What a message tells; of a digest, nothing.
+/// The transitions of a message; none for a digest.
 pub(super) async fn transitions(tx: &Tx, message: i64) -> Result<Vec<Moved>, Fault> {
     let sql = "SELECT id, alert_id, notification_id, alert_index, kind, at, starts_at, ends_at FROM transition
                WHERE message_id = $1 AND NOT (SELECT digest FROM message WHERE id = $1) ORDER BY id";

@@ -1,7 +1,7 @@
-//! Leases: a lane is sent from by one replica at a time, and whoever was asleep for too long finds it gone.
+//! Leases: one replica at a time sends from a lane, and a replica that slept for too long has lost it.
 //!
-//! Time is the database's here, so that replicas whose clocks differ agree. A replica that is stopped between a claim
-//! and the answer of WeCom may still send one message that another sends too: WeCom cannot know of our leases.
+//! Leases run on the database's clock, so that replicas whose clocks differ agree. A replica that is paused between a
+//! claim and WeCom's answer may still send one message that another sends too: WeCom knows nothing of the leases.
 
 use futures_util::future::try_join;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Db {
                 tx.undo();
                 return Ok(None);
             };
-            // Whoever had the lane is gone, or was this process's worker and is gone.
+            // The previous holder's lease ended, or it was a worker of this process that ended.
             let sql = "UPDATE message SET state = 'unsure', not_before = 0
                        WHERE settled_at IS NULL AND lane = $1 AND state = 'sending'";
             tx.execute(sql, values![name]).await?;
@@ -47,7 +47,7 @@ impl Db {
         })
     }
 
-    /// Gives back all lanes of this process.
+    /// Releases all lanes of this process.
     pub(super) async fn release_all(&self) -> Result<(), StoreError> {
         let sql = "UPDATE lane SET lease_until = '-infinity' WHERE owner = $1 AND lease_until > clock_timestamp()";
         transaction!(self.writing()?, Kind::Write, tx => async {
@@ -57,8 +57,8 @@ impl Db {
     }
 }
 
-/// The epoch, if the lane or duty is free, its lease over, or ours: then of a worker that ended, and the epoch stays. Does not
-/// wait for one who is busy with the lane.
+/// The epoch, if the lane or duty is free, its lease has ended, or it is ours (of a worker that ended; then the epoch
+/// stays). Does not wait for a transaction that has locked the lane.
 async fn take(tx: &Tx, name: &str, owner: &String, lease: Duration) -> Result<Option<i64>, Fault> {
     let make =
         "INSERT INTO lane (name, owner, epoch, lease_until) VALUES ($1, '', 0, '-infinity') ON CONFLICT DO NOTHING";
@@ -72,7 +72,7 @@ async fn take(tx: &Tx, name: &str, owner: &String, lease: Duration) -> Result<Op
     Ok(taken.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Locks a lane that this lease still holds, and makes it last for a whole lease from now on.
+/// Locks a lane that this lease still holds, and renews the lease.
 pub(super) async fn renew(tx: &Tx, lease: &Lease, owner: &String, length: Duration) -> Result<bool, Fault> {
     let sql = "UPDATE lane SET lease_until = clock_timestamp() + $4 * interval '1 ms'
                WHERE name = $1 AND owner = $2 AND epoch = $3";

@@ -1,4 +1,4 @@
-//! Filling an empty database with what another store held.
+//! Fills an empty database with the content of another store.
 
 use std::error::Error;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::alert::Timestamp;
 use crate::store::StoreError;
 use crate::store::copy::TABLES;
 
-/// One transaction, without limits of time, under the writers' lock (tx.rs). Dropped, it leaves nothing.
+/// One transaction, without time limits, under the writers' lock (tx.rs). Dropping it rolls it back.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL synchronous_commit = on; SELECT pg_advisory_xact_lock(934723, hashtext(current_schema()))";
 
@@ -75,7 +75,7 @@ impl Load {
         writer.finish().await
     }
 
-    /// Makes it durable; ids go on where they ended.
+    /// Commits; ids continue where they ended.
     pub async fn commit(self) -> Result<(), StoreError> {
         for table in NUMBERED {
             let go_on = format!(
@@ -101,7 +101,7 @@ fn not_empty(place: &Path, table: &str) -> StoreError {
     )
 }
 
-/// A value of SQLite on its way into a column: SQLite has numbers where PostgreSQL has booleans.
+/// A value from SQLite for a column: SQLite has numbers where PostgreSQL has booleans.
 #[derive(Debug)]
 struct Cell(Value);
 

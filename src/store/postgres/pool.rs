@@ -1,7 +1,7 @@
-//! A few connections, made when they are needed and made anew when they break.
+//! A few connections, opened on demand and reopened when they break.
 //!
-//! Our own, because what it must do is little and particular: a connection whose transaction did not end is closed
-//! (its statements are taken back by the server), and a server that is away is asked by one caller at a time.
+//! Written here because its needs are few and particular: a connection whose transaction did not end is closed (the
+//! server rolls it back), and while the server is away one caller at a time tries to connect.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +14,13 @@ use super::address::{Address, CONNECT};
 use super::tx::{Fault, said, sorted};
 use crate::store::StoreError;
 
-/// How long a caller waits for a connection. Grafana does not repeat a refused webhook, so waiting is worth more than
-/// a quick no; Alertmanager gives up after 10 s.
+/// How long a caller waits for a connection. Grafana does not repeat a refused webhook, so waiting is better than a
+/// quick refusal; Alertmanager gives up after 10 s.
 pub(super) const PLACE: Duration = Duration::from_secs(5);
-/// After a vain attempt nobody tries for so long, and up to twice that: replicas do not come back all at once.
+/// Pause after a failed attempt to connect, up to twice that, so that replicas do not reconnect all at once.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What the store has done since it was opened, for all of its connections.
+/// Counters since the store was opened, over all of its connections.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub commits: AtomicU64,
@@ -40,9 +40,9 @@ impl Tally {
 pub(super) struct Server {
     pub address: Address,
     pub tally: Tally,
-    /// The server's own setting would answer before a commit is on disk.
+    /// With the server's own setting it would answer before a commit is on disk.
     pub sync_commit_is_off: AtomicBool,
-    /// Not before then is it worth trying to connect again, and why.
+    /// Until when not to connect again, and the error.
     away: Mutex<Option<(Instant, StoreError)>>,
 }
 
@@ -52,7 +52,7 @@ impl Server {
         Self { address, tally, sync_commit_is_off, away: Mutex::new(None) }
     }
 
-    /// A new connection. While the server is known to be away, a quick no.
+    /// A new connection. Fails at once while the server is known to be away.
     pub async fn connect(&self) -> Result<Client, StoreError> {
         {
             let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,13 +120,12 @@ impl Pool {
         self.server.sync_commit_is_off.load(Ordering::Relaxed)
     }
 
-    /// Counts what shared a commit.
+    /// Counts the writes that shared a commit.
     pub fn tally_more(&self, writes: usize) {
         self.server.tally.writes.fetch_add(writes.saturating_sub(1) as u64, Ordering::Relaxed);
     }
 
-    /// Waits for what is under way, then closes the connections. Whoever asks for one later gets
-    /// [`StoreError::Closed`].
+    /// Waits for running transactions, then closes the connections. Later requests for one get [`StoreError::Closed`].
     pub async fn close(&self, size: u32) {
         let _places = self.places.acquire_many(size).await;
         self.places.close();
@@ -134,7 +133,7 @@ impl Pool {
     }
 }
 
-/// A connection on loan. It goes back only if its transaction ended.
+/// A borrowed connection. It returns to the pool only if its transaction ended.
 pub(super) struct Conn {
     client: Option<Client>,
     clean: bool,
@@ -151,7 +150,7 @@ impl Conn {
         &self.pool.server.tally
     }
 
-    /// Its transaction ended.
+    /// Has its transaction ended?
     pub fn is_clean(&mut self) {
         self.clean = true;
     }

@@ -1,5 +1,5 @@
-//! Forgetting what is old, and what is too much, a little at a time, so that writers do not wait for it. What is
-//! forgotten leaves free room in the files of the tables; giving it back to the system is PostgreSQL's own affair.
+//! Deletes what is old, and what is too much, in small batches, so that writers do not wait for it. Deleted rows leave
+//! free space in the files of the tables; returning it to the system is PostgreSQL's task.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use crate::alert::Timestamp;
 use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
 use crate::store::{Pruned, Retention, StoreError};
 
-/// What a message takes besides its bodies: its row, those of its transitions and attempts, their indexes.
+/// Bytes of a message besides its bodies: its row, those of its transitions and attempts, their indexes.
 const MESSAGE_BYTES: i64 = 1_000;
 
-/// Where pruning is, and what the database took when that was last measured, less what was pruned since.
+/// The progress of pruning, and the last measured size of the database, less what was pruned since.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pruning {
     round: Round,
@@ -21,7 +21,7 @@ pub(super) struct Pruning {
 }
 
 impl Db {
-    /// With the writers' lock: an admission that has read the state of an alert must find it when it writes.
+    /// Under the writers' lock: an admission that has read the state of an alert must find it when it writes.
     pub(in crate::store) async fn prune(&self, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
         let mut pruning = self.0.pruning.lock().await;
         let round = &pruning.round;
@@ -47,8 +47,8 @@ impl Db {
         Ok(self.size(limit(bytes, false)).await? > limit(bytes, false))
     }
 
-    /// Bytes of what is kept. The files of a table do not shrink when rows go, so what they take is an answer only as
-    /// long as it is not more than `enough`; else the rows are counted, with their share of the indexes.
+    /// Bytes of the stored data. A table's files do not shrink when rows are deleted, so their size is used only if it
+    /// is at most `enough`; otherwise the rows are counted, with their share of the indexes.
     async fn size(&self, enough: u64) -> Result<u64, StoreError> {
         let files = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
                      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
@@ -69,13 +69,13 @@ impl Db {
     }
 }
 
-/// What one batch did.
+/// The result of one batch.
 struct Batch {
     pruned: Pruned,
     round: Round,
-    /// Everything was looked at.
+    /// Everything was examined.
     swept: bool,
-    /// About so many bytes went.
+    /// Approximate bytes deleted.
     bytes: i64,
 }
 
@@ -85,7 +85,7 @@ impl Batch {
         let needed = needed(tx).await?;
         let (messages, mut bytes) = messages(tx, before.record, &needed).await?;
         let mut pruned = Pruned { messages, ..Pruned::default() };
-        // While messages go, which are the oldest, nothing younger does.
+        // Messages are the oldest: while some of them go, nothing younger does.
         if messages > 0 && round.is_pressed() {
             return Ok(Self { pruned, round, swept: false, bytes });
         }
@@ -100,8 +100,8 @@ impl Batch {
     }
 }
 
-/// The notifications of alerts that somebody may still have to hear of from wegraf itself: of those that escalate, with
-/// all who were told of them, and of those that are on behind a silence.
+/// The notifications that wegraf may still have to send about: those of escalating alerts, for all receivers that know
+/// them, and those of firing alerts under a silence.
 async fn needed(tx: &Tx) -> Result<HashSet<i64>, Fault> {
     let sql = "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
                       JOIN alert b ON b.identity = a.identity
@@ -110,8 +110,8 @@ async fn needed(tx: &Tx) -> Result<HashSet<i64>, Fault> {
     tx.rows(sql, values![]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Settled messages, the oldest first, and their notifications when no other message is about them. Returns how many,
-/// and about how many bytes that were.
+/// Deletes settled messages, the oldest first, and their notifications when no other message refers to them. Returns
+/// how many, and approximately how many bytes.
 async fn messages(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Result<(u64, i64), Fault> {
     let old = "SELECT m.id, m.notification_id, octet_length(n.raw)::bigint
                FROM message m LEFT JOIN notification n ON n.id = m.notification_id
@@ -140,7 +140,7 @@ async fn messages(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Result<(
     Ok((ids.len() as u64, bytes))
 }
 
-/// Forgets those of these notifications that no message is about any more; never the newest, as in the other half.
+/// Deletes those of these notifications that no message refers to any more; never the newest, as in SQLite.
 async fn notifications_of_none(tx: &Tx, before: Timestamp, ids: &[i64]) -> Result<u64, Fault> {
     let sql = "DELETE FROM notification n WHERE n.id = ANY ($2) AND n.received_at < $1
                  AND n.id < (SELECT max(id) FROM notification)
@@ -148,8 +148,8 @@ async fn notifications_of_none(tx: &Tx, before: Timestamp, ids: &[i64]) -> Resul
     tx.execute_if(!ids.is_empty(), sql, values![before.0; ids]).await
 }
 
-/// Transitions that were told to nobody, and their notifications if those told nothing else. Returns whether all were
-/// looked at.
+/// Deletes suppressed transitions, and their notifications if these had no other transitions. Returns whether all were
+/// examined.
 async fn transitions(
     tx: &Tx,
     round: &mut Round,
@@ -179,8 +179,8 @@ async fn transitions(
     Ok(young || rows.len() < LOOK as usize)
 }
 
-/// Bodies in the order they came, but for those that something live may still be written from. Returns how many, of how
-/// many bytes, and whether all were looked at.
+/// Deletes bodies in the order of arrival, except those that a live message may still be rendered from. Returns how
+/// many, their bytes, and whether all were examined.
 async fn bodies(
     tx: &Tx,
     round: &mut Round,
@@ -220,8 +220,8 @@ async fn bodies(
     Ok((given_up.len() as u64, bytes, all))
 }
 
-/// Notifications that no message is about any more, among the oldest: what [`messages`] left because it was the newest
-/// then.
+/// Deletes notifications that no message refers to any more, among the oldest: [`messages`] left them because they were
+/// the newest then.
 async fn notifications(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, Fault> {
     let sql = "SELECT n.id FROM (SELECT id, received_at FROM notification ORDER BY id LIMIT $2) n
         WHERE n.received_at < $1 AND n.id < (SELECT max(id) FROM notification)
@@ -234,8 +234,8 @@ async fn notifications(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Res
     notifications_of_none(tx, before, &ids).await
 }
 
-/// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
-/// may be set.
+/// Deletes resolved alerts without pending transitions: a message may wait for a repair however long, and the clock may
+/// be set.
 async fn alerts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     let old = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < $1
         AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT $2";
@@ -244,8 +244,8 @@ async fn alerts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     Ok(ids.len() as u64)
 }
 
-/// Alerts that are on and of which no sender has spoken for long, to any receiver; not while something of them waits to
-/// be told, or while a silence keeps their sender from speaking. Why they are no longer followed goes on record.
+/// Deletes firing alerts that no sender has reported for long, to any receiver; not while a transition of theirs is
+/// pending, or a silence keeps their sender from reporting. The reason is recorded.
 async fn unheard(tx: &Tx, before: Timestamp, keep: Retention, now: Timestamp) -> Result<u64, Fault> {
     let sql = "SELECT a.id, a.thread, a.name, a.receiver, a.labels FROM alert a
         WHERE a.status = 'firing' AND greatest(a.told_at, coalesce(a.heard_at, a.told_at)) < $1
@@ -276,7 +276,7 @@ async fn unheard(tx: &Tx, before: Timestamp, keep: Retention, now: Timestamp) ->
     Ok(ids.len() as u64)
 }
 
-/// Deletes alerts with what points to them.
+/// Deletes alerts with the rows that refer to them.
 async fn forget_alerts(tx: &Tx, ids: &[i64]) -> Result<(), Fault> {
     for (table, key) in
         [("act_alert", "alert_id"), ("card_alert", "alert_id"), ("escalation", "alert_id"), ("alert", "id")]
@@ -287,7 +287,8 @@ async fn forget_alerts(tx: &Tx, ids: &[i64]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Acts with their silences: not while an alert that they touched is on, a silence lasts, or a message tells of them.
+/// Deletes acts with their silences: not while an alert that they touched is firing, a silence lasts, or a message is
+/// about them.
 async fn acts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     let old = "SELECT c.id FROM act c WHERE c.at < $1
         AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN alert a ON a.id = x.alert_id
@@ -303,7 +304,7 @@ async fn acts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     Ok(ids.len() as u64)
 }
 
-/// One batch of what is older than `before`.
+/// One batch of ids of what is older than `before`.
 async fn ids(tx: &Tx, sql: &str, before: Timestamp) -> Result<Vec<i64>, Fault> {
     let rows = tx.rows(sql, values![before.0, BATCH]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()

@@ -1,4 +1,4 @@
-//! What was seen of senders: when each last had news, and the labels of its alerts.
+//! What senders sent: when each last had news, and the labels of its alerts.
 
 use super::Db;
 use super::tx::{Kind, transaction};

@@ -1,4 +1,4 @@
-//! Settling: what became of an attempt, the fate of what the message tells, and who is told instead.
+//! Settling: the result of an attempt, the fates of the message's transitions, and fallbacks.
 
 use super::Db;
 use super::admit::wake;
@@ -14,7 +14,7 @@ use futures_util::future::try_join3;
 
 impl Db {
     pub(in crate::store) async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
-        // Only a fallback makes messages.
+        // Only a fallback creates messages.
         let kind = if settlement.fallback.is_some() { Kind::Ordered } else { Kind::Write };
         transaction!(self.writing()?, kind, tx => settle(&tx, &settlement, now))
     }
@@ -45,7 +45,7 @@ async fn settle(tx: &Tx, settlement: &Settlement, now: Timestamp) -> Result<Stat
     let settled = matches!(state, State::Sent | State::Dead).then_some(now.0);
     let outcome = &settlement.outcome;
     let words = outcome.errmsg.as_deref().map(shortened);
-    // Before the message is final: what it told is copied from its live rows.
+    // Before the message is final: its transitions are copied while they are live.
     if let Some(fallback) = &settlement.fallback {
         fall_back(tx, message, fallback, now).await?;
     }
@@ -98,7 +98,7 @@ async fn answer(tx: &Tx, claimed: Claimed, outcome: &Outcome, words: Option<&Str
     Ok(())
 }
 
-/// Gives the transitions of a settled message their fate: dead for a reason, or as its bytes have them.
+/// Gives the transitions of a settled message their fate: dead with a reason, or as its bytes name or count them.
 async fn fate(tx: &Tx, message: i64, next: &Next, state: State) -> Result<(), Fault> {
     let dead = match next {
         Next::Dead { reason } => Some(reason.as_str()),
@@ -112,7 +112,7 @@ async fn fate(tx: &Tx, message: i64, next: &Next, state: State) -> Result<(), Fa
     Ok(())
 }
 
-/// Queues what a message tells for each target of the fallback, once for all targets of one receiver that fail.
+/// Copies a message to each target of the fallback, once for all failing targets of one receiver.
 async fn fall_back(tx: &Tx, message: i64, fallback: &Fallback, now: Timestamp) -> Result<(), Fault> {
     let sql = "SELECT EXISTS (SELECT 1 FROM message failed
                    JOIN message other ON other.notification_id = failed.notification_id
@@ -130,7 +130,7 @@ async fn fall_back(tx: &Tx, message: i64, fallback: &Fallback, now: Timestamp) -
     wake(tx, !fallback.targets.is_empty()).await
 }
 
-/// Queues what a message tells as a new message of another lane or receiver, with transitions of its own.
+/// Copies a message to another lane or receiver, with transitions of its own.
 async fn copy(
     tx: &Tx,
     message: i64,
@@ -145,7 +145,7 @@ async fn copy(
                 FROM message WHERE id = $1 RETURNING id";
     let values = values![message, receiver, target.lane.as_str(), target.target_json, now.0, text(note).into_owned()];
     let copied: i64 = tx.only(make, values).await?.try_get(0)?;
-    // Sorted before they are numbered: a message tells its transitions in the order of their ids.
+    // Sorted before numbering: the transitions of a message are ordered by id.
     let tell = "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
                                         ends_at, fate)
                 SELECT alert_id, notification_id, alert_index, $2, $3, kind, at, starts_at, ends_at, $4

@@ -1,4 +1,4 @@
-//! Silences that were made from here, and acts on record.
+//! Silences made through wegraf, and the record of acts.
 
 use futures_util::future::try_join;
 use tokio_postgres::Row;
@@ -13,7 +13,7 @@ use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
 use crate::store::words::{json, text};
 use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
 
-/// Rows in one list, whoever asks.
+/// Most rows in one list.
 const LIST: u32 = 1000;
 
 impl Db {
@@ -117,7 +117,7 @@ fn row(row: &Row) -> Result<ActRow, Fault> {
     })
 }
 
-/// Keeps a silence that was made by an act; one that is known already ends when this one says.
+/// Stores a silence that an act made; if it is known already, only its end is updated.
 pub(super) async fn keep(tx: &Tx, act: i64, silence: &NewSilence) -> Result<(), Fault> {
     let (upstream, id) = (text(&silence.upstream).into_owned(), text(&silence.upstream_id).into_owned());
     let (matchers, until) = (json(&silence.matchers_json).into_owned(), silence.until.0);
@@ -129,7 +129,7 @@ pub(super) async fn keep(tx: &Tx, act: i64, silence: &NewSilence) -> Result<(), 
     Ok(())
 }
 
-/// A silence ends now: this one, or whatever was made for an episode.
+/// Ends a silence now: the given one, or all that were made for an episode.
 pub(super) async fn ended(tx: &Tx, silence: Option<&NewSilence>, thread: i64, now: Timestamp) -> Result<(), Fault> {
     if let Some(silence) = silence {
         let (upstream, id) = (text(&silence.upstream).into_owned(), text(&silence.upstream_id).into_owned());

@@ -1,4 +1,4 @@
-//! Who has the socket of a bot: one replica, for a few seconds at a time, by the database's own clock.
+//! Leases of bots' sockets: one replica holds a socket, for a few seconds at a time, by the database's clock.
 
 use std::time::Duration;
 

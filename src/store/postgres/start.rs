@@ -1,4 +1,4 @@
-//! Before anything else: does the server keep what it says it kept, and is the schema ours?
+//! Checks at the start: is the server durable, and is the schema ours?
 
 use std::path::Path;
 
@@ -11,23 +11,23 @@ use crate::alert::Timestamp;
 use crate::store::StoreError;
 use crate::store::migrate::{POSTGRES, hash};
 
-/// The oldest server whose behaviour is relied on.
+/// The oldest supported server.
 const OLDEST: i64 = 130_000;
 
-/// What the server says of itself.
+/// The server's settings.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub fsync: bool,
     pub full_page_writes: bool,
     pub version: i64,
     pub encoding: String,
-    /// It is a standby, or takes no writes for another reason.
+    /// It is a standby, or read-only for another reason.
     pub read_only: bool,
     pub synchronous_commit: String,
     pub synchronous_standby_names: String,
-    /// Servers that copy from it.
+    /// Servers that replicate from it.
     pub standbys: i64,
-    /// Where our tables are.
+    /// The schema of our tables.
     pub schema: Option<String>,
 }
 
@@ -52,12 +52,12 @@ impl Settings {
         })
     }
 
-    /// Would the server answer before a commit is on its own disk?
+    /// Does the server answer before a commit is on its own disk?
     pub fn sync_commit_is_off(&self) -> bool {
         self.synchronous_commit == "off"
     }
 
-    /// Why nothing can be trusted to this server; `None`: it can. `reading`: for somebody who only looks.
+    /// Why this server cannot be used; `None`: it can. `reading`: for commands that only read.
     pub fn refusal(&self, reading: bool) -> Option<String> {
         let reason = if self.version < OLDEST {
             format!("PostgreSQL {} 太旧，需要 13 或更新 / is too old, 13 or newer is needed", self.version / 10_000)
@@ -79,7 +79,7 @@ impl Settings {
         Some(reason)
     }
 
-    /// Says what an operator should know.
+    /// Logs settings that an operator should know of.
     fn warn(&self) {
         if matches!(self.synchronous_commit.as_str(), "off" | "local") {
             tracing::warn!(
@@ -96,7 +96,7 @@ impl Settings {
     }
 }
 
-/// Refuses a server that cannot be trusted, and brings the schema up to date; of one who only looks, expects that.
+/// Refuses a server that cannot be trusted, and brings the schema up to date; when only reading, requires that it is.
 pub(super) async fn prepare(
     client: &Client,
     place: &Path,
@@ -124,7 +124,7 @@ pub(super) async fn prepare(
 struct Steps {
     found: i64,
     known: i64,
-    /// One that is in both, and is not the same.
+    /// A step that is in both and differs.
     differs: Option<i64>,
 }
 
@@ -140,7 +140,7 @@ impl Steps {
         Self { found: applied.iter().map(|(version, _)| *version).max().unwrap_or(0), known, differs: differs.min() }
     }
 
-    /// Refuses what this program cannot bring up to date.
+    /// Refuses a schema that this program cannot bring up to date.
     fn refuse(&self, place: &Path) -> Result<(), StoreError> {
         if self.found > self.known {
             return Err(StoreError::Newer { path: place.to_owned(), found: self.found, known: self.known });
@@ -154,7 +154,7 @@ impl Steps {
         }
     }
 
-    /// Refuses what is not up to date as well.
+    /// Also refuses a schema that is not up to date.
     fn verdict(&self, place: &Path) -> Result<(), StoreError> {
         self.refuse(place)?;
         if self.found < self.known {
@@ -176,8 +176,8 @@ async fn expect_current(client: &Client, steps: &[&str]) -> Result<Steps, tokio_
     Ok(Steps::compare(&applied, steps))
 }
 
-/// Applies the steps that are missing. All of a start are one transaction: a crash leaves the old schema or the new
-/// one; replicas that start together wait for each other.
+/// Applies the missing steps. All steps of a start are one transaction: a crash leaves the old schema or the new one;
+/// replicas that start together wait for each other.
 async fn migrate(client: &Client, place: &Path, steps: &[&str], now: Timestamp) -> Result<(), StoreError> {
     let explain = |error: tokio_postgres::Error| match sorted(&error) {
         StoreError::Bug { reason, .. } => refused(place, reason),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_looks_may_look_at_a_standby() {
+    fn a_reader_may_use_a_standby() {
         assert_eq!(Settings { read_only: true, ..good() }.refusal(true), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Transactions: begun, tried again where that is harmless, and sorted by what went wrong.
+//! Transactions: begun, retried where that is safe, and their errors sorted.
 //!
-//! A pooler between here and the server may give each transaction another session. So nothing is expected of a
-//! session: settings are made inside the transaction, and statements have no names; each goes with its types, in one
-//! round trip, and several at once where one does not need the answer of another.
+//! A pooler between here and the server may give each transaction another session, so no session state is used:
+//! settings are made inside the transaction, and statements are unnamed; each goes with its types in one round trip,
+//! and several at once where none needs another's answer.
 
 use std::error::Error as _;
 use std::ops::ControlFlow;
@@ -16,27 +16,27 @@ use super::pool::{Conn, Pool};
 use super::values::Values;
 use crate::store::StoreError;
 
-/// A transaction without an answer for so long will not get one: longer than the server lets a statement take.
+/// A transaction without an answer for this long will not get one: longer than the server's statement timeout.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How often a transaction is begun anew because it collided with another, or because its connection turned out to
-/// be broken before anything was committed.
+/// How often a transaction is begun in all if it collides with another, or its connection turns out to be broken before
+/// the commit.
 const TRIES: u32 = 5;
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Sees one state of the database throughout.
+    /// Reads one snapshot of the database.
     Read,
     /// Changes rows it locks itself.
     Write,
-    /// Makes rows whose order counts. All of these, of all replicas, come one after the other: they hold one lock
-    /// from their beginning to their commit. So ids are in the order of commits: whoever sees a message sees all with
-    /// lower ids, and a lane has an order. The lock comes before any lock of a row, so that nobody waits in a ring.
+    /// Creates rows whose order counts. These transactions, of all replicas, run one after the other: they hold one
+    /// lock from their beginning to their commit. So ids are in commit order: a reader that sees a message sees all
+    /// with lower ids, and a lane has an order. The lock precedes all row locks, which rules out deadlocks.
     Ordered,
 }
 
 impl Kind {
-    /// The lock of writers is of this database: the number is `wegraf` on a telephone.
+    /// The writers' lock belongs to this database: the number is `wegraf` on a telephone keypad.
     const fn begin(self) -> &'static str {
         match self {
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10s'",
@@ -88,7 +88,7 @@ impl Tx {
         self.row(sql, values).await?.ok_or_else(|| StoreError::bug("a statement gave no row").into())
     }
 
-    /// The rows one by one, for when there may be many.
+    /// The rows as a stream, for when there may be many.
     pub async fn stream(&self, sql: &str, values: Values<'_>) -> Result<RowStream, Fault> {
         let values = values.iter().map(|(value, kind)| (*value, kind.clone()));
         Ok(self.conn.client().query_typed_raw(sql, values).await?)
@@ -104,12 +104,12 @@ impl Tx {
         if any { self.execute(sql, values).await } else { Ok(0) }
     }
 
-    /// Nothing is to be written after all.
+    /// Rolls the transaction back at its end.
     pub fn undo(&self) {
         self.undo.store(true, Ordering::Relaxed);
     }
 
-    /// Commits, or takes everything back if `result` is an error or that was asked for.
+    /// Commits, or rolls back if `result` is an error or [`Tx::undo`] was called.
     pub async fn end<T>(mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         if result.is_err() || self.undo.load(Ordering::Relaxed) {
             if !self.conn.client().is_closed() && self.conn.client().batch_execute("ROLLBACK").await.is_ok() {
@@ -126,14 +126,14 @@ impl Tx {
     }
 }
 
-/// What went wrong in a transaction.
+/// The error of a transaction.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Said by us.
+    /// An error of ours.
     Said(StoreError),
     /// A statement failed: nothing was written.
     Statement(tokio_postgres::Error),
-    /// The commit failed: if the connection broke, nobody knows.
+    /// The commit failed: if the connection broke, its result is unknown.
     Commit(tokio_postgres::Error),
 }
 
@@ -159,8 +159,8 @@ impl From<Fault> for StoreError {
 }
 
 impl Fault {
-    /// May the whole be done again? Two transactions that wait for each other, or a connection that was found broken
-    /// before the commit, left nothing behind.
+    /// Is it safe to repeat the transaction? A deadlock, or a connection found broken before the commit, left nothing
+    /// behind.
     fn is_harmless(&self) -> bool {
         let collided = |error: &tokio_postgres::Error| {
             matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
@@ -178,7 +178,7 @@ impl Fault {
 pub(super) struct Tries(u32);
 
 impl Tries {
-    /// What follows from the end of a transaction: its result, or another try after a pause.
+    /// The consequence of a transaction's end: its result, or another try after a pause.
     pub fn judge<T>(
         &mut self,
         ended: Result<Result<T, Fault>, tokio::time::error::Elapsed>,
@@ -203,7 +203,7 @@ pub(super) const fn deadline() -> Duration {
 }
 
 /// Runs `$work`, which uses the transaction `$tx`, from its beginning to its commit. A macro, because a closure that
-/// borrows its surroundings and the transaction cannot say so in its type.
+/// borrows both its environment and the transaction has no nameable type.
 macro_rules! transaction {
     ($pool:expr, $kind:expr, $tx:ident => $work:expr) => {{
         let mut tries = $crate::store::postgres::tx::Tries::default();
@@ -223,13 +223,13 @@ macro_rules! transaction {
 }
 pub(super) use transaction;
 
-/// Did the connection break, or does the server want it to?
+/// Did the connection break, or does the server ask to close it?
 pub(super) fn is_broken(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else {
         return error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
     };
-    // Classes 08 and 57P: the connection failed, or the server ends it; 25006: the server is a standby now; 25P03: we
-    // were asleep for too long.
+    // Classes 08 and 57P: the connection failed, or the server ends it; 25006: the server is a standby now; 25P03: this
+    // process was paused for too long.
     code.code().starts_with("08")
         || code.code().starts_with("57P")
         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
@@ -247,7 +247,8 @@ pub(super) fn sorted(error: &tokio_postgres::Error) -> StoreError {
         // Deadlock, serialization (after all tries), a lock or a statement that took too long.
         "40001" | "40P01" | "55P03" | "57014" => StoreError::Busy,
         "53100" => StoreError::Full,
-        // Out of memory or connections, not let in, no such database, its disk or its data: an operator's case.
+        // Out of memory or connections, login refused, no such database, its disk or its data: for an operator to
+        // solve.
         code if ["53", "28", "3D", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
             StoreError::Unreachable { reason }
         }
@@ -255,7 +256,7 @@ pub(super) fn sorted(error: &tokio_postgres::Error) -> StoreError {
     }
 }
 
-/// What the server or the driver said, without the row it was about.
+/// The error text of the server or the driver, without the data of the row.
 pub(super) fn said(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),

@@ -1,4 +1,4 @@
-//! Values on their way to the server and back. Each goes with its type, because statements have no names (tx.rs).
+//! Values to and from the server. Each goes with its type, because statements are unnamed (tx.rs).
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -10,7 +10,7 @@ use crate::store::StoreError;
 /// The values of a statement.
 pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
-/// A value that the server knows by a type.
+/// A value with a PostgreSQL type.
 pub(super) trait Typed: ToSql + Sync {
     /// Its type.
     const TYPE: Type;
@@ -51,7 +51,7 @@ pub(super) const fn many<T: Typed>(_: &[T]) -> Type {
     T::ARRAY
 }
 
-/// The values of a statement, in the order of `$1`, `$2`, …; after a semicolon those that are arrays.
+/// The values of a statement, in the order of `$1`, `$2`, …; those after a semicolon are arrays.
 macro_rules! values {
     ($($value:expr),* $(; $($array:expr),*)? $(,)?) => {
         &[

@@ -1,10 +1,10 @@
-//! The one task that admits.
+//! The task that admits.
 //!
-//! It takes every admission that waits and writes all of them in one transaction, then answers them: one commit
-//! serves whoever came during the previous one, and a group costs about what one admission costs.
+//! It takes all waiting admissions, writes them in one transaction, then answers them: one commit serves all that
+//! arrived during the previous one, and a group costs about as much as one admission.
 //!
-//! An admission that could not be written in time is refused, for its sender has given up: another replica may have been
-//! told, and of what followed, too.
+//! An admission that could not be written in time is refused, for its sender has timed out: it may have sent this
+//! notification, and later ones, to another replica.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,25 +18,24 @@ use super::tx::{Fault, Kind, Tx, transaction};
 use super::waking::{LOOK, PATIENCE, Waking};
 use crate::store::{Admission, Admitted, StoreError};
 
-/// Admissions that may wait. A queue that is full means that the server has stopped, and a longer one would only hide
-/// it.
+/// Admissions that may wait. A full queue means that the server has stopped, which a longer one would only hide.
 pub(super) const QUEUE: usize = 2_000;
-/// Admissions in one commit: bounds how long the first of them waits for the others.
+/// Admissions in one commit: bounds how long the first of them waits.
 const GROUP: usize = 256;
-/// A group is full as well when it holds so many alerts: one statement must not take all the time it is allowed.
+/// A group is also full at this many alerts: one statement must stay below its time limit.
 const ALERTS: usize = 20_000;
-/// A group that takes longer than this is worth a line in the log: everything waits for it.
+/// A group that takes longer than this is logged: everything waits for it.
 const SLOW: Duration = Duration::from_millis(500);
 
 struct Job {
     admission: Admission,
     asked: Instant,
     reply: oneshot::Sender<Result<Admitted, StoreError>>,
-    /// Its place in the queue, free when it is being written.
+    /// Its place in the queue, freed when it is taken up.
     _place: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// The way to the task.
+/// Handle to the task.
 pub(super) struct Writer {
     jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
     places: Arc<Semaphore>,
@@ -46,7 +45,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task. `pool` is for it alone.
+    /// Starts the task, which uses `pool` alone.
     pub fn start(pool: Pool) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
         let task = tokio::spawn(run(pool, queue));
@@ -56,8 +55,8 @@ impl Writer {
         Self { jobs, places, task, waking, watch }
     }
 
-    /// Admits in the next group what was asked for at `asked`; returns after the commit is on disk. What was queued is
-    /// written also when the caller has gone away, but not when that took longer than senders wait.
+    /// Admits in the next group what was requested at `asked`; returns after the commit is on disk. A queued admission
+    /// is written even if its caller has gone, unless that took longer than senders wait.
     pub async fn admit(&self, admission: Admission, asked: Instant) -> Result<Admitted, StoreError> {
         if !is_awake(&self.waking) {
             tracing::warn!("This process was stopped for a while: what it reads now may be old, and is refused.");
@@ -74,12 +73,12 @@ impl Writer {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Admissions that wait now.
+    /// Number of waiting admissions.
     pub fn waiting(&self) -> usize {
         if self.places.is_closed() { 0 } else { QUEUE - self.places.available_permits() }
     }
 
-    /// Takes no more, writes what waits and ends the task.
+    /// Takes no more, writes the waiting ones and ends the task.
     pub async fn stop(&self) {
         self.watch.abort();
         self.places.close();
@@ -93,7 +92,7 @@ impl Writer {
     }
 }
 
-/// Knows of a sleep even if nobody asks.
+/// Detects a pause even without requests.
 async fn watch(waking: Arc<Mutex<Waking>>) {
     loop {
         is_awake(&waking);
@@ -140,7 +139,7 @@ fn size(job: &Job) -> usize {
     job.admission.deliveries.iter().map(|recipient| recipient.alerts.len() * recipient.targets.len().max(1)).sum()
 }
 
-/// Writes the jobs together and answers them. If that fails because of one of them, each is written by itself.
+/// Writes the jobs together and answers them. If one of them fails, each is written by itself.
 async fn group(pool: &Pool, jobs: Vec<Job>) {
     let (wishes, replies): (Vec<_>, Vec<_>) =
         jobs.into_iter().map(|job| ((job.admission, job.asked), job.reply)).unzip();
@@ -154,7 +153,7 @@ async fn group(pool: &Pool, jobs: Vec<Job>) {
         Err(error) => wishes.iter().map(|_| Err(error.clone())).collect(),
     };
     for (reply, result) in replies.into_iter().zip(results) {
-        // The caller may have gone away: its write stands, and a retry finds it.
+        // The caller may be gone: its write stands, and a retry finds it.
         let _ = reply.send(result);
     }
 }
@@ -171,7 +170,7 @@ async fn one_by_one(pool: &Pool, wishes: &[Wish]) -> Vec<Result<Admitted, StoreE
     results
 }
 
-/// Admits what is not too old by now: the lock of the writers, or a server that was away, may have taken long.
+/// Admits what is still in time: waiting for the writers' lock or for the server may have taken long.
 async fn timely(tx: &Tx, wishes: &[Wish]) -> Result<Vec<Result<Admitted, StoreError>>, Fault> {
     let now = Instant::now();
     let is_late = |asked: &Instant| now.saturating_duration_since(*asked) > PATIENCE;

@@ -1,4 +1,4 @@
-//! Acts: what somebody did, what follows from it here, and who is told.
+//! Acts: what was done, what follows from it in the store, and which receivers are told.
 
 use std::collections::HashSet;
 
@@ -52,7 +52,7 @@ impl Db {
     }
 }
 
-/// An act on record, as far as another one needs it.
+/// A recorded act, with the fields that a later one needs.
 struct Found {
     id: i64,
     kind: ActKind,
@@ -84,7 +84,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
     }
     let on = on(connection, act.about)?;
     let ruling = rule(act, &on, same_silence(connection, act, &on, now)?);
-    // Where nothing follows, the code goes with the answer to the press.
+    // Where no step upstream follows, the answer to the press uses the code.
     if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
         issue(connection, code.message, &code.code, now, true)?;
     }
@@ -102,7 +102,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
     Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
 }
 
-/// Who asked before for a silence of the same alerts that would not end earlier, and is still good.
+/// The actor of an earlier silence of the same alerts that is still in force and would not end earlier.
 fn same_silence(
     connection: &Connection,
     act: &NewAct,
@@ -164,7 +164,7 @@ fn record(
     Ok(connection.last_insert_rowid())
 }
 
-/// Whose the alerts are from now on.
+/// Sets the owner of the alerts.
 fn hand_over(connection: &Connection, act: &NewAct, touched: &[ActAlert], now: Timestamp) -> Result<(), StoreError> {
     let (by, at) = match act.kind {
         ActKind::Acknowledge => {
@@ -207,7 +207,7 @@ fn close(connection: &Connection, end: &ActEnd, now: Timestamp) -> Result<Acted,
     Ok(Acted { act: id, state: end.state, again: false, before: None, alerts: each_once(on), lanes })
 }
 
-/// What an act touched and is on.
+/// The firing alerts among those that an act touched.
 fn still_on(connection: &Connection, act: i64) -> Result<Vec<ActAlert>, StoreError> {
     let mut alerts = touched(connection, act)?;
     alerts.retain(|alert| alert.status == crate::alert::Status::Firing);
@@ -233,8 +233,8 @@ fn tell_all(
     Ok(lanes)
 }
 
-/// Queues a message about an act. An answer is worth the reserve of a budget. Its notification may be forgotten, where an
-/// alert was on for very long: then it is about the next one there is.
+/// Queues a message about an act; it may use the reserve of a budget. The notification of an alert that was firing for
+/// very long may be deleted: the message then refers to the next one that exists.
 fn tell(
     connection: &Connection,
     act: i64,

@@ -1,7 +1,6 @@
-//! Admission: one notification, the states it changes, the transitions people hear of, the messages that tell them.
+//! Admission: one notification, the states it changes, its transitions and the messages that tell them.
 //!
-//! This is the path every sender waits for: five statements for one alert with news for one target, one for an
-//! alert without.
+//! Every sender waits for this path: five statements for one alert with news for one target, one for an alert without.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -60,7 +59,7 @@ impl Db {
 struct Admitting<'a> {
     connection: &'a Connection,
     admission: &'a Admission,
-    /// Written when the first news is found.
+    /// Written with the first news.
     notification: Option<i64>,
     /// The notification that told what this one repeats.
     repeated: i64,
@@ -70,7 +69,7 @@ struct Admitting<'a> {
 /// A change with the row of its alert.
 struct Written<'a> {
     alert: i64,
-    /// The alert had been told of before: something of it may still wait.
+    /// The alert was told before: a transition of it may still wait.
     known: bool,
     thread: i64,
     change: Change<'a>,
@@ -108,7 +107,7 @@ impl<'a> Admitting<'a> {
         Ok(self.done)
     }
 
-    /// Decides about one alert for one receiver and writes its new state, if it has one.
+    /// Decides about one alert for one receiver and writes its new state if it changed.
     fn judge(&mut self, recipient: &Recipient, arrival: &'a Arrival) -> Result<Option<Written<'a>>, StoreError> {
         let before = self.row(recipient, arrival)?;
         let change = match judge(self.admission, recipient, arrival, before.as_ref()) {
@@ -134,7 +133,7 @@ impl<'a> Admitting<'a> {
         Ok(Some(Written { alert, known: change.row.is_some(), thread, change }))
     }
 
-    /// Puts on record that an alert is still reported.
+    /// Records that an alert is still reported.
     fn hear(&self, before: Option<&Row>, arrival: &Arrival) -> Result<(), StoreError> {
         let now = self.admission.received_at;
         if let Some(row) = before.filter(|row| row.is_heard(arrival, now)) {
@@ -144,7 +143,7 @@ impl<'a> Admitting<'a> {
         Ok(())
     }
 
-    /// Notes by what an end will find the alert that begins.
+    /// Records what an end will find a firing alert by.
     fn relate(&self, alert: i64, change: &Change<'_>) -> Result<(), StoreError> {
         let Some(kin) = change.arrival.kin.as_ref().filter(|_| change.kind == TransitionKind::Firing) else {
             return Ok(());
@@ -165,7 +164,8 @@ impl<'a> Admitting<'a> {
         Ok(())
     }
 
-    /// Begins the escalation of an alert, where the receiver has one, or has its end seen, where it had one when it began.
+    /// Begins the escalation of an alert, if the receiver has one, or makes an existing one due, so that the end is
+    /// seen.
     fn escalate(&self, recipient: &Recipient, alert: i64, change: &Change<'_>) -> Result<(), StoreError> {
         let now = self.admission.received_at;
         match (recipient.escalate_after_ms, change.kind) {
@@ -244,8 +244,8 @@ impl<'a> Admitting<'a> {
         Ok(Some(message))
     }
 
-    /// What still waits to be told of an alert in a lane, in messages that nobody has claimed, is told by the newer
-    /// `message` instead; one that is left with nothing is folded into it. Digests keep what they have.
+    /// The newer `message` takes over the pending transitions of an alert in a lane from unclaimed messages; a message
+    /// left without any is folded into it. Digests keep theirs.
     fn absorb(&self, alert: i64, lane: &LaneKey, message: i64) -> Result<(), StoreError> {
         let older: Vec<i64> = self
             .connection
@@ -259,7 +259,7 @@ impl<'a> Admitting<'a> {
         older.into_iter().try_for_each(|older| self.take_over(alert, older, message))
     }
 
-    /// Has `message` tell what `older` would tell of an alert.
+    /// Moves the transitions of an alert from `older` to `message`.
     fn take_over(&self, alert: i64, older: i64, message: i64) -> Result<(), StoreError> {
         self.connection
             .held("UPDATE transition SET message_id = ?3 WHERE alert_id = ?1 AND message_id = ?2")?

@@ -1,4 +1,4 @@
-//! Alerts as those see them who act on them: who has them, of which receiver, from where.
+//! Alerts as acts need them: owner, receiver, origin.
 
 use rusqlite::{Connection, Params, Row, params};
 
@@ -83,7 +83,7 @@ impl Db {
     }
 }
 
-/// The alerts that a wish is about and that are on, of each receiver.
+/// The firing alerts that a request is about, for each receiver.
 pub(super) fn on(connection: &Connection, about: About) -> Result<Vec<ActAlert>, StoreError> {
     let (named, number) = match about {
         About::Message(message) => (
@@ -97,12 +97,12 @@ pub(super) fn on(connection: &Connection, about: About) -> Result<Vec<ActAlert>,
     select(connection, &condition, [number])
 }
 
-/// What an act touched, as it is now.
+/// The alerts that an act touched, as they are now.
 pub(super) fn touched(connection: &Connection, act: i64) -> Result<Vec<ActAlert>, StoreError> {
     select(connection, "a.id IN (SELECT alert_id FROM act_alert WHERE act_id = ?1) ORDER BY a.id", params![act])
 }
 
-/// The alerts of which `condition` holds.
+/// The alerts that satisfy `condition`.
 pub(super) fn select(
     connection: &Connection,
     condition: &str,

@@ -1,4 +1,4 @@
-//! Breakers, and what else is known of the ways and the sources: tokens, the key of links, who was heard of.
+//! Breakers, and other state of ways and sources: tokens, the secret of links, when sources were last seen.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -62,7 +62,7 @@ impl Db {
     }
 
     pub(in crate::store) async fn link_secrets(&self) -> Result<LinkSecrets, StoreError> {
-        // Read first: a command that only looks may have it, once it was made.
+        // Read first: then a command that only reads can have it once it was made.
         match self.read(link_row).await? {
             Some(row) => Ok(LinkSecrets::read(&row)),
             None => self.write(made_links).await,
@@ -119,7 +119,7 @@ fn made_links(connection: &Connection) -> Result<LinkSecrets, StoreError> {
     Ok(LinkSecrets::read(&row))
 }
 
-/// The open breaker among `scopes` that keeps a message away longest, with the time until when.
+/// Of the open breakers among `scopes`, the one that blocks messages longest, and until when.
 pub(super) fn shut(
     connection: &Connection,
     scopes: &[Scope],
@@ -137,8 +137,8 @@ pub(super) fn shut(
     Ok(longest)
 }
 
-/// Lets the caller through the breakers of `scopes` as the one that probes them: others wait for what it finds.
-/// Returns whether one of them is open.
+/// Passes the breakers of `scopes` as their probe: other messages wait for its result. Returns whether one of them is
+/// open.
 pub(super) fn probe(connection: &Connection, scopes: &[Scope], now: Timestamp) -> Result<bool, StoreError> {
     let mut update = connection.held("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
     let mut open = false;

@@ -20,7 +20,7 @@ impl Db {
     ) -> Result<Option<Card>, StoreError> {
         let lane = lane.to_string();
         self.read(move |connection| {
-            // By one of its alerts its candidates are found, newest first: those of one alert are few.
+            // The candidates are found by one of the alerts, newest first: each alert has few.
             let newest: Option<i64> = connection
                 .held(
                     "SELECT c.message_id FROM card_alert c JOIN message m ON m.id = c.message_id
@@ -63,8 +63,8 @@ fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreErro
     Ok(Some(card))
 }
 
-/// A card has a code from now on: its first, or the next one; the one before, unless it was used, is kept for later.
-/// Whoever presses it before its sending is settled brings a `newer` one than the sending.
+/// Gives a card a code: its first, or the next one. The previous code, if unused, is kept as a spare. A press before
+/// the sending is settled brings a code that is `newer` than the sending's.
 pub(super) fn issue(
     connection: &Connection,
     message: i64,
@@ -94,7 +94,7 @@ pub(super) fn issue(
     Ok(())
 }
 
-/// The code of a card was used: the one kept for later is next.
+/// Marks a card's code as used: the spare one is next.
 pub(super) fn spend(connection: &Connection, message: i64) -> Result<(), StoreError> {
     let sql = "UPDATE card SET code = spare, code_at = coalesce(spare_at, code_at), spare = NULL WHERE message_id = ?1";
     connection.held(sql)?.execute([message])?;

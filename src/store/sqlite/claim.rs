@@ -1,5 +1,5 @@
-//! Claiming: the one place where a message may begin to be sent. Order, breakers, budgets and the frozen bytes are
-//! decided and written in the same transaction.
+//! Claiming: the only place that allows a message to be sent. Order, breakers, budgets and the frozen bytes are decided
+//! and written in the same transaction.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -17,15 +17,15 @@ impl Db {
     }
 }
 
-/// The message as it is when it is claimed.
+/// The message at the time of its claim.
 struct Head {
     version: u32,
     next_part: u32,
     parts: u32,
     urgent: bool,
-    /// Another one of its lane is being sent.
+    /// Another message of its lane is being sent.
     busy: bool,
-    /// It is the oldest live one of its lane.
+    /// It is the oldest live message of its lane.
     first: bool,
 }
 
@@ -85,8 +85,8 @@ fn head(connection: &Connection, claim: &Claim) -> Result<Option<Head>, StoreErr
     Ok(found.optional()?)
 }
 
-/// Does an older live message of its lane tell of one of its alerts? Then this one must wait: an end never overtakes
-/// its beginning.
+/// Does an older live message of its lane share an alert with it? Then this one must wait: an end never overtakes its
+/// beginning.
 fn is_behind(connection: &Connection, message: i64) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM transition mine
                    JOIN transition older ON older.alert_id = mine.alert_id AND older.fate = 'pending'
@@ -95,8 +95,8 @@ fn is_behind(connection: &Connection, message: i64) -> Result<bool, StoreError> 
     Ok(connection.held(sql)?.query_row([message], |row| row.get(0))?)
 }
 
-/// The first way whose breakers let it pass (and whether it probes one) and whose accounts have room; or how long to
-/// wait for the best one.
+/// The first way whose breakers let it pass (and whether it probes one) and whose accounts have room; otherwise how
+/// long to wait for the best one.
 fn choose(
     connection: &Connection,
     ways: &[Way],
@@ -138,7 +138,7 @@ fn spent(
     Ok(until)
 }
 
-/// The window of an account as it stands now, and as it is kept from now on if the clock was set back.
+/// The current window of an account; a window in the future (the clock was set back) is corrected and stored.
 fn window(connection: &Connection, account: &Account, now: Timestamp) -> Result<Window, StoreError> {
     let mut select = connection.held("SELECT spent FROM budget WHERE account = ?1")?;
     let bytes: Option<Vec<u8>> = select.query_row([account.as_str()], |row| row.get(0)).optional()?;

@@ -1,4 +1,4 @@
-//! Files from before the database could give room back: made anew once, at a start.
+//! Converts files from before the database could shrink, once, at a start.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,16 +10,16 @@ use super::lock::beside;
 use super::{connect, draft, explain, inspect, place, refused};
 use crate::store::{Room, StoreError};
 
-/// So much can be written anew while senders wait (some seconds). A larger database stays as it is: the log says how
+/// Largest database that is rewritten while senders wait (some seconds). A larger one stays as it is: the log says how
 /// an operator converts it.
 const CONVERTED_BYTES: i64 = 512 << 20;
 
-/// Can free pages be given back?
+/// Can free pages be returned?
 pub(super) fn can_shrink(connection: &Connection) -> rusqlite::Result<bool> {
     connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).map(|mode| mode != 0)
 }
 
-/// What a file takes and can give back, whoever has it; `None` if there is none yet.
+/// Space and shrinkability of a file, even while another process holds it; `None` if there is none yet.
 pub(super) fn room(path: &Path) -> Result<Option<Room>, StoreError> {
     if !path.exists() {
         return Ok(None);
@@ -32,8 +32,8 @@ pub(super) fn room(path: &Path) -> Result<Option<Room>, StoreError> {
     Ok(Some(Room { bytes: main + log, can_shrink, space }))
 }
 
-/// Makes the file anew, so that it can shrink, if it is an old one and not too large. A copy takes its place whole: a
-/// crash leaves the old file or the new one. What fails leaves the old one in use.
+/// Rewrites an old file that is not too large, so that it can shrink. A copy replaces it by a rename: a crash leaves
+/// the old file or the new one. After a failure the old one stays in use.
 pub(super) fn convert(connection: Connection, path: &Path) -> Result<Connection, StoreError> {
     if can_shrink(&connection)? {
         return Ok(connection);
@@ -47,7 +47,7 @@ pub(super) fn convert(connection: Connection, path: &Path) -> Result<Connection,
         );
         return Ok(connection);
     }
-    // What a symbolic link points to is replaced, not the link.
+    // The target of a symbolic link is replaced, not the link.
     let place_of = std::fs::canonicalize(path).map_err(|error| refused(path, &error))?;
     match copied(&connection, &place_of) {
         Ok(()) => {}
@@ -58,7 +58,7 @@ pub(super) fn convert(connection: Connection, path: &Path) -> Result<Connection,
         }
     }
     connection.close().map_err(|(_, error)| explain(path, error.into()))?;
-    // A log that somebody else keeps open would be taken for the new file's.
+    // A log that another program keeps open would be taken for the new file's.
     if std::fs::metadata(beside(&place_of, "-wal")).is_ok_and(|log| log.len() > 0) {
         tracing::warn!("The database file was not converted: another program has it open. The next start tries again.");
     } else {
@@ -66,14 +66,14 @@ pub(super) fn convert(connection: Connection, path: &Path) -> Result<Connection,
         tracing::info!(bytes, "The database file was converted; it shrinks with what is pruned from now on.");
     }
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    // The first read makes the log.
+    // The first read creates the log.
     connection
         .query_row("SELECT count(*) FROM migration", [], |_| Ok(()))
         .map_err(|error| explain(path, error.into()))?;
     Ok(connection)
 }
 
-/// Copies everything to a draft, which is on disk afterwards.
+/// Copies everything to a draft and syncs it.
 fn copied(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let moved: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if moved != 0 {

@@ -1,4 +1,4 @@
-//! Escalations: alerts that others hear of if nobody takes them.
+//! Escalations: further receivers are told of an alert that is not acknowledged.
 
 use rusqlite::{Connection, params};
 
@@ -44,7 +44,7 @@ impl Db {
         next_due: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         self.write(move |connection| {
-            // What ended meanwhile stays due, so that its end is seen.
+            // An alert that resolved meanwhile stays due, so that its end is seen.
             let sql = "UPDATE escalation SET step = step + 1,
                            due_at = CASE (SELECT status FROM alert WHERE id = ?1)
                                     WHEN 'firing' THEN ?3 ELSE coalesce(due_at, fired_at) END
@@ -64,7 +64,7 @@ impl Db {
     }
 }
 
-/// An alert began: its first step is due then.
+/// Begins the escalation of an alert with its first step due after `after_ms`.
 pub(super) fn begin(connection: &Connection, alert: i64, now: Timestamp, after_ms: i64) -> Result<(), StoreError> {
     connection
         .held(
@@ -75,7 +75,7 @@ pub(super) fn begin(connection: &Connection, alert: i64, now: Timestamp, after_m
     Ok(())
 }
 
-/// An alert is over: whoever looks after its escalation is to see it.
+/// Makes the escalation of a resolved alert due, so that its task sees the end.
 pub(super) fn over(connection: &Connection, alert: i64, now: Timestamp) -> Result<(), StoreError> {
     connection.held("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?.execute([alert, now.0])?;
     Ok(())

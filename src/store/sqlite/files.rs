@@ -1,10 +1,10 @@
-//! Are the files that this process writes to still the ones that the next process will find?
+//! Checks that the files this process writes to are still the ones that the next process will open.
 //!
-//! A file that was deleted or replaced goes on existing for whoever has it open: writes succeed, and all of them are
-//! lost with the process. So the writing thread looks before and after each commit; a look takes a few calls of the
-//! system, some microseconds beside the sync of the commit.
+//! A deleted or replaced file continues to exist for a process that has it open: writes succeed and are lost with the
+//! process. So the writing thread checks before and after each commit; a check takes a few system calls, some
+//! microseconds beside the sync of the commit.
 //!
-//! Nothing here opens the main file: closing it again would take SQLite's locks on it away from this process.
+//! Nothing here opens the main file: closing it again would release this process's SQLite locks on it.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -20,9 +20,9 @@ use crate::store::{Space, StoreError};
 /// Header of a log, and of each page in it.
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
-/// With what a log begins; its last bit says in which order its checksums read bytes.
+/// First bytes of a log; the last bit gives the byte order of its checksums.
 const LOG_MAGIC: u32 = 0x377f_0682;
-/// Files that were saved and never looked at: more would only fill the disk.
+/// Most rescued files that are kept: more would only fill the disk.
 const RESCUED: u32 = 100;
 
 /// The database file and its log as this process opened them.
@@ -40,7 +40,7 @@ struct Known {
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// Its length after the last commit: nobody else writes to it.
+    /// Its length after the last commit: no other process should write to it.
     length: u64,
 }
 
@@ -54,7 +54,7 @@ impl Known {
         StoreError::Displaced { path: self.path.clone(), reason: reason.to_owned() }
     }
 
-    /// The file that is at its path now, if it is the same. The error says what happened to it.
+    /// Metadata of the file at its path, if it is the same file. The error says what happened to it.
     fn look(&self) -> Result<Metadata, StoreError> {
         match std::fs::metadata(&self.path) {
             Ok(about) if (about.dev(), about.ino()) == (self.device, self.inode) => Ok(about),
@@ -68,7 +68,7 @@ impl Known {
 }
 
 impl Files {
-    /// The files of a database that is open, its log included; that stands beside what a symbolic link points to.
+    /// The files of an open database, its log included, which lies beside the target of a symbolic link.
     pub fn of(path: &Path) -> std::io::Result<Self> {
         let log = beside(&std::fs::canonicalize(path)?, "-wal");
         let log_file = File::open(&log)?;
@@ -76,8 +76,8 @@ impl Files {
         Ok(Self { path: path.to_owned(), main, log, log_file })
     }
 
-    /// Are they still in their places, and may they be written to? Says no as well if somebody else cut one of them
-    /// short since [`Files::note`].
+    /// Are they still in their places and writable? Also fails if another process truncated one of them since
+    /// [`Files::note`].
     pub fn check(&self, connection: &Connection) -> Result<(), StoreError> {
         let (main, log) = (self.main.look()?, self.log.look()?);
         if main.len() < self.main.length && !has_all(connection, main.len()) {
@@ -92,7 +92,7 @@ impl Files {
         Ok(())
     }
 
-    /// Has a log of this length its beginning? One that was emptied and written to since has a hole there.
+    /// Does a log of this length have its beginning? One that was truncated and written to since has a hole there.
     fn begins(&self, length: u64) -> bool {
         let mut magic = [0; 4];
         length == 0 || self.log_file.read_exact_at(&mut magic, 0).is_ok() && u32::from_be_bytes(magic) & !1 == LOG_MAGIC
@@ -103,8 +103,8 @@ impl Files {
         self.main.look().is_ok()
     }
 
-    /// Notes how long they are after this process wrote to them, once [`Files::check`] finds nothing wrong: the length of
-    /// a file that somebody else cut short meanwhile would hide the cut from every later check.
+    /// Records their lengths after this process wrote to them, once [`Files::check`] passes: recording the length of a
+    /// file that was truncated meanwhile would hide that from every later check.
     pub fn note(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.check(connection)?;
         for known in [&mut self.main, &mut self.log] {
@@ -118,8 +118,8 @@ impl Files {
         self.log.length
     }
 
-    /// Where what this process has is saved if the files are gone when it ends; not over another file, unless a hundred
-    /// are there already.
+    /// Where this process saves its data if the files are gone when it ends; not over another file, unless a hundred
+    /// exist already.
     pub fn rescue(&self) -> PathBuf {
         let name = |number: u32| beside(&self.path, &format!(".rescued-{number}"));
         let first = beside(&self.path, ".rescued");
@@ -128,16 +128,16 @@ impl Files {
     }
 }
 
-/// Has a main file of this length all pages of the database? A checkpoint that somebody asked for by hand may have
-/// shortened it. What cannot be read is not there.
+/// Does a main file of this length have all pages of the database? A manual checkpoint may have shortened it. An
+/// unreadable figure counts as no.
 fn has_all(connection: &Connection, length: u64) -> bool {
     let figure = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let bytes = figure("page_count").and_then(|pages| Ok(pages * figure("page_size")?));
     bytes.is_ok_and(|bytes| bytes > 0 && length >= bytes.unsigned_abs())
 }
 
-/// Has a log of this length all that was not moved to the main file yet? A checkpoint that somebody asked for by hand
-/// may have emptied it.
+/// Does a log of this length have all frames that are not in the main file yet? A manual checkpoint may have emptied
+/// it.
 fn holds_all(connection: &Connection, length: u64) -> bool {
     let frames = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(1));
     let page = connection.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0));
@@ -146,7 +146,7 @@ fn holds_all(connection: &Connection, length: u64) -> bool {
     frames == 0 || length >= LOG_HEADER + frames * (FRAME_HEADER + page.unsigned_abs())
 }
 
-/// The room on the file system of the database at `path`.
+/// The space of the file system of the database at `path`.
 pub(super) fn space(path: &Path) -> std::io::Result<Space> {
     let system = statvfs(path)?;
     Ok(Space { free: system.f_bavail * system.f_frsize, total: system.f_blocks * system.f_frsize })

@@ -1,4 +1,4 @@
-//! Folding: a lane that is behind tells what waits in it by one digest.
+//! Folding: a lane that is behind tells its waiting messages by one digest.
 
 use rusqlite::{Connection, Row, params};
 
@@ -10,10 +10,10 @@ use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 
-/// Which messages of a lane can be folded: never claimed, not the one to keep, not about an act, and telling of no alert
-/// that one of those tells of, or another that stays for this reason: a digest is younger than what was folded into it, so whatever stays
-/// would overtake it. Its order and its index are given: left to itself, SQLite reads all that is pending each time. ?1 is
-/// the lane, ?2 the one to keep.
+/// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
+/// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it.
+/// Join order and index are fixed: by default SQLite reads all pending transitions each time. ?1 is the lane, ?2 the
+/// message to keep.
 const FOLDABLE: &str = "
     WITH RECURSIVE stays (id) AS (
         SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND (version > 0 OR id = ?2 OR act_id IS NOT NULL)
@@ -27,18 +27,18 @@ const FOLDABLE: &str = "
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT ?3";
 
-/// Moves what the messages of ?1 (a JSON array of ids) tell into the digest ?2.
+/// Moves the transitions of the messages of ?1 (a JSON array of ids) to the digest ?2.
 const RELINK: &str = "UPDATE transition SET message_id = ?2 WHERE message_id IN (SELECT value FROM json_each(?1))";
 
-/// Ends the messages of ?1 (a JSON array of ids), which are told by the digest ?2 since ?3.
+/// Settles the messages of ?1 (a JSON array of ids) as folded into the digest ?2 at ?3.
 const SETTLE: &str = "
     UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3
     WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// Messages folded in one transaction: others want to write, too.
+/// Messages folded in one transaction: it bounds how long other writers wait.
 const BATCH: u32 = 1_000;
 
-/// The alerts of a message with their last transition and how many there are.
+/// The alerts of a message with their last transition and the number of transitions.
 const ALERTS: &str = "
     SELECT a.id, a.name, a.labels, a.critical, t.kind, t.starts_at, t.ends_at, x.changes, x.first_at, t.at
     FROM (SELECT alert_id, max(id) AS last, count(*) AS changes, min(at) AS first_at
@@ -96,13 +96,13 @@ fn fold(
         .query_map(params![lane.as_str(), keep, BATCH], Chosen::read)?
         .collect::<Result<_, _>>()?;
     let [first, .., last] = &chosen[..] else { return Ok(None) };
-    // A digest comes first, and the rest is moved into it: what it holds already stays where it is.
+    // An existing digest comes first, and the others are moved into it: O(what the others hold).
     let digest = if first.digest { first.id } else { begin(connection, first.id, last.id)? };
     let folded: Vec<i64> = chosen.iter().map(|message| message.id).filter(|id| *id != digest).collect();
     let ids = serde_json::to_string(&folded).expect("numbers are JSON");
     connection.held(RELINK)?.execute(params![ids, digest])?;
     connection.held(SETTLE)?.execute(params![ids, digest, now.0])?;
-    // The digest is as critical and as urgent as what it stands for.
+    // The digest is as critical and as urgent as the messages it stands for.
     let critical = chosen.iter().any(|message| message.critical);
     let urgent = chosen.iter().any(|message| message.urgent);
     connection
@@ -125,8 +125,8 @@ impl Chosen {
     }
 }
 
-/// An empty digest, as old as the first of its messages, about the notification of the last. It is about itself: its
-/// short id is of the newest, which no other message of the lane carries alone.
+/// An empty digest, created at the time of its first message, about the notification of the last. Its short id is that
+/// of the newest, which no other message of the lane has alone.
 fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreError> {
     connection
         .held(
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_folded_is_found_without_reading_all_that_is_pending() {
+    fn folding_does_not_read_all_pending_transitions() {
         let connection = Connection::open_in_memory().unwrap();
         for step in crate::store::migrate::SQLITE {
             connection.execute_batch(step).unwrap();

@@ -1,4 +1,4 @@
-//! Reading the outbox: which lanes have work, what waits in one, what one message needs to be written and sent.
+//! Reads the outbox: which lanes have work, what waits in one, what is needed to render and send one message.
 
 use bytes::Bytes;
 use rusqlite::types::Type;
@@ -12,8 +12,7 @@ use crate::store::outbox::due;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
-/// Visits only the entries of each lane's head in the index of live messages; further back than that only as far as
-/// a choice looks.
+/// Visits only the entries at each lane's head in the index of live messages, no further than choosing looks.
 pub(super) const LANES: &str = "
     WITH RECURSIVE heads (lane) AS (
         SELECT min(lane) FROM message WHERE settled_at IS NULL
@@ -34,7 +33,7 @@ pub(super) const WAITING: &str = "
     FROM message
     WHERE settled_at IS NULL AND lane = ?1 ORDER BY id LIMIT ?2";
 
-/// How many of them could be folded.
+/// How many of them can be folded.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
     WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL";
@@ -60,8 +59,8 @@ impl Db {
         .await
     }
 
-    /// This process has the file for itself and one worker a lane, so there is nobody to take it from; only a worker
-    /// that ended between claim and settle leaves something behind.
+    /// This process holds the file and runs one worker for each lane, so every lane is free; only a worker that ended
+    /// between claim and settle leaves a message in `sending`.
     pub(in crate::store) async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
         let name = lane.to_string();
         let abandoned = self
@@ -86,7 +85,7 @@ impl Db {
         self.abandon(None).await
     }
 
-    /// What is being sent, in one lane or in all, is unsure from now on, and due.
+    /// Marks what is being sent, in one lane or in all, as unsure, and due.
     async fn abandon(&self, lane: Option<String>) -> Result<usize, StoreError> {
         self.write(move |connection| {
             let sql = "UPDATE message SET state = 'unsure', not_before = 0
@@ -248,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
+    fn due_lanes_are_found_by_live_messages_only() {
         let connection = Connection::open_in_memory().unwrap();
         for step in crate::store::migrate::SQLITE {
             connection.execute_batch(step).unwrap();

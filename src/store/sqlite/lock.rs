@@ -1,4 +1,4 @@
-//! One process has the database: a lock of the operating system on a file beside it, held for life.
+//! One process holds the database: an operating system lock on a file beside it, held for the life of the process.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
 
-/// Held as long as this lives; the system frees it when the process ends, however it ends. The file stays: removing it
-/// would let a third process lock another file of the same name.
+/// Held as long as this lives; the system releases it however the process ends. The file stays: removing it would let a
+/// third process lock another file of the same name.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of the database at `path` and leaves our process id for others to read.
+    /// Takes the lock of the database at `path` and writes our process id for others to read.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let name = beside(path, ".lock");
         let failed = |error: std::io::Error| StoreError::Open { path: name.clone(), reason: error.to_string() };
@@ -24,7 +24,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
-                // Its owner may be about to write it; a missing number does not change the answer.
+                // Its holder may be about to write it; a missing number does not change the answer.
                 let _ = file.read_to_string(&mut pid);
                 let pid = if pid.trim().is_empty() { "?".to_owned() } else { pid.trim().to_owned() };
                 return Err(StoreError::InUse { path: path.to_owned(), pid });
@@ -44,7 +44,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Options that create files only their owner can read: the database holds alerts and access tokens.
+/// Options that create files readable by their owner only: the database holds alerts and access tokens.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! Forgetting what is old, and what is too much, a little at a time, so that writers do not wait for it; and giving the
-//! room back.
+//! Deletes what is old, and what is too much, in small batches, so that writers do not wait for it; and shrinks the
+//! file.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -12,9 +12,9 @@ use crate::alert::Timestamp;
 use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
 use crate::store::{Pruned, Retention, StoreError};
 
-/// Free pages that one batch gives back: the last ones of the file are moved for it, 2 MiB of writing.
+/// Free pages that one batch returns: the last pages of the file are moved for it, 2 MiB of writing.
 const GIVEN_BACK: i64 = 512;
-/// Free pages that stay (1 MiB): new rows take them, and the file does not breathe with each message.
+/// Free pages that stay (1 MiB): new rows use them, so that the file does not grow and shrink with each message.
 const FREE: i64 = 256;
 
 impl Db {
@@ -34,7 +34,7 @@ impl Db {
     }
 }
 
-/// Bytes of the file that hold something: so large it is once its free pages were given back.
+/// Bytes of the file without its free pages: its size after shrinking.
 fn size(connection: &Connection) -> rusqlite::Result<u64> {
     let bytes =
         (figure(connection, "page_count")? - figure(connection, "freelist_count")?) * figure(connection, "page_size")?;
@@ -49,7 +49,7 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
     let before = round.before(keep, now);
     let needed = needed(connection)?;
     let mut pruned = Pruned { messages: messages(connection, before.record, &needed)?, ..Pruned::default() };
-    // While messages go, which are the oldest, nothing younger does.
+    // Messages are the oldest: while some of them go, nothing younger does.
     let mut swept = false;
     if pruned.messages == 0 || !round.is_pressed() {
         swept = transitions(connection, round, before.record, &needed, now)?;
@@ -69,8 +69,8 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
     Ok(pruned)
 }
 
-/// The notifications of alerts that somebody may still have to hear of from wegraf itself: of those that escalate, with
-/// all who were told of them, and of those that are on behind a silence.
+/// The notifications that wegraf may still have to send about: those of escalating alerts, for all receivers that know
+/// them, and those of firing alerts under a silence.
 fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
     let mut select = connection.held(
         "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
@@ -82,7 +82,7 @@ fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// Settled messages, the oldest first, and their notifications when no other message is about them.
+/// Deletes settled messages, the oldest first, and their notifications when no other message refers to them.
 fn messages(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, StoreError> {
     let sql = "SELECT id, notification_id FROM message WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2";
     let mut select = connection.held(sql)?;
@@ -109,7 +109,7 @@ fn messages(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -
     Ok(gone)
 }
 
-/// Forgets a notification if no message is about it any more; returns the bytes of its body. Never the newest: its id
+/// Deletes a notification if no message refers to it any more; returns the bytes of its body. Never the newest: its id
 /// must not be given twice.
 fn notification_of_none(connection: &Connection, id: i64, before: Timestamp) -> Result<i64, StoreError> {
     let sql = "DELETE FROM notification WHERE id = ?1 AND received_at < ?2
@@ -119,8 +119,8 @@ fn notification_of_none(connection: &Connection, id: i64, before: Timestamp) -> 
     Ok(bytes.unwrap_or(0))
 }
 
-/// Transitions that were told to nobody, and their notifications if those told nothing else. Returns whether all were
-/// looked at.
+/// Deletes suppressed transitions, and their notifications if these had no other transitions. Returns whether all were
+/// examined.
 fn transitions(
     connection: &Connection,
     round: &mut Round,
@@ -153,8 +153,8 @@ fn transitions(
     Ok(young || looked < LOOK)
 }
 
-/// Bodies in the order they came, but for those that something live may still be written from. Returns how many, and
-/// whether all were looked at.
+/// Deletes bodies in the order of arrival, except those that a live message may still be rendered from. Returns how
+/// many, and whether all were examined.
 fn bodies(
     connection: &Connection,
     round: &mut Round,
@@ -208,8 +208,8 @@ impl Body {
     }
 }
 
-/// Notifications that no message is about any more, among the oldest: what [`messages`] left because it was the newest
-/// then.
+/// Deletes notifications that no message refers to any more, among the oldest: [`messages`] left them because they were
+/// the newest then.
 fn notifications(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -> Result<u64, StoreError> {
     let sql = "SELECT n.id FROM (SELECT id, received_at FROM notification ORDER BY id LIMIT ?2) n
         WHERE n.received_at < ?1 AND n.id < (SELECT max(id) FROM notification)
@@ -223,7 +223,7 @@ fn notifications(connection: &Connection, before: Timestamp, needed: &HashSet<i6
     Ok(ids.len() as u64)
 }
 
-/// An alert with what points to it.
+/// An alert with the rows that refer to it.
 const OF_ALERT: [&str; 4] = [
     "DELETE FROM act_alert WHERE alert_id = ?1",
     "DELETE FROM card_alert WHERE alert_id = ?1",
@@ -231,8 +231,8 @@ const OF_ALERT: [&str; 4] = [
     "DELETE FROM alert WHERE id = ?1",
 ];
 
-/// Alerts that are over and of which nobody is still to hear: a message may wait for a repair however long, and a clock
-/// may be set.
+/// Deletes resolved alerts without pending transitions: a message may wait for a repair however long, and the clock may
+/// be set.
 fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1
         AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT ?2";
@@ -241,8 +241,8 @@ fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError>
     Ok(ids.len() as u64)
 }
 
-/// Alerts that are on and of which no sender has spoken for long, to any receiver; not while something of them waits to
-/// be told, or while a silence keeps their sender from speaking. Why they are no longer followed goes on record.
+/// Deletes firing alerts that no sender has reported for long, to any receiver; not while a transition of theirs is
+/// pending, or a silence keeps their sender from reporting. The reason is recorded.
 fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Timestamp) -> Result<u64, StoreError> {
     let sql = "SELECT a.id, a.thread, a.name, a.receiver, a.labels FROM alert a
         WHERE a.status = 'firing' AND max(a.told_at, ifnull(a.heard_at, a.told_at)) < ?1
@@ -278,7 +278,8 @@ fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Tim
     Ok(unheard.len() as u64)
 }
 
-/// Acts with their silences: not while an alert that they touched is on, a silence lasts, or a message tells of them.
+/// Deletes acts with their silences: not while an alert that they touched is firing, a silence lasts, or a message is
+/// about them.
 fn acts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "SELECT c.id FROM act c WHERE c.at < ?1
         AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN alert a ON a.id = x.alert_id
@@ -295,7 +296,7 @@ fn acts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
     Ok(ids.len() as u64)
 }
 
-/// One batch of what is older than `before`.
+/// One batch of ids of what is older than `before`.
 fn ids(connection: &Connection, sql: &str, before: Timestamp) -> Result<Vec<i64>, StoreError> {
     let mut select = connection.held(sql)?;
     let ids = select.query_map([before.0, BATCH], |row| row.get(0))?;
@@ -312,8 +313,8 @@ fn delete(connection: &Connection, tables: &[&str], ids: &[i64]) -> Result<(), S
     Ok(())
 }
 
-/// Gives free pages back to the file system; the next checkpoint shortens the file. Returns whether there are more.
-/// A file from before this was possible keeps its free pages for new rows.
+/// Returns free pages to the file system; the next checkpoint shortens the file. Returns whether there are more. A file
+/// from before this was supported keeps its free pages for new rows.
 fn give_back(connection: &Connection) -> Result<bool, StoreError> {
     let free = figure(connection, "freelist_count")?;
     if free <= FREE || figure(connection, "auto_vacuum")? == 0 {

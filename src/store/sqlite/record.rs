@@ -13,7 +13,7 @@ use crate::store::{
     StoreError, TransitionRow,
 };
 
-/// Rows in one list, whoever asks: a list is read by a person or in pages.
+/// Most rows in one list: a list is read by a person or in pages.
 const LIST: usize = 1000;
 
 /// The columns of a [`DeliveryRow`] and, after them, those of a [`Delivery`].

@@ -1,4 +1,4 @@
-//! Settling: what became of an attempt, the fate of what the message tells, and who is told instead.
+//! Settling: the result of an attempt, the fates of the message's transitions, and fallbacks.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -47,7 +47,7 @@ fn settle(connection: &Connection, settlement: &Settlement, now: Timestamp) -> R
     let settled = matches!(state, State::Sent | State::Dead);
     let outcome = &settlement.outcome;
     let words = outcome.errmsg.as_deref().map(shortened);
-    // Before the message is final: what it told is copied from its live rows.
+    // Before the message is final: its transitions are copied while they are live.
     if let Some(fallback) = &settlement.fallback {
         fall_back(connection, message, fallback, now)?;
     }
@@ -108,7 +108,7 @@ fn answer(connection: &Connection, claimed: Claimed, outcome: &Outcome, words: O
     Ok(())
 }
 
-/// Gives the transitions of a settled message their fate: dead for a reason, or as its bytes have them.
+/// Gives the transitions of a settled message their fate: dead with a reason, or as its bytes name or count them.
 fn fate(connection: &Connection, message: i64, dead: Option<&str>) -> Result<(), StoreError> {
     connection
         .held(
@@ -120,7 +120,7 @@ fn fate(connection: &Connection, message: i64, dead: Option<&str>) -> Result<(),
     Ok(())
 }
 
-/// Queues what a message tells for each target of the fallback, once for all targets of one receiver that fail.
+/// Copies a message to each target of the fallback, once for all failing targets of one receiver.
 fn fall_back(connection: &Connection, message: i64, fallback: &Fallback, now: Timestamp) -> Result<(), StoreError> {
     for target in &fallback.targets {
         let told: bool = connection
@@ -141,7 +141,7 @@ fn fall_back(connection: &Connection, message: i64, fallback: &Fallback, now: Ti
     Ok(())
 }
 
-/// Queues what a message tells as a new message of another lane or receiver, with transitions of its own.
+/// Copies a message to another lane or receiver, with transitions of its own.
 fn copy(
     connection: &Connection,
     message: i64,

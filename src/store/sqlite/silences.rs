@@ -1,4 +1,4 @@
-//! Silences that were made from here, and acts on record.
+//! Silences made through wegraf, and the record of acts.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
@@ -13,7 +13,7 @@ use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
 use crate::store::words::{json, text};
 use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
 
-/// Rows in one list, whoever asks.
+/// Most rows in one list.
 const LIST: u32 = 1000;
 
 impl Db {
@@ -151,7 +151,7 @@ fn query(filter: ActFilter) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// Keeps a silence that was made by an act; one that is known already ends when this one says.
+/// Stores a silence that an act made; if it is known already, only its end is updated.
 pub(super) fn keep(connection: &Connection, act: i64, silence: &NewSilence) -> Result<(), StoreError> {
     let (upstream, id, until) = (text(&silence.upstream), text(&silence.upstream_id), silence.until.0);
     let known = connection
@@ -165,7 +165,7 @@ pub(super) fn keep(connection: &Connection, act: i64, silence: &NewSilence) -> R
     Ok(())
 }
 
-/// A silence ends now: this one, or whatever was made for an episode.
+/// Ends a silence now: the given one, or all that were made for an episode.
 pub(super) fn ended(
     connection: &Connection,
     silence: Option<&NewSilence>,

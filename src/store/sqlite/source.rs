@@ -1,4 +1,4 @@
-//! A whole file, read table by table, to be kept elsewhere from now on.
+//! Reads a whole file, table by table, for a copy to another store.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::{check, connect, explain, inspect};
 use crate::store::StoreError;
 use crate::store::migrate::{self, SQLITE};
 
-/// A database file that no process has, in one state throughout. Nothing is written to it.
+/// A database file that no process holds, read from one snapshot. It is not written to.
 #[derive(Debug)]
 pub(in crate::store) struct Source {
     connection: Connection,
@@ -18,9 +18,9 @@ pub(in crate::store) struct Source {
 }
 
 impl Source {
-    /// Takes the file. Refuses one that is not sound, is in use, or was last used by an older program.
+    /// Opens and locks the file. Refuses one that is not sound, is in use, or was last used by an older program.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // Before the lock: where there is no database, no lock file is left behind.
+        // Before locking: where there is no database, no lock file is left behind.
         inspect(path)?;
         let lock = Lock::take(path)?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -37,7 +37,7 @@ impl Source {
         Ok(names)
     }
 
-    /// Hands each row of a table to `take` until that says no; returns how many it took.
+    /// Passes each row of a table to `take` until it returns false; returns how many it took.
     pub fn rows(
         &self,
         table: &str,
@@ -58,7 +58,7 @@ impl Source {
     }
 }
 
-/// A value that every database can hold: a text is UTF-8 and has no U+0000, which only SQLite would keep.
+/// A value that both databases can hold: a text becomes valid UTF-8 without U+0000, which only SQLite would store.
 fn whole(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).replace('\0', "\u{fffd}")),

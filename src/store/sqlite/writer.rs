@@ -1,8 +1,9 @@
-//! The one thread that writes.
+//! The thread that writes.
 //!
-//! It owns the one writing connection. A write is a closure; the thread runs every closure that waits, each inside a
-//! savepoint, commits once, then answers all of them. So one sync to disk serves whoever came during the previous one
-//! (measured: 3.2 times the throughput), one failing closure does not harm its neighbours, and no caller knows.
+//! It owns the only writing connection. A write is a closure; the thread runs every waiting closure, each inside a
+//! savepoint, commits once, then answers all of them. So one sync to disk serves all writes that arrived during the
+//! previous one (measured: 3.2 times the throughput), a failing closure does not harm its neighbours, and callers need
+//! not know.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,26 +23,26 @@ use super::statement::Prepare as _;
 use super::{BUSY_WAIT, LOG_BYTES};
 use crate::store::StoreError;
 
-/// Writes that may wait for the thread. At 20 µs each the last of them waits 40 ms; a queue that is full means that
-/// the disk has stopped, and a longer one would only hide it.
+/// Writes that may wait for the thread. At 20 µs each the last of them waits 40 ms; a full queue means that the disk
+/// has stopped, which a longer one would only hide.
 const QUEUE: usize = 2_000;
 
-/// How long a caller waits for a place in a full queue. Grafana does not repeat a refused webhook, so waiting is worth
-/// more than a quick no; Alertmanager gives up after 10 s, of which SQLite's own wait takes 2.
+/// How long a caller waits for a place in a full queue. Grafana does not repeat a refused webhook, so waiting is better
+/// than a quick refusal; Alertmanager gives up after 10 s, of which SQLite's own wait takes 2.
 const PLACE: Duration = Duration::from_secs(5);
 
 /// Closures in one commit: bounds how long the first of them waits for the others (about 5 ms).
 const GROUP: usize = 256;
 
-/// After so long without work the thread moves the log into the main file, so that no request has to.
+/// After this long without work the thread moves the log into the main file, so that no request has to.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// A group that takes longer than this is worth a line in the log: everything waits for it.
+/// A group that takes longer than this is logged: everything waits for it.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// Runs one closure, or passes on why nothing runs; returns how to answer its caller and what went wrong.
+/// Runs one closure, or passes on why none runs; returns how to answer its caller, and the error if it failed.
 type Job = Box<dyn FnOnce(Result<&Connection, &StoreError>) -> (Reply, Option<StoreError>) + Send>;
-/// Answers a caller once the fate of its group is known.
+/// Answers a caller once its group is committed or rolled back.
 type Reply = Box<dyn FnOnce(Result<(), &StoreError>)>;
 
 enum Order {
@@ -49,18 +50,18 @@ enum Order {
     Stop,
 }
 
-/// What the store has done since it was opened.
+/// Counters since the store was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Commits.
     pub commits: u64,
-    /// Writes; divided by `commits`, how many share one sync.
+    /// Writes; divided by `commits`, the number that shares one sync.
     pub writes: u64,
     /// Time the writing thread was busy, in microseconds.
     pub busy_micros: u64,
-    /// Writes that wait now.
+    /// Writes waiting now.
     pub waiting: usize,
-    /// Writes that may wait.
+    /// Capacity of the queue of writes.
     pub capacity: usize,
 }
 
@@ -71,7 +72,7 @@ struct Tally {
     busy_micros: AtomicU64,
 }
 
-/// The way to the thread.
+/// Handle to the thread.
 pub(super) struct Writer {
     orders: Sender<Order>,
     places: Arc<Semaphore>,
@@ -81,8 +82,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It keeps `lock` until the connection is closed, and takes no write while one of `files` is not
-    /// in its place.
+    /// Starts the thread. It keeps `lock` until the connection is closed, and takes no write while one of `files` is
+    /// not in its place.
     pub(super) fn start(connection: Connection, files: Files, lock: Lock) -> std::io::Result<Self> {
         let (orders, queue) = channel();
         let tally = Arc::new(Tally::default());
@@ -98,8 +99,8 @@ impl Writer {
         })
     }
 
-    /// Runs `write` in the next group; returns after the commit is on disk. A closure whose caller has gone away by
-    /// then runs all the same.
+    /// Runs `write` in the next group; returns after the commit is on disk. The closure runs even if its caller has
+    /// gone by then.
     pub(super) async fn write<T, F>(&self, write: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -115,7 +116,7 @@ impl Writer {
             let result = connection.map_err(StoreError::clone).and_then(|connection| isolated(connection, write));
             let fault = result.as_ref().err().cloned();
             let reply: Reply = Box::new(move |committed| {
-                // The caller may have gone away: its write stands, and a retry finds it.
+                // The caller may be gone: its write stands, and a retry finds it.
                 let _ = sender.send(result.and_then(|value| committed.map(|()| value).map_err(StoreError::clone)));
             });
             (reply, fault)
@@ -134,11 +135,11 @@ impl Writer {
         }
     }
 
-    /// Takes no more work, does what waits, closes the connection and ends the thread.
+    /// Takes no more writes, does the waiting ones, closes the connection and ends the thread.
     pub(super) fn stop(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.places.close();
-        // An error means that the thread has ended before.
+        // An error means that the thread has ended already.
         let _ = self.orders.send(Order::Stop);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
@@ -149,17 +150,17 @@ impl Writer {
     }
 }
 
-/// What the thread owns.
+/// The state owned by the thread.
 struct Hands {
     connection: Connection,
     files: Files,
-    /// The files were not in their places when they were last looked at.
+    /// The last check found the files not in their places.
     displaced: bool,
     queue: Receiver<Order>,
     tally: Arc<Tally>,
-    /// Set once the state of the file is unknown: from then on everything is refused.
+    /// Set once the state of the file is unknown: from then on every write is refused.
     broken: Option<StoreError>,
-    // Last: freed after the connection is closed.
+    // Last field: released after the connection is closed.
     _lock: Lock,
 }
 
@@ -198,8 +199,8 @@ impl Hands {
         self.end();
     }
 
-    /// Moves the log into the main file. If that is no longer the one in its place, what this process still has is saved
-    /// beside it; and a log in the place of ours belongs to others, so closing must not delete it.
+    /// Moves the log into the main file. If the main file is no longer in its place, this process's data is saved
+    /// beside it; and a log in the place of ours belongs to another process, so closing must not delete it.
     fn end(&self) {
         let there = self.files.main_is_there();
         if there {
@@ -283,7 +284,7 @@ impl Hands {
         Ok(())
     }
 
-    /// The reason of a fault: what cannot be read of files that somebody else changed says nothing of the disk.
+    /// The reason of a fault: an unreadable file that another program changed says nothing about the disk.
     fn explained(&self, fault: StoreError) -> StoreError {
         if fault.is_fatal() { self.files.check(&self.connection).err().unwrap_or(fault) } else { fault }
     }
@@ -301,7 +302,7 @@ impl Hands {
     }
 
     /// Moves the log into the main file; one that a burst made long, or a long read, is cut back at once if no reader
-    /// needs it, not only with the next write. Not in files that somebody else changed: what is written there would
+    /// needs it, not only with the next write. Not in files that another program changed: what is written there would
     /// hide that.
     fn rest(&mut self) {
         let placed = self.files.check(&self.connection);

@@ -1,4 +1,4 @@
-//! What people do: who has an alert, who is told of it, and what is done only once.
+//! Acts: the owner of an alert, the receivers that are told of it, and idempotency.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use super::*;
 
 contract! {
     an_episode_tells_which_receivers_know_it,
-    an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_where_it_was_pressed,
-    of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record,
-    an_event_that_comes_again_is_answered_as_the_first_time_and_writes_nothing,
-    a_release_gives_back_what_was_taken,
-    what_is_over_cannot_be_taken_and_what_is_denied_is_on_record,
-    nobody_is_reminded_of_what_somebody_has,
-    a_new_episode_belongs_to_nobody,
-    a_thread_is_taken_for_each_receiver_that_knows_its_alerts,
+    an_acknowledgement_is_told_to_the_alerts_receivers_except_the_lane_of_the_press,
+    of_500_concurrent_clicks_one_acknowledges_and_all_are_recorded,
+    a_repeated_event_gets_the_first_answer_and_writes_nothing,
+    a_release_ends_an_acknowledgement,
+    a_resolved_alert_cannot_be_acknowledged_and_a_denial_is_recorded,
+    an_acknowledged_alert_has_no_reminders,
+    a_new_episode_is_unacknowledged,
+    a_thread_is_acknowledged_for_each_receiver_that_knows_its_alerts,
 }
 
 pub(super) fn listeners(lanes: &[(&str, &str)]) -> Listeners {
@@ -64,7 +64,7 @@ pub(super) fn kinds(queued: &Queued) -> Vec<TransitionKind> {
     queued.transitions.iter().map(|moved| moved.kind).collect()
 }
 
-async fn an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_where_it_was_pressed(store: &Store) {
+async fn an_acknowledgement_is_told_to_the_alerts_receivers_except_the_lane_of_the_press(store: &Store) {
     let told = store.admit(for_two(0, vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
     let pressed = send(store, "lane", 0).await;
     send(store, "dba", 0).await;
@@ -102,7 +102,7 @@ async fn an_acknowledgement_is_told_to_whoever_was_told_of_the_alert_but_not_whe
     assert!(touched.iter().all(|alert| alert.acknowledged == Some(doer.clone())));
 }
 
-async fn of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record(store: &Store) {
+async fn of_500_concurrent_clicks_one_acknowledges_and_all_are_recorded(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let message = send(store, "lane", 0).await;
     let begun = std::time::Instant::now();
@@ -131,7 +131,7 @@ async fn of_500_clicks_at_once_one_takes_the_alert_and_all_are_on_record(store: 
     );
 }
 
-async fn an_event_that_comes_again_is_answered_as_the_first_time_and_writes_nothing(store: &Store) {
+async fn a_repeated_event_gets_the_first_answer_and_writes_nothing(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let card = send(store, "lane", 0).await;
     let long = "长".repeat(100);
@@ -148,7 +148,7 @@ async fn an_event_that_comes_again_is_answered_as_the_first_time_and_writes_noth
     assert!(acknowledge(store, "other", told.id, 3).await.before.is_some_and(|doer| doer.by == "zhangsan"));
 }
 
-async fn a_release_gives_back_what_was_taken(store: &Store) {
+async fn a_release_ends_an_acknowledgement(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     let release = |event: &str| wish(event, ActKind::Release, About::Thread(ThreadId(told.id)));
@@ -163,7 +163,7 @@ async fn a_release_gives_back_what_was_taken(store: &Store) {
     assert_eq!(acknowledge(store, "4", told.id, 4).await.state, ActState::Done);
 }
 
-async fn what_is_over_cannot_be_taken_and_what_is_denied_is_on_record(store: &Store) {
+async fn a_resolved_alert_cannot_be_acknowledged_and_a_denial_is_recorded(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let card = send(store, "lane", 0).await;
     let denied = NewAct {
@@ -197,7 +197,7 @@ async fn what_is_over_cannot_be_taken_and_what_is_denied_is_on_record(store: &St
     );
 }
 
-async fn nobody_is_reminded_of_what_somebody_has(store: &Store) {
+async fn an_acknowledged_alert_has_no_reminders(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     acknowledge(store, "1", told.id, 1).await;
@@ -207,11 +207,11 @@ async fn nobody_is_reminded_of_what_somebody_has(store: &Store) {
     store.act(wish("2", ActKind::Release, About::Thread(ThreadId(told.id))), at(91)).await.unwrap();
     send(store, "lane", 91).await;
     let repeat = store.admit(notification(92, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
-    assert_eq!(repeat.messages, 1, "now it is nobody's again");
+    assert_eq!(repeat.messages, 1, "now no user owns it");
     assert_eq!(kinds(&head(store, "lane", at(92)).await.unwrap()), [TransitionKind::Reminder]);
 }
 
-async fn a_new_episode_belongs_to_nobody(store: &Store) {
+async fn a_new_episode_is_unacknowledged(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     acknowledge(store, "1", told.id, 1).await;
     store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
@@ -227,9 +227,9 @@ async fn a_new_episode_belongs_to_nobody(store: &Store) {
     assert_eq!((on[0].acknowledged.clone(), on[0].thread.0), (None, third.id));
 }
 
-async fn a_thread_is_taken_for_each_receiver_that_knows_its_alerts(store: &Store) {
+async fn a_thread_is_acknowledged_for_each_receiver_that_knows_its_alerts(store: &Store) {
     let first = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
-    // The other receiver hears of it later, and by another short id.
+    // The other receiver is told of it later, under another short id.
     let mut second = for_two(1, vec![firing("HighCPU", 0)]);
     second.deliveries.remove(0);
     let second = store.admit(second).await.unwrap();

@@ -4,9 +4,9 @@ use super::acts::{acknowledge, listeners, wish};
 use super::*;
 
 contract! {
-    an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once,
-    a_press_from_which_something_follows_brings_a_new_code_and_what_was_not_used_is_kept,
-    a_code_ends_after_three_days_and_a_card_goes_with_its_message,
+    an_accepted_message_with_a_code_is_a_card_whose_code_is_used_once,
+    a_press_that_leads_to_an_act_brings_a_new_code_and_keeps_the_unused_one,
+    a_code_expires_after_three_days_and_a_card_is_pruned_with_its_message,
     the_card_of_a_message_tells_of_all_its_alerts_in_the_same_lane,
 }
 
@@ -26,12 +26,12 @@ async fn code(store: &Store, card: i64) -> Option<String> {
     store.card_of(card).await.unwrap().expect("there is such a message").code
 }
 
-async fn an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once(store: &Store) {
+async fn an_accepted_message_with_a_code_is_a_card_whose_code_is_used_once(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let claimed = claim(store, "lane", 1, "card").await;
     let unsure = Settlement { next: Next::UnsureAt(at(1)), ..accepted(claimed, "lost") };
     store.settle(unsure, at(1)).await.unwrap();
-    assert_eq!(code(store, claimed.message).await, None, "nobody knows whether it is a card");
+    assert_eq!(code(store, claimed.message).await, None, "whether it is a card is unknown");
     let card = send_card(store, "lane", 2, "first").await;
     let found = store.card_of(card).await.unwrap().unwrap();
     assert_eq!((found.message, found.created_at, found.code_at), (card, at(0), at(2)));
@@ -54,7 +54,7 @@ async fn an_accepted_message_with_a_code_is_a_card_and_the_code_is_spent_once(st
     assert_eq!(store.card_of(4711).await.unwrap(), None, "there is no such message");
 }
 
-async fn a_press_from_which_something_follows_brings_a_new_code_and_what_was_not_used_is_kept(store: &Store) {
+async fn a_press_that_leads_to_an_act_brings_a_new_code_and_keeps_the_unused_one(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let claimed = claim(store, "lane", 0, "card").await;
     let card = claimed.message;
@@ -71,7 +71,7 @@ async fn a_press_from_which_something_follows_brings_a_new_code_and_what_was_not
         store.settle(spends, at(minute)).await.unwrap();
         code(store, card).await
     };
-    // Somebody is quicker than the answer to our sending.
+    // A press comes before the answer to our sending.
     assert_eq!(press("1", ActState::Done, 1).await, ActState::Done);
     store.settle(accepted(claimed, "older"), at(2)).await.unwrap();
     assert_eq!(code(store, card).await.as_deref(), Some("code 1"));
@@ -103,7 +103,7 @@ async fn a_press_from_which_something_follows_brings_a_new_code_and_what_was_not
     assert_eq!(store.card_of(4711).await.unwrap(), None);
 }
 
-async fn a_code_ends_after_three_days_and_a_card_goes_with_its_message(store: &Store) {
+async fn a_code_expires_after_three_days_and_a_card_is_pruned_with_its_message(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let card = send_card(store, "lane", 0, "code").await;
     store.admit(notification(70 * 60, "lane", vec![firing("HighCPU", 0)])).await.unwrap();

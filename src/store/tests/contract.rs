@@ -1,4 +1,4 @@
-//! What every half of the store guarantees. A half is a module that opens a fresh store for each of these.
+//! The guarantees of every backend. A backend is a module that opens a fresh store for each of these.
 
 use super::*;
 use crate::budget::Limit;
@@ -18,7 +18,7 @@ contract! {
     head_gives_what_rendering_needs,
     claim_freezes_the_bytes_and_records_the_attempt_before_it_returns,
     claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked,
-    claim_is_lost_to_whoever_comes_second,
+    only_the_first_of_two_claims_succeeds,
     claim_lets_one_message_of_a_lane_be_sent_at_a_time,
     claim_never_lets_an_alert_overtake_itself,
     a_message_that_changed_since_it_was_written_is_not_sent,
@@ -45,12 +45,12 @@ contract! {
     settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart,
     settle_retries_at_the_time_given_and_no_later_than_the_longest_wait,
     settle_names_or_counts_as_the_bytes_say,
-    settle_of_a_refusal_buries_the_message_with_its_transitions,
+    settle_of_a_rejection_makes_the_message_and_its_transitions_dead,
     settle_keeps_the_answer_bounded,
     a_clock_set_back_holds_up_no_message,
     postpone_holds_a_message_without_an_attempt,
-    acquire_makes_what_somebody_gone_was_sending_unsure_and_due,
-    a_token_is_replaced_only_by_whoever_knows_the_one_before,
+    acquire_makes_abandoned_sends_unsure_and_due,
+    a_token_is_replaced_only_given_the_version_before,
     the_link_key_is_made_once,
     the_secret_of_links_is_replaced_and_the_one_before_kept,
     deliveries_filters_and_pages_newest_first,
@@ -250,7 +250,7 @@ async fn claim_never_changes_frozen_bytes_and_adds_a_version_only_when_asked(sto
     assert_eq!(detail.attempts.iter().map(|attempt| attempt.version).collect::<Vec<_>>(), [1, 1, 2]);
 }
 
-async fn claim_is_lost_to_whoever_comes_second(store: &Store) {
+async fn only_the_first_of_two_claims_succeeds(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let wish = wish(store, 1, 0, Some(bytes(&["text"]))).await;
     let (first, second) = tokio::join!(store.claim(wish.clone(), at(0)), store.claim(wish.clone(), at(0)));
@@ -271,7 +271,7 @@ async fn claim_lets_one_message_of_a_lane_be_sent_at_a_time(store: &Store) {
     assert!(matches!(store.claim(Claim { epoch: 0, ..sent }, at(0)).await, Err(StoreError::Lost { .. })));
 }
 
-/// An end that is claimed while its beginning waits for another try: it is refused, another alert's is not.
+/// An end that is claimed while its beginning waits for another try is rejected; that of another alert is not.
 async fn claim_never_lets_an_alert_overtake_itself(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let first = claim(store, "lane", 0, "text").await;
@@ -294,7 +294,7 @@ async fn a_message_that_changed_since_it_was_written_is_not_sent(store: &Store) 
     assert_eq!(head(store, "lane", at(1)).await.unwrap().transitions.len(), 1);
 }
 
-/// A beginning and an end that both wait are one message.
+/// A beginning and an end that both wait are told by one message.
 async fn what_waits_of_an_alert_is_told_by_its_newest_message(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
@@ -373,14 +373,14 @@ async fn settle_names_or_counts_as_the_bytes_say(store: &Store) {
     let freeze = |counted: &[i64]| Some(Freeze { naming: Naming::AllBut(counted.to_vec()), ..bytes(&["text"]) });
     let first = take(store, wish(store, 1, 0, freeze(&ids[..1])).await, at(0)).await;
     store.settle(settlement(first, "refused", Next::RetryAt(at(0))), at(0)).await.unwrap();
-    // The bytes that are accepted decide, not those that were refused before.
+    // The bytes that are accepted decide, not those that were rejected before.
     let second = take(store, wish(store, 1, 1, freeze(&ids[1..])).await, at(0)).await;
     store.settle(settlement(second, "accepted", Next::Accepted), at(0)).await.unwrap();
     let fates: Vec<_> = store.delivery(1).await.unwrap().unwrap().transitions.iter().map(|row| row.fate).collect();
     assert_eq!(fates, [Fate::Named, Fate::Counted, Fate::Counted]);
 }
 
-async fn settle_of_a_refusal_buries_the_message_with_its_transitions(store: &Store) {
+async fn settle_of_a_rejection_makes_the_message_and_its_transitions_dead(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![firing("DiskFull", 0)])).await.unwrap();
     let claimed = claim(store, "lane", 1, "text").await;
@@ -436,13 +436,13 @@ async fn postpone_holds_a_message_without_an_attempt(store: &Store) {
     let row = store.deliveries(DeliveryFilter::default()).await.unwrap().remove(0);
     assert_eq!((row.attempts, row.error.as_deref()), (0, Some("the app `ops` is missing")));
     let claimed = claim(store, "lane", 2, "text").await;
-    // It moved since: nothing happens.
+    // It changed since then: no effect.
     let _ = store.postpone(1, 0, at(9), "too late").await;
     assert_eq!(store.delivery(1).await.unwrap().unwrap().row.state, State::Sending);
     store.settle(settlement(claimed, "accepted", Next::Accepted), at(2)).await.unwrap();
 }
 
-async fn acquire_makes_what_somebody_gone_was_sending_unsure_and_due(store: &Store) {
+async fn acquire_makes_abandoned_sends_unsure_and_due(store: &Store) {
     store.admit(notification(0, "a", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(0, "b", vec![firing("DiskFull", 0)])).await.unwrap();
     let lost = claim(store, "a", 0, "text").await;
@@ -459,7 +459,7 @@ async fn acquire_makes_what_somebody_gone_was_sending_unsure_and_due(store: &Sto
     ));
 }
 
-async fn a_token_is_replaced_only_by_whoever_knows_the_one_before(store: &Store) {
+async fn a_token_is_replaced_only_given_the_version_before(store: &Store) {
     use secrecy::ExposeSecret as _;
     assert!(store.token("ops").await.unwrap().is_none());
     let first = store.save_token("ops", "first".into(), at(120), 0).await.unwrap();
@@ -577,7 +577,7 @@ async fn claim_waits_no_longer_than_the_window_after_a_clock_set_back(store: &St
             Taken::Claimed(claimed) => {
                 store.settle(settlement(claimed, "accepted", Next::Accepted), now).await.unwrap();
             }
-            // The first time the clock is set back, and nobody knows when the messages were sent.
+            // The first time after the clock was set back; when the messages were sent is unknown.
             Taken::Wait { .. } if now == at(day) => now = at(0),
             Taken::Wait { until, .. } => break until,
             Taken::Behind => panic!("nothing is older"),
@@ -658,7 +658,7 @@ async fn claim_waits_for_an_open_breaker_and_lets_one_message_probe(store: &Stor
     store.settle(settled, at(1)).await.unwrap();
     assert!(store.breakers().await.unwrap().is_empty());
     assert!(!take(store, second, at(1)).await.probing);
-    // An outage is not for messages to probe.
+    // Messages do not probe an outage.
     store.change_breaker(broken("app/ops", OUTAGE, 1)).await.unwrap();
     store.change_breaker(broken("app/ops", OUTAGE, 2)).await.unwrap();
     assert_eq!(store.breakers().await.unwrap()[0].failures, 2);
@@ -850,7 +850,7 @@ async fn many_alerts_of_one_notification_are_one_message(store: &Store) {
     assert_eq!((on.messages, on.transitions), (1, 3_000));
     let again = store.admit(notification(1, "lane", all(|name| firing(name, 0)))).await.unwrap();
     assert_eq!((again.duplicate, again.unchanged), (true, 3_000));
-    // Half of them end before anybody was told that they began: the end tells both, the rest stays where it is.
+    // Half of them end before their beginning was told: the end tells both, the rest stays where it is.
     let half = all(|name| resolved(name, 0, 2)).into_iter().step_by(2).collect();
     let off = store.admit(notification(2, "lane", half)).await.unwrap();
     assert_eq!((off.messages, off.transitions), (1, 1_500));

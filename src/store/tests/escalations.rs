@@ -5,12 +5,12 @@ use super::*;
 
 contract! {
     an_alert_of_a_receiver_with_an_escalation_is_due_when_nobody_heard_of_its_end,
-    a_step_is_taken_once_and_the_next_one_is_due_when_it_says,
+    a_step_is_taken_once_and_sets_when_the_next_is_due,
     an_end_makes_it_due_at_once_even_when_no_step_was_left,
     a_new_episode_begins_anew_and_a_reminder_changes_nothing,
     a_receiver_without_an_escalation_leaves_no_trace,
     an_end_is_seen_also_where_the_receiver_has_no_escalation_any_more,
-    what_is_forgotten_is_due_no_more,
+    a_deleted_escalation_is_not_due,
     a_note_goes_with_the_messages,
 }
 
@@ -40,23 +40,23 @@ async fn an_alert_of_a_receiver_with_an_escalation_is_due_when_nobody_heard_of_i
     let both = store.due_escalations(at(2 + AFTER), 100).await.unwrap();
     assert_eq!(both.iter().map(|due| due.alert.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
     assert_eq!(store.due_escalations(at(2 + AFTER), 1).await.unwrap().len(), 1);
-    // Whom a step was taken to believes that it is on, too.
+    // A receiver that a step was sent to also knows it as firing.
     let mut step = notification(12, "boss", vec![firing("A", 0)]);
     step.deliveries[0].receiver = "boss".to_owned();
     store.admit(step).await.unwrap();
     let first = store.due_escalations(at(12), 1).await.unwrap().remove(0);
     assert_eq!((first.alert.receiver.as_str(), first.others), ("ops", vec!["boss".to_owned()]));
     acknowledge(store, "1", told.id, 12).await;
-    assert_eq!(due(store, 12).await, one("B", 0, 2), "nothing follows as long as somebody has it");
+    assert_eq!(due(store, 12).await, one("B", 0, 2), "no step is due while it is acknowledged");
     let release = super::acts::wish("2", ActKind::Release, About::Thread(ThreadId(told.id)));
     store.act(release, at(13)).await.unwrap();
-    assert_eq!(due(store, 13).await.len(), 2, "A is nobody's again");
+    assert_eq!(due(store, 13).await.len(), 2, "no user owns A any more");
     acknowledge(store, "3", told.id, 14).await;
     store.admit(escalating(15, vec![resolved("A", 0, 15)])).await.unwrap();
-    assert_eq!(due(store, 15).await.len(), 2, "its end is seen, whoever had it");
+    assert_eq!(due(store, 15).await.len(), 2, "its end is seen even though it is acknowledged");
 }
 
-async fn a_step_is_taken_once_and_the_next_one_is_due_when_it_says(store: &Store) {
+async fn a_step_is_taken_once_and_sets_when_the_next_is_due(store: &Store) {
     store.admit(escalating(0, vec![firing("A", 0)])).await.unwrap();
     let alert = store.due_escalations(at(AFTER), 1).await.unwrap()[0].alert.alert;
     assert!(store.advance_escalation(alert, 0, Some(at(20))).await.unwrap());
@@ -78,7 +78,7 @@ async fn an_end_makes_it_due_at_once_even_when_no_step_was_left(store: &Store) {
     let over = store.due_escalations(at(12), 2).await.unwrap();
     let seen: Vec<_> = over.iter().map(|one| (one.alert.name.as_str(), one.step, one.alert.status)).collect();
     assert_eq!(seen, [("A", 1, Status::Resolved), ("B", 0, Status::Resolved)]);
-    // A step that was being taken meanwhile does not hide the end.
+    // A step that is being taken meanwhile does not hide the end.
     assert!(store.advance_escalation(over[1].alert.alert, 0, Some(at(99))).await.unwrap());
     assert!(store.advance_escalation(over[0].alert.alert, 1, None).await.unwrap());
     assert_eq!(due(store, 12).await.len(), 2);
@@ -103,7 +103,7 @@ async fn a_receiver_without_an_escalation_leaves_no_trace(store: &Store) {
     let mut nobody = escalating(2, vec![firing("B", 2)]);
     nobody.deliveries[0].targets.clear();
     store.admit(nobody).await.unwrap();
-    assert_eq!(due(store, 1_000_000).await, [], "nobody was told of B");
+    assert_eq!(due(store, 1_000_000).await, [], "no receiver was told of B");
 }
 
 async fn an_end_is_seen_also_where_the_receiver_has_no_escalation_any_more(store: &Store) {
@@ -114,7 +114,7 @@ async fn an_end_is_seen_also_where_the_receiver_has_no_escalation_any_more(store
     assert_eq!(due(store, 12).await, one("A", 1, 0));
 }
 
-async fn what_is_forgotten_is_due_no_more(store: &Store) {
+async fn a_deleted_escalation_is_not_due(store: &Store) {
     store.admit(escalating(0, vec![firing("A", 0), firing("B", 0)])).await.unwrap();
     let alert = store.due_escalations(at(AFTER), 1).await.unwrap()[0].alert.alert;
     store.forget_escalation(alert).await.unwrap();

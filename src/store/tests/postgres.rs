@@ -1,4 +1,4 @@
-//! What is special to PostgreSQL: replicas, and a server that comes and goes.
+//! What is special to PostgreSQL: replicas, and a server that restarts.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// `None`, and a line that says so, if there is no such database; `./test` has one.
+    /// `None`, with a note on stdout, if there is no such database; `./test` has one.
     pub async fn make() -> Option<Self> {
         let Some(url) = std::env::var_os("WEGRAF_TEST_POSTGRES") else {
             assert!(std::env::var_os("WEGRAF_TEST_EVERYTHING").is_none(), "WEGRAF_TEST_POSTGRES is not set");
@@ -44,7 +44,7 @@ impl Schema {
         self.hand.batch_execute(&format!("DROP SCHEMA {} CASCADE", self.name)).await.unwrap();
     }
 
-    /// Ends all connections of the stores of this test, as a restart of the server does.
+    /// Ends all connections of this test's stores, as a restart of the server does.
     async fn cut(&self) -> i64 {
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
         self.hand.query_one(sql, &[&self.name]).await.unwrap().get(0)
@@ -55,9 +55,9 @@ impl Schema {
     }
 }
 
-/// A wish to send the head of a lane, by a lease that `store` takes.
+/// A request to claim the head of a lane, under a lease that `store` takes.
 async fn wish_to_send(store: &Store, lane: &str, ways: Vec<Way>) -> Claim {
-    let lease = store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("nobody else has the lane");
+    let lease = store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("no other replica holds the lane");
     let queued = head(store, lane, at(0)).await.expect("something is due");
     let freeze = queued.frozen.is_none().then(|| bytes(&["text"]));
     Claim { lease, message: queued.message, epoch: queued.epoch, revision: queued.revision, freeze, ways }
@@ -74,7 +74,7 @@ async fn take_over(store: &Store, lane: &str) -> Lease {
 }
 
 #[tokio::test]
-async fn a_lane_is_taken_over_when_its_lease_is_over_and_the_sleeper_writes_nothing() {
+async fn a_lane_is_taken_over_after_its_lease_and_its_paused_holder_writes_nothing() {
     let Some(schema) = Schema::make().await else { return };
     let short = Duration::from_millis(500);
     let (sleeper, other) = (schema.try_open(short).await.unwrap(), schema.try_open(short).await.unwrap());
@@ -110,7 +110,7 @@ async fn a_lane_is_taken_over_when_its_lease_is_over_and_the_sleeper_writes_noth
     schema.remove().await;
 }
 
-/// A wish for a message as it stands, but for the lease.
+/// A request to claim a message as it stands, except for the lease.
 fn wish_of(queued: &Queued) -> Claim {
     let lease = Lease { lane: queued.lane.clone(), epoch: 0 };
     let (message, epoch, revision) = (queued.message, queued.epoch, queued.revision);
@@ -118,7 +118,7 @@ fn wish_of(queued: &Queued) -> Claim {
 }
 
 #[tokio::test]
-async fn a_claim_makes_its_lease_last_and_closing_gives_all_back() {
+async fn a_claim_renews_its_lease_and_closing_releases_all() {
     let Some(schema) = Schema::make().await else { return };
     let (one, other) = (schema.open().await, schema.open().await);
     one.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_claim_makes_its_lease_last_and_closing_gives_all_back() {
     let left = "SELECT extract(epoch FROM lease_until - clock_timestamp())::bigint FROM lane";
     schema.hand.batch_execute("UPDATE lane SET lease_until = clock_timestamp() - interval '1 h'").await.unwrap();
     let claimed = take(&one, wish, at(0)).await;
-    assert!((20..=30).contains(&schema.number(left).await), "over, but nobody took it");
+    assert!((20..=30).contains(&schema.number(left).await), "ended, but not taken over");
     one.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
     assert!(other.acquire(&LaneKey::stored("lane")).await.unwrap().is_none());
     one.close().await.unwrap();
@@ -136,7 +136,7 @@ async fn a_claim_makes_its_lease_last_and_closing_gives_all_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_sees_a_message_sees_all_with_lower_ids() {
+async fn a_reader_that_sees_a_message_sees_all_with_lower_ids() {
     let Some(schema) = Schema::make().await else { return };
     let mut admitting = tokio::task::JoinSet::new();
     for replica in 0..4 {
@@ -253,7 +253,7 @@ async fn a_server_that_was_started_again_between_calls_is_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_a_cut_connection_costs_no_news_and_repeats_none() {
+async fn under_load_a_broken_connection_loses_and_repeats_no_news() {
     let Some(schema) = Schema::make().await else { return };
     let store = schema.open().await;
     let admit = |number: i64| {
@@ -262,7 +262,7 @@ async fn under_load_a_cut_connection_costs_no_news_and_repeats_none() {
             loop {
                 match store.admit(notification(0, "lane", vec![firing(&name, 0)])).await {
                     Ok(_) => break,
-                    // As a sender would: it got no 200.
+                    // As a sender would, having got no 200.
                     Err(StoreError::Unreachable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
                     Err(other) => panic!("{other}"),
                 }
@@ -290,7 +290,7 @@ async fn under_load_a_cut_connection_costs_no_news_and_repeats_none() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_told_from_a_mistake() {
+async fn an_unreachable_server_is_distinguished_from_a_bug() {
     let Some(schema) = Schema::make().await else { return };
     let nobody = Database::Postgres { url: "postgres://wegraf@127.0.0.1:1/wegraf".into() };
     let error = Store::open(&nobody, T0).await.unwrap_err();
@@ -378,14 +378,14 @@ async fn replicas_that_start_together_make_one_schema_and_a_newer_one_is_refused
     assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Open { .. })));
     schema.hand.batch_execute("DROP TABLE migration").await.unwrap();
     let again = schema.try_open(LEASE).await.unwrap_err().to_string();
-    assert!(again.contains("already exists"), "tables of somebody else are left alone: {again}");
+    assert!(again.contains("already exists"), "foreign tables are left alone: {again}");
     let reading = Store::open_reading(&Database::Postgres { url: schema.url.clone() }).await;
     assert!(matches!(reading, Err(StoreError::Open { .. })));
     schema.remove().await;
 }
 
 #[tokio::test]
-async fn what_is_final_stays_as_it_is_whoever_writes() {
+async fn final_rows_cannot_be_changed_by_any_writer() {
     let Some(schema) = Schema::make().await else { return };
     let store = schema.open().await;
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
@@ -405,7 +405,7 @@ async fn what_is_final_stays_as_it_is_whoever_writes() {
 }
 
 #[tokio::test]
-async fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
+async fn due_lanes_are_found_by_live_messages_only() {
     let Some(schema) = Schema::make().await else { return };
     let store = schema.open().await;
     let fill = "INSERT INTO message (notification_id, receiver, lane, target, critical, thread, created_at, state,
@@ -432,7 +432,7 @@ async fn what_is_due_is_found_by_what_is_live_not_by_what_was_ever_sent() {
 }
 
 #[tokio::test]
-async fn an_admission_whose_sender_has_given_up_is_refused() {
+async fn an_admission_whose_sender_has_timed_out_is_refused() {
     let Some(schema) = Schema::make().await else { return };
     let store = schema.open().await;
     let Store::Postgres(db) = &store else { unreachable!("it is in PostgreSQL") };

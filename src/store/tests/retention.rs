@@ -1,18 +1,18 @@
-//! What is forgotten, for its age or for the room it takes, and what never is.
+//! What pruning deletes, for its age or for its size, and what it never deletes.
 
 use super::*;
 
 contract! {
-    pruning_goes_around_what_is_live,
-    a_database_that_is_too_large_gives_up_the_oldest_of_what_is_settled,
-    a_database_that_is_too_large_gives_up_nothing_live,
-    bodies_of_more_than_a_day_go_before_the_record_of_who_was_told,
-    what_was_told_to_nobody_is_forgotten_with_its_notification,
-    an_alert_that_escalates_keeps_what_it_is_told_from,
-    a_database_that_is_small_enough_keeps_what_is_young,
-    an_alert_that_nobody_reports_any_more_is_forgotten_with_a_reason_on_record,
-    an_alert_that_is_still_reported_is_followed_however_old_it_is,
-    an_alert_that_something_still_waits_to_be_told_of_is_not_forgotten,
+    pruning_keeps_live_data,
+    a_database_that_is_too_large_deletes_the_oldest_settled_data,
+    a_database_that_is_too_large_deletes_nothing_live,
+    bodies_older_than_a_day_go_before_the_record_of_deliveries,
+    suppressed_transitions_are_deleted_with_their_notification,
+    an_escalating_alert_keeps_its_notification,
+    a_database_that_is_small_enough_keeps_young_data,
+    an_alert_no_longer_reported_is_forgotten_with_a_recorded_reason,
+    an_alert_still_reported_is_tracked_at_any_age,
+    an_alert_with_pending_transitions_is_not_forgotten,
 }
 
 const DAY: i64 = 24 * 60;
@@ -20,7 +20,7 @@ const KIB: usize = 1024;
 const KEEP: Retention =
     Retention { raw_ms: 7 * DAY * MINUTE, record_ms: 30 * DAY * MINUTE, alerts_ms: i64::MAX / 4, bytes: None };
 
-/// A notification with a body of so many bytes that no compression makes smaller.
+/// A notification with an incompressible body of this many bytes.
 fn large(minute: i64, lane: &str, name: &str, bytes: usize) -> Admission {
     let raw: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
     Admission { raw: raw.into(), ..notification(minute, lane, vec![firing(name, minute)]) }
@@ -35,12 +35,12 @@ async fn round(store: &Store, keep: Retention, minute: i64) {
     panic!("pruning never ends");
 }
 
-/// The length of the body that a message was written from; `None` if the message is forgotten.
+/// The length of the body that a message was rendered from; `None` if the message was deleted.
 async fn body(store: &Store, message: i64) -> Option<usize> {
     Some(store.contents(message).await.unwrap()?.notification.raw.len())
 }
 
-async fn pruning_goes_around_what_is_live(store: &Store) {
+async fn pruning_keeps_live_data(store: &Store) {
     store.admit(large(0, "stuck", "waits", KIB)).await.unwrap();
     for minute in 1..5 {
         store.admit(large(minute, "lane", &minute.to_string(), KIB)).await.unwrap();
@@ -56,7 +56,7 @@ async fn pruning_goes_around_what_is_live(store: &Store) {
     let rows = store.deliveries(DeliveryFilter::default()).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.message).collect::<Vec<_>>(), [1], "only that one is left");
     assert_eq!(body(store, 1).await, Some(KIB));
-    // What was passed by is given up once it is settled.
+    // What was skipped is deleted once it is settled.
     send(store, "stuck", 40 * DAY).await;
     round(store, KEEP, 41 * DAY).await;
     assert_eq!(body(store, 1).await, Some(0));
@@ -64,7 +64,7 @@ async fn pruning_goes_around_what_is_live(store: &Store) {
     assert_eq!(store.audit().await.unwrap(), Audit::default());
 }
 
-async fn a_database_that_is_too_large_gives_up_the_oldest_of_what_is_settled(store: &Store) {
+async fn a_database_that_is_too_large_deletes_the_oldest_settled_data(store: &Store) {
     let most = 4 << 20;
     for number in 0..100 {
         store.admit(large(number, "lane", &number.to_string(), 64 * KIB)).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_database_that_is_too_large_gives_up_the_oldest_of_what_is_settled(sto
     }
 }
 
-async fn a_database_that_is_too_large_gives_up_nothing_live(store: &Store) {
+async fn a_database_that_is_too_large_deletes_nothing_live(store: &Store) {
     for number in 0..40 {
         let lane = if number % 2 == 0 { "stuck" } else { "lane" };
         store.admit(large(number, lane, &number.to_string(), 64 * KIB)).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_database_that_is_too_large_gives_up_nothing_live(store: &Store) {
     }
 }
 
-async fn bodies_of_more_than_a_day_go_before_the_record_of_who_was_told(store: &Store) {
+async fn bodies_older_than_a_day_go_before_the_record_of_deliveries(store: &Store) {
     for number in 0..60 {
         let minute = if number < 30 { number } else { 2 * DAY + number };
         store.admit(large(minute, "lane", &number.to_string(), 64 * KIB)).await.unwrap();
@@ -116,7 +116,7 @@ async fn bodies_of_more_than_a_day_go_before_the_record_of_who_was_told(store: &
     assert_eq!(bodies[0], Some(0));
 }
 
-async fn what_was_told_to_nobody_is_forgotten_with_its_notification(store: &Store) {
+async fn suppressed_transitions_are_deleted_with_their_notification(store: &Store) {
     store.admit(large(0, "stuck", "waits", KIB)).await.unwrap();
     let mut quiet = large(1, "lane", "quiet", KIB);
     quiet.deliveries[0].targets.clear();
@@ -129,7 +129,7 @@ async fn what_was_told_to_nobody_is_forgotten_with_its_notification(store: &Stor
     assert!(store.notification(1).await.unwrap().is_some());
 }
 
-async fn an_alert_that_escalates_keeps_what_it_is_told_from(store: &Store) {
+async fn an_escalating_alert_keeps_its_notification(store: &Store) {
     let mut escalates = large(0, "lane", "A", 64 * KIB);
     escalates.deliveries[0].escalate_after_ms = Some(60 * MINUTE);
     store.admit(escalates).await.unwrap();
@@ -145,7 +145,7 @@ async fn an_alert_that_escalates_keeps_what_it_is_told_from(store: &Store) {
     assert!(store.notification(2).await.unwrap().is_none());
 }
 
-async fn a_database_that_is_small_enough_keeps_what_is_young(store: &Store) {
+async fn a_database_that_is_small_enough_keeps_young_data(store: &Store) {
     for number in 0..10 {
         store.admit(large(number, "lane", &number.to_string(), 64 * KIB)).await.unwrap();
         send(store, "lane", number).await;
@@ -155,14 +155,14 @@ async fn a_database_that_is_small_enough_keeps_what_is_young(store: &Store) {
     assert_eq!(body(store, 1).await, Some(64 * KIB));
 }
 
-/// Alerts are followed for ten days.
+/// Alerts are tracked for ten days.
 const TEN_DAYS: Retention = Retention { alerts_ms: 10 * DAY * MINUTE, ..KEEP };
 
 async fn acts(store: &Store) -> Vec<ActRow> {
     store.acts(ActFilter { limit: 100, ..ActFilter::default() }).await.unwrap()
 }
 
-async fn an_alert_that_nobody_reports_any_more_is_forgotten_with_a_reason_on_record(store: &Store) {
+async fn an_alert_no_longer_reported_is_forgotten_with_a_recorded_reason(store: &Store) {
     let admitted = store.admit(notification(0, "lane", vec![firing("A", 0), firing("B", 0)])).await.unwrap();
     store.admit(notification(5 * DAY, "lane", vec![firing("C", 0)])).await.unwrap();
     for _ in 0..2 {
@@ -181,15 +181,15 @@ async fn an_alert_that_nobody_reports_any_more_is_forgotten_with_a_reason_on_rec
     assert_eq!((row.by.as_str(), row.via.as_str()), ("wegraf", "retention"));
     assert!(row.detail.starts_with("A ×2 → ops") && row.detail.contains("240 h"), "{}", row.detail);
     assert!(!row.detail.contains("已恢复") && row.detail.contains("不表示已经恢复"), "{}", row.detail);
-    assert_eq!(store.backlog().await.unwrap().messages, 0, "nobody is woken for it");
-    // Who reports it again begins a new episode; an end is told, since people know only its beginning.
+    assert_eq!(store.backlog().await.unwrap().messages, 0, "no message is sent for it");
+    // A new report begins a new episode; an end is told, since people only know of the beginning.
     let again = store.admit(notification(11 * DAY, "lane", vec![firing("A", 0)])).await.unwrap();
     assert_eq!((again.messages, again.id), (1, again.id));
     let ended = store.admit(notification(11 * DAY, "lane", vec![resolved("B", 0, 11 * DAY)])).await.unwrap();
     assert_eq!(ended.messages, 1);
 }
 
-async fn an_alert_that_is_still_reported_is_followed_however_old_it_is(store: &Store) {
+async fn an_alert_still_reported_is_tracked_at_any_age(store: &Store) {
     let repeat = |minute| {
         let mut repeat = notification(minute, "lane", vec![firing("A", 0)]);
         repeat.push = true;
@@ -209,7 +209,7 @@ async fn an_alert_that_is_still_reported_is_followed_however_old_it_is(store: &S
     assert!(store.firing(&SourceId::parse("grafana")).await.unwrap().is_empty());
 }
 
-async fn an_alert_that_something_still_waits_to_be_told_of_is_not_forgotten(store: &Store) {
+async fn an_alert_with_pending_transitions_is_not_forgotten(store: &Store) {
     store.admit(notification(0, "stuck", vec![firing("A", 0)])).await.unwrap();
     round(store, TEN_DAYS, 40 * DAY).await;
     assert_eq!(store.firing(&SourceId::parse("grafana")).await.unwrap().len(), 1);

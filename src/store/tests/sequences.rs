@@ -1,5 +1,5 @@
-//! Random walks: whatever happens in whatever order, every transition has one fate, lanes keep their order, and
-//! frozen bytes stay as they are.
+//! Random walks: whatever happens in whatever order, every transition has one fate, lanes keep their order, and frozen
+//! bytes do not change.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Something that happens to a store.
+/// An event for a store.
 #[derive(Debug, Clone)]
 enum Step {
     /// A notification of one alert for one or both lanes.
     Admit { alert: u8, firing: bool, both: bool, send_resolved: bool },
-    /// An attempt at the head of a lane, and how it ends. `None`: the process ends before it knows.
+    /// An attempt at the head of a lane, and its result. `None`: the process ends before it knows.
     Attempt { lane: bool, end: Option<End>, rewrite: bool },
-    /// Somebody takes an alert, or gives it back.
+    /// A user acknowledges or releases an alert.
     Act { alert: u8, release: bool },
     /// A clean restart.
     Restart,

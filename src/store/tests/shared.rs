@@ -1,4 +1,4 @@
-//! What people do, on a database that replicas share, and when a file becomes one.
+//! Acts in a database shared by replicas, and the move from a file to one.
 
 use super::acts::{listeners, wish};
 use super::postgres::Schema;
@@ -29,7 +29,7 @@ async fn one_act_that_cannot_be_written_does_not_harm_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_click_at_each_of_two_replicas_takes_the_alert_once_and_one_event_is_done_once() {
+async fn clicks_at_two_replicas_acknowledge_once_and_an_event_is_done_once() {
     let Some(schema) = Schema::make().await else { return };
     let stores = [schema.open().await, schema.open().await];
     let told = stores[0].admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_click_at_each_of_two_replicas_takes_the_alert_once_and_one_event_is_d
 }
 
 #[tokio::test]
-async fn what_people_did_is_moved_with_the_file() {
+async fn acts_are_moved_with_the_file() {
     let Some(schema) = Schema::make().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = open(folder.path()).await;
@@ -87,7 +87,7 @@ async fn what_people_did_is_moved_with_the_file() {
     let next = moved.act(wish("3", ActKind::Release, About::Message(claimed.message)), at(3)).await.unwrap();
     assert_eq!(next.act, 3, "numbers go on");
     let due = moved.due_escalations(at(1), 9).await.unwrap();
-    assert_eq!((due.len(), due[0].fired_at), (1, at(0)), "it is nobody's again");
+    assert_eq!((due.len(), due[0].fired_at), (1, at(0)), "no user owns it");
     file.close().await.unwrap();
     moved.close().await.unwrap();
     schema.remove().await;

@@ -1,13 +1,13 @@
-//! Silences, from a wish to their end; conversations.
+//! Silences, from the request to their end; conversations.
 
 use super::acts::{listeners, wish};
 use super::*;
 
 contract! {
-    a_silence_is_asked_for_once_unless_it_is_to_last_longer,
+    a_silence_is_requested_once_unless_it_is_to_last_longer,
     a_silence_is_kept_with_its_act_and_told_when_it_is_made,
     a_silence_is_extended_and_ended,
-    a_silence_that_failed_is_on_record_and_told_to_nobody,
+    a_failed_silence_is_recorded_and_not_told,
     an_act_is_closed_once,
     a_conversation_is_learnt_and_never_goes_back_in_time,
     a_notification_is_read_as_it_was_kept,
@@ -34,7 +34,7 @@ pub(super) fn done(act: i64, silence: Option<(&str, i64)>) -> ActEnd {
     }
 }
 
-async fn a_silence_is_asked_for_once_unless_it_is_to_last_longer(store: &Store) {
+async fn a_silence_is_requested_once_unless_it_is_to_last_longer(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("A", 0), firing("B", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     let ask = async |event: &str, until: i64, minute: i64| {
@@ -50,7 +50,7 @@ async fn a_silence_is_asked_for_once_unless_it_is_to_last_longer(store: &Store) 
     store.end_act(done(first.act, Some(("s1", 61))), at(4)).await.unwrap();
     assert_eq!(ask("4", 60, 5).await.state, ActState::Repeated);
     assert_eq!(ask("5", 130, 62).await.state, ActState::Open, "the first one is over");
-    // One that is about fewer alerts does not stand for all of them.
+    // One that is about fewer alerts does not cover all of them.
     store.admit(notification(63, "lane", vec![firing("C", 63), firing("D", 63)])).await.unwrap();
     send(store, "lane", 63).await;
     let both = send(store, "lane", 63).await;
@@ -73,7 +73,7 @@ async fn a_silence_is_kept_with_its_act_and_told_when_it_is_made(store: &Store) 
     let told = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     let act = store.act(silence("1", told.id, 61), at(1)).await.unwrap();
-    assert!(act.lanes.is_empty() && head(store, "lane", at(1)).await.is_none(), "nobody hears of a wish");
+    assert!(act.lanes.is_empty() && head(store, "lane", at(1)).await.is_none(), "a request is not told");
     assert_eq!(store.silences(at(1)).await.unwrap(), []);
     let ended = store.end_act(done(act.act, Some(("s1", 62))), at(2)).await.unwrap();
     assert_eq!((ended.state, ended.again, ended.lanes.len(), ended.alerts.len()), (ActState::Done, false, 1, 1));
@@ -124,7 +124,7 @@ async fn a_silence_is_extended_and_ended(store: &Store) {
     assert_eq!(store.act(silence("4", told.id, 60), at(5)).await.unwrap().state, ActState::Open, "there is none now");
 }
 
-async fn a_silence_that_failed_is_on_record_and_told_to_nobody(store: &Store) {
+async fn a_failed_silence_is_recorded_and_not_told(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     let act = store.act(silence("1", told.id, 61), at(1)).await.unwrap().act;

@@ -1,4 +1,4 @@
-//! What is special to SQLite: one process, one file, and what becomes of it when something goes wrong.
+//! What is special to SQLite: one process, one file, and the failures of both.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ async fn used(folder: &tempfile::TempDir) {
 }
 
 #[tokio::test]
-async fn a_second_process_is_refused_and_told_who_has_the_database() {
+async fn a_second_process_is_refused_and_told_the_holder() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     match try_open(folder.path()).await {
@@ -35,7 +35,7 @@ async fn a_second_process_is_refused_and_told_who_has_the_database() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_the_process_was_killed() {
+async fn acknowledged_writes_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     for minute in 0..20 {
@@ -79,7 +79,7 @@ async fn parallel_admissions_share_commits() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_sound_database_of_ours_is_refused_and_left_as_it_is() {
+async fn a_file_that_is_not_a_sound_wegraf_database_is_refused_unchanged() {
     let good = tempfile::tempdir().unwrap();
     used(&good).await;
     let good = fs::read(file(&good)).unwrap();
@@ -116,7 +116,7 @@ async fn after_an_unclean_stop_the_file_is_checked_before_it_is_used() {
     let folder = tempfile::tempdir().unwrap();
     used(&folder).await;
     let mut bytes = fs::read(file(&folder)).unwrap();
-    // Somewhere behind the schema, where opening alone does not look.
+    // Beyond the schema, where opening alone does not look.
     let page = 4096;
     let victim = Connection::open(file(&folder)).unwrap();
     let root: u32 = victim
@@ -227,7 +227,7 @@ async fn a_database_opened_for_reading_shows_what_its_owner_writes_and_writes_no
     assert!(reader.ping().await.is_err());
 }
 
-/// A file as programs made it before the room of what is pruned could be given back.
+/// A file of the kind made before files could shrink.
 async fn old_file(folder: &tempfile::TempDir) {
     used(folder).await;
     let hand = Connection::open(file(folder)).unwrap();
@@ -236,7 +236,7 @@ async fn old_file(folder: &tempfile::TempDir) {
     assert_eq!(hand.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
 
-/// Sends so many notifications with bodies of 100 KiB.
+/// Sends this many notifications with bodies of 100 KiB.
 async fn fill(store: &Store, count: i64) {
     for minute in 10..10 + count {
         let raw: Vec<u8> = (0..100 * 1024).map(|_| rand::random()).collect();
@@ -246,7 +246,7 @@ async fn fill(store: &Store, count: i64) {
     }
 }
 
-/// Prunes until nothing is left to do, and waits until the log was moved into the main file; its size then.
+/// Prunes until nothing is left to do, and waits until the log was moved into the main file; returns its size.
 async fn pruned(store: &Store, folder: &tempfile::TempDir, keep: Retention, minute: i64) -> u64 {
     while !store.prune(keep, at(minute)).await.unwrap().is_empty() {}
     store.close().await.unwrap();
@@ -286,7 +286,7 @@ async fn a_file_that_cannot_shrink_is_converted_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_file_that_another_program_reads_is_converted_another_time() {
+async fn a_file_that_another_program_reads_is_converted_at_a_later_start() {
     let folder = tempfile::tempdir().unwrap();
     old_file(&folder).await;
     let reader = Connection::open(file(&folder)).unwrap();

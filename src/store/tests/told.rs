@@ -5,18 +5,18 @@ use super::*;
 use TransitionKind::{Acknowledged, Firing, Resolved};
 
 contract! {
-    a_message_about_an_act_waits_behind_the_beginning_and_tells_who_has_it,
+    a_message_about_an_act_waits_behind_the_beginning_and_names_the_owner,
     a_digest_leaves_messages_about_acts_alone,
-    an_end_takes_over_what_waits_of_the_beginning_and_of_the_act,
+    an_end_takes_over_pending_transitions_of_the_beginning_and_the_act,
     a_message_about_an_act_that_fails_is_told_by_its_fallback,
-    a_lane_is_told_after_all_once,
+    a_lane_is_told_of_an_act_later_and_once,
     acts_are_listed_newest_first_by_thread_person_state_and_time,
-    what_is_on_is_listed_once_critical_first,
-    what_is_on_is_listed_for_some_receivers_and_for_its_owner,
-    prune_forgets_old_acts_but_not_while_their_alert_is_on,
+    firing_alerts_are_listed_once_critical_first,
+    firing_alerts_are_listed_by_receiver_and_by_owner,
+    prune_deletes_old_acts_unless_their_alert_is_firing,
 }
 
-async fn a_message_about_an_act_waits_behind_the_beginning_and_tells_who_has_it(store: &Store) {
+async fn a_message_about_an_act_waits_behind_the_beginning_and_names_the_owner(store: &Store) {
     let mut critical = firing("DiskFull", 0);
     critical.critical = true;
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0), critical])).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_digest_leaves_messages_about_acts_alone(store: &Store) {
     assert_eq!(store.fold(&lease, None, at(1)).await.unwrap(), None);
 }
 
-async fn an_end_takes_over_what_waits_of_the_beginning_and_of_the_act(store: &Store) {
+async fn an_end_takes_over_pending_transitions_of_the_beginning_and_the_act(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     acknowledge(store, "1", told.id, 1).await;
     store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_message_about_an_act_that_fails_is_told_by_its_fallback(store: &Store
     assert_eq!(store.act_news(act.message).await.unwrap().unwrap().doer.by, "zhangsan");
 }
 
-async fn a_lane_is_told_after_all_once(store: &Store) {
+async fn a_lane_is_told_of_an_act_later_and_once(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     send(store, "lane", 0).await;
     let act = NewAct {
@@ -148,7 +148,7 @@ async fn acts_are_listed_newest_first_by_thread_person_state_and_time(store: &St
     assert_eq!(row, expected);
 }
 
-async fn what_is_on_is_listed_once_critical_first(store: &Store) {
+async fn firing_alerts_are_listed_once_critical_first(store: &Store) {
     let mut critical = firing("C", 1);
     critical.critical = true;
     store.admit(for_two(0, vec![firing("A", 0), firing("B", 2), critical, firing("D", 0)])).await.unwrap();
@@ -166,7 +166,7 @@ async fn what_is_on_is_listed_once_critical_first(store: &Store) {
     assert_eq!((alert.notification, alert.thread), (1, ThreadId(1)));
 }
 
-async fn what_is_on_is_listed_for_some_receivers_and_for_its_owner(store: &Store) {
+async fn firing_alerts_are_listed_by_receiver_and_by_owner(store: &Store) {
     store.admit(for_two(0, vec![firing("Both", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![firing("Ops", 1)])).await.unwrap();
     store.admit(notification(2, "lane", vec![firing("Over", 1)])).await.unwrap();
@@ -187,7 +187,7 @@ async fn what_is_on_is_listed_for_some_receivers_and_for_its_owner(store: &Store
     assert_eq!(of(&[], "somebody else", 9).await, (Vec::new(), 0));
 }
 
-async fn prune_forgets_old_acts_but_not_while_their_alert_is_on(store: &Store) {
+async fn prune_deletes_old_acts_unless_their_alert_is_firing(store: &Store) {
     let on = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
     let over = store.admit(notification(0, "lane", vec![firing("B", 0)])).await.unwrap();
     for (event, thread) in [("1", on.id), ("2", over.id)] {
@@ -205,7 +205,7 @@ async fn prune_forgets_old_acts_but_not_while_their_alert_is_on(store: &Store) {
     assert_eq!(left, [on.id]);
     while !store.prune(keep, at(9 * day)).await.unwrap().is_empty() {}
     assert_eq!(store.acts(ActFilter::default()).await.unwrap().len(), 1, "A is still on");
-    // Its notification is forgotten, it can still be given back and told of.
+    // Its notification is deleted; the alert can still be released, and the release told.
     let release = store.act(wish("3", ActKind::Release, About::Thread(ThreadId(on.id))), at(9 * day)).await.unwrap();
     assert_eq!(release.state, ActState::Done);
     let told = head(store, "lane", at(9 * day)).await.expect("it is told");

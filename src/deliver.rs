@@ -1,9 +1,9 @@
-//! From the outbox to WeCom: one worker a lane, one message in flight in it.
+//! From the outbox to WeCom: one worker for each lane, with one message in flight.
 //!
-//! A worker looks at what waits in its lane and chooses (`choose`): fold, or send one. It writes that one (`letter`),
-//! asks which ways lead there and what they cost (`way`), claims it in the store, which freezes the bytes and debits
-//! the budgets, sends, and settles (`attempt`). Lanes share the ways' breakers and nothing else but the number of
-//! workers, so one that waits holds up no other.
+//! A worker looks at the waiting messages of its lane and chooses (`choose`): fold, or send one. It renders that
+//! message (`letter`), determines its ways and their charges (`way`), claims it in the store, which freezes the bytes
+//! and debits the budgets, sends it, and settles it (`attempt`). Lanes share only the ways' breakers and the limit on
+//! workers, so a waiting lane does not hold up others.
 
 mod again;
 mod attempt;
@@ -64,22 +64,23 @@ pub use page::{Line, Page, contents};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
 pub use way::{Way, addressed, app, called, knows, scopes, stands_on};
 
-/// Lanes that send at a time. Each holds a connection to WeCom, which bars callers with too many (45033).
+/// Lanes that send concurrently. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
 /// Between two looks at the outbox: in a storm every notification wakes us, and one look sees all of them.
 const BREATH: Duration = Duration::from_millis(5);
-/// The store is asked this often even if nobody said there was something: the truth when a wake-up is lost.
+/// The store is polled this often even without a wake-up, because a wake-up can get lost.
 const POLL: Duration = Duration::from_secs(1);
-/// A lane that must wait (for its budget, a breaker, a retry) is looked at this often all the same: what comes
-/// meanwhile may be critical, or must be folded.
+/// A lane that must wait (for its budget, a breaker, a retry) is still looked at this often: what arrives meanwhile may
+/// be critical, or must be folded.
 const GLANCE_MS: i64 = 250;
-/// Simpler forms that a refused message has at most.
+/// Simpler forms that are tried for a rejected message, at most.
 const SIMPLER: usize = 2;
-/// Lanes whose rhythm is remembered although nothing waits in them. Clients of WeCom address whom they like.
+/// Lanes without messages whose rhythm is remembered. Clients of the WeCom API choose lanes freely, so it needs a
+/// bound.
 const RHYTHMS: usize = 10_000;
 /// After a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
-/// After somebody else moved a message.
+/// After another process moved a message.
 const LOST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Delivers what is due until told to stop; returns when nothing is in flight any more.
@@ -116,19 +117,19 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
     workers.wait().await;
 }
 
-/// What the workers share.
+/// State shared by the workers.
 struct Lanes {
     app: App,
     writer: Writer,
     /// Lanes with a worker. Not tokio's mutex: nothing is awaited while it is held.
     busy: Mutex<HashSet<LaneKey>>,
-    /// When each lane may do what. Those of lanes without messages are forgotten beyond [`RHYTHMS`].
+    /// When each lane may do what. For lanes without messages at most [`RHYTHMS`] are kept.
     rhythms: Mutex<HashMap<LaneKey, Rhythm>>,
-    /// Calls in a row that nobody answered, by host (or sender, where the host is not asked).
+    /// Consecutive calls without an answer, by host (or by sender, where the host is not probed).
     silent: Mutex<HashMap<Scope, u32>>,
-    /// The way to all hooks.
+    /// The client for all hooks.
     hooks: Hooks,
-    /// How often each scope was tried in vain since its breaker opened.
+    /// Failed probes of each scope since its breaker opened.
     failures: Mutex<HashMap<Scope, u32>>,
     places: Semaphore,
     stop: CancellationToken,
@@ -138,18 +139,18 @@ struct Lanes {
 #[derive(Debug, Clone, Default)]
 struct Rhythm {
     pace: Pace,
-    /// No worker is needed before.
+    /// No worker is needed before this.
     quiet_until: Timestamp,
 }
 
 impl Rhythm {
     /// When the lane with this head needs a worker.
     fn due(&self, head: &LaneHead, now: Timestamp) -> Timestamp {
-        // Being sent, and if its lane has no worker, by nobody: the worker failed between claim and settle.
+        // A message is being sent; if the lane has no worker, its worker failed between claim and settle.
         if head.sending {
             return now;
         }
-        // Later than a glance means that the clock was set back since.
+        // Longer than a glance means that the clock was set back since then.
         let quiet = self.quiet_until.millis_since(now) <= GLANCE_MS;
         head.due_at.max(if quiet { self.quiet_until } else { now })
     }
@@ -161,7 +162,7 @@ impl Rhythm {
     }
 }
 
-/// Frees its lane when the worker ends, however it ends.
+/// Frees its lane however the worker ends.
 struct Occupied {
     lanes: Arc<Lanes>,
     lane: LaneKey,
@@ -170,25 +171,25 @@ struct Occupied {
 impl Drop for Occupied {
     fn drop(&mut self) {
         locked(&self.lanes.busy).remove(&self.lane);
-        // A message that came between the worker's last look and now has no worker yet. After a panic the next poll
-        // is soon enough: the same message would only panic again at once.
+        // A message that arrived after the worker's last look has no worker yet. After a panic the next poll is soon
+        // enough: the same message would only panic again at once.
         if !std::thread::panicking() {
             self.lanes.app.wake().notify_one();
         }
     }
 }
 
-/// What a worker knows while it works.
+/// A worker's state.
 struct Work<'a> {
     lane: &'a LaneKey,
     lease: Option<Lease>,
-    /// Messages that an older one of the lane must precede.
+    /// Messages that must wait for an older one of the lane.
     behind: HashSet<i64>,
     folded_in_vain: bool,
 }
 
 impl Lanes {
-    /// Gives a worker to every lane that is due and has none. Returns how long to wait if nobody wakes us.
+    /// Starts a worker for every lane that is due and has none. Returns how long to wait without a wake-up.
     async fn start_workers(self: &Arc<Self>, workers: &TaskTracker) -> Duration {
         for scope in self.app.bots().mended() {
             info!(%scope, "The way works again.");
@@ -223,12 +224,12 @@ impl Lanes {
         pause
     }
 
-    /// A bot's lane is for the replica that has its socket.
+    /// A bot's lane is sent by the replica that holds the bot's socket.
     fn can_send(&self, lane: &LaneKey) -> bool {
         lane.bot().is_none_or(|bot| self.app.bots().live(&bot).is_some())
     }
 
-    /// Sends what is due in `lane`, one after the other, until nothing is.
+    /// Sends what is due in `lane`, one message after the other.
     async fn work(&self, lane: &LaneKey, abandoned: bool) {
         let mut work = Work { lane, lease: None, behind: HashSet::new(), folded_in_vain: false };
         if abandoned && let Err(error) = self.hold(&mut work).await {
@@ -239,7 +240,7 @@ impl Lanes {
             match self.step(&mut work).await {
                 Ok(true) => {}
                 Ok(false) => break,
-                // Somebody else moved the message, or has the lane; the store has the truth.
+                // Another process moved the message or leased the lane; the store decides.
                 Err(StoreError::Lost { .. }) => {
                     work.lease = None;
                     tokio::time::sleep(LOST_PAUSE).await;
@@ -263,7 +264,7 @@ impl Lanes {
         tokio::time::sleep(STORE_PAUSE).await;
     }
 
-    /// Does the next thing there is to do in a lane. False if there is nothing, or not yet.
+    /// Does the next step in a lane. False if there is none, or not yet.
     async fn step(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
         let now = self.app.now();
         let waiting = self.app.store().waiting(work.lane, now).await?;
@@ -304,7 +305,7 @@ impl Lanes {
         }
     }
 
-    /// Makes sure that the lane is this process's. False if another replica has it.
+    /// Ensures that this process holds the lane's lease. False if another replica holds it.
     async fn hold(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
         if work.lease.is_none() {
             work.lease = self.app.store().acquire(work.lane).await?;
@@ -312,13 +313,13 @@ impl Lanes {
         Ok(work.lease.is_some())
     }
 
-    /// Sends the next part of one message; at once once more as plain text if it is refused.
+    /// Sends the next part of one message; if it is rejected, at once again in a simpler form.
     async fn send(&self, work: &mut Work<'_>, chosen: &WaitingMessage) -> Result<bool, StoreError> {
         let lease = work.lease.as_ref().expect("the lane is held");
         let Some(loaded) = self.load(chosen.message).await? else { return Ok(true) };
         let mut tried = self.try_once(lease, loaded, Form::AsMeant).await?;
-        // In one go with the refusal: after a crash between the two the refused bytes are tried and refused again. A card
-        // loses its buttons first, and then everything but its words.
+        // In the same step as the rejection: after a crash between the two, the rejected bytes are tried and rejected
+        // again. A card loses its buttons first, then everything but its text.
         for _ in 0..SIMPLER {
             if !matches!(tried, Tried::Went(retry::Next::Plainer)) {
                 break;
@@ -345,14 +346,15 @@ impl Lanes {
         Ok(true)
     }
 
-    /// A message with all that is needed to send it, and the part of the memory that writing it takes, if it is large.
+    /// A message with all that is needed to send it, and the share of the memory budget that rendering it takes, if it
+    /// is large.
     async fn load(&self, message: i64) -> Result<Option<(Queued, Option<Part>)>, StoreError> {
         let Some(queued) = self.app.store().queued(message).await? else { return Ok(None) };
         let weight = page::weight(&queued.notification, queued.transitions.len());
         if Room::is_small(weight) {
             return Ok(Some((queued, None)));
         }
-        // Its bytes must not wait for room in the memory that it waits for.
+        // The loaded message must be freed while this waits for memory.
         drop(queued);
         let part = self.app.room().granted(weight).await;
         Ok(self.app.store().queued(message).await?.map(|queued| (queued, Some(part))))
@@ -366,7 +368,7 @@ impl Lanes {
         change(locked(&self.rhythms).entry(lane.to_owned()).or_default());
     }
 
-    /// A breaker closed: whoever waits for it may go on.
+    /// A breaker closed: lanes that wait for it may continue.
     fn resume(&self, scope: &Scope) {
         for rhythm in locked(&self.rhythms).values_mut().filter(|rhythm| rhythm.pace.breaker.as_ref() == Some(scope)) {
             rhythm.forget();
@@ -376,7 +378,7 @@ impl Lanes {
     }
 }
 
-/// Takes a lock that no panic can have left with half a change.
+/// Takes a lock. A panic cannot leave the data half changed.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

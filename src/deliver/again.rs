@@ -1,26 +1,26 @@
-//! Sending once more what was settled, because an operator says so.
+//! Resends a settled message on an operator's request.
 
 use crate::alert::Timestamp;
 use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
 
-/// Messages of one incident in one lane that are looked through to count resends: more than anybody sends.
+/// Messages of one incident in one lane that are examined to count resends: more than anyone sends.
 const RESENDS: usize = 1000;
 
-/// What became of the wish to send a message once more.
+/// The result of a request to resend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// This new message tells the same.
+    /// Queued as this new message.
     Queued(i64),
     /// There is no such message.
     Unknown,
-    /// It is still on its way and will be sent without being asked: a copy would arrive twice.
+    /// It is still live and will be sent anyway: a copy would arrive twice.
     OnItsWay(State),
-    /// This other message tells its news.
+    /// It was folded into this other message.
     FoldedInto(i64),
 }
 
-/// Queues what a settled message tells once more, in the same lane and with a note that says so.
+/// Queues the content of a settled message again, in the same lane and with a note that marks it as a resend.
 pub async fn again(store: &Store, message: i64, now: Timestamp) -> Result<Again, StoreError> {
     let filter = DeliveryFilter { message: Some(message), limit: 1, ..DeliveryFilter::default() };
     let Some(row) = store.deliveries(filter).await?.pop() else { return Ok(Again::Unknown) };
@@ -35,7 +35,7 @@ pub async fn again(store: &Store, message: i64, now: Timestamp) -> Result<Again,
     Ok(store.resend(message, &note_json, now).await?.map_or(Again::Unknown, Again::Queued))
 }
 
-/// The how manyeth resend of its incident in its lane this is.
+/// The number of this resend among those of its incident in its lane.
 async fn times(store: &Store, row: &DeliveryRow) -> Result<u64, StoreError> {
     let (thread, lane) = (Some(row.thread), Some(row.lane.clone()));
     let filter = DeliveryFilter { thread, lane, limit: RESENDS, ..DeliveryFilter::default() };
@@ -50,7 +50,7 @@ pub fn is_resend(row: &DeliveryRow) -> bool {
 }
 
 impl Again {
-    /// Why `message` is not sent again, for the operator; `None` if it is.
+    /// The reason for the operator why `message` is not resent; `None` if it is.
     pub fn refusal(self, message: i64) -> Option<String> {
         match self {
             Self::Queued(_) => None,

@@ -28,17 +28,17 @@ use crate::store::{
 };
 use crate::watch::{Kind, Subject};
 
-/// For a mail or a call of a hook, answer included; calls of WeCom have the same.
+/// Deadline of a mail or a call of a hook, answer included; the same as for calls of WeCom.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// An app without a callback cannot send cards with buttons (wecom-api §3.5).
 const NO_CALLBACK: i64 = 43012;
 /// How long a message waits whose app, webhook or list of people is missing from the configuration.
 const REPAIR_MS: i64 = 60_000;
 
-/// What became of the wish to send.
+/// The result of an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// It was tried, and this follows.
+    /// It was made, and this follows.
     Went(Next),
     /// The budget is spent or a breaker is open.
     MustWait { until: Timestamp, breaker: Option<Scope> },
@@ -54,12 +54,12 @@ struct Attempt<'a> {
     claimed: Claimed,
     target: &'a Target,
     scopes: &'a Scopes,
-    /// There is no other way to the target.
+    /// The target has no other way.
     alone: bool,
     body: &'a [u8],
-    /// The bytes that went out were short plain text.
+    /// The bytes were short plain text.
     plain: bool,
-    /// The card that the bytes change.
+    /// The card that the bytes update.
     changes: Option<i64>,
     verdict: Verdict,
     took: Duration,
@@ -76,7 +76,7 @@ impl Lanes {
         let store = self.app.store();
         let loaded = self.app.loaded();
         let prepared = self.writer.prepare(&self.app, &loaded, &queued, form).await;
-        // It is written: what it was made of is not kept while it is sent, and others may write.
+        // The request body is rendered: its source is not needed while it is sent, and frees memory for others.
         queued.notification.raw = Bytes::new();
         queued.transitions = Vec::new();
         drop(part);
@@ -84,14 +84,14 @@ impl Lanes {
         let Prepared { target, ways, freeze, bodies, changes } = match prepared {
             Ok(prepared) => prepared,
             Err(reason) => {
-                // Not the message's fault: an app, a webhook or a list of people is missing.
+                // A fault of the configuration: an app, a webhook or a list of people is missing.
                 error!(lane = %queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
                 store.postpone(queued.message, queued.epoch, self.app.now().plus_millis(REPAIR_MS), &reason).await?;
                 return Ok(Tried::NeedsRepair);
             }
         };
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
-        // Nothing simpler is left to try: it is plain text already, or a file.
+        // No simpler form is left: it is plain text already, or a file.
         let plain = face.is_some_and(|face| face == PLAIN || face == verbatim::FILE);
         let buttons = face.is_some_and(|face| face == card::BUTTONS);
         let carded = buttons || face.is_some_and(|face| face == Face::Card.as_str());
@@ -114,7 +114,7 @@ impl Lanes {
         let body = bodies.get(claimed.part as usize).cloned().unwrap_or_default();
         let begun = Instant::now();
         let verdict = if asked.elapsed() > patience(store.lease()) {
-            // Paused in between: another replica may have the lane by now, and soon will.
+            // Paused in between: another replica may hold the lane by now, or soon will.
             Verdict::too_late()
         } else {
             let end = store.lease().map(|lease| asked + last_byte(lease));
@@ -140,7 +140,7 @@ impl Lanes {
             .map(Tried::Went)
     }
 
-    /// Decides what follows an attempt, records both, and says so in the log and the metrics.
+    /// Decides what follows an attempt, records both, and reports it in the log and the metrics.
     async fn settle(&self, attempt: Attempt<'_>) -> Result<Next, StoreError> {
         let now = self.app.now();
         let Attempt { queued, claimed, verdict, .. } = &attempt;
@@ -152,7 +152,7 @@ impl Lanes {
             elsewhere,
         };
         let mut next = retry::decide(verdict, tries, rand::random());
-        // What follows the first part only adorns it (a picture, a mention) or is for further people: the alert arrived.
+        // Later parts only supplement the first (a picture, a mention) or are for further people: the alert arrived.
         let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
         let fallback = self.fallback(&attempt, &next);
         if adornment {
@@ -188,7 +188,7 @@ impl Lanes {
         } else if state == State::Dead {
             metrics.dead_letters.inc();
         }
-        // Nobody gets lost without a word: without a fallback the operator is told.
+        // A failed recipient is always reported: without a fallback, to the operator.
         let (kind, detail) = match verdict {
             _ if told_instead => return,
             Verdict::AcceptedInPart { missed, .. } => {
@@ -204,14 +204,14 @@ impl Lanes {
         self.app.incidents().note(kind, Subject::Lane(queued.lane.clone()), detail, now);
     }
 
-    /// Who is told instead of those who were not reached.
+    /// The receiver that is told because some recipients were not reached.
     fn fallback(&self, attempt: &Attempt<'_>, next: &Next) -> Option<Fallback> {
         let (reason, missed) = match &attempt.verdict {
             Verdict::AcceptedInPart { missed, .. } => {
                 ("部分接收人未送达 not everybody was reached".to_owned(), names(missed))
             }
             Verdict::NotSent(failed) | Verdict::Unsure(failed) if *next == Next::Dead => {
-                // A later part for further people is theirs alone; any other only adorns what arrived.
+                // A later part for further people is theirs alone; any other only supplements what arrived.
                 let others = attempt.claimed.part > 0;
                 if others && !matches!(failed.blame, Blame::Message { receivers: true, .. }) {
                     return None;
@@ -228,7 +228,7 @@ impl Lanes {
         Some(Fallback { receiver: name.to_owned(), note_json, targets })
     }
 
-    /// What the attempt says about its way.
+    /// What the attempt shows about its way.
     fn breakers(&self, attempt: &Attempt<'_>, elsewhere: bool, now: Timestamp) -> Vec<BreakerChange> {
         let scopes = attempt.scopes;
         let host = scopes.host.as_ref().unwrap_or(&scopes.sender);
@@ -242,7 +242,7 @@ impl Lanes {
             0
         };
         let probing = attempt.claimed.probing;
-        // What was under way when the breaker opened says nothing new: only a probe was in vain.
+        // An attempt that was in flight when the breaker opened shows nothing new: only a failed probe counts.
         let failures = std::iter::once(&scopes.sender)
             .chain(&scopes.route)
             .filter_map(|scope| locked(&self.failures).get(scope).copied().filter(|_| probing))
@@ -276,8 +276,8 @@ impl Lanes {
         }
     }
 
-    /// Settles, however long the store is busy, its disk full, its file or its server away: what is not recorded would be sent
-    /// again. Whoever has taken the lane meanwhile is not overwritten.
+    /// Settles, retrying while the store is busy, its disk full, or its file or server away: an unrecorded result would
+    /// be sent again. A replica that has leased the lane meanwhile is not overwritten.
     async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         loop {
             match self.app.store().settle(settlement.clone(), now).await {
@@ -305,22 +305,22 @@ impl Lanes {
     }
 }
 
-/// For a send: shorter than a lease leaves room for, so that it has ended before another replica may send.
+/// Deadline of a send: short enough that it ends within the lease.
 pub(super) fn deadline(lease: Option<Duration>) -> Duration {
     lease.map_or(DEADLINE, |lease| DEADLINE.min(lease / 3))
 }
 
-/// How much of a lease may be over when the last byte comes: a sixth must be left for the clock and the record.
+/// The part of a lease within which the last byte must be answered: a sixth is left for clock error and for settling.
 fn last_byte(lease: Duration) -> Duration {
     lease.saturating_sub(lease / 6)
 }
 
-/// How much of a lease may be over when the first byte goes out: the deadline of a send must still fit in.
+/// The part of a lease within which the first byte must go out, so that the deadline of a send still fits.
 fn patience(lease: Option<Duration>) -> Duration {
     lease.map_or(Duration::MAX, |lease| last_byte(lease).saturating_sub(deadline(Some(lease))))
 }
 
-/// The same for the store, to which a time says when to try again.
+/// The same for the store, which takes the time of the next try.
 pub(super) fn follows(next: &Next, verdict: &Verdict, now: Timestamp) -> store::Next {
     let unsure = matches!(verdict, Verdict::Unsure(_));
     match next {
@@ -333,7 +333,7 @@ pub(super) fn follows(next: &Next, verdict: &Verdict, now: Timestamp) -> store::
     }
 }
 
-/// Everybody who was missed, in one list.
+/// All missed recipients, in one list.
 fn names(missed: &Missed) -> Vec<String> {
     let Missed { users, parties, tags, unlicensed } = missed;
     let numbered =
@@ -341,7 +341,7 @@ fn names(missed: &Missed) -> Vec<String> {
     [users.clone(), unlicensed.clone(), numbered("部门", parties), numbered("标签", tags)].concat()
 }
 
-/// Why a message died, from a closed set.
+/// Why a message became dead, from a closed set.
 fn reason(verdict: &Verdict) -> String {
     match verdict.failed() {
         Some(failed) if matches!(failed.blame, Blame::Message { .. }) => {
@@ -379,7 +379,7 @@ fn record(verdict: &Verdict, took: Duration) -> store::Outcome {
     kept
 }
 
-/// One line for what an operator should know.
+/// Logs the result in one line for the operator.
 fn report(queued: &Queued, verdict: &Verdict, next: &Next, adornment: bool) {
     let (lane, message, thread) = (&queued.lane, queued.message, queued.thread);
     let failed = match verdict {

@@ -1,8 +1,8 @@
-//! Whom a message may reach, so that budgets can debit every one of them.
+//! The people a message may reach, so that budgets can debit each of them.
 //!
-//! WeCom drops what is above a member's limit without a word, and counts a message to a department, a tag, everybody
-//! or a chat for each member of it (wecom-api §13). So their members are looked up, and the lists kept for a while. A
-//! list that cannot be had holds nothing up: the message may then reach [somebody unseen](Reach::unseen).
+//! WeCom silently drops messages above a member's limit, and counts a message to a department, a tag, `@all` or a chat
+//! for each member (wecom-api §13). So their members are looked up, and the lists cached. A list that cannot be read
+//! delays nothing: the message may then reach [unlisted people](Reach::unseen).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -16,29 +16,30 @@ use tracing::warn;
 
 use crate::alert::Timestamp;
 
-/// Departments change by the day; WeCom asks that nobody reads the directory all the time.
+/// Departments change daily; WeCom asks callers not to read the directory all the time.
 const KNOWN_FOR_MS: i64 = 3_600_000;
-/// A right that is missing is granted by a person, who then wants to see it work.
+/// A missing permission is granted by a person, who then wants to see the effect.
 const FAILED_FOR_MS: i64 = 600_000;
-/// Longest wait for one message. An alert is worth more than an exact count.
+/// Longest wait for one message. A prompt alert is worth more than an exact count.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Above, a message is an announcement: a debit for each member would cost more than it protects.
+/// Above this, a message is an announcement: a debit for each member would cost more than it protects.
 const MOST_USERS: usize = 20_000;
-/// Names in all lists together, about 20 MB; above, the lists that nobody waits for are read anew when needed.
+/// Names in all lists together, about 20 MB; above this, lists that no message waits for are dropped and read again
+/// when needed.
 const MOST_NAMES: usize = 200_000;
 /// Lists in all: more groups than any configuration names.
 const MOST_LISTS: usize = 2_000;
 /// WeCom bars callers with too many connections (45033), and messages need theirs.
 const LOOKUPS: usize = 4;
 
-/// Whom a message may reach.
+/// The people a message may reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
     /// Userids in lower case, as they are compared (wecom-api §1).
     pub users: BTreeSet<String>,
-    /// Whether it may reach somebody who is not among them.
-    // Why not nobody: too small a debit is a lost alert that both sides believe delivered, too large a one is a late
-    // alert. So whoever counts must take it for a message to anybody of the app.
+    /// Whether it may also reach people who are not in `users`.
+    // True in doubt: too small a debit is a lost alert that both sides believe delivered, too large a one is only a
+    // late alert. Such a message counts as one to every member of the app.
     pub unseen: bool,
 }
 
@@ -62,7 +63,7 @@ enum Group {
     Chat(String),
 }
 
-/// What one look-up tells: members, and groups that are members as a whole.
+/// The result of one look-up: members, and groups that are members as a whole.
 #[derive(Debug, Default)]
 struct Members {
     users: BTreeSet<String>,
@@ -78,7 +79,7 @@ struct Shelf {
 
 #[derive(Debug, Default)]
 struct List {
-    /// The last that could be read.
+    /// The newest list that could be read.
     members: Option<Arc<Members>>,
     /// When the last look-up began, and whether it failed.
     asked: Option<(Timestamp, bool)>,
@@ -89,7 +90,7 @@ struct List {
 #[derive(Debug, Clone)]
 struct Flight {
     began: Instant,
-    /// Closes when it ends, however it ends.
+    /// Closes however the look-up ends.
     ended: watch::Receiver<()>,
 }
 
@@ -107,7 +108,7 @@ impl Default for Audience {
 }
 
 impl Audience {
-    /// Whom `app` reaches with a message to `to`. Waits at most 3 s for WeCom.
+    /// The people whom `app` reaches with a message to `to`. Waits at most 3 s for WeCom.
     pub async fn of_members(
         &self,
         client: &wecom::Client,
@@ -123,7 +124,7 @@ impl Audience {
         self.reach(client, app, lower(&to.users), groups, now).await
     }
 
-    /// Whom `app` reaches with a message into the group chat `chat`. Waits at most 3 s for WeCom.
+    /// The people whom `app` reaches with a message into the group chat `chat`. Waits at most 3 s for WeCom.
     pub async fn of_chat(&self, client: &wecom::Client, app: &wecom::App, chat: &str, now: Timestamp) -> Reach {
         self.reach(client, app, BTreeSet::new(), vec![Group::Chat(chat.to_owned())], now).await
     }
@@ -139,16 +140,17 @@ impl Audience {
         let deadline = Instant::now() + self.patience;
         let mut reach = Reach { users: named.clone(), unseen: false };
         let mut met: BTreeSet<Group> = BTreeSet::new();
-        // Everybody has tags, tags have departments: three rounds at most, each asked for at once.
+        // `@all` contains tags, tags contain departments: at most three rounds, each looked up concurrently.
         while !groups.is_empty() {
             groups.retain(|group| met.insert(group.clone()));
             let flights: Vec<_> = groups.iter().map(|group| self.look_up(client, app, group, now)).collect();
             let mut below = Vec::new();
             for (group, flight) in groups.into_iter().zip(flights) {
                 if let Some(mut flight) = flight {
-                    // A long look-up holds up those who come while it begins, not one after the other.
+                    // A slow look-up delays messages only while it is young, not each new message for the whole
+                    // patience.
                     let until = deadline.min(flight.began + self.patience);
-                    // Over or late: what is on the shelf counts either way.
+                    // Finished or late: the cached list counts either way.
                     let _ = tokio::time::timeout_at(until, flight.ended.changed()).await;
                 }
                 match self.shelf.members(&key(app, group)) {
@@ -167,7 +169,7 @@ impl Audience {
         reach
     }
 
-    /// Asks WeCom, unless the answer is known or somebody is asking.
+    /// Asks WeCom, unless the answer is cached or a look-up is under way.
     fn look_up(&self, client: &wecom::Client, app: &wecom::App, group: &Group, now: Timestamp) -> Option<Flight> {
         let key = key(app, group.clone());
         let (flight, ended) = match self.shelf.board(&key, now) {
@@ -178,8 +180,8 @@ impl Audience {
         let (shelf, client, app) = (self.shelf.clone(), client.clone(), app.clone());
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         while lookups.try_join_next().is_some() {}
-        // It goes on when the message waits no longer: a large department takes longer than any message should, and
-        // dropped it would begin anew with each of them and never be known.
+        // It continues after the message stopped waiting: a large department takes longer than a message should wait,
+        // and a dropped look-up would start again with each message and never finish.
         lookups.spawn(async move {
             let _ended = ended;
             let _place = shelf.places.acquire().await;
@@ -190,13 +192,13 @@ impl Audience {
     }
 }
 
-/// What the shelf says to somebody who wants a list.
+/// The answer to a request for a list.
 enum Boarded {
-    /// It needs no look-up now.
+    /// No look-up is needed now.
     Known,
-    /// Somebody looks it up.
+    /// A look-up is under way.
     UnderWay(Flight),
-    /// The caller is to look it up, and to drop the sender at the end.
+    /// The caller must look it up, and drop the sender at the end.
     New(Flight, watch::Sender<()>),
 }
 
@@ -267,7 +269,8 @@ async fn ask(client: &wecom::Client, app: &wecom::App, group: &Group) -> Result<
         }),
     };
     let members = asked.map_err(|error| error.to_string())?;
-    // Departments and tags may be empty. A chat has two members, and an app without any scope could not be asked for.
+    // Departments and tags may be empty. A chat has at least two members, and an app without any scope could not be
+    // asked about.
     let inhabited = matches!(group, Group::Chat(_) | Group::Everybody);
     if inhabited && members.users.is_empty() && members.groups.is_empty() {
         return Err("WeCom names no members; look into the app's visible scope.".to_owned());

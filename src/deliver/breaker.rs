@@ -1,21 +1,21 @@
-//! What an answer says about the way it came: when a breaker opens, and when it closes (pure).
+//! What an answer shows about its way: when a breaker opens, and when it closes. Pure.
 //!
-//! A breaker stands for trouble that is not one message's: a wrong secret, an address that is not trusted, a limit,
-//! an outage. While it is open its lanes wait, and no message uses up its attempts.
+//! A breaker stands for a fault that is not one message's: a wrong secret, an untrusted address, a limit, an outage.
+//! While it is open its lanes wait, and no message uses up its attempts.
 
 use super::verdict::{Blame, Failed, Fix, Verdict};
 use crate::alert::Timestamp;
 use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, OUTAGE};
 
-/// So many calls in a row without an answer of WeCom's, from whatever lane, are an outage.
+/// This many consecutive calls without an answer from WeCom, from any lanes, are an outage.
 const OUTAGE_AFTER: u32 = 3;
-/// Between two tries while somebody repairs something: soon at first, so that the repair shows, then rarely, since
-/// hammering with a wrong secret bars our address for an hour (wecom-api §2).
+/// Interval of probes while a person repairs something: short at first, so that the repair shows, then long, since
+/// repeated calls with a wrong secret bar our address for an hour (wecom-api §2).
 const PROBE_MS: i64 = 60_000;
 const PROBE_LATER_MS: i64 = 300_000;
 const SOON: u32 = 10;
-/// Longest wait after a limit was hit again and again: the hour of the hourly limit.
+/// Longest wait after repeated hits of a limit: the hour of the hourly limit.
 const LIMIT_MS: i64 = 3_600_000;
 /// Between two probes of a host that does not answer.
 const HOST_MS: i64 = 5_000;
@@ -23,11 +23,11 @@ const HOST_MS: i64 = 5_000;
 /// The scopes of breakers on one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scopes {
-    /// The host that answers, or does not; `None` if it cannot be asked without bringing it a message.
+    /// The host that answers; `None` if it cannot be probed without sending a message.
     pub host: Option<Scope>,
-    /// Who sends: an app, a webhook's key.
+    /// The sender: an app, a webhook's key.
     pub sender: Scope,
-    /// Where to, if that can be broken while the sender is not: a chat.
+    /// The destination, if it can be broken while the sender is not: a chat.
     pub route: Option<Scope>,
 }
 
@@ -38,9 +38,9 @@ impl Scopes {
     }
 }
 
-/// What changes after an attempt. `silent` counts calls in a row that nobody answered, this one included; `failures`
-/// how often a scope was tried in vain while its breaker was open; `probing` that a breaker is open on the way;
-/// `elsewhere` that a route that is broken holds up nobody, because another receiver is told instead.
+/// The breaker changes after an attempt. `silent`: consecutive calls without an answer, this one included; `failures`:
+/// failed probes of the scope while its breaker is open; `probing`: a breaker is open on the way; `elsewhere`: a broken
+/// route need not hold messages up, because another receiver is told instead.
 pub fn changes(
     verdict: &Verdict,
     scopes: &Scopes,
@@ -90,7 +90,7 @@ fn opened(
     })
 }
 
-/// The window of the limit, twice as long each time it is hit again.
+/// The window of the limit, doubled each time it is hit again.
 fn doubled(failures: u32) -> i64 {
     PROBE_MS.saturating_mul(1 << failures.min(6)).min(LIMIT_MS)
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_is_broken_holds_up_nobody_where_another_receiver_is_told() {
+    fn a_broken_route_opens_no_breaker_where_another_receiver_is_told() {
         for probing in [false, true] {
             let of = |code| changes(&refused(code), &scopes(), 0, 0, probing, true, NOW);
             assert!(of(86003).iter().all(|change| matches!(change, BreakerChange::Close(_))), "{probing}");

@@ -1,4 +1,4 @@
-//! Hands bytes to whatever brings them: WeCom, the mail server, a hook, a bot's socket.
+//! Hands bytes to their transport: WeCom, the mail server, a hook, a bot's socket.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use super::verdict::Verdict;
 use super::way::Sender;
 use crate::app::{App, Loaded};
 
-/// Longest wait for a bot's socket to take a message: its line, and WeCom's answer.
+/// Longest wait for a bot's socket to take a message: queueing, and WeCom's answer.
 const BOT_DEADLINE: Duration = Duration::from_secs(20);
 
-/// What is to be brought, and by whom.
+/// The bytes to be sent, and their sender.
 pub(super) struct Parcel<'a> {
     pub channel: Option<wecom::Channel>,
     pub sender: &'a Sender,
@@ -22,7 +22,7 @@ pub(super) struct Parcel<'a> {
     pub body: Bytes,
 }
 
-/// Hands the bytes over, unless they might still be under way at `end`.
+/// Sends the bytes, unless they might still be under way at `end`.
 pub(super) async fn bring(
     app: &App,
     loaded: &Loaded,

@@ -1,6 +1,6 @@
-//! Sending past the store, for the one thing that cannot go through it: that the store takes no writes.
+//! Sends without the store, for the one message that cannot go through it: that the store takes no writes.
 //!
-//! Nothing of it is recorded, debited or tried again, so it is for a few words an hour; the margin of the budgets has
+//! Such messages are not recorded, debited or retried, so only a few an hour may be sent; the margin of the budgets has
 //! room for those.
 
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::alert::ThreadId;
 use crate::app::App;
 use crate::config::Target;
 
-/// The same words within this time are one message for WeCom, whichever replica says them.
+/// WeCom treats the same text within this time as one message, whichever replica sends it.
 const SAME: Duration = Duration::from_mins(10);
 
-/// Writes and sends a few words.
+/// Renders and sends a short text.
 pub struct Bypass {
     writer: Writer,
     hooks: Hooks,
@@ -33,7 +33,7 @@ impl Bypass {
         Ok(Self { writer: Writer::new()?, hooks: Hooks::new()? })
     }
 
-    /// Sends `words` to a target as plain text, by the first of its ways that takes it. The error says why none did, in
+    /// Sends `words` to a target as plain text, by the first of its ways that takes it. The error gives the reason, in
     /// Chinese and English.
     pub async fn tell(&self, app: &App, receiver: &str, target: &Target, words: &str) -> Result<(), String> {
         let loaded = app.loaded();

@@ -1,7 +1,7 @@
-//! Which message of a lane goes next, and when a lane is so far behind that it must fold: a pure decision.
+//! Which message of a lane goes next, and when a lane is so far behind that it must fold. Pure.
 //!
-//! Critical alerts first, then in order of admission. What must not overtake (an end its beginning) is the claim's to
-//! refuse: here is only what is wanted.
+//! Critical alerts first, then in order of admission. This only expresses a preference: the claim refuses what must not
+//! overtake (an end its beginning).
 
 use std::collections::HashSet;
 
@@ -9,30 +9,30 @@ use crate::alert::Timestamp;
 use crate::names::Scope;
 use crate::store::{State, Waiting, WaitingMessage};
 
-/// More fresh messages than this become a digest.
+/// With more fresh messages than this a lane folds.
 const MANY: u64 = 8;
-/// So do two that have waited for longer than this.
+/// With at least two messages that have waited longer than this a lane folds.
 const LATE_MS: i64 = 45_000;
-/// In a storm one critical message in this time goes out by itself, at once; the others lead the digest.
+/// In a storm one critical message in this interval is sent on its own, at once; the others lead the digest.
 const CRITICAL_EVERY_MS: i64 = 60_000;
 
-/// What a lane may do when: known from claims that had to wait. Forgetting it costs a claim.
+/// When a lane may do what, learnt from claims that had to wait. Forgetting it costs one claim.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pace {
     /// When a message that is not urgent may be claimed.
     pub normal_from: Timestamp,
-    /// When an urgent one may, out of the reserve.
+    /// When an urgent one may be claimed, out of the reserve.
     pub urgent_from: Timestamp,
-    /// The breaker that keeps the lane waiting, if one does.
+    /// The breaker that the lane waits for, if any.
     pub breaker: Option<Scope>,
-    /// When a critical message last went out by itself.
+    /// When a critical message was last sent on its own.
     pub critical_at: Option<Timestamp>,
-    /// When the last claim had to wait.
+    /// When a claim last had to wait.
     pub noted_at: Timestamp,
 }
 
 impl Pace {
-    /// Notes at `now` that a claim must wait.
+    /// Records at `now` that a claim must wait.
     pub fn wait(&mut self, urgent: bool, until: Timestamp, breaker: Option<Scope>, now: Timestamp) {
         if now < self.noted_at {
             *self = Self { critical_at: self.critical_at, ..Self::default() };
@@ -45,7 +45,7 @@ impl Pace {
         self.breaker = breaker;
     }
 
-    /// Noted in the future: the clock was set back since, and what was noted means nothing.
+    /// A record from the future means that the clock was set back: it is ignored.
     fn from(&self, urgent: bool, now: Timestamp) -> Timestamp {
         if now < self.noted_at {
             return now;
@@ -54,24 +54,24 @@ impl Pace {
     }
 }
 
-/// What a worker does next.
+/// A worker's next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Sends this one.
+    /// Send this message.
     Send(i64),
-    /// Folds what is fresh, but for this critical one, which goes out by itself.
+    /// Fold the fresh messages, except for this critical one, which is sent on its own.
     Fold {
         /// The critical one.
         keep: Option<i64>,
     },
-    /// Looks again then.
+    /// Look again at this time.
     Wait(Timestamp),
-    /// Has nothing to do.
+    /// Nothing is waiting.
     Nothing,
 }
 
-/// Chooses. `behind` are messages that a claim refused because an older one must go first; `folded_in_vain` says that
-/// what is fresh cannot be folded now.
+/// Chooses. `behind`: messages whose claim was refused because an older one must go first; `folded_in_vain`: the fresh
+/// messages cannot be folded now.
 pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vain: bool, now: Timestamp) -> Step {
     let fresh = || waiting.messages.iter().filter(|message| message.fresh);
     let late = fresh().next().is_some_and(|oldest| now.millis_since(oldest.created_at) > LATE_MS);
@@ -91,7 +91,7 @@ pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vai
     soonest.map_or(Step::Nothing, Step::Wait)
 }
 
-/// The critical message that a lane which must fold sends by itself first.
+/// The critical message that a folding lane sends on its own first.
 fn alone<'a>(waiting: &'a Waiting, pace: &Pace, now: Timestamp) -> Option<&'a WaitingMessage> {
     let lately = pace.critical_at.is_some_and(|at| (0..CRITICAL_EVERY_MS).contains(&now.millis_since(at)));
     if lately || pace.from(true, now) > now {

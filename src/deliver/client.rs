@@ -14,10 +14,10 @@ use crate::app::Clock;
 use crate::config::Config;
 use crate::store::Store;
 
-/// A kept token is replaced this long before its end, like a fresh one.
+/// A stored token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;
 
-/// The way to WeCom that `config` says.
+/// The network settings for WeCom in `config`.
 pub fn network(config: &Config) -> wecom::Network {
     let mut network = wecom::Network::new(config.wecom.api_url.clone());
     network.proxy = config.wecom.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned());
@@ -30,13 +30,14 @@ pub fn client(config: &Config, store: Option<Store>, clock: Clock) -> anyhow::Re
     let mut network = network(config);
     network.deadline = attempt::deadline(store.as_ref().and_then(Store::lease));
     let mut options = wecom::Options::new(network, Arc::new(move || clock.now().0));
-    // Replicas and restarts do not refresh in the same second.
+    // Spread out, so that replicas and restarts do not refresh in the same second.
     options.refresh_early = Duration::from_secs(rand::random_range(300..600));
     options.store = store.map(tokens);
     wecom::Client::new(options).context("cannot set up the way to WeCom; check `wecom.proxy` and `wecom.ca_file`")
 }
 
-/// Tokens live in the store, so that a restart fetches none. If the store fails they live in memory until it is back.
+/// Tokens live in the store, so that a restart fetches none. If the store fails they live in memory until it works
+/// again.
 fn tokens(store: Store) -> TokenStore {
     let saves = store.clone();
     TokenStore {

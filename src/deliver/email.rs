@@ -1,8 +1,8 @@
-//! Mail: the dialogue with the server that takes it. `email/letter.rs` makes the bytes.
+//! The SMTP dialogue with the mail server. `email/letter.rs` makes the bytes.
 //!
-//! The dialogue is led here rather than by lettre's transport, because what follows depends on how far it came: before
-//! the content nothing was taken, after it only an answer is certain; and a recipient that is refused must not keep the
-//! mail from the others.
+//! The dialogue is implemented here rather than by lettre's transport, because the verdict depends on how far it got:
+//! before the content nothing was accepted, after it only an answer is certain; and a rejected recipient must not keep
+//! the mail from the others.
 
 mod letter;
 
@@ -26,12 +26,12 @@ use crate::config::{Smtp, Tls};
 use letter::address;
 pub use letter::{Letter, email_body};
 
-/// For name and connection, of each address of the host.
+/// Timeout for name resolution and connection, for each address of the host.
 const CONNECT: Duration = Duration::from_secs(5);
-/// For the goodbye: the verdict is known, and a server that does not answer is hung up on.
+/// Timeout for QUIT: the verdict is known, so the connection is dropped if the server does not answer.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// The way to one mail server.
+/// A client for one mail server.
 pub struct Mailer {
     host: String,
     port: u16,
@@ -56,7 +56,7 @@ impl Mailer {
         Ok(Self { host: smtp.host.clone(), port: smtp.port, mode: smtp.tls, tls, login: smtp.login.clone(), from })
     }
 
-    /// Brings `body`, made by [`email_body`], to `to`. Takes at most `deadline`, and half a second to say goodbye.
+    /// Sends `body`, made by [`email_body`], to `to`. Takes at most `deadline`, and half a second for QUIT.
     pub async fn send(&self, to: &[String], body: &[u8], deadline: Duration) -> Sent {
         let handed_over = AtomicBool::new(false);
         let dialogue = async {
@@ -77,15 +77,15 @@ impl Mailer {
         }
     }
 
-    /// Can mail be sent: connects, encrypts and logs in, and sends nothing.
+    /// Checks that mail can be sent: connects, encrypts and logs in, and sends nothing.
     pub async fn check(&self, deadline: Duration) -> Result<(), Trouble> {
         let connection = tokio::time::timeout(deadline, self.connect()).await.map_err(|_| silence())??;
         farewell(Some(connection)).await;
         Ok(())
     }
 
-    /// A connection that is ready for mail. Nothing of a message is sent here: all trouble is of the server, the way to
-    /// it or the account.
+    /// A connection that is ready for mail. Nothing of a message is sent yet: every error here concerns the server, the
+    /// network or the account.
     async fn connect(&self) -> Result<AsyncSmtpConnection, Trouble> {
         let hello = ClientId::default();
         let implicit = self.tls.clone().filter(|_| self.mode == Tls::Tls);
@@ -129,7 +129,7 @@ impl Mailer {
         handed_over: &AtomicBool,
     ) -> Sent {
         if let Err(error) = connection.command(Mail::new(Some(self.from.clone()), Vec::new())).await {
-            // Also a 5xx: it speaks of the sender, not of the message.
+            // Also for a 5xx: it concerns the sender, not the message.
             let (zh, en) = (
                 "邮件服务器不接受发件人，请检查 smtp.from",
                 "the mail server does not take the sender: check `smtp.from`",
@@ -151,7 +151,8 @@ impl Mailer {
         }
     }
 
-    /// Names the recipients. Those who are refused, unless all are: then the mail waits if one may be taken later.
+    /// Sends RCPT for each recipient. Returns the rejected ones; if all are rejected, an error, which asks for a retry
+    /// if one of them may be accepted later.
     async fn recipients(&self, connection: &mut AsyncSmtpConnection, to: &[String]) -> Result<Vec<String>, Sent> {
         let mut missed = Vec::new();
         let mut refusal: Option<smtp::Error> = None;
@@ -178,11 +179,11 @@ impl Mailer {
         ))
     }
 
-    /// What a failure in the midst of a message means. Without an answer to the content it may have been taken.
+    /// The verdict on an error within a message. Without an answer to the content the mail may have been accepted.
     fn verdict(&self, error: &smtp::Error, handed_over: bool) -> Sent {
         let status = error.status().map(u16::from);
         match status {
-            // "Authentication required" and its kin speak of the account (RFC 4954 §6).
+            // "Authentication required" and similar replies concern the account (RFC 4954 §6).
             Some(530 | 534 | 535 | 538) => Sent::Later(self.trouble(
                 error,
                 "邮件服务器要求登录，请检查 smtp.username 和 smtp.password",
@@ -205,7 +206,7 @@ impl Mailer {
         }
     }
 
-    /// Our words, and those of the server or the network behind them.
+    /// Our text, followed by that of the server or the network.
     fn trouble(&self, error: &smtp::Error, zh: &str, en: &str) -> Trouble {
         let mut cause: &(dyn std::error::Error + 'static) = error;
         while let Some(next) = cause.source() {
@@ -213,7 +214,7 @@ impl Mailer {
         }
         let secrets = self.login.as_ref().map_or(Vec::new(), |(username, password)| {
             let password = password.expose_secret();
-            // As it stands in AUTH LOGIN and AUTH PLAIN.
+            // The forms in AUTH LOGIN and AUTH PLAIN.
             vec![password.to_owned(), STANDARD.encode(password), STANDARD.encode(format!("\0{username}\0{password}"))]
         });
         let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
@@ -228,7 +229,7 @@ fn silence() -> Trouble {
 
 async fn farewell(connection: Option<AsyncSmtpConnection>) {
     if let Some(mut connection) = connection {
-        // Whatever it answers: the verdict is known.
+        // The answer is ignored: the verdict is known.
         let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
     }
 }

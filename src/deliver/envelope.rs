@@ -1,4 +1,4 @@
-//! What a mail or a call of a hook says besides its text.
+//! What a mail or a call of a hook carries besides its text.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use wecom::Content;
 use super::{email, hook};
 use crate::alert::{ThreadId, Timestamp};
 
-/// What a mail or a call of a hook says besides its text, and when a reminder may follow.
+/// What a mail or a call of a hook carries besides its text, and when a reminder may follow.
 pub struct Envelope<'a> {
     /// Number of the message; 0 if it has none.
     pub message: i64,
@@ -37,7 +37,7 @@ impl Envelope<'_> {
     }
 }
 
-/// A text with its first line.
+/// A text and its first line.
 fn lines(content: &Content) -> (&str, &str) {
     let text = if let Content::Text(text) = content { text.content.as_str() } else { "" };
     (text.lines().next().unwrap_or_default(), text)

@@ -1,6 +1,6 @@
-//! Generic webhooks: news as JSON, posted to an address of somebody else.
+//! Generic webhooks: news as JSON, posted to an address of another system.
 //!
-//! The address is a secret and in no error; redirects are not followed, so that it goes nowhere else.
+//! The address is a secret and appears in no error; redirects are not followed, so that it is sent nowhere else.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use super::other::{Sent, Trouble, fingerprint, shown};
 use crate::alert::{ThreadId, Timestamp};
 use crate::config::Hook;
 
-/// Of the form of the body; a change that a reader could stumble over makes it 2.
+/// Version of the body's form; a change that could break a reader makes it 2.
 const VERSION: u8 = 1;
-/// For name, connection and TLS together.
+/// Timeout for name resolution, connection and TLS together.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Idle connections are closed by us before others do, which makes resets rare.
+/// Idle connections are closed before the other side does it, which makes resets rare.
 const IDLE: Duration = Duration::from_secs(20);
-/// Read of a refusal, of which a line is shown.
+/// Bytes read of a rejection, of which a line is shown.
 const ANSWER_BYTES: usize = 64 << 10;
-/// A server that asks for more patience than this is asked again anyhow.
+/// A server that asks for a longer wait than this is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
-/// What is told to a hook.
+/// The content of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct News<'a> {
-    /// The id that a person searches for.
+    /// The short id.
     pub thread: ThreadId,
     /// Number of the message in the outbox.
     pub message: i64,
@@ -37,13 +37,13 @@ pub struct News<'a> {
     pub part: u32,
     /// How many parts there are.
     pub parts: u32,
-    /// What kind of news, one word of a closed set.
+    /// The kind of news, one word of a closed set.
     pub kind: &'a str,
     /// Name of the receiver.
     pub receiver: &'a str,
     /// One line.
     pub title: &'a str,
-    /// The whole as plain text.
+    /// The whole text, as plain text.
     pub text: &'a str,
     /// The time of writing.
     pub at: Timestamp,
@@ -71,18 +71,18 @@ pub fn hook_body(news: &News<'_>) -> Vec<u8> {
     serde_json::to_vec(&body).expect("a body has string keys and finite numbers only")
 }
 
-/// One try.
+/// One attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Try {
     /// Number of the message in the outbox.
     pub message: i64,
     /// Number of the part in the message, from 0.
     pub part: u32,
-    /// Number of the try, from 1.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
 }
 
-/// The way to all hooks.
+/// A client for all hooks.
 #[derive(Debug)]
 pub struct Hooks {
     /// Through the proxy of the environment, if there is one.
@@ -94,7 +94,7 @@ pub struct Hooks {
 impl Hooks {
     /// Fails only if the TLS library cannot start.
     pub fn new() -> Result<Self, reqwest::Error> {
-        // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
+        // reqwest uses the process's provider; `Err` means that one is installed already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let builder = || {
             Client::builder()
@@ -108,8 +108,8 @@ impl Hooks {
         Ok(Self { far: builder().build()?, near: builder().no_proxy().build()? })
     }
 
-    /// Posts `body`, made by [`hook_body`], to `hook`. The header `Idempotency-Key` is the same for the same message and
-    /// bytes, so that the other side can drop copies; `Wegraf-Attempt` counts the tries.
+    /// Posts `body`, made by [`hook_body`], to `hook`. The header `Idempotency-Key` is the same for the same message
+    /// and bytes, so that the receiver can drop duplicates; `Wegraf-Attempt` counts the attempts.
     pub async fn post(&self, hook: &Hook, body: &Bytes, tried: Try, deadline: Duration) -> Sent {
         let url = match url(&hook.url) {
             Ok(url) => url,
@@ -133,7 +133,7 @@ impl Hooks {
         }
     }
 
-    /// Calls `url`: the heartbeat. The error says why it was not heard.
+    /// Calls `url`: the heartbeat.
     pub async fn beat(&self, url: &SecretString, deadline: Duration) -> Result<(), Trouble> {
         let url = self::url(url)?;
         let secrets = secrets(&url, None);
@@ -160,12 +160,12 @@ fn url(url: &SecretString) -> Result<Url, Trouble> {
     })
 }
 
-/// Equal only for the same bytes of the same message: the numbers of another database may be the same.
+/// Equal only for the same bytes of the same message: another database may use the same numbers.
 fn key(tried: Try, body: &[u8]) -> String {
     format!("{}-{}-{}", tried.message, tried.part, fingerprint(body))
 }
 
-/// What must not be repeated from an answer: whatever in the address may be a credential, and the token.
+/// What must not be repeated from an answer: parts of the address that may be credentials, and the token.
 fn secrets(url: &Url, bearer: Option<&SecretString>) -> Vec<String> {
     /// Shorter pieces of a path are words, not credentials.
     const LEAST: usize = 6;
@@ -182,22 +182,22 @@ async fn verdict(answer: Response, secrets: &[String]) -> Sent {
     }
     let trouble = refusal(answer, secrets).await;
     match status {
-        // Not processed, in so many words (RFC 9110 §15.5.9, §15.6.4, RFC 8470, RFC 6585); and what speaks of the address
+        // Certainly not processed (RFC 9110 §15.5.9, §15.6.4, RFC 8470, RFC 6585); and codes that concern the address
         // or the token, which a person can repair.
         300..=399 | 401 | 403 | 404 | 408 | 425 | 429 | 503 => Sent::Later(trouble),
         400..=499 => Sent::Refused(trouble),
-        // It failed at some point after it had the message.
+        // It failed at some point after it had received the message.
         _ => Sent::Unsure(trouble),
     }
 }
 
-/// Why it was not taken, with a line of the answer.
+/// Why it was rejected, with a line of the answer.
 async fn refusal(mut answer: Response, secrets: &[String]) -> Trouble {
     let status = answer.status().as_u16();
     let header = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = header.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
     let mut words = Vec::new();
-    // An answer that breaks off or does not end is shown as far as it came.
+    // An answer that is cut off or endless is shown up to that point.
     while let Ok(Some(chunk)) = answer.chunk().await {
         let room = ANSWER_BYTES - words.len();
         words.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -224,7 +224,7 @@ async fn refusal(mut answer: Response, secrets: &[String]) -> Trouble {
     }
 }
 
-/// Only a failure to connect is certain to have written nothing. reqwest's own words hold the address and are not used.
+/// Only a failure to connect is certain to have sent nothing. reqwest's own text contains the address and is not used.
 fn lost(error: &reqwest::Error) -> Sent {
     let mut cause = error.source();
     while let Some(next) = cause.and_then(std::error::Error::source) {

@@ -1,4 +1,4 @@
-//! From the head of a lane to bytes and the way they take: reads the notification again, writes it, addresses it.
+//! From the head of a lane to bytes and their ways: reads the notification again, renders it, addresses it.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,15 +27,15 @@ use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
 use crate::store::{Digest, Freeze, Naming, Queued, State, StoreError};
 
-/// WeCom compares requests for this long before it delivers the same bytes again (page 90236: at most 4 h). Never
-/// longer than until the next reminder, whose bytes may well be the same.
+/// WeCom drops a request equal to one it got within this time (page 90236: at most 4 h). Never longer than until the
+/// next reminder, whose bytes may be equal.
 const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
-/// After this long WeCom no longer compares a request with the first one: a quarter of an hour less than it says.
+/// After this long WeCom no longer compares a request with the first one: a quarter of an hour less than documented.
 const COMPARED_MS: i64 = (4 * 60 - 15) * 60_000;
-/// Where cards with buttons were refused (an app that has no callback in the admin console, a group of a bot) they are not
-/// tried again for so long: whoever mends it presses a button soon.
+/// Where cards with buttons were rejected (an app without a callback in the admin console, a group of a bot) they are
+/// not tried again for this long: a person who repairs it will press a button soon.
 const REFUSED_MS: i64 = 10 * 60_000;
-/// Writes letters; keeps what it read from files and from the directory.
+/// Renders messages; caches what it read from files and from the directory.
 pub struct Writer {
     people: People,
     pictures: Pictures,
@@ -44,28 +44,28 @@ pub struct Writer {
     owners: Owners,
 }
 
-/// How a message is to be written.
+/// The form in which a message is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// As its bytes are frozen, or as its target wants it.
     AsMeant,
-    /// In a simpler form, because it was refused: a card without its buttons, else as short plain text.
+    /// In a simpler form, because it was rejected: a card without its buttons, otherwise short plain text.
     Simpler,
 }
 
-/// How much of what its target wants a message gets.
+/// How much of the target's wishes a message gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// All: buttons, or a change of the card that was sent before.
+    /// Everything: buttons, or an update of the card that was sent before.
     Whole,
-    /// Everything that cannot be pressed.
+    /// Everything without buttons.
     Notice,
     /// Short plain text.
     Plain,
 }
 
 impl Shape {
-    /// `before`: the face that it had, if it had one. A bot has words in place of any card that is refused.
+    /// `before`: its earlier face, if any. A bot sends text in place of any card that is rejected.
     fn of(form: Form, before: Option<&str>, bot: bool) -> Self {
         match (form, before) {
             (Form::Simpler, Some(card::BUTTONS)) => Self::Notice,
@@ -77,20 +77,20 @@ impl Shape {
     }
 }
 
-/// The face in the record of what was reduced to short plain text.
+/// The face recorded for a message that was reduced to short plain text.
 pub const PLAIN: &str = "plain";
 
 /// A message that may be claimed.
 pub struct Prepared {
-    /// Where it goes.
+    /// Its target.
     pub target: Target,
-    /// By which ways; at least one.
+    /// Its ways; at least one.
     pub ways: Vec<Way>,
     /// New bytes, if it has none yet or others are wanted.
     pub freeze: Option<Freeze>,
     /// The bytes of all parts.
     pub bodies: Vec<Bytes>,
-    /// They change a card: that one.
+    /// The card that these bytes update.
     pub changes: Option<i64>,
 }
 
@@ -106,11 +106,11 @@ impl Writer {
     }
 
     /// The ways of `queued` and, unless it is frozen, its bytes. The error is for the operator: what must be repaired
-    /// before the message can go.
+    /// before the message can be sent.
     pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, form: Form) -> Result<Prepared, String> {
         let target: Target = serde_json::from_str(&queued.target_json)
             .map_err(|error| format!("the target of the message cannot be read (an older version's?): {error}"))?;
-        // Bytes that cannot be marked are sent again as they are.
+        // Bytes that cannot be marked are sent again unchanged.
         let markable = queued.frozen.as_ref().is_none_or(|frozen| frozen.face != verbatim::FILE);
         let repeated = markable && is_copy(&target, queued, app.now());
         let freeze = match &queued.frozen {
@@ -134,13 +134,13 @@ impl Writer {
         let reach = Self::reach(app, loaded, &target, body).await?;
         let mut ways = way::ways(&loaded.config, &target, &reach)?;
         if face.is_some_and(|face| face == verbatim::FILE) && verbatim::names_media(body) {
-            // An uploaded file is known only to the key that uploaded it: the first.
+            // An uploaded file is valid only for the key that uploaded it: the first.
             ways.truncate(1);
         }
         Ok(Prepared { ways, bodies: bodies.clone(), freeze, target, changes })
     }
 
-    /// Whom the next part reaches.
+    /// The people whom the next part reaches.
     async fn reach(app: &App, loaded: &Loaded, target: &Target, body: &[u8]) -> Result<Reach, String> {
         let known = |name: &str| {
             let known = loaded.config.wecom.apps.get(name).ok_or_else(|| way::missing("app", name))?;
@@ -171,7 +171,7 @@ impl Writer {
         let bot = matches!(target.to, To::Bot { .. });
         let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()), bot);
         let plain = shape == Shape::Plain;
-        // Where a bot may not send a card with buttons it may send none at all (groups, wecom-api §11.2).
+        // Where a bot may not send cards with buttons it may send no cards at all (groups, wecom-api §11.2).
         let target_as_stored = target;
         let words = bot && target.face == Face::Card && (shape == Shape::Notice || self.is_refused(target, app.now()));
         let target = match target {
@@ -180,7 +180,7 @@ impl Writer {
             _ => target.clone(),
         };
         let notes = notes(queued, repeated);
-        // Whether visitors have the right is asked when they act.
+        // Whether visitors are authorised is checked when they act.
         let acts = (!queued.digest).then_some(loaded.config.act_links);
         let key = app.link_key().await;
         let external = loaded.config.external_url.as_deref();
@@ -221,14 +221,14 @@ impl Writer {
             None => self.bodies(&loaded.config, &target, &written.contents, &envelope)?,
         };
         if written.face == card::BUTTONS && parts.len() > written.contents.len() {
-            // So many people get it in several messages, each of which would be a card with a code of its own.
+            // That many people get several messages, each of which would be a card with a code of its own.
             let notice = Box::pin(self.letter(app, loaded, queued, &target, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
             let parts = self.bodies(&loaded.config, &target, &written.contents, &envelope)?;
             return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
         }
-        // A copy or a reduced form of a message whose first parts have arrived goes on where it was, if it has the
-        // same parts as before.
+        // A copy or a reduced form of a message whose first parts have arrived continues with the next part, if it has
+        // the same number of parts.
         let next_part = before.filter(|frozen| frozen.parts.len() == parts.len()).map_or(0, |frozen| frozen.next_part);
         let face = if plain { PLAIN.to_owned() } else { written.face };
         Ok(Freeze { face, parts, next_part, naming: written.naming })
@@ -253,7 +253,7 @@ impl Writer {
         let pressed = shape == Shape::Whole
             && card::interactive(&loaded.config, target)
             && !self.is_refused(target, occasion.now);
-        // A card with buttons has no place for a picture; it goes beside it where the target wants one.
+        // A card with buttons has no place for a picture; the picture is sent beside it where the target wants one.
         let mut rendered = if pressed {
             page.render_pictureless(loaded, target, occasion)
         } else {
@@ -264,7 +264,7 @@ impl Writer {
             app.metrics().template_failures.inc();
             warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
-        // What else waited to be told of an alert is told with it, and counted with it where it is only counted.
+        // Older transitions of an alert are told with it, and are only counted where it is only counted.
         let counted: HashSet<i64> =
             rendered.counted.iter().filter_map(|&told| page.told.get(told)).map(|line| line.alert).collect();
         let ids = queued.transitions.iter().filter(|moved| counted.contains(&moved.alert)).map(|moved| moved.id);
@@ -288,8 +288,8 @@ impl Writer {
         Ok(written)
     }
 
-    /// Notes that cards with buttons are refused there: of an app (43012), in a conversation of a bot. For some minutes
-    /// it goes without.
+    /// Records that cards with buttons are rejected there: for an app (43012), in a conversation of a bot. For some
+    /// minutes they are sent without.
     pub fn refuse_buttons(&self, target: &Target, now: Timestamp) {
         if let Some(door) = door(target) {
             self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(door, now);
@@ -302,7 +302,7 @@ impl Writer {
         refused.get(&door).is_some_and(|at| (0..REFUSED_MS).contains(&now.millis_since(*at)))
     }
 
-    /// The target with everybody whom the message calls by name, as of now.
+    /// The target with everyone whom the message mentions by name, as of now.
     async fn called<'a>(
         &self,
         app: &App,
@@ -316,7 +316,7 @@ impl Writer {
         self.owners.called(&loaded.wecom, &loaded.config, target, alerts, app.now(), unknown).await
     }
 
-    /// The frozen bytes: each content to each batch of people, the first content to everybody first.
+    /// The frozen bytes: each content for each batch of people, the first content for all batches first.
     pub fn bodies(
         &self,
         config: &Config,
@@ -368,22 +368,22 @@ impl Writer {
     }
 }
 
-/// On what occasion something is written.
+/// The occasion of a rendering.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
     /// The short id of the message.
     pub thread: ThreadId,
     /// The time of writing.
     pub now: Timestamp,
-    /// The page with the whole.
+    /// The page with the full content.
     pub details_url: Option<&'a str>,
     /// What people may do there, if the message has no buttons.
     pub offer: Offer,
-    /// What is to be said about the message itself.
+    /// Notes about the message itself.
     pub notes: &'a [Note],
 }
 
-/// Writes a digest. A panic costs it its names, never its sums.
+/// Renders a digest. A panic loses the names, never the sums.
 fn summarise(loaded: &Loaded, queued: &Queued, target: &Target, digest: &Digest, occasion: &Occasion<'_>) -> Written {
     let receiver = loaded.config.receivers.get(&queued.receiver);
     let letter = DigestLetter {
@@ -412,7 +412,7 @@ fn summarise(loaded: &Loaded, queued: &Queued, target: &Target, digest: &Digest,
     }
 }
 
-/// What is left to say when rendering itself is broken: the sums, as plain text.
+/// The fallback if rendering itself is broken: the sums, as plain text.
 fn bare_digest(digest: &Digest, thread: ThreadId) -> Written {
     let Digest { firing, critical, resolved, .. } = digest;
     let content = format!("告警 alerts: {firing} firing ({critical} critical), {resolved} resolved #{thread}");
@@ -425,16 +425,16 @@ fn bare_digest(digest: &Digest, thread: ThreadId) -> Written {
     }
 }
 
-/// What was written, and what of it is named.
+/// What was rendered, and what of it is named.
 struct Written {
     contents: Vec<Content>,
     face: String,
     naming: Naming,
-    /// Sent in place of the contents.
+    /// Sent instead of the contents.
     update: Option<CardUpdate>,
 }
 
-/// What somebody did: on the card that tells of the same alerts, or as a message.
+/// The message about an act: an update of the card that shows the same alerts, or a message.
 async fn about_act(
     app: &App,
     loaded: &Loaded,
@@ -461,9 +461,9 @@ fn update_body(config: &Config, target: &Target, update: &CardUpdate) -> Result<
     Ok(wecom::card_update_body(agent_id, update).into())
 }
 
-/// Must another try be marked as a copy? Where equal requests are told apart from new ones (WeCom's duplicate check for
-/// apps, the Message-ID of a mail, the key of a hook), the same bytes are delivered once however often they are sent;
-/// elsewhere, or when WeCom does not look back so far, a person must be able to tell.
+/// Must another attempt be marked as a possible copy? Where duplicates are detected (WeCom's duplicate check for apps,
+/// the Message-ID of a mail, the key of a hook), the same bytes are delivered once however often they are sent;
+/// elsewhere, or after the window of WeCom's check, the reader must be able to tell.
 pub(super) fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool {
     let Some(frozen) = queued.frozen.as_ref().filter(|_| queued.state == State::Unsure) else { return false };
     match target.to {
@@ -473,7 +473,7 @@ pub(super) fn is_copy(target: &Target, queued: &Queued, now: Timestamp) -> bool 
     }
 }
 
-/// What has buttons or has none, for all that goes there.
+/// The scope that accepts or rejects buttons as a whole.
 fn door(target: &Target) -> Option<Scope> {
     match &target.to {
         To::Members { app, .. } => Some(Scope::of(&Part::App(app.into()))),
@@ -486,13 +486,13 @@ fn plainer(target: &Target) -> Target {
     Target { face: Face::Text, image: false, parts: 1, ..target.clone() }
 }
 
-/// What is to be said about the message itself.
+/// Notes about the message itself.
 fn notes(queued: &Queued, repeated: bool) -> Vec<Note> {
     let mut notes: Vec<Note> = queued.note_json.iter().filter_map(|json| serde_json::from_str(json).ok()).collect();
     if repeated {
         notes.push(Note::Repeated);
     }
-    // What somebody did with an alert is no change of it.
+    // An act is not a change of an alert.
     let changes = queued.transitions.iter().filter(|moved| !moved.kind.is_act());
     let told = changes.clone().map(|moved| moved.alert).collect::<HashSet<_>>().len();
     let merged = changes.count().saturating_sub(told);

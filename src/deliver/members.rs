@@ -1,4 +1,4 @@
-//! Does a target reach one person: is the person among those who receive what goes there?
+//! Is a person among the recipients of a target?
 
 use tracing::warn;
 
@@ -10,12 +10,12 @@ use crate::app::Loaded;
 use crate::config::{Config, Target, To};
 use crate::duty::holds;
 
-/// A member of a corp, as WeCom identifies the person to us.
+/// A member of a corp, as WeCom identifies the person to wegraf.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
     /// The userid.
     pub id: &'a str,
-    /// The app of the text or press; `None`: a bot, whose events do not name the corp.
+    /// The app of the text or press; `None` for a bot, whose events do not name the corp.
     pub app: Option<&'a str>,
 }
 
@@ -30,14 +30,14 @@ impl Member<'_> {
     }
 }
 
-/// Are all apps of one corp, so that a userid means one person by every way?
+/// Do all apps belong to one corp, so that a userid means one person everywhere?
 pub fn has_one_corp(config: &Config) -> bool {
     let mut corps = config.wecom.apps.values().map(|app| app.corp_id.as_str());
     let first = corps.next();
     corps.all(|corp| Some(corp) == first)
 }
 
-/// The members of what targets name: files of people, departments, tags and chats as WeCom tells them.
+/// The members of targets: files of people, departments, tags and chats according to WeCom.
 #[derive(Debug, Default)]
 pub struct Members {
     people: People,
@@ -45,8 +45,8 @@ pub struct Members {
 }
 
 impl Members {
-    /// Does a message to `target`, written now, reach this member? Not known of a webhook's group, of mail and of hooks: no.
-    /// Waits at most 3 s for WeCom; a list that cannot be read counts as empty.
+    /// Does a message to `target`, rendered now, reach this member? False for a webhook's group, mail and hooks, whose
+    /// members are unknown. Waits at most 3 s for WeCom; a list that cannot be read counts as empty.
     pub async fn reached(&self, loaded: &Loaded, target: &Target, member: Member<'_>, now: Timestamp) -> bool {
         let config = &loaded.config;
         match &target.to {
@@ -55,7 +55,7 @@ impl Members {
                 let everybody = users.iter().any(|user| user == "@all");
                 let on_duty = on_call.as_ref().and_then(|duty| config.rotas.people(duty, now)).unwrap_or_default();
                 let listed = || users_file.as_ref().is_some_and(|file| self.is_listed(file, member.id));
-                // Who writes to an app is among those who can see it.
+                // A person who writes to an app is in its visible scope.
                 if holds(users, member.id) || holds(&on_duty, member.id) || everybody && member.app == Some(app) {
                     return true;
                 }

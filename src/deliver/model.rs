@@ -1,24 +1,24 @@
-//! A model of the whole: sources, the real decisions, a store, a phone; with crashes, lost leases, a clock that is set,
-//! and every answer WeCom can give, in random order. What must hold is checked after each step and when all has come
-//! to rest:
+//! A model of the whole system: sources, the real decisions, a store, a simulated recipient; with crashes, lost leases,
+//! changes of the clock, and every answer WeCom can give, in random order. These laws are checked after each step and
+//! when all is at rest:
 //!
 //! * L1: what was answered with a 200 is stored, and stays as long as the record does;
 //! * L2: every transition has one fate, and it is the truth;
-//! * L4: of an alert, a target hears nothing older after something newer;
+//! * L4: of an alert, a target is told nothing older of it after something newer;
 //! * L5: no sliding window of an account is exceeded;
-//! * L6: every extra copy is explained by an attempt that nobody knows the end of;
+//! * L6: every extra copy is explained by an attempt whose result is unknown;
 //! * L7: what is settled never changes;
-//! * L8: what a target heard last of an alert is what was accepted last;
-//! * L9: the bytes that went out are the ones that are kept;
+//! * L8: what a target was told last of an alert is what was accepted last;
+//! * L9: the bytes that were sent are the recorded ones;
 //! * L10: the sums of a digest are those of what was folded into it;
-//! * news: what is told is what a second reading of the promises says;
-//! * rest: once WeCom works again everything comes to an end.
+//! * news: what is told agrees with a second implementation of the promises;
+//! * rest: once WeCom works again everything gets settled.
 //!
 //! A million steps run on a store in memory, which decides with the same pure functions as the real ones; fewer run on
-//! SQLite with that one beside it, and every answer of the two must be the same; fewer still on PostgreSQL.
+//! SQLite with the store in memory beside it, and every answer of the two must be equal; fewer still on PostgreSQL.
 //!
-//! Each test run tries the same million steps. `WEGRAF_MODEL_STEPS` tries so many others, `WEGRAF_MODEL_SEED` repeats
-//! those of an earlier run.
+//! Each test run tries the same million steps. `WEGRAF_MODEL_STEPS` sets another number of steps, `WEGRAF_MODEL_SEED`
+//! repeats those of an earlier run.
 
 mod action;
 mod controls;
@@ -51,54 +51,54 @@ use world::World;
 /// Whether a law holds; the error says which does not.
 type Check = Result<(), String>;
 
-/// A member, a department, a group's webhook, and the webhook that is told instead.
+/// A member, a department, a group's webhook, and the fallback webhook.
 const LANES: [&str; 4] = ["app/app/m1", "app/app/party:2", "webhook/group", "webhook/backup"];
 /// Actions of one sequence, at most; half as many at least.
 const LONGEST: usize = 600;
 /// Steps of the short form, which is part of `cargo test`.
 const STEPS: u64 = 1_000_001;
-/// Of the short form.
+/// The seed of the short form.
 const SHORT: u64 = 3_364_127_152_154_418_805;
-/// Sequences that one generator makes; the next has the next seed.
+/// Sequences made by one generator; the next generator has the next seed.
 const BATCH: u32 = 40;
-/// Generators at work beside each other.
+/// Generators that run concurrently.
 const HANDS: usize = 2;
-/// Tries to make a sequence that breaks a law shorter.
+/// Attempts to shorten a sequence that breaks a law.
 const SHRINKING: u32 = 1_000;
 
-/// A mistake built into the model's worker or its store, to show that the laws would find it.
+/// A mistake built into the model's worker or its store, to show that the laws would detect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
     None,
-    /// A sender gets its 200 for what is not stored.
+    /// A sender gets its 200 for a notification that is not stored.
     AckBeforeCommit,
-    /// A repetition is news, whoever it comes from.
+    /// A repetition is news, whichever peer it comes from.
     TwinsAreNews,
     SettleBeforeSend,
-    /// What became of an attempt is not written, and nobody notices.
+    /// The result of an attempt is silently not written.
     SettleIsLost,
-    /// A refusal is recorded as sent.
+    /// A rejection is recorded as sent.
     RefusedIsSent,
-    /// Nobody looks for what an ended worker was sending.
+    /// What an ended worker was sending is not recovered.
     AbandonedIsForgotten,
-    /// Sends what must wait for an older message.
+    /// Sends a message that must wait for an older one.
     IgnoreBehind,
     NoDebit,
     /// A digest tells what a claimed message may have told.
     FoldClaimed,
     /// The sums of a digest miss an alert.
     DigestLeavesOut,
-    /// Another try writes other bytes than are kept.
+    /// A retry sends bytes other than the recorded ones.
     BytesChange,
-    /// What was accepted is sent once more.
+    /// An accepted message is sent again.
     SendTwice,
-    /// A settled message is written once more.
+    /// A settled message is changed.
     RecordChanges,
-    /// A worker that lost its lane writes all the same.
+    /// A worker that lost its lane still writes.
     NoFence,
 }
 
-/// What a run did.
+/// The counters of a run.
 #[derive(Debug, Default, Clone, Copy)]
 struct Figures {
     sequences: u64,
@@ -109,10 +109,10 @@ struct Figures {
     shadowed: u64,
 }
 
-/// What the sequences of a run are played on.
+/// The store that the sequences of a run use.
 enum Stage {
     Memory(Mutant),
-    /// A fresh file, made once and copied for each sequence, where writing is cheap.
+    /// A fresh file, created once and copied for each sequence, on a fast file system.
     Sqlite(tempfile::TempDir),
     Postgres,
 }
@@ -185,14 +185,14 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The number that the sequences follow from: the same in each short run, so that a change that has nothing to do with
-/// this is never red because of it; a new one in each long run, which is there to find something.
+/// The seed of the sequences: the same in each short run, so that an unrelated change never fails because of it; a new
+/// one in each long run, which is there to find something.
 fn seed() -> u64 {
     let long = setting("WEGRAF_MODEL_STEPS").is_some();
     setting("WEGRAF_MODEL_SEED").unwrap_or_else(|| if long { rand::random::<u64>() >> 1 } else { SHORT })
 }
 
-/// Plays sequences; the error says which law does not hold, with the shortest sequence found that shows it.
+/// Plays sequences; the error names the law that does not hold, with the shortest sequence found that breaks it.
 fn explore(stage: &Stage, sequences: u32, longest: usize, seed: u64, shrinking: u32) -> (Figures, Check) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Rc::new(Config::parse(world::CONFIG, Path::new("model.yaml")).unwrap().0);
@@ -219,7 +219,7 @@ fn explore(stage: &Stage, sequences: u32, longest: usize, seed: u64, shrinking: 
     (figures.into_inner(), result)
 }
 
-/// What all hands did.
+/// The counters of all generators.
 #[derive(Debug, Default)]
 struct Sum {
     batches: u64,
@@ -276,7 +276,7 @@ fn a_million_steps_break_no_law() {
     assert!(figures.steps >= steps, "{figures:?}");
 }
 
-/// Sequences on a real store: as many as their cost allows, more where the long form is wanted.
+/// Sequences on a real store: as many as their cost allows, more in the long form.
 fn on_a_real_store(name: &str, stage: &Stage, sequences: u32, longest: usize) {
     let times =
         setting("WEGRAF_MODEL_STEPS").map_or(1, |steps| u32::try_from(steps / STEPS).unwrap_or(u32::MAX).max(1));

@@ -1,4 +1,4 @@
-//! What people are called: a userid says little to others, a name does.
+//! Names of people: more readable than userids.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,19 +11,20 @@ use crate::alert::Timestamp;
 use crate::app::Loaded;
 use crate::config::{Config, Target, To};
 
-/// Names change with weddings.
+/// Names rarely change.
 const KNOWN_FOR_MS: i64 = 24 * 3_600_000;
-/// Whoever cannot be looked up now may be tomorrow: since 2022 an app sees names only if an administrator lets it.
+/// A name that cannot be read now may be readable later: since 2022 an app sees names only if an administrator allows
+/// it.
 const UNKNOWN_FOR_MS: i64 = 3_600_000;
-/// A name is worth little waiting.
+/// A name is not worth a longer wait.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Names that are kept; more people never press buttons.
+/// Names that are cached; more people never press buttons.
 const MOST: usize = 10_000;
 
 /// A person, by corp and userid in lower case.
 type Who = (String, String);
 
-/// A name, if anybody said one, and when it was asked for.
+/// The name, if it is known, and when it was asked for.
 type Said = (Option<String>, Timestamp);
 
 /// Names, as far as they are known.
@@ -31,7 +32,7 @@ type Said = (Option<String>, Timestamp);
 pub struct Names(Mutex<HashMap<Who, Said>>);
 
 impl Names {
-    /// What the person with this userid is called in a message to `target`; the userid itself if nobody says.
+    /// The name of the person with this userid in a message to `target`; the userid itself if the name is unknown.
     pub async fn of(&self, loaded: &Loaded, target: Option<&Target>, userid: &str, now: Timestamp) -> String {
         let found = app_for(&loaded.config, target).and_then(|name| loaded.config.wecom.apps.get(name));
         let Some(account) = found.filter(|_| wecom::is_userid(userid)) else { return userid.to_owned() };
@@ -65,7 +66,7 @@ impl Names {
     }
 }
 
-/// By which app a name is looked up: the one that sends, else the one for the directory, else the only one.
+/// The app that looks a name up: the sending one, else the one for the directory, else the only one.
 fn app_for<'a>(config: &'a Config, target: Option<&'a Target>) -> Option<&'a str> {
     if let Some(To::Members { app, .. } | To::Chat { app, .. }) = target.map(|target| &target.to) {
         return Some(app);

@@ -1,4 +1,4 @@
-//! What became of a message that does not go to WeCom.
+//! Results of messages that are not sent through WeCom.
 
 use std::time::Duration;
 
@@ -6,32 +6,32 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Words;
 
-/// Longest piece of a server's own words that is kept.
+/// Longest text of a server that is kept.
 const SHOWN_BYTES: usize = 200;
 
-/// The verdict on one try to send a mail or to call a hook.
+/// The verdict on one attempt to send a mail or to call a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// Taken for everybody. Accepted is not read.
+    /// Accepted for every recipient; says nothing about reading.
     Accepted,
-    /// Taken, but not for these addresses.
+    /// Accepted, but not for these addresses.
     AcceptedInPart {
-        /// Who does not get it.
+        /// The addresses that do not get it.
         missed: Vec<String>,
     },
-    /// Certainly not taken; the same bytes may be taken later, when a server is back or a person has repaired an
+    /// Certainly not accepted; the same bytes may be accepted later, when a server is back or a person has repaired an
     /// account or an address in the configuration.
     Later(Trouble),
-    /// Certainly not taken, and these bytes never will be.
+    /// Certainly not accepted, and these bytes never will be.
     Refused(Trouble),
-    /// The message went out and no trustworthy answer came: it may have been taken.
+    /// The message was sent and no trustworthy answer came: it may have been accepted.
     Unsure(Trouble),
 }
 
-/// Why a message was not taken. Never holds a secret.
+/// Why a message was not accepted. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// What happened and what to do.
+    /// What happened and how to repair it.
     pub what: Words,
     /// The SMTP reply code or the HTTP status, if there was one.
     pub status: Option<u16>,
@@ -40,12 +40,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Trouble without an answer.
+    /// A failure without an answer.
     pub(super) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { what: Words { zh: zh.into(), en: en.into() }, status: None, retry_after: None }
     }
 
-    /// With the server's own words behind ours, unless there are none.
+    /// With the server's own text behind ours, unless it is empty.
     pub(super) fn quoting(mut self, words: &str) -> Self {
         if !words.is_empty() {
             self.what.zh = format!("{}（{words}）", self.what.zh);
@@ -67,12 +67,12 @@ impl Sent {
     }
 }
 
-/// Tells messages apart whose numbers are the same because their databases are not: 48 bits of a digest, in hex.
+/// Distinguishes messages of different databases that have the same id: 48 bits of a digest, in hex.
 pub(super) fn fingerprint(bytes: &[u8]) -> String {
     Sha256::digest(bytes)[..6].iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// The words of a server on one short line; none if they repeat one of `secrets`.
+/// A server's text as one short line; empty if it contains one of `secrets`.
 pub(super) fn shown(words: &[u8], secrets: &[&str]) -> String {
     let text = String::from_utf8_lossy(words);
     if secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {

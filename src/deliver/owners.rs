@@ -1,9 +1,9 @@
-//! Whom a message calls by name: people on duty, and owners that its alerts' labels name.
+//! The people whom a message mentions by name: those on duty, and owners named by its alerts' labels.
 //!
-//! What a label says comes from outside: only an entry of the directory, or a member whom WeCom knows, is ever
-//! mentioned. WeCom is asked at most once in hours about one value, and so often a day at most: too many wrong look-ups
-//! bar the corp from them (wecom-api §9.2). Whoever cannot be found in time is not mentioned; the message never waits
-//! longer, and never fails.
+//! Label values are untrusted: only an entry of the directory, or a member confirmed by WeCom, is ever mentioned. WeCom
+//! is asked about one value at most once in hours, and only so often a day: too many wrong look-ups bar the corp from
+//! them (wecom-api §9.2). An owner who is not found in time is not mentioned; the message never waits longer, and never
+//! fails.
 
 mod book;
 
@@ -22,12 +22,12 @@ use crate::alert::{Labels, Timestamp};
 use crate::config::{Config, Target, To};
 use crate::duty::{self, MOST_MENTIONS, Owner, holds};
 
-/// Longest wait of one message for its owners. An alert is worth more than a name.
+/// Longest wait of one message for its owners. A prompt alert is worth more than a name.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Values of labels that one message asks about at most.
 const MOST_QUESTIONS: usize = 20;
 
-/// Who the values of labels are, as far as WeCom was asked. Look-ups under way end with it.
+/// Who the label values stand for, as far as WeCom was asked. Look-ups under way end with it.
 #[derive(Debug, Default)]
 pub struct Owners {
     book: Arc<Book>,
@@ -35,8 +35,8 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// `target` with the people who are to be called written out: those on duty at `now`, and the owners of `alerts`.
-    /// Waits at most 2 s for WeCom. `unknown` is called with each value that nobody knows, once.
+    /// `target` with the people to be mentioned written out: those on duty at `now`, and the owners of `alerts`. Waits
+    /// at most 2 s for WeCom. `unknown` is called once for each unknown value.
     pub async fn called<'a>(
         &self,
         client: &wecom::Client,
@@ -70,7 +70,7 @@ impl Owners {
         addressed(config, target, &lists, &proven, now)
     }
 
-    /// Who `value` is, if that is known by `deadline`.
+    /// The member for `value`, if known by `deadline`.
     async fn prove(
         &self,
         client: &wecom::Client,
@@ -87,12 +87,12 @@ impl Owners {
             return answer;
         }
         let mut ended = self.look_up(client, app, &key, value, now);
-        // Over or late: what is in the book counts either way.
+        // Finished or late: the cached answer counts either way.
         let _ = tokio::time::timeout_at(deadline, ended.changed()).await;
         self.book.pages().answer(&key, now).unwrap_or(Answer::NotYet)
     }
 
-    /// Asks WeCom, unless somebody is asking already. It goes on when the message waits no longer.
+    /// Asks WeCom, unless a look-up is under way. It continues after the message stopped waiting.
     fn look_up(
         &self,
         client: &wecom::Client,
@@ -122,7 +122,7 @@ impl Owners {
     }
 }
 
-/// The same without asking WeCom: what the configuration alone says.
+/// The same without asking WeCom: by the configuration alone.
 pub fn called_by_the_book<'a>(
     config: &Config,
     target: &Target,
@@ -133,7 +133,7 @@ pub fn called_by_the_book<'a>(
     addressed(config, target, &lists, &HashMap::new(), now)
 }
 
-/// For each alert the owners that its labels name.
+/// For each alert, the owners that its labels name.
 fn lists<'a>(
     config: &Config,
     target: &Target,
@@ -144,12 +144,12 @@ fn lists<'a>(
         return Vec::new();
     }
     let of = |labels| duty::owners(labels, &target.mention_from, &config.directory, now, &config.rotas);
-    // In the order of the alerts, the first of which matter most; many have the same owners.
+    // In the order of the alerts, the most important first; many have the same owners.
     let mut seen = HashSet::new();
     alerts.map(of).filter(|of_alert| seen.insert(of_alert.clone())).collect()
 }
 
-/// The values that must be asked about: in each alert's lists up to the first that names somebody for certain.
+/// The values to be looked up: in each alert's lists up to the first list with a certain owner.
 fn questions(lists: &[Vec<Vec<Owner>>]) -> Vec<&str> {
     let mut values: Vec<&str> = Vec::new();
     for of_alert in lists {
@@ -170,8 +170,8 @@ fn questions(lists: &[Vec<Vec<Owner>>]) -> Vec<&str> {
     values
 }
 
-/// `target` with the people on duty in the place of their rotas, and with owners behind them: of each alert those of
-/// the first list of which somebody is known.
+/// `target` with the people on duty instead of their rotas, followed by owners: for each alert those of its first list
+/// with a known owner.
 fn addressed(
     config: &Config,
     target: &Target,
@@ -197,7 +197,7 @@ fn addressed(
     Target { mention, ..target.clone() }
 }
 
-/// The app by which WeCom is asked: that of the chat, or the directory's.
+/// The app that asks WeCom: that of the chat, or the directory's.
 fn app_for(config: &Config, target: &Target) -> Option<wecom::App> {
     let name = match &target.to {
         To::Chat { app, .. } => Some(app),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn of_each_alert_the_first_list_of_which_somebody_is_known_is_mentioned_and_nobody_twice() {
+    fn the_first_list_with_a_known_owner_is_mentioned_for_each_alert_and_no_one_twice() {
         let (config, target) = config("zhangsan");
         let lists = [
             vec![vec![unproven("bob"), unproven("carol")], vec![known("lisi")]],

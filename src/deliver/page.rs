@@ -1,4 +1,4 @@
-//! A stored notification read again: what of it is told, in which words, with which picture.
+//! A stored notification, read again: its told alerts, wording and picture.
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,12 +20,12 @@ use crate::store::{Contents, Kept, Moved, StoreError};
 /// Bytes of a transition on its way from the store into a message.
 const TRANSITION: usize = 256;
 
-/// A stored notification read again, with what is told of it.
+/// A stored notification, read again, with the alerts that are told.
 #[derive(Debug)]
 pub struct Page {
     /// The notification.
     pub notification: Notification,
-    /// Which of its alerts are told, and why.
+    /// The alerts that are told, and why.
     pub told: Vec<Line>,
     /// The receiver's language.
     pub language: Language,
@@ -53,33 +53,33 @@ pub struct Line {
     pub ends_at: Option<Timestamp>,
 }
 
-/// What `kept` takes in memory while it is read again to tell `transitions` of its alerts, in bytes.
+/// Bytes of memory that reading `kept` again takes, to tell `transitions` of its alerts.
 pub(super) fn weight(kept: &Kept, transitions: usize) -> usize {
     ingest::Weight::of(&kept.raw).memory() + transitions * TRANSITION
 }
 
-/// What a message tells, and the part of the memory that reading it again takes, if it is large.
+/// The content of a message, and the share of the memory budget that reading it again takes, if it is large.
 pub async fn contents(app: &App, message: i64) -> Result<Option<(Contents, Option<Part>)>, StoreError> {
     let Some(found) = app.store().contents(message).await? else { return Ok(None) };
     let weight = weight(&found.notification, found.transitions.len());
     if Room::is_small(weight) {
         return Ok(Some((found, None)));
     }
-    // Its bytes must not wait for room in the memory that it waits for.
+    // The loaded message must be freed while this waits for memory.
     drop(found);
     let part = app.room().granted(weight).await;
     Ok(app.store().contents(message).await?.map(|found| (found, Some(part))))
 }
 
 impl Page {
-    /// Reads the raw bytes again: `ingest` gives the same for the same bytes and time.
+    /// Reads the raw bytes again: `ingest` is deterministic for equal bytes and time.
     pub fn of(loaded: &Loaded, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
         let config = &loaded.config;
         let notification =
             ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
         let told = transitions
             .iter()
-            // What waited from earlier notifications is told with the newest state of its alert.
+            // Transitions of earlier notifications are told with the newest state of their alert.
             .filter(|moved| moved.notification == kept.id)
             .map(|moved| Line {
                 index: moved.alert_index as usize,
@@ -89,7 +89,8 @@ impl Page {
                 ends_at: moved.ends_at,
             })
             .collect();
-        // A receiver that is gone from the configuration: its last messages still go out, in the common language.
+        // A receiver that was removed from the configuration: its last messages are still sent, in the default
+        // language.
         let receiver = config.receivers.get(receiver);
         Self {
             notification,
@@ -102,21 +103,21 @@ impl Page {
         }
     }
 
-    /// The same, with every value of the body, for a page that shows the whole.
+    /// The same, with every value of the body, for a page that shows everything.
     #[must_use]
     pub fn with_all(mut self, kept: &Kept) -> Self {
         self.listed = ingest::listed(kept.format, &kept.raw, kept.content_type.as_deref());
         self
     }
 
-    /// A notification nothing of which is stored: everything in it is told, as it is if it arrives `now`.
+    /// A notification that is not stored: everything in it is told as if it arrived `now`.
     pub fn fresh(notification: Notification, indexes: &[usize], receiver: &Receiver, now: Timestamp) -> Self {
         let told = indexes
             .iter()
             .filter_map(|&index| notification.alerts.get(index).map(|alert| (index, alert)))
             .map(|(index, alert)| {
                 let kind = TransitionKind::first(alert.status);
-                // The store dates what has no date by its arrival.
+                // The store uses the arrival as the start if the alert has none.
                 let arrival = (kind == TransitionKind::Firing).then_some(now);
                 Line { index, alert: 0, kind, starts_at: alert.starts_at.or(arrival), ends_at: alert.ends_at }
             })
@@ -132,18 +133,18 @@ impl Page {
         }
     }
 
-    /// The alert of a line; `None` only if another version of wegraf read the bytes otherwise.
+    /// The alert of a line; `None` only if another version of wegraf read the bytes in another way.
     pub fn alert(&self, line: &Line) -> Option<&Alert> {
         self.notification.alerts.get(line.index)
     }
 
-    /// The labels of the alerts that it tells as being on.
+    /// The labels of the alerts that it tells as firing.
     pub fn firing(&self) -> impl Iterator<Item = &Labels> {
         let firing = self.told.iter().filter(|line| line.kind.is_on());
         firing.filter_map(|line| self.alert(line)).map(|alert| &alert.labels)
     }
 
-    /// Writes it for `target`. A panic in a template costs the letter its looks, never the alert.
+    /// Renders it for `target`. A panic in a template loses the layout, never the alert.
     pub fn render(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
         self.written(loaded, target, occasion, Picture { url: self.picture_url(), content: image })
     }
@@ -185,12 +186,12 @@ impl Page {
         }
     }
 
-    /// The same, as if its alerts had no picture.
+    /// The same without a picture.
     pub(super) fn render_pictureless(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Rendered {
         self.written(loaded, target, occasion, Picture { url: None, content: None })
     }
 
-    /// What is left to say when rendering itself is broken: names, as plain text.
+    /// The fallback if rendering itself is broken: names, as plain text.
     fn bare(&self, target: &Target, thread: ThreadId) -> Rendered {
         let mut content = String::new();
         for line in &self.told {

@@ -1,4 +1,4 @@
-//! `users_file`: one userid a line, as `Wechat_grafana`'s `Alarm_people.txt`; read anew when it changes.
+//! `users_file`: one userid a line, like `Wechat_grafana`'s `Alarm_people.txt`; read again when it changes.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ struct Known {
 }
 
 impl People {
-    /// The userids in `path`. If the file cannot be read now but could before, the people of before; the error says
-    /// what to do if it never could.
+    /// The userids in `path`. If the file cannot be read now but could be before, the earlier userids; the error says
+    /// what to repair if it never could be read.
     pub fn read(&self, path: &Path) -> Result<Arc<Vec<String>>, String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
         match load(path, known.as_ref()) {

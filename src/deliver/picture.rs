@@ -1,8 +1,7 @@
 //! Fetching an alert's picture, so that it can be uploaded to WeCom.
 //!
-//! The address comes from the alert, which anyone who can make an alert may write: only hosts that the
-//! configuration names are asked, without redirects, for at most 2 MB that begin like a PNG or a JPEG
-//! (reliability F100, alert-sources §5.1).
+//! The address comes from the alert, so it is untrusted: only hosts named in the configuration are asked, without
+//! redirects, for at most 2 MB that start like a PNG or a JPEG (reliability F100, alert-sources §5.1).
 
 use std::time::Duration;
 
@@ -17,12 +16,12 @@ use crate::config::Target;
 
 /// WeCom's limit for inline pictures of a webhook (page 99110).
 const PICTURE_BYTES: usize = 2 << 20;
-/// A picture may be late; the alert may not.
+/// A picture may be missing; the alert must not be late.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The same for WeCom's part: 2 MB at 3 Mbit/s.
 const UPLOAD: Duration = Duration::from_secs(5);
 
-/// Fetches pictures and hands them to WeCom.
+/// Fetches pictures and uploads them to WeCom.
 #[derive(Debug)]
 pub struct Pictures(reqwest::Client);
 
@@ -37,8 +36,8 @@ impl Pictures {
         Ok(Self(client))
     }
 
-    /// The picture at `url` as WeCom takes it from `sender`, if `target` wants one and the host of `url` is one of
-    /// the configuration's. `None` otherwise, or if it cannot be had in time: the alert goes without.
+    /// The picture at `url`, uploaded for `sender`, if `target` wants one and the host of `url` is named in the
+    /// configuration. Otherwise, or if it is not ready in time, `None`: the alert is sent without.
     pub async fn upload(
         &self,
         app: &App,

@@ -1,19 +1,19 @@
-//! Taking back what an app sent to people: WeCom does that for a day (page 94867), and for nothing else.
+//! Recalls what an app sent to people: WeCom allows it for a day (page 94867), and for no other message.
 
 use super::way;
 use crate::config::{Config, Target, To};
 use crate::store::{Delivery, State, Store, StoreError};
 
-/// Which of WeCom's messages one of ours became, and whose they are.
+/// The WeCom messages that one of ours became, and their app.
 #[derive(Debug, Clone)]
 pub struct Recallable {
     /// The app that sent them.
     app: wecom::App,
-    /// What WeCom called them: one for each part, and for each batch of people.
+    /// WeCom's ids: one for each part and each batch of people.
     msgids: Vec<String>,
 }
 
-/// Why nothing was taken back, in Chinese and in English.
+/// Why nothing was recalled, in Chinese and in English.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRecalled {
     /// 为什么
@@ -35,7 +35,7 @@ impl NotRecalled {
     }
 }
 
-/// What of `message` WeCom can be asked to take back, or why nothing.
+/// The WeCom messages of `message` that can be recalled, or why there are none.
 pub async fn recallable(
     store: &Store,
     config: &Config,
@@ -92,7 +92,7 @@ fn judge(config: &Config, delivery: &Delivery) -> Result<Recallable, NotRecalled
     Ok(Recallable { app: way::app(known), msgids })
 }
 
-/// Takes all of it back; how many messages of WeCom that were. Each is tried, whatever becomes of the others.
+/// Recalls all of them; returns how many were recalled. A failure does not stop the others.
 pub async fn recall(wecom: &wecom::Client, wanted: &Recallable) -> Result<usize, NotRecalled> {
     let mut failures = Vec::new();
     for msgid in &wanted.msgids {

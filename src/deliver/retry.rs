@@ -1,17 +1,16 @@
-//! What follows from the outcome of an attempt: a pure decision. A retry is a time in the store, not a loop.
+//! What follows the result of an attempt. Pure: a retry is a time in the store, not a loop.
 
 use super::verdict::{Blame, Fix, Verdict};
 
-/// An outage kills no message for a day; then somebody must be told another way.
+/// A message survives an outage for a day; then another receiver must be told.
 const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
-/// Quick tries of a passing fault; WeCom advises no more than three (page 90455).
+/// Quick retries of a transient fault; WeCom advises at most three (page 90455).
 const QUICK: u32 = 3;
 
-/// Tries of a message that WeCom answers with a code no table knows: it may be this message's fault, and the lane
-/// must go on.
+/// Tries of a message that WeCom answers with an unknown code: the message may be at fault, and the lane must continue.
 const UNKNOWN: u32 = 5;
 
-/// What is known of a message when an attempt ends.
+/// The facts about a message when an attempt ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Tries {
     /// Attempts so far, the one that ended included.
@@ -20,29 +19,29 @@ pub struct Tries {
     pub age_ms: i64,
     /// It was already reduced to plain text.
     pub plain: bool,
-    /// It has no other way, but another receiver to be told instead.
+    /// It has no other way, but a fallback receiver.
     pub elsewhere: bool,
 }
 
-/// What is to happen with the message.
+/// What happens to the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// WeCom took it.
+    /// WeCom accepted it.
     Done,
     /// The same bytes again after this time.
     Again {
         /// Milliseconds.
         after_ms: i64,
     },
-    /// The same bytes again as soon as the breaker of its way lets it: the trouble is not the message's.
+    /// The same bytes again once the breaker of its way permits: the fault is not the message's.
     Held,
-    /// The same news once more as short plain text, at once.
+    /// The same content again as short plain text, at once.
     Plainer,
-    /// Given up; the lane goes on.
+    /// Rejected permanently; the lane continues.
     Dead,
 }
 
-/// Decides by whose fault it is and by the age of the message. `jitter` is uniform in [0, 1).
+/// Decides by the cause of the failure and the age of the message. `jitter` is uniform in [0, 1).
 pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
     let failed = match verdict {
         Verdict::Accepted(_) | Verdict::AcceptedInPart { .. } => return Next::Done,
@@ -64,7 +63,7 @@ pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
             }
         }
         _ if tries.age_ms >= GIVE_UP_MS => Next::Dead,
-        // A chat that is gone or a webhook that was removed may never come back: whoever can be told is told at once.
+        // A deleted chat or a removed webhook may never come back: the fallback is told at once.
         Blame::Way(Fix::Route) if tries.elsewhere => Next::Dead,
         Blame::Way(_) => Next::Held,
         Blame::Passing | Blame::Silence | Blame::Unknown => {
@@ -78,7 +77,7 @@ pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
 /// Milliseconds until the next try.
 fn pause(attempts: u32, jitter: f64) -> i64 {
     let doubled = |first: i64, most: i64| first.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(most);
-    // Full jitter for passing faults: lanes that failed together do not come back together.
+    // Full jitter for transient faults: lanes that failed together do not retry together.
     let full = |most: i64| {
         #[expect(
             clippy::cast_possible_truncation,
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_nobody_knows_holds_up_the_lane_for_a_few_tries_only() {
+    fn an_unknown_code_blocks_the_lane_for_a_few_tries_only() {
         let unknown = refused(987_654);
         assert!(matches!(decide(&unknown, Tries { attempts: UNKNOWN - 1, ..FIRST }, 0.5), Next::Again { .. }));
         assert_eq!(decide(&unknown, Tries { attempts: UNKNOWN, ..FIRST }, 0.5), Next::Plainer);
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_nobody_may_get_dies_at_once() {
+    fn a_message_without_permitted_recipients_dies_at_once() {
         assert_eq!(decide(&refused(81013), FIRST, 0.5), Next::Dead);
     }
 
@@ -142,7 +141,7 @@ mod tests {
     fn what_a_broken_route_cannot_bring_is_told_elsewhere_at_once() {
         let elsewhere = Tries { elsewhere: true, ..FIRST };
         assert_eq!(decide(&refused(93000), elsewhere, 0.5), Next::Dead);
-        assert_eq!(decide(&refused(60020), elsewhere, 0.5), Next::Held, "that is repaired, and nobody misses anything");
+        assert_eq!(decide(&refused(60020), elsewhere, 0.5), Next::Held, "that can be repaired, and no message is lost");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
-//! A message that a client of WeCom wrote: it goes out as it came, byte for byte, unless WeCom would refuse those bytes.
+//! A message written by a client of the WeCom API: it is sent unchanged, unless WeCom would reject its bytes.
 //!
-//! Only a text is ever changed: cut where it is over WeCom's limit, and marked where a reader has to know that it may be
-//! a copy or was meant for somewhere else.
+//! Only texts are ever changed: truncated to WeCom's limit, and marked where a reader must know that the message may be
+//! a copy or was meant for another recipient.
 
 use bytes::Bytes;
 use wecom::message::{TEXT_BYTES, markdown_bytes};
@@ -13,15 +13,15 @@ use crate::ingest::wecom::Said;
 use crate::render::{Note, noted};
 use crate::store::{Freeze, Kept, Naming};
 
-/// The face in the record of what went out as its sender wrote it.
+/// The face recorded for a message that was sent as its sender wrote it.
 pub const FACE: &str = "verbatim";
-/// The same of a file, of which no simpler form could be sent.
+/// The same for a file, which has no simpler form.
 pub const FILE: &str = "verbatim_file";
-/// The words of the link to the whole, in Chinese and in English.
+/// The text of the link to the full content, in Chinese and in English.
 const MORE: [&str; 2] = ["… 全文", "… all of it"];
 
-/// The bytes of a message that is frozen when it is queued: whatever is no text is neither folded nor changed. `None`:
-/// it is written when it is claimed.
+/// The bytes of a message that is frozen when it is queued: anything but a text is neither folded nor changed. `None`:
+/// it is rendered when it is claimed.
 pub fn given(format: Format, said: &Said, body: &Bytes, target: &Target) -> Option<Freeze> {
     if said.is_text() || !is_meant_for(format, body, target) {
         return None;
@@ -29,7 +29,7 @@ pub fn given(format: Format, said: &Said, body: &Bytes, target: &Target) -> Opti
     Some(freeze(said, body.clone()))
 }
 
-/// The bytes of `kept` for `target`; `None` if it cannot have them as they were meant: then it gets what they say.
+/// The bytes of `kept` for `target`; `None` if they cannot be sent there unchanged: then the target gets their text.
 pub fn written(
     kept: &Kept,
     target: &Target,
@@ -55,7 +55,7 @@ pub fn written(
     Some(freeze(&said, said.with_content(content).into()))
 }
 
-/// Does a message name an uploaded file?
+/// Does a message refer to an uploaded file?
 pub fn names_media(body: &[u8]) -> bool {
     Said::read(body).is_ok_and(|said| said.names_media())
 }
@@ -65,7 +65,7 @@ fn freeze(said: &Said, body: Bytes) -> Freeze {
     Freeze { face: face.to_owned(), parts: vec![body], next_part: 0, naming: Naming::AllBut(Vec::new()) }
 }
 
-/// A webhook takes what was written for a webhook; members take only what was addressed to exactly them.
+/// A webhook gets what was written for a webhook; members only what was addressed to exactly them.
 fn is_meant_for(format: Format, body: &[u8], target: &Target) -> bool {
     match (&target.to, format) {
         (To::Webhook { .. }, Format::WecomWebhook) => true,
@@ -93,7 +93,7 @@ fn limit(msgtype: &str, target: &Target) -> usize {
     }
 }
 
-/// `content` within `limit` bytes: cut at the end of a line if one is not far, with a link to the whole.
+/// `content` within `limit` bytes: truncated at the end of a line if one is near, with a link to the full content.
 fn fitted(content: &str, limit: usize, details_url: Option<&str>, msgtype: &str, language: Language) -> String {
     if content.len() <= limit {
         return content.to_owned();

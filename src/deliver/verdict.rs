@@ -1,6 +1,7 @@
-//! What became of an attempt, whichever channel it took: what is certain, whose fault it is, what may help.
+//! The result of an attempt, whichever channel it took: what is certain, what failed, what may help.
 //!
-//! `retry` and `breaker` decide by this alone; WeCom's error table, SMTP replies and HTTP statuses are read here.
+//! `retry` and `breaker` decide by this alone; WeCom's error table, SMTP replies and HTTP statuses are interpreted
+//! here.
 
 use std::time::Duration;
 
@@ -11,31 +12,31 @@ use super::other::{Sent, Trouble};
 /// The verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Taken for everybody. Accepted is not read.
+    /// Accepted for every recipient; says nothing about reading.
     Accepted(Receipt),
-    /// Taken, but not for those in `missed`.
+    /// Accepted, but not for those in `missed`.
     AcceptedInPart {
-        /// What was given for it.
+        /// Ids that WeCom returned for it.
         receipt: Receipt,
-        /// Who did not get it.
+        /// The recipients that did not get it.
         missed: Missed,
     },
-    /// Certainly not taken.
+    /// Certainly not accepted.
     NotSent(Failed),
-    /// It may have been taken.
+    /// It may have been accepted.
     Unsure(Failed),
 }
 
-/// Why an attempt brought nothing, or nothing certain.
+/// A failure, certain or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// Whose fault it is.
+    /// The cause of the failure.
     pub blame: Blame,
     /// WeCom's code, if it was one.
     pub errcode: Option<i64>,
-    /// HTTP status or SMTP reply, if that is all there was.
+    /// HTTP status or SMTP reply, if there was no errcode.
     pub status: Option<u16>,
-    /// What happened and what to do: Chinese, one line, without secrets.
+    /// What happened and how to repair it: Chinese, one line, without secrets.
     pub zh: String,
     /// The same in English.
     pub en: String,
@@ -43,27 +44,27 @@ pub struct Failed {
     pub retry_after: Option<Duration>,
 }
 
-/// Whose fault a failure is.
+/// The cause of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// Nobody's: it passes.
+    /// Transient.
     Passing,
-    /// Nobody answered who could be the one that was called.
+    /// No answer from the peer that was called.
     Silence,
-    /// A code that no table knows: perhaps the message's.
+    /// An unknown code: perhaps the message's fault.
     Unknown,
-    /// The message's: these bytes will never be taken.
+    /// The message: these bytes will never be accepted.
     Message {
-        /// The same news as short plain text may be.
+        /// The same content as short plain text may be accepted.
         worth_plain_text: bool,
         /// The people addressed cannot be reached.
         receivers: bool,
     },
-    /// The way's: a wrong secret, a limit, a chat that is gone.
+    /// The way: a wrong secret, a limit, a deleted chat.
     Way(Fix),
 }
 
-/// What a way waits for.
+/// What repairs a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fix {
     /// A person who repairs the account of the sender.
@@ -77,20 +78,20 @@ pub enum Fix {
 }
 
 impl Verdict {
-    /// What was to bring it vanished from the configuration since the ways were looked up.
+    /// Its sender vanished from the configuration since the ways were looked up.
     pub fn gone(name: &str) -> Self {
         let (zh, en) = (format!("`{name}` 已不在配置中"), format!("`{name}` is no longer in the configuration"));
         Self::NotSent(Failed { blame: Blame::Passing, errcode: None, status: None, zh, en, retry_after: None })
     }
 
-    /// The bot's socket is not there at the moment.
+    /// The bot's socket is not connected at the moment.
     pub fn not_connected() -> Self {
         let zh = "智能机器人没有连上企业微信，连上后自动重发".to_owned();
         let en = "the bot is not connected to WeCom: it is sent when it is".to_owned();
         Self::NotSent(Failed { blame: Blame::Passing, errcode: None, status: None, zh, en, retry_after: None })
     }
 
-    /// It was not sent, because the right to send was running out.
+    /// It was not sent, because the lease was running out.
     pub fn too_late() -> Self {
         let zh = "进程停顿过久，未发送，由当前持有者重发".to_owned();
         let en = "this process was paused for too long: nothing was sent, whoever has the lane now sends it".to_owned();
@@ -107,7 +108,7 @@ impl Verdict {
         }
     }
 
-    /// Why it failed, if it did.
+    /// The failure, if it failed.
     pub const fn failed(&self) -> Option<&Failed> {
         match self {
             Self::NotSent(failed) | Self::Unsure(failed) => Some(failed),
@@ -227,7 +228,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_code_of_the_table_is_somebodys_fault() {
+    fn every_code_of_the_table_has_a_cause() {
         for row in wecom::errcode::all().iter().filter(|row| row.code != 0) {
             let Verdict::NotSent(failed) = refused(row.code) else { panic!("{}", row.code) };
             let expected = match row.class {

@@ -1,4 +1,4 @@
-//! The ways to a target: which breakers stand on each, whom an attempt debits, as whom it is made.
+//! The ways to a target: for each its breakers, its charges and its sender.
 
 use std::collections::BTreeMap;
 
@@ -16,15 +16,15 @@ use crate::watch::Subject;
 /// One way to a target.
 #[derive(Debug, Clone)]
 pub struct Way {
-    /// As whom.
+    /// The sender.
     pub sender: Sender,
-    /// Whose breakers.
+    /// The scopes of its breakers.
     pub scopes: Scopes,
     /// What is debited.
     pub charges: Vec<Charge>,
 }
 
-/// Who brings a message.
+/// The sender of a message.
 #[derive(Debug, Clone)]
 pub enum Sender {
     /// WeCom, for an app or a webhook.
@@ -38,7 +38,7 @@ pub enum Sender {
 }
 
 impl Way {
-    /// As the store wants it.
+    /// The form that the store uses.
     pub fn for_claim(&self) -> store::Way {
         store::Way { scopes: self.scopes.all(), charges: self.charges.clone() }
     }
@@ -60,7 +60,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
         }
         To::Webhook { webhook } => {
             let keys = config.wecom.webhooks.get(webhook).ok_or_else(|| missing("webhook", webhook))?;
-            // Both belong to the key: WeCom knows no names, and a key may have several here.
+            // Both belong to the key: WeCom does not know our names, and a key may have several.
             let way = |key: &SecretString| {
                 let print = KeyPrint::of(key);
                 let scopes = Scopes { host: host.clone(), sender: Scope::of(&Part::Webhook(print)), route: None };
@@ -83,7 +83,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
         To::Bot { bot, chat } => {
             let known = config.wecom.bots.get(bot).ok_or_else(|| missing("bot", bot))?;
             let scopes = Scopes { host: None, sender: Scope::of(&Part::Bot(bot.into())), route: route(target) };
-            // Replies to what people say count as well (wecom-api §11.5); they are few.
+            // Replies to users count as well (wecom-api §11.5); they are few.
             let charges = vec![Charge::new(Account::of_conversation(&known.bot_id, chat), Limit::BOT)];
             Ok(vec![Way { sender: Sender::Bot(bot.clone()), scopes, charges }])
         }
@@ -95,8 +95,7 @@ fn route(target: &Target) -> Option<Scope> {
     Scope::of_lane(target.lane().parse())
 }
 
-/// The scopes of all breakers that the configuration knows, by what people call them: a webhook's key has all its
-/// names.
+/// The scopes of all breakers of the configuration, by display name: a webhook's key has all its names.
 pub fn scopes(config: &Config) -> BTreeMap<String, Scope> {
     let ways = config.targets().filter_map(|target| ways(config, target, &Reach::default()).ok()).flatten();
     let all = ways.flat_map(|way| way.scopes.all());
@@ -114,7 +113,7 @@ fn webhooks(config: &Config) -> impl Iterator<Item = (String, Scope)> {
     })
 }
 
-/// What people call `scope`: all names of a webhook's key, and its digest only if it has none any more.
+/// The display name of `scope`: all names of a webhook's key, or its digest if it has none any more.
 pub fn called(config: &Config, scope: &Scope) -> String {
     let mut names: Vec<String> =
         webhooks(config).filter_map(|(name, known)| (known == *scope).then_some(name)).collect();
@@ -122,7 +121,7 @@ pub fn called(config: &Config, scope: &Scope) -> String {
     if names.is_empty() { scope.to_string() } else { names.join(", ") }
 }
 
-/// Does anything of the configuration go through `scope`? A breaker of what is gone would stay open for ever.
+/// Does the configuration use `scope`? A breaker of something removed would stay open for ever.
 pub fn knows(config: &Config, scope: &Scope) -> bool {
     match scope.parse() {
         Part::Bot(bot) | Part::Conversation { bot, .. } => config.wecom.bots.contains_key(&*bot),
@@ -135,7 +134,7 @@ pub fn knows(config: &Config, scope: &Scope) -> bool {
     }
 }
 
-/// Does every way to `target` go through `subject`? So it cannot be used to tell that this is broken.
+/// Does every way to `target` depend on `subject`? Then it cannot be used to report that `subject` is broken.
 pub fn stands_on(config: &Config, target: &Target, subject: &Subject) -> bool {
     let Ok(ways) = ways(config, target, &Reach::default()) else { return true };
     match subject {
@@ -145,9 +144,8 @@ pub fn stands_on(config: &Config, target: &Target, subject: &Subject) -> bool {
     }
 }
 
-/// What a message to `reach` is debited. Each member that can be named has an account. Where somebody may be reached
-/// who cannot be named, the message counts for all members of the app, and all their messages count against it: so
-/// no member gets more than the limit.
+/// The debits of a message to `reach`. Each listed member has an account. A message that may reach unlisted members
+/// counts for all members of the app, and all their messages count against it: so no member gets more than the limit.
 fn charges(counted: Counted, app: AppId<'_>, reach: &Reach, limit: Limit) -> Vec<Charge> {
     let account = |who: Who<'_>| Account::of_app(counted, app, who);
     let alone = |who: Who<'_>, limit| Charge { account: account(who), with: Vec::new(), limit };
@@ -172,7 +170,7 @@ pub fn missing(kind: &str, name: &str) -> String {
     format!("the {kind} `{name}` is no longer in the configuration: put it back and reload")
 }
 
-/// The people a frozen request of an app addresses.
+/// The people to whom a frozen request of an app is addressed.
 pub fn addressed(body: &[u8]) -> Recipients {
     #[derive(serde::Deserialize, Default)]
     #[serde(default)]
@@ -207,9 +205,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever the members really are: a message to somebody unseen may reach any of them.
+        /// Unlisted members may be any of them.
         #[test]
-        fn nobody_gets_more_than_the_limit_whoever_is_unseen(
+        fn no_member_gets_more_than_the_limit_whichever_are_unseen(
             sends in proptest::collection::vec((0_i64..1_500, proptest::collection::btree_set(0_u8..4, 1..4), any::<bool>()), 1..300),
         ) {
             let mut accounts: HashMap<Account, Window> = HashMap::new();

@@ -11,7 +11,7 @@ use super::*;
 const START: i64 = 1_760_000_000_000;
 const MINUTE: i64 = 60_000;
 
-/// A WeCom, an app of it that sees everybody, and a clock.
+/// A simulated WeCom, an app of it that sees all members, and a clock.
 struct Bench {
     simulator: Simulator,
     control: reqwest::Client,
@@ -26,7 +26,7 @@ impl Bench {
     }
 
     async fn with(setup: Setup) -> Self {
-        // TLS for the control client; `Err` says that another test was first.
+        // TLS for the control client; `Err` means that another test installed it first.
         drop(rustls::crypto::ring::default_provider().install_default());
         let simulator = Simulator::start(TcpListener::bind("127.0.0.1:0").await.unwrap(), setup).await;
         let now = Arc::new(AtomicI64::new(START));
@@ -63,7 +63,7 @@ impl Bench {
         assert_eq!(answer.status(), 200, "{path}: {body}");
     }
 
-    /// Every call of `path` suffers `action` until [`Self::heal`].
+    /// Every call of `path` fails by `action` until [`Self::heal`].
     async fn fault(&self, path: &str, action: Value) {
         self.tell("POST", "faults", json!({"match": {"path": path}, "times": "forever", "action": action})).await;
     }
@@ -116,7 +116,7 @@ async fn people_who_are_named_need_no_look_up() {
 }
 
 #[tokio::test]
-async fn a_department_reaches_everybody_in_it_and_below_it() {
+async fn a_department_reaches_its_members_and_those_below_it() {
     let mut setup = Setup::demo();
     let corp = &mut setup.corps[0];
     corp.departments.push(Department { id: 4, name: "夜班".into(), parent: 2 });
@@ -134,14 +134,14 @@ async fn a_tag_reaches_its_members_and_those_of_its_departments() {
     setup.corps[0].tags[0].parties = vec![2];
     let bench = Bench::with(setup.clone()).await;
     assert_eq!(bench.of(&tags(&[3])).await, seen(&["daixuan", "wangwu", "zhangsan"]));
-    // Of a tag whose department cannot be read, the others are known.
+    // Of a tag whose department cannot be read, the other members are known.
     setup.corps[0].apps[0].visible.parties = vec![3];
     let bench = Bench::with(setup).await;
     assert_eq!(bench.of(&tags(&[3])).await, unseen(&["wangwu"]));
 }
 
 #[tokio::test]
-async fn everybody_is_the_visible_scope_of_the_app_and_takes_the_place_of_all_others() {
+async fn all_members_are_the_visible_scope_of_the_app_and_replace_all_others() {
     let mut setup = Setup::demo();
     let visible = &mut setup.corps[0].apps[0].visible;
     (visible.users, visible.parties, visible.tags) = (vec!["lisi".into()], vec![2], vec![3]);
@@ -151,7 +151,7 @@ async fn everybody_is_the_visible_scope_of_the_app_and_takes_the_place_of_all_ot
 }
 
 #[tokio::test]
-async fn a_chat_reaches_its_members_and_one_that_cannot_be_read_somebody() {
+async fn a_chat_reaches_its_members_and_an_unreadable_one_unlisted_people() {
     let bench = Bench::new().await;
     assert_eq!(bench.of_chat("AITest").await, seen(&["daixuan", "lisi", "zhangsan"]));
     assert_eq!(bench.of_chat("NoSuchChat").await, unseen(&[]));
@@ -160,7 +160,7 @@ async fn a_chat_reaches_its_members_and_one_that_cannot_be_read_somebody() {
 }
 
 #[tokio::test]
-async fn whom_the_app_may_not_read_it_may_still_reach_and_it_asks_again_after_ten_minutes() {
+async fn unreadable_members_may_still_be_reached_and_are_asked_for_again_after_ten_minutes() {
     let bench = Bench::new().await;
     for code in [48002, 60011] {
         bench.fault("department/simplelist", json!({"errcode": code})).await;
@@ -211,7 +211,7 @@ async fn an_older_list_stays_in_use_while_a_new_one_cannot_be_had() {
 }
 
 #[tokio::test]
-async fn a_directory_that_hangs_delays_a_message_no_longer_than_our_patience_and_the_next_not_at_all() {
+async fn a_directory_that_hangs_delays_one_message_briefly_and_the_next_not_at_all() {
     let mut bench = Bench::new().await;
     bench.audience.patience = Duration::from_secs(2);
     bench.fault("simplelist", json!("hang")).await;
@@ -256,7 +256,7 @@ async fn a_hundred_messages_at_once_ask_once() {
 }
 
 #[tokio::test]
-async fn more_people_than_are_worth_a_debit_each_are_unseen() {
+async fn too_many_people_for_a_debit_each_are_unseen() {
     let mut setup = Setup::demo();
     let corp = &mut setup.corps[0];
     // Two departments that may each be read, but not both together.

@@ -12,7 +12,7 @@ use crate::deliver::other::fingerprint;
 /// Characters of a subject; clients show fewer.
 const SUBJECT_CHARS: usize = 200;
 
-/// A mail to be written.
+/// The content of a mail.
 #[derive(Debug, Clone, Copy)]
 pub struct Letter<'a> {
     /// Address of the sender.
@@ -23,7 +23,7 @@ pub struct Letter<'a> {
     pub subject: &'a str,
     /// Plain text of any length.
     pub text: &'a str,
-    /// The id that a person searches for: mails of one thread belong together in the reader's client.
+    /// The short id: mails of one thread are grouped in the reader's client.
     pub thread: ThreadId,
     /// Number of the message in the outbox.
     pub message: i64,
@@ -33,8 +33,8 @@ pub struct Letter<'a> {
     pub at: Timestamp,
 }
 
-/// The bytes of `letter` (RFC 5322), ASCII only, equal for equal letters. Its `Message-ID` is made from all of it, so
-/// that servers and clients that drop copies drop only copies. The error is for the operator.
+/// The bytes of `letter` (RFC 5322), ASCII only, equal for equal letters. Its `Message-ID` is derived from all of it,
+/// so that servers and clients that drop duplicates drop only duplicates. The error is for the operator.
 pub fn email_body(letter: &Letter<'_>) -> Result<Vec<u8>, String> {
     let from = address(letter.from)?;
     let domain = from.domain().to_owned();

@@ -17,7 +17,7 @@ use crate::alert::{ThreadId, Timestamp};
 /// 2026-09-12 06:14:00 UTC.
 const AT: Timestamp = Timestamp(1_789_193_640_000);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For what never comes.
+/// Timeout for answers that never come.
 const IMPATIENCE: Duration = Duration::from_millis(300);
 
 fn letter<'a>(to: &'a [String], subject: &'a str, text: &'a str) -> Letter<'a> {
@@ -123,7 +123,7 @@ fn an_address_that_is_none_makes_no_letter() {
     }
 }
 
-/// What the server does at a line.
+/// The server's reaction to a line.
 #[derive(Clone, Copy)]
 enum Act {
     Say(&'static str),
@@ -131,8 +131,8 @@ enum Act {
     Cut,
 }
 
-/// What the server does otherwise than a good one: at the first line that begins like this. `CONNECT` is before the
-/// greeting, `CONTENT` when the content is whole.
+/// Deviations from a correct server: the reaction at the first line with this prefix. `CONNECT` is before the greeting,
+/// `CONTENT` when the content is complete.
 type Script = &'static [(&'static str, Act)];
 
 const GREETING: &str = "220 mail";
@@ -187,7 +187,7 @@ async fn served(script: Script, tls: Tls, acceptor: Option<TlsAcceptor>) -> Serv
     Server { at, heard }
 }
 
-/// Plays the server until the end, or until the client wants TLS: then the stream comes back.
+/// Plays the server until the end, or until the client wants TLS: then the stream is returned.
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     script: Script,
@@ -318,7 +318,7 @@ async fn each_refusal_says_whether_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_or_hangs_up_leaves_doubt_only_after_the_content() {
+async fn a_silent_or_closed_connection_is_unsure_only_after_the_content() {
     for act in [Act::Hang, Act::Cut] {
         for place in ["CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "CONTENT"] {
             let script: Script = Box::leak(Box::new([(place, act)]));
@@ -331,7 +331,7 @@ async fn a_server_that_falls_silent_or_hangs_up_leaves_doubt_only_after_the_cont
 }
 
 #[tokio::test]
-async fn an_accepted_mail_is_accepted_however_the_server_says_goodbye() {
+async fn an_accepted_mail_stays_accepted_whatever_quit_returns() {
     for act in [Act::Hang, Act::Cut, Act::Say("421 oops")] {
         let script: Script = Box::leak(Box::new([("QUIT", act)]));
         assert_eq!(sent(&server(script).await, false, PATIENCE).await, Sent::Accepted);
@@ -347,7 +347,7 @@ async fn a_recipient_that_is_refused_does_not_keep_the_mail_from_the_others() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_reason_to_wait() {
+async fn a_refused_connection_is_a_reason_to_wait() {
     let server = server(&[]).await;
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let smtp = Smtp { host: "127.0.0.1".to_owned(), port, ..server.smtp(Tls::None, false) };
@@ -400,7 +400,7 @@ async fn mail_goes_encrypted_to_a_server_that_is_trusted_and_to_no_other() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_encrypt_hears_no_password() {
+async fn a_server_without_encryption_gets_no_password() {
     let server = server(&[]).await;
     let mailer = Mailer::new(&server.smtp(Tls::Starttls, true)).unwrap();
     let error = mailer.check(PATIENCE).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What a hook hears, and what its answers mean, over real sockets.
+//! The requests that a hook gets, and what its answers mean, over real sockets.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For what never comes.
+/// Timeout for answers that never come.
 const IMPATIENCE: Duration = Duration::from_millis(300);
 const FIRST: Try = Try { message: 12, part: 0, attempt: 1 };
 
@@ -44,7 +44,7 @@ fn the_body_is_this_json() {
     assert_eq!(hook_body(&NEWS), hook_body(&NEWS));
 }
 
-/// What the server does when a request is whole.
+/// The server's reaction to a complete request.
 #[derive(Clone, Copy)]
 enum Act {
     Say(&'static str),
@@ -52,13 +52,13 @@ enum Act {
     Cut,
 }
 
-/// A hook on this machine that has heard these requests.
+/// A hook on this machine, with the requests it got.
 struct Server {
     hook: Hook,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
-/// A server that does the same at each request.
+/// A server that reacts the same to each request.
 async fn server(act: Act) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/canary-path?token=canary-query", listener.local_addr().unwrap());
@@ -73,7 +73,7 @@ async fn server(act: Act) -> Server {
             }
             notes.lock().unwrap().push(String::from_utf8(request).unwrap());
             match act {
-                // The answer may be more than the client wants to read.
+                // The answer may be longer than the client wants to read.
                 Act::Say(answer) => drop(stream.write_all(answer.as_bytes()).await),
                 Act::Hang => std::future::pending().await,
                 Act::Cut => {}
@@ -149,7 +149,7 @@ async fn each_answer_says_whether_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_hook_that_asks_for_patience_gets_it_up_to_a_day() {
+async fn retry_after_of_a_hook_is_respected_up_to_a_day() {
     for (asked, expected) in [("30", Some(30)), ("9999999999", Some(24 * 3600)), ("soon", None)] {
         let answer = format!("HTTP/1.1 429 x\r\nRetry-After: {asked}\r\nContent-Length: 0\r\n\r\n");
         let Sent::Later(trouble) = post(&server(Act::Say(answer.leak())).await, PATIENCE).await else {
@@ -160,7 +160,7 @@ async fn a_hook_that_asks_for_patience_gets_it_up_to_a_day() {
 }
 
 #[tokio::test]
-async fn a_hook_that_falls_silent_or_hangs_up_leaves_doubt() {
+async fn a_silent_or_closed_hook_is_unsure() {
     assert!(matches!(post(&server(Act::Hang).await, IMPATIENCE).await, Sent::Unsure(_)));
     assert!(matches!(post(&server(Act::Cut).await, PATIENCE).await, Sent::Unsure(_)));
     let half = "HTTP/1.1 400 x\r\nContent-Length: 900\r\n\r\nhalf of it";
@@ -169,7 +169,7 @@ async fn a_hook_that_falls_silent_or_hangs_up_leaves_doubt() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_reason_to_wait() {
+async fn a_refused_connection_is_a_reason_to_wait() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let hook = Hook { url: format!("http://127.0.0.1:{port}/canary-path").into(), bearer: None };
     let sent = Hooks::new().unwrap().post(&hook, &Bytes::from_static(b"{}"), FIRST, PATIENCE).await;
@@ -194,7 +194,7 @@ async fn no_verdict_repeats_the_address_or_the_token() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_read_so_far_and_no_further() {
+async fn an_endless_answer_is_read_up_to_a_limit() {
     let answer = format!("HTTP/1.1 400 x\r\n\r\n{}", "x".repeat(1 << 20));
     let begun = std::time::Instant::now();
     let sent = post(&server(Act::Say(answer.leak())).await, PATIENCE).await;
@@ -203,7 +203,7 @@ async fn an_endless_answer_is_read_so_far_and_no_further() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_is_heard_or_says_why_not() {
+async fn a_heartbeat_succeeds_or_gives_the_reason() {
     let good = server(Act::Say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")).await;
     let hooks = Hooks::new().unwrap();
     assert_eq!(hooks.beat(&good.hook.url, PATIENCE).await, Ok(()));

@@ -1,49 +1,49 @@
-//! What can happen to the world of the model. One action is one step.
+//! The events of the model. One action is one step.
 
 use proptest::prelude::*;
 
-/// Something that happens.
+/// An event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// A source tells of some of its alerts; `again`: its request is repeated.
+    /// A source reports some of its alerts; `again`: its request is repeated.
     Notify { report: Report, alerts: u8, peer: bool, who: Who, again: bool },
-    /// The worker of a lane goes on: to its next attempt, or to the end of the one under way, which is `answer`.
+    /// The worker of a lane continues: to its next attempt, or to the end of the one in flight, which is `answer`.
     Work { lane: usize, answer: Answer },
-    /// The worker of a lane ends where it is; what was under way had arrived, or not.
+    /// The worker of a lane crashes; the request in flight had arrived, or not.
     Crash { lane: usize, arrived: bool },
-    /// The worker of a lane sleeps for so long that another replica takes the lane; what was under way had arrived, or
-    /// not.
+    /// The worker of a lane is paused for so long that another replica takes the lane; the request in flight had
+    /// arrived, or not.
     Lose { lane: usize, arrived: bool },
     /// The process ends and another one opens the store.
     Restart { arrived: bool },
     /// Time passes.
     Pass { share: u8 },
-    /// Somebody sets the clock.
+    /// The clock is set.
     Jump(Jump),
     /// An operator sends a message again.
     Resend { which: u8 },
-    /// Old records are forgotten.
+    /// Old records are deleted.
     Prune,
-    /// Hosts that did not answer are asked again.
+    /// Hosts that did not answer are probed.
     Probe { up: bool },
     /// Another configuration is loaded.
     Configure { fallback: bool, directory: bool, send_resolved: bool },
 }
 
-/// What a source says of the alerts.
+/// A source's report of its alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// They are on; those that were, still are.
+    /// They are firing; those that were, still are.
     Fire,
-    /// They began again, and nobody said that they had ended.
+    /// They fire again without a reported end.
     Refire,
-    /// They are over.
+    /// They are resolved.
     Resolve,
-    /// A peer that lags behind says that they are on.
+    /// A peer that lags behind reports them as firing.
     StaleFire,
-    /// A peer that lags behind tells the end of the episode before.
+    /// A peer that lags behind reports the end of the episode before.
     StaleEnd,
-    /// As they are.
+    /// Unchanged.
     Repeat,
 }
 
@@ -60,13 +60,13 @@ pub enum Who {
 pub enum Answer {
     Accepted,
     InPart,
-    /// Refused for an errcode of WeCom's.
+    /// Rejected with a WeCom errcode.
     Code(i64),
-    /// No answer came in time.
+    /// Timeout.
     Timeout {
         arrived: bool,
     },
-    /// There was no connection.
+    /// The connection failed.
     Down,
 }
 
@@ -76,13 +76,13 @@ pub enum Jump {
     By(i64),
     /// To 1970.
     Epoch,
-    /// To what it would be if nobody had set it.
+    /// To the real time.
     Home,
 }
 
 const HOUR: i64 = 3_600_000;
 
-/// Busy, content refused, receiver refused, a code no table knows, token, address, limit.
+/// Busy, content rejected, receiver rejected, an unknown code, token, address, limit.
 const CODES: [i64; 7] = [-1, 42045, 81013, 987_654, 42001, 60020, 45009];
 const JUMPS: [Jump; 9] = [
     Jump::By(1_000),
@@ -98,13 +98,13 @@ const JUMPS: [Jump; 9] = [
 
 /// Long sequences of actions, and how fast time passes in them.
 pub fn sequences(longest: usize) -> impl Strategy<Value = (u8, Vec<Action>)> {
-    // One number an action: a tree of strategies for each would take longer than the step itself.
+    // One number for each action: a tree of strategies would take longer than the step itself.
     let action = any::<u64>().prop_map(Action::from_number);
     (0_u8..3, prop::collection::vec(action, longest / 2..=longest))
 }
 
 impl Action {
-    /// Every number is an action; how many are which is how often it happens.
+    /// Every number is an action; the share of numbers is the action's frequency.
     fn from_number(number: u64) -> Self {
         let byte = |index: u32| u8::try_from(number >> (8 * index) & 0xff).expect("eight bits");
         let bit = |index: u32| byte(7) >> index & 1 == 1;
@@ -143,7 +143,7 @@ fn report(byte: u8) -> Report {
     }
 }
 
-/// The webhook of a group is where most goes.
+/// Most messages go to the group's webhook.
 fn lane(byte: u8) -> usize {
     [2, 2, 2, 2, 0, 0, 1, 3][usize::from(byte % 8)]
 }

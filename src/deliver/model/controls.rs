@@ -1,4 +1,4 @@
-//! The laws are worth something only if a mistake breaks one of them.
+//! Controls: the laws are worth something only if each mistake breaks one of them.
 
 use super::{LONGEST, Mutant, Stage, explore};
 
@@ -40,7 +40,7 @@ fn a_refusal_that_is_taken_for_sent_is_found() {
 }
 
 #[test]
-fn an_abandoned_message_that_nobody_looks_for_is_found() {
+fn an_abandoned_message_without_recovery_is_found() {
     finds(Mutant::AbandonedIsForgotten, &["rest:"]);
 }
 
@@ -60,7 +60,7 @@ fn folding_what_was_claimed_is_found() {
 }
 
 #[test]
-fn a_digest_that_leaves_somebody_out_is_found() {
+fn a_digest_that_misses_an_alert_is_found() {
     finds(Mutant::DigestLeavesOut, &["L10:"]);
 }
 

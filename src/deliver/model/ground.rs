@@ -1,4 +1,4 @@
-//! What the world stands on: a real store, the one in memory, or both, which must then give the same answers.
+//! The store under the model: a real one, the one in memory, or both, which must then give the same answers.
 
 use std::fmt::Debug;
 
@@ -12,16 +12,16 @@ use crate::store::{
     Folded, LaneHead, Lease, Next, Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
 };
 
-/// Where what was accepted is kept.
+/// The store of a world.
 pub struct Ground {
     real: Option<(Store, Database)>,
     memory: Option<Memory>,
-    /// A mistake that is built into it.
+    /// A mistake built into the store.
     mutant: Mutant,
     settled: std::cell::Cell<u32>,
 }
 
-/// Asks whoever is there.
+/// Asks each store that is there.
 macro_rules! ask {
     ($ground:expr, $what:literal, $real:ident => $ask:expr, $memory:ident => $know:expr) => {
         match (&$ground.real, &$ground.memory) {
@@ -33,7 +33,7 @@ macro_rules! ask {
     };
 }
 
-/// The answer of both halves.
+/// The answer of both stores.
 fn agreed<T: Debug>(what: &str, real: Result<T, StoreError>, memory: &Result<T, StoreError>) -> Result<T, StoreError> {
     let (one, other) = (format!("{real:?}"), format!("{memory:?}"));
     if one == other {
@@ -43,7 +43,7 @@ fn agreed<T: Debug>(what: &str, real: Result<T, StoreError>, memory: &Result<T, 
     Err(StoreError::Bug { reason, source: None })
 }
 
-/// In memory no body is ever given up: that one was says nothing here.
+/// The store in memory never deletes bodies, so an emptied body is not compared.
 fn with_body(mut queued: Option<Queued>) -> Option<Queued> {
     if let Some(kept) = queued.as_mut().map(|queued| &mut queued.notification).filter(|kept| kept.raw.is_empty()) {
         kept.raw = super::intake::BODY.into();
@@ -51,7 +51,7 @@ fn with_body(mut queued: Option<Queued>) -> Option<Queued> {
     queued
 }
 
-/// In memory no notification is ever given up: how many repeats are still on record says nothing here.
+/// The store in memory never deletes notifications, so the number of recorded repeats is not compared.
 fn of_changes(audit: Audit) -> Audit {
     Audit { repeated: 0, ..audit }
 }
@@ -68,7 +68,7 @@ impl Ground {
         Ok(Self { real: Some((store, database)), memory, mutant: Mutant::None, settled: 0.into() })
     }
 
-    /// Does a database keep it?
+    /// Is there a real database?
     pub fn is_real(&self) -> bool {
         self.real.is_some()
     }
@@ -110,7 +110,7 @@ impl Ground {
 
     pub async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
         match (&self.real, &self.memory) {
-            // Leases of the halves may have other numbers.
+            // Lease epochs of the two stores may differ.
             (Some((store, _)), memory) => {
                 if let Some(memory) = memory {
                     memory.abandon(Some(lane));
@@ -160,7 +160,7 @@ impl Ground {
     pub async fn settle(&self, mut settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         self.settled.set(self.settled.get() + 1);
         match (self.mutant, &settlement.next) {
-            // Every fifth is not written, and nobody is told.
+            // Every fifth is silently not written.
             (Mutant::SettleIsLost, Next::Accepted) if self.settled.get().is_multiple_of(5) => return Ok(State::Sent),
             (Mutant::RefusedIsSent, Next::Dead { .. }) => settlement.next = Next::Accepted,
             _ => {}
@@ -187,7 +187,7 @@ impl Ground {
         }
     }
 
-    /// Forgets all that is too old.
+    /// Deletes what is too old.
     pub async fn prune(&self, keep: Retention, now: Timestamp) -> Result<(), StoreError> {
         if let Some(memory) = &self.memory {
             memory.prune(keep, now);

@@ -1,4 +1,4 @@
-//! What comes in, and what must become of it.
+//! Notifications, and what must become of them.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::alert::{Format, Identity, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::{Admission, Arrival, Recipient};
 
-/// Of every notification.
+/// The body of every notification.
 pub const BODY: &[u8] = b"{}";
 
 impl World {
@@ -82,7 +82,7 @@ impl World {
         self.admissions += u64::from(all > 0);
         self.dirty = true;
         if self.mutant == Mutant::AckBeforeCommit && all > 0 && self.admissions.is_multiple_of(50) {
-            // The sender got its 200, and the process ended before the commit.
+            // The sender got its 200, but the process ended before the commit.
             let lost = Message { lane: LaneKey::stored("lost"), ..Message::default() };
             (0_i64..).zip(expected.values()).for_each(|(id, (_, name))| self.ledger.note(-1 - id, name, &lost));
             return Ok(());
@@ -106,7 +106,7 @@ impl World {
         if expected.is_empty() { Ok(()) } else { Err(format!("L1: not written: {expected:?}")) }
     }
 
-    /// Looks up the newest messages, at most so many, and notes those that nobody knows yet.
+    /// Looks up the newest messages, at most `most`, and records the new ones.
     pub async fn discover(&mut self, most: usize) -> Result<Vec<(i64, Message)>, String> {
         if most == 0 {
             return Ok(Vec::new());
@@ -125,7 +125,7 @@ impl World {
         Ok(found)
     }
 
-    /// Notes the copies that a fallback or an operator made of a message.
+    /// Records the copies that a fallback or an operator made of a message.
     pub async fn note_copies(&mut self) -> Check {
         for (message, of) in self.discover(1).await? {
             let copy = self.store.delivery(message).await.map_err(|error| said(&error))?;
@@ -140,7 +140,7 @@ impl World {
 fn arrival(receiver: &str, first: u32, alert: u8, telling: Telling) -> Arrival {
     let name = format!("{receiver}/{alert}");
     Arrival {
-        // Told apart for each receiver, so that a transition's notification and index say whose it is.
+        // Distinct for each receiver, so that a transition's notification and index identify its receiver.
         index: first + u32::from(alert),
         identity: Identity([alert; 32]),
         labels_json: format!(r#"{{"alertname":"{name}"}}"#),

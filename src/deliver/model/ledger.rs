@@ -1,4 +1,4 @@
-//! What the model knows was accepted, and the laws that the record must keep.
+//! What the model knows as accepted, and the laws that the record must satisfy.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,21 +10,22 @@ use super::phone::{Line, Phone};
 use crate::names::LaneKey;
 use crate::store::{Delivery, Fate, State};
 
-/// All that was accepted and is still on record.
+/// Everything that was accepted and is still on record.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Id to what it is.
+    /// By id: the transition.
     pub told: HashMap<i64, Told>,
     places: u64,
-    /// Settled transitions on record whose alerts a clock set forward made the store forget: they count, nameless.
+    /// Settled transitions on record whose alerts were deleted because the clock was set forward: counted without a
+    /// name.
     nameless: i64,
-    /// Of these, how many nobody is to hear of.
+    /// How many of these are suppressed.
     pub suppressed: i64,
     /// Every message.
     pub messages: BTreeMap<i64, Message>,
-    /// Final messages as they were then: a sample.
+    /// A sample of final messages, as they were when they became final.
     finals: HashMap<i64, Delivery>,
-    /// Message, version and part to what went out.
+    /// By message, version and part: the bytes that were sent.
     pub sent: HashMap<(i64, u32, u32), Bytes>,
 }
 
@@ -39,16 +40,16 @@ pub struct Told {
 #[derive(Debug, Clone, Default)]
 pub struct Message {
     pub lane: LaneKey,
-    /// Where it was first told: its own lane, or that of what it is a copy of.
+    /// The lane where it was first told: its own, or that of the message it is a copy of.
     pub source: LaneKey,
-    /// It goes back to an operator.
+    /// It was resent by an operator.
     pub again: bool,
-    /// Attempts that nobody knows the end of.
+    /// Attempts whose result is unknown.
     pub unsure: u32,
 }
 
 impl Ledger {
-    /// Notes a transition that `message` tells.
+    /// Records a transition of `message`.
     pub fn note(&mut self, id: i64, name: &str, message: &Message) {
         self.places += 1;
         let story = format!("{} <- {}: {name}", message.lane, message.source);
@@ -77,9 +78,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers how a message ended.
+    /// Records how a message ended.
     pub async fn ended(&mut self, store: &Ground, message: i64) -> Check {
-        // A sample: reading it costs more than the step itself.
+        // A sample: reading it takes longer than the step itself.
         if message % 4 == 0
             && let Some(delivery) = store.delivery(message).await.map_err(|error| error.to_string())?
         {
@@ -88,7 +89,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Forgets what the store has pruned; returns which messages, and of which alerts somebody is still to hear.
+    /// Drops what the store has pruned; returns the messages, and the alerts with pending transitions.
     pub async fn pruned(&mut self, store: &Ground) -> Result<(Vec<i64>, HashSet<String>), String> {
         let (mut gone, mut left, mut waiting) = (Vec::new(), HashSet::new(), HashSet::new());
         self.nameless = 0;
@@ -122,7 +123,7 @@ impl Ledger {
         Ok((gone, waiting))
     }
 
-    /// When all has come to rest: every transition has one fate, and it is the truth.
+    /// At rest: every transition has one fate, and it is the truth.
     pub async fn close(&self, store: &Ground, phone: &Phone) -> Check {
         let mut fates: HashMap<i64, Fate> = HashMap::new();
         for &message in self.messages.keys() {
@@ -150,7 +151,7 @@ impl Ledger {
         self.last(&fates, phone)
     }
 
-    /// What went out is what is on record (L9).
+    /// The bytes that were sent are the recorded ones (L9).
     fn bytes(&self, delivery: &Delivery) -> Check {
         let message = delivery.row.message;
         for attempt in &delivery.attempts {
@@ -164,7 +165,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The last news of each story is what people heard last, or it is dead (L8).
+    /// The last news of each story is what people were told last, or it is dead (L8).
     fn last(&self, fates: &HashMap<i64, Fate>, phone: &Phone) -> Check {
         let mut last: HashMap<&str, (u64, i64)> = HashMap::new();
         for (&id, told) in self.told.iter().filter(|(_, told)| !told.line.again) {
@@ -173,7 +174,7 @@ impl Ledger {
         }
         for (story, (place, id)) in last {
             let fate = fates.get(&id).ok_or_else(|| format!("L1: transition {id} of {story} is gone"))?;
-            // Later than what is left on record: a clock that was set made the record forget the newer first.
+            // People may have been told something newer: a clock that was set made the record lose it.
             if *fate != Fate::Dead && phone.last(story) < place {
                 return Err(format!("L8: {story} ends with {place}, people heard {}", phone.last(story)));
             }
@@ -182,7 +183,7 @@ impl Ledger {
     }
 }
 
-/// What may no longer change; how often the notification is repeated after it was told is no part of that.
+/// The parts that may no longer change: the notification's repeats after it was told are not among them.
 fn settled(mut delivery: Delivery) -> Delivery {
     delivery.row.repeated = 0;
     delivery

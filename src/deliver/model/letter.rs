@@ -1,4 +1,4 @@
-//! What the model's worker writes: a text that says all that it tells.
+//! What the model's worker renders: a text that lists all its transitions.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::store::{Freeze, Naming, Queued};
 /// Alerts that a digest of the model has room to name.
 const NAMED: usize = 3;
 
-/// The model's letter.
+/// The model's renderer.
 pub struct Letter {
     pub freeze: Option<Freeze>,
     pub bodies: Vec<Bytes>,
@@ -20,7 +20,7 @@ pub struct Letter {
 }
 
 impl World {
-    /// A text that says all that it tells; a digest names a few.
+    /// A text that lists all its transitions; a digest names a few.
     pub async fn write(
         &self,
         queued: &Queued,
@@ -36,7 +36,7 @@ impl World {
             (queued.transitions.iter().map(|moved| moved.id).collect(), Naming::AllBut(counted))
         };
         if let (true, Some(unsure)) = (queued.digest, with) {
-            // The mutant folds what was claimed before.
+            // This mutant folds what was claimed before.
             let other = self.store.delivery(unsure).await?.ok_or("it waits")?;
             tells.extend(other.transitions.iter().map(|row| row.id));
         }
@@ -62,7 +62,7 @@ impl World {
         Ok(Letter { freeze: Some(freeze), bodies, tells })
     }
 
-    /// What a digest tells: its sums are those of its transitions (L10).
+    /// The content of a digest: its sums are those of its transitions (L10).
     async fn digest(&self, message: i64) -> Result<(Vec<i64>, Naming), Trouble> {
         let digest = self.store.digest(message).await?;
         let rows = self.store.delivery(message).await?.ok_or("a digest is gone")?.transitions;

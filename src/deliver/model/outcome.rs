@@ -1,4 +1,4 @@
-//! How an attempt of the model's ends, and what follows.
+//! The result of an attempt in the model, and what follows.
 
 use bytes::Bytes;
 
@@ -17,14 +17,14 @@ use crate::names::Scope;
 use crate::store::{BreakerChange, Claimed, Fallback, Outcome, Settlement, State, StoreError};
 
 impl World {
-    /// WeCom has it.
+    /// WeCom accepts the request.
     pub fn deliver(&mut self, lane: usize, message: i64, part: u32, body: &Bytes, tells: &[i64]) -> Check {
         let lines = self.ledger.lines(tells)?;
         let unsure = self.ledger.messages.get(&message).map_or(0, |known| known.unsure);
         self.phone.take(&Arrival { lane, message, part, body, lines: &lines, unsure }, self.real)
     }
 
-    /// Nobody will ever know how it ended.
+    /// The result of the attempt stays unknown.
     pub fn lose(&mut self, lane: usize, flight: &Flight, arrived: bool) -> Check {
         let Claimed { message, part, .. } = flight.claimed;
         if arrived {
@@ -38,7 +38,7 @@ impl World {
         self.ledger.messages.entry(message).or_default().unsure += 1;
     }
 
-    /// An attempt ends. One that is refused is tried once more as plain text, in the same go.
+    /// An attempt ends. A rejected one is repeated as plain text in the same step.
     pub async fn answer(&mut self, lane: usize, flight: Flight, answer: Answer) -> Check {
         let arrived = matches!(answer, Answer::Accepted | Answer::InPart | Answer::Timeout { arrived: true });
         let Claimed { message, part, .. } = flight.claimed;

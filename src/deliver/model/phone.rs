@@ -1,4 +1,4 @@
-//! What WeCom does with what it gets, and what people see of it. It knows nothing of the store.
+//! What WeCom does with requests, and what people see. It knows nothing of the store.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,20 +6,20 @@ use bytes::Bytes;
 
 use super::Check;
 
-/// WeCom compares the requests of an app for so long (page 90236).
+/// WeCom compares the requests of an app for this long (page 90236).
 const COMPARED_MS: i64 = 4 * 3_600_000;
 
-/// One thing a message tells: which alert, and the place of the news in the order in which it was accepted.
+/// One item of a message: the alert, and the place of the news in the order of acceptance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Whose story it continues: a lane's, an alert's.
+    /// The story it continues: that of an alert in a lane.
     pub story: String,
     pub place: u64,
-    /// Sent again by an operator: it continues no story.
+    /// Resent by an operator: it continues no story.
     pub again: bool,
 }
 
-/// A request that came.
+/// A request that arrived.
 #[derive(Debug)]
 pub struct Arrival<'a> {
     pub lane: usize,
@@ -27,31 +27,31 @@ pub struct Arrival<'a> {
     pub part: u32,
     pub body: &'a Bytes,
     pub lines: &'a [Line],
-    /// Attempts at the message so far that nobody knows the end of.
+    /// Attempts at the message so far whose result is unknown.
     pub unsure: u32,
 }
 
-/// Everybody who is told something.
+/// All recipients.
 #[derive(Debug, Default)]
 pub struct Phone {
-    /// What each account got, in real time.
+    /// By account: what it got, in real time.
     got: HashMap<&'static str, VecDeque<i64>>,
-    /// Message and part to what arrived, and when first.
+    /// By message and part: what arrived, and when first.
     seen: HashMap<(i64, u32), Vec<(Bytes, i64)>>,
-    /// Story to the place of the last news of it.
+    /// By story: the place of its last news.
     told: HashMap<String, u64>,
-    /// Place to the message that told it.
+    /// By place: the message that told it.
     by: HashMap<u64, i64>,
     extras: HashMap<i64, u32>,
     /// When the clock of the gateway was last set forward, in real time.
     leapt_at: Option<i64>,
-    /// Arrivals above a limit that a clock set forward explains.
+    /// Arrivals above a limit that are explained by the clock having been set forward.
     pub shadowed: u64,
     pub copies: u64,
     pub arrivals: u64,
 }
 
-/// Accounts that a request by each lane reaches, and what they take: a minute, an hour.
+/// The accounts that a request of each lane reaches, and their limits: for a minute, for an hour.
 const ACCOUNTS: [&[(&str, usize, usize)]; 4] = [
     &[("m1", 30, 1_000)],
     &[("m1", 30, 1_000), ("m2", 30, 1_000)],
@@ -84,7 +84,7 @@ impl Phone {
         if arrival.part == 0 { self.read(arrival) } else { Ok(()) }
     }
 
-    /// Somebody reads it.
+    /// A recipient reads it.
     fn read(&mut self, arrival: &Arrival<'_>) -> Check {
         let mut newest: HashMap<&str, u64> = HashMap::new();
         for line in arrival.lines {
@@ -130,7 +130,7 @@ impl Phone {
         self.leapt_at = Some(at);
     }
 
-    /// Did the first part of the message come?
+    /// Did the first part of the message arrive?
     pub fn has(&self, message: i64) -> bool {
         self.seen.contains_key(&(message, 0))
     }
@@ -140,7 +140,7 @@ impl Phone {
         self.told.get(story).copied().unwrap_or_default()
     }
 
-    /// The message is no longer in the record; its number may be given again.
+    /// The message is no longer on record; its id may be given again.
     pub fn forget(&mut self, message: i64) {
         self.seen.retain(|&(known, _), _| known != message);
         self.extras.remove(&message);

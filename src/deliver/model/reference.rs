@@ -1,16 +1,16 @@
-//! What is news, written a second time from the promises alone: the model's half of what `news` decides.
+//! What is news, implemented a second time from the promises alone: the counterpart of `news`.
 
 use std::collections::{HashMap, HashSet};
 
 use super::action::Report;
 use crate::alert::{Status, Timestamp, TransitionKind};
 
-/// A twin's copy of what just ended is late for so long.
+/// A twin's copy of an alert that just ended may be late by this much.
 const LATE_MS: i64 = 90_000;
 /// A clock that went back further than this makes a repetition news.
 const STEP_MS: i64 = 60_000;
 
-/// What the source knows of one of its alerts.
+/// The source's state of one of its alerts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Truth {
     on: bool,
@@ -19,7 +19,7 @@ pub struct Truth {
     end: Timestamp,
 }
 
-/// One alert as it is told.
+/// One report of an alert.
 #[derive(Debug, Clone, Copy)]
 pub struct Telling {
     pub status: Status,
@@ -29,7 +29,7 @@ pub struct Telling {
 }
 
 impl Truth {
-    /// What happens to the alert, and what its source says of it; `None`: it never was on.
+    /// Applies a report and returns what the source sends; `None`: the alert was never firing.
     pub fn tell(&mut self, report: Report, peer: bool, now: Timestamp) -> Option<Telling> {
         let begin = match report {
             Report::Fire => !self.on,
@@ -56,7 +56,7 @@ impl Truth {
     }
 }
 
-/// What one receiver was told last of one alert.
+/// What one receiver was last told of one alert.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     on: bool,
@@ -71,17 +71,17 @@ pub struct Reference {
     known: HashMap<String, Known>,
 }
 
-/// What a telling is.
+/// The decision about a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     Told(TransitionKind),
-    /// It changes the state, and the receiver does not want to hear of it.
+    /// It changes the state, but the receiver does not want to be told.
     Kept,
     No,
 }
 
 impl Reference {
-    /// Judges, and remembers.
+    /// Decides, and records the state.
     pub fn judge(&mut self, name: &str, told: Telling, every: i64, resolved_too: bool, now: Timestamp) -> News {
         let Some(known) = self.known.get(name).copied() else {
             self.learn(name, told, told.start, now);
@@ -125,7 +125,7 @@ impl Reference {
         self.known.insert(name.to_owned(), Known { on, start, told: now, peer: told.peer });
     }
 
-    /// What is over and was told before then is forgotten, if nobody is still to hear of it.
+    /// Drops resolved alerts that were told before then, unless a transition of theirs is pending.
     pub fn forget(&mut self, before: Timestamp, waiting: &HashSet<String>) {
         self.known.retain(|name, known| known.on || known.told >= before || waiting.contains(name));
     }

@@ -1,18 +1,18 @@
-//! How the world comes to rest when nothing fails any more.
+//! Brings the world to rest when nothing fails any more.
 
 use super::action::Answer;
 use super::world::{World, said};
 use super::{Check, LANES};
 use crate::store::{Breaker, BreakerChange};
 
-/// Within this time everything must have come to rest once nothing fails any more. A message waits two hours at most
-/// for its next try; after a clock was set, so may the next one that it kept behind it.
+/// Everything must be at rest within this time once nothing fails any more. A message waits at most two hours for its
+/// next try; after a change of the clock the next message behind it may, too.
 const REST_MS: i64 = 12 * 3_600_000;
 /// As `watch` does.
 const HOST_PROBE_MS: i64 = 5_000;
 
 impl World {
-    /// What `watch` does for hosts that did not answer.
+    /// Does what `watch` does for hosts that did not answer.
     pub async fn probe(&mut self, up: bool) -> Check {
         let now = self.now();
         for open in self.store.breakers().await.map_err(|error| said(&error))? {
@@ -30,14 +30,14 @@ impl World {
         Ok(())
     }
 
-    /// Nothing fails any more: everything must come to rest, and be the truth.
+    /// Nothing fails any more: everything must come to rest and satisfy the laws.
     pub async fn rest(&mut self) -> Result<u64, String> {
         let until = self.real + REST_MS;
         let mut turns = 0;
         loop {
             self.probe(true).await?;
             for lane in 0..LANES.len() {
-                // Bounded: each turn settles a message, folds some, or finds that there is nothing to do.
+                // Bounded: each turn settles a message, folds some, or finds nothing to do.
                 for _ in 0..1_000 {
                     turns += 1;
                     self.work(lane, Answer::Accepted).await?;

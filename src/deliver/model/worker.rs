@@ -1,5 +1,5 @@
-//! A worker of the model does what a worker of `deliver` does, one await at a time, with the same decisions and the same
-//! store; only the letter and the answer are the model's.
+//! The model's worker does what a worker of `deliver` does, one await at a time, with the same decisions and the same
+//! store; only the renderer and the answers are the model's.
 
 use bytes::Bytes;
 
@@ -17,17 +17,17 @@ use crate::deliver::{GLANCE_MS, Rhythm, way};
 use crate::names::LaneKey;
 use crate::store::{Claim, Claimed, Lease, Queued, State, StoreError, Taken, WaitingMessage};
 
-/// The worker of one lane, and what outlives it.
+/// The worker of one lane, and the state that outlives it.
 #[derive(Debug, Default)]
 pub struct Worker {
     pub rhythm: Rhythm,
     pub work: Option<Work>,
     pub flight: Option<Flight>,
-    /// When the lane was last found to have something to do.
+    /// When the lane was last found to have work.
     pub until: Option<Timestamp>,
 }
 
-/// What a worker knows while it works.
+/// A worker's state.
 #[derive(Debug, Default)]
 pub struct Work {
     pub lease: Option<Lease>,
@@ -35,14 +35,14 @@ pub struct Work {
     pub folded_in_vain: bool,
 }
 
-/// An attempt under way.
+/// An attempt in flight.
 #[derive(Debug)]
 pub struct Flight {
     pub queued: Queued,
     pub chosen: WaitingMessage,
     pub claimed: Claimed,
     pub scopes: Scopes,
-    /// There is no other way.
+    /// The target has no other way.
     pub alone: bool,
     pub body: Bytes,
     pub plain: bool,
@@ -53,7 +53,7 @@ pub struct Flight {
 }
 
 impl World {
-    /// The worker of a lane goes on. A lost claim lets the lease go, as in `deliver`.
+    /// The worker of a lane continues. A lost claim releases the lease, as in `deliver`.
     pub async fn work(&mut self, lane: usize, answer: Answer) -> Check {
         if let Some(flight) = self.workers[lane].flight.take() {
             return self.answer(lane, flight, answer).await;
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Gives the lane a worker if it is due.
+    /// Starts a worker for the lane if it is due.
     async fn begin(&mut self, lane: usize) -> Result<bool, String> {
         let now = self.now();
         let heads = self.store.lanes(now).await.map_err(|error| said(&error))?;
@@ -141,10 +141,10 @@ impl World {
         if work.lease.is_none() {
             work.lease = self.store.acquire(&LaneKey::stored(LANES[lane])).await?;
         }
-        Ok(work.lease.clone().ok_or("a lane is held by nobody else")?)
+        Ok(work.lease.clone().ok_or("no other replica holds the lane")?)
     }
 
-    /// Claims; then the bytes are on their way.
+    /// Claims; then the bytes are in flight.
     pub async fn attempt(
         &mut self,
         lane: usize,

@@ -1,5 +1,5 @@
-//! The world of the model: two sources' worth of alerts, the real store, four lanes, a phone, and a clock that anybody
-//! may set.
+//! The world of the model: the alerts of two sources, the real store, four lanes, simulated recipients, and a clock
+//! that can be set.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,13 +16,13 @@ use crate::config::{Config, Receiver};
 use crate::names::{LaneKey, Scope};
 use crate::store::{DeliveryRow, Retention, StoreError, TargetRow};
 
-/// When the world begins.
+/// Start of the world.
 pub const T0: i64 = 1_700_000_000_000;
 const DAY: i64 = 24 * 3_600_000;
 const KEEP: Retention = Retention { raw_ms: 7 * DAY, record_ms: 30 * DAY, alerts_ms: i64::MAX / 4, bytes: None };
-/// Steps between two looks at the sums of the store in memory.
+/// Steps between two checks of the sums of the store in memory.
 const SUMS_EVERY: u64 = 20;
-/// A worker's attempt takes no longer.
+/// The longest attempt of a worker.
 pub const DEADLINE_MS: i64 = 10_000;
 /// Alerts of the sources. The first two are critical.
 pub const ALERTS: u8 = 8;
@@ -38,16 +38,16 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// Everything there is.
+/// The whole state.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts of one world")]
 pub struct World {
     pub store: Ground,
     pub config: Rc<Config>,
-    /// Receiver to its targets.
+    /// By receiver: its targets.
     pub targets: HashMap<String, Vec<TargetRow>>,
-    /// Milliseconds that truly passed since the beginning.
+    /// Milliseconds since the start, in real time.
     pub real: i64,
-    /// How far the clock is from the truth.
+    /// Difference of the clock from real time.
     skew: i64,
     tempo: u8,
     pub workers: [Worker; 4],
@@ -66,7 +66,7 @@ pub struct World {
     pub mutant: Mutant,
     pub admissions: u64,
     steps: u64,
-    /// Something was written since the last look at the sums.
+    /// Something was written since the sums were last checked.
     pub dirty: bool,
 }
 
@@ -103,12 +103,12 @@ impl World {
         }
     }
 
-    /// What the gateway's clock shows: never less than 1970.
+    /// The gateway's clock: never before 1970.
     pub fn now(&self) -> Timestamp {
         Timestamp((T0 + self.real + self.skew).max(0))
     }
 
-    /// One step, and the laws that hold after each.
+    /// One step, and the laws that are checked after each.
     pub async fn step(&mut self, action: Action) -> Check {
         match action {
             Action::Notify { report, alerts, peer, who, again } => {
@@ -131,7 +131,7 @@ impl World {
             }
         }
         self.steps += 1;
-        // Reads everything there is; in memory that costs more than the step itself.
+        // Reads the whole record; in memory that takes longer than the step itself.
         let look = self.dirty && (self.store.is_real() || self.steps.is_multiple_of(SUMS_EVERY));
         if look {
             self.dirty = false;
@@ -148,8 +148,8 @@ impl World {
         Ok(())
     }
 
-    /// The worker of a lane was paused until its lease was over. What it sent came, or not; another replica has had the
-    /// lane since, and now the worker goes on.
+    /// The worker of a lane was paused until its lease had ended. Its request arrived, or not; another replica held the
+    /// lane meanwhile, and now the worker continues.
     async fn lose_lane(&mut self, lane: usize, arrived: bool) -> Check {
         let flight = self.workers[lane].flight.take();
         if let Some(flight) = &flight {
@@ -175,7 +175,7 @@ impl World {
         Ok(())
     }
 
-    /// Mostly moments: budgets only show when much happens in a minute.
+    /// Mostly moments: budgets only matter when much happens within a minute.
     async fn pass(&mut self, share: u8) -> Check {
         let most = match share {
             0..=229 => [800, 5_000, 30_000][usize::from(self.tempo)],
@@ -220,7 +220,8 @@ impl World {
         let DeliveryRow { settled_at, folded_into, firing, resolved, .. } =
             of.as_ref().map(|of| of.row.clone()).ok_or_else(|| format!("L1: message {message} is gone"))?;
         let told = of.map_or(0, |of| of.transitions.len());
-        // As `deliver::again`. Of a message whose alerts a clock set forward made the store forget, nothing is left.
+        // As `deliver::again`. Nothing is left of a message whose alerts were deleted because the clock was set
+        // forward.
         if settled_at.is_none() || folded_into.is_some() || i64::try_from(told) != Ok(firing + resolved) {
             return Ok(());
         }

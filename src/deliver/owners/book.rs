@@ -1,4 +1,4 @@
-//! What WeCom has said about values of labels, and how often it may be asked.
+//! WeCom's answers about label values, and limits on asking it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,31 +11,31 @@ use crate::alert::Timestamp;
 
 /// People do not change their userid.
 const KNOWN_FOR_MS: i64 = DAY_MS;
-/// Somebody who is missing may be added by a person, who then wants to see it work the same day.
+/// A missing member may be added by a person, who then wants to see it work the same day.
 const UNKNOWN_FOR_MS: i64 = 6 * 3_600_000;
-/// A right that is missing is granted by a person; a network comes back by itself.
+/// A missing permission is granted by a person; a network recovers by itself.
 const FAILED_FOR_MS: i64 = 600_000;
-/// Values about which WeCom is asked in vain a day: a label that names no people (`instance`) has thousands.
+/// Unsuccessful look-ups a day: a label that does not name people (`instance`) has thousands of values.
 const MEMBERS_IN_VAIN: u32 = 200;
-/// Mail addresses and numbers among them. A corp of 25 people may be wrong five times before WeCom minds.
+/// Mail addresses and mobile numbers among them. WeCom tolerates five wrong ones from a corp of 25 people.
 const LOOKUPS_IN_VAIN: u32 = 5;
-/// Answers that are kept, and values that were told of; above, the book starts anew.
+/// Answers that are kept, and values that were reported; above this, both are cleared.
 const BOOK_ENTRIES: usize = 10_000;
-/// Digits of the shortest mobile number; shorter ones are rather numbers of something.
+/// Digits of the shortest mobile number; shorter values are usually other numbers.
 const MOBILE_DIGITS: usize = 7;
 const DAY_MS: i64 = 86_400_000;
-/// No member of that userid in the visible scope, and a userid that cannot be one.
+/// No member of that userid in the visible scope, or an invalid userid.
 const NO_MEMBER: [i64; 2] = [60111, 40003];
 
 /// An app, by corp and number, and a value.
 pub(super) type Key = (String, i64, String);
 
-/// Who was asked about, by whom.
+/// The answers, by app and value.
 #[derive(Debug)]
 pub(super) struct Book {
     /// Not tokio's mutex: nothing is awaited while it is held.
     pages: Mutex<Pages>,
-    /// One look-up at a time: those under way count as wrong.
+    /// One look-up at a time: those in flight count as unsuccessful.
     pub place: Semaphore,
 }
 
@@ -47,13 +47,13 @@ impl Default for Book {
 
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    /// Each with the time until which it is believed.
+    /// Each with the time until which it is valid.
     answers: HashMap<Key, (Answer, Timestamp)>,
-    /// Closes when the look-up ends, however it ends.
+    /// Closes however the look-up ends.
     pub flights: HashMap<Key, watch::Receiver<()>>,
-    /// The day, and the values of it that WeCom did not know, by corp.
+    /// By corp: the day, and the values of that day that WeCom did not know.
     vain: HashMap<String, Vain>,
-    /// Values that an operator was told of.
+    /// Values that were reported to an operator.
     told: HashSet<String>,
 }
 
@@ -64,19 +64,19 @@ struct Vain {
     lookups: u32,
 }
 
-/// Who a value is.
+/// The member that a value stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// This member.
     Known(String),
-    /// Nobody.
+    /// No member.
     Unknown,
-    /// WeCom has not said, or could not be asked.
+    /// Not answered yet, or WeCom could not be asked.
     NotYet,
 }
 
 impl Book {
-    /// The member whose userid, mail address or mobile number `value` is. Nobody is asked beyond the day's allowance.
+    /// The member whose userid, mail address or mobile number `value` is. Beyond the day's limit WeCom is not asked.
     pub async fn ask(
         &self,
         client: &wecom::Client,
@@ -158,7 +158,7 @@ impl Pages {
         self.vain.insert(corp_id.to_owned(), Vain { members: spent.members + 1, lookups, ..spent });
     }
 
-    /// Is an operator to be told that nobody knows `value`? Once.
+    /// Should an unknown `value` be reported to an operator? True once for each.
     pub fn tell(&mut self, value: &str) -> bool {
         if self.told.len() >= BOOK_ENTRIES {
             self.told.clear();
@@ -180,7 +180,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     #[test]
-    fn an_answer_is_believed_for_a_day_and_that_there_is_nobody_for_hours() {
+    fn an_answer_is_cached_for_a_day_and_an_unknown_member_for_hours() {
         let key = |value: &str| ("ww1".to_owned(), 1, value.to_owned());
         let mut pages = Pages::default();
         pages.learn(&key("a"), Ok(Answer::Known("A".to_owned())), NOW);

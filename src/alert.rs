@@ -1,7 +1,7 @@
-//! The vocabulary: what a sender told us, in one shape for all senders.
+//! The vocabulary: notifications in one shape for all senders.
 //!
-//! Everything here is a plain value. `ingest` makes them from bytes, `route`, `store`, `render` and
-//! `deliver` pass them on; none of them holds a connection, a clock or a secret.
+//! Everything here is a plain value. `ingest` makes them from bytes, `route`, `store`, `render` and `deliver` pass them
+//! on; none of them holds a connection, a clock or a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::level::{self, Level};
 use crate::names::{Discriminator, SourceId};
 
-/// Unix time in milliseconds. The only time inside wegraf; zones appear when a person reads it.
+/// Unix time in milliseconds. The only representation of time inside wegraf; zones appear when it is shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
@@ -33,7 +33,7 @@ impl Timestamp {
 /// Label and annotation sets. Names are arbitrary UTF-8 (alert-sources §0.3), kept in byte order.
 pub type Labels = BTreeMap<String, String>;
 
-/// Which program's payload a notification was; stored with the raw bytes so that they can be read again.
+/// Which program's payload a notification was; stored with the raw bytes so that these can be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -43,17 +43,17 @@ pub enum Format {
     GrafanaLegacy,
     /// Alertmanager webhook, version "4".
     Alertmanager,
-    /// An array pushed as to `POST /api/v2/alerts` of an Alertmanager: state, not news.
+    /// An array pushed as to `POST /api/v2/alerts` of an Alertmanager: state, not changes.
     AlertsPush,
     /// Any other JSON object, array or form: read through a template.
     Generic,
-    /// Text that is none of these; shown as it is.
+    /// Text that is none of these; shown unchanged.
     Opaque,
-    /// What a client of WeCom wrote for a webhook; it is relayed as it is.
+    /// A body in WeCom's format for a webhook; relayed unchanged.
     WecomWebhook,
-    /// What a client of WeCom wrote for an app; it is relayed as it is.
+    /// A body in WeCom's format for an app; relayed unchanged.
     WecomApp,
-    /// A notification that wegraf passes on itself, in its own form. Nothing from outside is read as this.
+    /// A notification that wegraf itself relays, in its own form. Outside input is never read as this.
     Relayed,
 }
 
@@ -121,15 +121,15 @@ pub struct Notification {
     pub alerts: Vec<Alert>,
 }
 
-/// Whether an alert is on or over, as the sender sees it.
+/// Whether an alert is firing or resolved, according to its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It is on.
+    /// Firing.
     Firing,
-    /// It is over.
+    /// Resolved.
     Resolved,
-    /// Neither: something to know, told once. It is never open, so nothing ends it.
+    /// Neither: an event that is told once. It is never open, so no end follows.
     Notice,
 }
 
@@ -149,7 +149,7 @@ impl Status {
     }
 }
 
-/// Why a rule cannot be judged, or that it can.
+/// Whether a rule could be evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
@@ -176,7 +176,7 @@ impl Health {
 /// One alert of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
-    /// On or over.
+    /// Firing or resolved.
     pub status: Status,
     /// The rule's real name: `alertname`, or `rulename` for `DatasourceNoData`/`DatasourceError`. Never empty:
     /// a fallback is found from the other labels or the source.
@@ -207,7 +207,7 @@ pub struct Alert {
     pub kin: Option<Kin>,
 }
 
-/// What relates an alert to the end of it where the sender has no key that both carry.
+/// Relates an alert to its end where the sender has no key that both carry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kin {
     /// The mapping or reader that took the body: alerts of different ones are never related.
@@ -216,13 +216,13 @@ pub struct Kin {
     pub core: String,
     /// The sender's id of the event; empty if there is none.
     pub event: String,
-    /// The alert has a key of its own, so an end that has another key is not its end.
+    /// The alert has a key of its own, so an end with another key is not its end.
     pub keyed: bool,
-    /// Identifiers in its words and places: hosts, paths, numbers of jobs.
+    /// Identifiers in its text and links: hosts, paths, job numbers.
     pub marks: BTreeSet<String>,
 }
 
-/// What an end may refer to, as it is stored: 16 bytes of a SHA-256.
+/// What an end may refer to, as stored: 16 bytes of a SHA-256.
 pub type Relation = [u8; 16];
 
 impl Kin {
@@ -231,7 +231,7 @@ impl Kin {
         relation(["family", &source.stored(), &self.shape, &self.core])
     }
 
-    /// Alerts of `source` of one shape with one id of the event.
+    /// Alerts of `source` of one shape with one event id.
     pub fn same_event(&self, source: &SourceId) -> Option<Relation> {
         (!self.event.is_empty()).then(|| relation(["event", &source.stored(), &self.shape, &self.event]))
     }
@@ -259,7 +259,7 @@ pub struct Value {
     pub tags: Labels,
 }
 
-/// Where a person may go from an alert. Each is an absolute http(s) URL or empty.
+/// Links of an alert. Each is an absolute http(s) URL or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Links {
     /// The rule or expression (`generatorURL`, legacy `ruleUrl`).
@@ -276,8 +276,8 @@ pub struct Links {
     pub image: String,
 }
 
-/// SHA-256 over source, discriminator and the sorted labels, each length-prefixed.
-/// The fingerprint a sender gives is never trusted for this.
+/// SHA-256 over source, discriminator and the sorted labels, each length-prefixed. A sender's fingerprint is not
+/// trusted for this.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(pub [u8; 32]);
 
@@ -291,7 +291,7 @@ impl fmt::Debug for Identity {
 }
 
 impl Alert {
-    /// Who this alert is, as `source` tells of it.
+    /// The identity of this alert when `source` reports it.
     pub fn identity(&self, source: &SourceId) -> Identity {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
@@ -309,23 +309,23 @@ impl Alert {
         Identity(hash.finalize().into())
     }
 
-    /// The severity its labels give it.
+    /// The severity in its labels.
     pub fn severity(&self) -> String {
         severity(&self.labels)
     }
 
-    /// How bad it is; `None` if nobody says.
+    /// Its level; `None` if neither the reader nor a label gives one.
     pub fn level(&self) -> Option<Level> {
         self.level.or_else(|| Level::of(level_label(&self.labels)?))
     }
 
-    /// Must this be told before everything else?
+    /// Is it sent before everything else?
     pub fn is_critical(&self) -> bool {
         self.level() == Some(Level::Critical)
     }
 }
 
-/// The label that says how bad an alert is, in lower case; empty if there is none.
+/// The label that gives an alert's severity, in lower case; empty if there is none.
 pub fn severity(labels: &Labels) -> String {
     level_label(labels).map(str::to_lowercase).unwrap_or_default()
 }
@@ -344,43 +344,43 @@ pub fn level_label(labels: &Labels) -> Option<&str> {
     usual.or_else(spelt).map(String::as_str).filter(|value| !value.trim().is_empty())
 }
 
-/// Bytes of the longest of [`level::NAMES`] with separators; labels of other lengths are not looked at.
+/// Bytes of the longest of [`level::NAMES`] with separators; longer label names are not compared.
 const LONGEST_LEVEL_NAME: usize = 24;
 
-/// A change of an alert's state that somebody should hear of.
+/// A change of an alert's state that may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransitionKind {
-    /// It began (or began again).
+    /// It fires (again).
     Firing,
-    /// It ended.
+    /// It is resolved.
     Resolved,
-    /// It is still on; upstream repeated it and the receiver's `repeat_interval` has passed.
+    /// It is still firing; upstream repeated it and the receiver's `repeat_interval` has passed.
     Reminder,
-    /// It is still on; somebody has it.
+    /// It is still firing; a user acknowledged it.
     Acknowledged,
-    /// It is still on; whoever had it gave it back.
+    /// It is still firing; its owner released it.
     Released,
-    /// It is still on; somebody made a silence for it upstream, or moved the end of one.
+    /// It is still firing; a user made a silence for it upstream, or moved the end of one.
     Silenced,
-    /// It is still on; its silence was ended.
+    /// It is still firing; its silence was ended.
     Unsilenced,
-    /// It neither began nor ended: something to know.
+    /// It neither began nor ended: a notice.
     Notice,
 }
 
 impl TransitionKind {
-    /// Did somebody do something with the alert, which itself is as it was?
+    /// Is it an act on the alert, whose own state did not change?
     pub const fn is_act(self) -> bool {
         matches!(self, Self::Acknowledged | Self::Released | Self::Silenced | Self::Unsilenced)
     }
 
-    /// Is the alert on when this is told?
+    /// Is the alert firing when this is told?
     pub const fn is_on(self) -> bool {
         !matches!(self, Self::Resolved | Self::Notice)
     }
 
-    /// What is to be said of the alert after it.
+    /// The status of the alert afterwards.
     pub const fn leaves(self) -> Status {
         match self {
             Self::Resolved => Status::Resolved,
@@ -389,7 +389,7 @@ impl TransitionKind {
         }
     }
 
-    /// As what a report with this status is told that nothing is known of.
+    /// The kind that a report with this status has for an unknown alert.
     pub const fn first(status: Status) -> Self {
         match status {
             Status::Firing => Self::Firing,
@@ -430,8 +430,8 @@ impl TransitionKind {
     }
 }
 
-/// The short id a person searches for: `7K2Q`. Names the notification that began an episode, so that the
-/// firing and the resolved message of one incident carry the same id on every phone.
+/// The short id a person searches for: `7K2Q`. Names the notification that began an episode, so that the firing and the
+/// resolved message of one incident carry the same id for all readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ThreadId(pub i64);
@@ -440,8 +440,8 @@ pub struct ThreadId(pub i64);
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl fmt::Display for ThreadId {
-    /// Four characters for the first million notifications, one more for each 32-fold. Neighbours look unlike
-    /// each other: multiplication by an odd constant permutes the numbers of each length.
+    /// Four characters for the first million notifications, one more for each factor of 32. Consecutive ids look
+    /// different: multiplication by an odd constant permutes the numbers of each length.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bits = 20;
         let mut base = 0_u64;
@@ -467,7 +467,7 @@ const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
 const UNMIX: u64 = 0xF1DE_83E1_9937_733D;
 
 impl ThreadId {
-    /// The id a person typed, with or without `#`, in either case; `None` if it is not one.
+    /// The id that a person typed, with or without `#`, in either case; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('#');
         let length = u32::try_from(text.len()).ok()?;

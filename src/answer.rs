@@ -1,9 +1,9 @@
-//! What people do in WeCom, and what comes of it: they take an alert, silence it, ask what is on and who is on duty.
+//! Acts of people in WeCom: they acknowledge or silence an alert, ask for firing alerts and for the people on duty.
 //!
-//! A press, a text, a form of the page and a command all become one *act*: recorded in one transaction ([`Store::act`]),
-//! answered at once, and done afterwards where somebody else has to do it (`silencing`). `ask` reads texts, `card`
-//! names cards; `escalation` goes on to the next people where nobody acts. What is told to the others goes the way of
-//! every message: by the outbox.
+//! A press, a text, a form of the page and a command all become one *act*: recorded in one transaction
+//! ([`Store::act`]), answered at once, and completed afterwards where a step upstream is needed (`silencing`). `ask`
+//! parses texts, `card` names cards; `escalation` tells further receivers if no user acknowledges. Messages about acts
+//! go through the outbox like all others.
 //!
 //! [`Store::act`]: crate::store::Store::act
 
@@ -41,27 +41,27 @@ pub use silencing::matchers_for;
 pub use watching::Absences;
 pub use words::Answer;
 
-/// Looks at what was left undone by a process that ended.
+/// Interval of looking for acts left open by a process that ended.
 const SWEEP: Duration = Duration::from_secs(5);
-/// Looks for alerts that nobody took in time.
+/// Interval of looking for alerts that were not acknowledged in time.
 const ESCALATE: Duration = Duration::from_secs(1);
-/// Between two looks at an act that somebody waits for.
+/// Interval of looking at an act whose caller waits for it.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Characters of a name in an answer.
 const PERSON: usize = 32;
 
-/// Somebody who acts.
+/// The actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// A userid; on the page, the name that he gives himself.
+    /// A userid; for a visitor of the page, the name the visitor entered.
     pub id: String,
-    /// By which way he comes.
+    /// The channel.
     pub via: Via,
 }
 
 impl Actor {
-    /// Who he is on record and to the others. Whoever comes by the page is whoever he says he is, so it is said where the
-    /// name comes from; and no such name is taken for a userid.
+    /// The actor's name in the record and for others. Page visitors are unauthenticated; their name is marked, so that
+    /// it is never taken for a userid.
     fn on_record(&self, language: Language) -> String {
         match (&self.via, language) {
             (Via::Page, Language::Zh) => format!("{}（网页）", self.id),
@@ -71,26 +71,26 @@ impl Actor {
     }
 }
 
-/// By which way somebody acts.
+/// The channel of an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
-    /// The callback of this app: WeCom says who he is.
+    /// The callback of this app: the userid is authenticated by WeCom.
     App(String),
-    /// The bot, in this conversation: WeCom says who he is.
+    /// The bot, in this conversation: the userid is authenticated by WeCom.
     Bot {
         /// Name of the bot.
         bot: String,
         /// Its chatid; of a single chat, the userid.
         chat: String,
     },
-    /// The page behind a signed link: nobody says who he is.
+    /// The page behind a signed link: the visitor is unauthenticated.
     Page,
     /// A command on the machine.
     Command,
 }
 
 impl Via {
-    /// The name in the record: of a bot's conversation, that of its lane.
+    /// The name in the record; for a bot's conversation, that of its lane.
     pub fn name(&self) -> String {
         match self {
             Self::App(app) => format!("app/{app}"),
@@ -100,7 +100,7 @@ impl Via {
         }
     }
 
-    /// Reads what [`Self::name`] printed; `None` for a name of another version of wegraf.
+    /// Parses what [`Self::name`] printed; `None` for a name of another version of wegraf.
     pub fn parse(name: &str) -> Option<Self> {
         match name.split_once('/') {
             None if name == "page" => Some(Self::Page),
@@ -115,16 +115,16 @@ impl Via {
     }
 }
 
-/// What somebody wants done.
+/// A request for an act.
 #[derive(Debug, Clone)]
 pub struct Wish {
-    /// Names the event: the same for all copies of it that WeCom brings.
+    /// Idempotency key of the event: the same for all copies of it that WeCom sends.
     pub event: String,
-    /// What.
+    /// The requested act.
     pub kind: ActKind,
-    /// To what.
+    /// The object of the act.
     pub about: About,
-    /// For how long, if it is a silence.
+    /// The duration, for a silence.
     pub span: Option<Span>,
     /// The fresh code of the card that was pressed.
     pub code: Option<NewCode>,
@@ -132,12 +132,13 @@ pub struct Wish {
     pub except_lane: Option<LaneKey>,
 }
 
-/// A press of a card's button that an app's callback brings.
+/// A press of a card's button, from an app's callback.
 pub async fn press(app: &App, actor: &Actor, click: &Click) -> Result<Answer, StoreError> {
     press_at(app, actor, click, "", None).await
 }
 
-/// A press of a card's button; a bot's has an id of its own, and its lane is told by the card itself.
+/// A press of a card's button; a press in a bot's conversation has an id of its own, and its lane is told by the card
+/// itself.
 pub async fn press_at(
     app: &App,
     actor: &Actor,
@@ -158,7 +159,7 @@ pub async fn press_at(
         render::EXPIRE => (ActKind::Expire, None),
         render::SILENCE => {
             let chosen = click.chosen(render::SPAN).unwrap_or(render::USUAL_SPAN);
-            // What no card of ours offers: somebody made it up.
+            // No card of ours offers this: the request is forged.
             let Ok(span) = Span::parse(chosen) else { return Ok(unknown()) };
             (ActKind::Silence, Some(span))
         }
@@ -175,8 +176,8 @@ pub async fn press_at(
     act(app, actor, wish).await
 }
 
-/// The same for each copy of one press, and for no other. A callback brings a code that is new with each press; a bot
-/// brings only who, what and when.
+/// The idempotency key of a press: equal for copies of it, different for any other press. A callback has a code that is
+/// new with each press; a bot's event only has user, content and time.
 fn event(actor: &Actor, click: &Click, msgid: &str) -> String {
     let via = actor.via.name();
     match &click.response_code {
@@ -186,12 +187,12 @@ fn event(actor: &Actor, click: &Click, msgid: &str) -> String {
     }
 }
 
-/// Records a wish, sees to it that it is done, and says what came of it.
+/// Records an act, has it completed, and returns the answer.
 pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreError> {
     act_from(app, actor, wish, None).await
 }
 
-/// The same for somebody whose address is all that tells who he may be; it goes on record.
+/// The same for an unauthenticated visitor, whose address is recorded.
 pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>) -> Result<Answer, StoreError> {
     let way = peer.map_or_else(|| actor.via.name(), |peer| format!("{}/{peer}", actor.via.name()));
     let loaded = app.loaded();
@@ -202,7 +203,7 @@ pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>
     let state = match wish.kind {
         _ if !allowed => ActState::Denied,
         ActKind::Acknowledge | ActKind::Release => ActState::Done,
-        // What people ask for; to forget is nobody's wish.
+        // Acts that people request; forgetting is wegraf's own.
         ActKind::Silence | ActKind::Extend | ActKind::Expire | ActKind::Resend | ActKind::Recall | ActKind::Forget => {
             ActState::Open
         }
@@ -241,10 +242,10 @@ pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>
         Some(doer) => app.names().of(&loaded, None, &doer.by, now).await,
         None => String::new(),
     };
-    // Who came by the page gave himself his name.
+    // Visitors of the page choose their own names.
     let before = harmless(&before, conversation::channel(&actor.via), PERSON);
     let answer = Answer::of(kind, &acted, &before, until, language, &config.timezone, now);
-    // A text is not preceded by a page that shows what it will hide.
+    // A text, unlike the page, did not show beforehand what the silence will hide.
     if kind == ActKind::Silence && acted.state == ActState::Open && matches!(wish.about, About::Thread(_)) {
         let channel = conversation::channel(&actor.via);
         return Ok(match scope(app, &acted.alerts).await? {
@@ -255,10 +256,10 @@ pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>
     Ok(answer)
 }
 
-/// The answer once what it began is done, or after `patience` as it was.
+/// The answer once the act is completed, or the given one after `patience`.
 pub async fn finished(app: &App, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
     let begun = tokio::time::Instant::now();
-    // What is open is found by an index, however many acts a person has on record.
+    // Open acts are found by an index, however many acts are recorded.
     let is_open = async || {
         let filter = ActFilter { open: true, limit: 1_000, ..ActFilter::default() };
         app.store().acts(filter).await.map(|open| open.iter().any(|act| act.id == answer.act))
@@ -277,7 +278,7 @@ pub async fn finished(app: &App, actor: &Actor, answer: Answer, patience: Durati
     })
 }
 
-/// Does what an act leaves open, beside whoever waits for the answer.
+/// Completes an open act concurrently with the answer.
 fn begin(app: &App, acted: &Acted) {
     let (app, act) = (app.clone(), acted.act);
     tokio::spawn(async move {
@@ -287,8 +288,7 @@ fn begin(app: &App, acted: &Acted) {
     });
 }
 
-/// Finishes what was left open, looks at silenced alerts, and goes on to the next people where nobody acts, until told
-/// to stop.
+/// Completes open acts, checks silenced alerts, and takes the steps of escalations, until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let sweeps = async {
         loop {
@@ -313,18 +313,18 @@ pub async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Goes one round of escalation: for tests that own the clock.
+/// Runs one round of escalations: for tests that control the clock.
 #[doc(hidden)]
 pub async fn escalate_once(app: &App) -> Result<(), StoreError> {
     escalation::step(app).await
 }
 
-/// What a text may be about: an episode by its short id.
+/// The object of a text: an episode by its short id.
 const fn about(thread: ThreadId) -> About {
     About::Thread(thread)
 }
 
-/// The language that answers to people have.
+/// The language of answers to people.
 fn language(app: &App) -> Language {
     app.loaded().config.language
 }

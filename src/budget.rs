@@ -1,17 +1,18 @@
-//! How much may be said to whom: sliding windows that are debited before each attempt (pure).
+//! How many messages an account may get: sliding windows that are debited before each attempt. Pure.
 //!
-//! Above WeCom's limits an app's message vanishes although the answer says ok (wecom-api §13), so the windows here
-//! are narrower than WeCom's in count and wider in time, and whatever is uncertain counts as sent. The store keeps a
+//! Above WeCom's limits an app's message is dropped although the answer says ok (wecom-api §13), so the windows here
+//! are narrower than WeCom's in count and wider in time, and an unknown result counts as sent. The store keeps a
 //! [`Window`] for each account (a member, a member of chats, a webhook) and debits it in the claim, so that the sums
-//! hold over restarts and replicas. Nothing here knows who an account is.
+//! hold over restarts and replicas.
 
 use crate::alert::Timestamp;
 use crate::names::Account;
 
-/// How long a message may be under way between its debit and its arrival (the deadline of a send), so that no window
-/// of WeCom's, wherever it begins, holds more than ours.
+/// How long a message may be in flight between its debit and its arrival (the deadline of a send), so that no window of
+/// WeCom's, wherever it begins, contains more than ours.
 const UNDER_WAY_MS: i64 = 10_000;
-/// One resolution of a window: how wide it looks, how fine it counts. A bucket counts until it has left whole.
+/// One resolution of a window: its width and the width of its buckets. A bucket counts until all of it has left the
+/// window.
 const SPANS: [Span; 3] = [
     Span { width_ms: 60_000 + UNDER_WAY_MS, bucket_ms: 2_000 },
     Span { width_ms: 3_600_000 + UNDER_WAY_MS, bucket_ms: 60_000 },
@@ -24,17 +25,17 @@ struct Span {
     bucket_ms: i64,
 }
 
-/// What may be spent in any minute, hour and day; the reserved part only on what is urgent.
+/// What may be spent in any minute, hour and day; the reserved part only on urgent messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// In 60 s, 1 h and 24 h; `None` where WeCom has no such limit.
     most: [Option<u32>; 3],
-    /// Of these, kept for critical alerts and for the news that something is over.
+    /// Of these, reserved for critical alerts and for resolved messages.
     reserved: [u32; 3],
 }
 
 impl Limit {
-    /// An app to one member: WeCom throws away what is above 30 a minute or 1000 an hour (wecom-api §13).
+    /// An app to one member: WeCom drops what is above 30 a minute or 1000 an hour (wecom-api §13).
     pub const MEMBER: Self = Self { most: [Some(24), Some(800), None], reserved: [6, 200, 0] };
     /// The chats of an app to one member: 200 a minute, 10,000 a day (wecom-api §5.4).
     pub const CHAT_MEMBER: Self = Self { most: [Some(150), None, Some(8_000)], reserved: [30, 0, 2_000] };
@@ -51,30 +52,30 @@ impl Limit {
 /// One debit that an attempt makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
-    /// Whose window is debited.
+    /// The account to be debited.
     pub account: Account,
-    /// Further accounts whose sums count as this one's: messages that may have reached it unseen.
+    /// Further accounts whose sums count towards this one's: messages that may have reached its owner unseen.
     pub with: Vec<Account>,
-    /// `None`: it is only counted, for others to look at.
+    /// `None`: it is only counted, for other charges to read.
     pub limit: Option<Limit>,
 }
 
 impl Charge {
-    /// A charge that no other account bears on.
+    /// A charge without further accounts.
     pub fn new(account: Account, limit: Limit) -> Self {
         Self { account, with: Vec::new(), limit: Some(limit) }
     }
 }
 
-/// What was spent on an account lately. Empty at first.
+/// What was recently spent on an account. Empty at first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Window {
-    /// For each span, bucket number and count, oldest first.
+    /// For each span: bucket numbers and counts, oldest first.
     buckets: [Vec<(u32, u16)>; 3],
 }
 
 impl Window {
-    /// Reads what [`Self::to_bytes`] wrote; `None` if it did not.
+    /// Reads the bytes of [`Self::to_bytes`]; `None` if they are not valid.
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let mut window = Self::default();
         for buckets in &mut window.buckets {
@@ -103,9 +104,9 @@ impl Window {
         bytes
     }
 
-    /// The window as it stands at `now`: what is too old is forgotten. What lies in the future was debited before the
-    /// clock was set back; nobody knows how long ago, so it counts as of now. Returns whether there was such a thing:
-    /// it must be kept then, or it counts as of now again at the next look, and never leaves.
+    /// The window as of `now`: old buckets are dropped. Buckets in the future were debited before the clock was set
+    /// back; how long ago is unknown, so they count as of now. Returns whether there were any: the window must be
+    /// stored then, or they count as of now again at the next look, and never leave.
     pub fn advance(&mut self, now: Timestamp) -> bool {
         let mut was_ahead = false;
         for (buckets, span) in self.buckets.iter_mut().zip(SPANS) {
@@ -120,7 +121,7 @@ impl Window {
         was_ahead
     }
 
-    /// Debits one message at `now` in the spans that `limit` looks at, or in all.
+    /// Debits one message at `now` in the spans that `limit` uses, or in all.
     pub fn debit(&mut self, limit: Option<&Limit>, now: Timestamp) {
         self.advance(now);
         for (index, (buckets, span)) in self.buckets.iter_mut().zip(SPANS).enumerate() {
@@ -135,14 +136,14 @@ impl Window {
         }
     }
 
-    /// Messages in the last 60 s, as far as buckets tell: never fewer than there were.
+    /// Messages in the last 60 s, to the resolution of buckets: never fewer than were sent.
     pub fn last_minute(&self, now: Timestamp) -> u32 {
         self.buckets[0].iter().filter(|&&(at, _)| leaves(at, SPANS[0]) > now.0).map(|&(_, n)| u32::from(n)).sum()
     }
 }
 
 /// May one more message be sent at `now`, given all that was spent on the account in `windows` together? The error is
-/// the time from which on it may, if nothing else is spent until then.
+/// the time from which it may, if nothing else is spent until then.
 pub fn room(windows: &[&Window], limit: &Limit, urgent: bool, now: Timestamp) -> Result<(), Timestamp> {
     let mut free_at = now;
     for (index, span) in SPANS.into_iter().enumerate() {
@@ -166,7 +167,7 @@ pub fn room(windows: &[&Window], limit: &Limit, urgent: bool, now: Timestamp) ->
     if free_at > now { Err(free_at) } else { Ok(()) }
 }
 
-/// Moves buckets back. There is none before 1970, where a clock that lost its battery begins: what would lie there is
+/// Moves buckets back. There is no bucket before 1970, where a clock without battery starts: what would lie there is
 /// counted in the first.
 fn set_back(buckets: &mut Vec<(u32, u16)>, by: u32) {
     for (at, _) in buckets.iter_mut() {
@@ -197,7 +198,7 @@ mod tests {
 
     const T0: i64 = 1_700_000_000_000;
 
-    /// Sends whenever there is room; returns when.
+    /// Sends whenever there is room; returns the times.
     fn spend(limit: Limit, wishes: &[(i64, bool)]) -> Vec<i64> {
         let mut window = Window::default();
         let mut sent = Vec::new();

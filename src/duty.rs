@@ -1,7 +1,7 @@
-//! Who is on duty, whose an alert is, and who may act: rotas, the directory of owners, rights (pure).
+//! People on duty, owners of alerts, and authorisation: rotas, the directory of owners, rights. Pure.
 //!
-//! Nothing here asks a clock or WeCom: the time is passed in, and what only WeCom can know comes back as a question
-//! ([`Owner::Unproven`]) that `deliver/owners.rs` asks.
+//! The time is passed in, and values that only WeCom knows are returned as [`Owner::Unproven`], which
+//! `deliver/owners.rs` looks up.
 
 mod owners;
 mod rota;
@@ -13,9 +13,9 @@ pub use rota::{Holiday, OnCall, Rota, Substitute, Why};
 
 use crate::alert::Timestamp;
 
-/// What stands before the name of a rota in a list of people.
+/// Prefix of the name of a rota in a list of people.
 pub const ON_CALL: &str = "on_call:";
-/// What stands behind the name of a rota whose second line is meant.
+/// Suffix of the name of a rota that selects its second line.
 const BACKUP: &str = "/backup";
 
 /// Rotas by name.
@@ -31,8 +31,8 @@ impl Rotas {
         if backup { (!on_call.backup.is_empty()).then_some(on_call.backup) } else { Some(on_call.people) }
     }
 
-    /// `list` with each `on_call:NAME` replaced by the people on duty at `now`, nobody twice (userids are compared
-    /// without regard to case, wecom-api §1). What names no rota of these is left out.
+    /// `list` with each `on_call:NAME` replaced by the people on duty at `now`, without duplicates (userids are
+    /// compared without regard to case, wecom-api §1). Unknown rotas are left out.
     pub fn resolve(&self, list: &[String], now: Timestamp) -> Vec<String> {
         let mut people: Vec<String> = Vec::new();
         for entry in list {
@@ -50,7 +50,7 @@ impl Rotas {
     }
 }
 
-/// The name of a rota, and whether its second line is meant.
+/// The name of a rota, and whether its second line is selected.
 pub fn split(duty: &str) -> (&str, bool) {
     duty.strip_suffix(BACKUP).map_or((duty, false), |name| (name, true))
 }
@@ -60,19 +60,19 @@ pub fn holds(people: &[String], person: &str) -> bool {
     people.iter().any(|known| known.eq_ignore_ascii_case(person))
 }
 
-/// Who may press the buttons of a message, where the configuration says so.
+/// Who is authorised to act on a message, where the configuration restricts it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MayAct {
-    /// Everybody who can see the message.
+    /// Every reader of the message.
     pub anyone: bool,
     /// These people.
     pub users: Vec<String>,
-    /// Whoever is on duty in these rotas (`NAME`, or `NAME/backup`).
+    /// The people on duty in these rotas (`NAME`, or `NAME/backup`).
     pub on_call: Vec<String>,
 }
 
 impl MayAct {
-    /// May `userid` act at `now`? Case does not matter; a rota that is not among `rotas` names nobody.
+    /// Is `userid` authorised at `now`? Case does not matter; a rota that is not among `rotas` has no people.
     pub fn allows(&self, userid: &str, now: Timestamp, rotas: &Rotas) -> bool {
         let on_duty = |duty: &String| rotas.people(duty, now).is_some_and(|people| holds(&people, userid));
         self.anyone || holds(&self.users, userid) || self.on_call.iter().any(on_duty)
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// `zhangsan` and `lisi` by turns, a day each from 2026-01-01 09:00 UTC; `wangwu` behind them.
+    /// `zhangsan` and `lisi` in turns, a day each from 2026-01-01 09:00 UTC; `wangwu` as the second line.
     fn rotas() -> Rotas {
         let people = [vec!["zhangsan".to_owned()], vec!["lisi".to_owned()]].into();
         let rota = Rota {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_people_on_duty_stand_where_a_list_names_their_rota_and_nobody_twice() {
+    fn a_rota_in_a_list_is_replaced_by_its_people_without_duplicates() {
         let list = ["Lisi", "on_call:dba", "on_call:dba/backup", "on_call:gone", "@all"].map(str::to_owned);
         assert_eq!(rotas().resolve(&list, at("2026-01-01T10:00:00Z")), ["Lisi", "zhangsan", "wangwu", "@all"]);
         assert_eq!(rotas().resolve(&list, at("2026-01-02T10:00:00Z")), ["Lisi", "wangwu", "@all"]);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_named_or_on_duty_may_act_and_nobody_else() {
+    fn only_named_people_and_those_on_duty_may_act() {
         let (first, second) = (at("2026-01-01T10:00:00Z"), at("2026-01-02T10:00:00Z"));
         let named = MayAct { users: vec!["ZhaoLiu".to_owned()], on_call: vec!["dba".to_owned()], anyone: false };
         for (user, now, may) in [

@@ -1,7 +1,7 @@
-//! The names that wegraf makes or takes: each kind of name is a type of its own with one print and one parse, so that a
-//! name from outside is never taken for one of ours, and the name of one thing never for that of another.
+//! The names that wegraf makes or accepts: each kind of name is a type of its own with one printer and one parser, so
+//! that an outside name is never taken for one of ours, nor the name of one thing for that of another.
 //!
-//! The prints are what the databases hold: the tests of each kind keep a list of them, which never changes.
+//! The printed forms are stored in databases: the tests of each kind keep a list of them, which never changes.
 
 mod account;
 mod discriminator;

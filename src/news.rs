@@ -1,71 +1,71 @@
-//! What is news: which reports of an alert change what people know, and which only repeat it.
+//! Deduplication: which reports of an alert change what people know, and which only repeat it.
 //!
-//! Pure: what is known comes in, a verdict comes out, the store writes both in one transaction. That alone makes
-//! a sender's retries and the copies of its highly available twin harmless; no key of a request is compared.
+//! Pure: the known state comes in, a verdict comes out, the store writes both in one transaction. That alone makes a
+//! sender's retries and the copies of its highly available twin harmless; no key of a request is compared.
 
 use crate::alert::{Status, Timestamp, TransitionKind};
 
-/// A firing with the start of an episode that just ended, told by another peer within this time, is that peer's
-/// late copy. Longer than Alertmanager's peer wait and gossip, shorter than anything a person calls "again".
+/// A firing report with the start of an episode that just ended, from another peer within this time, is that peer's
+/// late copy. Longer than Alertmanager's peer wait and gossip, shorter than what a person calls a recurrence.
 const PEER_LAG_MS: i64 = 90_000;
 
-/// The wall clock stepped back if a report is older than the last one by more than this. Smaller differences come
-/// from requests that overtake each other on their way to the store.
+/// The wall clock stepped back if a report is older than the last one by more than this. Smaller differences come from
+/// requests that overtake each other on their way to the store.
 const CLOCK_STEP_MS: i64 = 60_000;
 
-/// A notice, or the end of something without a key, in the same words within this time is a retry of its sender; later it
-/// is told again. Senders that retry do so within minutes.
+/// A notice, or the end of something without a key, with the same text within this time is a retry of its sender; later
+/// it is told again. Senders that retry do so within minutes.
 const RETRY_MS: i64 = 600_000;
 
-/// What one receiver knows of one alert.
+/// The state of one alert that one receiver knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// On or over.
+    /// Firing or resolved.
     pub status: Status,
-    /// When the current episode began (the last one, if it is over); `None` if nobody ever said.
+    /// When the current episode began (the last one, if it is resolved); `None` if no sender gave it.
     pub starts_at: Option<Timestamp>,
     /// When the last transition was accepted.
     pub told_at: Timestamp,
     /// Which peer reported it; empty if peers cannot be told apart.
     pub sender: String,
-    /// Somebody has it: nobody is reminded of it.
+    /// It is acknowledged: no reminders are sent.
     pub acknowledged: bool,
 }
 
-/// What a notification says of an alert.
+/// A notification's report of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
-    /// On or over.
+    /// Firing or resolved.
     pub status: Status,
-    /// When it began; `None` if the sender has no times.
+    /// When it began; `None` if the sender gives no times.
     pub starts_at: Option<Timestamp>,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
-    /// Which peer says so; empty if peers cannot be told apart.
+    /// The reporting peer; empty if peers cannot be told apart.
     pub sender: &'a str,
     /// The sender has no key: the same words later are another event, not a repeat of this one.
     pub keyless: bool,
 }
 
-/// How a receiver and the kind of call bear on the verdict.
+/// The receiver's settings and the kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Tell that an alert is over.
+    /// Also tell resolved alerts.
     pub send_resolved: bool,
     /// An unchanged repeat is a reminder if the last transition is at least this old.
     pub repeat_interval_ms: i64,
-    /// The call is a resend of state (`/api/v2/alerts`), not a notification: its repeats mean nothing.
+    /// The call is a resend of state (`/api/v2/alerts`), not a notification: its repeats are no news.
     pub push: bool,
     /// Each call is an event of its own (a test, a text without state): always news.
     pub test: bool,
 }
 
-/// What becomes of a report.
+/// The decision about a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// People hear of it.
+    /// People are told.
     Told(TransitionKind),
-    /// The state changes, people do not hear of it.
+    /// The state changes, but people are not told.
     Suppressed(TransitionKind, Suppression),
     /// It changes nothing.
     Nothing(Quiet),
@@ -95,15 +95,15 @@ impl Suppression {
 pub enum Quiet {
     /// The same state as known, and too early for a reminder.
     Unchanged,
-    /// It would be a reminder, but somebody has the alert.
+    /// It would be a reminder, but the alert is acknowledged.
     Acknowledged,
-    /// It speaks of an episode that is over.
+    /// It is about an earlier episode.
     Stale,
     /// The end, in a push, of something that was never on.
     NeverFired,
 }
 
-/// Decides what a report is, given what is known.
+/// Decides about a report, given the known state.
 pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Timestamp) -> Verdict {
     if policy.test {
         return Verdict::Told(TransitionKind::Firing);
@@ -115,13 +115,13 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
         (Status::Firing, Some(known)) => match known.status {
             Status::Resolved if is_late_copy(known, seen, now) => Verdict::Nothing(Quiet::Stale),
             Status::Resolved | Status::Notice => Verdict::Told(TransitionKind::Firing),
-            // The end of the known episode never reached us: some contact points do not send it.
+            // The end of the known episode was never received: some contact points do not send it.
             Status::Firing if is_later(seen.starts_at, known.starts_at) => Verdict::Told(TransitionKind::Firing),
             Status::Firing if policy.push || !reminder_is_due(known, policy, now) => Verdict::Nothing(Quiet::Unchanged),
             Status::Firing if known.acknowledged => Verdict::Nothing(Quiet::Acknowledged),
             Status::Firing => Verdict::Told(TransitionKind::Reminder),
         },
-        // Prometheus sends ends of alerts for 15 minutes to whoever listens, also to one who just came.
+        // Prometheus sends resolved alerts for 15 minutes, also to an Alertmanager that was just added.
         (Status::Resolved, None) if policy.push => Verdict::Nothing(Quiet::NeverFired),
         (Status::Resolved, Some(known)) if known.status != Status::Firing => {
             let again = seen.keyless && policy.send_resolved && !is_retry(known, now);
@@ -136,7 +136,7 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
 }
 
 impl Known {
-    /// What is known after a transition of this kind that a report made. A new episode belongs to nobody yet.
+    /// The known state after a transition of this kind made by a report. A new episode is not acknowledged.
     pub fn after(known: Option<&Self>, seen: &Seen<'_>, kind: TransitionKind, now: Timestamp) -> Self {
         let before = known.and_then(|known| known.starts_at);
         let (status, starts_at) = match kind {
@@ -148,7 +148,7 @@ impl Known {
             | TransitionKind::Unsilenced => (Status::Firing, before.or(seen.starts_at)),
             // The episode keeps the start it is known by: a twin may give another one.
             TransitionKind::Resolved => (Status::Resolved, before.or(seen.starts_at)),
-            // Never open: nothing waits for its end.
+            // Never open: no end follows.
             TransitionKind::Notice => (Status::Resolved, seen.starts_at),
         };
         let acknowledged = kind == TransitionKind::Reminder && known.is_some_and(|known| known.acknowledged);
@@ -156,8 +156,8 @@ impl Known {
     }
 }
 
-/// A peer that lags behind reports the start of an episode whose end the other one has told (Alertmanager #2447).
-/// From the same peer, or later, it is true: an Alertmanager that lost sight of Prometheus ends the alert by itself
+/// A lagging peer reports the start of an episode whose end the other one has reported (Alertmanager #2447). From the
+/// same peer, or later, it is genuine: an Alertmanager that lost contact with Prometheus resolves the alert by itself
 /// and gets it back with its old start.
 fn is_late_copy(known: &Known, seen: &Seen<'_>, now: Timestamp) -> bool {
     let other_peer = !known.sender.is_empty() && !seen.sender.is_empty() && known.sender != seen.sender;
@@ -165,8 +165,8 @@ fn is_late_copy(known: &Known, seen: &Seen<'_>, now: Timestamp) -> bool {
     other_peer && same_episode && now.millis_since(known.told_at) < PEER_LAG_MS
 }
 
-/// Twins may know one episode by starts some seconds apart, so a start before ours is not enough to call an end
-/// stale: it must also have ended before our episode began.
+/// Twins may know one episode by starts some seconds apart, so a start before ours is not enough to call an end stale:
+/// it must also have ended before our episode began.
 fn ended_before(known: &Known, seen: &Seen<'_>) -> bool {
     let Some(current) = known.starts_at else { return false };
     is_later(Some(current), seen.starts_at) && seen.ends_at.is_none_or(|end| end <= current)

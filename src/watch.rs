@@ -1,8 +1,8 @@
-//! Looks after wegraf itself: finds out what is wrong, tells somebody by a way that is not broken, and stops the
-//! heartbeat when it cannot; keeps the record in its bounds.
+//! Monitors wegraf itself: finds faults, reports them by a way that is not broken, and stops the heartbeat when it
+//! cannot; prunes the record.
 //!
-//! What is wrong is an alert like any other, of the source [`SourceId::Wegraf`](crate::names::SourceId::Wegraf), which no
-//! request can have: it fires, is told once, and ends.
+//! A fault is an alert like any other, of the source [`SourceId::Wegraf`](crate::names::SourceId::Wegraf), which no
+//! request can have: it fires, is told once, and resolves.
 
 mod alarm;
 mod past;
@@ -27,30 +27,30 @@ pub use storage::{Storage, is_low};
 use trouble::Facts;
 pub use trouble::{Incidents, Kind, Subject};
 
-/// Between two looks at what is wrong: somebody must know within two minutes. One counts what waits: with a long
-/// backlog there are fewer, but never so few that this is late.
+/// Interval of looking for faults: they must be reported within two minutes. A look counts the backlog: with a long one
+/// there are fewer looks, but never so few that a report is late.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_LATEST: Duration = Duration::from_secs(30);
-/// Between two looks at whether the log has left refusals out.
+/// Interval of checking whether the log left refusals out.
 const TELL: Duration = Duration::from_secs(1);
-/// Between two looks at hosts that do not answer.
+/// Interval of looking for hosts to probe.
 const PROBE: Duration = Duration::from_secs(1);
 const HOST_MS: i64 = 5_000;
-/// Between two audits. One reads every transition: with a long record there are fewer.
+/// Interval of audits. An audit reads every transition: with a long record there are fewer.
 const AUDIT: Duration = Duration::from_mins(1);
-/// What reads much may take one part in so many of the time.
+/// Expensive reads may take one part in this many of the time.
 const SHARE: u32 = 50;
-/// Between two rounds of forgetting, and between two batches of one round.
+/// Interval of pruning rounds, and pause between two batches of one round.
 const PRUNE: Duration = Duration::from_hours(1);
 const PRUNE_BREATH: Duration = Duration::from_millis(50);
-/// Between two looks at the size of the database, which is pruned at once where it is too large; and after a round that
-/// could not make it small enough, because what is left is live.
+/// Interval of checking the size of the database, which is pruned at once if it is too large; and pause after a round
+/// that could not make it small enough, because what is left is live.
 const SIZE: Duration = Duration::from_secs(5);
 const SIZE_LATEST: Duration = Duration::from_mins(5);
 const PRUNED_IN_VAIN: Duration = Duration::from_mins(1);
-/// A heartbeat that takes longer was not heard.
+/// A heartbeat that takes longer has failed.
 const BEAT_DEADLINE: Duration = Duration::from_secs(10);
-/// A critical message that waits for longer than this stops the heartbeat.
+/// A critical message that waits longer than this stops the heartbeat.
 const CRITICAL_LATE_MS: i64 = 120_000;
 
 /// Watches until told to stop.
@@ -75,7 +75,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 struct Watch {
     app: App,
-    /// Imbalance of the newest audit.
+    /// The imbalance found by the newest audit.
     imbalance: AtomicI64,
     started_at: Timestamp,
 }
@@ -94,7 +94,7 @@ impl Watch {
         }
     }
 
-    /// The store says in the log what is wrong with its files, and takes nothing meanwhile.
+    /// Checks the store's files, so that faults are logged, and refuses writes meanwhile.
     async fn checks(&self) {
         loop {
             let _ = self.app.store().check().await;
@@ -156,8 +156,8 @@ impl Watch {
         }
     }
 
-    /// Finds out what is wrong and brings the self-alerts in line with it. The error: the store takes no
-    /// writes, so that nothing can be told through it.
+    /// Finds faults and updates the self-alerts accordingly. The error: the store takes no writes, so that nothing can
+    /// be told through it.
     async fn look(&self) -> Result<(), StoreError> {
         let store = self.app.store();
         let told = async {
@@ -197,7 +197,7 @@ impl Watch {
         })
     }
 
-    /// The open breakers. One of something that the configuration no longer has is closed: no message would ever do so.
+    /// The open breakers. One of a scope that is no longer configured is closed: no message would ever do so.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         let store = self.app.store();
         let loaded = self.app.loaded();
@@ -209,7 +209,7 @@ impl Watch {
         Ok(known)
     }
 
-    /// Asks hosts that did not answer whether they are back. Messages do not: whether they arrived would stay unknown.
+    /// Probes hosts that did not answer. Messages do not: whether they arrived would stay unknown.
     async fn probe(&self) {
         let Ok(breakers) = self.app.store().breakers().await else { return };
         let now = self.app.now();
@@ -250,7 +250,7 @@ impl Watch {
         }
     }
 
-    /// Forgets what is older than the configuration wants it kept.
+    /// Deletes what is older than the configuration keeps it.
     async fn prune(&self) {
         let keep = &self.app.loaded().config.retention;
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
@@ -286,7 +286,7 @@ impl Watch {
         }
     }
 
-    /// Calls the heartbeat's URL as long as all is well.
+    /// Calls the heartbeat's URL while wegraf is healthy.
     async fn beats(&self) {
         let Ok(hooks) = Hooks::new() else { return error!("The client for the heartbeat cannot be set up.") };
         loop {
@@ -308,7 +308,7 @@ impl Watch {
         }
     }
 
-    /// Can alerts be kept and sent? The error says why not.
+    /// Can alerts be stored and sent? The error is the reason why not.
     async fn well(&self) -> Result<(), String> {
         let store = self.app.store();
         store.ping().await.map_err(|error| error.to_string())?;

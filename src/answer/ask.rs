@@ -1,41 +1,41 @@
-//! What a text to the app or the bot asks for (pure): Chinese and English words, in any order that a person types at
-//! three in the morning.
+//! Parses texts to the app or the bot. Pure: Chinese and English words, in any order that a person types at three in
+//! the morning.
 
 use crate::alert::ThreadId;
 
-/// What somebody asks.
+/// A parsed text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// What can be asked.
+    /// A list of commands.
     Help,
-    /// What is on now.
+    /// The firing alerts.
     Alerts,
-    /// Who is on duty; of this rota, if one is named.
+    /// The people on duty; of this rota, if one is named.
     Duty(Option<String>),
-    /// To have an alert.
+    /// Acknowledge an alert.
     Acknowledge(ThreadId),
-    /// To give it back.
+    /// Release it.
     Release(ThreadId),
-    /// To silence an alert for so long, as the person wrote it; `None`: the usual time.
+    /// Silence an alert for the duration as typed; `None`: the default.
     Silence(ThreadId, Option<String>),
-    /// Which silences there are.
+    /// The silences.
     Silences,
-    /// To end the silence of an alert.
+    /// End the silence of an alert.
     Expire(ThreadId),
-    /// To move the end of the silence of an alert.
+    /// Move the end of an alert's silence.
     Extend(ThreadId, Option<String>),
-    /// To have a message sent again.
+    /// Resend a message.
     Resend(ThreadId),
-    /// A word that needs a short id, without one.
+    /// A command that needs a short id, without one.
     WhichOne(&'static str),
-    /// Nothing we understand.
+    /// Not understood.
     Unknown,
 }
 
-/// What may be typed at most; more is no question.
+/// Longest text that is parsed; a longer one is not a command.
 const TEXT_BYTES: usize = 2_048;
 
-/// The words for each wish; the first is what help shows.
+/// The words for each command; help shows the first.
 const HELP: &[&str] = &["帮助", "help", "?", "？", "你好", "您好", "hi", "hello", "h"];
 const ALERTS: &[&str] = &["告警", "alerts", "alert", "状态", "status", "现在", "当前告警", "list"];
 const DUTY: &[&str] = &["值班", "谁值班", "谁在值班", "who", "duty", "oncall", "on-call"];
@@ -47,7 +47,7 @@ const EXTEND: &[&str] = &["延长", "延长静默", "extend"];
 const SILENCE: &[&str] = &["静默", "屏蔽", "silence", "mute", "snooze"];
 const RESEND: &[&str] = &["重发", "再发", "resend"];
 
-/// Reads a text. A mention of the bot (`@name`) at its beginning does not count.
+/// Parses a text. A mention of the bot (`@name`) at its beginning is ignored.
 pub fn read(text: &str) -> Ask {
     if text.len() > TEXT_BYTES {
         return Ask::Unknown;
@@ -69,7 +69,7 @@ pub fn read(text: &str) -> Ask {
         () if is(SILENCES) => Ask::Silences,
         () if is(EXPIRE) => about(Ask::Expire, EXPIRE[0]),
         () if is(EXTEND) => id.map_or(Ask::WhichOne(EXTEND[0]), |id| Ask::Extend(id, span())),
-        // Without an id it may be the list that is meant.
+        // Without an id it may mean the list.
         () if is(SILENCE) && rest.is_empty() => Ask::Silences,
         () if is(SILENCE) => id.map_or(Ask::WhichOne(SILENCE[0]), |id| Ask::Silence(id, span())),
         () if is(RESEND) => about(Ask::Resend, RESEND[0]),
@@ -77,7 +77,7 @@ pub fn read(text: &str) -> Ask {
     }
 }
 
-/// The word and what follows it, also where there is no blank between them: `认领#7K2Q`.
+/// The command and what follows it, also without a blank between them: `认领#7K2Q`.
 fn split<'a>(first: &'a str, rest: &[&'a str]) -> (String, Vec<&'a str>) {
     match first.find('#') {
         Some(at) if at > 0 => {
@@ -88,7 +88,7 @@ fn split<'a>(first: &'a str, rest: &[&'a str]) -> (String, Vec<&'a str>) {
     }
 }
 
-/// A short id. Without `#` it must hold a letter and a digit, or be in capitals: `1h` and `morning` are no ids.
+/// A short id. Without `#` it must contain a letter and a digit, or be in capitals: `1h` and `morning` are not ids.
 fn thread(word: &str) -> Option<ThreadId> {
     let bare = word.trim_start_matches('#');
     let marked = bare.len() < word.len();

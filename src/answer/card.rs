@@ -1,17 +1,17 @@
-//! The name of a card: by it a press finds the message again.
+//! The name of a card, by which a press finds its message.
 
 use crate::alert::Timestamp;
 
-/// In front of each, so that other programs with the same app do not use the same.
+/// Prefix of each name: other programs may use the same app.
 const PREFIX: &str = "wegraf";
 
-/// The `task_id` of the card that is message `message`. It holds when that was queued, too: message numbers begin anew
-/// with a new database, and WeCom takes each name only once (wecom-api §17 no. 13).
+/// The `task_id` of the card that is message `message`. It also contains the time of queueing: message ids restart with
+/// a new database, and WeCom accepts each name only once (wecom-api §17 no. 13).
 pub fn task_id(message: i64, created_at: Timestamp) -> String {
     format!("{PREFIX}-{message}-{}", created_at.0)
 }
 
-/// The message that a `task_id` names, and when it was queued; `None` if it is no name of ours.
+/// The message of a `task_id`, and when it was queued; `None` if it is not one of ours.
 pub fn message(task_id: &str) -> Option<(i64, Timestamp)> {
     let (message, created_at) = task_id.strip_prefix(PREFIX)?.strip_prefix('-')?.split_once('-')?;
     Some((message.parse().ok()?, Timestamp(created_at.parse().ok()?)))

@@ -1,4 +1,4 @@
-//! Answers to texts: what is on, who is on duty, which silences there are; and wishes that are typed.
+//! Answers to texts: firing alerts, people on duty, silences; and acts that are requested by text.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::render::harmless;
 use crate::store::{ActAlert, ActKind, Doer, StoreError};
 use crate::upstream::Span;
 
-/// Alerts that are named in an answer; the others are counted.
+/// Alerts listed in an answer; the others are counted.
 const NAMED: u32 = 15;
-/// Silences that are named.
+/// Silences listed in an answer.
 const SILENCES: usize = 15;
-/// How long names may take: WeCom wants an answer within 5 s, and a userid will do.
+/// Longest time for names: WeCom wants an answer within 5 s, and a userid is good enough.
 const NAMES: Duration = Duration::from_secs(2);
 /// People whose names are looked up for one answer.
 const PEOPLE: usize = 20;
-/// Rotas that are named.
+/// Rotas listed in an answer.
 const ROTAS: usize = 20;
-/// Bytes of an answer: what a text to an app may hold (page 90236), and enough for a bot.
+/// Bytes of an answer: what a text to an app may have (page 90236), and enough for a bot.
 const BYTES: usize = 2_000;
-/// For how long, if nobody says.
+/// Default duration of a silence.
 const USUAL: Span = Span::For(Duration::from_hours(1));
 
-/// Answers a text; `event` names it, the same for all copies that WeCom brings.
+/// Answers a text; `event` is its idempotency key, the same for all copies that WeCom sends.
 pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
     let asked = read(text);
     let zh = language(app) == Language::Zh;
@@ -68,7 +68,7 @@ pub(super) const fn channel(via: &Via) -> Channel {
     if matches!(via, Via::Bot { .. }) { Channel::Bot } else { Channel::App }
 }
 
-/// Who answers, in which language, and when.
+/// The context of an answer: language, conversation, time.
 struct Speaker<'a> {
     app: &'a App,
     actor: &'a Actor,
@@ -241,7 +241,7 @@ impl Speaker<'_> {
         clock(at, self.now, &self.app.loaded().config.timezone)
     }
 
-    /// What these people are called, as far as WeCom says.
+    /// The names of these people, as far as WeCom gives them.
     async fn names(&self, ids: Vec<String>) -> HashMap<String, String> {
         let loaded = self.app.loaded();
         let ids: BTreeSet<String> = ids.into_iter().take(PEOPLE).collect();
@@ -265,7 +265,7 @@ impl Speaker<'_> {
         harmless(text, self.channel, 48)
     }
 
-    /// The lines, as many as fit; a bot's markdown needs a gap between lines to keep them apart.
+    /// As many of the lines as fit; a bot's markdown needs a gap to keep lines apart.
     fn fit(&self, lines: Vec<String>) -> String {
         let gap = if self.channel == Channel::Bot { "\n\n" } else { "\n" };
         let mut out = String::new();
@@ -284,7 +284,7 @@ impl Speaker<'_> {
     }
 }
 
-/// What is said to somebody who opens the conversation for the first time.
+/// The greeting in a conversation that is opened for the first time.
 pub fn welcome(config: &Config) -> String {
     match config.language {
         Language::Zh => "你好，我是告警机器人：告警会送到这里，卡片上的按钮可以直接认领和静默。发“帮助”看我会什么。".to_owned(),

@@ -1,4 +1,4 @@
-//! Where nobody takes an alert in time, the next people are told; and when it is over, they are told that, too.
+//! Tells further receivers of an alert that is not acknowledged in time, and tells them again when it is resolved.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::ingest::RELAYED;
 use crate::render::Note;
 use crate::store::{ActAlert, Escalation, StoreError};
 
-/// Alerts that one look takes on; in a storm the next look follows at once.
+/// Alerts in one round; in a storm the next round follows at once.
 const AT_ONCE: u32 = 200;
-/// Whoever was told so lately is not told again.
+/// A receiver that was told this recently is not told again.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// Takes the steps that are due.
@@ -25,13 +25,13 @@ pub(super) async fn step(app: &App) -> Result<(), StoreError> {
         let due = app.store().due_escalations(app.now(), AT_ONCE).await?;
         let full = due.len() >= AT_ONCE as usize;
         let loaded = app.loaded();
-        // What was told together goes on together.
+        // Alerts that were told together are escalated together.
         let mut groups: BTreeMap<(String, u32, i64), Vec<Escalation>> = BTreeMap::new();
         for escalation in due {
             let key = (escalation.alert.receiver.clone(), escalation.step, escalation.alert.notification);
             groups.entry(key).or_default().push(escalation);
         }
-        // One that cannot be taken does not keep the others from it.
+        // A failure of one group does not keep the others from their steps.
         let mut failed = None;
         for group in groups.into_values() {
             failed = take(app, &loaded, group).await.err().or(failed);
@@ -72,8 +72,8 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
     Ok(())
 }
 
-/// Tells those to whom steps were taken that an alert is over: whoever the steps name, and whoever heard of it last from
-/// wegraf itself, because the steps may have been other ones then.
+/// Tells the receivers of earlier steps that an alert is resolved: those that the steps name, and those that wegraf
+/// itself told last, because the steps may have been configured differently then.
 async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
     let told = app.store().told_firing(vec![due.alert.identity]).await?;
     let mut ended = Vec::new();
@@ -87,14 +87,14 @@ async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationS
     app.store().forget_escalation(due.alert.alert).await
 }
 
-/// What is to be done about an escalation that is due.
+/// The next step of an escalation that is due.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// The alert is over: whoever was told hears it.
+    /// The alert is resolved: receivers that were told of it are told so.
     Over,
     /// There is no further step.
     Nobody,
-    /// This receiver is told (none: the step is for critical alerts only); the step after it is due then.
+    /// This receiver is told (`None`: the step is for critical alerts only); the next step is due at `following`.
     Tell { receiver: Option<String>, following: Option<Timestamp> },
 }
 
@@ -115,7 +115,7 @@ fn is_step(steps: &[EscalationStep], base: &str, receiver: &str) -> bool {
     steps.iter().enumerate().any(|(index, step)| step.receiver(base, index) == receiver)
 }
 
-/// Tells the next people, unless they know it already.
+/// Tells the next receiver, unless it knows of the alert already.
 async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Result<(), StoreError> {
     let (Some(receiver), Some(first)) = (loaded.config.receiver(to), due.first()) else {
         warn!(receiver = to, "The next receiver of an escalation is gone from the configuration.");
@@ -126,7 +126,8 @@ async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Resu
     let minutes = u64::try_from(app.now().millis_since(first.fired_at) / 60_000).unwrap_or_default();
     let note = Note::Escalated { receiver: first.alert.receiver.clone(), minutes };
     let note_json = serde_json::to_string(&note).expect("a note is JSON");
-    // Whoever was told by another way gets it as a reminder; half a minute tells that from a replica's copy.
+    // A receiver that was told by its own route gets a reminder; the half minute distinguishes that from another
+    // replica's copy.
     let again = Receiver { repeat_interval: AGAIN, escalate: Vec::new(), ..receiver.as_ref().clone() };
     let mut passed = 0;
     for (notification, told) in origins.iter() {

@@ -1,4 +1,4 @@
-//! Where an alert that somebody acts on came from: its notification, read again.
+//! The origin of an alert that is acted on: its notification, read again.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use crate::ingest;
 use crate::names::SourceId;
 use crate::store::{ActAlert, Kept, Store, StoreError};
 
-/// Notifications that are read again for one act: a card tells of one, a short id rarely of more.
+/// Notifications read again for one act: a card is about one, a short id rarely about more.
 const NOTIFICATIONS: usize = 20;
 
-/// The notifications that told of `alerts`, each with the alerts that it told of.
+/// The notifications of `alerts`, each with its alerts.
 pub(super) struct Origins(Vec<(Notification, Vec<(ActAlert, usize)>)>);
 
 impl Origins {
-    /// Reads them. An alert whose notification was pruned, or is read otherwise by now, is left out.
+    /// Reads them. An alert whose notification was pruned, or is now read in another way, is left out.
     pub(super) async fn of(store: &Store, loaded: &Loaded, alerts: &[ActAlert]) -> Result<Self, StoreError> {
         let mut by_notification: HashMap<i64, Vec<&ActAlert>> = HashMap::new();
         for alert in alerts {
@@ -36,7 +36,7 @@ impl Origins {
         Ok(Self(origins))
     }
 
-    /// Each notification with what it told.
+    /// Each notification with its alerts.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Notification, Vec<(&ActAlert, &Alert)>)> {
         self.0.iter().map(|(notification, places)| {
             let alerts = places.iter().filter_map(|(row, index)| Some((row, notification.alerts.get(*index)?)));
@@ -49,7 +49,7 @@ fn read(loaded: &Loaded, kept: &Kept) -> Notification {
     ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &loaded.config.payloads, kept.received_at)
 }
 
-/// Which of `alerts` stand where in `notification`.
+/// The places of `alerts` in `notification`.
 fn places(notification: &Notification, source: &SourceId, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
     let by_identity: HashMap<_, _> = alerts.iter().map(|alert| (alert.identity, *alert)).collect();
     let indexed = notification.alerts.iter().enumerate();

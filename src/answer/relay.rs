@@ -1,4 +1,4 @@
-//! What wegraf itself passes on: an alert to the next people, the end of one that it saw by itself.
+//! Notifications made by wegraf itself: an alert for the next receiver of an escalation, an end that wegraf observed.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::ingest::{RELAYED, relay};
 use crate::route::{arrival, recipient, row};
 use crate::store::{ActAlert, Admission, Recipient, StoreError};
 
-/// Tells the receivers of these rows that their alerts are over, as wegraf saw by itself.
+/// Tells the receivers of these rows that their alerts are resolved, as wegraf observed.
 pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> Result<(), StoreError> {
     let now = app.now();
     let origins = Origins::of(app.store(), loaded, rows).await?;
@@ -36,7 +36,7 @@ pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> R
     Ok(())
 }
 
-/// Admits what wegraf itself passes on about alerts of one notification, for one receiver. True if it was news.
+/// Admits a notification of wegraf's own about alerts of one notification, for one receiver. True if it was news.
 pub(super) async fn pass_on(
     app: &App,
     origin: &Notification,

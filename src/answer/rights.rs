@@ -1,8 +1,8 @@
 //! Who may act on an alert, and who may see it.
 //!
-//! Where `may_act` says nothing, the people who received it may: the people of a target, the members of an app's chat, those
-//! who speak in the conversation of a bot that it went to. The members of a webhook's group are unknown: they act by the page
-//! of their message, and ask nothing.
+//! Without `may_act` the people who received it may: the members of a target, the members of an app's chat, those who
+//! write in the bot conversation that it went to. The members of a webhook's group are unknown: they act by the page of
+//! their message, and cannot query.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use crate::config::{Config, Target, To};
 use crate::deliver::{Member, has_one_corp};
 use crate::store::{About, ActAlert, DeliveryFilter, StoreError};
 
-/// Messages of an episode that are looked through for those who received it.
+/// Messages of an episode that are searched for their recipients.
 const RECEIVERS: usize = 50;
-/// Alerts of one owner that are looked through.
+/// Alerts of one owner that are searched.
 const OWNED: u32 = 1_000;
 
 /// May every reader of a message of this receiver act on it, identified or not, by the page behind its link?
@@ -23,8 +23,8 @@ pub fn anybody_may(config: &Config, receiver: &str) -> bool {
     config.may_act(receiver).is_none_or(|rights| rights.anyone)
 }
 
-/// May the actor do this? Visitors of the page are unidentified: they may only where every reader of the message may. Where
-/// nothing is known of the alert the actor may, and the act says that there is nothing to do.
+/// Is the actor authorised? Visitors of the page are unidentified: they are only where every reader of the message is.
+/// If the alert is unknown the actor is authorised, and the act has no effect.
 pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
     if actor.via == Via::Command {
         return Ok(true);
@@ -37,7 +37,7 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
     let filter = DeliveryFilter { limit: RECEIVERS, ..filter };
     let rows = app.store().deliveries(filter.clone()).await?;
     let mut receivers: BTreeSet<String> = rows.into_iter().map(|row| row.receiver).collect();
-    // Not every episode gives its id to a message, and messages are forgotten before an alert that is on.
+    // Not every episode gives its id to a message, and messages are deleted before an alert that is firing.
     if let About::Thread(thread) = about {
         receivers.extend(app.store().receivers_of(thread).await?);
     }
@@ -57,7 +57,7 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
     if named.iter().any(allows) {
         return Ok(true);
     }
-    // WeCom lets only those press a card who have it.
+    // WeCom lets only recipients press a card.
     if !open.is_empty() && matches!(about, About::Message(_)) {
         return Ok(true);
     }
@@ -69,7 +69,8 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
     Ok(!open.is_empty() && (was_sent(app, &eyes, &open, filter).await? || has_it(app, actor, about).await?))
 }
 
-/// Was one of these messages addressed to the actor by name when it was sent? Another person may be on duty since.
+/// Was one of these messages addressed to the actor by name when it was sent? The people on duty may have changed since
+/// then.
 async fn was_sent(app: &App, eyes: &Eyes<'_>, open: &[String], filter: DeliveryFilter) -> Result<bool, StoreError> {
     if !has_one_corp(&eyes.loaded.config) {
         return Ok(false);
@@ -79,15 +80,15 @@ async fn was_sent(app: &App, eyes: &Eyes<'_>, open: &[String], filter: DeliveryF
     Ok(rows.iter().any(|row| row.act.is_none() && open.contains(&row.receiver)))
 }
 
-/// Has the actor acknowledged one of these alerts? The owner may give it back.
+/// Has the actor acknowledged one of these alerts? The owner may release it.
 async fn has_it(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
     let About::Thread(thread) = about else { return Ok(false) };
     let (owned, _) = app.store().alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
     Ok(owned.iter().any(|alert| alert.thread == thread))
 }
 
-/// What a person who asks may see: the alerts of the receivers that reach this person or that `may_act` opens to them, and
-/// those that this person has acknowledged. In a group all members read the answer, so there it is what the group receives.
+/// What a person may see: the alerts of receivers that reach this person or that `may_act` opens to them, and those
+/// that this person has acknowledged. In a group all members read the answer, so there it is what the group receives.
 pub(super) struct Eyes<'a> {
     app: &'a App,
     actor: &'a Actor,
@@ -100,7 +101,7 @@ impl<'a> Eyes<'a> {
         Self { app, actor, loaded: app.loaded(), known: HashMap::new() }
     }
 
-    /// The receivers with alerts that are on, as far as the person may see them.
+    /// The receivers with firing alerts that the person may see.
     pub(super) async fn receivers(&mut self) -> Result<Vec<String>, StoreError> {
         let mut seen = Vec::new();
         for receiver in self.app.store().receivers_on().await? {
@@ -139,7 +140,7 @@ impl<'a> Eyes<'a> {
         Ok(sees)
     }
 
-    /// Does what goes to this receiver reach the person, or the conversation of the question?
+    /// Does what is sent to this receiver reach the person, or the conversation of the question?
     async fn received(&mut self, receiver: &str) -> Result<bool, StoreError> {
         let Some(receiver) = self.loaded.config.receiver(receiver) else { return Ok(false) };
         for target in &receiver.targets {
@@ -156,7 +157,7 @@ impl<'a> Eyes<'a> {
         if self.app.members().reached(&self.loaded, target, member, self.app.now()).await {
             return Ok(true);
         }
-        // A bot is not told who is in a group, only who speaks there.
+        // A bot only learns who writes in a group, not who its members are.
         let To::Bot { bot, chat } = &target.to else { return Ok(false) };
         let heard = self.app.store().conversations().await?;
         let spoke = |known: &crate::store::Conversation| known.user.eq_ignore_ascii_case(&self.actor.id);

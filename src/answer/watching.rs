@@ -1,4 +1,4 @@
-//! The end of alerts that a silence keeps upstream from telling: wegraf looks for itself.
+//! Detects the end of alerts whose reports a silence suppresses upstream.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -14,21 +14,21 @@ use crate::names::Duty;
 use crate::store::{ActAlert, Silence, StoreError};
 use crate::upstream::{Client, Matcher, Problem, SilenceState};
 
-/// Between two looks at silenced alerts.
+/// Interval of checking silenced alerts.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Since when each silenced alert was not seen upstream, by its silence, and when that was last found: forgotten with the
-/// process and with the silence, which only means that it is looked at for longer.
+/// By silence and alert: since when the alert was not seen upstream, and when that was last checked. Lost with the
+/// process and dropped with the silence, which only means that it is checked for longer.
 #[derive(Debug, Default)]
 pub struct Absences(Mutex<HashMap<(i64, Identity), (Timestamp, Timestamp)>>);
 
-/// Who did not look for longer than this does not know what was on meanwhile.
+/// After a gap between checks longer than this, what was firing meanwhile is unknown.
 const BREAK: Duration = Duration::from_mins(1);
 
-/// Looks at silenced alerts upstream, because a silence keeps their end from being told (alert-sources §0.4, §4.6).
+/// Checks silenced alerts upstream, because a silence suppresses the report of their end (alert-sources §0.4, §4.6).
 pub(super) async fn watch(app: &App) {
     loop {
-        // One replica looks for all; with one process that is this one.
+        // One replica checks for all; a single process always does.
         match app.store().take_on(Duty::Silences).await {
             Ok(true) => {
                 if let Err(error) = look(app).await {
@@ -67,15 +67,15 @@ async fn look(app: &App) -> Result<(), StoreError> {
                     end(app, &loaded, &on, &over).await?;
                 }
             }
-            // Nobody knows, so nothing is over.
+            // Unknown, so no alert counts as resolved.
             Err(error) => debug!(%error, upstream = upstream.name, "Silenced alerts cannot be looked at."),
         }
     }
     Ok(())
 }
 
-/// Did somebody end this silence upstream, of whose alerts one is not hidden? Else the record would go on to say that it is
-/// in force, and whoever asks for a new one would get none.
+/// Was this silence ended upstream, with one of its alerts now visible? Otherwise the record would keep it as in force,
+/// and a request for a new one would be answered as a repetition.
 async fn is_gone(client: &Client, silence: &Silence) -> bool {
     match client.get(&silence.upstream_id).await {
         Ok(there) => there.state == SilenceState::Expired,
@@ -83,8 +83,8 @@ async fn is_gone(client: &Client, silence: &Silence) -> bool {
     }
 }
 
-/// Did this Alertmanager start so lately that what it does not tell proves nothing? It knows nothing before its senders
-/// repeat themselves. One that lets nobody ask is believed.
+/// Did this Alertmanager start so recently that what it does not report proves nothing? It knows nothing before its
+/// senders repeat themselves. One that does not reveal its start is trusted.
 async fn has_just_started(client: &Client, patience: Duration, now: Timestamp) -> bool {
     match client.up_since().await {
         Ok(since) => since.is_some_and(|since| now.millis_since(since) < millis(patience)),
@@ -97,13 +97,13 @@ fn millis(duration: Duration) -> i64 {
 }
 
 impl Absences {
-    /// Forgets what was seen of silences that are looked at no more.
+    /// Drops the state of silences that are no longer checked.
     fn forget_others(&self, silences: &[Silence]) {
         let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
     }
 
-    /// The alerts that were not seen for as long as it takes to believe it.
+    /// The alerts that have been absent for long enough to count as resolved.
     fn gone(
         &self,
         act: i64,
@@ -137,13 +137,13 @@ impl Absences {
     }
 }
 
-/// Is it among what upstream says is on? Upstream may know more labels than it tells.
+/// Is it among the alerts that upstream reports as firing? Upstream may have more labels than it sent.
 fn is_seen(alert: &ActAlert, seen: &[&Labels]) -> bool {
     let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
     seen.iter().any(|there| labels.iter().all(|(name, value)| there.get(name) == Some(value)))
 }
 
-/// Tells everybody who believes that these alerts are on that they are over.
+/// Tells every receiver that knows these alerts as firing that they are resolved.
 async fn end(app: &App, loaded: &Loaded, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
     let ended: Vec<ActAlert> = on.iter().filter(|alert| over.contains(&alert.identity)).cloned().collect();
     tell_end(app, loaded, &ended).await
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_did_not_look_for_long_or_whose_clock_was_set_begins_to_count_anew() {
+    fn a_gap_between_checks_or_a_clock_set_back_restarts_the_count() {
         let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
         let alerts = [on("a")];
         let absences = Absences::default();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_of_a_silence_is_forgotten_with_it() {
+    fn absences_are_dropped_with_their_silence() {
         let alerts = [on("a")];
         let absences = Absences::default();
         absences.gone(3, &alerts, &[], Duration::from_secs(30), Timestamp(0));

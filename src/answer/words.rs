@@ -1,4 +1,4 @@
-//! What is said to whoever acted: a label that fits on a button, and a sentence.
+//! Answers to the actor: a label that fits on a button, and a sentence.
 
 use jiff::tz::TimeZone;
 
@@ -12,21 +12,21 @@ use crate::store::{ActKind, ActState, Acted};
 const CONDITIONS: usize = 400;
 const NAME: usize = 40;
 
-/// The answer to a wish.
+/// The answer to a request for an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// For the place where the buttons were: at most 10 characters or so.
     pub label: String,
     /// A sentence.
     pub text: String,
-    /// What became of the wish; `None`: nobody knows what it was about.
+    /// The state of the act; `None`: its object is unknown.
     pub state: Option<ActState>,
     /// Its number; 0 if it is not recorded.
     pub act: i64,
 }
 
 impl Answer {
-    /// The card is not ours, or nothing is known of it any more.
+    /// The card is not ours, or its record was deleted.
     pub(super) fn unknown(language: Language) -> Self {
         let (label, text) = match language {
             Language::Zh => ("已失效", "这张卡片已失效：告警记录已被清理，或卡片不是这里发的。"),
@@ -37,7 +37,7 @@ impl Answer {
         Self { label: label.to_owned(), text: text.to_owned(), state: None, act: 0 }
     }
 
-    /// The same with what the silence hides.
+    /// The same with the alerts that the silence hides.
     pub(super) fn with_scope(mut self, scope: &Scope, channel: Channel, language: Language) -> Self {
         let conditions = harmless(&scope.conditions(), channel, CONDITIONS);
         let (upstream, count) = (harmless(&scope.upstream, channel, NAME), scope.count);
@@ -55,7 +55,7 @@ impl Answer {
         self
     }
 
-    /// The same when what it began has ended: the reason, if it failed.
+    /// The same after the act was completed: with the reason, if it failed.
     pub(super) fn ended(self, state: ActState, detail: &str, language: Language) -> Self {
         if state != ActState::Failed {
             return Self { state: Some(state), ..self };
@@ -67,7 +67,7 @@ impl Answer {
         Self { label: label.to_owned(), text, state: Some(state), ..self }
     }
 
-    /// What became of an act of this kind.
+    /// The result of an act of this kind.
     pub(super) fn of(
         kind: ActKind,
         acted: &Acted,

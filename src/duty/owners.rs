@@ -1,39 +1,39 @@
-//! Whose an alert is: from its labels, through the directory, to people.
+//! The owners of an alert: from its labels, through the directory, to people.
 
 use std::collections::BTreeMap;
 
 use super::Rotas;
 use crate::alert::{Labels, Timestamp};
 
-/// Owners that one message mentions at most: of more, nobody feels meant, and each costs bytes of the message.
+/// Owners that one message mentions at most: with more, no one feels addressed, and each takes bytes of the message.
 pub const MOST_MENTIONS: usize = 10;
 /// Longest value of a label that may be a person (wecom-api §1: a userid has at most 64 bytes).
 const PERSON_BYTES: usize = 64;
 
-/// Who stands behind the values of labels.
+/// The people that label values stand for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     /// By name and value of a label: userids, or `on_call:NAME`.
     pub owners: BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    /// Name of the app by which WeCom is asked about values that are not here; `None`: nobody is asked.
+    /// Name of the app that asks WeCom about values that are not listed here; `None`: WeCom is not asked.
     pub app: Option<String>,
 }
 
-/// Somebody whose an alert may be.
+/// A possible owner of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// A userid that the operator has written down.
+    /// A userid that the operator listed.
     Known(String),
-    /// The value of a label: a member's userid, mail address or mobile number, or nothing of the kind. It comes from
-    /// outside and must be proven before anybody is mentioned.
+    /// The value of a label: perhaps a member's userid, mail address or mobile number. It is untrusted and must be
+    /// confirmed before anyone is mentioned.
     Unproven(String),
 }
 
 /// The owners that `labels` name: a list for each label of `mention_from` that has any, in that order. The first list
-/// of which somebody proves to be known is the one to mention.
+/// with a confirmed owner is the one to mention.
 ///
-/// A value stands for the people of its entry in the directory; one that has none is split at commas, semicolons and
-/// spaces, and each part is looked up again. What then has no entry is [`Owner::Unproven`].
+/// A value stands for the people of its entry in the directory; a value without an entry is split at commas, semicolons
+/// and spaces, and each part is looked up again. What then has no entry is [`Owner::Unproven`].
 pub fn owners(
     labels: &Labels,
     mention_from: &[String],
@@ -71,7 +71,7 @@ pub fn owners(
     lists
 }
 
-/// What stands between several people in one value.
+/// Separators between several people in one value.
 fn between(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, ',' | ';' | '，' | '；' | '、')
 }
@@ -129,7 +129,7 @@ mod tests {
                 &[("owner", "bob, alice@corp.example；bob 13800000000")],
                 vec![vec![unproven("bob"), known("alice"), unproven("13800000000")]],
             ),
-            // A label that another label's entries would know.
+            // A value that is listed for another label only.
             (&[("owner", "db")], vec![vec![unproven("db")]]),
             (&[("team", "gone")], vec![]),
             (&[("owner", " , ")], vec![]),

@@ -1,4 +1,5 @@
-//! A rota: shifts by the wall clock of its zone, holidays with an order of their own, substitutes above both.
+//! A rota: shifts by the wall clock of its zone, holidays with their own people, and substitutes, which take
+//! precedence.
 
 use jiff::Span;
 use jiff::civil::{Date, DateTime, Time};
@@ -7,80 +8,80 @@ use jiff::tz::TimeZone;
 use super::holds;
 use crate::alert::Timestamp;
 
-/// Rows that [`Rota::schedule`] gives at most: a year of days, and some.
+/// Most rows of [`Rota::schedule`]: a year of days, and some.
 const MOST_ROWS: usize = 400;
-/// Changes that it looks at for them: a rota of one person has one row, however long.
+/// Most changes that it examines for them: a rota of one person has one row, however long the period.
 const MOST_STEPS: usize = 4 * MOST_ROWS;
 
-/// Who is on duty when.
+/// The people on duty over time.
 ///
 /// A shift begins at the hour of handover on the wall clock of the zone, also across daylight saving. Where the clock
-/// jumps over that time, the handover is as much later; where the clock shows it twice, it is the first.
+/// skips that time, the handover is later by the skipped amount; where the clock shows it twice, the first counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rota {
     /// The zone of all its times.
     pub timezone: TimeZone,
-    /// When shifts and holidays change hands.
+    /// When shifts and holidays change.
     pub handover: Time,
     /// Days in a shift, at least 1.
     pub days: i32,
     /// The day on which the first shift begins.
     pub start: Date,
-    /// By turns, each a person or several together. At least one, none of them empty.
+    /// In turns, each a person or several together. At least one, none of them empty.
     pub people: Vec<Vec<String>>,
-    /// The second line, by turns in the same shifts; empty if there is none.
+    /// The second line, in turns in the same shifts; empty if there is none.
     pub backup: Vec<Vec<String>>,
-    /// In the order of the file: later ones see what earlier ones have changed.
+    /// In the order of the file: later ones apply after earlier ones.
     pub substitutes: Vec<Substitute>,
-    /// Of two that overlap the later in the file counts.
+    /// Where two overlap, the later one in the file counts.
     pub holidays: Vec<Holiday>,
 }
 
-/// Somebody who stands in for a while.
+/// A substitution for a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Substitute {
-    /// From then on, by the wall clock.
+    /// Start, by the wall clock.
     pub from: DateTime,
-    /// Until then, exclusively.
+    /// End, exclusive.
     pub to: DateTime,
-    /// Who comes.
+    /// The substitute.
     pub person: String,
-    /// Whom they replace, in either line, whenever it is on duty; `None`: the whole first line.
+    /// The person who is replaced, in either line, whenever on duty; `None`: the whole first line.
     pub instead_of: Option<String>,
 }
 
-/// Days with people of their own.
+/// Days with their own people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holiday {
     /// The first day; it begins at the hour of handover.
     pub from: Date,
     /// The last day; it ends at the hour of handover of the next.
     pub to: Date,
-    /// By turns, a day each. At least one.
+    /// In turns, a day each. At least one.
     pub people: Vec<Vec<String>>,
-    /// What it is called; may be empty.
+    /// Its name; may be empty.
     pub name: String,
 }
 
-/// Who is on duty at an instant.
+/// The people on duty at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnCall {
     /// The first line; never empty.
     pub people: Vec<String>,
     /// The second line; empty if there is none.
     pub backup: Vec<String>,
-    /// Until then it stays so, at least as the rota is now.
+    /// They stay on duty until then, by the present rota.
     pub until: Timestamp,
-    /// By what.
+    /// The reason.
     pub why: Why,
 }
 
-/// By what somebody is on duty.
+/// Why people are on duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It is their shift. Before the first shift it is already that of the first: nobody would be worse.
+    /// It is their shift. The first shift also covers the time before its start: leaving it uncovered would be worse.
     Shift,
-    /// They stand in for somebody.
+    /// They are substitutes.
     Substitute,
     /// The list of a holiday names them.
     Holiday,
@@ -98,7 +99,7 @@ impl Why {
 }
 
 impl Rota {
-    /// A rota of shifts alone.
+    /// A rota of shifts only.
     pub const fn new(timezone: TimeZone, handover: Time, days: i32, start: Date, people: Vec<Vec<String>>) -> Self {
         Self {
             timezone,
@@ -112,12 +113,12 @@ impl Rota {
         }
     }
 
-    /// Who is on duty at `at`, and how long.
+    /// The people on duty at `at`, and until when.
     pub fn on_call(&self, at: Timestamp) -> OnCall {
         let shift = self.shift(at);
         let end = if shift < 0 { self.begin(1) } else { self.begin(shift.saturating_add(1)) };
         let mut now = self.piece(at, shift);
-        // What changes nothing (a substitute for somebody who is away) ends nothing.
+        // A change without effect (a substitute for a person who is not on duty) does not end the row.
         while now.until < end {
             let next = self.piece(now.until, shift);
             if (&next.people, &next.backup, next.why) != (&now.people, &now.backup, now.why) || next.until <= now.until
@@ -129,8 +130,8 @@ impl Rota {
         now
     }
 
-    /// Who is on duty from `from` to `to`, one row after the other, each with its beginning; equal neighbours are one
-    /// row. The first began before `from`. At most 400 rows.
+    /// The people on duty from `from` to `to`, in consecutive rows, each with its start; equal neighbours are one row.
+    /// The first starts before `from`. At most 400 rows.
     pub fn schedule(&self, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, OnCall)> {
         let mut rows: Vec<(Timestamp, OnCall)> = Vec::new();
         let mut at = from;
@@ -162,7 +163,7 @@ impl Rota {
         self.holidays.iter().rfind(begun).map(|holiday| holiday.name.as_str()).filter(|name| !name.is_empty())
     }
 
-    /// Everybody whom the rota may ever name, nobody twice.
+    /// All people whom the rota may ever name, without duplicates.
     pub fn everybody(&self) -> Vec<String> {
         let holidays = self.holidays.iter().flat_map(|holiday| &holiday.people);
         let listed = self.people.iter().chain(&self.backup).chain(holidays).flatten();
@@ -175,7 +176,7 @@ impl Rota {
         all
     }
 
-    /// Who is on duty at `at` in the shift of that number, until the next instant at which that may change.
+    /// The people on duty at `at` in the shift of that number, until the next instant at which that may change.
     fn piece(&self, at: Timestamp, shift: i64) -> OnCall {
         let (mut people, mut why) = (turn(&self.people, shift), Why::Shift);
         let mut backup = turn(&self.backup, shift);
@@ -213,11 +214,11 @@ impl Rota {
         let local = zoned(at, &self.timezone).date();
         let days = i64::from(local.since(self.start).map_or(0, |span| span.get_days()));
         let mut shift = days.div_euclid(i64::from(self.days.max(1)));
-        // The hour of handover, and what clocks do around it, decide between neighbours.
+        // The hour of handover and clock changes decide between neighbouring shifts.
         while self.begin(shift) > at {
             shift -= 1;
         }
-        // Beyond the calendar one shift is like the other, and the last.
+        // Beyond the calendar all shifts collapse into the last.
         while self.begin(shift + 1) <= at && self.begin(shift) < self.begin(shift + 1) {
             shift += 1;
         }
@@ -237,7 +238,7 @@ impl Rota {
         (day, self.handover_in(holiday.from, day + 1))
     }
 
-    /// The handover so many days after `day`; the ends of time where the calendar has none.
+    /// The handover this many days after `day`; the ends of time where the calendar has none.
     fn handover_in(&self, day: Date, days: i64) -> Timestamp {
         let span = Span::new().try_days(days).and_then(|span| day.checked_add(span));
         span.map_or(Timestamp(if days < 0 { i64::MIN } else { i64::MAX }), |day| {
@@ -245,20 +246,21 @@ impl Rota {
         })
     }
 
-    /// When the wall clock shows `local`; what it leaves out is as much later, what it shows twice is the first.
+    /// When the wall clock shows `local`; a skipped time is later by the skipped amount, of a repeated one the first
+    /// counts.
     fn instant(&self, local: DateTime) -> Timestamp {
         let instant = self.timezone.to_ambiguous_timestamp(local).compatible();
         instant.map_or(Timestamp(i64::MAX), |instant| Timestamp(instant.as_millisecond()))
     }
 }
 
-/// Whose turn it is; before the first turn it is the first's.
+/// The people of a turn; before the first turn, those of the first.
 fn turn(people: &[Vec<String>], number: i64) -> Vec<String> {
     let index = usize::try_from(number.max(0)).unwrap_or_default();
     people.get(index % people.len().max(1)).cloned().unwrap_or_default()
 }
 
-/// Puts `person` in the place of `whom`. False if `whom` is not there.
+/// Replaces `whom` by `person`. False if `whom` is not there.
 fn replace(people: &mut Vec<String>, whom: &str, person: &str) -> bool {
     let Some(place) = people.iter().position(|known| known.eq_ignore_ascii_case(whom)) else { return false };
     people.remove(place);
@@ -268,12 +270,12 @@ fn replace(people: &mut Vec<String>, whom: &str, person: &str) -> bool {
     true
 }
 
-/// The earliest of `until` and those of `edges` that come after `at`.
+/// The earliest of `until` and those of `edges` that are after `at`.
 fn earlier(until: Timestamp, at: Timestamp, edges: [Timestamp; 2]) -> Timestamp {
     edges.into_iter().filter(|&edge| edge > at).fold(until, Timestamp::min)
 }
 
-/// An instant on the wall clock; one beyond the calendar is its end.
+/// An instant on the wall clock; one beyond the calendar becomes its end.
 fn zoned(at: Timestamp, zone: &TimeZone) -> jiff::Zoned {
     let instant = jiff::Timestamp::from_millisecond(at.0);
     let end = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };

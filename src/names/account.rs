@@ -1,4 +1,4 @@
-//! The account of a budget: whose windows a message is debited to.
+//! The account of a budget, whose windows a message is debited to.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -8,18 +8,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::text::escaped;
 
-/// Tells keys of webhooks apart without being one: the first 8 bytes of their SHA-256.
+/// Identifies a webhook's key without revealing it: the first 8 bytes of its SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPrint([u8; 8]);
 
 impl KeyPrint {
-    /// The print of `key`: the same under all names that the key has.
+    /// The print of `key`: the same for all names of the key.
     pub fn of(key: &SecretString) -> Self {
         let digest = Sha256::digest(key.expose_secret().as_bytes());
         Self(digest[..8].try_into().expect("a digest has 32 bytes"))
     }
 
-    /// Reads what [`fmt::Display`] prints: 16 digits, lower case.
+    /// Parses what [`fmt::Display`] prints: 16 digits, lower case.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let number = u64::from_str_radix(text, 16).ok().filter(|_| digits)?;
@@ -33,11 +33,11 @@ impl fmt::Display for KeyPrint {
     }
 }
 
-/// The account of a budget, as the store holds it. Ordered by its text, as the stores order it.
+/// The account of a budget, as stored. Ordered by its text, as the stores order it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account(String);
 
-/// An app as WeCom knows it, whatever its name in the configuration.
+/// An app as WeCom identifies it, whatever its name in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppId<'a> {
     /// Id of the corp.
@@ -46,18 +46,18 @@ pub struct AppId<'a> {
     pub agent: i64,
 }
 
-/// Whose account of an app it is.
+/// The owner of an app's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who<'a> {
     /// The member with this userid.
     User(&'a str),
     /// All members together.
     Anybody,
-    /// Those who may have been reached without being named.
+    /// Members who may have been reached without being listed.
     Unseen,
 }
 
-/// A kind of messages of an app that WeCom counts by itself.
+/// A kind of app messages that WeCom counts separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     /// Messages to members.
@@ -67,14 +67,14 @@ pub enum Counted {
 }
 
 impl Account {
-    /// Of a member of an app, or of its chats.
+    /// The account of a member of an app, or of its chats.
     pub fn of_app(counted: Counted, app: AppId<'_>, who: Who<'_>) -> Self {
         let kind = match counted {
             Counted::Member => "member",
             Counted::ChatMember => "chat",
         };
         let who = match who {
-            // No userid is taken for one of the two signs.
+            // A userid never equals one of the two signs.
             Who::User(user) => escaped(user, &['/', '*', '?']),
             Who::Anybody => "*".into(),
             Who::Unseen => "?".into(),
@@ -82,12 +82,12 @@ impl Account {
         Self(format!("{kind}/{}/{}/{who}", escaped(app.corp, &['/']), app.agent))
     }
 
-    /// Of a webhook's key.
+    /// The account of a webhook's key.
     pub fn of_key(key: KeyPrint) -> Self {
         Self(format!("webhook/{key}"))
     }
 
-    /// Of a conversation of the bot with this id.
+    /// The account of a conversation of the bot with this id.
     pub fn of_conversation(bot_id: &str, chat: &str) -> Self {
         Self(format!("bot/{}/{}", escaped(bot_id, &['/']), escaped(chat, &['/'])))
     }
@@ -103,7 +103,7 @@ impl Account {
     }
 }
 
-/// Equal accounts have equal texts, so a map can be asked for a text.
+/// Equal accounts have equal texts, so a map can be searched by text.
 impl Borrow<str> for Account {
     fn borrow(&self) -> &str {
         &self.0

@@ -1,18 +1,18 @@
-//! What besides the labels tells two alerts apart.
+//! What distinguishes two alerts besides the labels.
 
 use serde::{Deserialize, Serialize};
 
-/// What besides the labels tells two alerts of a source apart; often empty. A text that a sender writes into a rule's
-/// id never becomes a key, which would make the labels not count: its end would then be that of other alerts.
+/// What distinguishes two alerts of a source besides the labels; often empty. A rule id chosen by a sender never
+/// becomes a key, which would make the labels not count: its end would then be that of other alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Discriminator(String);
 
-/// Before a key that the sender keeps from firing to resolved.
+/// Prefix of a key that the sender keeps from firing to resolved.
 const KEY: &str = "key:";
-/// Before a digest of the alert's text.
+/// Prefix of a digest of the alert's text.
 const CONTENT: &str = "content:";
-/// Before the id of a rule that begins like one of the others, or with this.
+/// Prefix of a rule's id that starts like one of the others, or like this.
 const RULE: &str = "rule:";
 
 impl Discriminator {
@@ -22,29 +22,29 @@ impl Discriminator {
         Self(if like_another { format!("{RULE}{id}") } else { id.to_owned() })
     }
 
-    /// A key that the sender keeps from firing to resolved, while labels may change on the way (Alibaba Cloud's level is
-    /// `OK` in the end): the labels do not count then. `mapping` is the name of the mapping that found it.
+    /// A key that the sender keeps from firing to resolved, while labels may change (Alibaba Cloud's level is `OK` in
+    /// the end): the labels do not count then. `mapping` is the name of the mapping that found it.
     pub fn key(mapping: &str, key: &str) -> Self {
         Self(format!("{KEY}{mapping}/{key}"))
     }
 
-    /// The digest of the text of an alert that has no identity of its own: the same text is the same alert.
+    /// The digest of the text of an alert without an identity: the same text is the same alert.
     pub fn content(digest: &str) -> Self {
         Self(format!("{CONTENT}{digest}"))
     }
 
-    /// Does it name the alert by itself, whatever its labels are?
+    /// Does it identify the alert alone, whatever its labels?
     pub fn is_key(&self) -> bool {
         self.0.starts_with(KEY)
     }
 
-    /// The id of the rule; `None` if it is something else or there is none.
+    /// The id of the rule; `None` for anything else.
     pub fn rule_id(&self) -> Option<&str> {
         let other = self.0.is_empty() || self.0.starts_with(KEY) || self.0.starts_with(CONTENT);
         (!other).then(|| self.0.strip_prefix(RULE).unwrap_or(&self.0))
     }
 
-    /// The text that identities are made of.
+    /// The text that identities are computed from.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! What one replica does for all.
+//! Tasks that one replica does for all.
 
-/// What one replica does for all, for as long as it holds the lease of it. Not a lane, although both are leased.
+/// A task that one replica does for all while it holds the task's lease. Not a lane, although both are leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Duty {
     /// Making, ending and watching silences upstream.
@@ -8,7 +8,7 @@ pub enum Duty {
 }
 
 impl Duty {
-    /// The name of its lease in the store; no lane is called so.
+    /// The name of its lease in the store; no lane has this name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Silences => "answer/silences",

@@ -1,4 +1,4 @@
-//! The key of a lane: one order of messages to one address.
+//! The key of a lane: one ordered queue of messages to one address.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{escaped, plain, split};
 
-/// The key of a lane, as the store holds it: equal for equal addresses, stable over reloads, without secrets. Made of an
-/// address ([`Self::of`]) or read from the store ([`Self::stored`]); nothing from outside becomes one. Ordered by its
-/// text, as the stores order it.
+/// The key of a lane, as stored: equal for equal addresses, stable over reloads, without secrets. Made from an address
+/// ([`Self::of`]) or read from the store ([`Self::stored`]), never from outside input. Ordered by its text, as the
+/// stores order it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LaneKey(String);
 
-/// What a lane leads to.
+/// The address of a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lane<'a> {
     /// Members of an app.
     Members {
         /// Name of the app.
         app: Cow<'a, str>,
-        /// Who, as [`Addressees`] prints it.
+        /// The members, as printed by [`Addressees`].
         to: &'a str,
     },
     /// A chat that an app created.
@@ -34,7 +34,7 @@ pub enum Lane<'a> {
     },
     /// The webhook of this name.
     Webhook(Cow<'a, str>),
-    /// Mail, to these addresses as [`Addressees`] prints them.
+    /// Mail to these addresses, as printed by [`Addressees`].
     Email(&'a str),
     /// The hook of this name.
     Hook(Cow<'a, str>),
@@ -69,7 +69,7 @@ impl LaneKey {
         Self(text.into())
     }
 
-    /// Of what is told to no target.
+    /// The lane of what is told to no target.
     pub const fn nowhere() -> Self {
         Self(String::new())
     }
@@ -79,7 +79,7 @@ impl LaneKey {
         &self.0
     }
 
-    /// What the lane leads to.
+    /// The address of the lane.
     pub fn parse(&self) -> Lane<'_> {
         let text = self.as_str();
         let whole = |name: &'_ str| split(name).is_none();
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The texts in released databases: what waits under one of them goes on under it.
+    /// The texts in released databases: waiting messages must keep their lanes.
     #[test]
     fn the_keys_of_released_databases_are_printed_and_read_as_before() {
         let mut to = Addressees::default();

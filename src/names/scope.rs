@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::text::{escaped, plain, split};
 use super::{KeyPrint, Lane};
 
-/// The scope of a breaker, as the store holds it. Made of its part ([`Self::of`]) or read from the store
-/// ([`Self::stored`]). Ordered by its text, as the stores order it.
+/// The scope of a breaker, as stored. Made from its part ([`Self::of`]) or read from the store ([`Self::stored`]).
+/// Ordered by its text, as the stores order it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Scope(String);
@@ -25,7 +25,7 @@ pub enum Part<'a> {
     Mail,
     /// The app of this name.
     App(Cow<'a, str>),
-    /// A webhook's key, whatever names it has in the configuration.
+    /// A webhook's key, whatever its names in the configuration.
     Webhook(KeyPrint),
     /// The bot of this name.
     Bot(Cow<'a, str>),
@@ -45,7 +45,7 @@ pub enum Part<'a> {
         /// Its chatid; of a single chat, the userid.
         chat: Cow<'a, str>,
     },
-    /// A scope of another version of wegraf: no way goes through it.
+    /// A scope of another version of wegraf: no way uses it.
     Other(&'a str),
 }
 
@@ -54,7 +54,7 @@ impl Scope {
     pub fn of(part: &Part<'_>) -> Self {
         let name = |name: &str| escaped(name, &['/']).into_owned();
         Self(match part {
-            // A host that is called as the mail server is here: with a slash, which no authority holds.
+            // A host with the mail server's name: marked by a slash, which no authority contains.
             Part::Host(authority) if authority == "smtp" => "host/smtp/".to_owned(),
             Part::Host(authority) => format!("host/{}", name(authority)),
             Part::Smtp => "host/smtp".to_owned(),
@@ -69,7 +69,7 @@ impl Scope {
         })
     }
 
-    /// The scope of a lane that can break by itself; `None` where only its sender can.
+    /// The scope of a lane that can break separately; `None` where only its sender can.
     pub fn of_lane(lane: Lane<'_>) -> Option<Self> {
         match lane {
             Lane::Chat { app, chat } => Some(Self::of(&Part::Chat { app, chat })),
@@ -88,7 +88,7 @@ impl Scope {
         &self.0
     }
 
-    /// What is broken.
+    /// The part that the scope covers.
     pub fn parse(&self) -> Part<'_> {
         let text = self.as_str();
         match text.split_once('/') {
@@ -115,7 +115,7 @@ impl Scope {
     }
 }
 
-/// Equal scopes have equal texts, so a map can be asked for a text.
+/// Equal scopes have equal texts, so a map can be searched by text.
 impl Borrow<str> for Scope {
     fn borrow(&self) -> &str {
         &self.0
@@ -138,7 +138,7 @@ mod tests {
         KeyPrint::of(&SecretString::from("693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"))
     }
 
-    /// The texts in released databases. Only those of webhooks are gone: `webhook/NAME` is nothing now.
+    /// The texts in released databases. Only those of webhooks are gone: `webhook/NAME` is no longer a scope.
     #[test]
     fn the_scopes_of_released_databases_are_printed_and_read_as_before() {
         let known = [

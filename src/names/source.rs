@@ -1,11 +1,11 @@
-//! Which source a notification came from.
+//! The source of a notification.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Which source a notification came from. Only code of wegraf makes the first three: a request can become a
+/// The source of a notification. Only wegraf's own code makes the first three: a request can become a
 /// [`Configured`](Self::Configured) or an [`Anonymous`](Self::Anonymous) one, whatever its source is called.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceId {
@@ -19,24 +19,24 @@ pub enum SourceId {
     Configured(String),
 }
 
-/// The words that the program itself uses for a source: no configured source may be called so.
+/// Reserved names of sources: no configured source may have one.
 const WEGRAF: &str = "wegraf";
 const COMMAND: &str = "wegraf send";
 const ANONYMOUS: &str = "anonymous";
-/// Stands before the name of a configured source that equals one of these words, or begins with this. The
-/// configuration refuses both, so it shows only if that check is ever lost.
+/// Prefix of the name of a configured source that equals one of these words, or starts with this prefix. The
+/// configuration refuses both, so it is only needed if that check is ever lost.
 const ESCAPE: &str = "source:";
 
 impl SourceId {
-    /// Is this a name that no configured source may have? In any case of letters: people tell them apart by ear.
+    /// May no configured source have this name? In any case: people tell names apart by ear.
     pub fn is_reserved(name: &str) -> bool {
         [WEGRAF, COMMAND, ANONYMOUS].iter().any(|word| name.eq_ignore_ascii_case(word)) || name.starts_with(ESCAPE)
     }
 
-    /// The words of [`Self::is_reserved`], for people.
+    /// The reserved names, for people.
     pub const RESERVED: [&str; 2] = [WEGRAF, ANONYMOUS];
 
-    /// The source that a store or a record calls `text`: what [`Self::stored`] printed.
+    /// Parses the name in a store or a record, as printed by [`Self::stored`].
     pub fn parse(text: &str) -> Self {
         match text {
             WEGRAF => Self::Wegraf,
@@ -46,7 +46,7 @@ impl SourceId {
         }
     }
 
-    /// The name in the store, in the record and on pages: different for different sources.
+    /// The name in the store, in the record and on pages: unique for each source.
     pub fn stored(&self) -> Cow<'_, str> {
         match self {
             Self::Wegraf => WEGRAF.into(),
@@ -60,7 +60,7 @@ impl SourceId {
         }
     }
 
-    /// The name in the configuration; `None` for what is in none.
+    /// The name in the configuration; `None` for the others.
     pub fn configured(&self) -> Option<&str> {
         match self {
             Self::Configured(name) => Some(name),

@@ -1,12 +1,12 @@
-//! How several parts become one text and come apart again.
+//! Joins several parts into one text and splits it again.
 
 use std::borrow::Cow;
 
-/// Before a sign of a part that would otherwise end it.
+/// Precedes a character of a part that would otherwise end it.
 const ESCAPE: char = '\\';
 
-/// `part` such that it holds no `ends` that is not escaped. What holds none of them and no backslash stays as it is:
-/// that is what names, userids and chatids are.
+/// `part` with all of `ends` escaped. A part without them and without a backslash, as names, userids and chatids are,
+/// stays unchanged.
 pub(super) fn escaped<'a>(part: &'a str, ends: &[char]) -> Cow<'a, str> {
     let must = |letter: char| letter == ESCAPE || ends.contains(&letter);
     if !part.contains(must) {
@@ -22,7 +22,7 @@ pub(super) fn escaped<'a>(part: &'a str, ends: &[char]) -> Cow<'a, str> {
     text.into()
 }
 
-/// The opposite of [`escaped`].
+/// The inverse of [`escaped`].
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(ESCAPE) {
         return text.into();
@@ -35,7 +35,7 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     part.into()
 }
 
-/// The text before the first `/` that is not escaped, and what follows it; `None` if there is none.
+/// The text before the first unescaped `/`, and what follows it; `None` if there is none.
 pub(super) fn split(text: &str) -> Option<(&str, &str)> {
     let mut escaped = false;
     for (at, letter) in text.char_indices() {

@@ -44,7 +44,7 @@ fn an_unchanged_repeat_is_nothing_until_the_interval_has_passed_and_then_a_remin
 }
 
 #[test]
-fn nobody_is_reminded_of_what_somebody_has_until_it_is_over_or_begins_anew() {
+fn an_acknowledged_alert_has_no_reminders_until_it_resolves_or_fires_again() {
     let held = Known { acknowledged: true, ..known(Status::Firing, 0, 5) };
     expect(Some(&held), &on(0), &NOTIFICATION, 5 + 4 * 3600 - 1, Verdict::Nothing(Quiet::Unchanged));
     expect(Some(&held), &on(0), &NOTIFICATION, 5 + 40 * 3600, Verdict::Nothing(Quiet::Acknowledged));
@@ -110,7 +110,7 @@ fn send_resolved_false_changes_the_state_in_silence() {
 #[test]
 fn what_fires_again_after_its_end_is_news() {
     expect(Some(&known(Status::Resolved, 0, 65)), &on(600), &NOTIFICATION, 605, Verdict::Told(Firing));
-    // An Alertmanager that lost sight of Prometheus for a while gives the old start.
+    // An Alertmanager that lost contact with Prometheus for a while gives the old start.
     expect(Some(&known(Status::Resolved, 0, 65)), &on(0), &NOTIFICATION, 70, Verdict::Told(Firing));
 }
 
@@ -147,11 +147,11 @@ fn a_test_is_always_news() {
 fn a_clock_that_was_set_back_does_not_silence_reminders() {
     let firing = known(Status::Firing, 0, 86_400);
     expect(Some(&firing), &on(0), &NOTIFICATION, 100, Verdict::Told(Reminder));
-    // Two requests that overtake each other are no such clock.
+    // Two requests that overtake each other are not a clock set back.
     expect(Some(&firing), &on(0), &NOTIFICATION, 86_399, Verdict::Nothing(Quiet::Unchanged));
 }
 
-/// A report and how many seconds after the previous one it comes.
+/// A report and the seconds since the previous one.
 fn report() -> impl Strategy<Value = (Seen<'static>, bool, i64)> {
     let start =
         prop_oneof![Just(None), (-100_i64..20_000).prop_map(|start| Some(at(start))), Just(Some(Timestamp(i64::MIN)))];
@@ -190,13 +190,13 @@ proptest! {
                 Verdict::Nothing(Quiet::Unchanged) => {
                     prop_assert_eq!(state.as_ref().map(|known| known.status), Some(seen.status));
                 }
-                Verdict::Nothing(Quiet::Acknowledged) => prop_assert!(false, "nobody has it"),
+                Verdict::Nothing(Quiet::Acknowledged) => prop_assert!(false, "it is not acknowledged"),
                 Verdict::Nothing(Quiet::NeverFired) => prop_assert!(state.is_none() && push),
                 Verdict::Nothing(Quiet::Stale) => {
                     prop_assert_ne!(state.as_ref().map(|known| known.status), Some(seen.status));
                 }
             }
-            // The sender did not get our answer and says it again.
+            // The sender did not get our answer and retries.
             let again = decide(state.as_ref(), &seen, &policy, at(now));
             prop_assert!(matches!(again, Verdict::Nothing(_)), "a retry became {:?}", again);
         }

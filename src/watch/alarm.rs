@@ -1,4 +1,4 @@
-//! Telling of trouble: as an alert of our own, to somebody whose way it does not touch.
+//! Reports faults: as alerts of our own, to a receiver whose way is not affected.
 
 use serde_json::{Value, json};
 use tracing::error;
@@ -13,15 +13,14 @@ use crate::names::{LaneKey, SourceId};
 use crate::route::{arrival, recipient, row};
 use crate::store::{Admission, Recipient, StoreError};
 
-/// The label that says what a trouble is about.
+/// The label with the subject of a fault.
 const SUBJECT: &str = "about";
-/// The label that names its kind.
+/// The label with its kind.
 const KIND: &str = "trouble";
-/// "Since when" that ingest takes for unknown: the store knows better.
+/// A start that `ingest` reads as unknown: the store knows it.
 const UNKNOWN: &str = "0001-01-01T00:00:00Z";
 
-/// Makes an alert of every trouble and ends the alerts of those that are over. What was told already is not told
-/// again: the store knows.
+/// Reports every fault as an alert and resolves the alerts of faults that are over. The store deduplicates the reports.
 pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreError> {
     let loaded = app.loaded();
     for trouble in troubles {
@@ -45,7 +44,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
         let goes_on =
             |trouble: &Trouble| trouble.kind.as_str() == kind && trouble.subject.called(&loaded.config) == about;
         if !troubles.iter().any(goes_on) {
-            // The store tells those who were told that it began, and no others.
+            // The store tells only the receivers that were told of the beginning.
             let subject = subject(&loaded.config, kind, about);
             admit(app, &ended(&labels, app.now()), &receivers(&loaded.config, &subject)).await?;
         }
@@ -53,7 +52,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
     Ok(())
 }
 
-/// What a self-alert with these labels is about; nothing where the configuration no longer has it.
+/// The subject of a self-alert with these labels; nothing if it is no longer configured.
 fn subject(config: &Config, kind: &str, about: &str) -> Subject {
     let is = |known: Kind| known.as_str() == kind;
     if is(Kind::Blocked) || is(Kind::Restricted) {
@@ -66,8 +65,8 @@ fn subject(config: &Config, kind: &str, about: &str) -> Subject {
     Subject::Outside(about.to_owned())
 }
 
-/// Who can be told of trouble with `subject`, the best first: the configured receiver, then the root's, then any.
-/// Each with those of its targets whose way the trouble does not touch.
+/// The receivers for a fault of `subject`, the best first: the configured receiver, then the root's, then any. Each
+/// with those of its targets whose way is not affected.
 pub(super) fn receivers<'a>(config: &'a Config, subject: &Subject) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
     let best = config.alarm.as_deref().into_iter().chain([config.route.root()]);
     let names = best.chain(config.receivers.keys().map(String::as_str));
@@ -100,7 +99,7 @@ async fn admit(app: &App, body: &str, to: &[(&Receiver, Vec<&Target>)]) -> Resul
         group_key: notification.group_key,
         received_at: now,
         raw: body.as_bytes().to_vec().into(),
-        // State, not news: it is repeated every few seconds.
+        // State: it is repeated every few seconds.
         push: true,
         test: false,
         deliveries: recipients(&alert, to),
@@ -119,7 +118,7 @@ fn recipients(alert: &Alert, to: &[(&Receiver, Vec<&Target>)]) -> Vec<Recipient>
     to.iter().map(one).collect()
 }
 
-/// The webhook call of an Alertmanager that tells of it.
+/// The webhook call of an Alertmanager that reports it.
 fn began(trouble: &Trouble, config: &Config, language: Language) -> String {
     let mut labels = json!({
         "alertname": trouble.kind.name(language),
@@ -134,7 +133,7 @@ fn began(trouble: &Trouble, config: &Config, language: Language) -> String {
     call(&labels, &json!({ "summary": detail }), Status::Firing, UNKNOWN)
 }
 
-/// The one that tells that it is over.
+/// The webhook call that resolves it.
 fn ended(labels: &Labels, now: Timestamp) -> String {
     let ended = jiff::Timestamp::from_millisecond(now.0).map_or_else(|_| UNKNOWN.to_owned(), |at| at.to_string());
     call(&json!(labels), &json!({}), Status::Resolved, &ended)

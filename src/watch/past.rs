@@ -1,4 +1,4 @@
-//! Telling that the store takes no writes: past it, because everything else goes through it.
+//! Reports that the store takes no writes, without the store.
 
 use tracing::{info, warn};
 
@@ -10,28 +10,28 @@ use crate::config::Language;
 use crate::deliver::Bypass;
 use crate::store::StoreError;
 
-/// A store that is only busy, or a server that is away, is told of after so long: a restart is no trouble.
+/// Delay before a busy store or an unreachable server is reported: a restart is not a fault.
 const PATIENCE_MS: i64 = 60_000;
-/// While it lasts it is told again this often: nothing else can be told meanwhile.
+/// Interval of repeating the report while the fault lasts: nothing else can be told meanwhile.
 const AGAIN_MS: i64 = 3_600_000;
 
-/// A time without writes.
+/// A period without writes.
 #[derive(Debug, Clone, Copy)]
 struct Outage {
     since: Timestamp,
     told_at: Option<Timestamp>,
 }
 
-/// What is to be told.
+/// A report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Word {
     /// The store takes no writes, for this reason.
     Broken(String),
-    /// It does again.
+    /// It takes writes again.
     Over,
 }
 
-/// Remembers what was told of the present outage.
+/// What was reported of the present outage.
 pub(super) struct Past {
     bypass: Bypass,
     outage: Option<Outage>,
@@ -42,7 +42,7 @@ impl Past {
         Self { bypass, outage: None }
     }
 
-    /// Tells of what the last write came to, if that is news.
+    /// Reports the result of the last write, if that is news.
     pub async fn follow(&mut self, app: &App, error: Option<&StoreError>) {
         let now = app.now();
         let Some(word) = next(&mut self.outage, error, now) else { return };
@@ -52,7 +52,7 @@ impl Past {
         }
     }
 
-    /// Tells the first who can be reached.
+    /// Tells the first receiver that can be reached.
     async fn tell(&self, app: &App, word: &Word) -> bool {
         let loaded = app.loaded();
         for (receiver, targets) in alarm::receivers(&loaded.config, &Subject::Nothing) {
@@ -78,7 +78,7 @@ impl Past {
     }
 }
 
-/// Decides what is to be told now (pure). An outage is noted; that it was told is noted by whoever did it.
+/// Decides what is reported now. Pure: the outage is recorded here; that it was reported is recorded by the caller.
 fn next(outage: &mut Option<Outage>, error: Option<&StoreError>, now: Timestamp) -> Option<Word> {
     let Some(error) = error else {
         return outage.take().and_then(|outage| outage.told_at).map(|_| Word::Over);
@@ -86,7 +86,7 @@ fn next(outage: &mut Option<Outage>, error: Option<&StoreError>, now: Timestamp)
     let patience = match error {
         StoreError::Full | StoreError::Displaced { .. } => 0,
         StoreError::Busy | StoreError::Unreachable { .. } => PATIENCE_MS,
-        // The process ends, or this is a mistake of ours that says nothing of the store.
+        // The process ends, or this is a bug, which shows nothing about the store.
         _ => return None,
     };
     let Outage { since, told_at } = *outage.get_or_insert(Outage { since: now, told_at: None });
@@ -118,7 +118,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-    /// What is told at these times, when each telling succeeds.
+    /// The times of reports among these, if each succeeds.
     fn told(error: &StoreError, seconds: &[i64]) -> Vec<i64> {
         let mut outage = None;
         let mut told = Vec::new();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_away_for_a_moment_is_told_to_nobody() {
+    fn a_brief_absence_of_the_server_is_not_reported() {
         let away = StoreError::Unreachable { reason: String::new() };
         assert!(told(&away, &[0, 5, 59]).is_empty());
         assert_eq!(told(&away, &[0, 5, 60, 65]), [60]);
@@ -155,6 +155,6 @@ mod tests {
         let mut outage = None;
         assert!(next(&mut outage, Some(&StoreError::Full), NOW).is_some());
         assert!(next(&mut outage, Some(&StoreError::Full), NOW.plus_millis(5_000)).is_some());
-        assert!(next(&mut outage, None, NOW).is_none(), "nobody heard of it");
+        assert!(next(&mut outage, None, NOW).is_none(), "it was not reported");
     }
 }

@@ -1,15 +1,15 @@
-//! What an operator should know of a gateway that is ready all the same (pure).
+//! What an operator should know of a gateway that is nevertheless ready. Pure.
 
 use super::CRITICAL_LATE_MS;
 use crate::alert::Timestamp;
 use crate::names::Scope;
 use crate::store::{Backlog, Breaker};
 
-/// How many open breakers are named: enough to see what is wrong.
+/// How many open breakers are listed.
 const NAMED: usize = 20;
 
-/// One line for each thing that is wrong: an imbalance of the record, open breakers, a critical message that waits for
-/// too long. `called` says what people call a scope. None holds a secret or a text of an alert.
+/// One line for each fault: an imbalance of the record, open breakers, a critical message that waits for too long.
+/// `called` gives the display name of a scope. No line contains a secret or an alert's text.
 pub fn warnings(
     imbalance: i64,
     breakers: &[Breaker],

@@ -1,4 +1,4 @@
-//! The room that the store has, and what is wrong with it while it still takes writes.
+//! The disk space of the store, and faults while it still takes writes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,14 +6,14 @@ use super::trouble::{Kind, Subject, Trouble};
 use crate::alert::Timestamp;
 use crate::store::Space;
 
-/// So much free room is enough, however large the disk.
+/// This much free space is enough, however large the disk.
 const ENOUGH: u64 = 1 << 30;
-/// Less than one part in so many of a smaller disk is little.
+/// Less than one part in this many of a smaller disk is too little.
 const PART: u64 = 10;
-/// A disk that was full is a trouble for so long after the last refusal.
+/// A full disk stays a fault for this long after the last failed write.
 const FULL_MS: i64 = 60_000;
 
-/// What was found out about the room of the store. Kept in memory: it is found out anew every few seconds.
+/// The known state of the store's space. Kept in memory: it is checked again every few seconds.
 #[derive(Debug, Default)]
 pub struct Storage(Mutex<State>);
 
@@ -26,17 +26,17 @@ struct State {
 }
 
 impl Storage {
-    /// Notes that the disk took no more.
+    /// Records a write that failed because the disk was full.
     pub fn note_full(&self, now: Timestamp) {
         self.change(|state| state.full_at = Some(now));
     }
 
-    /// Notes how much room there is.
+    /// Records the free space.
     pub(super) fn note_space(&self, space: Option<Space>) {
         self.change(|state| state.low = space.filter(|space| is_low(space, state.low.is_some())));
     }
 
-    /// Notes whether pruning kept the bound of the size: `None` if it did.
+    /// Records whether pruning kept the bound of the size: `None` if it did.
     pub(super) fn note_bound(&self, beyond: Option<u64>) {
         self.change(|state| state.beyond = beyond);
     }
@@ -45,7 +45,7 @@ impl Storage {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What is wrong now.
+    /// The present faults.
     pub(super) fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
         let State { low, full_at, beyond } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = full_at.is_some_and(|at| (0..FULL_MS).contains(&now.millis_since(at)));
@@ -65,7 +65,7 @@ impl Storage {
     }
 }
 
-/// Is there so little room that somebody should make some? What is low stays low until a quarter more is free.
+/// Is free space so low that an operator should act? Once low, it stays low until a quarter more is free.
 pub fn is_low(space: &Space, before: bool) -> bool {
     let least = ENOUGH.min(space.total / PART);
     space.free < if before { least / 4 * 5 } else { least }

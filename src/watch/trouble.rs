@@ -1,4 +1,4 @@
-//! What is wrong with wegraf itself: from facts to troubles (pure).
+//! Faults of wegraf itself: from facts to faults. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,28 +9,28 @@ use crate::deliver::called;
 use crate::names::{LaneKey, Scope};
 use crate::store::{Backlog, Breaker};
 
-/// A breaker that closes again within this time is no trouble for a person.
+/// A breaker that closes again within this time is not reported to people.
 const PATIENCE_MS: i64 = 20_000;
-/// A dead letter or a refused body is a trouble for this long.
+/// A dead message or a refused body is a fault for this long.
 const INCIDENT_MS: i64 = 15 * 60_000;
-/// Different incidents that are remembered; more would be one and the same trouble.
+/// Distinct incidents that are remembered; more would be the same fault.
 const INCIDENTS: usize = 100;
 
-/// What a trouble is about. Ways to people that lead through it are not used to tell of it.
+/// The subject of a fault. Ways that depend on it are not used to report it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// wegraf as a whole.
     Nothing,
-    /// What a breaker stands for.
+    /// The scope of a breaker.
     Scope(Scope),
     /// A lane.
     Lane(LaneKey),
-    /// What no way to people leads through: a source, a caller. Named as people know it.
+    /// Outside of all ways to people: a source, a caller. By its display name.
     Outside(String),
 }
 
 impl Subject {
-    /// What people call it; empty for nothing.
+    /// Its display name; empty for nothing.
     pub(super) fn called(&self, config: &Config) -> String {
         match self {
             Self::Nothing => String::new(),
@@ -41,14 +41,14 @@ impl Subject {
     }
 }
 
-/// Something that is wrong. Equal `kind` and `subject` are the same trouble.
+/// A fault. Equal `kind` and `subject` are the same fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What kind.
     pub(super) kind: Kind,
     /// What it is about.
     pub(super) subject: Subject,
-    /// What happened and what to do, in Chinese and English.
+    /// What happened and how to repair it, in Chinese and English.
     pub(super) detail: [String; 2],
 }
 
@@ -57,13 +57,13 @@ pub struct Trouble {
 pub enum Kind {
     /// A breaker is open.
     Blocked,
-    /// A message was given up and nobody was told instead.
+    /// A message became dead and no fallback was told.
     Lost,
-    /// Somebody was not reached and nobody was told instead.
+    /// A recipient was not reached and no fallback was told.
     Missed,
-    /// A source's always-firing alert stays away.
+    /// A source's always-firing alert is absent.
     Silent,
-    /// Requests are refused again and again: a source sends what can never be taken, or somebody has no right to come in.
+    /// Requests are refused repeatedly: a source sends what can never be accepted, or a caller is not authorised.
     Refused,
     /// The record contradicts itself.
     Imbalance,
@@ -116,7 +116,7 @@ impl Kind {
     }
 }
 
-/// What is known.
+/// The facts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     pub now: Timestamp,
@@ -130,14 +130,14 @@ pub(super) struct Facts {
     pub storage: Vec<Trouble>,
 }
 
-/// Everything that is wrong now.
+/// All present faults.
 pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
     let mut troubles = [&facts.incidents[..], &facts.storage[..]].concat();
     troubles.extend(facts.breakers.iter().filter_map(|open| blocked(open, facts)));
     for source in &config.sources {
         let Some(watchdog) = &source.watchdog else { continue };
         let heard = facts.heard.iter().find(|(name, _)| *name == source.name).map_or(facts.started_at, |(_, at)| *at);
-        // While this process was not there nobody could be heard.
+        // Nothing could be received while this process was not running.
         let silence = facts.now.millis_since(heard.max(facts.started_at));
         if silence > i64::try_from(watchdog.within.as_millis()).unwrap_or(i64::MAX) {
             troubles.push(silent(&source.name, silence / 60_000));
@@ -193,15 +193,15 @@ fn imbalance(transitions: i64) -> Trouble {
     Trouble { kind: Kind::Imbalance, subject: Subject::Nothing, detail }
 }
 
-/// When an incident last happened, and what it was.
+/// When an incident last happened, and its detail.
 type Incident = (Timestamp, [String; 2]);
 
-/// What went wrong lately that no table shows: kept in memory for a quarter of an hour.
+/// Recent incidents that no table shows: kept in memory for a quarter of an hour.
 #[derive(Debug, Default)]
 pub struct Incidents(Mutex<BTreeMap<(Kind, Subject), Incident>>);
 
 impl Incidents {
-    /// Notes an incident; `detail` says what happened and what to do, in Chinese and English.
+    /// Records an incident; `detail` says what happened and how to repair it, in Chinese and English.
     pub fn note(&self, kind: Kind, subject: Subject, detail: [String; 2], now: Timestamp) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (kind, subject);
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(kinds(&config, &facts(60, Some(14))), []);
         assert_eq!(kinds(&config, &facts(60, Some(16))), [Kind::Silent]);
         assert_eq!(kinds(&config, &facts(16, None)), [Kind::Silent]);
-        assert_eq!(kinds(&config, &facts(5, Some(600))), [], "it may have spoken while nobody listened");
+        assert_eq!(kinds(&config, &facts(5, Some(600))), [], "it may have reported while no process was running");
     }
 
     #[test]

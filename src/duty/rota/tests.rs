@@ -19,12 +19,12 @@ fn utc(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap().to_string()
 }
 
-/// Weekly from Monday 2026-01-05 09:00 in Shanghai.
+/// Weekly, from Monday 2026-01-05 09:00 in Shanghai.
 fn weekly() -> Rota {
     Rota::new(zone("Asia/Shanghai"), time(9, 0, 0, 0), 7, date(2026, 1, 5), crews(&["zhangsan", "lisi", "wangwu"]))
 }
 
-/// Daily at that hour in that zone, from that day.
+/// Daily at this hour in this zone, from this day.
 fn daily(name: &str, hour: i8, minute: i8, start: Date) -> Rota {
     Rota::new(zone(name), time(hour, minute, 0, 0), 1, start, crews(&["zhangsan", "lisi"]))
 }
@@ -33,7 +33,7 @@ fn substitute(from: DateTime, to: DateTime, person: &str, instead_of: Option<&st
     Substitute { from, to, person: person.to_owned(), instead_of: instead_of.map(str::to_owned) }
 }
 
-/// Holds a rota to a table: an instant, the people then, by what, and until when.
+/// Checks a rota against a table: an instant, the people then, the reason, and until when.
 #[track_caller]
 fn holds_to(rota: &Rota, table: &[(&str, &str, Why, &str)]) {
     for &(instant, people, why, until) in table {
@@ -56,7 +56,7 @@ fn a_shift_changes_hands_in_the_minute_of_handover_and_the_last_one_hands_to_the
             ("2026-01-12T09:00:00.001+08:00", "lisi", Why::Shift, "2026-01-19T09:00:00+08:00"),
             ("2026-01-25T23:00:00+08:00", "wangwu", Why::Shift, "2026-01-26T09:00:00+08:00"),
             ("2026-01-26T09:00:00+08:00", "zhangsan", Why::Shift, "2026-02-02T09:00:00+08:00"),
-            // The end of a year is a day as any other.
+            // The end of a year is a day like any other.
             ("2026-12-31T23:59:59+08:00", "zhangsan", Why::Shift, "2027-01-04T09:00:00+08:00"),
             ("2027-01-01T00:00:00+08:00", "zhangsan", Why::Shift, "2027-01-04T09:00:00+08:00"),
             ("2027-01-04T09:00:00+08:00", "lisi", Why::Shift, "2027-01-11T09:00:00+08:00"),
@@ -67,7 +67,7 @@ fn a_shift_changes_hands_in_the_minute_of_handover_and_the_last_one_hands_to_the
 }
 
 #[test]
-fn before_the_first_shift_its_people_are_on_duty_already_rather_than_nobody() {
+fn the_first_shift_covers_the_time_before_it() {
     holds_to(
         &weekly(),
         &[
@@ -91,7 +91,7 @@ fn handover_stays_on_the_wall_clock_across_daylight_saving() {
             ("2026-10-25T08:00:00Z", "zhangsan", Why::Shift, "2026-10-26T08:00:00Z"),
         ],
     );
-    // 02:30 is left out on the one day (then it is an hour later) and comes twice on the other (the first counts).
+    // 02:30 is skipped on one day (the handover is an hour later) and comes twice on the other (the first counts).
     holds_to(
         &daily("Europe/Berlin", 2, 30, date(2026, 3, 28)),
         &[
@@ -120,7 +120,7 @@ fn a_substitute_comes_and_goes_on_the_minute_and_of_two_the_later_in_the_file_co
             substitute(day(6, 18), day(8, 9), "lisi", Some("ZhangSan")),
             substitute(day(7, 12), day(7, 18), "zhaoliu", Some("lisi")),
             substitute(day(7, 20), day(7, 22), "sunqi", None),
-            // Not on duty then: this changes nothing.
+            // Not on duty then: no effect.
             substitute(day(9, 0), day(10, 0), "sunqi", Some("wangwu")),
         ],
         ..weekly()
@@ -231,7 +231,7 @@ fn the_ends_of_time_are_no_trouble() {
 }
 
 #[test]
-fn everybody_whom_a_rota_may_name_is_named_once() {
+fn all_people_of_a_rota_are_listed_once() {
     let rota = Rota {
         backup: crews(&["Lisi", "zhaoliu"]),
         substitutes: vec![substitute(

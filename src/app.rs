@@ -1,4 +1,4 @@
-//! What the rooms share while the gateway runs, and how it starts, reloads and stops.
+//! State shared by the modules while the gateway runs, and how it starts, reloads and stops.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -34,16 +34,16 @@ use crate::watch::{self, Incidents, Storage};
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// How long the key of links is used before it is read again: after a rotation by another process its pages know it by then.
+/// How long the key of links is used before it is read again: that soon a rotation by another process takes effect.
 const LINKS_KNOWN: Duration = Duration::from_secs(1);
 
-/// For a mail server that is asked whether it is there.
+/// Deadline of a probe of the mail server.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Where time comes from. Tests own it.
+/// The source of time. Tests control it.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The machine's.
+    /// The machine's clock.
     System,
     /// Set by a test, in Unix milliseconds.
     Manual(Arc<AtomicI64>),
@@ -73,13 +73,13 @@ pub struct Loaded {
     pub templates: Templates,
     /// The client, with the proxy, roots and base URL of this configuration.
     pub wecom: wecom::Client,
-    /// The way to the mail server, if there is one.
+    /// The client for the mail server, if there is one.
     pub mailer: Option<Mailer>,
     /// What opens the calls of WeCom, by app.
     pub callbacks: HashMap<String, CallbackKeys>,
-    /// The targets of each receiver: whom an act is told.
+    /// The targets of each receiver, for messages about acts.
     pub listeners: Listeners,
-    /// The way to each upstream, by its name; or why there is none.
+    /// The client for each upstream, by its name; or why there is none.
     pub upstreams: HashMap<String, Result<Client, UpstreamError>>,
 }
 
@@ -105,7 +105,7 @@ impl Loaded {
         Ok(Self { config, templates, wecom, mailer, callbacks, listeners, upstreams })
     }
 
-    /// Does the host of this breaker's scope answer? The error says what it did instead.
+    /// Does the host of this breaker's scope answer? The error is the reason why not.
     pub async fn answers(&self, scope: &Scope) -> Result<(), String> {
         match &self.mailer {
             Some(mailer) if scope.parse() == Part::Smtp => {
@@ -120,7 +120,7 @@ fn rows(receiver: &Receiver) -> Vec<TargetRow> {
     receiver.targets.iter().map(row).collect()
 }
 
-/// The people of steps of escalation, by the name that the record has for them.
+/// The people of escalation steps, by the receiver name in the record.
 fn steps(config: &Config) -> impl Iterator<Item = (String, Vec<TargetRow>)> {
     config.receivers.values().flat_map(|base| {
         let named = base.escalate.iter().enumerate().map(|(index, step)| step.receiver(&base.name, index));
@@ -128,8 +128,8 @@ fn steps(config: &Config) -> impl Iterator<Item = (String, Vec<TargetRow>)> {
     })
 }
 
-/// The keys of the apps that have a callback. The configuration has checked them; one that a command could not read
-/// opens nothing.
+/// The keys of the apps that have a callback. They are valid by configuration; a key that a command could not read
+/// decrypts nothing.
 fn callbacks(config: &Config) -> HashMap<String, CallbackKeys> {
     let keys = |(name, app): (&String, &AppAccount)| {
         let Callback { token, encoding_aes_key } = app.callback.as_ref()?;
@@ -233,52 +233,52 @@ impl App {
         }
     }
 
-    /// What went wrong lately that no table shows.
+    /// Recent incidents that no table shows.
     pub fn incidents(&self) -> &Incidents {
         &self.0.incidents
     }
 
-    /// The room that the store has.
+    /// The disk space of the store.
     pub fn storage(&self) -> &Storage {
         &self.0.storage
     }
 
-    /// What was refused of late.
+    /// Recent refusals.
     pub fn refusals(&self) -> &Refusals {
         &self.0.refusals
     }
 
-    /// The bots' sockets that this process has.
+    /// The bots' sockets held by this process.
     pub fn bots(&self) -> &Bots {
         &self.0.bots
     }
 
-    /// What people are called.
+    /// Names of people.
     pub fn names(&self) -> &Names {
         &self.0.names
     }
 
-    /// The memory that what comes from outside may take.
+    /// The memory budget for outside input.
     pub fn room(&self) -> &Room {
         &self.0.room
     }
 
-    /// Whom targets reach.
+    /// The people whom targets reach.
     pub fn members(&self) -> &Members {
         &self.0.members
     }
 
-    /// What silences would hide, as upstreams counted lately.
+    /// Recent counts of what silences would hide, by upstreams.
     pub fn counts(&self) -> &Counts {
         &self.0.counts
     }
 
-    /// Silenced alerts that upstreams do not tell of.
+    /// Silenced alerts that upstreams no longer report.
     pub fn absences(&self) -> &Absences {
         &self.0.absences
     }
 
-    /// Signs the links in messages. At most a second old where another process may have rotated it; older only while the
+    /// Signs the links in messages. At most a second old, because another process may rotate it; older only while the
     /// store cannot be read.
     pub async fn link_key(&self) -> Arc<LinkKey> {
         let known = self.0.links.load_full();
@@ -294,12 +294,12 @@ impl App {
         }
     }
 
-    /// The same, read from the store: what lets somebody act is never a key that was replaced.
+    /// The same, read from the store: authorisation to act never rests on a replaced key.
     pub async fn link_key_now(&self) -> Result<Arc<LinkKey>, StoreError> {
         Ok(self.keep_links(self.0.store.link_secrets().await?))
     }
 
-    /// Replaces the secret of links: the links of before open their pages for a day and let nobody act.
+    /// Replaces the secret of links: links signed before open their pages for a day, but no longer authorise acts.
     pub async fn rotate_links(&self) -> Result<(), StoreError> {
         self.keep_links(self.0.store.rotate_links(self.now()).await?);
         Ok(())
@@ -311,13 +311,14 @@ impl App {
         key
     }
 
-    /// Told whenever there may be something to send.
+    /// Notified whenever there may be something to send.
     pub fn wake(&self) -> &Notify {
         &self.0.wake
     }
 
-    /// Notes a failure of the store. A full disk passes; somebody is told of it. If nothing is certain any more (a read, write or sync failed, or the file is
-    /// damaged), the process must end and start again: what is on disk then is the truth (reliability F11).
+    /// Handles a failure of the store. A full disk is transient, and reported. If the state of the file is unknown (a
+    /// read, write or sync failed, or the file is damaged), the process must end and start again: what is on disk then
+    /// is the truth (reliability F11).
     pub fn store_failed(&self, error: &StoreError) {
         if matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }) {
             error!(%error, "The store failed; the process ends.");
@@ -332,9 +333,9 @@ impl App {
         self.0.broken.cancelled().await;
     }
 
-    /// Swaps the configuration whole, or keeps the old one if the file is wrong. The database and the listening
-    /// address are of the start; a change of them is named and waits for a restart. Gives the files besides the
-    /// configuration itself whose change calls for the next reload: what it is read from, and what must be mended.
+    /// Replaces the whole configuration, or keeps the old one if the file is invalid. Changes of the database and the
+    /// listening address are logged and wait for a restart. Returns the files besides the configuration itself whose
+    /// change triggers the next reload: those it was read from, and those to be repaired.
     pub fn reload(&self) -> Vec<PathBuf> {
         let old = self.loaded();
         let mut files = old.config.files.clone();
@@ -371,7 +372,7 @@ impl App {
     }
 }
 
-/// What a reload leaves as it is.
+/// The settings that a reload does not change.
 fn restart_only(config: &Config) -> (SocketAddr, Option<SocketAddr>, u64, &Database) {
     (config.listen, config.listen_monitoring, config.memory, &config.database)
 }
@@ -391,7 +392,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
     });
     tasks.spawn(watch::run(app.clone(), stop_sending.clone()));
     tasks.spawn(answer::run(app.clone(), stop_sending.clone()));
-    // What is under way over a socket needs it to the end.
+    // Sends in flight over a socket need it until they end.
     let stop_bots = CancellationToken::new();
     tasks.spawn(bots::run(app.clone(), stop_bots.clone()));
     let sent = sender_ended.clone();

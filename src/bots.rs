@@ -1,8 +1,8 @@
-//! The sockets of bots (智能机器人): each bot has one, held by one replica, because a newer one evicts the older
-//! (wecom-api §11.3). What people do there comes in through it (`talk`); what is sent there goes out through it.
+//! The sockets of bots (智能机器人): each bot has one, held by one replica, because a newer one evicts the older (wecom-api
+//! §11.3). Events arrive through it (`talk`); messages are sent through it.
 //!
-//! Who holds a socket is kept in the store, for a few seconds at a time (`seat`): a replica that dies or cannot ask
-//! loses it, and another one connects. Whoever holds it has stopped by himself before another may begin.
+//! The store leases each socket for a few seconds at a time (`seat`): a replica that dies or cannot renew loses the
+//! lease, and another one connects. A holder stops by itself before another replica may start.
 
 mod seat;
 mod talk;
@@ -25,34 +25,34 @@ use crate::deliver;
 use crate::names::{Part, Scope};
 use seat::{End, Seat};
 
-/// Between two tries to get a socket that another replica has.
+/// Interval of trying to lease a socket that another replica holds.
 const ASK: Duration = Duration::from_secs(1);
-/// Between two tries to set up a way that the configuration makes impossible; a change of it is tried at once.
+/// Interval of retrying a configuration that cannot work; a change of it is tried at once.
 const REPAIR: Duration = Duration::from_mins(1);
 
-/// Cards that are answered at a time.
+/// Locks for cards that are being answered.
 const CARDS: usize = 16;
 
-/// The sockets that this process has.
+/// The sockets of this process.
 #[derive(Debug, Default)]
 pub struct Bots {
     sockets: Mutex<HashMap<String, Bot>>,
-    /// Held while a pressed card is written and sent, so that of two presses at once the later card stays: of each card
-    /// one of these, by its name.
+    /// Held while a pressed card is rendered and sent, so that of two concurrent presses the later card stays; each
+    /// card's lock is chosen by its name.
     cards: [tokio::sync::Mutex<()>; CARDS],
-    /// Scopes whose breakers the sockets have closed, until the delivery hears of it.
+    /// Scopes whose breakers the sockets have closed, until the delivery takes them.
     mended: Mutex<Vec<Scope>>,
 }
 
 impl Bots {
-    /// The socket of the bot called `name`, if this process has it and WeCom accepted it.
+    /// The socket of the bot called `name`, if this process holds it and WeCom accepted it.
     pub fn live(&self, name: &str) -> Option<Bot> {
         let bot = locked(&self.sockets).get(name).cloned()?;
         let live = matches!(*bot.state().borrow(), BotState::Live { .. });
         live.then_some(bot)
     }
 
-    /// Sends one message, unless its answer might come after `end`; `None` if this process has no such socket.
+    /// Sends one message, unless its answer might come after `end`; `None` if this process does not hold the socket.
     pub async fn send(&self, name: &str, body: Bytes, end: Instant) -> Option<Outcome> {
         match self.live(name) {
             Some(bot) => Some(bot.send(body, end).await),
@@ -67,7 +67,7 @@ impl Bots {
         &self.cards[usize::from(hasher.finish().to_le_bytes()[0]) % CARDS]
     }
 
-    /// The scopes whose breakers were closed since this was last asked: what waits for them may go.
+    /// The scopes whose breakers were closed since the last call: messages that wait for them may be sent.
     pub fn mended(&self) -> Vec<Scope> {
         std::mem::take(&mut *locked(&self.mended))
     }
@@ -77,11 +77,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The task that keeps one bot's socket.
+/// The task that runs one bot's socket.
 struct Keeper {
     stop: CancellationToken,
     task: JoinHandle<()>,
-    /// The way that it goes.
+    /// The settings that it uses.
     way: String,
 }
 
@@ -94,7 +94,7 @@ impl Keeper {
     }
 }
 
-/// Keeps the sockets of all bots of the configuration until told to stop.
+/// Runs the sockets of all bots of the configuration until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let mut keepers: HashMap<String, Keeper> = HashMap::new();
     while !stop.is_cancelled() {
@@ -126,14 +126,14 @@ pub async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Everything that a reload may change about a bot's socket.
+/// The settings of a bot's socket that a reload may change.
 fn way(config: &Config, bot: &BotAccount) -> String {
     let proxy = config.wecom.proxy.as_ref().map_or("", |proxy| proxy.expose_secret());
     let secret = bot.secret.expose_secret();
     [&config.wecom.bot_url, &bot.bot_id, secret, proxy].join("\n")
 }
 
-/// Keeps one bot's socket: takes it when nobody has it, keeps it alive, gives it back in the end.
+/// Runs one bot's socket: leases it when it is free, keeps it connected, releases it at the end.
 async fn keep(app: App, name: String, stop: CancellationToken) {
     let holder = format!("{:016x}", rand::random::<u64>());
     let seat = Seat { app: &app, name: &name, holder: &holder };
@@ -162,7 +162,7 @@ async fn keep(app: App, name: String, stop: CancellationToken) {
     seat.leave().await;
 }
 
-/// The way to the socket of `account`.
+/// The options of the socket of `account`.
 pub fn options(config: &Config, account: &BotAccount, now: wecom::Now) -> BotOptions {
     BotOptions {
         network: deliver::network(config),

@@ -1,6 +1,6 @@
-//! wegraf: takes alerts from Grafana and Prometheus, keeps them, and brings them to people and groups in WeCom.
+//! wegraf: receives alerts from Grafana and Prometheus, stores them, and delivers them to people and groups in WeCom.
 //!
-//! The way of an alert: [`http`] → [`ingest`] → [`route`] → [`store`] (which asks [`news`]) — then the sender gets its
+//! The path of an alert: [`http`] → [`ingest`] → [`route`] → [`store`] (which asks [`news`]) — then the sender gets its
 //! 200 — → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md` walks it.
 
 pub mod alert;

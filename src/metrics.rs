@@ -1,5 +1,5 @@
-//! What this process counts. What is true of the whole service (queue depth, fates) is read from the store at
-//! scrape time instead, so that several replicas agree.
+//! Counters of this process. Figures of the whole service (queue depth, fates) are read from the store at scrape time
+//! instead, so that several replicas agree.
 
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicI64;
@@ -24,7 +24,7 @@ pub struct Answered {
     pub status: u32,
 }
 
-/// A request that was refused, on whatever path. Closed sets: never a path, a peer or a source.
+/// A refused request, on any path. Closed sets: never a path, a peer or a source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Refused {
     /// Who calls the path: `webhook`, `push`, `page`, `callback`, `order`, `monitoring`, `other`.
@@ -42,10 +42,10 @@ pub struct OfSource {
     pub source: String,
 }
 
-/// Why an end without a key ended nothing.
+/// Why an end without a key resolved nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Unmatched {
-    /// `none`: nothing with its title is on; `several`: nothing says which.
+    /// `none`: no firing alert has its title; `several`: the alert is ambiguous.
     pub reason: &'static str,
 }
 
@@ -75,7 +75,7 @@ pub struct Errcode {
     pub errcode: i64,
 }
 
-/// What somebody did and what came of it. A closed set: never a person.
+/// An act and its result. A closed set: never a person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Acting {
     /// `acknowledge`, `silence`, ….
@@ -98,7 +98,7 @@ pub struct Reloaded {
     pub result: &'static str,
 }
 
-/// Which connections.
+/// A class of connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Class {
     /// `main` or `monitoring`.
@@ -126,7 +126,7 @@ pub struct Metrics {
     pub refusals: Family<Refused, Counter>,
     /// Reports that changed nothing: repeats of what is known, which are not told.
     pub alerts_repeated: Family<OfSource, Counter>,
-    /// Ends without a key that ended nothing.
+    /// Ends without a key that resolved nothing.
     pub ends_unmatched: Family<Unmatched, Counter>,
     /// From the first byte of a webhook call to the answer.
     pub intake_seconds: Histogram,
@@ -142,27 +142,27 @@ pub struct Metrics {
     pub send_seconds: Histogram,
     /// From receipt of a notification to WeCom's acceptance of its message.
     pub delivery_seconds: Histogram,
-    /// Messages that gave up.
+    /// Messages that became dead.
     pub dead_letters: Counter,
-    /// What people did.
+    /// Acts.
     pub acts: Family<Acting, Counter>,
     /// Calls of the apps' callbacks.
     pub callbacks: Family<Called, Counter>,
     /// Steps of escalation that were taken.
     pub escalations: Counter,
-    /// Messages that a digest tells instead.
+    /// Messages that were folded into a digest.
     pub folded: Counter,
-    /// Troubles of wegraf itself.
+    /// Present faults of wegraf itself.
     pub troubles: Gauge,
     /// Transitions whose fate contradicts their message, at the last audit.
     pub imbalance: Gauge,
-    /// Times a template of the user's failed and the shipped one was used.
+    /// Times a user's template failed and the shipped one was used.
     pub template_failures: Counter,
-    /// Values of labels for which nobody could be mentioned, each counted once.
+    /// Label values for which no person could be mentioned, each counted once.
     pub unknown_owners: Counter,
     /// Configuration reloads.
     pub reloads: Family<Reloaded, Counter>,
-    /// 1 if the last reload was taken.
+    /// 1 if the last reload succeeded.
     pub reload_ok: Gauge,
     /// Unix seconds of the last accepted message.
     pub last_accepted: Gauge<i64, AtomicI64>,
@@ -197,7 +197,7 @@ impl Default for Metrics {
             last_accepted: Gauge::default(),
         };
         metrics.reload_ok.set(1);
-        // There from the start, so that a rate can be asked for before the first one.
+        // Present from the start, so that a rate can be computed before the first one.
         for kind in ActKind::ALL {
             drop(metrics.acts.get_or_create(&Acting { kind: kind.as_str(), state: ActState::Done.as_str() }));
         }
@@ -288,7 +288,7 @@ impl Metrics {
         self.acts.get_or_create(&Acting { kind: kind.as_str(), state: state.as_str() }).inc();
     }
 
-    /// The counters in `OpenMetrics` text, followed by `figures`; those of one family stand together.
+    /// The counters in `OpenMetrics` text, followed by `figures`; those of one family are adjacent.
     pub fn text(&self, figures: &[Figure]) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string succeeds");
@@ -308,7 +308,7 @@ impl Metrics {
     }
 }
 
-/// A gauge that is read when it is asked for.
+/// A gauge that is read at scrape time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
     /// Its name, with labels if it has any.

@@ -1,8 +1,8 @@
-//! Template and face to the contents of a message, that fit, and that a person reads at one glance.
+//! Renders a template and a face to the contents of a message that fit and can be read at a glance.
 //!
-//! Owns what an alert looks like: which facts, in which words, in which order, how much of it. Pure: the time,
-//! the zone, the language and every link are passed in, nothing is fetched, nothing is remembered. Whatever a
-//! label says and whatever a user's template does, [`Templates::render`] answers with contents that WeCom takes.
+//! Owns the look of an alert: which facts, in which words and order, and how much of it. Pure: the time, the zone, the
+//! language and every link are passed in, nothing is fetched or remembered. Whatever a label or a user's template
+//! contains, [`Templates::render`] returns contents that WeCom accepts.
 
 mod act;
 mod buttons;
@@ -49,14 +49,14 @@ impl std::fmt::Debug for Templates {
     }
 }
 
-/// Everything one message is made from.
+/// The input of one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Letter<'a> {
-    /// The call that brought it.
+    /// The notification that brought it.
     pub notification: &'a Notification,
-    /// What of it is news, and why. Never empty.
+    /// Its news, and why. Never empty.
     pub told: &'a [Told<'a>],
-    /// To whom, and with which face.
+    /// The address, with its face.
     pub target: &'a Target,
     /// The receiver's language.
     pub language: Language,
@@ -66,27 +66,27 @@ pub struct Letter<'a> {
     pub template: Option<&'a str>,
     /// The time of rendering.
     pub now: Timestamp,
-    /// The id that a person searches for.
+    /// The short id.
     pub thread: ThreadId,
-    /// Page with the whole; `None` where wegraf does not know its own address.
+    /// Page with the full content; `None` where wegraf does not know its own address.
     pub details_url: Option<&'a str>,
-    /// What people may do on that page.
+    /// What readers may do on that page.
     pub offer: Offer,
     /// The alert's picture.
     pub picture: Picture<'a>,
-    /// What a reader has to know about the message itself.
+    /// What a reader must know about the message itself.
     pub notes: &'a [Note],
-    /// Where links are made to lead.
+    /// Rewrites of links.
     pub link_rewrites: &'a [LinkRewrite],
 }
 
-/// What whoever has the message may do on its page: named in the message where it has no buttons.
+/// What readers of a message may do on its page: named in the message where it has no buttons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Offer {
     /// Nothing, or there are buttons.
     #[default]
     Nothing,
-    /// Take the alert.
+    /// Acknowledge the alert.
     Acknowledge,
     /// The same, and silence it upstream.
     Silence,
@@ -105,33 +105,32 @@ pub struct Told<'a> {
     pub ends_at: Option<Timestamp>,
 }
 
-/// The picture of an alert, as far as there is one.
+/// The picture of an alert, if there is one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Picture<'a> {
-    /// Where it can be seen. Used only if [`public_picture`] agrees, by the faces that point at a picture.
+    /// Its address. Used only if [`public_picture`] agrees, by the faces that refer to a picture.
     pub url: Option<&'a str>,
-    /// The picture itself, uploaded or inline; becomes a message of its own if `target.image` asks for it and
-    /// the face did not show the other.
+    /// The picture itself, uploaded or inline; becomes a message of its own if `target.image` asks for it and the face
+    /// did not show it by its address.
     pub content: Option<&'a wecom::message::Image>,
 }
 
-/// What to send.
+/// The result of rendering.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
     /// Contents in the order of sending; at least one.
     pub parts: Vec<wecom::Content>,
-    /// The face that was used: another one than the target's if that cannot be sent there or needs a link and
-    /// there is none.
+    /// The face that was used: not the target's if that cannot be sent there or needs a link and there is none.
     pub face: Face,
     /// Bytes that the fullest of the parts' long fields takes; characters for [`Face::Card`].
     pub bytes_used: usize,
-    /// What WeCom takes there.
+    /// Bytes that WeCom accepts there.
     pub bytes_allowed: usize,
     /// Indexes of the alerts in `told` that are named.
     pub named: Vec<usize>,
     /// Indexes of those that are only counted.
     pub counted: Vec<usize>,
-    /// What was wrong with the user's template; if anything, the shipped one was used.
+    /// Faults of the user's template; if there are any, the shipped one was used.
     pub problems: Vec<TemplateProblem>,
 }
 
@@ -143,7 +142,7 @@ impl Templates {
         (Self { engine }, problems)
     }
 
-    /// Writes `letter`. Always comes back with something that can be sent.
+    /// Renders `letter`. Always returns something that can be sent.
     pub fn render(&self, letter: &Letter<'_>) -> Rendered {
         let facts = facts::gather(letter);
         let face = faces::possible(letter.target, !facts.links.is_empty());
@@ -162,7 +161,7 @@ impl Templates {
         rendered
     }
 
-    /// Writes a digest: one part, whose names and counts add up. Always comes back with something that can be sent.
+    /// Renders a digest: one part, whose names and counts add up. Always returns something that can be sent.
     pub fn render_digest(&self, letter: &DigestLetter<'_>) -> RenderedDigest {
         digest::write(letter, &self.engine)
     }

@@ -1,8 +1,8 @@
-//! The tree of matchers: which receivers get an alert, and why.
+//! The tree of matchers: the receivers of an alert, and why.
 //!
-//! The meaning is Alertmanager's: the root takes every alert; an alert goes down into the first child that
-//! matches, and into later ones as long as those before say `continue`; a node whose children all refuse keeps
-//! it. Pure: built once from the configuration, asked for every alert.
+//! The meaning is Alertmanager's: the root takes every alert; an alert descends into the first child that matches, and
+//! into later ones while those before say `continue`; a node none of whose children match keeps it. Pure: built once
+//! from the configuration, used for every alert.
 
 mod matcher;
 mod plan;
@@ -37,7 +37,7 @@ struct Node {
     receiver: String,
     matchers: Vec<Matcher>,
     continues: bool,
-    /// What a person is told when this node took part in a decision.
+    /// The text for people when this node took part in a decision.
     step: String,
     routes: Vec<Node>,
 }

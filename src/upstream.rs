@@ -1,8 +1,9 @@
-//! Where alerts come from, asked back: silences in an Alertmanager or Grafana, and whether an alert still fires there.
+//! Requests to the systems that alerts come from: silences in an Alertmanager or Grafana, and whether an alert still
+//! fires there.
 //!
-//! `origin` finds the upstream of an alert, `matchers` says what a silence for it holds, `body` writes requests and reads
-//! answers, `error` says what went wrong, `span` how long: all pure. `client` asks through `wire`, and nothing here
-//! knows the store or WeCom.
+//! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
+//! parses answers, `error` explains failures, `span` parses durations: all pure. `client` calls through `wire`, and
+//! nothing here knows the store or WeCom.
 
 mod body;
 mod client;
@@ -20,37 +21,37 @@ pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for};
 pub use origin::{Origin, org_of, upstream_for};
 pub use span::{LONGEST, MORNING, SHORTEST, Span, parse_time, until};
 
-/// Longest comment that is written, in bytes; a person's words are cut, the marker behind them never.
+/// Longest comment, in bytes; a person's text is truncated, the marker after it never.
 const COMMENT_BYTES: usize = 1000;
-/// Longest author that is written, in bytes.
+/// Longest author, in bytes.
 const AUTHOR_BYTES: usize = 200;
 
-/// A silence that somebody wants.
+/// A requested silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// What it hides; at least one of them must not match an absent label.
+    /// Its matchers; at least one of them must not match an absent label.
     pub matchers: Vec<Matcher>,
     /// Now, by our clock.
     pub now: Timestamp,
-    /// When it ends by itself.
+    /// Its end.
     pub ends_at: Timestamp,
-    /// Who wants it: a name with a userid. Never empty.
+    /// The actor: a name with a userid. Never empty.
     pub author: String,
-    /// Why, or by what, in a person's words; may be empty.
+    /// The reason or the channel, in words; may be empty.
     pub comment: String,
-    /// What no other act has, see [`marker`].
+    /// Unique to the act, see [`marker`].
     pub marker: String,
 }
 
 impl Wanted {
-    /// The comment as it is written: the person's words, then the marker, by which the silence is found again.
+    /// The comment as sent: the text, then the marker, by which the silence is found again.
     fn full_comment(&self) -> String {
         let words = shortened(self.comment.trim(), COMMENT_BYTES);
         let gap = if words.is_empty() { "" } else { " " };
         format!("{words}{gap}{}", self.tail())
     }
 
-    /// What only its comment ends with.
+    /// The unique end of its comment.
     fn tail(&self) -> String {
         format!("({})", self.marker)
     }
@@ -64,8 +65,8 @@ fn shortened(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
-/// The marker of one act: `wegraf:#7K2Q/41`. `act` must be unique among all acts of this installation, and be the same
-/// when the act is tried again.
+/// The marker of one act: `wegraf:#7K2Q/41`. `act` must be unique among all acts of this installation, and the same
+/// when the act is retried.
 pub fn marker(thread: Option<ThreadId>, act: &str) -> String {
     match thread {
         Some(thread) => format!("wegraf:#{thread}/{act}"),
@@ -73,7 +74,7 @@ pub fn marker(thread: Option<ThreadId>, act: &str) -> String {
     }
 }
 
-/// A silence that is upstream now.
+/// A silence that exists upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// Its id there. An extension can give it a new one: keep the last.

@@ -1,4 +1,4 @@
-//! The right to a bot's socket: taken, kept, lost, given back.
+//! The lease of a bot's socket: taken, renewed, lost, released.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,42 +14,43 @@ use crate::app::App;
 use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, StoreError};
 
-/// How long a replica has a socket after it last said so. Another one connects at the latest this long after a kill,
-/// and the time to ask and to connect.
+/// Length of a lease after its last renewal. After a kill another replica connects within this time, plus the time to
+/// ask and to connect.
 const HELD: Duration = Duration::from_secs(6);
-/// How often it says so.
+/// Interval of renewals.
 const RENEW: Duration = Duration::from_millis(1_500);
-/// When it stops by itself if it could not: it and [`CLOSES`] end before another may begin.
+/// When the holder stops by itself if it could not renew: this and [`CLOSES`] end before another replica may start.
 const STOPS: Duration = Duration::from_secs(4);
-/// Longest time for a socket to say goodbye; after it, it is cut.
+/// Longest time for a socket to close; after it, it is cut.
 const CLOSES: Duration = Duration::from_secs(1);
-/// Longest time for what was read to be recorded after the socket has ended.
+/// Longest time for recording what was read before the socket ended.
 const LISTENS: Duration = Duration::from_secs(5);
-/// After another program took the bot's place: coming back at once would only evict that one, and so on for ever.
+/// Pause after another program took the bot's place: reconnecting at once would only evict that one, and so on for
+/// ever.
 const EVICTED: Duration = Duration::from_mins(5);
-/// How soon somebody is told that a bot is not there: a moment without it is nothing.
+/// Delay before a bot that is not connected is reported: a short absence does not matter.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Nothing is awaited for longer.
+/// A wait without a limit.
 const LONG: Duration = Duration::from_hours(1);
-/// Events that wait to be worked on.
+/// Events waiting to be processed.
 const WAITING: usize = 1_000;
 
-/// The right to a bot's socket.
+/// The lease of a bot's socket.
 pub(super) struct Seat<'a> {
     pub(super) app: &'a App,
     /// Name of the bot.
     pub(super) name: &'a str,
-    /// Names this process, among those that may have it.
+    /// Names this process among the possible holders.
     pub(super) holder: &'a str,
 }
 
 /// Why a seat was left.
 pub(super) enum End {
-    /// Told to, or another replica has it.
+    /// Told to stop, or another replica holds the socket.
     Left,
-    /// Another program has the bot's id.
+    /// Another program connected with the bot's id.
     Evicted,
-    /// The configuration allows no way there.
+    /// The configuration cannot work.
     NoWay,
 }
 
@@ -64,10 +65,10 @@ impl Seat<'_> {
         }
     }
 
-    /// Connects and works until told to stop, evicted, or the seat is lost. `since`: before it was last asked for.
+    /// Connects and works until told to stop, evicted, or the lease is lost. `since`: before the lease was requested.
     pub(super) async fn sit(&self, since: Instant, stop: &CancellationToken) -> End {
         if since.elapsed() >= STOPS {
-            // The store answered so late that another replica may have the seat already, or soon.
+            // The store answered so late that another replica may hold the lease already, or soon.
             return End::Left;
         }
         let loaded = self.app.loaded();
@@ -94,29 +95,29 @@ impl Seat<'_> {
             () = self.watch(&bot) => {}
         }
         if taken {
-            // This one was paused, and is evicted: what came before is read to the end.
+            // This process was paused, and was evicted: what arrived before is read to the end.
             ended = tokio::time::timeout(CLOSES, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
         }
         leave.cancel();
         locked(&self.app.bots().sockets).remove(self.name);
         let evicted = match ended {
             Some(ended) => ended == BotEnd::Evicted,
-            // Another replica may begin only after this one has ended.
+            // Another replica may start only after this socket has ended.
             None => close(socket).await,
         };
-        // Evicted by another replica that has the seat by right: this one was paused.
+        // Evicted by another replica that rightly holds the lease: this process was paused.
         let end = if evicted && self.take().await.unwrap_or(false) { End::Evicted } else { End::Left };
         if matches!(end, End::Left) {
             self.leave().await;
         }
-        // Nobody else gets to know what it has read.
+        // No other process receives what this socket has read.
         if tokio::time::timeout(LISTENS, listener).await.is_err() {
             warn!(bot = self.name, "What people did last could not be recorded in time.");
         }
         end
     }
 
-    /// Says that the seat is taken for as long as it is; returns when it is lost (true), or may be.
+    /// Renews the lease; returns when it is lost (true), or may be.
     async fn renew(&self, since: Instant) -> bool {
         let mut sure = since;
         loop {
@@ -144,7 +145,7 @@ impl Seat<'_> {
         }
     }
 
-    /// After another program took the bot's place: keeps the other replicas away, too, and then lets it be tried again.
+    /// After another program took the bot's place: keeps the other replicas away, too, before the next attempt.
     pub(super) async fn rest(&self, stop: &CancellationToken) {
         error!(
             bot = self.name,
@@ -165,7 +166,7 @@ impl Seat<'_> {
         }
     }
 
-    /// Tells the operator how the socket is; wakes what waits for it. Never returns.
+    /// Logs the state of the socket; wakes what waits for it. Never returns.
     async fn watch(&self, bot: &Bot) {
         let mut state = bot.state();
         let mut bad_since = Instant::now();
@@ -198,7 +199,7 @@ impl Seat<'_> {
         }
     }
 
-    /// Opens the bot's breaker: what waits is kept, and somebody is told by another way.
+    /// Opens the bot's breaker: messages wait, and the fault is reported by another way.
     async fn trouble(&self, error: &str) {
         let now = self.app.now();
         let breaker = Breaker {
@@ -207,7 +208,7 @@ impl Seat<'_> {
             errcode: None,
             error: error.to_owned(),
             opened_at: now,
-            // Nothing is tried before it is connected, and that closes it.
+            // There is no probe before it is connected, and connecting closes the breaker.
             probe_at: now.plus_millis(60_000),
             failures: 1,
         };
@@ -217,7 +218,7 @@ impl Seat<'_> {
     }
 }
 
-/// Waits for a socket that was told to stop; one that takes too long is cut. Whether it was evicted.
+/// Waits for a socket that was told to stop; one that takes too long is cut. Returns whether it was evicted.
 async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
     if let Ok(ended) = tokio::time::timeout(CLOSES, &mut socket).await {
         return ended.is_ok_and(|ended| ended == BotEnd::Evicted);
@@ -228,7 +229,7 @@ async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
     false
 }
 
-/// Closes a breaker, if it is open, and lets go what waits for it.
+/// Closes a breaker, if it is open, and wakes what waits for it.
 pub(super) async fn mend(app: &App, scope: Scope) {
     let open = app.store().breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
     if open && let Err(error) = app.store().change_breaker(BreakerChange::Close(scope.clone())).await {

@@ -1,4 +1,4 @@
-//! What people do in the conversations of a bot, and what they get for it.
+//! Events in the conversations of a bot, and their answers.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -20,21 +20,21 @@ use crate::render::harmless;
 use crate::route::row;
 use crate::store::{ActState, Conversation, StoreError};
 
-/// Events that are worked on at a time.
+/// Events that are processed concurrently.
 const AT_ONCE: u32 = 32;
-/// Events that are known again: WeCom repeats one soon or never.
+/// Events whose repetition is recognised: WeCom repeats one soon or never.
 const KNOWN: usize = 1_000;
-/// An answer to a press is too late for WeCom after 5 s; what is upstream may take longer and is told by a message.
+/// WeCom accepts an answer to a press for 5 s; the result of a step upstream may take longer and is told by a message.
 const PRESS: Duration = Duration::from_millis(3_500);
-/// Longest wait to say by a message what could not be said as an answer.
+/// Longest wait to send as a message what could not be sent as an answer.
 const INSTEAD: Duration = Duration::from_secs(20);
 /// Characters of a card's text and of the line below its title (wecom-api §11.6).
 const TEXT: usize = 112;
 const LINE: usize = 30;
-/// Where a card leads that leads nowhere else: one without a place to go is refused (42045).
+/// The link of a card that has no other: a card without a link is rejected (42045).
 const NOWHERE: &str = "https://work.weixin.qq.com/";
 
-/// Takes what happens in WeCom, a few things at a time, until the socket has ended and all of it is done.
+/// Processes events concurrently, until the socket has ended and all of them are done.
 pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Receiver<BotEvent>) {
     let places = Arc::new(Semaphore::new(AT_ONCE as usize));
     let known = Arc::new(Mutex::new(Known::default()));
@@ -49,7 +49,7 @@ pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Re
             if let Err(error) = take(&app, &name, &bot, event).await {
                 warn!(%error, bot = name, "What happened in WeCom could not be recorded.");
                 app.store_failed(&error);
-                // A copy of it may have better luck.
+                // A copy of the event may succeed.
                 if let Some(id) = id {
                     locked(&known).forget(&id);
                 }
@@ -57,11 +57,11 @@ pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Re
             drop(place);
         });
     }
-    // All places are free when nobody works any more.
+    // All permits are free once all tasks have ended.
     drop(places.acquire_many(AT_ONCE).await);
 }
 
-/// The events that were taken lately, by their ids.
+/// The ids of recent events.
 #[derive(Default)]
 struct Known {
     ids: HashSet<String>,
@@ -88,7 +88,7 @@ impl Known {
     }
 }
 
-/// Names an event that has to be answered once.
+/// The id of an event that must be answered only once.
 fn id(event: &BotEvent) -> Option<String> {
     let (msgid, req_id) = match event {
         BotEvent::Text { msgid, req_id, .. } | BotEvent::Click { msgid, req_id, .. } => (msgid.as_str(), req_id),
@@ -128,7 +128,7 @@ fn actor(bot: &str, chat: &wecom::Conversation, from: &str) -> Actor {
     Actor { id: from.to_owned(), via: Via::Bot { bot: bot.to_owned(), chat: chat.id().to_owned() } }
 }
 
-/// Somebody spoke there: from now on the bot may speak there, too (wecom-api §11.5).
+/// A user wrote there: from now on the bot may write there, too (wecom-api §11.5).
 async fn learn(app: &App, bot: &str, chat: &wecom::Conversation, from: &str) -> Result<(), StoreError> {
     let conversation = Conversation {
         bot: bot.to_owned(),
@@ -138,12 +138,12 @@ async fn learn(app: &App, bot: &str, chat: &wecom::Conversation, from: &str) -> 
         heard_at: app.now(),
     };
     app.store().learn(conversation).await?;
-    // What waited because nobody had spoken yet may go now.
+    // Messages that waited because no user had written yet may be sent now.
     mend(app, Scope::of(&Part::Conversation { bot: bot.into(), chat: chat.id().into() })).await;
     Ok(())
 }
 
-/// Says as a message what could not be said as an answer.
+/// Sends as a message what could not be sent as an answer.
 async fn say(bot: &Bot, name: &str, chat: &wecom::Conversation, content: String) {
     let kind = match chat {
         wecom::Conversation::Single(_) => ChatType::Single,
@@ -153,7 +153,7 @@ async fn say(bot: &Bot, name: &str, chat: &wecom::Conversation, content: String)
     note(name, "message", &bot.send(body.into(), Instant::now() + INSTEAD).await);
 }
 
-/// Answers a press with the card as it stands afterwards, while WeCom still takes it; else by a message.
+/// Answers a press with the updated card, while WeCom still accepts it; otherwise by a message.
 async fn pressed(
     app: &App,
     bot: &Bot,
@@ -166,7 +166,7 @@ async fn pressed(
     let target = Target { face: Face::Card, ..Target::at(To::Bot { bot: name.clone(), chat: chat.clone() }) };
     let mut answered = answer::press_at(app, actor, click, msgid, Some(target.lane())).await?;
     if answered.state == Some(ActState::Open) {
-        // Most upstreams answer in time for the card to say how it went.
+        // Most upstreams answer in time for the card to show the result.
         answered = answer::finished(app, actor, answered, PRESS).await?;
     }
     let _alone = app.bots().card(&click.task_id).lock().await;
@@ -175,15 +175,15 @@ async fn pressed(
         _ => None,
     };
     let mut shown = card.unwrap_or_else(|| gone(&answered));
-    // WeCom takes only a card with the name of the one that was pressed.
+    // WeCom accepts only a card with the name of the pressed one.
     shown.task_id.clone_from(&click.task_id);
-    // A no is for whoever pressed; the card of the others stays as it is.
+    // A refusal is shown to the actor only; the card of the others stays as it is.
     let (shown, users) =
         if is_no(&answered) { (with_answer(shown, &answered), vec![actor.id.clone()]) } else { (shown, Vec::new()) };
     let outcome = bot.respond_update(req_id, &shown, &users).await;
     note(name, "update", &outcome);
     if !matches!(outcome, Outcome::Accepted(_)) && answered.act > 0 {
-        // The card does not say it, so a message does.
+        // The card does not show it, so a message does.
         app.store().tell_of_act(answered.act, row(&target), String::new(), app.now()).await?;
         app.wake().notify_one();
     }
@@ -195,7 +195,7 @@ fn is_no(answered: &Answer) -> bool {
     !matches!(answered.state, Some(ActState::Done | ActState::Open))
 }
 
-/// A press that changed nothing is answered on the card.
+/// Shows on the card that a press changed nothing.
 fn with_answer(mut card: TemplateCard, answered: &Answer) -> TemplateCard {
     if let Some(title) = &mut card.main_title {
         title.desc = harmless(&answered.label, Channel::Bot, LINE);
@@ -204,7 +204,7 @@ fn with_answer(mut card: TemplateCard, answered: &Answer) -> TemplateCard {
     card
 }
 
-/// In place of a card of which nothing is known any more.
+/// Replaces a card whose record was deleted.
 fn gone(answered: &Answer) -> TemplateCard {
     TemplateCard {
         card_type: "text_notice".to_owned(),

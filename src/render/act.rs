@@ -1,4 +1,5 @@
-//! What somebody did, told to all who heard of the alert: who, what, until when, and the short id of the first message.
+//! A message about an act for all receivers of the alert: actor, act, end of a silence, and the short id of the first
+//! message.
 
 use jiff::tz::TimeZone;
 use wecom::Content;
@@ -20,12 +21,12 @@ const PERSON: usize = 32;
 /// Characters of the reason why something failed.
 const REASON: usize = 300;
 
-/// Everything a message about an act depends on.
+/// The input of a message about an act.
 #[derive(Debug, Clone, Copy)]
 pub struct ActLetter<'a> {
     /// What was done.
     pub news: &'a ActNews,
-    /// Who did it, as people call them; the userid if nobody knows.
+    /// The actor's name; the userid if the name is unknown.
     pub person: &'a str,
     /// The channel of the target.
     pub channel: Channel,
@@ -33,7 +34,7 @@ pub struct ActLetter<'a> {
     pub language: Language,
     /// The receiver's zone.
     pub timezone: &'a TimeZone,
-    /// The time of writing.
+    /// The time of rendering.
     pub now: Timestamp,
     /// The short id of the first message.
     pub thread: ThreadId,
@@ -134,7 +135,7 @@ impl ActLetter<'_> {
         })
     }
 
-    /// What follows from it, so that nobody has to guess.
+    /// The consequence, so that readers need not guess it.
     fn consequence(&self) -> Option<String> {
         let zh = self.language == Language::Zh;
         if self.news.state == ActState::Failed {
@@ -166,13 +167,13 @@ impl ActLetter<'_> {
     }
 }
 
-/// `text` on one line of at most `most` characters that does nothing in a text (of a bot: in markdown) on `channel`.
+/// `text` on one line of at most `most` characters, without live markup in a text (of a bot: in markdown) on `channel`.
 pub fn harmless(text: &str, channel: Channel, most: usize) -> String {
     let dialect = if channel == Channel::Bot { Dialect::MarkdownV2 } else { Dialect::Plain };
     neutral(&cut_chars(&one_line(text), most), dialect).into_owned()
 }
 
-/// What tells an alert apart at a glance: where it is.
+/// What distinguishes an alert at a glance: its place.
 pub fn place(alert: &ActAlert) -> Option<String> {
     let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
     let names = ["instance", "host", "hostname", "node", "pod", "service", "app", "job", "cluster"];
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_says_who_has_what_and_what_follows() {
+    fn the_first_lines_name_owner_alert_and_consequence() {
         let alerts = vec![alert("磁盘将满", "db-1"), alert("磁盘将满", "db-2")];
         let taken = news(ActKind::Acknowledge, ActState::Done, alerts.clone());
         let id = ThreadId(1);

@@ -127,7 +127,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
 const COMPACT: usize = 3;
 /// Fewer than this are named only if nothing else helps.
 const WANTED: usize = 3;
-/// More names than this nobody reads; the rest is behind the link to the whole.
+/// Most names that are useful; the others are behind the link to the full content.
 const NAMED: usize = 20;
 
 struct Writer<'a> {
@@ -200,7 +200,7 @@ impl Writer<'_> {
         Ok((vec![Page::whole(&LEVELS[LEVELS.len() - 1], 0..self.rows.min(1))], false))
     }
 
-    /// Pages of a body that nobody understands: as much of its text as there is room for.
+    /// Pages of a body of unknown format: as much of its text as there is room for.
     fn opaque_pages(&self, splits: bool) -> Result<(Vec<Page>, bool), TemplateProblem> {
         let message = &self.voice.facts.message;
         let level = &LEVELS[COMPACT];

@@ -131,7 +131,7 @@ impl<'a> Voice<'a> {
             None => cut_chars(&facts.message, level.message),
         };
         let subject = facts.subject(letter, name);
-        // The subject of a body that nobody understands is its first line: once is enough.
+        // The subject of a body of unknown format is its first line: once is enough.
         let message = match message.split_once('\n').unwrap_or((&message, "")) {
             (first, rest) if page.first && facts.state == State::Opaque && one_line(first) == subject => rest.trim(),
             _ => &message,

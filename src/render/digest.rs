@@ -1,8 +1,8 @@
-//! One message that stands for many: a lane was behind, and its letters were folded.
+//! One message that stands for many: a lane was behind, and its messages were folded.
 //!
-//! Owns what a digest names and what it only counts. Critical alerts are named first, then as much of the rest as
-//! there is room for; what is not named is counted by rule, and what has no place there, in one number. In each
-//! section names and counts add up to its total, whatever had to give way. A digest is never cut and never split.
+//! Decides what a digest names and what it only counts. Critical alerts are named first, then as many of the others as
+//! there is room for; the rest is counted by rule, and what has no place there, in one number. In each section names
+//! and counts add up to its total, whatever is left out. A digest is never cut and never split.
 
 mod headline;
 mod shape;
@@ -21,12 +21,12 @@ use crate::store::Digest;
 
 pub(super) use writer::write;
 
-/// Everything a digest's message is made from. The receiver's own template has no say: it was written for a letter.
+/// The input of a digest's message. The receiver's own template is not used: it was written for single messages.
 #[derive(Debug, Clone, Copy)]
 pub struct DigestLetter<'a> {
-    /// What it stands for.
+    /// The folded alerts.
     pub digest: &'a Digest,
-    /// To whom, and with which face.
+    /// The address, with its face.
     pub target: &'a Target,
     /// The receiver's language.
     pub language: Language,
@@ -36,11 +36,11 @@ pub struct DigestLetter<'a> {
     pub levels: &'a Levels,
     /// The time of rendering.
     pub now: Timestamp,
-    /// The id that a person searches for.
+    /// The short id.
     pub thread: ThreadId,
     /// Page where every folded alert can be read; `None` where wegraf does not know its own address.
     pub details_url: Option<&'a str>,
-    /// What a reader has to know about the message itself.
+    /// What a reader must know about the message itself.
     pub notes: &'a [Note],
 }
 

@@ -70,8 +70,8 @@ const CARD_JUMPS: usize = 3;
 /// Characters of a row's key.
 const CARD_KEY: usize = 5;
 
-/// Bytes of a mail, or of the text for a hook. Neither has a limit of its own: more than this nobody reads, and the
-/// outbox keeps the bytes of every message.
+/// Bytes of a mail, or of the text for a hook. Neither has a limit of its own: this is more than people read, and the
+/// outbox stores the bytes of every message.
 const PLAIN_BYTES: usize = 64 << 10;
 /// Bytes of a bot's markdown.
 const BOT_BYTES: usize = 4096;
@@ -81,7 +81,7 @@ const fn text_bytes(channel: Channel) -> usize {
     match channel {
         Channel::App | Channel::Chat | Channel::Webhook => TEXT_BYTES,
         Channel::Email | Channel::Hook => PLAIN_BYTES,
-        // It takes 20480 bytes (wecom-api §11.5), which nobody reads on a phone: as much as a webhook's.
+        // WeCom accepts 20480 bytes (wecom-api §11.5), too much for a phone: the same as for a webhook.
         Channel::Bot => BOT_BYTES,
     }
 }
@@ -317,7 +317,7 @@ fn shows_picture(content: &Content) -> bool {
     }
 }
 
-/// Who is to be called by name. Nobody for a message that asks for nothing: what is over wakes no one.
+/// The people to be mentioned by name. Empty for a message that asks for nothing: a resolved alert disturbs no one.
 pub(super) struct Called<'a> {
     users: Vec<&'a str>,
     mobiles: Vec<&'a str>,
@@ -328,7 +328,7 @@ impl<'a> Called<'a> {
         Self::at(letter.target, facts.state != State::Resolved)
     }
 
-    /// The people that `target` calls if a message `asks` for somebody.
+    /// The people that `target` mentions if a message `asks` for action.
     pub(super) fn at(target: &'a Target, asks: bool) -> Self {
         let channel = target.channel();
         if !channel.mentions() || !asks {
@@ -355,7 +355,7 @@ impl<'a> Called<'a> {
     /// Without those whom `face` has called [inline](Self::inline).
     fn rest(mut self, face: Face) -> Self {
         if face == Face::Markdown {
-            // Everybody and mobile numbers are understood in text only (wecom-api §6.2).
+            // `@all` and mobile numbers are understood in text only (wecom-api §6.2).
             self.users.retain(|user| *user == "@all");
         }
         self

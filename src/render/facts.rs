@@ -312,7 +312,7 @@ impl Sentences {
         let on: Vec<&&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).collect();
         let speakers: Vec<&Alert> = if on.is_empty() { alerts.to_vec() } else { on.into_iter().copied().collect() };
         let summary = agreed(&speakers, |alert| masked(&summary(alert), alert, keys, speakers.len()));
-        // One alert's description under the names of all would be taken for everybody's.
+        // One alert's description under the names of all would be read as that of all.
         let all_describe = speakers.iter().all(|alert| !describe(alert, state).is_empty());
         let description = if all_describe { agreed(&speakers, |alert| describe(alert, state)) } else { None };
         let common = summary.is_some();

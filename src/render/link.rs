@@ -86,8 +86,8 @@ fn split(url: &str) -> Option<(&'static str, &str, &str)> {
     Some((scheme, &rest[..end], &rest[end..]))
 }
 
-/// `url` if WeCom's servers and phones could reach it: a public host by name or address. An address inside
-/// somebody's network is never passed on (F100, alert-sources §5.1), whichever way it is spelled.
+/// `url` if WeCom's servers and phones could reach it: a public host by name or address. An address inside a private
+/// network is never passed on (F100, alert-sources §5.1), however it is spelled.
 pub fn public_picture(url: &str) -> Option<&str> {
     safe_url(url)?;
     let url = url.trim();

@@ -162,7 +162,7 @@ impl Cursor<'_> {
             '>' => self.line_start.then_some('＞'),
             '#' => (self.line_start && matches!(next, None | Some(' ' | '#'))).then_some('＃'),
             '*' => self.is_live_star(next, dialect).then_some('＊'),
-            // The first edition has no lists (wecom-api §3.3); that a client will never learn them, nobody promised.
+            // The first edition has no lists (wecom-api §3.3); a client might learn them.
             '-' => (self.line_start && matches!(next, None | Some(' ' | '-' | '\n'))).then_some('–'),
             '+' => (self.line_start && matches!(next, None | Some(' ' | '\n'))).then_some('＋'),
             '.' => self.ends_list_number(next).then_some('．'),

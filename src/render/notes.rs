@@ -1,7 +1,7 @@
-//! How a message came to be sent here, when that is not the plain way: said in front of everything else.
+//! Notes on how a message came to be sent here, if not by its usual way: placed before everything else.
 //!
-//! Owns what [`Note`]s read like and where they stand. They are put around what the template printed, not handed
-//! to it: a template that nobody thought of cannot lose them. Room for them is taken before alerts get any.
+//! Owns the wording and the place of [`Note`]s. They are put around what the template printed, not passed to it: no
+//! template can lose them. Their room is reserved before that of alerts.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,34 +14,34 @@ use crate::alert::ThreadId;
 use crate::config::{Channel, Face, Language};
 use crate::names::{Lane, LaneKey};
 
-/// Something a reader has to know about the message itself, not about its alerts.
+/// What a reader must know about the message itself, not about its alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Note {
-    /// It was sent before and no answer came: this may be a copy.
+    /// It was sent before without an answer: this may be a copy.
     Repeated,
-    /// It was meant for another lane and did not get through there.
+    /// It was meant for another lane, where it was not delivered.
     Fallback {
-        /// The lane it was meant for, as [`Target::lane`](crate::config::Target::lane) calls it.
+        /// The lane it was meant for, see [`Target::lane`](crate::config::Target::lane).
         lane: LaneKey,
-        /// Why it did not get through, in words of ours, in the receiver's language.
+        /// Why it was not delivered, in the receiver's language.
         reason: String,
-        /// Who missed it, by userid; empty if nobody did.
+        /// The missed recipients, by userid; empty if there are none.
         missed: Vec<String>,
     },
-    /// An operator sent it again.
+    /// An operator resent it.
     Resent {
-        /// The how manyeth time. It is said, so that no two resends are the same bytes: WeCom drops the second copy
-        /// of a message silently (duplicate check, wecom-api §4).
+        /// The number of this resend. It is shown, so that no two resends have the same bytes: WeCom silently drops the
+        /// second copy of a message (duplicate check, wecom-api §4).
         times: u64,
     },
-    /// Nobody took it in time where it was told first.
+    /// It was not acknowledged in time where it was told first.
     Escalated {
         /// The receiver that was told first.
         receiver: String,
         /// Whole minutes since then.
         minutes: u64,
     },
-    /// It tells of an end, and nothing in it says which of several alerts is over: all of them stay on.
+    /// It tells of an end that may belong to several alerts: all of them stay firing.
     Unclear {
         /// How many alerts with its title are on.
         open: u64,
@@ -181,7 +181,7 @@ impl Notes {
     }
 }
 
-/// `content`, which somebody else wrote for `face`, with what has to be said of the message itself.
+/// `content`, which another program wrote for `face`, with the notes on the message itself.
 pub fn noted(content: &str, notes: &[Note], face: Face, channel: Channel, language: Language) -> String {
     Notes::of(notes, face, channel, language).body(content.to_owned(), Room::Plenty)
 }

@@ -25,7 +25,7 @@ pub(super) enum State {
     Notice,
     /// The test button of a contact point.
     Test,
-    /// A body nobody understands, passed on as it is.
+    /// A body of unknown format, shown unchanged.
     Opaque,
 }
 
@@ -77,10 +77,10 @@ impl State {
     }
 }
 
-/// How bad it is, as far as the usual words for it tell.
+/// The weight of an alert, as far as the usual words for severities tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// Critical, or nobody says: better looked at once too often.
+    /// Critical, or no severity is given: an unneeded look is better than a missed one.
     Red,
     Yellow,
     Blue,
@@ -175,8 +175,8 @@ impl Clock<'_> {
         })
     }
 
-    /// From `start` to `end` in words, in two units at most; empty if it is negative or more than ten years:
-    /// then a clock is wrong, and a wrong number helps nobody.
+    /// From `start` to `end` in words, in two units at most; empty if it is negative or more than ten years: then a
+    /// clock is wrong, and a wrong number does not help.
     pub(super) fn duration(&self, start: Timestamp, end: Timestamp) -> String {
         let millis = end.millis_since(start);
         if !(0..3650 * DAY).contains(&millis) {
@@ -241,7 +241,7 @@ impl Clock<'_> {
         }
     }
 
-    /// `03:32 恢复` of something that is over and began nobody knows when.
+    /// `03:32 恢复` of a resolved alert with an unknown start.
     pub(super) fn ended(&self, end: Timestamp) -> String {
         match (self.language, self.time(end)) {
             (_, None) => String::new(),

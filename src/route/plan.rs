@@ -1,4 +1,4 @@
-//! Alerts to receivers to targets: what the store is to note for each, before it knows what is news.
+//! Alerts to receivers to targets: the input of the store for each, before it decides what is news.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,12 +9,12 @@ use crate::render::Note;
 use crate::store::related::Meant;
 use crate::store::{Arrival, Candidate, Recipient, Related, TargetRow};
 
-/// Who is to hear of a notification's alerts.
+/// The receivers of a notification's alerts.
 #[derive(Debug)]
 pub struct Plan {
     /// One for each receiver that gets something.
     pub deliveries: Vec<Recipient>,
-    /// What the sender should know although the notification was taken.
+    /// A warning for the sender although the notification was accepted.
     pub warning: Option<String>,
 }
 
@@ -40,14 +40,14 @@ pub fn row(target: &Target) -> TargetRow {
     TargetRow::new(target.lane(), serde_json::to_string(target).expect("a target is JSON"))
 }
 
-/// What the ends of a notification mean, by their places in it.
+/// The alerts that the ends of a notification mean, by their places in it.
 pub type Ends = BTreeMap<usize, Meant>;
 
-/// Routes each alert by the tree, or all of them to the receiver in the path. A receiver in the path that the
-/// configuration does not know must not lose the alert: the tree decides then, and the sender is told.
-/// Alerts that `left_out` takes are not told to anybody. Of what the tree decides only receivers in `scope` are told,
-/// if there is one; an alert of which none is left goes to the first of the scope, and the sender is told.
-/// What `ends` says that an end means is ended, for those who know that it is on.
+/// Routes each alert by the tree, or all of them to the receiver in the path. An unknown receiver in the path must not
+/// lose the alert: the tree decides then, and the sender is warned. Alerts that satisfy `left_out` are not told. Of the
+/// tree's receivers only those in `scope` are told, if there is a scope; an alert without any goes to the first of the
+/// scope, and the sender is warned. An alert that `ends` assigns to an end is resolved at all receivers that know it as
+/// firing.
 pub fn plan(
     config: &Config,
     source: &SourceId,
@@ -82,7 +82,7 @@ pub fn plan(
     Plan { deliveries, warning }
 }
 
-/// Brings all alerts but those that `left_out` takes to `receivers`, whatever the routes say.
+/// Delivers all alerts except those that satisfy `left_out` to `receivers`, whatever the routes say.
 pub fn plan_for(
     receivers: &[Receiver],
     source: &SourceId,
@@ -137,7 +137,8 @@ fn delivered<'a>(
         .collect()
 }
 
-/// The receivers of an alert within `scope`; if the tree has none there, the first of the scope, and its name besides.
+/// The receivers of an alert within `scope`; if the tree has none there, the first of the scope, and its name
+/// separately.
 fn by_tree<'a>(
     config: &'a Config,
     labels: &Labels,
@@ -176,7 +177,7 @@ pub fn related(source: &SourceId, alert: &Alert) -> Option<Related> {
     })
 }
 
-/// What the store is to note of a receiver that gets `alerts` at `targets`.
+/// The store's input for a receiver that gets `alerts` at `targets`.
 pub fn recipient(receiver: &Receiver, alerts: Vec<Arrival>, targets: Vec<TargetRow>) -> Recipient {
     Recipient {
         receiver: receiver.name.clone(),
@@ -192,7 +193,7 @@ pub fn recipient(receiver: &Receiver, alerts: Vec<Arrival>, targets: Vec<TargetR
     }
 }
 
-/// The alert at `index` of its notification, as the store is to note it.
+/// The store's input for the alert at `index` of its notification.
 pub fn arrival(index: usize, identity: Identity, alert: &Alert) -> Arrival {
     Arrival {
         index: u32::try_from(index).unwrap_or(u32::MAX),

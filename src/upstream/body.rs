@@ -7,8 +7,8 @@ use super::matchers::RULE_UID;
 use super::{Firing, Made, Matcher, Silence, SilenceState, Wanted};
 use crate::alert::{Labels, Timestamp};
 
-/// How long before our now a silence begins: a clock upstream that is late by less would hide nothing at first, and
-/// a begin in the past counts as now there.
+/// A silence starts this long before our now: with an upstream clock that is slow by less it would hide nothing at
+/// first, and a start in the past counts as now there.
 const EARLIER_MS: i64 = 5 * 60 * 1000;
 
 /// The request that makes a silence.
@@ -22,8 +22,8 @@ pub(super) fn create(wanted: &Wanted) -> Value {
     })
 }
 
-/// A request that nobody can take: it ended long ago, and nobody made it for any reason. It names a rule, as those with
-/// rights in folders only must.
+/// A request that is never accepted: it ended long ago and has no author and no comment. It names a rule, as callers
+/// with permissions for folders only must.
 pub(super) fn nothing() -> Value {
     json!({
         "matchers": [Matcher::equal(RULE_UID, "wegraf-doctor")],
@@ -32,8 +32,8 @@ pub(super) fn nothing() -> Value {
     })
 }
 
-/// The request that moves the end of `stored`, an item as upstream gives it. All else is sent back as it was: another
-/// begin or another matcher would make another silence.
+/// The request that moves the end of `stored`, an item from upstream. Everything else is sent back unchanged: another
+/// start or matcher would make another silence.
 pub(super) fn extend(stored: &Map<String, Value>, until: Timestamp) -> Value {
     let kept = ["id", "matchers", "startsAt", "createdBy", "comment", "annotations"];
     let mut request: Map<String, Value> = kept
@@ -44,7 +44,7 @@ pub(super) fn extend(stored: &Map<String, Value>, until: Timestamp) -> Value {
     Value::Object(request)
 }
 
-/// The answer to both: the id, which need not be the one that was sent.
+/// The id in the answer to both, which need not be the one that was sent.
 pub(super) fn made(bytes: &[u8]) -> Option<Made> {
     #[derive(Deserialize)]
     struct Answer {
@@ -55,7 +55,7 @@ pub(super) fn made(bytes: &[u8]) -> Option<Made> {
     is_id(&answer.id).then_some(Made { id: answer.id })
 }
 
-/// One silence, also as the object it was.
+/// One silence, also as its original object.
 pub(super) fn silence(bytes: &[u8]) -> Option<(Silence, Map<String, Value>)> {
     let object: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     let silence = Item::deserialize(Value::Object(object.clone())).ok()?.silence()?;
@@ -90,7 +90,7 @@ pub(super) fn alerts(bytes: &[u8]) -> Option<Vec<Firing>> {
     Some(firing.collect())
 }
 
-/// Since when an Alertmanager runs.
+/// The start time of an Alertmanager.
 pub(super) fn up_since(bytes: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Answer {
@@ -99,8 +99,8 @@ pub(super) fn up_since(bytes: &[u8]) -> Option<Timestamp> {
     instant(&serde_json::from_slice::<Answer>(bytes).ok()?.uptime)
 }
 
-/// An id that may stand in a path. Both kinds of upstreams give UUIDs; nothing else is taken, neither from a person nor
-/// from an answer.
+/// An id that may be put into a path. Both kinds of upstreams use UUIDs; nothing else is accepted, neither from a
+/// person nor from an answer.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
@@ -125,7 +125,7 @@ struct Item {
 }
 
 impl Item {
-    /// `None` if it has a state or a time that nobody knows.
+    /// `None` if its state or a time is unknown.
     fn silence(self) -> Option<Silence> {
         let states = [SilenceState::Active, SilenceState::Pending, SilenceState::Expired];
         Some(Silence {
@@ -144,7 +144,7 @@ fn instant(text: &str) -> Option<Timestamp> {
     Some(Timestamp(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()))
 }
 
-/// RFC 3339 in UTC; a time that no calendar holds is the last one that it does.
+/// RFC 3339 in UTC; a time beyond the calendar becomes its last.
 fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn answers_are_read_or_are_none() {
         assert_eq!(made(br#"{"silenceID":"a-1"}"#), Some(Made { id: "a-1".to_owned() }));
-        // Grafana 8 to 10 say both.
+        // Grafana 8 to 10 send both.
         assert_eq!(made(br#"{"id":"a-1","message":"silence created"}"#).unwrap().id, "a-1");
         for garbage in
             ["", "{}", "[]", "null", "<html>", r#"{"silenceID":""}"#, r#"{"silenceID":"../x"}"#, r#"{"silenceID":7}"#]

@@ -1,4 +1,5 @@
-//! What can be asked of an upstream. A change whose outcome is unknown is looked for before it is asked for again.
+//! The operations of an upstream. After a change with an unknown result, its effect is looked for before it is
+//! repeated.
 
 use reqwest::Method;
 use serde_json::{Map, Value};
@@ -10,13 +11,13 @@ use super::{Firing, Made, Matcher, Problem, Silence, SilenceState, UpstreamError
 use crate::alert::Timestamp;
 use crate::config::{Upstream, UpstreamKind};
 
-/// How far the end of an extended silence may be from what was asked for: upstream may keep fewer digits.
+/// How far the end of an extended silence may be from the requested one: upstream may store fewer digits.
 const END_MS: u64 = 1000;
 
-/// Longest filter in a URL. Percent-encoding makes it three times as long at most, and proxies take 8 KB.
+/// Longest filter in a URL. Percent-encoding makes it up to three times as long, and proxies accept 8 KB.
 const FILTER_BYTES: usize = 2048;
 
-/// The way to the silences and alerts of one upstream. Make one for each upstream of a configuration and keep it: it
+/// A client for the silences and alerts of one upstream. Make one for each upstream of a configuration and keep it: it
 /// holds connections.
 #[derive(Debug)]
 pub struct Client {
@@ -34,8 +35,8 @@ impl Client {
         &self.wire.peer.name
     }
 
-    /// Makes a silence. It is made once, also where an answer is lost: the marker is looked for before a second try. With
-    /// [`Problem::Unsure`] it may be there: before the same is tried again, and after a restart, ask [`Client::made`].
+    /// Makes a silence. It is made once even if an answer is lost: the marker is looked for before a second try. After
+    /// [`Problem::Unsure`] it may exist: before a retry, and after a restart, call [`Client::made`].
     pub async fn silence(&self, wanted: &Wanted) -> Result<Made, UpstreamError> {
         let doing = Doing::Create { names_rule: names_rule(&wanted.matchers) };
         let request = body::create(wanted);
@@ -46,7 +47,7 @@ impl Client {
         match self.made(wanted).await {
             Ok(Some(made)) => return Ok(made),
             Ok(None) => {}
-            // Whatever answers there is no upstream at all, which says more than that nobody knows.
+            // The peer is not an upstream at all, which is more informative than an unknown result.
             Err(error) if error.problem == Problem::Foreign => return Err(error),
             Err(_) => return Err(first),
         }
@@ -60,7 +61,7 @@ impl Client {
         Ok(self.marked(wanted).await?.into_iter().next().map(|silence| Made { id: silence.id }))
     }
 
-    /// Moves the end of a silence. One that has ended is made anew, with the same matchers. Keep the id that comes back.
+    /// Moves the end of a silence. One that has ended is made again, with the same matchers. Keep the returned id.
     pub async fn extend(&self, id: &str, until: Timestamp) -> Result<Made, UpstreamError> {
         let (silence, stored) = self.read(id).await?;
         let doing = Doing::Extend { names_rule: names_rule(&silence.matchers) };
@@ -87,15 +88,15 @@ impl Client {
     pub async fn expire(&self, id: &str) -> Result<(), UpstreamError> {
         let path = self.path_of(id)?;
         let mut ended = self.delete(&path).await;
-        // To end it twice does no harm.
+        // Ending it is idempotent.
         if ended.as_ref().is_err_and(|error| error.problem == Problem::Unsure) {
             ended = self.delete(&path).await;
         }
         ended
     }
 
-    /// Silences that hold all of `filter`, as upstream compares them; all of them if it is empty. Those that ended stay
-    /// listed for days.
+    /// Silences whose matchers contain all of `filter`, as upstream compares them; all silences if it is empty. Ended
+    /// ones stay listed for days.
     pub async fn list(&self, filter: &[Matcher]) -> Result<Vec<Silence>, UpstreamError> {
         self.ask(Doing::List, "/silences", &filters(filter), body::silences).await
     }
@@ -105,11 +106,11 @@ impl Client {
         Ok(self.read(id).await?.0)
     }
 
-    /// The alerts that fulfil `matchers` and fire, hidden or not. An Alertmanager that has just started knows none until
-    /// its senders repeat them: an empty answer is no proof that all is well, see [`Client::up_since`].
+    /// The firing alerts that fulfil `matchers`, hidden or not. An Alertmanager that has just started knows none until
+    /// its senders repeat them: an empty answer proves nothing then, see [`Client::up_since`].
     pub async fn firing(&self, matchers: &[Matcher]) -> Result<Vec<Firing>, UpstreamError> {
         let (literal, patterns): (Vec<_>, Vec<_>) = matchers.iter().cloned().partition(is_literal);
-        // Patterns are judged upstream alone, whose kind of pattern they are.
+        // Only upstream evaluates patterns: its kind of pattern may differ.
         let mut query = filters(&patterns);
         query.extend(filters(&narrowed(literal.clone())));
         query.extend(["active", "silenced", "inhibited", "unprocessed"].map(|state| (state, "true".to_owned())));
@@ -118,8 +119,8 @@ impl Client {
         Ok(firing)
     }
 
-    /// Can silences be read and made with our credential? How many are in force. Nothing is made: rights are asked for
-    /// before the request is looked at, and this one lacks what both kinds want (alert-sources §4.3: 422, §4.4: 400).
+    /// Can silences be read and made with our credential? Returns how many are in force. Nothing is made: permissions
+    /// are checked before the request, and this one is invalid for both kinds (alert-sources §4.3: 422, §4.4: 400).
     pub async fn check(&self) -> Result<usize, UpstreamError> {
         let silences = self.list(&[]).await?;
         let doing = Doing::Create { names_rule: true };
@@ -137,7 +138,7 @@ impl Client {
         Ok(silences.iter().filter(|silence| silence.state != SilenceState::Expired).count())
     }
 
-    /// Since when an Alertmanager runs; `None` for a Grafana, which does not say.
+    /// The start time of an Alertmanager; `None` for a Grafana, which does not tell.
     pub async fn up_since(&self) -> Result<Option<Timestamp>, UpstreamError> {
         match self.wire.peer.kind {
             UpstreamKind::Alertmanager => self.ask(Doing::Alerts, "/status", &[], body::up_since).await.map(Some),
@@ -153,8 +154,8 @@ impl Client {
         Ok(marked)
     }
 
-    /// Ends what a first try made after all while we asked whether it had. If that fails, two silences hide the same until
-    /// the same time: untidy, and no harm.
+    /// Ends a silence that a first try did make after all, later than we looked for it. If that fails, two silences
+    /// hide the same until the same time, which does no harm.
     async fn end_twins(&self, wanted: &Wanted, made: &Made) {
         for twin in self.marked(wanted).await.unwrap_or_default() {
             if twin.id != made.id
@@ -194,7 +195,7 @@ impl Client {
         self.wire.exchange(call).await.map(drop).map_err(|lost| lost.error)
     }
 
-    /// Reads something; twice if the connection broke, because nothing changes.
+    /// Reads; twice if the connection broke, because nothing changes.
     async fn ask<T>(
         &self,
         doing: Doing,
@@ -217,7 +218,7 @@ impl Client {
     }
 }
 
-/// Would Grafana let in who may silence in some folders only?
+/// Would Grafana accept this from a caller with permissions for some folders only?
 fn names_rule(matchers: &[Matcher]) -> bool {
     matchers.iter().any(|matcher| matcher.name == RULE_UID)
 }
@@ -227,7 +228,7 @@ fn filters(matchers: &[Matcher]) -> Vec<(&'static str, String)> {
 }
 
 /// The matchers by which a list of silences can be narrowed: upstream compares a filter with the values of a silence's
-/// matchers, patterns as the text they are.
+/// matchers, patterns as plain text.
 fn literal(matchers: &[Matcher]) -> Vec<Matcher> {
     matchers.iter().filter(|matcher| is_literal(matcher)).cloned().collect()
 }
@@ -236,8 +237,8 @@ const fn is_literal(matcher: &Matcher) -> bool {
     matcher.is_equal && !matcher.is_regex
 }
 
-/// As many of these as a URL holds and both kinds of upstreams read, of which Grafana knows no quoted names; the answer is
-/// looked through for the rest.
+/// As many of these as fit into a URL and both kinds of upstreams can parse, of which Grafana knows no quoted names;
+/// the answer is filtered by the rest.
 fn narrowed(mut matchers: Vec<Matcher>) -> Vec<Matcher> {
     let mut left = FILTER_BYTES;
     matchers.retain(Matcher::has_classic_name);

@@ -1,4 +1,4 @@
-//! What went wrong upstream, told so that a person knows what to do next (pure).
+//! Failures upstream, with the remedy for people. Pure.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use crate::config::{UpstreamKind, Words};
 
-/// Longest piece of a server's own words that is shown, in bytes.
+/// Longest text of a server that is shown, in bytes.
 const SHOWN_BYTES: usize = 200;
 
-/// What an Alertmanager says, with status 500, when a silence that it does not have is to end (seen on 0.25).
+/// The text of an Alertmanager, with status 500, when a silence that it does not have is to be ended (seen on 0.25).
 const GONE: &str = "silence not found";
 
-/// What was asked of an upstream.
+/// A request to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// A new silence; does it name the rule that Grafana wants named?
+    /// A new silence; does it name the rule that Grafana requires?
     Create { names_rule: bool },
-    /// The end of a silence, moved; likewise.
+    /// The end of a silence, moved; the same question.
     Extend { names_rule: bool },
     /// The end of a silence, now.
     Expire,
@@ -30,17 +30,17 @@ pub(super) enum Doing {
 }
 
 impl Doing {
-    /// Is something other afterwards?
+    /// Does it change anything?
     pub(super) const fn changes(self) -> bool {
         matches!(self, Self::Create { .. } | Self::Extend { .. } | Self::Expire)
     }
 
-    /// Is it about a silence that must be there?
+    /// Is it about an existing silence?
     const fn of_one(self) -> bool {
         matches!(self, Self::Extend { .. } | Self::Expire | Self::Get)
     }
 
-    /// Grafana's permissions for it (alert-sources §4.4): of the whole organisation, and in a folder.
+    /// Grafana's permissions for it (alert-sources §4.4): for the whole organisation, and for a folder.
     const fn permissions(self) -> (&'static str, &'static str) {
         match self {
             Self::Create { .. } => ("alert.instances:create", "alert.silences:create"),
@@ -50,30 +50,30 @@ impl Doing {
     }
 }
 
-/// In which way it went wrong.
+/// The kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Problem {
-    /// Nobody is there; nothing was done.
+    /// The connection failed; nothing was done.
     Unreachable,
-    /// It is there and cannot serve now (409, 429, 503); nothing was done.
+    /// The upstream cannot serve now (409, 429, 503); nothing was done.
     NotReady,
-    /// Nothing was heard in time, or the connection broke; nothing was to be changed.
+    /// No answer in time, or the connection broke; the request would have changed nothing.
     Broken,
-    /// The outcome is unknown: it may have been done.
+    /// The result is unknown: it may have been done.
     Unsure,
-    /// It does not know who we are (401).
+    /// Unauthenticated (401).
     Unknown,
-    /// It knows us and does not let us (403).
+    /// Unauthorised (403).
     Forbidden,
     /// There is no such silence (404).
     NotFound,
-    /// It found what we asked for wrong (400, 422 and the like).
+    /// The request is invalid (400, 422 and similar).
     Refused,
-    /// Whatever answered is no Alertmanager or Grafana: a redirect, a page, a wrong path, too long an answer.
+    /// The peer is not an Alertmanager or Grafana: a redirect, a page, a wrong path, too long an answer.
     Foreign,
-    /// It failed (5xx).
+    /// The upstream failed (5xx).
     Failed,
-    /// Our own side cannot start: certificates.
+    /// The client cannot be set up: certificates.
     Setup,
 }
 
@@ -95,23 +95,23 @@ impl Problem {
         }
     }
 
-    /// Can the same be tried again in a while without a person's help? For a silence with the same marker, so that it is
-    /// not made twice.
+    /// Can the request be repeated later without a repair? For a silence with the same marker, so that it is not made
+    /// twice.
     pub const fn may_pass(self) -> bool {
         matches!(self, Self::Unreachable | Self::NotReady | Self::Broken | Self::Unsure | Self::Failed)
     }
 }
 
-/// What an upstream did not do, and why. Never holds a secret.
+/// A failed request, and why. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamError {
     /// Name of the upstream.
     pub upstream: String,
-    /// In which way.
+    /// The kind of failure.
     pub problem: Problem,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
-    /// What happened, why, and what to do.
+    /// What happened, why, and the remedy.
     pub what: Words,
 }
 
@@ -124,7 +124,7 @@ impl fmt::Display for UpstreamError {
 
 impl std::error::Error for UpstreamError {}
 
-/// Whom we speak with, for messages and for what must not be in them.
+/// The upstream's description, for messages and for what must not appear in them.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub name: String,
@@ -140,7 +140,7 @@ impl Peer {
         UpstreamError { upstream: name.clone(), problem, status, what }
     }
 
-    /// What an answer that is no success says. `words` are the server's own, see [`words_of`].
+    /// The error for an unsuccessful answer. `words` are the server's text, see [`words_of`].
     pub(super) fn refusal(&self, doing: Doing, status: u16, words: &str) -> UpstreamError {
         let (problem, (zh, en)) = match status {
             401 => (Problem::Unknown, self.unknown(words)),
@@ -166,7 +166,7 @@ impl Peer {
 
     fn unknown(&self, words: &str) -> (String, String) {
         match self.kind {
-            // Grafana says so in these words when the header names another organisation than the token's.
+            // Grafana's text when the header names another organisation than the token's.
             UpstreamKind::Grafana if words.contains("organization") => (
                 format!("HTTP 401，令牌不属于组织 {}，请检查 org_id 和 token", self.org_id.unwrap_or(1)),
                 format!(
@@ -206,7 +206,7 @@ impl Peer {
     }
 }
 
-/// What a status says that has nothing to do with who we are.
+/// The meaning of a status that does not concern authentication.
 const fn by_status(doing: Doing, status: u16) -> (Problem, &'static str, &'static str) {
     match status {
         300..=399 | 404 | 405 => (
@@ -235,8 +235,8 @@ const fn by_status(doing: Doing, status: u16) -> (Problem, &'static str, &'stati
     }
 }
 
-/// The server's own words on one short line: an error is a JSON string, or an object with `message` (alert-sources §4.3);
-/// pages in HTML say nothing worth showing. None if they repeat one of `secrets`.
+/// The server's text on one short line: an error is a JSON string, or an object with `message` (alert-sources §4.3);
+/// HTML pages are not worth showing. Empty if it contains one of `secrets`.
 pub(super) fn words_of(body: &[u8], secrets: &[&str]) -> String {
     let text = match serde_json::from_slice(body) {
         Ok(Value::String(text)) => text,

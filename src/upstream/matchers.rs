@@ -1,4 +1,4 @@
-//! What a silence holds: the conditions under which it hides an alert (pure).
+//! The matchers of a silence: the conditions under which it hides an alert. Pure.
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use crate::alert::{Alert, Labels};
 use crate::config::{Upstream, UpstreamKind};
 use crate::route::{self, Operator};
 
-/// Names the rule of an alert inside Grafana. Who may silence in some folders only, must name it (alert-sources §4.4).
+/// Names the rule of an alert inside Grafana. Required from callers with permissions for some folders only
+/// (alert-sources §4.4).
 pub(super) const RULE_UID: &str = "__alert_rule_uid__";
 /// The name of an alert, which is that of its rule.
 const NAME: &str = "alertname";
@@ -41,9 +42,9 @@ impl Matcher {
         Self { name: name.into(), value: value.into(), is_regex: false, is_equal: true }
     }
 
-    /// What a person types: `name=value`, `name!=value`, `name=~pattern`, `name!~pattern`, in the syntax of the routes:
-    /// name and value may stand in double quotes, `"service name"="订单"`. A bare value is taken as it stands, with commas,
-    /// quotes and backslashes: a shell has quoted it already. `None` if it is none of these.
+    /// Parses what a person types: `name=value`, `name!=value`, `name=~pattern`, `name!~pattern`, in the syntax of the
+    /// routes: name and value may be in double quotes, `"service name"="订单"`. A bare value is taken literally, with
+    /// commas, quotes and backslashes: a shell has quoted it already. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (name, rest) = route::label_name(text)?;
         let operators = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
@@ -53,18 +54,18 @@ impl Matcher {
         let value = value.trim();
         let value = match route::quoted_text(value) {
             Some((quoted, "")) => quoted,
-            // Quotes within quotes are the person's, not a mistake.
+            // Quotes within quotes are intended.
             _ => value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value).to_owned(),
         };
         Some(Self { name, value, is_regex, is_equal })
     }
 
-    /// Can only an alert with this label fulfil it? A silence needs one that can (alert-sources §4.3: 400).
+    /// Is it fulfilled only by alerts with this label? A silence needs one such matcher (alert-sources §4.3: 400).
     pub fn needs_label(&self) -> bool {
         self.compile().is_some_and(|matcher| !matcher.matches(&Labels::new()))
     }
 
-    /// Is the name one that every Prometheus, Alertmanager and Grafana reads without quotes?
+    /// Do all versions of Prometheus, Alertmanager and Grafana parse the name without quotes?
     pub(super) fn has_classic_name(&self) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         self.name.bytes().all(plain) && !self.name.starts_with(|first: char| first.is_ascii_digit())
@@ -79,7 +80,7 @@ impl Matcher {
         }
     }
 
-    /// `None` if the pattern is none.
+    /// `None` if the pattern is invalid.
     fn compile(&self) -> Option<route::Matcher> {
         route::Matcher::new(&self.name, self.operator(), &self.value).ok()
     }
@@ -92,25 +93,25 @@ impl fmt::Display for Matcher {
     }
 }
 
-/// Do labels fulfil all conditions? A pattern that cannot be read is fulfilled by nothing.
+/// Do labels fulfil all conditions? An invalid pattern is never fulfilled.
 pub fn covers(matchers: &[Matcher], labels: &Labels) -> bool {
     matchers.iter().all(|matcher| matcher.compile().is_some_and(|matcher| matcher.matches(labels)))
 }
 
-/// Those of `matchers` that can be judged by the labels that a sender tells: Grafana keeps the label of the rule to itself,
-/// and its name stands beside it. `None` if what is left names no alert.
+/// Those of `matchers` that can be evaluated on the labels in notifications: Grafana does not send the label of the
+/// rule, but its name is sent as well. `None` if the rest identifies no alert.
 pub fn known_here(matchers: &[Matcher], labels: &Labels) -> Option<Vec<Matcher>> {
     let told = |matcher: &&Matcher| matcher.name != RULE_UID || labels.contains_key(RULE_UID);
     let known: Vec<Matcher> = matchers.iter().filter(told).cloned().collect();
     (!known.is_empty() && (known.len() == matchers.len() || names(&known))).then_some(known)
 }
 
-/// The silence that hides this one alert in `upstream`; `None` if the alert has no name to be told by.
+/// The silence that hides this one alert in `upstream`; `None` if the alert has no identifying name.
 ///
-/// Each condition holds on the alert itself: a body cannot make a silence wider than the alert that it tells. Grafana: what
-/// its own button would make, that is every `matcher=` of the alert's `silenceURL`, if that leads to this upstream and all
-/// of them hold; else every label but the ignored ones. With the rule, and with the name, because only Grafana can prove
-/// that the rule is this alert's. Alertmanager: every label but the ignored ones.
+/// Each condition holds for the alert itself: a body cannot make a silence wider than the alert it reports. Grafana:
+/// what its own button would make, that is every `matcher=` of the alert's `silenceURL`, if that leads to this upstream
+/// and all of them hold; else every label except the ignored ones. With the rule, and with the name, because only
+/// Grafana can prove that the rule is this alert's. Alertmanager: every label except the ignored ones.
 pub fn matchers_for(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
     let mut matchers = match upstream.kind {
         UpstreamKind::Grafana => of_silence_url(upstream, alert).unwrap_or_default(),
@@ -130,9 +131,8 @@ pub fn matchers_for(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> 
     names(&matchers).then_some(matchers)
 }
 
-/// The silence that hides all these alerts: what their silences have in common. `None` if they have too little in
-/// common, that is neither the name nor the rule: such a silence would hide alerts of quite another kind, so each
-/// needs its own.
+/// The silence that hides all these alerts: the common matchers of their silences. `None` if neither the name nor the
+/// rule is common: such a silence would hide unrelated alerts, so each needs its own.
 pub fn common_matchers<'a>(upstream: &Upstream, alerts: impl IntoIterator<Item = &'a Alert>) -> Option<Vec<Matcher>> {
     let mut alerts = alerts.into_iter();
     let mut common = matchers_for(upstream, alerts.next()?)?;
@@ -143,16 +143,16 @@ pub fn common_matchers<'a>(upstream: &Upstream, alerts: impl IntoIterator<Item =
     names(&common).then_some(common)
 }
 
-/// Do these hide alerts of one name or one rule only? Without, a silence for `team=all` would hide alerts that were never
-/// shown.
+/// Do these hide alerts of one name or one rule only? Otherwise a silence for `team=all` would hide alerts that were
+/// never shown.
 fn names(matchers: &[Matcher]) -> bool {
     let known = |matcher: &Matcher| matches!(matcher.name.as_str(), NAME | RULE_UID) && !matcher.value.is_empty();
     matchers.iter().any(|matcher| known(matcher) && matcher.is_equal && !matcher.is_regex)
 }
 
-/// The matchers of the form that makes a silence; each is split at its first `=`, because Grafana writes no others. `None`
-/// if the form is not this upstream's, or if one of them does not hold on the alert: whoever may post an alert writes
-/// this address.
+/// The matchers of the form that makes a silence; each is split at its first `=`, because Grafana writes no others.
+/// `None` if the form is not this upstream's, or if one of them does not hold for the alert: the address is as
+/// untrusted as the alert.
 fn of_silence_url(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
     let url = Url::parse(&alert.links.silence).ok()?;
     nearness(&upstream.url, url.as_str())?;
@@ -169,7 +169,7 @@ fn of_silence_url(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
     matchers.iter().all(holds).then_some(matchers)
 }
 
-/// What tells a Grafana alert apart is its rule, behind the organisation if that is not the first.
+/// A Grafana alert is distinguished by its rule, preceded by the organisation if that is not the first.
 fn rule_uid(alert: &Alert) -> Option<&str> {
     let told = alert.discriminator.rule_id()?;
     let uid = told.split_once('/').map_or(told, |(_, uid)| uid);

@@ -6,32 +6,32 @@ use crate::alert::{Alert, Format};
 use crate::config::{Upstream, UpstreamKind};
 use crate::names::SourceId;
 
-/// What is known of where an alert came from.
+/// The known origin of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin<'a> {
     /// What its notification was recognised as.
     pub format: Format,
     /// Root URL of the sender as it gave it; may be empty.
     pub external_url: &'a str,
-    /// The source that told of it.
+    /// The source that reported it.
     pub source: &'a SourceId,
     /// Grafana's organisation, see [`org_of`].
     pub org: Option<i64>,
 }
 
-/// The upstream in which a silence for an alert from `origin` is made: the one whose URL begins its external URL (the
-/// longest, if several do), else the one that claims its source, else the only one of its kind, unless that claims other
-/// sources. An upstream of another organisation is never it. `None` also where a silence would hide nothing: legacy
-/// Grafana has none, and what a mapping or a text makes has labels that nobody upstream knows.
+/// The upstream in which a silence for an alert from `origin` is made: the one whose URL is a prefix of its external
+/// URL (the longest, if several are), else the one that claims its source, else the only one of its kind, unless that
+/// claims other sources. Never an upstream of another organisation. `None` also where a silence would hide nothing:
+/// legacy Grafana has no silences, and alerts from a mapping or a text have labels that no upstream knows.
 pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Option<&'a Upstream> {
     if *origin.source == SourceId::Wegraf {
-        // No upstream knows the self-alerts, whatever their form.
+        // Self-alerts exist in no upstream, whatever their form.
         return None;
     }
     let kind = match origin.format {
         Format::Grafana => Some(UpstreamKind::Grafana),
         Format::Alertmanager => Some(UpstreamKind::Alertmanager),
-        // Whoever pushes is no Alertmanager, but may push to one as well: only the configuration knows.
+        // The pusher is not an Alertmanager, but may push to one as well: only the configuration knows.
         Format::AlertsPush => None,
         Format::GrafanaLegacy
         | Format::Generic
@@ -45,7 +45,7 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
             && !matches!((upstream.org_id, origin.org), (Some(ours), Some(theirs)) if ours != theirs)
     };
     let fitting = || upstreams.iter().filter(fits);
-    // Of two that are equally near the first one wins: `max_by_key` alone would take the last.
+    // Of two that are equally near the first one wins: `max_by_key` alone would return the last.
     let by_url = fitting()
         .filter_map(|upstream| Some((nearness(&upstream.url, origin.external_url)?, upstream)))
         .rev()
@@ -62,8 +62,8 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
     alone.next().filter(|upstream| alone.next().is_none() && upstream.sources.is_empty())
 }
 
-/// How many bytes of path both URLs share, if `own` is where `external` is or a folder above it: same scheme, host and
-/// port, and a path that begins with the other's whole segments.
+/// How many bytes of path both URLs share, if `own` equals `external` or is a folder above it: same scheme, host and
+/// port, and a path made of the other's leading segments.
 pub(super) fn nearness(own: &str, external: &str) -> Option<usize> {
     let (own, external) = (Url::parse(own).ok()?, Url::parse(external).ok()?);
     let door = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
@@ -72,8 +72,8 @@ pub(super) fn nearness(own: &str, external: &str) -> Option<usize> {
     (door(&own) == door(&external) && (rest.is_empty() || rest.starts_with('/'))).then_some(folder.len())
 }
 
-/// The organisation of a Grafana alert, from its links (`orgId=`) or what tells it apart; `None` for others and if
-/// nothing says.
+/// The organisation of a Grafana alert, from its links (`orgId=`) or its discriminator; `None` for others and if
+/// neither gives it.
 pub fn org_of(alert: &Alert) -> Option<i64> {
     let links = [&alert.links.silence, &alert.links.rule, &alert.links.panel, &alert.links.dashboard];
     let stated = links.into_iter().filter_map(|link| Url::parse(link).ok()).find_map(|link| {
@@ -117,7 +117,7 @@ mod tests {
         ]
     }
 
-    /// Format, external URL, source and organisation of an alert, and the upstream that is its.
+    /// Format, external URL, source and organisation of an alert, and its upstream.
     type Case = (Format, &'static str, &'static str, Option<i64>, Option<&'static str>);
 
     #[test]
@@ -147,10 +147,10 @@ mod tests {
             (G, "https://grafana.example.com/", "x", Some(2), Some("grafana-two")),
             (G, "https://grafana.example.com/", "x", Some(3), None),
             (G, "https://grafana.example.com/", "x", None, Some("grafana")),
-            // Whoever pushes is found by its source alone.
+            // A pusher is matched by its source only.
             (P, "", "prod", None, Some("am-prod")),
             (P, "", "x", None, None),
-            // There is nothing that a silence would hide.
+            // A silence would hide nothing.
             (GrafanaLegacy, "https://grafana.example.com/", "prod", Some(1), None),
             (Generic, "http://am.example.com:9093", "prod", None, None),
             (Opaque, "", "prod", None, None),

@@ -1,4 +1,4 @@
-//! How long a silence lasts, as people say it (pure).
+//! The length of a silence, as people write it. Pure.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use jiff::tz::TimeZone;
 use crate::alert::Timestamp;
 use crate::config::parse_duration;
 
-/// A shorter silence ends before anybody has read that it began.
+/// A shorter silence would end before people have read that it began.
 pub const SHORTEST: Duration = Duration::from_mins(1);
-/// What is to be hidden for longer is a rule to be changed.
+/// Something to be hidden for longer needs a change of its rule.
 pub const LONGEST: Duration = Duration::from_hours(30 * 24);
-/// When the morning is, unless somebody says otherwise.
+/// The default time of morning.
 pub const MORNING: Time = Time::constant(9, 0, 0, 0);
 
-/// How long.
+/// The length of a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
-    /// So long, from now: [`SHORTEST`] to [`LONGEST`].
+    /// This long, from now: [`SHORTEST`] to [`LONGEST`].
     For(Duration),
     /// Until the next morning.
     Morning,
@@ -48,8 +48,8 @@ pub fn parse_time(text: &str) -> Option<Time> {
     Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
-/// When a silence that begins at `now` ends. The morning is the next time that clocks in `zone` show `morning`; where
-/// they leap over it, the moment that would have been it; where they show it twice, the first.
+/// The end of a silence that begins at `now`. The morning is the next time that clocks in `zone` show `morning`; where
+/// they skip it, the moment that would have been it; where they show it twice, the first.
 pub fn until(span: Span, now: Timestamp, zone: &TimeZone, morning: Time) -> Timestamp {
     let later = |span: Duration| now.plus_millis(i64::try_from(span.as_millis()).unwrap_or(i64::MAX));
     match span {
@@ -91,7 +91,7 @@ mod tests {
             ("Europe/Berlin", "2026-03-28T20:00:00Z", "9:00", "2026-03-29T07:00:00Z"),
             ("Europe/Berlin", "2026-10-24T20:00:00Z", "9:00", "2026-10-25T08:00:00Z"),
             ("America/New_York", "2026-03-08T03:00:00Z", "9:00", "2026-03-08T13:00:00Z"),
-            // 02:30 is leapt over in one night and shown twice in another.
+            // 02:30 is skipped in one night and shown twice in another.
             ("Europe/Berlin", "2026-03-28T20:00:00Z", "2:30", "2026-03-29T01:30:00Z"),
             ("Europe/Berlin", "2026-10-24T20:00:00Z", "2:30", "2026-10-25T00:30:00Z"),
             ("Europe/Berlin", "2026-10-25T00:45:00Z", "2:30", "2026-10-26T01:30:00Z"),

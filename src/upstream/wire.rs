@@ -1,7 +1,7 @@
 //! One call to an upstream.
 //!
-//! Credentials go to the configured host only: redirects are not followed. reqwest's own words hold the URL and are not
-//! used.
+//! Credentials are sent to the configured host only: redirects are not followed. reqwest's own error texts contain the
+//! URL and are not used.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use super::error::{Doing, Peer, words_of};
 use super::{Problem, UpstreamError};
 use crate::config::{Credential, Upstream, UpstreamKind, Words};
 
-/// For name, connection and TLS together.
+/// Timeout for name resolution, connection and TLS together.
 const CONNECT: Duration = Duration::from_secs(3);
-/// For a whole call: whoever pressed a button waits, and an upstream that is well answers in milliseconds.
+/// Deadline of a whole call: a user waits for it, and a healthy upstream answers in milliseconds.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Idle connections are closed by us before others do, which makes resets rare.
+/// Idle connections are closed before the other side does it, which makes resets rare.
 const IDLE: Duration = Duration::from_secs(20);
 /// Longest answer that is read: some ten thousand silences or alerts.
 const ANSWER_BYTES: usize = 16 << 20;
-/// Longest refusal that is read; a line of it is shown.
+/// Longest rejection that is read; a line of it is shown.
 const REFUSAL_BYTES: usize = 64 << 10;
 
-/// The way to one upstream.
+/// The connection to one upstream.
 #[derive(Debug)]
 pub(super) struct Wire {
     http: reqwest::Client,
@@ -42,14 +42,14 @@ enum Sent {
     Basic(String, SecretString),
 }
 
-/// A call that was no success.
+/// An unsuccessful call.
 pub(super) struct Lost {
-    /// The connection broke, as an idle one may; the same can be asked again at once if it changes nothing.
+    /// The connection broke, as an idle one may; the call can be repeated at once if it changes nothing.
     pub broke: bool,
     pub error: UpstreamError,
 }
 
-/// What is asked.
+/// A request.
 pub(super) struct Call<'a> {
     pub doing: Doing,
     pub method: Method,
@@ -129,7 +129,7 @@ impl Wire {
         self.peer.error(problem, None, &zh, &en)
     }
 
-    /// Only a failure to connect is certain to have written nothing.
+    /// Only a failure to connect is certain to have sent nothing.
     fn lost(&self, doing: Doing, error: &reqwest::Error) -> Lost {
         let words = words_of(innermost(error).as_bytes(), &[self.secret()]);
         let behind = |text: &str, open, close| {
@@ -156,9 +156,9 @@ impl Wire {
     }
 }
 
-/// The client; the error says why there is none.
+/// The HTTP client; the error is the reason why it cannot be built.
 fn http(upstream: &Upstream) -> Result<reqwest::Client, Words> {
-    // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
+    // reqwest uses the process's provider; `Err` means that one is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("wegraf/", env!("CARGO_PKG_VERSION")))
@@ -197,7 +197,7 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The words of the last cause: of the operating system, of rustls or of hyper, none of which know the URL.
+/// The text of the innermost cause: from the operating system, rustls or hyper, none of which know the URL.
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(next) = cause.and_then(std::error::Error::source) {

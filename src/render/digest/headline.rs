@@ -7,7 +7,7 @@ use super::tally::{FLAPPING, Tally};
 use crate::config::Language;
 use crate::store::Digest;
 
-/// From so many alerts on it is a storm: nobody reads them one by one.
+/// From this number of alerts on it is a storm, in which they are not read one by one.
 const STORM: u64 = 50;
 /// Characters of the rule's name, from most to least.
 const NAME: [usize; 9] = [80, 60, 50, 40, 32, 26, 20, 16, 12];

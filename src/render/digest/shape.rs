@@ -26,7 +26,7 @@ pub(super) const LEVELS: [Level; 4] = [
     Level { name: 16, what: 20, aside: false, inline: 1 },
 ];
 
-/// More names than this nobody reads; the rest is behind the link to the whole.
+/// Most names that are useful; the others are behind the link to the full content.
 const NAMED: usize = 20;
 /// The same for rules: in a section that is on, and in what is over beside one.
 const RULES: usize = 6;

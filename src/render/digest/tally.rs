@@ -43,7 +43,7 @@ pub(super) struct Section {
     pub(super) rules: Vec<Rule>,
     /// Those that are known one by one.
     pub(super) rows: Vec<Row>,
-    /// Rules that are known by number only; `None`: nobody knows how many.
+    /// Number of rules that are not listed; `None`: unknown.
     pub(super) beyond: Option<u64>,
 }
 
@@ -98,7 +98,7 @@ impl Tally {
         for section in &mut sections {
             section.rules.sort_by_key(|rule| std::cmp::Reverse(rule.count));
         }
-        // The groups beyond are not told apart: which of them is in which section nobody knows.
+        // The groups that are not listed are counted together: how they are spread over sections is unknown.
         if sections.iter().filter(|section| section.beyond_count() > 0).count() > 1 {
             for section in &mut sections {
                 section.beyond = None;

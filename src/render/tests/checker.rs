@@ -1,5 +1,5 @@
-//! What WeCom would make of a content, written down a second time: a reader of its markup that shares nothing
-//! with the code that writes it. It finds markup that is not closed, and anything live that nobody meant.
+//! A second implementation of WeCom's markup, sharing nothing with the code that writes it: a reader that finds markup
+//! that is not closed, and unintended live markup.
 
 use std::collections::BTreeSet;
 

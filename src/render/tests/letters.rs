@@ -52,7 +52,7 @@ fn mail_tells_the_whole_of_what_wecom_has_no_room_for() {
     assert!(mail.named.len() > members.named.len(), "{} {}", mail.named.len(), members.named.len());
     assert!(mail.bytes_used > TEXT_BYTES);
     let [Content::Text(text)] = &mail.parts[..] else { panic!("{:?}", mail.parts) };
-    assert!(text.mentioned_list.is_empty(), "mail calls nobody");
+    assert!(text.mentioned_list.is_empty(), "mail mentions no one");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn people_are_called_where_the_face_can_and_in_a_small_text_where_it_cannot() {
         ..webhook(Face::Markdown)
     };
     let rendered = send(&shipped(), &sample("disk"), &everybody, |_| {});
-    assert!(!readable(&rendered.parts[0]).contains("<@"), "markdown cannot call everybody");
+    assert!(!readable(&rendered.parts[0]).contains("<@"), "markdown cannot mention all");
     let Content::Text(text) = &rendered.parts[1] else { panic!("{:?}", rendered.parts) };
     assert_eq!(text.mentioned_list, ["@all"]);
     assert_eq!(text.mentioned_mobile_list, ["13800000000"]);

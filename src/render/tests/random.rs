@@ -404,7 +404,7 @@ fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<Stri
     let opaque = letter.notification.format == Format::Opaque;
     let said = [format!("另 {counted} 项"), format!("{counted} more")];
     if counted > 0 && !opaque && !texts.iter().any(|text| said.iter().any(|said| text.contains(said))) {
-        return Some(format!("{counted} are counted, and nobody says so"));
+        return Some(format!("{counted} are counted, but not shown"));
     }
     None
 }

@@ -1,4 +1,4 @@
-//! What each refusal says.
+//! The text of each refusal.
 
 use super::*;
 

@@ -39,7 +39,7 @@ fn shown(matchers: Option<Vec<Matcher>>) -> Vec<String> {
 const AM: UpstreamKind = UpstreamKind::Alertmanager;
 const GRAFANA: UpstreamKind = UpstreamKind::Grafana;
 
-/// The Grafana whose alerts the fixtures hold.
+/// The Grafana of the alerts in the fixtures.
 fn grafana(ignore_labels: &[&str]) -> Upstream {
     Upstream { url: "https://grafana.example.com".to_owned(), ..upstream(GRAFANA, ignore_labels) }
 }
@@ -103,7 +103,7 @@ fn a_silence_url_counts_only_if_it_leads_to_the_upstream_and_holds_on_the_alert(
         alert.links.silence = silence_url(root, matchers);
         assert_eq!(shown(matchers_for(&upstream, &alert)), labels, "{root} {matchers:?}");
     }
-    // One that holds and lacks the name is narrowed to the alert.
+    // A matcher that holds but lacks the name is narrowed to the alert.
     alert.links.silence = silence_url(at, &["severity=critical"]);
     let narrowed = ["__alert_rule_uid__=\"test1\"", "alertname=\"TestOnly\"", "severity=\"critical\""];
     assert_eq!(shown(matchers_for(&upstream, &alert)), narrowed);

@@ -471,7 +471,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help that nobody reads to the end (`| head`) is help all the same.
+            // A closed pipe (`help | head`) is not an error.
             error.print().ok();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -518,7 +518,7 @@ fn wait<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }
 
-/// Whoever reads us has seen enough.
+/// The reader of our output closed it, having seen enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))

@@ -81,9 +81,9 @@ pub struct Config {
     pub external_url: Option<String>,
     /// Where alerts are kept.
     pub database: Database,
-    /// How long a replica keeps a lane after it was last heard of (PostgreSQL only): at least 5 s, at most 5 min.
+    /// Length of a replica's lease on a lane (PostgreSQL only): at least 5 s, at most 5 min.
     pub lease: Duration,
-    /// How long, and up to what size, what was told is kept.
+    /// How long, and up to what size, the record is kept.
     pub retention: Retention,
     /// Language of messages where a receiver does not say.
     pub language: Language,
@@ -105,7 +105,7 @@ pub struct Config {
     pub hooks: BTreeMap<String, Hook>,
     /// Name of the receiver that is told when wegraf itself has trouble.
     pub alarm: Option<String>,
-    /// What is called as long as all is well.
+    /// Called while wegraf is healthy.
     pub heartbeat: Option<Heartbeat>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Arc<Receiver>>,
@@ -329,18 +329,18 @@ pub struct Receiver {
     pub repeat_interval: Duration,
     /// Used when nothing here gets through. Following the fallbacks never leads round in a ring.
     pub fallback: Option<String>,
-    /// Who is told, step by step, as long as nobody acknowledges an alert. Following the receivers never leads round.
+    /// Receivers told step by step while an alert is not acknowledged. They never form a cycle.
     pub escalate: Vec<EscalationStep>,
-    /// Who may act on what it gets; `None`: the people who received it, and the members of the group that it went to.
+    /// Who may act on its alerts; `None`: the people who received them, and the members of the group that they went to.
     pub may_act: Option<MayAct>,
 }
 
 /// A step of escalation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EscalationStep {
-    /// Taken when nobody has acknowledged for so long; 1 min to 24 h, longer than the step before.
+    /// Time without acknowledgement after which the step is taken; 1 min to 24 h, longer than the step before.
     pub after: Duration,
-    /// Who is told.
+    /// The receiver or the people.
     pub to: EscalateTo,
     /// Only of critical alerts.
     pub only_critical: bool,
@@ -351,7 +351,7 @@ pub struct EscalationStep {
 pub enum EscalateTo {
     /// The receiver of that name, in its language and at its targets.
     Receiver(String),
-    /// People of an app, or whoever is on duty, in the words of the receiver that escalates.
+    /// People of an app, or those on duty, in the language of the receiver that escalates.
     People(Target),
 }
 
@@ -359,8 +359,8 @@ pub enum EscalateTo {
 const STEP: &str = "/escalation-";
 
 impl EscalationStep {
-    /// The name of the receiver that this step tells, as the record has it; `base` escalates, and this is its step
-    /// number `index`, counted from 0.
+    /// The receiver of this step, by the name in the record; `base` escalates, and this is its step number `index`,
+    /// counted from 0.
     pub fn receiver(&self, base: &str, index: usize) -> String {
         match &self.to {
             EscalateTo::Receiver(name) => name.clone(),

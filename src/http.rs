@@ -95,7 +95,7 @@ fn router(gate: Gate) -> axum::Router {
         // operators
         .route("/", get(welcome))
         .merge(watched())
-        // WeCom, for whoever pressed a button or wrote to an app
+        // WeCom, after a press of a button or a text to an app
         .merge(callback::routes())
         // people, from a message
         .merge(details::routes())
@@ -119,7 +119,7 @@ pub(crate) struct Gate {
     /// One large body of a sender that has proved nothing is proved at a time: that takes processor time, which others
     /// need.
     proving: Arc<Semaphore>,
-    /// What was heard of each source.
+    /// The last calls of each source.
     records: Arc<Records>,
     /// Certificates of clouds.
     vault: Arc<Vault>,
@@ -179,7 +179,7 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// For whoever opens the address in a browser: what this is and where to point a sender. Says nothing of the
+/// A page for browsers that open the address: what this is and where to point a sender. Reveals nothing of the
 /// configuration.
 async fn welcome() -> Html<&'static str> {
     Html(include_str!("../templates/pages/welcome.html"))
@@ -294,7 +294,7 @@ impl Gate {
         let asked = Arc::new(Asked { loaded: loaded.clone(), parts, peer: tried.peer, body, received_at });
         let mut proof = self.judge(&asked, standing).await;
         if let Err(Unproven { why: Why::CertificateNeeded(url), .. }) = &proof {
-            // Others may have its place while it waits for somebody else's server.
+            // Other connections may take its place while it waits for another server.
             if let Some(seat) = &seat {
                 seat.hold_back();
             }
@@ -357,8 +357,8 @@ impl Gate {
         .await
     }
 
-    /// Confirms the subscription of a topic, where the configuration says so and the link is the vendor's. What the
-    /// envelope says goes to people all the same.
+    /// Confirms the subscription of a topic, where the configuration allows it and the link is the vendor's. The text
+    /// of the envelope is still told to people.
     fn confirm(&self, proven: &Proven<'_>, body: &[u8]) {
         let envelopes = proven.source.proofs.iter().filter_map(|proof| match proof {
             Proof::Envelope(envelope) if envelope.confirm && envelope.vendor.kind() == proven.kind => Some(envelope),

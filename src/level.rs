@@ -109,8 +109,8 @@ impl Levels {
         Self { own: own.into_iter().map(|(word, level)| (joined(&word), level)).collect() }
     }
 
-    /// The level of what a sender writes: of the whole, else the worst of its words. A bare number says nothing: one
-    /// product's 1 is another's 5, so only a mapping can give it a meaning, or the user.
+    /// The level of a sender's text: of the whole, else the worst of its words. A bare number has no level: one
+    /// product's 1 is another's 5, so only a mapping or the user can give it a meaning.
     pub fn of(&self, said: &str) -> Option<Level> {
         // Markup is no word; what is in it was meant to be something else.
         if said.chars().nth(LONGEST).is_some() || said.contains(['<', '>']) {
@@ -149,7 +149,7 @@ pub fn half_width(text: &str) -> String {
         .collect()
 }
 
-/// A member's name as tables have it: lower case, letters, digits and Han only (`Alert_Name` is `alertname`).
+/// A member's name in the form used by tables: lower case, letters, digits and Han only (`Alert_Name` is `alertname`).
 pub fn plain_name(name: &str) -> String {
     if name.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return name.to_owned();

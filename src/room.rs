@@ -25,7 +25,7 @@ const SMALL_SHARE: usize = 8 << 20;
 const CONNECTION: u64 = 24 << 10;
 /// More strangers are never needed, however much memory there is.
 const MOST_STRANGERS: u64 = 4096;
-/// How long something waits for its share. Alertmanager gives up on a webhook after ten seconds.
+/// How long a request waits for its share. Alertmanager gives up on a webhook after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Permits are counted in KiB.
 const UNIT: usize = 1 << 10;
@@ -33,7 +33,7 @@ const UNIT: usize = 1 << 10;
 /// Why there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRoom {
-    /// Not now: others have it, and kept it for longer than one can wait.
+    /// Not now: others hold it, for longer than a request can wait.
     Now,
     /// Never: it takes more than all of the share.
     Ever {

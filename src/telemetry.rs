@@ -28,8 +28,8 @@ pub static DROPPED_LINES: AtomicU64 = AtomicU64::new(0);
 /// and all.
 const OURS: [&str; 3] = ["wegraf", "wecom", "wecom_simulator"];
 
-/// Sends log lines to standard error from here on. `filter` is in the syntax of `RUST_LOG`; JSON unless standard
-/// error is a terminal. Whatever `filter` says, other crates are heard from `info` up only.
+/// Sends log lines to standard error from here on. `filter` has the syntax of `RUST_LOG`; JSON unless standard error is
+/// a terminal. Whatever `filter` says, other crates log from `info` up only.
 pub fn init(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = stderr().is_terminal();
@@ -103,7 +103,7 @@ impl Lossy {
             .name("log".into())
             .spawn(move || {
                 for line in lines {
-                    // Nobody is left to tell when standard error is closed.
+                    // Standard error is closed: the line cannot be reported anywhere.
                     let _ = stderr().lock().write_all(&line);
                 }
             })

@@ -40,13 +40,13 @@ pub struct BotsList {
     pub json: bool,
 }
 
-/// What the gateway's record says of a bot.
+/// The gateway's record of a bot.
 pub struct Known {
-    /// Who has its socket; `None`: nobody.
+    /// The holder of its socket; `None`: it is free.
     pub holder: Option<String>,
-    /// Why nothing goes out, if that is so.
+    /// Why nothing is sent, if that is so.
     pub error: Option<String>,
-    /// Where somebody has spoken to it, and why it may not speak there, if that is so.
+    /// Conversations in which a user has written to it, and why it may not write there, if that is so.
     pub conversations: Vec<(Conversation, Option<String>)>,
 }
 
@@ -148,8 +148,8 @@ fn clock(at: Timestamp, config: &Config) -> String {
     at.to_zoned(config.timezone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// How a bot is, for `wegraf doctor`: by the record of the gateway that has its socket, or if nobody has it, by
-/// connecting once.
+/// The state of a bot, for `wegraf doctor`: by the record of the gateway that holds its socket, or, if the socket is
+/// free, by connecting once.
 pub async fn check(config: &Config, name: &str, account: &BotAccount) -> Result<String, String> {
     let holder = Store::socket_holder(&config.database, name).await;
     let known = Known::read(config, name).await;
@@ -204,7 +204,7 @@ pub async fn live(bot: &Bot) -> Result<(), String> {
     }
 }
 
-/// The conversations that receivers of the configuration send to, by bot, that nobody has spoken in.
+/// The conversations that receivers of the configuration send to, by bot, in which no user has written.
 pub fn mute<'a>(config: &'a Config, name: &str, known: &Known) -> Vec<&'a str> {
     let targets = config.receivers.values().flat_map(|receiver| &receiver.targets);
     let mut chats: Vec<&str> = targets

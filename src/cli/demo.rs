@@ -141,7 +141,7 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
     }
 }
 
-/// Somebody speaks to the bot, as soon as it listens: only then may it speak to him.
+/// A user writes to the bot, as soon as it listens: only then may it write to that user.
 async fn hello(simulator: &Simulator) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let begun = Instant::now();

@@ -1,7 +1,7 @@
 //! `wegraf doctor`: does everything the configuration names work, right now, from this machine?
 //!
-//! Nothing is sent to anybody: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
-//! empty message, which a live one refuses with 44004 and a dead one with 93000.
+//! No message reaches anyone: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
+//! empty message, which a live one rejects with 44004 and a dead one with 93000.
 
 mod source;
 
@@ -225,7 +225,8 @@ async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, 
     }
 }
 
-/// Is a bot connected, and may it speak wherever it is to? Connects only where no gateway does, and evicts nobody.
+/// Is a bot connected, and may it write in all its conversations? Connects only where no gateway does, and evicts no
+/// connection.
 async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut Vec<Finding>) {
     findings.push(Finding { about: format!("机器人 bot {name}"), result: bots::check(config, name, account).await });
     let known = bots::Known::read(config, name).await;

@@ -62,7 +62,7 @@ impl Gateway {
     }
 }
 
-/// Where to find on this machine whoever listens there: "everywhere" is no address to connect to.
+/// The address to connect to for a listener on this machine: the unspecified address cannot be connected to.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -119,7 +119,7 @@ fn ask(input: &mut impl BufRead, screen: &mut impl Write) -> anyhow::Result<Answ
         "智能机器人的 Bot ID：机器人的详情页 → API 模式 → 长连接；没有就直接回车，改用消息推送\n\
          Bot ID of an AI bot, from its page (API mode, long connection); press Enter to use a webhook instead",
     )?;
-    // Whoever has a webhook at hand pastes it into the first question.
+    // A webhook may be pasted into the first question.
     if bot_id.contains("://") {
         return Ok(Answers::Webhook { key: bot_id });
     }
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_whom_nobody_named() {
+    fn unnamed_people_are_not_told() {
         let answers = answered("\n\nww1\n1000002\nsecret\n\n").unwrap();
         let mistakes = written(&answers).unwrap_err();
         assert!(mistakes.to_string().contains("lists of members are empty"), "a test message to everyone is no test");

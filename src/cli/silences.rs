@@ -190,7 +190,8 @@ impl With {
         for client in &self.clients {
             match client.get(id).await {
                 Ok(silence) => return Ok((client, silence)),
-                // One that could not be asked may have it: that says more than that the others have not.
+                // An upstream that could not be asked may have it, which is more informative than that the others do
+                // not.
                 Err(error) if error.problem != Problem::NotFound || worst.is_none() => worst = Some(error),
                 Err(_) => {}
             }

@@ -19,11 +19,11 @@ pub struct Target {
     pub to: To,
     /// How the message looks.
     pub face: Face,
-    /// Userids to mention, `@all`, or `on_call:NAME`, which whoever writes the message replaces by the people on duty
-    /// then. Never from alert text.
+    /// Userids to mention, `@all`, or `on_call:NAME`, which is replaced by the people on duty when a message is
+    /// rendered. Never from alert text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mention: Vec<String>,
-    /// Labels that say whose an alert is, in the order in which they are looked at.
+    /// Labels that name an alert's owners, in the order of precedence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mention_from: Vec<String>,
     /// Mobile numbers to mention (webhook only).
@@ -47,10 +47,10 @@ pub enum To {
         /// Userids, or `@all` alone.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         users: Vec<String>,
-        /// File with one userid a line, read anew when it changes.
+        /// File with one userid a line, read again when it changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         users_file: Option<PathBuf>,
-        /// Name of a rota, or `NAME/backup`: whoever is on duty when the message is written.
+        /// Name of a rota, or `NAME/backup`: the people on duty when the message is rendered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on_call: Option<String>,
         /// Department ids.
@@ -77,7 +77,7 @@ pub enum To {
         /// Addresses, 1 to 100.
         to: Vec<String>,
     },
-    /// A generic webhook of somebody else.
+    /// A generic webhook of another system.
     Hook {
         /// Name of the hook.
         hook: String,
@@ -92,7 +92,7 @@ pub enum To {
 }
 
 impl Target {
-    /// One address with nothing special about it: its channel's own face, nobody called, one part.
+    /// An address with defaults: its channel's own face, no mentions, one part.
     pub fn at(to: To) -> Self {
         let mut target = Self {
             to,
@@ -164,7 +164,7 @@ pub enum Channel {
     Webhook,
     /// Mail.
     Email,
-    /// A generic webhook of somebody else.
+    /// A generic webhook of another system.
     Hook,
     /// A conversation of a bot.
     Bot,
@@ -196,7 +196,7 @@ impl Channel {
         }
     }
 
-    /// Can people be called by name there? Members are told themselves; mail and hooks know nobody.
+    /// Can people be mentioned there? Members are notified anyway; mail and hooks have no mentions.
     pub const fn mentions(self) -> bool {
         matches!(self, Self::Chat | Self::Webhook)
     }

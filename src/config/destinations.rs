@@ -1,4 +1,4 @@
-//! Where news goes besides WeCom: the mail server, hooks, the heartbeat; and who hears of our own trouble.
+//! Destinations besides WeCom: the mail server, hooks, the heartbeat; and the receiver of self-alerts.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

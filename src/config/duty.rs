@@ -188,7 +188,7 @@ impl Resolver<'_> {
         found
     }
 
-    /// `known` is everybody who can be replaced; it grows with those who come.
+    /// `known`: all people who can be replaced; the substitutes are added.
     fn substitutes(
         &mut self,
         substitutes: Option<&At<Vec<At<file::Substitute>>>>,

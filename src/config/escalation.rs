@@ -1,4 +1,4 @@
-//! Answers: who is told, step by step, as long as nobody acknowledges, and who may.
+//! Acknowledgement: the steps of escalation, and who may act.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::duty::MayAct;
 
 /// A minute is the least in which a person can answer; after a day it is another day's alert.
 const AFTER: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
-/// How long a link lets its visitors act, where nothing is said: as long as a message is news to its readers.
+/// Default time for which a link lets its visitors act: while a message is news to its readers.
 const ACT_LINKS_USUAL: Duration = Duration::from_hours(24);
-/// A minute is the least in which a message is read; after 30 days the page is gone.
+/// A message takes at least a minute to be read; after 30 days the page is gone.
 const ACT_LINKS: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(30 * 24));
-/// Steps of one receiver: who has not answered by then will not.
+/// Most steps of one receiver: more would not get an answer either.
 const MOST_STEPS: usize = 10;
 
 impl Resolver<'_> {
@@ -146,7 +146,7 @@ impl Resolver<'_> {
         Some(MayAct { anyone, users, on_call })
     }
 
-    /// Who is told when nobody answers must not lead back: the alert would go round.
+    /// The steps of escalation must not form a cycle.
     pub(super) fn escalation_ends(
         &mut self,
         receivers: &BTreeMap<String, Arc<Receiver>>,

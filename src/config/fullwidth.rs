@@ -66,7 +66,7 @@ pub(super) fn in_matcher(text: &str, parsed: &[Matcher]) -> Option<(Words, Words
     None
 }
 
-/// What is wrong with a key that nobody knows, if it holds such a character: `route：` is no key.
+/// The mistake in an unknown key that contains such a character: `route：` is no key.
 pub(super) fn in_key(key: &str) -> Option<(Words, Words)> {
     let letter = key.chars().find(|&letter| meant(letter).is_some())?;
     let name: String = key.chars().take_while(|&letter| meant(letter).is_none()).collect();

@@ -177,7 +177,7 @@ pub enum Tls {
     None,
 }
 
-/// A generic webhook of somebody else: news is posted there as JSON.
+/// A generic webhook of another system: news is posted there as JSON.
 #[derive(Debug)]
 pub struct Hook {
     /// An http(s) URL; a secret because many carry their credential in it.
@@ -186,7 +186,7 @@ pub struct Hook {
     pub bearer: Option<SecretString>,
 }
 
-/// A URL that is called as long as all is well, so that somebody else notices when it is not.
+/// A URL that is called while wegraf is healthy, so that another system notices when it is not.
 #[derive(Debug)]
 pub struct Heartbeat {
     /// An http(s) URL; a secret because it carries its credential.

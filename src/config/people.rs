@@ -1,4 +1,4 @@
-//! People as the file names them: userids, files of userids, mobile numbers, whoever is on duty.
+//! People in the file: userids, files of userids, mobile numbers, the people on duty.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! The tree of a file as a serde deserializer that does not stop: a value in an [`At`](super::at::At) that does not
-//! fit is put on the list and left out, a key that nobody knows is put on the list and skipped.
+//! The tree of a file as a serde deserializer that does not stop: a value in an [`At`](super::at::At) that does not fit
+//! is reported and left out, an unknown key is reported and skipped.
 
 use std::cell::RefCell;
 use std::collections::HashSet;

@@ -184,7 +184,7 @@ impl Resolver<'_> {
             let mut chain = vec![name];
             while let Some(following) = next.get(chain[chain.len() - 1]).and_then(|at| at.get()) {
                 if let Some(start) = chain.iter().position(|seen| seen == following) {
-                    // Every member of the ring comes by here; one of them is enough.
+                    // Each member of the cycle is visited; one report is enough.
                     if start == 0 && !reported.contains(&name) {
                         let ring = format!("{} → {name}", chain.join(" → "));
                         self.found.mistake(

@@ -1,6 +1,6 @@
-//! From what is written to what is meant: defaults, secrets, names that must lead somewhere.
+//! From the written configuration to the effective one: defaults, secrets, references.
 //!
-//! Nothing here stops at a mistake. A part that cannot be made is `None` and its reason is on the list.
+//! Nothing here stops at a mistake. A part that cannot be made is `None`, and its reason is reported.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::route::Matcher;
 const LISTEN: &str = "127.0.0.1:8080";
 const TIMEZONE: &str = "Asia/Shanghai";
 
-/// Stands for a secret that nobody needs now; has the form of each kind of secret (an `EncodingAESKey` has 43 letters).
+/// Placeholder for a secret that is not needed now; valid as any kind of secret (an `EncodingAESKey` has 43 letters).
 const NO_SECRET: &str = "0000000000000000000000000000000000000000000";
 
 /// What the file may ask for and does not hold itself.
@@ -186,7 +186,8 @@ impl<'a> Resolver<'a> {
         Some(listen)
     }
 
-    /// The proxies in front. Two things are worth knowing: one that lets everybody post, and a list of everybody.
+    /// The proxies in front. Two mistakes are reported: a proxy without any source, which lets anyone post, and a list
+    /// of all addresses.
     fn trusted_proxies(&mut self, file: &File, nobody_proves: bool) -> Vec<Network> {
         let networks = self.networks(file.trusted_proxies.as_ref(), "trusted_proxies");
         let place = file.trusted_proxies.as_ref().map(|list| list.place).unwrap_or_default();
@@ -358,7 +359,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         };
-        // Editors and `kubectl create secret` leave a newline that nobody means.
+        // Editors and `kubectl create secret` leave an unintended newline.
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
             self.found.mistake(

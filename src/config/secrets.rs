@@ -11,7 +11,7 @@ const OTHERS: u32 = 0o077;
 const REST: u32 = 0o007;
 
 impl Resolver<'_> {
-    /// Says so if others can read the configuration, and a secret stands in it.
+    /// Warns if others can read the configuration and it contains a secret.
     pub(super) fn file_mode(&mut self) {
         let Some(place) = self.plain else { return };
         let path = self.found.file.clone();
@@ -31,7 +31,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Says so if others can read the file of a secret. Where an orchestrator mounts it, the group is the service's own,
+    /// Warns if others can read the file of a secret. Where an orchestrator mounts it, the group is the service's own,
     /// and the mode is set where the mount is declared.
     pub(super) fn secret_file(&mut self, place: Place, path: &Path) {
         let mounted = is_mounted(path);
@@ -54,7 +54,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// Says so if a secret looks like a reference that nothing replaces.
+    /// Warns if a secret looks like a reference that is not replaced.
     pub(super) fn taken_literally(&mut self, place: Place, path: &str, text: &str) {
         let is_name = |name: &str| {
             name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -13,7 +13,8 @@ use super::{Database, Retention, amounts};
 const DATABASE: &str = "wegraf.db";
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// Long enough for a failover of the database and a slow commit, short enough that nobody waits for a dead replica.
+/// Long enough for a failover of the database and a slow commit, short enough that no message waits long for a dead
+/// replica.
 const LEASE: Duration = Duration::from_secs(30);
 /// Shorter, and a pause of the machine makes two senders; longer, and a dead replica holds up its lanes too long.
 const LEASES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
@@ -22,7 +23,7 @@ const RAW: Duration = Duration::from_hours(7 * 24);
 const RECORD: Duration = Duration::from_hours(30 * 24);
 /// Longer than any sender waits before it repeats an alert that is on.
 const ALERTS: Duration = Duration::from_hours(30 * 24);
-/// An hour: what waits is retried for a day and is never removed anyhow. Ten years: whoever must prove things.
+/// An hour: live messages are retried for a day and never deleted anyway. Ten years: for those who must keep evidence.
 const AGES: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(10 * 365 * 24));
 const BYTES: u64 = 2 << 30;
 /// An empty database of ours and its journal take a few megabytes.
@@ -107,7 +108,7 @@ impl Resolver<'_> {
         let written = value(file.retention.as_ref()).unwrap_or(&empty);
         let record = self.duration(written.record.as_ref(), "retention.record", AGES.0..=AGES.1).unwrap_or(RECORD);
         let asked = self.duration(written.raw.as_ref(), "retention.raw", AGES.0..=AGES.1);
-        // Who only says how long the record is kept does not want raw bytes to outlive it.
+        // A short retention of the record also limits that of raw bodies.
         let raw = asked.unwrap_or(RAW.min(record));
         if raw > record {
             let (shown, most) = (amounts::in_words(raw), amounts::in_words(record));

@@ -257,8 +257,8 @@ impl Resolver<'_> {
         u8::try_from(parts).unwrap_or(1)
     }
 
-    /// Members are told themselves, so there is nobody to mention; mobile numbers work on webhooks only; mail and hooks
-    /// know neither, and carry text alone.
+    /// Members are notified anyway, so mentions do not apply; mobile numbers work on webhooks only; mail and hooks have
+    /// neither, and carry text only.
     fn adornments_fit(&mut self, target: &file::Target, channel: Channel) {
         let calls = [target.mention.as_ref(), target.mention_from.as_ref()];
         for mention in calls.into_iter().flatten().filter(|_| channel == Channel::App) {
@@ -278,7 +278,7 @@ impl Resolver<'_> {
         if channel.wecom().is_some() {
             return;
         }
-        // A bot shows pictures, but calls nobody (wecom-api §0.2).
+        // A bot shows pictures, but mentions no one (wecom-api §0.2).
         let pictures = channel == Channel::Bot;
         let image =
             target.image.as_ref().filter(|image| image.get() == Some(&true) && !pictures).map(|image| image.place);

@@ -13,7 +13,7 @@ use super::{Credential, Upstream, UpstreamKind};
 /// these would hide the alert of one replica only.
 const REPLICA_LABELS: [&str; 3] = ["replica", "prometheus_replica", "__replica__"];
 
-/// How long a silenced alert must be away upstream before it counts as over: an Alertmanager that starts anew knows
+/// How long a silenced alert must be absent upstream before it counts as resolved: an Alertmanager that restarts knows
 /// nothing until its senders repeat themselves, which Prometheus does every minute (alert-sources §4.1).
 const GONE_AFTER: Duration = Duration::from_mins(2);
 const GONE_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_hours(1);

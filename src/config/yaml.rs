@@ -1,9 +1,9 @@
 //! YAML to values, without stopping at the first mistake.
 //!
-//! serde stops where the first value does not fit. A person who edits a file wants all mistakes at once, so the
-//! text becomes a tree that knows its places (the one call of serde-saphyr), and the tree is a serde deserializer
-//! of its own: a value in an [`At`](super::at::At) that does not fit is put on the list and left out, a key that nobody
-//! knows is put on the list and skipped, and the reading goes on.
+//! serde stops where the first value does not fit. A person who edits a file wants all mistakes at once, so the text
+//! becomes a tree that knows its places (the one call of serde-saphyr), and the tree is a serde deserializer of its
+//! own: a value in an [`At`](super::at::At) that does not fit is reported and left out, an unknown key is reported and
+//! skipped, and reading continues.
 
 use std::cell::RefCell;
 use std::fmt;

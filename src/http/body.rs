@@ -48,14 +48,14 @@ impl Gate {
         if reserves && announced.is_some_and(|length| length > SMALL) {
             part = Some(self.reserve(announced, seat).await?);
         }
-        // Of those who have proved nothing no announcement is believed.
+        // The announced length of an unauthenticated body is not trusted.
         let expected = if part.is_some() { announced } else { announced.map(|length| length.min(SMALL)) };
         let mut whole = BytesMut::with_capacity(expected.unwrap_or_default());
         let mut body = body;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| match Unfinished::of(&error) {
                 Some(Unfinished::Dismissed) => Refusal::Busy,
-                // The connection broke: nobody is left to read the answer.
+                // The connection broke: no peer is left to read the answer.
                 Some(Unfinished::Late | Unfinished::Broken(_)) | None => Refusal::Slow,
             })?;
             let Ok(data) = frame.into_data() else { continue };

@@ -1,7 +1,7 @@
-//! WeCom calls back (wecom-api §8): it checks the address, brings presses of buttons and texts to the app.
+//! WeCom's callbacks (wecom-api §8): verification of the address, presses of buttons and texts to the app.
 //!
-//! Whatever is not signed and encrypted by WeCom for this corp is refused before anything is done. What is done is
-//! recorded before the answer; what somebody else has to do (a silence upstream) is done after it.
+//! A call that is not signed and encrypted by WeCom for this corp is refused before anything is done. Acts are recorded
+//! before the answer; steps upstream (a silence) follow it.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -130,7 +130,7 @@ fn is_no(answer: &Answer) -> bool {
     matches!(answer.state, None | Some(ActState::Repeated | ActState::Void | ActState::Denied | ActState::Failed))
 }
 
-/// WeCom says when it is about to restrict an app that is hardly used (wecom-api §8.6): somebody must know.
+/// WeCom's warning that it is about to restrict an app that is hardly used (wecom-api §8.6): it must be reported.
 fn note(gate: &Gate, app: &str, event: &str) {
     match event {
         "inactive_alert" | "close_inactive_agent" | "low_active_alert" | "low_active" => {
@@ -165,7 +165,7 @@ fn unknown(gate: &Gate, loaded: &Loaded, app: &str) -> Response {
     Cause::new("no_callback").detail(said).attach((StatusCode::NOT_FOUND, said).into_response())
 }
 
-/// Nobody outside learns why; the operator does.
+/// The reason is logged for the operator, not sent to the caller.
 fn refuse(gate: &Gate, app: &str, error: CallbackError) -> Response {
     count(gate, error.label());
     let cause = match error {

@@ -1,7 +1,8 @@
-//! The page behind "全部详情": every alert of one message, for whoever holds the link from the message.
+//! The page behind "全部详情": every alert of one message, for holders of the link in the message.
 //!
-//! The link is signed and ends after 30 days, so it may stand in a group chat; without `external_url` there is none.
-//! While something of it is on and the link is young (`act_links`), the page has a form by which people act (`acting`).
+//! The link is signed and expires after 30 days, so it may be posted in a group chat; without `external_url` there is
+//! none. While one of its alerts is firing and the link is young (`act_links`), the page has a form for acts
+//! (`acting`).
 
 mod acting;
 mod digest;
@@ -34,12 +35,12 @@ pub fn routes() -> axum::Router<Gate> {
     axum::Router::new().route("/d/{message}", get(page).post(acting::act))
 }
 
-/// Who looks at the page, and what came of his form.
+/// A visit of the page, and the result of the visitor's form.
 #[derive(Debug, Default)]
 struct Visit {
-    /// The name that he gave himself; empty if he did not yet.
+    /// The visitor's name, as entered; empty if it was not entered yet.
     person: String,
-    /// What came of the form that he sent.
+    /// The result of the submitted form.
     said: Option<acting::Said>,
 }
 
@@ -57,7 +58,7 @@ async fn page(
     show(&gate, id, &address, &opened, &Visit { person: acting::known_person(&headers), said: None }).await
 }
 
-/// Whoever has a link of ours is no stranger at the door.
+/// A valid link counts as proof: the visitor's connection is no longer a stranger's.
 fn prove(seat: Option<&Seat>) {
     if let Some(seat) = seat {
         seat.prove();
@@ -220,7 +221,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
-/// The answer to a link that opens nothing. One that has ended was ours once: whoever opens it guesses nothing.
+/// The answer to a link that opens nothing. A link that expired was ours once: its visitor is not guessing.
 async fn invalid(gate: &Gate, id: i64, address: &Uri) -> Response {
     let was_ours = gate.app.link_key().await.open(id, address, Timestamp(0)).is_some();
     let cause = if was_ours { Cause::new("expired") } else { Cause::guess("forged", "link") };

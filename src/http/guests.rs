@@ -1,10 +1,10 @@
-//! Who is at the door: which connections are open, what each is doing, and which one ends when there is no place left.
+//! The open connections: what each is doing, and which one is closed when there is no place left.
 //!
 //! Pure: the time comes in, and what is to be closed goes out by number. Connections whose present request has proved
-//! its source are *known*, all others are *strangers*. Strangers never take the places of known ones. Where strangers
-//! compete, the address with the most of them gives way, first connections that do not take their answer or rest, then
-//! those that were waited for longest. One that was never looked at, or whose request is complete, does not: whoever
-//! sends its request at once is answered, however many others keep silent.
+//! its source are *known*, all others are *strangers*. Strangers never take the places of known ones. Among strangers
+//! the address with the most of them gives way, first connections that do not read their answer or are idle, then those
+//! that were waited for longest. A connection that was never looked at, or whose request is complete, does not: a peer
+//! that sends its request at once is answered, however many others stay silent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,11 +16,11 @@ pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
 /// For a peer to take its answer, from when it is ready. Answers are small; a slow line takes a page in a second.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
-/// Between two requests of a connection: longer than the usual scrape interval would keep places for nobody.
+/// Timeout between two requests of a connection: one above the usual scrape interval would keep unused places.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
 /// At most one in so many places is for connections that were not looked at yet.
 const UNSEEN: usize = 4;
-/// A body that is late is answered 408 by whoever reads it; the connection ends only if that does not happen.
+/// A late body is answered 408 by its reader; the connection is closed only if that does not happen.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Where a connection comes from. A host has a whole /64 of IPv6, so that counts as one.
@@ -55,7 +55,7 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    /// Which gives way first: one that is not heard of any more before one that may still say something.
+    /// The order of giving way: first connections from which nothing more is expected, then those that may still send.
     fn rank(self) -> Option<u8> {
         match self {
             Self::Answer | Self::Idle => Some(0),

@@ -1,6 +1,6 @@
-//! When each source was last heard, and what of it was refused: for `wegraf doctor --source`.
+//! When each source last called, and its refusals: for `wegraf doctor --source`.
 //!
-//! In the memory of this process, because a refusal must cost nothing that a stranger can fill.
+//! Kept in the memory of this process, because strangers must not be able to fill anything by refusals.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -88,7 +88,7 @@ impl Tried {
         self.kind = Some(proven.kind);
     }
 
-    /// Notes why nobody is, and refuses.
+    /// Records why no source is proven, and refuses.
     pub fn unproven(&mut self, unproven: Unproven) -> Refusal {
         (self.source, self.kind, self.why) = (unproven.source.clone(), unproven.kind, Some(unproven.why.clone()));
         Refusal::Unproven(unproven)

@@ -19,7 +19,7 @@ use crate::store::LinkSecrets;
 
 /// How long a link opens the page of its message: as long as messages are kept.
 const READING_MS: i64 = 30 * 24 * 3600 * 1000;
-/// How long links of before a rotation open their pages.
+/// How long links signed before a rotation open their pages.
 const OLD_READS_MS: i64 = 24 * 3600 * 1000;
 /// Bytes of the signature in a link: 96 bits cannot be guessed and stay short in a message.
 const SIGNATURE_BYTES: usize = 12;
@@ -82,7 +82,7 @@ fn signed(mut mac: Hmac<Sha256>, text: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The keys that sign links and orders; their secret is made once, and anew by `wegraf links rotate`.
+/// The keys that sign links and orders; their secret is made once, and replaced by `wegraf links rotate`.
 #[derive(Clone)]
 pub struct LinkKey {
     current: Secret,

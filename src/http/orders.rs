@@ -26,11 +26,11 @@ use crate::answer::{self, Actor, Via, Wish};
 use crate::deliver::{Again, again, recallable};
 use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, StoreError};
 
-/// How far the clock of whoever signed may be from ours, in seconds: both are on one machine, or nearly.
+/// How far the signer's clock may be from ours, in seconds: both are on one machine, or nearly.
 const WINDOW_S: i64 = 60;
 /// Orders have a small body or none.
 const BODY_BYTES: usize = 4096;
-/// Says what is signed, and in which form.
+/// Names the signed content and its form.
 const PURPOSE: &str = "wegraf order 1";
 const SCHEME: &str = "Wegraf ";
 /// For WeCom to take a message back, within what the command waits for.
@@ -48,7 +48,7 @@ pub fn routes() -> axum::Router<Gate> {
         .route("/api/v1/sources", post(sources))
 }
 
-/// When each source was last heard, and what of it was refused, as the names of sources to [`super::Record`].
+/// When each source last called, and its refusals: names of sources to [`super::Record`].
 async fn sources(State(gate): State<Gate>, request: Request) -> Response {
     match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
         Ok(_) => Json(gate.records.all()).into_response(),
@@ -183,7 +183,7 @@ pub struct NoteOrder {
 }
 
 impl NoteOrder {
-    /// As the store keeps it: nobody is told, because it is about no alert of ours.
+    /// As stored: no receiver is told, because it is about no alert of ours.
     pub fn act(self) -> NewAct {
         NewAct {
             event: format!("command/{}/{:016x}", self.kind.as_str(), rand::random::<u64>()),

@@ -22,8 +22,8 @@ use crate::store::StoreError;
 use crate::telemetry;
 use crate::watch::warnings;
 
-/// What monitoring is answered. However many ask at a time, it is found out once for all of them: anybody may ask, and
-/// the store has better things to do.
+/// Answers for monitoring. They are computed once for all concurrent requests: anyone may ask, and the store must not
+/// suffer from it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Figures {
     ready: Arc<Shared<(StatusCode, Bytes)>>,

@@ -189,7 +189,7 @@ const BLANKS: [char; 11] = [
     '\u{3164}', '\u{ffa0}',
 ];
 
-/// One line as RFC 4180 has it.
+/// One line in the form of RFC 4180.
 fn line(out: &mut impl Write, cells: &[String]) -> std::io::Result<()> {
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {

@@ -15,7 +15,7 @@ const LEAP: i16 = 2024;
 /// The 29th of February comes round at least this often.
 const YEARS: i16 = 8;
 
-/// A time that depends on the clock or the zone of whoever reads it.
+/// A time that depends on the clock or the zone of the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum When {
     /// So long ago.

@@ -1,5 +1,5 @@
-//! `wegraf doctor --source NAME`: when a source was last heard, what of it was refused and why, and whether a given
-//! request would be let in.
+//! `wegraf doctor --source NAME`: when a source last called, what of it was refused and why, and whether a given
+//! request would be admitted.
 
 use std::path::Path;
 use std::process::ExitCode;

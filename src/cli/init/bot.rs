@@ -1,4 +1,4 @@
-//! The first run with a bot: it connects, somebody says hello, and presses the button of the first card.
+//! The first run with a bot: it connects, a user greets it, and presses the button of the first card.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use crate::bots;
 use crate::cli::Init;
 use crate::cli::bots::live;
 
-/// Longest wait for somebody to say hello: he has to find the bot first.
+/// Longest wait for a greeting: the user has to find the bot first.
 const HELLO: Duration = Duration::from_mins(10);
 /// Longest wait for the button to be pressed.
 const PRESS: Duration = Duration::from_mins(3);
@@ -30,22 +30,22 @@ const KEY: &str = "hello";
 /// Where a tap on the card leads.
 const HOME: &str = "https://work.weixin.qq.com/";
 
-/// What a person knows of his bot.
+/// The bot's credentials, as entered.
 pub(super) struct Account {
     pub(super) bot_id: String,
     pub(super) secret: String,
     pub(super) to: Option<Spoken>,
 }
 
-/// Connects, waits for a hello, writes the file and sends a card whose button must be pressed. Exit code 1 if nobody did:
-/// the file stays.
+/// Connects, waits for a greeting, writes the file and sends a card whose button must be pressed. Exit code 1 if it was
+/// not: the file stays.
 pub(super) async fn meet(arguments: &Init, account: Account, screen: &mut impl Write) -> anyhow::Result<ExitCode> {
     let answers = |to: &Spoken| Answers::Bot {
         bot_id: account.bot_id.clone(),
         secret: account.secret.clone(),
         to: Some(to.clone()),
     };
-    // Nobody is called that: the file is written when it is known who spoke.
+    // A placeholder: the file is written once the user is known.
     let (draft, _) = compose(&answers(&Spoken { chat: "nobody".to_owned(), group: false }), arguments)?;
     let known = draft.wecom.bots.values().next().expect("compose() writes one bot");
     let (events, mut inlet) = mpsc::channel(100);
@@ -69,7 +69,7 @@ pub(super) async fn meet(arguments: &Init, account: Account, screen: &mut impl W
     Ok(code)
 }
 
-/// Waits until somebody speaks, and answers him.
+/// Waits until a user writes, and answers.
 async fn hello(bot: &Bot, inlet: &mut mpsc::Receiver<BotEvent>, screen: &mut impl Write) -> anyhow::Result<Spoken> {
     writeln!(
         screen,

@@ -14,7 +14,7 @@ pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyho
     if acts.is_empty() {
         return Ok(());
     }
-    // A command never makes the record: without a gateway there is nobody who would read it.
+    // A command never creates the record: without a gateway it would not be used.
     let record = Store::open_reading(&config.database)
         .await
         .context("打不开记录，网关启动过吗 the record cannot be opened; has the gateway ever run")?;

@@ -179,7 +179,7 @@ fn pasted(sender: Sender, base: &str, receiver: &str, secret: &str) -> (String, 
     (url, fields)
 }
 
-/// A secret that nobody can guess, of letters that need no quoting anywhere.
+/// An unguessable secret, of letters that need no quoting anywhere.
 pub(super) fn fresh() -> String {
     let bytes: [u8; SECRET_BYTES] = rand::random();
     // A leading hyphen is taken for an option by shells and forms.

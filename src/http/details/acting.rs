@@ -1,6 +1,6 @@
-//! The form of the page, for whoever cannot press a button in WeCom: taken, given back, silenced, heard again.
+//! The form of the page, for readers who cannot press a button in WeCom: acknowledge, release, silence, resend.
 //!
-//! Who opens a link does nothing; only the form that the page shows does, and once, however often it is sent.
+//! Opening a link does nothing; only the page's form does, and once, however often it is submitted.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -32,24 +32,24 @@ use crate::render::{self, harmless};
 use crate::store::{About, ActAlert, ActFilter, ActKind, ActRow, ActState, Contents, StoreError};
 use crate::upstream::Span;
 
-/// A form has a name, a wish and a number: more is none of ours.
+/// A form has a name, an act and a number: a longer one is not ours.
 const FORM_BYTES: usize = 4096;
-/// Characters of a name that somebody gives himself.
+/// Characters of a visitor's name.
 const PERSON: usize = 32;
 /// Acts that the page lists.
 const ACTS: u32 = 20;
-/// People that are named as having some of the alerts.
+/// Owners of the message's alerts that are named.
 const OWNERS: usize = 5;
 /// Characters of a condition of a silence.
 const CONDITION: usize = 300;
 /// Rules that are named above the form, and characters of each.
 const NAMES: usize = 2;
 const NAME: usize = 60;
-/// For an upstream to make a silence while somebody waits for the page: within what a browser and a proxy bear.
+/// Longest wait for an upstream to make a silence while the visitor waits: within the timeouts of browsers and proxies.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Where a browser keeps the name; sent to these pages only.
+/// The cookie with the visitor's name; sent to these pages only.
 const COOKIE: &str = "wegraf_person";
-/// For how long: a year.
+/// Its lifetime: a year.
 const COOKIE_SECONDS: u32 = 365 * 24 * 3600;
 
 /// What the form sends.
@@ -143,7 +143,7 @@ impl Said {
     }
 }
 
-/// Sees to it that the wish is done, and says what came of it.
+/// Requests the act, and returns the result.
 async fn wanted(
     app: &App,
     id: i64,
@@ -191,7 +191,7 @@ async fn wanted(
     Ok((outcome(app, &actor, kind, answer).await?, StatusCode::OK))
 }
 
-/// Nobody says who opens this page, so it cannot be told whether he is among those who may.
+/// The page's visitors are unauthenticated, so restricted acts are denied to them.
 const DENIED: [&str; 2] = [
     "这条告警限定了谁可以操作，网页认不出你是谁：请在企业微信里用卡片按钮或发消息来操作。",
     "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
@@ -203,13 +203,13 @@ const CHANGED: [&str; 2] = [
     "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
 ];
 
-/// The link still opens the page and lets nobody act.
+/// The link still opens the page, but no longer authorises acts.
 const ENDED: [&str; 2] = [
     "这个链接的操作期限已过，没有做任何事；页面仍可查看。",
     "This link can no longer be used to act: nothing was done. The page can still be read.",
 ];
 
-/// What came of an act: of one that somebody else has to do, after it was done if that is soon.
+/// The result of an act: if it has a step upstream, that of the step, if it ends soon enough.
 async fn outcome(app: &App, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
         answer = answer::finished(app, actor, answer, PATIENCE).await?;
@@ -253,7 +253,7 @@ fn remembered(app: &App, person: &str) -> String {
     format!("{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}")
 }
 
-/// What the page says of a message that somebody may act on: how it stands, what can be done, what was done.
+/// The part of the page for a message that can be acted on: its state, the possible acts, the recorded acts.
 pub(super) async fn standing(
     app: &App,
     id: i64,
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_kept_by_the_browser_and_harmless_whoever_wrote_the_cookie() {
+    fn a_name_is_kept_by_the_browser_and_a_forged_cookie_is_harmless() {
         let kept = |name: &str| format!("a=1; {COOKIE}={}; b=2", BASE64_URL_SAFE_NO_PAD.encode(name));
         assert_eq!(known_person(&headers(&kept("张三"))), "张三");
         assert_eq!(known_person(&headers(&kept(&"长".repeat(400)))).chars().count(), PERSON);

@@ -15,14 +15,14 @@ const LINES: u32 = 20;
 /// Reasons that are told apart in that line.
 const REASONS: usize = 40;
 
-/// So many refusals within so much time are trouble. Somebody who mends a configuration tries a few times; a group of
+/// This many refusals within this time are a fault. A person who repairs a configuration tries a few times; a group of
 /// Grafana comes every five minutes.
 const REPEATED: usize = 5;
 const REPEATED_WITHIN_MS: i64 = 15 * 60_000;
 /// Sources that are told apart: more than any configuration has.
 const THEMES: usize = 500;
 
-/// Wrong guesses that are answered at once: somebody who mends a configuration is no attacker.
+/// Wrong guesses that are answered at once: a person who repairs a configuration is not an attacker.
 const FREE_GUESSES: u32 = 3;
 /// The first delay behind these; each further guess doubles it.
 const DELAY: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ const GUESSERS: usize = 4096;
 /// A refusal.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// Who was refused, as one of those who can be told apart.
+    /// The peer that was refused, as an address that is tracked separately.
     pub site: IpAddr,
     /// HTTP status.
     pub status: u16,
@@ -44,23 +44,23 @@ pub(super) struct Entry {
     pub reason: &'static str,
     /// The kind of credential that was guessed.
     pub guessed: Option<&'static str>,
-    /// What is told if it goes on.
+    /// The theme that is reported if it continues.
     pub theme: Option<Theme>,
 }
 
-/// What becomes of it.
+/// The treatment of a refusal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Noted {
     /// It gets a line in the log.
     pub log: bool,
     /// How long its answer is held back.
     pub delay: Duration,
-    /// It is one of at least so many of late: somebody must know.
+    /// It is one of at least this many recent ones: to be reported.
     pub trouble: Option<(Theme, usize)>,
 }
 
-/// What keeps being refused. Few and closed, except for the sources, which the configuration bounds: whatever anybody
-/// sends, the number of alarms stays small.
+/// The subject of repeated refusals. Few and closed, except for the sources, which the configuration bounds: however
+/// many requests arrive, the number of alarms stays small.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Theme {
     /// What this source sends, which proved itself.
@@ -198,7 +198,8 @@ impl Book {
         let fresh = |guesses: &Guesses| now.saturating_duration_since(guesses.last) < GUESSES_FORGOTTEN;
         if self.guesses.len() >= GUESSERS && !self.guesses.contains_key(&(site, kind)) {
             self.guesses.retain(|_, guesses| fresh(guesses));
-            // Those who guessed least are forgotten first, so that a crowd of new addresses frees no old guesser.
+            // The peers with the fewest guesses are dropped first, so that a crowd of new addresses does not free an
+            // old guesser.
             if self.guesses.len() >= GUESSERS {
                 let least = self.guesses.iter().min_by_key(|(_, guesses)| (guesses.count, guesses.last));
                 let least = least.map(|(key, _)| *key);

@@ -70,7 +70,7 @@ impl Place {
         }
     }
 
-    /// Do senders of alerts call it, or somebody who misses all of our paths, perhaps a sender?
+    /// Do alert senders call it, or a client that misses all of our paths, perhaps a sender?
     pub const fn is_for_senders(self) -> bool {
         matches!(self, Self::Webhook | Self::Push | Self::Other)
     }

@@ -67,7 +67,7 @@ pub(crate) async fn handle(
 
     match action {
         Some(Action::DelayMs(ms)) => {
-            // A server goes on with what it took, whoever has hung up meanwhile.
+            // A server finishes a call that it accepted, even if the client has hung up.
             let late = tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 answer(&world, &connection, entry, &call, action, too_large).await

@@ -205,7 +205,7 @@ pub(crate) fn repeat(shared: &Shared, id: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls the server until it answers 200, three times in all; each time encrypted and signed anew.
+/// Calls the server until it answers 200, at most three times; each time encrypted and signed again.
 async fn deliver(shared: Shared, target: Target, id: u64) {
     for attempt in 1.. {
         let (xml, deadline, attempts, pause, now) = {

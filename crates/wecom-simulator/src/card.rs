@@ -180,7 +180,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
         (self.link)(filled(value, field).ok_or_else(|| Refusal::code(missing))?)
     }
 
-    /// What a touch on the whole card opens; notices must have it.
+    /// The action of a tap on the whole card; notices must have it.
     fn action(&self, required: bool) -> Checked {
         match self.all.get("card_action") {
             Some(action) if action.is_object() => {

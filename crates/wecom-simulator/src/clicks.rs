@@ -12,7 +12,7 @@ use crate::log::Log;
 
 /// Question → options, in the order of the card.
 pub(crate) type Selected = Vec<(String, Vec<String>)>;
-/// What a person has chosen in the card, by question; what is not named stays as the card has it.
+/// The choices of a person in the card, by question; questions without a choice keep the card's default.
 pub(crate) type Choices = BTreeMap<String, Vec<String>>;
 
 /// Clicks kept for looking at.
@@ -111,7 +111,7 @@ pub(crate) struct Click {
     /// The push that carries it (apps).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) callback: Option<u64>,
-    /// Whether somebody was there to take it: a callback URL, a live connection.
+    /// Was there a receiver for it: a callback URL, a live connection?
     pub(crate) delivered: bool,
     pub(crate) answers: Vec<Answer>,
     #[serde(skip)]

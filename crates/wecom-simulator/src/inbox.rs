@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 const MAX_MESSAGES: usize = 5000;
 /// All their contents together: an mpnews may weigh 5 MB, and 5000 of those must not be kept.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Dropped messages kept for looking at; the count goes on.
+/// Dropped messages that are kept for inspection; the count continues.
 const MAX_DROPPED: usize = 2000;
 /// Pages that listen at the same time.
 const MAX_LISTENERS: usize = 64;
-/// Events that wait for a slow page; a page that is further behind is cut off and asks for everything anew.
+/// Events that wait for a slow page; a page that is further behind is disconnected and loads everything again.
 const MAX_WAITING: usize = 256;
 
 /// Through which door a message came.
@@ -168,7 +168,7 @@ impl Inbox {
         self.dropped.push_back(dropped);
     }
 
-    /// How many times somebody silently did not get a message.
+    /// How many deliveries were silently dropped.
     pub(crate) fn drops(&self) -> u64 {
         self.drops
     }

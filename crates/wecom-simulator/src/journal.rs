@@ -107,7 +107,7 @@ impl Journal {
         self.entries.push_back(entry);
     }
 
-    /// Counts a message that is offered to somebody, whatever comes of it.
+    /// Counts a message offered to an address, whatever its result.
     pub(crate) fn offered(&mut self, address: Address, now: i64) {
         self.peaks.entry(address).or_default().push(now);
     }

@@ -116,7 +116,7 @@ pub(crate) struct Peak {
     pub(crate) max: usize,
 }
 
-/// A peak above this is reported as this: no limit of WeCom per receiver is near it, and memory must end somewhere.
+/// A higher peak is reported as this: no limit of WeCom per receiver is near it, and memory must be bounded.
 const MAX_PEAK: usize = 20_000;
 
 impl Peak {

@@ -80,7 +80,7 @@ pub(crate) struct World {
     pub(crate) background: Background,
 }
 
-/// Tasks that are nobody's request: they end with the simulator.
+/// Tasks that belong to no request: they end with the simulator.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Background {
     pub(crate) ended: CancellationToken,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the simulator behaves where nobody knows how WeCom does.
+/// The simulator's behaviour where WeCom's is unknown.
 #[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no questions, each named")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -68,7 +68,7 @@ impl Vault {
         self.files.get(id).filter(|file| file.owner == *owner && now < file.created_ms + LIFE_MS)
     }
 
-    /// The file for the page, whoever it belongs to and however old: a client shows a picture it once received.
+    /// The file for the page, whatever its owner and age: a client shows a picture it once received.
     pub(crate) fn show(&self, id: &str) -> Option<&File> {
         self.files.get(id)
     }

@@ -1,6 +1,7 @@
-//! Group chats of an app: made, changed and read (wecom-api §5). What WeCom would refuse is refused here, in words.
+//! Group chats of an app: created, changed and read (wecom-api §5). What WeCom would reject is rejected here, with a
+//! reason.
 //!
-//! There is no list of an app's chats: whoever makes one must keep its chatid.
+//! WeCom has no list of an app's chats: their creator must keep the chatids.
 
 use serde::{Deserialize, Serialize};
 

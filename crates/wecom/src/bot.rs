@@ -1,8 +1,8 @@
-//! The long connection of a bot (智能机器人): what it pushes, what people press and write, over one socket and without a
+//! The long connection of a bot (智能机器人): its messages, and users' presses and texts, over one socket and without a
 //! public address (wecom-api §11, page 101463).
 //!
-//! WeCom keeps one connection per bot: a newer one evicts the older, and then this one stays away until its owner
-//! opens another. Who may have it is for the owner to know.
+//! WeCom keeps one connection per bot: a newer one evicts the older, which then stays away until its owner opens
+//! another. The owner decides which process may connect.
 
 mod body;
 mod desk;
@@ -41,7 +41,7 @@ use run::{Lines, Outlet, Runner};
 /// Where WeCom's socket is (page 101463).
 pub const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
 
-/// Questions that wait to be written, in each of the two lines; whoever comes later waits before the line.
+/// Questions that wait to be written, in each of the two lines; further callers wait before the line.
 const LINE: usize = 64;
 
 /// An answer to a click or a greeting that is not begun within this is too late for WeCom (wecom-api §11.3).
@@ -160,13 +160,13 @@ impl Bot {
         outcome(self.ask(&self.0.pushes, api, self.req_id(api), body.into(), self.0.answer, latest.into()).await)
     }
 
-    /// Answers what somebody wrote, within 24 h of it, with markdown of at most 20480 bytes.
+    /// Answers a text, within 24 h of it, with markdown of at most 20480 bytes.
     pub async fn respond(&self, req_id: &str, markdown: &str) -> Outcome {
         let stream = frame::req_id("stream", (self.0.now)(), rand::random());
         self.to_person(Api::BotRespond, req_id, body::respond_markdown(&stream, markdown)).await
     }
 
-    /// Answers what somebody wrote, within 24 h of it, with a card.
+    /// Answers a text, within 24 h of it, with a card.
     pub async fn respond_card(&self, req_id: &str, card: &TemplateCard) -> Outcome {
         self.to_person(Api::BotRespond, req_id, body::card(card)).await
     }
@@ -230,7 +230,7 @@ impl Bot {
         }
         match reply {
             Ok(Ok(reply)) => self.read(api, reply?),
-            // It was dropped together with the socket's keeper: if nobody had begun it, nobody ever will.
+            // It was dropped together with the socket's keeper: if writing had not begun, it never will.
             Ok(Err(_)) if ticket.take() => not_done(self.unreached(api)),
             Ok(Err(_)) | Err(_) => Err(no_answer(api)),
         }

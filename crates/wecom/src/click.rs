@@ -1,6 +1,6 @@
 //! A press of a card's button: the same act, whether an app's callback or a bot's socket brings it.
 
-/// Somebody pressed a button, submitted a choice or used the menu of a card.
+/// A press of a button, a submitted choice or a use of the menu of a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Click {
     /// Userid of who pressed; compare it without regard to case (page 90236).

@@ -20,7 +20,7 @@ use crate::send::SendRequest;
 use crate::token::{Fetched, Policy, StoredToken, TokenStore, Tokens};
 use crate::{Api, Channel};
 
-/// Somebody waits for the answer to whether a host is there at all.
+/// Deadline of a probe of a host: a person may be waiting for it.
 const PROBE: Duration = Duration::from_secs(5);
 
 /// A clock: Unix milliseconds.
@@ -80,7 +80,7 @@ pub struct Webhook {
     pub key: SecretString,
 }
 
-/// One way to one WeCom; shared by everybody who sends. A clone shares tokens, connections and what was looked up.
+/// A client for one WeCom, shared by all senders. A clone shares tokens, connections and cached look-ups.
 #[derive(Clone)]
 pub struct Client {
     http: Arc<Http>,
@@ -144,8 +144,8 @@ impl Client {
         self.send_by(account, request, None).await
     }
 
-    /// The same, but no request that carries the message begins that might not have ended by `end`, however long the
-    /// token took: from then on somebody else may send it.
+    /// The same, but a request that carries the message starts only if it is certain to end by `end`, however long the
+    /// token took: after that another process may send the message.
     pub async fn send_by(&self, account: &Account, request: &SendRequest, end: Option<Instant>) -> Outcome {
         let wire = Request { end, ..Request::post(request.api(), request.body.clone()) };
         let reply: Result<SendReply, CallError> = match (account, request.channel) {
@@ -219,7 +219,7 @@ impl Client {
         if reply.access_token.expose_secret().is_empty() {
             return Err(Failure::new(Api::GetToken, Class::Transient, Fault::Incomplete, String::new()));
         }
-        // 7200 unless told otherwise (page 91039); more than a day is told by nobody.
+        // 7200 unless the answer says otherwise (page 91039); a value above one day is not plausible.
         let seconds = reply.expires_in.filter(|seconds| *seconds > 0).unwrap_or(7200).min(86_400);
         tracing::info!(app.corp_id, app.agent_id, lifetime_s = seconds, "Fetched an access token.");
         Ok(Fetched { token: reply.access_token, lifetime: Duration::from_secs(seconds) })

@@ -1,8 +1,8 @@
-//! Looks things up in the corp's directory: the app itself, members, and who a mobile number or e-mail belongs to.
+//! Look-ups in the corp's directory: the app itself, members, and the owner of a mobile number or mail address.
 //!
-//! The last is a trap: if too many look-ups are wrong (about a fifth of the corp's head-count), WeCom bars the corp
-//! from that API for a day (wecom-api §9.2). So what is known is kept for long, what is unknown for hours, and after
-//! a few unknown ones a day nobody is asked any more.
+//! The last has a limit: after too many unsuccessful look-ups (about a fifth of the corp's head-count), WeCom bars the
+//! corp from that API for a day (wecom-api §9.2). So known answers are cached for long, unknown ones for hours, and
+//! after a few unknown ones a day no more requests are made.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ use crate::{Api, App, Client};
 const UNKNOWN_PER_DAY: u32 = 5;
 const KNOWN_FOR: i64 = 7 * DAY;
 const UNKNOWN_FOR: i64 = 6 * 3_600_000;
-/// More people than anybody routes alerts to by number; above, the book starts anew.
+/// More people than alerts are routed to by number; above this, the book is cleared.
 const BOOK_ENTRIES: usize = 10_000;
 const DAY: i64 = 86_400_000;
 /// WeCom's days begin at midnight in China (§13).
@@ -58,7 +58,7 @@ pub struct Member {
     pub department: Vec<i64>,
 }
 
-/// Somebody whose userid is wanted.
+/// A person whose userid is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Person {
     /// By mobile number, 5 to 32 bytes.
@@ -81,9 +81,9 @@ impl Client {
         self.call_app(app, &Request::get(Api::UserGet, [("userid", userid.to_owned())])).await
     }
 
-    /// The userid of a person, `None` if nobody in the visible scope is known so. Asks WeCom only within a small
-    /// daily allowance of unknown ones; when that is spent, [`Fault::LookupBudget`]. Ask one after the other: questions
-    /// under way count as unknown.
+    /// The userid of a person, `None` if there is no such member in the visible scope. Calls WeCom only within a small
+    /// daily allowance of unknown ones; when that is spent, [`Fault::LookupBudget`]. Make look-ups one after the other:
+    /// those in flight count as unknown.
     pub async fn find_userid(&self, app: &App, person: &Person) -> Result<Option<String>, CallError> {
         #[derive(Deserialize)]
         struct Reply {
@@ -98,7 +98,7 @@ impl Client {
             Ok(reply) => Some(reply.userid),
             Err(error) if error.failure().errcode() == Some(UNKNOWN_MEMBER) => None,
             Err(error) => {
-                // Asked in vain only if WeCom may have looked.
+                // It counts as unsuccessful only if WeCom may have made the look-up.
                 if let CallError::NotDone(_) = error {
                     self.book().refund(&app.corp_id);
                 }
@@ -188,13 +188,13 @@ fn lookup(person: &Person) -> Result<Request, Failure> {
 
 type Key = (String, Person);
 
-/// Who was looked up, and how often in vain.
+/// Look-ups, and the number of unsuccessful ones.
 #[derive(Default)]
 pub(crate) struct Book(Mutex<Pages>);
 
 #[derive(Default)]
 struct Pages {
-    /// The userid, or nobody, and until when that is believed.
+    /// The userid, or that there is none, and until when that is valid.
     answers: HashMap<Key, (Option<String>, i64)>,
     /// The day, and the unknown ones of that day, asked or being asked, by corp.
     unknown: HashMap<String, (i64, u32)>,
@@ -210,7 +210,7 @@ enum Entry {
 }
 
 impl Book {
-    /// What is known. If nothing is, a question is counted as in vain until it is answered.
+    /// The cached answer. If there is none, the look-up counts as unsuccessful until it is answered.
     fn consult(&self, key: &Key, corp_id: &str, api: Api, now: i64) -> Result<Entry, CallError> {
         let mut pages = self.pages();
         if let Some((answer, until)) = pages.answers.get(key)
@@ -233,7 +233,7 @@ impl Book {
         Ok(Entry::Unknown)
     }
 
-    /// Keeps an answer; one that was not in vain is no longer counted.
+    /// Stores an answer; a successful look-up is no longer counted.
     fn learn(&self, key: Key, corp_id: &str, answer: Option<String>, now: i64) {
         let until = now + if answer.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
         if answer.is_some() {
@@ -246,7 +246,7 @@ impl Book {
         pages.answers.insert(key, (answer, until));
     }
 
-    /// Takes a question back that was not in vain.
+    /// Takes back the count of a look-up that was not unsuccessful.
     fn refund(&self, corp_id: &str) {
         if let Some(spent) = self.pages().unknown.get_mut(corp_id) {
             spent.1 = spent.1.saturating_sub(1);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_few_unknown_numbers_nobody_is_asked_until_the_next_day_in_china() {
+    fn after_a_few_unknown_numbers_no_more_look_ups_until_the_next_day_in_china() {
         let book = Book::default();
         for n in 0..UNKNOWN_PER_DAY {
             assert_eq!(ask(&book, n, NOON), Ok(Entry::Unknown));

@@ -12,9 +12,9 @@ use crate::Api;
 /// How a sender reacts to a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Done; the lists of those who were not reached are still to be read.
+    /// Done; the lists of recipients that were not reached must still be read.
     Ok,
-    /// A passing fault: the same bytes again, with jitter; quickly three times at most, then slowly.
+    /// A transient fault: the same bytes again, with jitter; at most three times quickly, then slowly.
     Transient,
     /// The token is stale: refresh once (single flight), the same bytes once more; if refused again, `Configuration`.
     Token,
@@ -22,8 +22,8 @@ pub enum Class {
     BackOff,
     /// This request will never be taken: no retry of the same bytes. [`About`] says what a changed one could repair.
     Refused,
-    /// A person must repair something: hold the lane, tell somebody over another way, probe every 5 to 15 minutes.
-    /// Hammering with a wrong secret bars the caller's address for an hour.
+    /// A person must repair something: hold the lane, report it by another way, probe every 5 to 15 minutes. Repeated
+    /// calls with a wrong secret bar the caller's address for an hour.
     Configuration,
 }
 
@@ -38,7 +38,7 @@ pub enum About {
     Receiver,
     /// Text or links of the message (§12.4): worth one try as short plain text.
     Content,
-    /// A file or picture (§12.5): upload anew, or go without.
+    /// A file or picture (§12.5): upload it again, or send without.
     Media,
     /// A template card (§12.6): worth one try as plain text.
     Card,
@@ -97,7 +97,7 @@ pub fn classify(api: Api, code: i64) -> Class {
     if class == Class::Token && !api.takes_token() { Class::Configuration } else { class }
 }
 
-/// How long WeCom wants to be left alone after `code`, if it says so (wecom-api §12.2, §13).
+/// How long WeCom asks to wait after `code`, if it does (wecom-api §12.2, §13).
 pub const fn pause(code: i64) -> Option<Duration> {
     match code {
         45033 => Some(Duration::from_secs(1)),

@@ -8,7 +8,7 @@ use crate::errcode::{Class, classify};
 use crate::outcome::{Failure, Secrets};
 use crate::{Account, Api, CallError, Client};
 
-/// A call that somebody else made.
+/// A call made by another program.
 #[derive(Debug, Clone)]
 pub struct Forward {
     /// Path below `/cgi-bin/`: lower-case letters, digits, `_` and `/`.

@@ -1,4 +1,4 @@
-//! The way of the fuzz targets to what reads answers, pushes and frames; no other build has it.
+//! Access of the fuzz targets to the parsers of answers, pushes and frames; other builds do not have it.
 
 use secrecy::SecretString;
 

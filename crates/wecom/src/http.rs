@@ -1,7 +1,7 @@
-//! The one way to WeCom: HTTPS with deadlines, no redirect, no retry, a bounded answer.
+//! The only HTTP client for WeCom: HTTPS with deadlines, no redirect, no retry, a bounded answer.
 //!
-//! It tells apart what was certainly not sent from what may have arrived, and shows no URL to anybody: the
-//! credential of every call is in it.
+//! It distinguishes what was certainly not sent from what may have arrived, and never shows a URL: the credential of
+//! every call is in it.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -170,7 +170,7 @@ impl Http {
         answer(call, request.api.answer_bytes()).await.map(|(_, body)| body)
     }
 
-    /// Sends a call of somebody else once, with the time of an upload.
+    /// Sends a call of another program once, with the deadline of an upload.
     pub(crate) async fn forward(
         &self,
         forward: &Forward,

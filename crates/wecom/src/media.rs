@@ -135,7 +135,7 @@ pub(crate) const fn kind_name(kind: MediaKind) -> &'static str {
     }
 }
 
-/// Whether `bytes` are of that kind and not too many; the error says why not.
+/// Whether `bytes` are of that kind and not too many; the error is the reason why not.
 pub(crate) fn check_kind(kind: MediaKind, bytes: &[u8]) -> Result<(), String> {
     match kind {
         MediaKind::Image => check_picture(bytes, IMAGE_BYTES).map_err(|error| error.to_string()),

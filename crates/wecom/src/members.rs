@@ -1,6 +1,7 @@
-//! Who is behind a department or a tag, as far as the app may see: a message reaches nobody else (wecom-api §9.4, §9.5).
+//! The members of a department or a tag, within the app's visible scope: messages reach no one else (wecom-api §9.4,
+//! §9.5).
 //!
-//! A list is whole or an error: who counts messages by it must not take a part for everybody.
+//! A list is complete or an error: a caller that counts messages by it must not mistake a part for the whole.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::{Api, App, Client};
 
 /// Departments are asked for one after the other, about 20 a second: more are not worth the minute.
 const MAX_DEPARTMENTS: usize = 1000;
-/// A few megabytes; more members than anybody wants woken by an alert.
+/// A few megabytes; more members than an alert should ever reach.
 const MAX_MEMBERS: usize = 20_000;
 
 /// Who carries a tag.
@@ -30,8 +31,8 @@ struct Listed {
 }
 
 impl Client {
-    /// The userids in a department and in all below it, nobody twice. An error if the department is not in the app's
-    /// visible scope, has more than 1000 departments below it, or more than 20,000 members.
+    /// The userids in a department and in all below it, without duplicates. An error if the department is not in the
+    /// app's visible scope, has more than 1000 departments below it, or more than 20,000 members.
     pub async fn department_members(&self, app: &App, id: i64) -> Result<Vec<String>, CallError> {
         let mut members = BTreeSet::new();
         // No call lists the members below a department, only those in it.
@@ -68,7 +69,7 @@ impl Client {
         let request = Request::get(Api::DepartmentSimplelist, [("id", id.to_string())]);
         let reply: Reply = self.call_app(app, &request).await?;
         let departments: Vec<i64> = reply.department_id.into_iter().map(|department| department.id).collect();
-        // Outside the visible scope the list may be empty instead of an error, which looks like nobody.
+        // Outside the visible scope the list may be empty instead of an error, which looks like no members.
         if !departments.contains(&id) {
             let why = format!("部门 {id} 不在应用的可见范围内 / department {id} is not in the app's visible scope");
             return Err(no_list(request.api, &why));

@@ -14,7 +14,7 @@ use crate::errcode::{self, About, Class, Meaning};
 /// The verdict on one send. Success is only an integer `errcode` 0, whatever the HTTP status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// WeCom took it for everybody. Accepted is not delivered: there is no receipt (wecom-api §3.4).
+    /// Accepted for every recipient. Accepted is not delivered: there is no receipt (wecom-api §3.4).
     Accepted(Receipt),
     /// WeCom took it, but not for those in `missed`.
     AcceptedInPart {
@@ -52,7 +52,7 @@ pub struct Missed {
 }
 
 impl Missed {
-    /// Whether everybody was reached.
+    /// Whether all recipients were reached.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.parties.is_empty() && self.tags.is_empty() && self.unlicensed.is_empty()
     }
@@ -286,7 +286,7 @@ impl Secrets {
     }
 }
 
-/// As the query of a URL has it.
+/// In the form of a URL's query.
 fn percent_encoded(text: &str) -> String {
     let mut url = reqwest::Url::parse("https://host").expect("this is a URL");
     url.query_pairs_mut().append_key_only(text);

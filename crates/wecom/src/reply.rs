@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_lists_mean_that_everybody_was_reached() {
+    fn empty_lists_mean_that_all_were_reached() {
         for lists in [r#""invaliduser":"","invalidtag":[]"#, r#""invaliduser":null"#, r#""invalidparty":"|""#] {
             assert!(matches!(outcome(&format!(r#"{{"errcode":0,{lists}}}"#)), Outcome::Accepted(_)), "{lists}");
         }

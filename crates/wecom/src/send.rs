@@ -64,12 +64,13 @@ impl Recipients {
         self.users.extract_if(.., |user| user != EVERYBODY && !is_userid(user)).collect()
     }
 
-    /// Whether everybody in the visible scope of the app is addressed, and nobody else counts.
+    /// Whether all members in the app's visible scope are addressed; further recipients do not count then.
     pub fn is_everybody(&self) -> bool {
         self.users.iter().any(|user| user == EVERYBODY)
     }
 
-    /// In portions of at most 1000 users, 100 departments and 100 tags, nobody named twice; none if nobody is named.
+    /// Split into batches of at most 1000 users, 100 departments and 100 tags, without duplicates; none if there are no
+    /// recipients.
     pub fn batches(&self) -> Vec<Self> {
         if self.is_everybody() {
             return vec![Self { users: vec![EVERYBODY.to_owned()], ..Self::default() }];
@@ -101,8 +102,8 @@ fn distinct<T: Clone, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
     items.iter().filter(|item| seen.insert(key(item))).cloned().collect()
 }
 
-/// Whether `text` can be a userid: 1 to 64 bytes of `[A-Za-z0-9_.@-]` (page 90236), and not `@all` or the like: whoever
-/// asks about a name from outside must not be answered about everybody.
+/// Whether `text` can be a userid: 1 to 64 bytes of `[A-Za-z0-9_.@-]` (page 90236), and not `@all` or similar: a
+/// look-up of an outside name must not be answered with all members.
 pub fn is_userid(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && !text.starts_with('@')
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn many_receivers_are_split_at_the_limits_and_nobody_is_lost_or_named_twice() {
+    fn many_receivers_are_split_at_the_limits_without_loss_or_duplicates() {
         let to = Recipients {
             users: (0..2001).map(|n| format!("user{n}")).chain(["USER7".into()]).collect(),
             parties: (0..101).collect(),
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_takes_the_place_of_all_others_and_nobody_makes_no_batch() {
+    fn all_members_replace_other_recipients_and_no_recipients_make_no_batch() {
         let to = Recipients { users: vec!["lisi".into(), "@all".into()], parties: vec![1], tags: vec![2] };
         assert_eq!(to.batches(), [Recipients { users: vec!["@all".into()], ..Recipients::default() }]);
         assert_eq!(Recipients::default().batches(), []);

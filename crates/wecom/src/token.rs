@@ -1,8 +1,8 @@
-//! Access tokens: one for each corp and secret, fetched by one caller at a time, early, and never in a hurry.
+//! Access tokens: one for each corp and secret, fetched by one caller at a time, early, and at a limited rate.
 //!
-//! A refused token is replaced at once, by whoever notices first; the others wait for that one fetch. A fetch that
-//! fails is remembered, so that a wrong secret is tried every few minutes and not with every message: WeCom bars the
-//! address that hammers for an hour (wecom-api §2).
+//! A rejected token is replaced at once, by the first caller that notices; the others wait for that one fetch. A failed
+//! fetch is remembered, so that a wrong secret is tried every few minutes and not with every message: WeCom bars the
+//! calling address for an hour (wecom-api §2).
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -78,7 +78,7 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 struct Slot {
     state: Mutex<State>,
-    /// Held over the fetch, on purpose: whoever waits here waits for the very token that is being fetched.
+    /// Held during the fetch, on purpose: a caller that waits here waits for the very token that is being fetched.
     flight: tokio::sync::Mutex<()>,
 }
 
@@ -127,14 +127,15 @@ impl Tokens {
         let slot = Arc::clone(lock(&self.slots).entry(key.to_owned()).or_default());
         let _flight = match slot.offer(refused, now()) {
             Offer::Good(token) => return Ok(token),
-            // Nobody waits for a fetch that is only early.
+            // A fetch that is only early is not waited for.
             Offer::Ageing(token) => match slot.flight.try_lock() {
                 Ok(flight) => flight,
                 Err(_) => return Ok(token),
             },
             Offer::Nothing => slot.flight.lock().await,
         };
-        // Somebody may have fetched while we waited; if not, an earlier run or another replica may have kept one.
+        // Another caller may have fetched while we waited; if not, an earlier run or another replica may have stored
+        // one.
         if let Offer::Good(token) = slot.offer(refused, now()) {
             return Ok(token);
         }
@@ -206,8 +207,8 @@ impl Slot {
 }
 
 impl StoredToken {
-    /// Whether it is alive and another than the refused one: compared by what it is, because two replicas may have
-    /// counted two tokens alike.
+    /// Whether it is alive and not the rejected one: compared by content, because two replicas may have given two
+    /// tokens the same version.
     fn serves(&self, refused: Option<&Self>, now: i64) -> bool {
         let refused = refused.is_some_and(|refused| {
             self.version < refused.version || self.token.expose_secret() == refused.token.expose_secret()

@@ -24,9 +24,10 @@ pub struct CardUpdate {
 /// Whose copy of a card changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readers {
-    /// Everybody who got the card.
+    /// All members who got the card.
     All,
-    /// These userids, at most [`MAX_USERS`](crate::MAX_USERS); who did not get the card is told of in the outcome.
+    /// These userids, at most [`MAX_USERS`](crate::MAX_USERS); those who did not get the card are reported in the
+    /// outcome.
     Users(Vec<String>),
 }
 

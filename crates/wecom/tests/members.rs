@@ -39,7 +39,7 @@ fn narrow_app() -> App {
     App { corp_id: "wwsimcorp0000001".into(), agent_id: 1_000_003, secret: "sim-second-secret".into() }
 }
 
-/// The demo corp with a department two levels below 2 and somebody who is in it and in 3.
+/// The demo corp with a department two levels below 2 and a member who is in it and in 3.
 fn deep() -> Setup {
     let mut setup = Setup::demo();
     let corp = &mut setup.corps[0];
@@ -52,7 +52,7 @@ fn deep() -> Setup {
 }
 
 #[tokio::test]
-async fn a_department_has_the_members_of_all_departments_below_it_and_nobody_twice() {
+async fn a_department_has_the_members_of_all_departments_below_it_without_duplicates() {
     let bench = Bench::new(deep()).await;
     let members = async |id| bench.client.department_members(&app(), id).await.unwrap();
     assert_eq!(members(4).await, ["ZhaoLiu"]);
@@ -61,7 +61,7 @@ async fn a_department_has_the_members_of_all_departments_below_it_and_nobody_twi
 }
 
 #[tokio::test]
-async fn a_department_that_the_app_may_not_see_is_an_error_and_not_nobody() {
+async fn a_department_outside_the_visible_scope_is_an_error_not_an_empty_list() {
     let bench = Bench::new(deep()).await;
     let hidden = bench.client.department_members(&narrow_app(), 2).await.unwrap_err();
     assert_eq!((hidden.failure().fault, hidden.failure().class), (Fault::Invalid, Class::Refused));

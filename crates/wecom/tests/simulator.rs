@@ -471,7 +471,7 @@ async fn people_are_found_by_number_and_mail_without_walking_into_the_lock_out()
     let bench = Bench::new().await;
     let mobile = |n: u32| Person::Mobile(format!("1380000{n:04}"));
     let find = async |person: Person| bench.client.find_userid(&app(), &person).await;
-    // What was not even looked up is not in vain.
+    // What was not even looked up is not unsuccessful.
     let refused = json!({"match": {"path": "user/getuserid"}, "times": 10, "action": {"errcode": -1}});
     bench.post("faults", refused).await;
     for _ in 0..10 {

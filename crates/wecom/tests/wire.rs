@@ -350,7 +350,7 @@ async fn a_host_is_reachable_only_if_it_answers_as_wecom_and_it_is_asked_without
 }
 
 #[tokio::test]
-async fn whoever_asks_whether_a_host_is_there_waits_five_seconds_however_patient_messages_are() {
+async fn a_probe_of_a_host_waits_five_seconds_whatever_the_deadline_of_messages() {
     let server = Server::start([Answer::Hang]).await;
     let patient = client(Network { deadline: Duration::from_mins(1), ..Network::new(server.url()) });
     let failure = tokio::time::timeout(Duration::from_secs(20), patient.reachable()).await.unwrap().unwrap_err();

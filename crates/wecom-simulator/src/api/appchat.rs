@@ -21,7 +21,7 @@ const NAME_CHARS: usize = 50;
 const MEMBERS: std::ops::RangeInclusive<usize> = 2..=2000;
 /// New chats of a corp in a day.
 const CREATE: Ceilings = Ceilings { day: 1000, ..Ceilings::NONE };
-/// Chats of a corp that the simulator keeps; memory must end somewhere.
+/// Most chats of a corp that the simulator keeps, to bound its memory.
 const MAX_CHATS: usize = 20_000;
 /// Changes of chats of a corp in an hour.
 const UPDATE: Ceilings = Ceilings { hour: 1000, ..Ceilings::NONE };

@@ -36,7 +36,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
     if updated.is_empty() && message.is_some() {
         return Err(Refusal::code(82102));
     }
-    // `atall` means everyone who got the card, so whoever did not is no mistake of the caller's.
+    // `atall` means all members who got the card, so one who did not is no mistake of the caller's.
     let mut invalid = found.invalid_users;
     if int(&body, "atall") != Some(1) {
         invalid.extend(missed.iter().map(|user| user.to_ascii_lowercase()));

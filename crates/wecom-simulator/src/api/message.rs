@@ -62,7 +62,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     let interactive = order.msgtype == "template_card" && is_interactive(&order.content);
     let id = deliver(world, order, &msgid, now)?;
     let days = world.sent.entry(badge.clone()).or_default();
-    days.retain(|&day, _| day >= natural_day(now) - 1); // nobody can ask about the days before yesterday
+    days.retain(|&day, _| day >= natural_day(now) - 1); // the days before yesterday cannot be queried
     *days.entry(natural_day(now)).or_default() += 1;
     fields.insert("msgid".into(), json!(msgid));
     if interactive {
@@ -102,8 +102,8 @@ fn read(world: &World, badge: Badge, body: &Value, now: i64) -> Result<Order, Re
     })
 }
 
-/// Brings the message to those whom no limit hides it from. The id in the inbox, or 0, which names no message: a card
-/// that reached nobody can be "updated", to no effect.
+/// Delivers the message to the members whose limits permit it. Returns the id in the inbox, or 0, which names no
+/// message: a card that reached no member can be "updated", without effect.
 fn deliver(world: &mut World, order: Order, msgid: &str, now: i64) -> Result<u64, Refusal> {
     let Order { badge, sender, accounts, msgtype, content, safe, found } = order;
     let ceiling = Ceilings { day: accounts.saturating_mul(200), ..Ceilings::NONE };
@@ -175,7 +175,7 @@ pub(super) fn own_agent(badge: &Badge, body: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// The name under which a card's task id is remembered; refused if it was used before and the switch says so.
+/// The name under which a card's task id is remembered; refused if it was used before and the switch requires that.
 fn note_task_id(world: &World, badge: &Badge, content: &Value) -> Result<Option<String>, Refusal> {
     let name = filled(content, "task_id").map(|id| format!("{} {} {id}", badge.corp_id, badge.agent_id));
     match &name {

@@ -20,7 +20,7 @@ pub(super) struct Room {
     /// As the directory writes it.
     pub(super) chat: String,
     pub(super) group: Option<BotGroup>,
-    /// Everybody there but the bot.
+    /// All its members except the bot.
     pub(super) members: Vec<String>,
 }
 

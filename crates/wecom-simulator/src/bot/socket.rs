@@ -111,7 +111,7 @@ fn struck(world: &mut World, id: u64, cmd: &str, frame: &Value) -> Option<Action
     world.faults.strike_frame(cmd, bot.as_deref().or_else(|| text(body, "bot_id")), body)
 }
 
-/// Sends the answer to a frame, late if a switch says so; then what was waiting for a subscribe.
+/// Sends the answer to a frame, late if a switch says so; then the frames that waited for a subscribe.
 fn reply(shared: &Shared, world: &mut World, id: u64, cmd: &str, answer: &Value) {
     let late = match cmd {
         "ping" if !world.switches.bot_answers_pings => return,

@@ -98,7 +98,7 @@ impl World {
         Ok(())
     }
 
-    /// Changes the clicked card, for the one who clicked.
+    /// Updates the clicked card for the member who clicked.
     fn reply_update(
         &mut self,
         target: &Target,
@@ -129,7 +129,7 @@ impl World {
     }
 }
 
-/// A card as `update_template_card` of the API has it: names in small letters, lists as arrays.
+/// A card in the form of `update_template_card` of the API: names in lower case, lists as arrays.
 fn json_of(element: &Element) -> Value {
     let mut fields = Map::new();
     for child in &element.children {

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/_simulator/clicks", get(clicks).post(click))
 }
 
-/// Where somebody does something: an app, or a bot alone or in a group.
+/// Where a person acts: in an app, or with a bot alone or in a group.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Say {

@@ -1,4 +1,4 @@
-//! The corp that is there when nobody brings one.
+//! The default corp.
 
 use super::{App, Bot, BotGroup, Chat, Corp, Department, Setup, Tag, User, Visible, Webhook, active, default_accounts};
 

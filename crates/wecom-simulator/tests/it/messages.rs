@@ -46,7 +46,7 @@ async fn invalid_receivers_come_back_in_lower_case_while_the_others_get_the_mess
 }
 
 #[tokio::test]
-async fn nobody_named_is_82001_and_nobody_reached_is_81013() {
+async fn no_recipient_is_82001_and_none_reached_is_81013() {
     let desk = Desk::new().await;
     let to = |users: &str| text_to(users, "x");
     assert_code(&desk.send(to("")).await, 82001);

@@ -34,7 +34,7 @@ impl Question {
     }
 }
 
-/// Who was first: the writer who begins, or the asker who gives up. Only one of them can be.
+/// Decides between the writer who begins and the asker who gives up: exactly one of them succeeds.
 #[derive(Clone, Default)]
 pub(super) struct Ticket(Arc<AtomicBool>);
 
@@ -45,7 +45,7 @@ impl Ticket {
     }
 }
 
-/// Nobody began to write it before it was too late.
+/// Writing did not begin before it was too late.
 pub(super) const fn too_late(api: Api) -> Failure {
     Failure::new(api, Class::Transient, Fault::TooLate, String::new())
 }

@@ -20,7 +20,7 @@ use crate::{Api, Network, NetworkError};
 /// A frame longer than [`FRAME_BYTES`] is left unread; one as long as this ends the connection.
 const MESSAGE_BYTES: usize = 4 * FRAME_BYTES;
 
-/// Where the socket is, and the way there.
+/// The address of the socket, and how to reach it.
 pub(super) struct Dialer {
     client: reqwest::Client,
     url: Url,
@@ -89,7 +89,7 @@ const fn unopened(fault: Fault) -> Fault {
     }
 }
 
-/// There is no socket, in the words of whoever knows why.
+/// There is no socket; `words` give the reason.
 pub(super) fn no_socket(words: &str) -> Failure {
     Failure::new(Api::BotSubscribe, Class::Transient, Fault::Connect, Secrets::default().redact(words))
 }

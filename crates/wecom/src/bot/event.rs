@@ -10,7 +10,7 @@ use super::body::ChatType;
 /// What happened in WeCom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BotEvent {
-    /// Somebody wrote to the bot.
+    /// A user wrote to the bot.
     Text {
         /// For the answer, within 24 h.
         req_id: String,
@@ -23,7 +23,7 @@ pub enum BotEvent {
         /// The same for each copy of one message.
         msgid: String,
     },
-    /// Somebody used a card.
+    /// A user used a card.
     Click {
         /// For the update of the card, within 5 s.
         req_id: String,
@@ -34,7 +34,7 @@ pub enum BotEvent {
         /// The same for each copy of one click.
         msgid: String,
     },
-    /// Somebody opened the single chat, for the first time on that day.
+    /// A user opened the single chat, for the first time on that day.
     Entered {
         /// For the greeting, within 5 s.
         req_id: String,
@@ -132,7 +132,7 @@ fn click(kind: &str, body: &Value) -> Result<Click, Lacks> {
     })
 }
 
-/// `{"selected_item":[…]}`, as the XML has it, or the list itself; questions without a key are nobody's.
+/// `{"selected_item":[…]}`, like the XML, or the list itself; questions without a key are ignored.
 fn selected(items: &Value) -> Vec<(String, Vec<String>)> {
     let choice = |item: &Value| {
         let ids = list(&item["option_ids"], "option_id").filter_map(Value::as_str).map(str::to_owned).collect();

@@ -27,9 +27,9 @@ use crate::outcome::{CallError, Failure, Fault};
 const IN_FLIGHT: usize = 64;
 /// Most pushes and pieces of files among them.
 const PUSHES: usize = 32;
-/// Most answers that wait because another with the same `req_id` is under way: nobody answers a click twenty times.
+/// Most answers that wait because another with the same `req_id` is in flight: a click never has twenty answers.
 const HELD: usize = 64;
-/// For the last frame of a connection.
+/// Timeout for the last frame of a connection.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// Heartbeats without an answer that end a connection (official SDK).
 const SILENT_PINGS: u32 = 2;
@@ -93,7 +93,7 @@ impl<'a> Live<'a> {
         tracing::info!(bot_id = self.runner.bot_id, "The bot's socket is live.");
     }
 
-    /// Until it ends, for whatever reason; everybody who still waits learns of it.
+    /// Runs until the connection ends, for whatever reason; all pending callers are told.
     pub(super) async fn serve(mut self, lines: &mut Lines) -> Ended {
         let Err(ended) = self.turns(lines).await;
         drop(timeout_at(Instant::now() + FAREWELL, self.socket.close(None)).await);
@@ -123,7 +123,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// In the order of what cannot wait: an answer to a person before everything, a push last.
+    /// In order of urgency: answers to people first, pushes last.
     async fn next(&mut self, lines: &mut Lines, pings: &mut Interval) -> Step {
         let due = self.pending.values().map(|pending| pending.due).min();
         let in_flight = self.pending.len();

@@ -34,8 +34,8 @@ impl Default for BotPace {
 }
 
 impl BotPace {
-    /// How long to wait after `failed` connections without a good one between them. `random` is in [0, 1) and takes up
-    /// to half off, so that those who were cut off together do not come back together.
+    /// How long to wait after `failed` consecutive failed connections. `random` is in [0, 1) and takes up to half off,
+    /// so that clients disconnected together do not reconnect together.
     pub(super) fn before_next(&self, failed: u32, random: f64) -> Duration {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
         doubled.min(self.most).mul_f64(1.0 - random / 2.0)

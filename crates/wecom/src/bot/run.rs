@@ -20,8 +20,8 @@ use crate::errcode::{self, Class};
 use crate::outcome::{Failure, Secrets};
 use crate::{Api, Now};
 
-/// Events that nobody has taken yet. Beyond it the newest is dropped: whoever does not take a thousand clicks will not
-/// answer the next in time either.
+/// Events that were not taken yet. Beyond it the newest is dropped: a caller a thousand clicks behind will not answer
+/// the next in time either.
 const EVENTS: usize = 1024;
 
 /// How a connection ended.
@@ -55,8 +55,8 @@ impl Outlet {
         }
     }
 
-    /// Hands over the first event as soon as there is room; one that nobody will ever take is dropped. Nothing is lost
-    /// where this is given up half-way.
+    /// Hands over the first event as soon as there is room; drops it if the receiver is gone. Cancel-safe: nothing is
+    /// lost if the future is dropped.
     pub(super) async fn deliver(&mut self) {
         match self.events.reserve().await {
             Ok(room) => {
@@ -87,7 +87,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The next question, for those who have to turn it away.
+    /// The next question, to be refused.
     async fn next(&mut self) -> Option<Question> {
         tokio::select! {
             biased;
@@ -97,7 +97,7 @@ impl Lines {
         }
     }
 
-    /// Nobody can ask any more; who did learns that it was not sent.
+    /// Closes the lines to new questions; pending ones are answered as not sent.
     fn close(&mut self, failure: &Failure) {
         for line in [&mut self.urgent, &mut self.pushes] {
             line.close();
@@ -194,7 +194,7 @@ impl Runner {
         }
     }
 
-    /// After another connection took its place: the caller hears of it, and nothing more is done.
+    /// After another connection took its place: the caller is told, and the task ends.
     async fn evicted(mut self, mut lines: Lines) -> BotEnd {
         tracing::warn!(bot_id = self.bot_id, "Another connection took the place of the bot's socket.");
         self.state.send_replace(BotState::Evicted);

@@ -74,8 +74,8 @@ impl Crypto {
         if matches { Ok(()) } else { Err(CallbackError::Signature) }
     }
 
-    /// The message and whom it is for. Only to be called with what [`Crypto::check`] let pass: what the errors tell
-    /// apart would help somebody who forges.
+    /// The message and its addressee. Only to be called with what [`Crypto::check`] accepted: the distinct errors would
+    /// help a forger.
     pub(super) fn decrypt(&self, encrypt: &str) -> Result<(Vec<u8>, Vec<u8>), CallbackError> {
         let mut bytes = STANDARD.decode(encrypt).map_err(|_| CallbackError::Cipher("not base64"))?;
         let key = self.key.expose_secret();

@@ -9,7 +9,7 @@ use crate::click::names_somebody;
 /// everything else by who and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
-    /// Somebody wrote to the app.
+    /// A user wrote to the app.
     Text {
         /// Userid of who wrote.
         from: String,
@@ -20,9 +20,9 @@ pub enum Incoming {
         /// When it was written, Unix seconds.
         created_at: i64,
     },
-    /// Somebody used a card.
+    /// A user used a card.
     Click(Click),
-    /// Somebody opened the app.
+    /// A user opened the app.
     Entered {
         /// Userid of who opened it.
         from: String,
@@ -84,7 +84,7 @@ fn required(xml: &Element, name: &'static str) -> Result<String, CallbackError> 
     }
 }
 
-/// Questions without a key are nobody's.
+/// Questions without a key are ignored.
 fn selected(xml: &Element) -> Vec<(String, Vec<String>)> {
     let Some(items) = xml.child("SelectedItems") else { return Vec::new() };
     let options = |item: &Element| {

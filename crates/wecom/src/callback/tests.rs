@@ -1,5 +1,5 @@
-//! The vectors of wecom-api §8.8 (public, from WeCom's samples) and §8.9 (made with another implementation), and what
-//! somebody who does not hold the keys could try.
+//! The vectors of wecom-api §8.8 (public, from WeCom's samples) and §8.9 (made with another implementation), and
+//! attacks without the keys.
 
 use std::fmt::Write as _;
 

@@ -100,7 +100,7 @@ async fn what_was_written_and_not_answered_is_unsure() {
     let mut peer = server.subscribed().await;
     let (outcome, frame) = tokio::join!(bench.bot.send(body("x"), soon()), peer.frame());
     assert_eq!(unsure(outcome).fault, Fault::Timeout);
-    // The answer that comes too late harms nobody.
+    // The late answer does no harm.
     peer.ok(&frame).await;
     let (outcome, ()) = tokio::join!(bench.bot.send(body("y"), soon()), async {
         peer.frame().await;

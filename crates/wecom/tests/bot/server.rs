@@ -35,7 +35,7 @@ impl Server {
 
     /// A connection on which nothing was said.
     pub async fn tcp(&self) -> TcpStream {
-        timeout(PATIENCE, self.listener.accept()).await.expect("somebody connects").unwrap().0
+        timeout(PATIENCE, self.listener.accept()).await.expect("a client connects").unwrap().0
     }
 
     pub async fn accept(&self) -> Peer<TcpStream> {

@@ -68,7 +68,7 @@ async fn it_goes_through_the_proxy_and_trusts_the_certificate_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
     let server = Server::start().await;
     let (acceptor, _) = certificate("localhost");
     let url = format!("wss://localhost:{}", server.addr().port());

@@ -59,7 +59,7 @@ impl Server {
     }
 }
 
-/// Connects to the next server that is ready and takes it; to nobody if there is none, which the client notices.
+/// Connects to the next ready server that accepts; to none if there is none, which the client notices.
 async fn pass(mut client: TcpStream, servers: &[Arc<Server>], first: usize) {
     for turn in 0..servers.len() {
         let server = &servers[(first + turn) % servers.len()];
@@ -67,7 +67,7 @@ async fn pass(mut client: TcpStream, servers: &[Arc<Server>], first: usize) {
             continue;
         }
         if let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, TcpStream::connect(server.address)).await {
-            // Whoever ends it, the other side sees it.
+            // Whichever side ends it, the other side sees it.
             tokio::io::copy_bidirectional(&mut client, &mut connection).await.ok();
             return;
         }

@@ -20,7 +20,7 @@ pub struct Size {
     pub pairs: usize,
 }
 
-/// The one who is in all pairs.
+/// The member of all pairs.
 const BOSS: &str = "boss";
 
 /// Faces in turn, so that each channel sends each of its own.
@@ -61,7 +61,7 @@ pub fn setup(size: Size) -> Setup {
     setup
 }
 
-/// All addresses: members first, then chats, webhooks, pairs. The place of a pair is the one who is in no other.
+/// All addresses: members first, then chats, webhooks, pairs. The place of a pair is the member who is in no other.
 pub fn addresses(size: Size) -> Vec<Address> {
     let address = |name: &str, lane: String, channel| Address {
         receiver: name.to_owned(),
@@ -130,7 +130,7 @@ pub(crate) fn webhook(number: usize) -> String {
     format!("hook{number:03}")
 }
 
-/// A member whom everybody may see.
+/// A member visible to all.
 pub(crate) fn user(userid: &str, departments: Vec<i64>) -> User {
     User {
         userid: userid.to_owned(),

@@ -1,10 +1,9 @@
 //! A disk whose power can be cut: an ext4 image on a loop device, in a file that can be copied at one instant.
 //!
-//! What the gateway's file system has written to its "disk" is in the image file; what still lies in its page cache is
-//! not. So a copy of the image that nobody synced is the disk after a power cut — if it shows one instant, which a
-//! plain copy of a file that is being written does not. Therefore the image lies on a second loop-mounted ext4: freezing
-//! that one (FIFREEZE) stops all writes to the image between two of them, without the inner file system being told, let
-//! alone asked to sync.
+//! What the gateway's file system has written to its "disk" is in the image file; its page cache is not. So a copy of
+//! the unsynced image is the disk after a power cut — if it shows one instant, which a plain copy of a file that is
+//! being written does not. Therefore the image lies on a second loop-mounted ext4: freezing that one (FIFREEZE) stops
+//! all writes to the image between two of them, without notifying the inner file system, let alone syncing it.
 //!
 //! What this disk does not model: torn sectors, and a drive that loses its own cache.
 
@@ -16,7 +15,8 @@ use tokio::process::Command;
 
 use crate::Skipped;
 
-/// Large enough never to fill up, or a full disk would hide what a cut does. Sparse: it costs what is written.
+/// Large enough never to fill up, since a full disk would hide the effect of a cut. Sparse: it only takes what is
+/// written.
 const IMAGE: &str = "256M";
 /// Room for the image and its journal.
 const OUTER: &str = "600M";
@@ -73,7 +73,7 @@ impl Disk {
         Ok(Wreck { image, at: self.folder.path().join("cut") })
     }
 
-    /// Unmounts the file system in use; whoever has files open on it must be gone.
+    /// Unmounts the file system in use; no process may have open files on it.
     pub async fn eject(&mut self) -> anyhow::Result<()> {
         if let Some(mount) = self.inner.take() {
             mount.end().await?;
@@ -126,7 +126,7 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         if self.mounted {
-            // Lazily: whoever still has a file open on it is being killed at this moment.
+            // Lazily: a process that still has an open file on it is being killed at this moment.
             let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.at).status();
         }
     }

@@ -109,11 +109,11 @@ impl Gateway {
 /// client, even by one that tries to reach this very port, while the server that owns it restarts.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port of loopback that is this process's until it ends: nobody else gets it from here, also while its server is
-/// away, and other processes that ask in this way do not get it either.
+/// A loopback port reserved for this process until it ends: it is given out only once, even while its server is away,
+/// and other processes that ask in this way do not get it either.
 ///
-/// A socket that is bound and does not listen stands for it. It was bound alone, which fails wherever anybody has the
-/// port; since then it lets others in that ask for an address in use (`SO_REUSEADDR`), as every server does.
+/// A socket that is bound and does not listen reserves it. It was bound exclusively, which fails if any process has the
+/// port; since then it permits sockets with `SO_REUSEADDR`, which every server sets.
 pub fn free() -> anyhow::Result<SocketAddr> {
     static TAKEN: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
     let mut tries = (0..1000).map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, rand::random_range(PORTS))));

@@ -1,7 +1,7 @@
 //! `cargo xtask iofault`: what becomes of an acknowledged notification when the disk fails (reliability F11, F12)?
 //!
 //! A fixed scenario runs under `strace`, which makes the k-th sync or write fail, k swept over the scenario. After each
-//! run the program is started anew without strace, and every notification that was answered 2xx must be there. And a
+//! run the program is started again without strace, and every notification that was answered 2xx must be there. And a
 //! tmpfs of 4 MiB is filled and freed.
 
 mod full;

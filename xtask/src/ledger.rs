@@ -42,7 +42,7 @@ pub struct Said {
     pub starts_at: i64,
     /// Which end of the episode.
     pub kind: Kind,
-    /// Who is to hear of it.
+    /// The receiver that must be told.
     pub receiver: String,
 }
 
@@ -84,7 +84,7 @@ pub enum Rule {
     Lost,
     /// A change is in the record more than once for one lane.
     Doubled,
-    /// The record tells a change that nobody reported.
+    /// The record tells a change that was never reported.
     Invented,
     /// A change has no fate, or one that is none of named, counted, dead with a fallback.
     NoFate,
@@ -181,7 +181,7 @@ impl Report {
 
 /// What is compared.
 pub struct Ledger<'a> {
-    /// Every address that can hear something.
+    /// Every address that can be told anything.
     pub addresses: &'a [Address],
     /// What was answered 2xx, in the order in which each alert changed.
     pub accepted: &'a [Said],
@@ -216,7 +216,7 @@ impl Ledger<'_> {
 
     /// Finds the recorded message of each one that arrived, by its address and its bytes.
     fn receipts(&self, report: &mut Report) -> HashMap<i64, Vec<&Arrived>> {
-        // Several lanes may lead to one place: a member has one, and each of his departments another.
+        // Several lanes may lead to one place: a member has one, and each of the member's departments another.
         let mut lanes: HashMap<(Channel, &str), Vec<&str>> = HashMap::new();
         for to in self.addresses {
             for place in &to.places {

@@ -1,4 +1,5 @@
-//! A `PostgreSQL` of our own: Debian's programs, a temporary folder, a free port of loopback, trust for whoever connects.
+//! A temporary `PostgreSQL`: Debian's programs, a temporary folder, a free port of loopback, `trust` for all
+//! connections.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use crate::Skipped;
 use crate::gateway::free;
 
-/// Where somebody else's server is: a `postgres://` URL of a superuser.
+/// The variable with the URL of an existing server: `postgres://`, of a superuser.
 const GIVEN: &str = "WEGRAF_TEST_POSTGRES";
 
 /// Where Debian keeps the programs, one folder for each major version.
@@ -17,9 +18,9 @@ const PROGRAMS: &str = "/usr/lib/postgresql";
 
 /// A server that may be used up: the one that `WEGRAF_TEST_POSTGRES` names, or a cluster of our own.
 pub enum Server {
-    /// Somebody else's.
+    /// An existing server.
     Given(String),
-    /// Ours.
+    /// Our own cluster.
     Own(Cluster),
 }
 
@@ -32,7 +33,7 @@ impl Server {
         }
     }
 
-    /// Makes an empty database and returns its URL. It stays, for whoever wants to look at it.
+    /// Makes an empty database and returns its URL. It is kept for inspection.
     pub fn database(&self, name: &str) -> anyhow::Result<String> {
         self.create(&format!("DATABASE {name}"))?;
         Ok(with_database(&self.url(), name))

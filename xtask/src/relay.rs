@@ -1,5 +1,5 @@
-//! The negative control of `cargo xtask crash`: a relay that answers 200 *before* the gateway has stored anything. Killed
-//! together with the gateway, it has promised what nobody keeps.
+//! The negative control of `cargo xtask crash`: a relay that answers 200 *before* the gateway has stored anything.
+//! Killed together with the gateway, it has broken its promise.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //! longer than a lease, killed, or lose the database; then the ledger (reliability F61, F64, T8, T9).
 //!
 //! As in [`crash`](crate::crash), WeCom is the simulator and [`source`](crate::source) plays Alertmanager; a few
-//! addresses hear more than WeCom takes, so that only the budgets, summed over all replicas, keep them below its limits.
-//! Two controls take away what makes several processes one gateway: the database they share, and the leases in it.
+//! addresses are told more than WeCom accepts, so that only the budgets, summed over all replicas, keep them below its
+//! limits. Two controls remove what makes several processes one gateway: the shared database, and the leases in it.
 
 mod causes;
 mod disturbance;
@@ -51,7 +51,7 @@ pub struct Options {
 const REPLICAS: usize = 3;
 /// The shortest lease that a configuration may have: pauses can be short then.
 const LEASE: Duration = Duration::from_secs(5);
-/// Some ten messages a second; the pairs hear more than WeCom takes for one member.
+/// Some ten messages a second; the pairs are told more than WeCom accepts for one member.
 const SIZE: Size = Size { members: 20, chats: 4, webhooks: 20, pairs: 6 };
 /// Violations printed for each rule; the first ones say most.
 const SHOWN: usize = 5;

@@ -1,10 +1,10 @@
 //! `cargo xtask siege`: hostile connections in their thousands, and what a good client notices.
 //!
-//! The built program runs as a child; attackers and the good client have a thread each, so that what the attack costs
-//! its own side is not taken for the gateway's. Every attack runs twice: with the good client at an address of its own,
-//! and at the attackers' (everybody behind one NAT or proxy). Then bursts of large bodies, in a control group of the
-//! size that the configuration names where the machine has them. The control is a bare server under the mildest attack:
-//! it must fail, or the siege could not tell. Loopback only; ends by itself.
+//! The built program runs as a child; attackers and the good client have a thread each, so that the attack's own cost
+//! is not mistaken for the gateway's. Every attack runs twice: with the good client at an address of its own, and at
+//! the attackers' (all behind one NAT or proxy). Then bursts of large bodies, in a control group of the size that the
+//! configuration names where the machine has them. The control is a bare server under the mildest attack: it must fail,
+//! or the siege proves nothing. Loopback only; ends by itself.
 
 mod attack;
 mod burst;

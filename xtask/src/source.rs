@@ -27,8 +27,8 @@ const LAG_MS: std::ops::Range<u64> = 0..2000;
 /// Alertmanager's own patience with a webhook.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// News an address hears in a minute on average. Half of what WeCom takes and less: what waited while the gateway was
-/// down must fit beside it.
+/// News an address is told in a minute on average. At most half of what WeCom accepts: the backlog of a downtime must
+/// fit beside it.
 pub const fn moderate(address: &Address) -> u64 {
     match address.channel {
         Channel::App => 12,

@@ -25,9 +25,9 @@ use crate::source::Source;
 const KILL_AFTER_MS: std::ops::Range<u64> = 50..1500;
 /// A kill at a certain event waits for the event no longer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Share of the cycles in which WeCom fails somebody once.
+/// Share of the cycles in which WeCom fails one send.
 const FAULTS: f64 = 0.4;
-/// Until everything that was accepted is delivered. A lane that met 45009 late may wait for some minutes.
+/// Longest wait until everything that was accepted is delivered. A lane that met 45009 late may wait for some minutes.
 const DRAIN: Duration = Duration::from_mins(10);
 
 /// What is to be done.
@@ -182,7 +182,7 @@ impl Lab<'_> {
         }
     }
 
-    /// Now and then WeCom fails the next message to somebody. Returns how many faults were ordered.
+    /// Now and then makes WeCom fail the next message to a random address. Returns how many faults were ordered.
     async fn fault(&mut self, cycle: u32) -> anyhow::Result<u32> {
         if !self.rng.random_bool(FAULTS) {
             return Ok(0);

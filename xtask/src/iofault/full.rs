@@ -17,7 +17,7 @@ const BALLAST: usize = 1 << 20;
 const MOST: u32 = 20_000;
 /// Refusals in a row that are a full disk and not a busy one.
 const REFUSALS: usize = 10;
-/// After the ballast went, nobody has to do anything else.
+/// After the ballast was removed it recovers by itself within this time.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(15);
 
 struct Tmpfs(TempDir);

@@ -19,11 +19,11 @@ const POSTS: u32 = 24;
 /// After every so many of them the gateway gets the time to move its log into the main file.
 const PAUSE_AFTER: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(300);
-/// The last notifications must be taken again if the gateway goes on.
+/// The last notifications must be accepted again if the gateway continues.
 const RECOVERED: u32 = 4;
 /// strace makes everything slower, but not that much.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
-/// For a gateway that has noticed that its store is broken.
+/// Longest time for a gateway that has noticed that its store is broken to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Which calls fail, and how.
@@ -38,7 +38,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A full disk is told to the sender and passes; after anything else nobody knows what is on the disk.
+    /// A full disk is reported to the sender and passes; after any other error the content of the disk is unknown.
     fn passes(&self) -> bool {
         self.error == "ENOSPC"
     }
@@ -196,7 +196,7 @@ async fn post_all(gateway: &mut Gateway, address: SocketAddr, seen: &mut Seen) -
         } else {
             last_refused = number;
             let told = answer.map(|answer| (answer.status, answer.header("retry-after").map(str::to_owned)));
-            // Nobody is there to answer once it has ended: that is no refusal.
+            // No answer, because it has ended: that is not a refusal.
             if gateway.ended(Duration::from_millis(50)).await?.is_some() && told.is_none() {
                 break;
             }

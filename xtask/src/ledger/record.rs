@@ -58,7 +58,7 @@ impl Database {
         self.rows(select)?.iter().map(|row| Ok(field(row, 0)?.to_owned())).collect()
     }
 
-    /// An error if a database file is damaged. A server looks after its own.
+    /// An error if a database file is damaged. A server's files are its own task.
     pub fn verify(&self) -> anyhow::Result<()> {
         if matches!(self, Self::Sqlite(_)) {
             let rows = self.rows("PRAGMA integrity_check")?;
@@ -217,7 +217,7 @@ impl Record {
             let message = Message { lane: field(&row, 1)?.to_owned(), digest, ..Message::default() };
             record.messages.insert(number(&row, 0)?, message);
         }
-        // What wegraf says of itself (a breaker that is open) nobody reported to it.
+        // Self-alerts (an open breaker) were not reported by a sender.
         let select = "SELECT t.message_id, t.lane, a.receiver, a.labels, t.kind, t.starts_at, t.fate, t.reason
                       FROM transition t JOIN alert a ON a.id = t.alert_id WHERE a.source <> 'wegraf' ORDER BY t.id";
         for row in database.rows(select)? {

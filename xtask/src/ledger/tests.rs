@@ -1,7 +1,7 @@
 use super::record::{Message, Part, Transition};
 use super::*;
 
-/// A world in which one webhook and one member heard of one alert that began and ended.
+/// A world in which one webhook and one member were told of one alert that began and ended.
 struct World {
     accepted: Vec<Said>,
     posted: HashSet<Said>,
@@ -201,7 +201,7 @@ fn a_marked_copy_is_a_copy() {
 }
 
 #[test]
-fn bytes_that_nobody_recorded_and_messages_that_wecom_dropped_are_found() {
+fn unrecorded_bytes_and_messages_dropped_by_wecom_are_found() {
     let mut world = World::sound();
     world.arrive("hook", Channel::Webhook, "from nowhere");
     assert_eq!(world.broken(), [Rule::Unrecorded]);

@@ -1,8 +1,8 @@
-//! Why there are copies on channels on which WeCom does not hide them. Pure.
+//! The causes of copies on channels where WeCom does not hide them. Pure.
 //!
-//! A copy may follow from an attempt whose outcome nobody knows: WeCom gave no answer that can be trusted, or whoever
-//! sent never wrote the answer down. For the latter something must have been done to the sender or its database at that
-//! moment, and one thing that is done costs one lane one copy at most: it has one message in flight.
+//! A copy may follow an attempt with an unknown result: WeCom gave no trustworthy answer, or the sender never recorded
+//! it. The latter needs a disturbance of the sender or its database at that moment, and one disturbance explains at
+//! most one copy in a lane, which has one message in flight.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -42,7 +42,7 @@ impl Event {
     }
 }
 
-/// Explains the copies (by message, without those that WeCom hides) by what was done.
+/// Explains the copies (by message, without those that WeCom hides) by the disturbances.
 pub(super) fn explain(record: &Record, copied: &BTreeMap<i64, usize>, events: &[Event]) -> Causes {
     let mut causes = Causes::default();
     let mut spent: HashSet<(usize, &str)> = HashSet::new();

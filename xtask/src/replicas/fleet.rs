@@ -21,14 +21,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Fleet {
     replicas: Vec<Replica>,
     program: PathBuf,
-    /// How often one ended though nobody had killed it.
+    /// How often one ended without having been killed.
     ended: AtomicU32,
 }
 
 struct Replica {
     config: PathBuf,
     address: SocketAddr,
-    /// `None` while it is away. Held by whoever does something to it.
+    /// `None` while it is away. Locked during a disturbance.
     gateway: Mutex<Option<Gateway>>,
 }
 
@@ -51,7 +51,7 @@ impl Fleet {
         self.replicas.iter().map(|replica| replica.address).collect()
     }
 
-    /// How often one ended though nobody had killed it.
+    /// How often one ended without having been killed.
     pub(super) fn ended(&self) -> u32 {
         self.ended.load(Ordering::Relaxed)
     }

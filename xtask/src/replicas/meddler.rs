@@ -1,4 +1,4 @@
-//! Somebody who ends every lease at once: the control of the leases.
+//! A process that ends every lease at once: the control of the leases.
 
 use std::process::Stdio;
 
@@ -31,7 +31,7 @@ impl Meddler {
 
     /// Stops it; an error if it had stopped before.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        ensure!(self.child.try_wait()?.is_none(), "nobody ended the leases any more");
+        ensure!(self.child.try_wait()?.is_none(), "the leases were no longer ended");
         Ok(self.child.kill().await?)
     }
 }

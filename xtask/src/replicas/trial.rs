@@ -36,11 +36,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const CALM_MS: std::ops::Range<u64> = 300..1500;
 /// Until everything that was accepted is delivered.
 const DRAIN: Duration = Duration::from_mins(10);
-/// News in a minute for each pair of members: together more than WeCom takes for the one who is in all of them. Their
-/// lanes wait and fold, and nothing but the budget keeps them below its limit.
+/// News a minute for each pair of members: together more than WeCom accepts for the member of all of them. Their lanes
+/// wait and fold, and only the budget keeps them below the limit.
 const PAIR_PACE: u64 = 40;
 
-/// What the replicas have in common.
+/// What the replicas share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
     /// One database, as it should be.

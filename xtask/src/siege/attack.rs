@@ -51,7 +51,7 @@ impl fmt::Display for Attack {
 const AGAIN: Duration = Duration::from_millis(250);
 /// A connection that is not made by then is given up: the queue of the kernel is full.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Between two bytes of what comes slowly.
+/// Interval between two bytes of slow senders.
 const DRIP: Duration = Duration::from_secs(1);
 const LARGE: usize = 10_000_000;
 

@@ -1,4 +1,4 @@
-//! The good client: small alerts at a steady pace, each on a connection of its own, and somebody who asks for health.
+//! The good client: small alerts at a steady pace, each on a connection of its own, and a health check.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -25,7 +25,7 @@ pub const TOKEN: &str = "siege-token-5f2c9a7e1b3d";
 /// What the source `signed` signs with.
 pub const SECRET: &str = "siege-secret-8e4d1c6b0a2f";
 
-/// Somebody who only wants to send alerts.
+/// A client that only sends alerts.
 pub struct Good {
     pub to: SocketAddr,
     pub from: IpAddr,

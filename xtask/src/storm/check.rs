@@ -128,7 +128,7 @@ impl Check<'_> {
             let here = self.arrived.iter().filter(|message| {
                 message.channel == address.channel && message.places.iter().any(|place| address.places.contains(place))
             });
-            // A department's member hears of other lanes, too: the words say of which alert a message is.
+            // A department's member is told of other lanes, too: the text identifies the alert of a message.
             let own: BTreeSet<&str> = self
                 .taken
                 .accepted
@@ -196,7 +196,7 @@ impl<'a> Alerts<'a> {
         }
     }
 
-    /// The text names exactly the alerts that the record says it names.
+    /// The text names exactly the alerts that the record lists as named.
     fn names(&self, text: &str) -> Option<String> {
         let shown: BTreeSet<&str> = words_in(text).into_iter().filter(|word| self.all.contains(word)).collect();
         if shown != self.named {
@@ -242,7 +242,7 @@ mod tests {
         let both = [transition(CRITICAL, "firing", "named"), transition(OTHER, "firing", "counted")];
         let alerts = |transitions: &[Transition]| Alerts::of(&transitions.iter().collect::<Vec<_>>()).names(CRITICAL);
         assert_eq!(alerts(&both), None);
-        assert!(alerts(&both[1..]).is_none(), "a word of somebody else's alert is no name");
+        assert!(alerts(&both[1..]).is_none(), "a word of another alert is no name");
         let turned = [transition(CRITICAL, "firing", "counted"), transition(OTHER, "firing", "named")];
         assert!(alerts(&turned).unwrap().contains("names"));
     }

@@ -17,8 +17,8 @@ use crate::ledger::Said;
 const CONNECTIONS: usize = 8;
 /// Of all groups, one in so many comes back twice: half of it ends, and half of that begins again.
 const FLAPS: usize = 10;
-/// Of all receivers, one in so many hears of groups that come back. What the others hear can be counted to the last
-/// alert: a digest names an alert once, however often it changed.
+/// Of all receivers, one in this many is told of groups that return. What the others are told can be counted exactly: a
+/// digest names an alert once, however often it changed.
 const UNSTEADY: usize = 5;
 /// The first groups, one in so many of all, have no critical alert: when one comes, its lane is behind already.
 const CALM: usize = 3;

@@ -33,9 +33,9 @@ struct Told {
 }
 
 impl Phones {
-    /// Reads `arrived`. What is told at an address in `steady` must be what was accepted, to the last alert; elsewhere
-    /// every alert must be told at least once: a digest tells several changes of an alert as one, and a letter counts
-    /// what goes on beside what is news.
+    /// Reads `arrived`. What an address in `steady` is told must be exactly what was accepted; elsewhere every alert
+    /// must be told at least once: a digest tells several changes of an alert as one, and a message counts ongoing
+    /// alerts beside its news.
     pub fn read(addresses: &[Address], steady: &BTreeSet<usize>, accepted: &[Said], arrived: &[Arrived]) -> Self {
         let mut phones = Self::default();
         let mut told: BTreeMap<usize, Told> = BTreeMap::new();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_alert_is_noticed() {
+    fn a_foreign_alert_is_noticed() {
         assert!(wrong(&["[告警] 规则01\nw0009n00000z"])[0].contains("not its own"));
     }
 }

@@ -24,7 +24,7 @@ struct Section {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Of what the headline says.
+    /// What the headline names.
     #[default]
     Headline,
     Critical,

@@ -12,7 +12,7 @@ use crate::ledger::{Address, Channel};
 const PARTY: i64 = 9;
 /// Members of the department who have a lane of their own, too.
 const BOTH: usize = 2;
-/// A member of the department and of nothing else: by him its messages are known.
+/// A member of the department only: its messages are recognised by this member.
 const CLERK: &str = "clerk";
 
 /// Targets of each kind; beside them a department and a pool.

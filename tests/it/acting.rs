@@ -1,5 +1,5 @@
-//! The whole way, with a real Alertmanager: an alert fires, somebody takes it, silences it upstream, and everybody hears
-//! when it is over, although the silence keeps upstream from telling.
+//! End to end, with a real Alertmanager: an alert fires, is acknowledged and silenced upstream, and all receivers are
+//! told when it is resolved, although the silence suppresses the report.
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;

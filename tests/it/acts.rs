@@ -77,7 +77,7 @@ async fn what_an_app_sent_is_taken_back_and_what_cannot_be_is_told_why() {
     assert_eq!(acts(&world, &["--open"]).await, Vec::<Value>::new());
     assert_eq!(acts(&world, &["--since", "1d"]).await.len(), 3);
 
-    // Nobody has the file any more: the command asks WeCom itself.
+    // No process holds the file any more: the command asks WeCom itself.
     gateway.signal("TERM").await;
     assert!(gateway.ended().await.success());
     recall(&world, &[&member]).await.exits(0).says(&["✓"]);

@@ -1,5 +1,5 @@
-//! Bodies and connections that nobody should send, against the built program: a clear status, bounded memory, the
-//! process unharmed, and whatever was readable kept and told.
+//! Invalid bodies and connections against the built program: a clear status, bounded memory, the process unharmed, and
+//! whatever was readable stored and told.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -301,7 +301,7 @@ async fn real_groups_of_ten_megabytes_at_once_are_all_taken_within_the_memory() 
 }
 
 #[tokio::test]
-async fn headers_that_come_slowly_end_after_five_seconds_and_hold_up_nobody() {
+async fn slow_headers_end_after_five_seconds_and_delay_no_one() {
     let victim = Victim::new().await;
     let begun = Instant::now();
     let mut connection = victim.connect().await;
@@ -318,7 +318,7 @@ async fn headers_that_come_slowly_end_after_five_seconds_and_hold_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_body_that_comes_slowly_ends_after_fifteen_seconds_with_408_and_holds_up_nobody() {
+async fn a_slow_body_ends_after_fifteen_seconds_with_408_and_delays_no_one() {
     let victim = Victim::new().await;
     let begun = Instant::now();
     let mut connection = victim.connect().await;
@@ -369,7 +369,7 @@ async fn ten_thousand_idle_connections_cost_bounded_memory_and_descriptors() {
     let mut dials = JoinSet::new();
     for _ in 0..affordable() {
         let address = address.clone();
-        // Who finds the queue of the kernel full gives up, as a flood would.
+        // A client that finds the kernel's queue full gives up, as a flood would.
         dials.spawn(async move { tokio::time::timeout(Duration::from_secs(3), TcpStream::connect(address)).await });
     }
     let mut idle = Vec::new();

@@ -7,7 +7,7 @@ use crate::harness::{World, alertmanager};
 use crate::programs::until;
 use crate::witness_alertmanager::{holds, texts};
 
-/// One person gets cards, a group of people hears of it in words, a webhook of the same receiver too.
+/// One person gets cards, a group gets texts, a webhook of the same receiver too.
 pub const RECEIVERS: &str = r"
 receivers:
   ops:
@@ -28,7 +28,7 @@ pub fn with_bot(world: &World, listen: &str, secret: &str, rest: &str) -> String
     world.config_text(listen, &format!("{bots}{rest}"))
 }
 
-/// A world with a bot that nobody has spoken to, and no gateway yet.
+/// A world with a bot that no user has written to, and no gateway yet.
 pub async fn idle(rest: &str) -> World {
     let world = World::idle(Setup::demo(), "").await;
     world.write("wegraf.yaml", &with_bot(&world, "127.0.0.1:0", "sim-bot-secret", rest));
@@ -43,7 +43,7 @@ pub async fn mute(rest: &str) -> World {
     world
 }
 
-/// The same after somebody has spoken in both conversations.
+/// The same after a user has written in both conversations.
 pub async fn talking(rest: &str) -> World {
     let world = mute(rest).await;
     for chat in ["zhangsan", "wrSimDutyGroup"] {
@@ -69,7 +69,7 @@ pub async fn connected(world: &World) {
     until("the bot is connected", async || (!bot(world).await["live"].is_null()).then_some(())).await;
 }
 
-/// Somebody says something to the bot; what it answers.
+/// A user writes to the bot; returns its answer.
 pub async fn say(world: &World, user: &str, chat: Option<&str>, text: &str) -> String {
     let whose = format!("bot=sim-bot/{}", chat.unwrap_or(user));
     let before = said(world, &whose).await.len();
@@ -101,7 +101,7 @@ pub async fn told(world: &World, whose: &str, count: usize) -> Vec<Value> {
     .await
 }
 
-/// Somebody presses; the click once it is answered.
+/// A user presses a button; returns the click once it is answered.
 pub async fn press(world: &World, card: &Value, user: &str, key: &str, span: Option<&str>) -> Value {
     let selected: Value = span.map_or(json!({}), |span| json!({ "span": [span] }));
     let body = json!({ "message": card["id"], "user": user, "key": key, "selected": selected });
@@ -195,16 +195,16 @@ async fn what_is_asked_is_answered_in_the_chat_it_was_asked_in() {
 }
 
 #[tokio::test]
-async fn whoever_opens_the_chat_is_greeted_in_time() {
+async fn a_user_who_opens_the_chat_is_greeted_in_time() {
     let world = mute(RECEIVERS).await;
     world.control("POST", "enters", json!({ "bot": "sim-bot", "user": "lisi" })).await;
     let greeting = told(&world, "bot=sim-bot/lisi", 1).await;
     holds(&greeting[0].to_string(), &["帮助"]);
-    assert!(world.app().store().conversations().await.unwrap().is_empty(), "nobody has spoken");
+    assert!(world.app().store().conversations().await.unwrap().is_empty(), "no user has written");
 }
 
 #[tokio::test]
-async fn what_nobody_may_be_told_yet_goes_out_as_soon_as_somebody_speaks() {
+async fn a_message_that_may_not_be_sent_yet_is_sent_once_a_user_writes() {
     let world = mute(RECEIVERS).await;
     world.accept("/webhook", firing("磁盘将满")).await;
     until("the push was refused", async || world.deliveries().await.iter().all(|row| row.attempts > 0).then_some(()))
@@ -270,7 +270,7 @@ async fn flat_events_and_control_characters_are_read() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_right_is_told_so_and_the_card_stays_for_the_others() {
+async fn an_unauthorised_actor_is_told_and_the_card_stays_for_the_others() {
     let rest = r"
 receivers:
   ops:
@@ -318,7 +318,7 @@ async fn what_may_have_arrived_comes_again_marked_as_a_copy() {
     switches(&world, json!({ "bot_ack_delay_ms": 60_000 })).await;
     world.accept("/webhook", firing("磁盘将满")).await;
     told(&world, PERSON, 1).await;
-    until("nobody knows", async || {
+    until("a message is unsure", async || {
         world.deliveries().await.iter().any(|row| row.state == wegraf::store::State::Unsure).then_some(())
     })
     .await;

@@ -7,7 +7,7 @@ use crate::harness::World;
 use crate::process::{run, run_on};
 use crate::programs::until;
 
-/// `wegraf init`, somebody who says hello where `chat` says, and presses what comes.
+/// Runs `wegraf init`, with a user who greets the bot where `chat` says, and presses the card that comes.
 async fn first_run(world: &World, chat: Option<&str>) -> (crate::process::Answer, Value) {
     let url = world.simulator.url();
     let socket = format!("{}/ws", url.replacen("http", "ws", 1));
@@ -84,7 +84,7 @@ async fn doctor(world: &World) -> Vec<(String, bool, String)> {
 }
 
 #[tokio::test]
-async fn a_doctor_connects_where_no_gateway_does_and_evicts_nobody() {
+async fn a_doctor_connects_where_no_gateway_does_and_evicts_no_connection() {
     let world = idle(RECEIVERS).await;
     let found = doctor(&world).await;
     assert!(found[0].1 && found[0].2.contains("试连成功"), "{found:?}");

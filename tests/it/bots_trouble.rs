@@ -13,7 +13,7 @@ use crate::harness::{World, alertmanager};
 use crate::programs::until;
 use crate::witness_alertmanager::{holds, texts};
 
-/// The bot's people, and whoever hears of wegraf's own trouble.
+/// The bot's people, and the receiver of self-alerts.
 const GUARDED: &str = r"
 receivers:
   ops: { targets: [ { bot: duty, chat: zhangsan, face: card } ] }
@@ -28,7 +28,7 @@ async fn subscribes(world: &World) -> (i64, i64, i64) {
     (count("subscribes"), count("refused"), count("evictions"))
 }
 
-/// The operator hears of it by another way, though nothing of the clock but this passes.
+/// The operator is told by another way, after no more than this time on the clock.
 async fn alarmed(world: &World, words: &[&str]) {
     until("the breaker is open", async || {
         let open = world.app().store().breakers().await.unwrap();
@@ -50,7 +50,7 @@ async fn a_wrong_secret_is_told_by_another_way_and_is_not_tried_over_and_over() 
     assert_eq!(subscribes(&world).await, (0, 1, 0), "once, and then it waits");
     let waiting = world.deliveries().await.remove(0);
     assert_eq!((waiting.attempts, waiting.state), (0, wegraf::store::State::Queued));
-    // Whoever repairs it need not restart anything.
+    // A repair needs no restart.
     activate(&world, "zhangsan", true).await;
     world.write("wegraf.yaml", &with_bot(&world, "127.0.0.1:0", "sim-bot-secret", GUARDED));
     world.app().reload();
@@ -59,7 +59,7 @@ async fn a_wrong_secret_is_told_by_another_way_and_is_not_tried_over_and_over() 
 }
 
 #[tokio::test]
-async fn whoever_is_evicted_by_another_program_stays_away_and_says_so() {
+async fn an_evicted_socket_stays_away_and_reports_it() {
     let mut world = idle(GUARDED).await;
     world.stand_still();
     world.start().await;
@@ -93,7 +93,7 @@ async fn a_socket_that_is_cut_comes_back_and_nothing_is_lost() {
 async fn a_conversation_never_hears_more_than_wecom_takes() {
     let world = talking(RECEIVERS).await;
     let one = |n: usize| alertmanager(&format!("告警 {n}"), &[("db-1", "firing")]);
-    // A fifth of what WeCom takes is left to what is urgent and to answers.
+    // A fifth of what WeCom accepts is reserved for urgent messages and answers.
     for n in 1..=18 {
         world.accept("/webhook", one(n)).await;
         told(&world, PERSON, n).await;
@@ -101,7 +101,7 @@ async fn a_conversation_never_hears_more_than_wecom_takes() {
     for n in 19..=40 {
         world.accept("/webhook", one(n)).await;
     }
-    // Whoever asks is answered all the same.
+    // Questions are still answered.
     holds(&say(&world, "zhangsan", None, "告警").await, &["正在告警 40 条"]);
     let frames = world.control("GET", "frames?cmd=aibot_send_msg&direction=out", Value::Null).await;
     let refused: Vec<_> =

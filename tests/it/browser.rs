@@ -27,7 +27,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Opens an empty page of this size. Of all names only those in `hosts` lead somewhere: `("a.example.com",
+    /// Opens an empty page of this size. Only the names in `hosts` can be resolved: `("a.example.com",
     /// "127.0.0.1:80")`.
     pub async fn open(width: u32, height: u32, hosts: &[(&str, &str)]) -> Option<Self> {
         let chromium = find("chromium")?;
@@ -98,7 +98,7 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Shows pages to somebody who likes them dark.
+    /// Shows pages in a dark colour scheme.
     pub async fn dark(&mut self) {
         let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
         self.call("Emulation.setEmulatedMedia", dark).await;

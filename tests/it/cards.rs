@@ -1,4 +1,4 @@
-//! Cards with buttons, through the callback of an app: pressed, changed, told to everybody.
+//! Cards with buttons, through the callback of an app: pressed, updated, told to all receivers.
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
@@ -13,7 +13,7 @@ use crate::witness_alertmanager::{holds, texts};
 pub const TOKEN: &str = "simtoken01";
 pub const AES_KEY: &str = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
 
-/// Two people get the card, a group hears of it in words.
+/// Two people get the card, a group gets texts.
 const RECEIVERS: &str = r"
 receivers:
   ops:
@@ -48,7 +48,7 @@ pub async fn check(world: &World) {
     assert_eq!(checked["ok"], true, "{checked}");
 }
 
-/// Somebody presses a button of his copy of a message.
+/// A user presses a button of their copy of a message.
 pub async fn press(world: &World, message: &Value, user: &str, key: &str, span: Option<&str>) -> Value {
     let selected: Value = span.map_or(json!({}), |span| json!({ "span": [span] }));
     let body = json!({ "message": message["id"], "user": user, "key": key, "selected": selected });
@@ -66,7 +66,7 @@ pub async fn card_of(world: &World, whose: &str, wanted: impl Fn(&str) -> bool) 
 }
 
 #[tokio::test]
-async fn whoever_acknowledges_is_shown_to_all_and_the_end_changes_the_card() {
+async fn an_acknowledgement_is_shown_to_all_and_the_end_changes_the_card() {
     let world = called_back(RECEIVERS).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
     let card = world.arrived("user=zhangsan", 1).await.remove(0);
@@ -124,7 +124,7 @@ async fn an_episode_whose_id_no_message_has_is_guarded_as_well() {
 }
 
 #[tokio::test]
-async fn whoever_comes_second_or_has_no_right_is_told_so_kindly_and_changes_nothing() {
+async fn a_second_or_unauthorised_press_is_answered_and_changes_nothing() {
     let guarded = RECEIVERS.replace("targets:\n", "may_act: { users: [ZhangSan, wangwu] }\n    targets:\n");
     let world = called_back(&guarded).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
@@ -157,7 +157,7 @@ async fn whoever_comes_second_or_has_no_right_is_told_so_kindly_and_changes_noth
             ("zhangsan", ActKind::Acknowledge, ActState::Repeated)
         ]
     );
-    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 2, "nobody hears of what changed nothing");
+    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 2, "a press without effect is not told");
 }
 
 #[tokio::test]

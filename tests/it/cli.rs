@@ -189,7 +189,7 @@ async fn healthy() -> World {
 }
 
 #[tokio::test]
-async fn doctor_finds_nothing_wrong_where_nothing_is_and_tells_nobody() {
+async fn doctor_finds_nothing_wrong_where_nothing_is_and_sends_no_message() {
     let world = healthy().await;
     run(&world, &["doctor"]).await.exits(0).says(&[
         "✓ 应用 app ops",

@@ -21,10 +21,10 @@ async fn idle() -> World {
     World::idle(Setup::demo(), ONE_MEMBER).await
 }
 
-/// A world whose gateway finds nobody where WeCom should be.
+/// A world in which nothing listens at WeCom's address.
 async fn without_wecom() -> World {
     let world = idle().await;
-    // Nothing listens on a port that was given away a moment ago.
+    // Nothing listens on a port that was just released.
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let text = world.config_text("127.0.0.1:0", ONE_MEMBER);
     world.write("wegraf.yaml", &text.replace(&world.simulator.url(), &format!("http://{nobody}")));

@@ -1,5 +1,5 @@
-//! The documentation is true: its configurations are taken, its commands exist, its links lead somewhere, and its
-//! tables say what the program says.
+//! The documentation is true: its configurations are valid, its commands exist, its links lead somewhere, and its
+//! tables agree with the program.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -243,7 +243,7 @@ fn every_command_in_the_documentation_exists_with_its_arguments() {
                 _ => continue,
             };
             seen += 1;
-            // Left out where the page has it in the environment.
+            // Left out where the page takes it from the environment.
             let secret = ours.contains(&"--corp-id".to_owned()) && !ours.contains(&"--secret".to_owned());
             let secret = if secret { vec!["--secret".to_owned(), "s".to_owned()] } else { Vec::new() };
             let arguments = std::iter::once("wegraf".to_owned()).chain(ours).chain(secret);

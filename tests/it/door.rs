@@ -127,7 +127,7 @@ fn group(count: usize) -> String {
 }
 
 #[tokio::test]
-async fn the_last_of_many_alerts_in_one_body_is_told_and_nobody_is_said_to_have_left_one_out() {
+async fn the_last_of_many_alerts_in_one_body_is_told_and_none_is_reported_as_left_out() {
     let (world, _gateway, _) = serve(ONE_MEMBER).await;
     let answer = world.accept("/webhook", group(20_001)).await;
     assert_eq!(answer["alerts"], 20_001, "{answer}");

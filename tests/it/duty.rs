@@ -1,4 +1,4 @@
-//! Whoever is on duty is told and mentioned, and so are the owners that labels name; nobody unknown holds anything up.
+//! People on duty are told and mentioned, and so are the owners named by labels; unknown owners delay nothing.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn world(rest: &str) -> World {
 }
 
 #[tokio::test]
-async fn a_message_to_a_rota_reaches_whoever_is_on_duty_when_it_is_written() {
+async fn a_message_to_a_rota_reaches_the_people_on_duty_when_it_is_rendered() {
     let world = world(
         "receivers:
   dba: { targets: [ { app: ops, on_call: dba, face: text }, { app: ops, users: [daixuan], on_call: dba/backup, face: text } ] }
@@ -83,7 +83,7 @@ async fn a_message_to_a_rota_reaches_whoever_is_on_duty_when_it_is_written() {
     world.arrived("user=lisi", 1).await;
     world.settled().await;
     assert_eq!(world.inbox("user=zhangsan").await.len(), 2);
-    // One lane, whoever is on duty.
+    // One lane, however often the people on duty change.
     let lanes: std::collections::BTreeSet<String> =
         world.deliveries().await.into_iter().map(|row| row.lane.to_string()).collect();
     assert_eq!(lanes.into_iter().collect::<Vec<_>>(), ["app/ops/daixuan|on_call:dba/backup", "app/ops/on_call:dba"]);
@@ -97,7 +97,7 @@ directory: { file: directory.yaml }
 ";
 
 #[tokio::test]
-async fn whoever_is_on_duty_and_whoever_owns_an_alert_is_mentioned() {
+async fn people_on_duty_and_owners_of_an_alert_are_mentioned() {
     let world = world(GROUP).await;
     world.accept("/webhook", alert("一", &[])).await;
     world.accept("/webhook", alert("二", &[("team", "db")])).await;
@@ -113,7 +113,7 @@ async fn whoever_is_on_duty_and_whoever_owns_an_alert_is_mentioned() {
             assert_eq!(text.contains(&format!("<@{person}>")), people.contains(&person), "{person}: {text}");
         }
     }
-    // Known is known: nobody is asked again.
+    // The answer is cached: WeCom is not asked again.
     world.accept("/webhook", alert("五", &[("owner", "lisi@sim.example")])).await;
     let messages = world.arrived("webhook=sim-ops-group", 5).await;
     assert!(text(&messages[4]).contains("<@lisi>"), "{}", text(&messages[4]));
@@ -121,7 +121,7 @@ async fn whoever_is_on_duty_and_whoever_owns_an_alert_is_mentioned() {
 }
 
 #[tokio::test]
-async fn an_alert_that_is_over_calls_nobody_and_calls_nobody_for_itself_beside_others() {
+async fn a_resolved_alert_mentions_no_one_also_beside_others() {
     let world = world(GROUP).await;
     world
         .accept("/webhook", alerts("两条", &[("firing", &[("owner", "lisi")]), ("firing", &[("owner", "daixuan")])]))
@@ -140,7 +140,7 @@ async fn an_alert_that_is_over_calls_nobody_and_calls_nobody_for_itself_beside_o
 }
 
 #[tokio::test]
-async fn an_owner_whom_nobody_knows_is_not_mentioned_and_holds_nothing_up() {
+async fn an_unknown_owner_is_not_mentioned_and_delays_nothing() {
     let world = world(GROUP).await;
     for (name, owner) in [("一", "nobody@sim.example"), ("二", "@all"), ("三", "张三 <@zhangsan>"), ("四", "no|body")]
     {
@@ -154,7 +154,7 @@ async fn an_owner_whom_nobody_knows_is_not_mentioned_and_holds_nothing_up() {
     }
     world.settled().await;
     assert!(world.metric("wegraf_unknown_owners_total").await >= 3.0);
-    // Nobody is asked twice about one value, and about few mail addresses in all.
+    // WeCom is not asked twice about one value, and only about few mail addresses in all.
     let asked = world.requests("user/get").await.len();
     world.accept("/webhook", alert("五", &[("owner", "nobody@sim.example")])).await;
     world.arrived("webhook=sim-ops-group", 5).await;

@@ -95,7 +95,7 @@ impl Case {
         format!("c{}", self.code.unsigned_abs())
     }
 
-    /// What closes the way of an app closes it for all its messages, so whoever meets that has an app of his own.
+    /// A code that opens an app's breaker blocks all messages of that app, so such a case has an app of its own.
     fn own_app(self) -> bool {
         matches!((self.door, self.reaction), (Door::App | Door::Card, BackOff | Held))
     }
@@ -141,7 +141,7 @@ impl Case {
         json!({ "match": matches, "action": { "errcode": self.code }, "times": times })
     }
 
-    /// The lane has come to rest, for good or until its next try.
+    /// The lane is at rest, for good or until its next try.
     fn is_settled(self, delivery: &Delivery) -> bool {
         match self.reaction {
             Again(_) => delivery.row.state == State::Sent,
@@ -171,7 +171,7 @@ impl Case {
                 assert_eq!(frozen.len(), 1, "the bytes stay the same: {}", told());
             }
             BackOff => {}
-            Held => assert!(error.contains("请"), "nobody is told what to do: {}", told()),
+            Held => assert!(error.contains("请"), "no remedy is given: {}", told()),
             Plainer => {
                 assert_eq!(attempts.len(), 2, "{}", told());
                 let kinds: Vec<Value> = frozen.iter().map(|part| body(&part.body)["msgtype"].clone()).collect();
@@ -195,7 +195,7 @@ fn key(name: &str) -> String {
     format!("key-of-{name}")
 }
 
-/// The demo corp, and for each case somebody who meets it.
+/// The demo corp, and for each case a member for it.
 fn corp_of(cases: &[Case]) -> Setup {
     let mut setup = Setup::demo();
     let corp = &mut setup.corps[0];
@@ -228,8 +228,8 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
         .map(|case| format!("    {}: {{ key: {} }}\n", case.name(), key(&case.name())))
         .collect();
     let (webhooks, targets) = (webhooks.concat(), targets.concat());
-    // The accounts come first in the file, and the webhooks last among them. The alarm about what is given up is
-    // another's to hear.
+    // The accounts come first in the file, and the webhooks last among them. Alarms about dead messages go to another
+    // receiver.
     let rest = format!(
         "{webhooks}receivers:\n  duty: {{ targets: [ {{ webhook: dba-group }} ] }}\n  all:\n    targets:\n{targets}route: {{ receiver: all }}\nalarm: {{ receiver: duty }}\n"
     );
@@ -266,7 +266,7 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
     }
     let breakers = world.app().store().breakers().await.unwrap();
     let closing = Case::all().iter().filter(|case| matches!(case.reaction, BackOff | Held)).count();
-    assert_eq!(breakers.len(), closing, "a way was closed that nobody closed: {breakers:#?}");
+    assert_eq!(breakers.len(), closing, "a breaker was opened without a case for it: {breakers:#?}");
 }
 
 /// The only breaker that is open.
@@ -390,7 +390,7 @@ async fn a_token_killed_early_costs_exactly_one_more_gettoken_under_a_hundred_pa
         assert_eq!(world.inbox(&format!("user={name}")).await.len(), 1, "{name}");
     }
     assert_eq!(world.requests("gettoken").await.len(), 2, "exactly one more");
-    assert!(world.deliveries().await.iter().all(|row| row.attempts == 1), "nobody had to wait for a second attempt");
+    assert!(world.deliveries().await.iter().all(|row| row.attempts == 1), "no message needed a second attempt");
 }
 
 #[tokio::test]

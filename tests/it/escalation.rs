@@ -1,4 +1,4 @@
-//! Where nobody takes an alert in time the next people are told, with a clock that the test owns.
+//! An alert that is not acknowledged in time is escalated, with a clock that the test controls.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ fn alert(rule: &str, status: &str, severity: &str) -> String {
     .to_string()
 }
 
-/// First the group, after ten minutes whoever is on duty, after half an hour the second line, critical ones after an hour
-/// another group.
+/// First the group, after ten minutes the person on duty, after half an hour the second line, for critical alerts after
+/// an hour another group.
 const STEPS: &str = r"
 rotas: { dba: rota.yaml }
 receivers:
@@ -64,7 +64,7 @@ async fn texts_of(world: &World, whose: &str, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_alert_that_nobody_takes_walks_its_steps_and_all_hear_that_it_is_over() {
+async fn an_unacknowledged_alert_takes_all_steps_and_all_are_told_of_its_end() {
     let world = world().await;
     world.accept("/webhook", alert("主库只读", "firing", "critical")).await;
     texts_of(&world, "webhook=sim-ops-group", 1).await;
@@ -98,7 +98,7 @@ async fn an_alert_that_nobody_takes_walks_its_steps_and_all_hear_that_it_is_over
 }
 
 #[tokio::test]
-async fn whoever_takes_it_stops_the_steps_and_whoever_gives_it_back_lets_them_go_on() {
+async fn an_acknowledgement_stops_the_steps_and_a_release_continues_them() {
     let world = world().await;
     world.accept("/webhook", alert("主库只读", "firing", "critical")).await;
     let told = texts_of(&world, "webhook=sim-ops-group", 1).await;
@@ -112,7 +112,7 @@ async fn whoever_takes_it_stops_the_steps_and_whoever_gives_it_back_lets_them_go
     texts_of(&world, "webhook=sim-ops-group", 2).await;
     world.pass(Duration::from_hours(3));
     looked(&world).await;
-    assert!(world.inbox("user=wangwu").await.is_empty(), "somebody has it");
+    assert!(world.inbox("user=wangwu").await.is_empty(), "it is acknowledged");
 
     act(&world, &format!("放弃 {id}")).await;
     looked(&world).await;
@@ -158,7 +158,7 @@ async fn a_gateway_that_was_away_takes_the_steps_that_came_due_meanwhile() {
 }
 
 #[tokio::test]
-async fn whoever_was_told_hears_the_end_although_the_steps_are_gone_from_the_configuration() {
+async fn earlier_steps_are_told_of_the_end_although_the_configuration_lost_them() {
     let step = "    escalate: [ { after: 10m, receiver: boss } ]\n";
     let rest = |step: &str| {
         format!(

@@ -45,7 +45,7 @@ async fn meets(world: &World, proxy: &mut Proxy, plan: Plan, name: &str) -> Vec<
     // Three calls in a row without an answer are an outage: the host is asked before it gets a message again.
     let begun = Instant::now();
     while !world.app().store().breakers().await.unwrap().is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "nobody finds out that the host answers again");
+        assert!(begun.elapsed() < PATIENCE, "it is not noticed that the host answers again");
         tokio::time::sleep(Duration::from_millis(200)).await;
         world.pass(Duration::from_secs(1));
     }
@@ -68,7 +68,7 @@ fn all(class: &str, copies: [usize; 3]) -> Vec<(String, usize)> {
 }
 
 #[tokio::test]
-async fn while_nobody_can_be_reached_a_message_waits_and_then_arrives_once() {
+async fn while_the_host_is_unreachable_a_message_waits_and_then_arrives_once() {
     let (world, mut proxy) = through_a_proxy().await;
     assert_eq!(meets(&world, &mut proxy, Plan::Refuse, "连不上").await, all("not_sent", [1, 1, 1]));
 }

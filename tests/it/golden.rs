@@ -98,7 +98,7 @@ fn all_faces(notification: &Notification) -> String {
 }
 
 #[test]
-fn every_payload_of_ours_reads_as_it_did_when_somebody_last_looked() {
+fn every_payload_of_ours_reads_as_last_approved() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()

@@ -51,7 +51,7 @@ pub struct World {
 /// TLS for clients, once a process.
 pub fn crypto() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("nobody else installs one"));
+    ONCE.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("no provider is installed yet"));
 }
 
 impl World {

@@ -96,7 +96,7 @@ async fn the_answer_says_what_became_of_the_call() {
 }
 
 #[tokio::test]
-async fn a_retry_and_the_copy_of_a_twin_tell_nobody_twice() {
+async fn a_retry_and_the_copy_of_a_twin_are_not_told_twice() {
     let world = World::new(ONE_MEMBER).await;
     let body = alertmanager("磁盘", &[("a", "firing")]);
     world.accept("/webhook", body.clone()).await;
@@ -139,7 +139,7 @@ fn push(ends_at: i64) -> String {
 async fn a_state_pushed_each_minute_is_told_when_it_begins_and_when_it_ends() {
     const MINUTE: Duration = Duration::from_mins(1);
     let world = World::at_a_standstill(ONE_MEMBER).await;
-    // The end of something that nobody heard of is no news.
+    // The end of an alert that was never told is no news.
     world.accept("/api/v2/alerts", push(world.app().now().0)).await;
     for _ in 0..90 {
         world.accept("/api/v2/alerts", push(world.app().now().0 + 4 * 60_000)).await;
@@ -173,7 +173,7 @@ async fn a_pusher_gets_the_answers_of_an_alertmanager() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_nobody_knows_loses_no_alert() {
+async fn an_unknown_receiver_loses_no_alert() {
     let world = World::new(ONE_MEMBER).await;
     let answer = world.accept("/webhook/opps", alertmanager("磁盘", &[("a", "firing")])).await;
     assert!(answer["warning"].as_str().unwrap().contains("opps"), "{answer}");
@@ -263,7 +263,7 @@ async fn each_source_proves_itself_in_its_way_and_its_name_is_recorded() {
 }
 
 #[tokio::test]
-async fn whoever_proves_nothing_gets_401_without_detail_at_every_door() {
+async fn unauthenticated_calls_get_401_without_detail_at_every_door() {
     let world = World::new(SOURCES).await;
     let body = alertmanager("磁盘", &[("a", "firing")]);
     let now = world.app().now().0 / 1000;
@@ -305,7 +305,7 @@ async fn the_body_of_who_proves_nothing_is_not_read() {
     let mut connection = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();
     let head = "POST /webhook HTTP/1.1\r\nHost: wegraf\r\nContent-Length: 1000000\r\n\r\n";
     connection.write_all(head.as_bytes()).await.unwrap();
-    // Not one byte of the body: whoever waited for it would not answer now.
+    // Not one byte of the body: a handler that waited for it would not answer now.
     let mut answer = [0; 12];
     tokio::time::timeout(Duration::from_secs(3), connection.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 401");

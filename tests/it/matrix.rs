@@ -55,7 +55,7 @@ async fn play(store: &Store) -> Vec<[Vec<String>; 4]> {
     wrong
 }
 
-/// The table, with what went wrong in place of what was required.
+/// The table, with the actual results in place of the required ones.
 fn table(wrong: &[[Vec<String>; 4]]) -> String {
     let mut table =
         "| | 故障 fault | 应用成员 app members | 应用群 app chat | webhook | hook |\n|---|---|---|---|---|---|\n"
@@ -75,7 +75,7 @@ fn table(wrong: &[[Vec<String>; 4]]) -> String {
     table
 }
 
-/// `docs/fault-matrix.md` as this run would have it.
+/// `docs/fault-matrix.md` as generated from this run.
 fn page(wrong: &[[Vec<String>; 4]]) -> String {
     let cells = ROWS.iter().flat_map(|row| &row.must).filter(|must| !matches!(must, Must::Not(_))).count();
     let faults = ROWS.len();

@@ -1,4 +1,4 @@
-//! What people hear first and how often: the end never before the beginning, and reminders only in their time.
+//! The order and frequency of messages: the end never before the beginning, and reminders only when due.
 
 use std::time::Duration;
 
@@ -145,8 +145,8 @@ async fn the_changes_of_an_alert_are_told_in_their_order_whatever_fails_between(
         assert!(told.last().is_some_and(|text| text.contains("恢复")), "{name} does not hear how it ends: {told:#?}");
         for pair in told.windows(2) {
             let ends = pair.iter().filter(|text| text.contains("恢复")).count();
-            // An end follows an end, or a beginning a beginning, only where what lay between is told with the later,
-            // or where the later is a copy of the earlier and says so.
+            // An end follows an end, or a beginning a beginning, only where what lay between is told with the later
+            // one, or where the later one is marked as a copy of the earlier.
             let explained = pair[1].contains("次变化") || pair[1].contains("可能重复");
             assert!(ends == 1 || explained, "{name}: out of order: {told:#?}");
         }

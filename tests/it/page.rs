@@ -12,7 +12,7 @@ use crate::programs::{Server, alert, until};
 use crate::silences::NOBODY;
 use crate::witness_alertmanager::{holds, texts};
 
-/// A group hears in words and has no buttons.
+/// A group that gets texts, without buttons.
 const GROUP: &str = r"
 external_url: https://alerts.example.com
 receivers:
@@ -90,7 +90,7 @@ pub async fn first_text(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back() {
+async fn a_visitor_with_the_link_acknowledges_by_the_form_and_releases() {
     let world = World::new(GROUP).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
     let text = first_text(&world).await;
@@ -133,12 +133,12 @@ async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back(
     let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     holds(&told[1], &["张三（网页） 已认领", "磁盘将满 ×2"]);
 
-    // The page is loaded anew, form and all: it is the same act.
+    // The page is loaded again and the form resubmitted: it is the same act.
     let again = visitor.presses(&page, "acknowledge", "张三", "").await;
     assert_eq!(again.status, 200);
     assert_eq!(acts(&world).await.len(), 1);
 
-    // Who comes later is known by his browser.
+    // A later visit is recognised by a cookie.
     let page = visitor.opens().await;
     holds(&page.html, &["name=\"person\" value=\"张三\""]);
     let back = visitor.presses(&page, "release", "张三", "").await;
@@ -166,11 +166,11 @@ async fn whoever_has_the_link_takes_the_alert_after_saying_so_and_gives_it_back(
 }
 
 #[tokio::test]
-async fn nobody_acts_without_the_link_with_a_form_of_his_own_or_where_only_some_may() {
+async fn no_act_without_the_link_with_a_forged_form_or_where_only_some_may() {
     let world = World::new(&format!("{GROUP}may_act: {{ users: [zhangsan] }}\n")).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     let text = first_text(&world).await;
-    assert!(!text.contains("认领"), "nobody could do it there: {text}");
+    assert!(!text.contains("认领"), "no visitor is authorised there: {text}");
     let mut visitor = Visitor::by(&world, &text);
     let page = visitor.opens().await;
     holds(&page.html, &["1 条仍在告警", "请在企业微信里用卡片按钮"]);
@@ -186,7 +186,7 @@ async fn nobody_acts_without_the_link_with_a_form_of_his_own_or_where_only_some_
     assert_eq!(status, 403);
     holds(&html, &["网页认不出你是谁"]);
     let denied: Vec<_> = acts(&world).await.iter().map(|act| (act.state, act.by.clone())).collect();
-    assert_eq!(denied, [(ActState::Denied, "zhangsan（网页）".to_owned())], "it is on record that somebody tried");
+    assert_eq!(denied, [(ActState::Denied, "zhangsan（网页）".to_owned())], "the attempt is recorded");
 
     let forged = format!("{}x", visitor.url.replace("&s=", "&s=A"));
     for url in [forged, visitor.url.split('?').next().unwrap().to_owned()] {

@@ -1,6 +1,6 @@
-//! Programs that other people wrote, as witnesses: found, started in the folder of a test, waited for, killed on drop.
+//! Third-party programs as witnesses: found, started in the folder of a test, waited for, killed on drop.
 //!
-//! A test whose program is not installed says so and passes; with `WEGRAF_TEST_EVERYTHING` set, as `./test` does
+//! A test whose program is not installed prints that and passes; with `WEGRAF_TEST_EVERYTHING` set, as `./test` does
 //! after it has installed them all, it fails instead.
 
 use std::fs::File;
@@ -119,8 +119,8 @@ impl Server {
         Self::peer(folder, rest, "alertmanager", &["--cluster.listen-address="]).await
     }
 
-    /// A highly available pair, which has found itself: the second one waits a second for the first, and notifies only
-    /// if it has not heard that the first did.
+    /// A highly available pair that has formed a cluster: the second one waits a second for the first, and notifies
+    /// only if it was not told that the first did.
     pub async fn pair(folder: &Path, rest: &str) -> Option<[Self; 2]> {
         let (first, second) = (free().unwrap(), free().unwrap());
         let mut peers = Vec::new();

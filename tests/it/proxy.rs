@@ -22,11 +22,11 @@ pub enum Plan {
     Delay(Duration),
     /// So many bytes of one direction pass; the next one ends the connection on both sides.
     Cut { of: Of, after: usize, by: By },
-    /// It is accepted, read from and never answered; upstream hears nothing.
+    /// It is accepted, read from and never answered; upstream gets nothing.
     BlackHole,
-    /// The request is passed on; its answer is swallowed.
+    /// The request is passed on; its answer is dropped.
     Mute,
-    /// Nobody listens.
+    /// The port is closed.
     Refuse,
 }
 
@@ -72,7 +72,8 @@ impl Orders {
         self.first.lock().unwrap().pop_front().or(self.then).unwrap_or(Plan::Pass)
     }
 
-    /// Is the port to be closed? Only as a lasting plan: a single connection cannot be refused by nobody.
+    /// Is the port to be closed? Only as a lasting plan: a single connection cannot be refused without closing the
+    /// port.
     fn refuse(&self) -> bool {
         self.then == Some(Plan::Refuse) && self.first.lock().unwrap().is_empty()
     }
@@ -321,7 +322,7 @@ async fn a_mute_connection_brings_the_request_and_no_answer() {
 }
 
 #[tokio::test]
-async fn nobody_listens_while_connections_are_refused_and_somebody_does_afterwards() {
+async fn the_port_is_closed_while_connections_are_refused_and_open_afterwards() {
     let mut proxy = Proxy::start(ponger().await).await;
     proxy.set(Plan::Refuse).await;
     assert_eq!(ping(&proxy).await.1.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);

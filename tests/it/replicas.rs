@@ -84,7 +84,7 @@ async fn what_a_sleeper_reads_when_it_wakes_is_not_told_after_what_followed_it()
     let mut connection = TcpStream::connect(asleep).await.unwrap();
     let head = format!("POST /webhook HTTP/1.1\r\nHost: {asleep}\r\nContent-Length: {}\r\n\r\n", firing.len());
     connection.write_all(format!("{head}{firing}").as_bytes()).await.unwrap();
-    // Its sender gives up, and tells the other one, and what followed.
+    // Its sender times out, and sends it and what followed to the other replica.
     world.accept("/webhook", firing).await;
     world.arrived("webhook=sim-ops-group", 1).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved")])).await;

@@ -18,7 +18,7 @@ use crate::replicas::database;
 const RECONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may happen after a paused one is awake.
 const QUIET: Duration = Duration::from_secs(3);
-/// Presses while nobody listens.
+/// Presses while no socket is connected.
 const PRESSES: usize = 3;
 
 const OPS: &str =
@@ -78,7 +78,7 @@ impl Pair {
             if !live.is_null() && live != former["connection"] {
                 return since.elapsed();
             }
-            assert!(since.elapsed() < RECONNECT, "nobody has the socket after {:?}", since.elapsed());
+            assert!(since.elapsed() < RECONNECT, "no replica holds the socket after {:?}", since.elapsed());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

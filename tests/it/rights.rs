@@ -16,7 +16,8 @@ use crate::programs::{Server, until};
 use crate::silences::NOBODY;
 use crate::witness_alertmanager::{holds, texts};
 
-/// Two people hear of different things, a group by a webhook of a third, and a chat of the app of a fourth.
+/// Two people receive different alerts, a group by a webhook those of a third receiver, and a chat of the app those of
+/// a fourth.
 const APART: &str = r"
 external_url: https://alerts.example.com
 receivers:
@@ -36,7 +37,7 @@ fn firing(name: &str) -> String {
     alertmanager(name, &[("db-1", "firing")])
 }
 
-/// What somebody writes to the app, and what it answers.
+/// A user writes a text to the app; returns the answer.
 async fn ask(world: &World, who: &str, text: &str) -> String {
     let actor = Actor { id: who.to_owned(), via: Via::App("ops".to_owned()) };
     answer::ask(world.app(), &actor, &rand::random::<u64>().to_string(), text).await.unwrap()
@@ -52,7 +53,7 @@ async fn id(world: &World, receiver: &str) -> String {
     format!("#{}", rows.iter().find(|row| row.receiver == receiver).unwrap().thread)
 }
 
-/// A world in which each of the four heard of an alert of its own.
+/// A world in which each of the four receivers was told of an alert of its own.
 async fn apart(more: &str) -> World {
     let world = World::new(&format!("{APART}{more}")).await;
     for name in ["她的", "他的", "群的", "群聊的"] {
@@ -63,7 +64,7 @@ async fn apart(more: &str) -> World {
 }
 
 #[tokio::test]
-async fn a_member_sees_the_alerts_that_were_sent_to_him_and_no_others() {
+async fn a_member_sees_only_the_alerts_sent_to_that_member() {
     let world = apart("").await;
     let seen = ask(&world, "zhangsan", "告警").await;
     holds(&seen, &["她的"]);
@@ -85,7 +86,7 @@ async fn a_member_sees_the_alerts_that_were_sent_to_him_and_no_others() {
 }
 
 #[tokio::test]
-async fn what_was_sent_to_somebody_else_alone_is_not_taken_and_the_words_say_why() {
+async fn an_alert_sent_to_others_cannot_be_acknowledged_and_the_answer_says_why() {
     let world = apart("").await;
     let (hers, group) = (id(&world, "hers").await, id(&world, "group").await);
     for what in [format!("认领 {hers}"), format!("静默 {hers} 1h"), format!("重发 {hers}"), format!("认领 {group}")]
@@ -96,7 +97,7 @@ async fn what_was_sent_to_somebody_else_alone_is_not_taken_and_the_words_say_why
     let states: Vec<ActState> = acts(&world).await.iter().map(|act| act.state).collect();
     assert_eq!(states, [ActState::Denied; 4]);
     holds(&ask(&world, "zhangsan", &format!("认领 {hers}")).await, &["已认领"]);
-    // The escalation of what was refused goes on.
+    // The escalation of a denied alert continues.
     let open = world.app().store().alerts_on(9).await.unwrap().0;
     let taken: Vec<&str> =
         open.iter().filter(|alert| alert.acknowledged.is_some()).map(|alert| alert.name.as_str()).collect();
@@ -104,7 +105,7 @@ async fn what_was_sent_to_somebody_else_alone_is_not_taken_and_the_words_say_why
 }
 
 #[tokio::test]
-async fn may_act_widens_to_everybody_and_narrows_to_those_it_names() {
+async fn may_act_widens_to_anyone_and_narrows_to_those_it_names() {
     let world = apart("may_act: { users: [Boss] }\n").await;
     let hers = id(&world, "hers").await;
     holds(&ask(&world, "zhangsan", &format!("认领 {hers}")).await, &["may_act"]);

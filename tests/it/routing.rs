@@ -1,4 +1,4 @@
-//! Who gets what, in whose words: the tree, receivers and what they want to hear.
+//! Who gets what, and in which words: the tree, receivers and their wishes.
 
 use serde_json::{Value, json};
 

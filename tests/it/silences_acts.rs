@@ -1,5 +1,5 @@
-//! Silences that people ask for, in a real Alertmanager, where something went otherwise before: a process ended half-way,
-//! a first silence was too short, alerts were told by different notifications, somebody took a silence away upstream.
+//! Silences requested by people, in a real Alertmanager, in unusual states: a process ended half-way, a first silence
+//! was too short, alerts were told by different notifications, a silence was ended upstream.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -98,7 +98,7 @@ async fn a_silence_that_was_made_before_its_process_ended_is_found_and_not_made_
 }
 
 #[tokio::test]
-async fn of_what_was_left_half_way_it_is_said_that_it_may_be_there_while_nobody_can_be_asked() {
+async fn a_silence_left_half_way_is_reported_as_possible_while_upstream_is_down() {
     let down = xtask::gateway::free().unwrap();
     let rest = format!(
         "upstreams: {{ am: {{ kind: alertmanager, url: 'http://{down}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ] }} }}\nroute: {{ receiver: ops }}\n"
@@ -115,7 +115,7 @@ async fn of_what_was_left_half_way_it_is_said_that_it_may_be_there_while_nobody_
 }
 
 #[tokio::test]
-async fn whoever_ends_the_silence_of_an_alert_ends_all_that_hide_it() {
+async fn ending_the_silence_of_an_alert_ends_all_that_hide_it() {
     let Some((_folder, server, world)) = world().await else { return };
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     let thread = first_id(&world).await;
@@ -170,7 +170,7 @@ async fn a_silence_is_ended_by_the_id_of_its_alert_though_its_message_has_anothe
 }
 
 #[tokio::test]
-async fn what_somebody_ended_upstream_can_be_silenced_again() {
+async fn an_alert_whose_silence_was_ended_upstream_can_be_silenced_again() {
     let Some((_folder, server, world)) = world().await else { return };
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     let labels = serde_json::json!({ "alertname": "磁盘将满", "instance": "db-1", "severity": "warning" });
@@ -189,7 +189,7 @@ async fn what_somebody_ended_upstream_can_be_silenced_again() {
 }
 
 #[tokio::test]
-async fn the_alert_is_sent_again_and_not_what_somebody_did() {
+async fn a_resend_sends_the_alert_and_not_the_act() {
     let Some((_folder, _server, world)) = world().await else { return };
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     let thread = first_id(&world).await;
@@ -202,7 +202,7 @@ async fn the_alert_is_sent_again_and_not_what_somebody_did() {
 }
 
 #[tokio::test]
-async fn a_name_that_somebody_gave_himself_is_no_markup_in_an_answer() {
+async fn a_visitors_name_is_no_markup_in_an_answer() {
     let Some((_folder, _server, world)) = world().await else { return };
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     let thread = first_id(&world).await;
@@ -270,7 +270,7 @@ async fn an_alertmanager_that_has_just_started_proves_nothing_by_its_silence() {
     let asked_again = async || (asked.load(Ordering::SeqCst) > 0).then_some(());
     until("it is asked since when it runs", asked_again).await;
     world.settled().await;
-    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 1, "nobody knows what became of the alert");
+    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 1, "the state of the alert is unknown");
     old.store(true, Ordering::SeqCst);
     let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     assert!(told[1].contains("已恢复"), "{told:?}");

@@ -1,5 +1,5 @@
-//! What the network between us and a real Alertmanager can do to a silence: it is made once, or it is said that nobody
-//! knows; and what answers in its place is told for what it is.
+//! Network faults between wegraf and a real Alertmanager during a silence: it is made once, or its state is reported as
+//! unknown; and a foreign server in its place is recognised.
 
 use std::net::SocketAddr;
 
@@ -82,7 +82,7 @@ async fn an_answer_that_never_comes_is_looked_for_and_found() {
 }
 
 #[tokio::test]
-async fn nobody_knows_while_the_answer_and_the_list_are_lost_and_the_marker_tells_later() {
+async fn unknown_while_the_answer_and_the_list_are_lost_until_the_marker_is_found() {
     let Some(mut world) = world().await else { return };
     let wanted = wanted(&["alertname=主机失联"], "1");
     world.proxy.set(Plan::Cut { of: Of::Answer, after: 0, by: By::Reset }).await;

@@ -100,7 +100,7 @@ async fn a_missing_right_is_named_with_what_cures_it() {
 }
 
 #[tokio::test]
-async fn whoever_may_make_silences_is_known_without_one_being_made() {
+async fn permission_to_silence_is_checked_without_making_a_silence() {
     let (grafana, client) = world().await;
     for rights in [Rights::Editor, Rights::Folder] {
         grafana.grant(rights);

@@ -65,5 +65,5 @@ async fn the_storm_goes_red_when_wecom_takes_less_than_wegraf_believes() {
     let outcome = storm(folder.path(), Database::Sqlite(folder.path().join("wegraf.db")), load, Some(1)).await;
     assert!(outcome.report.count(Rule::Dropped) > 0, "seed {seed}: {:#?}", outcome.findings);
     let short = outcome.findings.violations.iter().filter(|wrong| wrong.contains("messages tell")).count();
-    assert!(short > 0, "seed {seed}: nobody misses what was dropped: {:#?}", outcome.findings);
+    assert!(short > 0, "seed {seed}: what was dropped was not noticed: {:#?}", outcome.findings);
 }

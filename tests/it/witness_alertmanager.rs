@@ -131,7 +131,7 @@ async fn retries_after_lost_answers_make_one_message_for_each_change() {
 #[tokio::test]
 async fn what_fired_while_wegraf_was_away_arrives_when_it_is_back() {
     let world = World::new(OPS).await;
-    // Nobody listens here yet: Alertmanager is refused.
+    // The port is closed at first: Alertmanager's connections are refused.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let config = posting_to(&format!("http://{address}/webhook"));
     let Some(alertmanager) = Server::alertmanager(world.folder.path(), &config).await else { return };

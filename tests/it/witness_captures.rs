@@ -106,7 +106,7 @@ async fn catcher() -> (Caught, String) {
     (caught, address)
 }
 
-/// Waits for a body that fits and stores it as a fixture. `fits` also hears how often exactly this body has come.
+/// Waits for a body that fits and stores it as a fixture. `fits` is also given how often exactly this body has come.
 async fn store(caught: &Caught, name: &str, fits: impl Fn(&Value, usize) -> bool) {
     let find = async || {
         let bodies = caught.lock().unwrap();

@@ -59,7 +59,7 @@ async fn a_pair_makes_one_message_for_each_change() {
 #[tokio::test]
 async fn a_pair_whose_answers_are_lost_makes_one_message_for_each_change() {
     let world = World::new(OPS).await;
-    // Nobody is told that a call was taken before both have called with it: the second one does not hear of the first.
+    // No call is reported as accepted before both have called with it: the second one does not learn of the first.
     let lost = |calls: &[Call]| calls.last().is_some_and(|last| senders(calls, &last.status) < 2);
     let (liar, address) = Liar::start_anywhere(&world, lost).await;
     let config = posting_to(&format!("http://{address}/webhook"));
@@ -172,7 +172,7 @@ async fn what_comes_and_goes_meanwhile_is_told(away: Away) {
 
     away.of(wegraf).await;
     fire(&pair, &disk("来去匆匆", false)).await;
-    until("somebody is refused", async || (counted(&pair, REFUSED).await > 0).then_some(())).await;
+    until("a sender is refused", async || (counted(&pair, REFUSED).await > 0).then_some(())).await;
     fire(&pair, &disk("来去匆匆", true)).await;
     fire(&pair, &disk("早已开始", true)).await;
     assert_eq!(counted(&pair, GIVEN_UP).await, 0, "Alertmanager still tries");
@@ -203,27 +203,27 @@ async fn an_alert_that_comes_and_goes_after_a_kill_is_told() {
 #[tokio::test]
 async fn an_alert_that_was_taken_before_a_kill_and_ends_after_it_is_told() {
     let Some((mut world, address, wegraf, pair)) = apart().await else { return };
-    // WeCom has it in hand, wegraf never hears the answer.
+    // WeCom has accepted it, but wegraf never gets the answer.
     world.fault(json!({ "match": { "path": "webhook/send" }, "action": "hang" })).await;
     fire(&pair, &disk("磁盘将满", false)).await;
     until("it is being sent", async || (!world.requests("webhook/send").await.is_empty()).then_some(())).await;
     Away::Killed.of(wegraf).await;
     fire(&pair, &disk("磁盘将满", true)).await;
-    until("somebody is refused", async || (counted(&pair, REFUSED).await > 0).then_some(())).await;
+    until("a sender is refused", async || (counted(&pair, REFUSED).await > 0).then_some(())).await;
     assert!(world.inbox(GROUP).await.is_empty());
 
     let _wegraf = Wegraf::serve_at(&mut world, address).await;
     told_once(&world, "磁盘将满").await;
 }
 
-/// The control: what the tests above show is wegraf's doing only as long as Alertmanager tries, which is for ten seconds
-/// (or the group interval). Whoever stays away for longer hears of nothing.
+/// The control: the tests above prove something about wegraf only while Alertmanager retries, which is for ten seconds
+/// (or the group interval). After a longer absence wegraf is told nothing.
 #[tokio::test]
-async fn an_alert_that_comes_and_goes_while_nobody_listens_for_long_is_lost_upstream() {
+async fn an_alert_that_comes_and_goes_during_a_long_absence_is_lost_upstream() {
     let Some((mut world, address, wegraf, pair)) = apart().await else { return };
     Away::Terminated.of(wegraf).await;
     fire(&pair, &disk("来去匆匆", false)).await;
-    until("somebody is refused", async || (counted(&pair, REFUSED).await > 0).then_some(())).await;
+    until("a sender is refused", async || (counted(&pair, REFUSED).await > 0).then_some(())).await;
     fire(&pair, &disk("来去匆匆", true)).await;
     for peer in &pair {
         peer.counted(GIVEN_UP, WEBHOOK, 1).await;

@@ -1,4 +1,4 @@
-//! Alertmanager's own WeCom sender, pointed at the simulator: a client nobody here wrote.
+//! Alertmanager's own WeCom sender, pointed at the simulator: a third-party client.
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;

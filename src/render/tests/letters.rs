@@ -110,7 +110,7 @@ fn people_are_called_where_the_face_can_and_in_a_small_text_where_it_cannot() {
 }
 
 #[test]
-fn what_is_over_calls_nobody() {
+fn a_resolved_alert_mentions_no_one() {
     for face in [Face::Text, Face::Markdown, Face::MarkdownV2] {
         let rendered = send(&shipped(), &sample("resolved"), &webhook(face), |_| {});
         assert_eq!(rendered.parts.len(), 1);
@@ -449,7 +449,7 @@ fn no_template_of_the_users_can_lose_what_a_reader_must_know() {
 }
 
 #[test]
-fn of_many_who_missed_a_message_a_few_are_named_and_all_are_counted() {
+fn of_many_missed_recipients_a_few_are_named_and_all_are_counted() {
     let names: Vec<String> = (0..300).map(|number| format!("member-{number:03}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let notes: &'static [Note] = rerouted(&names).leak();

@@ -1,4 +1,4 @@
-//! Whoever was not reached: another receiver is told, or somebody is told that nobody was.
+//! Recipients who were not reached: another receiver is told, or the alarm's receiver is told of the loss.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ async fn a_message_that_is_refused_goes_to_the_fallback_and_says_why() {
     assert_eq!((dead.transitions[0].fate, dead.transitions[0].reason.as_deref()), (Fate::Dead, Some("refused:40058")));
     let audit = world.app().store().audit().await.unwrap();
     assert_eq!((audit.dead, audit.named, audit.imbalance), (1, 1, 0), "{audit:?}");
-    // Longer than the watch takes to look: with a fallback nobody else need be told.
+    // Longer than the interval of `watch`: with a fallback no self-alert is sent.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(world.deliveries().await.len(), 2);
     // Its end goes the same way.
@@ -85,7 +85,7 @@ async fn those_whom_wecom_did_not_reach_are_named_to_the_fallback() {
 }
 
 #[tokio::test]
-async fn without_a_fallback_somebody_is_told_by_another_lane_that_a_message_was_given_up() {
+async fn without_a_fallback_a_dead_message_is_reported_by_another_lane() {
     let rest = r"
 receivers:
   ops: { targets: [ { app: ops, users: [ghost], face: text }, { webhook: ops-group, face: text } ] }
@@ -107,7 +107,7 @@ route: { receiver: ops }
 }
 
 #[tokio::test]
-async fn a_fallback_may_be_a_mail_and_a_call_of_somebody_elses_webhook() {
+async fn a_fallback_may_be_a_mail_and_a_call_of_a_generic_webhook() {
     let (mail_port, mut mails) = servers::mail().await;
     let (hook_url, mut calls) = servers::http().await;
     let rest = format!(

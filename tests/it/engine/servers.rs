@@ -25,7 +25,7 @@ pub async fn http() -> (String, UnboundedReceiver<Call>) {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
         let headers = headers.iter().map(header).collect();
-        // Nobody listens any more once the test is over.
+        // The receiver is gone once the test is over.
         let _ = told.send(Call { method: method.to_string(), path: uri.path().to_owned(), headers, body });
         "ok"
     };
@@ -48,7 +48,7 @@ pub async fn mail() -> (u16, UnboundedReceiver<String>) {
     (port, mails)
 }
 
-/// One dialogue, as RFC 5321 has it.
+/// One dialogue by RFC 5321.
 async fn dialogue(stream: TcpStream, told: UnboundedSender<String>) -> std::io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut lines = BufReader::new(reading).lines();

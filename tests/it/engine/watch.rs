@@ -26,10 +26,10 @@ alarm: { receiver: duty }
     };
     world.pass(Duration::from_secs(50));
     hear().await;
-    // Silent for too long since the start, and not since it was heard.
+    // Silent for too long since the start, but not since its last heartbeat.
     world.pass(Duration::from_secs(50));
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(world.deliveries().await.is_empty(), "an alert that always fires is told to nobody");
+    assert!(world.deliveries().await.is_empty(), "an always-firing alert is not told");
     world.pass(Duration::from_secs(11));
     let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
     assert!(told[0].contains("告警来源没有心跳") && told[0].contains("prom"), "{told:#?}");
@@ -40,7 +40,7 @@ alarm: { receiver: duty }
     assert!(world.inbox("user=daixuan").await.is_empty());
 }
 
-/// A gateway that calls `url` as long as it is well.
+/// A gateway that calls `url` while it is healthy.
 async fn beating(url: &str, target: &str) -> World {
     let rest = format!(
         "heartbeat: {{ url: '{url}/well', interval: 10s }}\nreceivers:\n  ops: {{ targets: [ {target} ] }}\nroute: {{ receiver: ops }}\n"

@@ -99,7 +99,7 @@ async fn an_app_whose_address_is_not_trusted_waits_and_loses_nothing_and_another
     world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
     let breaker = open_breakers(&world, 1).await.remove(0);
     assert_eq!((breaker.scope.as_str(), breaker.errcode), ("app/ops", Some(60020)));
-    // What comes now waits: the end of what was tried, and something whole.
+    // News from now on waits: the end of what was tried, and a new alert.
     world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
     for alerts in [FIRING, RESOLVED] {
         world.accept("/webhook/dba", alertmanager("内存", alerts)).await;
@@ -112,9 +112,9 @@ async fn an_app_whose_address_is_not_trusted_waits_and_loses_nothing_and_another
     let waiting: Vec<_> = world.deliveries().await.into_iter().filter(|row| row.source != SourceId::Wegraf).collect();
     let waited: Vec<(State, i64)> = waiting.iter().map(|row| (row.state, row.attempts)).collect();
     let queued = |attempts| (State::Queued, attempts);
-    // The beginning that nobody was told of is told with its end.
+    // The beginning that was not told yet is told with its end.
     assert_eq!(waited, [queued(1), queued(0), (State::Folded, 0), queued(0)], "{waiting:#?}");
-    assert_eq!(world.requests("message/send").await.len(), 1, "nobody hammers");
+    assert_eq!(world.requests("message/send").await.len(), 1, "no repeated calls");
 
     let trusted = json!({ "agent_id": 1_000_002, "trusted_ips": ["192.0.2.1", "127.0.0.1"] });
     let corp = json!({ "corps": [ { "corp_id": "wwsimcorp0000001", "apps": [trusted] } ] });
@@ -154,7 +154,7 @@ route: { receiver: ops }
         world.pass(Duration::from_secs(6));
         let begun = Instant::now();
         while world.requests("get_api_domain_ip").await.len() < asked {
-            assert!(begun.elapsed() < PATIENCE, "nobody asks the host");
+            assert!(begun.elapsed() < PATIENCE, "the host is not probed");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -167,7 +167,7 @@ route: { receiver: ops }
     for whose in ["webhook=sim-ops-group", "webhook=sim-dba-group", "user=lisi"] {
         let told = texts(&world.arrived(whose, 2).await);
         assert!(told[0].contains("磁盘") && told[1].contains("内存"), "{whose}: {told:#?}");
-        // Nobody knows whether the first had arrived, and in a group nothing compares.
+        // Whether the first arrived is unknown, and in a group there is no duplicate check.
         assert_eq!(told[0].contains("可能重复"), whose.starts_with("webhook"), "{whose}: {told:#?}");
         assert!(!told[1].contains("可能重复"), "{whose}: {told:#?}");
     }

@@ -238,7 +238,7 @@ impl Cell {
         delivery.row.state.as_str().clone_into(&mut self.seen.state);
         self.seen.plain = delivery.row.face.as_deref() == Some("plain");
         let tried = delivery.attempts.first().expect("it was tried");
-        // An attempt that nobody lived to record is one whose outcome is unknown.
+        // An attempt whose process ended before recording it has an unknown result.
         self.seen.first = tried.outcome.clone().unwrap_or_else(|| "unsure".to_owned());
         self.seen.waited = tried.at.millis_since(delivery.row.created_at) >= A_WINDOW_MS;
         let counters = self.world.control("GET", "counters", json!({})).await;

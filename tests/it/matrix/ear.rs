@@ -1,4 +1,4 @@
-//! The other side of a generic webhook: it hears, remembers, and answers as it is told.
+//! The receiver of a generic webhook: it records requests, and answers as configured.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::fault::Answer;
 
-/// Something heard.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Heard {
     /// `Idempotency-Key`: equal for copies.
@@ -107,7 +107,7 @@ async fn serve(mut stream: TcpStream, heard: Arc<Mutex<Vec<Heard>>>, orders: Arc
     if answer.is_empty() {
         return stream.set_zero_linger().unwrap();
     }
-    // A client that gave up does not hear it.
+    // A client that gave up does not get it.
     stream.write_all(answer.as_bytes()).await.ok();
 }
 

@@ -21,7 +21,7 @@ pub enum Fault {
     Uploads(Answer),
     /// All tokens die, with this code.
     Killed(i64),
-    /// Somebody else is at the address.
+    /// Another server is at the address.
     Elsewhere(Place),
     /// One of those addressed does not exist.
     Ghost,
@@ -99,13 +99,13 @@ impl Answer {
 /// Who is at the address instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Nobody: the name has no address.
+    /// The name cannot be resolved.
     NoName,
-    /// A certificate that nobody vouches for.
+    /// An untrusted certificate.
     Untrusted,
     /// A certificate of a trusted authority for another host.
     OtherHost,
-    /// A certificate of a trusted authority that is over.
+    /// An expired certificate of a trusted authority.
     Expired,
     /// A server whose answer is 100 MB long and begins like a success.
     Endless,

@@ -78,7 +78,7 @@ fn certificate(place: Place) -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), made.pem())
 }
 
-/// Hears a request and answers as its place does. Whoever hangs up ends it.
+/// Reads a request and answers as its place does. Either side ends it by hanging up.
 async fn answer(place: Place, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut request = vec![0; 16 << 10];
     let read = stream.read(&mut request).await.unwrap_or(0);

@@ -26,9 +26,9 @@ const fn all(must: Must) -> [Must; 4] {
     [must; 4]
 }
 
-/// Not delivered, and nobody can know it: an app and a hook hide copies, a chat and a webhook mark the second.
+/// Not delivered, and that is unknown: an app and a hook hide copies, a chat and a webhook mark the second.
 const LOST: [Must; 4] = all(UnsureOnce);
-/// Delivered, and nobody can know it.
+/// Delivered, and that is unknown.
 const KEPT: [Must; 4] = [UnsureOnce, UnsureTwice, UnsureTwice, UnsureOnce];
 const NO_CODES: Must = Not("只有 HTTP no errcodes");
 const STATUS_SAYS_ALL: Must = Not("状态码已说明 the status says it");

@@ -11,14 +11,14 @@ pub enum Must {
     Arrive,
     /// Certainly not taken at first; then seen once.
     Retry,
-    /// Nobody knows whether it was taken, and it was not: sent again, seen once; without a duplicate check it says that
-    /// it may be a copy.
+    /// Whether it was accepted is unknown, and it was not: sent again, seen once; without a duplicate check it is
+    /// marked as a possible copy.
     UnsureOnce,
-    /// Nobody knows whether it was taken, and it was: sent again, seen twice, the second time with such a mark.
+    /// Whether it was accepted is unknown, and it was: sent again, seen twice, the second time with such a mark.
     UnsureTwice,
-    /// Refused as it is; seen once, as short plain text.
+    /// Rejected in its form; seen once, as short plain text.
     Plain,
-    /// Never taken; the fallback tells it, and why.
+    /// Never accepted; the fallback tells it, and why.
     Fallback,
     /// Taken for some; the fallback tells it, and who missed it.
     Part,
@@ -42,9 +42,9 @@ pub struct Seen {
     pub copies: usize,
     /// Of these, those that say that they may be copies.
     pub marked: usize,
-    /// The first one says so.
+    /// The first one is marked.
     pub first_marked: bool,
-    /// It went out as short plain text.
+    /// It was sent as short plain text.
     pub plain: bool,
     /// Messages of the fallback that tell it and where it was meant for.
     pub fallback: usize,

@@ -56,7 +56,7 @@ type Key = (String, i64, Group);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Group {
-    /// Everybody in the visible scope of the app.
+    /// All members in the visible scope of the app.
     Everybody,
     Party(i64),
     Tag(i64),

@@ -38,8 +38,8 @@ contract! {
     the_record_is_found_whatever_characters_are_in_it,
     many_alerts_of_one_notification_are_one_message,
     prune_forgets_what_is_old_and_nothing_that_lives,
-    prune_forgets_no_alert_that_somebody_is_still_to_hear_of,
-    what_was_heard_and_what_is_on_is_known,
+    prune_keeps_alerts_with_pending_transitions,
+    heartbeats_and_firing_alerts_are_known,
     claim_refuses_to_send_nothing,
     settle_of_a_stale_claim_touches_nothing,
     settle_sends_part_after_part_and_goes_on_with_the_next_after_a_restart,
@@ -890,7 +890,7 @@ async fn prune_forgets_what_is_old_and_nothing_that_lives(store: &Store) {
     assert_eq!(store.delivery(row.message).await.unwrap().unwrap().transitions[0].kind, TransitionKind::Reminder);
 }
 
-async fn prune_forgets_no_alert_that_somebody_is_still_to_hear_of(store: &Store) {
+async fn prune_keeps_alerts_with_pending_transitions(store: &Store) {
     let day = 24 * 60;
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![resolved("HighCPU", 0, 1)])).await.unwrap();
@@ -905,7 +905,7 @@ async fn prune_forgets_no_alert_that_somebody_is_still_to_hear_of(store: &Store)
     assert_eq!(again.messages, 1, "it is forgotten in the end");
 }
 
-async fn what_was_heard_and_what_is_on_is_known(store: &Store) {
+async fn heartbeats_and_firing_alerts_are_known(store: &Store) {
     assert!(store.heard().await.unwrap().is_empty());
     store.hear("prometheus", at(1)).await.unwrap();
     store.hear("prometheus", at(2)).await.unwrap();

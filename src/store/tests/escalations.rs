@@ -4,7 +4,7 @@ use super::acts::acknowledge;
 use super::*;
 
 contract! {
-    an_alert_of_a_receiver_with_an_escalation_is_due_when_nobody_heard_of_its_end,
+    an_unacknowledged_alert_of_a_receiver_with_an_escalation_is_due,
     a_step_is_taken_once_and_sets_when_the_next_is_due,
     an_end_makes_it_due_at_once_even_when_no_step_was_left,
     a_new_episode_begins_anew_and_a_reminder_changes_nothing,
@@ -32,7 +32,7 @@ fn one(name: &str, step: u32, fired_at: i64) -> Vec<(String, u32, i64)> {
     vec![(name.to_owned(), step, fired_at)]
 }
 
-async fn an_alert_of_a_receiver_with_an_escalation_is_due_when_nobody_heard_of_its_end(store: &Store) {
+async fn an_unacknowledged_alert_of_a_receiver_with_an_escalation_is_due(store: &Store) {
     let told = store.admit(escalating(1, vec![firing("A", 0)])).await.unwrap();
     store.admit(escalating(2, vec![firing("B", 0)])).await.unwrap();
     assert_eq!(due(store, AFTER).await, []);

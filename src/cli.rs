@@ -466,7 +466,7 @@ pub fn command() -> clap::Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The first thing of all: without a provider every use of TLS would panic.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        // Installed before, by a test in the same process: it is the same one.
+        // Installed already, by a test in the same process: it is the same one.
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -550,7 +550,7 @@ impl ConfigFile {
         self.load_listening(None)
     }
 
-    /// The same for a command that only looks: it needs no secret, so none that is missing here is a mistake.
+    /// The same for a command that only reads: it needs no secrets, so a missing one is not a mistake.
     pub fn load_to_look(&self) -> Result<(Config, Vec<Note>), Misconfigured> {
         let (text, path) = self.text()?;
         Config::parse_to_look(&text, path).map_err(Misconfigured)

@@ -71,15 +71,15 @@ pub struct Config {
     pub path: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Proxies in front: what they say of a sender's address is believed.
+    /// Proxies in front: their statement of a sender's address is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Where to listen for monitoring alone (`/healthz`, `/readyz`, `/metrics`), besides.
+    /// The additional listener for monitoring only (`/healthz`, `/readyz`, `/metrics`).
     pub listen_monitoring: Option<SocketAddr>,
-    /// Bytes of memory that the process is to stay below.
+    /// The memory limit of the process, in bytes.
     pub memory: u64,
-    /// How people and WeCom reach this server, without a trailing slash; links to it are left out if `None`.
+    /// The URL of this server for people and WeCom, without a trailing slash; links to it are left out if `None`.
     pub external_url: Option<String>,
-    /// Where alerts are kept.
+    /// The database.
     pub database: Database,
     /// Length of a replica's lease on a lane (PostgreSQL only): at least 5 s, at most 5 min.
     pub lease: Duration,
@@ -323,11 +323,11 @@ pub struct Receiver {
     pub template: Option<String>,
     /// Where its messages go.
     pub targets: Vec<Target>,
-    /// Tell that an alert is over.
+    /// Also tell resolved alerts.
     pub send_resolved: bool,
     /// An unchanged repeat from upstream is told only if the last message is at least this old.
     pub repeat_interval: Duration,
-    /// Used when nothing here gets through. Following the fallbacks never leads round in a ring.
+    /// Used when nothing here is delivered. Fallbacks never form a cycle.
     pub fallback: Option<String>,
     /// Receivers told step by step while an alert is not acknowledged. They never form a cycle.
     pub escalate: Vec<EscalationStep>,
@@ -342,11 +342,11 @@ pub struct EscalationStep {
     pub after: Duration,
     /// The receiver or the people.
     pub to: EscalateTo,
-    /// Only of critical alerts.
+    /// Only for critical alerts.
     pub only_critical: bool,
 }
 
-/// Who is told in a step of escalation.
+/// The recipients of a step of escalation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EscalateTo {
     /// The receiver of that name, in its language and at its targets.
@@ -368,7 +368,7 @@ impl EscalationStep {
         }
     }
 
-    /// Where its messages go; nowhere if its receiver is gone from `config`.
+    /// The targets of its messages; empty if its receiver is gone from `config`.
     pub fn targets<'a>(&'a self, config: &'a Config) -> &'a [Target] {
         match &self.to {
             EscalateTo::Receiver(name) => config.receivers.get(name).map_or(&[], |receiver| &receiver.targets),

@@ -1,4 +1,4 @@
-//! The door: connections with limits and deadlines, the list of paths, and the answers to webhooks.
+//! The HTTP server: connections with limits and deadlines, the paths, and the answers to webhooks.
 //!
 //! A webhook is answered 200 only after its alerts are on disk; it never waits for WeCom.
 
@@ -58,10 +58,10 @@ use refusal::Refusal;
 pub use refusal::Refusals;
 use scrape::Figures;
 
-/// Bodies above this size are proved and understood away from the threads that serve connections.
+/// Larger bodies are authenticated and parsed off the threads that serve connections.
 const LARGE_BODY: usize = 256 << 10;
 
-/// The paths that monitoring asks.
+/// The paths for monitoring.
 fn watched() -> axum::Router<Gate> {
     axum::Router::new()
         .route("/healthz", get(healthz))
@@ -73,7 +73,7 @@ fn watched() -> axum::Router<Gate> {
 fn router(gate: Gate) -> axum::Router {
     let app = gate.app.clone();
     let routes = axum::Router::new()
-        // Grafana, Alertmanager and everything else that has news
+        // Grafana, Alertmanager and all other senders
         .route("/webhook", post(webhook).put(webhook).get(webhook_query))
         .route("/webhook/{receiver}", post(webhook_to).put(webhook_to).get(webhook_query_to))
         // senders that can neither set a header nor keep a query: the token stands in the path
@@ -85,7 +85,7 @@ fn router(gate: Gate) -> axum::Router {
         // the same before Alertmanager 0.16: Loki before 3.2 and old vmalerts
         .route("/api/v1/alerts", post(push_v1))
         .route("/webhook/{receiver}/api/v1/alerts", post(push_v1_to))
-        // who asks whether this Alertmanager is well
+        // checks of this "Alertmanager"
         .route("/api/v2/status", get(scrape::alertmanager_status))
         .route("/-/ready", get(scrape::alertmanager_ready))
         .route("/-/healthy", get(async || "OK"))
@@ -116,14 +116,13 @@ fn router(gate: Gate) -> axum::Router {
 pub(crate) struct Gate {
     pub(crate) app: App,
     figures: Figures,
-    /// One large body of a sender that has proved nothing is proved at a time: that takes processor time, which others
-    /// need.
+    /// One large body of an unauthenticated sender is checked at a time: that takes processor time, which others need.
     proving: Arc<Semaphore>,
     /// The last calls of each source.
     records: Arc<Records>,
     /// Certificates of clouds.
     vault: Arc<Vault>,
-    /// Signed requests that were taken.
+    /// Signed requests that were accepted.
     replays: Arc<Replays<Taken>>,
     /// When it was opened.
     since: jiff::Timestamp,
@@ -133,7 +132,7 @@ async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
     gate.take(request, Door::Webhook, Style::Ours, None).await
 }
 
-/// A notification in the query, for senders that can only ask.
+/// A notification in the query, for senders that can only GET.
 async fn webhook_query(State(gate): State<Gate>, request: Request) -> Response {
     gate.take_query(request, None).await
 }
@@ -170,7 +169,7 @@ async fn push_to(State(gate): State<Gate>, Path(receiver): Path<String>, request
     gate.take(request, Door::AlertsPush, Style::AlertmanagerV2, Some(receiver)).await
 }
 
-/// What `Wechat_grafana` answered.
+/// The answer of `Wechat_grafana`.
 async fn seed_status() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response()
 }
@@ -185,7 +184,7 @@ async fn welcome() -> Html<&'static str> {
     Html(include_str!("../templates/pages/welcome.html"))
 }
 
-/// The parts of the memory that a body has until it is stored.
+/// The share of the memory budget of a body, until it is stored.
 struct Held {
     _arrived: Option<Part>,
     _understood: Part,
@@ -205,7 +204,7 @@ impl Gate {
         }
     }
 
-    /// Takes a webhook call and answers it.
+    /// Handles a webhook call and answers it.
     async fn take(&self, request: Request, door: Door, style: Style, receiver: Option<String>) -> Response {
         let begun = Instant::now();
         let mut source = None;
@@ -216,7 +215,7 @@ impl Gate {
         self.answered(begun, format, response)
     }
 
-    /// Takes a call whose query is its body. One without anything to say is no call.
+    /// Handles a call whose query is its body. An empty query is not a call.
     async fn take_query(&self, request: Request, receiver: Option<String>) -> Response {
         let (mut parts, _) = request.into_parts();
         let said = query::body(&parts, &self.app.loaded().config.sources);
@@ -229,7 +228,7 @@ impl Gate {
         self.take(Request::from_parts(parts, Body::from(body)), Door::Webhook, Style::Ours, receiver).await
     }
 
-    /// Counts an answer to a call that began then.
+    /// Counts the answer to a call that began at `begun`.
     fn answered(&self, begun: Instant, format: Option<Format>, response: Response) -> Response {
         let metrics = self.app.metrics();
         metrics.intake_seconds.observe(begun.elapsed().as_secs_f64());
@@ -238,7 +237,7 @@ impl Gate {
         response
     }
 
-    /// The body of a sender that its address has proven, as it was before `Content-Encoding`, with its part of the memory.
+    /// The body of a sender whose address is proven, decoded, with its share of the memory budget.
     async fn body(&self, parts: &Parts, body: Body) -> Result<(Bytes, Held), Refusal> {
         let seat = parts.extensions.get::<Seat>().cloned();
         if let Some(seat) = &seat {
@@ -252,8 +251,8 @@ impl Gate {
         Ok((packing.unpack(body, &weight)?, Held { _arrived: arrived, _understood: understood }))
     }
 
-    /// Proves the source, reads the body and admits it, and notes whom that came from. Returns after the commit.
-    /// `known` becomes the source as soon as it is proven, for the words about a refusal.
+    /// Proves the source, reads the body and admits it, and records the sender. Returns after the commit. `known`
+    /// becomes the source as soon as it is proven, for the text of a refusal.
     async fn come_in(
         &self,
         request: Request,
@@ -339,7 +338,7 @@ impl Gate {
         Ok(taken)
     }
 
-    /// Who sent this. Large bodies of senders that have proved nothing are looked at one at a time.
+    /// The sender. Large bodies of unauthenticated senders are checked one at a time.
     async fn judge(&self, asked: &Arc<Asked>, standing: Standing) -> Result<Judged, Unproven> {
         let large = asked.body.len() > LARGE_BODY;
         let _turn = match standing {
@@ -376,7 +375,7 @@ impl Gate {
     }
 }
 
-/// What is known of the sender before its body. One that cannot be let in whatever the body says is refused here.
+/// What the head of a request proves. A request that no body could authenticate is refused here.
 fn standing(loaded: &Loaded, parts: &Parts, tried: &mut Tried) -> Result<Standing, Refusal> {
     match ingest::could_prove(&loaded.config.sources, &presented(parts, tried.peer)) {
         Ok(Some(proven)) => {
@@ -389,13 +388,13 @@ fn standing(loaded: &Loaded, parts: &Parts, tried: &mut Tried) -> Result<Standin
     }
 }
 
-/// What a request shows of its sender. A signature covers the path as it was sent.
+/// The credentials of a request. A signature covers the path as sent.
 fn presented(parts: &Parts, peer: Option<IpAddr>) -> Presented<'_> {
     let uri = parts.extensions.get::<paths::Sent>().map_or(&parts.uri, |sent| &sent.0);
     Presented { method: &parts.method, uri, headers: &parts.headers, peer }
 }
 
-/// A request with its body, to be proved.
+/// A request with its body, before its proof.
 struct Asked {
     loaded: Arc<Loaded>,
     parts: Parts,
@@ -410,7 +409,7 @@ impl Asked {
     }
 }
 
-/// A source that has proven itself, by its place in the configuration.
+/// A proven source, by its place in the configuration.
 struct Judged {
     index: usize,
     kind: ingest::Kind,
@@ -423,7 +422,7 @@ impl Judged {
     }
 }
 
-/// Does `work` here, or away from the threads that serve connections if it is `large`.
+/// Runs `work` here, or off the threads that serve connections if it is `large`.
 async fn aside<T: Send + 'static>(large: bool, work: impl FnOnce() -> T + Send + 'static) -> T {
     if !large {
         return work();

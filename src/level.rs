@@ -1,7 +1,7 @@
-//! How bad an alert is: one table of the words senders use, and the user's own words on top of it.
+//! Levels of alerts: one table of the words that senders use, preceded by the user's own words.
 //!
-//! The word as sent is what people read and route by; the level only ranks: lanes, `only: critical`, colours, the
-//! reserve of a budget.
+//! People read and routes match the word as sent; the level only ranks: lanes, `only: critical`, colours, the reserve
+//! of a budget.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -34,13 +34,13 @@ impl Level {
         }
     }
 
-    /// The level that the shipped table gives a word; `None` for a word that says nothing.
+    /// The level of a word in the shipped table; `None` for a word without a level.
     pub fn of(said: &str) -> Option<Self> {
         Levels::shipped().of(said)
     }
 }
 
-/// Labels and members that hold a level, the most telling first, as [`plain_name`] writes them.
+/// Labels and members that contain a level, in order of precedence, in the form of [`plain_name`].
 pub const NAMES: &[&str] = &[
     "severity",
     "severitylevel",
@@ -82,10 +82,10 @@ const WARNING: &str = "warning warn minor medium moderate average degraded p3 s3
 const INFO: &str = "info information informational notice low lowest trivial debug notclassified verbose p4 p5 s4 s5 sev4 \
     sev5 信息 提示 提醒 通知 普通 低 低级 低危 轻微 注意 四级 五级 蓝色 未分类";
 
-/// What may stand behind a level without changing it.
+/// Suffixes that do not change a level.
 const TAILS: [&str; 6] = ["告警", "报警", "级别", "事件", "问题", "通知"];
 
-/// The shipped table, and the user's words before it.
+/// The shipped table, preceded by the user's words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Levels {
     own: BTreeMap<String, Level>,
@@ -112,7 +112,7 @@ impl Levels {
     /// The level of a sender's text: of the whole, else the worst of its words. A bare number has no level: one
     /// product's 1 is another's 5, so only a mapping or the user can give it a meaning.
     pub fn of(&self, said: &str) -> Option<Level> {
-        // Markup is no word; what is in it was meant to be something else.
+        // Markup is not a word; its content had another purpose.
         if said.chars().nth(LONGEST).is_some() || said.contains(['<', '>']) {
             return None;
         }

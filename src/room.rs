@@ -1,8 +1,8 @@
-//! The memory that what comes from outside may take, shared out so that the whole stays below one bound.
+//! The memory budget for outside input, divided so that the total stays below one bound.
 //!
-//! Bodies on their way in, bodies that are being understood and stored, and messages that are being written each have a
-//! share. What does not fit waits for a while; what could never fit is refused with the reason. Small things have a
-//! share of their own, so that they never wait behind large ones.
+//! Bodies being read, bodies being parsed and stored, and messages being rendered each have a share. What does not fit
+//! waits for a while; what could never fit is refused with the reason. Small inputs have a share of their own, so that
+//! they never wait behind large ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The bound where the configuration names none.
 pub const MEMORY: u64 = 256 << 20;
-/// Below, one body of the size that Grafana sends at most could not be understood.
+/// With less, one body of Grafana's maximum size could not be parsed.
 pub const LEAST_MEMORY: u64 = 128 << 20;
 /// The largest body, as sent and unpacked: Grafana limits itself to 10 MiB (alert-sources §0.3), Alertmanager does not.
 pub const BODY_BYTES: usize = 16 << 20;
-/// The program itself, its caches and its store: measured as 45 MB, with what a busy store and delivery add.
+/// The program itself, its caches and its store: measured as 45 MB, plus what a busy store and delivery add.
 const PROGRAM: u64 = 56 << 20;
-/// What takes less than this is small.
+/// Inputs that need less than this are small.
 const SMALL: usize = 1 << 20;
-/// The share of small things.
+/// The share of small inputs.
 const SMALL_SHARE: usize = 8 << 20;
 /// A connection with its task and its buffers, as measured; some have a large head.
 const CONNECTION: u64 = 24 << 10;
-/// More strangers are never needed, however much memory there is.
+/// More strangers are not needed, however much memory there is.
 const MOST_STRANGERS: u64 = 4096;
 /// How long a request waits for its share. Alertmanager gives up on a webhook after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -35,21 +35,21 @@ const UNIT: usize = 1 << 10;
 pub enum NoRoom {
     /// Not now: others hold it, for longer than a request can wait.
     Now,
-    /// Never: it takes more than all of the share.
+    /// Never: it needs more than the whole share.
     Ever {
-        /// What it takes, in bytes.
+        /// What it needs, in bytes.
         needs: usize,
-        /// What there is, in bytes.
+        /// The share, in bytes.
         share: usize,
     },
 }
 
-/// A share, or part of one; given back when dropped.
+/// A part of a share; returned when dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Part(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
-/// A share of the memory.
+/// A share of the budget.
 #[derive(Debug)]
 struct Share {
     bytes: usize,
@@ -88,7 +88,7 @@ impl Room {
     pub fn new(memory: u64) -> Self {
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let strangers = (memory / (512 << 10)).clamp(256, MOST_STRANGERS);
-        // Known connections are as many at most.
+        // At most as many known connections.
         let connections = 2 * strangers * CONNECTION;
         let body = BODY_BYTES as u64;
         let unproven = (memory / 16).max(body);
@@ -103,27 +103,27 @@ impl Room {
         }
     }
 
-    /// Bytes of bodies that nothing has proved yet.
+    /// Bytes of bodies that are not proven yet.
     pub fn unproven(&self) -> usize {
         self.unproven
     }
 
-    /// Connections that nothing has proved yet; as many may be proven.
+    /// Connections that are not proven yet; as many may be proven.
     pub fn strangers(&self) -> usize {
         self.strangers
     }
 
-    /// Room for a large body that may come in.
+    /// Room for a large incoming body.
     pub async fn arriving(&self, bytes: usize) -> Result<Part, NoRoom> {
         self.arriving.take(bytes, PATIENCE).await
     }
 
-    /// Room for what takes `bytes` while it is understood and stored, or written as messages.
+    /// Room for what takes `bytes` while it is parsed and stored, or rendered as messages.
     pub async fn understood(&self, bytes: usize) -> Result<Part, NoRoom> {
         self.share(bytes).take(bytes, PATIENCE).await
     }
 
-    /// Does something of this size need no room of its own, because there are only so many hands that work on such?
+    /// Does an input of this size need no room of its own, because only few are processed concurrently?
     pub const fn is_small(bytes: usize) -> bool {
         bytes <= SMALL
     }
@@ -132,8 +132,8 @@ impl Room {
         if Self::is_small(bytes) { &self.small } else { &self.understood }
     }
 
-    /// The same for what must be done, however large it is and however long it waits: a message that was taken is
-    /// told. What takes more than the share is alone.
+    /// The same for work that must be done, however large and however long it waits: an accepted message must be told.
+    /// Work that needs more than the share runs alone.
     pub async fn granted(&self, bytes: usize) -> Part {
         loop {
             if let Ok(part) = self.understood(bytes.min(self.understood.bytes)).await {

@@ -1,20 +1,19 @@
-//! Text from outside, as a terminal, a log or an exported file may show it.
+//! Outside text for a terminal, a log or an exported file.
 //!
-//! The names of alerts, what upstreams and WeCom answer, what people call themselves: whatever such a text holds, it
-//! moves no cursor, forges no line and changes no reading order. A control character is replaced by a visible one, so
-//! that it can be seen that it was there; in JSON it is escaped.
+//! Names of alerts, answers of upstreams and WeCom, names of people: whatever such a text contains, it moves no cursor,
+//! forges no line and changes no reading order. A control character is replaced by a visible one, which shows that it
+//! was there; in JSON it is escaped.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Stands for a character that has no picture of its own.
+/// Replaces a character without a picture of its own.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Is `c` a character that controls the display instead of being displayed: a control character (line ends and tabs
-/// among them), a change of the reading order, or something without a width? The joiners that emoji and some scripts
-/// are made of are none.
+/// Does `c` control the display instead of being displayed: a control character (line ends and tabs included), a change
+/// of the reading order, or a character without a width? The joiners in emoji and some scripts do not count.
 pub const fn controls(c: char) -> bool {
-    // Fast for ASCII and Han: nothing of the rest is near them.
+    // Fast for ASCII and Han: no such character is near them.
     if matches!(c, ' '..='~' | '\u{4e00}'..='\u{9fff}') {
         return false;
     }
@@ -38,7 +37,7 @@ pub const fn controls(c: char) -> bool {
     )
 }
 
-/// `text` as one line, whatever line ends it holds.
+/// `text` as one line, whatever line ends it contains.
 pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, false)
 }
@@ -56,7 +55,7 @@ fn replaced(text: &str, keep_lines: bool) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|c| if stays(c) { c } else { picture(c) }).collect())
 }
 
-/// What is shown in the place of a control character: its picture in Unicode, if it has one.
+/// The replacement of a control character: its picture in Unicode, if it has one.
 fn picture(c: char) -> char {
     match c {
         '\t' => ' ',
@@ -67,8 +66,8 @@ fn picture(c: char) -> char {
     }
 }
 
-/// A text of JSON with each such character escaped. Between the values of JSON stand only line ends, which stay, so
-/// the meaning does not change.
+/// A JSON text with each such character escaped. Between JSON values there are only line ends, which stay, so the
+/// meaning does not change.
 pub fn json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && controls(c)) {
         return Cow::Borrowed(text);

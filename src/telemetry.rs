@@ -1,4 +1,4 @@
-//! Logs: one line an event, JSON unless a person is looking, written without ever holding up the work.
+//! Logs: one line for each event, JSON unless standard error is a terminal, written without ever blocking the work.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stderr};
@@ -23,9 +23,8 @@ const WAITING_LINES: usize = 4096;
 /// Log lines dropped because standard error did not take them (F86).
 pub static DROPPED_LINES: AtomicU64 = AtomicU64::new(0);
 
-/// The crates whose words are ours. What they log below `info` is written with care; what others do is not ours to
-/// judge: at `trace`, a client of WebSocket prints the frames that it sends, and a client of HTTP its headers, secrets
-/// and all.
+/// Our own crates. Other crates log secrets below `info`: at `trace`, a WebSocket client prints the frames that it
+/// sends, and an HTTP client its headers.
 const OURS: [&str; 3] = ["wegraf", "wecom", "wecom_simulator"];
 
 /// Sends log lines to standard error from here on. `filter` has the syntax of `RUST_LOG`; JSON unless standard error is
@@ -43,13 +42,13 @@ pub fn init(filter: &str) {
     };
 }
 
-/// Whether something of this origin is logged at all.
+/// May events of this origin be logged at all?
 fn may_be_heard(origin: &Metadata<'_>) -> bool {
     let ours = |target: &str| OURS.iter().any(|name| target == *name || target.starts_with(&format!("{name}::")));
     *origin.level() <= Level::INFO || ours(origin.target())
 }
 
-/// Fields as a terminal may show them: on one line, and without what would control it.
+/// Fields for a terminal: on one line, and without control characters.
 struct Plain;
 
 impl<'writer> FormatFields<'writer> for Plain {
@@ -92,7 +91,7 @@ impl Visit for PlainFields<'_> {
 #[derive(Clone)]
 struct Lossy {
     to: SyncSender<Vec<u8>>,
-    /// Events are JSON, in which what is not printable is escaped.
+    /// Events are JSON, which escapes unprintable characters.
     json: bool,
 }
 
@@ -157,7 +156,7 @@ impl Drop for Line<'_> {
 mod tests {
     use super::*;
 
-    /// What a subscriber with these fields prints of one event.
+    /// The output of a subscriber with these fields for one event.
     fn printed(event: impl Fn()) -> String {
         #[derive(Clone, Default)]
         struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);

@@ -1,4 +1,4 @@
-//! `wegraf acts`: who did what, in WeCom, on the page and by command.
+//! `wegraf acts`: the record of acts, in WeCom, on the page and by command.
 
 use std::process::ExitCode;
 
@@ -59,7 +59,7 @@ pub struct ActsList {
 const PERSON: usize = 24;
 /// Characters of an address of IPv6.
 const PEER: usize = 45;
-/// Characters of what is said about an act.
+/// Characters of an act's details.
 const DETAIL: usize = 300;
 
 /// Lists acts.

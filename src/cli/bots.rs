@@ -1,4 +1,4 @@
-//! `wegraf bots`: how the bots are, by the record of the gateway: asking WeCom would take the socket away from it.
+//! `wegraf bots`: the state of bots by the gateway's record: asking WeCom would take the socket away from the gateway.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Reads it. A gateway that never ran has no record, and knows nothing.
+    /// Reads it. A gateway that never ran has no record.
     pub async fn read(config: &Config, bot: &str) -> Self {
         let holder = Store::socket_holder(&config.database, bot).await.ok().flatten();
         let Ok(store) = Store::open_reading(&config.database).await else {
@@ -94,7 +94,7 @@ pub async fn list(arguments: BotsList) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!healthy)))
 }
 
-/// The line of a receiver's targets that sends there.
+/// The line for a receiver's targets that sends there.
 fn line(conversation: &Conversation) -> String {
     let face = if conversation.group { "markdown_v2" } else { "card" };
     format!("{{ bot: {}, chat: {}, face: {face} }}", conversation.bot, Value::from(conversation.chat.as_str()))
@@ -174,7 +174,7 @@ async fn connect(config: &Config, account: &BotAccount) -> Result<String, String
     let socket = tokio::spawn(socket);
     let result = live(&bot).await;
     drop(end);
-    // Only its end matters.
+    // The result does not matter.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket).await;
     result.map(|()| "网关没有在运行，试连成功 no gateway is running; it was connected once, and that works".to_owned())
 }

@@ -12,7 +12,7 @@ use super::{Chat, ChatCommand, ChatOf, Misused};
 use crate::app::{Clock, Loaded};
 use crate::deliver;
 
-/// Does what is asked; a failure is told with its remedy, exit code 1.
+/// Runs the command; a failure is printed with its remedy, exit code 1.
 pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
     match arguments.command {
         ChatCommand::Create { of, users, name, owner, chat } => {

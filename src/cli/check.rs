@@ -1,4 +1,4 @@
-//! `wegraf check`: everything that is wrong with a configuration, without touching the network.
+//! `wegraf check`: all mistakes of a configuration, without network access.
 
 pub(super) mod spelling;
 
@@ -11,7 +11,7 @@ use super::screen::Screen;
 use crate::config::{Config, Database, Mistake, Note};
 use crate::render::{TemplateProblem, Templates};
 
-/// Prints mistakes and notes. Exit code 1 if there is a mistake: it is what was asked for that came out badly.
+/// Prints mistakes and notes. Exit code 1 if there is a mistake: the command worked, the configuration is wrong.
 pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let (config, notes, mistakes) = match arguments.file.load() {
         Ok((config, mut notes)) => {
@@ -32,7 +32,7 @@ pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!fine)))
 }
 
-/// Slips in matchers, if they can be found without touching the network.
+/// Typing errors in matchers, as far as they can be found without network access.
 async fn spelled(config: &Config) -> Vec<Note> {
     match config.database {
         Database::Sqlite(_) => spelling::notes(config).await,
@@ -40,10 +40,10 @@ async fn spelled(config: &Config) -> Vec<Note> {
     }
 }
 
-/// What is wrong with the user's templates: they are compiled, then rendered with every sample in every face.
+/// Mistakes in the user's templates: they are compiled, then rendered with every sample in every face.
 fn templates(config: &Config) -> Vec<TemplateProblem> {
     let (templates, mut problems) = Templates::compile(&config.templates);
-    // What does not compile is reported again where it would have been used.
+    // A template that does not compile is reported again where it would have been used.
     let further: Vec<_> = templates.check().into_iter().filter(|problem| !problems.contains(problem)).collect();
     problems.extend(further);
     problems

@@ -1,4 +1,4 @@
-//! `wegraf deliveries`: the record, read beside a running gateway; and what was sent, sent once more.
+//! `wegraf deliveries`: the record, read beside a running gateway; and resends.
 
 mod arguments;
 mod audit;
@@ -88,7 +88,7 @@ async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
     Ok(rows)
 }
 
-/// Why a message is there although another one told the same, or where its news went; `None` for most.
+/// Why a message exists although another one told the same, or where its news went; `None` for most.
 fn beside(row: &DeliveryRow) -> Option<String> {
     if let Some(digest) = row.folded_into {
         return Some(format!("↪ 由摘要 {digest} 代为通知 folded into digest {digest}"));
@@ -104,7 +104,7 @@ fn beside(row: &DeliveryRow) -> Option<String> {
     }
 }
 
-/// What a message tells, in a word.
+/// The content of a message, in a word.
 fn what(row: &DeliveryRow) -> String {
     if let Some(act) = row.act {
         return format!("{} 操作 act {}", row.name, act.as_str());

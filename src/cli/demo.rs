@@ -15,7 +15,7 @@ use crate::config::Config;
 
 /// Longest wait for the samples to arrive on the phone page.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Where a person expects it; another port if it is taken.
+/// The usual port; another one if it is taken.
 const GATEWAY: &str = "127.0.0.1:8080";
 const PHONE: &str = "127.0.0.1:8081";
 

@@ -25,24 +25,24 @@ use crate::store::Store;
 use crate::upstream::Client;
 use crate::watch;
 
-/// A userid that is looked up costs a call; a longer list is checked in part.
+/// Members that are looked up: each costs a call, so a longer list is checked in part.
 const MEMBERS: usize = 50;
-/// "text empty" (wecom-api §12.4): the key is good, and nothing was delivered.
+/// "text empty" (wecom-api §12.4): the key is valid, and nothing was delivered.
 const EMPTY_TEXT: i64 = 44004;
-/// For a mail server to answer, encrypt and let us in.
+/// Deadline for a mail server to answer, encrypt and accept the login.
 const MAIL_DEADLINE: Duration = Duration::from_secs(10);
 /// The root department; group chats need it in the visible scope (48002).
 const ROOT: i64 = 1;
 
-/// One thing that was looked at.
+/// One check and its result.
 struct Finding {
-    /// What.
+    /// What was checked.
     about: String,
-    /// `Ok`: what was found. `Err`: what is wrong and what to do.
+    /// `Ok`: the result. `Err`: the fault and its remedy.
     result: Result<String, String>,
 }
 
-/// Prints every finding; exit code 1 if something is wrong.
+/// Prints all results; exit code 1 if there is a fault.
 pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     if let Some(name) = &arguments.source {
         return source::run(name, &arguments).await;
@@ -105,7 +105,8 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!healthy)))
 }
 
-/// Has the database room, and can it keep to its bound? Nothing to say of one that is a server's, or not made yet.
+/// Has the database enough space, and can it keep its bound? `None` for a server's database, or one that does not exist
+/// yet.
 async fn database(config: &Config) -> Option<Finding> {
     let Database::Sqlite(path) = &config.database else { return None };
     let mib = |bytes: u64| bytes >> 20;
@@ -130,7 +131,7 @@ async fn database(config: &Config) -> Option<Finding> {
     Some(Finding { about: format!("数据库 database {}", path.display()), result })
 }
 
-/// Has the host of WeCom an address? With a proxy, the proxy resolves it.
+/// Can WeCom's host be resolved? With a proxy, the proxy resolves it.
 async fn network(config: &Config) -> Finding {
     let about = format!("网络 network {}", config.wecom.api_url);
     if config.wecom.proxy.is_some() {
@@ -241,7 +242,7 @@ async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut V
     }
 }
 
-/// Does the mail server answer, encrypt and let us in? Nothing is sent.
+/// Does the mail server answer, encrypt and accept the login? Nothing is sent.
 async fn mail(known: &Smtp) -> Result<String, String> {
     let mailer = Mailer::new(known).map_err(|error| format!("{error:#}"))?;
     match mailer.check(MAIL_DEADLINE).await {

@@ -1,4 +1,4 @@
-//! `wegraf duty`: who is on duty, and who is next.
+//! `wegraf duty`: the people on duty, now and next.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 use crate::app::Clock;
 use crate::duty::{OnCall, Rota, Why};
 
-/// Prints each rota, or the one that is named, from then on.
+/// Prints each rota, or the named one, from the given time on.
 pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {
     let (config, _) = arguments.file.load_to_look()?;
     let now = Clock::System.now();
@@ -94,7 +94,7 @@ fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp, screen: &m
 
 const TAKES: &str = "a String takes everything";
 
-/// A time on the wall clock of the rota; one beyond the calendar is its end.
+/// A time on the wall clock of the rota; one beyond the calendar becomes its end.
 fn zoned(at: Timestamp, zone: &TimeZone) -> jiff::Zoned {
     let end = jiff::Timestamp::MAX;
     jiff::Timestamp::from_millisecond(at.0).unwrap_or(end).to_zoned(zone.clone())

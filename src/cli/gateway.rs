@@ -1,4 +1,4 @@
-//! The process that has the SQLite file: a command that wants something written asks it (`http/orders.rs`).
+//! The process that holds the SQLite file: commands ask it for writes (`http/orders.rs`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use axum::http::{Method, header};
 use crate::app::Clock;
 use crate::http::LinkKey;
 
-/// For the gateway to answer: a commit, and a queue of them in front of it.
+/// Deadline for the gateway's answer: a commit, behind a queue of others.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// The process that has the database.
+/// The process that holds the database.
 pub(super) struct Gateway {
     client: reqwest::Client,
     address: SocketAddr,
@@ -21,7 +21,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// The one with this process number, which signs and proves with `key`, and listens there.
+    /// The process with this number, which listens at `listen`; requests and answers are authenticated with `key`.
     pub(super) fn new(listen: SocketAddr, pid: String, key: LinkKey) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -31,7 +31,7 @@ impl Gateway {
         Ok(Self { client, address: reachable(listen), pid, key })
     }
 
-    /// Posts a signed order; the answer of 200, 404 or 409, which is the gateway's own.
+    /// Posts a signed order; returns an answer of 200, 404 or 409, which is the gateway's own.
     pub(super) async fn order(&self, path: &str, body: Vec<u8>) -> anyhow::Result<(u16, serde_json::Value)> {
         let Self { client, address, pid, key } = self;
         let signature = key.order(&Method::POST, path, &body, Clock::System.now());

@@ -11,13 +11,13 @@ use anyhow::Context as _;
 use super::{Init, Misconfigured, Misused};
 use crate::config::Config;
 
-/// The commented example: every key, its default, what it means.
+/// The commented example: every key, its default and its meaning.
 const EXAMPLE: &str = include_str!("../../wegraf.example.yaml");
 
 /// Where the gateway listens.
 const LISTEN: &str = "127.0.0.1:8080";
 
-/// What a configuration needs at least.
+/// The minimal input of a configuration.
 #[derive(Debug, Clone)]
 enum Answers {
     Bot { bot_id: String, secret: String, to: Option<Spoken> },
@@ -25,14 +25,14 @@ enum Answers {
     App { corp_id: String, agent_id: i64, secret: String, users: Vec<String> },
 }
 
-/// Where a bot is to speak.
+/// The conversation that a bot writes to.
 #[derive(Debug, Clone)]
 struct Spoken {
     chat: String,
     group: bool,
 }
 
-/// Asks, writes the file, tries it out.
+/// Asks, writes the file, sends a test message.
 pub fn run(arguments: &Init) -> anyhow::Result<ExitCode> {
     let mut screen = std::io::stdout().lock();
     if arguments.print {
@@ -70,7 +70,7 @@ pub fn run(arguments: &Init) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Writes the file for these answers; what it says.
+/// Writes the file for these answers; returns the configuration in it.
 fn write(answers: &Answers, arguments: &Init, screen: &mut impl Write) -> anyhow::Result<Config> {
     let path = arguments.output.as_path();
     let (config, text) = compose(answers, arguments)?;
@@ -79,8 +79,8 @@ fn write(answers: &Answers, arguments: &Init, screen: &mut impl Write) -> anyhow
     Ok(config)
 }
 
-/// Sends one real message through what was configured and tells what WeCom answered. The file stays in any case: what
-/// is wrong can be corrected in it.
+/// Sends one real message through the new configuration and prints WeCom's answer. The file stays in any case: mistakes
+/// can be corrected in it.
 fn try_out(config: Config, screen: &mut impl Write) -> anyhow::Result<ExitCode> {
     let receivers: Vec<String> = config.receivers.keys().cloned().collect();
     let [receiver] = receivers.as_slice() else { unreachable!("compose() writes one receiver") };
@@ -94,9 +94,9 @@ fn try_out(config: Config, screen: &mut impl Write) -> anyhow::Result<ExitCode> 
 
 /// The answers of the command line, if there are any.
 fn given(arguments: &Init) -> Option<Answers> {
-    // Keys may come from an environment that was made for something else; a corp id is always meant.
+    // Environment variables may have been set for another purpose; a corp id is always intended.
     if let (Some(bot_id), Some(secret)) = (arguments.bot_id.clone(), arguments.bot_secret.clone()) {
-        // A userid never begins like the id of a group.
+        // A userid never starts like the id of a group.
         let to = arguments.chat.clone().map(|chat| Spoken { group: chat.starts_with("wr"), chat });
         return Some(Answers::Bot { bot_id, secret, to });
     }
@@ -166,7 +166,7 @@ fn question(input: &mut impl BufRead, screen: &mut impl Write, text: &str) -> an
     Ok(line.trim().to_owned())
 }
 
-/// The file for these answers, and what it says.
+/// The file for these answers, as a configuration and as text.
 fn compose(answers: &Answers, arguments: &Init) -> anyhow::Result<(Config, String)> {
     let language = arguments.language.unwrap_or_default().as_str();
     let (account, target) = account(answers);
@@ -192,7 +192,7 @@ fn compose(answers: &Answers, arguments: &Init) -> anyhow::Result<(Config, Strin
     Ok((config, text))
 }
 
-/// The lines of the account, and the target that goes through it.
+/// The lines of the account, and the target that uses it.
 fn account(answers: &Answers) -> (String, String) {
     let elsewhere = "# 密钥也可以放在别处：{ env: NAME } 或 { file: PATH }。 A secret may be elsewhere.";
     match answers {
@@ -221,7 +221,7 @@ fn account(answers: &Answers) -> (String, String) {
     }
 }
 
-/// A text in double quotes: what JSON quotes, YAML reads.
+/// A text in double quotes: JSON quoting is valid YAML.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -46,7 +46,7 @@ pub struct Rotate {
     pub json: bool,
 }
 
-/// Does what is asked.
+/// Runs the command.
 pub async fn run(arguments: Links) -> anyhow::Result<ExitCode> {
     let LinksCommand::Rotate(rotate) = arguments.command;
     let (config, _) = rotate.file.load()?;
@@ -64,7 +64,8 @@ pub async fn run(arguments: Links) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// By the running gateway if it has the SQLite file, else straight in the store, where replicas find it within a second.
+/// Through the running gateway if it holds the SQLite file, else directly in the store, where replicas find it within a
+/// second.
 async fn replace(config: &Config, rotate: &Rotate) -> anyhow::Result<()> {
     match Store::open(&config.database, Clock::System.now()).await {
         Ok(store) => {

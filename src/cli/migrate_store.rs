@@ -11,14 +11,14 @@ use crate::app::Clock;
 use crate::config::Database;
 use crate::store::{self, Copied};
 
-/// What a person does next.
+/// The next steps for the operator.
 const DONE: &str = "\
 ✓ 全部搬进 PostgreSQL：编号、额度、链接都不变，没发出的由新网关继续发。
   All of it is in PostgreSQL: numbers, budgets and links stay, what was not sent yet is sent by the new gateway.
   旧文件没有改动。不要再用它启动网关，否则没发出的会发两遍；确认无误后移走。
   The old file is unchanged. Start no gateway on it again, or what was not sent is sent twice; move it away when all is well.";
 
-/// Copies the file into the database of the configuration, whole or not at all, and says how much that was.
+/// Copies the file into the database of the configuration, in full or not at all, and prints how much was copied.
 pub async fn run(arguments: MigrateStore) -> anyhow::Result<ExitCode> {
     let (config, _) = arguments.file.load()?;
     let Database::Postgres { url } = &config.database else {

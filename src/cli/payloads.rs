@@ -1,5 +1,5 @@
-//! `wegraf payloads`: which mappings there are, which one takes a body and where each fact came from, and the beginning of
-//! a mapping for a body that none knows.
+//! `wegraf payloads`: the mappings, which of them reads a body and where each fact comes from, and a draft of a mapping
+//! for an unknown body.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ pub enum PayloadsCommand {
     },
 }
 
-/// A body with what is known of it.
+/// A body and its context.
 struct Body {
     bytes: Vec<u8>,
     content_type: Option<String>,
@@ -74,7 +74,7 @@ struct Body {
     door: Door,
 }
 
-/// Does what is asked.
+/// Runs the command.
 pub async fn run(arguments: Payloads) -> anyhow::Result<ExitCode> {
     let text = match arguments.command {
         PayloadsCommand::List { file, json } => list(&file.load_to_look()?.0, json),
@@ -98,7 +98,7 @@ pub async fn run(arguments: Payloads) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A file, standard input, or what the store kept under an id.
+/// A file, standard input, or a stored body by an id.
 async fn find(config: &Config, wanted: &str) -> anyhow::Result<Body> {
     let path = PathBuf::from(wanted);
     let id = wanted.trim_start_matches('#');
@@ -154,7 +154,7 @@ fn list(config: &Config, json: bool) -> String {
     text
 }
 
-/// What needs no mapping.
+/// Formats that need no mapping.
 const FIXED: &[&str] = &[
     "grafana",
     "grafana_legacy",
@@ -249,7 +249,7 @@ fn one_line(text: &str) -> String {
     if end < line.len() { format!("{}…", &line[..end]) } else { line }
 }
 
-/// A mapping that says what the general reader found, for a person to put right.
+/// A draft of a mapping with what the general reader found, for a person to correct.
 fn beginning(explained: &Explained, body: &Body, name: &str) -> String {
     let paths = ingest::paths(&body.bytes, body.content_type.as_deref());
     let origins = explained.origins.first().map(Vec::as_slice).unwrap_or_default();

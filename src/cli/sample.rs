@@ -48,8 +48,8 @@ pub fn find(name: &str) -> anyhow::Result<&'static Sample> {
 }
 
 impl Sample {
-    /// The body with all its times moved so that the newest is two minutes before `now`. A push says "still firing" by
-    /// an end in the future, so there only the newest start counts.
+    /// The body with all its times moved so that the newest is two minutes before `now`. In a push an end in the future
+    /// means "still firing", so only starts count there.
     pub fn body(&self, now: Timestamp) -> String {
         let mut value: Value =
             serde_json::from_str(self.body).expect("the shipped samples are JSON: a test reads them");

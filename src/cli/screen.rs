@@ -1,4 +1,4 @@
-//! What a command prints: the only way to standard output for whatever came from outside.
+//! Output of commands: the only way to standard output for outside text.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::shown;
 
-/// Tells `text` on standard error.
+/// Prints `text` on standard error.
 pub fn warn(text: impl Display) {
     eprintln!("{}", shown::lines(&text.to_string()));
 }
 
-/// An answer on its way to standard output. What it holds controls no terminal, however it got in.
+/// Output for standard output. It cannot control the terminal, wherever its text comes from.
 #[derive(Debug, Default)]
 pub struct Screen(String);
 
@@ -30,13 +30,13 @@ impl Screen {
         screen
     }
 
-    /// Adds a line. It stays one line, whatever `text` holds: no name can forge a row.
+    /// Adds a line. It stays one line, whatever `text` contains: no name can forge a row.
     pub fn line(&mut self, text: impl Display) {
         self.0.push_str(&shown::line(&text.to_string()));
         self.0.push('\n');
     }
 
-    /// Adds words of the program, or a message as people see it: line ends in it are meant.
+    /// Adds text of the program, or a message as people see it: its line ends are intended.
     pub fn lines(&mut self, text: impl Display) {
         self.0.push_str(&shown::lines(&text.to_string()));
         if !self.0.ends_with('\n') {
@@ -49,12 +49,12 @@ impl Screen {
         self.0.push('\n');
     }
 
-    /// Adds what another one holds.
+    /// Adds the content of another one.
     pub fn append(&mut self, other: &Self) {
         self.0.push_str(&other.0);
     }
 
-    /// What will be printed.
+    /// The text that will be printed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(screen.as_str(), "  1  x␊  2  ␛[32m✓ forged\ntwo\nlines\n");
     }
 
-    /// The files of the commands, and those that print only words of their own.
+    /// The files of the commands, and those that print only their own text.
     #[test]
     fn every_command_prints_through_the_screen() {
         const OWN_WORDS: [&str; 5] = ["screen.rs", "demo.rs", "simulator.rs", "schema.rs", "shell.rs"];

@@ -1,6 +1,6 @@
-//! `wegraf send`: one message through the real path — ingest, store, render, WeCom — and its outcome.
+//! `wegraf send`: one message through the real path — ingest, store, render, WeCom — and its result.
 //!
-//! It runs on a database of its own, so that it works beside a running gateway and leaves its record alone.
+//! It uses a database of its own, so that it works beside a running gateway and leaves its record alone.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -24,10 +24,10 @@ use crate::names::SourceId;
 use crate::route::{Ends, plan};
 use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
 
-/// Longest wait for an outcome; WeCom answers within 10 s or not at all.
+/// Longest wait for a result; WeCom answers within 10 s or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends and prints what WeCom answered. Exit code 1 if a target did not take it.
+/// Sends and prints WeCom's answers. Exit code 1 if a target did not accept it.
 pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     let (mut config, _) = arguments.file.load()?;
     let receiver = arguments.receiver.as_str();
@@ -56,7 +56,7 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!arrived)))
 }
 
-/// The bots that `receiver` speaks through. One whose socket a gateway has is not taken away from it.
+/// The bots of `receiver` whose sockets are free. A socket that a gateway holds is not taken away from it.
 async fn free_bots(config: &Config, receiver: &str) -> anyhow::Result<BTreeSet<String>> {
     let targets = config.receivers.get(receiver).into_iter().flat_map(|receiver| &receiver.targets);
     let bot = |target: &Target| match &target.to {
@@ -76,7 +76,7 @@ async fn free_bots(config: &Config, receiver: &str) -> anyhow::Result<BTreeSet<S
     Ok(names)
 }
 
-/// The body that `subject` names; the first sample if it names none.
+/// The body of `subject`; the first sample if it has none.
 pub fn body(subject: &Subject, now: Timestamp) -> anyhow::Result<Vec<u8>> {
     match (&subject.payload, &subject.sample) {
         (Some(path), _) if path == Path::new("-") => {
@@ -95,12 +95,12 @@ pub fn read(config: &Config, body: &[u8], now: Timestamp) -> anyhow::Result<Noti
     ingest::read(body, None, Door::Webhook, &config.payloads, now).map_err(|error| Misused(error.to_string()).into())
 }
 
-/// Takes `body` for `receiver` and waits until each of its messages is settled, or has failed once in a way that only
+/// Admits `body` for `receiver` and waits until each of its messages is settled, or has failed once in a way that only
 /// a person can repair.
 pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyhow::Result<Vec<Delivery>> {
     let folder = tempfile::Builder::new().prefix("wegraf-send-").tempdir()?;
     config.database = Database::Sqlite(folder.path().join("send.db"));
-    // A link to this passing database would lead nowhere.
+    // A link to this temporary database would lead nowhere.
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
@@ -151,12 +151,12 @@ async fn outcomes(app: &App) -> anyhow::Result<Vec<Delivery>> {
     }
 }
 
-/// Did WeCom take all of them?
+/// Did WeCom accept all of them?
 pub fn arrived(outcomes: &[Delivery]) -> bool {
     !outcomes.is_empty() && outcomes.iter().all(|delivery| delivery.row.state == State::Sent)
 }
 
-/// One line a target, and what to do if it failed.
+/// One line for each target, with the remedy if it failed.
 pub fn told(delivery: &Delivery) -> Screen {
     let row = &delivery.row;
     let mut screen = Screen::new();

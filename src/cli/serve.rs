@@ -14,13 +14,13 @@ use crate::app::{self, App, Clock};
 use crate::http::{Doors, raise_descriptors};
 use crate::telemetry;
 
-/// How often the configuration file is looked at.
+/// Interval of checking the configuration file.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight; a second signal ends at once. SIGHUP and a change
 /// of the file reload.
 pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
-    // Looked at before it is read: a change between the two is seen as one.
+    // Taken before it is read: a change between the two is detected.
     let first = stamp(&arguments.file.config);
     let (config, notes) = arguments.file.load_listening(arguments.listen)?;
     telemetry::init(&arguments.log);
@@ -29,12 +29,13 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     }
     let (listen, path) = (config.listen, config.path.clone());
     raise_descriptors();
-    // Before anything slow: a sender that comes now waits in the queue of the kernel instead of being refused.
+    // Before anything slow: a sender that connects now waits in the kernel's queue instead of being refused.
     let doors = Doors::open(&config).await?;
     let app = App::open(config, Clock::System).await?;
     let stop = CancellationToken::new();
     let watcher = tokio::spawn(watch(path, first, app.clone()));
-    // Here and not in the task: from "ready" on no signal may meet the system's default, which is to die.
+    // Here and not in the task: once "ready" is logged no signal may have the system's default action, which is to kill
+    // the process.
     let caught = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let signals = tokio::spawn(signals(caught, app.clone(), stop.clone()));
     if !listen.ip().is_loopback() {
@@ -85,8 +86,8 @@ async fn signals(
     }
 }
 
-/// Reloads when the text of the file changes, or of one that it names. They are looked at, not watched: that also sees
-/// the symbolic links that Kubernetes swaps, and costs nothing when the database lies in the same folder.
+/// Reloads when the content of the file, or of one that it names, changes. The files are polled, not watched: polling
+/// also sees the symbolic links that Kubernetes swaps, and is not triggered by a database in the same folder.
 async fn watch(path: PathBuf, first: Option<Stamp>, app: App) {
     let mut last: HashMap<PathBuf, Option<Stamp>> = HashMap::from([(path.clone(), first)]);
     let mut others = app.loaded().config.files.clone();
@@ -110,7 +111,7 @@ async fn watch(path: PathBuf, first: Option<Stamp>, app: App) {
     }
 }
 
-/// When a file was changed, and its length: what differs when its text does.
+/// Modification time and length of a file: they differ when its content does.
 type Stamp = (SystemTime, u64);
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -1,4 +1,4 @@
-//! `wegraf completions` and `wegraf man`: what a shell and `man` know of the commands.
+//! `wegraf completions` and `wegraf man`: shell completion and manual pages.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use super::{Completions, Man};
 
 /// Prints the completion script of a shell.
 pub fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {
-    // Into memory first: the generator panics where its output breaks off.
+    // Into memory first: the generator panics if its output breaks off.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::command(), "wegraf", &mut script);
     std::io::stdout().lock().write_all(&script)?;

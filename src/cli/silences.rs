@@ -23,7 +23,7 @@ use crate::upstream::{
 
 pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 
-/// Does what is asked. Exit code 1 if an upstream did not do it, with what it said.
+/// Runs the command. Exit code 1 if an upstream failed, with its error.
 pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
     match arguments.command {
         SilencesCommand::List { of, all, matchers } => {
@@ -58,20 +58,20 @@ pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What was done upstream.
+/// An act that was done upstream.
 struct Act<'a> {
-    /// What.
+    /// Its kind.
     kind: ActKind,
     client: &'a Client,
     made: Made,
-    /// `None`: it has ended.
+    /// `None`: the silence has ended.
     ends_at: Option<Timestamp>,
-    /// How many alerts it hides now, if that is known.
+    /// How many alerts it hides now, if known.
     hides: Option<usize>,
 }
 
-/// Shows what a silence would hide, beside the answer of the command: the matchers, and how many alerts that fire now. The
-/// upstream counts, else our own record, if there is one.
+/// Prints what a silence would hide, apart from the command's answer: the matchers, and the number of firing alerts.
+/// The upstream counts, else our own record, if there is one.
 async fn shown(config: &Config, client: &Client, matchers: &[Matcher]) -> Option<usize> {
     let upstream = client.upstream();
     screen::warn(format_args!("会在 {upstream} 挡住满足全部条件的告警 hides in {upstream} what fulfils all of:"));
@@ -93,10 +93,10 @@ async fn shown(config: &Config, client: &Client, matchers: &[Matcher]) -> Option
     counted
 }
 
-/// Alerts of our own record that are looked through.
+/// Alerts of our own record that are searched.
 const RECORD: u32 = 1_000;
 
-/// How many alerts that are on in our own record these matchers hide.
+/// How many firing alerts of our own record these matchers hide.
 async fn recorded(config: &Config, matchers: &[Matcher]) -> Option<usize> {
     let record = Store::open_reading(&config.database).await.ok()?;
     let (alerts, _) = record.alerts_on(RECORD).await.ok()?;
@@ -107,7 +107,7 @@ async fn recorded(config: &Config, matchers: &[Matcher]) -> Option<usize> {
     Some(hidden.count())
 }
 
-/// Asks on a terminal whether to go on; a script has said so by calling.
+/// Asks for confirmation on a terminal; a script confirms by calling.
 fn confirmed() -> std::io::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(true);
@@ -123,7 +123,7 @@ async fn create<'a>(client: &'a Client, wanted: &Wanted, hides: Option<usize>) -
     Ok(Act { kind: ActKind::Silence, client, made, ends_at: Some(wanted.ends_at), hides })
 }
 
-/// The upstreams that a command is about.
+/// The upstreams of a command.
 struct With {
     config: Config,
     clients: Vec<Client>,
@@ -145,7 +145,7 @@ impl With {
         Ok(Self { config, clients })
     }
 
-    /// The one in which a new silence is made.
+    /// The upstream in which a new silence is made.
     fn only(&self) -> anyhow::Result<&Client> {
         let [client] = &self.clients[..] else {
             let names: Vec<&str> = self.clients.iter().map(Client::upstream).collect();
@@ -166,7 +166,7 @@ impl With {
         Ok(Act { kind: ActKind::Extend, client, made, ends_at: Some(ends_at), hides: None })
     }
 
-    /// What was ended before the first failure, and that.
+    /// The silences that were ended before the first failure, and that failure.
     async fn expire(&self, ids: Vec<String>) -> (Vec<Act<'_>>, Option<anyhow::Error>) {
         let mut acts = Vec::new();
         for id in ids {
@@ -184,7 +184,7 @@ impl With {
         (acts, None)
     }
 
-    /// Where the silence with this id is.
+    /// The upstream and the silence with this id.
     async fn find(&self, id: &str) -> anyhow::Result<(&Client, Silence)> {
         let mut worst: Option<UpstreamError> = None;
         for client in &self.clients {
@@ -216,7 +216,7 @@ impl With {
         until(choice.span, now, &self.config.timezone, choice.morning)
     }
 
-    /// Tells what was done; every change passes here.
+    /// Prints what was done; every change passes here.
     async fn done(&self, of: &SilencesOf, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<ExitCode> {
         let answer = if of.json {
             let rows: Vec<_> = acts.iter().map(Act::json).collect();
@@ -225,7 +225,7 @@ impl With {
             acts.iter().map(|act| act.told(&self.config.timezone)).collect()
         };
         answer.show()?;
-        // What was done is done, on record or not.
+        // The change was made, whether it could be recorded or not.
         if let Err(why) = note::all(&self.config, by, acts).await {
             screen::warn(format_args!("! 没有记入操作记录 not on record: {why:#}"));
         }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use wecom_simulator::{Setup, Simulator};
 
-/// Plays WeCom on `listen`, with the demo corp.
+/// Simulates WeCom on `listen`, with the demo corp.
 pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("无法监听 {listen} cannot listen on {listen}"))?;

@@ -52,7 +52,7 @@ pub struct SourceNew {
     pub json: bool,
 }
 
-/// Writes the source and prints what to paste. What cannot be written as text is printed instead, with exit code 1.
+/// Writes the source and prints what to paste. What cannot be inserted as text is printed instead, with exit code 1.
 pub fn run(arguments: &SourceNew) -> anyhow::Result<ExitCode> {
     let (text, path) = arguments.file.text()?;
     let (config, _) = Config::parse_to_look(&text, path).map_err(Misconfigured)?;
@@ -75,7 +75,7 @@ pub fn run(arguments: &SourceNew) -> anyhow::Result<ExitCode> {
     let draft = Draft::new(arguments, &config, &secret);
     let written = match insert(&text, &arguments.name, &draft.entry) {
         Some(new) => {
-            // Names and secrets that do not fit are told in the words of `check`, with the place they would have.
+            // Unsuitable names and secrets are reported like by `check`, at the place where they would be.
             let (new_config, _) = Config::parse_to_look(&new, path).map_err(Misconfigured)?;
             let there = new_config.sources.iter().any(|source| source.name == arguments.name);
             let writable = there && !arguments.print && path != Path::new("stdin");
@@ -129,8 +129,8 @@ fn answer(arguments: &SourceNew, draft: &Draft, written: bool) -> Screen {
     screen
 }
 
-/// The text with an entry under `sources`, with everything else as it was; `None` if it is written in a way that only
-/// a person can extend.
+/// The text with an entry under `sources`, otherwise unchanged; `None` if it is written in a form that only a person
+/// can extend.
 fn insert(text: &str, name: &str, entry: &str) -> Option<String> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
@@ -160,7 +160,7 @@ fn indent(after: &str) -> String {
     if blanks.is_empty() { "  ".to_owned() } else { blanks }
 }
 
-/// Replaces a file at once, with the permissions it had; through a link, the file behind it.
+/// Replaces a file atomically, with its permissions; through a link, the file behind it.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let path = path.canonicalize()?;
@@ -173,7 +173,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        // Only an administrator can give a file away; all others have made one of their own.
+        // Only an administrator can change the owner; a file made by others is their own already.
         std::os::unix::fs::chown(file.path(), Some(before.uid()), Some(before.gid())).ok();
     }
     file.persist(&path).map_err(|error| error.error)?;

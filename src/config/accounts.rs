@@ -1,4 +1,4 @@
-//! Through what we speak to WeCom: apps, webhooks, bots.
+//! The accounts for WeCom: apps, webhooks, bots.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::{AppAccount, BotAccount, Callback, WeCom};
 const API_URL: &str = "https://qyapi.weixin.qq.com";
 /// Where bots connect (wecom-api §11.3).
 const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
-/// 20 messages a minute each; a group that needs more is not read.
+/// Most keys of one webhook: each sends 20 messages a minute, more than people can read.
 const MOST_KEYS: usize = 10;
 
 impl Resolver<'_> {
@@ -184,7 +184,7 @@ impl Resolver<'_> {
         let place = key.place;
         let key = self.secret(key, path)?;
         let text = key.expose_secret();
-        // People paste the URL that WeCom shows them.
+        // People paste the URL that WeCom shows.
         let text = match text.split_once("key=") {
             Some((_, after)) => after.split(['&', '#']).next().unwrap_or_default(),
             None => text,

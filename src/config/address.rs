@@ -1,4 +1,4 @@
-//! Where a message goes and how it looks there, as the running program uses it and as the outbox keeps it.
+//! Addresses and faces of messages, as the running program uses them and as the outbox stores them.
 
 use std::path::PathBuf;
 
@@ -130,7 +130,7 @@ impl Target {
         }
     }
 
-    /// By which door the target's messages leave.
+    /// The channel of the target's messages.
     pub const fn channel(&self) -> Channel {
         match self.to {
             To::Members { .. } => Channel::App,
@@ -153,7 +153,7 @@ fn bounded(names: String) -> String {
     format!("{}…{hex}", &names[..names.floor_char_boundary(LANE_BYTES / 4)])
 }
 
-/// A kind of address: what a message may be there, and by which door it leaves.
+/// A kind of address: it determines the possible faces and the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// Members of an app.
@@ -186,7 +186,7 @@ impl Channel {
         }
     }
 
-    /// Which set of rules of WeCom's HTTP API its messages obey; `None`: they do not go there.
+    /// The rules of WeCom's HTTP API for its messages; `None`: they are not sent there.
     pub const fn wecom(self) -> Option<wecom::Channel> {
         match self {
             Self::App => Some(wecom::Channel::App),
@@ -201,7 +201,7 @@ impl Channel {
         matches!(self, Self::Chat | Self::Webhook)
     }
 
-    /// The face where a target does not say.
+    /// The default face of a target.
     pub const fn default_face(self) -> Face {
         match self {
             Self::App | Self::Chat => Face::Markdown,

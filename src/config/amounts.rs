@@ -15,7 +15,7 @@ const DAY: u64 = 24 * HOUR;
 const UNITS: [(&str, u64); 4] = [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)];
 
 impl Resolver<'_> {
-    /// A duration within `bounds`. `None` if it is not given, or wrong and on the list.
+    /// A duration within `bounds`. `None` if it is absent, or wrong, which is reported.
     pub(super) fn duration(
         &mut self,
         duration: Option<&At<String>>,
@@ -69,7 +69,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (number.is_empty() && !text.trim().is_empty()).then(|| Duration::from_secs(seconds))
 }
 
-/// The shortest way to write a duration.
+/// The shortest form of a duration.
 pub(super) fn in_words(duration: Duration) -> String {
     let mut left = duration.as_secs();
     let mut words = String::new();

@@ -11,7 +11,7 @@ use super::finding::Place;
 /// The name by which [`At`] asks the reader for a place.
 pub(super) const AT: &str = "wegraf::At";
 
-/// A value with its place. `None`: it did not fit and is on the list of mistakes.
+/// A value with its place. `None`: it did not fit, which is reported.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct At<T> {
     pub place: Place,
@@ -114,7 +114,7 @@ impl<T> Named<T> {
         self.0.iter().filter_map(|(name, value)| Some((name.get()?.as_str(), name.place, value.get()?)))
     }
 
-    /// All names, also of values that did not fit: who refers to one of these is not wrong.
+    /// All names, also of values that did not fit: a reference to one of these is valid.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().filter_map(|(name, _)| name.get().map(String::as_str))
     }

@@ -1,4 +1,4 @@
-//! Files that belong to the configuration and lie beside it.
+//! Further files of the configuration, beside it.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use super::finding::Place;
 use super::resolve::Resolver;
 use super::yaml;
 
-/// A larger file is no list of people.
+/// A larger file is not a list of people.
 const FILE_BYTES: u64 = 1 << 20;
 
 impl Resolver<'_> {
-    /// What `resolve` makes of the YAML in the file at `path`, which is noted as a part of the configuration. Mistakes
-    /// in it have its own name and places.
+    /// The result of `resolve` for the YAML in the file at `path`, which is recorded as a part of the configuration.
+    /// Mistakes in it have its own name and places.
     pub(super) fn beside<T: for<'de> serde::Deserialize<'de>, R>(
         &mut self,
         place: Place,

@@ -1,4 +1,4 @@
-//! How much the process may take, and where monitoring finds it when others crowd the door.
+//! The memory limit of the process, and the listener that monitoring reaches when the other is crowded.
 
 use std::net::SocketAddr;
 

@@ -16,7 +16,7 @@ const PORTS: (u16, u16) = (587, 465);
 /// Recipients that every mail server takes at a time (RFC 5321 §4.5.3.1.8).
 const MOST_ADDRESSES: usize = 100;
 const INTERVAL: Duration = Duration::from_mins(1);
-/// More often is noise; a rarer sign of life tells too late that there is none.
+/// A shorter interval is noise; a longer one reveals an outage too late.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_hours(1));
 
 impl Resolver<'_> {
@@ -79,7 +79,7 @@ impl Resolver<'_> {
         fits
     }
 
-    /// User name and password come together. `None`: one is missing or wrong, and that is on the list.
+    /// User name and password belong together. `None`: one is missing or wrong, which is reported.
     #[expect(clippy::option_option, reason = "no login is a good answer, a half one is a mistake")]
     fn login(&mut self, smtp: &file::Smtp) -> Option<Option<(String, SecretString)>> {
         let password = smtp.password.as_ref().map(|password| self.secret(password, "smtp.password"));

@@ -1,4 +1,4 @@
-//! The directory: whose an alert is, by the values of its labels.
+//! The directory: the owners of alerts, by label values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::resolve::{Resolver, placed, value};
 use crate::duty::Directory;
 
 impl Resolver<'_> {
-    /// The entries of the file, and the app by which WeCom is asked about others: the one named, or the only one.
+    /// The entries of the file, and the app that asks WeCom about others: the named one, or the only one.
     pub(super) fn directory(&mut self, file: &File) -> Directory {
         let written = value(file.directory.as_ref());
         let apps = value(file.wecom.as_ref()).and_then(|wecom| value(wecom.apps.as_ref()));
@@ -42,7 +42,7 @@ impl Resolver<'_> {
         }
         owners
     }
-    /// Who wants owners mentioned must say where they are found.
+    /// A receiver that mentions owners needs a way to find them.
     pub(super) fn owners_can_be_found(
         &mut self,
         file: &File,

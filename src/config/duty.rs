@@ -1,4 +1,4 @@
-//! Rotas: a file each, with places and mistakes of its own.
+//! Rotas: one file each, with its own places and mistakes.
 
 use std::path::PathBuf;
 
@@ -17,14 +17,15 @@ const HANDOVER: Time = Time::constant(9, 0, 0, 0);
 const WEEK: i32 = 7;
 /// Days in a shift: a year is longer than any.
 const MOST_DAYS: i32 = 366;
-/// Turns, substitutes and holidays of one rota, each: more than a team has in years. Each is looked at for a message.
+/// Most turns, substitutes and holidays of one rota, each: more than a team has in years. Each is examined for a
+/// message.
 const MOST_ENTRIES: usize = 1000;
 /// Days of one holiday.
 const MOST_HOLIDAYS: i32 = 366;
-/// Years in which people are on duty; others are slips of the finger.
+/// Plausible years; others are typing errors.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2999;
 impl Resolver<'_> {
-    /// All rotas whose files can be read and are right.
+    /// All rotas whose files are readable and valid.
     pub(super) fn rotas(&mut self, named: Option<&Named<PathBuf>>, timezone: Option<&TimeZone>) -> Rotas {
         let mut rotas = Rotas::default();
         for (name, place, path) in named.into_iter().flat_map(Named::iter) {
@@ -101,7 +102,7 @@ impl Resolver<'_> {
         (None, None)
     }
 
-    /// Shifts that change hands on a weekday last whole weeks and begin on it.
+    /// Shifts that change on a weekday last whole weeks and start on it.
     fn weekday_fits(&mut self, rota: &file::Rota, weekday: Weekday, start: Date, days: i32) {
         if days % WEEK != 0 {
             let place = rota.handover.as_ref().map(|at| at.place).unwrap_or_default();

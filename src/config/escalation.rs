@@ -11,7 +11,7 @@ use super::resolve::{Resolver, placed, value};
 use super::{Channel, EscalateTo, EscalationStep, Receiver, Target, To};
 use crate::duty::MayAct;
 
-/// A minute is the least in which a person can answer; after a day it is another day's alert.
+/// A person needs at least a minute to answer; after a day it is another day's alert.
 const AFTER: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
 /// Default time for which a link lets its visitors act: while a message is news to its readers.
 const ACT_LINKS_USUAL: Duration = Duration::from_hours(24);
@@ -122,7 +122,7 @@ impl Resolver<'_> {
         self.duration(act_links, "act_links", ACT_LINKS.0..=ACT_LINKS.1).unwrap_or(ACT_LINKS_USUAL)
     }
 
-    /// Who may press buttons; `None` if it is not said.
+    /// Who is authorised to press buttons; `None` if it is not configured.
     pub(super) fn may_act(&mut self, may_act: Option<&At<file::MayAct>>, file: &File) -> Option<MayAct> {
         let (place, written) = placed(may_act)?;
         let anyone = value(written.anyone.as_ref()).copied().unwrap_or_default();
@@ -170,7 +170,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The way from `start` through steps back to it, if there is one.
+/// The cycle of steps from `start` back to it, if there is one.
 fn ring<'a>(start: &'a str, receivers: &'a BTreeMap<String, Arc<Receiver>>) -> Option<Vec<&'a str>> {
     let mut ways = vec![vec![start]];
     let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What is wrong, or worth knowing, about a configuration: where, why, and what to write instead.
+//! A mistake in, or a note on, a configuration: the place, the reason, and what to write instead.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Place {
     pub column: u32,
 }
 
-/// A sentence in both languages; people read Chinese first.
+/// A sentence in both languages; Chinese comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Words {
     /// 中文
@@ -39,18 +39,18 @@ pub struct Finding {
     pub place: Place,
     /// What and why.
     pub reason: Words,
-    /// What to do.
+    /// The remedy.
     pub remedy: Words,
 }
 
 /// A finding that makes the configuration unusable.
 pub type Mistake = Finding;
 
-/// A finding that a person should know of and that stops nothing.
+/// A finding that should be known but prevents nothing.
 pub type Note = Finding;
 
 impl Finding {
-    /// That the file itself cannot be read.
+    /// The file itself cannot be read.
     pub fn unreadable(file: &Path, error: &std::io::Error) -> Self {
         Self {
             file: file.to_path_buf(),
@@ -81,7 +81,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The findings of one file while it is read: everything is collected, nothing stops the reading.
+/// The findings of one file while it is read: all are collected, none stops the reading.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub file: PathBuf,
@@ -109,7 +109,7 @@ impl Findings {
     }
 }
 
-/// The one of `known` that `word` was meant to be, if one is near enough.
+/// The one of `known` that `word` probably stands for, if one is similar enough.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = |candidate: &str| {
         let (word, candidate) = (word.to_lowercase(), candidate.to_lowercase());
@@ -124,7 +124,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     scored.filter(|&(score, _)| score > 0.6).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
 }
 
-/// The remedy for a name that is not among `known`: the nearest, or all there are.
+/// The remedy for a name that is not among `known`: the most similar one, or the list of all.
 pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Words {
     if let Some(best) = nearest(word, known.clone()) {
         return (format!("是不是 `{best}`？"), format!("did you mean `{best}`?")).into();

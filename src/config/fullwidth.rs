@@ -1,4 +1,4 @@
-//! Full-width characters where a half-width one is meant: a Chinese input method makes them, and they look the same.
+//! Full-width characters in place of half-width ones: Chinese input methods produce them, and they look the same.
 
 use super::finding::Words;
 use crate::route::{Matcher, Operator};
@@ -22,7 +22,7 @@ fn is_quote(letter: char) -> bool {
     meant(letter) == Some('"')
 }
 
-/// Names the first such character, and what to write.
+/// Names the first such character, and its replacement.
 fn exchange(letter: char) -> (Words, Words) {
     let (shown, meant) = (shown(letter), meant(letter).unwrap_or(' '));
     (
@@ -36,7 +36,7 @@ fn exchange(letter: char) -> (Words, Words) {
     )
 }
 
-/// What is odd about a matcher as it is written: it is read, and matches what is not meant.
+/// A suspicious character in a valid matcher, which then matches something else than intended.
 pub(super) fn in_matcher(text: &str, parsed: &[Matcher]) -> Option<(Words, Words)> {
     let mut quoted = false;
     let mut escaped = false;
@@ -91,7 +91,7 @@ pub(super) fn line_with_colon(text: &str) -> Option<(usize, &str)> {
     })
 }
 
-/// Is the whole text in full-width quotes, which YAML takes for a part of it?
+/// Is the whole text in full-width quotes, which YAML treats as part of it?
 pub(super) fn is_wrapped(text: &str) -> bool {
     let mut letters = text.chars();
     let ends = (letters.next(), letters.next_back());

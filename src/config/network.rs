@@ -14,8 +14,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network written as `10.0.0.0/8` or `2001:db8::/32`, or as one address; `None` if it is neither, or has bits
-    /// set behind the prefix: `10.1.2.3/8` is one of two things.
+    /// Parses `10.0.0.0/8` or `2001:db8::/32`, or one address; `None` for anything else, and if bits are set behind the
+    /// prefix: `10.1.2.3/8` is ambiguous.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, length) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let written: IpAddr = address.parse().ok()?;
@@ -63,7 +63,7 @@ fn mask(prefix: u8, bits: u8) -> u128 {
 }
 
 impl Resolver<'_> {
-    /// The networks of the list at `path`; what is no network is a mistake at its place.
+    /// The networks of the list at `path`; an invalid one is reported at its place.
     pub(super) fn networks(&mut self, written: Option<&At<Vec<At<String>>>>, path: &str) -> Vec<Network> {
         let mut networks = Vec::new();
         let Some((place, written)) = placed(written) else { return networks };

@@ -1,4 +1,4 @@
-//! Whom wegraf talks with, as the running program uses it: sources, WeCom, upstreams, mail server, hooks.
+//! The peers of wegraf, as the running program uses them: sources, WeCom, upstreams, mail server, hooks.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ use crate::route::Matcher;
 pub struct Source {
     /// Its name, recorded with every notification.
     pub name: String,
-    /// How it proves itself: any one of these lets a request in.
+    /// Its proofs: any one of them authenticates a request.
     pub proofs: Vec<Proof>,
-    /// If not empty, the sender's address must be in one of these besides.
+    /// If not empty, the sender's address must also be in one of these.
     pub addresses: Vec<Network>,
     /// The only receivers that it may post to; `None`: all.
     pub receivers: Option<Vec<String>>,
-    /// The alert that always fires, if there is one whose absence is to be noticed.
+    /// The always-firing alert whose absence is reported, if there is one.
     pub watchdog: Option<Watchdog>,
 }
 
@@ -34,12 +34,12 @@ impl Source {
     }
 }
 
-/// An alert that always fires: its absence says that alerts no longer come through.
+/// An always-firing alert: its absence shows that alerts no longer arrive.
 #[derive(Debug)]
 pub struct Watchdog {
-    /// Which alert; all must match, and there is at least one.
+    /// The matchers of the alert; all must match, and there is at least one.
     pub matchers: Vec<Matcher>,
-    /// Raise an alarm if it was not seen for so long; at least 1 min, at most 7 days.
+    /// The absence after which an alarm is raised; at least 1 min, at most 7 days.
     pub within: Duration,
 }
 
@@ -67,13 +67,13 @@ pub struct Upstream {
     pub sources: Vec<String>,
     /// Grafana's organisation, from 1; `None`: the one of the credential, whichever it is.
     pub org_id: Option<i64>,
-    /// Labels that no silence is made of.
+    /// Labels that silences never use.
     pub ignore_labels: Vec<String>,
-    /// A silenced alert that was away for so long is over; 3 s to 1 h.
+    /// A silenced alert that was absent for this long counts as resolved; 3 s to 1 h.
     pub gone_after: Duration,
 }
 
-/// How we prove ourselves to an upstream.
+/// Our credential at an upstream.
 #[derive(Debug)]
 pub enum Credential {
     /// `Authorization: Bearer …`; for a Grafana the token of a service account.
@@ -97,7 +97,7 @@ pub enum UpstreamKind {
     Grafana,
 }
 
-/// The way to WeCom.
+/// The connection to WeCom.
 #[derive(Debug)]
 pub struct WeCom {
     /// Base URL without a trailing slash, for example `https://qyapi.weixin.qq.com`.
@@ -134,20 +134,20 @@ pub struct AppAccount {
     pub agent_id: i64,
     /// Secret of the app.
     pub secret: SecretString,
-    /// How WeCom proves itself when it calls back; without it cards have no buttons.
+    /// The keys of WeCom's callback; without it cards have no buttons.
     pub callback: Option<Callback>,
 }
 
 /// Settings of an app's callback (page 90238).
 #[derive(Debug)]
 pub struct Callback {
-    /// Token: it signs.
+    /// Token, for signatures.
     pub token: SecretString,
-    /// EncodingAESKey, 43 letters and digits: it encrypts.
+    /// EncodingAESKey, 43 letters and digits, for encryption.
     pub encoding_aes_key: SecretString,
 }
 
-/// A mail server, and who writes.
+/// A mail server, and the sender.
 #[derive(Debug)]
 pub struct Smtp {
     /// Name or address of the server.
@@ -158,7 +158,7 @@ pub struct Smtp {
     pub tls: Tls,
     /// PEM bundle that is trusted besides the usual roots.
     pub ca_file: Option<PathBuf>,
-    /// User name and password, if the server wants them.
+    /// User name and password, if the server requires them.
     pub login: Option<(String, SecretString)>,
     /// Address of the sender.
     pub from: String,
@@ -191,6 +191,6 @@ pub struct Hook {
 pub struct Heartbeat {
     /// An http(s) URL; a secret because it carries its credential.
     pub url: SecretString,
-    /// How often: at least every 10 s, at most every hour.
+    /// The interval: at least every 10 s, at most every hour.
     pub interval: Duration,
 }

@@ -9,7 +9,7 @@ use super::resolve::{Resolver, placed, value};
 use super::users_in;
 use crate::duty::{ON_CALL, split};
 
-/// Of one `message/send` (page 90236).
+/// Most userids of one `message/send` (page 90236).
 const MOST_USERS: usize = 1000;
 /// Labels of `mention_from`: each may cost a look-up, and an alert has one owner or two.
 const MOST_LABELS: usize = 10;
@@ -69,7 +69,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The name of a rota, or `NAME/backup`; given back even if there is none, because one mistake is enough.
+    /// The name of a rota, or `NAME/backup`; returned even if it does not exist, because one report is enough.
     pub(super) fn duty(&mut self, duty: Option<&At<String>>, file: &File) -> Option<String> {
         let (place, text) = placed(duty)?;
         let (name, backup) = split(text);
@@ -94,7 +94,7 @@ impl Resolver<'_> {
         let mut found = Vec::new();
         for person in &people.0 {
             let Some(text) = person.get() else { continue };
-            // One without a list stands where the crew does.
+            // A person who is not in a list has the place of the crew.
             let place = if person.place.line == 0 { crew.place } else { person.place };
             check(self, place, text);
             found.push(text.clone());
@@ -102,7 +102,7 @@ impl Resolver<'_> {
         found
     }
 
-    /// Names of labels, in the order in which they are looked at.
+    /// Names of labels, in order of precedence.
     pub(super) fn label_names(&mut self, names: Option<&At<Vec<At<String>>>>) -> Vec<String> {
         let Some((place, names)) = placed(names) else { return Vec::new() };
         if names.is_empty() || names.len() > MOST_LABELS || names.iter().filter_map(At::get).any(String::is_empty) {

@@ -1,4 +1,4 @@
-//! How a source proves itself, as the running program uses it.
+//! The proofs of a source, as the running program uses them.
 
 use std::time::Duration;
 
@@ -51,20 +51,20 @@ pub enum Proof {
     All(Vec<Proof>),
 }
 
-/// Envelopes of a cloud that are taken.
+/// Accepted envelopes of a cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Whose they are.
+    /// The cloud.
     pub vendor: Vendor,
-    /// The topics that are taken; at least one.
+    /// The accepted topics; at least one.
     pub topics: Vec<String>,
     /// Domains of the vendor, from which certificates may be fetched; SNS has its own rule.
     pub hosts: Vec<String>,
-    /// Confirm subscriptions without asking.
+    /// Confirm subscriptions automatically.
     pub confirm: bool,
 }
 
-/// Clouds that sign what they send.
+/// Clouds that sign their notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
     /// Amazon SNS.
@@ -78,36 +78,36 @@ pub enum Vendor {
 pub struct Signing {
     /// The secret.
     pub secret: SecretSlice<u8>,
-    /// What the key is made of: the secret, unless the sender does it otherwise.
+    /// The parts of the key: the secret, unless the sender does otherwise.
     pub key: Vec<Part>,
-    /// What is signed.
+    /// The signed parts.
     pub signed: Vec<Part>,
     /// Hash function.
     pub algorithm: Algorithm,
-    /// Where the signature stands.
+    /// The place of the signature.
     pub signature: Carrier,
-    /// What stands before each signature; others are left out.
+    /// The prefix of each signature; others are ignored.
     pub prefix: String,
-    /// How the signature is written.
+    /// The encoding of the signature.
     pub encoding: Encoding,
-    /// Between several signatures of one request; `None`: there is one.
+    /// The separator between several signatures of one request; `None`: there is only one.
     pub several: Option<char>,
-    /// When it was signed; `None`: not known, so that a request can be replayed.
+    /// The signed time; `None`: there is none, so that a request can be replayed.
     pub time: Option<SignedTime>,
 }
 
-/// The time that is signed with a request.
+/// The signed time of a request.
 #[derive(Debug, Clone)]
 pub struct SignedTime {
-    /// Where it stands.
+    /// Its place.
     pub carrier: Carrier,
     /// Its unit.
     pub unit: TimeUnit,
-    /// How far it may be from ours, before or after.
+    /// Its largest difference from ours, before or after.
     pub tolerance: Duration,
 }
 
-/// Where a value stands in a request.
+/// The place of a value in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carrier {
     /// In the header of this name.
@@ -118,7 +118,7 @@ pub enum Carrier {
     Body(String),
 }
 
-/// A part of what is signed.
+/// A signed part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// These characters.
@@ -155,7 +155,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// As senders name it in front of a signature.
+    /// The name that senders put in front of a signature.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sha1 => "sha1",

@@ -15,7 +15,7 @@ use super::finding::{Findings, Place, Words, did_you_mean, nearest};
 use super::fullwidth;
 use super::yaml::{Node, Plain, Value};
 
-/// Why a value does not fit: not yet on the list, because who notices does not know the place, or already there.
+/// Why a value does not fit: not reported yet, because the finder does not know the place, or already reported.
 #[derive(Debug)]
 pub(super) enum Misfit {
     New(Words, Words),
@@ -46,7 +46,7 @@ impl de::Error for Misfit {
 
     fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
         let remedy = did_you_mean(word, known.iter().copied());
-        // Repeated only if it is nearly a word of ours: a line that slipped to another place may hold a secret.
+        // Repeated only if it is close to one of our words: a line in the wrong place may contain a secret.
         if nearest(word, known.iter().copied()).is_none() {
             return Self::New(("这个值不能用在这里", "this value is unknown here").into(), remedy);
         }
@@ -61,7 +61,7 @@ impl de::Error for Misfit {
     }
 }
 
-/// What was written is named by its kind only: it may be a secret.
+/// The written value is named by its kind only: it may be secret.
 fn mismatch(found: Unexpected<'_>, expected: &dyn Expected) -> Words {
     let (zh, en) = match found {
         Unexpected::Bool(_) => ("真假值", "true or false"),
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         Self { node, list: self.list }
     }
 
-    /// Puts a misfit on the list, here, unless it is there.
+    /// Reports a misfit at this place, unless it was reported.
     fn list<T>(self, result: Result<T, Misfit>) -> Result<T, Misfit> {
         if let Err(Misfit::New(reason, remedy)) = result {
             self.list.borrow_mut().mistake(self.node.place, reason, remedy);
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Keys that people bring from Alertmanager's file and that have no meaning, or another name, here.
+/// Keys of Alertmanager's file that have no meaning, or another name, here.
 fn foreign(key: &str, value: &Node) -> Option<Words> {
     if let ("match" | "match_re", Value::Map(labels)) = (key, &value.value) {
         let operator = if key == "match" { "=" } else { "=~" };

@@ -1,4 +1,4 @@
-//! How bodies are read and links are shown: the user's words for severities, and where links lead.
+//! How bodies are read and links are shown: the user's words for severities, and rewrites of links.
 
 use super::LinkRewrite;
 use super::at::{At, Named};

@@ -1,4 +1,4 @@
-//! Receivers: names for targets, and where to turn when none gets through.
+//! Receivers: names for targets, and their fallbacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use super::finding::{Place, did_you_mean};
 use super::resolve::{Global, Resolver, placed, value};
 use super::{Receiver, Target};
 
-/// An unchanged repeat is told once an hour.
+/// Default interval of reminders.
 const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
-/// A year: longer is never.
+/// Longest interval: a year.
 const REPEAT_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(365 * 24));
-/// The last part of an address under `/webhook/` that is no receiver's.
+/// The last segment of an address under `/webhook/` that cannot be a receiver's.
 const RESERVED: &str = "send";
 
 impl Resolver<'_> {
@@ -44,7 +44,7 @@ impl Resolver<'_> {
         receivers
     }
 
-    /// `/webhook/send` is the address of another program, whose senders may come here.
+    /// `/webhook/send` is the address of another program, whose senders may call it.
     fn reserved(&mut self, place: Place, name: &str) {
         if name == RESERVED {
             self.found.mistake(
@@ -71,7 +71,7 @@ impl Resolver<'_> {
             None => global.timezone.clone(),
         };
         if let Some((place, template)) = placed(receiver.template.as_ref()) {
-            // `duty.zh.j2` and `duty.markdown.j2` are special cases of the template `duty`.
+            // `duty.zh.j2` and `duty.markdown.j2` are variants of the template `duty`.
             let short = |name: &'_ str| name.split('.').next().unwrap_or_default().to_owned();
             let known: BTreeSet<String> = global.templates.iter().map(|file| short(&file.name)).collect();
             if !known.contains(template) {
@@ -122,7 +122,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// What a receiver says of owners is for those of its targets that can mention and do not say themselves.
+    /// A receiver's owner labels apply to those of its targets that can mention and have none of their own.
     fn mention_owners(&mut self, receiver: &file::Receiver, targets: &mut [Target]) {
         let Some(written) = receiver.mention_from.as_ref() else { return };
         let labels = self.label_names(Some(written));
@@ -139,7 +139,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Says which receivers get an alert only by their own address, `/webhook/NAME`: often the name in a route is another.
+    /// Lists the receivers that only get alerts by their own address, `/webhook/NAME`: often a name in a route is
+    /// misspelled.
     pub(super) fn note_unused(&mut self, file: &File) {
         let Some(receivers) = value(file.receivers.as_ref()) else { return };
         let Some(root) = value(file.route.as_ref()) else { return };
@@ -174,7 +175,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A fallback must be a receiver, and the way from one to the next must end.
+    /// A fallback must be a receiver, and fallbacks must not form a cycle.
     fn fallbacks(&mut self, receivers: &Named<file::Receiver>) {
         let next: BTreeMap<&str, &At<String>> =
             receivers.iter().filter_map(|(name, _, receiver)| Some((name, receiver.fallback.as_ref()?))).collect();

@@ -24,14 +24,14 @@ const TIMEZONE: &str = "Asia/Shanghai";
 /// Placeholder for a secret that is not needed now; valid as any kind of secret (an `EncodingAESKey` has 43 letters).
 const NO_SECRET: &str = "0000000000000000000000000000000000000000000";
 
-/// What the file may ask for and does not hold itself.
+/// Inputs besides the file.
 pub(super) struct Surroundings<'a> {
     /// Reads an environment variable.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// An address from the command line, in place of `listen`.
     pub listen: Option<SocketAddr>,
-    /// Whether a secret that cannot be read is a mistake. Commands that only look send nothing and need none: an
-    /// operator's shell does not have what the service has.
+    /// Whether an unreadable secret is a mistake. Commands that only read send nothing and need none: an operator's
+    /// shell lacks the service's environment.
     pub secrets_needed: bool,
 }
 
@@ -43,17 +43,17 @@ pub(super) struct Resolver<'a> {
     /// Relative paths begin here.
     pub folder: PathBuf,
     pub around: &'a Surroundings<'a>,
-    /// Files that were read for the file.
+    /// Files that were read because of the file.
     pub files: Vec<PathBuf>,
-    /// The rotas; empty until they are read.
+    /// The rotas; empty before they are read.
     pub rotas: Rotas,
-    /// Who may press buttons where a receiver does not say.
+    /// Default authorisation to press buttons.
     pub may_act: Option<MayAct>,
     /// Matchers of routes and watchdogs with their places.
     pub matchers: Vec<(Place, Matcher)>,
-    /// The tokens of sources, to be judged together.
+    /// The tokens of sources, which are checked together.
     pub tokens: Vec<Token>,
-    /// The first secret that stands in the file itself.
+    /// The first secret in the file itself.
     pub plain: Option<Place>,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The configuration, if nothing of it is wrong.
+    /// The configuration, if there is no mistake.
     pub fn config(mut self, file: &File) -> Option<Config> {
         let language = value(file.language.as_ref()).copied().unwrap_or_default();
         let timezone = match value(file.timezone.as_ref()) {
@@ -117,7 +117,7 @@ impl<'a> Resolver<'a> {
         self.note_unused(file);
         Some(Config {
             path: self.found.file.clone(),
-            // Without sources only this machine can reach the server, and it may.
+            // Without sources only this machine can reach the server, and it is trusted.
             allow_anonymous: allowed || nobody_proves && listen.ip().is_loopback(),
             listen,
             trusted_proxies,
@@ -168,7 +168,7 @@ impl<'a> Resolver<'a> {
             return None;
         };
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
-        // Sources that did not fit are mistakes of their own.
+        // Sources that did not fit are reported as mistakes.
         let none = nobody_proves && value(file.sources.as_ref()).is_none_or(|sources| sources.0.is_empty());
         if !listen.ip().is_loopback() && none && !allowed {
             self.found.mistake(
@@ -273,7 +273,7 @@ impl<'a> Resolver<'a> {
             Err(errors) => {
                 for error in errors {
                     let of_it = |&&(_, mapping): &&(Place, &Mapping)| mapping.name == error.mapping;
-                    // Of two with one name the later is the wrong one.
+                    // Of two with one name the later one is the mistake.
                     let place = written.iter().rfind(of_it).map(|&(place, _)| place).unwrap_or_default();
                     self.found.mistake(
                         place,
@@ -316,7 +316,7 @@ impl<'a> Resolver<'a> {
         resolved
     }
 
-    /// A secret, from wherever it is; `path` names the key for the person who has to fill it in.
+    /// A secret, wherever it is; `path` names the key in reports.
     pub fn secret(&mut self, secret: &At<Secret>, path: &str) -> Option<SecretString> {
         let (text, from): (String, (String, String)) = match secret.get()? {
             Secret::Plain(text) => {
@@ -375,7 +375,7 @@ impl<'a> Resolver<'a> {
         Some(text.into())
     }
 
-    /// Is this what stands for a secret that a command that only looks could not read?
+    /// Is this the placeholder for a secret that a reading command could not read?
     pub fn is_stand_in(&self, secret: &SecretString) -> bool {
         !self.around.secrets_needed && secret.expose_secret() == NO_SECRET
     }
@@ -412,7 +412,7 @@ impl<'a> Resolver<'a> {
         if plain && open {
             return true;
         }
-        // What was written is not repeated: it may hold a password.
+        // The written value is not repeated: it may contain a password.
         self.found.mistake(
             place,
             (
@@ -451,10 +451,10 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// What receivers take from the file as a whole.
+/// The file's defaults for receivers.
 pub(super) struct Global<'a> {
     pub language: Language,
-    /// `None` if it is wrong; then it is on the list already.
+    /// `None` if it is wrong, which is reported.
     pub timezone: Option<TimeZone>,
     pub templates: &'a [TemplateFile],
 }

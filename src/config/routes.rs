@@ -1,4 +1,4 @@
-//! Routes: the tree as it is written, made the tree that decides.
+//! Routes: from the written tree to the deciding one.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::fullwidth;
 use super::resolve::{Resolver, placed, value};
 use crate::route::{Blocked, Branch, Matcher, Tree, Unreachable, parse_matchers};
 
-/// Where each route stands, by its place in the tree.
+/// The place of each route in the file, by its place in the tree.
 type Places = BTreeMap<Vec<usize>, Place>;
 
 impl Resolver<'_> {
@@ -135,7 +135,7 @@ impl Resolver<'_> {
     }
 }
 
-/// A route as it is called in messages: `routes[0].routes[2]`.
+/// The name of a route in messages: `routes[0].routes[2]`.
 fn step(path: &[usize]) -> String {
     path.iter().map(|index| format!("routes[{index}]")).collect::<Vec<_>>().join(".")
 }

@@ -1,4 +1,4 @@
-//! What is worth knowing of secrets: who else can read them, and what is taken for one and is none.
+//! Warnings about secrets: others can read them, or a text looks like a reference to one.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::resolve::Resolver;
 
 /// Permissions of others than the owner.
 const OTHERS: u32 = 0o077;
-/// Permissions of those who are neither the owner nor in the group.
+/// Permissions of all others than the owner and the group.
 const REST: u32 = 0o007;
 
 impl Resolver<'_> {
@@ -86,7 +86,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Is the file put there by an orchestrator or by systemd? Kubernetes mounts secrets as links through `..data`.
+/// Was the file put there by an orchestrator or by systemd? Kubernetes mounts secrets as links through `..data`.
 fn is_mounted(path: &Path) -> bool {
     let through_data = std::fs::read_link(path).is_ok_and(|to| to.starts_with("..data"));
     let folders = ["/run/secrets", "/var/run/secrets", "/run/credentials"];

@@ -1,4 +1,4 @@
-//! HMAC signatures: what known senders do, and what the configuration changes of it.
+//! HMAC signatures: the manners of known senders, and the configuration's changes to them.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use super::{Algorithm, Carrier, Encoding, Part, SignedTime, Signing, TimeUnit};
 
 /// How far the signed time may be from ours; clocks that NTP keeps are within a second.
 const TOLERANCE: Duration = Duration::from_mins(5);
-/// `DingTalk` and Feishu allow an hour, and their clients reuse a signature as long.
+/// `DingTalk` and Feishu allow an hour, and their clients reuse a signature for as long.
 const ROBOTS_TOLERANCE: Duration = Duration::from_hours(1);
-/// A signature that is good for longer is no protection against a replay.
+/// A signature that is valid for longer does not protect against replays.
 const TOLERANCES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
-/// How a sender signs.
+/// The manner in which a sender signs.
 struct Manner {
     signature: Carrier,
     time: Option<(Carrier, TimeUnit, Duration)>,
-    /// As in the key `signed`; empty: the body, behind the time if there is one.
+    /// In the form of the key `signed`; empty: the body, preceded by the time if there is one.
     signed: &'static str,
-    /// What stands before each signature; `{algorithm}` is its name.
+    /// The prefix of each signature; `{algorithm}` is its name.
     prefix: &'static str,
     encoding: Encoding,
     several: Option<char>,
     key_form: KeyForm,
-    /// What the key is made of, as in `signed`.
+    /// The parts of the key, in the form of `signed`.
     key: &'static str,
 }
 
@@ -83,7 +83,7 @@ impl Manner {
                 ..Self::header("")
             }
             .timed(Carrier::Query("timestamp".to_owned()), TimeUnit::Ms, ROBOTS_TOLERANCE),
-            // The message is empty: all of it is in the key.
+            // The signed message is empty: everything is in the key.
             Preset::Feishu => Self {
                 signature: Carrier::Body("sign".to_owned()),
                 signed: "{nothing}",
@@ -147,7 +147,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// The bytes of the key, however it is written.
+    /// The bytes of the key, in any of its forms.
     fn key(&mut self, hmac: &file::Hmac, secret: &SecretString, form: KeyForm, path: &str) -> Option<SecretSlice<u8>> {
         let form = value(hmac.key.as_ref()).copied().unwrap_or(form);
         if form == KeyForm::Text || self.is_stand_in(secret) {
@@ -183,7 +183,7 @@ impl Resolver<'_> {
         Some(SignedTime { carrier, unit, tolerance })
     }
 
-    /// What is signed, where the configuration says so.
+    /// The signed parts, if the configuration gives them.
     fn signed(&mut self, signed: Option<&At<String>>, timed: bool, path: &str) -> Option<Vec<Part>> {
         let (place, text) = placed(signed)?;
         let path = format!("{path}.signed");
@@ -230,7 +230,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// A prefix that names an algorithm must name the one that is used.
+    /// A prefix that names an algorithm must name the configured one.
     fn prefix_fits(&mut self, hmac: &file::Hmac, algorithm: Algorithm, prefix: &str) {
         let all = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
         let named = all.into_iter().find(|named| prefix.trim_end_matches('=').eq_ignore_ascii_case(named.as_str()));
@@ -245,7 +245,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The parts of a text like `v0:{timestamp}:{body}`; the word in braces that is unknown.
+/// The parts of a text like `v0:{timestamp}:{body}`; the error is the unknown word in braces.
 fn parts(text: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut rest = text;

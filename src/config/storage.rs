@@ -1,4 +1,4 @@
-//! Where alerts are kept, how long, and how replicas share them.
+//! The database, the retention, and the leases of replicas.
 
 use std::time::Duration;
 
@@ -16,12 +16,13 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 /// Long enough for a failover of the database and a slow commit, short enough that no message waits long for a dead
 /// replica.
 const LEASE: Duration = Duration::from_secs(30);
-/// Shorter, and a pause of the machine makes two senders; longer, and a dead replica holds up its lanes too long.
+/// With a shorter lease, a pause of the machine makes two senders; with a longer one, a dead replica blocks its lanes
+/// too long.
 const LEASES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
 const RAW: Duration = Duration::from_hours(7 * 24);
 const RECORD: Duration = Duration::from_hours(30 * 24);
-/// Longer than any sender waits before it repeats an alert that is on.
+/// Longer than any sender waits before it repeats a firing alert.
 const ALERTS: Duration = Duration::from_hours(30 * 24);
 /// An hour: live messages are retried for a day and never deleted anyway. Ten years: for those who must keep evidence.
 const AGES: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(10 * 365 * 24));
@@ -149,7 +150,7 @@ fn is_postgres(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// What a connection URL has. Not a parser of ours to connect with: the driver has its own.
+/// The components of a connection URL, for checks only: the driver parses it itself.
 struct Parts {
     has_host: bool,
     has_name: bool,

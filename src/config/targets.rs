@@ -1,4 +1,4 @@
-//! Targets: which address is meant, and what can be sent there.
+//! Targets: their addresses, and what can be sent there.
 
 use super::at::{At, Named};
 use super::file::{self, File};
@@ -6,13 +6,13 @@ use super::finding::{Place, did_you_mean};
 use super::resolve::{Resolver, placed, value};
 use super::{Channel, Face, Target, To};
 
-/// Most parts of one message: a webhook takes 20 messages a minute, and others want to speak too.
+/// Most parts of one message: a webhook takes 20 messages a minute, which others need too.
 const MOST_PARTS: i64 = 8;
 /// Limits of one `message/send` (page 90236).
 const MOST_PARTIES_OR_TAGS: usize = 100;
-/// Of a chatid that an app may choose (page 90245).
+/// Bytes of a chatid that an app may choose (page 90245).
 const CHATID_BYTES: usize = 32;
-/// Of the name of a bot's conversation, which WeCom gives: longer than any that was seen.
+/// Bytes of the id of a bot's conversation, which WeCom gives: longer than any that was seen.
 const CONVERSATION_BYTES: usize = 128;
 
 impl Resolver<'_> {
@@ -39,7 +39,7 @@ impl Resolver<'_> {
         Some(Target { face, ..made })
     }
 
-    /// Which of the ways to write an address this is; names in it must lead to something.
+    /// The form of this address; its references must exist.
     fn address(&mut self, place: Place, target: &file::Target, file: &File) -> Option<To> {
         let way = self.only_way(place, target)?;
         let wecom = value(file.wecom.as_ref());
@@ -96,7 +96,7 @@ impl Resolver<'_> {
         Some(To::Bot { bot, chat: text.clone() })
     }
 
-    /// The one key that says where to send.
+    /// The one key that gives the destination.
     fn only_way(&mut self, place: Place, target: &file::Target) -> Option<&'static str> {
         let ways = [
             ("`app`", target.app.is_some()),
@@ -149,7 +149,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// A name that must be one of `known`; given back even so, because one mistake is enough.
+    /// A reference that must be one of `known`; returned even if it is not, because one report is enough.
     pub(super) fn known<T>(
         &mut self,
         name: &At<String>,
@@ -177,7 +177,7 @@ impl Resolver<'_> {
         let parties = self.ids(target.parties.as_ref(), "parties");
         let tags = self.ids(target.tags.as_ref(), "tags");
         if users.is_empty() && users_file.is_none() && on_call.is_none() && parties.is_empty() && tags.is_empty() {
-            // What is in a list and did not fit is on the list of mistakes already.
+            // A list entry that did not fit was reported already.
             let named = target.on_call.is_some();
             if !named && blank(target.users.as_ref()) && blank(target.parties.as_ref()) && blank(target.tags.as_ref()) {
                 self.found.mistake(

@@ -182,7 +182,7 @@ fn no_secret_is_in_the_debug_of_a_configuration() {
     assert!(!shown.contains("canary"), "{shown}");
 }
 
-/// A wrong file, and each mistake it must give: line, column, a part of the reason, a part of the remedy.
+/// A wrong file, and the mistakes it must give: line, column, a part of the reason, a part of the remedy.
 type Case = (&'static str, &'static [(u32, u32, &'static str, &'static str)]);
 
 #[rustfmt::skip]
@@ -302,7 +302,7 @@ wecom:
 receivers:
 ";
 
-/// What is wrong about the findings of a wrong file; empty: nothing.
+/// The differences between the findings and the expected ones; empty: none.
 fn check(text: &str, expected: &[(u32, u32, &str, &str)]) -> String {
     let Err(mistakes) = read(text, Path::new("")) else { return format!("\nnothing found in\n{text}") };
     // A case about something else need not have receivers.
@@ -331,7 +331,7 @@ fn check(text: &str, expected: &[(u32, u32, &str, &str)]) -> String {
 fn each_mistake_has_its_place_its_reason_and_its_remedy() {
     let mut failures = String::new();
     for (text, expected) in WRONG {
-        // The rest stands below, so that the lines of the case stay where they are.
+        // The rest is appended, so that the lines of the case keep their numbers.
         let rest = if text.contains("wecom:") { "" } else { SMALL };
         failures += &check(&format!("{text}{rest}"), expected);
     }
@@ -344,7 +344,7 @@ fn each_mistake_has_its_place_its_reason_and_its_remedy() {
 const EXAMPLE: &str = include_str!("../../wegraf.example.yaml");
 
 fn read_example(text: &str) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
-    // As long as an `EncodingAESKey`, so that it serves as any secret; another for each name.
+    // As long as an `EncodingAESKey`, so that it can stand for any secret; different for each name.
     let environment = |name: &str| {
         let url = name.ends_with("_URL") || name == "WECOM_PROXY";
         Some(if url { "https://u:p@example.com/x".into() } else { format!("{:k<43}", name.replace('_', "")) })

@@ -1,4 +1,4 @@
-//! Tokens that are easy to guess, shared, or about to be seen by others.
+//! Tokens that are easy to guess, shared, or exposed.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,15 +8,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::finding::Place;
 use super::resolve::Resolver;
 
-/// Characters of a token in an address, which proxies log and people paste: room for guesses must be out of reach.
+/// Characters of a token in an address, which proxies log and people paste: it must be far beyond guessing.
 const SHOWN: usize = 24;
-/// Characters of any other token where other machines can try: 16 random letters and digits are 95 bits.
+/// Characters of any other token if other machines can try: 16 random letters and digits are 95 bits.
 const OPEN: usize = 16;
-/// Characters where only this machine can try.
+/// Characters if only this machine can try.
 const LOCAL: usize = 8;
-/// A token of fewer different characters is a pattern, not a random text.
+/// A token with fewer distinct characters is a pattern, not random.
 const DIFFERENT: usize = 6;
-/// What people write until they have a real one.
+/// Placeholders that people write until they have a real token.
 const STAND_INS: [&str; 12] = [
     "changeme",
     "change_me",
@@ -32,14 +32,14 @@ const STAND_INS: [&str; 12] = [
     "admin",
 ];
 
-/// A token of a source, for what is worth knowing of all of them together.
+/// A token of a source; all of them are checked together.
 pub(super) struct Token {
     place: Place,
     source: String,
-    /// The key where it stands.
+    /// The key in the file.
     path: String,
     text: SecretString,
-    /// It stands in an address.
+    /// It is part of an address.
     shown: bool,
 }
 
@@ -51,7 +51,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Says which tokens are weak or shared, the stricter where other machines can try.
+    /// Reports weak and shared tokens, more strictly where other machines can try.
     pub(super) fn judge_tokens(&mut self, listen: SocketAddr) {
         let tokens = std::mem::take(&mut self.tokens);
         for (index, token) in tokens.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Where silences are made: the Alertmanagers and Grafanas that send alerts here.
+//! The upstreams, where silences are made: the Alertmanagers and Grafanas that send alerts.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
 use super::{Credential, Upstream, UpstreamKind};
 
-/// What highly available Prometheus servers and the collectors before them set apart by habit: a silence with one of
-/// these would hide the alert of one replica only.
+/// Labels by which highly available Prometheus servers and collectors usually differ: a silence with one of these would
+/// hide the alerts of one replica only.
 const REPLICA_LABELS: [&str; 3] = ["replica", "prometheus_replica", "__replica__"];
 
 /// How long a silenced alert must be absent upstream before it counts as resolved: an Alertmanager that restarts knows

@@ -17,10 +17,10 @@ use super::finding::{Findings, Place};
 use super::fullwidth;
 use super::reader::Reader;
 
-/// Nesting of the file; ours needs 10, a tree of routes one per level. Guards the stack.
+/// Nesting of the file; ours needs 10, a tree of routes one for each level. Protects the stack.
 const DEPTH: usize = 60;
 
-/// Reads `text` as a `T`. `None` if the text is no YAML or has nothing of a `T`; what does not fit is in `findings`.
+/// Reads `text` as a `T`. `None` if the text is not YAML or has nothing of a `T`; misfits are reported in `findings`.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings) -> Option<T> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -42,7 +42,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Find
     value
 }
 
-/// Says where a value stands in full-width quotes, which are a part of it. The value is not repeated: it may be secret.
+/// Reports a value in full-width quotes, which are a part of it. The value is not repeated: it may be secret.
 fn note_quotes(node: &Node, findings: &mut Findings) {
     match &node.value {
         Value::Scalar { text, .. } if fullwidth::is_wrapped(text) => findings.note(
@@ -56,7 +56,7 @@ fn note_quotes(node: &Node, findings: &mut Findings) {
     }
 }
 
-/// A text that is no YAML. Only our words and the parser's: a snippet could show a secret.
+/// A text that is not YAML. Only our text and the parser's: a snippet could show a secret.
 fn syntax(error: &serde_saphyr::Error, text: &str, findings: &mut Findings) {
     let place = error.location().map(Place::from).unwrap_or_default();
     let error = error.without_snippet();
@@ -84,7 +84,7 @@ fn syntax(error: &serde_saphyr::Error, text: &str, findings: &mut Findings) {
         serde_saphyr::Error::Message { msg, .. } => msg.clone(),
         other => other.to_string(),
     };
-    // The place is said once, in front.
+    // The place is given once, in front.
     let reason = reason.split(" at line ").next().unwrap_or_default();
     findings.mistake(
         place,
@@ -103,7 +103,7 @@ impl From<Location> for Place {
     }
 }
 
-/// A value as serde-saphyr gives it.
+/// A value from serde-saphyr.
 enum Raw {
     Null,
     Bool(bool),
@@ -161,8 +161,8 @@ impl<'de> Deserialize<'de> for Raw {
     }
 }
 
-/// A value and where it is. A map or list that is the value of a key is where the key is: that is what a person
-/// looks for, and its first line may be far below.
+/// A value and its place. A map or list that is the value of a key has the key's place: that is what a person looks
+/// for, and its first line may be far below.
 pub(super) struct Node {
     pub place: Place,
     pub value: Value,
@@ -170,7 +170,7 @@ pub(super) struct Node {
 
 pub(super) enum Value {
     Null,
-    /// Anything on one line; `plain` is what it means without quotes, `text` how it is written.
+    /// A value on one line; `plain` is its meaning without quotes, `text` its written form.
     Scalar {
         plain: Plain,
         text: String,
@@ -223,7 +223,7 @@ impl Node {
     }
 }
 
-/// What stands in the file, so that `0123` or `1e5` stays what was meant where a text is wanted.
+/// The written text, so that `0123` or `1e5` stays unchanged where a text is expected.
 fn written(location: Location, source: &str) -> &str {
     let span = location.span();
     let (Some(start), Some(length)) = (span.byte_offset(), span.byte_len()) else { return "" };

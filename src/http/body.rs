@@ -1,4 +1,4 @@
-//! A body on its way from the connection to what reads it: within its size, its time and its share of the memory.
+//! Reads a body within its size, its time and its share of the memory budget.
 
 use std::io::Read as _;
 
@@ -12,25 +12,26 @@ use super::{Gate, Refusal};
 use crate::ingest::Weight;
 use crate::room::{BODY_BYTES, Part};
 
-/// Bodies up to this size need no reservation: there are no more of them at a time than connections.
+/// Bodies up to this size need no reservation: their number is bounded by that of connections.
 const SMALL: usize = 64 << 10;
-/// How much of a packed body is unpacked at a time to see what it weighs.
+/// Bytes of a compressed body that are decompressed at a time to measure it.
 const PIECE: usize = 64 << 10;
 
-/// What is known of a sender before its body.
+/// What the head of a request proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It is a source: its head proves it.
     Proven,
-    /// It claims to be one, and only the body can prove it.
+    /// It claims a source, and only the body can prove it.
     Claimed,
-    /// No proof is asked for.
+    /// No proof is required.
     Anyone,
 }
 
 impl Gate {
-    /// The body, and its part of the memory if it is large. A large one waits for that before it is read. One that only
-    /// claims to be a source's shares the memory of the unproven, and gives way when there are too many of them.
+    /// The body, and its share of the memory budget if it is large. A large one waits for its share before it is read.
+    /// One that only claims a source shares the memory of the unproven, and is dismissed when there are too many of
+    /// them.
     pub(super) async fn read(
         &self,
         headers: &HeaderMap,
@@ -71,7 +72,7 @@ impl Gate {
         Ok((whole.freeze(), part))
     }
 
-    /// Waits for the part of the memory that a large body takes. With it, the connection keeps its place.
+    /// Waits for the share of the memory budget that a large body needs. With it, the connection keeps its place.
     async fn reserve(&self, announced: Option<usize>, seat: Option<&Seat>) -> Result<Part, Refusal> {
         let part = self.app.room().arriving(announced.unwrap_or(BODY_BYTES)).await.map_err(Refusal::NoRoom)?;
         if let Some(seat) = seat {
@@ -81,7 +82,7 @@ impl Gate {
     }
 }
 
-/// How a body is packed.
+/// The content encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     Plain,
@@ -98,7 +99,7 @@ impl Packing {
         }
     }
 
-    /// What the body weighs when it is unpacked; bounded, whatever a bomb claims (F92).
+    /// The size of the body when decompressed; bounded, whatever a bomb claims (F92).
     pub fn weigh(self, body: &[u8]) -> Result<Weight, Refusal> {
         let mut weight = Weight::default();
         match self {
@@ -117,7 +118,7 @@ impl Packing {
         if weight.bytes() > BODY_BYTES { Err(Refusal::TooLarge) } else { Ok(weight) }
     }
 
-    /// The body as it was before it was packed; `weight` is its own.
+    /// The decoded body; `weight` is its own.
     pub fn unpack(self, body: Bytes, weight: &Weight) -> Result<Bytes, Refusal> {
         match self {
             Self::Plain => Ok(body),

@@ -27,7 +27,7 @@ pub(super) fn routes() -> axum::Router<Gate> {
     axum::Router::new().route("/wecom/callback/{app}", get(check).post(take))
 }
 
-/// What comes with the check of the address.
+/// The query of the address check.
 #[derive(Debug, Deserialize)]
 struct Check {
     #[serde(flatten)]
@@ -52,7 +52,7 @@ async fn check(State(gate): State<Gate>, Path(app): Path<String>, address: Uri) 
     }
 }
 
-/// Takes a press, a text, or something to be noted.
+/// Handles a press, a text, or another event.
 async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, body: Body) -> Response {
     let loaded = gate.app.loaded();
     let query = Query::<Signed>::try_from_uri(&address);
@@ -79,7 +79,7 @@ async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, b
             keys.seal(&plain, now, &nonce.to_string(), rand::random()).into_response()
         }
         Err(error) => {
-            // WeCom asks twice more, and then the store may be back.
+            // WeCom calls twice more, and then the store may work again.
             gate.app.store_failed(&error);
             let cause = Cause::new("store").detail(format!("what WeCom brought could not be recorded: {error}"));
             cause.attach(StatusCode::SERVICE_UNAVAILABLE.into_response())
@@ -95,7 +95,7 @@ async fn read(body: Body) -> Result<Bytes, StatusCode> {
     }
 }
 
-/// Does what is wanted; the XML of the reply, if there is one.
+/// Does what the event asks; returns the XML of the reply, if there is one.
 async fn answer(
     gate: &Gate,
     app: &str,
@@ -108,7 +108,7 @@ async fn answer(
         Incoming::Click(mut click) => {
             let actor = actor(&click.from);
             // A reply to the click may use up its code (wecom-api §17 no. 25), so there is one only where the code is
-            // not wanted: where nothing changes for the others.
+            // not needed: where nothing changes for the others.
             let answered = answer::press(&gate.app, &actor, &click).await?;
             click.response_code = None;
             Ok(is_no(&answered).then(|| keys.button_reply(&actor.id, &answered.label, now)))

@@ -1,4 +1,4 @@
-//! The certificates with which clouds sign what they send: fetched from the vendor, and kept for a day.
+//! The certificates with which clouds sign their notifications: fetched from the vendor, and cached for a day.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tracing::{info, warn};
 use crate::alert::Timestamp;
 use crate::ingest::{Certificate, Certificates};
 
-/// For the vendor to answer; its notification waits meanwhile.
+/// Deadline of the vendor's answer; its notification waits meanwhile.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Of a certificate or an answer; theirs have 2 KB.
+/// Most bytes of a certificate or an answer; theirs have 2 KB.
 const BYTES: usize = 64 << 10;
 /// How long a certificate is used before it is fetched again.
 const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
-/// How long a URL that failed is not asked again: strangers can name any URL of the vendor.
+/// How long a URL that failed is not fetched again: strangers can name any URL of the vendor.
 const SHUNNED_MS: i64 = 60 * 1000;
-/// URLs that are known, good and bad: a vendor has one certificate for each region.
+/// URLs that are remembered, good and bad: a vendor has one certificate for each region.
 const KNOWN: usize = 64;
 
 /// Certificates by their URL.
@@ -25,7 +25,7 @@ const KNOWN: usize = 64;
 pub(super) struct Vault {
     client: Option<reqwest::Client>,
     known: Mutex<Vec<Known>>,
-    /// One at a time: all who wait for the same certificate are served by one fetch.
+    /// One at a time: all requests that wait for one certificate are served by one fetch.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -49,7 +49,7 @@ impl Default for Vault {
 }
 
 impl Vault {
-    /// All that are good now.
+    /// All valid ones.
     pub fn all(&self, now: Timestamp) -> Certificates {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let good = known.iter().filter(|known| known.until > now);
@@ -80,7 +80,7 @@ impl Vault {
         good
     }
 
-    /// Was it fetched, and is it good? `None`: not asked yet, or too long ago.
+    /// Was it fetched, and is it valid? `None`: not fetched yet, or too long ago.
     fn known(&self, url: &str, now: Timestamp) -> Option<bool> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|known| known.url == url && known.until > now).map(|known| known.certificate.is_some())
@@ -94,7 +94,7 @@ impl Vault {
         }
     }
 
-    /// What is at `url`. Errors are words of our own: the URL may hold a token.
+    /// Fetches `url`. Errors contain our own text only: the URL may hold a token.
     async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
         let client = self.client.as_ref().ok_or("the client could not be built")?;
         let answer = client.get(url).send().await.map_err(|error| error.without_url().to_string())?;

@@ -195,7 +195,7 @@ fn letter_html(
     })
 }
 
-/// Where its links lead: those that a message would have, too, and in the same order of importance.
+/// Its links: those that a message would have, too, and in the same order of importance.
 fn links(alert: &Alert) -> Vec<(&'static str, String)> {
     let Links { panel, dashboard, rule, silence, runbook, image } = &alert.links;
     let named = [
@@ -255,7 +255,7 @@ const FORM: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https
 const NO_FORM: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Nothing runs, nothing is loaded from elsewhere, and the signed address is not passed on.
+/// No scripts, no outside resources, and the signed address is not passed on.
 fn guards(policy: &'static str) -> [(HeaderName, &'static str); 4] {
     [
         (header::CONTENT_SECURITY_POLICY, policy),

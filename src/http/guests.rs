@@ -10,20 +10,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// For all headers of a request (F90).
+/// Deadline of all headers of a request (F90).
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// For the whole body of a request (F90).
+/// Deadline of the whole body of a request (F90).
 pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
-/// For a peer to take its answer, from when it is ready. Answers are small; a slow line takes a page in a second.
+/// Deadline for a peer to read its answer, from when it is ready. Answers are small; a slow line takes a page in a
+/// second.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 /// Timeout between two requests of a connection: one above the usual scrape interval would keep unused places.
 const IDLE_DEADLINE: Duration = Duration::from_secs(30);
-/// At most one in so many places is for connections that were not looked at yet.
+/// At most one in this many places is for connections that were not looked at yet.
 const UNSEEN: usize = 4;
 /// A late body is answered 408 by its reader; the connection is closed only if that does not happen.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Where a connection comes from. A host has a whole /64 of IPv6, so that counts as one.
+/// The origin of a connection. A host has a whole /64 of IPv6, so that counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Address(IpAddr);
 
@@ -42,15 +43,15 @@ impl From<IpAddr> for Address {
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The peer sends the head of a request, or nothing since it came.
+    /// The peer sends the head of a request, or has sent nothing since it connected.
     Head,
     /// The peer sends a body.
     Body,
-    /// The request is complete and we work on it.
+    /// The request is complete and being handled.
     Work,
-    /// The answer is ready for the peer to take.
+    /// The answer is ready for the peer to read.
     Answer,
-    /// The answer is out; the next request may come.
+    /// The answer was sent; the next request may come.
     Idle,
 }
 
@@ -64,7 +65,7 @@ impl Stage {
         }
     }
 
-    /// When a connection that enters this stage now ends; `None`: what we do ourselves has deadlines of its own.
+    /// When a connection that enters this stage now ends; `None`: our own work has deadlines of its own.
     fn until(self, now: Instant) -> Option<Instant> {
         match self {
             Self::Head => Some(now + HEAD_DEADLINE),
@@ -83,7 +84,7 @@ pub(super) enum Ended {
     SlowHead,
     /// The body did not arrive in time and nothing read it.
     SlowBody,
-    /// The peer did not take its answer in time.
+    /// The peer did not read its answer in time.
     NotReading,
     /// No further request came.
     Idle,
@@ -104,14 +105,14 @@ impl Ended {
     }
 }
 
-/// How many connections, and how many bytes of unproven bodies, there may be at a time.
+/// Limits on connections, and on bytes of unproven bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Places {
     /// Connections of strangers.
     pub strangers: usize,
     /// Connections of known ones.
     pub known: usize,
-    /// Bytes of bodies that nothing has proved yet.
+    /// Bytes of bodies that are not proven yet.
     pub unproven: usize,
 }
 
@@ -120,15 +121,15 @@ struct Guest {
     address: Address,
     /// A stranger's number: the lower, the longer it has been one. `None`: known.
     stranger: Option<u64>,
-    /// Where it stands among those of its address that may have to go.
+    /// Its place among those of its address that may be closed.
     place: Option<(u8, u64)>,
-    /// Has it been looked at, so that it is the peer that keeps us waiting?
+    /// Was it looked at, so that it is the peer that keeps us waiting?
     seen: bool,
     stage: Stage,
     until: Option<Instant>,
     /// Bytes of its body that are held and not proven.
     held: usize,
-    /// Its body gave way to others.
+    /// Its body was dismissed in favour of others.
     dismissed: bool,
 }
 
@@ -138,7 +139,7 @@ pub(super) struct Guests {
     places: Places,
     next: u64,
     open: HashMap<u64, Guest>,
-    /// Strangers that may have to go by address, the first to go first: place and number.
+    /// By address: the strangers that may be closed, the first to be closed first, as place and number.
     waiting: HashMap<Address, BTreeMap<(u8, u64), u64>>,
     unknown: usize,
     /// Those that were not looked at yet.
@@ -151,9 +152,10 @@ impl Guests {
         Self { places, next: 0, open: HashMap::new(), waiting: HashMap::new(), unknown: 0, unseen: 0, held: 0 }
     }
 
-    /// Takes in a connection and returns its number, and that of the one that must go for it. `None`: every place is
-    /// taken by a request that we work on, or many came that were not looked at yet: soon one will end, or be looked at.
-    /// Otherwise those that came before and kept waiting would be few, and one that is about to speak among them.
+    /// Admits a connection and returns its number, and that of the one to be closed for it. `None`: every place is
+    /// taken by a request being handled, or there are many connections that were not looked at yet: soon one will end,
+    /// or be looked at. Otherwise the connections that kept waiting would be few, possibly with one among them that is
+    /// about to send.
     pub fn enter(&mut self, address: Address, now: Instant) -> Option<(u64, Option<u64>)> {
         if self.unseen * UNSEEN > self.places.strangers {
             return None;
@@ -180,7 +182,7 @@ impl Guests {
         Some((id, victim))
     }
 
-    /// What there was to read of the connection has been read: from now on it is the peer that keeps us waiting.
+    /// Everything readable of the connection was read: from now on the peer keeps us waiting.
     pub fn look(&mut self, id: u64) {
         if self.open.get_mut(&id).is_some_and(|guest| !std::mem::replace(&mut guest.seen, true)) {
             self.unseen -= 1;
@@ -188,7 +190,7 @@ impl Guests {
         self.settle(id);
     }
 
-    /// The connection is closed, or is about to be.
+    /// The connection is closed, or about to be.
     pub fn leave(&mut self, id: u64) {
         self.release(id);
         self.acquaint(id);
@@ -197,7 +199,7 @@ impl Guests {
         }
     }
 
-    /// The head of a request is here: until it is proven, the connection is a stranger's.
+    /// The head of a request has arrived: until it is proven, the connection is a stranger's.
     pub fn request(&mut self, id: u64, stage: Stage, now: Instant) {
         self.release(id);
         if self.open.get(&id).is_some_and(|guest| guest.stranger.is_none()) {
@@ -206,7 +208,7 @@ impl Guests {
         self.stage(id, stage, now);
     }
 
-    /// The present request has proved its source. Returns the number of the connection that must go for it, if all
+    /// The present request has proved its source. Returns the number of the connection to be closed for it, if all
     /// places of known ones are taken.
     pub fn prove(&mut self, id: u64) -> Option<u64> {
         self.release(id);
@@ -221,13 +223,13 @@ impl Guests {
         let victim = self.open.iter().filter_map(resting).min().map(|(_, victim)| victim);
         match victim {
             Some(victim) => self.leave(victim),
-            // All of them are at work: this one is served, and counts as a stranger.
+            // All of them are being handled: this one is served, and counts as a stranger.
             None => self.estrange(id),
         }
         victim
     }
 
-    /// The connection goes on to `stage`.
+    /// The connection enters `stage`.
     pub fn stage(&mut self, id: u64, stage: Stage, now: Instant) {
         if stage == Stage::Answer {
             self.release(id);
@@ -250,7 +252,7 @@ impl Guests {
         self.open.get(&id).is_some_and(|guest| guest.stranger.is_none())
     }
 
-    /// Are there so many strangers that each gets one answer only?
+    /// Are there so many strangers that each gets only one answer?
     pub fn is_crowded(&self) -> bool {
         self.unknown * 2 > self.places.strangers
     }
@@ -260,8 +262,8 @@ impl Guests {
         (self.unknown, self.open.len() - self.unknown)
     }
 
-    /// Bytes of an unproven body have arrived. Returns the number of the connection whose body must go because there
-    /// are too many of them: the largest of the address that holds the most.
+    /// Bytes of an unproven body have arrived. Returns the number of the connection whose body must be dismissed
+    /// because there are too many: the largest of the address that holds the most.
     pub fn hold(&mut self, id: u64, bytes: usize) -> Option<u64> {
         let guest = self.open.get_mut(&id).filter(|guest| guest.stranger.is_some())?;
         guest.held += bytes;
@@ -285,7 +287,7 @@ impl Guests {
         Some(victim)
     }
 
-    /// The connections whose time is over, and why. They are gone from here.
+    /// The connections whose deadline has passed, and why. They are removed.
     pub fn overdue(&mut self, now: Instant) -> Vec<(u64, Ended)> {
         let late = |(id, guest): (&u64, &Guest)| {
             let ended = match guest.stage {
@@ -303,7 +305,7 @@ impl Guests {
         late
     }
 
-    /// The stranger that gives way to a new one: of the address with the most, the first in its line.
+    /// The stranger to be closed for a new one: of the address with the most, the first in its line.
     fn in_the_way(&self) -> Option<u64> {
         let first = |line: &BTreeMap<(u8, u64), u64>| {
             let (place, id) = line.first_key_value()?;
@@ -333,7 +335,7 @@ impl Guests {
         self.settle(id);
     }
 
-    /// Puts it where it belongs among those that may have to go.
+    /// Updates its place among those that may be closed.
     fn settle(&mut self, id: u64) {
         let Some(guest) = self.open.get_mut(&id) else { return };
         let number = guest.stranger.filter(|_| guest.seen);
@@ -373,7 +375,7 @@ mod tests {
         IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)).into()
     }
 
-    /// Takes one in that says nothing; returns its number and that of the one that went.
+    /// Admits a silent connection; returns its number and that of the closed one.
     fn quiet(guests: &mut Guests, from: u8, now: Instant) -> (u64, Option<u64>) {
         let (id, victim) = guests.enter(address(from), now).unwrap();
         guests.look(id);
@@ -428,7 +430,7 @@ mod tests {
         }
         assert_eq!(guests.count(), (2, 1));
         assert!(guests.is_known(source));
-        // Its next request must prove itself again, and is no older than those that came before.
+        // Its next request must prove itself again, and counts as newer than those that came before.
         guests.request(source, Stage::Body, now);
         assert_ne!(guests.enter(address(1), now).unwrap().1, Some(source));
     }

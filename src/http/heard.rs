@@ -14,25 +14,25 @@ use super::peer::Peer;
 use crate::alert::Timestamp;
 use crate::ingest::{Kind, Proven, Unproven, Why, shown_path};
 
-/// Refusals that are kept of each source, the newest: enough to see what repeats.
+/// Refusals kept for each source, the newest: enough to see what repeats.
 const REFUSALS: usize = 10;
-/// Characters that are kept of a path, which a stranger chooses.
+/// Characters kept of a path, which a stranger chooses.
 const PATH: usize = 120;
 
-/// What is known of one source since the process began.
+/// The record of one source since the process started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Requests that were taken.
+    /// Accepted requests.
     pub taken: u64,
     /// The last of them.
     pub last: Option<Heard>,
-    /// Requests that were refused.
+    /// Refused requests.
     pub refused: u64,
     /// The newest of them, the oldest first.
     pub refusals: VecDeque<RefusedCall>,
 }
 
-/// A request that was taken.
+/// An accepted request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
     /// When.
@@ -43,7 +43,7 @@ pub struct Heard {
     pub peer: Option<String>,
 }
 
-/// A request that was refused.
+/// A refused request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedCall {
     /// When.
@@ -52,7 +52,7 @@ pub struct RefusedCall {
     pub peer: Option<String>,
     /// Its path, without query and token.
     pub path: String,
-    /// The kind of credential that was tried, if one was.
+    /// The kind of credential that was tried, if any.
     pub credential: Option<String>,
     /// The status of the answer.
     pub status: u16,
@@ -60,14 +60,14 @@ pub struct RefusedCall {
     pub why: String,
 }
 
-/// What a request tried: who sent it where, and what its credential came to.
+/// A request's attempt: its sender, its path, and the result of its credential.
 #[derive(Debug, Default)]
 pub(super) struct Tried {
     /// The sender's address.
     pub peer: Option<IpAddr>,
     /// The path as it may be shown.
     path: String,
-    /// The source that is proven, or was meant.
+    /// The source that is proven, or was claimed.
     pub source: Option<String>,
     /// The kind of credential.
     pub kind: Option<Kind>,
@@ -76,13 +76,13 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// What is known before any credential is looked at.
+    /// What is known before any credential is checked.
     pub fn of(request: &Request) -> Self {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.address());
         Self { peer, path: shown_path(request.uri().path()).into_owned(), ..Self::default() }
     }
 
-    /// Notes who is proven.
+    /// Records the proven source.
     pub fn proven(&mut self, proven: &Proven<'_>) {
         self.source = Some(proven.source.name.clone());
         self.kind = Some(proven.kind);
@@ -94,7 +94,7 @@ impl Tried {
         Refusal::Unproven(unproven)
     }
 
-    /// The source that is proven, and not only meant.
+    /// The proven source; `None` if it is only claimed.
     pub fn proven_source(&self) -> Option<String> {
         self.source.clone().filter(|_| self.why.is_none())
     }
@@ -104,12 +104,12 @@ impl Tried {
     }
 }
 
-/// All records, by the name of the source; what could be of any source is under the empty name.
+/// All records, by the name of the source; calls that could be of any source are under the empty name.
 #[derive(Debug, Default)]
 pub(super) struct Records(Mutex<BTreeMap<String, Record>>);
 
 impl Records {
-    /// Notes a request that was taken, if it proved a source.
+    /// Records an accepted request, if it proved a source.
     pub fn taken(&self, tried: &Tried, at: Timestamp) {
         let (Some(source), Some(kind)) = (&tried.source, tried.kind) else { return };
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +118,7 @@ impl Records {
         record.last = Some(Heard { at, credential: kind.as_str().to_owned(), peer: tried.peer() });
     }
 
-    /// Notes a request that was refused.
+    /// Records a refused request.
     pub fn refused(&self, tried: &Tried, refusal: &Refusal, at: Timestamp) {
         let (status, words) = refusal.said();
         let call = RefusedCall {

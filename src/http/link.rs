@@ -1,8 +1,8 @@
 //! The links in messages: signed, so that a visitor may read the page of that message, and no other, and for a shorter
 //! time act there.
 //!
-//! The store keeps one secret. From it a key is derived for each purpose, so that a signature for one is none for
-//! another. After a rotation the secret before still opens pages for [`OLD_READS_MS`]; it lets no visitor act.
+//! The store keeps one secret. A key is derived from it for each purpose, so that a signature for one is invalid for
+//! another. After a rotation the previous secret still opens pages for [`OLD_READS_MS`]; it authorises no acts.
 
 use std::time::Duration;
 
@@ -29,16 +29,16 @@ const SIGNATURE_BYTES: usize = 12;
 enum Purpose {
     /// Links that open a page.
     Reading,
-    /// Links that open a page and, until they say, let their visitors act there.
+    /// Links that open a page and, for a limited time, authorise acts there.
     Acting,
-    /// What a command asks of the running gateway.
+    /// Orders of commands to the running gateway.
     Order,
-    /// Access tokens that clients of WeCom get here.
+    /// Access tokens issued to clients of the WeCom API.
     Token,
 }
 
 impl Purpose {
-    /// Names the key: the text that is signed to derive it. Never changed, else every link in a group chat ends.
+    /// Names the key: the text that is signed to derive it. Never changed, or every link in a group chat would end.
     const fn label(self) -> &'static str {
         match self {
             Self::Reading => "wegraf key reading 1",
@@ -86,7 +86,7 @@ fn signed(mut mac: Hmac<Sha256>, text: &str) -> [u8; 32] {
 #[derive(Clone)]
 pub struct LinkKey {
     current: Secret,
-    /// The secret before, and when it was replaced.
+    /// The previous secret, and when it was replaced.
     previous: Option<(Secret, Timestamp)>,
 }
 
@@ -109,15 +109,15 @@ impl LinkKey {
         Self { current: Secret::new(bytes), previous: None }
     }
 
-    /// The address of the page of message `id` below `external_url`: it opens the page for 30 days from `now` and, if there
-    /// is something to do, lets its visitors act for `acts`.
+    /// The address of the page of message `id` below `external_url`: it opens the page for 30 days from `now` and, if
+    /// an act is possible, authorises acts for `acts`.
     pub fn link(&self, external_url: &str, id: i64, now: Timestamp, acts: Option<Duration>) -> String {
         let until = now.plus_millis(READING_MS).0 / 1000;
         let acts = acts.map(|acts| now.0 / 1000 + i64::try_from(acts.as_secs()).unwrap_or(i64::MAX / 1000));
         format!("{external_url}/d/{id}?{}", query(&self.current, id, until, acts))
     }
 
-    /// What `address`, which names message `id`, lets its visitor do at `now`; `None` if it was not made here or has ended.
+    /// What `address`, which names message `id`, permits at `now`; `None` if it was not made here or has expired.
     pub fn open(&self, id: i64, address: &Uri, now: Timestamp) -> Option<Opened> {
         let Query(link) = Query::<Link>::try_from_uri(address).ok()?;
         let given = BASE64_URL_SAFE_NO_PAD.decode(&link.s).ok().filter(|given| given.len() == SIGNATURE_BYTES)?;
@@ -145,13 +145,14 @@ impl LinkKey {
         self.current.token.clone()
     }
 
-    /// The key under which commands sign what they ask of the gateway.
+    /// The key with which commands sign their orders to the gateway.
     pub(super) fn order_key(&self) -> Hmac<Sha256> {
         self.current.order.clone()
     }
 }
 
-/// Was this link made with this secret? Released versions signed all links with the secret itself; those still read.
+/// Was this link made with this secret? Released versions signed all links with the secret itself; those still open
+/// pages.
 fn made(secret: &Secret, id: i64, link: &Link, given: &[u8]) -> bool {
     let holds = |mut mac: Hmac<Sha256>, text: String| {
         mac.update(text.as_bytes());
@@ -161,7 +162,7 @@ fn made(secret: &Secret, id: i64, link: &Link, given: &[u8]) -> bool {
         || link.acts.is_none() && holds(keyed(&secret.root), format!("details {id} {}", link.until))
 }
 
-/// The text that the signature of a link holds for.
+/// The text that a link's signature covers.
 fn told(id: i64, until: i64, acts: Option<i64>) -> String {
     match acts {
         Some(acts) => format!("{id} {until} {acts}"),
@@ -176,7 +177,7 @@ fn query(secret: &Secret, id: i64, until: i64, acts: Option<i64>) -> String {
     format!("until={until}{acts}&s={signature}")
 }
 
-/// Whether a visitor may act by the link that opened the page.
+/// Does the link that opened the page authorise acts?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acts {
     /// Until this Unix time in seconds.
@@ -187,10 +188,10 @@ pub enum Acts {
     Never,
 }
 
-/// A link that was opened: what its visitor may do, and the links that stand on its page.
+/// An opened link: what it permits, and the links on its page.
 #[derive(Clone)]
 pub struct Opened {
-    /// The secret that made it: a page opened by an old link hands out no new ones.
+    /// The secret that made it: a page opened by an old link contains no newer ones.
     secret: Secret,
     id: i64,
     until: i64,
@@ -206,12 +207,12 @@ impl std::fmt::Debug for Opened {
 }
 
 impl Opened {
-    /// The query that proves this link: what a page puts in front of further keys in links to itself.
+    /// The query that proves this link: a page puts it in front of further keys in links to itself.
     pub fn proof(&self) -> String {
         query(&self.secret, self.id, self.until, self.stated)
     }
 
-    /// The address of the page of message `id` seen from this one, for reading, and no longer than this one.
+    /// The address of the page of message `id` as linked from this one: for reading, and valid no longer than this one.
     pub fn beside(&self, id: i64) -> String {
         format!("{id}?{}", query(&self.secret, id, self.until, None))
     }
@@ -220,9 +221,9 @@ impl Opened {
 /// The query of a link.
 #[derive(Debug, Deserialize)]
 struct Link {
-    /// When it ends, in Unix seconds.
+    /// When it expires, in Unix seconds.
     until: i64,
-    /// Until when it lets its visitors act, in Unix seconds.
+    /// Until when it authorises acts, in Unix seconds.
     #[serde(rename = "act")]
     acts: Option<i64>,
     s: String,
@@ -244,7 +245,7 @@ mod tests {
         key.open(id, &uri(link), NOW.plus_millis(hours * HOUR_MS)).map(|opened| opened.acts)
     }
 
-    /// The same key after a rotation that many hours after `NOW`.
+    /// The same key after a rotation, this many hours after `NOW`.
     fn rotated(root: u8, hours: i64) -> LinkKey {
         let previous = Some((vec![root; 32], NOW.plus_millis(hours * HOUR_MS)));
         LinkKey::from(LinkSecrets { current: vec![99; 32], previous })
@@ -297,7 +298,7 @@ mod tests {
         assert_eq!(acts(&key, 41, &link, 25), None);
         let fresh = key.link("", 41, NOW, Some(DAY));
         assert!(matches!(acts(&key, 41, &fresh, 1), Some(Acts::Until(_))));
-        // What a page opened by an old link leads to ends with it.
+        // Links on a page opened by an old link expire with it.
         let beside = key.open(41, &uri(&link), NOW.plus_millis(HOUR_MS)).unwrap().beside(42);
         assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 2), Some(Acts::Never));
         assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 26), None);

@@ -1,4 +1,4 @@
-//! Where requests come in: the listeners, how many connections each has, and what each serves.
+//! The listeners: how many connections each accepts, and what each serves.
 
 use std::net::SocketAddr;
 
@@ -15,12 +15,12 @@ use super::{Gate, door, router, watched};
 use crate::app::App;
 use crate::config::Config;
 
-/// Descriptors that are kept for the store, for WeCom and for what else the program opens.
+/// Descriptors reserved for the store, for WeCom and for other files.
 const DESCRIPTORS: usize = 256;
 /// The connections of a monitoring listener.
 const MONITORS: Places = Places { strangers: 64, known: 0, unproven: 64 << 10 };
 
-/// Where requests come in.
+/// The listeners.
 #[derive(Debug)]
 pub struct Doors {
     /// Everything.
@@ -67,7 +67,7 @@ pub async fn serve(app: App, doors: Doors, stop: CancellationToken) {
     }
 }
 
-/// As many as the memory is shared out for, and as the system gives descriptors.
+/// The limits given by the memory budget and by the system's descriptors.
 fn places(app: &App) -> Places {
     let room = app.room();
     let descriptors = rustix::process::getrlimit(Resource::Nofile).current;
@@ -76,7 +76,7 @@ fn places(app: &App) -> Places {
     Places { strangers: half, known: half, unproven: room.unproven() }
 }
 
-/// Lets the process have as many descriptors as the system allows it. Connections are bounded by `places`.
+/// Raises the process's limit of descriptors to the system's maximum. Connections are bounded by `places`.
 pub fn raise_descriptors() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

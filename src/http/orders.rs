@@ -1,7 +1,8 @@
-//! What a command asks of the running gateway, because a SQLite file has one writer.
+//! Orders of commands to the running gateway, because a SQLite file has one writer.
 //!
-//! Who can read the database may order: the command signs its request with the key that both find there
-//! ([`LinkKey`], by a key derived for orders). The signature holds for one method, path and body, and for a minute, so it may come from any address.
+//! A user who can read the database may order: the command signs its request with the key stored there ([`LinkKey`], by
+//! a key derived for orders). The signature covers one method, path and body, and is valid for a minute, so it may come
+//! from any address.
 
 use std::time::Duration;
 
@@ -33,9 +34,9 @@ const BODY_BYTES: usize = 4096;
 /// Names the signed content and its form.
 const PURPOSE: &str = "wegraf order 1";
 const SCHEME: &str = "Wegraf ";
-/// For WeCom to take a message back, within what the command waits for.
+/// Longest wait for WeCom to recall a message, within the command's timeout.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What commands do by themselves: the rest is done here or nowhere.
+/// Acts that commands do by themselves; all others are done here.
 const NOTED: [ActKind; 3] = [ActKind::Silence, ActKind::Extend, ActKind::Expire];
 
 /// The paths for orders.
@@ -57,14 +58,14 @@ async fn sources(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 impl LinkKey {
-    /// The value of `Authorization` that lets this one request in, from a minute before `now` to a minute after.
+    /// The value of `Authorization` that authenticates this one request, from a minute before `now` to a minute after.
     pub fn order(&self, method: &Method, path: &str, body: &[u8], now: Timestamp) -> String {
         let at = now.0 / 1000;
         let mac = self.order_mac(method, path, body, at).finalize().into_bytes();
         format!("{SCHEME}{at}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Was this request signed with this key, for what it asks, and just now?
+    /// Was this request signed with this key, in this form, and just now?
     fn ordered(&self, method: &Method, path: &str, body: &[u8], headers: &HeaderMap, now: Timestamp) -> bool {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix(SCHEME));
         let Some((at, mac)) = given.and_then(|given| given.split_once('.')) else { return false };
@@ -75,7 +76,7 @@ impl LinkKey {
 
     fn order_mac(&self, method: &Method, path: &str, body: &[u8], at: i64) -> Hmac<Sha256> {
         let mut mac = self.order_key();
-        // A path holds no line break, and the rest has a fixed form: no two requests read the same.
+        // A path contains no line break, and the rest has a fixed form: no two requests have the same text.
         mac.update(format!("{PURPOSE}\n{method}\n{path}\n{at}\n").as_bytes());
         mac.update(&Sha256::digest(body));
         mac
@@ -87,7 +88,7 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
     if let Err(refusal) = proven(&*gate.app.link_key().await, request, now).await {
         return refusal;
     }
-    // What is no number is the number of no message.
+    // A text that is no number is the number of no message.
     let number = message.parse().unwrap_or(0);
     match again(gate.app.store(), number, now).await {
         Ok(Again::Queued(copy)) => {
@@ -107,14 +108,14 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
     }
 }
 
-/// Who orders a recall.
+/// The actor of a recall.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RecallOrder {
     /// The name of a user of the machine.
     pub by: String,
 }
 
-/// What was recalled, or why not.
+/// The result of a recall.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecallAnswer {
@@ -136,7 +137,7 @@ async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: 
     }
 }
 
-/// Has a message recalled; what cannot be is refused before it is on record.
+/// Has a message recalled; what cannot be recalled is refused before it is recorded.
 async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, RecallAnswer), StoreError> {
     let app = &gate.app;
     if let Err(why) = recallable(app.store(), &app.loaded().config, message).await? {
@@ -169,10 +170,10 @@ async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, 
     })
 }
 
-/// Something that a command did by itself and wants on record.
+/// An act that a command did by itself, to be recorded.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NoteOrder {
-    /// What.
+    /// Its kind.
     pub kind: ActKind,
     /// The name of a user of the machine.
     pub by: String,
@@ -220,7 +221,7 @@ async fn note(State(gate): State<Gate>, request: Request) -> Response {
     }
 }
 
-/// Who orders a rotation of the key of links.
+/// The actor of a rotation of the key of links.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RotateOrder {
     /// The name of a user of the machine.
@@ -252,7 +253,7 @@ fn unstored(gate: &Gate, failure: &StoreError) -> Response {
     answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
 }
 
-/// The body of an order that is proven; or the answer to one that is not.
+/// The body of a proven order; or the answer to an unproven one.
 async fn proven(key: &LinkKey, request: Request, now: Timestamp) -> Result<Bytes, Response> {
     let unproven = |cause: Cause| {
         cause.attach(answer(StatusCode::UNAUTHORIZED, "签名无效或已过期 the signature is not valid or has expired"))

@@ -1,5 +1,5 @@
-//! Which path a request means: `//webhook/ops/` is `/webhook/ops`, and what a proxy or a sender puts in front of a known
-//! API is ignored.
+//! Normalises paths: `//webhook/ops/` is `/webhook/ops`, and a prefix added by a proxy or a sender before a known API
+//! is ignored.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,16 @@ use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// The ends by which an API is known, whatever stands before them.
+/// Suffixes that identify an API, whatever precedes them.
 const ENDS: [&str; 6] = ["/api/v1/alerts", "/api/v2/alerts", "/api/v2/status", "/-/ready", "/-/healthy", "/robot/send"];
-/// The beginnings of APIs whose next segments are data, whatever stands before them.
+/// Stems of APIs whose next segments are data, whatever precedes them.
 const STEMS: [&str; 5] = ["/cgi-bin/", "/open-apis/bot/", "/bot/hook/", "/services/", "/api/webhooks/"];
 
-/// The path and query of a request as they were sent, in the extensions of a request that means another path.
+/// The original path and query, in the extensions of a request whose path was changed.
 #[derive(Clone)]
 pub(super) struct Sent(pub Uri);
 
-/// The request with the path it means. The query stays as it is.
+/// The request with its normalised path. The query stays unchanged.
 pub(super) async fn plain(mut request: Request) -> Request {
     let uri = request.uri();
     if let Cow::Owned(path) = meant(uri.path()) {

@@ -1,4 +1,5 @@
-//! A notification in the query of a GET, for senders that can only ask: Open-Falcon, kube-eventer, Uptime Kuma, Argo CD.
+//! A notification in the query of a GET, for senders that can only GET: Open-Falcon, kube-eventer, Uptime Kuma, Argo
+//! CD.
 
 use axum::extract::Query;
 use axum::http::request::Parts;
@@ -6,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{Proof, Source};
 
-/// The query as a JSON object without credentials, a list where a name stands several times; `None`: nothing is left.
+/// The query as a JSON object without credentials, with a list for a repeated name; `None`: nothing is left.
 pub(super) fn body(parts: &Parts, sources: &[Source]) -> Option<Vec<u8>> {
     let secret = |name: &str| sources.iter().any(|source| source.proofs.iter().any(|proof| carries(proof, name)));
     let Query(pairs): Query<Vec<(String, String)>> = Query::try_from_uri(&parts.uri).ok()?;
@@ -21,7 +22,7 @@ pub(super) fn body(parts: &Parts, sources: &[Source]) -> Option<Vec<u8>> {
     (!members.is_empty()).then(|| Value::Object(members).to_string().into_bytes())
 }
 
-/// Does this proof stand in the query under `name`?
+/// Is this proof in the query under `name`?
 fn carries(proof: &Proof, name: &str) -> bool {
     match proof {
         Proof::Query { name: known, .. } => known == name,

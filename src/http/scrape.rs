@@ -1,4 +1,4 @@
-//! What monitoring asks: ready, and the figures. What is true of the whole service is read from the store.
+//! Monitoring: readiness, and metrics. Figures of the whole service are read from the store.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ pub(super) struct Figures {
     metrics: Arc<Shared<Bytes>>,
 }
 
-/// A value that is found out once for all who wait for it.
+/// A value that is computed once for all concurrent callers.
 #[derive(Debug)]
 struct Shared<T> {
-    /// How often it was begun.
+    /// Number of computations started.
     begun: AtomicU64,
-    /// The number of the last time that it was finished, and what came of it.
+    /// The number of the last finished computation, and its value.
     last: Mutex<Option<(u64, T)>>,
 }
 
@@ -46,7 +46,7 @@ impl<T> Default for Shared<T> {
 }
 
 impl<T: Clone> Shared<T> {
-    /// The value as found out after this was called: by `find`, or for another caller that began later.
+    /// The value as computed after this was called: by `find`, or for another caller that began later.
     async fn get(&self, find: impl Future<Output = T>) -> T {
         let wanted = self.begun.load(Ordering::SeqCst) + 1;
         let mut last = self.last.lock().await;
@@ -60,7 +60,7 @@ impl<T: Clone> Shared<T> {
     }
 }
 
-/// Able to store and configured? Who is ready says as well what is wrong all the same, a line each.
+/// Can the gateway store, and is it configured? When ready, the answer also lists warnings, a line each.
 pub(super) async fn readyz(State(gate): State<Gate>) -> Response {
     gate.figures.ready.get(readiness(&gate.app)).await.into_response()
 }
@@ -72,21 +72,21 @@ async fn readiness(app: &App) -> (StatusCode, Bytes) {
             (StatusCode::OK, format!("ready\n{}", lines.collect::<String>()).into())
         }
         Err(error) => {
-            // Found out here first if nothing else writes at the moment; not ready for ever would be no answer.
+            // The failure may be found here first if nothing else writes at the moment; staying unready for ever would
+            // be wrong.
             app.store_failed(&error);
             (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into())
         }
     }
 }
 
-/// Ready in an Alertmanager's words.
+/// The readiness answer of an Alertmanager.
 pub(super) async fn alertmanager_ready(State(gate): State<Gate>) -> Response {
     let answer = readyz(State(gate)).await;
     if answer.status().is_success() { "OK".into_response() } else { answer }
 }
 
-/// The status of an Alertmanager without a cluster, for who tests the connection to one. Says nothing of the
-/// configuration.
+/// The status of an Alertmanager without a cluster, for connection tests. Reveals nothing of the configuration.
 pub(super) async fn alertmanager_status(State(gate): State<Gate>) -> Json<Value> {
     let version = env!("CARGO_PKG_VERSION");
     Json(json!({
@@ -100,7 +100,7 @@ pub(super) async fn alertmanager_status(State(gate): State<Gate>) -> Json<Value>
     }))
 }
 
-/// Proves that the store takes a commit, then asks it what is wrong.
+/// Proves that the store commits, then reads its warnings.
 async fn look(app: &App) -> Result<Vec<String>, StoreError> {
     app.store().ping().await?;
     let (breakers, backlog) = (app.store().breakers().await?, app.store().backlog().await?);
@@ -159,7 +159,7 @@ async fn of_the_service(app: &App) -> Result<Vec<Figure>, StoreError> {
             age(backlog.oldest_critical),
         ),
     ];
-    // The configuration bounds the set: what it no longer names is not shown.
+    // The configuration bounds the set: breakers of removed scopes are not shown.
     for (name, scope) in scopes(&app.loaded().config) {
         let help = "1 while nothing is sent through this app, webhook, chat or host";
         let name = labelled("wegraf_breaker_open", "scope", &name);

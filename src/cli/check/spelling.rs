@@ -1,4 +1,4 @@
-//! Labels of matchers, compared with those that alerts really had.
+//! Compares labels in matchers with those of real alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,15 +8,15 @@ use crate::config::{Config, Finding, Note, Place};
 use crate::route::Matcher;
 use crate::store::{Store, StoreError};
 
-/// Alerts that are looked at, the newest: a day of a large installation.
+/// Alerts that are examined, the newest: a day of a large installation.
 const ALERTS: u32 = 20_000;
 /// A label with more values (a pod, an instance) has no list that a value could be missing from.
 const VALUES: usize = 1000;
 /// Values of one matcher that are compared.
 const WORDS: usize = 32;
 
-/// What in the matchers of `config` looks like a slip, beside what its database has seen. A database that cannot be
-/// opened is not asked: there is none before the first start.
+/// Probable typing errors in the matchers of `config`, given the alerts in its database. A database that cannot be
+/// opened is ignored: before the first start there is none.
 pub(in crate::cli) async fn notes(config: &Config) -> Vec<Note> {
     let Ok(store) = Store::open_reading(&config.database).await else { return Vec::new() };
     let seen = Seen::read(&store).await.unwrap_or_default();
@@ -46,7 +46,7 @@ impl Seen {
     }
 }
 
-/// What is near to what was seen, and was never seen itself.
+/// Names and values that are close to one that was seen, and were never seen themselves.
 fn slips(config: &Config, seen: &Seen) -> Vec<Note> {
     let mut notes: Vec<Note> = config
         .matchers
@@ -59,7 +59,7 @@ fn slips(config: &Config, seen: &Seen) -> Vec<Note> {
     notes
 }
 
-/// A name or a value that was written, what it belongs to, and what was seen.
+/// A written name or value, its context, and the similar one that was seen.
 #[derive(Debug, PartialEq, Eq)]
 enum Slip<'a> {
     Name { written: &'a str, seen: &'a str },
@@ -104,7 +104,8 @@ fn note(file: &Path, place: Place, slip: &Slip<'_>) -> Note {
     Finding { file: file.to_path_buf(), place, reason: reason.into(), remedy: remedy.into() }
 }
 
-/// The one of `seen` that `written` is a slip of the hand from. Names that differ only in their numbers are two names.
+/// The one of `seen` that `written` is a probable typing error of. Names that differ only in their numbers are distinct
+/// names.
 fn nearest<'a>(written: &str, seen: impl Iterator<Item = &'a String>) -> Option<&'a str> {
     let bare = |text: &str| text.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>();
     let distance = |known: &str| {

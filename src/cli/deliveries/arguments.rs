@@ -1,4 +1,4 @@
-//! What can be typed behind `wegraf deliveries`, and which messages a selection means.
+//! The arguments of `wegraf deliveries`, and the messages that a selection means.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

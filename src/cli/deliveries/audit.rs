@@ -1,4 +1,4 @@
-//! The conservation audit: what was accepted has exactly one fate.
+//! The audit: every accepted transition has exactly one fate.
 
 use std::process::ExitCode;
 

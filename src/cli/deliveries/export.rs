@@ -1,4 +1,4 @@
-//! The record as a file, however long it is: read page by page, from the newest to the oldest.
+//! The record as a file of any length: read page by page, from the newest to the oldest.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, IsTerminal as _, Write};
@@ -13,7 +13,7 @@ use super::{beside, clock};
 use crate::shown;
 use crate::store::{ActKind, DeliveryFilter, DeliveryRow, Store};
 
-/// Messages read at a time: what bounds the memory.
+/// Messages read at a time: it bounds the memory.
 const PAGE: usize = 500;
 const COLUMNS: [&str; 25] = [
     "message",
@@ -43,7 +43,7 @@ const COLUMNS: [&str; 25] = [
     "act",
 ];
 
-/// Writes what `filter` lets through to `output` or standard output, and says on standard error how much that was.
+/// Writes the messages that match `filter` to `output` or standard output, and their number to standard error.
 pub(super) async fn run(
     store: &Store,
     filter: DeliveryFilter,
@@ -77,7 +77,7 @@ pub(super) async fn run(
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            // Half an export looks like a whole one.
+            // An incomplete export looks like a complete one.
             std::fs::remove_file(path).ok();
             Err(error)
                 .with_context(|| format!("导出中断，{0} 已删除 the export broke off; {0} was removed", path.display()))
@@ -103,7 +103,7 @@ async fn write(
     progress: impl Fn(u64),
 ) -> anyhow::Result<u64> {
     if format == Format::Csv {
-        // The mark by which spreadsheets tell UTF-8 from the code page of the system.
+        // The mark by which spreadsheets recognise UTF-8.
         out.write_all("\u{feff}".as_bytes())?;
         line(out, &COLUMNS.map(str::to_owned))?;
     }
@@ -165,25 +165,25 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
     ]
 }
 
-/// A text on one line that no spreadsheet takes for a formula, whatever an alert is called. Only for texts: -1 is a
+/// A text on one line that no spreadsheet interprets as a formula, whatever an alert's name. Only for texts: -1 is a
 /// number.
 fn harmless(text: &str) -> String {
     let shown = shown::line(text);
     if starts_formula(text) || starts_formula(&shown) { format!("'{shown}") } else { shown.into_owned() }
 }
 
-/// Would a spreadsheet run `text`? It looks past what it does not show, and some take full-width signs for signs. A
-/// tab or a carriage return in front is dropped on import, so it counts as a sign.
+/// Would a spreadsheet interpret `text` as a formula? It skips invisible characters, and some accept full-width signs.
+/// A tab or a carriage return in front is dropped on import, so it counts as a sign.
 fn starts_formula(text: &str) -> bool {
     let unseen = |c: char| c.is_whitespace() || shown::controls(c) || BLANKS.contains(&c);
     text.starts_with(['\t', '\r']) || text.trim_start_matches(unseen).starts_with(SIGNS)
 }
 
-/// What begins a formula, and what is the same once compatibility forms are folded.
+/// Characters that begin a formula, and those that compatibility folding maps to them.
 const SIGNS: [char; 16] =
     ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '\u{2212}', '⁼', '⁺', '⁻'];
 
-/// Letters and marks without anything to see.
+/// Invisible letters and marks.
 const BLANKS: [char; 11] = [
     '\u{34f}', '\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}', '\u{180b}', '\u{200c}', '\u{200d}', '\u{2800}',
     '\u{3164}', '\u{ffa0}',

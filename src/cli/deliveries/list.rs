@@ -10,7 +10,7 @@ use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
 /// A wider name of a target does not move the columns of the others.
 const TARGET: usize = 32;
 
-/// The newest messages that `filter` lets through, at most `limit`.
+/// The newest messages that match `filter`, at most `limit`.
 pub(super) async fn answer(
     store: &Store,
     filter: DeliveryFilter,
@@ -60,7 +60,7 @@ fn table(rows: &[DeliveryRow], zone: &TimeZone) -> Screen {
     screen
 }
 
-/// Why it was not sent, and when it is tried again.
+/// Why it was not sent, and when it is retried.
 fn trouble(row: &DeliveryRow, zone: &TimeZone) -> Vec<String> {
     let error = row.error.clone().filter(|_| row.state != State::Sent);
     let waits = matches!(row.state, State::Queued | State::Unsure) && (row.attempts > 0 || error.is_some());

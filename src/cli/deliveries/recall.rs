@@ -1,4 +1,4 @@
-//! Taking messages back: by the running gateway if it has the SQLite file, else straight from here.
+//! Recalls messages: through the running gateway if it holds the SQLite file, else directly.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -16,10 +16,10 @@ use crate::deliver::{NotRecalled, client, recall, recallable};
 use crate::http::{LinkKey, RecallAnswer, RecallOrder};
 use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError};
 
-/// What became of one message: the number of the act, or why it was not taken back.
+/// The result for one message: the number of the act, or why it was not recalled.
 type Outcome = (i64, Result<i64, String>);
 
-/// Takes each of the messages back and prints what became of it. Exit code 1 if one was not.
+/// Recalls each of the messages and prints the results. Exit code 1 if one was not recalled.
 pub(super) async fn run(
     record: &Store,
     config: &Config,
@@ -51,8 +51,8 @@ pub(super) async fn run(
     Ok(ExitCode::from(u8::from(!done)))
 }
 
-/// The numbers of the messages that `ids` mean, each once. A short id means all with it, resends as well: what went to
-/// the wrong people went there each time.
+/// The numbers of the messages that `ids` mean, each once. A short id means all messages with it, including resends:
+/// each of them went to the wrong people.
 async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     let mut messages = Vec::new();
     for id in ids {
@@ -76,7 +76,7 @@ async fn order(gateway: &Gateway, message: i64, by: &str) -> anyhow::Result<Resu
     Ok(if status == 200 { Ok(act) } else { Err(error) })
 }
 
-/// No gateway has the database, or it is one that several write to.
+/// No gateway holds the database, or it is one that several processes write to.
 async fn from_here(store: &Store, config: &Config, messages: &[i64], by: &str) -> anyhow::Result<Vec<Outcome>> {
     let wecom = client(config, Some(store.clone()), Clock::System)?;
     let mut outcomes = Vec::new();
@@ -94,7 +94,7 @@ async fn from_here(store: &Store, config: &Config, messages: &[i64], by: &str) -
     Ok(outcomes)
 }
 
-/// Puts it on record; the number of the act.
+/// Records the act; returns its number.
 async fn note(store: &Store, message: i64, by: &str, failure: Option<String>) -> Result<i64, StoreError> {
     let new = NewAct {
         event: format!("command/recall/{message}/{:016x}", rand::random::<u64>()),

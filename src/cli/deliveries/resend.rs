@@ -1,4 +1,4 @@
-//! Sending once more: by the running gateway if it has the SQLite file, else straight into the store.
+//! Resends messages: through the running gateway if it holds the SQLite file, else directly in the store.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -15,10 +15,10 @@ use crate::deliver::{Again, again, is_resend};
 use crate::http::LinkKey;
 use crate::store::{Store, StoreError};
 
-/// What became of one message: the number of the new one, or why there is none.
+/// The result for one message: the number of the new one, or why there is none.
 type Outcome = (i64, Result<i64, String>);
 
-/// Queues each of the messages once more and prints what became of it. Exit code 1 if one was refused.
+/// Resends each of the messages and prints the results. Exit code 1 if one was refused.
 pub(super) async fn run(
     record: &Store,
     config: &Config,
@@ -44,8 +44,8 @@ pub(super) async fn run(
     Ok(ExitCode::from(u8::from(!done)))
 }
 
-/// The numbers of the messages that `ids` mean, each once. A short id means what was sent at first: neither the
-/// resends of it nor what a digest told instead.
+/// The numbers of the messages that `ids` mean, each once. A short id means the original messages: neither their
+/// resends nor what was folded into a digest.
 async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     let mut messages = Vec::new();
     for id in ids {
@@ -86,7 +86,7 @@ async fn ask(gateway: &Gateway, messages: &[i64]) -> anyhow::Result<Vec<Outcome>
     Ok(outcomes)
 }
 
-/// Has the gateway send one message once more. The inner error is its reason for not doing so.
+/// Has the gateway resend one message. The inner error is its reason for refusing.
 async fn order(gateway: &Gateway, message: i64) -> anyhow::Result<Result<i64, String>> {
     let (status, said) = gateway.order(&format!("/api/v1/deliveries/{message}/resend"), Vec::new()).await?;
     Ok(match status {

@@ -8,7 +8,7 @@ use super::{beside, find, mark, time};
 use crate::cli::screen::Screen;
 use crate::store::{AttemptRow, Delivery, Digest, DigestItem, Store};
 
-/// Alerts of a digest that are shown: a screen full. The page behind the link in the message has all of them.
+/// Alerts of a digest that are shown: a screen full. The page behind the link in the message lists all of them.
 const ALERTS: u32 = 20;
 
 /// A digest's sums and the first of its alerts.

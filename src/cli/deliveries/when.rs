@@ -18,11 +18,11 @@ const YEARS: i16 = 8;
 /// A time that depends on the clock or the zone of the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum When {
-    /// So long ago.
+    /// This long ago.
     Ago(Duration),
     /// An instant.
     At(Timestamp),
-    /// What a clock on the wall showed.
+    /// A time on a wall clock.
     Wall(DateTime),
     /// The same without a year: the last one that has passed.
     LastWall(DateTime),
@@ -44,7 +44,7 @@ impl When {
         format!("{LEAP}-{text}").parse::<DateTime>().map(Self::LastWall).map_err(|_| HOW.to_owned())
     }
 
-    /// The instant that is meant at `now` in `zone`.
+    /// The instant, given the present time and zone.
     pub fn resolve(&self, now: Timestamp, zone: &TimeZone) -> Timestamp {
         match self {
             Self::Ago(age) => now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),

@@ -20,19 +20,19 @@ use crate::ingest::{Certificates, Presented, prove};
 use crate::names::SourceId;
 use crate::store::Store;
 
-/// What could be found out.
+/// The findings about a source.
 struct Found {
-    /// When the record last has something of it.
+    /// When the source last sent something that was recorded.
     stored: Option<Timestamp>,
-    /// What the running gateway knows of it; or why it could not be asked.
+    /// The running gateway's record of it; or why the gateway could not be asked.
     record: Result<Record, String>,
-    /// What it knows of calls that could be of any source.
+    /// The gateway's record of calls that could be of any source.
     unknown: Record,
-    /// Whether the given request would be let in; `None` if none was given.
+    /// Whether the given request would be admitted; `None` if none was given.
     tried: Option<Result<String, String>>,
 }
 
-/// Prints what is known. Exit code 1 if the newest request was refused, or the given one would be.
+/// Prints the findings. Exit code 1 if the newest request was refused, or the given one would be.
 pub(super) async fn run(name: &str, arguments: &Doctor) -> anyhow::Result<ExitCode> {
     let (config, _) = arguments.file.load()?;
     let Some(source) = config.sources.iter().find(|source| source.name == name) else {
@@ -52,7 +52,7 @@ pub(super) async fn run(name: &str, arguments: &Doctor) -> anyhow::Result<ExitCo
     Ok(ExitCode::from(u8::from(!healthy)))
 }
 
-/// Asks the database, and the gateway by the key that is found there.
+/// Asks the database, and the gateway with the key that is stored there.
 async fn ask(config: &Config, name: &str) -> Found {
     let nothing = |why: String| Found { stored: None, record: Err(why), unknown: Record::default(), tried: None };
     let store = match Store::open_reading(&config.database).await {
@@ -78,7 +78,7 @@ async fn records(config: &Config, store: &Store) -> anyhow::Result<std::collecti
     Ok(serde_json::from_value(said)?)
 }
 
-/// Would this request be let in? A signature with a time is judged as of now.
+/// Would this request be admitted? A signature with a time is checked as of now.
 fn would_prove(source: &Source, arguments: &Doctor) -> anyhow::Result<Result<String, String>> {
     let body = match &arguments.payload {
         Some(path) if path == Path::new("-") => {

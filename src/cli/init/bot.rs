@@ -21,13 +21,13 @@ use crate::cli::bots::live;
 const HELLO: Duration = Duration::from_mins(10);
 /// Longest wait for the button to be pressed.
 const PRESS: Duration = Duration::from_mins(3);
-/// Longest wait for WeCom to take a message.
+/// Longest wait for WeCom to accept a message.
 const SEND: Duration = Duration::from_secs(20);
-/// For the socket to say goodbye.
+/// Timeout for closing the socket.
 const CLOSE: Duration = Duration::from_secs(1);
-/// What the button says when it is pressed.
+/// The key of the button.
 const KEY: &str = "hello";
-/// Where a tap on the card leads.
+/// The link of the card.
 const HOME: &str = "https://work.weixin.qq.com/";
 
 /// The bot's credentials, as entered.
@@ -64,7 +64,7 @@ pub(super) async fn meet(arguments: &Init, account: Account, screen: &mut impl W
     write(&answers(&to), arguments, screen)?;
     let code = first_card(&bot, &mut inlet, &to, screen).await?;
     drop(ends);
-    // Only its end matters.
+    // The result does not matter.
     let _ = tokio::time::timeout(CLOSE, socket).await;
     Ok(code)
 }
@@ -108,7 +108,7 @@ async fn first_card(
     let task_id = format!("wegraf-init-{:016x}", rand::random::<u64>());
     let sent = push(bot, to, Content::TemplateCard(Box::new(card(&task_id, None)))).await;
     if let (Outcome::NotSent(failure), true) = (&sent, to.group) {
-        // Not every group takes cards; that is no fault of the configuration.
+        // Not every group accepts cards; that is not a fault of the configuration.
         writeln!(
             screen,
             "群里发不了卡片，改发文字 this group takes no cards, so it is told in words: {}",
@@ -156,7 +156,7 @@ async fn push(bot: &Bot, to: &Spoken, content: Content) -> Outcome {
     bot.send(wecom::bot_send_body(&to.chat, None, &content).into(), Instant::now() + SEND).await
 }
 
-/// Says what WeCom refused.
+/// Prints WeCom's rejection.
 fn tell(screen: &mut impl Write, outcome: &Outcome) -> std::io::Result<()> {
     match outcome {
         Outcome::NotSent(failure) | Outcome::Unsure(failure) => writeln!(screen, "✗ {}", failure.zh()),

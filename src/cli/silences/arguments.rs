@@ -1,4 +1,4 @@
-//! What can be typed behind `wegraf silences`.
+//! The arguments of `wegraf silences`.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! What was done to silences by command, on record: by the running gateway if it has the SQLite file.
+//! Records acts on silences by command: through the running gateway if it holds the SQLite file.
 
 use anyhow::Context as _;
 
@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::http::{LinkKey, NoteOrder};
 use crate::store::{ActKind, Store, StoreError};
 
-/// Puts each on record.
+/// Records each act.
 pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<()> {
     if acts.is_empty() {
         return Ok(());
@@ -46,7 +46,7 @@ fn order(act: &Act<'_>, by: &ByWhom) -> NoteOrder {
     }
 }
 
-/// The command that does such a thing.
+/// The command of an act.
 pub(super) const fn name(kind: ActKind) -> &'static str {
     match kind {
         ActKind::Extend => "extend",

@@ -1,4 +1,4 @@
-//! What each sender is given: the credential it can show, and where it is pasted.
+//! The instructions for each sender: its credential, and where to paste it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -45,20 +45,20 @@ pub enum Sender {
     Other,
 }
 
-/// A source that is about to be written.
+/// A new source, before it is written.
 pub(super) struct Draft {
     /// Its value in the configuration, on one line.
     pub entry: String,
-    /// Where the sender posts.
+    /// The URL that the sender posts to.
     pub url: String,
     /// Its credential.
     pub secret: String,
-    /// What is pasted at the sender: the name of each field, and its content.
+    /// What to paste at the sender: the name of each field, and its content.
     pub paste: Vec<(String, String)>,
 }
 
 impl Sender {
-    /// As people call it.
+    /// Its display name.
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Grafana => "Grafana → Contact points → Webhook",
@@ -82,7 +82,7 @@ impl Sender {
         matches!(self, Self::Sentry | Self::Pagerduty)
     }
 
-    /// How it proves itself, with the secret as it is written in the configuration.
+    /// Its proof, with the secret as written in the configuration.
     fn proof(self, secret: &str) -> String {
         match self {
             Self::Grafana | Self::Alertmanager | Self::Prometheus | Self::Zabbix | Self::UptimeKuma | Self::Other => {

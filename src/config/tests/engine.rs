@@ -1,4 +1,4 @@
-//! What the delivery engine needs: where it keeps things, whom else it tells, and what watches it.
+//! What the delivery engine needs: storage, destinations besides WeCom, and monitoring.
 
 use super::*;
 

@@ -1,8 +1,8 @@
-//! Sources: how they prove themselves, what they may, and what is worth knowing of their credentials.
+//! Sources: their proofs, their permissions, and notes on their credentials.
 
 use super::*;
 
-/// Long and random enough wherever it stands; another for each letter.
+/// Long and random enough anywhere; different for each letter.
 fn token(letter: &str) -> String {
     format!("canary-{letter}-9f2c71d0e8b35a46")
 }

@@ -52,7 +52,7 @@ const COOKIE: &str = "wegraf_person";
 /// Its lifetime: a year.
 const COOKIE_SECONDS: u32 = 365 * 24 * 3600;
 
-/// What the form sends.
+/// The fields of the form.
 #[derive(Debug, Deserialize)]
 struct Pressed {
     #[serde(rename = "do")]
@@ -62,12 +62,12 @@ struct Pressed {
     person: String,
     #[serde(default)]
     span: String,
-    /// What the page said a silence would hide, see [`Scope::fingerprint`].
+    /// What the page showed that a silence would hide, see [`Scope::fingerprint`].
     #[serde(default)]
     shown: String,
 }
 
-/// Does what the form says, and shows the page again with what came of it.
+/// Does what the form asks, and shows the page again with the result.
 pub(super) async fn act(
     State(gate): State<Gate>,
     Path(id): Path<i64>,
@@ -77,7 +77,7 @@ pub(super) async fn act(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    // The key as the store has it: a rotation by another process ends acts at once.
+    // The stored key: a rotation by another process ends acts at once.
     let opened = match gate.app.link_key_now().await {
         Ok(key) => key.open(id, &address, gate.app.now()),
         Err(error) => return unreadable(id, &error),
@@ -94,7 +94,7 @@ pub(super) async fn act(
     let person = person(&pressed.person);
     let answered = match opened.acts {
         Acts::Until(_) => wanted(&gate.app, id, &person, peer, pressed).await,
-        // The page says how to act instead.
+        // The page explains how to act instead.
         Acts::Ended | Acts::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
     };
     let (said, status) = match answered {
@@ -124,12 +124,12 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Pressed, StatusCode> {
     let mut request = Request::post("/").body(Body::from(body)).map_err(|_| StatusCode::BAD_REQUEST)?;
     request.headers_mut().extend(headers.get(header::CONTENT_TYPE).map(|kind| (header::CONTENT_TYPE, kind.clone())));
     let Form(pressed) = Form::<Pressed>::from_request(request, &()).await.map_err(|_| StatusCode::BAD_REQUEST)?;
-    // The page makes 32 digits; what else there is was made up.
+    // The page generates 32 digits; any other nonce is forged.
     let made_here = pressed.nonce.len() == 32 && pressed.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
     if made_here { Ok(pressed) } else { Err(StatusCode::BAD_REQUEST) }
 }
 
-/// What the page says about a form, in Chinese and in English.
+/// The page's message about a form, in Chinese and in English.
 #[derive(Debug)]
 pub(super) struct Said {
     good: bool,
@@ -165,7 +165,7 @@ async fn wanted(
         },
         _ => return bad("没有这样的操作。", "There is no such thing to do."),
     };
-    // What is hidden is what was shown; forms of before this was said show nothing.
+    // The silence must hide what the page showed; forms of older versions do not tell.
     if kind == ActKind::Silence
         && !pressed.shown.is_empty()
         && let Some(scope) = hidden(app, id).await?
@@ -175,7 +175,7 @@ async fn wanted(
     }
     let Pressed { wish, nonce, span: chosen, .. } = pressed;
     let wish = Wish {
-        // One form is sent once, whatever a reload of the page sends.
+        // A form counts once, however often the page is reloaded.
         event: format!("page/{id}/{nonce}/{wish}/{}", if span.is_some() { chosen.as_str() } else { "" }),
         kind,
         about: About::Message(id),
@@ -197,7 +197,7 @@ const DENIED: [&str; 2] = [
     "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
 ];
 
-/// The alerts of the message are others than when the page was loaded.
+/// The alerts of the message changed since the page was loaded.
 const CHANGED: [&str; 2] = [
     "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
     "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
@@ -229,12 +229,12 @@ const fn done(kind: ActKind) -> (&'static str, &'static str) {
     }
 }
 
-/// A name as people may give it: one line, not long, nothing but text.
+/// A person's name: one line, bounded, plain text.
 pub(super) fn person(given: &str) -> String {
     harmless(given.trim(), Channel::App, PERSON)
 }
 
-/// The name that this browser was told to keep.
+/// The name in this browser's cookie.
 pub(super) fn known_person(headers: &HeaderMap) -> String {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let kept = cookies.flat_map(|line| line.split(';')).find_map(|pair| {
@@ -245,7 +245,7 @@ pub(super) fn known_person(headers: &HeaderMap) -> String {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map_or_else(String::new, |name| person(&name))
 }
 
-/// Without a path of its own, so that it holds below the path of this page wherever a proxy puts it.
+/// Without a `Path` attribute, so that it applies below the path of this page wherever a proxy puts it.
 fn remembered(app: &App, person: &str) -> String {
     let value = BASE64_URL_SAFE_NO_PAD.encode(person);
     let secure = app.loaded().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"));
@@ -307,7 +307,7 @@ async fn hidden(app: &App, id: i64) -> Result<Option<Scope>, StoreError> {
     answer::scope(app, &app.store().told_firing(on).await?).await
 }
 
-/// Who has some of the alerts, each once.
+/// The owners of the alerts, each once.
 fn owners(on: &[&ActAlert], zone: &TimeZone) -> Vec<Value> {
     let mut owners: Vec<(String, Timestamp, usize)> = Vec::new();
     for doer in on.iter().filter_map(|alert| alert.acknowledged.as_ref()) {
@@ -327,7 +327,7 @@ async fn silence(app: &App, thread: ThreadId, told: &[ActAlert], zone: &TimeZone
     Ok(longest.map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
 }
 
-/// What a silence for what is on would hide, as the page shows it.
+/// What a silence for the firing alerts would hide, as shown on the page.
 fn scope(scope: &Scope) -> Value {
     let conditions: Vec<String> =
         scope.matchers.iter().map(|matcher| harmless(&matcher.to_string(), Channel::App, CONDITION)).collect();

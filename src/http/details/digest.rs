@@ -17,7 +17,7 @@ const LABEL_BYTES: usize = 400;
 /// One page of a digest.
 #[derive(Debug, Clone, Copy)]
 pub struct DigestPage<'a> {
-    /// The totals; its own items and groups are not looked at.
+    /// The totals; its own items and groups are not used.
     pub digest: &'a Digest,
     /// The id a person searches for.
     pub thread: ThreadId,

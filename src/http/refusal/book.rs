@@ -1,4 +1,4 @@
-//! Which refusals are logged, told and slowed (pure: the time comes in). Every table has a bound.
+//! Which refusals are logged, reported and delayed. Pure: the time comes in. Every table is bounded.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::{self, Write as _};
@@ -7,19 +7,18 @@ use std::time::{Duration, Instant};
 
 use crate::alert::Timestamp;
 
-/// The log has so many lines of one sender and reason, and so many of all, in so much time; the rest is counted and
-/// told in one line.
+/// Most log lines within a window: for one sender and reason, and for all; the rest is counted and logged in one line.
 const WINDOW: Duration = Duration::from_secs(10);
 const LINES_EACH: u32 = 3;
 const LINES: u32 = 20;
-/// Reasons that are told apart in that line.
+/// Reasons that are listed in that line.
 const REASONS: usize = 40;
 
 /// This many refusals within this time are a fault. A person who repairs a configuration tries a few times; a group of
 /// Grafana comes every five minutes.
 const REPEATED: usize = 5;
 const REPEATED_WITHIN_MS: i64 = 15 * 60_000;
-/// Sources that are told apart: more than any configuration has.
+/// Sources that are tracked separately: more than any configuration has.
 const THEMES: usize = 500;
 
 /// Wrong guesses that are answered at once: a person who repairs a configuration is not an attacker.
@@ -28,9 +27,9 @@ const FREE_GUESSES: u32 = 3;
 const DELAY: Duration = Duration::from_millis(100);
 /// Long enough that guessing is hopeless, and short enough for a sender with a deadline of 5 s.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
-/// Guesses are forgotten after so long without one.
+/// Guesses are forgotten this long after the last one.
 const GUESSES_FORGOTTEN: Duration = Duration::from_mins(10);
-/// Senders and kinds of credentials that are remembered: some 400 KB.
+/// Senders and kinds of credentials that are tracked: some 400 KB.
 const GUESSERS: usize = 4096;
 
 /// A refusal.
@@ -51,9 +50,9 @@ pub(super) struct Entry {
 /// The treatment of a refusal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Noted {
-    /// It gets a line in the log.
+    /// It is logged.
     pub log: bool,
-    /// How long its answer is held back.
+    /// How long its answer is delayed.
     pub delay: Duration,
     /// It is one of at least this many recent ones: to be reported.
     pub trouble: Option<(Theme, usize)>,
@@ -63,24 +62,24 @@ pub(super) struct Noted {
 /// many requests arrive, the number of alarms stays small.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Theme {
-    /// What this source sends, which proved itself.
+    /// Refusals of this source's requests, although it proved itself.
     Source(String),
     /// Requests that prove no source.
     Credentials,
-    /// Links to pages.
+    /// Forged or expired links to pages.
     Links,
-    /// Calls of a callback that are not WeCom's.
+    /// Calls of a callback that are not signed by WeCom.
     Callbacks,
     /// Orders of commands.
     Orders,
-    /// Posts to paths that are not there.
+    /// Requests to unknown paths.
     Addresses,
-    /// Bodies that cannot be taken.
+    /// Bodies that cannot be accepted.
     Bodies,
 }
 
 impl fmt::Display for Theme {
-    /// What the alert is about; equal for the same trouble.
+    /// The subject of the alert; equal for the same fault.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(name) => write!(f, "refused/source/{name}"),
@@ -95,7 +94,7 @@ impl fmt::Display for Theme {
 }
 
 impl Theme {
-    /// What is wrong and what to do, in Chinese and English.
+    /// The fault and its remedy, in Chinese and English.
     pub fn remedy(&self) -> (String, &'static str) {
         match self {
             Self::Source(name) => (
@@ -130,7 +129,7 @@ impl Theme {
     }
 }
 
-/// What is remembered of refusals.
+/// Recent refusals.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     window: Option<Instant>,
@@ -149,7 +148,7 @@ struct Guesses {
 }
 
 impl Book {
-    /// Notes a refusal.
+    /// Records a refusal.
     pub fn note(&mut self, entry: &Entry, instant: Instant, now: Timestamp) -> Noted {
         let log = self.has_a_line(entry, instant);
         let delay = entry.guessed.map_or(Duration::ZERO, |kind| self.guess(entry.site, kind, instant));
@@ -157,7 +156,7 @@ impl Book {
         Noted { log, delay, trouble }
     }
 
-    /// How many refusals had no line in the log, and of which status and reason; once for each window.
+    /// How many refusals were not logged, and their statuses and reasons; once for each window.
     pub fn left_out(&mut self, now: Instant) -> Option<(u64, String)> {
         if self.window.is_some_and(|begun| now.saturating_duration_since(begun) < WINDOW) {
             return None;
@@ -175,9 +174,9 @@ impl Book {
         (count > 0).then_some((count, which))
     }
 
-    /// Whether this one gets a line. One sender does not take the lines of all others.
+    /// Is this one logged? One sender does not use up the lines of all others.
     fn has_a_line(&mut self, entry: &Entry, now: Instant) -> bool {
-        // What a former window left out is told by [`Self::left_out`], which begins the next one.
+        // What an earlier window left out is logged by [`Self::left_out`], which starts the next one.
         self.window.get_or_insert(now);
         if self.lines < LINES {
             let of_it = self.lines_of.entry((entry.site, entry.reason)).or_default();
@@ -193,7 +192,7 @@ impl Book {
         false
     }
 
-    /// How long the answer to a wrong guess is held back.
+    /// How long the answer to a wrong guess is delayed.
     fn guess(&mut self, site: IpAddr, kind: &'static str, now: Instant) -> Duration {
         let fresh = |guesses: &Guesses| now.saturating_duration_since(guesses.last) < GUESSES_FORGOTTEN;
         if self.guesses.len() >= GUESSERS && !self.guesses.contains_key(&(site, kind)) {

@@ -1,15 +1,14 @@
-//! Paths as the log and the metrics may name them: a token in an address is in neither.
+//! Paths as logs and metrics may show them: without tokens.
 
 use crate::config::Config;
 use crate::ingest;
 
-/// A part of a path that is longer is not shown: the parts of our paths and the names in them are short, and a token
-/// is not.
+/// Longer segments are not shown: the segments of our paths and the names in them are short, and a token is not.
 const PART: usize = 24;
-/// Parts that are shown.
+/// Segments that are shown.
 const PARTS: usize = 8;
 
-/// Who calls a path: a closed set for metrics.
+/// The callers of a path: a closed set for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Senders of alerts.
@@ -29,7 +28,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Whose path this is.
+    /// The caller of this path.
     pub fn of(path: &str) -> Self {
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         let first = parts.next().unwrap_or_default();
@@ -76,9 +75,9 @@ impl Place {
     }
 }
 
-/// `path` as the log may show it. The query never gets here. A part that could be a credential is replaced by `…`: one
-/// that is long, holds more than letters, digits, `.`, `_`, `-`, or stands where tokens stand (`/webhook/t/TOKEN`);
-/// the names of receivers and apps are shown however long.
+/// `path` as the log may show it. The query is never included. A segment that could be a credential is replaced by `…`:
+/// one that is long, has other characters than letters, digits, `.`, `_`, `-`, or is in the place of a token
+/// (`/webhook/t/TOKEN`); the names of receivers and apps are shown at any length.
 pub(super) fn shown(path: &str, config: &Config) -> String {
     let mut shown = String::new();
     let mut parts = path.split('/').filter(|part| !part.is_empty());
@@ -98,7 +97,7 @@ pub(super) fn shown(path: &str, config: &Config) -> String {
     if shown.is_empty() { "/".to_owned() } else { shown }
 }
 
-/// Is this a secret of a source? Tells nothing by the time it takes.
+/// Is this a secret of a source? Takes constant time for each secret.
 fn is_secret(part: &str, config: &Config) -> bool {
     ingest::is_secret(&config.sources, part)
 }

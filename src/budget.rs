@@ -235,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn what_must_wait_may_go_at_the_time_given_and_not_before(wishes in proptest::collection::vec((0_i64..2_000, any::<bool>()), 30..200)) {
+        fn a_waiting_message_may_be_sent_at_the_given_time_and_not_before(wishes in proptest::collection::vec((0_i64..2_000, any::<bool>()), 30..200)) {
             let mut window = Window::default();
             let mut now = T0;
             for (pause, urgent) in wishes {

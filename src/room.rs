@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_never_fits_is_refused_at_once_but_done_where_it_must_be() {
+    async fn an_input_that_never_fits_is_refused_at_once_unless_it_must_be_done() {
         let room = Room::new(MEMORY);
         let needs = room.understood.bytes + 1;
         assert_eq!(room.understood(needs).await.err(), Some(NoRoom::Ever { needs, share: needs - 1 }));

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_crates_say_below_info_is_not_logged_whatever_is_asked_for() {
+    fn other_crates_are_not_logged_below_info_whatever_the_filter() {
         let text = printed(|| {
             tracing::trace!(target: "tungstenite::protocol", "canary-frame");
             tracing::debug!(target: "reqwest::connect", "canary-connect");

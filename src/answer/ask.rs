@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_type_is_what_they_get() {
+    fn texts_are_parsed_as_people_mean_them() {
         let id = ThreadId(7);
         let name = format!("#{id}");
         let lower = name.to_lowercase();

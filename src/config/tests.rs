@@ -364,7 +364,7 @@ fn the_example_is_a_configuration_that_works() {
 }
 
 #[test]
-fn what_the_example_has_in_comments_is_right_too() {
+fn the_commented_lines_of_the_example_are_valid_too() {
     let uncomment = |line: &str| {
         let rest = line.trim_start().strip_prefix("# ").unwrap_or_default();
         let key = rest.split_once(':').map_or("", |(key, _)| key.trim_start_matches("- { "));
@@ -417,7 +417,7 @@ fn proxies_that_open_the_door_are_noted() {
 }
 
 #[test]
-fn what_may_be_meant_is_a_note_and_not_a_mistake() {
+fn a_possible_intention_is_a_note_and_not_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [("empty.txt", "# nobody\n"), ("names.txt", "zhangsan\n张三\n")] {
         std::fs::write(folder.path().join(name), text).unwrap();

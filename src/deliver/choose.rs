@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_urgent_goes_out_of_the_reserve_while_the_rest_waits() {
+    fn urgent_messages_use_the_reserve_while_the_rest_waits() {
         let until = NOW.plus_millis(30_000);
         let mut pace = Pace::default();
         pace.wait(false, until, None, NOW);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_overtake_is_left_for_later() {
+    fn messages_that_must_not_overtake_are_left_for_later() {
         let step = next(&waiting(vec![message(1), critical(2)]), &Pace::default(), &HashSet::from([2]), false, NOW);
         assert_eq!(step, Step::Send(1));
     }

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_broken_route_cannot_bring_is_told_elsewhere_at_once() {
+    fn a_message_on_a_broken_route_goes_to_the_fallback_at_once() {
         let elsewhere = Tries { elsewhere: true, ..FIRST };
         assert_eq!(decide(&refused(93000), elsewhere, 0.5), Next::Dead);
         assert_eq!(decide(&refused(60020), elsewhere, 0.5), Next::Held, "that can be repaired, and no message is lost");

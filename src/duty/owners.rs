@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_or_too_many_is_left_out() {
+    fn values_that_are_too_long_or_too_many_are_left_out() {
         assert_eq!(told(&[("owner", &"x".repeat(65))]), Vec::<Vec<Owner>>::new());
         let many: Vec<String> = (0..50).map(|n| format!("user{n}")).collect();
         assert_eq!(told(&[("owner", &many.join(","))])[0].len(), MOST_MENTIONS);

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signature_proves_nothing() {
+    fn invalid_signatures_prove_nothing() {
         let key = LinkKey::new(vec![7; 32]);
         let link = key.link("", 7, NOW, None);
         let borrowed = link.split("s=").nth(1).unwrap();

@@ -30,7 +30,7 @@ fn expect(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: i64, ver
 }
 
 #[test]
-fn what_was_never_seen_is_news_when_it_fires() {
+fn an_unknown_alert_is_news_when_it_fires() {
     expect(None, &on(0), &NOTIFICATION, 5, Verdict::Told(Firing));
     expect(None, &on(0), &PUSH, 5, Verdict::Told(Firing));
 }
@@ -108,7 +108,7 @@ fn send_resolved_false_changes_the_state_in_silence() {
 }
 
 #[test]
-fn what_fires_again_after_its_end_is_news() {
+fn an_alert_that_fires_after_its_end_is_news() {
     expect(Some(&known(Status::Resolved, 0, 65)), &on(600), &NOTIFICATION, 605, Verdict::Told(Firing));
     // An Alertmanager that lost contact with Prometheus for a while gives the old start.
     expect(Some(&known(Status::Resolved, 0, 65)), &on(0), &NOTIFICATION, 70, Verdict::Told(Firing));

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_not_touched() {
+    fn a_text_that_fits_is_unchanged() {
         assert_eq!(cut_chars("告警", 2), "告警");
         assert_eq!(cut_bytes("告警", 6), "告警");
         assert_eq!(cut_markup("**告警**", 10, Dialect::Markdown), "**告警**");

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_second_edition_knows_is_dead_there() {
+    fn markup_of_the_second_edition_is_inert_in_it() {
         assert_eq!(v2("a|b"), "a｜b");
         assert_eq!(v2("*i* _i_ a_b __init__ ~~s~~"), "＊i＊ ＿i＿ a_b ＿＿init＿＿ ～～s～～");
         assert_eq!(v2("- a\n* b\n+ c\n1. d\n2) e\n---\n==="), "– a\n＊ b\n＋ c\n1． d\n2） e\n–--\n＝==");

@@ -240,7 +240,7 @@ fn reference(root: &str, routes: &[Branch], labels: &Labels) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn what_is_displayed_is_read_back_the_same(matchers in prop::collection::vec(any_matcher(), 1..4)) {
+    fn display_and_parse_round_trip(matchers in prop::collection::vec(any_matcher(), 1..4)) {
         let text: Vec<String> = matchers.iter().map(ToString::to_string).collect();
         let text = text.join(",");
         prop_assert_eq!(parse_matchers(&text).unwrap(), matchers.clone());

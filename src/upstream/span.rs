@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_say_is_a_span_or_refused_with_examples() {
+    fn typed_text_is_a_span_or_refused_with_examples() {
         for (text, span) in [
             ("30m", Span::For(Duration::from_mins(30))),
             (" 1h ", Span::For(Duration::from_hours(1))),

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_told_is_tried_again_at_the_next_look() {
+    fn a_failed_report_is_retried_at_the_next_look() {
         let mut outage = None;
         assert!(next(&mut outage, Some(&StoreError::Full), NOW).is_some());
         assert!(next(&mut outage, Some(&StoreError::Full), NOW.plus_millis(5_000)).is_some());

@@ -50,7 +50,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     #[test]
-    fn what_is_well_has_no_warning_and_each_trouble_has_one() {
+    fn a_healthy_gateway_has_no_warning_and_each_fault_has_one() {
         let waiting = |age: i64| Backlog { oldest_critical: Some(NOW.plus_millis(-age)), ..Backlog::default() };
         let open = |n: usize| Breaker {
             scope: Scope::stored(format!("app/{n}")),

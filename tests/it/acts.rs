@@ -39,7 +39,7 @@ async fn sent(world: &World, lane: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_an_app_sent_is_taken_back_and_what_cannot_be_is_told_why() {
+async fn messages_of_an_app_are_recalled_or_the_reason_is_given() {
     let mut world = World::idle(Setup::demo(), WRONG).await;
     let mut gateway = Wegraf::serve(&mut world).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
@@ -110,7 +110,7 @@ async fn a_message_of_many_parts_is_taken_back_whole_and_one_that_was_never_sent
 }
 
 #[tokio::test]
-async fn what_is_done_to_silences_by_command_is_on_record_where_a_gateway_has_run() {
+async fn acts_on_silences_by_command_are_recorded_where_a_gateway_has_run() {
     let world = World::idle(Setup::demo(), EVERY_CHANNEL).await;
     let Some(server) = Server::alertmanager(world.folder.path(), NOBODY).await else { return };
     let mut world = world;

@@ -169,7 +169,7 @@ async fn a_card_is_pushed_pressed_and_answered_and_its_end_refers_to_it() {
 }
 
 #[tokio::test]
-async fn what_is_asked_is_answered_in_the_chat_it_was_asked_in() {
+async fn a_question_is_answered_in_its_own_chat() {
     let world = talking(RECEIVERS).await;
     world.accept("/webhook", firing("磁盘将满")).await;
     told(&world, PERSON, 1).await;
@@ -219,7 +219,7 @@ async fn a_message_that_may_not_be_sent_yet_is_sent_once_a_user_writes() {
 }
 
 #[tokio::test]
-async fn where_the_bot_may_not_speak_the_fallback_is_told_at_once() {
+async fn if_the_bot_may_not_write_the_fallback_is_told_at_once() {
     let rest = r"
 receivers:
   ops: { fallback: others, targets: [ { bot: duty, chat: zhangsan, face: card } ] }
@@ -312,7 +312,7 @@ async fn a_group_that_takes_no_cards_gets_the_news_in_words() {
 }
 
 #[tokio::test]
-async fn what_may_have_arrived_comes_again_marked_as_a_copy() {
+async fn an_unsure_message_is_sent_again_marked_as_a_copy() {
     let rest = "receivers: { ops: { targets: [ { bot: duty, chat: zhangsan, face: markdown_v2 } ] } }\nroute: { receiver: ops }\n";
     let world = talking(rest).await;
     switches(&world, json!({ "bot_ack_delay_ms": 60_000 })).await;

@@ -161,7 +161,7 @@ async fn a_second_or_unauthorised_press_is_answered_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_taken_is_given_back_by_the_menu_and_reminders_are_as_before() {
+async fn an_alert_is_released_by_the_menu_and_reminders_return() {
     let world = called_back(RECEIVERS).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     let card = world.arrived("user=zhangsan", 1).await.remove(0);
@@ -190,7 +190,7 @@ async fn an_event_that_wecom_brings_again_is_done_once() {
 }
 
 #[tokio::test]
-async fn of_five_hundred_presses_in_a_second_one_silences_and_all_are_answered_and_on_record() {
+async fn of_five_hundred_presses_in_a_second_one_silences_and_all_are_answered_and_recorded() {
     let world = World::idle(Setup::demo(), "").await;
     let Some(upstream) = Server::alertmanager(world.folder.path(), NOBODY).await else { return };
     let rest = format!("upstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\n{RECEIVERS}", upstream.url);
@@ -252,7 +252,7 @@ async fn a_card_that_wecom_refuses_arrives_in_a_simpler_form() {
 }
 
 #[tokio::test]
-async fn where_a_card_can_no_longer_be_changed_a_message_refers_to_it_by_its_id() {
+async fn if_a_card_can_no_longer_be_updated_a_message_refers_to_it_by_id() {
     for code in [60140, 82102] {
         let world = called_back(RECEIVERS).await;
         world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
@@ -316,7 +316,7 @@ async fn texts_to_the_app_are_answered_and_obeyed() {
 }
 
 #[tokio::test]
-async fn what_wecom_did_not_send_is_refused_and_harms_nothing() {
+async fn forged_callbacks_are_refused_and_harm_nothing() {
     let world = called_back(RECEIVERS).await;
     let path = "/wecom/callback/ops?msg_signature=00&timestamp=1&nonce=2";
     let dtd = "<!DOCTYPE x [<!ENTITY a \"b\">]><xml><Encrypt>&a;</Encrypt></xml>";

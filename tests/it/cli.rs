@@ -88,7 +88,7 @@ async fn preview_shows_exactly_what_would_be_sent_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn what_preview_shows_is_what_the_gateway_sends() {
+async fn preview_shows_the_requests_that_the_gateway_sends() {
     let world = World::new(ROUTED).await;
     world.write("alert.txt", &payload("plain.txt"));
     let answer = run(&world, &["preview", "--payload", "alert.txt", "--json"]).await.exits(0).json();

@@ -130,7 +130,7 @@ async fn a_message_that_had_just_arrived_at_kill_9_does_not_arrive_twice() {
 }
 
 #[tokio::test]
-async fn what_was_told_before_kill_9_is_not_told_again() {
+async fn messages_sent_before_kill_9_are_not_sent_again() {
     let mut world = idle().await;
     let gateway = Wegraf::serve(&mut world).await;
     world.accept("/webhook", alertmanager("磁盘", &[("db-1", "firing")])).await;

@@ -420,7 +420,7 @@ async fn an_answer_that_is_not_wecoms_leaves_the_outcome_unknown_and_the_same_by
 }
 
 #[tokio::test]
-async fn who_was_not_reached_is_recorded_and_the_others_have_the_message() {
+async fn missed_recipients_are_recorded_and_the_others_have_the_message() {
     let rest = "receivers:\n  ops: { targets: [ { app: ops, users: [daixuan, ghost], face: text } ] }\nroute: { receiver: ops }\n";
     let world = World::new(rest).await;
     world.accept("/webhook", alertmanager("部分送达", &[("a", "firing")])).await;

@@ -70,7 +70,7 @@ async fn the_ledger_goes_red_when_the_replicas_share_nothing() {
 const SLEEP: Duration = Duration::from_secs(9);
 
 #[tokio::test]
-async fn what_a_sleeper_reads_when_it_wakes_is_not_told_after_what_followed_it() {
+async fn requests_read_after_a_pause_are_not_told_after_newer_ones() {
     let Some((_server, database)) = database() else { return };
     let mut world = World::idle(Setup::demo(), "").await;
     world.write("wegraf.yaml", &world.config_text("127.0.0.1:0", OPS).replace("sqlite:wegraf.db", &database));
@@ -105,7 +105,7 @@ async fn what_a_sleeper_reads_when_it_wakes_is_not_told_after_what_followed_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_while_the_database_restarted_is_not_sent_again() {
+async fn messages_sent_during_a_database_restart_are_not_sent_again() {
     let cluster = match Cluster::start() {
         Ok(cluster) => cluster,
         Err(skipped) => return println!("{skipped:#}"),

@@ -370,7 +370,7 @@ async fn a_command_shows_what_a_silence_hides_and_takes_quoted_names() {
 }
 
 #[tokio::test]
-async fn where_the_alerts_changed_since_the_page_was_shown_it_is_shown_again() {
+async fn if_the_alerts_changed_since_the_page_was_shown_it_is_shown_again() {
     let rest = "external_url: https://alerts.example.com\nupstreams: { am: { kind: alertmanager, url: 'http://127.0.0.1:9' } }\nreceivers: { ops: { targets: [ { webhook: ops-group, face: text } ] } }\nroute: { receiver: ops }\n";
     let world = World::new(rest).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;

@@ -89,7 +89,7 @@ async fn a_macro_that_was_not_expanded_is_no_key() {
 }
 
 #[tokio::test]
-async fn what_tells_of_no_trouble_is_a_notice_that_opens_nothing() {
+async fn a_body_without_trouble_is_a_notice_that_opens_nothing() {
     let world = World::new(ONE_MEMBER).await;
     let notice = json!({ "title": "夜间报表", "content": "共 12 张" });
     let text = told(&world, notice.clone(), 1).await;

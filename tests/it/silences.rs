@@ -116,7 +116,7 @@ async fn a_silence_that_has_ended_is_extended_as_a_new_one_whose_id_comes_back()
 }
 
 #[tokio::test]
-async fn what_is_hidden_still_fires_until_it_is_over() {
+async fn a_silenced_alert_still_fires_until_it_resolves() {
     let Some((_folder, server, client)) = world().await else { return };
     let since = client.up_since().await.unwrap().expect("an Alertmanager says so");
     assert!(since.0.abs_diff(Clock::System.now().0) < 60_000, "{since:?}");
@@ -158,7 +158,7 @@ async fn labels_that_no_url_holds_are_compared_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_alertmanager_refuses_is_told_with_its_reason() {
+async fn a_rejection_by_alertmanager_is_reported_with_its_reason() {
     let Some((_folder, _server, client)) = world().await else { return };
     let refused = async |wanted: Wanted, words: &str| {
         let error = client.silence(&wanted).await.unwrap_err();

@@ -64,7 +64,7 @@ async fn a_silence_is_made_listed_extended_and_ended_by_command() {
 }
 
 #[tokio::test]
-async fn what_cannot_work_is_refused_before_upstream_is_asked() {
+async fn impossible_requests_are_refused_before_upstream_is_asked() {
     let Some((world, server)) = with_alertmanager("").await else { return };
     for (arguments, words) in [
         (&["create", "--for", "1h", "alertname"][..], "LABEL=VALUE"),

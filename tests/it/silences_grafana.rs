@@ -158,7 +158,7 @@ async fn a_silence_whose_answer_was_lost_is_found_and_not_made_again() {
 }
 
 #[tokio::test]
-async fn what_was_not_taken_is_asked_for_once_more() {
+async fn an_unaccepted_request_is_repeated_once() {
     let (grafana, client) = world().await;
     let wanted = of_the_alert(&grafana, "1");
     grafana.fail(&[Fault::Only502]);

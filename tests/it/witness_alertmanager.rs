@@ -129,7 +129,7 @@ async fn retries_after_lost_answers_make_one_message_for_each_change() {
 }
 
 #[tokio::test]
-async fn what_fired_while_wegraf_was_away_arrives_when_it_is_back() {
+async fn alerts_fired_while_wegraf_was_down_arrive_after_its_restart() {
     let world = World::new(OPS).await;
     // The port is closed at first: Alertmanager's connections are refused.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

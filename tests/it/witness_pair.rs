@@ -165,7 +165,7 @@ async fn told_of(world: &World, name: &str, count: usize) -> Vec<String> {
     until(&format!("{count} messages of {name}"), of).await
 }
 
-async fn what_comes_and_goes_meanwhile_is_told(away: Away) {
+async fn an_alert_that_comes_and_goes_meanwhile_is_told(away: Away) {
     let Some((mut world, address, wegraf, pair)) = apart().await else { return };
     fire(&pair, &disk("早已开始", false)).await;
     told_of(&world, "早已开始", 1).await;
@@ -192,12 +192,12 @@ async fn what_comes_and_goes_meanwhile_is_told(away: Away) {
 
 #[tokio::test]
 async fn an_alert_that_comes_and_goes_while_wegraf_restarts_is_told() {
-    what_comes_and_goes_meanwhile_is_told(Away::Terminated).await;
+    an_alert_that_comes_and_goes_meanwhile_is_told(Away::Terminated).await;
 }
 
 #[tokio::test]
 async fn an_alert_that_comes_and_goes_after_a_kill_is_told() {
-    what_comes_and_goes_meanwhile_is_told(Away::Killed).await;
+    an_alert_that_comes_and_goes_meanwhile_is_told(Away::Killed).await;
 }
 
 #[tokio::test]

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_card_cannot_be_pressed_nor_chosen() {
+    fn only_keys_and_options_of_the_card_can_be_pressed_or_chosen() {
         let none = Choices::new();
         assert!(press(&card(), "other", &none, false).is_err());
         assert!(press(&card(), "link", &none, false).is_err());

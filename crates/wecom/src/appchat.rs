@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_wecom_would_refuse_is_refused_before_it_is_sent() {
+    fn chats_that_wecom_would_reject_are_not_sent() {
         assert_eq!(check_new(&chat(2)), Ok(()));
         assert_eq!(check_new(&chat(2000)), Ok(()));
         let name = |n: usize| Some("群".repeat(n));

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_address_is_never_asked() {
+    fn invalid_numbers_and_addresses_are_not_looked_up() {
         for person in [Person::Mobile("110".into()), Person::CorpMail("zhangsan".into())] {
             assert_eq!(lookup(&person).err().map(|failure| failure.fault), Some(Fault::Invalid), "{person:?}");
         }

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_or_too_large_is_refused() {
+    fn files_that_are_no_picture_or_too_large_are_refused() {
         assert_eq!(inline_image(b"<svg/> is text"), Err(PictureError::Format));
         assert_eq!(inline_image(b"\xff\xd8\xff\xe0"), Err(PictureError::Size { bytes: 4, most: INLINE_IMAGE_BYTES }));
         let mut large = PNG.to_vec();

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_userid_is_taken_out_and_the_others_stay() {
+    fn invalid_userids_are_removed_and_the_others_stay() {
         let long = "x".repeat(65);
         let users = ["zhang.san@corp-1_a", "a|b", "", "李四", "li si", long.as_str(), "@all"];
         let mut to = Recipients { users: users.map(str::to_owned).to_vec(), ..Recipients::default() };

@@ -167,7 +167,7 @@ async fn a_token_that_is_killed_early_costs_one_more_gettoken_under_a_hundred_pa
 }
 
 #[tokio::test]
-async fn what_was_delivered_before_the_line_broke_is_unsure_and_the_same_bytes_again_make_no_second_copy() {
+async fn a_delivery_before_a_broken_connection_is_unsure_and_its_retry_makes_no_copy() {
     let bench = Bench::new().await;
     for (n, action) in [json!("reset_after"), json!("truncate")].into_iter().enumerate() {
         let request = to(&users(&["lisi"]), &text(&format!("copy {n}")));
@@ -180,7 +180,7 @@ async fn what_was_delivered_before_the_line_broke_is_unsure_and_the_same_bytes_a
 }
 
 #[tokio::test]
-async fn what_might_not_end_in_time_is_not_begun_however_long_the_token_took() {
+async fn a_request_that_might_not_end_in_time_is_not_started() {
     let bench = Bench::new().await;
     let (account, request) = (Account::App(app()), to(&users(&["lisi"]), &text("late")));
     bench.fault("gettoken", json!({"delay_ms": 300})).await;

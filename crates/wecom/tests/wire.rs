@@ -247,7 +247,7 @@ async fn a_redirect_is_not_followed_and_a_gateways_page_is_shown_in_its_first_wo
 }
 
 #[tokio::test]
-async fn what_is_not_wecoms_json_is_unsure_even_with_status_200() {
+async fn an_answer_that_is_not_wecoms_json_is_unsure_even_with_status_200() {
     for body in ["", "<html>", "null", r#"{"errcode":"0"}"#, r#"{"errcode":0.0}"#, "[0]", r#"{"errmsg":"ok"}"#] {
         let server = Server::start([Answer::Json(body.into())]).await;
         let outcome = quick(server.url()).send(&webhook(), &request(Channel::Webhook)).await;

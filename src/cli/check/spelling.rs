@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_near_to_what_was_seen_and_never_was_itself_is_a_slip() {
+    fn an_unseen_name_close_to_a_seen_one_is_a_typing_error() {
         for (matcher, meant) in [
             ("severty=critical", Some("severity")),
             ("Severity=critical", Some("severity")),

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_examples() {
+    fn an_invalid_time_is_refused_with_examples() {
         for text in ["", "yesterday", "-2h", "25:00", "13-01", "02-30 08:00", "2026-13-01", "8"] {
             assert!(When::parse(text).is_err_and(|how| how.contains("RFC 3339")), "{text}");
         }

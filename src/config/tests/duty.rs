@@ -140,7 +140,7 @@ fn each_mistake_about_duty_has_its_place_its_reason_and_its_remedy() {
 }
 
 #[test]
-fn who_is_on_duty_is_known_wherever_a_rota_is_named() {
+fn every_use_of_a_rota_resolves_to_the_people_on_duty() {
     let receivers = "  a:
     mention_from: [team]
     may_act: { on_call: [dba/backup] }
@@ -213,7 +213,7 @@ fn the_example_files_are_right() {
 }
 
 #[test]
-fn who_wants_owners_mentioned_and_says_not_where_they_are_found_is_told() {
+fn mentioning_owners_without_a_way_to_find_them_is_noted() {
     let (_, notes) = good(&SMALL.replace("{ webhook: group }", "{ webhook: group, mention_from: [team] }"));
     let [note] = notes.try_into().unwrap();
     assert!(note.reason.en.contains("nobody can be mentioned"), "{note}");

@@ -205,7 +205,7 @@ fn each_mistake_of_the_engine_has_its_place_its_reason_and_its_remedy() {
 }
 
 #[test]
-fn what_may_be_meant_of_the_engine_is_a_note_and_not_a_mistake() {
+fn a_possible_intention_for_the_engine_is_a_note_and_not_a_mistake() {
     let smtp = "smtp: { host: mail.example.com, from: a@b.c, username: u, password: canary, tls: none }\n";
     for (text, place, reason) in [
         ("database: postgres://u:canary@h/db\n", (1, 11), "the password of the database stands in"),

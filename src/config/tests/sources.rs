@@ -35,7 +35,7 @@ fn a_source_may_have_several_credentials_and_two_of_each_while_they_are_replaced
 }
 
 #[test]
-fn what_is_demanded_at_once_is_demanded_with_either_of_two_secrets() {
+fn combined_proofs_are_required_with_either_of_two_secrets() {
     let (one, two) = (token("a"), token("b"));
     let source = only(&format!(
         "all: [ {{ query: [ {{ name: t, value: {one} }}, {{ name: t, value: {two} }} ] }}, {{ addresses: [10.0.0.0/8] }} ]"

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_in_vain_is_counted_by_the_day_and_by_corp() {
+    fn unsuccessful_look_ups_are_counted_by_day_and_corp() {
         let mut pages = Pages::default();
         for looked_up in [true, false, true] {
             pages.in_vain("ww1", looked_up, NOW);

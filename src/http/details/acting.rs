@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_form_of_ours_is_refused() {
+    async fn forged_forms_are_refused() {
         let form = "application/x-www-form-urlencoded";
         let read = |kind: &'static str, body: String| async move {
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);

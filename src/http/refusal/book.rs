@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_is_trouble_and_a_few_tries_are_not() {
+    fn repeated_refusals_are_reported_and_a_few_are_not() {
         let mut book = Book::default();
         let mut at = |seconds: i64| {
             let noted = book.note(&entry(1, "unknown", None), Instant::now(), NOW.plus_millis(seconds * 1000));

@@ -410,7 +410,7 @@ fn sums<'a>(text: &'a str, digest: &Digest) -> Vec<(u64, u64, u64)> {
 }
 
 #[test]
-fn what_is_named_and_what_is_counted_add_up_to_every_total_that_is_printed() {
+fn names_and_counts_add_up_to_every_printed_total() {
     let (templates, _) = Templates::compile(&[]);
     let text_target = target(Face::Text);
     for seed in 0..2_000 {

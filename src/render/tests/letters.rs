@@ -179,7 +179,7 @@ fn a_long_text_of_unknown_shape_is_split_at_lines() {
 }
 
 #[test]
-fn what_upstream_left_out_is_never_called_resolved() {
+fn alerts_left_out_by_upstream_are_never_shown_as_resolved() {
     for language in [Language::Zh, Language::En] {
         for face in Face::ALL {
             let (sample, target) = (sample("truncated"), target(face));
@@ -387,7 +387,7 @@ fn rerouted(missed: &[&str]) -> Vec<Note> {
 }
 
 #[test]
-fn what_a_reader_must_know_of_the_message_itself_stands_first_on_every_face() {
+fn notes_on_the_message_come_first_on_every_face() {
     let notes: &'static [Note] = rerouted(&["zhangsan"]).leak();
     for name in ["disk", "many", "long", "opaque", "resolved", "test"] {
         for face in Face::ALL {

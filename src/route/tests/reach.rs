@@ -54,7 +54,7 @@ fn matchers_that_contradict_each_other_are_found_also_across_levels() {
 }
 
 #[test]
-fn what_goes_on_to_the_next_takes_nothing_away() {
+fn a_route_with_continue_takes_no_alerts_away() {
     let on = branch("x", "team=db", true, vec![]);
     assert_eq!(blocked(vec![on, one("team=db")]), []);
 }
@@ -122,7 +122,7 @@ proptest! {
     /// Every alert there can be, tried: what it comes by is never called unreachable, and where all patterns can be
     /// counted, what none comes by always is.
     #[test]
-    fn what_is_called_unreachable_is_what_no_alert_comes_by(routes in any_routes()) {
+    fn unreachable_routes_are_exactly_those_without_alerts(routes in any_routes()) {
         let values = ["", "1", "2", "3", "12", "9"];
         let mut reached = BTreeSet::new();
         for a in values {

@@ -8,7 +8,7 @@ use super::*;
 contract! {
     an_episode_tells_which_receivers_know_it,
     an_acknowledgement_is_told_to_the_alerts_receivers_except_the_lane_of_the_press,
-    of_500_concurrent_clicks_one_acknowledges_and_all_are_recorded,
+    one_of_500_concurrent_clicks_acknowledges_and_all_are_recorded,
     a_repeated_event_gets_the_first_answer_and_writes_nothing,
     a_release_ends_an_acknowledgement,
     a_resolved_alert_cannot_be_acknowledged_and_a_denial_is_recorded,
@@ -102,7 +102,7 @@ async fn an_acknowledgement_is_told_to_the_alerts_receivers_except_the_lane_of_t
     assert!(touched.iter().all(|alert| alert.acknowledged == Some(doer.clone())));
 }
 
-async fn of_500_concurrent_clicks_one_acknowledges_and_all_are_recorded(store: &Store) {
+async fn one_of_500_concurrent_clicks_acknowledges_and_all_are_recorded(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     let message = send(store, "lane", 0).await;
     let begun = std::time::Instant::now();

@@ -22,7 +22,7 @@ contract! {
     claim_lets_one_message_of_a_lane_be_sent_at_a_time,
     claim_never_lets_an_alert_overtake_itself,
     a_message_that_changed_since_it_was_written_is_not_sent,
-    what_waits_of_an_alert_is_told_by_its_newest_message,
+    pending_transitions_of_an_alert_are_told_by_its_newest_message,
     claim_spends_and_waits_when_the_budget_is_spent,
     fold_leaves_what_the_kept_message_would_overtake,
     claim_waits_no_longer_than_the_window_after_a_clock_set_back,
@@ -295,7 +295,7 @@ async fn a_message_that_changed_since_it_was_written_is_not_sent(store: &Store) 
 }
 
 /// A beginning and an end that both wait are told by one message.
-async fn what_waits_of_an_alert_is_told_by_its_newest_message(store: &Store) {
+async fn pending_transitions_of_an_alert_are_told_by_its_newest_message(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
     store.admit(notification(2, "lane", vec![resolved("HighCPU", 0, 2)])).await.unwrap();

@@ -347,7 +347,7 @@ async fn admissions_that_wait_together_share_a_commit_and_see_each_other() {
 }
 
 #[tokio::test]
-async fn what_one_replica_queues_wakes_the_others() {
+async fn a_queued_message_wakes_the_other_replicas() {
     let Some(schema) = Schema::make().await else { return };
     let (one, other) = (schema.open().await, schema.open().await);
     // It listens now.

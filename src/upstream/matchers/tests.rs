@@ -127,7 +127,7 @@ fn without_a_name_or_a_rule_there_is_no_silence() {
 }
 
 #[test]
-fn what_is_known_here_leaves_out_the_rule_that_only_grafana_knows() {
+fn known_here_leaves_out_the_rule_that_only_grafana_knows() {
     let labels = labelled(&[("alertname", "a")]).labels;
     let (rule, name) = (Matcher::equal(RULE_UID, "u"), Matcher::equal("alertname", "a"));
     assert_eq!(known_here(&[rule.clone(), name.clone()], &labels), Some(vec![name.clone()]));
@@ -164,7 +164,7 @@ fn a_silence_for_several_alerts_is_what_they_have_in_common_or_none() {
 }
 
 #[test]
-fn what_a_person_types_is_a_matcher_or_nothing() {
+fn typed_text_is_a_matcher_or_nothing() {
     let typed = |text: &str| Matcher::parse(text).map(|matcher| matcher.to_string());
     for (text, matcher) in [
         ("alertname=磁盘 将满", "alertname=\"磁盘 将满\""),

@@ -53,7 +53,7 @@ async fn a_message_that_is_refused_goes_to_the_fallback_and_says_why() {
 }
 
 #[tokio::test]
-async fn what_a_removed_webhook_cannot_bring_is_told_elsewhere_at_once_and_opens_no_breaker() {
+async fn a_removed_webhook_fails_over_at_once_and_opens_no_breaker() {
     let removed = r"
 receivers:
   ops: { fallback: backup, targets: [ { webhook: gone, face: text } ] }

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_claimed_long_before_or_while_its_sender_slept_has_another_cause() {
+    fn claims_long_before_or_during_a_pause_have_another_cause() {
         for at in [1_000, 13_000] {
             assert_eq!(causes(&[(&[at], 0, 1)], &[PAUSE]).nothing.len(), 1, "{at}");
         }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_and_what_is_counted_must_be_all() {
+    fn names_and_counts_must_add_up() {
         let letter = format!("[告警] 规则01\n{OTHER}");
         let whole = digest(&format!("规则01 · {CRITICAL}"), "规则01 ×1");
         assert_eq!(wrong(&[&letter, &whole]), Vec::<String>::new());

@@ -121,7 +121,7 @@ fn the_public_vectors_open_also_where_the_key_has_bits_left_over() {
 }
 
 #[test]
-fn what_is_encrypted_here_is_what_others_encrypt_to_the_byte() {
+fn encryption_equals_other_implementations_byte_for_byte() {
     assert_eq!(V1.keys().encrypt(&V1.open(), V1.receiveid, *b"5QMsYcwjR95t2vmC"), V1.encrypted);
     let click = Event { corp_id: "wwsimcorp0000001", user: "zhangsan", now_s: 1_700_000_000, agent_id: 1_000_002 };
     let what = What::Card {

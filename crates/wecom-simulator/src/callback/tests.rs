@@ -161,7 +161,7 @@ async fn a_url_counts_once_it_has_answered_with_the_bare_text() {
 }
 
 #[tokio::test]
-async fn what_is_written_arrives_and_nothing_is_sent_to_a_url_that_is_not_verified() {
+async fn a_text_arrives_and_nothing_is_sent_to_an_unverified_url() {
     let (shared, desk, badge) = world().await;
     let told = people::tell_app(&shared, &badge, "lisi", "状态").unwrap();
     assert_eq!(told, json!({"delivered": false, "callback": null}));

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_or_brings_a_document_type_is_refused() {
+    fn broken_xml_and_document_types_are_refused() {
         let deep = "<a>".repeat(40);
         for text in ["", "<xml>", "<xml></lmx>", "<!DOCTYPE x><xml/>", "<xml>&e;</xml>", "<xml/>x", &deep] {
             assert!(Element::read(text).is_err(), "{text}");

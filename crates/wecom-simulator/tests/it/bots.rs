@@ -201,7 +201,7 @@ async fn a_reset_cuts_the_connections_and_an_old_one_that_ends_late_is_no_newer_
 }
 
 #[tokio::test]
-async fn what_happens_without_a_connection_is_lost_or_waits_as_switched() {
+async fn events_without_a_connection_are_lost_or_wait_as_switched() {
     let desk = Desk::new().await;
     let say = |text: &str| json!({"bot": BOT, "user": "lisi", "text": text});
     assert_eq!(desk.control("POST", "says", say("lost")).await, json!({"delivered": false}));

@@ -53,7 +53,7 @@ async fn each_click_brings_a_code_of_its_own_good_for_one_update_within_72_hours
 }
 
 #[tokio::test]
-async fn what_cannot_be_pressed_is_refused_with_a_reason() {
+async fn an_impossible_press_is_refused_with_a_reason() {
     let desk = Desk::new().await;
     let (sent, message) = desk.card().await;
     let click = |user: &str, key: &str| json!({"message": message["id"], "user": user, "key": key});

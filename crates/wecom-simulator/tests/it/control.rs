@@ -144,7 +144,7 @@ async fn the_page_loads_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn what_is_said_cannot_end_the_script_element_that_carries_it() {
+async fn a_text_cannot_end_the_script_element_that_carries_it() {
     let desk = Desk::new().await;
     let elements = |page: &str| (page.matches("<script").count(), page.matches("</script").count());
     let empty = desk.http.get(desk.simulator.url()).send().await.unwrap().text().await.unwrap();

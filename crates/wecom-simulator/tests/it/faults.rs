@@ -87,7 +87,7 @@ async fn a_slow_reply_comes_late_but_comes() {
 }
 
 #[tokio::test]
-async fn what_is_taken_up_late_is_delivered_although_the_client_has_hung_up() {
+async fn a_delayed_call_is_delivered_although_the_client_has_hung_up() {
     let desk = Desk::new().await;
     desk.fault(at_send(json!({"delay_ms": 200}))).await;
     tokio::time::timeout(Duration::from_millis(100), desk.try_send()).await.unwrap_err();

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_refused() {
+    fn invalid_frames_are_refused() {
         let long = format!("{{\"cmd\":\"{}\"}}", "x".repeat(FRAME_BYTES));
         assert_eq!(parse(&long), Err(BadFrame::TooLong));
         let deep = format!("{{\"body\":{}1{}}}", "[".repeat(200), "]".repeat(200));

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_padding_is_not_taken_off() {
+    fn invalid_padding_is_not_removed() {
         for padded in [&[][..], &[0], &[1, 33], &[2], &[3, 2, 3], &[255; 300]] {
             assert_eq!(unpad(padded), None, "{padded:?}");
         }

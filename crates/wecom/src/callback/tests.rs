@@ -166,7 +166,7 @@ fn a_bots_push_is_json_for_no_corp() {
 }
 
 #[test]
-fn what_we_seal_is_byte_for_byte_what_another_implementation_made() {
+fn sealing_equals_another_implementation_byte_for_byte() {
     let randoms =
         [(S1, *b"0123456789abcdef"), (S2, *b"fedcba9876543210"), (S3, [b'0'; 16]), (V1, *b"5QMsYcwjR95t2vmC")];
     for (vector, random) in randoms {
@@ -252,7 +252,7 @@ fn a_call_for_another_corp_is_refused_wherever_it_says_so() {
 }
 
 #[test]
-fn what_is_signed_but_not_of_our_key_is_refused() {
+fn a_signed_message_under_another_key_is_refused() {
     let decrypted = |encrypt: &str| {
         let signature = S1.keys().crypto.signature(S1.timestamp, S1.nonce, encrypt);
         S1.keys().verify(&Signed { msg_signature: signature, ..S1.signed() }, encrypt, S1.now())
@@ -317,7 +317,7 @@ fn choices_are_read_question_by_question() {
 }
 
 #[test]
-fn what_is_neither_text_nor_click_keeps_its_name_and_what_lacks_something_is_refused() {
+fn other_events_keep_their_names_and_incomplete_ones_are_refused() {
     assert_eq!(
         opened(&event("enter_agent", "")),
         Ok(Incoming::Entered { from: "zhangsan".into(), created_at: 1_700_000_000 })
@@ -355,7 +355,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn what_is_sealed_opens_and_is_the_same(content in "[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u{2028}\u{fffe}\u{ffff}]{0,200}", random in any::<[u8; 16]>(), nonce in "[ -~]{0,20}") {
+    fn sealing_round_trips(content in "[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u{2028}\u{fffe}\u{ffff}]{0,200}", random in any::<[u8; 16]>(), nonce in "[ -~]{0,20}") {
         let keys = S1.keys();
         let plain = event("", &format!("<MsgId>9</MsgId><Content>{}</Content>", reply::cdata(&content)))
             .replace("<MsgType>event</MsgType>", "<MsgType>text</MsgType>");

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_crossed_doubled_or_nothing_is_refused() {
+    fn truncated_crossed_doubled_and_empty_xml_is_refused() {
         for text in [
             "",
             " ",

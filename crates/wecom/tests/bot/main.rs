@@ -94,7 +94,7 @@ async fn a_no_is_certain_and_has_its_class() {
 }
 
 #[tokio::test]
-async fn what_was_written_and_not_answered_is_unsure() {
+async fn a_written_frame_without_an_answer_is_unsure() {
     let server = Server::start().await;
     let bench = Bench::with(&server, BotPace { answer: Duration::from_millis(200), ..QUICK });
     let mut peer = server.subscribed().await;
@@ -110,7 +110,7 @@ async fn what_was_written_and_not_answered_is_unsure() {
 }
 
 #[tokio::test]
-async fn what_was_not_written_is_certainly_not_sent() {
+async fn an_unwritten_frame_is_certainly_not_sent() {
     let server = Server::start().await;
     let bench = Bench::new(&server);
     let failure = not_sent(bench.bot.send("no JSON".into(), soon()).await);

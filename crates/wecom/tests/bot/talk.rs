@@ -90,7 +90,7 @@ async fn answers_with_one_req_id_go_out_one_after_another() {
 }
 
 #[tokio::test]
-async fn who_opens_the_chat_is_greeted() {
+async fn a_user_who_opens_the_chat_is_greeted() {
     let server = Server::start().await;
     let mut bench = Bench::new(&server);
     let mut peer = server.subscribed().await;

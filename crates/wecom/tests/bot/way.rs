@@ -79,7 +79,7 @@ async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_is_told_and_tried_again() {
+async fn a_peer_that_is_no_websocket_is_reported_and_retried() {
     let server = Server::start().await;
     let bench = Bench::new(&server);
     let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";

@@ -14,7 +14,7 @@ use crate::store::{ActAlert, ActKind, ActNews, ActState};
 
 /// Alerts that are named; the others are counted.
 const NAMED: usize = 3;
-/// Characters of a rule's name, of what tells an alert apart, and of a person's name.
+/// Characters of a rule's name, of an alert's distinguishing labels, and of a person's name.
 const NAME: usize = 60;
 const WHICH: usize = 40;
 const PERSON: usize = 32;

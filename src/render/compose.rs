@@ -1,8 +1,8 @@
 //! Composes a letter at the level of detail that fits.
 //!
-//! Owns the order in which things go when room is short: first the long description, then labels and links,
-//! then the sentences get shorter, then fewer alerts are named and the rest counted. The template is run anew
-//! for every attempt; only when nothing is left to leave out is its output cut.
+//! Owns the order in which details are dropped: first the long description, then labels and links, then the sentences
+//! get shorter, then fewer alerts are named and the rest counted. The template is run again for every attempt; its
+//! output is cut only when nothing is left to drop.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use super::words::State;
 use super::{Letter, Rendered};
 use crate::config::Face;
 
-/// How much of everything is shown, in characters or in number.
+/// How much is shown of each thing, in characters or in number.
 #[derive(PartialEq)]
 pub(super) struct Level {
     /// Its place in the order.
@@ -142,10 +142,10 @@ struct Writer<'a> {
     fitted: RefCell<Option<(Page, Draft)>>,
 }
 
-/// Blocks of one part, not yet measured.
+/// Blocks of one part, before measuring.
 type Draft = Vec<String>;
 
-/// Writes `letter` with `chosen`; blocks it does not have come from `shipped`.
+/// Renders `letter` with `chosen`; missing blocks come from `shipped`.
 pub(super) fn write(
     letter: &Letter<'_>,
     facts: &Facts,
@@ -168,7 +168,7 @@ pub(super) fn write(
 }
 
 impl Writer<'_> {
-    /// The pages to send, and whether they fit as they are.
+    /// The pages to send, and whether they fit without cutting.
     fn pages(&self) -> Result<(Vec<Page>, bool), TemplateProblem> {
         let splits = self.voice.letter.target.parts > 1 && faces::is_text(self.face);
         if self.voice.facts.state == State::Opaque {
@@ -216,7 +216,7 @@ impl Writer<'_> {
             };
             let length = most(rest.len(), |length| self.fits(&page(length)))?;
             let mut next = page(length);
-            // Better at a line end, if one is not far.
+            // Preferably at a line end, if one is near.
             if length < rest.len()
                 && let Some(line) =
                     rest[..rest.floor_char_boundary(length)].rfind('\n').filter(|line| *line > length / 2)
@@ -237,8 +237,8 @@ impl Writer<'_> {
         Ok((pages, true))
     }
 
-    /// Pages of as many rows as go into each; `None` if a row finds no place, or, unless `lossy`, if they are
-    /// not enough for all.
+    /// Pages with as many rows as fit on each; `None` if a row does not fit, or, unless `lossy`, if the pages do not
+    /// have room for all.
     fn split(&self, level: &'static Level, lossy: bool) -> Result<Option<Vec<Page>>, TemplateProblem> {
         let parts = usize::from(self.voice.letter.target.parts);
         let total = self.voice.letter.told.len();
@@ -249,7 +249,7 @@ impl Writer<'_> {
             let page = |count: usize| Page {
                 part: Some((number, parts)),
                 first: number == 1,
-                // Measured as if the links came here; they come on the last.
+                // Measured as if this page had the links; the last page has them.
                 last: true,
                 counts: number == parts || start + count == self.rows,
                 ..Page::whole(level, start..start + count)
@@ -300,8 +300,8 @@ impl Writer<'_> {
         Ok(draft)
     }
 
-    /// Cuts the blocks that are cut anyhow. Titles and descriptions must not be empty (41016, 41033); a figure
-    /// that is too long is none.
+    /// Cuts the soft blocks. Titles and descriptions must not be empty (41016, 41033); a figure that is too long is
+    /// left out.
     fn require(&self, draft: &mut Draft, page: &Page) {
         for (block, text) in self.blocks.iter().zip(draft) {
             if matches!(block.name, "title" | "description") && text.is_empty() {
@@ -359,7 +359,7 @@ impl Writer<'_> {
         Ok(Rendered { parts, face: self.face, bytes_used, bytes_allowed, named, counted, problems: Vec::new() })
     }
 
-    /// Cuts what is too long, keeping the end that says who is called and how to find the whole.
+    /// Cuts what is too long, but keeps the end with mentions, link and id.
     fn cut(&self, draft: &mut Draft, page: &Page) {
         for (block, text) in self.blocks.iter().zip(draft) {
             if block.limit.holds(text) {
@@ -374,7 +374,7 @@ impl Writer<'_> {
                 }
                 Limit::Chars(_) => cut(text, block),
                 Limit::Rows(max) => {
-                    // The last says how to find the whole.
+                    // The last line has the id and the link.
                     let last = text.lines().next_back().unwrap_or_default().to_owned();
                     let kept: Vec<&str> = text.lines().take(max - 1).chain([last.as_str()]).collect();
                     kept.join("\n")
@@ -383,7 +383,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Used and allowed of the field that matters.
+    /// Used and allowed size of the decisive field.
     fn measure(&self, draft: &Draft) -> (usize, usize) {
         let longest = self.blocks.iter().zip(draft).find(|(block, _)| matches!(block.name, "" | "description"));
         match longest {
@@ -434,7 +434,7 @@ pub(super) fn most(
     Ok(start)
 }
 
-/// Without blanks at line ends, without more than one empty line in a row, on one line if that is asked for.
+/// Without blanks at line ends and repeated empty lines; on one line unless `lines`.
 pub(super) fn tidy(text: &str, lines: bool) -> String {
     if !lines {
         return text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! The variables a template sees (`docs/templates.md` documents each), and the ends that every body has.
+//! The variables of a template (`docs/templates.md` documents each), and the ends that every body has.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -23,19 +23,19 @@ use super::{Letter, faces};
 use crate::alert::{Format, Labels};
 use crate::config::{Face, Language};
 
-/// What one part of a message shows.
+/// The content of one part of a message.
 #[derive(Clone, PartialEq)]
 pub(super) struct Page {
     pub(super) level: &'static Level,
-    /// Which rows.
+    /// The rows.
     pub(super) rows: Range<usize>,
-    /// Which of how many parts.
+    /// The number of this part, and of all parts.
     pub(super) part: Option<(usize, usize)>,
     pub(super) first: bool,
     pub(super) last: bool,
-    /// Are rows that have no place counted here?
+    /// Are rows without a place counted here?
     pub(super) counts: bool,
-    /// Which bytes of the message; `None`: as much as the level allows.
+    /// The bytes of the message text; `None`: as much as the level allows.
     pub(super) message: Option<Range<usize>>,
 }
 
@@ -45,7 +45,7 @@ impl Page {
         Self { level, rows, part: None, first: true, last: true, counts: true, message: None }
     }
 
-    /// How much is said of the message itself.
+    /// The room for notes on the message itself.
     pub(super) const fn note_room(&self) -> Room {
         match (self.first, self.level.number + 2 < LEVEL_COUNT) {
             (false, _) => Room::Later,
@@ -55,7 +55,7 @@ impl Page {
     }
 }
 
-/// A letter that speaks through a face.
+/// A letter and its face.
 pub(super) struct Voice<'a> {
     pub(super) letter: &'a Letter<'a>,
     pub(super) facts: &'a Facts,
@@ -65,9 +65,9 @@ pub(super) struct Voice<'a> {
     id: String,
     mentions: String,
     pub(super) notes: Notes,
-    /// Characters of the rule's name that the face's title has room for.
+    /// Characters of the rule's name that fit into the face's title.
     name: usize,
-    /// The rows as they are at each level, made when first needed: fitting asks for them again and again.
+    /// The rows at each level, made on first use: fitting reads them repeatedly.
     rows: [OnceCell<Vec<Value>>; LEVEL_COUNT],
 }
 
@@ -106,7 +106,7 @@ impl<'a> Voice<'a> {
         let (mut firing, resolved) = (of_kind(false), of_kind(true));
         let mut still: Vec<Value> = Vec::new();
         if facts.state == State::Partly {
-            // What goes on is the minor news here: one line for it, whether repeated or not.
+            // Ongoing alerts are minor news here: one line for each, whether repeated or not.
             still.extend(firing.drain(..).filter_map(|row| row.get_attr("line").ok()));
         }
         if page.first {
@@ -115,7 +115,7 @@ impl<'a> Voice<'a> {
         }
         let (severity, scope, when, summary, description, notes) = if page.first {
             (
-                // How bad it was is no longer of interest.
+                // The severity is no longer of interest.
                 if facts.state.is_over() { "" } else { facts.severity.as_str() },
                 self.scope(level),
                 facts.when.as_str(),
@@ -230,13 +230,13 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// What the rows of a card are called.
+    /// The title of a card's rows.
     fn column(&self) -> &str {
         let title = self.facts.columns.first().filter(|title| self.facts.rules < 2 && title.chars().count() <= 5);
         title.map_or(pick(self.letter.language, "对象", "What"), String::as_str)
     }
 
-    /// What tells the row apart. A long rule's name must not crowd out what is the alert's own.
+    /// What distinguishes the row. A long rule name must not crowd out the alert's own labels.
     fn what(&self, row: &Row, level: &Level) -> String {
         if self.facts.rules < 2 || row.own.is_empty() {
             return cut_chars(&row.what, level.what).into_owned();
@@ -244,7 +244,7 @@ impl<'a> Voice<'a> {
         format!("{} · {}", cut_chars(&row.name, level.what / 2), cut_chars(&row.own, level.what / 2))
     }
 
-    /// The row in the few characters that a card shows: the value stays, the name gives way.
+    /// The row in the few characters of a card: the value is kept, the name is shortened.
     fn brief(&self, row: &Row, level: &Level) -> String {
         let room = if self.face == Face::Card { faces::card_value(self.letter.target.channel()) } else { 40 };
         let text = cut_chars(&row.value, room / 2);
@@ -254,8 +254,8 @@ impl<'a> Voice<'a> {
         format!("{} {text}", cut_chars(&row.what, (room - text.chars().count() - 1).min(level.what)))
     }
 
-    /// What a table shows: the values of a single alert if it has several, else the firing alerts of `page` with
-    /// what tells them apart, the value, and how long if that differs.
+    /// The content of a table: the values of a single alert if it has several, else the firing alerts of `page` with
+    /// their distinguishing labels, values and durations.
     fn grid(&self, page: &Page, values: &[Value], single: bool) -> Value {
         let (facts, level, language) = (self.facts, page.level, self.letter.language);
         if single || facts.state == State::Partly {
@@ -308,18 +308,18 @@ impl<'a> Voice<'a> {
 
     fn links(&self, page: &Page) -> impl Iterator<Item = &Link> {
         let links = &self.facts.links;
-        // What is over asks for nothing; the faces that must lead somewhere lead somewhere anyhow.
+        // A resolved alert asks for nothing; faces that need a link have one anyway.
         let asks = page.last && self.facts.state != State::Resolved;
         let find = |kinds: &[&str]| links.iter().position(|link| kinds.contains(&link.kind));
-        // The way to what is not shown stays longest.
+        // The link to what is not shown is dropped last.
         let details = find(&["details"]).filter(|_| self.more(page) > 0);
         let mut kept: Vec<usize> = details.into_iter().collect();
         if self.face == Face::Text {
-            // Bare addresses are long: the curve and the whole are enough, and where one acts the whole is, too.
+            // Bare addresses are long: the graph and the details are enough; the page for acts includes the details.
             kept.extend(find(&["rule", "panel", "dashboard"]));
             kept.extend(find(&["act"]).or_else(|| find(&["details"])).or_else(|| find(&["runbook"])));
         } else {
-            // The page on which one acts shows the whole, too.
+            // The page for acts includes the details.
             let whole = find(&["act"]).is_some();
             kept.extend((0..links.len()).filter(|index| match links[*index].kind {
                 "home" => false,
@@ -389,7 +389,7 @@ impl<'a> Voice<'a> {
         page.part.map(|(number, of)| format!("({number}/{of})")).unwrap_or_default()
     }
 
-    /// Who is called, and the id: as every body must end.
+    /// Mentions and id: the required end of every body.
     pub(super) fn tail(&self, page: &Page) -> String {
         let id = match dialect(self.face) {
             Dialect::Plain => self.id.clone(),
@@ -398,7 +398,7 @@ impl<'a> Voice<'a> {
         if page.last && !self.mentions.is_empty() { format!("{} {id}", self.mentions) } else { id }
     }
 
-    /// `body` with everything that no message may lack, if the template did not print it.
+    /// `body` with the required content that the template did not print.
     pub(super) fn completed(&self, body: String, page: &Page) -> String {
         let mut body = self.without_mentions(body);
         let tail = self.tail(page);
@@ -417,7 +417,7 @@ impl<'a> Voice<'a> {
         body
     }
 
-    /// Adds the row that no card may lack, if the template did not print it.
+    /// Adds the required row, if the template did not print it.
     pub(super) fn complete_rows(&self, rows: &mut String, page: &Page) {
         let more = self.more_text(page);
         let language = self.letter.language;
@@ -445,7 +445,7 @@ impl<'a> Voice<'a> {
         })
     }
 
-    /// What stays when a body has to be cut: the way to the whole, who is called, the id.
+    /// What remains when a body is cut: link, mentions, id.
     pub(super) fn ending(&self, page: &Page, room: usize) -> String {
         let tail = self.tail(page);
         let details = self.facts.links.iter().find(|link| link.kind == "details" && link.url.len() < room / 4);
@@ -456,7 +456,7 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// Can the alert of `row` be found in what is shown, of which only [`letters`] are given?
+    /// Does the shown text, reduced by [`letters`], identify the alert of `row`?
     pub(super) fn is_named(&self, row: usize, page: &Page, shown: &str) -> bool {
         let row = &self.facts.rows[row];
         let single = self.letter.told.len() == 1;
@@ -466,18 +466,17 @@ impl<'a> Voice<'a> {
     }
 }
 
-/// The letters and digits of `text`: what neutralising and cutting leave alone.
+/// The letters and digits of `text`, which neutralising and cutting do not change.
 pub(super) fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// What a row says besides whom it is about: the value, or the alert's own sentence.
+/// The text of a row besides its subject: the value, or the alert's own sentence.
 fn text_of<'a>(row: &'a Row, level: &Level) -> Cow<'a, str> {
     if row.value.is_empty() { cut_chars(&row.summary, level.summary.min(60)) } else { (&row.value).into() }
 }
 
-/// Labels by name; one that is not there is empty rather than an error: which labels an alert has is not the
-/// template's fault.
+/// Labels by name; a missing one is empty instead of an error: a template cannot know which labels an alert has.
 #[derive(Debug)]
 struct Lenient(BTreeMap<Arc<str>, String>);
 

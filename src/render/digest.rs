@@ -53,11 +53,11 @@ pub struct RenderedDigest {
     pub face: Face,
     /// As in [`Rendered::bytes_used`](super::Rendered::bytes_used).
     pub bytes_used: usize,
-    /// What WeCom takes there.
+    /// Bytes that WeCom accepts there.
     pub bytes_allowed: usize,
-    /// Row ids, in ascending order, of the alerts that are named by their rule and what tells them apart. All
-    /// others are counted.
+    /// Row ids, in ascending order, of the alerts that are named by their rule and distinguishing labels. All others
+    /// are counted.
     pub named: Vec<i64>,
-    /// What was wrong with the shipped template; if anything, the digest is its headline as text.
+    /// Faults of the shipped template; if there are any, the digest is its headline as text.
     pub problems: Vec<TemplateProblem>,
 }

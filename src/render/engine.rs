@@ -1,9 +1,8 @@
 //! Templates: compiled once, run within limits.
 //!
-//! Owns `MiniJinja`. What a template prints is neutralised for the face on its way out, by the formatter, so
-//! that the author of a template cannot forget it: only the template's own text and what `link`, `bold`,
-//! `code` and `colored` return is markup. A template reads no file, no clock and no environment, and cannot
-//! run, recurse or write without end (F98).
+//! Owns `MiniJinja`. The formatter neutralises template output for the face, so that a template's author cannot forget
+//! it: only the template's own text and what `link`, `bold`, `code` and `colored` return is markup. A template reads no
+//! file, no clock and no environment, and its run time, recursion and output are bounded (F98).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -17,26 +16,26 @@ use super::link::safe_url;
 use super::neutral::{self, Dialect};
 use crate::config::{Face, Language, TemplateFile};
 
-/// Steps of one run. The largest shipped template takes about 8 000 for sixty alerts; a run that uses up all
-/// of them takes a few milliseconds.
+/// Steps of one run. The largest shipped template takes about 8 000 for sixty alerts; using up all of them takes a few
+/// milliseconds.
 const FUEL: u64 = 60_000;
 /// Nested blocks, includes and macro calls.
 const RECURSION: usize = 120;
 /// Bytes of one template file.
 const SOURCE_BYTES: usize = 64 * 1024;
-/// Bytes that a run may print; the largest message WeCom takes has 4096.
+/// Bytes that a run may print; the largest message that WeCom accepts has 4096.
 const OUTPUT_BYTES: usize = 64 * 1024;
-/// Bytes of a list or map that is printed as it is; four times what a message can hold.
+/// Bytes of a list or map that is printed directly; four times what a message can hold.
 const LIST_BYTES: usize = 16 * 1024;
 
-/// A user's template that did not do its work. The shipped one did it instead.
+/// A failure of a user's template. The shipped one was used instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
     /// The file, or the name if it is part of wegraf.
     pub template: String,
-    /// Where in the file.
+    /// The line in the file.
     pub line: Option<usize>,
-    /// What happened and what to do, in Chinese and English.
+    /// What happened and how to repair it, in Chinese and English.
     pub reason: String,
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Engine {
     plain: Environment<'static>,
     markdown: Environment<'static>,
     markdown_v2: Environment<'static>,
-    /// Name and path of each user template, those that did not compile too.
+    /// Name and path of each user template, including those that did not compile.
     user: Vec<(String, String)>,
     /// Name of each user template that did not compile, and why.
     broken: Vec<(String, TemplateProblem)>,
@@ -107,7 +106,7 @@ pub(super) const fn dialect(face: Face) -> Dialect {
 }
 
 impl Engine {
-    /// Compiles everything; what of the user's does not compile is reported and left out.
+    /// Compiles all templates; user templates that do not compile are reported and left out.
     pub(super) fn compile(user: &[TemplateFile]) -> (Self, Vec<TemplateProblem>) {
         let mut engine = Self {
             plain: environment(Dialect::Plain),
@@ -159,8 +158,8 @@ impl Engine {
         }
     }
 
-    /// The most special template that the user has under `name` for this face and language. If there is none,
-    /// or it did not compile, the shipped one.
+    /// The most specific user template under `name` for this face and language. If there is none, or it did not
+    /// compile, the shipped one.
     pub(super) fn find(&self, name: Option<&str>, face: Face, language: Language) -> Chosen<'_> {
         let environment = self.environment(face);
         let (language, face) = (language.as_str(), face.as_str());
@@ -203,19 +202,18 @@ impl Engine {
     }
 }
 
-/// A template that was chosen for a letter.
+/// The template for a letter.
 pub(super) struct Chosen<'a> {
     environment: &'a Environment<'static>,
     name: String,
     /// `None` for a shipped template.
     pub(super) path: Option<String>,
-    /// Why a template of the user's that would have been chosen was not.
+    /// Why the user's template that would have been chosen was not.
     pub(super) broken: Option<&'a TemplateProblem>,
 }
 
 impl Chosen<'_> {
-    /// Runs the template: its whole output for no `blocks`, else each of them; a block that it does not have is
-    /// `None`.
+    /// Runs the template: its whole output for no `blocks`, else each of them; a missing block is `None`.
     pub(super) fn run(&self, blocks: &[&str], context: Value) -> Result<Vec<Option<String>>, TemplateProblem> {
         self.try_run(blocks, context).map_err(|error| problem(self.path.as_deref().unwrap_or(&self.name), &error))
     }
@@ -281,10 +279,10 @@ fn environment(dialect: Dialect) -> Environment<'static> {
     environment.set_debug(false);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("only blanks were configured"));
-    // Any escaping but `None` makes the engine keep track of which strings are markup already.
+    // With any escaping but `None` the engine keeps track of which strings are markup already.
     environment.set_auto_escape_callback(|_| AutoEscape::Custom("wecom".into()));
     environment.set_formatter(move |out, _, value| print(out, value, dialect));
-    // Ways to declare text harmless, and to look at what is not documented.
+    // Filters that declare text safe, or show undocumented variables.
     for filter in ["safe", "escape", "e", "tojson", "pprint"] {
         environment.remove_filter(filter);
     }
@@ -304,7 +302,7 @@ fn print(out: &mut minijinja::Output<'_>, value: &Value, dialect: Dialect) -> Re
     Ok(())
 }
 
-/// What `text` prints as: itself if it is markup already.
+/// The printed form of `text`: itself if it is markup already.
 fn printed(text: &Value, dialect: Dialect) -> Result<String, Error> {
     Ok(match text.as_str() {
         Some(text_) if text.is_safe() => text_.to_owned(),
@@ -312,8 +310,8 @@ fn printed(text: &Value, dialect: Dialect) -> Result<String, Error> {
     })
 }
 
-/// `value` as text. A list may hold another one twice and that one a third: sixty of them fit into one line of a
-/// template and would be written for years, so a list ends at [`LIST_BYTES`].
+/// `value` as text. A list may contain another one twice and that one a third: sixty of them fit into one line of a
+/// template and would take years to print, so a list ends at [`LIST_BYTES`].
 fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
     if let Some(text) = value.as_str() {
         return Ok(Cow::Borrowed(text));
@@ -323,7 +321,7 @@ fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
     Ok(Cow::Owned(list.0))
 }
 
-/// Takes at most [`LIST_BYTES`].
+/// Accepts at most [`LIST_BYTES`].
 struct AsMuchAsFits(String);
 
 impl std::fmt::Write for AsMuchAsFits {
@@ -363,8 +361,8 @@ fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
     environment.add_filter("one_line", |text: &str| neutral::one_line(text));
 }
 
-/// A link in words; in the plain faces the words and the bare address. Only the words if the address is none
-/// that a person should be sent to.
+/// A link in words; in the plain faces the words and the bare address. Only the words if the address is not safe for
+/// people.
 fn link(text: &Value, url: &str, dialect: Dialect) -> Result<Value, Error> {
     let words = printed(text, dialect)?;
     let Some(url) = safe_url(url) else { return Ok(Value::from_safe_string(words)) };

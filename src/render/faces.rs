@@ -1,4 +1,4 @@
-//! The shape of each face: its blocks, what WeCom takes in each, and how they become contents.
+//! The shape of each face: its blocks, their limits in WeCom, and how they become contents.
 
 use wecom::Content;
 use wecom::message::{
@@ -16,7 +16,7 @@ use super::words::{State, pick};
 use super::{Letter, Rendered};
 use crate::config::{Channel, Face, Language, Target};
 
-/// How much goes into a block.
+/// The limit of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     Bytes(usize),
@@ -49,11 +49,11 @@ pub(super) struct Block {
     pub(super) limit: Limit,
     /// May it have several lines?
     pub(super) lines: bool,
-    /// Is it cut when it is too long, rather than the whole letter told in less detail?
+    /// Is it cut when it is too long, instead of rendering the whole letter in less detail?
     pub(super) soft: bool,
 }
 
-/// A block that decides how much detail there is.
+/// A block whose limit decides the level of detail.
 const fn hard(name: &'static str, limit: Limit) -> Block {
     Block { name, limit, lines: true, soft: false }
 }
@@ -76,7 +76,7 @@ const PLAIN_BYTES: usize = 64 << 10;
 /// Bytes of a bot's markdown.
 const BOT_BYTES: usize = 4096;
 
-/// Bytes of plain text that `channel` takes.
+/// Bytes of plain text that `channel` accepts.
 const fn text_bytes(channel: Channel) -> usize {
     match channel {
         Channel::App | Channel::Chat | Channel::Webhook => TEXT_BYTES,
@@ -86,7 +86,7 @@ const fn text_bytes(channel: Channel) -> usize {
     }
 }
 
-/// What the client of a channel shows of a card's fields, in characters (wecom-api §3.5.1, §6.1).
+/// Visible characters of a card's fields in the client of a channel (wecom-api §3.5.1, §6.1).
 struct CardLengths {
     source: usize,
     title: usize,
@@ -112,7 +112,7 @@ pub(super) const fn card_value(channel: Channel) -> usize {
     card_lengths(channel).value
 }
 
-/// The blocks of `face` on `channel`. One without a name is the template's whole output.
+/// The blocks of `face` on `channel`. A nameless one is the template's whole output.
 pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     let title = soft("title", title_limit(face, channel));
     let description = hard("description", Limit::Bytes(DESCRIPTION_BYTES));
@@ -138,7 +138,7 @@ pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     }
 }
 
-/// What goes into the title of `face`; a line of running text has no limit of its own.
+/// The limit of the title of `face`; a line of running text has none of its own.
 pub(super) const fn title_limit(face: Face, channel: Channel) -> Limit {
     match face {
         Face::Text | Face::Markdown | Face::MarkdownV2 => Limit::Chars(120),
@@ -147,7 +147,7 @@ pub(super) const fn title_limit(face: Face, channel: Channel) -> Limit {
     }
 }
 
-/// How much of `face` notes on the message itself may take: alerts keep the most.
+/// The room in `face` for notes on the message itself: most is kept for alerts.
 pub(super) const fn note_room(face: Face, channel: Channel) -> Limit {
     match face {
         Face::Text | Face::Markdown | Face::MarkdownV2 => Limit::Bytes(TEXT_BYTES / 3),
@@ -161,8 +161,8 @@ pub(super) const fn is_text(face: Face) -> bool {
     matches!(face, Face::Text | Face::Markdown | Face::MarkdownV2)
 }
 
-/// The face that can really be sent: the target's, unless its channel does not know it or it needs a link and
-/// the message is not `linked` to anything.
+/// The possible face: the target's, unless its channel does not have it or it needs a link and the message is not
+/// `linked`.
 pub(super) fn possible(target: &Target, linked: bool) -> Face {
     let channel = target.channel();
     let face = match target.face {
@@ -175,7 +175,7 @@ pub(super) fn possible(target: &Target, linked: bool) -> Face {
     if is_text(face) || linked || channel == Channel::Bot { face } else { Face::Text }
 }
 
-/// Where a tap on the message leads: to the whole if it does not show the whole, else to the curve.
+/// The link of a tap on the message: the details if not all is shown, else the graph.
 pub(super) fn main_url(facts: &Facts, all_named: bool) -> &str {
     let find = |kind: &str| facts.links.iter().find(|link| link.kind == kind);
     let order: &[&str] = match (all_named, facts.state) {
@@ -187,16 +187,16 @@ pub(super) fn main_url(facts: &Facts, all_named: bool) -> &str {
     found.map_or("", |link| link.url.as_str())
 }
 
-/// What stands around the blocks of a face.
+/// What surrounds the blocks of a face.
 pub(super) struct Frame<'a> {
     pub(super) channel: Channel,
     pub(super) language: Language,
     pub(super) color: SourceColor,
-    /// Where a tap leads.
+    /// The link of a tap.
     pub(super) url: String,
-    /// Further places to go.
+    /// Further links.
     pub(super) links: &'a [Link],
-    /// Address of a picture that may be passed on; empty if there is none.
+    /// Address of a picture that may be sent; empty if there is none.
     pub(super) picture: String,
 }
 
@@ -219,11 +219,11 @@ impl<'a> Frame<'a> {
         match face {
             Face::Text => Content::Text(Text { content: next(), ..Text::default() }),
             Face::Markdown => Content::Markdown(Markdown { content: next() }),
-            // A bot knows one markdown, which is as rich as the second edition (wecom-api §11.5).
+            // A bot has one markdown, as rich as the second edition (wecom-api §11.5).
             Face::MarkdownV2 if self.channel == Channel::Bot => Content::Markdown(Markdown { content: next() }),
             Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
             Face::Textcard => {
-                // It leads to one place only: to the page on which one acts, which has the other links.
+                // It has one link only: to the page for acts, which has the other links.
                 let act = self.links.iter().find(|link| link.kind == "act").map(|link| link.url.clone());
                 let url = act.unwrap_or(self.url);
                 Content::Textcard(Textcard { title: next(), description: next(), url, btntxt: next() })
@@ -242,7 +242,7 @@ impl<'a> Frame<'a> {
         let acts = self.links.iter().any(|link| link.kind == "act");
         let jump = self.links.iter().filter(|link| match link.kind {
             "home" => false,
-            // The page on which one acts shows the whole, too.
+            // The page for acts includes the details.
             "details" => !acts && link.url != self.url,
             _ => link.url != self.url,
         });
@@ -342,7 +342,7 @@ impl<'a> Called<'a> {
         Self { users, mobiles: if channel == Channel::Webhook { mobiles.collect() } else { Vec::new() } }
     }
 
-    /// Mentions that stand in the message itself: `<@userid>`, in markdown of the first edition only.
+    /// Mentions inside the message: `<@userid>`, in markdown of the first edition only.
     pub(super) fn inline(&self, face: Face) -> String {
         if face != Face::Markdown {
             return String::new();
@@ -352,7 +352,7 @@ impl<'a> Called<'a> {
         users.join(" ")
     }
 
-    /// Without those whom `face` has called [inline](Self::inline).
+    /// Without those that `face` mentions [inline](Self::inline).
     fn rest(mut self, face: Face) -> Self {
         if face == Face::Markdown {
             // `@all` and mobile numbers are understood in text only (wecom-api §6.2).
@@ -365,7 +365,7 @@ impl<'a> Called<'a> {
         self.users.is_empty() && self.mobiles.is_empty()
     }
 
-    /// Calls them in the first text of `parts`, if there is one.
+    /// Mentions them in the first text of `parts`, if there is one.
     pub(super) fn call(&self, parts: &mut [Content]) {
         let text = parts.iter_mut().find_map(|part| match part {
             Content::Text(text) => Some(text),
@@ -379,7 +379,7 @@ impl<'a> Called<'a> {
     }
 }
 
-/// Puts mentions where the face cannot hold them, and the picture, behind `parts`.
+/// Appends mentions that the face cannot contain, and the picture, to `parts`.
 pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, parts: &mut Vec<Content>) {
     let called = Called::by(letter, facts).rest(face);
     if !called.is_empty() {
@@ -401,7 +401,7 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
     }
 }
 
-/// What is sent if even a shipped template fails: the facts in one line.
+/// Sent if even a shipped template fails: the facts in one line.
 pub(super) fn last_resort(letter: &Letter<'_>, facts: &Facts, problem: TemplateProblem) -> Rendered {
     let line = format!("{} {}", facts.title(letter, 200), facts.summary);
     let line = neutral(&one_line(&line), Dialect::Plain).into_owned();

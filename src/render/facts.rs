@@ -1,8 +1,8 @@
-//! What a letter says, before any template: which state, where, since when, which rows.
+//! The facts of a letter, before any template: state, place, start, rows.
 //!
-//! Everything here is raw text on one line (only `description` and `message` may have more); neutralising and
-//! cutting to size come later. The work is bounded: an alert may have ten thousand labels, a letter ten
-//! thousand alerts, and neither is looked at more than twice (F48).
+//! Everything here is raw text on one line (only `description` and `message` may have more); neutralising and cutting
+//! follow later. The work is bounded: an alert may have ten thousand labels, a letter ten thousand alerts, and each is
+//! read at most twice (F48).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,30 +19,30 @@ use crate::ingest::HELD;
 
 /// Rows that are prepared; more than any message has room for.
 pub(super) const ROWS: usize = 60;
-/// Where Grafana says why a rule has its state.
+/// The annotation with Grafana's reason for a rule's state.
 const REASON: &str = "grafana_state_reason";
-/// Alerts that go on without being news, listed by name.
+/// Ongoing alerts without news that are listed by name.
 const STILL: usize = 12;
 /// Characters of any one text before it is fitted.
 pub(super) const TEXT: usize = 4000;
 
-/// What a letter says.
+/// The facts of a letter.
 pub(super) struct Facts {
     pub(super) state: State,
     pub(super) weight: Weight,
-    /// The gravest severity, as the sender writes it.
+    /// The highest severity, in the sender's word.
     pub(super) severity: String,
     /// The rule's name, the gravest alert's if there are several.
     pub(super) name: String,
-    /// How many rules.
+    /// Number of rules.
     pub(super) rules: usize,
     pub(super) firing: usize,
     pub(super) resolved: usize,
-    /// Alerts of the notification that are on but not news.
+    /// Firing alerts of the notification without news.
     pub(super) still: usize,
     pub(super) still_rows: Vec<String>,
     pub(super) truncated: u64,
-    /// The rule could not be judged before and can be now.
+    /// The rule could not be evaluated before and can be now.
     pub(super) judged_again: bool,
     pub(super) shared: Shared,
     pub(super) scope: Vec<Place>,
@@ -52,11 +52,11 @@ pub(super) struct Facts {
     pub(super) summary: String,
     pub(super) description: String,
     pub(super) message: String,
-    /// Indexes into `told`, in the order in which they deserve a place.
+    /// Indexes into `told`, in order of priority.
     pub(super) order: Vec<usize>,
     /// The first [`ROWS`] of them.
     pub(super) rows: Vec<Row>,
-    /// Titles of the columns that tell the rows apart.
+    /// Titles of the columns that distinguish the rows.
     pub(super) columns: Vec<String>,
     /// Values of the only alert, if it has several.
     pub(super) values: Vec<(String, String)>,
@@ -64,7 +64,7 @@ pub(super) struct Facts {
     pub(super) links: Vec<Link>,
 }
 
-/// A place to go, with its name.
+/// A link with its name.
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) kind: &'static str,
@@ -142,7 +142,7 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     }
 }
 
-/// The title that the contact point gives, where it is not the one that Grafana writes by itself.
+/// The title given by the contact point, unless it is Grafana's default.
 fn own_title(letter: &Letter<'_>) -> Option<String> {
     let title = one_line(&letter.notification.title);
     (letter.notification.format == Format::Grafana && !title.is_empty())
@@ -163,13 +163,13 @@ impl Told<'_> {
     }
 }
 
-/// What label `key` is called above a column.
+/// The title of a column for label `key`.
 fn column(key: &str, language: Language) -> String {
     let name = || super::fit::cut_chars(&one_line(key), 24).into_owned();
     label_title(key, language).map_or_else(name, str::to_owned)
 }
 
-/// The rule's name on one line; there may be nothing visible in it.
+/// The rule's name on one line; it may contain nothing visible.
 pub(super) fn name_of(alert: &Alert, language: Language) -> String {
     rule_name(&alert.name, language)
 }
@@ -193,7 +193,7 @@ fn weighed(alert: &Alert) -> Weight {
     Weight::of(alert.level(), level_label(&alert.labels).unwrap_or_default())
 }
 
-/// Firing before resolved, grave before light, else as the sender has them.
+/// Firing before resolved, higher before lower severity, else in the sender's order.
 fn order(told: &[Told<'_>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..told.len()).collect();
     order.sort_by_cached_key(|&index| {
@@ -220,7 +220,7 @@ fn weight(told: &[Told<'_>]) -> Weight {
     }
 }
 
-/// Alerts that the notification lists as firing and that are no news.
+/// Alerts that the notification lists as firing without news.
 fn still<'a>(letter: &'a Letter<'_>) -> Vec<&'a Alert> {
     let told: BTreeSet<_> = letter.told.iter().map(|one| (&one.alert.discriminator, &one.alert.labels)).collect();
     letter
@@ -233,7 +233,7 @@ fn still<'a>(letter: &'a Letter<'_>) -> Vec<&'a Alert> {
 
 fn state(letter: &Letter<'_>, firing: usize, resolved: usize, still: usize) -> State {
     let notification = letter.notification;
-    // A text that was not read but passed on as it is.
+    // A text that was not parsed but is shown unchanged.
     if notification.format == Format::Opaque && notification.alerts.iter().all(|alert| alert.kin.is_none()) {
         return State::Opaque;
     }
@@ -253,7 +253,7 @@ fn state(letter: &Letter<'_>, firing: usize, resolved: usize, still: usize) -> S
         };
     }
     if resolved == 0 {
-        // A text is shown as it is.
+        // A text is shown unchanged.
         return if notification.format == Format::Opaque { State::Opaque } else { State::Notice };
     }
     match (still, notification.truncated) {
@@ -292,21 +292,21 @@ fn scope(alerts: &[&Alert], shared: &Shared, state: State, language: Language) -
     scope
 }
 
-/// The sentences people wrote: what all alerts share, and what is each one's own.
+/// The sentences written by people: common to all alerts, or one alert's own.
 struct Sentences {
     summary: String,
     description: String,
-    /// Is the summary the same for all, up to what tells the alerts apart?
+    /// Is the summary the same for all, except for what distinguishes the alerts?
     common: bool,
 }
 
 impl Sentences {
     fn of(letter: &Letter<'_>, state: State, alerts: &[&Alert], keys: &[&str]) -> Self {
-        // Of a body that has words of its own they say which one is over.
+        // In a body with text of its own the sentences tell which alert is resolved.
         let words = matches!(letter.notification.format, Format::Generic | Format::Opaque) && state == State::Resolved;
         let own = letter.notification.format == Format::Grafana && !letter.notification.message.is_empty();
         if !words && !own && matches!(state, State::Resolved | State::Unclear | State::NoData) {
-            // What they say is no longer so, or was written for a value that is not there.
+            // They are no longer true, or were written for a value that is missing.
             return Self { summary: String::new(), description: String::new(), common: true };
         }
         let on: Vec<&&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).collect();
@@ -319,7 +319,7 @@ impl Sentences {
         let mut summary = summary.unwrap_or_default();
         let mut description = description.unwrap_or_default();
         if own {
-            // The contact point's own words are meant for the group, the annotations for each alert.
+            // The contact point's text is meant for the group, the annotations for each alert.
             if matches!(state, State::Resolved | State::Unclear | State::NoData) {
                 (summary, description) = (String::new(), String::new());
             }
@@ -335,14 +335,14 @@ impl Sentences {
         {
             (summary, description) = (one_line(first), rest.trim().to_owned());
         }
-        // A sentence that only says the title again, or both the same, is noise.
+        // A sentence that repeats the title, or a description equal to the summary, is noise.
         if alerts.iter().any(|alert| one_line(&alert.name) == summary) {
             summary.clear();
         }
         if one_line(&description) == summary {
             description.clear();
         }
-        // Faces without room for more show the summary alone: there must be one if anything is said at all.
+        // Faces with little room show the summary only: it must not be empty if there is a description.
         if summary.is_empty() && !description.is_empty() {
             let (first, rest) = description.split_once('\n').unwrap_or((&description, ""));
             (summary, description) = (one_line(first), rest.trim().to_owned());
@@ -351,7 +351,7 @@ impl Sentences {
     }
 }
 
-/// What all of `alerts` say that say anything; `None` if they differ.
+/// The common text of all of `alerts` that have any; `None` if they differ.
 fn agreed(alerts: &[&Alert], what: impl Fn(&Alert) -> String) -> Option<String> {
     let mut agreed = String::new();
     for alert in alerts {
@@ -375,7 +375,7 @@ pub(super) fn summary(alert: &Alert) -> String {
 }
 
 fn describe(alert: &Alert, state: State) -> String {
-    // The error says why; the rule's own sentences speak of a value that is not there.
+    // The error gives the reason; the rule's own sentences assume a value that is missing.
     if state == State::QueryError { String::new() } else { annotation(alert, &["description", "message"]) }
 }
 
@@ -384,7 +384,7 @@ fn annotation(alert: &Alert, names: &[&str]) -> String {
     text.map(|text| limited(&visible(text))).unwrap_or_default()
 }
 
-/// `sentence` with what is the alert's own left out, so that the same sentence of another alert is equal.
+/// `sentence` without the alert's own parts, so that the same sentence of another alert is equal.
 fn masked(sentence: &str, alert: &Alert, keys: &[&str], speakers: usize) -> String {
     if speakers < 2 || sentence.is_empty() {
         return sentence.to_owned();
@@ -486,13 +486,13 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
     notes
 }
 
-/// Where to go, most useful first, each a URL that may stand in a message.
+/// The links, most useful first, each a URL that may be in a message.
 fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
     let followed = |url: &str| shown(url, letter.link_rewrites);
     let first = |pick: fn(&Links) -> &String| {
         alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| followed(url))
     };
-    // A silence made from one alert's link hides only that one.
+    // A silence from one alert's link hides only that alert.
     let silence = match alerts {
         [alert] => followed(&alert.links.silence),
         _ => None,
@@ -512,7 +512,7 @@ fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
         Offer::Silence => Some(pick(language, "认领/静默", "Ack/silence")),
     };
     let act = act.filter(|_| act_text.is_some());
-    // Ours tells the others and ends by itself; one way to silence is enough.
+    // Ours is told to the receivers and ends by itself; one way to silence is enough.
     let silence = silence.filter(|_| act.is_none() || letter.offer != Offer::Silence);
     let candidates = [
         ("rule", pick(language, "规则", "Rule"), rule.clone().filter(|_| !judged)),
@@ -530,8 +530,8 @@ fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
     if links.is_empty() && !is_text(letter.target.face) { only_links(letter, alerts) } else { links }
 }
 
-/// The links that lead nowhere from a phone, for a message that has no other. An article and a card are links in
-/// themselves: without one they would lose their picture and their form.
+/// The links that cannot be opened from a phone, for a message without any other. An article and a card need a link:
+/// without one they would lose their picture and their form.
 fn only_links(letter: &Letter<'_>, alerts: &[&Alert]) -> Vec<Link> {
     let language = letter.language;
     let of_alerts = alerts.iter().take(ROWS).flat_map(|alert| {

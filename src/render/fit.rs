@@ -1,13 +1,13 @@
-//! Fits text into what WeCom takes, counted in bytes or characters as WeCom counts.
+//! Fits text into WeCom's limits, counted in bytes or characters as WeCom counts.
 //!
-//! Owns the cuts. A cut never splits what a person sees as one character, nor a link, a tag, a code span or a
-//! table row, and closes what was open. Cutting is the last resort: `compose` first leaves out whole things.
+//! Owns cutting. A cut never splits a visible character, a link, a tag, a code span or a table row, and closes open
+//! markup. Cutting is the last resort: `compose` first drops whole items.
 
 use std::borrow::Cow;
 
 use super::neutral::Dialect;
 
-/// Stands where something was cut away.
+/// Marks a cut.
 pub(super) const ELLIPSIS: &str = "…";
 
 /// `text` in at most `max` characters, with an ellipsis if something is missing.
@@ -31,7 +31,7 @@ pub(super) fn cut_bytes(text: &str, max: usize) -> Cow<'_, str> {
     }
 }
 
-/// The last position at or before `max` where nothing is split that is seen as one character.
+/// The last position at or before `max` that does not split a visible character.
 fn boundary(text: &str, max: usize) -> usize {
     let mut end = text.floor_char_boundary(max);
     while end > 0 && !is_boundary(text, end) {
@@ -60,7 +60,7 @@ fn is_boundary(text: &str, at: usize) -> bool {
     !(extends || before == '\u{200d}' || (flag(after) && flags_before() % 2 == 1))
 }
 
-/// `text` (a message with markup) in at most `max` bytes. What was open at the cut is closed behind the ellipsis.
+/// `text` (a message with markup) in at most `max` bytes. Markup open at the cut is closed after the ellipsis.
 pub(super) fn cut_markup(text: &str, max: usize, dialect: Dialect) -> Cow<'_, str> {
     if text.len() <= max {
         return Cow::Borrowed(text);
@@ -80,7 +80,7 @@ pub(super) fn cut_markup(text: &str, max: usize, dialect: Dialect) -> Cow<'_, st
                     open.truncate(at);
                 }
             }
-            // Bold and its like end with the line.
+            // Bold and similar markup ends with the line.
             Change::Line => open.retain(|&known| known != BOLD),
         }
         let closing: usize = open.iter().map(|closer| closer.len()).sum();
@@ -109,7 +109,7 @@ const FONT: &str = "</font>";
 const DIV: &str = "</div>";
 const FENCE: &str = "\n```";
 
-/// What a token does to the markup that is open.
+/// The effect of a token on open markup.
 enum Change {
     None,
     Open(&'static str),

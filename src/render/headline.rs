@@ -1,4 +1,4 @@
-//! The first line: sign, word and subject. On a lock screen it is the whole message.
+//! The first line: sign, word and subject. A lock screen shows nothing else.
 
 use super::Letter;
 use super::facts::Facts;
@@ -15,7 +15,7 @@ impl Facts {
         !number.is_empty() && self.summary.contains(number)
     }
 
-    /// The sign in front: colour for who sees colours, beside the word for who does not.
+    /// The sign in front: colour, in addition to the word, which does not need colour vision.
     pub(super) fn icon(&self) -> &'static str {
         match (self.state, self.weight) {
             (State::Firing | State::Reminder, Weight::Red) => "🔴",
@@ -43,7 +43,7 @@ impl Facts {
         }
     }
 
-    /// What it is about and how many, without the word for its state.
+    /// Subject and number, without the word for the state.
     pub(super) fn subject(&self, letter: &Letter<'_>, length: usize) -> String {
         let zh = letter.language == Language::Zh;
         let name = cut_chars(&self.name, length);

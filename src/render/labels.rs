@@ -1,4 +1,4 @@
-//! Labels as people read them: which are worth showing, which tell alerts apart, in which order.
+//! Labels for people: which are shown, which distinguish alerts, in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,7 @@ use super::fit::cut_chars;
 use super::neutral::one_line;
 use crate::alert::{Alert, Labels, Value};
 
-/// Labels whose value alone says what is meant, from the widest place to the narrowest: the order in which
-/// they are read.
+/// Labels whose value is understood without the name, from the widest place to the narrowest: the reading order.
 const PLACES: [&str; 46] = [
     "region",
     "zone",
@@ -57,7 +56,7 @@ const PLACES: [&str; 46] = [
     "grafana_folder",
 ];
 
-/// Those of them that say most, first: what stays when there is room for few.
+/// The most informative of them first: they are kept when there is room for few.
 const TELLING: [&str; 22] = [
     "instance",
     "host",
@@ -83,7 +82,7 @@ const TELLING: [&str; 22] = [
     "instanceName",
 ];
 
-/// Labels that say nothing to the reader, or are shown as something else.
+/// Labels without information for the reader, or shown in another form.
 const NOISE: [&str; 27] = [
     "alertname",
     "rulename",
@@ -116,19 +115,19 @@ const NOISE: [&str; 27] = [
 
 /// Characters of one label value.
 const VALUE: usize = 120;
-/// Labels that are looked at when telling alerts apart.
+/// Labels that are examined for distinguishing alerts.
 const CANDIDATES: usize = 200;
-/// Columns that tell alerts apart.
+/// Columns that distinguish alerts.
 const KEYS: usize = 3;
 
 fn is_noise(name: &str) -> bool {
     NOISE.contains(&name) || (name.starts_with("__") && name.ends_with("__"))
 }
 
-/// Labels that all alerts have alike, by name.
+/// Labels that all alerts share, by name.
 pub(super) type Shared = Labels;
 
-/// What all of `alerts` have alike.
+/// The labels that all of `alerts` share.
 pub(super) fn share(alerts: &[&Alert]) -> Shared {
     let Some((first, rest)) = alerts.split_first() else { return Shared::new() };
     let mut shared: BTreeMap<&String, &String> = first.labels.iter().take(10 * CANDIDATES).collect();
@@ -155,21 +154,21 @@ fn short(value: &str) -> String {
     cut_chars(&one_line(clipped), VALUE).into_owned()
 }
 
-/// How early a label is worth its place; smaller is earlier.
+/// The priority of a label; smaller is earlier.
 fn rank(name: &str) -> usize {
     let known = TELLING.iter().position(|known| *known == name);
     known.or_else(|| PLACES.iter().position(|known| *known == name).map(|at| 100 + at)).unwrap_or(90)
 }
 
-/// A label in words: without its name if the value says what it is.
+/// A label in words: without its name if the value is understood alone.
 fn worded(name: &str, value: &str) -> String {
     if PLACES.contains(&name) { value.to_owned() } else { format!("{}={value}", one_line(name)) }
 }
 
-/// A shared label in words, and how wide a place it names.
+/// A shared label in words, and its width as a place.
 pub(super) type Place = (usize, String);
 
-/// The shared labels worth showing, most telling first.
+/// The shared labels worth showing, most informative first.
 pub(super) fn scope(shared: &Shared) -> Vec<Place> {
     let mut names: Vec<&String> =
         shared.iter().filter(|(name, value)| !is_noise(name) && is_telling(value)).map(|(name, _)| name).collect();
@@ -183,7 +182,7 @@ pub(super) fn scope(shared: &Shared) -> Vec<Place> {
             shown.push((name, value));
         }
     }
-    // The folder says where the rule is kept: worth its place only where nothing says where the trouble is.
+    // The folder tells where the rule is kept: worth its place only if nothing tells the place of the fault.
     if shown.len() > 2 {
         shown.retain(|(name, _)| *name != "grafana_folder");
     }
@@ -191,7 +190,7 @@ pub(super) fn scope(shared: &Shared) -> Vec<Place> {
     shown.into_iter().map(|(name, value)| (width(name), worded(name, &value))).collect()
 }
 
-/// The most telling `most` of `scope` as they are read: the widest place first.
+/// The most informative `most` of `scope` in reading order: the widest place first.
 pub(super) fn read_order(scope: &[Place], most: usize) -> Vec<&str> {
     let mut kept: Vec<&Place> = scope.iter().take(most).collect();
     kept.sort_by_key(|(width, _)| *width);
@@ -203,7 +202,7 @@ fn is_telling(value: &str) -> bool {
     !value.is_empty() && !matches!(value, "null" | "none" | "<no value>" | "[no value]" | "N/A" | "-")
 }
 
-/// Names of the labels that tell `alerts` apart, the most telling first: as few as do it.
+/// Names of the labels that distinguish `alerts`, the most informative first: as few as suffice.
 pub(super) fn telling_apart<'a>(alerts: &[&'a Alert], shared: &Shared) -> Vec<&'a str> {
     if alerts.len() < 2 {
         return Vec::new();
@@ -233,7 +232,7 @@ pub(super) fn telling_apart<'a>(alerts: &[&'a Alert], shared: &Shared) -> Vec<&'
         }
         keys.push(name);
         let now = distinct(&keys);
-        // A label that comes and goes with the others adds nothing.
+        // A label that varies together with the others adds nothing.
         if now == told_apart || (is_noise(name) && now < alerts.len() && !keys.is_empty() && keys.len() > 1) {
             keys.pop();
         } else {
@@ -243,7 +242,7 @@ pub(super) fn telling_apart<'a>(alerts: &[&'a Alert], shared: &Shared) -> Vec<&'
     keys
 }
 
-/// The two most telling labels of `alert` that are not shared.
+/// The two most informative labels of `alert` that are not shared.
 pub(super) fn own<'a>(alert: &'a Alert, shared: &Shared) -> Vec<&'a str> {
     let own = alert
         .labels
@@ -256,7 +255,7 @@ pub(super) fn own<'a>(alert: &'a Alert, shared: &Shared) -> Vec<&'a str> {
     names
 }
 
-/// What tells `alert` apart, in words.
+/// What distinguishes `alert`, in words.
 pub(super) fn in_words(alert: &Alert, keys: &[&str]) -> String {
     let mut words = String::new();
     for key in keys {
@@ -272,7 +271,7 @@ pub(super) fn in_words(alert: &Alert, keys: &[&str]) -> String {
     words
 }
 
-/// Where a rule that cannot be judged reads from.
+/// The data source of a rule that cannot be evaluated.
 pub(super) fn data_source(alert: &Alert) -> Option<&str> {
     ["datasource", "datasource_uid"].into_iter().find_map(|name| alert.labels.get(name)).map(String::as_str)
 }
@@ -284,7 +283,7 @@ pub(super) fn values(alert: &Alert) -> Vec<&Value> {
     if numbers.is_empty() { alert.values.iter().collect() } else { numbers }
 }
 
-/// The unit that stands behind `number` in `text`: `96.4%`, `128 秒`.
+/// The unit that follows `number` in `text`: `96.4%`, `128 秒`.
 pub(super) fn unit_behind(number: &str, text: &str) -> Option<String> {
     const UNITS: [&str; 47] = [
         "%", "％", "‰", "ms", "毫秒", "µs", "us", "ns", "min", "分钟", "小时", "天", "s", "秒", "h", "d", "KiB", "MiB",

@@ -1,20 +1,20 @@
-//! Addresses: which ones a person may be sent to, and which pictures WeCom may be pointed at.
+//! Addresses: which links are safe for people, and which pictures may be given to WeCom.
 //!
-//! Alert text decides where a link leads, never how it is written: what comes out of here cannot end the
-//! markup around it. Nothing is resolved or fetched.
+//! Alert text decides the target of a link, never its spelling: the result cannot end the markup around it. Nothing is
+//! resolved or fetched.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::config::LinkRewrite;
 
-/// `url` as it may stand in a message: as [`harmless_url`] has it, in at most [`wecom::message::URL_BYTES`] bytes.
+/// `url` for a message: as by [`harmless_url`], in at most [`wecom::message::URL_BYTES`] bytes.
 pub(super) fn safe_url(url: &str) -> Option<String> {
     harmless_url(url).filter(|url| url.len() <= wecom::message::URL_BYTES)
 }
 
-/// `url` as people may be sent to: http(s), no credentials, with everything percent-encoded that could end a link, a
-/// tag or a table cell. `None` if it is none of that. Messages and pages have the same rule.
+/// `url` in a form safe for people: http(s), no credentials, with everything percent-encoded that could end a link, a
+/// tag or a table cell. `None` if that is impossible. Messages and pages have the same rule.
 pub fn harmless_url(url: &str) -> Option<String> {
     let url = url.trim();
     let (scheme, authority, rest) = split(url)?;
@@ -39,7 +39,7 @@ pub fn harmless_url(url: &str) -> Option<String> {
     Some(out)
 }
 
-/// `url` as people can follow it: rewritten by the first rule that it begins with; `None` if it leads nowhere from a
+/// `url` as people can follow it: rewritten by the first rule whose prefix it has; `None` if it cannot be opened from a
 /// phone, or [`safe_url`] refuses it.
 pub(super) fn shown(url: &str, rewrites: &[LinkRewrite]) -> Option<String> {
     let url = url.trim();
@@ -55,7 +55,7 @@ pub(super) fn shown(url: &str, rewrites: &[LinkRewrite]) -> Option<String> {
     }
 }
 
-/// Is the host one that only its own machine or cluster knows: localhost, a bare word, a name of a cluster, a private
+/// Is the host known only to its own machine or cluster: localhost, a bare word, a name of a cluster, a private
 /// address?
 fn leads_nowhere(url: &str) -> bool {
     let Some((_, authority, _)) = split(url) else { return true };
@@ -102,7 +102,7 @@ pub fn public_picture(url: &str) -> Option<&str> {
     public.then_some(url)
 }
 
-/// Names that never leave a network, and services that turn any name into an inside address.
+/// Names that exist only inside a network, and services that resolve any name to an inside address.
 const INSIDE: [&str; 18] = [
     "local",
     "localhost",
@@ -126,8 +126,8 @@ const INSIDE: [&str; 18] = [
 
 fn is_public_name(host: &str) -> bool {
     let Some((_, last)) = host.rsplit_once('.') else { return false };
-    // A last label that is a number makes the whole an IPv4 address to every client, in any of its spellings
-    // (`127.1`, `0x7f.0.0.1`, `017700000001`): only the plain dotted quad is believed.
+    // A numeric last label makes the whole an IPv4 address for every client, in any spelling (`127.1`, `0x7f.0.0.1`,
+    // `017700000001`): only the plain dotted quad is accepted.
     if last.starts_with(|c: char| c.is_ascii_digit()) {
         return host.parse().is_ok_and(is_public_v4);
     }

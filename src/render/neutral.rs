@@ -1,16 +1,15 @@
-//! Text from alerts, made harmless for the face it appears in.
+//! Makes alert text harmless for the face it appears in.
 //!
-//! Owns the one rule that makes alert text inert: whatever a label or an annotation says, on a phone it is
-//! text, never markup, a mention, a hidden link or a changed reading order. WeCom has no backslash escapes
-//! (wecom-api §16 no. 9), so a live character is replaced by its full-width twin, and only where it would be
-//! live: `disk_used{path="/var"}` and `a_b*c` stay as they are in the faces where they mean nothing.
-//! A bare URL in a sentence is left alone: it shows where it leads.
+//! Owns the rule that makes alert text inert: whatever a label or an annotation contains, it is shown as text, never as
+//! markup, a mention, a hidden link or a changed reading order. WeCom has no backslash escapes (wecom-api §16 no. 9),
+//! so a live character is replaced by its full-width twin, and only where it would be live: `disk_used{path="/var"}`
+//! and `a_b*c` stay unchanged in faces where they mean nothing. A bare URL in a sentence stays: it shows its target.
 
 use std::borrow::Cow;
 
 use crate::shown::controls;
 
-/// Which set of live characters a face has.
+/// The set of live characters of a face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// Text, cards and news: tags, mentions and id translations only.
@@ -27,8 +26,8 @@ thread_local! {
     pub(super) static OFF: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// `text` with nothing invisible in it: no control and bidi characters, no zero-width ones (except the
-/// joiners that emoji and some scripts are made of), line ends as `\n`.
+/// `text` without invisible characters: no control and bidi characters, no zero-width ones (except the joiners of emoji
+/// and some scripts), line ends as `\n`.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     #[cfg(test)]
     if OFF.get() {
@@ -68,8 +67,8 @@ pub(super) fn one_line(text: &str) -> String {
     out
 }
 
-/// `text` with its live characters replaced. The result stays harmless wherever it is put: at the start of a
-/// line, inside bold, next to another such text.
+/// `text` with its live characters replaced. The result is harmless in any place: at the start of a line, inside bold,
+/// next to another such text.
 pub(super) fn neutral(text: &str, dialect: Dialect) -> Cow<'_, str> {
     #[cfg(test)]
     if OFF.get() {
@@ -84,7 +83,7 @@ pub(super) fn neutral(text: &str, dialect: Dialect) -> Cow<'_, str> {
     let mut at = Cursor { text: &clean, position: 0, line: 0, line_start: true, opened: bracket_partners(&clean) };
     while let Some(c) = at.text[at.position..].chars().next() {
         let twin = at.twin(c, dialect);
-        // A blank after a line end goes away: four of them would be code in the second edition.
+        // A blank after a line end is dropped: four of them would be code in the second edition.
         let dropped = at.line_start && c == ' ' && at.position > 0 && dialect != Dialect::Plain;
         if !dropped {
             out.push(twin.unwrap_or(c));
@@ -106,7 +105,7 @@ fn has_entity(text: &str) -> bool {
     text.contains('&')
 }
 
-/// For each `[` whose `]` has to change, its position: both change, so that the pair stays a pair.
+/// For each `[` whose `]` must change, its position: both change, so that they stay a pair.
 fn bracket_partners(text: &str) -> Vec<usize> {
     let mut open = Vec::new();
     let mut changed = Vec::new();
@@ -134,7 +133,7 @@ fn closes_link_text(rest: &str) -> bool {
 struct Cursor<'a> {
     text: &'a str,
     position: usize,
-    /// Where the line begins, behind its blanks.
+    /// The start of the line, after its blanks.
     line: usize,
     line_start: bool,
     opened: Vec<usize>,
@@ -201,7 +200,7 @@ impl Cursor<'_> {
         !word(before) || !word(rest.trim_start_matches('_').chars().next())
     }
 
-    /// Is the cursor behind a number that begins the line, as in `1. first`?
+    /// Is the cursor after a number that begins the line, as in `1. first`?
     fn ends_list_number(&self, next: Option<char>) -> bool {
         if !matches!(next, None | Some(' ' | '\n')) {
             return false;
@@ -211,7 +210,7 @@ impl Cursor<'_> {
     }
 }
 
-/// `$userName=ID$` and its like become a person's name where `enable_id_trans` is on (wecom-api §3.7).
+/// `$userName=ID$` and similar texts become a person's name where `enable_id_trans` is on (wecom-api §3.7).
 fn is_translation(rest: &str) -> bool {
     ["userName", "userAlias", "departmentName"]
         .iter()

@@ -43,30 +43,30 @@ pub enum Note {
     },
     /// It tells of an end that may belong to several alerts: all of them stay firing.
     Unclear {
-        /// How many alerts with its title are on.
+        /// Number of firing alerts with its title.
         open: u64,
         /// The short ids of the first of them.
         threads: Vec<ThreadId>,
     },
     /// Earlier changes of these alerts that were never sent are included.
     Merged {
-        /// How many.
+        /// Number of changes.
         changes: u64,
     },
 }
 
-/// How much of a [`Note::Fallback`] is said.
+/// The detail of a [`Note::Fallback`].
 #[derive(Clone, Copy)]
 struct Detail {
-    /// People by name.
+    /// People named.
     people: usize,
     /// Characters of the reason.
     reason: usize,
-    /// Characters of any one name.
+    /// Characters of each name.
     name: usize,
 }
 
-/// From everything to what is never left out.
+/// From everything to what is never dropped.
 const DETAILS: [Detail; 6] = [
     Detail { people: 8, reason: 120, name: 48 },
     Detail { people: 5, reason: 80, name: 32 },
@@ -75,33 +75,33 @@ const DETAILS: [Detail; 6] = [
     Detail { people: 1, reason: 12, name: 12 },
     Detail { people: 1, reason: 10, name: 8 },
 ];
-/// A first line longer than this many bytes is no headline: notes stand above it.
+/// A first line longer than this many bytes is not a headline: notes are put above it.
 const HEADLINE_BYTES: usize = 400;
 
-/// What is said of the message itself.
+/// The notes of a message, in words.
 pub(super) struct Notes {
-    /// In front of the headline: `【可能重复】`.
+    /// Before the headline: `【可能重复】`.
     front: String,
-    /// One line behind the headline each, as printed.
+    /// One line each after the headline, as printed.
     lines: Vec<String>,
-    /// The same in as few words as it takes.
+    /// The same in as few words as possible.
     few: Vec<String>,
 }
 
-/// How much of the notes has its place on a page.
+/// How much of the notes a page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
     /// Everything within the face's room for notes.
     Plenty,
-    /// As few words as it takes.
+    /// As few words as possible.
     Tight,
-    /// Only what stands before the headline: the page is a later part of a message.
+    /// Only the part before the headline: the page is a later part of a message.
     Later,
 }
 
 impl Notes {
     /// `notes` in words, within the room that `face` on `channel` has for them. Of several fallbacks the first is
-    /// told: it names the lane that the message was meant for.
+    /// shown: it names the lane that the message was meant for.
     pub(super) fn of(notes: &[Note], face: Face, channel: Channel, language: Language) -> Self {
         let room = faces::note_room(face, channel);
         let lines = |detail: Detail| -> Vec<String> {
@@ -145,12 +145,12 @@ impl Notes {
         }
     }
 
-    /// `title` with what belongs in front of it.
+    /// `title`, preceded by the front part.
     pub(super) fn title(&self, title: &str) -> String {
         format!("{}{title}", self.front)
     }
 
-    /// `body` of running text with what belongs before its headline and behind it.
+    /// `body` of running text with the front part before its headline and the lines after it.
     pub(super) fn body(&self, body: String, room: Room) -> String {
         let lines = self.lines(room);
         if self.front.is_empty() && lines.is_empty() {
@@ -186,7 +186,7 @@ pub fn noted(content: &str, notes: &[Note], face: Face, channel: Channel, langua
     Notes::of(notes, face, channel, language).body(content.to_owned(), Room::Plenty)
 }
 
-/// `line` as `face` shows it, harmless whatever a userid or a name in it is made of.
+/// `line` as `face` shows it, harmless whatever a userid or a name in it contains.
 fn printed(line: &str, face: Face) -> String {
     let line = neutral(line, dialect(face));
     match face {
@@ -280,7 +280,7 @@ fn fallback(lane: &LaneKey, reason: &str, missed: &[String], detail: Detail, lan
     }
 }
 
-/// A lane in words. One of a kind that is not known here is called by its name.
+/// A lane in words. A lane of an unknown kind is shown by its key.
 fn place(lane: &LaneKey, people: usize, short: &impl Fn(&str) -> String, language: Language) -> String {
     let zh = language == Language::Zh;
     match lane.parse() {
@@ -326,7 +326,7 @@ fn heading_marks(line: &str) -> usize {
     if (1..=6).contains(&marks) && line[marks..].starts_with(' ') { marks + 1 } else { 0 }
 }
 
-/// Does `line` begin a quote, a list, a table or code, which words in front of it would undo?
+/// Does `line` begin a quote, a list, a table or code, which a text in front of it would break?
 fn is_structure(line: &str) -> bool {
     line.starts_with(['>', '|', '-', '+', '`'])
         || line.starts_with("* ")

@@ -1,4 +1,4 @@
-//! Alerts in a list: what each has that the others have not.
+//! Alerts in a list: the distinguishing data of each.
 
 use super::Told;
 use super::facts::{TEXT, name_of, severity, summary};
@@ -15,16 +15,16 @@ pub(super) struct Row {
     pub(super) name: String,
     /// Values of the columns.
     pub(super) cells: Vec<String>,
-    /// What tells it apart, in words.
+    /// What distinguishes it, in words.
     pub(super) what: String,
     /// The label values that are its own, without the rule's name.
     pub(super) own: String,
     pub(super) severity: String,
-    /// The severity, if that is not the same for all rows.
+    /// The severity, unless it is the same for all rows.
     pub(super) grade: String,
     pub(super) value: String,
     pub(super) summary: String,
-    /// How long, if that is not the same for all rows.
+    /// The duration, unless it is the same for all rows.
     pub(super) when: String,
     pub(super) since: String,
     pub(super) duration: String,
@@ -36,7 +36,7 @@ impl Row {
     }
 }
 
-/// How rows tell what is each alert's own.
+/// Which of their data rows show.
 #[expect(clippy::struct_excessive_bools, reason = "four independent questions, each asked once")]
 pub(super) struct Telling<'a> {
     pub(super) keys: &'a [&'a str],
@@ -92,7 +92,7 @@ impl Telling<'_> {
         labels::in_words(alert, if self.rules { &own } else { self.keys })
     }
 
-    /// What tells the alert apart, never empty.
+    /// What distinguishes the alert, never empty.
     fn what(&self, alert: &Alert, own: &str) -> String {
         match (own.is_empty(), self.rules) {
             (true, _) => name_of(alert, self.clock.language),
@@ -101,7 +101,7 @@ impl Telling<'_> {
         }
     }
 
-    /// An alert that goes on, with its value.
+    /// An ongoing alert, with its value.
     pub(super) fn still(&self, alert: &Alert) -> String {
         let what = self.what(alert, &self.own(alert));
         match labels::values(alert).first() {
@@ -111,7 +111,7 @@ impl Telling<'_> {
     }
 }
 
-/// `number` with the unit that the alert's own sentences give it.
+/// `number` with the unit from the alert's own sentences.
 pub(super) fn measured(alert: &Alert, number: &str) -> String {
     let number = cut_chars(&one_line(number), 40).into_owned();
     let unit = ["summary", "description"].into_iter().find_map(|name| {

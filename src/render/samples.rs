@@ -11,7 +11,7 @@ use crate::alert::{
 use crate::config::{Face, Language, Target, To};
 use crate::names::Discriminator;
 
-/// A notification with what of it is news.
+/// A notification and its news.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// Its name on the command line.
@@ -29,7 +29,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// What is news.
+    /// Its news.
     pub fn told(&self) -> Vec<Told<'_>> {
         let one = |&(index, kind): &(usize, TransitionKind)| Told {
             alert: &self.notification.alerts[index],
@@ -40,7 +40,7 @@ impl Sample {
         self.told.iter().map(one).collect()
     }
 
-    /// The letter to `target`.
+    /// The letter for `target`.
     pub fn letter<'a>(
         &'a self,
         told: &'a [Told<'a>],

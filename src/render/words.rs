@@ -1,4 +1,4 @@
-//! The words of messages in both languages, and times as a person reads them.
+//! The words of messages in both languages, and times in a readable form.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, Zoned};
@@ -11,17 +11,17 @@ use crate::level::Level;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Firing,
-    /// Still on; upstream repeats it.
+    /// Still firing; upstream repeats it.
     Reminder,
-    /// Some are over, some are still on.
+    /// Some are resolved, some still firing.
     Partly,
-    /// Over, as far as we were told: upstream left some out.
+    /// Resolved, as far as is known: upstream left some out.
     Unclear,
     Resolved,
-    /// The rule cannot be judged.
+    /// The rule cannot be evaluated.
     NoData,
     QueryError,
-    /// Neither trouble nor its end.
+    /// Neither a fault nor its end.
     Notice,
     /// The test button of a contact point.
     Test,

@@ -9,7 +9,7 @@ use crate::store::Digest;
 
 /// From this number of alerts on it is a storm, in which they are not read one by one.
 const STORM: u64 = 50;
-/// Characters of the rule's name, from most to least.
+/// Characters of the rule's name, in order of preference.
 const NAME: [usize; 9] = [80, 60, 50, 40, 32, 26, 20, 16, 12];
 /// Labels that all alerts share, shown below the headline.
 const SCOPE: usize = 3;
@@ -26,20 +26,20 @@ pub(super) struct Headline {
     pub(super) aside: String,
 }
 
-/// How much a headline says.
+/// The detail of a headline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fullness {
-    /// How many are critical and how many are over, too.
+    /// Also the numbers of critical and of resolved alerts.
     Everything,
     NoAside,
-    /// How many alerts, and the gravest one's rule.
+    /// The number of alerts, and the rule of the gravest.
     OneName,
-    /// How many alerts, and no more than that.
+    /// Only the number of alerts.
     Bare,
 }
 
 impl Headline {
-    /// The fullest headline of which both forms, with sign and with the word in brackets, `hold`.
+    /// The most detailed headline whose two forms, with sign and with the word in brackets, both satisfy `holds`.
     pub(super) fn of(digest: &Digest, tally: &Tally, clock: &Clock<'_>, holds: impl Fn(&str) -> bool) -> Self {
         let lengths = |fullness| NAME.into_iter().map(move |name| (name, fullness));
         let shapes = lengths(Fullness::Everything)
@@ -66,7 +66,7 @@ impl Headline {
             (false, _) if digest.resolved == 0 => pick(language, "通知", "Notice"),
             (false, _) => pick(language, "已恢复", "Resolved"),
         };
-        // In front of a name the sign alone says what it is, in front of a number it does not.
+        // Before a name the sign alone shows the state, before a number it does not.
         let lead = match (kind, on, language) {
             (Kind::Several, true, Language::Zh) => "告警 ",
             _ => lead,
@@ -81,7 +81,7 @@ impl Headline {
     }
 }
 
-/// What the headline says and, where the title needs it, what leads to it.
+/// The subject and, where the title needs it, its introduction.
 fn said(
     kind: Kind,
     name: &str,
@@ -115,7 +115,7 @@ fn said(
     }
 }
 
-/// `1,284 条`, where a word before it says what of.
+/// `1,284 条`, after a word that says of what.
 fn count(count: u64, language: Language) -> String {
     if language == Language::Zh { format!("{} 条", number(count)) } else { alerts(count, language) }
 }
@@ -151,7 +151,7 @@ fn flapping(name: &str, digest: &Digest, fullness: Fullness, language: Language)
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// One alert that goes on and off.
+    /// One alert that fires and resolves repeatedly.
     Flapping,
     OneRule,
     Several,
@@ -169,7 +169,7 @@ impl Kind {
     }
 }
 
-/// How many of what the headline speaks of: what is on, else what is over, else notices.
+/// The number in the headline: of firing alerts, else of resolved ones, else of notices.
 const fn main(digest: &Digest) -> u64 {
     match (digest.firing, digest.resolved) {
         (0, 0) => digest.notices,
@@ -188,10 +188,10 @@ const fn icon(digest: &Digest, tally: &Tally) -> &'static str {
     }
 }
 
-/// How many are critical and how many are over.
+/// The numbers of critical and of resolved alerts.
 fn asides(digest: &Digest, tally: &Tally, language: Language) -> String {
     let mut words = Vec::new();
-    // Of a single alert it is said below.
+    // For a single alert this is shown below.
     if digest.critical > 0 && digest.firing > 1 {
         words.push(format!("{} {}", tally.severity, number(digest.critical)));
     }
@@ -206,7 +206,7 @@ fn asides(digest: &Digest, tally: &Tally, language: Language) -> String {
     words.join(pick(language, "，", ", "))
 }
 
-/// `2 分钟内 `, in front of the number in Chinese and behind it in English; empty if a clock was wrong.
+/// `2 分钟内 `, before the number in Chinese and after it in English; empty if a clock was wrong.
 fn within(digest: &Digest, clock: &Clock<'_>) -> String {
     let at_least_a_minute = digest.from.plus_millis(digest.to.millis_since(digest.from).max(60_000));
     let span = clock.duration(digest.from, at_least_a_minute);
@@ -217,7 +217,7 @@ fn within(digest: &Digest, clock: &Clock<'_>) -> String {
     }
 }
 
-/// What is said below the headline: where, from when to when, how often things changed.
+/// The lines below the headline: place, time range, number of changes.
 pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<String> {
     let zh = clock.language == Language::Zh;
     let mut facts: Vec<String> =
@@ -227,7 +227,7 @@ pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<St
         facts.push(if zh { format!("合并自 {range}") } else { format!("merged from {range}") });
     }
     let alerts = digest.all();
-    // On and over once each is what one expects.
+    // One change from firing to resolved is expected.
     if alerts > 1 && digest.transitions > 2 * alerts {
         let changes = number(digest.transitions);
         facts.push(if zh { format!("共 {changes} 次变化") } else { format!("{changes} changes in all") });

@@ -1,4 +1,4 @@
-//! How much of a digest is named and how much is counted, one step after the other.
+//! How many alerts of a digest are named and how many counted, step by step.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use super::super::words::{brackets, number, pick};
 use super::tally::{Row, Section, Tally};
 use crate::config::Language;
 
-/// How wide things are told, in characters and in number.
+/// The width of texts, in characters and in number.
 pub(super) struct Level {
     name: usize,
     what: usize,
-    /// Since when, how often, how long.
+    /// Show the start, the number of changes, the duration.
     aside: bool,
-    /// Alerts named behind their rule, if those are all it has.
+    /// Alerts named after their rule, if the rule has no others.
     inline: usize,
 }
 
@@ -28,37 +28,37 @@ pub(super) const LEVELS: [Level; 4] = [
 
 /// Most names that are useful; the others are behind the link to the full content.
 const NAMED: usize = 20;
-/// The same for rules: in a section that is on, and in what is over beside one.
+/// The same for rules: in a section of firing alerts, and in one of resolved alerts beside it.
 const RULES: usize = 6;
 const RULES_OVER: usize = 3;
-/// Without a link, what is not in the message is nowhere: as many as may have room.
+/// Without a link, what is not named cannot be looked up: as many as may fit.
 const UNLINKED: usize = 60;
-/// A section of at most so many alerts names them one by one.
+/// A section of at most this many alerts names them one by one.
 const SMALL: u64 = 12;
-/// What each section gets before any of them gets more.
+/// Rows that each section gets before any of them gets more.
 const FIRST: [usize; 4] = [10, 4, 2, 1];
 /// The same on a card, which has six rows.
 const FIRST_ON_CARD: [usize; 4] = [3, 1, 0, 0];
-/// Rules by which what is left of a section is counted.
+/// Rules by which the rest of a section is counted.
 const REST_RULES: usize = 3;
 
-/// Everything that a level can show, in the order in which it deserves a place.
+/// Everything that a level can show, in order of priority.
 pub(super) struct Shape<'a> {
     tally: &'a Tally,
     level: &'static Level,
     dialect: Dialect,
     /// Characters of a card's row.
     card: Option<usize>,
-    /// For each section the rows that can be named, by their place.
+    /// For each section the places of the rows that can be named.
     nameable: [Vec<usize>; 4],
-    /// Does the section name alerts one by one, rather than count rules?
+    /// Does the section name alerts one by one, instead of counting rules?
     each: [bool; 4],
-    /// Which section grows at each step.
+    /// The section that grows at each step.
     steps: Vec<usize>,
     wanted: usize,
 }
 
-/// What a digest shows.
+/// The content of a digest.
 #[derive(PartialEq, Eq)]
 pub(super) struct Sheet {
     pub(super) sections: Vec<Shown>,
@@ -66,13 +66,13 @@ pub(super) struct Sheet {
     pub(super) named: Vec<i64>,
 }
 
-/// What a section shows. What `lines` name and count, together with what `rest` counts, is `total`.
+/// The content of a section. What `lines` name and count, together with what `rest` counts, is `total`.
 #[derive(PartialEq, Eq)]
 pub(super) struct Shown {
     pub(super) kind: &'static str,
-    /// What its rows on a card are called.
+    /// The title of its rows on a card.
     pub(super) key: &'static str,
-    /// Empty if the title says it.
+    /// Empty if the title has it.
     pub(super) heading: String,
     pub(super) total: String,
     pub(super) lines: Vec<String>,
@@ -112,7 +112,7 @@ impl<'a> Shape<'a> {
         shape
     }
 
-    /// How many lines a section may have.
+    /// Most lines of a section.
     fn most(&self, place: usize, linked: bool) -> usize {
         let [critical, plain, over, _] = &self.tally.sections;
         let beside = place >= 2 && critical.total + plain.total > 0;
@@ -125,7 +125,7 @@ impl<'a> Shape<'a> {
         known.min(if linked { cap } else { UNLINKED })
     }
 
-    /// A row can be named if what is printed of it is printed of no other.
+    /// A row can be named if its printed text is unique.
     fn find_nameable(&mut self) {
         let mut printed: BTreeMap<String, usize> = BTreeMap::new();
         let print = |row: &Row| neutral(&self.label(row), self.dialect).into_owned();
@@ -141,17 +141,17 @@ impl<'a> Shape<'a> {
         });
     }
 
-    /// How many steps there are.
+    /// The number of steps.
     pub(super) fn steps(&self) -> usize {
         self.steps.len()
     }
 
-    /// How many of them it would be a pity to miss.
+    /// The number of steps that should fit.
     pub(super) fn wanted(&self) -> usize {
         self.wanted
     }
 
-    /// What is shown after `steps`.
+    /// The content after `steps`.
     pub(super) fn sheet(&self, steps: usize) -> Sheet {
         let mut named = Vec::new();
         let sections = [0, 1, 2, 3]
@@ -169,7 +169,7 @@ impl<'a> Shape<'a> {
         Sheet { sections, named }
     }
 
-    /// The section with its first `size` alerts named and what is left counted.
+    /// The section with its first `size` alerts named and the rest counted.
     fn by_alert(&self, place: usize, size: usize, named: &mut Vec<i64>) -> Shown {
         let section = &self.tally.sections[place];
         let rows: Vec<&Row> = self.nameable[place].iter().take(size).map(|index| &section.rows[*index]).collect();
@@ -335,7 +335,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// How many of the rules known by number only are in `section`: all or none.
+/// How many of the unlisted rules are in `section`: all or none.
 fn beyond_of(section: &Section, beyond: u64) -> u64 {
     if section.beyond_count() > 0 { beyond } else { 0 }
 }

@@ -1,4 +1,4 @@
-//! A digest in sections, its rules merged by name, and what tells each known alert apart.
+//! A digest in sections, with rules merged by name, and what distinguishes each known alert.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use crate::level::Levels;
 use crate::names::Discriminator;
 use crate::store::{Digest, DigestItem};
 
-/// An alert that began this long before the digest is worth a word: the others began when it did.
+/// The start of an alert is shown if it is this much older than the digest: the others began with it.
 const OLD_MS: i64 = 10 * 60_000;
-/// Changes of one alert from which on it is said how many: on, over, and on again.
+/// From this number of changes of one alert on the number is shown: firing, resolved, and firing again.
 pub(super) const FLAPPING: u64 = 3;
-/// Characters of a word for the gravest severity; a longer one is replaced by ours.
+/// Characters of a word for the highest severity; a longer one is replaced by ours.
 const SEVERITY: usize = 10;
-/// Labels of an alert that are looked at.
+/// Labels of an alert that are examined.
 const LABELS: usize = 200;
 
-/// A digest, ready to be told.
+/// A digest, prepared for rendering.
 pub(super) struct Tally {
-    /// Critical, the rest of what is on, what is over, notices.
+    /// Critical, other firing, resolved, notices.
     pub(super) sections: [Section; 4],
     /// What all its alerts share, if all are known.
     pub(super) scope: Vec<Place>,
     /// The rule to name if only one can be.
     pub(super) name: String,
-    /// How many rules.
+    /// Number of rules.
     pub(super) rules: usize,
-    /// What critical is called.
+    /// The word for critical.
     pub(super) severity: String,
     pub(super) weight: Weight,
     pub(super) language: Language,
@@ -41,7 +41,7 @@ pub(super) struct Section {
     pub(super) total: u64,
     /// Largest first.
     pub(super) rules: Vec<Rule>,
-    /// Those that are known one by one.
+    /// The alerts that are listed.
     pub(super) rows: Vec<Row>,
     /// Number of rules that are not listed; `None`: unknown.
     pub(super) beyond: Option<u64>,
@@ -54,22 +54,22 @@ pub(super) struct Rule {
     pub(super) count: u64,
 }
 
-/// A known alert.
+/// A listed alert.
 pub(super) struct Row {
     pub(super) alert: i64,
-    /// Place of its rule in the section; `None` if that is known by number only.
+    /// Place of its rule in the section; `None` if the rule is not listed.
     pub(super) rule: Option<usize>,
     pub(super) name: String,
-    /// What tells it apart from others of its rule; empty if nothing does.
+    /// What distinguishes it from others of its rule; empty if nothing does.
     pub(super) what: String,
-    /// Since when, how often, or how long.
+    /// Its start, its number of changes, or its duration.
     pub(super) aside: String,
     /// Is it the only one of its rule in the whole digest?
     pub(super) alone: bool,
 }
 
 impl Section {
-    /// Alerts that belong to rules known by number only.
+    /// Alerts of rules that are not listed.
     pub(super) fn beyond_count(&self) -> u64 {
         self.total.saturating_sub(self.rules.iter().map(|rule| rule.count).sum())
     }
@@ -90,7 +90,7 @@ impl Tally {
             sections[usize::from(!group.critical)].count(&name, group.firing);
             sections[2].count(&name, group.resolved);
         }
-        // Notices are of no rule: each that is known is one of its own name.
+        // Notices have no rule: each listed one counts under its own name.
         for item in digest.items.iter().filter(|item| item.status == Status::Notice) {
             sections[3].count(&rule_name(&item.name, language), 1);
         }
@@ -160,7 +160,7 @@ impl Tally {
         }
     }
 
-    /// Alerts of the rule, on or over; 0 if it is known by number only.
+    /// Alerts of the rule, firing or resolved; 0 if the rule is not listed.
     fn count_of(&self, name: &str) -> u64 {
         self.sections
             .iter()
@@ -183,7 +183,7 @@ impl Section {
     }
 }
 
-/// The item as the functions on labels know alerts.
+/// The item in the form that the functions on labels take.
 fn bare(item: &DigestItem, language: Language) -> Alert {
     Alert {
         status: item.status,
@@ -224,7 +224,7 @@ fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>) -> String {
     words.join(pick(clock.language, "，", ", "))
 }
 
-/// The rule of the first critical alert, else the one with the most alerts that are on, else over.
+/// The rule of the first critical alert, else the one with the most firing alerts, else with the most resolved ones.
 fn name(digest: &Digest, sections: &[Section; 4], language: Language) -> String {
     let first = digest.items.first().filter(|item| item.critical && item.status == Status::Firing);
     let largest = || sections.iter().find_map(|section| Some(section.rules.first()?.name.clone()));
@@ -239,7 +239,7 @@ fn rules(digest: &Digest, language: Language) -> usize {
     names.len() + usize::try_from(digest.other.groups).unwrap_or(usize::MAX / 2)
 }
 
-/// What the senders call it, if they agree.
+/// The senders' word for the highest severity, if they agree.
 fn severity(digest: &Digest, language: Language) -> String {
     let mut said =
         digest.groups.iter().filter(|group| group.critical && group.firing > 0).map(|group| group.severity.trim());

@@ -1,4 +1,4 @@
-//! Writes a digest: the widest level at which what is wanted fits, then as much as there is room for.
+//! Renders a digest: the widest level at which the wanted rows fit, then as many more as there is room for.
 
 use std::cell::RefCell;
 
@@ -21,7 +21,7 @@ use super::tally::Tally;
 use super::{DigestLetter, RenderedDigest};
 use crate::config::Face;
 
-/// Writes `letter`.
+/// Renders `letter`.
 pub(in crate::render) fn write(letter: &DigestLetter<'_>, engine: &Engine) -> RenderedDigest {
     let url = letter.details_url.and_then(safe_url);
     let face = faces::possible(letter.target, url.is_some());
@@ -44,7 +44,7 @@ struct Writer<'a> {
     fitted: RefCell<Option<(Frills, Sheet, Vec<String>)>>,
 }
 
-/// What gives way last, when an address or a list of people is so long that not even numbers fit beside it.
+/// What is dropped last, when an address or a list of people is so long that not even numbers fit beside it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frills {
     All,
@@ -83,11 +83,11 @@ impl<'a> Writer<'a> {
             let room = if last { Room::Tight } else { Room::Plenty };
             let fits = |steps| self.fits(Frills::All, shape.sheet(steps), room);
             let mut steps = most(shape.steps(), fits)?;
-            // The last one named takes the place of the count of those that were not.
+            // The last named alert replaces the count of the others.
             while steps < shape.steps() && fits(steps + 1)? {
                 steps += 1;
             }
-            // Nothing but totals is what `most` answers too if not even they fit.
+            // `most` also returns nothing but totals if not even these fit.
             if steps >= shape.wanted().max(1) || (last && steps > 0) {
                 return self.finish(Frills::All, shape.sheet(steps), room);
             }
@@ -185,7 +185,7 @@ impl<'a> Writer<'a> {
         Ok(RenderedDigest { parts, face: self.face, bytes_used, bytes_allowed, named, problems: Vec::new() })
     }
 
-    /// What is sent if even a shipped template fails: how many, in one line.
+    /// Sent if even a shipped template fails: the number of alerts, in one line.
     fn last_resort(&self, problem: TemplateProblem) -> RenderedDigest {
         let digest = self.letter.digest;
         let counts = format!(
@@ -210,7 +210,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Used and allowed of the field that matters.
+/// Used and allowed size of the decisive field.
 fn measure(blocks: &[Block], draft: &[String]) -> (usize, usize) {
     let longest = blocks.iter().zip(draft).find(|(block, _)| matches!(block.name, "" | "description"));
     match longest {

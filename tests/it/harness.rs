@@ -51,9 +51,7 @@ pub struct World {
 /// TLS for clients, once a process.
 pub fn crypto() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        rustls::crypto::ring::default_provider().install_default().expect("no provider is installed yet")
-    });
+    ONCE.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("it is the first one"));
 }
 
 impl World {

@@ -1,8 +1,9 @@
-//! The calls of WeCom that are used, their paths, and the commands of a bot's socket.
+//! The calls of WeCom's API in use, their paths, and the commands of a bot's socket.
 
 use std::fmt;
 
-/// A call, shown as its path below `/cgi-bin/`; or a command of a bot's socket, shown as its name (page 101463).
+/// A call, displayed as its path below `/cgi-bin/`; or a command of a bot's socket, displayed as its name (page
+/// 101463).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Api {
     /// Corp id and secret to token (page 91039).
@@ -11,7 +12,7 @@ pub enum Api {
     MessageSend,
     /// A change of a card that was sent (94888).
     CardUpdate,
-    /// A message taken back (94867).
+    /// A recall of a message (94867).
     Recall,
     /// A message into a group chat of an app (90248).
     AppchatSend,
@@ -19,7 +20,7 @@ pub enum Api {
     AppchatCreate,
     /// A change of a group chat (98913).
     AppchatUpdate,
-    /// What a group chat is (90247).
+    /// The data of a group chat (90247).
     AppchatGet,
     /// A message of a webhook (99110).
     WebhookSend,
@@ -29,9 +30,9 @@ pub enum Api {
     MediaUpload,
     /// A picture for ever (90256).
     UploadImage,
-    /// What an app is, and whom it reaches (90227).
+    /// The data of an app and its visible scope (90227).
     AgentGet,
-    /// What a member is (96255).
+    /// The data of a member (96255).
     UserGet,
     /// Mobile to userid (95402).
     UserByMobile,
@@ -41,17 +42,17 @@ pub enum Api {
     UserSimplelist,
     /// A department and those below it (wecom-api §9.4).
     DepartmentSimplelist,
-    /// Who carries a tag (90352).
+    /// The members and departments of a tag (90352).
     TagGet,
     /// The addresses of the API itself (92520).
     ApiDomainIp,
-    /// A bot's socket proves itself.
+    /// Authentication of a bot's socket.
     BotSubscribe,
-    /// A bot says something of its own accord.
+    /// A message of a bot that answers nothing.
     BotSend,
     /// A bot answers a message.
     BotRespond,
-    /// A bot greets who opened the conversation.
+    /// A bot's greeting in an opened conversation.
     BotWelcome,
     /// A bot changes the card that was clicked.
     BotUpdate,
@@ -98,9 +99,9 @@ impl Api {
         }
     }
 
-    /// The longest answer that is read. An app may reach thousands of members and a chat may hold 2000, with userids
-    /// of 64 bytes. A department or a tag may have all members of the corp, 200 bytes each with name and departments.
-    /// The answer to anything else is short.
+    /// Longest answer that is read. An app may reach thousands of members and a chat may have 2000, with userids of 64
+    /// bytes. A department or a tag may have all members of the corp, 200 bytes each with name and departments. All
+    /// other answers are short.
     pub(crate) const fn answer_bytes(self) -> usize {
         match self {
             Self::AgentGet | Self::AppchatGet | Self::DepartmentSimplelist => 1024 * 1024,
@@ -109,7 +110,7 @@ impl Api {
         }
     }
 
-    /// Whether it is a command of a bot's socket, which proved itself when it began.
+    /// Whether it is a command of a bot's socket, which is authenticated once at its start.
     const fn is_bot(self) -> bool {
         matches!(
             self,
@@ -124,7 +125,7 @@ impl Api {
         )
     }
 
-    /// Whether an access token proves the caller; at the others a stale one cannot be the reason.
+    /// Whether an access token authenticates it; otherwise a stale token cannot be the reason of a failure.
     pub(crate) const fn takes_token(self) -> bool {
         !matches!(self, Self::GetToken | Self::WebhookSend | Self::WebhookUpload) && !self.is_bot()
     }

@@ -16,7 +16,7 @@ const MIN_MEMBERS: usize = 2;
 const MAX_MEMBERS: usize = 2000;
 const CHATID_CHARS: usize = 32;
 
-/// A group chat to be made.
+/// A group chat to be created.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NewChat {
     /// At most 50 characters.
@@ -28,13 +28,13 @@ pub struct NewChat {
     /// 2 to 2000 userids.
     #[serde(rename = "userlist")]
     pub members: Vec<String>,
-    /// 1 to 32 letters and digits, not used before; WeCom makes one if `None`. With one of our own, a call whose
-    /// outcome is unknown can be cleared up with [`Client::chat`].
+    /// 1 to 32 letters and digits, not used before; WeCom generates one if `None`. With one of our own, a call with an
+    /// unknown result can be cleared up by [`Client::chat`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chatid: Option<String>,
 }
 
-/// A change of a group chat; what is empty stays.
+/// A change of a group chat; empty fields stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ChatChange {
     /// New name, at most 50 characters.
@@ -51,7 +51,7 @@ pub struct ChatChange {
     pub remove: Vec<String>,
 }
 
-/// A group chat as it is.
+/// A group chat.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Chat {
     /// Its id.
@@ -62,13 +62,13 @@ pub struct Chat {
     /// Userid of the owner.
     #[serde(default)]
     pub owner: String,
-    /// Userids of all, the owner too.
+    /// Userids of all members, including the owner.
     #[serde(default, rename = "userlist")]
     pub members: Vec<String>,
 }
 
 impl Client {
-    /// Makes a group chat and gives its chatid. It shows in clients with its first message, so send one at once.
+    /// Creates a group chat and returns its chatid. Clients show it with its first message, so send one at once.
     pub async fn create_chat(&self, app: &App, chat: &NewChat) -> Result<String, CallError> {
         #[derive(Deserialize)]
         struct Reply {
@@ -95,7 +95,7 @@ impl Client {
         Ok(())
     }
 
-    /// What a group chat of this app is.
+    /// The data of a group chat of this app.
     pub async fn chat(&self, app: &App, chatid: &str) -> Result<Chat, CallError> {
         #[derive(Deserialize)]
         struct Reply {

@@ -38,21 +38,21 @@ use dial::{Dialer, no_socket};
 use frame::Reply;
 use run::{Lines, Outlet, Runner};
 
-/// Where WeCom's socket is (page 101463).
+/// The address of WeCom's socket (page 101463).
 pub const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
 
 /// Questions that wait to be written, in each of the two lines; further callers wait before the line.
 const LINE: usize = 64;
 
-/// An answer to a click or a greeting that is not begun within this is too late for WeCom (wecom-api §11.3).
+/// An answer to a click or a greeting that is not started within this time is too late for WeCom (wecom-api §11.3).
 const TO_PEOPLE: Duration = Duration::from_secs(5);
 
-/// What a [`Bot`] is made of.
+/// The settings of a [`Bot`].
 #[derive(Clone)]
 pub struct BotOptions {
-    /// The way to WeCom; its `api_url` is of no use here.
+    /// The network settings; the `api_url` is not used here.
     pub network: Network,
-    /// Where the socket is: [`BOT_URL`], or another for private deployments and the simulator.
+    /// The address of the socket: [`BOT_URL`], or another for private deployments and the simulator.
     pub url: String,
     /// `BotID` of the admin console.
     pub bot_id: String,
@@ -60,7 +60,7 @@ pub struct BotOptions {
     pub secret: SecretString,
     /// The clock.
     pub now: Now,
-    /// How long it waits for what.
+    /// The waiting times.
     pub pace: BotPace,
 }
 
@@ -70,27 +70,27 @@ impl fmt::Debug for BotOptions {
     }
 }
 
-/// How the socket is.
+/// The state of the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BotState {
-    /// On the way there.
+    /// Connecting.
     Connecting,
     /// WeCom accepted it.
     Live {
         /// Unix milliseconds.
         since: i64,
     },
-    /// WeCom does not take bot id or secret: a person must repair them. It is tried again every five minutes or more.
+    /// WeCom rejects the bot id or the secret: a person must repair them. It is retried every five minutes or more.
     Refused(Failure),
-    /// The connection is lost and comes back by itself within half a minute.
+    /// The connection was lost; it reconnects by itself within half a minute.
     Lost(Failure),
-    /// A newer connection took its place. This is the end.
+    /// A newer connection took its place. Final.
     Evicted,
-    /// It was told to stop. This is the end.
+    /// It was told to stop. Final.
     Stopped,
 }
 
-/// Why a bot is at its end.
+/// Why a bot ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BotEnd {
     /// It was told to stop.
@@ -119,8 +119,8 @@ impl fmt::Debug for Bot {
 }
 
 impl Bot {
-    /// A handle, and what keeps the socket until `stop` or its eviction: nothing happens unless the caller runs it.
-    /// Whatever happens in WeCom comes out of `events`; a caller who is slow there loses nothing up to a thousand events.
+    /// A handle, and the future that runs the socket until `stop` or its eviction: nothing happens unless the caller
+    /// runs it. Events are sent to `events`; a slow caller loses none of the first thousand waiting ones.
     pub fn open(
         options: BotOptions,
         events: mpsc::Sender<BotEvent>,
@@ -147,13 +147,13 @@ impl Bot {
         Ok((Self(Arc::new(inner)), run))
     }
 
-    /// How the socket is, and whenever that changes.
+    /// The state of the socket, and its changes.
     pub fn state(&self) -> watch::Receiver<BotState> {
         self.0.state.clone()
     }
 
-    /// Sends the bytes that [`bot_send_body`] made, once. They are not begun if WeCom's answer might come after `end`;
-    /// what was not begun is certainly not sent, and what was begun and not answered is unsure.
+    /// Sends the bytes of [`bot_send_body`] once. They are not started if WeCom's answer might come after `end`; what
+    /// was not started is certainly not sent, and what was started and not answered is unsure.
     pub async fn send(&self, body: Bytes, end: Instant) -> Outcome {
         let api = Api::BotSend;
         let Some(latest) = end.checked_sub(self.0.answer) else { return Outcome::NotSent(too_late(api)) };
@@ -171,23 +171,23 @@ impl Bot {
         self.to_person(Api::BotRespond, req_id, body::card(card)).await
     }
 
-    /// Puts another card, with the same task id, in place of the one that was clicked, within 5 s of the click: for
-    /// `users`, or for all who see it if there are none.
+    /// Replaces the clicked card by another one with the same task id, within 5 s of the click: for `users`, or for all
+    /// who see it if `users` is empty.
     pub async fn respond_update(&self, req_id: &str, card: &TemplateCard, users: &[String]) -> Outcome {
         self.to_person(Api::BotUpdate, req_id, body::update(card, users)).await
     }
 
-    /// Greets who opened the chat, within 5 s of it.
+    /// Sends a greeting, within 5 s of the opening of the chat.
     pub async fn welcome(&self, req_id: &str, text: &str) -> Outcome {
         self.to_person(Api::BotWelcome, req_id, body::welcome_text(text)).await
     }
 
-    /// Greets who opened the chat with a card, within 5 s of it.
+    /// Sends a card as a greeting, within 5 s of the opening of the chat.
     pub async fn welcome_card(&self, req_id: &str, card: &TemplateCard) -> Outcome {
         self.to_person(Api::BotWelcome, req_id, body::card(card)).await
     }
 
-    /// Goes before all pushes.
+    /// Precedes all pushes.
     async fn to_person(&self, api: Api, req_id: &str, body: Vec<u8>) -> Outcome {
         let latest = Instant::now() + TO_PEOPLE;
         outcome(self.ask(&self.0.urgent, api, req_id.to_owned(), body, self.0.answer, latest.into()).await)
@@ -197,7 +197,7 @@ impl Bot {
         frame::req_id(api.path(), (self.0.now)(), rand::random())
     }
 
-    /// What WeCom answers to a frame that is not begun after `latest`.
+    /// WeCom's answer to a frame, which must be started by `latest`.
     async fn ask(
         &self,
         line: &mpsc::Sender<Question>,
@@ -217,7 +217,7 @@ impl Bot {
         let ticket = Ticket::default();
         let (answer, mut answered) = oneshot::channel();
         let question = Question { api, req_id, body, patience, latest, ticket: ticket.clone(), answer };
-        // Full until too late, or the bot is at its end.
+        // The line was full until too late, or the bot has ended.
         if !matches!(timeout_at(latest, line.send(question)).await, Ok(Ok(()))) {
             return not_done(self.unreached(api));
         }
@@ -243,7 +243,7 @@ impl Bot {
         }
     }
 
-    /// Why nothing can be asked, where waiting does not help.
+    /// Why no question can be asked, where waiting does not help.
     fn shut(&self) -> Option<Failure> {
         match &*self.0.state.borrow() {
             BotState::Refused(failure) => Some(failure.clone()),

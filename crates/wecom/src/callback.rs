@@ -1,7 +1,7 @@
-//! What an app's callback URL gets from WeCom, and what it may answer (wecom-api §8, pages 90968, 90238 to 90241).
+//! Parses WeCom's calls of an app's callback URL and writes the answers (wecom-api §8, pages 90968, 90238 to 90241).
 //!
-//! Everything here is pure: time and randomness are handed in. A push that passes [`CallbackKeys::open`] was made by
-//! who holds the keys, for this corp, within the last minutes; whether it was here before, the caller must know.
+//! Everything here is pure: time and randomness are passed in. A push that passes [`CallbackKeys::open`] was made by a
+//! holder of the keys, for this corp, within the last minutes; the caller must detect repetitions.
 
 mod crypto;
 mod incoming;
@@ -17,7 +17,7 @@ pub use incoming::Incoming;
 
 use crypto::Crypto;
 
-/// Largest body of a push. A text holds some thousand bytes; base64 and envelope add half as much again.
+/// Largest body of a push. A text has some thousand bytes; base64 and envelope add half as much again.
 pub const CALLBACK_BODY_BYTES: usize = 64 * 1024;
 
 /// How far the timestamp of a push may be from now, either way: WeCom repeats within seconds (page 90238), and clocks
@@ -27,14 +27,14 @@ pub const CALLBACK_WINDOW_SECS: i64 = 5 * 60;
 /// Characters of a token at most (page 90238).
 const TOKEN_CHARS: usize = 32;
 
-/// What WeCom puts into the query of each call.
+/// The query of each call of WeCom.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Signed {
     /// SHA-1 over token, timestamp, nonce and ciphertext, lower-case hex.
     pub msg_signature: String,
-    /// Unix seconds, as text: it is signed as it stands.
+    /// Unix seconds, as text: it is signed in this form.
     pub timestamp: String,
-    /// Anything.
+    /// Any text.
     pub nonce: String,
 }
 
@@ -50,10 +50,10 @@ impl fmt::Debug for CallbackKeys {
     }
 }
 
-/// What is wrong with a token or an `EncodingAESKey`; never shows either.
+/// An invalid token or `EncodingAESKey`; never shows either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadKey {
-    /// The token cannot be one.
+    /// The token is invalid.
     #[error(
         "token 应为 1 至 32 个英文字母或数字，请从应用的“接收消息”设置中复制 / the token must be 1 to 32 letters or digits: copy it from the callback settings of the app"
     )]
@@ -63,21 +63,20 @@ pub enum BadKey {
         "encoding_aes_key 应为 43 个字符，现有 {0} 个，请从应用的“接收消息”设置中完整复制 / encoding_aes_key must have 43 characters and has {0}: copy all of it from the callback settings of the app"
     )]
     Length(usize),
-    /// The key has other characters than base64.
+    /// The key has characters outside base64.
     #[error(
         "encoding_aes_key 含有英文字母和数字以外的字符，请从应用的“接收消息”设置中重新复制 / encoding_aes_key has characters other than letters and digits: copy it again from the callback settings of the app"
     )]
     Alphabet,
 }
 
-/// Why a call is not taken; never shows what was in it.
+/// Why a call is refused; never shows its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
     /// More than [`CALLBACK_BODY_BYTES`].
     #[error("内容过长 / too long: {0} bytes")]
     TooLong(usize),
-    /// The timestamp is no number or further than [`CALLBACK_WINDOW_SECS`] from now: an old call played again, or a
-    /// clock that is wrong.
+    /// The timestamp is not a number or further than [`CALLBACK_WINDOW_SECS`] from now: a replay, or a wrong clock.
     #[error(
         "时间戳不在前后 5 分钟之内，请检查系统时间 / the timestamp is not within 5 minutes of now: check the clock"
     )]
@@ -96,7 +95,7 @@ pub enum CallbackError {
     /// For another corp.
     #[error("不是发给本企业的，请核对 corp_id / it is for another corp: check corp_id")]
     Receiver,
-    /// Decrypted, but something that must be in it is not.
+    /// Decrypted, but a required part is missing.
     #[error("消息缺少 {0} / the message lacks {0}")]
     Lacks(&'static str),
 }
@@ -123,7 +122,7 @@ impl CallbackKeys {
         Ok(Self { crypto: Crypto::new(token, encoding_aes_key)?, receive_id })
     }
 
-    /// The words to answer the check of the URL with, bare (page 90238). A `+` that arrived as a space is put right.
+    /// The bare text that answers the check of the URL (page 90238). A `+` that arrived as a space is restored.
     pub fn verify(&self, signed: &Signed, echostr: &str, now_secs: i64) -> Result<String, CallbackError> {
         bounded(echostr.len())?;
         within_window(signed, now_secs)?;
@@ -137,7 +136,7 @@ impl CallbackKeys {
         let envelope = xml::parse(std::str::from_utf8(body).map_err(|_| CallbackError::Xml("not UTF-8"))?)?;
         let encrypt = envelope.child("Encrypt").ok_or(CallbackError::Lacks("Encrypt"))?;
         let plain = self.decrypt(signed, encrypt.text().trim())?;
-        // Not signed, and yet not to be at odds with what is.
+        // Unsigned, but it must not contradict the signed part.
         if envelope.child("ToUserName").is_some_and(|to| !self.is_for_us(to.text())) {
             return Err(CallbackError::Receiver);
         }
@@ -148,8 +147,8 @@ impl CallbackKeys {
         incoming::read(&message)
     }
 
-    /// The body of a passive reply: `plain`, which [`CallbackKeys::text_reply`] or [`CallbackKeys::button_reply`] wrote,
-    /// encrypted and signed (page 90241). `random` must be another each time.
+    /// The body of a passive reply: `plain`, from [`CallbackKeys::text_reply`] or [`CallbackKeys::button_reply`],
+    /// encrypted and signed (page 90241). `random` must be different each time.
     pub fn seal(&self, plain: &str, timestamp: i64, nonce: &str, random: [u8; 16]) -> String {
         let encrypt = self.crypto.encrypt(plain.as_bytes(), &self.receive_id, random);
         let signature = self.crypto.signature(&timestamp.to_string(), nonce, &encrypt);
@@ -161,12 +160,12 @@ impl CallbackKeys {
         )
     }
 
-    /// A text as the answer to `to`, not yet sealed.
+    /// A text as the answer to `to`, not sealed yet.
     pub fn text_reply(&self, to: &str, content: &str, now_secs: i64) -> String {
         reply::write(&self.receive_id, to, now_secs, "text", &format!("<Content>{}</Content>", reply::cdata(content)))
     }
 
-    /// The answer to a click that puts one label in place of the buttons, for `to` alone; not yet sealed.
+    /// The answer to a click that replaces the buttons by one label, for `to` only; not sealed yet.
     pub fn button_reply(&self, to: &str, replace_name: &str, now_secs: i64) -> String {
         let button = format!("<Button><ReplaceName>{}</ReplaceName></Button>", reply::cdata(replace_name));
         reply::write(&self.receive_id, to, now_secs, "update_button", &button)
@@ -183,7 +182,7 @@ impl CallbackKeys {
         self.crypto.encrypt_blocks(plain[..plain.len() / 16 * 16].to_vec())
     }
 
-    /// What is in `encrypt`, if it is signed, made with our key, and for our corp.
+    /// The content of `encrypt`, if it is signed, made with our key, and for our corp.
     fn decrypt(&self, signed: &Signed, encrypt: &str) -> Result<String, CallbackError> {
         self.crypto.check(signed, encrypt)?;
         let (message, receive_id) = self.crypto.decrypt(encrypt)?;
@@ -193,7 +192,7 @@ impl CallbackKeys {
         String::from_utf8(message).map_err(|_| CallbackError::Cipher("not UTF-8"))
     }
 
-    /// A bot has no corp id to be addressed by.
+    /// A bot has no corp id as its address.
     fn is_for_us(&self, to: &str) -> bool {
         self.receive_id.is_empty() || to.trim() == self.receive_id
     }

@@ -1,9 +1,9 @@
-//! A press of a card's button: the same act, whether an app's callback or a bot's socket brings it.
+//! A press of a card's button: the same type for an app's callback and a bot's socket.
 
 /// A press of a button, a submitted choice or a use of the menu of a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Click {
-    /// Userid of who pressed; compare it without regard to case (page 90236).
+    /// Userid of the user; compare it without regard to case (page 90236).
     pub from: String,
     /// Key of the button, of the submit button or of the entry of the menu.
     pub key: String,
@@ -13,7 +13,7 @@ pub struct Click {
     pub card_type: String,
     /// Handle for one update of the card within 72 h; only an app's click brings one (page 90240).
     pub response_code: Option<String>,
-    /// For each question its key and the ids of the options chosen, as far as WeCom told.
+    /// For each question its key and the ids of the chosen options, as far as WeCom sent them.
     pub selected: Vec<(String, Vec<String>)>,
     /// When it was pressed, Unix seconds; 0 if WeCom does not tell.
     pub created_at: i64,

@@ -1,4 +1,4 @@
-//! The client: every call goes through `call`, and those of an app through `call_app`, which minds its token.
+//! The client: every call goes through `call`, and those of an app through `call_app`, which manages its token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,17 +26,17 @@ const PROBE: Duration = Duration::from_secs(5);
 /// A clock: Unix milliseconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// What a [`Client`] is made of.
+/// The settings of a [`Client`].
 pub struct Options {
-    /// The way to WeCom.
+    /// The network settings.
     pub network: Network,
     /// The clock.
     pub now: Now,
-    /// Where tokens are kept; `None`: in memory only.
+    /// The store of tokens; `None`: in memory only.
     pub store: Option<TokenStore>,
-    /// So long before its end a token is replaced: 5 to 10 minutes, another value in each replica.
+    /// A token is replaced this long before its end: 5 to 10 minutes, a different value in each replica.
     pub refresh_early: Duration,
-    /// How long a corp id or secret that WeCom refused is not tried again.
+    /// How long a corp id or secret that WeCom rejected is not tried again.
     pub probe_interval: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Options {
     }
 }
 
-/// Who sends.
+/// The sender of a message.
 #[derive(Debug, Clone)]
 pub enum Account {
     /// An app, to people and to its group chats.
@@ -76,7 +76,7 @@ pub struct App {
 /// A webhook.
 #[derive(Debug, Clone)]
 pub struct Webhook {
-    /// All the secret there is.
+    /// The key, which is the whole credential.
     pub key: SecretString,
 }
 
@@ -112,7 +112,7 @@ impl Client {
         &self.http
     }
 
-    /// Who was looked up before.
+    /// The cached look-ups.
     pub(crate) fn book(&self) -> &Book {
         &self.book
     }
@@ -122,8 +122,8 @@ impl Client {
         (self.now)()
     }
 
-    /// Whether the host answers as WeCom does: asks for something harmless without a credential, so that a refusal
-    /// (41001) is proof enough. Anything but JSON with an integer `errcode` within 5 s is a failure.
+    /// Whether the host answers like WeCom: makes a harmless call without a credential, whose rejection (41001) is
+    /// proof enough. Anything but JSON with an integer `errcode` within 5 s is a failure.
     pub async fn reachable(&self) -> Result<(), Failure> {
         let request = Request::get(Api::ApiDomainIp, []);
         let no_secrets = Secrets::default();
@@ -138,8 +138,8 @@ impl Client {
         }
     }
 
-    /// Sends a message once; with a fresh token once more, if WeCom says that the token was stale. The bytes are the
-    /// same each time.
+    /// Sends a message once; once more with a fresh token, if WeCom reports a stale one. The bytes are the same each
+    /// time.
     pub async fn send(&self, account: &Account, request: &SendRequest) -> Outcome {
         self.send_by(account, request, None).await
     }
@@ -151,7 +151,7 @@ impl Client {
         let reply: Result<SendReply, CallError> = match (account, request.channel) {
             (Account::App(app), Channel::App | Channel::Chat | Channel::CardUpdate) => self.call_app(app, &wire).await,
             (Account::Webhook(webhook), Channel::Webhook) => self.call(("key", &webhook.key), &wire).await,
-            // A bot's messages go through its socket, not through here.
+            // A bot's messages go through its socket, not through this client.
             (Account::App(_), Channel::Webhook | Channel::Bot)
             | (Account::Webhook(_), Channel::App | Channel::Chat | Channel::CardUpdate | Channel::Bot) => {
                 Err(CallError::NotDone(Failure::invalid(wire.api, "the account is of another channel")))
@@ -160,7 +160,7 @@ impl Client {
         reply.map_or_else(Outcome::from, Outcome::from)
     }
 
-    /// One call of an app: with its token, and with a fresh one if that was stale.
+    /// One call of an app: with its token, and again with a fresh one if that was stale.
     pub(crate) async fn call_app<T: DeserializeOwned>(&self, app: &App, request: &Request) -> Result<T, CallError> {
         let token = self.token(app, None).await?;
         match self.call(("access_token", &token.token), request).await {
@@ -169,7 +169,7 @@ impl Client {
         }
         let fresh = self.token(app, Some(&token)).await?;
         self.call(("access_token", &fresh.token), request).await.map_err(|error| match error {
-            // A token fresh from WeCom and refused by it: something is wrong that no token cures.
+            // WeCom rejects a token that it just gave: the fault is not the token's.
             CallError::NotDone(failure) if failure.class == Class::Token => {
                 CallError::NotDone(Failure { class: Class::Configuration, ..failure })
             }
@@ -200,7 +200,7 @@ impl Client {
         reply::read(request.api, &answer, secrets)
     }
 
-    /// The token of `app`, another than `refused`. Whatever went wrong, the call that needed it was not made.
+    /// The token of `app`, a different one than `refused`. After any failure, the call that needed it was not made.
     pub(crate) async fn token(&self, app: &App, refused: Option<&StoredToken>) -> Result<StoredToken, CallError> {
         let key = self.token_key(app);
         self.tokens.get(&key, refused, &*self.now, || self.gettoken(app)).await.map_err(CallError::NotDone)
@@ -225,8 +225,8 @@ impl Client {
         Ok(Fetched { token: reply.access_token, lifetime: Duration::from_secs(seconds) })
     }
 
-    /// Names the app, its secret and the WeCom it belongs to, without showing the secret: a token is never sent to
-    /// another host than the one that gave it.
+    /// Identifies the app, its secret and its WeCom, without revealing the secret: a token is never sent to another
+    /// host than the one that gave it.
     pub(crate) fn token_key(&self, app: &App) -> String {
         let mut hash = Sha256::new();
         for part in [self.http.base().as_bytes(), app.corp_id.as_bytes(), app.secret.expose_secret().as_bytes()] {

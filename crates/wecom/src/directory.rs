@@ -16,7 +16,7 @@ use crate::outcome::{CallError, Failure, Fault};
 use crate::send::json;
 use crate::{Api, App, Client};
 
-/// A corp of 25 people may be wrong five times before WeCom minds.
+/// WeCom tolerates five unsuccessful look-ups by a corp of 25 people.
 const UNKNOWN_PER_DAY: u32 = 5;
 const KNOWN_FOR: i64 = 7 * DAY;
 const UNKNOWN_FOR: i64 = 6 * 3_600_000;
@@ -27,7 +27,7 @@ const DAY: i64 = 86_400_000;
 const CHINA: i64 = 8 * 3_600_000;
 const UNKNOWN_MEMBER: i64 = 46004;
 
-/// What an app is and whom it reaches.
+/// The data of an app and its visible scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
     /// Its name.
@@ -42,7 +42,7 @@ pub struct Agent {
     pub tags: Vec<i64>,
 }
 
-/// A member, as far as ordinary apps may see.
+/// The data of a member that ordinary apps may see.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Member {
     /// Userid as WeCom writes it.
@@ -70,13 +70,13 @@ pub enum Person {
 }
 
 impl Client {
-    /// What the app is: proves secret, trusted IP and agent id at once (§9.6).
+    /// The data of the app: verifies secret, trusted IP and agent id at once (§9.6).
     pub async fn agent(&self, app: &App) -> Result<Agent, CallError> {
         let request = Request::get(Api::AgentGet, [("agentid", app.agent_id.to_string())]);
         self.call_app::<AgentReply>(app, &request).await.map(Agent::from)
     }
 
-    /// What a member is; 60111 if there is none within the visible scope.
+    /// The data of a member; 60111 if there is none within the visible scope.
     pub async fn member(&self, app: &App, userid: &str) -> Result<Member, CallError> {
         self.call_app(app, &Request::get(Api::UserGet, [("userid", userid.to_owned())])).await
     }
@@ -200,12 +200,12 @@ struct Pages {
     unknown: HashMap<String, (i64, u32)>,
 }
 
-/// What the book says about a person.
+/// The book's entry for a person.
 #[derive(Debug, PartialEq)]
 enum Entry {
     /// This userid, or that there is none.
     Known(Option<String>),
-    /// Nothing: WeCom may be asked.
+    /// None: WeCom may be asked.
     Unknown,
 }
 

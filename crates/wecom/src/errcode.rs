@@ -1,7 +1,7 @@
-//! What WeCom's error codes mean to a sender, and what follows from each: one exhaustive table (wecom-api §12).
+//! The meaning of WeCom's error codes for a sender, and their consequences: one exhaustive table (wecom-api §12).
 //!
-//! Official advice is only "retry −1, investigate the rest"; the classes are ours. The table refuses nothing and
-//! retries nothing itself: a [`Class`] says what may be done, the caller does it.
+//! Official advice is only "retry −1, investigate the rest"; the classes are ours. The table only classifies: a
+//! [`Class`] tells what may be done, and the caller does it.
 
 mod table;
 
@@ -18,21 +18,23 @@ pub enum Class {
     Transient,
     /// The token is stale: refresh once (single flight), the same bytes once more; if refused again, `Configuration`.
     Token,
-    /// Too much: leave this app or webhook alone for the window (60 s, then 1 h, then the next day) and merge what waits.
+    /// A limit: leave this app or webhook alone for the window (60 s, then 1 h, then the next day) and merge what
+    /// waits.
     BackOff,
-    /// This request will never be taken: no retry of the same bytes. [`About`] says what a changed one could repair.
+    /// This request will never be accepted: no retry of the same bytes. [`About`] tells what a changed one could
+    /// repair.
     Refused,
     /// A person must repair something: hold the lane, report it by another way, probe every 5 to 15 minutes. Repeated
     /// calls with a wrong secret bar the caller's address for an hour.
     Configuration,
 }
 
-/// What a refusal is about, which decides whether another form of the message could get through.
+/// The subject of a rejection, which decides whether another form of the message could be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum About {
     /// WeCom itself, or the load on it.
     System,
-    /// Corp, app, secret, token, rights or address of the caller.
+    /// The caller's corp, app, secret, token, permissions or address.
     Account,
     /// The people, departments or tags addressed (wecom-api §12.3): the fallback receiver, at once.
     Receiver,
@@ -47,7 +49,7 @@ pub enum About {
 }
 
 impl About {
-    /// Whether the same news as short plain text may pass where this was refused.
+    /// Whether the same content as short plain text may be accepted where this was rejected.
     pub const fn worth_plain_text(self) -> bool {
         match self {
             Self::Content | Self::Media | Self::Card => true,
@@ -61,9 +63,9 @@ impl About {
 pub struct Meaning {
     /// WeCom's `errcode`.
     pub code: i64,
-    /// What to do; [`classify`] knows the exceptions that depend on the call.
+    /// The reaction; [`classify`] knows the exceptions that depend on the call.
     pub class: Class,
-    /// What it is about.
+    /// Its subject.
     pub about: About,
     /// 含义
     pub zh: &'static str,
@@ -71,7 +73,7 @@ pub struct Meaning {
     pub en: &'static str,
     /// 人应当做什么
     pub remedy_zh: &'static str,
-    /// What a person can do.
+    /// The remedy.
     pub remedy_en: &'static str,
 }
 
@@ -86,11 +88,10 @@ pub fn all() -> &'static [Meaning] {
     table::ROWS
 }
 
-/// What follows from `code` as the answer of `api`.
+/// The class of `code` as the answer of `api`.
 ///
-/// A code that the table does not know is [`Class::Transient`]: WeCom adds codes without notice, and a lost alert is
-/// worse than a late one. The caller must cap such retries (by age) and count them; [`meaning`] tells that the code
-/// is unknown.
+/// An unknown code is [`Class::Transient`]: WeCom adds codes without notice, and a lost alert is worse than a late one.
+/// The caller must bound such retries (by age) and count them; [`meaning`] tells whether the code is known.
 pub fn classify(api: Api, code: i64) -> Class {
     let class = meaning(code).map_or(Class::Transient, |row| row.class);
     // Without a token in the call there is none to refresh: 40001 at gettoken is a wrong secret (wecom-api §2.1).

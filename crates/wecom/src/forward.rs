@@ -1,4 +1,4 @@
-//! Calls of others that are passed on: everything is theirs but the credential.
+//! Forwarded calls of other programs: unchanged except for the credential.
 
 use bytes::Bytes;
 use secrecy::SecretString;
@@ -19,7 +19,7 @@ pub struct Forward {
     pub body: Option<(Option<String>, Bytes)>,
 }
 
-/// What WeCom answered, success or not.
+/// WeCom's answer, success or not.
 #[derive(Debug, Clone)]
 pub struct Forwarded {
     /// Its `Content-Type`.
@@ -29,8 +29,8 @@ pub struct Forwarded {
 }
 
 impl Client {
-    /// Makes the call once; with a fresh token once more, if WeCom says that the token was stale. An `errcode` is an
-    /// answer like any other.
+    /// Makes the call once; once more with a fresh token, if WeCom reports a stale one. An `errcode` is an answer like
+    /// any other.
     pub async fn forward(&self, account: &Account, forward: &Forward) -> Result<Forwarded, CallError> {
         let app = match account {
             Account::Webhook(webhook) => return self.forward_with(("key", &webhook.key), forward).await,

@@ -12,29 +12,29 @@ pub fn verdict(api: Api, body: &[u8], secret: &str) -> Outcome {
     reply::read::<SendReply>(api, body, &secrets).map_or_else(Outcome::from, Outcome::from)
 }
 
-/// What WeCom would put into the query of a push with this ciphertext.
+/// WeCom's query of a push with this ciphertext.
 pub fn signed(keys: &CallbackKeys, timestamp: i64, nonce: &str, encrypt: &str) -> Signed {
     keys.sign(timestamp, nonce, encrypt)
 }
 
-/// Whole blocks of `plain`, encrypted as they are: without length, corp or padding of ours. What is over is left out.
+/// Whole blocks of `plain`, encrypted without length, corp or padding. An incomplete block is dropped.
 pub fn sealed_bytes(keys: &CallbackKeys, plain: &[u8]) -> String {
     keys.seal_bytes(plain)
 }
 
-/// What a text on a bot's socket is.
+/// The kind of a text on a bot's socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FromSocket {
-    /// Nothing that is known.
+    /// Unknown.
     Unread,
     /// An answer to a frame of ours.
     Reply {
-        /// Of that frame.
+        /// The `req_id` of that frame.
         req_id: String,
-        /// What WeCom said.
+        /// WeCom's code.
         errcode: i64,
     },
-    /// Something happened.
+    /// An event.
     Event(BotEvent),
 }
 

@@ -15,24 +15,24 @@ use crate::Api;
 use crate::forward::{Forward, Forwarded};
 use crate::outcome::Fault;
 
-/// Idle connections are closed by us before WeCom does, which makes resets rare.
+/// Idle connections are closed before WeCom does it, which makes resets rare.
 const IDLE: Duration = Duration::from_secs(20);
-/// For connection, name and TLS together.
+/// Timeout for name resolution, connection and TLS together.
 const CONNECT: Duration = Duration::from_secs(5);
-/// From the first byte to the last, for everything but uploads.
+/// Deadline from the first byte to the last, for everything but uploads.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// 20 MB (the largest file) at 3 Mbit/s.
 const UPLOAD: Duration = Duration::from_mins(1);
-/// Of the answer to a call that is passed on: a file of the largest size.
+/// Longest answer to a forwarded call: a file of the largest size.
 const FORWARDED_BYTES: usize = 20 << 20;
 
-/// The way to WeCom.
+/// The network settings for WeCom.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// For example `https://qyapi.weixin.qq.com`; other hosts for private deployments and the simulator. A bot's socket
     /// has an address of its own.
     pub api_url: String,
-    /// Proxy for every call; `None`: as the environment says (`HTTPS_PROXY`, `NO_PROXY`), but never for loopback.
+    /// Proxy for every call; `None`: from the environment (`HTTPS_PROXY`, `NO_PROXY`), but never for loopback.
     pub proxy: Option<String>,
     /// PEM bundle that is trusted besides the roots of the system.
     pub ca_file: Option<PathBuf>,
@@ -41,28 +41,28 @@ pub struct Network {
 }
 
 impl Network {
-    /// Straight to `api_url`, with the roots of the system and 10 s for each call.
+    /// Directly to `api_url`, with the roots of the system and 10 s for each call.
     pub fn new(api_url: impl Into<String>) -> Self {
         Self { api_url: api_url.into(), proxy: None, ca_file: None, deadline: DEADLINE }
     }
 }
 
-/// Why there is no way to WeCom. Shows neither the proxy's password nor anything secret.
+/// Why the network settings cannot be used. Shows neither the proxy's password nor anything secret.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// The base URL is none.
+    /// The base URL is invalid.
     #[error("api_url 不是 http(s) 地址，例如 https://qyapi.weixin.qq.com / api_url is not an http(s) address")]
     ApiUrl,
-    /// The address of the bots' socket is none.
+    /// The address of the bots' socket is invalid.
     #[error("bot_url 不是 ws(s) 地址，例如 wss://openws.work.weixin.qq.com / bot_url is not a ws(s) address")]
     BotUrl,
-    /// The proxy is none.
+    /// The proxy is invalid.
     #[error("proxy 不是代理地址，例如 http://proxy.example.com:3128 / proxy is not the address of a proxy")]
     Proxy,
     /// The bundle cannot be read.
     #[error("ca_file 无法读取 / ca_file cannot be read: {path}: {source}")]
     CaFile {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -70,7 +70,7 @@ pub enum NetworkError {
     /// The bundle has no certificate.
     #[error("ca_file 中没有 PEM 证书 / ca_file holds no PEM certificate: {path}")]
     CaEmpty {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
     /// No trust roots, most often an image without `ca-certificates`.
@@ -86,7 +86,7 @@ pub(crate) struct Request {
     /// Besides the credential.
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Body,
-    /// It is not begun if it might not have ended by then.
+    /// It is not started if it might not have ended by then.
     pub(crate) end: Option<Instant>,
 }
 
@@ -100,7 +100,7 @@ impl Request {
     }
 }
 
-/// What a request carries. The bytes go out as they are.
+/// The body of a request. The bytes are sent unchanged.
 pub(crate) enum Body {
     /// GET.
     None,
@@ -115,7 +115,7 @@ pub(crate) struct Lost {
     pub(crate) fault: Fault,
     /// Whether a byte of the request may have reached WeCom.
     pub(crate) sent: bool,
-    /// Words of the network, or a foreign answer; not redacted.
+    /// The text of the network, or a foreign answer; not redacted.
     pub(crate) detail: Bytes,
 }
 
@@ -131,7 +131,7 @@ impl Http {
         Ok(Self { client: connector(network, &base)?, base, deadline: network.deadline })
     }
 
-    /// Where WeCom is.
+    /// The base URL.
     pub(crate) fn base(&self) -> &str {
         self.base.as_str()
     }
@@ -163,7 +163,7 @@ impl Http {
                     .timeout(UPLOAD.max(self.deadline));
             }
         }
-        // The last moment before the bytes are out of our hands.
+        // The last check before the bytes are handed over.
         if request.end.is_some_and(|end| Instant::now() + self.deadline > end) {
             return Err(Lost { fault: Fault::TooLate, sent: false, detail: Bytes::new() });
         }
@@ -210,9 +210,9 @@ async fn answer(call: reqwest::RequestBuilder, most: usize) -> Result<(Option<St
     }
 }
 
-/// What connects to `to` as `network` says: with its proxy and roots, no redirect, no retry.
+/// The client for `to` by `network`: with its proxy and roots, no redirect, no retry.
 pub(crate) fn connector(network: &Network, to: &Url) -> Result<reqwest::Client, NetworkError> {
-    // reqwest takes the process's provider; `Err` says that there is one already, which is as good.
+    // reqwest uses the process's provider; `Err` means that one is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("wegraf/", env!("CARGO_PKG_VERSION")))
@@ -248,8 +248,8 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Only a failure to connect is certain to have written nothing: name, TCP, proxy tunnel and TLS come before the
-/// first byte of the request. The text of reqwest's own error is never used: it holds the URL.
+/// Only a failure to connect is certain to have sent nothing: name resolution, TCP, proxy tunnel and TLS come before
+/// the first byte of the request. The text of reqwest's own error is never used: it contains the URL.
 pub(crate) fn lost(error: &reqwest::Error) -> Lost {
     let sent = !error.is_connect() && !error.is_builder();
     let fault = if caused_by::<rustls::Error>(error) {
@@ -266,17 +266,17 @@ pub(crate) fn lost(error: &reqwest::Error) -> Lost {
     Lost { fault, sent, detail: innermost(error).into() }
 }
 
-/// The words of the last cause: of the operating system, of rustls or of hyper, none of which know the URL.
+/// The text of the innermost cause: from the operating system, rustls or hyper, none of which know the URL.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
-    // reqwest's own text, without a cause, would name the URL.
+    // reqwest's own text, without a cause, would contain the URL.
     if cause.is::<reqwest::Error>() { String::new() } else { cause.to_string() }
 }
 
-/// Whether `T` is among the causes; an `io::Error` hides its own from `source`.
+/// Whether `T` is among the causes; an `io::Error` hides its cause from `source`.
 fn caused_by<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<T>()

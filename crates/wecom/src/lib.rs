@@ -1,13 +1,13 @@
-//! Speaks WeCom (企业微信): tokens, messages, group chats, webhooks, media, callbacks, bots, error codes. Knows no alerts
-//! and no store.
+//! A client for WeCom (企业微信): tokens, messages, group chats, webhooks, media, callbacks, bots, error codes. It knows
+//! neither alerts nor the store.
 //!
-//! A [`Client`] is one way to one WeCom. It sends bytes that were frozen before ([`message_send_body`] and its
-//! siblings) and answers with an [`Outcome`]: what is certain, what is not, and what may be done about it
-//! ([`errcode::Class`]). It keeps tokens, and nothing else that must survive. It retries nothing, except once with a
-//! fresh token: when to try again, and whether a copy would be harmful, is known to the caller only.
+//! A [`Client`] connects to one WeCom. It sends bytes that were frozen before ([`message_send_body`] and similar) and
+//! returns an [`Outcome`]: what is certain, what is not, and what may be done about it ([`errcode::Class`]). It keeps
+//! tokens, and nothing else that must survive. It retries nothing, except once with a fresh token: only the caller
+//! knows when to retry, and whether a copy would be harmful.
 //!
-//! What people press and write comes back in two ways: [`CallbackKeys`] opens what WeCom posts to an app's callback, and
-//! a [`Bot`] keeps the socket of a 智能机器人, by which it also sends. Both tell of a [`Click`] in the same words.
+//! Presses and texts of users arrive in two ways: [`CallbackKeys`] opens what WeCom posts to an app's callback, and a
+//! [`Bot`] runs the socket of a 智能机器人, by which it also sends. Both give a [`Click`] in the same form.
 
 mod api;
 mod appchat;

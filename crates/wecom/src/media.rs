@@ -1,6 +1,6 @@
 //! Pictures and files: uploaded for three days, for ever, or carried inside a webhook's message (wecom-api §7, §6.3).
 //!
-//! An upload whose outcome is unknown may be repeated: at worst a file lies there twice.
+//! An upload with an unknown result may be repeated: at worst a file exists twice.
 
 use std::fmt::Write as _;
 
@@ -22,10 +22,10 @@ pub const INLINE_IMAGE_BYTES: usize = 2 * 1024 * 1024;
 const IMAGE_BYTES: usize = 10 * 1024 * 1024;
 /// Largest file (90253, 99110).
 const FILE_BYTES: usize = 20 * 1024 * 1024;
-/// WeCom takes nothing of this size or smaller as a picture, and nothing smaller as a file (§6.3, §7.1).
+/// WeCom accepts nothing of this size or smaller as a picture, and nothing smaller as a file (§6.3, §7.1).
 const TOO_SMALL: usize = 5;
 
-/// What is uploaded.
+/// The kind of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaKind {
     /// JPG or PNG, at most 10 MB.
@@ -37,7 +37,7 @@ pub enum MediaKind {
 /// An uploaded file; it lives for three days, for all apps of the corp or for the one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
-    /// What messages name it by.
+    /// Its id in messages.
     pub media_id: String,
     /// Unix seconds, if WeCom told.
     pub created_at: Option<i64>,
@@ -54,14 +54,14 @@ pub enum PictureError {
         "图片大小 {bytes} 字节，应大于 5 字节且不超过 {most} 字节 / the picture has {bytes} bytes: more than 5 and at most {most} are taken"
     )]
     Size {
-        /// How many it has.
+        /// Its size.
         bytes: usize,
-        /// How many it may have.
+        /// The limit.
         most: usize,
     },
 }
 
-/// A picture that a webhook's message carries itself: JPG or PNG, at most [`INLINE_IMAGE_BYTES`].
+/// A picture inside a webhook's message: JPG or PNG, at most [`INLINE_IMAGE_BYTES`].
 pub fn inline_image(bytes: &[u8]) -> Result<Image, PictureError> {
     check_picture(bytes, INLINE_IMAGE_BYTES)?;
     Ok(Image::Inline { base64: STANDARD.encode(bytes), md5: md5_hex(bytes) })
@@ -81,7 +81,8 @@ impl Client {
         self.call_app::<MediaReply>(app, &request).await.map(Media::from)
     }
 
-    /// Uploads a picture for ever, at most 2 MB, and gives its URL. Whether cards show it is not documented (§7.2).
+    /// Uploads a picture permanently, at most 2 MB, and returns its URL. Whether cards show it is not documented
+    /// (§7.2).
     pub async fn upload_image(&self, app: &App, file_name: &str, bytes: Bytes) -> Result<String, CallError> {
         #[derive(Deserialize)]
         struct Reply {
@@ -108,7 +109,7 @@ impl Client {
 #[derive(Deserialize)]
 struct MediaReply {
     media_id: String,
-    /// A string of a Unix time (§7.1); a number would be no surprise.
+    /// A Unix time as a string (§7.1); a number is accepted, too.
     #[serde(default)]
     created_at: Value,
 }
@@ -127,7 +128,7 @@ fn refused(api: Api, why: String) -> CallError {
     CallError::NotDone(Failure::invalid(api, why))
 }
 
-/// What `type` is for WeCom.
+/// The value of `type`.
 pub(crate) const fn kind_name(kind: MediaKind) -> &'static str {
     match kind {
         MediaKind::Image => "image",
@@ -166,7 +167,7 @@ fn check_file(bytes: &[u8]) -> Result<(), String> {
     Err(format!("文件大小 {size} 字节，应为 5 字节至 20 MB / the file has {size} bytes: 5 bytes to 20 MB are taken"))
 }
 
-/// By the first bytes, because WeCom looks at them too (40123).
+/// By the first bytes, which WeCom checks, too (40123).
 fn picture_type(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         Some("image/png")
@@ -179,7 +180,7 @@ fn picture_type(bytes: &[u8]) -> Option<&'static str> {
 
 /// One part named `media` with `filelength`, which reqwest's own form cannot write (page 90253).
 fn upload(api: Api, query: Vec<(&'static str, String)>, file_name: &str, bytes: &[u8]) -> Request {
-    // The bytes cannot contain their own hash, short of a feat of cryptography.
+    // The bytes cannot practically contain their own hash.
     let boundary = format!("wegraf-{}", md5_hex(bytes));
     let head = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"media\"; filename=\"{}\"; filelength={}\r\nContent-Type: {}\r\n\r\n",
@@ -192,7 +193,7 @@ fn upload(api: Api, query: Vec<(&'static str, String)>, file_name: &str, bytes: 
     Request { api, query, body: Body::Multipart { boundary, bytes: body.into() }, end: None }
 }
 
-/// Other than ASCII breaks some parsers on WeCom's side (§7.1), and a quote would end the name.
+/// Characters outside ASCII break some of WeCom's parsers (§7.1), and a quote would end the name.
 fn ascii_name(name: &str) -> String {
     let clean = |c: char| if c.is_ascii_alphanumeric() || "._- ()".contains(c) { c } else { '_' };
     let name: String = name.chars().map(clean).collect();

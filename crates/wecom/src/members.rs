@@ -11,12 +11,12 @@ use crate::http::Request;
 use crate::outcome::{CallError, Failure};
 use crate::{Api, App, Client};
 
-/// Departments are asked for one after the other, about 20 a second: more are not worth the minute.
+/// Departments are queried one after the other, about 20 a second: more are not worth the minute.
 const MAX_DEPARTMENTS: usize = 1000;
 /// A few megabytes; more members than an alert should ever reach.
 const MAX_MEMBERS: usize = 20_000;
 
-/// Who carries a tag.
+/// The members and departments of a tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagMembers {
     /// Userids.
@@ -45,7 +45,7 @@ impl Client {
         Ok(members.into_iter().collect())
     }
 
-    /// The userids that carry a tag, and the departments that do.
+    /// The userids and the departments of a tag.
     pub async fn tag_members(&self, app: &App, id: i64) -> Result<TagMembers, CallError> {
         #[derive(Deserialize)]
         struct Reply {

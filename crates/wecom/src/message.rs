@@ -1,4 +1,4 @@
-//! What a message is to WeCom: contents as its JSON has them, and the limits of each channel.
+//! Messages in WeCom's terms: contents in its JSON form, and the limits of each channel.
 
 mod card;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use card::*;
 
-/// Through which door a message goes; each has its own kinds and limits (wecom-api §0.2).
+/// The channel of a message; each has its own kinds and limits (wecom-api §0.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -22,7 +22,7 @@ pub enum Channel {
     Bot,
 }
 
-/// The content of a message. Serialises as WeCom wants it beside `msgtype`: `{"text":{"content":…}}`.
+/// The content of a message. Serialises in WeCom's form beside `msgtype`: `{"text":{"content":…}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
@@ -140,7 +140,7 @@ pub const DESCRIPTION_BYTES: usize = 512;
 /// Links. Page 90236 says 2048, the error table 1024 (40039): the smaller is safe under both (wecom-api §17 no. 22).
 pub const URL_BYTES: usize = 1024;
 
-/// Bytes of markdown that `channel` takes: 20480 from a bot (page 101463), 4096 on a webhook (above: 40058), 2048
+/// Bytes of markdown that `channel` accepts: 20480 from a bot (page 101463), 4096 on a webhook (above: 40058), 2048
 /// elsewhere.
 pub const fn markdown_bytes(channel: Channel) -> usize {
     match channel {

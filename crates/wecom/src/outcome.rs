@@ -1,6 +1,6 @@
-//! What became of a call: accepted, certainly not, or unknown; and why, in words that hold no secret.
+//! The result of a call: accepted, certainly not, or unknown; and the reason, without secrets.
 //!
-//! Every word of a [`Failure`] is made here or passed through [`Secrets::redact`]; no other error's text is shown.
+//! Every text of a [`Failure`] is made here or passed through [`Secrets::redact`]; no other error's text is shown.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,20 +16,20 @@ use crate::errcode::{self, About, Class, Meaning};
 pub enum Outcome {
     /// Accepted for every recipient. Accepted is not delivered: there is no receipt (wecom-api §3.4).
     Accepted(Receipt),
-    /// WeCom took it, but not for those in `missed`.
+    /// Accepted, but not for those in `missed`.
     AcceptedInPart {
-        /// What WeCom gave for it.
+        /// WeCom's ids for it.
         receipt: Receipt,
-        /// Who did not get it.
+        /// The recipients that did not get it.
         missed: Missed,
     },
-    /// Certainly not accepted: no byte of the request was written, or WeCom refused it in so many words.
+    /// Certainly not accepted: no byte of the request was sent, or WeCom rejected it explicitly.
     NotSent(Failure),
-    /// The request, or a part of it, went out and no trustworthy answer came: it may have been delivered.
+    /// The request, or a part of it, was sent and no trustworthy answer came: it may have been delivered.
     Unsure(Failure),
 }
 
-/// What WeCom gives for an accepted message; only `message/send` gives anything.
+/// WeCom's ids of an accepted message; only `message/send` returns any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Handle for recall, 24 h.
@@ -38,7 +38,7 @@ pub struct Receipt {
     pub response_code: Option<String>,
 }
 
-/// Who did not get an accepted message. Userids come back in lower case.
+/// The recipients that did not get an accepted message. Userids come back in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missed {
     /// Userids that are invalid or out of scope.
@@ -58,7 +58,7 @@ impl Missed {
     }
 }
 
-/// A call that brought nothing: the same two certainties as [`Outcome`].
+/// A failed call: with the same two certainties as [`Outcome`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Certainly not done.
@@ -70,7 +70,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// What went wrong, however certain.
+    /// The failure, whichever its certainty.
     pub const fn failure(&self) -> &Failure {
         match self {
             Self::NotDone(failure) | Self::Unsure(failure) => failure,
@@ -87,35 +87,35 @@ impl From<CallError> for Outcome {
     }
 }
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What may be done about it.
+    /// The possible reaction.
     pub class: Class,
     /// The call that failed; `GetToken` if the message itself was never tried.
     pub api: Api,
-    /// What was seen.
+    /// The observed fault.
     pub fault: Fault,
-    /// WeCom's or the network's own words: redacted, on one line, at most [`MESSAGE_BYTES`]. May be empty.
+    /// The text of WeCom or the network: redacted, on one line, at most [`MESSAGE_BYTES`]. May be empty.
     pub message: String,
-    /// The address from which WeCom saw the call, if its message told: what must become a trusted IP at 60020.
+    /// The address from which WeCom saw the call, if its message tells it: it must become a trusted IP at 60020.
     pub egress_ip: Option<IpAddr>,
-    /// Not to be tried again earlier than this.
+    /// The earliest retry.
     pub retry_after: Option<Duration>,
 }
 
-/// What was seen of a failed call.
+/// The observed fault of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// WeCom answered with this `errcode`.
     Errcode(i64),
-    /// The name of the host has no address.
+    /// The host's name cannot be resolved.
     Dns,
-    /// No connection.
+    /// The connection failed.
     Connect,
-    /// No trust: certificate expired, of another host, or from an unknown authority.
+    /// The certificate is expired, of another host, or from an unknown authority.
     Tls,
-    /// No answer in time.
+    /// Timeout.
     Timeout,
     /// The connection broke after the request began.
     Broken,
@@ -125,15 +125,15 @@ pub enum Fault {
     TooLong,
     /// The answer is not JSON with an integer `errcode`.
     NotWeCom,
-    /// `errcode` 0, but what was asked for is not in the answer.
+    /// `errcode` 0, but the requested data is missing in the answer.
     Incomplete,
-    /// Tokens were fetched too often within a minute; it waits, nothing was sent.
+    /// Tokens were fetched too often within a minute; nothing was sent.
     TokenBudget,
-    /// Too many unknown numbers or addresses were looked up today; it waits, nothing was sent.
+    /// Too many unknown numbers or addresses were looked up today; nothing was sent.
     LookupBudget,
-    /// Not sent, because it might not have ended by the time it had to.
+    /// Not sent, because it might not have ended in time.
     TooLate,
-    /// Not sent, because WeCom would refuse it; the message says what.
+    /// Not sent, because WeCom would reject it; the message gives the reason.
     Invalid,
 }
 
@@ -141,7 +141,7 @@ pub enum Fault {
 pub const MESSAGE_BYTES: usize = 400;
 
 impl Failure {
-    /// WeCom's code, if it was WeCom who refused.
+    /// WeCom's code, if WeCom rejected the call.
     pub const fn errcode(&self) -> Option<i64> {
         match self.fault {
             Fault::Errcode(code) => Some(code),
@@ -149,12 +149,12 @@ impl Failure {
         }
     }
 
-    /// The row of the error table, if WeCom refused with a code that is known.
+    /// The row of the error table, if WeCom rejected the call with a known code.
     pub fn meaning(&self) -> Option<&'static Meaning> {
         self.errcode().and_then(errcode::meaning)
     }
 
-    /// What the failure is about.
+    /// The subject of the failure.
     pub fn about(&self) -> About {
         self.meaning().map_or(About::System, |meaning| meaning.about)
     }
@@ -168,7 +168,7 @@ impl Failure {
         self.sentence(what, remedy, ["：", "（", "）。", "。"])
     }
 
-    /// What happened and what to do next, in one line without secrets.
+    /// What happened and the remedy, in one line without secrets.
     pub fn en(&self) -> String {
         let (what, remedy) = match (self.meaning(), self.fault) {
             (Some(meaning), _) => (meaning.en, meaning.remedy_en.trim_end_matches('.')),
@@ -184,7 +184,7 @@ impl Failure {
         format!("{}{colon}{code}{status}{what}{open}{said}{close}{remedy}{stop}", self.api)
     }
 
-    /// A failure that is ours to report, before anything was sent.
+    /// A failure reported by us, before anything was sent.
     pub(crate) fn invalid(api: Api, message: impl Into<String>) -> Self {
         Self::new(api, Class::Refused, Fault::Invalid, bounded(&message.into()))
     }
@@ -193,7 +193,7 @@ impl Failure {
         Self { class, api, fault, message, egress_ip: None, retry_after: None }
     }
 
-    /// What WeCom refused: `errmsg` is redacted with `secrets`.
+    /// A rejection by WeCom: `errmsg` is redacted with `secrets`.
     pub(crate) fn refused(api: Api, code: i64, errmsg: &str, secrets: &Secrets) -> Self {
         let message = secrets.redact(errmsg);
         Self {
@@ -259,17 +259,17 @@ impl Fault {
     }
 }
 
-/// The secrets of one call, to be kept out of every text about it.
+/// The secrets of one call, which must not appear in any text about it.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Knows each secret as it is and percent-encoded, as a URL holds it.
+    /// Knows each secret plain and percent-encoded, as in a URL.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let mut forms: Vec<String> = Vec::new();
         for secret in secrets {
             let plain = secret.expose_secret();
-            // Nothing shorter is a secret, and replacing single letters would leave no text.
+            // Shorter texts are not secrets, and replacing single letters would leave no text.
             if plain.len() >= 4 {
                 let encoded = percent_encoded(plain);
                 forms.extend([encoded.to_lowercase(), encoded, plain.to_owned()]);

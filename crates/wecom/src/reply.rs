@@ -1,4 +1,4 @@
-//! Reads answers. Only an integer `errcode` 0 in a JSON object is success (reliability F24).
+//! Parses answers. Only an integer `errcode` 0 in a JSON object is success (reliability F24).
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,21 +8,22 @@ use crate::Api;
 use crate::errcode::Class;
 use crate::outcome::{CallError, Failure, Fault, Missed, Outcome, Receipt, Secrets};
 
-/// What every answer has. A double key, a float, a string or nothing where `errcode` belongs is no answer of WeCom's.
+/// The part common to all answers. A duplicate key, a float, a string or nothing in place of `errcode` is not an answer
+/// of WeCom.
 #[derive(Deserialize)]
 struct Envelope {
     errcode: i64,
-    /// For humans: whatever it is, it decides nothing.
+    /// For humans: it decides nothing.
     #[serde(default)]
     errmsg: Value,
 }
 
-/// The answer of `api`: `T` if WeCom did what was asked.
+/// The answer of `api`: `T` if WeCom did what was requested.
 pub(crate) fn read<T: DeserializeOwned>(api: Api, body: &[u8], secrets: &Secrets) -> Result<T, CallError> {
     let unsure = |fault| CallError::Unsure(Failure::new(api, Class::Transient, fault, words(api, body, secrets)));
-    // Words in another encoding than UTF-8 decide nothing either: a refusal stays certain, and is not sent twice.
+    // Text in another encoding than UTF-8 decides nothing either: a rejection stays certain, and is not sent twice.
     let text = String::from_utf8_lossy(body);
-    // serde would take an array for a struct: `[0]` is not an answer.
+    // serde would accept an array for a struct: `[0]` is not an answer.
     if !text.trim_start().starts_with('{') {
         return Err(unsure(Fault::NotWeCom));
     }
@@ -34,7 +35,8 @@ pub(crate) fn read<T: DeserializeOwned>(api: Api, body: &[u8], secrets: &Secrets
     serde_json::from_str(&text).map_err(|_| unsure(Fault::Incomplete))
 }
 
-/// The first words of an answer that is not understood, to see whose it is. One that may hold a token is not shown.
+/// The first words of an answer that is not understood, to identify its sender. One that may contain a token is not
+/// shown.
 pub(crate) fn words(api: Api, body: &[u8], secrets: &Secrets) -> String {
     let text = String::from_utf8_lossy(body);
     if api == Api::GetToken && text.contains("access_token") { String::new() } else { secrets.redact(&text) }
@@ -74,7 +76,7 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Names in whatever form they come; what is no name is none.
+/// Names in any form; other values are dropped.
 fn names(value: &Value) -> Vec<String> {
     match value {
         Value::String(joined) => joined.split('|').filter(|name| !name.is_empty()).map(str::to_owned).collect(),

@@ -1,15 +1,15 @@
-//! The bytes of a message: who gets it, in which form WeCom wants it. They are made once and sent as they are.
+//! The bytes of a message: recipients and content in WeCom's form. They are made once and sent unchanged.
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{Api, Channel, Content};
 
-/// A message as it goes out. Only the credential in the URL may differ from one try to the next: WeCom's duplicate
-/// check compares the body (reliability §3.5).
+/// A message as sent. Only the credential in the URL may differ from one try to the next: WeCom's duplicate check
+/// compares the body (reliability §3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendRequest {
-    /// Through which door.
+    /// The channel.
     pub channel: Channel,
     /// The frozen JSON.
     pub body: Bytes,
@@ -35,19 +35,19 @@ pub const MAX_GROUPS: usize = 100;
 pub const MAX_DUPLICATE_INTERVAL_SECS: u32 = 14_400;
 const EVERYBODY: &str = "@all";
 
-/// Whether WeCom should swallow a second request with the same bytes.
+/// Whether WeCom should drop a second request with the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duplicates {
-    /// Swallow it.
+    /// Drop it.
     Check {
-        /// Within so many seconds; at most [`MAX_DUPLICATE_INTERVAL_SECS`].
+        /// Within this many seconds; at most [`MAX_DUPLICATE_INTERVAL_SECS`].
         interval_secs: u32,
     },
     /// Deliver it again.
     Off,
 }
 
-/// Whom a message of an app addresses.
+/// The recipients of an app's message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipients {
     /// Userids, or `@all`: then everything else is ignored.
@@ -59,7 +59,7 @@ pub struct Recipients {
 }
 
 impl Recipients {
-    /// Takes out what cannot be a userid, so that one typing error does not keep the news from the others.
+    /// Removes invalid userids, so that one typing error does not keep the message from the others.
     pub fn take_invalid(&mut self) -> Vec<String> {
         self.users.extract_if(.., |user| user != EVERYBODY && !is_userid(user)).collect()
     }
@@ -172,7 +172,7 @@ fn joined(ids: &[i64]) -> String {
     ids.iter().map(i64::to_string).collect::<Vec<_>>().join("|")
 }
 
-/// Han characters stay as they are: WeCom refuses `\uXXXX` (40033).
+/// Han characters stay unescaped: WeCom rejects `\uXXXX` (40033).
 pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("a message has string keys and finite numbers only")
 }

@@ -15,11 +15,11 @@ use crate::Api;
 use crate::errcode::Class;
 use crate::outcome::{Failure, Fault};
 
-/// At most [`FETCHES`] fetches for one app within this time: on average one every 30 s, and the first after a token
-/// was revoked at once (reliability F28).
+/// At most [`FETCHES`] fetches for one app within this time: on average one every 30 s, and the first after a token was
+/// revoked at once (reliability F28).
 const FETCH_WINDOW_MS: i64 = 60_000;
 const FETCHES: usize = 2;
-/// First pause after a fetch failed in passing; doubles up to [`SLOWEST_RETRY`].
+/// First pause after a transient failure of a fetch; doubles up to [`SLOWEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);
 /// WeCom bars an address from gettoken for an hour (wecom-api §2).
@@ -31,29 +31,29 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Load = dyn Fn(String) -> BoxFuture<Option<StoredToken>> + Send + Sync;
 type Save = dyn Fn(String, StoredToken) -> BoxFuture<()> + Send + Sync;
 
-/// Where tokens survive a restart and are shared between replicas. Both are given a key that names the app without
-/// its secret. A store that fails loads nothing and saves nothing: tokens then live in memory only.
+/// Stores tokens across restarts and replicas. Both functions get a key that identifies the app without its secret. A
+/// store that fails loads nothing and saves nothing: tokens then live in memory only.
 pub struct TokenStore {
     /// The token last saved under a key.
     pub load: Box<Load>,
-    /// Keeps a token under a key, in place of the former.
+    /// Saves a token under a key, in place of the former one.
     pub save: Box<Save>,
 }
 
-/// A token as it is kept.
+/// A stored token.
 #[derive(Debug, Clone)]
 pub struct StoredToken {
     /// The token.
     pub token: SecretString,
     /// Among the tokens of one app a higher one is newer.
     pub version: i64,
-    /// Unix milliseconds after which WeCom refuses it.
+    /// When WeCom starts to reject it, in Unix milliseconds.
     pub expires_at: i64,
     /// Unix milliseconds from which it should be replaced.
     pub refresh_at: i64,
 }
 
-/// What gettoken gave.
+/// The answer of gettoken.
 pub(crate) struct Fetched {
     pub(crate) token: SecretString,
     pub(crate) lifetime: Duration,
@@ -62,7 +62,7 @@ pub(crate) struct Fetched {
 /// When tokens are replaced and failures forgotten.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
-    /// So long before its end a token is replaced.
+    /// A token is replaced this long before its end.
     pub(crate) refresh_early: Duration,
     /// After a fault that a person must repair.
     pub(crate) probe_interval: Duration,
@@ -71,7 +71,7 @@ pub(crate) struct Policy {
 pub(crate) struct Tokens {
     policy: Policy,
     store: Option<TokenStore>,
-    /// One slot for each app of the configuration, so it is as bounded as that.
+    /// One slot for each app of the configuration, which bounds the map.
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
@@ -95,14 +95,14 @@ struct Trouble {
     failure: Failure,
     since: i64,
     hold: Duration,
-    /// How many in a row.
+    /// Consecutive failures.
     times: u32,
 }
 
-/// What the state offers to a caller who does not want the refused token.
+/// The offer to a caller who does not want the rejected token.
 enum Offer {
     Good(StoredToken),
-    /// Still good, but to be replaced.
+    /// Still valid, but to be replaced.
     Ageing(StoredToken),
     Nothing,
 }
@@ -151,7 +151,7 @@ impl Tokens {
         }
     }
 
-    /// Takes what is kept in the store, if it is better than ours.
+    /// Takes the token from the store, if it is better than ours.
     async fn adopt(
         &self,
         slot: &Slot,
@@ -218,7 +218,7 @@ impl StoredToken {
 }
 
 impl State {
-    /// Whether WeCom may be asked now; if so, it is counted.
+    /// Whether WeCom may be asked now; if so, the fetch is counted.
     fn admit(&mut self, now: i64) -> Result<(), Failure> {
         if let Some(trouble) = &self.trouble
             && let Some(left) = left(trouble.since, trouble.hold, now)
@@ -238,11 +238,11 @@ impl State {
     }
 
     fn renew(&mut self, fetched: &Fetched, now: i64, policy: Policy) -> StoredToken {
-        // A token that lives shortly is still used for most of its life.
+        // A short-lived token is still used for most of its life.
         let early = policy.refresh_early.min(fetched.lifetime / 4);
         let token = StoredToken {
             token: fetched.token.clone(),
-            // The time, so that a token of another replica or an earlier run is older or newer than this one.
+            // The time, so that versions of tokens from other replicas and earlier runs are comparable.
             version: self.token.as_ref().map_or(now, |former| now.max(former.version + 1)),
             expires_at: now.saturating_add(millis(fetched.lifetime)),
             refresh_at: now.saturating_add(millis(fetched.lifetime.saturating_sub(early))),
@@ -262,7 +262,7 @@ impl State {
     }
 }
 
-/// How long WeCom is not asked for a token after the `times`th failure in a row.
+/// How long WeCom is not asked for a token after `times` consecutive failures.
 fn hold(failure: &Failure, times: u32, probe_interval: Duration) -> Duration {
     match failure.class {
         Class::Ok | Class::Transient => {
@@ -274,7 +274,7 @@ fn hold(failure: &Failure, times: u32, probe_interval: Duration) -> Duration {
     }
 }
 
-/// What is left of `span` since `since`. A clock that was set back ends the wait: it must not last for ever.
+/// The rest of `span` since `since`. A clock that was set back ends the wait: it must not last for ever.
 fn left(since: i64, span: Duration, now: i64) -> Option<Duration> {
     let gone = Duration::from_millis(u64::try_from(now.saturating_sub(since)).ok()?);
     span.checked_sub(gone).filter(|left| !left.is_zero())
@@ -284,7 +284,7 @@ fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// State is replaced whole or not at all, so a panic elsewhere leaves it good.
+/// The state is replaced as a whole or not at all, so a panic elsewhere leaves it valid.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -298,7 +298,7 @@ mod tests {
     const POLICY: Policy = Policy { refresh_early: Duration::from_mins(5), probe_interval: Duration::from_mins(5) };
     const START: i64 = 1_700_000_000_000;
 
-    /// WeCom's gettoken, as far as tokens are concerned, and a clock that the test owns.
+    /// A simulated gettoken, and a clock that the test controls.
     struct World {
         tokens: Tokens,
         now: Arc<AtomicI64>,
@@ -322,7 +322,7 @@ mod tests {
             self.get_or(refused, None).await
         }
 
-        /// `failure` is what gettoken answers with; a new token each time without it.
+        /// gettoken answers with `failure`, if given; otherwise with a new token each time.
         async fn get_or(
             &self,
             refused: Option<&StoredToken>,
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!((shown(&kept), world.fetches()), ("token-1", 2));
         world.pass(60);
         assert_eq!(shown(&world.get(None).await.unwrap()), "token-3");
-        // The last second of a token is the last in which it serves.
+        // The last second of a token's validity.
         world.pass(7200);
         assert!(world.get_or(None, Some(failure(Class::Transient))).await.is_err());
     }
@@ -508,7 +508,7 @@ mod tests {
         let first = one.get(None).await.unwrap();
         assert_eq!(shown(&two.get(None).await.unwrap()), "token-1");
         assert_eq!(two.fetches(), 0);
-        // Revoked: the one that notices first replaces it for both.
+        // Revoked: the first one that notices replaces it for both.
         one.pass(1);
         let second = one.get(Some(&first)).await.unwrap();
         assert_eq!(shown(&two.get(Some(&first)).await.unwrap()), shown(&second));

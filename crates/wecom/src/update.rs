@@ -1,5 +1,4 @@
-//! What can be done to a message of an app after it was sent: a card is changed, a message is taken back
-//! (wecom-api §4; pages 94888, 94867).
+//! Changes of an app's messages after they were sent: updates of cards, and recalls (wecom-api §4; pages 94888, 94867).
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,15 +12,15 @@ use crate::{Account, Api, App, Channel, Client, Outcome, SendRequest};
 /// A change of a card that an app sent within the last 72 h.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardUpdate {
-    /// From the answer to the message or from a click; good for one update (60140 after that).
+    /// From the answer to the message or from a click; valid for one update (60140 after that).
     pub response_code: String,
-    /// Who sees the change.
+    /// The members who see the change.
     pub readers: Readers,
-    /// What changes.
+    /// The change.
     pub change: CardChange,
 }
 
-/// Whose copy of a card changes.
+/// The members whose copy of a card changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readers {
     /// All members who got the card.
@@ -31,16 +30,16 @@ pub enum Readers {
     Users(Vec<String>),
 }
 
-/// What becomes of a card.
+/// The new content of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CardChange {
-    /// One label, which cannot be pressed, stands in place of the buttons; only where there were buttons.
+    /// One inactive label replaces the buttons; only where there were buttons.
     Label(String),
     /// Another card, of any kind.
     Card(Box<TemplateCard>),
 }
 
-/// The bytes of an update of a card: frozen, and sent as [`Channel::CardUpdate`], as any message is.
+/// The bytes of an update of a card: frozen, and sent as [`Channel::CardUpdate`], like any message.
 pub fn card_update_body(agent_id: i64, update: &CardUpdate) -> Vec<u8> {
     #[derive(Serialize)]
     struct Label<'a> {
@@ -71,15 +70,15 @@ pub fn card_update_body(agent_id: i64, update: &CardUpdate) -> Vec<u8> {
 }
 
 impl Client {
-    /// Changes a card. Accepted in part: those missed did not get the card. An update whose outcome is unsure may have
-    /// spent the code: 60140 at the next try.
+    /// Updates a card. Accepted in part: those missed did not get the card. An update with an unsure result may have
+    /// used the code: 60140 at the next try.
     pub async fn update_card(&self, app: &App, update: &CardUpdate) -> Outcome {
         let body = card_update_body(app.agent_id, update).into();
         self.send(&Account::App(app.clone()), &SendRequest { channel: Channel::CardUpdate, body }).await
     }
 
-    /// Takes back what the same app sent within 24 h (42052 after that), from WeCom's clients only: what went to
-    /// WeChat stays. Repeating it is harmless.
+    /// Recalls a message that the same app sent within 24 h (42052 after that), from WeCom's clients only: it stays in
+    /// WeChat. Idempotent.
     pub async fn recall(&self, app: &App, msgid: &str) -> Result<(), CallError> {
         #[derive(Serialize)]
         struct Recall<'a> {

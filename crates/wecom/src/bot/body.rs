@@ -1,4 +1,4 @@
-//! The bodies of a bot's frames (wecom-api §11.3, §11.5; pages 101138, 101463). Made once, sent as they are.
+//! The bodies of a bot's frames (wecom-api §11.3, §11.5; pages 101138, 101463). Made once, sent unchanged.
 
 use serde::Serialize;
 
@@ -15,8 +15,8 @@ pub enum ChatType {
     Group,
 }
 
-/// The bytes of a message that a bot sends of its own accord. `chatid` is a userid or the chatid of a group; without
-/// a type WeCom decides, group first. A bot has no plain text: a text goes as markdown, and its mentions nowhere.
+/// The bytes of a message that answers nothing. `chatid` is a userid or the chatid of a group; without a type WeCom
+/// decides, group first. A bot has no plain text: a text is sent as markdown, and its mentions are dropped.
 pub fn bot_send_body(chatid: &str, chat_type: Option<ChatType>, content: &Content) -> Vec<u8> {
     #[derive(Serialize)]
     struct Message<'a> {
@@ -42,7 +42,7 @@ pub fn bot_send_body(chatid: &str, chat_type: Option<ChatType>, content: &Conten
     json(&Message { chatid, chat_type, msgtype: content.msgtype(), content })
 }
 
-/// An answer in markdown: a stream that is over with its first piece, since an answer can be nothing simpler
+/// An answer in markdown: a stream that ends with its first piece, since there is no simpler form of an answer
 /// (wecom-api §11.3).
 pub(super) fn respond_markdown(stream_id: &str, markdown: &str) -> Vec<u8> {
     #[derive(Serialize)]
@@ -83,7 +83,7 @@ pub(super) fn welcome_text(text: &str) -> Vec<u8> {
     json(&Body { msgtype: "text", text: Text { content: text } })
 }
 
-/// The card that takes the place of the one clicked, with the same task id; for `users`, or for all who see it.
+/// The card that replaces the clicked one, with the same task id; for `users`, or for all who see it.
 pub(super) fn update(card: &TemplateCard, users: &[String]) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {

@@ -1,5 +1,4 @@
-//! What is asked of the socket and what comes back: a question is written once or never, and its asker always learns
-//! which.
+//! Questions to the socket and their answers: a question is written once or never, and its asker always learns which.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,14 +20,14 @@ pub(super) struct Question {
     pub(super) body: Box<RawValue>,
     /// How long WeCom may take, from the first byte of the frame.
     pub(super) patience: Duration,
-    /// It is not begun after this.
+    /// It must be started by then.
     pub(super) latest: Instant,
     pub(super) ticket: Ticket,
     pub(super) answer: oneshot::Sender<Result<Reply, CallError>>,
 }
 
 impl Question {
-    /// It was not written, because of `failure`.
+    /// Answers that it was not written, because of `failure`.
     pub(super) fn turn_away(self, failure: Failure) {
         drop(self.answer.send(Err(CallError::NotDone(failure))));
     }
@@ -39,7 +38,7 @@ impl Question {
 pub(super) struct Ticket(Arc<AtomicBool>);
 
 impl Ticket {
-    /// Whether it is now for the caller alone to say what becomes of the question.
+    /// Whether this caller now decides the result of the question.
     pub(super) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::SeqCst)
     }
@@ -50,7 +49,7 @@ pub(super) const fn too_late(api: Api) -> Failure {
     Failure::new(api, Class::Transient, Fault::TooLate, String::new())
 }
 
-/// It was written, and then nothing came.
+/// It was written, and no answer came.
 pub(super) fn no_answer(api: Api) -> CallError {
     CallError::Unsure(Failure::new(api, Class::Transient, Fault::Timeout, String::new()))
 }

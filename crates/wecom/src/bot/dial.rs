@@ -1,4 +1,4 @@
-//! Opens the socket, over the same proxies and with the same trust as every other call.
+//! Opens the socket, with the same proxies and trust roots as every other call.
 
 use std::io;
 
@@ -17,7 +17,7 @@ use crate::http::{Lost, connector, lost};
 use crate::outcome::{Failure, Fault, Secrets};
 use crate::{Api, Network, NetworkError};
 
-/// A frame longer than [`FRAME_BYTES`] is left unread; one as long as this ends the connection.
+/// A frame longer than [`FRAME_BYTES`] is skipped; one longer than this ends the connection.
 const MESSAGE_BYTES: usize = 4 * FRAME_BYTES;
 
 /// The address of the socket, and how to reach it.
@@ -34,7 +34,7 @@ impl Dialer {
         Ok(Self { client: connector(network, &url)?, url, deadline: network.deadline })
     }
 
-    /// An open socket that nothing was said on yet.
+    /// A fresh socket.
     pub(super) async fn dial(&self) -> Result<WebSocketStream<Upgraded>, Failure> {
         let failure =
             |lost: Lost| Failure { fault: unopened(lost.fault), ..no_socket(&String::from_utf8_lossy(&lost.detail)) };
@@ -69,7 +69,7 @@ impl Dialer {
     }
 }
 
-/// `ws` and `wss` as what they are before the socket opens.
+/// The `http` or `https` URL that corresponds to `ws` or `wss`.
 fn http_url(text: &str) -> Option<Url> {
     let (scheme, rest) = text.split_once("://")?;
     let scheme = match scheme {
@@ -81,7 +81,7 @@ fn http_url(text: &str) -> Option<Url> {
     (url.has_host() && url.username().is_empty() && url.fragment().is_none()).then_some(url)
 }
 
-/// Before there is a socket nothing of ours was sent: only why there is none matters.
+/// Before the socket is open nothing of ours was sent: only the reason matters.
 const fn unopened(fault: Fault) -> Fault {
     match fault {
         Fault::Dns | Fault::Tls => fault,
@@ -94,7 +94,7 @@ pub(super) fn no_socket(words: &str) -> Failure {
     Failure::new(Api::BotSubscribe, Class::Transient, Fault::Connect, Secrets::default().redact(words))
 }
 
-/// The words of a socket's error; none of them knows a secret.
+/// The text of a socket's error, which contains no secret.
 pub(super) fn words(error: &tokio_tungstenite::tungstenite::Error) -> String {
     use tokio_tungstenite::tungstenite::Error;
     match error {

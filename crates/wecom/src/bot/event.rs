@@ -1,4 +1,4 @@
-//! What a callback on the socket says (wecom-api §11.4; pages 100719, 101027). Pure.
+//! Parses callbacks of the socket (wecom-api §11.4; pages 100719, 101027). Pure.
 
 use serde_json::Value;
 
@@ -7,16 +7,16 @@ use crate::click::names_somebody;
 
 use super::body::ChatType;
 
-/// What happened in WeCom.
+/// An event in WeCom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BotEvent {
     /// A user wrote to the bot.
     Text {
         /// For the answer, within 24 h.
         req_id: String,
-        /// Userid of who wrote.
+        /// Userid of the writer.
         from: String,
-        /// Where.
+        /// The conversation.
         chat: Conversation,
         /// What was written; in a group the mention of the bot is in it.
         content: String,
@@ -27,9 +27,9 @@ pub enum BotEvent {
     Click {
         /// For the update of the card, within 5 s.
         req_id: String,
-        /// Who pressed what.
+        /// The click.
         click: Click,
-        /// Where.
+        /// The conversation.
         chat: Conversation,
         /// The same for each copy of one click.
         msgid: String,
@@ -38,7 +38,7 @@ pub enum BotEvent {
     Entered {
         /// For the greeting, within 5 s.
         req_id: String,
-        /// Userid of who opened it.
+        /// Userid of the user.
         from: String,
     },
     /// A newer connection took this one's place; it does not come back by itself.
@@ -47,14 +47,14 @@ pub enum BotEvent {
     Other {
         /// Name of the event or kind of the message: `feedback_event`, `image`, ….
         kind: String,
-        /// Userid of whom it is about; may be empty.
+        /// Userid of the user it is about; may be empty.
         from: String,
-        /// Where, if WeCom told.
+        /// The conversation, if WeCom names it.
         chat: Option<Conversation>,
     },
 }
 
-/// Where a bot talks.
+/// A conversation of a bot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Conversation {
     /// With one person, by userid.
@@ -64,7 +64,7 @@ pub enum Conversation {
 }
 
 impl Conversation {
-    /// What `aibot_send_msg` calls it by.
+    /// Its id for `aibot_send_msg`.
     pub fn id(&self) -> &str {
         match self {
             Self::Single(id) | Self::Group(id) => id,
@@ -80,7 +80,7 @@ impl Conversation {
     }
 }
 
-/// Why a callback says nothing: what it lacks.
+/// The missing part of a callback.
 pub(crate) type Lacks = &'static str;
 
 /// The message of a user.
@@ -116,7 +116,7 @@ pub(crate) fn event(req_id: String, body: &Value) -> Result<BotEvent, Lacks> {
     }
 }
 
-/// In the nested form of the documentation, or in the flat one of the SDK's types (wecom-api §11.4).
+/// In the nested form of the documentation, or in the flat form of the SDK's types (wecom-api §11.4).
 fn click(kind: &str, body: &Value) -> Result<Click, Lacks> {
     let flat = &body["event"];
     let card = if flat[kind].is_object() { &flat[kind] } else { flat };
@@ -157,7 +157,7 @@ fn other(kind: &str, body: &Value) -> BotEvent {
     }
 }
 
-/// A group has a chatid; else it is the chat with who wrote.
+/// A group has a chatid; otherwise it is the single chat with the writer.
 fn conversation(body: &Value) -> Option<Conversation> {
     if text(body, "/chattype") == "group" {
         required(body, "/chatid").filter(|id| id.len() <= 256).map(Conversation::Group)

@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Longest frame that is read. A message of a user, with what it quotes, has some ten thousand bytes.
+/// Longest frame that is read. A user's message, with its quotation, has some ten thousand bytes.
 pub(crate) const FRAME_BYTES: usize = 256 * 1024;
 
 /// The command of a heartbeat.
 pub(super) const PING: &str = "ping";
 
-/// What came.
+/// A parsed frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Frame {
     /// An answer to a frame of ours.
     Reply { req_id: String, reply: Reply },
     /// A user wrote.
     Message { req_id: String, body: Value },
-    /// Something happened.
+    /// An event.
     Event { req_id: String, body: Value },
     /// A command that is not known here.
     Other { cmd: String },
 }
 
-/// What WeCom answers.
+/// WeCom's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) errcode: i64,
@@ -33,7 +33,7 @@ pub(crate) struct Reply {
     pub(crate) body: Value,
 }
 
-/// Why a frame is left unread.
+/// Why a frame is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadFrame {
     TooLong,
@@ -50,21 +50,21 @@ struct Envelope {
     headers: Value,
     #[serde(default)]
     errcode: Option<i64>,
-    /// For humans: whatever it is, it decides nothing.
+    /// For humans: it decides nothing.
     #[serde(default)]
     errmsg: Value,
     #[serde(default)]
     body: Value,
 }
 
-/// Reads a frame. Raw control characters, which WeCom sometimes sends, are left out, as the official SDK does: also in a
-/// `req_id`, which must be the same in the answer. Those that part words are taken for spaces.
+/// Parses a frame. Raw control characters, which WeCom sometimes sends, are removed, as by the official SDK: also in a
+/// `req_id`, which must be the same in the answer. Those that separate words become spaces.
 pub(crate) fn parse(text: &str) -> Result<Frame, BadFrame> {
     if text.len() > FRAME_BYTES {
         return Err(BadFrame::TooLong);
     }
     let text = if text.contains(raw_control) { printable(text).into() } else { Cow::Borrowed(text) };
-    // serde would take an array for a struct.
+    // serde would accept an array for a struct.
     if !text.trim_start().starts_with('{') {
         return Err(BadFrame::NotJson);
     }

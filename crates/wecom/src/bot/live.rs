@@ -1,6 +1,6 @@
-//! One connection, from its subscription to its end: writes what is asked, hands out what happens.
+//! One connection, from its subscription to its end: writes questions, hands out events.
 //!
-//! Answers to clicks are written before pushes; what has one `req_id` goes out one after another.
+//! Answers to clicks are written before pushes; frames with one `req_id` are sent one after another.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use crate::Api;
 use crate::errcode::Class;
 use crate::outcome::{CallError, Failure, Fault};
 
-/// Most frames of ours that wait for an answer. Slots beyond [`PUSHES`] are for answers to people only.
+/// Most frames that wait for an answer. Slots beyond [`PUSHES`] are for answers to people only.
 const IN_FLIGHT: usize = 64;
 /// Most pushes and pieces of files among them.
 const PUSHES: usize = 32;
@@ -42,7 +42,7 @@ pub(super) struct Live<'a> {
     pending: HashMap<String, Pending>,
     held: VecDeque<Question>,
     unanswered: u32,
-    /// Whether a frame that was left unread has been told of.
+    /// Whether a skipped frame was logged.
     noted: bool,
 }
 
@@ -52,7 +52,7 @@ struct Pending {
     answer: oneshot::Sender<Result<Reply, CallError>>,
 }
 
-/// What is to be done next.
+/// The next step.
 enum Step {
     Stop,
     Write(Question),
@@ -67,7 +67,7 @@ impl<'a> Live<'a> {
         Self { runner, socket, pending: HashMap::new(), held: VecDeque::new(), unanswered: 0, noted: false }
     }
 
-    /// Proves who we are. What WeCom says before it has answered is not lost.
+    /// Authenticates. Events that arrive before WeCom's answer are not lost.
     pub(super) async fn subscribe(&mut self, body: &RawValue) -> Result<(), Ended> {
         let req_id = self.runner.req_id("aibot_subscribe");
         let due = Instant::now() + self.runner.pace.answer;
@@ -139,7 +139,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Writes a question, or keeps it until the one with the same `req_id` is answered.
+    /// Writes a question, or holds it until the one with the same `req_id` is answered.
     async fn ask(&mut self, question: Question) -> Result<(), Ended> {
         if !self.pending.contains_key(&question.req_id) {
             return self.begin(question).await;
@@ -155,7 +155,7 @@ impl<'a> Live<'a> {
 
     /// The only place where a question is written.
     async fn begin(&mut self, question: Question) -> Result<(), Ended> {
-        // Who asked has gone, or has given up and was told that it was not sent.
+        // The asker has gone, or gave up and was told that it was not sent.
         if question.answer.is_closed() || !question.ticket.take() {
             return Ok(());
         }
@@ -208,7 +208,7 @@ impl<'a> Live<'a> {
         match timeout_at(due, self.socket.send(Message::text(text))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Ended::Lost(no_socket(&words(&error)))),
-            // Half a frame may be out: nothing more can be said on this connection.
+            // Half a frame may have been sent: the connection is unusable.
             Err(_) => Err(Ended::Lost(no_socket("the connection takes nothing more"))),
         }
     }
@@ -223,7 +223,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// A frame, if what was read is one.
+    /// Parses what was read as a frame.
     fn understand(&mut self, read: Option<Result<Message, Error>>) -> Result<Option<Frame>, Ended> {
         let message = match read {
             Some(Ok(message)) => message,
@@ -274,7 +274,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Once for each connection: what is unknown may come every second.
+    /// Logs once for each connection: unknown frames may come every second.
     fn note(&mut self, what: &str) {
         if !std::mem::replace(&mut self.noted, true) {
             tracing::warn!(bot_id = self.runner.bot_id, what, "A frame of the bot's socket was left unread.");

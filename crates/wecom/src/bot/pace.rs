@@ -1,26 +1,26 @@
-//! How long the socket waits for what (wecom-api §11.3). Pure.
+//! The waiting times of the socket (wecom-api §11.3). Pure.
 
 use std::time::Duration;
 
 /// The times of a bot's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BotPace {
-    /// Between heartbeats; two without an answer end the connection.
+    /// Interval of heartbeats; two without an answer end the connection.
     pub ping: Duration,
-    /// Longest time from the first byte of a frame of ours to WeCom's answer.
+    /// Longest time from the first byte of a frame to WeCom's answer.
     pub answer: Duration,
-    /// Before the first new connection; doubled each time, up to [`BotPace::most`].
+    /// Delay of the first reconnection; doubled each time, up to [`BotPace::most`].
     pub first: Duration,
-    /// Longest time between two connections that WeCom did not refuse.
+    /// Longest delay between two connections that WeCom did not reject.
     pub most: Duration,
-    /// A connection that lived so long was a good one: after it, it begins again with [`BotPace::first`].
+    /// A connection that lived this long counts as good: after it, the delay restarts with [`BotPace::first`].
     pub settled: Duration,
-    /// Between tries with a bot id or secret that WeCom refused: hammering gets the caller barred.
+    /// Interval of retries with a rejected bot id or secret: faster retries get the caller barred.
     pub refused: Duration,
 }
 
 impl Default for BotPace {
-    /// As the official SDK does it, but a refused secret is tried again, slowly, for ever.
+    /// The times of the official SDK, but a rejected secret is retried, slowly, for ever.
     fn default() -> Self {
         Self {
             ping: Duration::from_secs(30),
@@ -41,7 +41,7 @@ impl BotPace {
         doubled.min(self.most).mul_f64(1.0 - random / 2.0)
     }
 
-    /// How long a refused bot waits: never shorter than [`BotPace::refused`].
+    /// How long a rejected bot waits: never shorter than [`BotPace::refused`].
     pub(super) fn before_probe(&self, random: f64) -> Duration {
         self.refused.mul_f64(1.0 + random / 4.0)
     }

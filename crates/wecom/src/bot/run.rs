@@ -1,4 +1,4 @@
-//! Keeps one connection after another: when to come back, when to wait, when to stay away.
+//! Runs one connection after another: when to reconnect, when to wait, when to stay away.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ pub(super) struct Runner {
     pub(super) outlet: Outlet,
 }
 
-/// What is asked of the socket: answers to people, and everything that can wait for them.
+/// Questions to the socket: answers to people, and everything that can wait for them.
 pub(super) struct Lines {
     pub(super) urgent: mpsc::Receiver<Question>,
     pub(super) pushes: mpsc::Receiver<Question>,
@@ -109,7 +109,7 @@ impl Lines {
 }
 
 impl Runner {
-    /// Until it is stopped or evicted.
+    /// Runs until it is stopped or evicted.
     pub(super) async fn run(mut self, mut lines: Lines) -> BotEnd {
         let mut failed = 0;
         loop {
@@ -135,7 +135,7 @@ impl Runner {
         }
     }
 
-    /// One connection, and how long WeCom had accepted it.
+    /// Runs one connection; returns its end, and how long WeCom had accepted it.
     async fn connection(&mut self, lines: &mut Lines) -> (Ended, Duration) {
         let nothing = Duration::ZERO;
         let stop = self.stop.clone();
@@ -163,7 +163,7 @@ impl Runner {
         (ended, began.elapsed())
     }
 
-    /// After a connection that was lost; false if it was stopped meanwhile. What is asked waits.
+    /// Waits after a lost connection; false if it was stopped meanwhile. Questions wait.
     async fn come_back(&mut self, failure: Failure, failed: u32) -> bool {
         let pause = self.pace.before_next(failed, rand::random());
         tracing::warn!(bot_id = self.bot_id, failed, pause_ms = pause.as_millis(), %failure, "The bot's socket is lost.");
@@ -178,7 +178,7 @@ impl Runner {
         }
     }
 
-    /// After a refusal, which only a person can repair: all that is asked is turned away meanwhile.
+    /// Waits after a rejection, which only a person can repair: all questions are refused meanwhile.
     async fn stay_away(&mut self, failure: Failure, lines: &mut Lines) -> bool {
         let pause = self.pace.before_probe(rand::random());
         tracing::error!(bot_id = self.bot_id, pause_s = pause.as_secs(), %failure, "WeCom refused the bot.");
@@ -213,8 +213,8 @@ impl Runner {
         frame::req_id(cmd, (self.now)(), rand::random())
     }
 
-    /// What follows from WeCom's no. It may be busy, and then it is as if it were not there; every other no is about
-    /// bot id and secret (wecom-api §11.9).
+    /// The consequence of WeCom's rejection. It may be busy, which counts as unreachable; every other rejection
+    /// concerns bot id and secret (wecom-api §11.9).
     pub(super) fn refused(&self, reply: &Reply) -> Ended {
         let secrets = Secrets::new([&self.secret]);
         let failure = Failure::refused(Api::BotSubscribe, reply.errcode, &reply.errmsg, &secrets);

@@ -19,7 +19,7 @@ use crate::{Api, Media, MediaKind};
 
 /// Bytes of a piece, before base64.
 const CHUNK: usize = 512 * 1024;
-/// Pieces under way at once; more draw errors of the system (wecom-api §11.7).
+/// Pieces in flight at once; more cause system errors (wecom-api §11.7).
 const AT_ONCE: usize = 2;
 /// Tries of one piece, which may be repeated.
 const TRIES: u32 = 3;
@@ -31,8 +31,8 @@ const UPLOAD: Duration = Duration::from_mins(1);
 const NAME_BYTES: usize = 256;
 
 impl Bot {
-    /// Uploads a picture or file for three days, for messages of this bot. Where it is unsure it may be repeated: at
-    /// worst a file lies there twice.
+    /// Uploads a picture or file for three days, for messages of this bot. After an unsure result it may be repeated:
+    /// at worst a file exists twice.
     pub async fn upload(&self, kind: MediaKind, file_name: &str, bytes: Bytes) -> Result<Media, CallError> {
         check_kind(kind, &bytes).map_err(|why| CallError::NotDone(Failure::invalid(Api::BotUploadInit, why)))?;
         let latest = Instant::now() + UPLOAD;
@@ -41,14 +41,14 @@ impl Bot {
         let begun = self.upload_call(Api::BotUploadInit, begin, latest).await?;
         let upload_id = begun["upload_id"].as_str().filter(|id| !id.is_empty());
         let upload_id = &upload_id.ok_or_else(|| incomplete(Api::BotUploadInit))?;
-        // In boxes: the compiler cannot tell that the bare ones may go from thread to thread.
+        // Boxed: the compiler cannot prove that the bare futures are `Send`.
         let pieces: Vec<_> = chunks.map(|(index, raw)| self.piece(upload_id, index, raw, latest).boxed()).collect();
         stream::iter(pieces).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
         let done = self.upload_call(Api::BotUploadFinish, finish(upload_id), latest).await?;
         media(&done).ok_or_else(|| incomplete(Api::BotUploadFinish))
     }
 
-    /// One piece, again if it passed away.
+    /// Uploads one piece, with retries after transient failures.
     async fn piece(&self, upload_id: &str, index: usize, raw: &[u8], latest: Instant) -> Result<(), CallError> {
         let body = chunk(upload_id, index, raw);
         let mut tries = 1;

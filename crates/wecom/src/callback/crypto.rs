@@ -22,7 +22,7 @@ const PAD: usize = 32;
 /// Random bytes before, and the length.
 const HEAD: usize = 16 + 4;
 
-/// 43 characters hold 258 bits, of which two are left over, and not always zero.
+/// 43 characters hold 258 bits, two more than needed, which are not always zero.
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -67,7 +67,7 @@ impl Crypto {
         })
     }
 
-    /// Whether who sent `encrypt` knows the token; how long this takes tells nothing of the right signature.
+    /// Whether the sender of `encrypt` knows the token; takes constant time.
     pub(super) fn check(&self, signed: &Signed, encrypt: &str) -> Result<(), CallbackError> {
         let expected = self.signature(&signed.timestamp, &signed.nonce, encrypt);
         let matches: bool = expected.as_bytes().ct_eq(signed.msg_signature.as_bytes()).into();
@@ -89,7 +89,7 @@ impl Crypto {
         Ok((message.to_vec(), receive_id.to_vec()))
     }
 
-    /// The other way round, as base64.
+    /// Encrypts, as base64.
     pub(super) fn encrypt(&self, message: &[u8], receive_id: &str, random: [u8; 16]) -> String {
         let length = u32::try_from(message.len()).expect("a reply is not as long as 4 GiB").to_be_bytes();
         let mut plain = [&random[..], &length, message, receive_id.as_bytes()].concat();

@@ -1,17 +1,17 @@
-//! What the decrypted XML of a push says (wecom-api §8.5, §8.6; pages 90239, 90240).
+//! Parses the decrypted XML of a push (wecom-api §8.5, §8.6; pages 90239, 90240).
 
 use super::CallbackError;
 use super::xml::Element;
 use crate::Click;
 use crate::click::names_somebody;
 
-/// A push of WeCom to an app. Each may come up to three times (page 90238): a text is told from its copies by `msgid`,
-/// everything else by who and when.
+/// A push of WeCom to an app. Each may come up to three times (page 90238): copies of a text share its `msgid`, copies
+/// of others the user and the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
     /// A user wrote to the app.
     Text {
-        /// Userid of who wrote.
+        /// Userid of the writer.
         from: String,
         /// What was written.
         content: String,
@@ -24,7 +24,7 @@ pub enum Incoming {
     Click(Click),
     /// A user opened the app.
     Entered {
-        /// Userid of who opened it.
+        /// Userid of the user.
         from: String,
         /// When, Unix seconds.
         created_at: i64,
@@ -35,7 +35,7 @@ pub enum Incoming {
         event: String,
         /// Key of the entry of the app's own menu, for `click`; empty otherwise.
         key: String,
-        /// Userid of whom it is about; empty for what is about the app.
+        /// Userid of the user it is about; empty if it is about the app.
         from: String,
         /// When, Unix seconds; 0 if WeCom does not tell.
         created_at: i64,

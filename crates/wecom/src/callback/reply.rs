@@ -10,7 +10,7 @@ pub(super) fn write(from: &str, to: &str, now_secs: i64, kind: &str, inner: &str
     )
 }
 
-/// `text` as CDATA that holds whatever is in it, without what no XML may hold.
+/// `text` as CDATA, whatever it contains, without characters that are invalid in XML.
 pub(super) fn cdata(text: &str) -> String {
     let allowed = |c: &char| matches!(c, '\t' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
     let text: String = text.chars().filter(allowed).collect();

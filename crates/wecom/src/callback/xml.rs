@@ -1,4 +1,4 @@
-//! The little XML that WeCom speaks: elements with text. A DTD, entities of one's own and instructions are refused.
+//! The subset of XML that WeCom uses: elements with text. A DTD, custom entities and instructions are refused.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
@@ -10,7 +10,7 @@ const MAX_DEPTH: usize = 8;
 /// A card has at most 3 choices of 10 options or one of 20, and an event a dozen fields.
 const MAX_ELEMENTS: usize = 256;
 
-/// An element: its text and what is in it. Attributes are nothing to WeCom.
+/// An element: its text and its children. WeCom does not use attributes.
 #[derive(Debug, Default)]
 pub(super) struct Element {
     name: String,
@@ -40,7 +40,7 @@ impl Element {
     }
 }
 
-/// The one element that `text` is.
+/// Parses `text` as one element.
 pub(super) fn parse(text: &str) -> Result<Element, CallbackError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;

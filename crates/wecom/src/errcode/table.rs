@@ -1,10 +1,10 @@
-//! The rows: WeCom's codes that a sender can meet (wecom-api §12, §11.9, §5.5, §2.1), in our own words.
+//! The rows: WeCom's codes that a sender can get (wecom-api §12, §11.9, §5.5, §2.1), in our own words.
 
 use super::About::{Account, Card, Content, Media, Receiver, Route, System};
 use super::Class::{BackOff, Configuration, Ok, Refused, Token, Transient};
 use super::{About, Class, Meaning};
 
-/// What a person can do, in Chinese and English.
+/// The remedy, in Chinese and English.
 #[derive(Clone, Copy)]
 struct Remedy(&'static str, &'static str);
 

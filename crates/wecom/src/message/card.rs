@@ -1,4 +1,4 @@
-//! Template cards as their JSON has them (wecom-api §3.5, page 90236), and their limits.
+//! Template cards in their JSON form (wecom-api §3.5, page 90236), and their limits.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 pub struct TemplateCard {
     /// `text_notice`, `news_notice` or `button_interaction`.
     pub card_type: String,
-    /// Where it comes from.
+    /// Its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<CardSource>,
     /// The menu in the upper right corner (app and bot); needs a task id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action_menu: Option<CardMenu>,
-    /// Names the card in clicks, once for ever per app or bot: see [`is_task_id`]. Required where there is something to
-    /// press.
+    /// Names the card in clicks, unique for ever per app or bot: see [`is_task_id`]. Required for cards that can be
+    /// pressed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub task_id: String,
     /// Title and a line below.
@@ -56,7 +56,7 @@ pub struct TemplateCard {
     pub replace_text: String,
 }
 
-/// Where a card comes from.
+/// The source of a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardSource {
     /// 20 字.
@@ -129,7 +129,7 @@ pub struct CardAction {
 /// The menu of a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardMenu {
-    /// What it is for.
+    /// Its purpose.
     pub desc: String,
     /// 1 to [`CARD_MENU_ENTRIES`], each with another key (42051).
     pub action_list: Vec<CardMenuEntry>,
@@ -138,7 +138,7 @@ pub struct CardMenu {
 /// An entry of the menu.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardMenuEntry {
-    /// What is read.
+    /// The displayed text.
     pub text: String,
     /// Comes back in the click: at most [`CARD_KEY_BYTES`].
     pub key: String,
@@ -196,7 +196,7 @@ pub struct CardButton {
     pub kind: u8,
     /// 10 字; required (42038).
     pub text: String,
-    /// 1 blue, 2 red, 3 green, 4 grey; 0: as WeCom likes.
+    /// 1 blue, 2 red, 3 green, 4 grey; 0: WeCom's default.
     #[serde(default, skip_serializing_if = "is_click")]
     pub style: u8,
     /// For kind 0: at most [`CARD_KEY_BYTES`], another for each button (42039).
@@ -207,7 +207,7 @@ pub struct CardButton {
     pub url: String,
 }
 
-/// Zero is what WeCom takes a missing number for; a bot's buttons have no such field at all.
+/// WeCom's default for a missing number; a bot's buttons have no such field.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 const fn is_click(number: &u8) -> bool {
     *number == 0

@@ -1,4 +1,4 @@
-//! A load balancer for TCP: connections go to the servers in turn, and to none that does not say it is ready.
+//! A TCP load balancer: connections go to the ready servers in turn.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use tokio::task::JoinSet;
 
 use crate::http;
 
-/// Between two questions whether a server is ready.
+/// Interval of readiness checks.
 const LOOK: Duration = Duration::from_millis(250);
-/// One that does not answer for so long is skipped until it does.
+/// A server without an answer within this time is skipped until it answers.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A running one; ends, with all connections, when it is dropped.
+/// A running balancer; ends, with all connections, when it is dropped.
 pub struct Balancer {
     _tasks: JoinSet<()>,
 }
@@ -26,7 +26,7 @@ struct Server {
 }
 
 impl Balancer {
-    /// Takes connections at `listen` and passes each on to one of `servers`.
+    /// Accepts connections at `listen` and passes each on to one of `servers`.
     pub async fn start(listen: SocketAddr, servers: &[SocketAddr]) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let server = |&address| Arc::new(Server { address, ready: AtomicBool::new(true) });
@@ -36,7 +36,7 @@ impl Balancer {
             tasks.spawn(server.clone().watch());
         }
         tasks.spawn(async move {
-            // Inside: they end with this task.
+            // Owned by this task: they end with it.
             let mut connections = JoinSet::new();
             let next = AtomicUsize::new(0);
             while let Ok((stream, _)) = listener.accept().await {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::gateway::free;
 
-    /// A server that gives its number.
+    /// A server that answers with its number.
     async fn server(number: usize) -> (SocketAddr, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -6,7 +6,7 @@ use wecom_simulator::{Chat, Setup, User, Webhook};
 
 use crate::ledger::{Address, Channel};
 
-/// How many receivers of each kind there are. Each has one target and a lane of its own.
+/// The number of receivers of each kind. Each has one target and a lane of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     /// Members of an app.
@@ -15,15 +15,15 @@ pub struct Size {
     pub chats: usize,
     /// Webhooks.
     pub webhooks: usize,
-    /// Pairs of members of an app, of which one is the same in all: what WeCom takes for one member bounds the sum of
-    /// all these lanes.
+    /// Pairs of members of an app, of which one is the same in all: WeCom's limit for that member bounds the sum of all
+    /// these lanes.
     pub pairs: usize,
 }
 
 /// The member of all pairs.
 const BOSS: &str = "boss";
 
-/// Faces in turn, so that each channel sends each of its own.
+/// Faces in turn, so that each channel sends each of its faces.
 const APP_FACES: [&str; 4] = ["markdown", "text", "news", "textcard"];
 const WEBHOOK_FACES: [&str; 3] = ["markdown_v2", "text", "markdown"];
 
@@ -31,7 +31,7 @@ const WEBHOOK_FACES: [&str; 3] = ["markdown_v2", "text", "markdown"];
 pub fn setup(size: Size) -> Setup {
     let mut setup = Setup::demo();
     let corp = &mut setup.corps[0];
-    // Far above anything sent here: the daily ceiling is reckoned from it.
+    // Far above anything sent here: the daily limit depends on it.
     corp.accounts = 100_000;
     corp.users = (0..size.members).map(|number| user(&member(number), vec![2])).collect();
     corp.users.extend((0..size.chats).map(|number| user(&owner(number), vec![2])));

@@ -1,7 +1,7 @@
-//! `cargo xtask crash`: kill -9 again and again under load, then the ledger (reliability F1–F8, T1).
+//! `cargo xtask crash`: repeated kill -9 under load, then the ledger (reliability F1–F8, T1).
 //!
 //! WeCom is the simulator, in this process; the gateway is the built program, as a child. [`source`](crate::source)
-//! plays Alertmanager and remembers what was answered 2xx. At the end the last process delivers what is left, and the
+//! plays Alertmanager and records what was answered 2xx. At the end the last process delivers the rest, and the
 //! [ledger](crate::ledger) compares. The control puts a relay before the gateway that answers 200 before anything is
 //! stored; the ledger must notice.
 
@@ -52,7 +52,7 @@ enum Stores {
 
 /// Some ten messages a second, over so many lanes that none comes near a limit.
 const SIZE: Size = Size { members: 20, chats: 4, webhooks: 20, pairs: 0 };
-/// Violations printed for each rule; the first ones say most.
+/// Violations printed for each rule: the first ones are the most informative.
 const SHOWN: usize = 5;
 
 /// Runs it on each store, then the control; prints the tables.
@@ -82,7 +82,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                     let database = Database::Postgres(server.database(&format!("wegraf_crash_{seed}"))?);
                     trials.push(("postgres", trial("postgres", database, cycles)?));
                 }
-                // Said at the end, when the other store has had its turn.
+                // Reported at the end, after the other store was tested.
                 Err(error) if error.is::<Skipped>() => skipped = Some(error),
                 Err(error) => return Err(error),
             }

@@ -24,14 +24,14 @@ const OUTER: &str = "600M";
 /// The disk. Everything is unmounted and gone when it is dropped.
 #[derive(Debug)]
 pub struct Disk {
-    // In this order: the inner one must go first.
+    // Field order matters: the inner mount must be dropped first.
     inner: Option<Mount>,
     outer: Mount,
     folder: TempDir,
 }
 
 impl Disk {
-    /// Makes it; [`Skipped`] where this machine does not allow it.
+    /// Creates it; [`Skipped`] where this machine does not permit it.
     pub async fn new() -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("wegraf-disk-")?;
         let outer = folder.path().join("outer.img");
@@ -40,7 +40,7 @@ impl Disk {
             format(&outer, OUTER).await?;
             format(&template, IMAGE).await?;
             let outer = Mount::new(&outer, &folder.path().join("outer")).await?;
-            // Also whether it may be frozen.
+            // Also tests whether it may be frozen.
             run("fsfreeze", &["--freeze".as_ref(), outer.at()]).await?;
             run("fsfreeze", &["--unfreeze".as_ref(), outer.at()]).await?;
             anyhow::Ok(outer)
@@ -53,7 +53,7 @@ impl Disk {
         self.outer.at.join("disk.img")
     }
 
-    /// Puts a fresh file system in and returns where it is mounted.
+    /// Mounts a fresh file system and returns its mount point.
     pub async fn insert(&mut self) -> anyhow::Result<PathBuf> {
         self.eject().await?;
         copy(&self.folder.path().join("empty.img"), &self.image()).await?;
@@ -63,7 +63,7 @@ impl Disk {
         Ok(at)
     }
 
-    /// What a power cut at this instant would leave. The file system in use does not notice.
+    /// The disk after a power cut at this instant. The file system in use does not notice.
     pub async fn cut(&self) -> anyhow::Result<Wreck> {
         let image = self.folder.path().join("cut.img");
         let frozen = Frozen::new(&self.outer).await?;
@@ -110,7 +110,7 @@ impl Mount {
         Ok(Self { at: at.to_owned(), mounted: true })
     }
 
-    /// Where.
+    /// The mount point.
     pub fn at(&self) -> &Path {
         &self.at
     }
@@ -132,7 +132,7 @@ impl Drop for Mount {
     }
 }
 
-/// A frozen file system. It must thaw whatever happens: everything that writes to it hangs.
+/// A frozen file system. It must always be thawed: everything that writes to it hangs.
 struct Frozen<'a> {
     mount: &'a Mount,
     frozen: bool,
@@ -140,7 +140,7 @@ struct Frozen<'a> {
 
 impl<'a> Frozen<'a> {
     async fn new(mount: &'a Mount) -> anyhow::Result<Self> {
-        // Before the call: it may be cancelled when the freeze has happened.
+        // Before the call: the future may be dropped after the freeze.
         let frozen = Self { mount, frozen: true };
         run("fsfreeze", &["--freeze".as_ref(), mount.at()]).await?;
         Ok(frozen)

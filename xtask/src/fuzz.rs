@@ -1,6 +1,6 @@
-//! Runs the fuzz targets one after the other and prints what each did; fuzz/README.md holds what it printed.
+//! Runs the fuzz targets one after the other and prints their results, which fuzz/README.md contains.
 //!
-//! What a run finds stays below `fuzz/target/found`; only `cargo fuzz cmin` and a person put it into `fuzz/corpus`.
+//! Findings stay below `fuzz/target/found`; only `cargo fuzz cmin` and a person put them into `fuzz/corpus`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-/// Longest time for one input, in seconds; real ones take a thousandth.
+/// Longest time for one input, in seconds; real ones take a thousandth of it.
 const INPUT_SECS: u32 = 5;
-/// Memory of a target, in MiB: a body of 16 MB is understood in less.
+/// Memory of a target, in MiB: more than a body of 16 MB needs.
 const MEMORY_MIB: u32 = 1024;
 
 #[derive(clap::Args)]
@@ -24,7 +24,7 @@ pub struct Options {
     targets: Vec<String>,
 }
 
-/// What the log of a run says.
+/// The figures in the log of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Figures {
     executions: u64,
@@ -87,7 +87,7 @@ fn build(root: &Path) -> anyhow::Result<()> {
     if status.success() { Ok(()) } else { bail!("the targets do not build") }
 }
 
-/// Runs one target; whether nothing was found, and where its log is.
+/// Runs one target; returns whether nothing was found, and the path of its log.
 fn fuzz(root: &Path, target: &str, seconds: u32) -> anyhow::Result<(bool, PathBuf)> {
     let found = root.join("fuzz/target/found").join(target);
     fs::create_dir_all(&found)?;
@@ -109,7 +109,7 @@ fn fuzz(root: &Path, target: &str, seconds: u32) -> anyhow::Result<(bool, PathBu
     Ok((status.success(), log))
 }
 
-/// The figures in a log of libFuzzer: its final statistics if it came so far, else its last line of progress.
+/// The figures in a log of libFuzzer: its final statistics if there are any, else its last line of progress.
 fn figures(log: &str) -> Figures {
     let mut figures = Figures::default();
     for line in log.lines() {

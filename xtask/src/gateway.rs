@@ -40,7 +40,7 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Starts it and waits for nothing.
+    /// Starts it without waiting.
     pub fn spawn(mut command: Command, config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
         let log = config.with_extension("log");
         let file = std::fs::File::options().create(true).append(true).open(&log)?;
@@ -50,7 +50,7 @@ impl Gateway {
         Ok(Self { child, address, log })
     }
 
-    /// Waits until it is ready (`None`) or has ended; an error if it does neither within `patience`.
+    /// Waits until it is ready (`None`) or has ended; an error if neither happens within `patience`.
     pub async fn ready(&mut self, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
         let begun = Instant::now();
         loop {
@@ -68,7 +68,7 @@ impl Gateway {
         }
     }
 
-    /// kill -9, and waits until it is gone.
+    /// kill -9; waits until it is gone.
     pub async fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("wegraf could not be killed")
     }
@@ -98,7 +98,7 @@ impl Gateway {
     pub fn log_tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        // A secret of the tests stands in their configuration: that note says nothing.
+        // The tests have a secret in their configuration: the note about it is not informative.
         let telling = text.lines().rev().filter(|line| !line.contains("has a note"));
         let lines: Vec<&str> = telling.take(3).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")

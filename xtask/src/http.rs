@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An answer that came whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
@@ -19,7 +19,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Was the request taken?
+    /// Was the request accepted?
     pub const fn is_2xx(&self) -> bool {
         matches!(self.status, 200..=299)
     }
@@ -31,17 +31,17 @@ impl Answer {
     }
 }
 
-/// Sends `body` as JSON and returns the answer; an error if it did not come whole within `deadline`.
+/// Sends `body` as JSON and returns the answer; an error if it is not complete within `deadline`.
 pub async fn send(to: SocketAddr, method: &str, path: &str, body: &str, deadline: Duration) -> anyhow::Result<Answer> {
     tokio::time::timeout(deadline, exchange(to, method, path, body)).await.context("no answer in time")?
 }
 
-/// A GET with 10 s of patience; an error unless it is answered 2xx.
+/// A GET with a deadline of 10 s; an error unless it is answered 2xx.
 pub async fn get(to: SocketAddr, path: &str) -> anyhow::Result<String> {
     control(to, "GET", path, "").await
 }
 
-/// Any request with 10 s of patience that must be answered 2xx; the body of the answer.
+/// Any request with a deadline of 10 s that must be answered 2xx; returns the body of the answer.
 pub async fn control(to: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<String> {
     let answer = send(to, method, path, body, Duration::from_secs(10)).await?;
     if !answer.is_2xx() {
@@ -63,7 +63,7 @@ async fn exchange(to: SocketAddr, method: &str, path: &str, body: &str) -> anyho
     parse(&String::from_utf8_lossy(&bytes))
 }
 
-/// Reads an answer; one that is shorter than it says is an error, so that a status cut off from its body is no "yes".
+/// Parses an answer; one shorter than announced is an error, so that a truncated answer does not count.
 fn parse(text: &str) -> anyhow::Result<Answer> {
     let (head, body) = text.split_once("\r\n\r\n").context("the answer broke off")?;
     let status = head.split(' ').nth(1).context("not HTTP")?.parse()?;

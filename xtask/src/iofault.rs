@@ -1,4 +1,4 @@
-//! `cargo xtask iofault`: what becomes of an acknowledged notification when the disk fails (reliability F11, F12)?
+//! `cargo xtask iofault`: is an acknowledged notification kept when the disk fails (reliability F11, F12)?
 //!
 //! A fixed scenario runs under `strace`, which makes the k-th sync or write fail, k swept over the scenario. After each
 //! run the program is started again without strace, and every notification that was answered 2xx must be there. And a
@@ -27,7 +27,7 @@ pub struct Options {
     program: Option<PathBuf>,
 }
 
-/// Failed calls. Of the many writes every fifth is taken: a commit has that many.
+/// Failing calls. Of the many writes every fifth is tried: a commit has that many.
 const FAULTS: [Fault; 3] = [
     Fault { calls: "fsync,fdatasync", error: "EIO", stride: 1 },
     Fault { calls: "pwrite64", error: "EIO", stride: 5 },
@@ -48,7 +48,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             let nth = 1 + step * fault.stride;
             let seen = Scenario { program: &program, fault: &fault, nth }.run().await?;
             if seen.injected.is_empty() {
-                // The scenario has no k-th call.
+                // The scenario has fewer than k calls.
                 break;
             }
             for complaint in seen.complaints(&fault) {
@@ -76,7 +76,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// [`Skipped`] if strace is not there or may not trace.
+/// [`Skipped`] if strace is missing or not permitted to trace.
 async fn may_trace() -> anyhow::Result<()> {
     let tried = Command::new("strace").args(["-D", "-f", "-qq", "-o", "/dev/null", "true"]).output().await;
     match tried {

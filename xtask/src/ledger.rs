@@ -1,6 +1,6 @@
-//! The oracle: what senders were told, what the record says, and what arrived in WeCom must agree.
+//! The oracle: the answers to senders, the record, and the messages that arrived in WeCom must agree.
 //!
-//! It knows nothing of how the load was made or what failed meanwhile: it takes three lists and returns what
+//! It does not depend on how the load was made or what failed meanwhile: it takes three lists and returns what
 //! contradicts the promises (reliability §5.1). Pure; [`record`] and [`inbox`] fetch two of the lists.
 
 pub mod inbox;
@@ -13,7 +13,7 @@ use std::fmt;
 pub use inbox::Arrived;
 pub use record::Record;
 
-/// What happened to an alert.
+/// A change of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// It began.
@@ -32,28 +32,28 @@ impl Kind {
     }
 }
 
-/// A change of an alert that a sender reported. `word` is its `instance` label, in no other alert's texts; it stands in
-/// the text of every message that names the alert.
+/// A change of an alert that a sender reported. `word` is its `instance` label, unique to the alert; it is in the text
+/// of every message that names the alert.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Said {
     /// The alert.
     pub word: String,
-    /// When its episode began, Unix milliseconds: tells one episode from the next.
+    /// When its episode began, in Unix milliseconds: distinguishes episodes.
     pub starts_at: i64,
-    /// Which end of the episode.
+    /// The kind of change.
     pub kind: Kind,
     /// The receiver that must be told.
     pub receiver: String,
 }
 
 impl Said {
-    /// What a sender puts into the summary, so that a message that shows it shows which state it tells.
+    /// The text in the summary by which a message shows the state that it tells.
     pub fn token(&self) -> String {
         format!("{}{}{}", self.word, if self.kind == Kind::Firing { 'F' } else { 'R' }, self.starts_at)
     }
 }
 
-/// Through which door of WeCom an address is reached; the promise about copies depends on it.
+/// The channel of an address; the promise about copies depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Channel {
     /// Members of an app: WeCom hides copies.
@@ -64,20 +64,20 @@ pub enum Channel {
     Webhook,
 }
 
-/// Where the messages of one lane arrive.
+/// The place where the messages of one lane arrive.
 #[derive(Debug, Clone)]
 pub struct Address {
     /// The receiver it belongs to.
     pub receiver: String,
     /// The lane in the record.
     pub lane: String,
-    /// Which door.
+    /// The channel.
     pub channel: Channel,
     /// The places in the simulator's inbox: userids, a chatid, keys of webhooks.
     pub places: Vec<String>,
 }
 
-/// Which promise is broken.
+/// A promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
     /// A change that was answered 2xx is not in the record.
@@ -98,7 +98,7 @@ pub enum Rule {
     Copies,
     /// A message arrived whose bytes are not in the record.
     Unrecorded,
-    /// WeCom threw a message away because it was over a limit.
+    /// WeCom dropped a message because of a limit.
     Dropped,
 }
 
@@ -117,7 +117,7 @@ impl Rule {
         Self::Dropped,
     ];
 
-    /// What the table calls a violation of it.
+    /// Its name in the table.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Lost => "acknowledged, but lost",
@@ -137,9 +137,9 @@ impl Rule {
 /// One broken promise.
 #[derive(Debug, Clone)]
 pub struct Violation {
-    /// Which.
+    /// The promise.
     pub rule: Rule,
-    /// Where and how.
+    /// The details.
     pub details: String,
 }
 
@@ -149,7 +149,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What the ledger found.
+/// The ledger's report.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Broken promises.
@@ -162,7 +162,7 @@ pub struct Report {
     pub arrived: BTreeMap<Channel, usize>,
     /// Copies among them.
     pub copies: BTreeMap<Channel, usize>,
-    /// The messages of which there are any where WeCom hides none, and how many.
+    /// By message: the number of copies, where WeCom hides none.
     pub copied: BTreeMap<i64, usize>,
     /// Attempts whose outcome is unknown, by channel.
     pub unsure: BTreeMap<Channel, usize>,
@@ -179,7 +179,7 @@ impl Report {
     }
 }
 
-/// What is compared.
+/// The input of the comparison.
 pub struct Ledger<'a> {
     /// Every address that can be told anything.
     pub addresses: &'a [Address],
@@ -191,12 +191,12 @@ pub struct Ledger<'a> {
     pub record: &'a Record,
     /// What WeCom delivered, the oldest first.
     pub arrived: &'a [Arrived],
-    /// How many messages WeCom threw away.
+    /// How many messages WeCom dropped.
     pub dropped: u64,
 }
 
 impl Ledger<'_> {
-    /// Compares, by every rule.
+    /// Compares, by all rules.
     pub fn check(&self) -> Report {
         let mut report = Report { accepted: self.accepted.len(), ..Report::default() };
         for transition in &self.record.transitions {
@@ -226,7 +226,7 @@ impl Ledger<'_> {
         let mut known: HashMap<(&str, &str), i64> = HashMap::new();
         for (id, message) in &self.record.messages {
             for part in &message.parts {
-                // The older one, should two be equal: its copies are counted together then.
+                // The older one, if two are equal: their copies are counted together then.
                 let first = known.entry((message.lane.as_str(), part.text.as_str())).or_insert(*id);
                 *first = (*first).min(*id);
             }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// What a run saw.
+/// The results of a run.
 pub struct Report {
     /// Answered requests.
     pub requests: u64,

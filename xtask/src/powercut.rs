@@ -1,8 +1,8 @@
-//! `cargo xtask powercut`: is what was answered 2xx still there after the power was cut (reliability F10)?
+//! `cargo xtask powercut`: is everything that was answered 2xx still there after a power cut (reliability F10)?
 //!
-//! Each cycle runs the real binary on a disk of its own (see `disk.rs`), loads it, cuts the power at a random moment, and
-//! looks into the database that the cut left. The control does the same with syncs that do nothing, and must lose
-//! something: otherwise this test could not tell.
+//! Each cycle runs the real binary on a disk of its own (see `disk.rs`), loads it, cuts the power at a random moment,
+//! and checks the database that is left. The control does the same with syncs that do nothing, and must lose something:
+//! otherwise this test would prove nothing.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ use crate::gateway::{Gateway, free};
 use crate::ledger::record::Database;
 use crate::{Skipped, bench, http, single};
 
-/// Senders at a time: enough for commits that serve many of them.
+/// Concurrent senders: enough for commits that serve many of them.
 const SENDERS: usize = 16;
-/// The cut comes so many milliseconds after the first request.
+/// Delay of the cut after the first request, in milliseconds.
 const CUT_AFTER_MS: std::ops::Range<u64> = 20..1500;
 
 /// How often.
@@ -46,7 +46,7 @@ pub struct Options {
     program: Option<PathBuf>,
 }
 
-/// What was seen.
+/// The results.
 #[derive(Debug, Default)]
 struct Figures {
     cycles: u32,
@@ -102,7 +102,7 @@ async fn no_sync(folder: &Path) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// What the cycles share.
+/// The state shared by the cycles.
 struct Lab {
     program: PathBuf,
     disk: Disk,
@@ -134,7 +134,7 @@ impl Lab {
         Ok(figures)
     }
 
-    /// Loads a gateway on a fresh disk until the power is cut. What was answered 2xx before, and what is left.
+    /// Loads a gateway on a fresh disk until the power is cut. Returns what was answered 2xx before, and the wreck.
     async fn until_the_cut(&mut self) -> anyhow::Result<(Vec<String>, Wreck)> {
         let folder = self.disk.insert().await?;
         let address = free()?;
@@ -161,7 +161,7 @@ impl Lab {
     }
 }
 
-/// Posts one new alert after the other and notes those that were answered 2xx.
+/// Posts one new alert after the other and records those that were answered 2xx.
 async fn load(address: std::net::SocketAddr, sender: usize, pauses: bool, acknowledged: Arc<Mutex<Vec<String>>>) {
     for number in 0.. {
         let name = format!("cut-{sender}-{number}");

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::http;
 
-/// A running relay; with it ends everything it has not passed on yet.
+/// A running relay; what it has not passed on yet is lost when it ends.
 pub struct Relay {
     _tasks: JoinSet<()>,
     under_way: watch::Receiver<usize>,
@@ -26,7 +26,7 @@ impl Relay {
         let count = Arc::new(count);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            // Inside: they end with this task.
+            // Owned by this task: they end with it.
             let mut requests = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 count.send_modify(|count| *count += 1);
@@ -40,7 +40,7 @@ impl Relay {
         Ok(Self { _tasks: tasks, under_way })
     }
 
-    /// Waits until everything it promised has been passed on.
+    /// Waits until everything promised was passed on.
     pub async fn idle(&self) {
         // An error means that it has ended.
         self.under_way.clone().wait_for(|count| *count == 0).await.ok();

@@ -53,7 +53,7 @@ const REPLICAS: usize = 3;
 const LEASE: Duration = Duration::from_secs(5);
 /// Some ten messages a second; the pairs are told more than WeCom accepts for one member.
 const SIZE: Size = Size { members: 20, chats: 4, webhooks: 20, pairs: 6 };
-/// Violations printed for each rule; the first ones say most.
+/// Violations printed for each rule: the first ones are the most informative.
 const SHOWN: usize = 5;
 
 impl Outcome {

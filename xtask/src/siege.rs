@@ -51,19 +51,19 @@ pub struct Options {
     program: Option<PathBuf>,
 }
 
-/// The good client's slowest post but one in a hundred.
+/// Target for the 99th percentile of the good client's posts.
 const POST_P99: Duration = Duration::from_secs(2);
-/// The slowest answer of `/healthz`.
+/// Target for the slowest answer of `/healthz`.
 const HEALTH: Duration = Duration::from_secs(1);
-/// What the configuration of the siege names.
+/// The memory limit in the siege's configuration.
 pub const MEMORY_MB: u64 = 256;
-/// Where the gateway listens.
+/// The address of the gateway.
 const GATEWAY: Ipv4Addr = Ipv4Addr::LOCALHOST;
-/// Where the attackers are.
+/// The address of the attackers.
 const ATTACKERS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
-/// Where the good client is when it has an address of its own.
+/// The address of the good client when it has one of its own.
 const OWN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Before the good client begins: the attackers are all there.
+/// Head start of the attackers before the good client begins.
 const LEAD: Duration = Duration::from_secs(3);
 
 /// Runs all of it and prints the tables.
@@ -105,18 +105,18 @@ async fn attacks(options: &Options, program: &Path) -> anyhow::Result<Vec<String
     Ok(missed)
 }
 
-/// What an attack came to.
+/// The results of an attack.
 #[derive(Debug)]
 pub struct Outcome {
     seen: Seen,
-    /// The most memory that the gateway had meanwhile, in KiB; `None`: not measured.
+    /// The gateway's peak memory meanwhile, in KiB; `None`: not measured.
     peak_kib: Option<u64>,
-    /// What the attackers were answered.
+    /// The answers to the attackers.
     answers: String,
 }
 
 impl Outcome {
-    /// What was not served, however long it took: for machines whose speed says nothing.
+    /// Unserved requests, however long they took: for machines whose speed is not informative.
     pub fn unserved(&self) -> Vec<String> {
         self.seen.wrong(Duration::MAX, Duration::MAX)
     }
@@ -159,7 +159,7 @@ pub async fn besiege(
     Ok(outcome)
 }
 
-/// Attacks whatever listens at `address`, with the good client beside.
+/// Attacks the server at `address`, with the good client running.
 async fn hold(
     address: SocketAddr,
     attack: Attack,
@@ -182,7 +182,7 @@ async fn hold(
     Ok(Outcome { seen, peak_kib: None, answers })
 }
 
-/// The same against a server without any defence, which has what most systems give a process.
+/// The same against a server without any defence, with the limits that most systems give a process.
 async fn bare(options: &Options) -> anyhow::Result<Outcome> {
     let address = free()?;
     let program = std::env::current_exe()?;
@@ -209,10 +209,10 @@ fn configure(folder: &Path, listen: SocketAddr) -> anyhow::Result<PathBuf> {
     Ok(config)
 }
 
-/// Lets this process have as many sockets as the system allows it.
+/// Raises this process's limit of sockets to the system's maximum.
 fn raise_descriptors() {
     let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current = limit.maximum;
-    // What is not enough shows as connections that fail.
+    // A limit that is too low shows as connections that fail.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
 }

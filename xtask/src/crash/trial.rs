@@ -1,4 +1,4 @@
-//! One run: so many kills on one store, and what the ledger says.
+//! One run: a number of kills on one store, and the ledger's report.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,16 +21,16 @@ use crate::ledger::{Address, Channel, Ledger, Report};
 use crate::relay::Relay;
 use crate::source::Source;
 
-/// A kill at random comes so many milliseconds after the gateway is ready.
+/// Delay of a random kill after the gateway is ready, in milliseconds.
 const KILL_AFTER_MS: std::ops::Range<u64> = 50..1500;
-/// A kill at a certain event waits for the event no longer.
+/// Longest wait for the event of a kill.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Share of the cycles in which WeCom fails one send.
 const FAULTS: f64 = 0.4;
 /// Longest wait until everything that was accepted is delivered. A lane that met 45009 late may wait for some minutes.
 const DRAIN: Duration = Duration::from_mins(10);
 
-/// What is to be done.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct Trial {
     /// The gateway.
@@ -41,49 +41,49 @@ pub struct Trial {
     pub database: Database,
     /// Kills.
     pub cycles: u32,
-    /// Of the load, the faults and the moments.
+    /// Seed of the load, the faults and the moments.
     pub seed: u64,
     /// Of the corp.
     pub size: Size,
-    /// Also faults after which a lane waits for a minute and more.
+    /// Also inject faults after which a lane waits for a minute and more.
     pub slow: bool,
-    /// With the relay that promises too early.
+    /// With the relay that answers too early.
     pub control: bool,
 }
 
-/// What was seen.
+/// The results.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The ledger's.
+    /// The ledger's report.
     pub report: Report,
-    /// Kills at random, as WeCom accepted a message, after a 2xx.
+    /// Kills at random, when WeCom accepted a message, after a 2xx.
     pub kills: [u32; 3],
     /// Notifications answered 2xx.
     pub taken: u64,
-    /// Tries that were not.
+    /// Tries with another answer.
     pub failed: u64,
-    /// Faults that were ordered of WeCom.
+    /// Faults injected into WeCom.
     pub faults: u32,
     /// How long it took.
     pub seconds: u64,
 }
 
-/// When a gateway is killed.
+/// The moment of a kill.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
     Random(Duration),
-    /// As WeCom accepts a message: before the outcome can be on disk (F6).
+    /// When WeCom accepts a message: before the result can be on disk (F6).
     Accepted,
-    /// After a 2xx: what it promised must be on disk (F2).
+    /// After a 2xx: the promised data must be on disk (F2).
     Taken,
 }
 
-/// What the cycles share.
+/// The state shared by the cycles.
 struct Lab<'a> {
     trial: &'a Trial,
     simulator: SocketAddr,
     gateway: SocketAddr,
-    /// Where the senders post: to the gateway, or to the relay before it.
+    /// The address for senders: the gateway, or the relay before it.
     front: SocketAddr,
     config: PathBuf,
     addresses: Vec<Address>,
@@ -172,7 +172,7 @@ impl Lab<'_> {
 
     fn moment(&mut self) -> Moment {
         if self.trial.control {
-            // Its fault shows at no other moment.
+            // Its fault only shows at this moment.
             return Moment::Taken;
         }
         match self.rng.random_range(0..10) {
@@ -193,7 +193,7 @@ impl Lab<'_> {
             Channel::Chat => json!({ "path": "appchat/send", "chat": address.places[0] }),
             Channel::Webhook => json!({ "path": "webhook/send", "key": address.places[0] }),
         };
-        // The last ones would only be waited for.
+        // The last ones would only prolong the wait.
         let slow = self.trial.slow && cycle < self.trial.cycles / 2;
         let action = match self.rng.random_range(0..if slow { 16 } else { 15 }) {
             0..6 => json!("reset_after"),

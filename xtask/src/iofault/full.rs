@@ -10,12 +10,12 @@ use crate::gateway::{Gateway, free};
 use crate::ledger::record::Database;
 use crate::{Skipped, http, single};
 
-/// Of which so much is taken by a file that goes later.
+/// The size of the disk, most of it taken by a file that is removed later.
 const DISK: &str = "4m";
 const BALLAST: usize = 1 << 20;
-/// Each notification takes some KiB: after so many the disk is full, or something is wrong.
+/// Each notification takes some KiB: after this many the disk is full, or there is a bug.
 const MOST: u32 = 20_000;
-/// Refusals in a row that are a full disk and not a busy one.
+/// Consecutive refusals that show a full disk and not a busy one.
 const REFUSALS: usize = 10;
 /// After the ballast was removed it recovers by itself within this time.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(15);
@@ -28,7 +28,7 @@ impl Drop for Tmpfs {
     }
 }
 
-/// Runs it, prints a line and returns what was wrong.
+/// Runs it, prints a line and returns the broken promises.
 pub async fn run(program: &Path) -> anyhow::Result<Vec<String>> {
     let folder = TempDir::with_prefix("wegraf-full-")?;
     let mount = tokio::process::Command::new("mount")

@@ -16,7 +16,7 @@ use crate::single;
 
 /// Notifications of the scenario, one after the other.
 const POSTS: u32 = 24;
-/// After every so many of them the gateway gets the time to move its log into the main file.
+/// Notifications after which the gateway gets the time to move its log into the main file.
 const PAUSE_AFTER: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(300);
 /// The last notifications must be accepted again if the gateway continues.
@@ -26,14 +26,14 @@ const STARTS_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time for a gateway that has noticed that its store is broken to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Which calls fail, and how.
+/// The failing calls, and their error.
 #[derive(Debug)]
 pub struct Fault {
     /// Names of system calls.
     pub calls: &'static str,
     /// The error they return.
     pub error: &'static str,
-    /// Every so many of them one is tried.
+    /// One of this many calls is tried.
     pub stride: u32,
 }
 
@@ -44,17 +44,17 @@ impl Fault {
     }
 }
 
-/// What is to be run.
+/// The settings of a run.
 pub struct Scenario<'a> {
     /// The gateway.
     pub program: &'a Path,
-    /// What fails.
+    /// The fault.
     pub fault: &'a Fault,
-    /// The how manieth of these calls, counted in each thread.
+    /// The number of the failing call, counted in each thread.
     pub nth: u32,
 }
 
-/// What happened.
+/// The results.
 #[derive(Debug)]
 pub struct Seen {
     /// The failed calls as strace shows them.
@@ -65,20 +65,20 @@ pub struct Seen {
     pub stuck: bool,
     /// Notifications answered 2xx.
     pub acknowledged: usize,
-    /// Those among them that are not there after a restart.
+    /// Of these, those missing after a restart.
     pub lost: usize,
-    /// The answers to others: the status and `Retry-After`, or nothing.
+    /// The answers to the others: the status and `Retry-After`, or nothing.
     pub refused: Vec<Option<(u16, Option<String>)>>,
     /// How it ended by itself.
     pub ended: Option<ExitStatus>,
-    /// The last notifications were taken.
+    /// The last notifications were accepted.
     pub recovered: bool,
-    /// Why it did not start again, or did not take a notification then.
+    /// Why it did not start again, or did not accept a notification then.
     pub restart: Option<String>,
 }
 
 impl Seen {
-    /// What is not as promised.
+    /// The broken promises.
     pub fn complaints(&self, fault: &Fault) -> Vec<String> {
         let mut wrong = Vec::new();
         if self.lost > 0 {
@@ -122,7 +122,7 @@ impl Scenario<'_> {
         let config = single::configure(folder.path(), address)?;
         let trace = folder.path().join("trace");
         let mut gateway = Gateway::spawn(self.traced(&trace), &config, address)?;
-        // Neither ready nor gone within this time: it is asked what it thinks of a notification all the same.
+        // Neither ready nor gone within this time: it still gets a notification.
         let ready = gateway.ready(STARTS_WITHIN).await;
         let (started, stuck) = (!matches!(ready, Ok(Some(_))), ready.is_err());
         let mut seen = Seen {
@@ -140,7 +140,7 @@ impl Scenario<'_> {
         if started {
             acknowledged = post_all(&mut gateway, address, &mut seen).await?;
         }
-        // One that was harmed has a moment to notice; one that was not is to go on, so it is not waited for.
+        // A gateway that was hit gets a moment to notice; one that was not continues, so there is no wait.
         let patience = if started && seen.refused.is_empty() { Duration::ZERO } else { ENDS_WITHIN };
         seen.ended = if seen.started && self.fault.passes() && seen.recovered {
             gateway.ended(Duration::ZERO).await?
@@ -161,7 +161,7 @@ impl Scenario<'_> {
         Ok(seen)
     }
 
-    /// The program under strace, which is its grandchild: so we see its own exit code, and kill it and not strace.
+    /// The program under strace, as its grandchild: so we see its own exit code, and kill it and not strace.
     fn traced(&self, trace: &Path) -> Command {
         let Fault { calls, error, .. } = self.fault;
         let mut command = Command::new("strace");
@@ -172,7 +172,7 @@ impl Scenario<'_> {
         command
     }
 
-    /// Starts it without strace and lets it take one more.
+    /// Starts it without strace and posts one more notification.
     async fn restarted(&self, config: &Path, address: SocketAddr) -> anyhow::Result<()> {
         let gateway = Gateway::start(self.program, config, address).await.context("after the fault")?;
         let answer = post(address, "after the restart").await.context("no answer after the restart")?;

@@ -1,4 +1,4 @@
-//! What arrived, fetched from the simulator while it runs: it keeps only the newest few thousand messages.
+//! The messages that arrived, fetched from the simulator while it runs: it only keeps the newest few thousand.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::Channel;
 use crate::http;
 
-/// Between two looks: the simulator keeps 5000 messages, far more than are sent meanwhile.
+/// Interval of fetching: the simulator keeps 5000 messages, far more than are sent meanwhile.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A message that WeCom delivered.
@@ -21,7 +21,7 @@ pub struct Arrived {
     pub id: u64,
     /// When, by the simulator's clock, in Unix milliseconds.
     pub at_ms: i64,
-    /// Through which door.
+    /// The channel.
     pub channel: Channel,
     /// The members who see it, the chat, or the webhook's key.
     pub places: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Arrived {
     pub text: String,
 }
 
-/// Collects what arrives until it is asked for it.
+/// Collects messages until they are requested.
 #[derive(Debug)]
 pub struct Collector {
     simulator: SocketAddr,
@@ -59,12 +59,12 @@ impl Collector {
         Self { simulator, seen, task }
     }
 
-    /// Everything up to now, the oldest first.
+    /// All messages so far, the oldest first.
     pub async fn all(self) -> anyhow::Result<Vec<Arrived>> {
         self.task.abort();
         look(self.simulator, &self.seen).await?;
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
-        // A look that was under way may have brought the same ones.
+        // A concurrent fetch may have brought the same ones.
         seen.sort_by_key(|message| message.id);
         seen.dedup_by_key(|message| message.id);
         Ok(seen)
@@ -111,8 +111,8 @@ async fn messages(simulator: SocketAddr) -> anyhow::Result<u64> {
     counters["messages"].as_u64().context("the simulator counts no messages")
 }
 
-/// The texts in the content of a message, one a line, in the order of their fields' names: equal for what was sent and
-/// what is seen, as long as nothing was cut.
+/// The texts in the content of a message, one a line, in the order of their fields' names: equal for the sent and the
+/// shown message, unless a text was truncated.
 pub fn texts(content: &Value) -> String {
     fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
         match value {

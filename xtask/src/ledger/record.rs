@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::inbox::texts;
 use super::{Kind, Said};
 
-/// Between fields and between rows of `psql`'s output: in no text of ours.
+/// Separates fields and rows of `psql`'s output; it is in no text of ours.
 const FIELD: char = '\u{1f}';
 const ROW: char = '\u{1e}';
 
-/// Between the ids of two databases that are read as one: more than any has.
+/// Distance between the ids of two databases that are read as one: more than any has.
 const APART: i64 = 1 << 40;
 
-/// Where wegraf keeps everything.
+/// The database of a gateway.
 #[derive(Debug, Clone)]
 pub enum Database {
     /// A file.
@@ -68,7 +68,7 @@ impl Database {
         Ok(())
     }
 
-    /// Does one statement.
+    /// Executes one statement.
     pub fn execute(&self, sql: &str) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(file) => Ok(rusqlite::Connection::open(file)?.execute_batch(sql)?),
@@ -83,7 +83,7 @@ impl Database {
         }
     }
 
-    /// The expression that makes text of a column of bytes.
+    /// The expression that converts a column of bytes to text.
     const fn hex(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "hex(body)",
@@ -92,7 +92,7 @@ impl Database {
     }
 }
 
-/// Waits until every transition has its fate, or until it is clear that some never get one: the ledger will say so.
+/// Waits until every transition has its fate, or until it is clear that some never get one: the ledger reports that.
 pub async fn drained(databases: &[Database], patience: Duration) -> anyhow::Result<()> {
     let begun = Instant::now();
     let pending = || databases.iter().map(Database::pending).sum::<anyhow::Result<usize>>();
@@ -103,7 +103,7 @@ pub async fn drained(databases: &[Database], patience: Duration) -> anyhow::Resu
 }
 
 fn sqlite(file: &std::path::Path, sql: &str) -> anyhow::Result<Vec<Row>> {
-    // Not for reading only: after a kill -9 the log must be recovered, and that is a write.
+    // Not read-only: after a kill -9 the log must be recovered, which is a write.
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
     let connection = rusqlite::Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -163,7 +163,7 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// What the sender said; `None` for what no sender says.
+    /// The sender's report; `None` for changes that no sender reports.
     pub fn said(&self) -> Option<Said> {
         let kind = [Kind::Firing, Kind::Resolved].into_iter().find(|kind| kind.as_str() == self.kind)?;
         Some(Said { word: self.word.clone(), starts_at: self.starts_at, kind, receiver: self.receiver.clone() })
@@ -178,7 +178,7 @@ impl Transition {
 /// Frozen bytes.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// Which of the parts of a message.
+    /// The number of the part.
     pub number: u32,
     /// The texts in them.
     pub text: String,
@@ -189,7 +189,7 @@ pub struct Part {
 pub struct Message {
     /// Its lane.
     pub lane: String,
-    /// It stands for many.
+    /// A digest.
     pub digest: bool,
     /// Every version of every part.
     pub parts: Vec<Part>,
@@ -199,7 +199,7 @@ pub struct Message {
     pub unrecorded: Vec<i64>,
 }
 
-/// What the database holds.
+/// The content of the database.
 #[derive(Debug, Default)]
 pub struct Record {
     /// In the order of admission.
@@ -209,7 +209,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads it all. Nothing may write meanwhile.
+    /// Reads everything. Nothing may write meanwhile.
     pub fn read(database: &Database) -> anyhow::Result<Self> {
         let mut record = Self::default();
         for row in database.rows("SELECT id, lane, CASE WHEN digest THEN 1 ELSE 0 END FROM message")? {
@@ -239,7 +239,7 @@ impl Record {
         Ok(record)
     }
 
-    /// What several databases hold, as if it were one: only ids are changed, so that none is there twice.
+    /// The content of several databases as one: only ids are changed, so that they stay unique.
     pub fn joined(databases: &[Database]) -> anyhow::Result<Self> {
         let mut joined = Self::default();
         for (number, database) in (0..).zip(databases) {

@@ -8,7 +8,7 @@ use super::{Address, Arrived, Channel, Ledger, Report, Rule, Said};
 type Receipts<'a> = HashMap<i64, Vec<&'a Arrived>>;
 
 impl Ledger<'_> {
-    /// Every accepted change is in the record once, has a fate, and the fate is true.
+    /// Every accepted change is recorded once, has a fate, and the fate is true.
     pub(super) fn fates(&self, address: &Address, receipts: &Receipts<'_>, report: &mut Report) {
         let mut recorded: HashMap<Said, Vec<&Transition>> = HashMap::new();
         for transition in self.transitions(address) {
@@ -91,7 +91,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// App: every part arrives once. Elsewhere: at most one further copy for each attempt whose outcome is unknown.
+    /// App: every part arrives once. Elsewhere: at most one further copy for each attempt with an unknown result.
     pub(super) fn copies(&self, address: &Address, receipts: &Receipts<'_>, report: &mut Report) {
         for (id, message) in self.record.messages.iter().filter(|(_, message)| message.lane == address.lane) {
             *report.unsure.entry(address.channel).or_default() += message.unsure;
@@ -136,19 +136,19 @@ fn overtaken(earlier: &Transition, later: &Transition, receipts: &Receipts<'_>) 
     })
 }
 
-/// How the last message about an alert contradicts the last change that was accepted.
+/// How the last message about an alert contradicts the last accepted change.
 fn wrong_end(last: &Transition, said: &Said, story: &[&Transition], receipts: &Receipts<'_>) -> Option<String> {
     if last.said().as_ref() != Some(said) {
         return Some(format!("the record ends with {}, the sender with {}", last.name(), said.token()));
     }
-    // By arrival, not by the record: what a person reads last.
+    // By arrival, not by the record: the order in which a person reads.
     let about: HashSet<i64> = story.iter().filter_map(|transition| transition.message).collect();
     let newest = about.iter().flat_map(|id| receipts.get(id).into_iter().flatten().map(move |at| (at, *id)));
     let (newest, id) = newest.max_by_key(|(receipt, _)| receipt.id)?;
     if Some(id) != last.message {
         return Some(format!("message {id} arrived last, not the one with {}", last.name()));
     }
-    // Where the text shows states of this alert at all, it shows the right one.
+    // If the text shows states of this alert at all, it shows the right one.
     let shows_others =
         story.iter().filter_map(|transition| transition.said()).any(|other| newest.text.contains(&other.token()));
     (shows_others && !newest.text.contains(&said.token()))

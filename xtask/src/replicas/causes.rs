@@ -9,24 +9,24 @@ use std::collections::{BTreeMap, HashSet};
 use super::disturbance::{Event, What};
 use crate::ledger::Record;
 
-/// What an attempt needs from its claim to its record, in milliseconds: the deadline of a send with the shortest lease,
-/// and the time of a busy machine. Disturbed within it, it may leave no outcome.
+/// Longest time of an attempt from its claim to its record, in milliseconds: the deadline of a send with the shortest
+/// lease, plus the delays of a busy machine. A disturbance within it may prevent the record.
 const ATTEMPT_MS: i64 = 4000;
-/// A claim may be dated that much after a deed was noted here.
+/// A claim may be dated this much after a disturbance was recorded here.
 const NOTED_MS: i64 = 300;
 
-/// How many copies follow from what.
+/// The number of copies by cause.
 #[derive(Debug, Default)]
 pub struct Causes {
     /// From a pause of the sender.
     pub pause: usize,
     /// From a kill of the sender.
     pub kill: usize,
-    /// From what was done to the database.
+    /// From a disturbance of the database.
     pub database: usize,
-    /// From an answer of WeCom that could not be trusted.
+    /// From an untrustworthy answer of WeCom.
     pub answer: usize,
-    /// From nothing: each breaks the promise.
+    /// Without a cause: each breaks the promise.
     pub nothing: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl Event {
     /// May it have kept an attempt that was claimed at `at` from being recorded?
     fn may_have_cut_off(&self, at: i64) -> bool {
         let until = match self.what {
-            // One that sleeps begins nothing.
+            // A paused replica starts nothing.
             What::Pause { .. } | What::Kill { .. } => self.from,
             What::Shock(_) => self.until,
         };
@@ -53,7 +53,7 @@ pub(super) fn explain(record: &Record, copied: &BTreeMap<i64, usize>, events: &[
             let free = |&(number, event): &(usize, &Event)| {
                 event.may_have_cut_off(*at) && !spent.contains(&(number, message.lane.as_str()))
             };
-            // A pause last: it has a bound of its own.
+            // Pauses last: they have a bound of their own.
             let event = events.iter().enumerate().filter(free).min_by_key(|(_, event)| pause(event));
             if let Some((number, _)) = event {
                 spent.insert((number, &message.lane));
@@ -91,7 +91,7 @@ mod tests {
         Event { what: What::Pause { replica: 0, length: Duration::from_secs(6) }, from: 10_000, until: 16_000 };
     const SHOCK: Event = Event { what: What::Shock(Shock::Fast), from: 10_000, until: 12_000 };
 
-    /// Messages of one lane, each with attempts of which nothing is recorded, one that was answered oddly, and copies.
+    /// Messages of one lane, each with unrecorded attempts, one with an odd answer, and copies.
     fn causes(messages: &[(&[i64], usize, usize)], events: &[Event]) -> Causes {
         let mut record = Record::default();
         let mut copied = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What is done to the replicas and their database, and when.
+//! Disturbances of the replicas and their database, and their moments.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rand::seq::SliceRandom as _;
 
 use super::REPLICAS;
 
-/// Something that is done in a round.
+/// A disturbance in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Disturbance {
     pub when: When,
@@ -18,13 +18,13 @@ pub(super) struct Disturbance {
 /// The moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// So long after the round began.
+    /// This long after the round began.
     After(Duration),
-    /// As WeCom accepts a message: before its outcome can be on disk.
+    /// When WeCom accepts a message: before its result can be on disk.
     Accepted,
 }
 
-/// The deed.
+/// The kind of disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     /// SIGSTOP, and SIGCONT after `length`.
@@ -35,7 +35,7 @@ pub(super) enum What {
     Shock(Shock),
 }
 
-/// What can happen to a database.
+/// A disturbance of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shock {
     /// It crashes and recovers.
@@ -54,9 +54,9 @@ pub(super) struct Dice<'a> {
 }
 
 impl Dice<'_> {
-    /// What is done in one round: in most one thing, in some several at once.
+    /// The disturbances of one round: usually one, sometimes several at once.
     pub(super) fn round(self, rng: &mut StdRng) -> Vec<Disturbance> {
-        // Two that are done to one replica would wait for each other.
+        // Two disturbances of one replica would wait for each other.
         let mut replicas: Vec<usize> = (0..REPLICAS).collect();
         replicas.shuffle(rng);
         let what: Vec<What> = match rng.random_range(0..10) {
@@ -73,7 +73,7 @@ impl Dice<'_> {
         what.into_iter().map(|what| Disturbance { when: when(what, rng), what }).collect()
     }
 
-    /// Mostly for longer than a lease; now and then for less, or for longer than a sender waits for its answer.
+    /// Usually longer than a lease; sometimes shorter, or longer than a sender waits for its answer.
     fn pause(self, replica: usize, rng: &mut StdRng) -> What {
         let lease = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX);
         let millis = match rng.random_range(0..10) {
@@ -102,7 +102,7 @@ fn when(what: What, rng: &mut StdRng) -> When {
     }
 }
 
-/// What was done, on the clock of the machine, in Unix milliseconds.
+/// A disturbance that happened, by the machine's clock, in Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Event {
     pub what: What,

@@ -1,5 +1,5 @@
-//! The replicas: three gateways as child processes that can be paused, killed, and looked after as a service manager
-//! does.
+//! The replicas: three gateways as child processes that can be paused and killed, and are restarted like by a service
+//! manager.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use tokio::sync::Mutex;
 
 use crate::gateway::{Gateway, free};
 
-/// One of them starts within this time, even if the database is away for some of it.
+/// Longest start of a replica, even if the database is away for some of it.
 const START: Duration = Duration::from_mins(1);
-/// Between two starts of one that ended.
+/// Pause before one that ended is restarted.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// All replicas.
@@ -56,10 +56,10 @@ impl Fleet {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Freezes one: it keeps its connections and its locks, and knows nothing of the time that passes.
+    /// Pauses one: it keeps its connections and its locks, and does not notice the time that passes.
     pub(super) async fn pause(&self, number: usize, length: Duration) -> anyhow::Result<()> {
         let gateway = self.replicas[number].gateway.lock().await;
-        // Gone by itself: nothing to freeze.
+        // It ended by itself: nothing to pause.
         let Some(gateway) = gateway.as_ref() else { return Ok(()) };
         gateway.signal("STOP").await?;
         tokio::time::sleep(length).await;
@@ -77,7 +77,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Starts all that are away.
+    /// Starts all that are down.
     pub(super) async fn revive(&self) -> anyhow::Result<()> {
         for replica in &self.replicas {
             let mut gateway = replica.gateway.lock().await;
@@ -101,7 +101,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// As a service manager does: again and again until it is ready.
+    /// Like a service manager: repeatedly until it is ready.
     async fn bring_up(&self, replica: &Replica) -> anyhow::Result<Gateway> {
         let begun = Instant::now();
         loop {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
 
-/// Or the server would not notice that `psql` has gone.
+/// Otherwise the server would not notice that `psql` has gone.
 const NOTICE: &str = "SET client_connection_check_interval = '100ms'";
 /// Fifty times a second, by a loop in the server.
 const MEDDLE: &str = "DO $$ BEGIN LOOP
@@ -14,7 +14,7 @@ const MEDDLE: &str = "DO $$ BEGIN LOOP
     PERFORM pg_sleep(0.02);
 END LOOP; END $$";
 
-/// At work until it is dropped.
+/// Running until it is dropped.
 pub(super) struct Meddler {
     child: Child,
 }

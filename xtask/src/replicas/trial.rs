@@ -1,4 +1,4 @@
-//! One run: so many rounds of disturbances under load, and what the ledger says.
+//! One run: rounds of disturbances under load, and the ledger's report.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,9 +28,9 @@ use crate::ledger::{Address, Ledger, Report};
 use crate::postgres::Server;
 use crate::source::{Source, moderate, now};
 
-/// How long WeCom takes up nothing: so that messages are in flight when something is done.
+/// Delay of WeCom's answers: so that messages are in flight during a disturbance.
 const LATENCY_MS: u64 = 300;
-/// What is to happen as WeCom accepts a message waits for that no longer.
+/// Longest wait for the moment when WeCom accepts a message.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two rounds, in milliseconds.
 const CALM_MS: std::ops::Range<u64> = 300..1500;
@@ -51,7 +51,7 @@ pub enum Sharing {
     NoLease,
 }
 
-/// What is to be done.
+/// The settings of a run.
 pub struct Trial {
     /// The gateway.
     pub program: PathBuf,
@@ -65,28 +65,28 @@ pub struct Trial {
     pub sharing: Sharing,
     /// Rounds of disturbances.
     pub rounds: u32,
-    /// Of the load and the disturbances.
+    /// Seed of the load and the disturbances.
     pub seed: u64,
     /// Of the corp.
     pub size: Size,
 }
 
-/// What was seen.
+/// The results.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The ledger's.
+    /// The ledger's report.
     pub report: Report,
-    /// Why there are copies.
+    /// The causes of copies.
     pub causes: Causes,
     /// Pauses, kills, shocks of the database.
     pub done: [usize; 3],
     /// Notifications answered 2xx.
     pub taken: u64,
-    /// Tries that were not.
+    /// Tries with another answer.
     pub failed: u64,
     /// Messages that WeCom refused with 45009, which says that a limit was exceeded.
     pub over_limit: u64,
-    /// Most that an app sent to one member, and that one webhook sent, in any minute.
+    /// The most that an app sent to one member, and that one webhook sent, in any minute.
     pub busiest: [u64; 2],
     /// How often a replica ended by itself.
     pub ended: u32,
@@ -112,7 +112,7 @@ impl Trial {
         let slow = json!({ "match": { "path": "send" }, "times": "forever", "action": { "delay_ms": LATENCY_MS } });
         http::control(simulator, "POST", "/_simulator/faults", &slow.to_string()).await?;
         if self.sharing == Sharing::Nothing {
-            // Or they would spend the time taking each other's tokens away.
+            // Otherwise they would spend the time revoking each other's tokens.
             let same = json!({ "repeated_gettoken": "same" }).to_string();
             http::control(simulator, "PUT", "/_simulator/switches", &same).await?;
         }
@@ -146,7 +146,7 @@ impl Trial {
         match (self.sharing, &*self.server) {
             (Sharing::Nothing | Sharing::NoLease, _) => &[],
             (_, Server::Own(_)) => &[Shock::Immediate, Shock::Fast, Shock::Cut],
-            // Others use it, too.
+            // Other tests use it, too.
             (_, Server::Given(_)) => &[Shock::Cut],
         }
     }
@@ -209,7 +209,7 @@ impl Lab<'_> {
     /// Disturbs once, waits until all is up again, and some more.
     async fn round(&mut self) -> anyhow::Result<Vec<Event>> {
         if self.trial.sharing == Sharing::NoLease {
-            // Nothing else is done: so no copy has a cause.
+            // No disturbance: so no copy has a cause.
             tokio::time::sleep(LEASE).await;
             return Ok(Vec::new());
         }

@@ -1,4 +1,4 @@
-//! The attackers: connections that are opened again whenever they are closed.
+//! The attackers: connections that are reopened whenever they are closed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,9 +47,9 @@ impl fmt::Display for Attack {
     }
 }
 
-/// Before a connection that was closed is opened again.
+/// Pause before a closed connection is reopened.
 const AGAIN: Duration = Duration::from_millis(250);
-/// A connection that is not made by then is given up: the queue of the kernel is full.
+/// A connection attempt is given up after this: the kernel's queue is full.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Interval between two bytes of slow senders.
 const DRIP: Duration = Duration::from_secs(1);
@@ -68,7 +68,7 @@ pub struct Army {
 type Answers = Arc<Mutex<BTreeMap<String, u64>>>;
 
 impl Army {
-    /// Attacks until told to stop; says what was answered how often.
+    /// Attacks until told to stop; returns the answers and their numbers.
     pub fn march(self) -> anyhow::Result<String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let answers = Answers::default();
@@ -113,7 +113,7 @@ async fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 impl Attack {
-    /// One connection, until it is closed; what was last answered.
+    /// One connection, until it is closed; returns the last answer.
     async fn once(self, mut stream: TcpStream, large: &[u8]) -> String {
         let signed = "X-Grafana-Alerting-Signature: 00ff\r\n";
         match self {

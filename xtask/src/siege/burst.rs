@@ -1,4 +1,4 @@
-//! Large bodies at once: the memory stays within its bound, and goes back.
+//! Many large bodies at once: the memory stays within its bound, and is returned afterwards.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,21 +20,21 @@ use crate::gateway::{Gateway, free};
 const BODIES: usize = 12;
 /// Bytes of each.
 const BYTES: usize = 6_000_000;
-/// When the memory must have gone back.
+/// Longest time until the memory is returned.
 const AFTER: Duration = Duration::from_secs(20);
-/// What may stay beyond what there was before the first burst: caches of the store, buffers of threads.
+/// Memory that may stay above what was used before the first burst: caches of the store, buffers of threads.
 const STAYS_KIB: u64 = 48 * 1024;
-/// For an answer.
+/// Deadline of an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What a body is made of.
+/// The content of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Alerts as Alertmanager sends them.
     Real,
     /// Alerts of 25 bytes.
     Tiny,
-    /// So many of these as are taken.
+    /// As many of these as are accepted.
     TinyTaken,
     /// Lines of text.
     Text,
@@ -95,13 +95,13 @@ fn tiny(number: usize, bytes: usize) -> String {
     format!("[{}]", alerts.join(","))
 }
 
-/// What a burst came to.
+/// The results of a burst.
 #[derive(Debug)]
 pub struct Burst {
     answers: BTreeMap<String, usize>,
     /// The most resident memory, in KiB.
     peak_kib: u64,
-    /// The most that the control group counted, the kernel's part for it included.
+    /// The peak of the control group, including the kernel's part.
     group_kib: Option<u64>,
     /// Resident memory some seconds later.
     after_kib: u64,
@@ -192,7 +192,7 @@ async fn send(to: SocketAddr, body: String) -> std::io::Result<String> {
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
-    // It may be refused before it has read everything.
+    // It may be refused before it is read completely.
     let _ = stream.write_all(body.as_bytes()).await;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await?;

@@ -13,16 +13,16 @@ use tokio::task::JoinSet;
 
 use crate::single::body;
 
-/// Between two posts. They begin on time whether the last one was answered or not.
+/// Interval of posts. They begin on time whether the last one was answered or not.
 const PACE: Duration = Duration::from_millis(50);
-/// Between two looks at the health.
+/// Interval of health checks.
 const LOOK: Duration = Duration::from_millis(250);
-/// Alertmanager's own patience.
+/// Alertmanager's own timeout.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the source `bearer` proves itself with.
+/// The token of the source `bearer`.
 pub const TOKEN: &str = "siege-token-5f2c9a7e1b3d";
-/// What the source `signed` signs with.
+/// The secret of the source `signed`.
 pub const SECRET: &str = "siege-secret-8e4d1c6b0a2f";
 
 /// A client that only sends alerts.
@@ -32,7 +32,7 @@ pub struct Good {
     pub length: Duration,
 }
 
-/// What the good client saw.
+/// The results of the good client.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Milliseconds of each post, sorted.

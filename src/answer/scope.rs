@@ -1,4 +1,4 @@
-//! What silences hide: which ones concern a message, and what a new one would hide.
+//! What silences hide: those that concern a message, and what a new one would hide.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,16 +15,17 @@ use crate::app::{App, Loaded};
 use crate::store::{ActAlert, Silence, StoreError};
 use crate::upstream::{Matcher, covers, known_here};
 
-/// For an upstream to count what a silence would hide while a person waits for a page or an answer.
+/// Longest wait for an upstream to count what a silence would hide while a person waits.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// How long a count is shown again, so that a page that is loaded over and over asks its upstream once.
+/// How long a count is reused, so that a page that is reloaded repeatedly asks its upstream once.
 const KNOWN: Duration = Duration::from_secs(10);
-/// Counts that are kept; more at a time are asked for anew.
+/// Most counts that are cached; beyond that they are not reused.
 const MOST: usize = 200;
-/// Alerts of our own record that are looked through where the upstream does not answer.
+/// Alerts of our own record that are searched if the upstream does not answer.
 const RECORD: u32 = 1_000;
 
-/// The silences in force that concern a message or an act, oldest first: those of its episode, those that were made for one
+/// The silences in force that concern a message or an act, oldest first: those of its episode, those made for one of
+/// its alerts, and those whose matchers hide one of them.
 /// of its alerts, and those whose matchers hide one of them.
 pub async fn silences_of(app: &App, thread: ThreadId, alerts: &[ActAlert]) -> Result<Vec<Silence>, StoreError> {
     let now = app.now();
@@ -65,14 +66,14 @@ pub struct Scope {
     pub upstream: String,
     /// Its matchers, all of which hold on each of the alerts.
     pub matchers: Vec<Matcher>,
-    /// How many alerts that fire now it would hide.
+    /// Number of firing alerts that it would hide.
     pub count: u64,
-    /// Did the upstream count? Else our own record did, which may know fewer.
+    /// Did the upstream count? Otherwise our own record did, which may know fewer alerts.
     pub by_upstream: bool,
 }
 
 impl Scope {
-    /// The same for the same upstream and matchers: what a form says its reader was shown.
+    /// Equal for the same upstream and matchers: a form carries it to prove what its reader was shown.
     pub fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
         digest.update(self.upstream.as_bytes());
@@ -104,7 +105,7 @@ pub async fn scope(app: &App, alerts: &[ActAlert]) -> Result<Option<Scope>, Stor
     Ok(Some(Scope { upstream, matchers, count, by_upstream }))
 }
 
-/// How many alerts of our own record, that are on, these matchers hide.
+/// How many firing alerts of our own record these matchers hide.
 pub async fn recorded(app: &App, matchers: &[Matcher]) -> Result<u64, StoreError> {
     let (alerts, _) = app.store().alerts_on(RECORD).await?;
     let hidden: std::collections::HashSet<Identity> =
@@ -112,7 +113,7 @@ pub async fn recorded(app: &App, matchers: &[Matcher]) -> Result<u64, StoreError
     Ok(hidden.len() as u64)
 }
 
-/// How many alerts fire upstream that some matchers hide, as far as was asked lately.
+/// Recent counts of the firing alerts upstream that some matchers hide.
 #[derive(Default)]
 pub struct Counts(Mutex<HashMap<Hiding, (u64, Instant)>>);
 

@@ -1,5 +1,4 @@
-//! What an act leaves to be done: silences made, moved and ended upstream for whoever asked, messages sent again or taken
-//! back.
+//! Completes open acts: silences made, moved and ended upstream on request, messages resent or recalled.
 
 use std::collections::HashSet;
 
@@ -17,19 +16,19 @@ use crate::route::row;
 use crate::store::{ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, NewSilence, Silence, StoreError};
 use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
 
-/// An act that is open for longer than this was left by a process that ended: whoever records one does it at once, and
-/// an upstream that is slow at each step keeps him for less.
+/// An act that is open for longer than this was left by a process that ended: a running process completes an act at
+/// once, and even an upstream that is slow at each step takes less.
 const LEFT_MS: i64 = 45_000;
-/// Acts that one sweep does.
+/// Acts that one sweep completes.
 const SWEPT: u32 = 20;
-/// Messages of an episode that are looked through for the one to be sent again.
+/// Messages of an episode that are searched for the one to be resent.
 const RESENT: usize = 50;
 
-/// Does what is left of acts whose process ended before it was done.
+/// Completes acts whose process ended before they were done.
 pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
     let mut open = app.store().acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
     open.retain(|act| is_left(act.at, app.now()));
-    // Two replicas that do the same act at once would make two silences.
+    // Two replicas that complete the same act at once would make two silences.
     if open.is_empty() || !app.store().take_on(Duty::Silences).await? {
         return Ok(());
     }
@@ -39,12 +38,12 @@ pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Was an act of that time left by a process that ended? One of the future was, and the clock was set back since.
+/// Was an act of that time left by a process that ended? One from the future was: the clock was set back since then.
 fn is_left(at: Timestamp, now: Timestamp) -> bool {
     now.millis_since(at).abs() > LEFT_MS
 }
 
-/// Does what an act leaves open, records how it ended, and tells whoever must know.
+/// Completes an open act, records its result, and tells the actor and the receivers.
 pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
     let open = app.store().acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
     let Some(act) = open.into_iter().find(|open| open.id == act) else { return Ok(()) };
@@ -76,13 +75,13 @@ pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What was done.
+/// A completed act.
 struct Done {
     detail: String,
     silence: Option<NewSilence>,
 }
 
-/// Why nothing was: in Chinese and in English.
+/// Why an act failed: in Chinese and in English.
 pub(super) struct Failed([String; 2]);
 
 impl Failed {
@@ -131,7 +130,7 @@ impl From<upstream::UpstreamError> for Failed {
     }
 }
 
-/// Makes a silence where the alerts came from.
+/// Makes a silence in the upstream of the alerts.
 async fn make(
     app: &App,
     loaded: &Loaded,
@@ -153,7 +152,7 @@ async fn make(
         Ok(client) => client,
         Err(failed) => return Ok(Err(failed)),
     };
-    // Whoever left it may have made it and not come to say so.
+    // The process that left it may have made the silence without recording it.
     let before = if is_left(act.at, app.now()) { client.made(&wanted).await } else { Ok(None) };
     let made = match before {
         Ok(None) => client.silence(&wanted).await,
@@ -171,8 +170,8 @@ async fn make(
     }))
 }
 
-/// The upstream of these alerts, and what a silence for all of them holds: they may have been told last by different
-/// notifications. None where they come from several upstreams, too.
+/// The upstream of these alerts, and the matchers of a silence for all of them: different notifications may have told
+/// them last. `None` also if they come from several upstreams.
 pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
     let (mut seen, mut all) = (HashSet::new(), Vec::new());
     for (notification, told) in origins.iter() {
@@ -196,7 +195,7 @@ pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a
     Some((upstream, alerts.and_then(|alerts| together(upstream, &alerts))))
 }
 
-/// The matchers of the one silence that hides these alerts of an upstream.
+/// The matchers of one silence that hides these alerts of an upstream.
 fn together(upstream: &Upstream, alerts: &[&Alert]) -> Option<Vec<Matcher>> {
     match alerts {
         [alert] => upstream::matchers_for(upstream, alert),
@@ -204,7 +203,7 @@ fn together(upstream: &Upstream, alerts: &[&Alert]) -> Option<Vec<Matcher>> {
     }
 }
 
-/// The matchers of the one silence that would hide these alerts; `None` if no upstream can make one.
+/// The matchers of one silence that would hide these alerts; `None` if no upstream can make one.
 pub fn matchers_for(
     loaded: &Loaded,
     notification: &Notification,
@@ -220,7 +219,7 @@ pub fn matchers_for(
     together(upstream::upstream_for(&loaded.config.upstreams, &origin)?, alerts)
 }
 
-/// `张三 (zhangsan)`, as far as WeCom says what the person is called.
+/// `张三 (zhangsan)`, if WeCom gives the name.
 async fn author(app: &App, loaded: &Loaded, act: &ActRow) -> String {
     let name = app.names().of(loaded, None, &act.by, app.now()).await;
     if name == act.by { name } else { format!("{name} ({})", act.by) }
@@ -251,7 +250,7 @@ async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
         }
         Err(error) => {
             if error.problem == Problem::NotFound {
-                // Somebody took it away upstream: nothing is in force, so that a new one can be asked for.
+                // It was ended upstream: it is no longer in force, so that a new one can be requested.
                 app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
             }
             Ok(Err(error.into()))
@@ -259,7 +258,7 @@ async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
     }
 }
 
-/// Ends all of them: whoever silenced for longer made a second one beside the first.
+/// Ends all of them: a longer silence is made as a second one beside the first.
 async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
     let silences = silences_of(app, act).await?;
     if silences.is_empty() {
@@ -272,7 +271,7 @@ async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
             Err(failed) => return Ok(Err(failed)),
         };
         match client.expire(&silence.upstream_id).await {
-            // One that upstream does not know hides nothing either.
+            // A silence that upstream does not know hides nothing either.
             Err(error) if error.problem != Problem::NotFound => return Ok(Err(error.into())),
             Ok(()) | Err(_) => {}
         }
@@ -284,7 +283,7 @@ async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
 
 async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
     let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: RESENT, ..Default::default() };
-    // What somebody did is no news any more; the alert is what is asked for.
+    // An act is not resent; the alert is what the request means.
     let told = app.store().deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
     let Some(newest) = told else { return Ok(Err(Failed::nothing())) };
     let again = deliver::again(app.store(), newest.message, app.now()).await?;
@@ -317,7 +316,7 @@ pub(super) fn client<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Client, F
     }
 }
 
-/// Where whoever asked hears that it did not work.
+/// The conversation with the actor, where a failure is told.
 fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> {
     let receiver = alerts.first().map_or_else(String::new, |alert| alert.receiver.clone());
     let target = match Via::parse(&act.via)? {
@@ -330,7 +329,7 @@ fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> 
             tags: Vec::new(),
         }),
         Via::Bot { bot, chat } => Target::at(To::Bot { bot, chat }),
-        // Who acts there is told there; no name of a page's visitor is a userid.
+        // These channels show the result themselves, and a page visitor's name is not a userid.
         Via::Page | Via::Command => return None,
     };
     Some((target, receiver))

@@ -1,5 +1,5 @@
-//! Cards with buttons: which message becomes one, how it stands, and which later message changes it instead of being
-//! sent beside it.
+//! Cards with buttons: which message becomes one, its state, and which later message updates it instead of being sent
+//! separately.
 
 use wecom::message::TemplateCard;
 use wecom::{CardChange, CardUpdate, Content, Readers};
@@ -14,12 +14,12 @@ use crate::render::{ActLetter, Hides, Mark, Offer, Standing, with_buttons};
 use crate::store::{ActAlert, ActNews, Card, Doer, Queued, StoreError};
 use crate::upstream::Matcher;
 
-/// The face in the record of a card with buttons.
+/// The face recorded for a card with buttons.
 pub const BUTTONS: &str = "buttons";
-/// The face in the record of a message that changes a card.
+/// The face recorded for an update of a card.
 pub const UPDATE: &str = "update";
 
-/// Can presses of the buttons come back? From a webhook and a group chat of an app never, from an app only with a
+/// Can presses of the buttons be received? From a webhook and a group chat of an app never, from an app only with a
 /// callback (43012), from a bot always (wecom-api §0.2).
 pub(super) fn interactive(config: &Config, target: &Target) -> bool {
     target.face == Face::Card
@@ -30,12 +30,13 @@ pub(super) fn interactive(config: &Config, target: &Target) -> bool {
         }
 }
 
-/// Does the message tell that something is on, so that there is something to press for?
+/// Does the message tell a firing alert, so that there is something to press for?
 pub(super) fn asks(page: &Page) -> bool {
     page.told.iter().any(|line| line.kind.is_on()) && !page.notification.test
 }
 
-/// What people may do on the page of a message to `receiver`: nobody says who opens it, so only what everybody may.
+/// The acts that the page of a message to `receiver` offers: its visitors are unauthenticated, so only if anyone may
+/// act.
 pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
     if !asks(page) || !answer::anybody_may(&loaded.config, receiver) {
         Offer::Nothing
@@ -72,21 +73,21 @@ pub(super) async fn add_buttons(
     Ok(true)
 }
 
-/// Those of the silence that a press would make, if an upstream can make one.
+/// The matchers of the silence that a press would make, if an upstream can make one.
 fn matchers(loaded: &Loaded, page: &Page) -> Option<Vec<Matcher>> {
     let firing = page.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
     let alerts: Vec<_> = firing.filter_map(|line| page.alert(line)).collect();
     answer::matchers_for(loaded, &page.notification, &page.source, &alerts)
 }
 
-/// What that silence would hide, as far as the record knows: a message does not wait for an upstream.
+/// What that silence would hide, by our record: a message does not wait for an upstream.
 async fn hides(app: &App, loaded: &Loaded, page: &Page) -> Result<Option<Hides>, StoreError> {
     let Some(matchers) = matchers(loaded, page) else { return Ok(None) };
     let count = answer::recorded(app, &matchers).await?;
     Ok(Some(Hides { conditions: answer::conditions(&matchers), count }))
 }
 
-/// The card of message `message` as it stands now; `None` if it can no longer be written.
+/// The card of message `message` in its present state; `None` if it can no longer be rendered.
 pub async fn card_now(app: &App, message: i64, target: &Target) -> Result<Option<TemplateCard>, StoreError> {
     match app.store().card_of(message).await? {
         Some(card) => as_it_stands(app, &app.loaded(), &card, target).await,
@@ -142,13 +143,13 @@ async fn as_it_stands(
     Ok(Some(with_buttons(*notice, &standing)))
 }
 
-/// Who has what is still on; nobody, and the button stays, as long as nobody has some of it.
+/// The owner of all firing alerts; `None`, and the button stays, while one of them is not acknowledged.
 fn taken(alerts: &[ActAlert]) -> Option<&Doer> {
     let on = || alerts.iter().filter(|alert| alert.status == Status::Firing);
     on().all(|alert| alert.acknowledged.is_some()).then(|| on().find_map(|alert| alert.acknowledged.as_ref())).flatten()
 }
 
-/// The card that a message about an act changes, and how; `None` if it goes out as a message.
+/// The card that a message about an act updates, and how; `None` if the act is told by a message.
 pub(super) async fn after_act(
     app: &App,
     loaded: &Loaded,
@@ -163,7 +164,7 @@ pub(super) async fn after_act(
     Ok(now.map(|now| change(code, now)))
 }
 
-/// The card that the end of its alerts changes; `None` if that is told by a message.
+/// The card that the end of its alerts updates; `None` if the end is told by a message.
 pub(super) async fn after_end(
     app: &App,
     queued: &Queued,
@@ -177,12 +178,12 @@ pub(super) async fn after_end(
         return Ok(None);
     }
     let Some((card, code)) = with_code(app, queued).await? else { return Ok(None) };
-    // Where some of the card's alerts are still on, the card stays as it is.
+    // While one of the card's alerts is still firing, the card stays unchanged.
     let all_over = card.alerts.iter().all(|alert| alert.status == Status::Resolved);
     Ok(all_over.then(|| change(code, (**over).clone())))
 }
 
-/// The card of this lane that tells of the same alerts, and a code that was not used.
+/// The card of this lane for the same alerts, and its unused code.
 async fn with_code(app: &App, queued: &Queued) -> Result<Option<(Card, String)>, StoreError> {
     let card = app.store().card(&queued.lane, queued.message, app.now()).await?;
     Ok(card.and_then(|card| card.code.clone().map(|code| (card, code))))
@@ -192,7 +193,7 @@ fn change(response_code: String, card: TemplateCard) -> CardUpdate {
     CardUpdate { response_code, readers: Readers::All, change: CardChange::Card(Box::new(card)) }
 }
 
-/// What is said of an act where no card can be changed.
+/// The message about an act where no card can be updated.
 pub(super) async fn told(app: &App, news: &ActNews, loaded: &Loaded, queued: &Queued, target: &Target) -> Content {
     let now = app.now();
     let person = app.names().of(loaded, Some(target), &news.doer.by, now).await;
@@ -235,12 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn a_card_belongs_to_somebody_when_all_that_is_on_does() {
+    fn a_card_has_an_owner_when_all_firing_alerts_have_one() {
         let (on, over) = (|by| alert(Status::Firing, by), |by| alert(Status::Resolved, by));
         let by = |alerts: &[ActAlert]| taken(alerts).map(|doer| doer.by.clone());
         assert_eq!(by(&[on(Some("a")), on(Some("b"))]).as_deref(), Some("a"));
         assert_eq!(by(&[over(None), on(Some("b"))]).as_deref(), Some("b"));
-        assert_eq!(by(&[on(Some("a")), on(None)]), None, "somebody must still be able to take the other one");
+        assert_eq!(by(&[on(Some("a")), on(None)]), None, "the other one must stay available");
         assert_eq!(by(&[over(Some("a"))]), None);
     }
 }

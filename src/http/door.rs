@@ -1,4 +1,4 @@
-//! The accept loop and the life of a connection.
+//! The accept loop and the life cycle of a connection.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -22,14 +22,14 @@ use tracing::{debug, warn};
 use super::lobby::{Lobby, Seat};
 use super::{peer, refusal};
 
-/// What a connection may have in its buffers, headers of a request included: the largest that real senders have are a
-/// few KB, and a stranger must not hold more.
+/// Most bytes in a connection's buffer, including a request's headers: real senders need a few KB, and a stranger must
+/// not hold more.
 const BUFFER: usize = 32 << 10;
-/// What the kernel keeps of answers that a peer does not take. An answer is smaller.
+/// Send buffer of the kernel for answers that a peer does not read. An answer is smaller.
 const KERNEL_BUFFER: usize = 256 << 10;
-/// Connections that the kernel keeps until they are accepted: a crowd that comes at once must not push others out.
+/// Connections that the kernel queues before they are accepted: a crowd that comes at once must not push others out.
 const BACKLOG: i32 = 4096;
-/// For requests in flight at shutdown.
+/// Longest wait for requests in flight at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves `router` until `stop`, then lets requests in flight finish.
@@ -37,7 +37,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
     widen(&listener);
     let graceful = GracefulShutdown::new();
     let mut server = http1::Builder::new();
-    // The lobby has the deadlines: also those for writing and resting, which hyper has not.
+    // The lobby enforces the deadlines: also those for writing and idling, which hyper lacks.
     server.header_read_timeout(None).max_buf_size(BUFFER);
     let sweeper = lobby.clone();
     let _sweep = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move { sweeper.sweep().await }));
@@ -49,7 +49,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
         let (stream, socket) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of descriptors, or the peer is gone already: let others finish first.
+                // Out of descriptors, or the peer is gone already: let other connections finish first.
                 warn!(%error, "A connection could not be accepted.");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -79,7 +79,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
         let connection = graceful.watch(server.serve_connection(line, service));
         tokio::spawn(async move {
             tokio::select! {
-                // hyper answers a head that it cannot read by itself, with 400 or 431.
+                // hyper itself answers an unreadable head, with 400 or 431.
                 ended = connection => match ended {
                     Err(error) if error.is_parse() => refusal::unreadable_head(seat.app(), socket.ip(), &error),
                     Err(error) => debug!(%error, "A connection ended early."),
@@ -95,7 +95,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
     }
 }
 
-/// Prepares a listener for a crowd. What the machine does not allow is left as it is.
+/// Prepares a listener for many connections. Settings that the machine refuses stay unchanged.
 fn widen(listener: &TcpListener) {
     let socket = SockRef::from(listener);
     // Connections inherit it.
@@ -103,7 +103,7 @@ fn widen(listener: &TcpListener) {
     let _ = socket.listen(BACKLOG);
 }
 
-/// The bytes of a connection. Tells the lobby when an answer is out and when the next request begins.
+/// The bytes of a connection. Tells the lobby when an answer was sent and when the next request begins.
 struct Line {
     stream: TcpStream,
     seat: Seat,
@@ -143,7 +143,7 @@ impl AsyncWrite for Line {
         self.stream.is_write_vectored()
     }
 
-    /// Called when everything that was to be written is written.
+    /// Called when everything was written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         self.seat.sent();

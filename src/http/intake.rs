@@ -1,4 +1,4 @@
-//! The one way in: what a proven source sent becomes alerts with receivers, and is on disk before anybody is answered.
+//! The only way in: a proven source's body becomes alerts with receivers, and is on disk before the answer.
 
 use axum::body::Bytes;
 use serde_json::json;
@@ -17,44 +17,44 @@ use crate::route::{Ends, plan, plan_for, related};
 use crate::store::related::{Meant, meant};
 use crate::store::{Admission, Admitted};
 
-/// Ends of one body whose alerts are looked for; those beyond are told as they are.
+/// Ends in one body that are matched with firing alerts; further ones are told unmatched.
 const ENDS: usize = 500;
 
 /// A call whose source is proven.
 pub(super) struct Call {
-    /// Which source sent it.
+    /// The source that sent it.
     pub source: SourceId,
-    /// How the body is read.
+    /// The kind of address, which determines how the body is read.
     pub door: Door,
-    /// The receiver that the address names.
+    /// The receiver in the address.
     pub receiver: Option<String>,
-    /// Those who get all of it, whatever the routes say: a key or a token in the address means them.
+    /// The receivers that get all of it, whatever the routes say: a key or a token in the address selects them.
     pub receivers: Option<Vec<Receiver>>,
     /// The request's `Content-Type`.
     pub content_type: Option<String>,
     /// The body as it arrived.
     pub body: Bytes,
-    /// How it is packed.
+    /// Its content encoding.
     pub packing: Packing,
-    /// Its part of the memory for bodies that arrive, if it is large.
+    /// Its share of the memory for incoming bodies, if it is large.
     pub part: Option<Part>,
     /// When it came.
     pub received_at: Timestamp,
 }
 
-/// What was taken, for the answer.
+/// An accepted call, for the answer.
 #[derive(Clone)]
 pub(super) struct Taken {
-    /// The notification; if it brought nothing new, the one that told what it repeats.
+    /// The notification; if nothing in it was new, the one that told what it repeats.
     pub id: i64,
     /// What the body was recognised as.
     pub format: Format,
-    /// The answer at the addresses of our own.
+    /// The answer at our own addresses.
     pub answer: serde_json::Value,
 }
 
 impl Taken {
-    /// The same, for a sender who did not hear the answer and sent it again.
+    /// The same, for a sender that did not get the answer and retried.
     pub fn again(mut self) -> Self {
         self.answer["duplicate"] = true.into();
         self
@@ -62,7 +62,8 @@ impl Taken {
 }
 
 impl Gate {
-    /// Reads, plans and stores. Returns after the commit. Waits for its part of the memory, which it holds until then.
+    /// Parses, plans and stores. Returns after the commit. Waits for its share of the memory, which it holds until
+    /// then.
     pub(super) async fn admit(&self, mut call: Call) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
         call.stays_in_scope(&loaded)?;
@@ -94,7 +95,7 @@ impl Gate {
         Ok(Taken { id: admitted.id, format, answer })
     }
 
-    /// What the ends without a key mean that the general reader read.
+    /// What the ends without a key mean, for bodies read by the general reader.
     async fn ends(&self, source: &SourceId, notification: &Notification) -> Result<Ends, Refusal> {
         let mut ends = Ends::new();
         let over = notification.alerts.iter().enumerate().filter(|(_, alert)| alert.status == Status::Resolved);
@@ -131,14 +132,14 @@ impl Gate {
     }
 }
 
-/// What came of reading a call.
+/// The result of parsing a call.
 struct Understood {
     admission: Admission,
     /// Alerts in it.
     alerts: usize,
     targets: usize,
     warning: Option<String>,
-    /// The source whose always-firing alert is in it.
+    /// The source whose always-firing alert it contains.
     watchdog: Option<String>,
 }
 
@@ -156,7 +157,7 @@ impl Call {
         }
     }
 
-    /// Reads the body. Pure.
+    /// Parses the body. Pure.
     fn read(self, loaded: &Loaded, weight: &Weight) -> Result<Read, Refusal> {
         let Self { source, door, receiver, receivers, content_type, body, packing, received_at, .. } = self;
         let body = packing.unpack(body, weight)?;
@@ -167,7 +168,7 @@ impl Call {
     }
 }
 
-/// A call whose body was read.
+/// A parsed call.
 struct Read {
     source: SourceId,
     door: Door,
@@ -180,7 +181,7 @@ struct Read {
 }
 
 impl Read {
-    /// Plans who hears of it; `ends` says which alerts its ends mean. Pure.
+    /// Plans the receivers; `ends` tells which alerts its ends mean. Pure.
     fn planned(self, loaded: &Loaded, ends: &Ends) -> Understood {
         let Self { source, door, receiver, receivers, content_type, body, received_at, notification } = self;
         let config = &loaded.config;

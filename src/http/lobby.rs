@@ -1,5 +1,5 @@
-//! The connections that are open, as their tasks and handlers see them: a place for each, and a hand on each that ends
-//! it when its time is over or its place is needed. What is decided is decided in [`Guests`].
+//! The open connections as their tasks and handlers see them: each has a place, and a handle that closes it when its
+//! deadline passes or its place is needed. [`Guests`] makes the decisions.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,20 +21,20 @@ use super::guests::{BODY_DEADLINE, Ended, Guests, Places, Stage};
 use crate::app::App;
 use crate::metrics::{Class, Closed};
 
-/// How often connections are looked at for their deadlines.
+/// Interval of checking deadlines.
 const SWEEP: Duration = Duration::from_millis(250);
-/// Bodies announced above this size must keep a pace, because room is kept for them: after [`START`], the share that
-/// has arrived must be the share of the time that has passed.
+/// Bodies announced above this size must keep a pace, because memory is reserved for them: after [`START`], the share
+/// that has arrived must be at least the share of the time that has passed.
 const PACED: u64 = 64 << 10;
 const START: Duration = Duration::from_secs(3);
 
 /// The connections of one listener.
 pub(super) struct Lobby {
     app: App,
-    /// Which listener's, in the metrics.
+    /// The name of the listener in the metrics.
     name: &'static str,
     table: Mutex<Table>,
-    /// Told when a place may have become free.
+    /// Notified when a place may have become free.
     left: Notify,
 }
 
@@ -43,7 +43,7 @@ struct Table {
     hands: HashMap<u64, Hand>,
 }
 
-/// What ends a connection, and the body that it is sending.
+/// Closes a connection, and dismisses the body that it is sending.
 struct Hand {
     close: CancellationToken,
     dismiss: CancellationToken,
@@ -55,10 +55,10 @@ impl Lobby {
         Arc::new(Self { app, name, table, left: Notify::new() })
     }
 
-    /// A place for a connection from `address`; waits while every place is taken by a request that is worked on.
+    /// Admits a connection from `address`; waits while every place is taken by a request being handled.
     pub async fn enter(self: &Arc<Self>, address: IpAddr) -> Seat {
         loop {
-            // Registered before looking, or a place that becomes free between the two would be missed.
+            // Registered before looking, or a place freed between the two would be missed.
             let left = self.left.notified();
             if let Some(seat) = self.try_enter(address) {
                 return seat;
@@ -79,7 +79,7 @@ impl Lobby {
         Some(Seat(Arc::new(held)))
     }
 
-    /// Closes connections whose time is over, for as long as it is polled.
+    /// Closes connections whose deadline has passed, for as long as it is polled.
     pub async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;
@@ -122,7 +122,7 @@ impl Lobby {
     }
 }
 
-/// A connection's hold on its place; gives it back when the last clone is dropped.
+/// A connection's place; released when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Seat(Arc<Held>);
 
@@ -130,7 +130,7 @@ struct Held {
     id: u64,
     lobby: Arc<Lobby>,
     close: CancellationToken,
-    /// Has it been looked at?
+    /// Was it looked at?
     seen: AtomicBool,
     /// What its line must report: see [`Seat::sent`] and [`Seat::received`].
     watched: AtomicU8,
@@ -138,20 +138,20 @@ struct Held {
 
 /// Nothing.
 const NOTHING: u8 = 0;
-/// That the answer is out.
+/// The answer was sent.
 const ANSWER: u8 = 1;
-/// That the next request begins.
+/// The next request begins.
 const REQUEST: u8 = 2;
 
 impl Seat {
-    /// The present request has proved its source, or that it comes from somebody whom we gave the means.
+    /// The present request has proved its source, or has a valid link or token of ours.
     pub fn prove(&self) {
         let mut table = self.0.lobby.table();
         let victim = table.guests.prove(self.0.id);
         self.0.lobby.close(&mut table, victim);
     }
 
-    /// The gateway that the connection is to.
+    /// The gateway that serves the connection.
     pub fn app(&self) -> &App {
         &self.0.lobby.app
     }
@@ -161,7 +161,7 @@ impl Seat {
         self.0.close.cancelled().await;
     }
 
-    /// A request is here: its body, with its deadline and its share of memory.
+    /// A request has arrived: returns its body, with its deadline and its share of memory.
     pub(super) fn receive(&self, body: Incoming) -> Body {
         self.0.watched.store(NOTHING, Ordering::Relaxed);
         let stage = if body.is_end_stream() { Stage::Work } else { Stage::Body };
@@ -181,7 +181,7 @@ impl Seat {
         Body::new(Upload { body, seat: self.clone(), pace, late: None, dismiss, dismissed, rests })
     }
 
-    /// The answer is ready for the peer to take. In a crowd a stranger gets one, and must come again for the next.
+    /// The answer is ready for the peer to read. In a crowd a stranger gets one, and must reconnect for the next.
     pub(super) fn answer(&self, answer: &mut Response) {
         let mut table = self.0.lobby.table();
         table.guests.stage(self.0.id, Stage::Answer, Instant::now());
@@ -191,17 +191,17 @@ impl Seat {
         self.0.watched.store(ANSWER, Ordering::Relaxed);
     }
 
-    /// The answer is held back: until it goes out, others may have the place.
+    /// The answer is delayed: meanwhile other connections may take the place.
     pub(super) fn hold_back(&self) {
         self.stage(Stage::Answer);
     }
 
-    /// It is worked on again.
+    /// The request is being handled again.
     pub(super) fn work(&self) {
         self.stage(Stage::Work);
     }
 
-    /// Everything that was written is out.
+    /// Everything was sent.
     pub(super) fn sent(&self) {
         if self.0.watched.load(Ordering::Relaxed) == ANSWER {
             self.0.watched.store(REQUEST, Ordering::Relaxed);
@@ -209,7 +209,7 @@ impl Seat {
         }
     }
 
-    /// It was looked whether there is anything to read.
+    /// It was checked for readable bytes.
     pub(super) fn look(&self) {
         if !self.0.seen.swap(true, Ordering::Relaxed) {
             self.0.lobby.table().guests.look(self.0.id);
@@ -217,7 +217,7 @@ impl Seat {
         }
     }
 
-    /// Bytes came in.
+    /// Bytes have arrived.
     pub(super) fn received(&self) {
         if self.0.watched.load(Ordering::Relaxed) == REQUEST {
             self.0.watched.store(NOTHING, Ordering::Relaxed);
@@ -258,13 +258,13 @@ impl Drop for Held {
     }
 }
 
-/// Why a body did not arrive whole.
+/// Why a body did not arrive completely.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfinished {
     /// It took too long.
     #[error("the body did not arrive in time")]
     Late,
-    /// Too many bodies of senders that have proved nothing arrive at a time.
+    /// Too many bodies of unproven senders at a time.
     #[error("too many unproven bodies at a time")]
     Dismissed,
     /// The connection broke.
@@ -273,23 +273,23 @@ pub(super) enum Unfinished {
 }
 
 impl Unfinished {
-    /// Finds it in what axum makes of it.
+    /// Finds it in axum's error.
     pub fn of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
     }
 }
 
-/// How fast a body must arrive.
+/// The required pace of a body.
 struct Pace {
     /// 0: not announced.
     announced: u64,
     received: u64,
-    /// When somebody began to read it.
+    /// When reading began.
     begun: Option<Instant>,
 }
 
 impl Pace {
-    /// When it is late unless more has arrived by then.
+    /// When it counts as late unless more has arrived by then.
     fn late(&mut self) -> Instant {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         if self.announced <= PACED {
@@ -301,7 +301,7 @@ impl Pace {
     }
 }
 
-/// A body on its way in.
+/// An incoming body.
 struct Upload {
     body: Incoming,
     seat: Seat,
@@ -309,7 +309,7 @@ struct Upload {
     late: Option<Pin<Box<Sleep>>>,
     dismiss: CancellationToken,
     dismissed: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Lets others go on before it takes the next piece: strangers share the processor piece by piece.
+    /// Yields before it reads the next piece: strangers share the processor piece by piece.
     rests: bool,
 }
 

@@ -1,8 +1,8 @@
-//! Who is at the other end: the address that a request really comes from.
+//! The real address of a request's sender.
 //!
-//! Behind a proxy every socket has the proxy's address. What a header says of the sender's is believed only as far as
-//! `trusted_proxies` reaches: read from the right, each hop was written down by the one after it, and the first that
-//! is not trusted is the peer. What stands further left is the peer's own word.
+//! Behind a proxy every socket has the proxy's address. A header with the sender's address is trusted only as far as
+//! `trusted_proxies` reaches: read from the right, each hop was written by the one after it, and the first that is not
+//! trusted is the peer. Everything further left was written by the peer itself.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,19 +11,19 @@ use axum::http::{Extensions, HeaderMap, header};
 
 use crate::config::Network;
 
-/// What most proxies write: addresses between commas, the nearest last.
+/// The header of most proxies: addresses between commas, the nearest last.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
-/// Hops that are looked at; a longer chain of trusted proxies is made up or a loop.
+/// Hops that are examined; a longer chain of trusted proxies is forged or a loop.
 const HOPS: usize = 32;
-/// An IPv6 network of a site or a machine: whoever has one address of it has them all.
+/// The prefix of an IPv6 network of a site or a machine: the holder of one of its addresses has them all.
 const SITE: u8 = 64;
 
-/// The address of the socket that a request came through: the sender's, or its proxy's. The accept loop puts it into
-/// the extensions of each request.
+/// The address of the socket of a request: the sender's, or its proxy's. The accept loop puts it into the extensions of
+/// each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Socket(pub SocketAddr);
 
-/// The sender of a request, as far as it is known.
+/// The sender of a request, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
 
@@ -43,7 +43,7 @@ impl Peer {
             return Self(peer);
         }
         for hop in hops(headers).take(HOPS) {
-            // A hop without an address (`unknown`, `_hidden`) ends the chain: nothing further left is vouched for.
+            // A hop without an address (`unknown`, `_hidden`) ends the chain: everything further left is unreliable.
             let Some(address) = hop else { break };
             peer = address;
             if !trusts(peer) {
@@ -53,7 +53,7 @@ impl Peer {
         Self(peer)
     }
 
-    /// The sender where nothing but the socket is known of it.
+    /// The sender if only the socket is known.
     pub(super) fn direct(socket: IpAddr) -> Self {
         Self(socket.to_canonical())
     }
@@ -63,7 +63,7 @@ impl Peer {
         self.0
     }
 
-    /// What one sender can have many of: all addresses of an IPv6 /64 are one.
+    /// The unit that is tracked as one sender: all addresses of an IPv6 /64.
     pub(super) fn site(self) -> IpAddr {
         match self.0 {
             IpAddr::V4(_) => self.0,
@@ -78,9 +78,9 @@ impl fmt::Display for Peer {
     }
 }
 
-/// The hops that the headers name, the nearest first; `None` for one without an address. `Forwarded` (RFC 7239) is
-/// read only where there is no `X-Forwarded-For`: a proxy writes the one that it is set up for, and passes on what the
-/// sender wrote into the other.
+/// The hops in the headers, the nearest first; `None` for one without an address. `Forwarded` (RFC 7239) is read only
+/// without `X-Forwarded-For`: a proxy writes the one that it is configured for, and passes on the sender's text in the
+/// other.
 fn hops(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + '_ {
     let standard = !headers.contains_key(X_FORWARDED_FOR);
     let name = if standard { header::FORWARDED.as_str() } else { X_FORWARDED_FOR };
@@ -127,12 +127,12 @@ mod tests {
     fn a_header_counts_only_as_far_as_the_proxies_are_trusted() {
         const XFF: &str = "X-Forwarded-For";
         for (socket, forwarded, expected) in [
-            // from nobody that is trusted
+            // from a peer that is not trusted
             ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
             // through one proxy, through two
             ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
             ("127.0.0.1", "203.0.113.9, 10.0.0.7", "203.0.113.9"),
-            // the peer's own word, left of it
+            // written by the peer itself, left of it
             ("127.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
             ("127.0.0.1", "10.0.0.1, 203.0.113.9, 10.0.0.7", "203.0.113.9"),
             ("127.0.0.1", "127.0.0.1,203.0.113.9", "203.0.113.9"),
@@ -144,7 +144,7 @@ mod tests {
             ("::ffff:127.0.0.1", " ::ffff:203.0.113.9 ", "203.0.113.9"),
             ("2001:db8::5", "[2001:db9::1]:80", "2001:db9::1"),
             ("2001:db8::5", "2001:db9::1", "2001:db9::1"),
-            // what is no address ends the chain at the last that vouched
+            // an invalid address ends the chain at the last trusted hop
             ("127.0.0.1", "203.0.113.9, unknown", "127.0.0.1"),
             ("127.0.0.1", "203.0.113.9, unknown, 10.0.0.7", "10.0.0.7"),
             ("127.0.0.1", "", "127.0.0.1"),

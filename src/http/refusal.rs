@@ -1,8 +1,8 @@
-//! What is refused: seen in the log, counted, told as trouble if it goes on, and slowed where somebody guesses.
+//! Refusals: logged, counted, reported as a fault if they continue, and delayed for wrong guesses.
 //!
-//! One layer around all paths looks at every answer ([`watch`]); a handler only says why ([`Cause`]). What is decided
-//! is decided in [`Book`], to which the time comes in. A request that is not refused passes untouched: a valid
-//! credential is never slowed by what others at its address do.
+//! One layer around all paths sees every answer ([`watch`]); a handler only gives the reason ([`Cause`]). [`Book`]
+//! makes the decisions; the time is passed in. A request that is not refused passes untouched: a valid credential is
+//! never delayed because of other requests from its address.
 
 mod book;
 mod path;
@@ -29,16 +29,16 @@ use crate::watch::{Kind, Subject};
 use book::{Book, Entry, Noted, Theme};
 use path::Place;
 
-/// Answers to wrong guesses that are held back at a time; each holds a connection and a few KB. Beyond it they go out
-/// at once and end their connection.
+/// Answers to wrong guesses that are delayed concurrently; each holds a connection and a few KB. Beyond that they are
+/// sent at once and end their connection.
 const HELD_BACK: usize = 512;
 /// Characters of a reason in the log: it may quote what was sent.
 const DETAIL: usize = 200;
 
-/// Why a webhook call was not taken.
+/// Why a webhook call was refused.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// No source let it in. The sender gets no detail.
+    /// No source is proven. The sender gets no detail.
     Unproven(Unproven),
     /// The source is proven, and may not post to the receiver in the path.
     OutOfScope {
@@ -47,26 +47,26 @@ pub(super) enum Refusal {
         /// The receiver's.
         receiver: String,
     },
-    /// The certificate that would prove the source cannot be fetched now: the sender tries again.
+    /// The certificate that would prove the source cannot be fetched now: the sender should retry.
     Certificate,
-    /// The body took too long.
+    /// The body arrived too slowly.
     Slow,
-    /// The body, or what it unpacks to, is over the limit.
+    /// The body, or its decompressed form, is over the limit.
     TooLarge,
-    /// Too many bodies of senders that have proved nothing arrive at a time.
+    /// Too many bodies of unproven senders at a time.
     Busy,
     /// There is no memory for it, now or ever.
     NoRoom(NoRoom),
     /// The body is neither plain nor gzip, or is broken gzip.
     Encoding(String),
-    /// Empty, or no text at all.
+    /// Empty, or not a text.
     Unreadable(ingest::Unreadable),
     /// The store cannot commit now.
     Store(StoreError),
 }
 
 impl Refusal {
-    /// The status to answer, and why in words for the sender.
+    /// The status of the answer, and the reason in words for the sender.
     pub fn said(&self) -> (StatusCode, String) {
         match self {
             Self::Unproven(_) => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
@@ -104,7 +104,7 @@ impl Refusal {
             Self::Unreadable(reason) => {
                 (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
             }
-            // The reason may name a path: it goes to the log, not to the sender.
+            // The reason may contain a path: it is logged, not sent to the sender.
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
@@ -112,7 +112,7 @@ impl Refusal {
         }
     }
 
-    /// The same for the operator. `source` has proven itself.
+    /// The same for the operator. `source` is the proven one.
     pub fn cause(&self, source: Option<&str>) -> Cause {
         let cause = match self {
             Self::Unproven(unproven) => return Cause::unproven(unproven),
@@ -133,7 +133,7 @@ impl Refusal {
     }
 }
 
-/// What every refusal with this status carries besides its words.
+/// Adds the headers that every refusal with this status has.
 pub(super) fn with_headers(mut answer: Response) -> Response {
     let (name, value) = match answer.status() {
         StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "5"),
@@ -144,16 +144,16 @@ pub(super) fn with_headers(mut answer: Response) -> Response {
     answer
 }
 
-/// Why a request was refused, as a handler says it with its answer.
+/// Why a request was refused, attached by a handler to its answer.
 #[derive(Debug, Clone)]
 pub(super) struct Cause {
     /// One word of a closed set: for metrics and the log.
     reason: &'static str,
     /// In words, for the log.
     detail: String,
-    /// The source that proved itself, or that was meant, if that can be told.
+    /// The proven or claimed source, if known.
     source: Option<String>,
-    /// Did the source prove itself?
+    /// Is the source proven?
     proven: bool,
     /// The kind of credential that was tried.
     credential: Option<&'static str>,
@@ -162,12 +162,12 @@ pub(super) struct Cause {
 }
 
 impl Cause {
-    /// One that is `reason`, a word of a closed set.
+    /// A cause with `reason`, a word of a closed set.
     pub fn new(reason: &'static str) -> Self {
         Self { reason, detail: String::new(), source: None, proven: false, credential: None, guess: false }
     }
 
-    /// No source was proven.
+    /// No source is proven.
     pub fn unproven(unproven: &Unproven) -> Self {
         let guess = matches!(unproven.why, Why::Unknown | Why::Signature);
         Self {
@@ -178,31 +178,31 @@ impl Cause {
         }
     }
 
-    /// A forged credential of this kind: the next guesses of its sender are slowed.
+    /// A forged credential of this kind: further guesses of its sender are delayed.
     pub fn guess(reason: &'static str, credential: &'static str) -> Self {
         Self { credential: Some(credential), guess: true, ..Self::new(reason) }
     }
 
-    /// With words for the operator. They may quote what was sent.
+    /// With details for the operator. They may quote the request.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    /// Of a source that proved itself: what it sends now will never be taken.
+    /// For a proven source, whose request will never be accepted.
     pub fn of(mut self, source: &str) -> Self {
         self.source = Some(source.to_owned());
         self.proven = true;
         self
     }
 
-    /// Gives it to the layer, with the answer.
+    /// Passes it to the layer, with the answer.
     pub fn attach(self, mut answer: Response) -> Response {
         answer.extensions_mut().insert(self);
         answer
     }
 
-    /// Where no handler says more than the status does.
+    /// The cause if no handler gives more than the status.
     fn of_status(status: StatusCode) -> Self {
         Self::new(match status {
             StatusCode::NOT_FOUND => "no_such_path",
@@ -217,8 +217,8 @@ impl Cause {
     }
 }
 
-/// Is it a refusal? An order that cannot be done (409) is answered and a form that lacks a name (422) is asked again;
-/// a failure of ours (500) is logged where it happens.
+/// Is it a refusal? An order that cannot be done (409) is an answer, and a form without a name (422) is shown again;
+/// our own failures (500) are logged where they happen.
 fn is_refusal(status: StatusCode) -> bool {
     let answered = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
     status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error() && !answered
@@ -242,7 +242,7 @@ impl Refusals {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells how many refusals the log has left out, if a while has passed since it last did. Called every second.
+    /// Logs how many refusals were not logged, once for each window. Called every second.
     pub fn tell_left_out(&self) {
         if let Some((count, which)) = self.book().left_out(Instant::now()) {
             warn!(count, which, "Refusals were left out of the log.");
@@ -250,7 +250,7 @@ impl Refusals {
     }
 }
 
-/// Sees every answer. Puts the [`Peer`] into the extensions of each request on its way in.
+/// Sees every answer. Puts the [`Peer`] into the extensions of each incoming request.
 pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let peer = Peer::of(request.headers(), request.extensions(), &app.loaded().config.trusted_proxies);
     request.extensions_mut().insert(peer);
@@ -263,7 +263,7 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
         debug!(%peer, %method, path = path::shown(uri.path(), &app.loaded().config), status = status.as_u16(), "A request was answered.");
         return answer;
     }
-    // Some programs refuse with HTTP 200 and a code of their own; then only the handler knows.
+    // Some APIs refuse with HTTP 200 and a code of their own; then only the handler knows.
     let cause = said.unwrap_or_else(|| Cause::of_status(status));
     let seen = Seen { peer, method: Some(method), path: uri.path(), status };
     let noted = seen.note(&app, &cause);
@@ -284,7 +284,7 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     answer
 }
 
-/// Notes a request whose head could not be read: no HTTP/1 at all (TLS to a plain port, HTTP/2), or too large. Its
+/// Records a request whose head could not be read: not HTTP/1 (TLS to a plain port, HTTP/2), or too large. Its
 /// connection ends with the answer.
 pub(super) fn unreadable_head(app: &App, socket: IpAddr, error: &hyper::Error) {
     let (status, reason) = if error.is_parse_too_large() {
@@ -296,7 +296,7 @@ pub(super) fn unreadable_head(app: &App, socket: IpAddr, error: &hyper::Error) {
     seen.note(app, &Cause::new(reason).detail(error.to_string()));
 }
 
-/// A request that was refused.
+/// A refused request.
 struct Seen<'a> {
     peer: Peer,
     /// `None`: its head could not be read.
@@ -306,7 +306,7 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// Counts it, and logs and tells it as far as that is to be.
+    /// Counts it, and logs and reports it if due.
     fn note(&self, app: &App, cause: &Cause) -> Noted {
         let place = Place::of(self.path);
         count(app, place, self.status, cause);
@@ -347,7 +347,7 @@ impl Seen<'_> {
         );
     }
 
-    /// What happened and what to do, in Chinese and English.
+    /// What happened and how to repair it, in Chinese and English.
     fn words(&self, app: &App, cause: &Cause, theme: &Theme, times: usize) -> [String; 2] {
         let Self { peer, path, status, .. } = self;
         let last = format!(
@@ -368,25 +368,25 @@ impl Seen<'_> {
 fn count(app: &App, place: Place, status: StatusCode, cause: &Cause) {
     let refused = Refused { path: place.as_str(), status: status.as_u16().into(), reason: cause.reason };
     app.metrics().refusals.get_or_create(&refused).inc();
-    // A sender whose address is misspelt counts as one that called and was refused.
+    // A sender with a misspelt address is recorded as a refused call.
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && place.is_for_senders() {
         let answered = Answered { format: FormatLabel(None), status: status.as_u16().into() };
         app.metrics().answers.get_or_create(&answered).inc();
     }
 }
 
-/// What is told as trouble if it goes on. Browsers and scanners ask for paths that are not there: only a sender that
-/// misses its address is trouble, and a sender posts.
+/// The theme under which repeated refusals are reported. Browsers and scanners request unknown paths: only a sender
+/// that misses its address is a fault, and senders use POST.
 fn theme(place: Place, status: StatusCode, cause: &Cause, safe: bool) -> Option<Theme> {
     if let Some(source) = cause.source.as_ref().filter(|_| cause.proven) {
         return (status != StatusCode::SERVICE_UNAVAILABLE).then(|| Theme::Source(source.clone()));
     }
     match status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => (!safe).then_some(Theme::Addresses),
-        // Trouble of the store, which has words of its own and could not keep this.
+        // The store's fault, which is reported separately and could not be stored here.
         StatusCode::SERVICE_UNAVAILABLE => None,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(match place {
-            // Links end, and not everybody may act: only what was never ours is trouble.
+            // Links expire, and acts may be restricted: only forged links are a fault.
             Place::Page if !cause.guess => return None,
             Place::Page => Theme::Links,
             Place::Callback => Theme::Callbacks,

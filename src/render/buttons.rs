@@ -1,4 +1,4 @@
-//! A card on which people act: what can be pressed, and what was done so far (wecom-api §3.5.4).
+//! A card for acts: what can be pressed, and what was done so far (wecom-api §3.5.4).
 
 use jiff::tz::TimeZone;
 use wecom::message::{
@@ -12,20 +12,20 @@ use super::words::{Clock, pick};
 use crate::alert::Timestamp;
 use crate::config::{Channel, Language};
 
-/// What a press of a card's button says (`EventKey`).
+/// The `EventKey` of a press: acknowledge.
 pub const ACKNOWLEDGE: &str = "acknowledge";
-/// Gives back what was acknowledged.
+/// Releases what was acknowledged.
 pub const RELEASE: &str = "release";
-/// Silences for the span that was chosen.
+/// Silences for the chosen span.
 pub const SILENCE: &str = "silence";
 /// Ends the silence.
 pub const EXPIRE: &str = "expire";
-/// The question whose answer is the span of a silence.
+/// The question for the span of a silence.
 pub const SPAN: &str = "span";
-/// The span that is chosen at first.
+/// The span that is preselected.
 pub const USUAL_SPAN: &str = "1h";
 
-/// The spans that are offered for a silence: as `upstream::Span` reads them, in Chinese, in English.
+/// The spans offered for a silence: in the form of `upstream::Span`, in Chinese, in English.
 pub const SPANS: [(&str, &str, &str); 6] = [
     ("30m", "30 分钟", "30 min"),
     (USUAL_SPAN, "1 小时", "1 hour"),
@@ -48,41 +48,41 @@ const CONDITIONS: usize = 300;
 pub struct Hides {
     /// `alertname="a" instance="db-1"`
     pub conditions: String,
-    /// How many alerts that fire now.
+    /// Number of firing alerts.
     pub count: u64,
 }
 
-/// Somebody did something, at or until a time.
+/// An act, with the time of the act or of its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// Who, as people call him.
+    /// The actor's name.
     pub person: String,
-    /// When he took it; when the silence ends.
+    /// The time of the acknowledgement, or the end of the silence.
     pub at: Timestamp,
 }
 
-/// How a card stands.
+/// The state of a card.
 #[derive(Debug, Clone)]
 pub struct Standing<'a> {
     /// Names the card in clicks.
     pub task_id: &'a str,
-    /// Who has the alerts.
+    /// The owner of the alerts.
     pub taken: Option<Mark>,
-    /// Who silenced them, and until when.
+    /// The actor of a silence, and its end.
     pub silenced: Option<Mark>,
     /// What a silence would hide; `None` if no upstream can make one for them.
     pub hides: Option<Hides>,
-    /// By which door the card goes: a bot's card knows no link buttons (wecom-api §11.6).
+    /// The channel of the card: a bot's card has no link buttons (wecom-api §11.6).
     pub channel: Channel,
     /// The receiver's language.
     pub language: Language,
     /// The receiver's zone.
     pub timezone: &'a TimeZone,
-    /// The time of writing.
+    /// The time of rendering.
     pub now: Timestamp,
 }
 
-/// The notice `card` with buttons, a choice and a menu, as it stands.
+/// The notice `card` with buttons, a choice and a menu, by its state.
 pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard {
     let language = standing.language;
     let dashboard = card.card_action.as_ref().map(|action| action.url.clone()).filter(|url| !url.is_empty());
@@ -109,7 +109,7 @@ pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard
 }
 
 impl Hides {
-    /// The conditions stand on the card: a press hides every alert that meets them.
+    /// The card shows the conditions: a press hides every alert that meets them.
     fn quote(&self, language: Language) -> CardQuote {
         let Self { conditions, count } = self;
         let title = match language {
@@ -148,7 +148,7 @@ impl Standing<'_> {
         buttons
     }
 
-    /// What can be undone.
+    /// The acts that can be undone.
     fn menu(&self) -> Option<CardMenu> {
         let entry =
             |zh, en, key: &str| CardMenuEntry { text: pick(self.language, zh, en).to_owned(), key: key.to_owned() };
@@ -159,7 +159,7 @@ impl Standing<'_> {
         (!action_list.is_empty()).then_some(CardMenu { desc, action_list })
     }
 
-    /// Who has it, and until when it is silent.
+    /// The owner, and the end of the silence.
     fn rows(&self) -> Vec<CardRow> {
         let clock = Clock { now: self.now, zone: self.timezone, language: self.language };
         let time = |at| clock.time(at).unwrap_or_default();
@@ -187,7 +187,7 @@ fn figure_row(figure: &CardTitle, language: Language) -> CardRow {
     row(pick(language, "当前值", "Value"), &figure.title)
 }
 
-/// A card has six rows; the last one is the id that people search for.
+/// A card has six rows; the last one is the id, which people search for.
 fn fit_rows(rows: &mut Vec<CardRow>) {
     if rows.len() > CARD_ROWS
         && let Some(last) = rows.pop()

@@ -1,4 +1,4 @@
-//! The files of the database are deleted, replaced or cut short, and the disk fills up, while the program runs.
+//! The files of the database are deleted, replaced or truncated, and the disk fills up, while the program runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,13 +50,13 @@ async fn told(world: &World, text: &str) {
         if inbox.iter().any(|message| message["content"].to_string().contains(text)) {
             return;
         }
-        assert!(begun.elapsed() < PATIENCE, "nobody is told {text:?}: {inbox:#?}");
+        assert!(begun.elapsed() < PATIENCE, "not told: {text:?}: {inbox:#?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Nothing is taken once the file was lost, and `/readyz` says why. `reason`: the reasons that may be given, with `|`
-/// between them.
+/// Nothing is accepted once the file was lost, and `/readyz` gives the reason. `reason`: the possible reasons,
+/// separated by `|`.
 async fn refuses(world: &World, gateway: &Wegraf, what: &str, reason: &str) {
     let alert = alertmanager("丢不得", &[("db-1", "firing")]);
     let webhook =
@@ -64,7 +64,8 @@ async fn refuses(world: &World, gateway: &Wegraf, what: &str, reason: &str) {
     for (request, shown) in [(webhook, ""), (world.http.get(format!("{}/readyz", world.url)), reason)] {
         let answer = match request.send().await {
             Ok(answer) => answer,
-            // Cut between a check and the checkpoint behind it, the main file is damaged, and the process ends saying so.
+            // If it was truncated between a check and the next checkpoint, the main file is damaged, and the process
+            // ends with that message.
             Err(_) if ["cut", "emptied"].contains(&what) && gateway.log().contains("the database is damaged") => return,
             Err(error) => panic!("{what}: {error}: {}", gateway.log()),
         };
@@ -92,7 +93,7 @@ async fn a_database_that_is_moved_away_is_noticed_at_once_and_goes_on_when_it_is
 }
 
 #[tokio::test]
-async fn nobody_has_to_post_for_a_lost_file_to_be_noticed() {
+async fn a_lost_file_is_noticed_without_a_request() {
     let (world, gateway, database) = serving(None).await;
     fs::remove_file(&database).unwrap();
     let begun = Instant::now();
@@ -102,7 +103,7 @@ async fn nobody_has_to_post_for_a_lost_file_to_be_noticed() {
 }
 
 #[tokio::test]
-async fn what_a_process_still_has_of_a_deleted_database_is_saved_when_it_stops() {
+async fn the_data_of_a_deleted_database_is_saved_when_the_process_stops() {
     let (mut world, mut gateway, database) = serving(None).await;
     assert_eq!(post(&world, "还在手里").await, 200);
     told(&world, "还在手里").await;
@@ -125,7 +126,8 @@ async fn a_database_or_a_log_that_is_replaced_or_cut_short_is_noticed_at_once() 
     for (what, reason) in [
         ("replaced", "was replaced by another file"),
         ("cut", "was cut short"),
-        // A reading connection that is opened meanwhile makes SQLite delete the log of an empty file, or begin a new log.
+        // A reading connection that is opened meanwhile makes SQLite delete the log of an empty file, or start a new
+        // log.
         ("emptied", "was cut short|was deleted or moved away"),
         ("without its log", "was deleted or moved away|was replaced by another file"),
         ("with another log", "was replaced by another file"),
@@ -161,11 +163,11 @@ async fn a_database_or_a_log_that_is_replaced_or_cut_short_is_noticed_at_once() 
     }
 }
 
-/// A file system of its own, as large as the test wants it.
+/// A file system of its own, of the size that the test needs.
 struct Tmpfs(TempDir);
 
 impl Tmpfs {
-    /// `None` where the machine allows no mounts.
+    /// `None` where the machine permits no mounts.
     fn new(size: &str) -> Option<Self> {
         let folder = TempDir::new().unwrap();
         let options = ["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"];
@@ -189,7 +191,7 @@ impl Drop for Tmpfs {
     }
 }
 
-/// Takes so much of the file system that `leave` bytes are left.
+/// Fills the file system up to `leave` bytes.
 fn fill(tmpfs: &Tmpfs, leave: u64) -> PathBuf {
     let path = tmpfs.0.path().join("ballast");
     let space = rustix::fs::statvfs(tmpfs.0.path()).unwrap();
@@ -240,12 +242,12 @@ async fn a_file_system_that_becomes_read_only_is_noticed() {
     let Some(tmpfs) = Tmpfs::new("64m") else { return };
     let (world, mut gateway, database) = serving(Some(tmpfs.0.path())).await;
     assert_eq!(post(&world, "之前").await, 200);
-    // A mount over the folder shows the same files without the right to write. It is made read-only at a place of its
-    // own before: a remount is refused while a file is open for writing, and the gateway may open one at any time.
+    // A mount over the folder shows the same files without the right to write. It is made read-only at another place
+    // first: a remount is refused while a file is open for writing, and the gateway may open one at any time.
     let (folder, place) = (database.parent().unwrap(), world.folder.path().join("read-only"));
     fs::create_dir(&place).unwrap();
     let [shown, hidden] = [folder, &place].map(|path| path.to_str().unwrap());
-    // Other tests mount at the same time, and mount may refuse while another one does.
+    // Other tests mount concurrently, and mount may refuse meanwhile.
     let done = |program: &str, arguments: &[&str]| {
         (0..20).any(|_| {
             let done = Command::new(program).args(arguments).status().unwrap().success();

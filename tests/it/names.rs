@@ -1,4 +1,4 @@
-//! A name from outside is never taken for one of ours, and two names of one thing are one thing.
+//! A name from outside is never taken for one of ours, and two names of one thing mean one thing.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ route: { receiver: group }
 alarm: { receiver: duty }
 ";
 
-/// A gateway whose source is called `name`, which no file can say.
+/// A gateway with a source called `name`, which no configuration file could contain.
 async fn with_a_source_called(name: &str, anonymous: bool) -> World {
     let mut world = World::idle(Setup::demo(), SOURCES).await;
     let (mut config, _) = Config::load(&world.config_path()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
@@ -44,21 +44,22 @@ fn texts(messages: &[Value]) -> Vec<String> {
     messages.iter().map(|message| message["content"]["content"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Makes trouble that wegraf tells of; returns once that was told, so wegraf has looked at what is on after this call.
+/// Causes a fault that wegraf reports; returns once it was reported, so that wegraf has checked the firing alerts after
+/// this call.
 async fn trouble(world: &World, about: &str) {
     let detail = ["出了事".to_owned(), "something happened".to_owned()];
     let subject = Subject::Outside(about.to_owned());
     world.app().incidents().note(Kind::Lost, subject, detail, world.app().now());
     let begun = Instant::now();
     while !texts(&world.inbox("webhook=sim-dba-group").await).iter().any(|text| text.contains(about)) {
-        // On a busy machine wegraf looks every 30 s only.
+        // On a busy machine wegraf checks only every 30 s.
         assert!(begun.elapsed() < 3 * PATIENCE, "wegraf says nothing of {about}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test]
-async fn wegraf_never_ends_an_alert_of_a_source_that_is_called_as_it_is() {
+async fn wegraf_never_ends_an_alert_of_a_source_with_its_own_name() {
     let world = with_a_source_called("wegraf", false).await;
     let body = alertmanager("DatabaseDown", &[("db-1", "firing")]).replace("warning", "critical");
     post(&world, Some("their-token"), body).await;
@@ -89,13 +90,13 @@ async fn no_source_ends_a_self_alert_by_posting_its_labels() {
 }
 
 #[tokio::test]
-async fn whoever_proves_nothing_is_not_the_source_called_anonymous() {
+async fn an_unauthenticated_sender_is_not_the_source_called_anonymous() {
     let world = with_a_source_called("anonymous", true).await;
     post(&world, None, alertmanager("Watchdog", &[("prom", "firing")])).await;
     assert!(world.app().store().heard().await.unwrap().is_empty(), "its watchdog was heard from a stranger");
     post(&world, Some("their-token"), alertmanager("Watchdog", &[("prom", "firing")])).await;
     assert_eq!(world.app().store().heard().await.unwrap().len(), 1);
-    // Equal labels, and two alerts: neither ends the other.
+    // Equal labels, but two alerts: neither resolves the other.
     post(&world, None, alertmanager("DatabaseDown", &[("db-1", "firing")])).await;
     post(&world, Some("their-token"), alertmanager("DatabaseDown", &[("db-1", "firing")])).await;
     // The end is posted once both are told: it would be folded into a firing that still waits.
@@ -144,14 +145,14 @@ async fn one_key_under_two_names_has_one_breaker() {
     world.accept("/webhook/again", alertmanager("内存", &[("db-2", "firing")])).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(world.requests("webhook/send").await.len(), 1, "the other name goes on hammering the same key");
-    // Both names say so in the metrics; neither they nor the record hold the key.
+    // The metrics show both names; neither they nor the record contain the key.
     for name in ["ops-group", "again"] {
         assert!(world.metric(&format!("wegraf_breaker_open{{scope=\"webhook/{name}\"}}")).await > 0.5, "{name}");
     }
     let open = world.app().store().breakers().await.unwrap();
     assert_eq!(open.len(), 1, "{open:#?}");
     assert!(!format!("{open:?}").contains("sim-ops-group"), "{open:#?}");
-    // It is told of by its names.
+    // It is reported by its names.
     world.pass(Duration::from_secs(30));
     let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
     assert!(told[0].contains("发送受阻") && told[0].contains("webhook/again, webhook/ops-group"), "{told:#?}");

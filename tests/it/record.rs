@@ -1,4 +1,4 @@
-//! The record for operators: found, shown, exported, audited, sent again; and what readiness and metrics say of it.
+//! The record for operators: found, shown, exported, audited, resent; and its part in readiness and metrics.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ async fn resend(world: &World, arguments: &[&str]) -> Answer {
     run(world, &[&["deliveries", "resend", "--listen", listen], arguments].concat()).await
 }
 
-/// The database, for what no command does.
+/// The database, for what no command can do.
 fn by_hand(world: &World) -> Connection {
     Connection::open(world.folder.path().join("wegraf.db")).unwrap()
 }
@@ -104,7 +104,7 @@ async fn the_record_is_found_by_whatever_an_operator_knows() {
 }
 
 #[tokio::test]
-async fn a_folded_message_says_into_which_digest_and_a_digest_what_it_stands_for() {
+async fn a_folded_message_names_its_digest_and_a_digest_its_messages() {
     let world = World::new("receivers: { ops: { targets: [ { webhook: ops-group, face: text } ] } }\n").await;
     for group in 0..40 {
         let name = format!("rule {group}");
@@ -132,7 +132,7 @@ async fn a_folded_message_says_into_which_digest_and_a_digest_what_it_stands_for
 }
 
 #[tokio::test]
-async fn an_export_is_whole_however_long_and_no_cell_of_it_is_a_formula() {
+async fn an_export_of_any_length_is_complete_and_no_cell_is_a_formula() {
     let world = World::new("receivers: { ops: { targets: [ { webhook: ops-group, face: text } ] } }\n").await;
     world.accept("/webhook", alertmanager("=cmd|'/C calc'!A0,\"x\"", &[("db-1", "firing")])).await;
     world.settled().await;
@@ -178,7 +178,7 @@ async fn a_resend_goes_through_the_running_gateway_and_else_waits_in_the_store()
     resend(&world, &["1"]).await.exits(0).says(&["✓ 1 → 3"]);
     let id = format!("#{}", rows[0]["thread"].as_str().unwrap());
     listed(&world, &["--state", "sent"], |rows| rows.len() == 3).await;
-    // Of an incident: what was sent at first, not the resends of it.
+    // Of an incident: the original messages, not their resends.
     let answer = resend(&world, &[&id, "--json"]).await.exits(0).json();
     assert_eq!(answer["resent"], json!([{ "origin": 1, "message": 4 }, { "origin": 2, "message": 5 }]));
     listed(&world, &["--state", "sent"], |rows| rows.len() == 5).await;
@@ -256,7 +256,7 @@ async fn the_audit_tells_fates_and_fails_when_one_contradicts_its_message() {
 }
 
 #[tokio::test]
-async fn who_is_ready_names_what_is_wrong_and_the_metrics_count_it() {
+async fn readiness_lists_warnings_and_the_metrics_count_them() {
     let world = World::at_a_standstill(TWO).await;
     let ready = async || {
         let answer = world.http.get(format!("{}/readyz", world.url)).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! What is refused is seen: in the log, in the metric, as trouble of wegraf itself; and guessing is slow.
+//! Refusals are visible: in the log, in the metric, as faults of wegraf; and guessing is slow.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ async fn status(request: reqwest::RequestBuilder) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// The fields of the lines that say that a request was refused.
+/// The fields of the log lines about refused requests.
 fn refused(log: &str) -> Vec<Value> {
     let events =
         log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("no JSON: {line}")));
@@ -136,19 +136,19 @@ async fn hears(world: &World, text: &str) {
         if messages.iter().any(|message| message.to_string().contains(text)) {
             return;
         }
-        assert!(begun.elapsed() < PATIENCE, "nobody was told {text}: {messages:#?}");
+        assert!(begun.elapsed() < PATIENCE, "not told: {text}: {messages:#?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 #[tokio::test]
-async fn refusals_that_go_on_are_told_and_end_when_they_stop() {
+async fn repeated_refusals_are_reported_and_the_report_ends_with_them() {
     let world = World::at_a_standstill(SOURCES).await;
     for _ in 0..4 {
         assert_eq!(status(post(&world, "/webhook", "203.0.113.9").bearer_auth("wrong")).await, 401);
     }
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 0, "somebody mends a configuration");
+    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 0, "a person who repairs a configuration");
     for _ in 0..5 {
         assert_eq!(status(post(&world, "/webhook", "203.0.113.9").bearer_auth("wrong")).await, 401);
         assert_eq!(status(post(&world, "/webhook", "203.0.113.9").bearer_auth(TOKEN).body("")).await, 400);
@@ -180,7 +180,7 @@ async fn guessing_is_slow_and_a_valid_credential_is_not() {
     }
     let slowed = timed(guess("203.0.113.9"), 401).await;
     assert!(slowed >= Duration::from_millis(1500), "{slowed:?}");
-    // While many guesses wait, whoever has a credential is answered at once, from the same address as well.
+    // While many guesses wait, a valid credential is answered at once, from the same address as well.
     let waiting: Vec<_> = (0..40).map(|_| tokio::spawn(status(guess("203.0.113.9")))).collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let at_once = Duration::from_secs(1);
@@ -203,7 +203,7 @@ async fn a_head_that_is_no_http_and_a_body_that_never_comes_are_refusals_too() {
     let mut world = World::idle(Setup::demo(), SOURCES).await;
     let gateway = Wegraf::serve(&mut world).await;
     let address = world.url.trim_start_matches("http://").to_owned();
-    // The first bytes of TLS; a head beyond any real one; a body of which one byte comes.
+    // The first bytes of TLS; a head larger than any real one; a body of which one byte comes.
     let large = format!("POST /webhook HTTP/1.1\r\nHost: wegraf\r\nX-Large: {}\r\n\r\n", "x".repeat(64 << 10));
     let slow = format!(
         "POST /webhook HTTP/1.1\r\nHost: wegraf\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 1000000\r\n\r\n{{"

@@ -11,7 +11,7 @@ use crate::harness::{World, alertmanager};
 use crate::programs::{Server, alert, until};
 use crate::witness_alertmanager::{holds, texts};
 
-/// Alertmanager tells the gateway at once and then every second.
+/// Alertmanager notifies the gateway at once and then every second.
 fn telling(url: &str) -> String {
     format!(
         "route:\n  receiver: wegraf\n  group_by: [alertname]\n  group_wait: 100ms\n  group_interval: 1s\n  repeat_interval: 1h\nreceivers: [ {{ name: wegraf, webhook_configs: [ {{ url: '{url}' }} ] }} ]\n"

@@ -1,4 +1,4 @@
-//! `wegraf deliveries recall` and `wegraf acts list`: what operators take back, and who did what.
+//! `wegraf deliveries recall` and `wegraf acts list`: recalls by operators, and the record of acts.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn acts(world: &World, arguments: &[&str]) -> Vec<Value> {
     answer["acts"].as_array().unwrap().clone()
 }
 
-/// The number of the message that went by this lane.
+/// The number of the message in this lane.
 async fn sent(world: &World, lane: &str) -> String {
     let rows = run(world, &["deliveries", "list", "--json"]).await.exits(0).json();
     let row = rows["deliveries"].as_array().unwrap().iter().find(|row| row["lane"].as_str().unwrap().starts_with(lane));
@@ -65,7 +65,7 @@ async fn messages_of_an_app_are_recalled_or_the_reason_is_given() {
     let unknown = recall(&world, &["4711"]).await.exits(1);
     assert!(unknown.err.contains("there is no message 4711"), "{}", unknown.err);
 
-    // WeCom says that it is too late.
+    // WeCom answers that it is too late.
     world.fault(json!({ "match": { "path": "message/recall" }, "times": 1, "action": { "errcode": 42052 } })).await;
     recall(&world, &[&member]).await.exits(1).says(&["42052", "24 小时"]);
 

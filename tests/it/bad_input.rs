@@ -15,10 +15,10 @@ use wecom_simulator::Setup;
 use crate::harness::{World, alertmanager, payload};
 use crate::process::Wegraf;
 
-/// The most memory the gateway may ever have used, whatever came; it idles far below.
+/// The most memory the gateway may ever have used, whatever arrived; it idles far below.
 const MEMORY_KIB: u64 = 150 * 1024;
-/// The same after several bodies of 10 MB at once, each of which is kept, read and told: the default of `memory`, and the
-/// pages of a program that was built without optimisation. `cargo xtask siege` holds the released one to the bound.
+/// The same after several bodies of 10 MB at once, each of which is stored, parsed and told: the default of `memory`,
+/// and the pages of an unoptimised program. `cargo xtask siege` tests the bound of the released one.
 const MEMORY_OF_LARGE_BODIES_KIB: u64 = 300 * 1024;
 
 const ONE_MEMBER: &str = r"
@@ -27,7 +27,7 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// A gateway that is about to get something bad.
+/// A gateway that is about to get invalid input.
 struct Victim {
     world: World,
     gateway: Wegraf,
@@ -46,7 +46,7 @@ impl Victim {
         TcpStream::connect(self.world.url.trim_start_matches("http://")).await.unwrap()
     }
 
-    /// Writes `request` as it is and reads until the gateway closes or is silent for two seconds.
+    /// Writes `request` unchanged and reads until the gateway closes or is silent for two seconds.
     async fn raw(&self, request: impl AsRef<[u8]>) -> String {
         let mut connection = self.connect().await;
         // The gateway may refuse before it has read everything.
@@ -60,7 +60,7 @@ impl Victim {
         messages[count - 1]["content"]["content"].as_str().unwrap_or_else(|| panic!("{messages:#?}")).to_owned()
     }
 
-    /// The process is the same, small, and takes the next alert to the person, who has `before` messages so far.
+    /// The process is the same one, small, and delivers the next alert to the member, who has `before` messages so far.
     async fn is_unharmed(&self, before: usize) {
         self.is_unharmed_within(MEMORY_KIB, before).await;
     }
@@ -74,7 +74,7 @@ impl Victim {
     }
 }
 
-/// What comes until the end, or until nothing came for `silence`.
+/// Everything read until the end, or until nothing came for `silence`.
 async fn read(connection: &mut TcpStream, silence: Duration) -> String {
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
@@ -88,7 +88,7 @@ fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or("(closed)")
 }
 
-/// A webhook call with the headers and body given.
+/// A webhook call with these headers and this body.
 fn post(headers: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!("POST /webhook HTTP/1.1\r\nHost: wegraf\r\n{headers}\r\n").into_bytes();
     request.extend_from_slice(body);
@@ -110,10 +110,10 @@ async fn a_body_that_is_not_json_is_kept_and_told_as_it_is() {
     let bodies: [(&str, Vec<u8>); 6] = [
         ("磁盘快满了", "磁盘快满了：/data 97%".into()),
         ("502", "<html><body>502</body></html>".into()),
-        // JSON that was cut off or is broken is read as far as it goes.
+        // Truncated or broken JSON is read as far as possible.
         ("磁盘将满", truncated.into()),
         ("host", b"{\"host\": \"db-1\", ,, ]".to_vec()),
-        // Invalid UTF-8: what is readable of it is told.
+        // Invalid UTF-8: the readable part is told.
         ("latin", b"latin: caf\xe9 on db-1 is down".to_vec()),
         ("depth", format!("{{\"depth\": {}", "[".repeat(100_000)).into_bytes()),
     ];
@@ -182,7 +182,7 @@ async fn an_alert_with_strange_parts_is_still_that_alert() {
         let told = victim.told(number + 1).await;
         assert!(told.contains(name), "{name} is not in {told}");
     }
-    // A raw NUL in JSON is an error of the sender; the rest of the text is kept.
+    // A raw NUL in JSON is the sender's error; the rest of the text is kept.
     let raw = with(",\"nul\":\"a\0b\"", "裸的空字符");
     victim.world.accept("/webhook", raw).await;
     assert!(victim.told(6).await.contains("裸的空字符"));
@@ -192,7 +192,7 @@ async fn an_alert_with_strange_parts_is_still_that_alert() {
 #[tokio::test]
 async fn a_gzip_bomb_is_refused_before_it_fills_the_memory() {
     let victim = Victim::new().await;
-    // 10 MB that unpack to 10 GB.
+    // 10 MB that decompress to 10 GB.
     let mebibyte = gzip((0..64).map(|_| vec![b' '; 1 << 20]));
     let bomb = mebibyte.repeat(10_000_000 / mebibyte.len());
     let (sent, mut sends) = (bomb.len(), JoinSet::new());
@@ -245,13 +245,13 @@ async fn a_hundred_megabytes_are_refused_whether_announced_or_not() {
         written += 1;
     }
     assert!(written < 100, "it read all of it");
-    // Closed with unread bytes behind it, the answer may be lost; if it is not, it is this one.
+    // If the connection is closed with unread bytes, the answer may be lost; otherwise it is this one.
     let answer = read(&mut connection, Duration::from_secs(2)).await;
     assert!(answer.is_empty() || status(&answer) == "413", "{answer}");
     victim.is_unharmed(0).await;
 }
 
-/// Sends it as a sender does: again when there was no room for it in time.
+/// Posts like a sender: again if there was no room for it in time.
 async fn until_taken(request: reqwest::RequestBuilder) {
     for _ in 0..20 {
         let answer = request.try_clone().expect("its body is bytes").send().await.unwrap();

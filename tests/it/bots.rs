@@ -1,4 +1,4 @@
-//! A bot as people meet it: told without a public address, pressed, asked, and what happens when it may not speak.
+//! A bot end to end: it delivers without a public address, is pressed and asked, and may not write everywhere.
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
@@ -17,11 +17,11 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// The group and the person, as the simulator's inbox knows them.
+/// The group and the person in the simulator's inbox.
 pub const GROUP: &str = "bot=sim-bot/wrSimDutyGroup";
 pub const PERSON: &str = "bot=sim-bot/zhangsan";
 
-/// A configuration whose bot has this secret, with `rest`.
+/// A configuration with a bot with this secret, and `rest`.
 pub fn with_bot(world: &World, listen: &str, secret: &str, rest: &str) -> String {
     let url = world.simulator.url().replacen("http", "ws", 1);
     let bots = format!("  bot_url: {url}/ws\n  bots: {{ duty: {{ bot_id: sim-bot, secret: {secret} }} }}\n");
@@ -60,7 +60,7 @@ pub async fn switches(world: &World, switches: Value) {
     world.control("PUT", "switches", switches).await;
 }
 
-/// What the simulator knows of the bot.
+/// The simulator's state of the bot.
 pub async fn bot(world: &World) -> Value {
     world.control("GET", "bots", Value::Null).await["bots"][0].clone()
 }
@@ -84,14 +84,14 @@ pub async fn say(world: &World, user: &str, chat: Option<&str>, text: &str) -> S
     .await
 }
 
-/// What the bot said there.
+/// The bot's messages in a conversation.
 pub async fn said(world: &World, whose: &str) -> Vec<Value> {
     let mut all = world.inbox(whose).await;
     all.retain(|message| message["said_by"].is_null());
     all
 }
 
-/// The messages of the bot there, once there are so many.
+/// The bot's messages in a conversation, once there are `count`.
 pub async fn told(world: &World, whose: &str, count: usize) -> Vec<Value> {
     until(&format!("{count} messages of {whose}"), async || {
         let messages = said(world, whose).await;
@@ -119,7 +119,7 @@ pub async fn answered(world: &World, id: &Value) -> Value {
     .await
 }
 
-/// The card of the person as it is now.
+/// The card of the person in its present state.
 async fn card(world: &World) -> Value {
     said(world, PERSON).await.into_iter().find(|message| message["msgtype"] == "template_card").unwrap()
 }
@@ -230,7 +230,7 @@ route: { receiver: ops }
     world.accept("/webhook", firing("磁盘将满")).await;
     let told_instead = texts(&world.arrived("webhook=sim-ops-group", 1).await);
     holds(&told_instead[0], &["磁盘将满"]);
-    // Once it may, and then no longer: activation can lapse.
+    // It may write at first, and then no longer: activation can lapse.
     say(&world, "zhangsan", None, "帮助").await;
     world.accept("/webhook", firing("另一个")).await;
     told(&world, PERSON, 2).await;
@@ -249,7 +249,7 @@ async fn an_event_that_comes_twice_is_one_act_and_one_answer() {
     let card = told(&world, PERSON, 1).await.remove(0);
     press(&world, &card, "zhangsan", "acknowledge", None).await;
     told(&world, GROUP, 2).await;
-    // Answered, so it was worked on after the copies.
+    // It was answered, so it was processed after the copies.
     say(&world, "zhangsan", None, "帮助").await;
     let acts = world.app().store().acts(wegraf::store::ActFilter::default()).await.unwrap();
     assert_eq!(acts.len(), 1, "{acts:#?}");

@@ -1,4 +1,4 @@
-//! The commands around a bot: the first run in three steps, how it is, and what a doctor may do to it.
+//! The commands around a bot: the first run in three steps, its state, and `doctor`.
 
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ async fn the_list_says_how_a_bot_is_and_what_to_write() {
     assert!(!run(&world, &["bots", "list"]).await.out.contains("sim-bot-secret"));
 }
 
-/// What the doctor says of the bot and its conversations.
+/// The doctor's findings about the bot and its conversations.
 async fn doctor(world: &World) -> Vec<(String, bool, String)> {
     let answer: Value = serde_json::from_str(&run(world, &["doctor", "--json"]).await.out).unwrap();
     let findings = answer["findings"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! What goes wrong with a bot's socket, and what its people, its operator and its rate see of it.
+//! Faults of a bot's socket, as its people, its operator and its rate limit see them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Headless Chromium, driven over its pipe for developers' tools.
+//! Headless Chromium, driven by the `DevTools` protocol over its pipe.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -21,7 +21,7 @@ pub struct Browser {
     session: Option<String>,
     /// Exceptions and messages of the console's error level.
     pub complaints: Vec<String>,
-    // Dropped in this order: the browser ends before its folder goes.
+    // Dropped in this order: the browser ends before its folder is removed.
     _child: Child,
     _profile: TempDir,
 }
@@ -34,7 +34,7 @@ impl Browser {
         let profile = TempDir::new().unwrap();
         let mut names: Vec<_> = hosts.iter().map(|(name, address)| format!("MAP {name} {address}")).collect();
         names.extend(["MAP * ~NOTFOUND".to_owned(), "EXCLUDE 127.0.0.1".to_owned()]);
-        // The protocol runs on descriptors 3 and 4; the shell makes them of its own input and output.
+        // The protocol uses descriptors 3 and 4; the shell connects them to its own input and output.
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null"])
             .arg(chromium)
@@ -63,7 +63,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// Calls a method and returns its result; what happens meanwhile is looked through for complaints.
+    /// Calls a method and returns its result; events meanwhile are searched for complaints.
     async fn call(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let mut call = json!({ "id": self.calls, "method": method, "params": params });
@@ -129,7 +129,7 @@ impl Browser {
         }
     }
 
-    /// Writes what the page shows to a PNG, for people to look at.
+    /// Writes the page to a PNG, for people to look at.
     pub async fn screenshot(&mut self, path: &Path) {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" })).await;
         let bytes = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();

@@ -23,7 +23,7 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// A world whose app has a callback that WeCom has checked; `more` stands before `rest`.
+/// A world whose app has a callback that WeCom has verified; `rest` follows.
 pub async fn called_back(rest: &str) -> World {
     let mut world = World::idle(Setup::demo(), rest).await;
     with_callback(&world, rest);
@@ -39,7 +39,7 @@ pub fn with_callback(world: &World, rest: &str) {
     world.write("wegraf.yaml", &plain.replace("secret: sim-app-secret }", &callback));
 }
 
-/// The admin console saves the address of the callback, which WeCom checks.
+/// The admin console saves the address of the callback, which WeCom verifies.
 pub async fn check(world: &World) {
     let url = format!("{}/wecom/callback/ops", world.url);
     let server = json!({ "url": url, "token": TOKEN, "encoding_aes_key": AES_KEY });
@@ -84,7 +84,7 @@ async fn an_acknowledgement_is_shown_to_all_and_the_end_changes_the_card() {
     world.settled().await;
 }
 
-/// What became of a press, once it has an answer.
+/// The result of a press, once it has an answer.
 async fn answered(world: &World, click: &Value) -> Value {
     let path = format!("clicks?id={}", click["id"]);
     until("the press is answered", async || {
@@ -95,7 +95,7 @@ async fn answered(world: &World, click: &Value) -> Value {
     .await
 }
 
-/// The audit trail, the oldest first.
+/// The record of acts, the oldest first.
 pub async fn acts(world: &World) -> Vec<ActRow> {
     let mut acts = world.app().store().acts(ActFilter { limit: 1_000, ..ActFilter::default() }).await.unwrap();
     acts.reverse();
@@ -110,7 +110,7 @@ async fn an_episode_whose_id_no_message_has_is_guarded_as_well() {
     .await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     world.settled().await;
-    // The reminder of the first gives its id to the message that tells of the second for the first time.
+    // The reminder of the first alert gives its id to the message that tells of the second for the first time.
     world.pass(std::time::Duration::from_hours(24));
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
     let (on, _) = world.app().store().alerts_on(10).await.unwrap();
@@ -277,7 +277,7 @@ async fn a_card_lives_on_the_codes_of_its_presses_and_then_a_message_follows() {
     let world = called_back(RECEIVERS).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
     let card = world.arrived("user=zhangsan", 1).await.remove(0);
-    // Part of it is over: the card stays, and a message tells.
+    // Some of its alerts are resolved: the card stays, and a message tells.
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved"), ("db-2", "firing")])).await;
     let partly = world.arrived("user=zhangsan", 2).await;
     holds(&partly[1].to_string(), &["仍有 1"]);
@@ -310,7 +310,7 @@ async fn texts_to_the_app_are_answered_and_obeyed() {
     say("你会什么").await;
     holds(&reply(5).await, &["没听懂", "静默 #7K2Q 1h"]);
     say(&format!("静默 {id} 1h")).await;
-    // The answer, and why it came to nothing, in either order.
+    // The answer, and the message with the reason of the failure, in either order.
     let both = world.arrived("user=wangwu", 7).await;
     holds(&format!("{}{}", both[5], both[6]), &["正在静默", "没能静默", "upstreams"]);
 }

@@ -1,4 +1,4 @@
-//! The commands as a person or a script meets them: exit code, output, JSON, and what they do to WeCom.
+//! The commands as used by people and scripts: exit code, output, JSON, and their effects in WeCom.
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
@@ -155,7 +155,7 @@ async fn deliveries_tell_who_was_told_what_beside_a_running_gateway() {
     assert_eq!(of(&["--state", "sent"]).await, 2);
     assert_eq!(of(&["--limit", "1"]).await, 1);
     assert_eq!(of(&["--receiver", "people"]).await, 0);
-    // By the short id that stands below every message: all that was sent about it.
+    // By the short id at the end of every message: all messages about it.
     let short = rows[0]["thread"].as_str().unwrap();
     let shown = run(&world, &["deliveries", "show", &format!("#{short}"), "--json"]).await.exits(0).json();
     assert_eq!(shown["deliveries"].as_array().unwrap().len(), 3);
@@ -180,7 +180,7 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// A configuration that only names what the demo corp has.
+/// A configuration whose references all exist in the demo corp.
 async fn healthy() -> World {
     let world = idle(CHECKED).await;
     let text = std::fs::read_to_string(world.config_path()).unwrap();
@@ -204,7 +204,7 @@ async fn doctor_finds_nothing_wrong_where_nothing_is_and_sends_no_message() {
     }
 }
 
-/// What the doctor says when the corp has been changed so.
+/// The doctor's findings after this change of the corp.
 async fn doctor_after(change: Value, says: &[&str]) {
     let world = healthy().await;
     world.control("PUT", "corp", change).await;

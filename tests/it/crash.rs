@@ -31,7 +31,7 @@ async fn without_wecom() -> World {
     world
 }
 
-/// The messages in the record, the newest first, as another process reads them.
+/// The messages in the record, the newest first, read by another process.
 async fn record(world: &World) -> Vec<Value> {
     let answer = run(world, &["deliveries", "list", "--json"]).await.exits(0);
     answer.json()["deliveries"].as_array().unwrap().clone()
@@ -91,7 +91,7 @@ async fn without_its_database_a_killed_gateway_forgets_what_it_had_taken() {
     }
     world.write_config(ONE_MEMBER);
     let _gateway = Wegraf::serve(&mut world).await;
-    // A second alert goes the whole way, so the first would have had the time.
+    // A second alert is delivered completely, so the first had enough time.
     world.accept("/webhook", alertmanager("第二条", &[("db-2", "firing")])).await;
     let messages = world.arrived("user=daixuan", 1).await;
     assert!(!messages[0]["content"].to_string().contains("断电"), "{messages:#?}");

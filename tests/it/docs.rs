@@ -13,7 +13,7 @@ use crate::harness::{EVERY_CHANNEL, World};
 use crate::process::run_on;
 use crate::programs;
 
-/// Placed behind a fragment of a configuration that leaves these out.
+/// Appended to a fragment of a configuration that lacks these.
 const WECOM: &str = "wecom: { webhooks: { ops-group: { key: 11111111-2222 } } }\n";
 const RECEIVERS: &str = "receivers: { ops: { targets: [ { webhook: ops-group } ] } }\n";
 
@@ -58,7 +58,7 @@ impl Page {
     fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         let mut open: Option<Block> = None;
-        // A block in a list stands as far in as its fence.
+        // A block in a list is indented like its fence.
         let mut indent = 0;
         for (number, line) in self.text.lines().enumerate() {
             match (line.trim_start().strip_prefix("```"), &mut open) {
@@ -76,7 +76,7 @@ impl Page {
         blocks
     }
 
-    /// What stands in backticks.
+    /// The texts in backticks.
     fn quoted(&self) -> BTreeSet<&str> {
         self.text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
     }
@@ -105,10 +105,10 @@ fn file_beside(block: &Block) -> Option<&str> {
     ["rota-dba.yaml", "directory.yaml"].into_iter().find(|name| first == *name)
 }
 
-/// The configuration with each secret elsewhere replaced by one that is there.
+/// The configuration with each outside secret replaced by one inside.
 fn with_secrets(text: &str, folder: &Path) -> String {
     let secrets = [
-        // One that looks like whatever is asked for: a token, a key, an EncodingAESKey.
+        // Valid as any kind: a token, a key, an `EncodingAESKey`.
         ("secret", "abcdefghijABCDEFGHIJabcdefghijABCDEFGHIJabc"),
         ("database", "postgres://wegraf:secret@127.0.0.1:5432/wegraf"),
         ("url", "https://example.com/secret"),
@@ -118,7 +118,7 @@ fn with_secrets(text: &str, folder: &Path) -> String {
     }
     let elsewhere = regex::Regex::new(r"\{ (?:env|file): ([^}]+) \}").unwrap();
     let there = |found: &regex::Captures<'_>| {
-        // No secret, but a file beside.
+        // Not a secret, but a file beside the configuration.
         if found[1].starts_with("directory.yaml") {
             return found[0].to_owned();
         }
@@ -151,7 +151,7 @@ async fn every_configuration_in_the_documentation_is_taken() {
     let shown = blocks("yaml");
     let (beside, shown): (Vec<&Block>, Vec<&Block>) = shown.iter().partition(|block| file_beside(block).is_some());
     for block in &beside {
-        // The page's own: each that follows is read with it.
+        // The page's own file: the following configurations are read with it.
         world.write(file_beside(block).unwrap(), &block.text);
         let rest = format!("{WECOM}{RECEIVERS}rotas: {{ dba: rota-dba.yaml }}\n");
         let directory = if world.folder.path().join("directory.yaml").exists() {
@@ -178,7 +178,7 @@ async fn every_configuration_in_the_documentation_is_taken() {
 #[tokio::test]
 async fn configurations_of_others_are_taken_by_their_own_checkers() {
     let folder = tempfile::tempdir().unwrap();
-    // Password files are looked for; any file will do.
+    // Password files must exist; any file will do.
     let file = regex::Regex::new(r"(_file: )\S+").unwrap();
     for (name, program, arguments) in
         [("alertmanager.yml", "amtool", &["check-config"][..]), ("prometheus.yml", "promtool", &["check", "config"])]

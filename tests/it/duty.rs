@@ -159,7 +159,7 @@ async fn an_unknown_owner_is_not_mentioned_and_delays_nothing() {
     world.accept("/webhook", alert("五", &[("owner", "nobody@sim.example")])).await;
     world.arrived("webhook=sim-ops-group", 5).await;
     assert_eq!(world.requests("user/get").await.len(), asked);
-    // The simulator's minute does not pass with ours.
+    // The simulator's minute does not pass with the test's clock.
     world.control("PUT", "switches", json!({ "enforce_rate": false })).await;
     let strangers: Vec<String> = (0..30).map(|number| format!("stranger{number}@sim.example")).collect();
     for (number, stranger) in strangers.iter().enumerate() {
@@ -177,7 +177,7 @@ async fn a_wecom_that_answers_no_look_up_costs_the_message_nothing_but_the_name(
     let begun = std::time::Instant::now();
     world.accept("/webhook", alert("慢", &[("owner", "lisi"), ("team", "db")])).await;
     let messages = world.arrived("webhook=sim-ops-group", 1).await;
-    // The next label is asked in its place.
+    // The next label is used instead.
     assert!(text(&messages[0]).contains("<@zhangsan>"), "{}", text(&messages[0]));
     assert!(!text(&messages[0]).contains("<@lisi>"));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -206,7 +206,7 @@ async fn a_changed_rota_is_read_anew_and_a_wrong_one_leaves_the_old_in_force() {
 async fn a_rota_that_is_gone_holds_its_lane_until_it_is_back() {
     let receivers = "receivers: { dba: { targets: [ { app: ops, on_call: dba, face: text } ] } }\n";
     let world = world(receivers).await;
-    // More than the budget of a minute: the rest is not written yet when the rota goes.
+    // More than the budget of a minute: the rest is not rendered yet when the rota is removed.
     for number in 0..40 {
         world.accept("/webhook", alert(&format!("第{number}条"), &[])).await;
     }

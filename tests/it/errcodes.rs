@@ -1,6 +1,6 @@
 //! Every errcode that matters to a sender (wecom-api §12), answered by WeCom, gets the reaction of its class.
 //!
-//! The list is written here by hand, apart from the client's table: two readings of the dossier that must agree.
+//! The list is written by hand, independently of the client's table: two readings of the dossier that must agree.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use wegraf::store::{Breaker, Delivery, State};
 
 use crate::harness::{World, alertmanager};
 
-/// What must follow from a code.
+/// The required reaction to a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reaction {
-    /// The same bytes again, soon; not sooner than so many milliseconds.
+    /// The same bytes again, soon; but not within this many milliseconds.
     Again(i64),
-    /// Its way is left alone for a minute; the message keeps its place.
+    /// Its way is not used for a minute; the message keeps its place.
     BackOff,
-    /// Its way is closed until a person has repaired something, probed after a minute at the earliest; the message
-    /// keeps its place.
+    /// Its way is not used until a person has repaired something, and probed after a minute at the earliest; the
+    /// message keeps its place.
     Held,
-    /// Once more as plain text, and then given up.
+    /// Once more as plain text, and then dead.
     Plainer,
-    /// Given up at once.
+    /// Dead at once.
     Dead,
 }
 use Reaction::{Again, BackOff, Dead, Held, Plainer};
 
-/// How a code is met.
+/// The message that gets a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Door {
     App,
@@ -70,11 +70,11 @@ const CODES: &[(Door, Reaction, &[i64])] = &[
     (Door::Chat, Dead, &[86214, 86215, 86216, 86217, 86220, 86224]),
     (Door::Webhook, Held, &[93000, 93001, 93004, 93006, 93008, 93019]),
     (Door::Webhook, Plainer, &[93017, 93018]),
-    // A code that the dossier does not know is waited out, not taken for a refusal.
+    // A code that the dossier does not know is retried, not treated as a rejection.
     (Door::App, Again(0), &[987_654]),
 ];
 
-/// A code, with a member, a chat or a webhook of its own that meets it.
+/// A code, with a member, a chat or a webhook of its own.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     door: Door,
@@ -104,7 +104,7 @@ impl Case {
         if self.own_app() { format!("app{}", self.code) } else { "ops".to_owned() }
     }
 
-    /// What is closed by it.
+    /// The scope of its breaker.
     fn scope(self) -> String {
         match self.door {
             Door::App | Door::Card => format!("app/{}", self.app()),
@@ -293,7 +293,7 @@ async fn with_a_token(rest: &str) -> World {
 
 #[tokio::test]
 async fn a_token_that_is_refused_is_replaced_once_and_the_same_bytes_go_out() {
-    // 41001 says that a token is missing: never our doing, so a fresh one is the only thing left to try.
+    // 41001 means that a token is missing, which never is our doing: only a fresh token can help.
     for code in [40001, 40014, 41001, 42001] {
         let world = with_a_token(ONE_MEMBER).await;
         world.fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": code } })).await;
@@ -323,7 +323,7 @@ async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() 
     assert_eq!((breaker.scope.as_str(), breaker.errcode), ("app/ops", Some(40014)));
     assert_eq!(breaker.reason, "configuration", "a fresh token that is refused is no matter of tokens");
     assert!(breaker.probe_at.millis_since(delivery.attempts[0].at) >= 59_000, "{breaker:#?}");
-    // Longer than a lane that waits takes to look again.
+    // Longer than the interval of looking at a waiting lane.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.requests("gettoken").await.len(), 2);
     assert_eq!(world.requests("message/send").await.len(), 3);
@@ -346,7 +346,7 @@ async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     world.accept("/webhook", alertmanager("更多消息", &[("b", "firing")])).await;
-    // Longer than a lane that waits takes to look again.
+    // Longer than the interval of looking at a waiting lane.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let breaker = only_breaker(&world).await;
     assert_eq!((breaker.scope.as_str(), breaker.reason.as_str()), ("app/ops", "configuration"));
@@ -355,7 +355,7 @@ async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
     assert_eq!(rows.len(), 2 * people.len());
     for row in &rows {
         assert_eq!(row.state, State::Queued, "{row:#?}");
-        // At most the one that was under way when the answer came.
+        // At most the one that was in flight when the answer came.
         assert!(row.attempts <= 1, "{row:#?}");
     }
     assert!(rows[people.len()..].iter().all(|row| row.attempts == 0), "what came later is not tried: {rows:#?}");
@@ -407,7 +407,7 @@ async fn an_answer_that_is_not_wecoms_leaves_the_outcome_unknown_and_the_same_by
         world.fault(json!({ "match": { "path": "message/send" }, "action": action })).await;
         world.accept("/webhook", alertmanager("代理坏了", &[("a", "firing")])).await;
         world.settled().await;
-        // Delivered once, also where the first request had got through: WeCom compares the bytes.
+        // Delivered once, also where the first request arrived: WeCom compares the bytes.
         assert_eq!(world.inbox("user=daixuan").await.len(), 1, "{action}");
         let sends = world.requests("message/send").await;
         assert_eq!(sends.len(), 2, "{action}");

@@ -53,7 +53,7 @@ async fn world() -> World {
     world
 }
 
-/// Gives the escalation, which looks every second, the time to do what it would do.
+/// Waits for the next round of escalations, which run every second.
 async fn looked(world: &World) {
     wegraf::answer::escalate_once(world.app()).await.unwrap();
     world.settled().await;
@@ -177,7 +177,7 @@ async fn earlier_steps_are_told_of_the_end_although_the_configuration_lost_them(
     holds(&texts_of(&world, "webhook=sim-dba-group", 2).await[1], &["已恢复", "主库只读"]);
 }
 
-/// What lisi writes to the app.
+/// A text of lisi to the app.
 async fn act(world: &World, text: &str) {
     let actor = wegraf::answer::Actor { id: "lisi".to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };
     let event = format!("{}", rand::random::<u64>());

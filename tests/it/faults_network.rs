@@ -1,5 +1,5 @@
-//! What the network between us and WeCom can do to a message, on every channel: nothing is lost, an app never shows a
-//! copy, a chat or a webhook at most one for each send whose outcome is unknown.
+//! Network faults between wegraf and WeCom, on every channel: nothing is lost, an app never shows a copy, a chat or a
+//! webhook at most one for each send with an unknown result.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ async fn meets(world: &World, proxy: &mut Proxy, plan: Plan, name: &str) -> Vec<
     }
     proxy.set(Plan::Pass).await;
     world.pass(Duration::from_mins(2));
-    // Three calls in a row without an answer are an outage: the host is asked before it gets a message again.
+    // Three consecutive calls without an answer are an outage: the host is probed before it gets a message again.
     let begun = Instant::now();
     while !world.app().store().breakers().await.unwrap().is_empty() {
         assert!(begun.elapsed() < PATIENCE, "it is not noticed that the host answers again");

@@ -1,5 +1,5 @@
-//! Each of the repository's own payloads, as people read it: one golden file a payload, all faces in it. A change is
-//! to be looked at as the person who gets it at 3 a.m. would, and then accepted.
+//! Each of the repository's own payloads, in all faces: one golden file for each payload. Read a change as the person
+//! who gets it at 3 a.m. would, before accepting it.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! A STAND-IN for Grafana's silences API, not Grafana: no test here has met a real one. It follows
-//! `alert-sources.md` §4.4 to the letter and nothing else:
+//! A STAND-IN for Grafana's silences API, not Grafana: no test here has used a real one. It follows `alert-sources.md`
+//! §4.4 to the letter and nothing else:
 //!
 //! - `POST /api/alertmanager/grafana/api/v2/silences` with a bearer token: 202 with `silenceID`; 400
 //!   `{"message": "silence failed validation…"}`; 404 "silence not found" for an id that it did not give; 409 while it is
@@ -9,7 +9,7 @@
 //! - `GET …/silences?filter=`, `GET` and `DELETE …/silence/{id}` (200 `{"message": "silence deleted"}`), `GET …/alerts`;
 //! - an update with the same begin (in whole seconds) and matchers keeps the id, any other makes a new silence (§4.3).
 //!
-//! Besides, it fails on command, as the things between us and a Grafana do.
+//! In addition it fails on command, like proxies between us and a Grafana.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -26,13 +26,13 @@ use tokio::net::TcpListener;
 use wegraf::app::Clock;
 use wegraf::upstream::{Matcher, covers};
 
-/// The token that is good, of the organisation [`ORG`].
+/// The valid token, of the organisation [`ORG`].
 pub const TOKEN: &str = "glsa_standInToken0123";
 /// The organisation of the token.
 pub const ORG: &str = "2";
 const RULE_UID: &str = "__alert_rule_uid__";
 
-/// What the service account of the token may do.
+/// The permissions of the token's service account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rights {
     /// Everything.
@@ -44,14 +44,14 @@ pub enum Rights {
     Viewer,
 }
 
-/// What the next call that changes something meets instead of an answer.
+/// The fault of the next call that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is done, and a proxy says 502.
+    /// It is done, and a proxy answers 502.
     TakenThen502,
-    /// It is done when the next change comes, and a proxy says 502 now.
+    /// It is done with the next change, and a proxy answers 502 now.
     LateThen502,
-    /// Nothing is done, and a proxy says 502.
+    /// Nothing is done, and a proxy answers 502.
     Only502,
     /// A login page, with status 200.
     LoginPage,
@@ -65,12 +65,12 @@ struct Inner {
     not_ready: bool,
     faults: VecDeque<Fault>,
     late: Option<Value>,
-    /// Changes asked for, whatever became of them.
+    /// Requested changes, whatever their result.
     changes: usize,
     next: u32,
 }
 
-/// A running one; it ends with the test.
+/// A running stand-in; it ends with the test.
 #[derive(Clone)]
 pub struct Grafana {
     inner: Arc<Mutex<Inner>>,
@@ -79,7 +79,7 @@ pub struct Grafana {
 }
 
 impl Grafana {
-    /// Below a path, as behind many a proxy.
+    /// Below a path, as behind many proxies.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/grafana", listener.local_addr().unwrap());
@@ -98,7 +98,7 @@ impl Grafana {
         self.inner.lock().unwrap()
     }
 
-    /// From now on the token may do this.
+    /// Sets the permissions of the token.
     pub fn grant(&self, rights: Rights) {
         self.inner().rights = rights;
     }
@@ -108,7 +108,7 @@ impl Grafana {
         self.inner().not_ready = starting;
     }
 
-    /// What the next changes meet.
+    /// Sets the faults of the next changes.
     pub fn fail(&self, faults: &[Fault]) {
         self.inner().faults.extend(faults);
     }
@@ -133,7 +133,7 @@ impl Grafana {
         self.inner().changes
     }
 
-    /// Who we are, and of which organisation: the first thing of every call.
+    /// Authentication and organisation: checked first in every call.
     #[expect(clippy::result_large_err, reason = "an answer is an answer")]
     fn admit(headers: &HeaderMap) -> Result<(), Response> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -148,7 +148,7 @@ impl Grafana {
 }
 
 impl Inner {
-    /// What a change is answered with.
+    /// The answer to a change.
     fn change(&mut self, request: &Value) -> Response {
         let id = request["id"].as_str().unwrap_or_default();
         let needed = if id.is_empty() { "alert.instances:create" } else { "alert.instances:write" };

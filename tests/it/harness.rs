@@ -43,7 +43,7 @@ pub struct World {
     pub url: String,
     clock: Clock,
     gateway: Option<App>,
-    /// Ends the gateway when the world ends: a test may have hundreds of them.
+    /// Ends the gateway when the world is dropped: a test may have hundreds of them.
     stop: Option<DropGuard>,
     running: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -69,7 +69,7 @@ impl World {
         world
     }
 
-    /// The same on a clock that stands still unless [`World::pass`] moves it.
+    /// The same with a clock that only [`World::pass`] moves.
     pub async fn at_a_standstill(rest: &str) -> Self {
         Self::with_at_a_standstill(Setup::demo(), rest).await
     }
@@ -82,7 +82,7 @@ impl World {
         world
     }
 
-    /// Gives a world without a gateway such a clock.
+    /// Stops the clock of a world without a gateway.
     pub fn stand_still(&mut self) {
         self.stand_still_at(Clock::System.now());
     }
@@ -97,7 +97,7 @@ impl World {
         crypto();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulator = Simulator::start(listener, setup).await;
-        // No connection is kept: on a busy machine a test may be late for one that the gateway has just closed.
+        // No connection is kept: on a busy machine the gateway may just have closed one that a test uses.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let folder = TempDir::new().unwrap();
         let world = Self {
@@ -157,13 +157,13 @@ impl World {
         self.start_on(config, address).await;
     }
 
-    /// The same on a configuration that no file could hold.
+    /// The same on a configuration that no file could contain.
     pub async fn start_on(&mut self, config: Config, address: SocketAddr) {
         let app = App::open(config, self.clock.clone()).await.unwrap();
         let listener = TcpListener::bind(address).await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        // How it ends well is shown by the built program.
+        // Its regular end is tested with the built program.
         self.running = Some(tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone())));
         self.stop = Some(stop.drop_guard());
         self.gateway = Some(app);
@@ -190,7 +190,7 @@ impl World {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Posts JSON that must be taken.
+    /// Posts JSON that must be accepted.
     pub async fn accept(&self, path: &str, body: impl Into<reqwest::Body>) -> Value {
         let (status, answer) = self.post(path, body).await;
         assert_eq!(status, 200, "{answer}");
@@ -270,7 +270,7 @@ impl World {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
-    /// Makes the next calls that match fail: see the simulator's README.
+    /// Makes the next matching calls fail: see the simulator's README.
     pub async fn fault(&self, fault: Value) {
         self.control("POST", "faults", fault).await;
     }

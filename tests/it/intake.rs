@@ -1,4 +1,4 @@
-//! What comes in: every format through every door, retries and resends, sources and their secrets.
+//! Intake: every format through every address, retries and resends, sources and their secrets.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +26,7 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// The repository's payloads with what they are to be recognised as and something that people must read.
+/// The repository's payloads, each with its expected format and a text that must be shown.
 const FORMATS: &[(&str, Format, &str)] = &[
     ("grafana-firing.json", Format::Grafana, ""),
     ("grafana-legacy-alerting.json", Format::GrafanaLegacy, "节点内存使用率高"),
@@ -124,7 +124,7 @@ async fn a_retry_and_the_copy_of_a_twin_are_not_told_twice() {
     assert_eq!(world.inbox("user=daixuan").await.len(), 3);
 }
 
-/// What Prometheus posts while an alert is on (its end lies ahead) or over.
+/// What Prometheus posts while an alert is firing (its end lies ahead) or resolved.
 fn push(ends_at: i64) -> String {
     let ends_at = jiff::Timestamp::from_millisecond(ends_at).unwrap().to_string();
     json!([{
@@ -317,7 +317,7 @@ async fn no_secret_shows_in_an_answer_a_log_line_a_metric_or_the_record() {
     let gateway = Wegraf::serve_with(&mut world, &["--log", "trace"]).await;
     let body = alertmanager("磁盘", &[("a", "firing")]);
     let mut shown = String::new();
-    // Everything that can be said: success, refusal, and each way in which WeCom can fail.
+    // Everything that can be logged: success, refusal, and each failure of WeCom.
     for action in [
         json!({ "errcode": 40014 }),
         json!({ "errcode": 60020 }),
@@ -379,7 +379,7 @@ const FACES: &[(&str, &[&str])] = &[
     ("webhook", &["text", "markdown", "markdown_v2", "news", "card"]),
 ];
 
-/// WeCom's limits of content in bytes, by channel and kind (wecom-api §16), written down apart from the program's.
+/// WeCom's limits of content in bytes, by channel and kind (wecom-api §16), written independently of the program's.
 const LIMITS: &[(&str, &str, &str, usize)] = &[
     ("app", "text", "content", 2048),
     ("app", "markdown", "content", 2048),
@@ -422,7 +422,7 @@ fn every_face() -> (Setup, String) {
         }
     }
     let (webhooks, targets) = (webhooks.concat(), targets.concat());
-    // With an address of its own the gateway has a link for every card, also where the sender gives none.
+    // With an address of its own the gateway has a link for every card, even if the sender gives none.
     (
         setup,
         format!(
@@ -431,11 +431,11 @@ fn every_face() -> (Setup, String) {
     )
 }
 
-/// Takes one payload and checks what arrives.
+/// Posts one payload and checks the messages.
 async fn arrives_in_every_face(name: String, content_type: &'static str, body: String) {
     let (setup, rest) = every_face();
     let world = World::with(setup, &rest).await;
-    // A push whose time has long passed is the end of an alert, so it begins first.
+    // A push whose end has passed resolves an alert, so the alert fires first.
     let mut bodies = vec![body.clone()];
     if let Ok(Value::Array(mut alerts)) = serde_json::from_str(&body) {
         let later = jiff::Timestamp::from_millisecond(world.app().now().0 + 240_000).unwrap();
@@ -524,7 +524,7 @@ async fn the_samples_of_the_commands_are_payloads_that_arrive() {
     for sample in sample::SAMPLES {
         let answer = world.accept(sample.path, sample.body(world.app().now())).await;
         assert_eq!(answer["opaque"], Value::Null, "{}", sample.name);
-        // One by one: what waits together would be told together.
+        // One by one: messages that wait together would be folded.
         world.settled().await;
     }
     let rows = world.deliveries().await;

@@ -1,5 +1,5 @@
-//! A proxy before the gateway that passes calls on and then says that it could not: the sender must repeat what was
-//! taken.
+//! A proxy before the gateway that passes calls on and then answers with a failure: the sender must repeat accepted
+//! calls.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,20 +13,20 @@ use tokio::net::TcpListener;
 
 use crate::harness::World;
 
-/// A running one; it ends with the test.
+/// A running proxy; it ends with the test.
 #[derive(Clone)]
 pub struct Liar {
     to: String,
     http: reqwest::Client,
-    /// Is the last one of these calls answered with a lie?
+    /// Is the last one of these calls answered with a failure?
     lies: fn(&[Call]) -> bool,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
-/// A call that the gateway took.
+/// A call that the gateway accepted.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The sender's external URL: who it is.
+    /// The sender's external URL, which identifies it.
     pub sender: String,
     /// `firing` or `resolved`.
     pub status: String,

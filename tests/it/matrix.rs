@@ -1,7 +1,8 @@
-//! Every fault on every channel, with every store: what must become of a message, and what does (reliability §2.2, T4).
+//! Every fault on every channel, with every store: the required and the actual result for a message (reliability §2.2,
+//! T4).
 //!
-//! Each cell is a gateway of its own, with its own store and its own WeCom. `docs/fault-matrix.md` is the table as a run
-//! saw it; a run with `UPDATE=1` writes it.
+//! Each cell is a gateway of its own, with its own store and its own WeCom. `docs/fault-matrix.md` is the table of a
+//! run; a run with `UPDATE=1` writes it.
 
 mod cell;
 mod ear;
@@ -21,11 +22,11 @@ use verdict::Must;
 
 /// Cells at a time, of both stores together: more of them would starve each other on two cores.
 static BUSY: Semaphore = Semaphore::const_new(12);
-/// Cells at a time that wait for something and do nothing.
+/// Cells at a time that only wait.
 static IDLE: Semaphore = Semaphore::const_new(16);
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fault-matrix.md");
 
-/// What each cell got wrong, row by row.
+/// The differences of each cell, row by row.
 async fn play(store: &Store) -> Vec<[Vec<String>; 4]> {
     let mut cells = JoinSet::new();
     for (number, row) in ROWS.iter().enumerate() {
@@ -143,7 +144,7 @@ async fn every_fault_on_every_channel_comes_to_what_it_must_on_postgresql() {
     everything_comes_to_what_it_must(Store::Postgres(url.into_string().unwrap())).await;
 }
 
-/// The control: a requirement that is wrong is a cell that fails.
+/// The control: a wrong requirement makes its cell fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requirement_that_is_wrong_fails_its_cell() {
     let fault = fault::Fault::Answers(fault::Answer::ResetAfter, 1);

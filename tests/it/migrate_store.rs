@@ -1,4 +1,4 @@
-//! From a SQLite file into PostgreSQL: nothing lost, nothing told twice, and the file as it was.
+//! From a SQLite file into PostgreSQL: nothing lost, nothing told twice, and the file unchanged.
 
 use std::time::Instant;
 

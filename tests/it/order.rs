@@ -21,7 +21,7 @@ fn texts(messages: &[Value]) -> Vec<String> {
     messages.iter().map(|message| message["content"]["content"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The beginning is refused in some way at first; the end comes meanwhile; both arrive in their order.
+/// The beginning is rejected in some way at first; the end comes meanwhile; both arrive in their order.
 async fn beginning_comes_first(action: Value) {
     let world = World::at_a_standstill(ONE_MEMBER).await;
     world.fault(json!({ "match": { "path": "message/send" }, "action": action })).await;
@@ -29,7 +29,7 @@ async fn beginning_comes_first(action: Value) {
     let first = world.deliveries().await[0].message;
     world.delivery(first, |delivery| delivery.row.outcome.is_some()).await;
     world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
-    // Long enough for the worker to be tempted, had it not to wait for the beginning.
+    // Long enough for the worker to send the end, if it did not have to wait for the beginning.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(world.inbox("user=daixuan").await.is_empty(), "{action}: the end overtook the beginning");
     world.pass(Duration::from_mins(2));
@@ -75,7 +75,7 @@ async fn the_end_is_told_although_the_beginning_was_refused_for_good() {
 #[tokio::test]
 async fn the_end_that_catches_up_with_its_beginning_is_told_in_one_message_with_it() {
     let world = World::at_a_standstill(ONE_MEMBER).await;
-    // Another alert keeps the lane busy with a limit.
+    // Another alert blocks the lane by a limit.
     world.fault(json!({ "match": { "path": "message/send" }, "action": { "errcode": 45009 } })).await;
     world.accept("/webhook", alertmanager("别的", FIRING)).await;
     let other = world.deliveries().await[0].message;
@@ -94,7 +94,7 @@ async fn the_end_that_catches_up_with_its_beginning_is_told_in_one_message_with_
     assert_eq!((audit.named + audit.counted, audit.dead, audit.suppressed), (3, 0, 0), "{audit:?}");
 }
 
-/// Eight at a time: a lane further behind tells by a digest, in which there is no order.
+/// Eight at a time: a lane further behind would send a digest, which has no order.
 #[tokio::test]
 async fn a_hundred_changes_arrive_in_the_order_in_which_they_were_taken() {
     let world = World::new(
@@ -193,7 +193,7 @@ async fn an_unchanged_repeat_is_a_reminder_once_the_interval_is_over() {
     assert_eq!(world.inbox("user=daixuan").await.len(), 4, "there is no reminder of what is over");
 }
 
-/// An alert that lasts for days reads the same for an hour, and WeCom swallows what it takes for a duplicate.
+/// An alert that lasts for days reads the same for an hour, and WeCom drops apparent duplicates.
 #[tokio::test]
 async fn reminders_that_read_alike_all_arrive() {
     let rest = "receivers:\n  ops: { repeat_interval: 15m, targets: [ { app: ops, users: [daixuan], face: text } ] }\nroute: { receiver: ops }\n";
@@ -224,7 +224,7 @@ async fn an_alert_that_comes_back_is_told_again() {
     assert_eq!(ends, [false, true, false, true], "{told:#?}");
 }
 
-/// A worker that fails between claim and settle (a panic, a store that fails) must not hold its lane for ever.
+/// A worker that fails between claim and settle (a panic, a failure of the store) must not block its lane for ever.
 #[tokio::test]
 async fn a_message_left_between_being_sent_and_being_recorded_is_sent_again() {
     let world = World::at_a_standstill(ONE_MEMBER).await;

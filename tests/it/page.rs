@@ -1,4 +1,4 @@
-//! The page behind the link in a message: where there are no buttons, people act there, and only after they said so.
+//! The page behind the link in a message: without buttons, people act there, and only by its form.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// The page of a message, by the link that stands in it.
+/// The page of a message, by the link in it.
 pub struct Visitor<'a> {
     world: &'a World,
     /// The link without the part behind `#`, on the gateway of this world.
@@ -28,7 +28,7 @@ pub struct Visitor<'a> {
     cookie: Option<String>,
 }
 
-/// What the page answers.
+/// The page's answer.
 #[derive(Debug)]
 pub struct Seen {
     pub status: u16,
@@ -107,7 +107,7 @@ async fn a_visitor_with_the_link_acknowledges_by_the_form_and_releases() {
     holds(&page.html, &["磁盘将满 · 2 条仍在告警", "value=\"acknowledge\"", "id=\"act\""]);
     assert!(!page.html.contains("value=\"silence\""), "no upstream is known: silencing is not offered");
     assert!(!page.html.contains("value=\"release\"") && !page.html.contains("<script"));
-    // A scanner that follows links, whatever they say, does nothing.
+    // A scanner that follows links, whatever their query, does nothing.
     for more in ["&do=acknowledge&person=x", "&do=silence&span=1h"] {
         let url = format!("{}{more}", visitor.url);
         assert_eq!(world.http.get(url).send().await.unwrap().status(), 200);
@@ -222,7 +222,7 @@ async fn a_name_is_text_wherever_it_is_shown() {
     assert!(acts(&world).await[0].by.chars().count() <= 36);
 }
 
-/// A world whose alerts come from a real Alertmanager; `None` where there is none.
+/// A world whose alerts come from a real Alertmanager; `None` where it is not installed.
 async fn with_upstream(face: &str) -> Option<(World, Server)> {
     let mut world = World::idle(Setup::demo(), "").await;
     let server = Server::alertmanager(world.folder.path(), NOBODY).await?;
@@ -273,7 +273,7 @@ async fn a_person_acts_on_a_phone_without_a_script() {
     let Some(mut phone) = Browser::open(390, 844, &[]).await else { return };
     phone.visit(&format!("{}#act", visitor.url)).await;
     phone.screenshot(&pictures.join("phone.png")).await;
-    // Enter in the field does not send the form.
+    // Enter in the field does not submit the form.
     phone.evaluate("document.querySelector('input[name=person]').value = '王五'").await;
     assert_eq!(phone.evaluate("document.querySelector('form').querySelector('button').disabled").await, true);
     assert_eq!(phone.evaluate("document.querySelector('form button').offsetHeight").await, 0);

@@ -14,7 +14,7 @@ use crate::harness::{PATIENCE, World};
 /// The program, as `./test` and `cargo test` build it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
 
-/// A command that sees nothing of the environment it is tested in.
+/// A command without the environment of the test.
 fn command(world: &World) -> Command {
     let mut command = Command::new(PROGRAM);
     command.env_clear().current_dir(world.folder.path()).kill_on_drop(true);
@@ -28,7 +28,7 @@ pub struct Wegraf {
 }
 
 impl Wegraf {
-    /// Starts it, waits until it is ready and lets the world talk to it.
+    /// Starts it, waits until it is ready and connects the world to it.
     pub async fn serve(world: &mut World) -> Self {
         Self::serve_with(world, &[]).await
     }
@@ -38,7 +38,7 @@ impl Wegraf {
         Self::start(world, "127.0.0.1:0", arguments).await
     }
 
-    /// The same at an address that outlives a restart.
+    /// The same at an address that stays the same over a restart.
     pub async fn serve_at(world: &mut World, address: SocketAddr) -> Self {
         Self::start(world, &address.to_string(), &[]).await
     }
@@ -96,7 +96,7 @@ impl Wegraf {
         assert!(status.unwrap().success());
     }
 
-    /// kill -9: nothing of it gets to say a last word.
+    /// kill -9: it cannot do anything before it ends.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }

@@ -32,7 +32,7 @@ async fn a_message_that_is_refused_goes_to_the_fallback_and_says_why() {
     }
     world.settled().await;
     let rows = world.deliveries().await;
-    // Once as it was meant and once as plain text.
+    // Once in its own form and once as plain text.
     assert_eq!((rows[0].lane.as_str(), rows[0].state, rows[0].attempts), ("app/ops/daixuan", State::Dead, 2));
     assert_eq!(
         (rows[1].receiver.as_str(), rows[1].state, rows[1].origin),
@@ -46,7 +46,7 @@ async fn a_message_that_is_refused_goes_to_the_fallback_and_says_why() {
     // Longer than the interval of `watch`: with a fallback no self-alert is sent.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(world.deliveries().await.len(), 2);
-    // Its end goes the same way.
+    // Its end goes to the fallback, too.
     world.accept("/webhook", alertmanager("磁盘", RESOLVED)).await;
     let told = texts(&world.arrived("webhook=sim-dba-group", 2).await);
     assert!(told[1].contains("恢复") && told[1].contains("转自"), "{told:#?}");

@@ -1,4 +1,4 @@
-//! Others than WeCom: a mail server that takes everything, and an HTTP server that says 200 to everything.
+//! Other servers than WeCom: a mail server that accepts everything, and an HTTP server that always answers 200.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// A call that was taken.
+/// An accepted call.
 #[derive(Debug)]
 pub struct Call {
     pub method: String,

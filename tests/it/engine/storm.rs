@@ -1,4 +1,4 @@
-//! A lane that is behind: criticals first, everything named or counted, no limit of WeCom's exceeded.
+//! A lane that is behind: critical alerts first, everything named or counted, no limit of WeCom exceeded.
 
 use serde_json::Value;
 use wegraf::store::State;
@@ -10,7 +10,7 @@ use crate::harness::{World, alertmanager};
 async fn a_storm_is_folded_with_its_first_critical_alert_alone_and_at_once() {
     let rest = "receivers:\n  ops: { targets: [ { webhook: ops-group, face: text } ] }\nroute: { receiver: ops }\n";
     let world = World::with_at_a_standstill(wecom_simulator::Setup::demo(), rest).await;
-    // Until the budget of the minute for what is not urgent is spent, one by one.
+    // One by one, until the minute's budget for messages that are not urgent is spent.
     for number in 0..13 {
         world.accept("/webhook", alertmanager(&format!("普通{number}"), &[("a", "firing")])).await;
         world.settled().await;
@@ -23,7 +23,7 @@ async fn a_storm_is_folded_with_its_first_critical_alert_alone_and_at_once() {
     }
     let critical = alertmanager("主库只读", &[("db-0", "firing")]).replace("warning", "critical");
     world.accept("/webhook", critical).await;
-    // So that the lane looks again.
+    // So that the lane is looked at again.
     world.pass(std::time::Duration::from_secs(1));
     let told = texts(&world.arrived("webhook=sim-ops-group", 14).await);
     assert!(told[13].contains("主库只读") && !told[13].contains("风暴"), "out of the reserve: {told:#?}");

@@ -1,4 +1,4 @@
-//! What wegraf tells of its sources and of itself.
+//! Self-alerts about sources and about wegraf itself.
 
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,7 @@ async fn the_heartbeat_is_heard_while_all_is_well_and_not_while_a_critical_messa
     let begun = Instant::now();
     let second = tokio::time::timeout(PATIENCE, beats.recv()).await;
     assert!(second.unwrap().is_some(), "no second beat after {:?}", begun.elapsed());
-    // The other began earlier, so its second beat would have come earlier, too.
+    // The other one started earlier, so its second beat would have come earlier, too.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(beats_of_the_stuck.try_recv().is_err(), "a gateway that is stuck says that it is well");
     assert_eq!(json!(stuck.deliveries().await[0].state), json!("queued"));

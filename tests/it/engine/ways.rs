@@ -1,4 +1,4 @@
-//! What waits for its way, what may be a copy, and how several webhooks share the load.
+//! Messages that wait for their way or may be copies, and several webhooks that share a load.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ receivers:
 route: { receiver: one }
 ";
     let world = World::new(rest).await;
-    // All arrive, and the answers are lost. One after the other: three in a row are an outage.
+    // All arrive, but the answers are lost. One after the other: three consecutive ones are an outage.
     for (receiver, path) in [("group", "webhook/send"), ("chat", "appchat/send"), ("one", "message/send")] {
         world.fault(json!({ "match": { "path": path }, "action": "reset_after" })).await;
         world.accept(&format!("/webhook/{receiver}"), alertmanager("磁盘", FIRING)).await;
@@ -54,7 +54,7 @@ async fn open_breakers(world: &World, count: usize) -> Vec<wegraf::store::Breake
     }
 }
 
-/// Several sends were under way when the first refusal came: they are one breach of the limit, not many.
+/// Several sends were in flight when the first rejection came: together they are one breach of the limit.
 #[tokio::test]
 async fn a_limit_that_many_messages_meet_at_once_is_waited_for_once() {
     let mut setup = Setup::demo();
@@ -72,7 +72,7 @@ async fn a_limit_that_many_messages_meet_at_once_is_waited_for_once() {
         .await;
     world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
     open_breakers(&world, 1).await;
-    // Longer than what was under way takes.
+    // Longer than the sends in flight take.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let limit = open_breakers(&world, 1).await.remove(0);
     let tried: Vec<_> = world.deliveries().await.into_iter().filter(|row| row.attempts > 0).collect();
@@ -141,7 +141,7 @@ receivers:
 route: { receiver: ops }
 ";
     let world = World::with_at_a_standstill(Setup::demo(), rest).await;
-    // From the fourth send on nothing would go wrong: only the breaker keeps it from arriving.
+    // From the fourth send on there is no fault: only the breaker keeps it from arriving.
     let hang = |path: &str, times: u8| json!({ "match": { "path": path }, "action": "hang", "times": times });
     let ask = json!({ "match": { "path": "get_api_domain_ip" }, "action": "reset_before", "times": "forever" });
     world.fault(json!([hang("webhook/send", 2), hang("message/send", 1), ask])).await;
@@ -186,7 +186,7 @@ route: { receiver: ops }
 ";
     let world = World::with(setup, rest).await;
     let mut sent = 0;
-    // One by one: what waits together would be told together.
+    // One by one: messages that wait together would be folded.
     for alerts in [FIRING, RESOLVED] {
         for number in 10..25 {
             world.accept("/webhook", alertmanager(&format!("第{number}号"), alerts)).await;

@@ -19,11 +19,11 @@ use crate::proxy::{Plan, Proxy};
 
 /// Longest real time for everything after the repair; an attempt that hangs takes 10 s.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What the clock is moved by: past every first pause of a breaker.
+/// Step of the clock: longer than every first pause of a breaker.
 const STEP: Duration = Duration::from_secs(65);
-/// Steps until it is clear that nothing more will come: three hours.
+/// Steps after which nothing more is expected: three hours.
 const STEPS: u32 = 170;
-/// Between a step and the next, so that lanes can act.
+/// Pause between two steps, so that lanes can act.
 const BREATH: Duration = Duration::from_millis(60);
 /// Less than the window of any limit, more than a cell takes otherwise: only the clock's steps reach it.
 const A_WINDOW_MS: i64 = 60_000;
@@ -32,7 +32,7 @@ const BACKUP: &str = "webhook=sim-dba-group";
 const FIRST: &str = "甲先来的";
 const NEXT: &str = "乙后来的";
 
-/// How a message leaves.
+/// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
     App,
@@ -56,7 +56,7 @@ impl Channel {
         }
     }
 
-    /// What the simulator matches its sends by.
+    /// The simulator's match for its sends.
     fn call(self) -> Value {
         match self {
             Self::App => json!({ "path": "message/send" }),
@@ -75,7 +75,7 @@ impl Channel {
     }
 }
 
-/// Where the gateway keeps everything.
+/// The database of the gateway.
 #[derive(Debug, Clone)]
 pub enum Store {
     Sqlite,
@@ -87,19 +87,19 @@ pub enum Store {
 struct Cell {
     world: World,
     ear: Ear,
-    /// In front of WeCom, or of the ear.
+    /// In front of WeCom, or of the hook's receiver.
     proxy: Proxy,
     channel: Channel,
     fault: Fault,
     rest: String,
     database: String,
     stranger: Option<Stranger>,
-    /// The gateway, where it is to be killed.
+    /// The gateway, if it is to be killed.
     process: Option<Wegraf>,
     seen: Seen,
 }
 
-/// Lets a message meet the fault, repairs it, and says what was seen.
+/// Lets a message meet the fault, repairs it, and returns what was seen.
 pub async fn run(fault: Fault, channel: Channel, store: &Store) -> Seen {
     let mut cell = Cell::new(fault, channel, store).await;
     let first = match fault {
@@ -145,14 +145,14 @@ impl Cell {
         }
         cell.world.start().await;
         if !matches!(fault, Fault::Tokens(..)) {
-            // With a token and a connection, as in real life.
+            // With a token and a connection, as usual.
             let message = cell.post("热身").await;
             cell.world.delivery(message, |delivery| delivery.row.state == State::Sent).await;
         }
         cell
     }
 
-    /// Writes the configuration: all roads lead through the proxy, or to the stranger.
+    /// Writes the configuration: all connections go through the proxy, or to the stranger.
     fn configure(&self) {
         let (simulator, proxy) = (self.world.simulator.url(), self.proxy.url());
         let there = self.stranger.as_ref().map_or(&proxy, |stranger| &stranger.url);
@@ -184,7 +184,7 @@ impl Cell {
         rows.iter().find(|row| row.name == name && row.origin.is_none()).expect("it is in the outbox").message
     }
 
-    /// Ends what lasts.
+    /// Ends a lasting fault.
     async fn repair(&mut self) {
         match self.fault {
             Fault::Network(_) | Fault::Kill { .. } => self.proxy.set(Plan::Pass).await,
@@ -209,7 +209,7 @@ impl Cell {
             if self.world.app().store().audit().await.unwrap().pending == 0 {
                 break;
             }
-            // While something is under way the clock stands still.
+            // While something is in flight the clock stands still.
             if !self.rows().await.iter().any(|row| row.state == State::Sending) {
                 self.world.pass(STEP);
                 steps += 1;
@@ -226,13 +226,13 @@ impl Cell {
         let loaded = self.world.app().loaded();
         for open in self.world.app().store().breakers().await.unwrap() {
             let called = wegraf::deliver::called(&loaded.config, &open.scope);
-            // The port of a host is another one each time.
+            // The port of a host is different each time.
             let scope = if called.starts_with("host/") { "host" } else { called.as_str() };
             self.seen.breakers.insert(format!("{scope} {}", open.reason));
         }
     }
 
-    /// What people see, and what the record says of the first attempt.
+    /// The messages, and the record of the first attempt.
     async fn look(&mut self, message: i64) {
         let delivery = self.world.delivery(message, |_| true).await;
         delivery.row.state.as_str().clone_into(&mut self.seen.state);

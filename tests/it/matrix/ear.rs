@@ -19,7 +19,7 @@ pub struct Heard {
     pub body: String,
 }
 
-/// A running ear; it ends when it is dropped.
+/// A running receiver; it ends when it is dropped.
 pub struct Ear {
     /// Where it listens.
     pub address: SocketAddr,
@@ -35,7 +35,7 @@ struct Orders {
 }
 
 impl Ear {
-    /// Starts it; it says ok until told otherwise.
+    /// Starts it; it answers ok by default.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -52,7 +52,7 @@ impl Ear {
         Self { address, heard, orders, _tasks: tasks }
     }
 
-    /// The next `times` posts meet `answer`, or all until told otherwise.
+    /// The next `times` posts get `answer`, or all until it is changed.
     pub fn answer(&self, answer: Answer, times: Option<u32>) {
         let mut orders = self.orders.lock().unwrap();
         match times {
@@ -61,12 +61,12 @@ impl Ear {
         }
     }
 
-    /// All is well from now on.
+    /// Answers ok from now on.
     pub fn repair(&self) {
         self.orders.lock().unwrap().then = None;
     }
 
-    /// What it took, the oldest first.
+    /// The accepted posts, the oldest first.
     pub fn heard(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! What can go wrong, independent of the channel it happens to.
+//! The faults, independent of the channel.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 
 use crate::proxy::{Of, Plan};
 
-/// One way to fail. Everything but the counted ones lasts until it is repaired.
+/// A fault. Every fault but the counted ones lasts until it is repaired.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// The network between us and the other side.
     Network(Plan),
-    /// So many sends are answered like this; then all is well.
+    /// This many sends are answered like this.
     Answers(Answer, u32),
     /// Every send is answered like this.
     Lasting(Answer),
-    /// No token is known yet, and so many calls of `gettoken` are answered like this.
+    /// No token is known yet, and this many calls of `gettoken` are answered like this.
     Tokens(Answer, u32),
     /// The alert has a picture, and every upload of it is answered like this.
     Uploads(Answer),
@@ -27,14 +27,14 @@ pub enum Fault {
     Ghost,
     /// WeCom answers a repetition in its own way; the first send is delivered, but its answer lost.
     Repetition(&'static str),
-    /// As much was said in the last minute as may be: WeCom would throw what comes now away, and say ok.
+    /// The minute's limit is used up: WeCom would drop the next message, and answer ok.
     Full,
     /// The gateway is killed with signal 9 while it sends: `taken` says whether the other side has the message by then.
     Kill { taken: bool },
 }
 
 impl Fault {
-    /// The message behind must come later: it would meet this fault, too, or fold with what waits.
+    /// The next message must come later: it would meet this fault, too, or be folded with what waits.
     pub fn strikes_alone(self) -> bool {
         matches!(
             self,
@@ -45,7 +45,7 @@ impl Fault {
         )
     }
 
-    /// Its cell waits for the deadline of a send, 10 s, or for a lease of a dead process, 30 s, and does nothing.
+    /// Its cell waits for the deadline of a send, 10 s, or for a lease of a dead process, 30 s, and is idle.
     pub fn takes_long(self) -> bool {
         matches!(
             self,
@@ -59,29 +59,29 @@ impl Fault {
     }
 }
 
-/// How a send is answered.
+/// The answer to a send.
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
-    /// WeCom refuses it.
+    /// WeCom rejects it.
     Code(i64),
     /// With this HTTP status and body; nothing is delivered.
     Http(u16, &'static str),
     /// With HTTP 200 and this body; nothing is delivered.
     Ok(&'static str),
-    /// Taken up after this time, and delivered then.
+    /// Accepted after this time, and delivered then.
     Late(Duration),
     /// Not delivered; the connection is reset.
     ResetBefore,
     /// Delivered; the connection is reset.
     ResetAfter,
-    /// Delivered; the answer breaks off.
+    /// Delivered; the answer is truncated.
     Truncated,
-    /// Not at all; nothing is delivered.
+    /// No answer; nothing is delivered.
     Hang,
 }
 
 impl Answer {
-    /// As the simulator is told.
+    /// In the form of the simulator's control API.
     pub fn action(self) -> Value {
         match self {
             Self::Code(code) => json!({ "errcode": code }),
@@ -96,7 +96,7 @@ impl Answer {
     }
 }
 
-/// Who is at the address instead.
+/// The server that is at the address instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// The name cannot be resolved.
@@ -107,10 +107,10 @@ pub enum Place {
     OtherHost,
     /// An expired certificate of a trusted authority.
     Expired,
-    /// A server whose answer is 100 MB long and begins like a success.
+    /// A server whose answer is 100 MB long and starts like a success.
     Endless,
     /// A server that answers a byte a second.
     Dribble,
-    /// One that says "busy" (-1) in words that are not UTF-8.
+    /// A server that answers "busy" (-1) in a text that is not UTF-8.
     OtherWords,
 }

@@ -1,4 +1,4 @@
-//! Servers that are not who they should be.
+//! Foreign servers at WeCom's address.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::fault::Place;
 
-/// What stands in a request for a token. It is given, so that the send itself meets the stranger.
+/// Part of a request for a token. The token is given, so that the send itself meets the stranger.
 const TOKEN: &[u8] = b"/cgi-bin/gettoken";
 /// Bytes of the endless answer.
 const ENDLESS: usize = 100 << 20;
 
-/// A running one; it ends when this is dropped.
+/// A running server; it ends when this is dropped.
 pub struct Stranger {
     /// Its address, without a slash at the end.
     pub url: String,
-    /// What must be trusted for its certificate to be looked at further, in PEM.
+    /// The authority that must be trusted for its certificate to be checked further, in PEM.
     pub authority: Option<String>,
     _tasks: JoinSet<()>,
 }
@@ -49,7 +49,7 @@ impl Stranger {
                 let acceptor = tls.as_ref().map(|(acceptor, _)| acceptor.clone());
                 connections.spawn(async move {
                     match acceptor {
-                        // A client that does not trust us hangs up.
+                        // A client that does not trust the certificate hangs up.
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
                                 answer(place, stream).await;

@@ -1,5 +1,5 @@
-//! The matrix: for each fault what must become of a message on each channel. F numbers are those of the failure model
-//! (reliability §2.2); every requirement is written by hand.
+//! The matrix: for each fault the required result for a message on each channel. F numbers are those of the failure
+//! model (reliability §2.2); every requirement is written by hand.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use super::fault::{Fault, Place};
 use super::verdict::Must::{self, Arrive, Fallback, Not, Part, Plain, Retry, Room, UnsureOnce, UnsureTwice, Wait};
 use crate::proxy::{By, Of, Plan};
 
-/// A fault and what it must come to: app members, app chat, webhook, hook.
+/// A fault and its required results: app members, app chat, webhook, hook.
 pub struct Row {
-    /// Which of the failure model, or "–".
+    /// Its number in the failure model, or "–".
     pub number: &'static str,
     /// For the table.
     pub name: &'static str,
@@ -21,7 +21,7 @@ pub struct Row {
     pub must: [Must; 4],
 }
 
-/// All channels alike.
+/// The same on all channels.
 const fn all(must: Must) -> [Must; 4] {
     [must; 4]
 }
@@ -136,7 +136,7 @@ pub const ROWS: &[Row] = &[
     row("F28", "42001 token 过期 expired", Killed(42001), of_app(Arrive)),
     row("F28", "40014 token 作废 revoked", Killed(40014), of_app(Arrive)),
     row("F28", "40001 发送时 at a send", Answers(Code(40001), 1), of_app(Arrive)),
-    // A fresh token that is refused as well is no matter of tokens.
+    // A rejected fresh token is not a fault of tokens.
     row("F29", "token 一再作废 revoked again and again", Lasting(Code(42001)), app_closed(ROUTE)),
     row("F29", "gettoken 45009", Tokens(Code(45009), 1), app_closed("limit")),
     row("F29", "gettoken HTTP 502", Tokens(Http(502, "<html>"), 1), of_app(Retry)),

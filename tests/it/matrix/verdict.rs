@@ -1,15 +1,15 @@
-//! What was required of a cell, and whether it was seen.
+//! The requirement of a cell, and whether it was met.
 
 use std::collections::BTreeSet;
 
 use super::cell::Channel;
 
-/// What must become of a message that meets a fault. Written by hand for each cell, from the failure model.
+/// The required result for a message that meets a fault. Written by hand for each cell, from the failure model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Must {
-    /// Taken at the first attempt, and seen once.
+    /// Accepted at the first attempt, and seen once.
     Arrive,
-    /// Certainly not taken at first; then seen once.
+    /// Certainly not accepted at first; then seen once.
     Retry,
     /// Whether it was accepted is unknown, and it was not: sent again, seen once; without a duplicate check it is
     /// marked as a possible copy.
@@ -20,9 +20,9 @@ pub enum Must {
     Plain,
     /// Never accepted; the fallback tells it, and why.
     Fallback,
-    /// Taken for some; the fallback tells it, and who missed it.
+    /// Accepted for some; the fallback tells it, and who missed it.
     Part,
-    /// Not tried while WeCom would throw it away; then taken at the first attempt, and seen once.
+    /// Not tried while WeCom would drop it; then accepted at the first attempt, and seen once.
     Room,
     /// The way is closed: the breaker of this scope opens for this reason, and after the repair it is seen once.
     Wait(&'static str, &'static str),
@@ -30,17 +30,17 @@ pub enum Must {
     Not(&'static str),
 }
 
-/// What was seen of one.
+/// The observations of a cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is something that is there to be seen, or not")]
 pub struct Seen {
     /// Class of the first attempt.
     pub first: String,
-    /// `sent`, `dead`, or what it still is.
+    /// `sent`, `dead`, or its present state.
     pub state: String,
     /// Copies that a person sees where it was meant for.
     pub copies: usize,
-    /// Of these, those that say that they may be copies.
+    /// Of these, those that are marked as possible copies.
     pub marked: usize,
     /// The first one is marked.
     pub first_marked: bool,
@@ -48,15 +48,15 @@ pub struct Seen {
     pub plain: bool,
     /// Messages of the fallback that tell it and where it was meant for.
     pub fallback: usize,
-    /// The fallback says who missed it.
+    /// The fallback lists who missed it.
     pub missed: bool,
     /// The first attempt came only after the window of a limit.
     pub waited: bool,
-    /// Messages that WeCom threw away without a word.
+    /// Messages that WeCom silently dropped.
     pub dropped: u64,
     /// Breakers that opened, as `scope reason`.
     pub breakers: BTreeSet<String>,
-    /// Copies of the message behind it in the lane.
+    /// Copies of the next message in the lane.
     pub next: usize,
 }
 

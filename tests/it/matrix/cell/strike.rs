@@ -12,7 +12,7 @@ use crate::proxy::Plan;
 use wegraf::store::State;
 
 impl Channel {
-    /// As metrics call it.
+    /// The name in metrics.
     const fn name(self) -> &'static str {
         match self {
             Self::App => "app",
@@ -34,19 +34,19 @@ impl Channel {
     }
 }
 
-/// What is waited for.
+/// The sign that is waited for.
 #[derive(Debug, Clone, Copy)]
 enum Sign {
-    /// The record of a message that was taken.
+    /// The record of an accepted message.
     Accepted,
-    /// So many connections to the other side.
+    /// This many connections to the other side.
     Connections(usize),
-    /// So many messages on the other side.
+    /// This many messages on the other side.
     Heard(usize),
 }
 
 impl Cell {
-    /// The fault is there when the message comes. Returns the message when it was tried once.
+    /// The fault is present when the message comes. Returns the message once it was tried.
     pub(super) async fn meet(&mut self) -> i64 {
         self.break_it().await;
         let first = self.post(FIRST).await;
@@ -56,7 +56,7 @@ impl Cell {
         self.world.delivery(first, |delivery| delivery.row.outcome.is_some()).await;
         self.note_breakers().await;
         if let Fault::Answers(Answer::Late(_), _) = self.fault {
-            // No time passes on the gateway's clock, so it does not try again before the late one is there.
+            // No time passes on the gateway's clock, so it does not retry before the late one has arrived.
             self.until(Sign::Heard(2)).await;
         }
         first
@@ -101,10 +101,10 @@ impl Cell {
         }
     }
 
-    /// Says as much as may be said in a minute; the message comes then.
+    /// Sends as much as is permitted in a minute; the message comes then.
     pub(super) async fn spend(&mut self) -> i64 {
         let room = self.channel.room().expect("the channel has a limit");
-        // One was said already, to get a token.
+        // One was sent already, to get a token.
         for number in 1..room {
             let message = self.post(&format!("先到的 {number}")).await;
             self.world.delivery(message, |delivery| delivery.row.state == State::Sent).await;
@@ -115,7 +115,7 @@ impl Cell {
     /// Kills the gateway while it sends, and starts another one on its store.
     pub(super) async fn kill(&mut self, taken: bool) -> i64 {
         self.say("热身").await;
-        // Else it would be tried again, and taken for the one that is meant.
+        // Otherwise it would be retried, and mistaken for the message.
         self.until(Sign::Accepted).await;
         self.proxy.set(if taken { Plan::Mute } else { Plan::BlackHole }).await;
         let before = self.proxy.connections();
@@ -128,7 +128,7 @@ impl Cell {
         }
         self.process.take().expect("it runs").kill().await;
         self.proxy.set(Plan::Pass).await;
-        // As late as it is: the dead one had the machine's clock.
+        // At the real time: the dead one used the machine's clock.
         self.world.stand_still();
         self.world.start().await;
         let rows = self.rows().await;

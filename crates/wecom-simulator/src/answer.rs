@@ -18,7 +18,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// A success with nothing to say.
+    /// A success without fields.
     pub(crate) fn ok() -> Self {
         Self::Fields(Map::new())
     }
@@ -37,7 +37,7 @@ impl Reply {
 pub(crate) struct Refusal {
     pub(crate) code: i64,
     pub(crate) text: String,
-    /// A field that stands beside an error all the same.
+    /// A field that accompanies the error.
     pub(crate) beside: Option<(&'static str, Value)>,
 }
 
@@ -47,7 +47,7 @@ impl Refusal {
         Self { code, text: usual_text(code).into(), beside: None }
     }
 
-    /// The code with a text of its own.
+    /// The code with a custom text.
     pub(crate) fn saying(code: i64, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), beside: None }
     }
@@ -75,7 +75,7 @@ impl Refusal {
     }
 }
 
-/// The body of the answer, for the record and for the wire.
+/// The body of the answer, for the journal and for the response.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Json(Map<String, Value>),
@@ -105,7 +105,7 @@ impl Answer {
         }
     }
 
-    /// For the record of requests.
+    /// The JSON form that the journal of requests keeps.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Json(fields) => Value::Object(fields.clone()),

@@ -1,4 +1,4 @@
-//! The API under `/cgi-bin/`: the way of a call from the wire through faults and endpoint to the record.
+//! The API under `/cgi-bin/`: a call passes from the request through faults and endpoint to the journal.
 
 mod agent;
 mod appchat;
@@ -33,11 +33,11 @@ use crate::server::Connection;
 use crate::state::{Shared, World, lock};
 use crate::switches::Escapes;
 
-/// An upload may be 20 MB, and multipart adds a little; more than this is not read.
+/// An upload may be 20 MB, plus the multipart overhead; a larger body is not read.
 const MAX_UPLOAD: usize = 24 * 1024 * 1024;
 /// The largest JSON that is legal is an mpnews of eight articles of 666 KB.
 const MAX_JSON: usize = 8 * 1024 * 1024;
-/// A hanging call is let go after this: long enough for every client's patience, short enough to free the connection.
+/// A hanging call is released after this: longer than any client's timeout, short enough to free the connection.
 const HANG: Duration = Duration::from_mins(10);
 /// Basic frequency of one API for one corp (page 90454).
 const BASIC: Ceilings = Ceilings { minute: 10_000, hour: 150_000, ..Ceilings::NONE };
@@ -67,7 +67,7 @@ pub(crate) async fn handle(
 
     match action {
         Some(Action::DelayMs(ms)) => {
-            // A server finishes a call that it accepted, even if the client has hung up.
+            // A server finishes a call that it accepted, even if the client has disconnected.
             let late = tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 answer(&world, &connection, entry, &call, action, too_large).await
@@ -94,7 +94,7 @@ pub(crate) async fn handle(
     }
 }
 
-/// Does what is asked, and answers it.
+/// Executes the call and returns its answer.
 async fn answer(
     world: &Shared,
     connection: &Connection,
@@ -134,7 +134,7 @@ fn plain(world: &Shared, mut entry: Entry, call: &Call, status: StatusCode, body
     (status, [(header::CONTENT_TYPE, "text/html")], body.to_owned()).into_response()
 }
 
-/// An answer whose `Content-Length` promises more than comes.
+/// An answer whose `Content-Length` exceeds the bytes sent.
 fn truncated(answer: &Answer) -> Response {
     let body = answer.to_json().to_string();
     let half = Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]);
@@ -150,7 +150,7 @@ fn truncated(answer: &Answer) -> Response {
     (headers, Body::new(Feed(receiver))).into_response()
 }
 
-/// The agent id that a call is made for, for the match of a fault.
+/// The agent id that a call is made for, to match faults.
 fn app_of(world: &World, call: &Call) -> Option<i64> {
     if let Some(token) = call.param("access_token") {
         return world.tokens.check(token, world.clock.now()).ok().map(|badge| badge.agent_id);

@@ -1,5 +1,5 @@
-//! Bots (智能机器人) in the variant with the long connection (page 101463, wecom-api §11): who is connected, who may be
-//! spoken to, what waits for an answer.
+//! Bots (智能机器人) in the variant with the long connection (page 101463, wecom-api §11): their connections, activated
+//! conversations, and unanswered callbacks.
 
 mod commands;
 pub(crate) mod events;
@@ -19,26 +19,26 @@ use crate::log::Log;
 use crate::rate::Recent;
 use crate::setup::Bot;
 
-/// Frames kept for looking at; with [`MAX_FRAME_SHOWN`] at most 64 MiB.
+/// Frames kept for inspection; with [`MAX_FRAME_SHOWN`] at most 64 MiB.
 const MAX_FRAMES: usize = 2000;
-/// A longer frame (an uploaded picture) is recorded by its beginning.
+/// A longer frame (an uploaded picture) is recorded truncated.
 const MAX_FRAME_SHOWN: usize = 32 * 1024;
-/// Frames that wait for a client that does not read; one that is further behind is cut off.
+/// Outgoing frames queued for a client that does not read; when the queue is full, the connection is cut.
 const MAX_OUT: usize = 1024;
-/// Callbacks of which it is remembered what they were, so that they can be answered.
+/// Callbacks that are remembered so that they can be answered.
 const MAX_ASKS: usize = 5000;
-/// Streams that are being written.
+/// Streams that are remembered.
 const MAX_STREAMS: usize = 1000;
-/// Events that wait for a connection.
+/// Events queued until a connection subscribes.
 const MAX_WAITING: usize = 1000;
 
-/// What is to go out on a connection.
+/// An instruction to the task that owns a connection.
 #[derive(Debug)]
 pub(crate) enum Out {
     Text(String),
-    /// Closed politely.
+    /// Close with a close frame.
     Close,
-    /// Cut, without a word.
+    /// Cut without a close frame.
     Cut,
 }
 
@@ -50,9 +50,9 @@ pub(crate) struct Frame {
     connection: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bot: Option<String>,
-    /// `in` from the client, `out` to it.
+    /// `in`: from the client; `out`: to the client.
     pub(crate) direction: &'static str,
-    /// Of the answer to a frame: that frame's.
+    /// The frame's `cmd`; for an answer, the `cmd` of the frame that it answers.
     pub(crate) cmd: String,
     /// The frame: JSON if it is JSON, else text.
     content: Value,
@@ -62,7 +62,7 @@ pub(crate) struct Frame {
 struct Connection {
     from: String,
     opened_ms: i64,
-    /// Once it has subscribed.
+    /// Set once the connection has subscribed.
     bot: Option<String>,
     out: mpsc::Sender<Out>,
 }
@@ -70,21 +70,21 @@ struct Connection {
 /// What happened to a bot's connections.
 #[derive(Debug, Default, Serialize)]
 struct Tally {
-    /// Taken subscribes, also repeated ones on the same connection.
+    /// Accepted subscribes, including repeated ones on the same connection.
     subscribes: u64,
     /// Subscribes with a wrong secret.
     refused: u64,
-    /// Connections that a newer one has driven out.
+    /// Connections that were displaced by a newer one.
     evictions: u64,
     /// Subscribed connections that ended by themselves or by the control API.
     ends: u64,
 }
 
-/// What a callback was, for the answer that names its `req_id`.
+/// The callback behind a `req_id`, to validate its answer.
 #[derive(Debug)]
 struct Ask {
     bot: String,
-    /// The chatid; the userid in a single chat.
+    /// The chatid, or the userid in a single chat.
     chat: String,
     kind: AskKind,
     at_ms: i64,
@@ -95,20 +95,20 @@ struct Ask {
 enum AskKind {
     Message,
     Enter,
-    /// By its number.
+    /// With the number of the click.
     Click(u64),
 }
 
 /// A streamed reply.
 #[derive(Debug)]
 struct Stream {
-    /// The id in the inbox, 0 if it fell to a limit.
+    /// The id in the inbox, 0 if a limit dropped the message.
     message: u64,
     begun_ms: i64,
     finished: bool,
 }
 
-/// An event for which there was no connection.
+/// An event that occurred while there was no connection.
 #[derive(Debug)]
 struct Waiting {
     bot: String,
@@ -133,12 +133,12 @@ pub(crate) struct Bots {
     streams: Kept<Stream>,
     uploads: Kept<upload::Upload>,
     recent: HashMap<String, Recent>,
-    /// Task ids that were used, as `BOT_ID TASK_ID`.
+    /// Used task ids, as `BOT_ID TASK_ID`.
     task_ids: Kept<()>,
     waiting: VecDeque<Waiting>,
 }
 
-/// A place to talk to a bot: `BOT_ID/CHATID`.
+/// The key of a conversation: `BOT_ID/CHATID`.
 pub(crate) fn conversation(bot: &str, chat: &str) -> String {
     format!("{bot}/{chat}")
 }
@@ -161,7 +161,8 @@ impl Bots {
         }
     }
 
-    /// Cuts every connection and forgets all; the numbers go on, so that what still ends names nothing new.
+    /// Cuts every connection and clears all state. Numbering continues, so that a connection that is still closing
+    /// never matches a new one.
     pub(crate) fn clear(&mut self) {
         let mut frames = std::mem::replace(&mut self.frames, Log::new(0));
         frames.clear();
@@ -183,7 +184,7 @@ impl Bots {
         }
     }
 
-    /// Puts something on a connection; one whose client does not read is cut off. False if it is gone.
+    /// Queues `out` on a connection; a connection whose queue is full is cut. Returns false if the connection is gone.
     fn send(&mut self, id: u64, out: Out) -> bool {
         let sent = self.connections.get(&id).is_some_and(|connection| connection.out.try_send(out).is_ok());
         if !sent {
@@ -200,19 +201,19 @@ impl Bots {
         self.frames.add(|id| Frame { id, at_ms: now, connection, bot, direction, cmd: cmd.into(), content });
     }
 
-    /// Ends the live connection of a bot; false if there is none.
+    /// Ends the live connection of a bot. Returns false if there is none.
     pub(crate) fn end(&mut self, bot: &str, out: Out) -> bool {
         self.live.get(bot).copied().is_some_and(|id| self.send(id, out))
     }
 
-    /// Sends `text` to the live connection of a bot as it is; false if there is none.
+    /// Sends `text` unchanged to the live connection of a bot. Returns false if there is none.
     pub(crate) fn send_raw(&mut self, bot: &str, text: String, now: i64) -> bool {
         let Some(&id) = self.live.get(bot) else { return false };
         self.note(now, id, "out", "raw", &text);
         self.send(id, Out::Text(text))
     }
 
-    /// Lets the bot push into a conversation, or takes that back.
+    /// Permits the bot to push into a conversation, or withdraws the permission (`None`).
     pub(crate) fn activate(&mut self, conversation: String, since: Option<i64>) {
         match since {
             Some(at) => drop(self.active.insert(conversation, at)),
@@ -220,7 +221,7 @@ impl Bots {
         }
     }
 
-    /// For the control API: connections, tallies, activated conversations of each bot.
+    /// The connections, tallies and activated conversations of each bot, for the control API.
     pub(crate) fn show(&self, bots: &[Bot]) -> Value {
         let show = |bot: &Bot| {
             let live = self.live.get(&bot.bot_id).and_then(|id| Some((id, self.connections.get(id)?)));

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::answer::Refusal;
 
-/// A call of the API, whole.
+/// A complete call of the API.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -21,7 +21,7 @@ pub(crate) struct Call {
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) body: Bytes,
     pub(crate) upload: Option<Upload>,
-    /// The caller's address, or what it pretends to be (`X-Simulator-From`).
+    /// The caller's address, or the one that it claims (`X-Simulator-From`).
     pub(crate) from: String,
 }
 
@@ -50,7 +50,7 @@ impl Call {
         }
     }
 
-    /// A query parameter that is there and not empty.
+    /// A query parameter that is present and not empty.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -81,7 +81,7 @@ impl Call {
 }
 
 async fn upload(head: Parts, body: Bytes) -> Option<Upload> {
-    // The head carries the router's word that the default limit of 2 MB does not apply here.
+    // The request's extensions hold the router's setting that the default limit of 2 MB does not apply here.
     let request = Request::from_parts(head, Body::from(body));
     let mut parts = Multipart::from_request(request, &()).await.ok()?;
     while let Some(part) = parts.next_field().await.ok()? {
@@ -99,12 +99,12 @@ async fn upload(head: Parts, body: Bytes) -> Option<Upload> {
     None
 }
 
-/// A text field. WeCom takes numbers where it wants text; so do we.
+/// A text field. WeCom accepts numbers where it expects text; so does the simulator.
 pub(crate) fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field).and_then(Value::as_str)
 }
 
-/// A text field that is there and not empty.
+/// A text field that is present and not empty.
 pub(crate) fn filled<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     text(value, field).filter(|text| !text.is_empty())
 }

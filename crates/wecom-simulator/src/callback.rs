@@ -1,4 +1,4 @@
-//! The callback sender: what people do in an app, told to the app's server (pages 90238–90241, wecom-api §8).
+//! The callback sender: tells an app's server what people do in the app (pages 90238–90241, wecom-api §8).
 
 mod crypto;
 pub(crate) mod event;
@@ -22,12 +22,12 @@ use crypto::Keys;
 use event::{Event, What, envelope};
 use post::{Answered, call};
 
-/// Pushes kept for looking at.
+/// Pushes kept for inspection.
 const MAX_PUSHES: usize = 2000;
-/// An answer is shown up to here.
+/// The most bytes of an answer that are shown.
 const MAX_SHOWN: usize = 4096;
 
-/// One thing that an app was told, or was to be told.
+/// One event for an app, with its delivery attempts.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Push {
     pub(crate) id: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Push {
     /// The passive reply, if there was one: `{"kind": …}` or `{"error": …}`.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub(crate) reply: Value,
-    /// The click it is about.
+    /// The click that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) click: Option<u64>,
     /// The message that was clicked.
@@ -53,7 +53,7 @@ pub(crate) struct Push {
     message: u64,
 }
 
-/// One call of the app's server.
+/// One call to the app's server.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Attempt {
     pub(crate) at_ms: i64,
@@ -66,12 +66,12 @@ pub(crate) struct Attempt {
     pub(crate) body: String,
 }
 
-/// All pushes, and which URLs have passed verification.
+/// All pushes, and the apps whose URL has passed verification.
 #[derive(Debug)]
 pub(crate) struct Callbacks {
     pub(crate) pushes: Log<Push>,
     verified: HashSet<(String, i64)>,
-    /// Of texts.
+    /// The last `MsgId` given to a text.
     last_msgid: u64,
 }
 
@@ -80,7 +80,7 @@ impl Callbacks {
         Self { pushes: Log::new(MAX_PUSHES), verified: HashSet::new(), last_msgid: 7_000_000_000_000_000_000 }
     }
 
-    /// Forgets all.
+    /// Clears all.
     pub(crate) fn clear(&mut self) {
         self.pushes.clear();
         self.verified.clear();
@@ -105,7 +105,7 @@ impl Callbacks {
     }
 }
 
-/// Where one app's callbacks go.
+/// The destination of one app's callbacks.
 #[derive(Debug, Clone)]
 struct Target {
     badge: Badge,
@@ -118,7 +118,7 @@ impl Target {
         Ok(Self { badge, url: server.url.clone(), keys: Keys::new(&server.token, &server.encoding_aes_key)? })
     }
 
-    /// The query of a call: signed, with a nonce of its own.
+    /// The query of a call: signed, with a fresh nonce.
     fn query(&self, encrypted: &str, now: i64) -> [(&'static str, String); 3] {
         let (timestamp, nonce) = ((now / 1000).to_string(), hex(&rand::random::<[u8; 8]>()));
         let signature = self.keys.sign(&timestamp, &nonce, encrypted);
@@ -126,7 +126,7 @@ impl Target {
     }
 }
 
-/// Verifies the callback URL of an app as the console does when it is saved; what came of it, for the control API.
+/// Verifies the callback URL of an app as the console does when it is saved. Returns the result for the control API.
 pub(crate) async fn verify(shared: &Shared, badge: Badge) -> Result<Value, String> {
     let (target, deadline, now) = {
         let world = lock(shared);
@@ -159,7 +159,8 @@ pub(crate) async fn verify(shared: &Shared, badge: Badge) -> Result<Value, Strin
     }))
 }
 
-/// Tells the app's server what a member did; the number of the push. None if the app has no server that counts.
+/// Tells the app's server what a member did. Returns the number of the push, or `None` if the app has no server that
+/// counts as verified.
 pub(crate) fn tell(
     shared: &Shared,
     world: &mut World,
@@ -194,7 +195,7 @@ pub(crate) fn tell(
     Ok(Some(id))
 }
 
-/// Sends a push once more as it is, as if the answer to it had been lost.
+/// Sends a push again, as if the answer to it had been lost.
 pub(crate) fn repeat(shared: &Shared, id: u64) -> Result<(), String> {
     let world = lock(shared);
     let push = world.callbacks.pushes.get(id).ok_or_else(|| format!("no callback {id} is kept"))?;
@@ -205,7 +206,7 @@ pub(crate) fn repeat(shared: &Shared, id: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls the server until it answers 200, at most three times; each time encrypted and signed again.
+/// Calls the server until it answers 200 or the attempts are used up; each attempt is encrypted and signed afresh.
 async fn deliver(shared: Shared, target: Target, id: u64) {
     for attempt in 1.. {
         let (xml, deadline, attempts, pause, now) = {
@@ -229,7 +230,7 @@ async fn deliver(shared: Shared, target: Target, id: u64) {
     }
 }
 
-/// Notes an attempt, and acts upon the reply.
+/// Records an attempt and applies the passive reply.
 fn note(
     shared: &Shared,
     target: &Target,

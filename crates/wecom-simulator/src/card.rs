@@ -1,4 +1,4 @@
-//! Template cards: which fault has which code (wecom-api §3.5, §3.6, §12.6).
+//! Template cards: the error code of each fault (wecom-api §3.5, §3.6, §12.6).
 
 use std::collections::HashSet;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::answer::Refusal;
 use crate::call::{filled, int, text};
 
-/// Where a card is sent to.
+/// The API that a card is sent through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// `message/send` and `update_template_card`.
     App { callback: bool },
-    /// `webhook/send`: two kinds, nothing to click that comes back.
+    /// `webhook/send`: two kinds, without elements whose clicks come back.
     Webhook,
     /// The bot's socket: every click comes back (wecom-api §11.6).
     Bot { link_buttons: bool },
@@ -27,13 +27,13 @@ const QUESTION_BYTES: usize = 200;
 
 type Checked = Result<(), Refusal>;
 
-/// Whether a click on something in the card comes back to the app. Such cards get a `response_code`.
+/// Whether a click on an element of the card is reported to the app. Such cards get a `response_code`.
 pub(crate) fn is_interactive(card: &Value) -> bool {
     matches!(text(card, "card_type"), Some("button_interaction" | "vote_interaction" | "multiple_interaction"))
         || card.get("action_menu").is_some()
 }
 
-/// Checks a card. `link` judges addresses, `has_media` knows media ids.
+/// Checks a card. `link` checks addresses, `has_media` knows media ids.
 pub(crate) fn check(
     card: &Value,
     place: Place,
@@ -71,7 +71,7 @@ fn ensure(holds: bool, code: i64) -> Checked {
     if holds { Ok(()) } else { Err(Refusal::code(code)) }
 }
 
-/// A text that is there, not empty and not longer than `bytes`.
+/// A text that is present, not empty and at most `bytes` long.
 fn has(value: &Value, field: &str, bytes: usize) -> bool {
     filled(value, field).is_some_and(|text| text.len() <= bytes)
 }
@@ -167,7 +167,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
         Ok(())
     }
 
-    /// What opens: type 1 needs a link, type 2 a mini-program.
+    /// The target of a tap: type 1 needs a link, type 2 a mini-program.
     fn target(&self, value: &Value, no_url: i64) -> Checked {
         match int(value, "type").unwrap_or(0) {
             1 => self.address(value, "url", no_url),
@@ -180,7 +180,7 @@ impl<L: Fn(&str) -> Checked, M: Fn(&str) -> bool> Card<'_, L, M> {
         (self.link)(filled(value, field).ok_or_else(|| Refusal::code(missing))?)
     }
 
-    /// The action of a tap on the whole card; notices must have it.
+    /// The action of a tap on the whole card; notices must have one.
     fn action(&self, required: bool) -> Checked {
         match self.all.get("card_action") {
             Some(action) if action.is_object() => {

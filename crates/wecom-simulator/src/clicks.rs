@@ -1,4 +1,4 @@
-//! What a person presses in a card, and what came of it.
+//! Clicks of people in cards, and the answers to them.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,27 +10,27 @@ use crate::call::{filled, int, text};
 use crate::inbox::Channel;
 use crate::log::Log;
 
-/// Question → options, in the order of the card.
+/// Question → options, in the card's order.
 pub(crate) type Selected = Vec<(String, Vec<String>)>;
-/// The choices of a person in the card, by question; questions without a choice keep the card's default.
+/// The person's choices by question; a question without a choice keeps the card's default.
 pub(crate) type Choices = BTreeMap<String, Vec<String>>;
 
-/// Clicks kept for looking at.
+/// Clicks kept for inspection.
 const MAX_CLICKS: usize = 5000;
 
-/// A key of a card, pressed.
+/// A clicked key of a card.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pressed {
-    /// In the menu in the corner.
+    /// Whether the key belongs to the menu in the corner.
     pub(crate) menu: bool,
     pub(crate) task_id: String,
     pub(crate) card_type: String,
-    /// `None` for the menu and for cards that ask nothing.
+    /// `None` for the menu and for cards without questions.
     pub(crate) selected: Option<Selected>,
 }
 
-/// Presses `key` in a card as the person sees it. A label in the buttons' place cannot be pressed, unless `anyway`: two
-/// people, or two fingers, may be faster than an update.
+/// Clicks `key` in a card as the person sees it. A card that shows a label in place of its buttons refuses, unless
+/// `anyway`: a second click may be faster than the update.
 pub(crate) fn press(card: &Value, key: &str, choices: &Choices, anyway: bool) -> Result<Pressed, String> {
     let pressed = |menu, selected| Pressed {
         menu,
@@ -58,7 +58,7 @@ pub(crate) fn press(card: &Value, key: &str, choices: &Choices, anyway: bool) ->
     Ok(pressed(false, selected(card, choices)?))
 }
 
-/// What is chosen in the card's questions.
+/// The options chosen in the card's questions.
 fn selected(card: &Value, choices: &Choices) -> Result<Option<Selected>, String> {
     let lists = card.get("select_list").and_then(Value::as_array).into_iter().flatten();
     let questions: Vec<_> = card.get("button_selection").into_iter().chain(card.get("checkbox")).chain(lists).collect();
@@ -105,32 +105,32 @@ pub(crate) struct Click {
     pub(crate) menu: bool,
     pub(crate) task_id: String,
     pub(crate) selected: BTreeMap<String, Vec<String>>,
-    /// The fresh code that came with it (apps).
+    /// The new `response_code` of this click (apps).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) response_code: Option<String>,
-    /// The push that carries it (apps).
+    /// The push that reports it (apps).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) callback: Option<u64>,
-    /// Was there a receiver for it: a callback URL, a live connection?
+    /// Whether there was a receiver: a callback URL or a live connection.
     pub(crate) delivered: bool,
     pub(crate) answers: Vec<Answer>,
     #[serde(skip)]
     begun: Instant,
 }
 
-/// Something that came back to a click.
+/// An answer to a click.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Answer {
     /// `callback`, `update_button`, `update_template_card` (passive), `message/update_template_card`,
     /// `aibot_respond_update_msg`.
     pub(crate) how: &'static str,
-    /// On the simulator's clock.
+    /// Measured on the simulator's clock.
     pub(crate) after_ms: i64,
-    /// On the machine's.
+    /// Measured on the machine's clock.
     pub(crate) took_us: u64,
-    /// Whether it came in the time allowed for this kind.
+    /// Whether it came within the window for this kind.
     pub(crate) in_time: bool,
-    /// 0 if it was taken.
+    /// 0 if it was accepted.
     pub(crate) errcode: i64,
     pub(crate) body: Value,
 }
@@ -144,12 +144,12 @@ impl Clicks {
         Self(Log::new(MAX_CLICKS))
     }
 
-    /// Forgets all.
+    /// Clears all.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Notes a click; how it went out is told later.
+    /// Records a click; whether it was delivered is set later.
     pub(crate) fn note(
         &mut self,
         now: i64,
@@ -190,7 +190,7 @@ impl Clicks {
         self.0.iter().rev().find(|click| click.response_code.as_deref() == Some(code)).map(|click| click.id)
     }
 
-    /// Notes an answer.
+    /// Records an answer.
     pub(crate) fn answered(&mut self, id: u64, how: &'static str, now: i64, in_time: bool, errcode: i64, body: Value) {
         if let Some(click) = self.get_mut(id) {
             let took_us = u64::try_from(click.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -198,7 +198,7 @@ impl Clicks {
         }
     }
 
-    /// Oldest first.
+    /// Iterates oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Click> {
         self.0.iter()
     }

@@ -1,6 +1,6 @@
 //! The one clock of a simulator, in Unix milliseconds. Everything that expires asks it, so a test can move time.
 
-/// Real time plus an offset, or a moment at which time stands still.
+/// Real time plus an offset, or a frozen moment.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     offset_ms: i64,
@@ -18,7 +18,7 @@ impl Clock {
         self.set(self.now().saturating_add(ms));
     }
 
-    /// Makes it `now_ms`; a frozen clock stays frozen.
+    /// Sets the time to `now_ms`; a frozen clock stays frozen.
     pub(crate) fn set(&mut self, now_ms: i64) {
         match &mut self.frozen_at {
             Some(at) => *at = now_ms,
@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// Stops time, or lets it run on from where it stands.
+    /// Freezes time, or lets it continue from the frozen moment.
     pub(crate) fn freeze(&mut self, frozen: bool) {
         let now = self.now();
         self.frozen_at = frozen.then_some(now);
@@ -35,7 +35,7 @@ impl Clock {
         }
     }
 
-    /// Whether time stands still.
+    /// Whether time is frozen.
     pub(crate) fn is_frozen(&self) -> bool {
         self.frozen_at.is_some()
     }

@@ -1,4 +1,4 @@
-//! What a message may hold, by door (wecom-api §3.2, §5.4, §6.1): the checks, and what is left after WeCom's cuts.
+//! What a message may contain, by channel (wecom-api §3.2, §5.4, §6.1): the checks, and the content after WeCom's cuts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::inbox::Channel;
 use crate::switches::{CutAt, Over, Switches};
 use crate::vault::{Owner, Vault, hex, mime};
 
-/// `text.content` of every door; `markdown.content` of apps and chats.
+/// `text.content` in every channel; `markdown.content` of apps and chats.
 const TEXT_BYTES: usize = 2048;
 /// `markdown` and `markdown_v2` of webhooks.
 const WEBHOOK_MARKDOWN_BYTES: usize = 4096;
@@ -28,7 +28,7 @@ const ARTICLES: usize = 8;
 /// A picture inside a webhook message.
 const WEBHOOK_IMAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// The rules of one door at one moment.
+/// The rules of one channel at a given time.
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) door: Channel,
@@ -44,12 +44,12 @@ pub(crate) struct Rules<'a> {
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) content: Value,
-    /// A picture that came inside the message and has no media id yet.
+    /// A picture that was inlined in the message and has no media id yet.
     pub(crate) picture: Option<Bytes>,
 }
 
 impl Rules<'_> {
-    /// Checks the object of `msgtype` in `body` and makes of it what is seen.
+    /// Checks the object of `msgtype` in `body` and returns the content as readers see it.
     pub(crate) fn read(&self, msgtype: &str, body: &Value) -> Result<Seen, Refusal> {
         let missing = Value::Null;
         let object = body.get(msgtype).unwrap_or(&missing);
@@ -81,7 +81,7 @@ impl Rules<'_> {
         Ok(Seen { content, picture: None })
     }
 
-    /// Checks a card for its place.
+    /// Checks a card for its channel.
     pub(crate) fn card(&self, card: &Value, place: card::Place) -> Result<(), Refusal> {
         card::check(card, place, |url| self.link(url), |id| self.has_media(id))
     }
@@ -102,7 +102,7 @@ impl Rules<'_> {
         Ok(seen)
     }
 
-    /// The words of a `markdown`, or of a stream.
+    /// The content of a `markdown`, or of a stream.
     pub(crate) fn markdown(&self, msgtype: &str, object: &Value) -> Result<Value, Refusal> {
         let content = filled(object, "content").ok_or_else(|| Refusal::code(44004))?;
         let (limit, over) = match self.door {
@@ -113,7 +113,7 @@ impl Rules<'_> {
         Ok(json!({"content": self.within(msgtype, content, limit, over)?}))
     }
 
-    /// The content, if it is short enough or may be cut.
+    /// Returns the content, cut if it is too long and may be cut.
     fn within(&self, msgtype: &str, content: &str, limit: usize, over: Over) -> Result<String, Refusal> {
         match over {
             _ if content.len() <= limit => Ok(content.into()),

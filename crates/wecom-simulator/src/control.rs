@@ -71,7 +71,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(ways::routes())
 }
 
-/// A mistake of the caller.
+/// An error of the caller.
 struct Wrong(String);
 
 impl IntoResponse for Wrong {
@@ -232,7 +232,7 @@ async fn edit_corp(State(world): State<Shared>, bytes: Bytes) -> Answered {
     Ok(axum::Json(json!(world.setup)))
 }
 
-/// A response body fed by a channel: server-sent events, and answers that break off.
+/// A response body fed by a channel: for server-sent events and truncated answers.
 #[derive(Debug)]
 pub(crate) struct Feed(pub(crate) mpsc::Receiver<Bytes>);
 
@@ -259,7 +259,8 @@ async fn events(State(world): State<Shared>) -> Response {
 async fn media(State(world): State<Shared>, Path(id): Path<String>) -> Response {
     let world = lock(&world);
     match world.vault.show(&id) {
-        // nosniff: the type follows from the first bytes, and nothing else may be made of an uploaded file.
+        // nosniff: the type follows from the first bytes, and a browser must not interpret an uploaded file as another
+        // one.
         Some(file) => {
             ([(header::CONTENT_TYPE, file.mime), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], file.bytes.clone())
                 .into_response()
@@ -270,7 +271,7 @@ async fn media(State(world): State<Shared>, Path(id): Path<String>) -> Response 
     }
 }
 
-/// Neither WeCom nor the simulator has anything here.
+/// Neither WeCom nor the simulator serves this path.
 pub(crate) async fn unknown(uri: Uri) -> Response {
     let error =
         format!("there is nothing at {}; WeCom is under /cgi-bin/, the simulator under /_simulator/", uri.path());

@@ -5,26 +5,26 @@ use serde_json::Value;
 
 use crate::call::{Call, text};
 
-/// Faults that wait; more than a test can mean.
+/// The most pending faults.
 pub(crate) const MAX_FAULTS: usize = 1000;
 
-/// A fault that waits for calls it matches.
+/// A fault that is pending for the calls it matches.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
-    /// Which calls; without it all.
+    /// Which calls it matches; without it, all.
     #[serde(default, rename = "match")]
     matches: Match,
-    /// So many matching calls pass unharmed first.
+    /// The number of matching calls that pass unharmed first.
     #[serde(default)]
     after: u64,
-    /// So many are hit.
+    /// The number of calls that are hit.
     #[serde(default)]
     times: Times,
     pub(crate) action: Action,
 }
 
-/// Which calls a fault hits; every field given must fit.
+/// Which calls a fault matches; every field given must match.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Match {
@@ -65,13 +65,13 @@ impl Default for Times {
     }
 }
 
-/// What goes wrong.
+/// The effect of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Action {
-    /// Refused with this code; nothing is delivered.
+    /// The call is refused with this code; nothing is delivered.
     Errcode(i64),
-    /// This status and body come instead; nothing is delivered.
+    /// This status and body are the answer; nothing is delivered.
     Http {
         status: u16,
         #[serde(default)]
@@ -79,19 +79,19 @@ pub(crate) enum Action {
     },
     /// HTTP 200 with this body, which should not be JSON; nothing is delivered.
     Raw(String),
-    /// Taken up only after so many milliseconds.
+    /// The call is executed only after so many milliseconds.
     DelayMs(u64),
     /// The connection is reset; nothing is delivered.
     ResetBefore,
     /// The message is delivered, then the connection is reset: the outcome is unknown to the client.
     ResetAfter,
-    /// The message is delivered, but the answer breaks off in the middle.
+    /// The message is delivered, but the answer is truncated.
     Truncate,
-    /// Nothing is delivered and no answer comes.
+    /// Nothing is delivered and no answer is sent.
     Hang,
 }
 
-/// The faults in the order in which they were given.
+/// The faults in the order in which they were added.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
@@ -117,7 +117,7 @@ impl Faults {
         &self.0
     }
 
-    /// The fault that hits this call: the first that matches and has let enough calls pass.
+    /// The fault that hits this call: the first that matches and has let its number of calls pass.
     pub(crate) fn strike(&mut self, call: &Call, app: Option<i64>) -> Option<Action> {
         if self.0.is_empty() {
             return None;
@@ -156,7 +156,7 @@ impl Faults {
     }
 }
 
-/// What a fault may hit.
+/// The properties of a call that a fault can match.
 struct Struck<'a> {
     path: &'a str,
     app: Option<i64>,

@@ -1,4 +1,4 @@
-//! What the receivers see, and what was silently kept from them.
+//! The messages that receivers see, and those that were silently dropped.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-/// Messages kept for looking at.
+/// Messages kept for inspection.
 const MAX_MESSAGES: usize = 5000;
-/// All their contents together: an mpnews may weigh 5 MB, and 5000 of those must not be kept.
+/// The most bytes of all contents together: an mpnews may weigh 5 MB, and 5000 of those must not be kept.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Dropped messages that are kept for inspection; the count continues.
 const MAX_DROPPED: usize = 2000;
-/// Pages that listen at the same time.
+/// The most pages that listen at the same time.
 const MAX_LISTENERS: usize = 64;
-/// Events that wait for a slow page; a page that is further behind is disconnected and loads everything again.
+/// Events queued for a slow page; when the queue is full, the page is disconnected and loads everything again.
 const MAX_WAITING: usize = 256;
 
-/// Through which door a message came.
+/// The API that a message came through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Channel {
@@ -33,7 +33,7 @@ pub(crate) enum Channel {
     Bot,
 }
 
-/// A delivered message, or what a person has said.
+/// A delivered message, or one that a person wrote.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Message {
     pub(crate) id: u64,
@@ -50,23 +50,23 @@ pub(crate) struct Message {
     /// A conversation with a bot: `BOT_ID/CHATID`, where the chatid of a single chat is the userid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bot: Option<String>,
-    /// The member who said this to the app or bot; all else was said to members.
+    /// The member who wrote this to the app or bot; all other messages are written to members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) said_by: Option<String>,
     /// The app's, webhook's or bot's name.
     pub(crate) sender: String,
     pub(crate) msgtype: String,
-    /// The object of that msgtype as it is seen, not as it was sent; `null` once recalled.
+    /// The object of that msgtype as readers see it, not as it was sent; `null` once recalled.
     pub(crate) content: Value,
-    /// The userids that got it, without those it was silently kept from.
+    /// The userids that got it, without those for whom it was silently dropped.
     pub(crate) receivers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) msgid: Option<String>,
-    /// The userids that are called by name, or `@all`.
+    /// The mentioned userids, or `@all`.
     pub(crate) mentions: Vec<String>,
     pub(crate) safe: bool,
     pub(crate) recalled: bool,
-    /// Cards that look different to some receivers since they were updated.
+    /// The cards of receivers for whom an update replaced the content.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) updated_for: BTreeMap<String, Value>,
 }
@@ -83,13 +83,13 @@ impl Message {
         updated.map_or(&self.content, |(_, content)| content)
     }
 
-    /// The receiver of that userid, as the corp writes it.
+    /// The receiver of that userid, spelled as in the corp.
     pub(crate) fn receiver(&self, user: &str) -> Option<&String> {
         self.receivers.iter().find(|receiver| receiver.eq_ignore_ascii_case(user))
     }
 }
 
-/// A message, or the part of its receivers, that fell to a limit without a word.
+/// A message that was silently dropped, for all or some of its receivers.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Dropped {
     pub(crate) at_ms: i64,
@@ -110,15 +110,15 @@ pub(crate) struct Dropped {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
-    /// What this member got from apps, or from the bot that is named beside, as the member sees it.
+    /// What this member got from apps, or from the bot in the field `bot`, as the member sees it.
     user: Option<String>,
-    /// What was said in this group chat.
+    /// Messages in this group chat.
     chat: Option<String>,
-    /// What was said by this webhook.
+    /// Messages of this webhook.
     webhook: Option<String>,
-    /// What was said by this bot, as `BOT_ID/CHATID`.
+    /// Messages of this bot, as `BOT_ID/CHATID`.
     bot: Option<String>,
-    /// Also what people have said.
+    /// Also messages that people wrote.
     #[serde(default)]
     said: bool,
     /// Only messages with a larger id.
@@ -138,7 +138,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Delivers a message, gives it its id and tells the listeners.
+    /// Delivers a message, gives it its id and notifies the listeners.
     pub(crate) fn deliver(&mut self, mut message: Message) -> u64 {
         self.next_id += 1;
         message.id = self.next_id;
@@ -154,12 +154,13 @@ impl Inbox {
         self.next_id
     }
 
-    /// Messages delivered since the start, also those no longer kept, without what people have said.
+    /// The number of messages delivered since the start, including those no longer kept, without those that people
+    /// wrote.
     pub(crate) const fn delivered(&self) -> u64 {
         self.next_id - self.said
     }
 
-    /// Notes a message that fell to a limit.
+    /// Records a message that was silently dropped.
     pub(crate) fn drop_silently(&mut self, dropped: Dropped) {
         self.drops += dropped.users.len() as u64;
         if self.dropped.len() >= MAX_DROPPED {
@@ -168,7 +169,7 @@ impl Inbox {
         self.dropped.push_back(dropped);
     }
 
-    /// How many deliveries were silently dropped.
+    /// The number of silently dropped deliveries.
     pub(crate) fn drops(&self) -> u64 {
         self.drops
     }
@@ -177,7 +178,7 @@ impl Inbox {
         &self.dropped
     }
 
-    /// Oldest first.
+    /// Iterates oldest first.
     pub(crate) fn list(&self, filter: &Filter) -> Vec<Message> {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
         let chosen = self.messages.iter().filter(|message| {
@@ -210,7 +211,7 @@ impl Inbox {
         self.messages.iter().rev().find(|message| message.id == id)
     }
 
-    /// Changes a message and tells the listeners.
+    /// Changes a message and notifies the listeners.
     pub(crate) fn change(&mut self, id: u64, change: impl FnOnce(&mut Message)) {
         let Some(at) = self.messages.iter().rposition(|message| message.id == id) else { return };
         let before = weight(&self.messages[at]);
@@ -220,20 +221,20 @@ impl Inbox {
         self.tell("change", &message);
     }
 
-    /// A stream of server-sent events; none if too many listen already.
+    /// A stream of server-sent events; `None` if too many pages listen already.
     pub(crate) fn listen(&mut self) -> Option<mpsc::Receiver<Bytes>> {
         self.listeners.retain(|listener| !listener.is_closed());
         if self.listeners.len() >= MAX_LISTENERS {
             return None;
         }
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        // Something at once, so that the response starts and the page knows that it listens.
+        // A first event at once, so that the response starts and the page knows that it is connected.
         sender.try_send(event("hello", &json!({}))).expect("invariant: a new channel has room");
         self.listeners.push(sender);
         Some(receiver)
     }
 
-    /// Forgets everything; ids go on, so that a page that asks "since" misses nothing.
+    /// Clears everything. Ids continue, so that a page that asks "since" misses nothing.
     pub(crate) fn clear(&mut self) {
         let listeners = std::mem::take(&mut self.listeners);
         *self = Self { next_id: self.next_id, said: self.said, listeners, ..Self::default() };
@@ -258,7 +259,7 @@ fn event(kind: &str, data: &Value) -> Bytes {
     Bytes::from(format!("event: {kind}\ndata: {data}\n\n"))
 }
 
-/// About what a message takes in memory.
+/// Approximately the memory that a message takes.
 fn weight(message: &Message) -> usize {
     let updates: usize = message.updated_for.values().map(size).sum();
     512 + size(&message.content) + updates + message.receivers.iter().map(|receiver| receiver.len() + 24).sum::<usize>()

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::rate::Peak;
 
-/// Requests kept for looking at.
+/// Requests kept for inspection.
 const MAX_REQUESTS: usize = 2000;
-/// A longer body (an uploaded or inlined picture) is recorded by its beginning: 2000 × 32 KiB is the most we hold.
+/// A longer body (an uploaded or inlined picture) is recorded truncated: at most 2000 × 32 KiB are held.
 const MAX_BODY: usize = 32 * 1024;
 
-/// One request and what came of it. Nothing is hidden: secrets here are play secrets.
+/// One request and its result. Nothing is redacted: secrets here are play secrets.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     pub(crate) id: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The entry of a call that has not been answered yet.
+    /// Creates the entry of a call that has not been answered yet.
     pub(crate) fn of(call: &Call, now: i64) -> Self {
         let body = match serde_json::from_slice(&call.body) {
             Ok(json) if call.body.len() <= MAX_BODY => json,
@@ -68,7 +68,7 @@ pub(crate) struct Filter {
     since: Option<u64>,
 }
 
-/// Whom a peak is about.
+/// The receiver that a peak counts for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Address {
     /// A member, by corp, app and userid.
@@ -95,7 +95,7 @@ impl Journal {
     pub(crate) fn note(&mut self, mut entry: Entry, known_path: bool) {
         self.total += 1;
         entry.id = self.total;
-        // Paths are made up by clients: only those that exist are counted by name.
+        // Clients invent paths, so only those that exist are counted by name.
         let path = if known_path { entry.path.as_str() } else { "unknown" };
         *self.by_path.entry(path.to_owned()).or_default() += 1;
         if let Some(code) = entry.errcode {
@@ -112,7 +112,7 @@ impl Journal {
         self.peaks.entry(address).or_default().push(now);
     }
 
-    /// Oldest first.
+    /// Lists oldest first.
     pub(crate) fn list(&self, filter: &Filter) -> Vec<&Entry> {
         let chosen = |entry: &&Entry| {
             filter.path.as_ref().is_none_or(|path| entry.path.ends_with(path.as_str()))

@@ -1,9 +1,10 @@
-//! A bounded memory: the newest things under their names. A simulator may run for weeks beside a client that never
-//! stops; everything it remembers is held in one of these.
+//! A bounded map: the newest entries under their names. A simulator may run for weeks beside a client that never stops;
+//! everything it remembers is held in one of these.
 
 use std::collections::VecDeque;
 
-/// At most `limit` things; the oldest makes room. Looked up newest first, which is what clients ask for.
+/// At most `limit` entries; inserting beyond it drops the oldest. Looked up newest first, since clients mostly ask for
+/// recent entries.
 #[derive(Debug)]
 pub(crate) struct Kept<V> {
     limit: usize,
@@ -23,7 +24,7 @@ impl<V> Kept<V> {
         self.items.iter_mut().rev().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// Adds a thing, or replaces the one of that name.
+    /// Inserts an entry, or replaces the one of that name.
     pub(crate) fn insert(&mut self, name: String, value: V) {
         if let Some(known) = self.get_mut(&name) {
             *known = value;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// At most `limit` entries; the oldest makes room, the numbers go on.
+/// At most `limit` entries; adding beyond it drops the oldest, numbering continues.
 #[derive(Debug)]
 pub(crate) struct Log<T> {
     limit: usize,
@@ -15,7 +15,7 @@ impl<T> Log<T> {
         Self { limit, last: 0, entries: VecDeque::new() }
     }
 
-    /// Adds what `make` makes of its number, and tells the number.
+    /// Adds the entry that `make` creates for its number. Returns the number.
     pub(crate) fn add(&mut self, make: impl FnOnce(u64) -> T) -> u64 {
         self.last += 1;
         if self.entries.len() >= self.limit {
@@ -36,12 +36,12 @@ impl<T> Log<T> {
         self.entries.get(self.entries.len().checked_sub(from_end + 1)?)
     }
 
-    /// Forgets all; the numbers go on, so that none ever names two things.
+    /// Removes all entries; numbering continues, so that no number is used twice.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
 
-    /// Oldest first.
+    /// Iterates oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.entries.iter()
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::state::{Shared, lock};
 
-/// Before the state of the moment.
+/// The page before the embedded state.
 static OPENING: &str = concat!(
     include_str!("page/head.html"),
     "<style>\n",
@@ -17,7 +17,7 @@ static OPENING: &str = concat!(
     "<script type=\"application/json\" id=\"start\">",
 );
 
-/// Behind it.
+/// The page after it.
 static CLOSING: &str = concat!(
     "</script>\n<script>\n",
     include_str!("page/markup.js"),
@@ -28,7 +28,7 @@ static CLOSING: &str = concat!(
     "</script>\n</html>\n",
 );
 
-/// Messages that come with the page, so that it is complete when it has loaded; the others follow at once.
+/// The messages embedded in the page, so that it is complete once loaded; the others are fetched immediately.
 const FIRST: usize = 500;
 
 /// Scripts and styles only from the page itself; pictures from anywhere, since messages name them.

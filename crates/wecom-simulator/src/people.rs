@@ -1,4 +1,5 @@
-//! What people do: write, open, press. Each in an app, whose server is called, or with a bot, whose socket is told.
+//! Actions of people: write, open, click. In an app they cause a callback to its server, with a bot a frame on its
+//! socket.
 
 use serde_json::{Value, json};
 
@@ -17,14 +18,14 @@ pub(crate) fn badge_of(world: &World, corp_id: Option<&str>, agent_id: i64) -> R
     Ok(Badge { corp_id: corp.corp_id.clone(), agent_id })
 }
 
-/// The member, who must see the app.
+/// The member, who must be in the app's visible scope.
 fn member_of(world: &World, badge: &Badge, user: &str) -> Result<String, String> {
     let (corp, app) = world.app(badge).map_err(|refusal| refusal.text)?;
     let user = corp.user(user).filter(|user| corp.sees(app, user));
     user.map(|user| user.userid.clone()).ok_or_else(|| format!("the member does not see the app {}", badge.agent_id))
 }
 
-/// A member writes to an app; what went out.
+/// A member writes to an app. Returns the push.
 pub(crate) fn tell_app(shared: &Shared, badge: &Badge, user: &str, words: &str) -> Result<Value, String> {
     let mut world = lock(shared);
     let user = member_of(&world, badge, user)?;
@@ -47,7 +48,7 @@ pub(crate) fn tell_app(shared: &Shared, badge: &Badge, user: &str, words: &str) 
     Ok(json!({"delivered": push.is_some(), "callback": push}))
 }
 
-/// A member opens an app; what went out.
+/// A member opens an app. Returns the push.
 pub(crate) fn enter_app(shared: &Shared, badge: &Badge, user: &str) -> Result<Value, String> {
     let mut world = lock(shared);
     let user = member_of(&world, badge, user)?;
@@ -55,7 +56,7 @@ pub(crate) fn enter_app(shared: &Shared, badge: &Badge, user: &str) -> Result<Va
     Ok(json!({"delivered": push.is_some(), "callback": push}))
 }
 
-/// A member presses something in a card; the number of the click.
+/// A member clicks something in a card. Returns the number of the click.
 pub(crate) fn click(
     shared: &Shared,
     message: u64,

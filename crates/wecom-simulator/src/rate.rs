@@ -1,11 +1,11 @@
-//! Counting: limits that look back, and the peaks that the control API shows.
+//! Counting: rate limits over a window, and the peaks that the control API shows.
 
 use std::collections::VecDeque;
 
 use crate::clock::{DAY_MS, HOUR_MS, MINUTE_MS, natural_day};
 use crate::switches::Window;
 
-/// The times of the newest events of one kind. It keeps as many as the limit it serves: more cannot change an answer.
+/// The times of the newest events of one kind, at most as many as the limit it serves: more cannot change the result.
 #[derive(Debug)]
 pub(crate) struct Recent {
     keep: usize,
@@ -24,12 +24,12 @@ impl Recent {
         self.times.push_back(now);
     }
 
-    /// How many lie in the `span` before `now`.
+    /// The number of events in the `span` before `now`.
     pub(crate) fn within(&self, now: i64, span: i64) -> usize {
         self.since(now - span + 1)
     }
 
-    /// How many lie in the minute as `window` understands it.
+    /// The number of events in the current minute, as `window` defines it.
     pub(crate) fn in_minute(&self, now: i64, window: Window) -> usize {
         match window {
             Window::Sliding => self.within(now, MINUTE_MS),
@@ -42,7 +42,7 @@ impl Recent {
     }
 }
 
-/// A count that starts afresh with each period.
+/// A count that restarts with each period.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     period: i64,
@@ -58,14 +58,14 @@ impl Tally {
         self.count
     }
 
-    /// Counts `n` more in `period`.
+    /// Adds `n` to the count of `period`.
     pub(crate) fn add(&mut self, period: i64, n: u64) {
         self.at(period);
         self.count += n;
     }
 }
 
-/// The three periods that limits are reckoned by.
+/// The three periods that limits are counted in.
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
     minute: Tally,
@@ -89,7 +89,7 @@ impl Ceilings {
 }
 
 impl Tallies {
-    /// Counts `n`, unless one of the ceilings would be passed.
+    /// Counts `n`, unless that would exceed one of the ceilings.
     pub(crate) fn try_add(&mut self, now: i64, n: u64, ceilings: Ceilings) -> bool {
         let minute = now.div_euclid(MINUTE_MS);
         let hour = now.div_euclid(HOUR_MS);
@@ -116,7 +116,7 @@ pub(crate) struct Peak {
     pub(crate) max: usize,
 }
 
-/// A higher peak is reported as this: no limit of WeCom per receiver is near it, and memory must be bounded.
+/// Higher peaks are reported as this value: no limit of WeCom per receiver is near it, and memory must be bounded.
 const MAX_PEAK: usize = 20_000;
 
 impl Peak {

@@ -1,4 +1,4 @@
-//! Accepting connections, and cutting them: a simulated reset must be a real one, which needs the socket itself.
+//! Accepts and cuts connections: a simulated reset must be a real one, which needs the socket itself.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use crate::setup::Setup;
 use crate::state::{Background, Shared, World};
 use crate::{api, bot, control, page};
 
-/// More open connections than this wait in the listener's queue: a client that leaks them must not take our memory.
+/// Connections beyond this number wait in the listener's queue: a client that leaks them must not exhaust memory.
 const MAX_CONNECTIONS: usize = 1024;
 
 /// A request line with its headers; requests are recorded with their query, so this bounds the record, too.
@@ -50,7 +50,7 @@ impl Drop for Running {
     }
 }
 
-/// The connection a request came in on, as far as a handler may touch it.
+/// The connection of a request, as handlers may use it.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     /// The caller.
@@ -59,7 +59,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Resets the connection (RST, not a polite end) and never returns.
+    /// Resets the connection (RST instead of FIN) and never returns.
     pub(crate) async fn reset(&self) -> ! {
         self.cut.cancel();
         std::future::pending().await
@@ -98,7 +98,7 @@ async fn accept(listener: TcpListener, router: Router, background: Background) {
                 });
             }
             Err(error) => {
-                // Out of file descriptors, most likely: trying again at once would only burn the processor.
+                // Most likely out of file descriptors: an immediate retry would only waste CPU time.
                 tracing::warn!(%error, "simulator cannot accept a connection");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }

@@ -1,4 +1,4 @@
-//! Everything a simulator knows, behind one lock.
+//! All state of a simulator, behind one lock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,13 +22,13 @@ use crate::switches::Switches;
 use crate::tokens::{Badge, Tokens};
 use crate::vault::Vault;
 
-/// The world, shared by all connections. The lock is std's: nothing is awaited while it is held.
+/// The state, shared by all connections. The lock is std's: it is never held across an await.
 pub(crate) type Shared = Arc<Mutex<World>>;
 
-/// Remembered `response_code`s, duplicates and task ids of each kind.
+/// The most remembered `response_code`s, duplicates and task ids, each.
 const MAX_REMEMBERED: usize = 5000;
 
-/// A handed-out `response_code`.
+/// An issued `response_code`.
 #[derive(Debug)]
 pub(crate) struct Code {
     pub(crate) badge: Badge,
@@ -38,17 +38,17 @@ pub(crate) struct Code {
     pub(crate) used: bool,
 }
 
-/// How much a member of group chats has got from one app.
+/// How many messages a member of group chats has got from one app.
 #[derive(Debug)]
 pub(crate) struct ChatMember {
     pub(crate) recent: Recent,
     pub(crate) day: Tally,
 }
 
-/// Everything.
+/// The whole state.
 #[derive(Debug)]
 pub(crate) struct World {
-    /// Where this simulator is reached, for addresses of uploaded pictures.
+    /// The base URL of this simulator, for the addresses of uploaded pictures.
     pub(crate) url: String,
     pub(crate) setup: Setup,
     pub(crate) clock: Clock,
@@ -66,13 +66,13 @@ pub(crate) struct World {
     pub(crate) members: HashMap<(String, i64, String), Recent>,
     pub(crate) chat_members: HashMap<(String, i64, String), ChatMember>,
     pub(crate) webhooks: HashMap<String, Recent>,
-    /// What is counted per corp, app or IP under a name of its own ("api wwcorp message/send").
+    /// Counts per corp, app or IP under their own names ("api wwcorp message/send").
     pub(crate) tallies: HashMap<String, Tallies>,
-    /// Wrong look-ups and lock-outs: (corp, API) → (times, barred until).
+    /// Failed look-ups and lock-outs: (corp, API) → (times, barred until).
     pub(crate) lookups: HashMap<(String, String), (Recent, i64)>,
     /// Messages sent per app: today and yesterday by natural day.
     pub(crate) sent: HashMap<Badge, HashMap<i64, u64>>,
-    /// (corp, app, address) → from when on a newly trusted address acts.
+    /// (corp, app, address) → when a newly trusted address takes effect.
     pub(crate) trusted_from: HashMap<(String, i64, String), i64>,
     pub(crate) clicks: Clicks,
     pub(crate) callbacks: Callbacks,
@@ -80,7 +80,7 @@ pub(crate) struct World {
     pub(crate) background: Background,
 }
 
-/// Tasks that belong to no request: they end with the simulator.
+/// Tasks that belong to no request; they end with the simulator.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Background {
     pub(crate) ended: CancellationToken,
@@ -126,7 +126,7 @@ impl World {
         }
     }
 
-    /// Starts afresh with `setup`; the listening pages stay, the bots' connections are cut.
+    /// Restarts with `setup`. Listening pages stay connected, bots' connections are cut.
     pub(crate) fn reset(&mut self, setup: Setup) {
         let mut next = Self::new(setup, std::mem::take(&mut self.url), self.background.clone());
         self.inbox.clear();
@@ -155,12 +155,12 @@ impl World {
         Ok((corp, app))
     }
 
-    /// Whether clicks on the app's cards can come back: its callback URL is verified, or taken for that.
+    /// Whether clicks on the app's cards are reported: its callback URL is verified or counts as such.
     pub(crate) fn has_callback(&self, badge: &Badge) -> bool {
         self.app(badge).is_ok_and(|(_, app)| app.callback) || self.callbacks.is_verified(badge)
     }
 
-    /// Whose token the call carries, after the checks that come before every endpoint: token, address, app.
+    /// The app of the call's token, after the checks common to all endpoints: token, address, app.
     pub(crate) fn badge(&self, call: &Call) -> Result<Badge, Refusal> {
         let token = call.param("access_token").ok_or_else(|| Refusal::code(41001))?;
         let badge = self.tokens.check(token, self.clock.now())?;
@@ -172,7 +172,7 @@ impl World {
         Ok(badge)
     }
 
-    /// 60020 unless the caller is on the list of trusted addresses, and has been for long enough (wecom-api §2.2).
+    /// 60020 unless the caller's address is trusted and the trust has taken effect (wecom-api §2.2).
     pub(crate) fn check_address(&self, badge: &Badge, app: &App, from: &str) -> Result<(), Refusal> {
         let Some(list) = &app.trusted_ips else { return Ok(()) };
         let listed = list.iter().flat_map(|entry| entry.split(';')).any(|address| address.trim() == from);
@@ -182,7 +182,7 @@ impl World {
     }
 }
 
-/// Takes the lock; a panic elsewhere does not end the simulator.
+/// Locks the state; a panic of another holder does not end the simulator.
 pub(crate) fn lock(world: &Shared) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,9 +13,10 @@ use crate::switches::RepeatedGettoken;
 
 /// `expires_in`.
 pub(crate) const LIFE_S: i64 = 7200;
-/// A client that fetches a token for every message (Grafana does) must not grow us: the oldest are forgotten.
+/// Clients that fetch a token for every message (Grafana does) must not exhaust memory: the oldest tokens are
+/// forgotten.
 const MAX_TOKENS: usize = 4096;
-/// Addresses with wrong secrets that are remembered; `X-Simulator-From` makes them free to invent.
+/// Remembered addresses with wrong secrets; `X-Simulator-From` lets clients invent them.
 const MAX_ADDRESSES: usize = 1024;
 
 /// Which app a token speaks for.
@@ -29,11 +30,11 @@ pub(crate) struct Badge {
 struct Grant {
     badge: Badge,
     expires_ms: i64,
-    /// Invalidated before its time, with the code that tells.
+    /// The code to answer with, if the token was invalidated before it expired.
     dead: Option<i64>,
 }
 
-/// The tokens given out.
+/// The issued tokens.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     grants: Kept<Grant>,
@@ -46,7 +47,7 @@ impl Tokens {
         Self { grants: Kept::new(MAX_TOKENS), newest: HashMap::new(), wrong: HashMap::new() }
     }
 
-    /// A token for the app and the seconds it still lives.
+    /// A token for the app and its remaining life in seconds.
     pub(crate) fn issue(&mut self, badge: Badge, now: i64, repeated: RepeatedGettoken) -> (String, i64) {
         if let Some(name) = self.newest.get(&badge)
             && let Some(grant) = self.grants.get_mut(name)
@@ -65,7 +66,7 @@ impl Tokens {
         (name, LIFE_S)
     }
 
-    /// The app a token speaks for.
+    /// The app that a token belongs to.
     pub(crate) fn check(&self, token: &str, now: i64) -> Result<Badge, Refusal> {
         let grant = self.grants.get(token).ok_or_else(|| Refusal::code(40014))?;
         match grant.dead {
@@ -75,7 +76,7 @@ impl Tokens {
         }
     }
 
-    /// Invalidates the live tokens of one app or of all, so that they answer `code`; tells how many.
+    /// Invalidates the live tokens of one app or of all, so that they answer `code`. Returns their number.
     pub(crate) fn expire(&mut self, agent_id: Option<i64>, code: i64, now: i64) -> usize {
         let live = |grant: &&mut Grant| {
             grant.dead.is_none()
@@ -90,7 +91,7 @@ impl Tokens {
         self.wrong.get(from).is_some_and(|(_, until)| now < *until)
     }
 
-    /// Notes a wrong secret; after `limit` in an hour the address is barred for an hour (wecom-api §2, §13).
+    /// Records a wrong secret; after `limit` in an hour the address is barred for an hour (wecom-api §2, §13).
     pub(crate) fn wrong_secret(&mut self, from: &str, now: i64, limit: usize) {
         if self.wrong.len() >= MAX_ADDRESSES && !self.wrong.contains_key(from) {
             self.wrong.clear();

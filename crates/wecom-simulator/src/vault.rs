@@ -5,11 +5,11 @@ use bytes::Bytes;
 use crate::clock::DAY_MS;
 use crate::kept::Kept;
 
-/// A media id serves for three days (wecom-api §7.1).
+/// A media id is valid for three days (wecom-api §7.1).
 const LIFE_MS: i64 = 3 * DAY_MS;
-/// All files together; beyond it the oldest are forgotten, which the client sees as an early 40007.
+/// The most bytes of all files; beyond it the oldest are forgotten, which the client sees as an early 40007.
 const MAX_BYTES: usize = 128 * 1024 * 1024;
-/// So many small files are remembered.
+/// The most files that are remembered.
 const MAX_FILES: usize = 2000;
 
 /// Who may use a media id.
@@ -48,7 +48,7 @@ impl Vault {
         Self { files: Kept::new(MAX_FILES), bytes: 0, count: 0 }
     }
 
-    /// Keeps a file and names it.
+    /// Stores a file and returns its media id.
     pub(crate) fn put(&mut self, owner: Owner, kind: &str, name: &str, bytes: Bytes, now: i64) -> String {
         while self.count >= MAX_FILES || (self.count > 0 && self.bytes + bytes.len() > MAX_BYTES) {
             let oldest = self.files.pop_oldest().expect("invariant: count is the number of files");
@@ -68,7 +68,7 @@ impl Vault {
         self.files.get(id).filter(|file| file.owner == *owner && now < file.created_ms + LIFE_MS)
     }
 
-    /// The file for the page, whatever its owner and age: a client shows a picture it once received.
+    /// The file for the page, regardless of owner and age: a client keeps showing a picture it once received.
     pub(crate) fn show(&self, id: &str) -> Option<&File> {
         self.files.get(id)
     }
@@ -83,7 +83,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What a file is, by its first bytes: a client's word for it is not trusted on a page.
+/// The type of a file by its first bytes: the page does not trust the client's declaration.
 pub(crate) fn mime(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",

@@ -28,7 +28,7 @@ const UPDATE: Ceilings = Ceilings { hour: 1000, ..Ceilings::NONE };
 /// Person-messages of a corp; the hour of an unverified or small one.
 const SEND: Ceilings = Ceilings { minute: 20_000, hour: 150_000, ..Ceilings::NONE };
 
-/// Makes a group.
+/// Creates a group.
 pub(super) fn create(world: &mut World, call: &Call) -> Outcome {
     let badge = rooted(world, call)?;
     let body = call.json()?;
@@ -105,7 +105,7 @@ pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
     }})))
 }
 
-/// Says something in a group.
+/// Sends a message into a group.
 pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     let badge = rooted(world, call)?;
     let body = call.json()?;
@@ -170,7 +170,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     Ok(Reply::with(msgid.map_or_else(|| json!({}), |msgid| json!({"msgid": msgid}))))
 }
 
-/// Those of the named that are in the group, as the group writes them; `@all` stands for itself.
+/// The mentioned users that are members of the group, spelled as in the group; `@all` is kept as it is.
 pub(super) fn mentions<'a>(named: impl Iterator<Item = &'a str>, members: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for name in named {
@@ -184,7 +184,7 @@ pub(super) fn mentions<'a>(named: impl Iterator<Item = &'a str>, members: &[Stri
     found
 }
 
-/// The badge of an app whose scope is the root department; no other may have chats (48002).
+/// The badge of an app whose scope is the root department; other apps may not have chats (48002).
 fn rooted(world: &World, call: &Call) -> Result<Badge, Refusal> {
     let badge = world.badge(call)?;
     let root = world.app(&badge)?.1.has_root_scope();
@@ -211,7 +211,7 @@ fn new_chatid(corp: &Corp, chatid: &str) -> Result<String, Refusal> {
     Err(Refusal::code(code))
 }
 
-/// The named members, each once, as the corp writes them.
+/// The named members without repetitions, spelled as in the corp.
 fn members(corp: &Corp, named: &[String]) -> Result<Vec<String>, Refusal> {
     let mut found = Vec::new();
     for name in named {

@@ -61,7 +61,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Outcome {
 }
 
 impl World {
-    /// Uses a code up; if a click has brought it, this is an answer to the click.
+    /// Marks a code as used; if it came with a click, records this call as an answer to the click.
     fn spend(&mut self, code: &str, body: Value, now: i64) {
         if let Some(code) = self.codes.get_mut(code) {
             code.used = true;
@@ -82,7 +82,7 @@ fn message_of(world: &World, badge: &Badge, code: &str, now: i64) -> Result<u64,
     }
 }
 
-/// What is to become of the card: exactly one of `button` and `template_card`.
+/// Reads the requested change of the card: exactly one of `button` and `template_card`.
 fn read(world: &World, badge: &Badge, body: &Value, message: Option<&Message>, now: i64) -> Result<Change, Refusal> {
     match (body.get("button"), body.get("template_card")) {
         (Some(button), None) => Ok(Change::Label(replace_name(button, message)?)),
@@ -104,9 +104,9 @@ fn read(world: &World, badge: &Badge, body: &Value, message: Option<&Message>, n
 }
 
 enum Change {
-    /// The buttons become one disabled label.
+    /// The buttons are replaced by one disabled label.
     Label(String),
-    /// Another card takes its place.
+    /// The card is replaced by another one.
     Card(Value),
 }
 

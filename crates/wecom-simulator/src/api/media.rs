@@ -14,7 +14,7 @@ const MIN_BYTES: usize = 5;
 /// Pictures of a corp with a permanent address.
 const UPLOADIMG: Ceilings = Ceilings { day: 1000, month: 3000, ..Ceilings::NONE };
 
-/// Takes a file for the messages of a corp.
+/// Accepts a file for the messages of a corp.
 pub(super) fn upload(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let kind = call.param("type").filter(|kind| matches!(*kind, "image" | "voice" | "video" | "file"));
@@ -31,7 +31,7 @@ pub(super) fn keep(world: &mut World, call: &Call, owner: Owner, kind: &str) -> 
     Ok(Reply::with(json!({"type": kind, "media_id": id, "created_at": (now / 1000).to_string()})))
 }
 
-/// Takes a picture and gives it an address that does not expire.
+/// Accepts a picture and gives it an address that does not expire.
 pub(super) fn upload_image(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let file = call.upload.as_ref().ok_or_else(|| Refusal::code(44001))?;
@@ -42,7 +42,7 @@ pub(super) fn upload_image(world: &mut World, call: &Call) -> Outcome {
     Ok(Reply::with(json!({"url": format!("{}/_simulator/media/{id}", world.url)})))
 }
 
-/// Gives a file back.
+/// Returns a file.
 pub(super) fn get(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let id = call.param("media_id").ok_or_else(|| Refusal::code(41006))?;
@@ -60,7 +60,7 @@ pub(crate) fn most(kind: &str) -> usize {
     }
 }
 
-/// Size and format, as the table of wecom-api §7.1 has them.
+/// Checks size and format against the table of wecom-api §7.1.
 pub(crate) fn check(bytes: &[u8], stated: Option<usize>, kind: &str, most: usize) -> Result<(), Refusal> {
     let found = mime(bytes);
     let stated_wrongly = stated.is_some_and(|stated| stated != bytes.len());

@@ -205,12 +205,12 @@ fn duplicate_of(world: &mut World, badge: &Badge, body: &Value, msgid: &str, now
     }
 }
 
-/// An opaque message id.
+/// A new opaque message id.
 pub(super) fn new_msgid() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 33]>())
 }
 
-/// Takes a message back out of the receivers' clients.
+/// Removes a message from the receivers' clients.
 pub(super) fn recall(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let body = call.json()?;

@@ -6,17 +6,17 @@ use crate::answer::{Outcome, Refusal, Reply};
 use crate::call::Call;
 use crate::state::World;
 
-/// Where callbacks come from: this machine, and one entry with the wildcard that real lists have.
+/// The source addresses of callbacks: this machine, and one entry with a wildcard, as real lists have.
 pub(super) fn callback_addresses(world: &mut World, call: &Call) -> Outcome {
     list(world, call, &["127.0.0.1", "127.0.1.*"])
 }
 
-/// Where the API is.
+/// The addresses of the API.
 pub(super) fn api_addresses(world: &mut World, call: &Call) -> Outcome {
     list(world, call, &["127.0.0.1"])
 }
 
-/// On failure the list is there, and empty (wecom-api §9.7).
+/// On failure the list is present, and empty (wecom-api §9.7).
 fn list(world: &World, call: &Call, addresses: &[&str]) -> Outcome {
     match world.badge(call) {
         Ok(_) => Ok(Reply::with(json!({"ip_list": addresses}))),

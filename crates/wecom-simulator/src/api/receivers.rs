@@ -1,4 +1,4 @@
-//! Who is meant by `touser`, `toparty` and `totag` (wecom-api §3.1, §3.4).
+//! Resolves `touser`, `toparty` and `totag` to members (wecom-api §3.1, §3.4).
 
 use serde_json::{Map, Value, json};
 
@@ -14,10 +14,10 @@ pub(super) struct Named {
     tags: Vec<String>,
 }
 
-/// The receivers of a request, as found.
+/// The receivers of a request, as resolved.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Userids as the corp writes them, each once.
+    /// Userids spelled as in the corp, without repetitions.
     pub(super) users: Vec<String>,
     /// In lower case, as WeCom answers.
     pub(super) invalid_users: Vec<String>,
@@ -119,7 +119,7 @@ fn joined(body: &Value, field: &str) -> Vec<String> {
     list.split('|').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-/// A name, or a number that serves as one.
+/// A string, or a number that serves as one.
 fn as_name(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

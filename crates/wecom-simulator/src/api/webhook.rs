@@ -17,7 +17,7 @@ use crate::vault::Owner;
 /// Messages a minute; the next is refused with 45009.
 const PER_MINUTE: usize = 20;
 
-/// Says something in the webhook's group.
+/// Sends a message into the webhook's group.
 pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     let webhook = webhook(world, call)?.clone();
     let body = call.json()?;
@@ -47,7 +47,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
         let id = world.vault.put(owner, "image", "image", picture, now);
         content["url"] = json!(format!("/_simulator/media/{id}"));
     }
-    // In a text the lists call people by name, in markdown the `<@userid>`; markdown_v2 has neither (§6.2).
+    // A text mentions people by the lists, a markdown by `<@userid>`; markdown_v2 has neither (§6.2).
     let words = if msgtype == "markdown" { text(&content, "content").unwrap_or_default() } else { "" };
     let by_mobile = userids_of(world, &texts(&content, "mentioned_mobile_list"));
     let listed = texts(&content, "mentioned_list");
@@ -67,7 +67,7 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
     Ok(Reply::ok())
 }
 
-/// Takes a file or voice for this webhook.
+/// Accepts a file or voice for this webhook.
 pub(super) fn upload(world: &mut World, call: &Call) -> Outcome {
     let key = webhook(world, call)?.key.clone();
     let kind =

@@ -1,4 +1,4 @@
-//! What a client may ask over the socket (wecom-api §11.3).
+//! The commands of a client on the socket (wecom-api §11.3).
 
 use serde_json::{Value, json};
 
@@ -13,10 +13,10 @@ use crate::state::World;
 use crate::switches::RepeatedTaskId;
 use crate::vault::{Owner, hex};
 
-/// What a command comes to: the body of the answer, if it has one.
+/// The result of a command: the body of the answer, if it has one.
 pub(super) type Done = Result<Option<Value>, Refusal>;
 
-/// Does what a frame asks, and the answer to it.
+/// Executes the command of a frame and returns the answer.
 pub(super) fn answer(world: &mut World, id: u64, cmd: &str, frame: &Value) -> Value {
     let nothing = Value::Null;
     let body = frame.get("body").unwrap_or(&nothing);
@@ -27,7 +27,7 @@ pub(super) fn answer(world: &mut World, id: u64, cmd: &str, frame: &Value) -> Va
         "aibot_subscribe" => subscribe(world, id, body),
         "ping" => Ok(None),
         _ => match world.bots.connections.get(&id).and_then(|connection| connection.bot.clone()) {
-            // Also what an evicted connection still sends.
+            // This includes connections that were displaced by a newer one.
             None => Err(Refusal::saying(40001, "invalid credential: aibot_subscribe comes first")),
             Some(bot) => world.command(&bot, cmd, req_id, body),
         },
@@ -38,7 +38,7 @@ pub(super) fn answer(world: &mut World, id: u64, cmd: &str, frame: &Value) -> Va
     }
 }
 
-/// A refusal that a fault has ordered.
+/// The refusal that a scripted fault demands.
 pub(super) fn refused(world: &World, id: u64, frame: &Value, code: i64) -> Value {
     refusal_of(world, id, req_id(frame), Refusal::code(code))
 }
@@ -54,7 +54,7 @@ fn req_id(frame: &Value) -> &str {
     frame.get("headers").and_then(|headers| text(headers, "req_id")).unwrap_or_default()
 }
 
-/// Makes this the bot's one live connection; the former one is told, and closed.
+/// Makes this the bot's one live connection; the former one is notified and closed.
 fn subscribe(world: &mut World, id: u64, body: &Value) -> Done {
     let bot_id = filled(body, "bot_id").unwrap_or_default().to_owned();
     let secret = text(body, "secret").unwrap_or_default();
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// A message that answers nothing.
+    /// A push: a message that answers no callback.
     fn push(&mut self, bot: &str, body: &Value) -> Done {
         let now = self.clock.now();
         let chat = filled(body, "chatid").ok_or_else(|| Refusal::code(93006))?;
@@ -116,7 +116,7 @@ impl World {
         Ok(None)
     }
 
-    /// The content of a message as it will be seen.
+    /// The content of a message as readers see it.
     pub(super) fn bot_content(&self, room: &Room, msgtype: &str, body: &Value) -> Result<Value, Refusal> {
         let content = self.bot_rules(&room.bot.bot_id).read(msgtype, body)?.content;
         if msgtype == "template_card" {
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// Puts a message into the conversation: its id, or 0 if a limit has swallowed it.
+    /// Delivers a message to the conversation. Returns its id, or 0 if a limit dropped it.
     pub(super) fn say(&mut self, room: &Room, msgtype: &str, content: Value) -> Result<u64, Refusal> {
         let now = self.clock.now();
         if !self.within_rate(room, now)? {
@@ -169,7 +169,7 @@ fn task_name(room: &Room, task_id: &str) -> String {
     format!("{} {task_id}", room.bot.bot_id)
 }
 
-/// An id that names nothing else.
+/// A new unique id.
 pub(super) fn new_id() -> String {
     hex(&rand::random::<[u8; 16]>())
 }

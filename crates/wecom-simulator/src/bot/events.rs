@@ -1,4 +1,4 @@
-//! What people do in a conversation with a bot, as the frames that its client gets (wecom-api §11.4).
+//! Actions of people in a conversation with a bot, as the frames that its client gets (wecom-api §11.4).
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,8 @@ const MESSAGE: &str = "aibot_msg_callback";
 const EVENT: &str = "aibot_event_callback";
 
 impl World {
-    /// A member writes to the bot; in a group with its name before the words. Whether a client was there.
+    /// A member writes to the bot; in a group the text is prefixed with a mention of the bot. Returns whether a client
+    /// was connected.
     pub(crate) fn tell_bot(&mut self, bot: &str, chat: Option<&str>, user: &str, words: &str) -> Result<bool, String> {
         let (room, user) = self.entered(bot, chat, user)?;
         let now = self.clock.now();
@@ -40,7 +41,7 @@ impl World {
         Ok(self.call_bot(MESSAGE, &room, AskKind::Message, &body))
     }
 
-    /// A member opens the single chat.
+    /// A member opens the single chat. Returns whether a client was connected.
     pub(crate) fn enter_bot(&mut self, bot: &str, user: &str) -> Result<bool, String> {
         let (room, user) = self.entered(bot, None, user)?;
         if self.switches.bot_enter_activates {
@@ -51,7 +52,7 @@ impl World {
         Ok(self.call_bot(EVENT, &room, AskKind::Enter, &body))
     }
 
-    /// A member presses something in a card of the bot; the number of the click.
+    /// A member clicks something in a card of the bot. Returns the number of the click.
     pub(crate) fn click_bot(
         &mut self,
         message: &Message,
@@ -73,7 +74,7 @@ impl World {
         Ok(click)
     }
 
-    /// The room and the member, who must be in it.
+    /// The room and the member, who must belong to it.
     fn entered(&self, bot: &str, chat: Option<&str>, user: &str) -> Result<(Room, String), String> {
         let room = self.room(bot, chat.unwrap_or(user), i64::from(chat.is_none()));
         let room = room.map_err(|refusal| format!("bot {bot:?}, chat {chat:?}, user {user:?}: {}", refusal.text))?;
@@ -96,7 +97,7 @@ impl World {
         body
     }
 
-    /// Sends a callback, and remembers what it was. Whether a client was there.
+    /// Sends a callback and remembers it. Returns whether a client was connected.
     fn call_bot(&mut self, cmd: &'static str, room: &Room, kind: AskKind, body: &Map<String, Value>) -> bool {
         let (req_id, now, bot) = (new_id(), self.clock.now(), room.bot.bot_id.clone());
         let text = self.frame_text(&json!({"cmd": cmd, "headers": {"req_id": req_id}, "body": body}));
@@ -121,7 +122,7 @@ impl World {
         self.bots.send(id, Out::Text(text))
     }
 
-    /// Sends what has waited for this connection's bot, and not for too long.
+    /// Sends the queued events of this connection's bot, except those that have waited too long.
     pub(super) fn flush_waiting(&mut self, id: u64) {
         let bot = self.bots.connections.get(&id).and_then(|connection| connection.bot.clone());
         let Some(bot) = bot else { return };
@@ -131,7 +132,7 @@ impl World {
         let (mine, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.bot == bot);
         self.bots.waiting = others.into();
         for one in mine.into_iter().filter(|one| one.at_ms >= since) {
-            // The time to answer begins when it can be read.
+            // The window for the answer starts when the client can read the event.
             if let Some(ask) = self.bots.asks.get_mut(&one.req_id) {
                 ask.at_ms = now;
             }

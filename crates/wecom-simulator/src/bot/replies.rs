@@ -1,4 +1,4 @@
-//! Answers to callbacks: they carry the `req_id` of what they answer (wecom-api §11.3).
+//! Answers to callbacks: they carry the `req_id` of the callback (wecom-api §11.3).
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,8 @@ use crate::clock::DAY_MS;
 use crate::state::World;
 
 impl World {
-    /// What an answer is for, if it comes from the right bot, for the first time, and in time; else 846605.
+    /// The callback that is answered. It must belong to this bot, be unanswered and not older than `life_ms`; else
+    /// 846605.
     fn asked(&self, bot: &str, req_id: &str, life_ms: i64, kind: impl Fn(AskKind) -> bool) -> Result<&Ask, Refusal> {
         let ask = self.bots.asks.get(req_id).filter(|ask| ask.bot == bot && kind(ask.kind) && !ask.answered);
         let in_time = |ask: &&Ask| self.clock.now() <= ask.at_ms + life_ms;
@@ -52,13 +53,13 @@ impl World {
         Ok(None)
     }
 
-    /// Writes a part of a stream: each replaces what stood there. Whether it was the last.
+    /// Writes a part of a stream; each part replaces the former content. Returns whether it was the last part.
     fn stream(&mut self, bot: &str, chat: &str, body: &Value) -> Result<bool, Refusal> {
         let part = body.get("stream").filter(|part| part.is_object()).ok_or_else(|| Refusal::code(40063))?;
         let id = filled(part, "id").ok_or_else(|| Refusal::parameter("stream.id is missing"))?;
         let finish = part.get("finish") == Some(&Value::Bool(true));
         let words = text(part, "content").unwrap_or_default();
-        // The first part may be empty: it only says that more will come.
+        // The first part may be empty: it only announces the stream.
         let content = match words {
             "" => json!({"content": ""}),
             _ => self.bot_rules(bot).markdown("stream", part)?,
@@ -83,7 +84,7 @@ impl World {
         Ok(finish)
     }
 
-    /// A welcome, within five seconds.
+    /// The welcome after `enter_chat`, within five seconds.
     pub(super) fn welcome(&mut self, bot: &str, req_id: &str, body: &Value) -> Done {
         let window = self.switches.bot_window_ms;
         let chat = self.asked(bot, req_id, window, |kind| kind == AskKind::Enter)?.chat.clone();
@@ -102,7 +103,7 @@ impl World {
         Ok(None)
     }
 
-    /// Another card in the place of the one that was clicked, within five seconds and with the same task id.
+    /// Replaces the clicked card, within five seconds and with the same task id.
     pub(super) fn update(&mut self, bot: &str, req_id: &str, body: &Value) -> Done {
         let click = self.bots.asks.get(req_id).filter(|ask| ask.bot == bot).map(|ask| (ask.kind, ask.at_ms));
         let done = self.try_update(bot, req_id, body);
@@ -132,7 +133,7 @@ impl World {
         let (named, message) = (texts(body, "userids"), click.message);
         self.inbox.change(message, |message| {
             if named.is_empty() {
-                // Without names it is replaced for all who see it.
+                // Without userids the card is replaced for all receivers.
                 message.content = card.clone();
                 message.updated_for.clear();
             }

@@ -1,4 +1,4 @@
-//! Where a bot speaks, and how much it may say there.
+//! The conversations of a bot and their rate limits.
 
 use super::conversation;
 use crate::answer::Refusal;
@@ -9,18 +9,18 @@ use crate::setup::{Bot, BotGroup};
 use crate::state::World;
 use crate::switches::Ceiling;
 
-/// Messages in a conversation in a minute, replies and pushes together (page 101463).
+/// Messages per conversation and minute, replies and pushes together (page 101463).
 const PER_MINUTE: usize = 30;
-/// The same in an hour.
+/// Messages per conversation and hour.
 const PER_HOUR: usize = 1000;
-/// Where a bot speaks.
+/// A conversation of a bot.
 #[derive(Debug, Clone)]
 pub(super) struct Room {
     pub(super) bot: Bot,
-    /// As the directory writes it.
+    /// The chatid or userid, spelled as in the directory.
     pub(super) chat: String,
     pub(super) group: Option<BotGroup>,
-    /// All its members except the bot.
+    /// All members except the bot.
     pub(super) members: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl World {
         Ok(Room { members: vec![chat.clone()], chat, group: None, bot })
     }
 
-    /// 93001 unless a user has spoken in the room, and not too long ago.
+    /// 93001 unless a user has written in the room, within the lapse if one is set.
     pub(super) fn ensure_active(&self, room: &Room, now: i64) -> Result<(), Refusal> {
         let lapse = self.switches.bot_activation_lapse_ms;
         let spoke = self.bots.active.get(&conversation(&room.bot.bot_id, &room.chat));
@@ -52,7 +52,8 @@ impl World {
         }
     }
 
-    /// Counts a message of the bot; false if a limit swallows it, 45009 if it refuses it.
+    /// Counts a message of the bot. Over the limit it returns false (dropped silently) or 45009, depending on the
+    /// switch.
     pub(super) fn within_rate(&mut self, room: &Room, now: i64) -> Result<bool, Refusal> {
         let name = conversation(&room.bot.bot_id, &room.chat);
         self.journal.offered(Address::Bot(name.clone()), now);

@@ -1,4 +1,4 @@
-//! The socket at `/ws`: frames in, frames out, until either side ends it.
+//! The socket at `/ws`: reads and writes frames until either side closes it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::faults::Action;
 use crate::server::Connection;
 use crate::state::{Shared, World, lock};
 
-/// A chunk of 512 KB is 700 KB as base64; a stream may hold a picture. More is cut off by the socket itself.
+/// A chunk of 512 KB is 700 KB as base64; a stream may hold a picture. The socket rejects larger frames.
 const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 /// Opens a connection.
@@ -49,7 +49,7 @@ async fn serve(mut socket: WebSocket, world: Shared, from: String) {
             next = out.recv() => match next {
                 Some(Out::Text(text)) => if socket.send(Message::Text(text.into())).await.is_err() { break },
                 Some(Out::Close) => {
-                    // The client may be gone already; then it needs no farewell.
+                    // The client may be gone already; then the close frame is not needed.
                     drop(socket.send(Message::Close(None)).await);
                     break;
                 }
@@ -60,7 +60,7 @@ async fn serve(mut socket: WebSocket, world: Shared, from: String) {
     lock(&world).bots.closed(id);
 }
 
-/// Acts upon a frame, or lets a fault act.
+/// Executes a frame, or the fault that matches it.
 fn receive(world: &Shared, id: u64, raw: &str) {
     let mut locked = lock(world);
     let now = locked.clock.now();
@@ -104,14 +104,14 @@ fn receive(world: &Shared, id: u64, raw: &str) {
     }
 }
 
-/// The fault that hits a frame.
+/// The fault that matches a frame.
 fn struck(world: &mut World, id: u64, cmd: &str, frame: &Value) -> Option<Action> {
     let body = frame.get("body").unwrap_or(&Value::Null);
     let bot = world.bots.connections.get(&id).and_then(|connection| connection.bot.clone());
     world.faults.strike_frame(cmd, bot.as_deref().or_else(|| text(body, "bot_id")), body)
 }
 
-/// Sends the answer to a frame, late if a switch says so; then the frames that waited for a subscribe.
+/// Sends the answer to a frame, delayed if a switch demands it; after a subscribe, sends the queued events.
 fn reply(shared: &Shared, world: &mut World, id: u64, cmd: &str, answer: &Value) {
     let late = match cmd {
         "ping" if !world.switches.bot_answers_pings => return,
@@ -140,13 +140,13 @@ fn send_reply(world: &mut World, id: u64, cmd: &str, text: String) {
 }
 
 impl World {
-    /// A frame as it goes over the wire.
+    /// The text of a frame as sent.
     pub(super) fn frame_text(&self, frame: &Value) -> String {
         let mut text = frame.to_string();
         if self.switches.bot_control_characters
             && let Some(at) = text.rfind('"')
         {
-            // One inside a string and one between the tokens: JSON allows neither.
+            // One inside a string and one between the tokens: JSON permits neither.
             text.insert(at, '\u{b}');
             text.insert(1, '\u{1}');
         }
@@ -154,7 +154,7 @@ impl World {
     }
 }
 
-/// An answer that is well.
+/// A successful answer.
 pub(super) fn ok(req_id: &str, body: Option<Value>) -> Value {
     let mut answer = json!({"headers": {"req_id": req_id}, "errcode": 0, "errmsg": "ok"});
     if let Some(body) = body {

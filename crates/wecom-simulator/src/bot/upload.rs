@@ -17,20 +17,20 @@ use crate::rate::Ceilings;
 use crate::state::World;
 use crate::vault::{Owner, hex};
 
-/// Uploads that are under way; each holds at most 20 MB.
+/// Unfinished uploads; each holds at most 20 MB.
 pub(super) const MAX_UPLOADS: usize = 8;
-/// A piece, as raw bytes.
+/// The most raw bytes of a chunk.
 const CHUNK_BYTES: usize = 512 * 1024;
-/// Pieces of a file.
+/// The most chunks of a file.
 const CHUNKS: usize = 100;
-/// From the first word to the last.
+/// The time from the first command to the last.
 const LIFE_MS: i64 = 30 * MINUTE_MS;
-/// A file's name.
+/// The most bytes of a file's name.
 const NAME_BYTES: usize = 256;
-/// Uploads of one bot (page 101463).
+/// The rate limit of uploads per bot (page 101463).
 const RATE: Ceilings = Ceilings { minute: 30, hour: 1000, ..Ceilings::NONE };
 
-/// An upload that is under way.
+/// An upload in progress.
 #[derive(Debug)]
 pub(super) struct Upload {
     bot: String,
@@ -79,7 +79,7 @@ impl World {
         Ok(Some(json!({"upload_id": id})))
     }
 
-    /// Takes a piece, in any order and as often as it comes; pieces are numbered from 0 or from 1.
+    /// Accepts a chunk, in any order and also repeatedly; chunks are numbered from 0 or from 1.
     pub(super) fn upload_chunk(&mut self, bot: &str, body: &Value) -> Done {
         let upload = self.upload(bot, body)?;
         let index = int(body, "chunk_index").and_then(|index| usize::try_from(index).ok());

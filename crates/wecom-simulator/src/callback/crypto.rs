@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 
 use crate::vault::hex;
 
-/// Padding goes up to this, twice the cipher's own block.
+/// The block size of the padding, twice the cipher's own.
 const PAD: usize = 32;
 /// Random bytes, then the length of the text in four bytes.
 const HEAD: usize = 16 + 4;
@@ -19,7 +19,7 @@ const HEAD: usize = 16 + 4;
 const KEY_BASE64: GeneralPurpose =
     GeneralPurpose::new(&ALPHABET, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
-/// Token and key of one callback URL.
+/// The token and key of one callback URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
     token: String,
@@ -27,7 +27,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads an `EncodingAESKey` of 43 letters and digits.
+    /// Parses an `EncodingAESKey` of 43 letters and digits.
     pub(crate) fn new(token: &str, encoding_aes_key: &str) -> Result<Self, String> {
         if token.is_empty() || token.len() > 32 || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err("the token should have 1 to 32 letters and digits".into());
@@ -47,7 +47,7 @@ impl Keys {
         hex(&Sha1::digest(parts.concat()))
     }
 
-    /// The text for `receiveid`, encrypted, as base64.
+    /// Encrypts the text for `receiveid`; the result is base64.
     pub(crate) fn encrypt(&self, text: &str, receiveid: &str, random: [u8; 16]) -> String {
         let length = u32::try_from(text.len()).expect("invariant: a text is shorter than 4 GiB");
         let mut plain = [&random[..], &length.to_be_bytes(), text.as_bytes(), receiveid.as_bytes()].concat();
@@ -57,7 +57,7 @@ impl Keys {
         STANDARD.encode(cbc::Encryptor::<Aes256>::new(&key.into(), &iv.into()).encrypt_padded_vec::<NoPadding>(&plain))
     }
 
-    /// The text and the `receiveid` it was meant for.
+    /// Decrypts to the text and its `receiveid`.
     pub(crate) fn decrypt(&self, encrypted: &str) -> Result<(String, String), String> {
         let cipher = STANDARD.decode(encrypted).map_err(|_| "Encrypt is not base64")?;
         let (key, iv) = self.key_and_iv();

@@ -18,7 +18,7 @@ impl Vector {
         Keys::new(self.token, self.key).unwrap()
     }
 
-    /// The text, after the signature and the receiver have been compared.
+    /// Decrypts the text after comparing signature and receiver.
     fn open(&self) -> String {
         assert_eq!(self.keys().sign(self.timestamp, self.nonce, self.encrypted), self.signature);
         let (text, receiveid) = self.keys().decrypt(self.encrypted).unwrap();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::clicks::Selected;
 
-/// Who did something, where and when.
+/// The member, app and time of an event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event<'a> {
     pub(crate) corp_id: &'a str,
@@ -13,7 +13,7 @@ pub(crate) struct Event<'a> {
     pub(crate) agent_id: i64,
 }
 
-/// What was done.
+/// The action of the member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum What<'a> {
     /// A text was written to the app.
@@ -32,7 +32,7 @@ pub(crate) enum What<'a> {
 }
 
 impl What<'_> {
-    /// The name of it in the record.
+    /// The name of the event in the record of pushes.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Text { .. } => "text",
@@ -94,7 +94,7 @@ fn items(xml: &mut String, selected: &Selected) {
 }
 
 fn put(xml: &mut String, name: &str, text: &str) {
-    // The only thing that can end a CDATA section is split over two of them.
+    // Only `]]>` ends a CDATA section, so it is split over two sections.
     let text = text.replace("]]>", "]]]]><![CDATA[>");
     write!(xml, "<{name}><![CDATA[{text}]]></{name}>").expect("invariant: a String takes every write");
 }

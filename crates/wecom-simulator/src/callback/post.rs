@@ -1,4 +1,4 @@
-//! One HTTP call of an app's server, with a deadline over all of it.
+//! One HTTP call to an app's server, with a deadline over the whole exchange.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A passive reply is a card at most.
+/// The most bytes of an answer: a passive reply is at most a card.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// What came back.
+/// The response of the app's server.
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) body: Bytes,
 }
 
-/// Calls `url` with `query` behind what query it has; a connection of its own each time.
+/// Calls `url` with `query` appended to its own query, on a new connection each time.
 pub(super) async fn call(
     method: &str,
     url: &str,
@@ -58,7 +58,7 @@ async fn exchange(method: &str, url: &str, body: Bytes) -> Result<Answered, Stri
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         Ok(Answered { status, body: body.map_err(|error| format!("a broken answer: {error}"))?.to_bytes() })
     };
-    // What drives the connection may be done first: the answer is read by then, or its failure is known.
+    // The connection future may finish first: then the answer has been read, or its failure is known.
     tokio::pin!(exchange);
     tokio::select! {
         answered = &mut exchange => answered,

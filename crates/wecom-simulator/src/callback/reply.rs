@@ -21,7 +21,7 @@ const LISTS: [&str; 8] = [
     "select_list",
     "content_item",
 ];
-/// The names of fields whose words run together, so that they cannot be read off the capitals alone.
+/// Field names that cannot be derived from the capitals alone, because their words run together.
 const NAMES: [(&str, &str); 5] = [
     ("key_name", "keyname"),
     ("user_id", "userid"),
@@ -31,7 +31,7 @@ const NAMES: [(&str, &str); 5] = [
 ];
 
 impl World {
-    /// Decrypts a reply, checks it and does what it says; for the record.
+    /// Decrypts a reply, checks and applies it. Returns its description for the record of pushes.
     pub(super) fn take_reply(&mut self, target: &Target, push: u64, body: &[u8]) -> Result<Value, String> {
         let body = std::str::from_utf8(body).map_err(|_| "the reply is not UTF-8")?;
         let outer = Element::read(body)?;
@@ -157,7 +157,7 @@ fn field_name(pascal: &str) -> String {
     NAMES.iter().find(|(written, _)| *written == name).map_or(name, |(_, known)| (*known).to_owned())
 }
 
-/// Numbers and truths are not marked as such in XML.
+/// XML does not mark numbers and booleans.
 fn leaf(name: &str, text: &str) -> Value {
     match (name, text) {
         ("is_checked" | "disable", "true" | "1") => json!(true),

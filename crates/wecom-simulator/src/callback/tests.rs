@@ -21,18 +21,18 @@ const KEY: &str = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
 const TOKEN: &str = "simtoken01";
 const CORP: &str = "wwsimcorp0000001";
 
-/// The server of an app: what it is asked, and what it answers.
+/// The server of an app: the requests it got, and the answers it gives.
 #[derive(Debug, Default)]
 struct Server {
     /// The inner XML of each push.
     got: Vec<String>,
-    /// Statuses to answer with, first to last; then 200.
+    /// The statuses to answer with, in order; then 200.
     statuses: Vec<u16>,
     /// The inner XML to answer with.
     reply: String,
-    /// Answers nothing, ever.
+    /// Never answers.
     hangs: bool,
-    /// What stands behind the plain text of a verification.
+    /// Appended to the plain text of a verification.
     behind: &'static str,
 }
 
@@ -42,7 +42,7 @@ fn keys() -> Keys {
     Keys::new(TOKEN, KEY).unwrap()
 }
 
-/// Opens what was sent, after the signature and the receiver have been compared.
+/// Decrypts a request after comparing signature and receiver.
 fn open(query: &HashMap<String, String>, encrypted: &str) -> String {
     let signature = keys().sign(&query["timestamp"], &query["nonce"], encrypted);
     assert_eq!(signature, query["msg_signature"]);
@@ -74,7 +74,7 @@ async fn pushed(
     answer
 }
 
-/// A passive reply as it goes over the wire.
+/// A passive reply as sent.
 fn sealed(inner: &str) -> String {
     if inner.is_empty() || inner.starts_with("not ") {
         return inner.into();
@@ -103,7 +103,7 @@ async fn world() -> (Shared, Desk, Badge) {
     (Arc::new(Mutex::new(world)), desk, Badge { corp_id: CORP.into(), agent_id: 1_000_003 })
 }
 
-/// Waits until `look` finds what will certainly be there.
+/// Waits until `look` returns something.
 async fn waited<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let waiting = async {
         loop {
@@ -116,12 +116,12 @@ async fn waited<T>(mut look: impl FnMut() -> Option<T>) -> T {
     tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it comes")
 }
 
-/// The push of that number when it is done.
+/// The push of that number, once it is done.
 async fn done(shared: &Shared, id: u64) -> Push {
     waited(|| lock(shared).callbacks.pushes.get(id).filter(|push| push.done).cloned()).await
 }
 
-/// A card for zhangsan and lisi, with a code of its own; its id.
+/// Sends a card with a `response_code` to zhangsan and lisi. Returns its id.
 fn card(shared: &Shared, badge: &Badge) -> u64 {
     let card = json!({
         "card_type": "button_interaction", "task_id": "t1", "main_title": {"title": "磁盘将满"},

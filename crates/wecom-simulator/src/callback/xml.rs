@@ -1,7 +1,7 @@
 //! Just enough XML to read a passive reply: elements, text, CDATA, the five named entities and numbered ones. No
 //! attributes are kept, and a document type is refused.
 
-/// An element: its name, the text right inside it, the elements inside it.
+/// An element: its name, its direct text, its child elements.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Element {
     pub(crate) name: String,
@@ -9,11 +9,11 @@ pub(crate) struct Element {
     pub(crate) children: Vec<Element>,
 }
 
-/// Elements inside each other; a card is five deep.
+/// The greatest depth of nesting; a card is five deep.
 const MAX_DEPTH: usize = 16;
 
 impl Element {
-    /// Reads a document.
+    /// Parses a document.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let mut reader = Reader { rest: text };
         reader.prolog()?;
@@ -38,7 +38,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// White space, comments, the XML declaration.
+    /// Skips white space, comments and the XML declaration.
     fn prolog(&mut self) -> Result<(), String> {
         loop {
             self.rest = self.rest.trim_start();
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands before `end`, which is taken, too.
+    /// Returns the text before `end` and consumes both.
     fn until(&mut self, end: &str) -> Result<&'a str, String> {
         let (before, rest) = self.rest.split_once(end).ok_or_else(|| format!("{end} is missing"))?;
         self.rest = rest;

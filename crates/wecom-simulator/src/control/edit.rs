@@ -1,4 +1,4 @@
-//! What follows from an edited set-up.
+//! The consequences of an edited set-up.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::state::World;
 use crate::tokens::Badge;
 
 impl World {
-    /// Takes over an edited set-up. A trusted address that is new acts only after a while (wecom-api §2.2).
+    /// Applies an edited set-up. A new trusted address takes effect only after a while (wecom-api §2.2).
     pub(super) fn edit(&mut self, setup: Setup) {
         let acts_at = self.clock.now() + self.switches.trusted_ip_delay_ms;
         let before = trusted(&self.setup);
@@ -16,7 +16,7 @@ impl World {
         for key in after.into_iter().filter(|key| !before.contains(key)) {
             self.trusted_from.insert(key, acts_at);
         }
-        // Another URL or key has not been verified.
+        // A new URL or key has not been verified.
         let servers = |setup: &Setup| -> Vec<_> {
             let apps = setup.corps.iter().flat_map(|corp| corp.apps.iter().map(move |app| (corp, app)));
             apps.map(|(corp, app)| (badge(corp, app), app.callback_server.clone())).collect()

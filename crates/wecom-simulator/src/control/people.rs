@@ -1,4 +1,4 @@
-//! The control API's calls about what people do, and what came of it.
+//! The control API's calls for actions of people and their results.
 
 use axum::Router;
 use axum::extract::State;

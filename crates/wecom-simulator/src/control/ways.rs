@@ -1,4 +1,4 @@
-//! The control API's calls about the two ways back: callback URLs, and the bots' sockets.
+//! The control API's calls for the two return paths: callback URLs and the bots' sockets.
 
 use axum::Router;
 use axum::extract::State;
@@ -45,7 +45,7 @@ async fn callbacks(State(world): State<Shared>, uri: Uri) -> Answered {
 struct Verify {
     agent_id: i64,
     corp_id: Option<String>,
-    /// Saved first, if it is given.
+    /// Saved before it is verified, if given.
     callback_server: Option<CallbackServer>,
 }
 
@@ -84,7 +84,7 @@ async fn bots(State(world): State<Shared>) -> Answered {
 #[serde(deny_unknown_fields)]
 struct End {
     bot: String,
-    /// Politely, with a close frame; else cut off.
+    /// Whether to close with a close frame; otherwise the connection is cut.
     #[serde(default)]
     close: bool,
 }

@@ -1,7 +1,7 @@
 //! The door under siege, against the built program: a short form of `cargo xtask siege`, and what must hold besides.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -64,7 +64,9 @@ async fn a_peer_that_never_reads_its_answers_is_closed_within_its_deadline() {
     let mut peer = TcpStream::connect(&address).await.unwrap();
     let requests = b"GET /metrics HTTP/1.1\r\nHost: wegraf\r\n\r\n".repeat(50);
     // A write waits once all buffers are full; the deadline begins then.
-    while tokio::time::timeout(Duration::from_secs(60), peer.write_all(&requests)).await.expect("it is closed").is_ok() {}
+    while tokio::time::timeout(Duration::from_secs(60), peer.write_all(&requests)).await.expect("it is closed").is_ok()
+    {
+    }
     assert!(world.metric("wegraf_connections_closed_total{listener=\"main\",reason=\"not_reading\"}").await >= 1.0);
 }
 

@@ -25,7 +25,7 @@ pub(super) fn items(object: &Map<String, Value>) -> Option<(&'static str, Vec<It
         return Some(("teams", cards.map(|card| (adaptive(card.get("content").unwrap_or(card)), None)).collect()));
     }
     if text("@type") == Some("MessageCard")
-        || is_list("sections") && (text("summary").is_some() || text("title").is_some())
+        || (is_list("sections") || is_list("potentialAction")) && (text("summary").is_some() || text("title").is_some())
     {
         return Some(("teams", vec![(message_card(object), text("themeColor").and_then(colour))]));
     }
@@ -192,6 +192,10 @@ fn collect(value: &Value, texts: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
         Value::Object(object) => {
             let get = |name: &str| object.get(name).and_then(said);
+            // A picture has an address, and no words.
+            if get("type") == Some("Image") {
+                return;
+            }
             if let (Some(title), Some(value)) = (get("title").or_else(|| get("name")), get("value")) {
                 texts.push(format!("{title}: {value}"));
                 return;
@@ -280,7 +284,7 @@ fn slack(object: &Map<String, Value>) -> Vec<Item> {
                 "text": lines.join("\n"),
                 "title_link": get("title_link"),
                 "image_url": get("image_url"),
-                "ts": attachment.get("ts").cloned().unwrap_or_default(),
+                "timestamp": attachment.get("ts").cloned().unwrap_or_default(),
             });
             (item, attachment.get("color").and_then(Value::as_str).and_then(colour))
         })

@@ -7,7 +7,7 @@ use super::engine::value;
 use super::{Mapping, Members, Payloads, slot};
 use crate::alert::{Format, Labels, Notification, Timestamp};
 use crate::ingest::reader::{Given, Reader, Told};
-use crate::ingest::{field, robot, split};
+use crate::ingest::{field, split};
 
 /// The shape of what no mapping knows.
 pub(in crate::ingest) const GENERAL: &str = "general";
@@ -40,6 +40,9 @@ impl Payloads {
         {
             return Some(taken);
         }
+        if let Some(taken) = tree.as_object().and_then(|object| robot(object, &reader)) {
+            return Some(taken);
+        }
         let open = split::open(tree);
         let tree = open.tree.as_ref();
         if let Json::Object(object) = tree
@@ -48,14 +51,8 @@ impl Payloads {
             if let Some(taken) = self.shipped(tree, &reader) {
                 return Some(taken);
             }
-            if let Some((name, items)) = robot::items(object) {
-                let told = items
-                    .iter()
-                    .filter_map(|(item, otherwise)| {
-                        reader.alert(name, item, Given { otherwise: *otherwise, ..Given::default() }, "")
-                    })
-                    .collect();
-                return taken(name, told);
+            if let Some(taken) = robot(object, &reader) {
+                return Some(taken);
             }
         }
         let items = split::items(tree);
@@ -123,6 +120,15 @@ impl Payloads {
             .collect();
         taken(&mapping.name, told)
     }
+}
+
+/// A body for the robot of a chat.
+fn robot(object: &Map<String, Json>, reader: &Reader<'_>) -> Option<Taken> {
+    let (name, items) = crate::ingest::robot::items(object)?;
+    let alert = |(item, otherwise): &(Json, _)| {
+        reader.alert(name, item, Given { otherwise: *otherwise, ..Given::default() }, "")
+    };
+    taken(name, items.iter().filter_map(alert).collect())
 }
 
 fn taken(by: &str, told: Vec<Told>) -> Option<Taken> {

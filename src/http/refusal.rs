@@ -381,6 +381,10 @@ fn theme(place: Place, status: StatusCode, cause: &Cause, safe: bool) -> Option<
     if let Some(source) = cause.source.as_ref().filter(|_| cause.proven) {
         return (status != StatusCode::SERVICE_UNAVAILABLE).then(|| Theme::Source(source.clone()));
     }
+    // Some programs refuse a wrong token with another status.
+    if cause.guess && matches!(place, Place::Webhook | Place::Push | Place::Other) {
+        return Some(Theme::Credentials);
+    }
     match status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => (!safe).then_some(Theme::Addresses),
         // The store's fault, which is reported separately and could not be stored here.

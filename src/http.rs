@@ -9,7 +9,7 @@ use std::time::Instant;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
@@ -24,7 +24,7 @@ use crate::room::Part;
 use crate::store::StoreError;
 use body::{Packing, Standing};
 use certificates::Vault;
-use dropin::Style;
+use dropin::{Style, Wanted};
 use heard::{Records, Tried};
 use intake::{Call, Taken};
 
@@ -179,9 +179,12 @@ async fn healthz() -> &'static str {
 }
 
 /// A page for browsers that open the address: what this is and where to point a sender. Reveals nothing of the
-/// configuration.
-async fn welcome() -> Html<&'static str> {
-    Html(include_str!("../templates/pages/welcome.html"))
+/// configuration. A program that probes for a2w gets a2w's answer if a source enables that address.
+async fn welcome(State(gate): State<Gate>, headers: HeaderMap) -> Response {
+    if dropin::looks_for_a2w(&gate.app.loaded().config, &headers) {
+        return "ok".into_response();
+    }
+    Html(include_str!("../templates/pages/welcome.html")).into_response()
 }
 
 /// The share of the memory budget of a body, until it is stored.
@@ -208,10 +211,11 @@ impl Gate {
     async fn take(&self, request: Request, door: Door, style: Style, receiver: Option<String>) -> Response {
         let begun = Instant::now();
         let mut source = None;
-        let (format, response) = match self.come_in(request, door, receiver, &mut source).await {
-            Ok(taken) => (Some(taken.format), style.taken(taken)),
-            Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
-        };
+        let (format, response) =
+            match self.come_in(request, door, Wanted { receiver, ..Wanted::default() }, &mut source).await {
+                Ok(taken) => (Some(taken.format), style.taken(taken)),
+                Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
+            };
         self.answered(begun, format, response)
     }
 
@@ -237,13 +241,14 @@ impl Gate {
         response
     }
 
-    /// The body of a sender whose address is proven, decoded, with its share of the memory budget.
-    async fn body(&self, parts: &Parts, body: Body) -> Result<(Bytes, Held), Refusal> {
+    /// The body of a sender that its address (`Standing::Proven`) or only the body itself (`Standing::Claimed`) proves,
+    /// decoded, with its share of the memory budget.
+    async fn body(&self, parts: &Parts, body: Body, standing: Standing) -> Result<(Bytes, Held), Refusal> {
         let seat = parts.extensions.get::<Seat>().cloned();
-        if let Some(seat) = &seat {
+        if let Some(seat) = seat.as_ref().filter(|_| standing == Standing::Proven) {
             seat.prove();
         }
-        let (body, arrived) = self.read(&parts.headers, body, Standing::Proven, seat.as_ref()).await?;
+        let (body, arrived) = self.read(&parts.headers, body, standing, seat.as_ref()).await?;
         let packing = Packing::of(&parts.headers)?;
         let packed = body.clone();
         let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&packed)).await?;
@@ -257,11 +262,11 @@ impl Gate {
         &self,
         request: Request,
         door: Door,
-        receiver: Option<String>,
+        wanted: Wanted,
         known: &mut Option<String>,
     ) -> Result<Taken, Refusal> {
         let mut tried = Tried::of(&request);
-        let outcome = self.let_in(request, door, receiver, &mut tried).await;
+        let outcome = self.let_in(request, door, wanted, &mut tried).await;
         match &outcome {
             Ok(_) => self.records.taken(&tried, self.app.now()),
             Err(refusal) => self.records.refused(&tried, refusal, self.app.now()),
@@ -270,13 +275,7 @@ impl Gate {
         outcome
     }
 
-    async fn let_in(
-        &self,
-        request: Request,
-        door: Door,
-        receiver: Option<String>,
-        tried: &mut Tried,
-    ) -> Result<Taken, Refusal> {
+    async fn let_in(&self, request: Request, door: Door, wanted: Wanted, tried: &mut Tried) -> Result<Taken, Refusal> {
         let loaded = self.app.loaded();
         let (parts, body) = request.into_parts();
         let seat = parts.extensions.get::<Seat>().cloned();
@@ -329,9 +328,10 @@ impl Gate {
         let content_type = asked.parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = asked.body.clone();
-        let taken = self
-            .admit(Call { source, door, receiver, receivers: None, content_type, body, packing, part, received_at })
-            .await?;
+        let receivers = wanted.receivers(&loaded.config, &source);
+        let Wanted { receiver, called, .. } = wanted;
+        let call = Call { source, door, receiver, receivers, called, content_type, body, packing, part, received_at };
+        let taken = self.admit(call).await?;
         if let Some(once) = once {
             self.replays.remember(&once, path, taken.clone(), received_at);
         }

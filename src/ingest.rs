@@ -201,6 +201,17 @@ pub fn listed(format: Format, bytes: &[u8], content_type: Option<&str>) -> Liste
     }
 }
 
+/// A body as text and, if it is one, as the tree that the readers get.
+pub fn decoded(bytes: &[u8], content_type: Option<&str>) -> (String, Option<Value>) {
+    match body::decode(bytes, content_type, true) {
+        Ok(Body { text, mut json, .. }) => {
+            json.iter_mut().for_each(body::unfold);
+            (text.into_owned(), json)
+        }
+        Err(_) => (String::new(), None),
+    }
+}
+
 /// Where each value of a body stands, as a mapping writes it (`body.a.b[0]`), and the value.
 pub fn paths(bytes: &[u8], content_type: Option<&str>) -> Vec<(String, String)> {
     let Ok(Body { json: Some(mut json), .. }) = body::decode(bytes, content_type, true) else { return Vec::new() };

@@ -12,7 +12,7 @@ use crate::app::{Clock, Loaded};
 use crate::config::{Receiver, Target};
 use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
 use crate::names::SourceId;
-use crate::route::{Ends, plan};
+use crate::route::{Called, Ends, Incoming, plan};
 use crate::shown;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
@@ -26,8 +26,9 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     }
     let loaded = Loaded::new(config, None, &Clock::System)?;
     let config = &loaded.config;
-    let plan =
-        plan(config, &SourceId::Command, &notification, arguments.receiver.as_deref(), None, &Ends::new(), |_| false);
+    let (ends, called) = (Ends::new(), Called::default());
+    let incoming = Incoming { source: &SourceId::Command, notification: &notification, ends: &ends, called: &called };
+    let plan = plan(config, incoming, arguments.receiver.as_deref(), None, |_| false);
     let writer = Writer::new()?;
     let mut messages = Vec::new();
     for delivery in &plan.deliveries {

@@ -21,7 +21,7 @@ use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::names::SourceId;
-use crate::route::{Ends, plan};
+use crate::route::{Called, Ends, Incoming, plan};
 use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
 
 /// Longest wait for a result; WeCom answers within 10 s or not at all.
@@ -104,8 +104,9 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
-    let plan =
-        plan(&app.loaded().config, &SourceId::Command, &notification, Some(receiver), None, &Ends::new(), |_| false);
+    let (ends, called) = (Ends::new(), Called::default());
+    let incoming = Incoming { source: &SourceId::Command, notification: &notification, ends: &ends, called: &called };
+    let plan = plan(&app.loaded().config, incoming, Some(receiver), None, |_| false);
     let admission = Admission {
         source: SourceId::Command,
         format: notification.format,

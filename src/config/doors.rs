@@ -54,41 +54,86 @@ pub enum Addressee {
     Routes,
 }
 
-/// A program whose addresses are imitated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Robot {
-    /// 钉钉 DingTalk, `/robot/send`.
-    Dingtalk,
-    /// 飞书 Feishu and Lark, `/open-apis/bot/v2/hook/…`.
-    Feishu,
-    /// Slack, `/services/…`.
-    Slack,
-    /// PrometheusAlert, `/prometheusalert`.
-    Prometheusalert,
-    /// a2w, `/send?key=`.
-    A2w,
-    /// The WeCom adapter of bougou, `/webhook/send?channel_type=`.
-    Bougou,
-    /// The DingTalk adapter of timonwong, `/dingtalk/…/send`.
-    Timonwong,
+/// The one list of programs whose addresses are imitated, besides WeCom: how each is called in the configuration, and
+/// what an editor says of that key. Hands it to the macro `$to`, with whatever else that one wants.
+macro_rules! services {
+    ($to:ident $($else:tt)*) => {
+        $to! {
+            $($else)*
+            /// 钉钉群机器人的地址。The address of `DingTalk`'s robots.
+            Dingtalk = dingtalk,
+            /// 飞书群机器人的地址。The address of Feishu's and Lark's robots.
+            Feishu = feishu,
+            /// Slack 的地址。Slack's address.
+            Slack = slack,
+            /// Mattermost 的地址。The address of Mattermost's webhooks.
+            Mattermost = mattermost,
+            /// Rocket.Chat 的地址。The address of Rocket.Chat's webhooks.
+            Rocketchat = rocketchat,
+            /// Microsoft Teams 的地址（连接器和 Workflows）。The addresses of Microsoft Teams: connectors and Workflows.
+            Teams = teams,
+            /// Discord 的地址。The address of Discord's webhooks.
+            Discord = discord,
+            /// Server酱的地址。The address of `ServerChan`.
+            Serverchan = serverchan,
+            /// `PushPlus` 的地址。The address of `PushPlus`.
+            Pushplus = pushplus,
+            /// Bark 的地址。The addresses of Bark.
+            Bark = bark,
+            /// ntfy 的地址。The addresses of ntfy.
+            Ntfy = ntfy,
+            /// Gotify 的地址。The address of Gotify.
+            Gotify = gotify,
+            /// `PrometheusAlert` 的地址。The addresses of `PrometheusAlert`.
+            Prometheusalert = prometheusalert,
+            /// a2w 的地址。The address of a2w.
+            A2w = a2w,
+            /// bougou 的 alertmanager-webhook-adapter 的地址。The address of bougou's alertmanager-webhook-adapter.
+            Bougou = bougou,
+            /// prometheus-webhook-dingtalk 的地址。The address of prometheus-webhook-dingtalk.
+            Timonwong = timonwong,
+        }
+    };
 }
+pub(super) use services;
+
+macro_rules! robots {
+    ($($(#[$doc:meta])* $robot:ident = $key:ident,)*) => {
+        /// A program whose addresses are imitated.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Robot {
+            $($(#[$doc])* $robot,)*
+        }
+
+        impl Robot {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$robot,)*];
+
+            /// The key in the configuration.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$robot => stringify!($key),)*
+                }
+            }
+        }
+    };
+}
+services!(robots);
 
 impl Robot {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Dingtalk, Self::Feishu, Self::Slack, Self::Prometheusalert, Self::A2w, Self::Bougou, Self::Timonwong];
+    /// Are its calls signed besides?
+    pub const fn signs(self) -> bool {
+        matches!(self, Self::Dingtalk | Self::Feishu)
+    }
 
-    /// The key in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Dingtalk => "dingtalk",
-            Self::Feishu => "feishu",
-            Self::Slack => "slack",
-            Self::Prometheusalert => "prometheusalert",
-            Self::A2w => "a2w",
-            Self::Bougou => "bougou",
-            Self::Timonwong => "timonwong",
-        }
+    /// Can its calls name members of an app?
+    pub const fn names_members(self) -> bool {
+        matches!(self, Self::Prometheusalert | Self::Bougou)
+    }
+
+    /// Does it pass alerts on to WeCom? Then its senders have the keys of WeCom's webhooks, which are taken, too.
+    pub const fn is_bridge(self) -> bool {
+        matches!(self, Self::Prometheusalert | Self::A2w | Self::Bougou)
     }
 }
 
@@ -101,4 +146,8 @@ pub struct RobotDoor {
     pub secret: Option<SecretString>,
     /// "At all" is done.
     pub mention_all: bool,
+    /// The app by which members are told whom a call names.
+    pub app: Option<String>,
+    /// The keys of configured webhooks are tokens, too.
+    pub own_keys: bool,
 }

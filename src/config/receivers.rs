@@ -159,6 +159,7 @@ impl Resolver<'_> {
         used.extend(value(file.alarm.as_ref()).and_then(|alarm| alarm.receiver.get()));
         for (_, _, source) in value(file.sources.as_ref()).into_iter().flat_map(Named::iter) {
             used.extend(value(source.receivers.as_ref()).into_iter().flatten().filter_map(At::get));
+            used.extend(super::dropins::named(source));
         }
         for (name, place, _) in receivers.iter().filter(|(name, ..)| !used.iter().any(|used| used == name)) {
             self.found.note(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::at::{At, Named, Several};
-use super::file::{self, File, Secret};
+use super::file::{self, Credentials, File, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
 use super::{Envelope, Network, Proof, Source, Vendor, Watchdog};
@@ -22,51 +22,7 @@ const SMN_HOST: &str = "myhuaweicloud.com";
 /// Ways to choose one of each credential that `all` demands: two of each while they are replaced.
 const CHOICES: usize = 16;
 
-/// What is written of proofs, in a source or in an entry of its `all`.
-#[derive(Clone, Copy)]
-struct Written<'a> {
-    bearer: Option<&'a At<Several<Secret>>>,
-    scheme: Option<&'a At<String>>,
-    basic: Option<&'a At<Several<file::Basic>>>,
-    header: Option<&'a At<Several<file::NamedSecret>>>,
-    query: Option<&'a At<Several<file::NamedSecret>>>,
-    path: Option<&'a At<Several<Secret>>>,
-    hmac: Option<&'a At<Several<file::Hmac>>>,
-    sns: Option<&'a At<file::Sns>>,
-    smn: Option<&'a At<file::Smn>>,
-}
-
-impl<'a> Written<'a> {
-    fn of_source(source: &'a file::Source) -> Self {
-        let file::Source { bearer, scheme, basic, header, query, path, hmac, sns, smn, .. } = source;
-        Self {
-            bearer: bearer.as_ref(),
-            scheme: scheme.as_ref(),
-            basic: basic.as_ref(),
-            header: header.as_ref(),
-            query: query.as_ref(),
-            path: path.as_ref(),
-            hmac: hmac.as_ref(),
-            sns: sns.as_ref(),
-            smn: smn.as_ref(),
-        }
-    }
-
-    fn of_entry(entry: &'a file::Proof) -> Self {
-        let file::Proof { bearer, scheme, basic, header, query, path, hmac, sns, smn, .. } = entry;
-        Self {
-            bearer: bearer.as_ref(),
-            scheme: scheme.as_ref(),
-            basic: basic.as_ref(),
-            header: header.as_ref(),
-            query: query.as_ref(),
-            path: path.as_ref(),
-            hmac: hmac.as_ref(),
-            sns: sns.as_ref(),
-            smn: smn.as_ref(),
-        }
-    }
-
+impl Credentials<'_> {
     /// Is anything of it there, right or wrong?
     fn any(&self) -> bool {
         some(self.bearer)
@@ -142,13 +98,13 @@ impl Resolver<'_> {
     /// Its proofs, any of which lets in, and the addresses that are demanded besides.
     fn proofs_of(&mut self, name: &str, place: Place, source: &file::Source) -> (Vec<Proof>, Vec<Network>) {
         let path = format!("sources.{name}");
-        let mut proofs = self.proofs(name, Written::of_source(source), &path).concat();
+        let mut proofs = self.proofs(name, source.credentials(), &path).concat();
         if let Some((place, entries)) = placed(source.all.as_ref()) {
             proofs.extend(self.all(name, place, entries, &format!("{path}.all")));
         }
         let addresses = self.networks(source.addresses.as_ref(), &format!("{path}.addresses"));
         let alone = value(source.allow_addresses_alone.as_ref()).copied().unwrap_or_default();
-        let others = Written::of_source(source).any() || source.all.is_some();
+        let others = source.credentials().any() || source.all.is_some();
         match (&source.addresses, others, alone) {
             (Some(_), _, true) => {
                 proofs.push(Proof::Addresses(addresses));
@@ -187,14 +143,14 @@ impl Resolver<'_> {
         let mut demanded: Vec<Vec<Proof>> = Vec::new();
         for (index, entry) in entries.iter().enumerate().filter_map(|(index, at)| Some((index, at.get()?))) {
             let path = format!("{path}[{}]", index + 1);
-            demanded.extend(self.proofs(name, Written::of_entry(entry), &path));
+            demanded.extend(self.proofs(name, entry.credentials(), &path));
             if entry.addresses.is_some() {
                 let networks = self.networks(entry.addresses.as_ref(), &format!("{path}.addresses"));
                 demanded.push(vec![Proof::Addresses(networks)]);
             }
         }
         let is_credential = |proofs: &Vec<Proof>| !matches!(proofs[..], [Proof::Addresses(_)]);
-        let unread = entries.iter().any(|entry| entry.get().is_none_or(|entry| Written::of_entry(entry).any()));
+        let unread = entries.iter().any(|entry| entry.get().is_none_or(|entry| entry.credentials().any()));
         if !unread && !demanded.iter().any(is_credential) {
             self.found.mistake(
                 place,
@@ -224,7 +180,7 @@ impl Resolver<'_> {
     }
 
     /// For each kind that is written its secrets, any of which will do.
-    fn proofs(&mut self, name: &str, written: Written<'_>, path: &str) -> Vec<Vec<Proof>> {
+    fn proofs(&mut self, name: &str, written: Credentials<'_>, path: &str) -> Vec<Vec<Proof>> {
         let scheme = self.scheme(written.scheme, path).unwrap_or_else(|| "Bearer".to_owned());
         let mut bearer = Vec::new();
         for at in each(written.bearer) {

@@ -8,6 +8,7 @@ use super::*;
 use crate::level::Level;
 use crate::names::LaneKey;
 
+mod dropins;
 mod duty;
 mod engine;
 mod sources;

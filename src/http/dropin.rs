@@ -6,6 +6,7 @@ mod wecom;
 
 use std::time::Duration;
 
+use ::wecom::Recipients;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -19,7 +20,28 @@ use super::Gate;
 use super::intake::Taken;
 use super::peer::Peer;
 use super::refusal::{Cause, Refusal, with_headers};
-use crate::config::{Addressee, Config, Receiver, Target, To};
+use crate::config::{Addressee, Config, Receiver, Robot, Target, To};
+use crate::names::SourceId;
+use crate::route::Called;
+
+/// Whom a call asks for, besides what the routes say.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The receiver that its address names.
+    pub receiver: Option<String>,
+    /// Whom it mentions.
+    pub called: Called,
+    /// Members of an app, where its source may name any (`sources.<name>.prometheusalert.app`).
+    pub members: Option<Recipients>,
+}
+
+impl Wanted {
+    /// Those who get the call from `source` whatever the routes say; `None`: the routes say.
+    pub fn receivers(&self, config: &Config, source: &SourceId) -> Option<Vec<Receiver>> {
+        let to = (self.members.as_ref()?, None);
+        members_of(config, source, Robot::Prometheusalert, to).map(|receiver| vec![receiver])
+    }
+}
 
 /// As where a receiver does not say.
 const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
@@ -68,6 +90,8 @@ impl Style {
     }
 }
 
+pub(super) use robots::looks_for_a2w;
+
 /// The paths of all programs that are imitated.
 pub(super) fn routes() -> axum::Router<Gate> {
     wecom::routes().merge(robots::routes())
@@ -102,6 +126,32 @@ fn receiver_of_webhook(config: &Config, name: &str) -> Receiver {
     })
 }
 
+/// Members of the app by which `source` may tell those whom its calls to `robot` name; `None`: it may not, or the call
+/// means another app.
+fn members_of(
+    config: &Config,
+    source: &SourceId,
+    robot: Robot,
+    (to, account): (&Recipients, Option<&(String, i64)>),
+) -> Option<Receiver> {
+    let doors = &config.dropins.iter().find(|known| known.source == *source)?.robots;
+    let app = doors.iter().find(|(known, _)| *known == robot)?.1.app.as_ref()?;
+    let known = config.wecom.apps.get(app)?;
+    if account.is_some_and(|(corp_id, agent_id)| *corp_id != known.corp_id || *agent_id != known.agent_id) {
+        return None;
+    }
+    let target = Target::at(To::Members {
+        app: app.clone(),
+        users: to.users.clone(),
+        users_file: None,
+        on_call: None,
+        parties: to.parties.clone(),
+        tags: to.tags.clone(),
+    });
+    // What these are told is nothing that others were told.
+    Some(bare_receiver(config, format!("app/{app}/{}", fingerprint(&format!("{to:?}"))), target))
+}
+
 /// A receiver that is not in the configuration: `name` holds a `/`, which no configured one does.
 fn bare_receiver(config: &Config, name: String, target: Target) -> Receiver {
     Receiver {
@@ -126,6 +176,15 @@ fn peer(parts: &Parts) -> String {
 /// A token of an address that is not configured.
 fn unknown_token(token: &str) -> Cause {
     Cause::guess("unknown", "token").detail(format!("token with digest {}", fingerprint(token)))
+}
+
+/// Is this a key or a token of a source? Tells nothing by the time it takes.
+pub(super) fn is_token(config: &Config, text: &str) -> bool {
+    config.dropins.iter().fold(false, |found, source| {
+        let keys = source.wecom.iter().flat_map(|wecom| wecom.keys.iter());
+        let tokens = source.robots.iter().flat_map(|(_, door)| door.tokens.iter());
+        keys.chain(tokens).fold(found, |found, (known, _)| same(text, known) | found)
+    })
 }
 
 /// Compares digests, so that neither length nor content of the secret shows in the time taken.

@@ -13,7 +13,7 @@ use crate::ingest::{self, Door, Weight};
 use crate::metrics::{OfSource, Unmatched};
 use crate::names::SourceId;
 use crate::room::Part;
-use crate::route::{Ends, plan, plan_for, related};
+use crate::route::{Called, Ends, Incoming, plan, plan_for, related};
 use crate::store::related::{Meant, meant};
 use crate::store::{Admission, Admitted};
 
@@ -30,6 +30,8 @@ pub(super) struct Call {
     pub receiver: Option<String>,
     /// The receivers that get all of it, whatever the routes say: a key or a token in the address selects them.
     pub receivers: Option<Vec<Receiver>>,
+    /// Whom it mentions besides, wherever it goes.
+    pub called: Called,
     /// The request's `Content-Type`.
     pub content_type: Option<String>,
     /// The body as it arrived.
@@ -159,12 +161,12 @@ impl Call {
 
     /// Parses the body. Pure.
     fn read(self, loaded: &Loaded, weight: &Weight) -> Result<Read, Refusal> {
-        let Self { source, door, receiver, receivers, content_type, body, packing, received_at, .. } = self;
+        let Self { source, door, receiver, receivers, called, content_type, body, packing, received_at, .. } = self;
         let body = packing.unpack(body, weight)?;
         let payloads = &loaded.config.payloads;
         let notification =
             ingest::read(&body, content_type.as_deref(), door, payloads, received_at).map_err(Refusal::Unreadable)?;
-        Ok(Read { source, door, receiver, receivers, content_type, body, received_at, notification })
+        Ok(Read { source, door, receiver, receivers, called, content_type, body, received_at, notification })
     }
 }
 
@@ -174,6 +176,7 @@ struct Read {
     door: Door,
     receiver: Option<String>,
     receivers: Option<Vec<Receiver>>,
+    called: Called,
     content_type: Option<String>,
     body: Bytes,
     received_at: Timestamp,
@@ -183,7 +186,7 @@ struct Read {
 impl Read {
     /// Plans the receivers; `ends` tells which alerts its ends mean. Pure.
     fn planned(self, loaded: &Loaded, ends: &Ends) -> Understood {
-        let Self { source, door, receiver, receivers, content_type, body, received_at, notification } = self;
+        let Self { source, door, receiver, receivers, called, content_type, body, received_at, notification } = self;
         let config = &loaded.config;
         let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
         let format = notification.format;
@@ -191,9 +194,10 @@ impl Read {
         let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
         let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
         let scope = known.and_then(|known| known.receivers.as_deref());
+        let incoming = Incoming { source: &source, notification: &notification, ends, called: &called };
         let plan = match &receivers {
-            Some(receivers) => plan_for(receivers, &source, &notification, ends, is_watchdog),
-            None => plan(config, &source, &notification, receiver.as_deref(), scope, ends, is_watchdog),
+            Some(receivers) => plan_for(receivers, incoming, is_watchdog),
+            None => plan(config, incoming, receiver.as_deref(), scope, is_watchdog),
         };
         let (alerts, targets, warning) = (notification.alerts.len(), plan.targets(), plan.warning);
         let admission = Admission {

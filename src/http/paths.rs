@@ -10,7 +10,8 @@ use axum::http::uri::PathAndQuery;
 /// Suffixes that identify an API, whatever precedes them.
 const ENDS: [&str; 6] = ["/api/v1/alerts", "/api/v2/alerts", "/api/v2/status", "/-/ready", "/-/healthy", "/robot/send"];
 /// Stems of APIs whose next segments are data, whatever precedes them.
-const STEMS: [&str; 5] = ["/cgi-bin/", "/open-apis/bot/", "/bot/hook/", "/services/", "/api/webhooks/"];
+const STEMS: [&str; 7] =
+    ["/cgi-bin/", "/open-apis/bot/", "/bot/hook/", "/services/", "/hooks/", "/api/webhooks/", "/workflows/"];
 
 /// The original path and query, in the extensions of a request whose path was changed.
 #[derive(Clone)]
@@ -101,6 +102,8 @@ mod tests {
             ("/ding/robot/send", "/robot/send"),
             ("/f/open-apis/bot/v2/hook/T", "/open-apis/bot/v2/hook/T"),
             ("/s/services/A/B/C", "/services/A/B/C"),
+            ("/m/hooks/T", "/hooks/T"),
+            ("/powerautomate/workflows/1/triggers/manual/paths/invoke", "/workflows/1/triggers/manual/paths/invoke"),
             ("/d/api/webhooks/1/T/slack", "/api/webhooks/1/T/slack"),
             ("/webhook/services", "/webhook/services"),
             ("/api/v1/deliveries/7/resend", "/api/v1/deliveries/7/resend"),

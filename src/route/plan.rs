@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::Called;
 use crate::alert::{Alert, Identity, Labels, Notification, ThreadId};
 use crate::config::{Config, Receiver, Target};
 use crate::names::SourceId;
@@ -43,18 +44,28 @@ pub fn row(target: &Target) -> TargetRow {
 /// The alerts that the ends of a notification mean, by their places in it.
 pub type Ends = BTreeMap<usize, Meant>;
 
+/// A notification to be routed.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// The source that sent it.
+    pub source: &'a SourceId,
+    /// Its alerts.
+    pub notification: &'a Notification,
+    /// The alerts that its ends mean: they are resolved at all receivers that know them as firing.
+    pub ends: &'a Ends,
+    /// People whom the request mentions, at every receiver.
+    pub called: &'a Called,
+}
+
 /// Routes each alert by the tree, or all of them to the receiver in the path. An unknown receiver in the path must not
 /// lose the alert: the tree decides then, and the sender is warned. Alerts that satisfy `left_out` are not told. Of the
 /// tree's receivers only those in `scope` are told, if there is a scope; an alert without any goes to the first of the
-/// scope, and the sender is warned. An alert that `ends` assigns to an end is resolved at all receivers that know it as
-/// firing.
+/// scope, and the sender is warned.
 pub fn plan(
     config: &Config,
-    source: &SourceId,
-    notification: &Notification,
+    incoming: Incoming<'_>,
     path_receiver: Option<&str>,
     scope: Option<&[String]>,
-    ends: &Ends,
     left_out: impl Fn(&Alert) -> bool,
 ) -> Plan {
     let named = path_receiver.and_then(|name| config.receivers.get(name));
@@ -64,7 +75,7 @@ pub fn plan(
         )),
         _ => None,
     };
-    let deliveries = delivered(source, notification, ends, left_out, |alert, ended| {
+    let deliveries = delivered(incoming, left_out, |alert, ended| {
         let names = ended.into_iter().flat_map(|one| &one.receivers);
         let knowing: Vec<&Receiver> = names.filter_map(|name| config.receivers.get(name)).map(AsRef::as_ref).collect();
         if !knowing.is_empty() {
@@ -83,24 +94,17 @@ pub fn plan(
 }
 
 /// Delivers all alerts except those that satisfy `left_out` to `receivers`, whatever the routes say.
-pub fn plan_for(
-    receivers: &[Receiver],
-    source: &SourceId,
-    notification: &Notification,
-    ends: &Ends,
-    left_out: impl Fn(&Alert) -> bool,
-) -> Plan {
-    let deliveries = delivered(source, notification, ends, left_out, |_, _| receivers.iter().collect());
+pub fn plan_for(receivers: &[Receiver], incoming: Incoming<'_>, left_out: impl Fn(&Alert) -> bool) -> Plan {
+    let deliveries = delivered(incoming, left_out, |_, _| receivers.iter().collect());
     Plan { deliveries, warning: None }
 }
 
 fn delivered<'a>(
-    source: &SourceId,
-    notification: &Notification,
-    ends: &Ends,
+    incoming: Incoming<'_>,
     left_out: impl Fn(&Alert) -> bool,
     mut receivers: impl FnMut(&Alert, Option<&Candidate>) -> Vec<&'a Receiver>,
 ) -> Vec<Recipient> {
+    let Incoming { source, notification, ends, called } = incoming;
     let mut by_receiver: BTreeMap<&str, (&Receiver, Vec<Arrival>)> = BTreeMap::new();
     let mut seen: HashSet<Identity> = HashSet::new();
     let mut unclear: BTreeSet<ThreadId> = BTreeSet::new();
@@ -123,7 +127,7 @@ fn delivered<'a>(
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
         }
     }
-    let all = |receiver: &Receiver| receiver.targets.iter().map(row).collect();
+    let all = |receiver: &Receiver| receiver.targets.iter().map(|target| row(&called.at(target))).collect();
     let note_json = (!unclear.is_empty()).then(|| {
         let note = Note::Unclear { open: unclear.len() as u64, threads: unclear.iter().take(SHOWN).copied().collect() };
         serde_json::to_string(&note).expect("a note is JSON")

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::harness::World;
 
+mod bridges;
 mod paths;
 mod robots;
+mod services;
 mod wecom;
 
 /// Calls the gateway; the status and the answer's bytes.

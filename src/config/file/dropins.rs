@@ -56,4 +56,7 @@ pub(in crate::config) struct Robot {
     /// 正文里的“@所有人”真的 @ 所有人。"At all" in a body mentions everybody.
     #[schemars(extend("default" = false))]
     pub mention_all: Option<At<bool>>,
+    /// 请求里写的成员由这个应用通知（prometheusalert 的 `wxuser`，bougou 的 `to_user`）。
+    /// The app by which the members are told whom a call names (`wxuser` of prometheusalert, `to_user` of bougou).
+    pub app: Option<At<String>>,
 }

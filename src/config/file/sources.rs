@@ -6,91 +6,122 @@ use serde::Deserialize;
 use super::peers::Basic;
 use super::{AsWecom, Robot, Secret};
 use crate::config::at::{At, Several};
+use crate::config::doors::services;
 use crate::config::{Algorithm, Encoding, TimeUnit};
 
-/// 来源：怎样证明自己（任一种成立即放行），只能投递给谁，有没有心跳告警。
-/// A source: how it proves itself (any one of these lets a request in), to whom it may post, whether it has a watchdog.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct Source {
-    /// `Authorization: Bearer …`；轮换时可写成列表。May be a list while a token is replaced.
-    pub bearer: Option<At<Several<Secret>>>,
-    /// 代替 Bearer 的词，例如 `Token`、`ApiKey`。The word in place of Bearer, for example `Token`, `ApiKey`.
-    #[schemars(extend("default" = "Bearer"))]
-    pub scheme: Option<At<String>>,
-    /// `Authorization: Basic …`，写在 URL 里的用户名密码也是它。Also user and password in a URL.
-    pub basic: Option<At<Several<Basic>>>,
-    /// 某个请求头的整个值，例如 X-Gitlab-Token、不带 Bearer 的 Authorization。
-    /// The whole value of a header, for example X-Gitlab-Token, or Authorization without Bearer.
-    pub header: Option<At<Several<NamedSecret>>>,
-    /// URL 参数里的令牌，例如 ?token=；只给不能设请求头的发送方用。
-    /// A token in the query, for example ?token=; only for senders that cannot set a header.
-    pub query: Option<At<Several<NamedSecret>>>,
-    /// 路径里的令牌：`/webhook/t/令牌`；只给会丢掉 URL 参数的发送方用。
-    /// A token in the path, `/webhook/t/TOKEN`; only for senders that drop the query.
-    pub path: Option<At<Several<Secret>>>,
-    /// HMAC 签名。An HMAC signature.
-    pub hmac: Option<At<Several<Hmac>>>,
-    /// 亚马逊 SNS 的证书签名。The certificate signature of Amazon SNS.
-    pub sns: Option<At<Sns>>,
-    /// 华为云 SMN 的证书签名。The certificate signature of Huawei SMN.
-    pub smn: Option<At<Smn>>,
-    /// 发送方的地址（CIDR），在别的证明之外还须符合。
-    /// Addresses of the sender (CIDR), demanded besides another proof.
-    pub addresses: Option<At<Vec<At<String>>>>,
-    /// 地址本身就算证明。An address is proof enough.
-    #[schemars(extend("default" = false))]
-    pub allow_addresses_alone: Option<At<bool>>,
-    /// 这些必须同时成立。All of these must hold at once.
-    pub all: Option<At<Vec<At<Proof>>>>,
-    /// 只能投递给这些接收者；默认不限。It may post only to these receivers; default: to all.
-    pub receivers: Option<At<Vec<At<String>>>>,
-    /// 企业微信的地址 `/cgi-bin/…`。WeCom's addresses.
-    pub wecom: Option<At<AsWecom>>,
-    /// 钉钉群机器人的地址。The address of DingTalk's robots.
-    pub dingtalk: Option<At<Robot>>,
-    /// 飞书群机器人的地址。The address of Feishu's robots.
-    pub feishu: Option<At<Robot>>,
-    /// Slack 的地址。Slack's address.
-    pub slack: Option<At<Robot>>,
-    /// `PrometheusAlert` 的地址。The addresses of `PrometheusAlert`.
-    pub prometheusalert: Option<At<Robot>>,
-    /// a2w 的地址。The address of a2w.
-    pub a2w: Option<At<Robot>>,
-    /// bougou 的 alertmanager-webhook-adapter 的地址。The address of bougou's alertmanager-webhook-adapter.
-    pub bougou: Option<At<Robot>>,
-    /// prometheus-webhook-dingtalk 的地址。The address of prometheus-webhook-dingtalk.
-    pub timonwong: Option<At<Robot>>,
-    /// 心跳告警：一直在触发的告警，太久没来说明这条路断了。
-    /// An alert that always fires: if it stays away, alerts no longer come through, and the `alarm` is raised.
-    pub watchdog: Option<At<Watchdog>>,
+/// A struct with the credentials that a source or an entry of its `all` may name, and what else `$else` has.
+macro_rules! proving {
+    ($(#[$outer:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $kind:ty,)* }) => {
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        $(#[$outer])*
+        pub(in crate::config) struct $name {
+            /// `Authorization: Bearer …`；轮换时可写成列表。May be a list while a token is replaced.
+            pub bearer: Option<At<Several<Secret>>>,
+            /// 代替 Bearer 的词，例如 `Token`、`ApiKey`。The word in place of Bearer, for example `Token`, `ApiKey`.
+            #[schemars(extend("default" = "Bearer"))]
+            pub scheme: Option<At<String>>,
+            /// `Authorization: Basic …`，写在 URL 里的用户名密码也是它。Also user and password in a URL.
+            pub basic: Option<At<Several<Basic>>>,
+            /// 某个请求头的整个值，例如 X-Gitlab-Token、不带 Bearer 的 Authorization。
+            /// The whole value of a header, for example X-Gitlab-Token, or Authorization without Bearer.
+            pub header: Option<At<Several<NamedSecret>>>,
+            /// URL 参数里的令牌，例如 ?token=；只给不能设请求头的发送方用。
+            /// A token in the query, for example ?token=; only for senders that cannot set a header.
+            pub query: Option<At<Several<NamedSecret>>>,
+            /// 路径里的令牌：`/webhook/t/令牌`；只给会丢掉 URL 参数的发送方用。
+            /// A token in the path, `/webhook/t/TOKEN`; only for senders that drop the query.
+            pub path: Option<At<Several<Secret>>>,
+            /// HMAC 签名。An HMAC signature.
+            pub hmac: Option<At<Several<Hmac>>>,
+            /// 亚马逊 SNS 的证书签名。The certificate signature of Amazon SNS.
+            pub sns: Option<At<Sns>>,
+            /// 华为云 SMN 的证书签名。The certificate signature of Huawei SMN.
+            pub smn: Option<At<Smn>>,
+            /// 发送方的地址（CIDR），在别的证明之外还须符合。
+            /// Addresses of the sender (CIDR), demanded besides another proof.
+            pub addresses: Option<At<Vec<At<String>>>>,
+            $($(#[$doc])* pub $field: $kind,)*
+        }
+
+        impl $name {
+            /// The credentials in it.
+            pub fn credentials(&self) -> Credentials<'_> {
+                let Self { bearer, scheme, basic, header, query, path, hmac, sns, smn, .. } = self;
+                Credentials {
+                    bearer: bearer.as_ref(),
+                    scheme: scheme.as_ref(),
+                    basic: basic.as_ref(),
+                    header: header.as_ref(),
+                    query: query.as_ref(),
+                    path: path.as_ref(),
+                    hmac: hmac.as_ref(),
+                    sns: sns.as_ref(),
+                    smn: smn.as_ref(),
+                }
+            }
+        }
+    };
 }
 
-/// `all` 里的一项证明。One of several proofs that are demanded at once.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1))]
-pub(in crate::config) struct Proof {
-    /// `Authorization: Bearer …`
-    pub bearer: Option<At<Several<Secret>>>,
-    /// 代替 Bearer 的词。The word in place of Bearer.
-    pub scheme: Option<At<String>>,
-    /// `Authorization: Basic …`
-    pub basic: Option<At<Several<Basic>>>,
-    /// 某个请求头的整个值。The whole value of a header.
-    pub header: Option<At<Several<NamedSecret>>>,
-    /// URL 参数里的令牌。A token in the query.
-    pub query: Option<At<Several<NamedSecret>>>,
-    /// 路径里的令牌。A token in the path.
-    pub path: Option<At<Several<Secret>>>,
-    /// HMAC 签名。An HMAC signature.
-    pub hmac: Option<At<Several<Hmac>>>,
-    /// 亚马逊 SNS 的证书签名。The certificate signature of Amazon SNS.
-    pub sns: Option<At<Sns>>,
-    /// 华为云 SMN 的证书签名。The certificate signature of Huawei SMN.
-    pub smn: Option<At<Smn>>,
-    /// 发送方的地址（CIDR）。Addresses of the sender (CIDR).
-    pub addresses: Option<At<Vec<At<String>>>>,
+/// A source: what proves it, what else is known of it, and the addresses of other programs.
+macro_rules! source {
+    (
+        { $($inner:tt)* }
+        $($(#[$doc:meta])* $robot:ident = $key:ident,)*
+    ) => {
+        proving! {
+            /// 来源：怎样证明自己（任一种成立即放行），只能投递给谁，有没有心跳告警。
+            /// A source: how it proves itself (any one of these lets a request in), to whom it may post, whether it has a watchdog.
+            Source {
+                $($inner)*
+                $($(#[$doc])* $key: Option<At<Robot>>,)*
+            }
+        }
+
+        impl Source {
+            /// The addresses of other programs that are written, besides WeCom's.
+            pub fn robots(&self) -> impl Iterator<Item = (crate::config::Robot, &At<Robot>)> {
+                let all = [$((crate::config::Robot::$robot, self.$key.as_ref()),)*];
+                all.into_iter().filter_map(|(robot, written)| Some((robot, written?)))
+            }
+        }
+    };
+}
+
+services! { source {
+    /// 地址本身就算证明。An address is proof enough.
+    #[schemars(extend("default" = false))]
+    allow_addresses_alone: Option<At<bool>>,
+    /// 这些必须同时成立。All of these must hold at once.
+    all: Option<At<Vec<At<Proof>>>>,
+    /// 只能投递给这些接收者；默认不限。It may post only to these receivers; default: to all.
+    receivers: Option<At<Vec<At<String>>>>,
+    /// 心跳告警：一直在触发的告警，太久没来说明这条路断了。
+    /// An alert that always fires: if it stays away, alerts no longer come through, and the `alarm` is raised.
+    watchdog: Option<At<Watchdog>>,
+    /// 企业微信的地址 `/cgi-bin/…`。WeCom's addresses.
+    wecom: Option<At<AsWecom>>,
+} }
+
+proving! {
+    /// `all` 里的一项证明。One of several proofs that are demanded at once.
+    #[schemars(extend("minProperties" = 1))]
+    Proof {}
+}
+
+/// What is written of credentials, in a source or in an entry of its `all`.
+#[derive(Clone, Copy)]
+pub(in crate::config) struct Credentials<'a> {
+    pub bearer: Option<&'a At<Several<Secret>>>,
+    pub scheme: Option<&'a At<String>>,
+    pub basic: Option<&'a At<Several<Basic>>>,
+    pub header: Option<&'a At<Several<NamedSecret>>>,
+    pub query: Option<&'a At<Several<NamedSecret>>>,
+    pub path: Option<&'a At<Several<Secret>>>,
+    pub hmac: Option<&'a At<Several<Hmac>>>,
+    pub sns: Option<&'a At<Sns>>,
+    pub smn: Option<&'a At<Smn>>,
 }
 
 /// 亚马逊 SNS：证书从 sns.区域.amazonaws.com 取。Amazon SNS: certificates come from sns.REGION.amazonaws.com.

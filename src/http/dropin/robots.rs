@@ -1,232 +1,217 @@
-//! The addresses of robots of other chats, and of programs that pass alerts on to WeCom: one table of address, proof and
-//! answer. What their bodies say is read like any other body.
+//! The addresses of robots of other chats, of push services, and of programs that pass alerts on to WeCom. Each is a
+//! [`Service`]: where it is, how a call proves itself, what is read, what its client is told. One way leads through all of
+//! them (`serve`); a service that differs has a function of its own.
 
+mod asked;
 mod bridges;
-mod mention;
+mod chats;
+mod discord;
+mod ntfy;
+mod push;
+mod service;
 mod sign;
+mod slack;
+mod teams;
+mod whose;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header, request::Parts};
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
-use secrecy::SecretString;
-use serde::Deserialize;
-use serde_json::Value;
+use axum::routing::{get, post};
+use bytes::Bytes;
 
-use super::{receivers_of, same, unconfigured, unknown_token};
-use crate::config::{Addressee, Config, Robot, RobotDoor};
-use crate::http::Gate;
-use crate::http::body::Packing;
+use super::{Wanted, unconfigured};
+use crate::config::{Config, Robot};
+use crate::http::body::{Packing, Standing};
 use crate::http::intake::{Call, Taken};
-use crate::http::refusal::{Cause, Refusal, with_headers};
+use crate::http::refusal::Refusal;
+use crate::http::{Gate, LARGE_BODY, aside};
 use crate::ingest::Door;
-use crate::names::SourceId;
+use asked::Asked;
+use service::{Answer, Calls, Get, Members, Outcome, PLAIN, Service, Trouble, iso, json, text};
+use whose::{chosen, doors, fits, found};
 
-/// The paths of all robots.
+/// The services of each program.
+const fn services(robot: Robot) -> &'static [Service] {
+    match robot {
+        Robot::Dingtalk => &[chats::DINGTALK],
+        Robot::Feishu => &[chats::FEISHU],
+        Robot::Slack => &[slack::SLACK],
+        Robot::Mattermost => &[slack::MATTERMOST],
+        Robot::Rocketchat => &[slack::ROCKETCHAT],
+        Robot::Teams => &[teams::TEAMS],
+        Robot::Discord => &[discord::DISCORD],
+        Robot::Serverchan => &[push::SERVERCHAN],
+        Robot::Pushplus => &[push::PUSHPLUS],
+        Robot::Bark => &[push::BARK],
+        Robot::Ntfy => &[ntfy::NTFY, ntfy::ROOT],
+        Robot::Gotify => &[push::GOTIFY],
+        Robot::Prometheusalert => &[bridges::PROMETHEUSALERT, bridges::ZABBIX],
+        Robot::A2w => &[bridges::A2W],
+        Robot::Bougou => &[bridges::BOUGOU],
+        Robot::Timonwong => &[bridges::TIMONWONG],
+    }
+}
+
+/// A program and one of its services.
+type Served = (Robot, &'static Service);
+
+/// The paths of all of them. Several programs may have one.
 pub(super) fn routes() -> axum::Router<Gate> {
-    axum::Router::new()
-        .route("/robot/send", post(dingtalk))
-        .route("/open-apis/bot/v2/hook/{token}", post(feishu))
-        .route("/open-apis/bot/hook/{token}", post(feishu))
-        .route("/bot/hook/{token}", post(feishu))
-        .route("/services/{*token}", post(slack))
-        .route("/slack/{*token}", post(slack))
-        .merge(bridges::routes())
-}
-
-/// Why a call of a robot was not taken.
-#[derive(Debug)]
-enum Trouble {
-    /// No source has this token.
-    Token(String),
-    /// The signature is missing, wrong or old.
-    Sign,
-    /// Anything else.
-    Refused(Refusal),
-}
-
-impl Trouble {
-    fn cause(&self) -> Cause {
-        match self {
-            Self::Token(token) => unknown_token(token),
-            Self::Sign => Cause::guess("signature", "token"),
-            Self::Refused(refusal) => refusal.cause(None),
+    let mut by_path: BTreeMap<&'static str, Vec<Served>> = BTreeMap::new();
+    for (robot, service) in Robot::ALL.iter().flat_map(|robot| services(*robot).iter().map(|service| (*robot, service)))
+    {
+        for path in service.paths {
+            by_path.entry(path).or_default().push((robot, service));
         }
     }
-
-    /// The answer, with the reason for the log and the counters.
-    fn answer(&self, status: StatusCode, kind: &'static str, body: impl Into<String>) -> Response {
-        let status = match self {
-            // What is to be sent again is told by the status to every client.
-            Self::Refused(refusal) if refusal.said().0.is_server_error() => refusal.said().0,
-            _ => status,
+    by_path.into_iter().fold(axum::Router::new(), |router, (path, served)| {
+        let gets = served.iter().any(|(_, service)| !matches!(service.get, Get::Never));
+        let handler = async move |State(gate): State<Gate>, params: RawPathParams, request: Request| {
+            serve(gate, &served, &params, request).await
         };
-        self.cause().attach(with_headers(said(status, kind, body)))
+        let route = if gets { get(handler.clone()).put(handler.clone()).post(handler) } else { post(handler) };
+        router.route(path, route)
+    })
+}
+
+async fn serve(gate: Gate, served: &[Served], params: &RawPathParams, request: Request) -> Response {
+    let begun = Instant::now();
+    let (parts, body) = request.into_parts();
+    let mut asked = Asked::new(parts, params, gate.app.now());
+    let Some((robot, service)) = chosen(&gate.app.loaded().config, served, &asked) else {
+        return nowhere(served, &asked);
+    };
+    if asked.parts.method == Method::GET {
+        match service.get {
+            Get::Never => return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response(),
+            Get::Looks(answer) => {
+                let known = found(&gate.app.loaded().config, robot, service, &asked).map(drop);
+                return match known {
+                    Ok(()) => answer(&asked).response(),
+                    Err(trouble) => trouble.cause().attach((service.answers)(&asked, trouble.outcome()).response()),
+                };
+            }
+            Get::Says => {}
+        }
+    }
+    let taken = take(&gate, robot, service, &mut asked, body).await;
+    match taken {
+        Ok(taken) => {
+            let answer = (service.answers)(&asked, Outcome::Taken(taken.id)).response();
+            gate.answered(begun, Some(taken.format), answer)
+        }
+        Err(trouble) => {
+            let mut answer = (service.answers)(&asked, trouble.outcome());
+            if let (Outcome::Busy, Trouble::Refused(refusal)) = (trouble.outcome(), &trouble) {
+                // What is to be sent again is told by the status to every client.
+                answer.status = refusal.said().0;
+            }
+            gate.answered(begun, None, trouble.cause().attach(answer.response()))
+        }
     }
 }
 
-const JSON: &str = "application/json; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
-
-fn said(status: StatusCode, kind: &'static str, body: impl Into<String>) -> Response {
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body.into()).into_response()
+/// What is answered where no source has the address.
+fn nowhere(served: &[Served], asked: &Asked) -> Response {
+    match served.iter().find(|served| fits(served, asked)) {
+        // The page that says what this is has no other use for who does not know of one.
+        Some(_) if asked.parts.uri.path() == "/" => {
+            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response()
+        }
+        Some((robot, _)) => unconfigured(robot.as_str()),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
-/// Is there a source that may use the addresses of `robot`?
-fn configured(config: &Config, robot: Robot) -> bool {
-    config.dropins.iter().any(|source| source.robots.iter().any(|(known, _)| *known == robot))
+/// Does a program, and no person, look here for a2w?
+pub(in crate::http) fn looks_for_a2w(config: &Config, headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    !accepts.contains("text/html") && doors(config, Robot::A2w).next().is_some()
 }
 
-/// Whom a token means. All tokens are compared, each in the same time. `own`: keys of configured webhooks are tokens, too.
-fn by_token<'a>(
-    config: &'a Config,
-    robot: Robot,
-    token: &str,
-    own: bool,
-) -> Option<(&'a SourceId, &'a RobotDoor, Addressee)> {
-    let mut found = None;
-    let doors = config.dropins.iter().flat_map(|source| {
-        source.robots.iter().filter(|(known, _)| *known == robot).map(|(_, door)| (&source.source, door))
-    });
-    for (source, door) in doors {
-        let configured = door.tokens.iter().map(|(known, addressee)| (known, addressee.clone()));
-        let webhooks = config.wecom.webhooks.iter().filter(|_| own);
-        let webhooks = webhooks.flat_map(|(name, keys)| keys.iter().map(|key| (key, Addressee::Webhook(name.clone()))));
-        for (known, addressee) in configured.chain(webhooks) {
-            if same(token, known) && found.is_none() {
-                found = Some((source, door, addressee));
+async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, body: Body) -> Result<Taken, Trouble> {
+    let loaded = gate.app.loaded();
+    let config = &loaded.config;
+    let in_head = found(config, robot, service, asked);
+    let none_in_head = (service.tokens)(asked).is_empty();
+    let (whose, held) = match in_head {
+        Ok(whose) => {
+            let (body, held) = gate.body(&asked.parts, body, Standing::Proven).await.map_err(Trouble::Refused)?;
+            understand(asked, body).await;
+            (whose, held)
+        }
+        Err(_) if none_in_head && service.proven_without && !service.token_in_body => {
+            return proven(gate, service, asked, body).await;
+        }
+        Err(trouble) if !service.token_in_body => return Err(trouble),
+        Err(_) => {
+            let (body, held) = gate.body(&asked.parts, body, Standing::Claimed).await.map_err(Trouble::Refused)?;
+            // What only claims to be a source's is not taken apart at any size: push services carry little.
+            if body.len() > LARGE_BODY {
+                return Err(Trouble::Refused(Refusal::TooLarge));
+            }
+            understand(asked, body.clone()).await;
+            match found(config, robot, service, asked) {
+                Ok(whose) => (whose, held),
+                Err(_) if service.proven_without && (service.tokens)(asked).is_empty() => {
+                    drop(held);
+                    asked.parts.headers.remove(header::CONTENT_ENCODING);
+                    return proven(gate, service, asked, Body::from(body)).await;
+                }
+                Err(trouble) => return Err(trouble),
             }
         }
-    }
-    found
-}
-
-/// What decides besides the token: the secret that must have signed, the request, its body, the time in milliseconds.
-type Signed = fn(&SecretString, &Parts, &Value, i64) -> bool;
-
-/// Takes a call whose token stands in its address.
-async fn take(
-    gate: &Gate,
-    robot: Robot,
-    token: &str,
-    parts: &Parts,
-    body: Body,
-    signed: Option<Signed>,
-) -> Result<Taken, Trouble> {
-    let loaded = gate.app.loaded();
-    let own = matches!(robot, Robot::A2w | Robot::Bougou | Robot::Prometheusalert);
-    let unknown = || Trouble::Token(token.to_owned());
-    let (source, door, addressee) = by_token(&loaded.config, robot, token, own).ok_or_else(unknown)?;
-    let (body, held) = gate.body(parts, body).await.map_err(Trouble::Refused)?;
-    let tree = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let received_at = gate.app.now();
-    if let (Some(secret), Some(signed)) = (&door.secret, signed)
-        && !signed(secret, parts, &tree, received_at.0)
+    };
+    if let (Some(secret), Some(signed)) = (&whose.door.secret, service.signed)
+        && !signed(secret, &asked.parts, &asked.tree, asked.now.0)
     {
         return Err(Trouble::Sign);
     }
-    let called = mention::Called::by(robot, parts, &tree, &body, door.mention_all);
-    let receivers = receivers_of(&loaded.config, &addressee).map(|receivers| called.added_to(receivers));
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let receivers = whose.receivers(config, robot, (service.members)(asked).as_ref());
+    let named = (service.receiver)(asked).filter(|name| receivers.is_none() && config.receivers.contains_key(name));
+    let (body, content_type) = match (service.reads)(asked) {
+        Some(read) => (Bytes::from(read.to_string()), Some("application/json".to_owned())),
+        None => (asked.body.clone(), asked.content_type().map(str::to_owned)),
+    };
     let call = Call {
-        source: source.clone(),
+        source: whose.source.clone(),
         door: Door::Webhook,
-        receiver: None,
+        receiver: named,
         receivers,
-        content_type: content_type.map(str::to_owned),
+        called: (service.calls)(asked).by_leave(whose.door.mention_all),
+        content_type,
         body,
         packing: Packing::Plain,
         part: None,
-        received_at,
+        received_at: asked.now,
     };
     // It waits for its part of the memory again.
     drop(held);
     gate.admit(call).await.map_err(Trouble::Refused)
 }
 
-/// Answers with `ok`, or with what `refused` says.
-fn answered(
-    gate: &Gate,
-    begun: Instant,
-    taken: Result<Taken, Trouble>,
-    ok: impl FnOnce() -> Response,
-    refused: impl FnOnce(&Trouble) -> Response,
-) -> Response {
-    match taken {
-        Ok(taken) => gate.answered(begun, Some(taken.format), ok()),
-        Err(trouble) => gate.answered(begun, None, refused(&trouble)),
-    }
+/// Reads the body into `asked`, a large one away from the threads that serve connections.
+async fn understand(asked: &mut Asked, body: Bytes) {
+    let content_type = asked.content_type().map(str::to_owned);
+    let bytes = body.clone();
+    let large = body.len() > LARGE_BODY;
+    let (text, tree) = aside(large, move || crate::ingest::decoded(&bytes, content_type.as_deref())).await;
+    (asked.body, asked.text, asked.tree) = (body, text, tree.unwrap_or_default());
 }
 
-/// The query of `DingTalk`'s robots.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct AccessToken {
-    access_token: String,
-}
-
-async fn dingtalk(State(gate): State<Gate>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::Dingtalk) {
-        return unconfigured("dingtalk");
-    }
-    let (parts, body) = request.into_parts();
-    let Query(AccessToken { access_token }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-    let taken = take(&gate, Robot::Dingtalk, &access_token, &parts, body, Some(sign::dingtalk)).await;
-    let ok = || said(StatusCode::OK, JSON, r#"{"errcode":0,"errmsg":"ok"}"#);
-    answered(&gate, begun, taken, ok, |trouble| {
-        let body = match trouble {
-            Trouble::Token(_) => r#"{"errcode":300005,"errmsg":"token is not exist"}"#,
-            Trouble::Sign => r#"{"errcode":310000,"errmsg":"sign not match"}"#,
-            Trouble::Refused(refusal) if refusal.said().0.is_server_error() => {
-                r#"{"errcode":-1,"errmsg":"system busy"}"#
-            }
-            Trouble::Refused(_) => r#"{"errcode":400402,"errmsg":"invalid json"}"#,
-        };
-        trouble.answer(StatusCode::OK, JSON, body)
-    })
-}
-
-async fn feishu(State(gate): State<Gate>, Path(token): Path<String>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::Feishu) {
-        return unconfigured("feishu");
-    }
-    let (parts, body) = request.into_parts();
-    let taken = take(&gate, Robot::Feishu, &token, &parts, body, Some(sign::feishu)).await;
-    let ok = || {
-        let body = r#"{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}"#;
-        said(StatusCode::OK, JSON, body)
+/// A call that its source proves as anywhere.
+async fn proven(gate: &Gate, service: &Service, asked: &Asked, body: Body) -> Result<Taken, Trouble> {
+    let wanted = Wanted {
+        receiver: (service.receiver)(asked),
+        called: (service.calls)(asked).by_leave(false),
+        members: (service.members)(asked).map(|members| members.to),
     };
-    answered(&gate, begun, taken, ok, |trouble| {
-        let body = match trouble {
-            Trouble::Token(_) => r#"{"code":19001,"msg":"param invalid: incoming webhook access token invalid"}"#,
-            Trouble::Sign => {
-                r#"{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}"#
-            }
-            Trouble::Refused(refusal) if refusal.said().0.is_server_error() => r#"{"code":11232,"msg":"system busy"}"#,
-            Trouble::Refused(_) => r#"{"code":9499,"msg":"Bad Request"}"#,
-        };
-        trouble.answer(StatusCode::OK, JSON, body)
-    })
-}
-
-/// The last part of the address is the token; a client looks at `ok` and takes any other text for a failure.
-async fn slack(State(gate): State<Gate>, Path(token): Path<String>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::Slack) {
-        return unconfigured("slack");
-    }
-    let (parts, body) = request.into_parts();
-    let token = token.rsplit('/').next().unwrap_or_default();
-    let taken = take(&gate, Robot::Slack, token, &parts, body, None).await;
-    let ok = || said(StatusCode::OK, TEXT, "ok");
-    answered(&gate, begun, taken, ok, |trouble| match trouble {
-        Trouble::Token(_) | Trouble::Sign => trouble.answer(StatusCode::FORBIDDEN, TEXT, "invalid_token"),
-        Trouble::Refused(Refusal::Unreadable(_)) => trouble.answer(StatusCode::BAD_REQUEST, TEXT, "no_text"),
-        Trouble::Refused(_) => trouble.answer(StatusCode::BAD_REQUEST, TEXT, "invalid_payload"),
-    })
+    let request = Request::from_parts(asked.parts.clone(), body);
+    let mut source = None;
+    gate.come_in(request, Door::Webhook, wanted, &mut source).await.map_err(Trouble::Refused)
 }

@@ -23,13 +23,13 @@ use crate::alert::{Format, Identity, Labels, Status, Timestamp};
 use crate::config::{Addressee, AsWecom, Config, Receiver};
 use crate::deliver::verbatim;
 use crate::http::Gate;
-use crate::http::body::Packing;
+use crate::http::body::{Packing, Standing};
 use crate::http::intake::Call;
 use crate::http::refusal::{Cause, Refusal};
 use crate::ingest::Door;
 use crate::ingest::wecom::{Said, Wrong};
 use crate::names::SourceId;
-use crate::route::{recipient, row};
+use crate::route::{Called, recipient, row};
 use crate::store::{Admission, Admitted, Arrival, Recipient, TargetRow};
 use reply::Reply;
 
@@ -87,7 +87,8 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
     let Some((source, door, addressee)) = by_key(&loaded.config, &key) else {
         return Err(unknown_key(&key, caller));
     };
-    let (body, held) = gate.body(parts, body).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    let (body, held) =
+        gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let said = Said::read(&body).map_err(|wrong| misread(wrong, caller))?;
     let receivers = receivers_of(&loaded.config, &addressee);
     if door.read {
@@ -99,6 +100,7 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
             content_type: content_type(&parts.headers),
             body,
             packing: Packing::Plain,
+            called: mentioned(&said),
             part: None,
             received_at: caller.now,
         };
@@ -146,6 +148,15 @@ fn by_key<'a>(config: &'a Config, key: &str) -> Option<(&'a SourceId, &'a AsWeco
         }
     }
     found
+}
+
+/// Whom a message mentions: read as an alert, it mentions them all the same.
+fn mentioned(said: &Said) -> Called {
+    let list = |name: &str| {
+        let list = said.member(&said.msgtype).and_then(|inner| inner.get(name)?.as_array());
+        list.into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    Called::new(list("mentioned_list"), list("mentioned_mobile_list"))
 }
 
 fn content_type(headers: &HeaderMap) -> Option<String> {

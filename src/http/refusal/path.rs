@@ -1,10 +1,13 @@
 //! Paths as logs and metrics may show them: without tokens.
 
 use crate::config::Config;
+use crate::http::dropin;
 use crate::ingest;
 
 /// Longer segments are not shown: the segments of our paths and the names in them are short, and a token is not.
 const PART: usize = 24;
+/// Any segment behind one of these can be a token.
+const BEFORE_TOKENS: [&str; 8] = ["services", "slack", "hook", "hooks", "teams", "webhooks", "bark", "ntfy"];
 /// Segments that are shown.
 const PARTS: usize = 8;
 
@@ -82,8 +85,10 @@ pub(super) fn shown(path: &str, config: &Config) -> String {
     let mut shown = String::new();
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     let mut before = ["", ""];
+    let mut behind = false;
     for part in parts.by_ref().take(PARTS) {
-        let token = before == ["webhook", "t"];
+        behind |= BEFORE_TOKENS.contains(&before[1]);
+        let token = behind || before == ["webhook", "t"];
         let known = config.receivers.contains_key(part) || config.wecom.apps.contains_key(part);
         let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
         let short = part.chars().count() <= PART && part.chars().all(plain);
@@ -99,7 +104,9 @@ pub(super) fn shown(path: &str, config: &Config) -> String {
 
 /// Is this a secret of a source? Takes constant time for each secret.
 fn is_secret(part: &str, config: &Config) -> bool {
-    ingest::is_secret(&config.sources, part)
+    // A service takes its token with this end.
+    let part = part.strip_suffix(".send").unwrap_or(part);
+    ingest::is_secret(&config.sources, part) | dropin::is_token(config, part)
 }
 
 #[cfg(test)]
@@ -107,7 +114,8 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
-        let text = "sources: { g: { bearer: short-token }, b: { basic: { username: u, password: pass-word } } }\n\
+        let text = "sources: { g: { bearer: short-token }, b: { basic: { username: u, password: pass-word } }, \
+                    s: { serverchan: { tokens: { '*': tok } } } }\n\
                     receivers: { a-receiver-with-a-rather-long-name: { targets: [ { webhook: w } ] } }\n\
                     wecom: { webhooks: { w: { key: k } } }\n";
         Config::parse(text, std::path::Path::new("test.yaml")).expect("the test's configuration is right").0
@@ -129,6 +137,10 @@ mod tests {
             ("/alertmanager/webhook/t/x1/ops", "/alertmanager/webhook/t/…/ops"),
             ("/webhook/short-token", "/webhook/…"),
             ("/pass-word", "/…"),
+            ("/services/T0/B0/x1", "/services/…/…/…"),
+            ("/api/webhooks/7/x1/slack", "/api/webhooks/…/…/…"),
+            ("/tok.send", "/…"),
+            ("/x.send", "/x.send"),
             ("/webhook/0123456789abcdef0123456789abcdef", "/webhook/…"),
             ("/webhook%3Ftoken=abc", "/…"),
             ("/webhook;token=abc", "/…"),

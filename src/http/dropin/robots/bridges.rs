@@ -1,132 +1,119 @@
 //! Programs that pass alerts on to WeCom: `PrometheusAlert`, a2w, bougou's adapter, timonwong's adapter.
 
-use std::time::Instant;
+use axum::http::StatusCode;
+use wecom::Recipients;
 
-use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::{StatusCode, header, request::Parts};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use serde::Deserialize;
+use super::asked::object;
+use super::{Answer, Asked, Calls, Members, Outcome, PLAIN, Service, json, text};
 
-use super::{JSON, TEXT, Trouble, answered, configured, said, take};
-use crate::config::Robot;
-use crate::http::Gate;
-use crate::http::dropin::unconfigured;
-use crate::http::intake::Taken;
-use crate::ingest::Door;
+/// Lists of several names in the query.
+const SEVERAL: char = '|';
 
-pub(super) fn routes() -> axum::Router<Gate> {
-    axum::Router::new()
-        .route("/prometheusalert", get(prometheusalert).post(prometheusalert))
-        .route("/send", post(a2w))
-        .route("/webhook/send", post(bougou))
-        .route("/dingtalk/{target}/send", post(timonwong))
+/// With `wxurl` its keys are proof and addressee, all of them at once; else the source proves itself as anywhere, and the
+/// routes decide, or `wxuser`, `wxparty` and `wxtag` where the source may name members.
+pub(super) const PROMETHEUSALERT: Service = Service {
+    paths: &["/prometheusalert", "/gitlab/weixin"],
+    get: super::Get::Says,
+    every: true,
+    proven_without: true,
+    tokens: |asked| asked.queries(&["wxurl"]).flat_map(keys).collect(),
+    calls: named,
+    members: |asked| members(asked, ["wxuser", "wxparty", "wxtag"], None),
+    answers: string,
+    ..PLAIN
+};
+
+/// `POST /zabbix/alert`: the target is the URL of a robot, the message a text.
+pub(super) const ZABBIX: Service = Service {
+    paths: &["/zabbix/alert"],
+    token_in_body: true,
+    tokens: |asked| asked.said(&["zabbixtarget"]).into_iter().flat_map(|urls| keys(&urls)).collect(),
+    reads: |asked| Some(object([("text", Some(asked.said(&["zabbixmessage"])?))])),
+    get: super::Get::Never,
+    ..PROMETHEUSALERT
+};
+
+/// A JSON string that holds JSON, also for a refusal.
+fn string(_: &Asked, outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Taken(_) => json(StatusCode::OK, r#""{\"errcode\":0,\"errmsg\":\"ok\"}""#),
+        Outcome::Busy => json(StatusCode::SERVICE_UNAVAILABLE, r#""{\"errcode\":-1,\"errmsg\":\"system busy\"}""#),
+        _ => json(StatusCode::UNAUTHORIZED, r#""{\"errcode\":93000}""#),
+    }
 }
 
-/// `PrometheusAlert` answers with a JSON string that holds JSON.
-const STRING: &str = r#""{\"errcode\":0,\"errmsg\":\"ok\"}""#;
+/// `POST /send?key=KEY`; the answer is empty.
+pub(super) const A2W: Service = Service {
+    paths: &["/send"],
+    fits: |asked| asked.queried("key").is_some(),
+    tokens: |asked| asked.queries(&["key"]).map(str::to_owned).collect(),
+    calls: named,
+    answers: |_, outcome| match outcome {
+        Outcome::Taken(_) => text(StatusCode::OK, ""),
+        Outcome::Busy => text(StatusCode::SERVICE_UNAVAILABLE, ""),
+        _ => text(StatusCode::BAD_REQUEST, ""),
+    },
+    ..PLAIN
+};
 
-/// The parts of the query that say where to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Asked {
-    wxurl: String,
-    key: String,
-    token: String,
-}
+/// `POST /webhook/send?channel_type=weixin&token=KEY`; of an app (`weixinapp`) the secret is the token. Any other channel
+/// means whom its token means.
+pub(super) const BOUGOU: Service = Service {
+    paths: &["/webhook/send"],
+    tokens: |asked| {
+        let name = if asked.queried("channel_type") == Some("weixinapp") { "agent_secret" } else { "token" };
+        asked.queried(name).map(str::to_owned).into_iter().collect()
+    },
+    calls: named,
+    members: |asked| {
+        asked.queried("channel_type").filter(|kind| *kind == "weixinapp")?;
+        let account = (asked.queried("corp_id")?.to_owned(), asked.queried("agent_id")?.parse().ok()?);
+        members(asked, ["to_user", "to_party", "to_tag"], Some(account))
+    },
+    answers: |_, outcome| match outcome {
+        Outcome::Taken(_) => text(StatusCode::NO_CONTENT, ""),
+        Outcome::Busy => json(StatusCode::SERVICE_UNAVAILABLE, "\"Err: try again\""),
+        _ => json(StatusCode::BAD_REQUEST, "\"Err: the channel cannot be sent to\""),
+    },
+    ..PLAIN
+};
 
-fn asked(parts: &Parts) -> Asked {
-    let Query(asked) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-    asked
-}
+/// `POST /dingtalk/{target}/send`: the target is the receiver of that name, else the routes decide.
+pub(super) const TIMONWONG: Service = Service {
+    paths: &["/dingtalk/{target}/send"],
+    proven_without: true,
+    calls: named,
+    receiver: |asked| asked.path.first().cloned(),
+    answers: |_, outcome| match outcome {
+        Outcome::Taken(_) => text(StatusCode::OK, "OK"),
+        Outcome::Busy => text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        _ => text(StatusCode::BAD_REQUEST, "Bad Request"),
+    },
+    ..PLAIN
+};
 
-/// The keys of WeCom's webhooks in `wxurl`, a list of URLs between commas.
-fn keys(wxurl: &str) -> Vec<String> {
+/// The keys of WeCom's webhooks in a list of URLs between commas.
+fn keys(urls: &str) -> Vec<String> {
     let key = |url: &str| {
         let rest = url.split_once("key=").map_or(url, |(_, rest)| rest);
         rest.split('&').next().unwrap_or_default().trim().to_owned()
     };
-    wxurl.split(',').map(key).filter(|key| !key.is_empty()).collect()
+    urls.split(',').map(key).filter(|key| !key.is_empty()).collect()
 }
 
-/// With `wxurl` its keys are proof and addressee; else the source proves itself as anywhere, and the routes decide.
-async fn prometheusalert(State(gate): State<Gate>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::Prometheusalert) {
-        return unconfigured("prometheusalert");
-    }
-    let keys =
-        Query::try_from_uri(request.uri()).map_or_else(|_| Vec::new(), |Query(Asked { wxurl, .. })| keys(&wxurl));
-    let taken = if keys.is_empty() { proven(&gate, request, None).await } else { to_each(&gate, request, &keys).await };
-    let ok = || said(StatusCode::OK, JSON, STRING);
-    answered(&gate, begun, taken, ok, |trouble| {
-        trouble.answer(StatusCode::UNAUTHORIZED, JSON, r#""{\"errcode\":93000}""#)
-    })
+/// Userids, as many names as there are and as many in each as there are.
+fn named(asked: &Asked) -> Calls {
+    let lists = asked.queries(&["mention", "at"]);
+    Calls { users: lists.flat_map(|list| list.split(',').map(str::to_owned)).collect(), ..Calls::default() }
 }
 
-/// The same body to each of the keys; all must be known before anything is stored.
-async fn to_each(gate: &Gate, request: Request, keys: &[String]) -> Result<Taken, Trouble> {
-    let loaded = gate.app.loaded();
-    if let Some(unknown) =
-        keys.iter().find(|key| super::by_token(&loaded.config, Robot::Prometheusalert, key, true).is_none())
-    {
-        return Err(Trouble::Token(unknown.clone()));
-    }
-    let (parts, body) = request.into_parts();
-    let (body, held) = gate.body(&parts, body).await.map_err(Trouble::Refused)?;
-    drop(held);
-    let mut plain = parts.clone();
-    plain.headers.remove(header::CONTENT_ENCODING);
-    let mut taken = Err(Trouble::Token(String::new()));
-    for key in keys {
-        taken = take(gate, Robot::Prometheusalert, key, &plain, Body::from(body.clone()), None).await;
-        if taken.is_err() {
-            break;
-        }
-    }
-    taken
-}
-
-/// A call that its source proves as anywhere.
-async fn proven(gate: &Gate, request: Request, receiver: Option<String>) -> Result<Taken, Trouble> {
-    let mut source = None;
-    gate.come_in(request, Door::Webhook, receiver, &mut source).await.map_err(Trouble::Refused)
-}
-
-/// `POST /send?key=KEY`; the answer is empty.
-async fn a2w(State(gate): State<Gate>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::A2w) {
-        return unconfigured("a2w");
-    }
-    let (parts, body) = request.into_parts();
-    let taken = take(&gate, Robot::A2w, &asked(&parts).key, &parts, body, None).await;
-    let ok = || StatusCode::OK.into_response();
-    answered(&gate, begun, taken, ok, |trouble| trouble.answer(StatusCode::BAD_REQUEST, TEXT, ""))
-}
-
-/// `POST /webhook/send?channel_type=weixin&token=KEY`.
-async fn bougou(State(gate): State<Gate>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::Bougou) {
-        return unconfigured("bougou");
-    }
-    let (parts, body) = request.into_parts();
-    let taken = take(&gate, Robot::Bougou, &asked(&parts).token, &parts, body, None).await;
-    let ok = || StatusCode::NO_CONTENT.into_response();
-    answered(&gate, begun, taken, ok, |trouble| {
-        trouble.answer(StatusCode::BAD_REQUEST, JSON, "\"Err: the channel cannot be sent to\"")
-    })
-}
-
-/// `POST /dingtalk/{target}/send`: the target is the receiver of that name, else the routes decide.
-async fn timonwong(State(gate): State<Gate>, Path(target): Path<String>, request: Request) -> Response {
-    let begun = Instant::now();
-    if !configured(&gate.app.loaded().config, Robot::Timonwong) {
-        return unconfigured("timonwong");
-    }
-    let taken = proven(&gate, request, Some(target)).await;
-    let ok = || said(StatusCode::OK, TEXT, "OK");
-    answered(&gate, begun, taken, ok, |trouble| trouble.answer(StatusCode::BAD_REQUEST, TEXT, "Bad Request"))
+/// The members, departments and tags of an app that the query names.
+fn members(asked: &Asked, [users, parties, tags]: [&str; 3], account: Option<(String, i64)>) -> Option<Members> {
+    let list = |name: &str| -> Vec<&str> {
+        asked.queried(name).into_iter().flat_map(|list| list.split(SEVERAL)).filter(|one| !one.is_empty()).collect()
+    };
+    let numbers = |name: &str| list(name).into_iter().filter_map(|id| id.parse().ok()).collect();
+    let users = list(users).into_iter().filter(|user| *user == "@all" || wecom::is_userid(user));
+    let to = Recipients { users: users.map(str::to_owned).collect(), parties: numbers(parties), tags: numbers(tags) };
+    (to != Recipients::default()).then_some(Members { to, account })
 }

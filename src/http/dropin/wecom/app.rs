@@ -18,11 +18,12 @@ use crate::alert::{Format, ThreadId};
 use crate::config::{Addressee, Config, Receiver, Target, To};
 use crate::deliver::{addressed, recall as take_back, recallable};
 use crate::http::Gate;
-use crate::http::body::Packing;
+use crate::http::body::{Packing, Standing};
 use crate::http::dropin::{bare_receiver, receivers_of, unconfigured};
 use crate::http::intake::Call;
 use crate::ingest::Door;
 use crate::ingest::wecom::Said;
+use crate::route::Called;
 use crate::store::{DeliveryFilter, StoreError};
 
 /// In front of our msgids.
@@ -67,7 +68,8 @@ async fn sent(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result
     let loaded = gate.app.loaded();
     let config = &loaded.config;
     let bearer = opened(config, &*gate.app.link_key().await, &AccessToken::of(parts), caller)?;
-    let (body, held) = gate.body(parts, body).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    let (body, held) =
+        gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let said = Said::read(&body).map_err(|wrong| misread(wrong, caller))?;
     let agent = said.member("agentid");
     match agent.and_then(|id| id.as_i64().or_else(|| id.as_str()?.trim().parse().ok())) {
@@ -119,6 +121,7 @@ async fn read(
         content_type: content_type(&parts.headers),
         body,
         packing: Packing::Plain,
+        called: Called::default(),
         part: None,
         received_at: caller.now,
     };
@@ -180,7 +183,8 @@ pub(super) async fn recall(State(gate): State<Gate>, request: Request) -> Respon
 async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
     let loaded = gate.app.loaded();
     let bearer = opened(&loaded.config, &*gate.app.link_key().await, &AccessToken::of(parts), caller)?;
-    let (body, _held) = gate.body(parts, body).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    let (body, _held) =
+        gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let number = asked["msgid"].as_str().and_then(|msgid| msgid.strip_prefix(MSGID)?.parse::<i64>().ok());
     let unknown = || Reply::error(40058, "invalid msgid. invalid Request Parameter", caller);

@@ -14,6 +14,7 @@ use super::{Caller, Key, by_key, configured, content_type, unknown_key};
 use crate::config::{Addressee, Config, To};
 use crate::deliver::app;
 use crate::http::Gate;
+use crate::http::body::Standing;
 use crate::http::dropin::unconfigured;
 
 /// The call by which an app uploads a file.
@@ -74,7 +75,7 @@ pub(super) async fn anything(State(gate): State<Gate>, Path(path): Path<String>,
 }
 
 async fn passed(gate: &Gate, account: &Account, path: &str, parts: &Parts, body: Body, caller: &Caller) -> Response {
-    let (body, _held) = match gate.body(parts, body).await {
+    let (body, _held) = match gate.body(parts, body, Standing::Proven).await {
         Ok(read) => read,
         Err(refusal) => return Reply::refused(&refusal, caller).into_response(),
     };

@@ -54,7 +54,8 @@ pub struct Policy {
     pub send_resolved: bool,
     /// An unchanged repeat is a reminder if the last transition is at least this old.
     pub repeat_interval_ms: i64,
-    /// The call is a resend of state (`/api/v2/alerts`), not a notification: its repeats are no news.
+    /// The call is a resend of state (`/api/v2/alerts`, a message with an idempotency key), not a notification: its
+    /// repeats are no news.
     pub push: bool,
     /// Each call is an event of its own (a test, a text without state): always news.
     pub test: bool,
@@ -110,7 +111,7 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
     }
     match (seen.status, known) {
         (Status::Firing, None) => Verdict::Told(TransitionKind::Firing),
-        (Status::Notice, Some(known)) if is_retry(known, now) => Verdict::Nothing(Quiet::Unchanged),
+        (Status::Notice, Some(known)) if policy.push || is_retry(known, now) => Verdict::Nothing(Quiet::Unchanged),
         (Status::Notice, _) => Verdict::Told(TransitionKind::Notice),
         (Status::Firing, Some(known)) => match known.status {
             Status::Resolved if is_late_copy(known, seen, now) => Verdict::Nothing(Quiet::Stale),

@@ -532,7 +532,7 @@ pub struct Admission {
     pub received_at: Timestamp,
     /// The body as it came.
     pub raw: Bytes,
-    /// The call resends state (`/api/v2/alerts`) instead of telling news.
+    /// The call resends state (`/api/v2/alerts`, a message with an idempotency key) instead of telling news.
     pub push: bool,
     /// Always news: the "Test" button, a body without state.
     pub test: bool,

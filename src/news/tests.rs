@@ -211,6 +211,7 @@ fn a_notice_is_told_once_and_leaves_nothing_open() {
     assert_eq!(after.status, Status::Resolved);
     expect(Some(&after), &notice, &NOTIFICATION, 65, Verdict::Nothing(Quiet::Unchanged));
     expect(Some(&after), &notice, &NOTIFICATION, 5 + 601, Verdict::Told(TransitionKind::Notice));
+    expect(Some(&after), &notice, &PUSH, 5 + 601, Verdict::Nothing(Quiet::Unchanged));
 }
 
 #[test]

@@ -192,8 +192,7 @@ impl Relay<'_> {
             name: self.said.line(),
             labels_json: serde_json::to_string(&labels).expect("a map of strings is JSON"),
             critical: false,
-            // Told once: it is never open.
-            status: Status::Resolved,
+            status: Status::Notice,
             starts_at: None,
             ends_at: None,
             kin: None,
@@ -209,7 +208,8 @@ impl Relay<'_> {
             received_at: caller.now,
             deliveries,
             raw: self.body,
-            push: false,
+            // A message under the same key is the same message, however late it comes again.
+            push: true,
             test: false,
         };
         gate.keep(admission).await.map_err(|refusal| Reply::refused(&refusal, caller))

@@ -125,7 +125,7 @@ impl Said {
             crate::names::Discriminator::default(),
             super::super::excerpt(&text, super::super::EXCERPT),
         );
-        notification.alerts[0].status = Status::Resolved;
+        notification.alerts[0].status = Status::Notice;
         notification
     }
 }

@@ -168,7 +168,25 @@ async fn more_than_wecom_takes_is_queued_and_folded_into_a_digest_of_first_lines
     let told = world.inbox("webhook=sim-ops-group").await.iter().map(ToString::to_string).collect::<String>();
     let named = (0..40).filter(|number| told.contains(&format!("第 {number} 条"))).count();
     assert!(named >= 20, "{named} of 40 first lines: {told}");
+    assert!(!told.contains("恢复"), "what is relayed is a notice, and no end: {told}");
     assert_eq!(world.app().store().audit().await.unwrap().imbalance, 0);
+}
+
+#[tokio::test]
+async fn a_message_under_the_key_of_an_older_one_is_the_same_however_late_it_comes() {
+    let world = World::at_a_standstill(SOURCES).await;
+    let text = json!({ "msgtype": "text", "text": { "content": "备份完成" } }).to_string();
+    let send = async |key: &str| {
+        let request = world.http.post(format!("{}{}", world.url, webhook(KEY))).header("idempotency-key", key);
+        request.body(text.clone()).send().await.unwrap().text().await.unwrap()
+    };
+    for hours in [0, 0, 2] {
+        world.pass(Duration::from_hours(hours));
+        assert_eq!(send("one").await, OK);
+    }
+    assert_eq!(world.deliveries().await.len(), 1);
+    assert_eq!(send("two").await, OK);
+    assert_eq!(world.deliveries().await.len(), 2);
 }
 
 #[tokio::test]

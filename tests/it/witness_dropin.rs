@@ -1,5 +1,7 @@
 //! WeCom clients of other people with the gateway in WeCom's place: their answers must satisfy them.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::harness::World;
@@ -55,4 +57,124 @@ async fn wechatpy_finds_every_interface_it_knows_behind_the_gateway() {
     });
     assert_eq!(said["errcodes"], errcodes);
     assert!(world.requests("gettoken").await.iter().all(|request| request["errcode"] == 0), "wrong secrets go nowhere");
+}
+
+/// As long as `PushPlus` wants it, and of letters and digits as Slack does.
+const TOKEN: &str = "Witness0123456789abcdef012345678";
+
+/// A source with the addresses of all services, each leading to a lane of its own choice: none is behind.
+fn services() -> String {
+    let lanes = [
+        "{ webhook: ops-group, face: text }",
+        "{ webhook: dba-group, face: text }",
+        "{ app: ops, users: [daixuan], face: text }",
+        "{ app: ops, users: [zhangsan], face: text }",
+        "{ app: ops, users: [lisi], face: text }",
+        "{ app: ops, users: [wangwu], face: text }",
+    ];
+    let keys = [
+        "dingtalk",
+        "feishu",
+        "slack",
+        "mattermost",
+        "rocketchat",
+        "teams",
+        "discord",
+        "serverchan",
+        "pushplus",
+        "bark",
+        "ntfy",
+        "gotify",
+    ];
+    let mut text = "sources:\n  s:\n".to_owned();
+    for (index, key) in keys.iter().enumerate() {
+        let lane = index % lanes.len();
+        writeln!(text, "    {key}: {{ tokens: {{ lane{lane}: {TOKEN} }} }}").unwrap();
+    }
+    text += "receivers:\n";
+    for (index, lane) in lanes.iter().enumerate() {
+        writeln!(text, "  lane{index}: {{ targets: [ {lane} ] }}").unwrap();
+    }
+    text + "route: { receiver: lane0 }\n"
+}
+
+/// What arrived anywhere, once as many as `count` did.
+async fn everywhere(world: &World, count: usize) -> Vec<String> {
+    world.settled().await;
+    let mut all = Vec::new();
+    for whose in
+        ["webhook=sim-ops-group", "webhook=sim-dba-group", "user=daixuan", "user=zhangsan", "user=lisi", "user=wangwu"]
+    {
+        all.extend(world.inbox(whose).await.iter().map(|message| message["content"].to_string()));
+    }
+    // The gateway itself tells that wrong tokens come again and again.
+    all.retain(|content| !content.contains("refused/credentials"));
+    assert_eq!(all.len(), count, "{all:#?}");
+    all
+}
+
+/// Each of `names` told once, in its words and nothing of its dress.
+fn told(all: &[String], names: &[&str]) {
+    for name in names {
+        let of: Vec<_> = all.iter().filter(|content| content.contains(&format!("磁盘将满 {name}"))).collect();
+        let [content] = of[..] else { panic!("{name}: {of:#?} of {all:#?}") };
+        assert!(content.contains(&format!("已用 97 % {name}")), "{content}");
+    }
+    for content in all {
+        for hidden in [TOKEN, "http://", "appriseit", "caronc", "no part of the words", "color", "#######", "{\\\""] {
+            assert!(!content.contains(hidden), "{hidden} in {content}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn apprise_is_satisfied_by_every_service_that_is_imitated() {
+    let world = World::new(&services()).await;
+    let Some(said) = run_at(&world, &world.url, "with_services.py", &[TOKEN]).await else { return };
+    let names = [
+        "dingtalk",
+        "feishu",
+        "lark",
+        "slack",
+        "mattermost",
+        "rocketchat",
+        "teams",
+        "discord",
+        "serverchan",
+        "pushplus",
+        "bark",
+        "ntfy",
+        "gotify",
+    ];
+    // DingTalk's and Feishu's refusals come with HTTP 200, at which alone apprise looks.
+    for name in names {
+        let by_status = !["dingtalk", "feishu", "lark"].contains(&name);
+        assert_eq!(
+            (&said["right"][name], by_status && said["wrong"][name] == true),
+            (&json!(true), false),
+            "{name}: {said}"
+        );
+    }
+    told(&everywhere(&world, names.len()).await, &names);
+}
+
+#[tokio::test]
+async fn clients_of_one_service_each_are_satisfied() {
+    let text = services().replace("dingtalk: {", "dingtalk: { secret: SECexample0000,");
+    let world = World::new(&text).await;
+    let Some(said) = run_at(&world, &world.url, "with_clients_of_services.py", &[TOKEN]).await else { return };
+    let right = json!({
+        "slack": [200, "ok"], "dingtalk": 0, "discord": [200, null], "teams": [true, "1"], "mattermost": true,
+        "serverchan": 0, "gotify": ["磁盘将满 gotify", 8],
+    });
+    assert_eq!(said["right"], right);
+    let wrong = json!({
+        "slack": [403, "invalid_token"], "dingtalk": 300_005, "discord": [401, 50027],
+        "teams": "DirectApiAuthorizationRequired", "mattermost": "web.incoming_webhook.invalid.app_error",
+        "serverchan": 40001, "gotify": "GotifyError",
+    });
+    assert_eq!(said["wrong"], wrong);
+    let names =
+        ["slack_sdk", "dingtalkchatbot", "discord_webhook", "pymsteams", "matterhook", "serverchan_sdk", "gotify"];
+    told(&everywhere(&world, names.len()).await, &names);
 }

@@ -50,7 +50,7 @@ mod scrape;
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
 use guests::BODY_DEADLINE;
 pub use heard::{Heard, Record, RefusedCall};
-pub use link::LinkKey;
+pub use link::{Acts, LinkKey};
 pub use listen::{Doors, raise_descriptors, serve};
 use lobby::Seat;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};

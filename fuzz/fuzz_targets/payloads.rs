@@ -50,7 +50,7 @@ fn mapping(written: Written) -> Mapping {
     let Written { when, alerts, name, status, labels, key } = written;
     let labels = labels.map(Members::All);
     let alert = AlertFields { name: Some(name), status, labels, key, ..AlertFields::default() };
-    Mapping { name: "mine".to_owned(), when, alerts, alert }
+    Mapping { name: "mine".to_owned(), has: Vec::new(), when, alerts, alert }
 }
 
 fn check(text: &str, payloads: &Payloads) {

@@ -35,6 +35,7 @@ impl Case {
         let told = |alert: &'_ Alert| match alert.status {
             Status::Firing => TransitionKind::Firing,
             Status::Resolved => TransitionKind::Resolved,
+            Status::Notice => TransitionKind::Firing,
         };
         let alerts = &self.notification.alerts;
         alerts.iter().map(|alert| Told { alert, kind: told(alert), starts_at: None, ends_at: None }).collect()
@@ -215,7 +216,7 @@ impl<'a> Arbitrary<'a> for Case {
 }
 
 fn alert(from: &mut Unstructured<'_>) -> Result<Alert> {
-    let status = *from.choose(&[Status::Firing, Status::Firing, Status::Resolved])?;
+    let status = *from.choose(&[Status::Firing, Status::Firing, Status::Resolved, Status::Notice])?;
     let health = *from.choose(&[Health::Normal, Health::Normal, Health::NoData, Health::Error])?;
     let values = if health == Health::Normal { from.int_in_range(0..=3)? } else { 0 };
     let value = |from: &mut Unstructured<'_>| {
@@ -241,6 +242,8 @@ fn alert(from: &mut Unstructured<'_>) -> Result<Alert> {
             runbook: url(from)?,
             image: String::new(),
         },
+        level: None,
+        kin: None,
     })
 }
 

@@ -11,6 +11,8 @@ pub struct Case<'a> {
     pub page: i64,
     /// When, in Unix milliseconds.
     pub made_at: i64,
+    /// For how many seconds its visitor may act, if there is something to do.
+    pub acts: Option<u32>,
     /// The page it is tried at, if that is another one.
     pub tried_page: Option<i64>,
     /// How many milliseconds later.
@@ -47,19 +49,35 @@ impl Case<'_> {
     }
 }
 
-/// `until` and `s` of a query, if there is exactly one of each, and `until` is a number.
-pub fn fields(query: &str) -> Option<(i64, String)> {
-    let (mut until, mut signature) = (Vec::new(), Vec::new());
+/// What a link says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// Until when it opens the page, in Unix seconds.
+    pub until: i64,
+    /// Until when its visitor may act, in Unix seconds.
+    pub act: Option<i64>,
+    signature: String,
+}
+
+/// The fields of a query, if there is exactly one `until` and one `s`, at most one `act`, and the times are numbers.
+pub fn fields(query: &str) -> Option<Fields> {
+    let (mut until, mut act, mut signature) = (Vec::new(), Vec::new(), Vec::new());
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match decoded(name).as_str() {
             "until" => until.push(decoded(value)),
+            "act" => act.push(decoded(value)),
             "s" => signature.push(decoded(value)),
             _ => {}
         }
     }
     let ([until], [signature]) = (&until[..], &signature[..]) else { return None };
-    Some((until.parse().ok()?, signature.clone()))
+    let act = match &act[..] {
+        [] => None,
+        [act] => Some(act.parse().ok()?),
+        _ => return None,
+    };
+    Some(Fields { until: until.parse().ok()?, act, signature: signature.clone() })
 }
 
 /// Percent and plus decoding, as browsers encode forms.

@@ -183,6 +183,8 @@ pub fn reread(
     }
     let door = if format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
     read(bytes, content_type, door, payloads, received_at)
+        // Alerts in a wrapper, or cut off, came by the door that takes everything.
+        .or_else(|_| read(bytes, content_type, Door::Webhook, payloads, received_at))
         .unwrap_or_else(|_| plain_text(&String::from_utf8_lossy(bytes), payloads, received_at).notification)
 }
 

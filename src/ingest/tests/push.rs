@@ -70,3 +70,16 @@ fn an_array_of_things_without_labels_is_no_push() {
     let through = |door| read(mixed, None, door, &SHIPPED, NOW).unwrap();
     assert_eq!(through(Door::Webhook), through(Door::AlertsPush));
 }
+
+#[test]
+fn pushed_alerts_that_came_wrapped_or_cut_off_read_the_same_again() {
+    for body in [
+        r#"{"alerts_of_today":[{"labels":{"alertname":"磁盘将满","instance":"db-1"}}]}"#,
+        r#"{"outer":"[{\"labels\":{\"alertname\":\"磁盘将满\"}}]"}"#,
+        r#"[{"labels":{"alertname":"磁盘将满"}},{"labels":{"alertname":"主机失联","insta"#,
+    ] {
+        let notification = webhook(body);
+        let again = reread(notification.format, body.as_bytes(), Some("application/json"), &SHIPPED, NOW);
+        assert_eq!(again, notification, "{body}");
+    }
+}

@@ -38,7 +38,7 @@ mod upstreams;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +127,9 @@ pub struct Config {
     pub payloads: Payloads,
     /// Beginnings of links and what replaces them, in the order of the file.
     pub link_rewrites: Vec<LinkRewrite>,
+    /// Addresses of hosts that the configuration names as places where people look: links to them stay in messages although
+    /// they are private.
+    pub known_hosts: Vec<IpAddr>,
     /// Hosts from which pictures may be fetched to be uploaded (lower case, no port). Empty: none is fetched.
     pub image_hosts: Vec<String>,
 }

@@ -22,6 +22,8 @@ mod rows;
 mod samples;
 mod words;
 
+use std::net::IpAddr;
+
 use jiff::tz::TimeZone;
 
 use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
@@ -78,6 +80,8 @@ pub struct Letter<'a> {
     pub notes: &'a [Note],
     /// Rewrites of links.
     pub link_rewrites: &'a [LinkRewrite],
+    /// Private addresses whose links stay all the same.
+    pub known_hosts: &'a [IpAddr],
 }
 
 /// What readers of a message may do on its page: named in the message where it has no buttons.

@@ -57,6 +57,7 @@ impl Case {
             picture: Picture { url: self.picture_url, content: self.image.as_ref() },
             notes: &[],
             link_rewrites: &[],
+            known_hosts: &[],
         }
     }
 }

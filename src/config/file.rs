@@ -108,9 +108,10 @@ pub(super) struct File {
     /// 你们自己的级别用词：词到 critical、error、warning、info，优先于内置的表。
     /// Your own words for severities: from words to critical, error, warning or info; they win over the shipped table.
     pub levels: Option<At<Named<Level>>>,
-    /// 消息里的链接换成别人打得开的地址：`from` 开头的换成 `to`；内网主机名、localhost、私有 IP 的链接没有规则就不放进消息。
+    /// 消息里的链接换成别人打得开的地址：`from` 开头的换成 `to`；内网主机名、localhost、私有 IP 的链接没有规则就不放进消息，配置里别处写着的 IP 除外。
     /// Links in messages made to lead somewhere: what begins with `from` begins with `to` instead. Without a rule, links
-    /// to localhost, bare host names, cluster names and private addresses are left out of messages.
+    /// to localhost, bare host names, cluster names and private addresses are left out of messages, but for addresses that
+    /// the configuration names elsewhere.
     pub link_rewrites: Option<At<Vec<At<LinkRewrite>>>>,
     /// 告警里的图片。Pictures of alerts.
     pub images: Option<At<Images>>,

@@ -1,9 +1,11 @@
 //! How bodies are read and links are shown: the user's words for severities, and rewrites of links.
 
-use super::LinkRewrite;
+use std::net::IpAddr;
+
 use super::at::{At, Named};
 use super::file;
 use super::resolve::{Resolver, placed};
+use super::{LinkRewrite, Upstream};
 use crate::level::{Level, Levels};
 
 impl Resolver<'_> {
@@ -33,5 +35,21 @@ impl Resolver<'_> {
             rewrites.extend(from.zip(to).map(|(from, to)| LinkRewrite { from, to }));
         }
         rewrites
+    }
+
+    /// The addresses of our own pages, of upstreams, of hosts of pictures, and those to which links are rewritten. One that
+    /// only this machine knows leads nowhere from a phone, wherever it is named.
+    pub(super) fn known_hosts(
+        external_url: Option<&str>,
+        upstreams: &[Upstream],
+        rewrites: &[LinkRewrite],
+        pictures: &[String],
+    ) -> Vec<IpAddr> {
+        let urls = external_url.into_iter().chain(upstreams.iter().map(|upstream| upstream.url.as_str()));
+        let urls = urls.chain(rewrites.iter().map(|rule| rule.to.as_str()));
+        let hosts = urls.filter_map(|url| Some(reqwest::Url::parse(url).ok()?.host_str()?.to_owned()));
+        let addresses =
+            hosts.chain(pictures.iter().cloned()).filter_map(|host| host.trim_matches(['[', ']']).parse().ok());
+        addresses.filter(|address: &IpAddr| !address.is_loopback() && !address.is_unspecified()).collect()
     }
 }

@@ -110,6 +110,7 @@ impl<'a> Resolver<'a> {
         let link_rewrites = self.link_rewrites(value(file.link_rewrites.as_ref()));
         let payloads = self.payloads(value(file.payloads.as_ref()));
         let image_hosts = self.image_hosts(value(file.images.as_ref()));
+        let known_hosts = Self::known_hosts(external_url.as_deref(), &upstreams, &link_rewrites, &image_hosts);
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
         let listen = listen?;
@@ -147,6 +148,7 @@ impl<'a> Resolver<'a> {
             templates,
             payloads: payloads?.with(ReadSettings { levels, timezone: timezone? }),
             link_rewrites,
+            known_hosts,
             image_hosts,
         })
     }

@@ -534,3 +534,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn private_addresses_that_the_configuration_names_are_known() {
+    let text = "wecom: { webhooks: { g: { key: 11111111-2222-4333-8444-555555555555 } } }\n\
+                receivers: { ops: { targets: [ { webhook: g } ] } }\n\
+                external_url: http://127.0.0.1:8080\n\
+                upstreams: { am: { kind: alertmanager, url: 'http://10.31.4.9:9093' }, b: { kind: alertmanager, url: 'http://am:9093' } }\n\
+                link_rewrites: [ { from: 'http://prom:9090', to: 'http://10.31.4.8:9090' } ]\n";
+    let (config, _) = Config::parse(text, Path::new("wegraf.yaml")).unwrap();
+    let known: Vec<String> = config.known_hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(known, ["10.31.4.9", "10.31.4.8"]);
+}

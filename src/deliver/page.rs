@@ -177,6 +177,7 @@ impl Page {
             picture,
             notes,
             link_rewrites: &loaded.config.link_rewrites,
+            known_hosts: &loaded.config.known_hosts,
         };
         if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
             rendered

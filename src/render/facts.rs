@@ -488,7 +488,7 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
 
 /// The links, most useful first, each a URL that may be in a message.
 fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
-    let followed = |url: &str| shown(url, letter.link_rewrites);
+    let followed = |url: &str| shown(url, letter.link_rewrites, letter.known_hosts);
     let first = |pick: fn(&Links) -> &String| {
         alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| followed(url))
     };

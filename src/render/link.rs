@@ -4,7 +4,7 @@
 //! resolved or fetched.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::LinkRewrite;
 
@@ -40,8 +40,8 @@ pub fn harmless_url(url: &str) -> Option<String> {
 }
 
 /// `url` as people can follow it: rewritten by the first rule whose prefix it has; `None` if it cannot be opened from a
-/// phone, or [`safe_url`] refuses it.
-pub(super) fn shown(url: &str, rewrites: &[LinkRewrite]) -> Option<String> {
+/// phone and its host is none of `known`, or [`safe_url`] refuses it.
+pub(super) fn shown(url: &str, rewrites: &[LinkRewrite], known: &[IpAddr]) -> Option<String> {
     let url = url.trim();
     let rewritten = rewrites.iter().find_map(|rule| {
         let head = url.get(..rule.from.len()).filter(|head| head.eq_ignore_ascii_case(&rule.from))?;
@@ -50,25 +50,26 @@ pub(super) fn shown(url: &str, rewrites: &[LinkRewrite]) -> Option<String> {
     });
     match rewritten {
         Some(url) => safe_url(&url),
-        None if leads_nowhere(url) => None,
+        None if leads_nowhere(url, known) => None,
         None => safe_url(url),
     }
 }
 
 /// Is the host known only to its own machine or cluster: localhost, a bare word, a name of a cluster, a private
 /// address?
-fn leads_nowhere(url: &str) -> bool {
+fn leads_nowhere(url: &str, known: &[IpAddr]) -> bool {
     let Some((_, authority, _)) = split(url) else { return true };
     if let Some(v6) = authority.strip_prefix('[') {
         let host = v6.split(']').next().unwrap_or_default();
-        return host
-            .parse::<Ipv6Addr>()
-            .is_ok_and(|ip| ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified());
+        return host.parse::<Ipv6Addr>().is_ok_and(|ip| {
+            (ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified()) && !known.contains(&ip.into())
+        });
     }
     let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     if let Ok(ip) = host.parse::<Ipv4Addr>() {
-        return ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
+        let is_private = ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
+        return is_private && !known.contains(&ip.into());
     }
     let labels: Vec<&str> = host.split('.').collect();
     labels.len() < 2
@@ -167,11 +168,15 @@ mod tests {
             LinkRewrite { from: "http://prometheus-k8s-0:9090".to_owned(), to: "https://prom.example.com".to_owned() },
             LinkRewrite { from: "http://10.0.0.5:3000".to_owned(), to: "http://10.0.0.5:3000".to_owned() },
         ];
+        let known = ["10.0.0.7".parse().unwrap(), "fd00::7".parse().unwrap()];
         for (url, follows) in [
             ("http://prometheus-k8s-0:9090/graph?g0.expr=up", Some("https://prom.example.com/graph?g0.expr=up")),
             ("http://prometheus-k8s-0:90901/graph", None),
             ("http://10.0.0.5:3000/d/1", Some("http://10.0.0.5:3000/d/1")),
             ("http://10.0.0.6:3000/d/1", None),
+            ("http://10.0.0.7:9090/graph", Some("http://10.0.0.7:9090/graph")),
+            ("http://[fd00::7]:9090/graph", Some("http://[fd00::7]:9090/graph")),
+            ("http://[fd00::8]:9090/graph", None),
             ("http://localhost:3000/", None),
             ("http://:9090/graph", None),
             ("http://prom.monitoring.svc.cluster.local:9090/", None),
@@ -181,7 +186,7 @@ mod tests {
             ("https://grafana.example.com/d/1", Some("https://grafana.example.com/d/1")),
             ("http://8.8.8.8/x", Some("http://8.8.8.8/x")),
         ] {
-            assert_eq!(shown(url, &rules).as_deref(), follows, "{url}");
+            assert_eq!(shown(url, &rules, &known).as_deref(), follows, "{url}");
         }
     }
 

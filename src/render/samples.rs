@@ -62,6 +62,7 @@ impl Sample {
             picture: Picture { url: self.picture, content: None },
             notes: &[],
             link_rewrites: &[],
+            known_hosts: &[],
         }
     }
 }

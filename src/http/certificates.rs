@@ -9,6 +9,9 @@ use tracing::{info, warn};
 use crate::alert::Timestamp;
 use crate::ingest::{Certificate, Certificates};
 
+#[cfg(test)]
+mod tests;
+
 /// Deadline of the vendor's answer; its notification waits meanwhile.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Most bytes of a certificate or an answer; theirs have 2 KB.
@@ -39,16 +42,17 @@ struct Known {
 
 impl Default for Vault {
     fn default() -> Self {
-        let client = reqwest::Client::builder()
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(DEADLINE)
-            .build();
-        Self { client: client.ok(), known: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+        Self::with(reqwest::Client::builder())
     }
 }
 
 impl Vault {
+    /// With a client that trusts and finds hosts as `builder` says.
+    fn with(builder: reqwest::ClientBuilder) -> Self {
+        let client = builder.https_only(true).redirect(reqwest::redirect::Policy::none()).timeout(DEADLINE).build();
+        Self { client: client.ok(), known: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+    }
+
     /// All valid ones.
     pub fn all(&self, now: Timestamp) -> Certificates {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

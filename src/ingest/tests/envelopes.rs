@@ -8,26 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use super::*;
 use crate::config::{Config, Envelope, Source, Vendor};
 
-const PEM: &str = "\
------BEGIN CERTIFICATE-----\n\
-MIIDDzCCAfegAwIBAgIUWYo5PdlQ4r0GegGD9pAnmKNVOdIwDQYJKoZIhvcNAQEL\n\
-BQAwFjEUMBIGA1UEAwwLc25zLmV4YW1wbGUwIBcNMjYxMTI5MDA0NTU1WhgPMjEw\n\
-MDExMDEwMDQ1NTVaMBYxFDASBgNVBAMMC3Nucy5leGFtcGxlMIIBIjANBgkqhkiG\n\
-9w0BAQEFAAOCAQ8AMIIBCgKCAQEAnXbUqzdiheGLTwm6UJCo8oPA0FAj9+C7qZR+\n\
-Q9Op/9UY3S/I8QXxPIaeteCWocdyASh9iHnFTdu45vv/MMHFjTNHdYMhVRsmZ47x\n\
-XkGcFPX0KjxAzloU+oMKYRqm2D438KAE8j1j15HDwW8NeTt0SBLUGt++4Gg49q8S\n\
-dhItr+9Y040EKxz3bF30NOFSH5gcDZxzV2DIoELN6azuJ0/PXiaiSrZuVv6uOWEV\n\
-jTrUsOshWxxxsAXTtSGswrzc19tVdN+KUC/zNZcOq6fysBoPdGpGh7hmvE7Q3OnL\n\
-HkUdQTQIXnnwp7eCxJqbeDcBVeAGwnwIB/dyic1FDvu7sGkxMwIDAQABo1MwUTAd\n\
-BgNVHQ4EFgQUx7Vk7qn4kqgMe0BdqqT73is83d8wHwYDVR0jBBgwFoAUx7Vk7qn4\n\
-kqgMe0BdqqT73is83d8wDwYDVR0TAQH/BAUwAwEB/zANBgkqhkiG9w0BAQsFAAOC\n\
-AQEAT0nyfaU6G44TbZcYtbQ1zj/yReeUqSV/7NhYtNYi49NX6IJQxJIVE/9G44+n\n\
-JOOe+I7B1g9356qGbsF6jsutkTqFemwFH6Oilvh+UuMAaCbRAqgD0p+kqIguzAKi\n\
-00AhOH16U+Zmkyu9+QCGyGD8ENI3Uo2uuPf8tsQS4WcQ/PbwunmiV1atemNHEG1B\n\
-4lZccQOG88e4ysQsF60KK93wjjD6XJQD7XKfqEulwwoiV3HCfODuthAIQg+OBsH+\n\
-IryHstbBGBxrBmHuSMxLv34tkCq0nbidsershUsWDcNZXrOPi1SbKHbb6jt/jD3Q\n\
-5y31tf2XzlvJmEkKM3YCPDdKRQ==\n\
------END CERTIFICATE-----\n";
+const PEM: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/vendor.pem"));
 
 /// 2026-11-30T00:00:00Z, when the signatures were made.
 const SIGNED_AT: i64 = 1_795_996_800_000;

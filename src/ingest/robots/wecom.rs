@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::super::field::clean;
 use crate::alert::{Format, Notification, Status};
 
 /// The kinds that are text: they can be cut, folded and shown anywhere.
@@ -15,6 +16,8 @@ const TECHNICAL: [&str; 10] =
     ["base64", "md5", "media_id", "thumb_media_id", "appid", "pagepath", "task_id", "picurl", "icon_url", "card_type"];
 /// A first line as the record shows it, in bytes.
 const LINE_BYTES: usize = 200;
+/// The name of a kind as the record shows it, in bytes: all of WeCom's are shorter.
+const KIND_BYTES: usize = 40;
 /// Shown of what is no text, in bytes.
 const WORDS_BYTES: usize = 4096;
 
@@ -100,12 +103,18 @@ impl Said {
     pub fn line(&self) -> String {
         let words = if self.is_text() { self.content().to_owned() } else { self.words() };
         let line = words.lines().map(undecorated).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
-        let line = super::super::excerpt(&line, LINE_BYTES);
+        let line = clean(&super::super::excerpt(&line, LINE_BYTES));
         match (self.is_text(), line.is_empty()) {
             (true, false) => line,
-            (false, false) => format!("[{}] {line}", self.msgtype),
-            (_, true) => format!("[{}] {}", self.msgtype, size(self.bytes)),
+            (false, false) => format!("[{}] {line}", self.kind()),
+            (_, true) => format!("[{}] {}", self.kind(), size(self.bytes)),
         }
+    }
+
+    /// Its `msgtype` as it may stand in a line of the record.
+    fn kind(&self) -> String {
+        let shown: String = self.msgtype.chars().filter(|letter| !letter.is_control()).collect();
+        super::super::excerpt(&shown, KIND_BYTES)
     }
 
     /// Its words without pictures, files and ids, a line each.
@@ -123,7 +132,7 @@ impl Said {
             Format::Opaque,
             self.line(),
             crate::names::Discriminator::default(),
-            super::super::excerpt(&text, super::super::EXCERPT),
+            clean(&super::super::excerpt(&text, super::super::EXCERPT)),
         );
         notification.alerts[0].status = Status::Notice;
         notification
@@ -138,7 +147,7 @@ pub fn notification(bytes: &[u8]) -> Notification {
             Format::Opaque,
             super::super::UNRECOGNISED.to_owned(),
             crate::names::Discriminator::default(),
-            super::super::excerpt(&String::from_utf8_lossy(bytes), super::super::EXCERPT),
+            clean(&super::super::excerpt(&String::from_utf8_lossy(bytes), super::super::EXCERPT)),
         ),
     }
 }
@@ -197,6 +206,21 @@ mod tests {
             assert_eq!(said.line(), line, "{body}");
             assert!(!said.notification().message.contains("aGVsbG8"), "a picture is never printed");
         }
+    }
+
+    #[test]
+    fn neither_store_is_given_a_zero() {
+        for body in [
+            r#"{"msgtype":"text","text":{"content":"a\u0000b\n\u0000c"}}"#,
+            r#"{"msgtype":"la\u0000ter\n","later":{"title":"x\u0000"}}"#,
+            "no JSON \0 at all",
+        ] {
+            let shown = notification(body.as_bytes());
+            let all = format!("{}{}", shown.message, shown.alerts[0].name);
+            assert!(!all.contains('\0') && !shown.alerts[0].name.contains('\n'), "{all:?}");
+        }
+        let long = format!(r#"{{"msgtype":"{}","a":1}}"#, "x".repeat(10_000));
+        assert!(Said::read(long.as_bytes()).unwrap().line().len() < 100);
     }
 
     #[test]

@@ -87,6 +87,12 @@ pub(super) const PLACES: &[&str] = &[
     "资源名称",
 ];
 
+/// Lists of places.
+const LISTS: &[&str] =
+    &["resources", "hosts", "hostnames", "instances", "targets", "devices", "nodes", "servers", "objects"];
+/// What names an item of such a list.
+const NAMES: [&str; 8] = ["name", "displayname", "hostname", "instancename", "resourcename", "instanceid", "id", "ip"];
+
 /// Characters of a name before a colon in a line of text, and of a value that is a place.
 const LINE_NAME: usize = 16;
 const PLACE: usize = 200;
@@ -142,6 +148,13 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
             labels.insert(member.name.replace('\0', "\u{2400}"), value);
         }
     }
+    for member in members.named(LISTS) {
+        if let Some(value) = listed(member.value).filter(|value| is_sound(member.name, value))
+            && !known(&labels, &member.plain)
+        {
+            labels.insert(member.name.replace('\0', "\u{2400}"), value);
+        }
+    }
     for (name, value) in lines {
         if PLACES.contains(&name.as_str())
             && is_sound(name, value)
@@ -162,11 +175,26 @@ fn named(value: &Value) -> Option<String> {
     (text.chars().count() <= PLACE && !text.contains('\n')).then(|| text.replace('\0', "\u{2400}"))
 }
 
+/// The names of the items of a list: two alerts of one rule may differ in nothing else.
+fn listed(value: &Value) -> Option<String> {
+    let Value::Array(items) = value else { return None };
+    let name = |item: &Value| match item {
+        Value::Object(members) => NAMES.iter().find_map(|wanted| {
+            let (_, value) = members.iter().find(|(name, _)| plain_name(name) == *wanted)?;
+            named(value)
+        }),
+        other => named(other),
+    };
+    let names = items.iter().map(name).collect::<Option<Vec<String>>>()?.join(", ");
+    (!names.is_empty() && names.chars().count() <= PLACE).then_some(names)
+}
+
 /// Where it is in one text that can be compared: the places among the labels, in order.
 pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, String)]) -> String {
     let is_place = |name: &str| {
         let plain = plain_name(name);
         PLACES.contains(&plain.as_str())
+            || LISTS.contains(&plain.as_str())
             || members.labels.iter().any(|(label, _)| label == name)
             || lines.iter().any(|(line, _)| *line == plain && PLACES.contains(&line.as_str()))
     };

@@ -315,3 +315,30 @@ fn zabbix_problem_and_recovery_are_one_alert() {
     let plain = only(webhook_json(&json!({"Subject": "Resolved: x", "Message": "m"})));
     assert_eq!(plain.status, Status::Resolved);
 }
+
+/// Makes a body of a host and a state.
+type Made = fn(&str, &str) -> Json;
+
+#[test]
+fn one_rule_on_two_hosts_is_two_alerts_wherever_the_host_stands() {
+    let volcano = |host: &str, state: &str| {
+        json!({
+            "Type": "Metric", "RuleName": "CPU 使用率高", "RuleId": "16", "Level": "critical", "AlertState": state,
+            "Resources": [{ "Id": format!("i-{host}"), "Name": host, "Metrics": [{ "Name": "CpuTotal", "CurrentValue": 93 }] }],
+        })
+    };
+    let datadog = |host: &str, state: &str| {
+        json!({
+            "alert_title": format!("[{state} on {{host:{host},env:prod}}] CPU 过高"), "alert_transition": state,
+            "alert_id": "42", "hostname": "$HOSTNAME", "tags": "env:prod",
+        })
+    };
+    let nagios = |host: &str, state: &str| json!({ "hostname": host, "service": "MySQL", "state": state, "output": format!("it is {state}") });
+    let cases: [(&str, &str, Made); 3] =
+        [("Alert", "Normal", volcano), ("Triggered", "Recovered", datadog), ("CRITICAL", "OK", nagios)];
+    for (on, over, body) in cases {
+        let identity = |host: &str, state: &str| only(webhook_json(&body(host, state))).identity(&source());
+        assert_ne!(identity("web-1", on), identity("web-2", on), "{on}");
+        assert_eq!(identity("web-1", on), identity("web-1", over), "{on}");
+    }
+}

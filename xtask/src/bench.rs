@@ -45,6 +45,9 @@ pub struct Options {
     /// The wegraf to measure; without it, that of this workspace is built.
     #[arg(long)]
     program: Option<PathBuf>,
+    /// Another wegraf, for example of an older commit: its intake of the same bodies is measured in the same rounds.
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// Only these sections.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Section::value_variants().to_vec())]
     only: Vec<Section>,
@@ -72,6 +75,23 @@ fn single(number: u64) -> String {
     let rule = number >> 24;
     format!(
         r#"{{"receiver":"wegraf","status":"firing","alerts":[{{"status":"firing","labels":{{"alertname":"磁盘将满 {rule}","grafana_folder":"基础设施","instance":"{instance}","severity":"warning","team":"dba"}},"annotations":{{"description":"按现在的速度 40 分钟后写满，先清理归档日志，再看慢查询是否在写临时表","runbook_url":"https://wiki.example.com/runbook/disk","summary":"{instance} 的 /var 已用 96.2%"}},"startsAt":"2026-11-22T06:02:00Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"https://grafana.example.com/alerting/grafana/bench{rule}/view?orgId=1","fingerprint":"{number:016x}","silenceURL":"https://grafana.example.com/alerting/silence/new?alertmanager=grafana&matcher=instance%3D{instance}","dashboardURL":"https://grafana.example.com/d/disk?orgId=1","panelURL":"https://grafana.example.com/d/disk?orgId=1&viewPanel=4","values":{{"A":96.2,"C":1}},"valueString":"[ var='A' labels={{instance={instance}}} value=96.2 ]","orgId":1}}],"groupLabels":{{"alertname":"磁盘将满 {rule}"}},"commonLabels":{{"alertname":"磁盘将满 {rule}","severity":"warning"}},"commonAnnotations":{{}},"externalURL":"https://grafana.example.com/","version":"1","groupKey":"{{}}:{{alertname=\"磁盘将满\"}}","truncatedAlerts":0,"orgId":1,"title":"[FIRING:1] 磁盘将满","state":"alerting","message":"**Firing** A=96.2"}}"#
+    )
+}
+
+/// A body that no mapping knows: the general reader finds everything in it.
+fn unknown(number: u64) -> String {
+    format!(
+        r#"{{"来源":"动环监控","标题":"机房温度过高 {number}","状态":"告警中","等级":"严重","设备":{{"name":"ac-{number}","位置":"机房 B 3 排","ip":"10.{}.{}.{}"}},"当前值":41.5,"阈值":"> 35","开始时间":"2026-11-22 14:02:00","详情":"3 号空调回风温度 41.5 ℃，已持续 10 分钟，请检查风机和冷凝水","labels":{{"team":"idc","cluster":"prod-1"}},"url":"https://dcim.example.com/alarm/{number}","history":[{{"at":"13:50","value":33.1}},{{"at":"13:55","value":36.9}},{{"at":"14:00","value":41.5}}]}}"#,
+        number >> 16 & 255,
+        number >> 8 & 255,
+        number & 255
+    )
+}
+
+/// A message for WeCom's webhook, relayed as it is.
+fn message(number: u64) -> String {
+    format!(
+        r###"{{"msgtype":"markdown","markdown":{{"content":"## 构建失败 order-api #{number}\n> 分支：main\n> 提交：修复支付回调\n> [查看日志](https://ci.example.com/job/{number})"}}}}"###
     )
 }
 
@@ -219,7 +239,7 @@ async fn memory(options: &Options, binary: &Path, folder: &Path, stores: &Stores
     let start = async || {
         let address = free()?;
         let mut command = Command::new(binary);
-        command.arg("serve").arg("-c").arg(intake::configure(folder, address, &stores.database("sqlite")?)?);
+        command.arg("serve").arg("-c").arg(intake::configure(folder, address, &stores.database("sqlite")?, "")?);
         Server::start(command, address, "/readyz").await
     };
     let mut ready = Vec::new();

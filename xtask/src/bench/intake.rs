@@ -9,15 +9,26 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::process::Server;
-use super::{Options, median, single};
+use super::{Options, median, message, single, unknown};
 use crate::gateway::free;
 use crate::ledger::record::Database;
 use crate::load::{self, Report, Until};
+
+/// WeCom's address with the key of [`RELAYING`].
+const RELAY: &str = "/cgi-bin/webhook/send?key=bench-relay-key-0123456789abcdef";
+/// The source whose messages are relayed.
+const RELAYING: &str =
+    "allow_anonymous: true\nsources: { ci: { wecom: { keys: { group: bench-relay-key-0123456789abcdef } } } }\n";
+/// What `--against` names.
+const AGAINST: &str = "the other wegraf on SQLite";
 
 /// One server, and what its rounds gave.
 struct Variant {
     name: &'static str,
     server: Server,
+    /// Where it takes what.
+    path: &'static str,
+    body: fn(u64) -> String,
     /// Is it wegraf, with metrics of its own?
     gateway: bool,
     next: u64,
@@ -54,8 +65,18 @@ pub async fn run(
             Database::Postgres(url) => ["--postgres".to_owned(), url.clone()],
         };
         variants.push(plain(plain_name, &keep).await?);
-        variants.push(gateway(gateway_name, binary, folder, ours).await?);
+        variants.push(gateway(gateway_name, binary, folder, ours, "").await?);
     }
+    let beside = |name: &str| Database::Sqlite(folder.join(format!("intake-{name}.db")));
+    if let Some(other) = &options.against {
+        variants.push(gateway(AGAINST, other, folder, &beside("against"), "").await?);
+    }
+    let general =
+        gateway("wegraf on SQLite, a body that no mapping knows", binary, folder, &beside("general"), "").await?;
+    variants.push(Variant { body: unknown, ..general });
+    let relay =
+        gateway("wegraf on SQLite, a message to WeCom's webhook", binary, folder, &beside("relay"), RELAYING).await?;
+    variants.push(Variant { path: RELAY, body: message, ..relay });
     for _ in 0..options.rounds {
         let mut bare = f64::NAN;
         for (at, variant) in variants.iter_mut().enumerate() {
@@ -75,22 +96,28 @@ async fn plain(name: &'static str, keep: &[String]) -> anyhow::Result<Variant> {
     Variant::start(name, command, address, false).await
 }
 
-async fn gateway(name: &'static str, binary: &Path, folder: &Path, database: &Database) -> anyhow::Result<Variant> {
+async fn gateway(
+    name: &'static str,
+    binary: &Path,
+    folder: &Path,
+    database: &Database,
+    more: &str,
+) -> anyhow::Result<Variant> {
     let address = free()?;
-    let file = configure(folder, address, database)?;
+    let file = configure(folder, address, database, more)?;
     let mut command = Command::new(binary);
     command.arg("serve").arg("-c").arg(&file);
     Variant::start(name, command, address, true).await
 }
 
-/// One receiver, and a WeCom that is out of reach.
-pub fn configure(folder: &Path, listen: SocketAddr, database: &Database) -> anyhow::Result<PathBuf> {
+/// One receiver, a WeCom that is out of reach, and `more` lines.
+pub fn configure(folder: &Path, listen: SocketAddr, database: &Database, more: &str) -> anyhow::Result<PathBuf> {
     let file = folder.join(format!("{}.yaml", listen.port()));
     let nowhere = free()?;
     std::fs::write(
         &file,
         format!(
-            "listen: {listen}\ndatabase: {}\nwecom:\n  api_url: http://{nowhere}\n  webhooks:\n    group: {{ key: sim-ops-group }}\nreceivers:\n  ops: {{ targets: [ {{ webhook: group }} ] }}\nroute: {{ receiver: ops }}\n",
+            "listen: {listen}\ndatabase: {}\nwecom:\n  api_url: http://{nowhere}\n  webhooks:\n    group: {{ key: sim-ops-group }}\nreceivers:\n  ops: {{ targets: [ {{ webhook: group }} ] }}\nroute: {{ receiver: ops }}\n{more}",
             database.line()
         ),
     )?;
@@ -100,7 +127,7 @@ pub fn configure(folder: &Path, listen: SocketAddr, database: &Database) -> anyh
 impl Variant {
     async fn start(name: &'static str, command: Command, address: SocketAddr, gateway: bool) -> anyhow::Result<Self> {
         let server = Server::start(command, address, "/readyz").await?;
-        Ok(Self { name, server, gateway, next: 0, rounds: Vec::new() })
+        Ok(Self { name, server, path: "/webhook", body: single, gateway, next: 0, rounds: Vec::new() })
     }
 
     async fn commits(&self) -> anyhow::Result<f64> {
@@ -112,7 +139,7 @@ impl Variant {
         let (commits, processor) = (self.commits().await?, self.server.processor()?);
         let address = self.server.address;
         let report: Report =
-            load::post(address, "/webhook", options.connections, until, self.next, Arc::new(single)).await?;
+            load::post(address, self.path, options.connections, until, self.next, Arc::new(self.body)).await?;
         ensure!(report.errors == 0, "{}: {} requests were not answered 200", self.name, report.errors);
         self.next += report.requests;
         let requests = report.requests as f64;
@@ -155,10 +182,21 @@ fn print(variants: &[Variant]) {
             variant.median(|round| round.p99),
         );
     }
-    for pair in variants[1..].chunks(2) {
-        if let [plain, ours] = pair {
+    for pair in variants[1..].windows(2) {
+        if let [plain, ours] = pair
+            && ours.gateway
+            && !plain.gateway
+        {
             let times = ours.median(|round| round.rate) / plain.median(|round| round.rate);
             println!("\n{}: {times:.1} × {}", ours.name, plain.name);
         }
+    }
+    let ours = variants.iter().find(|variant| variant.gateway);
+    let other = variants.iter().find(|variant| variant.name == AGAINST);
+    if let Some((ours, other)) = ours.zip(other) {
+        let pairs = || ours.rounds.iter().zip(&other.rounds);
+        let rate = median(pairs().map(|(ours, other)| ours.rate / other.rate).collect());
+        let processor = median(pairs().map(|(ours, other)| other.processor / ours.processor).collect());
+        println!("\n{} to {AGAINST}: rate {rate:.2}, requests for the same processor time {processor:.2}", ours.name);
     }
 }

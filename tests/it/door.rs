@@ -1,7 +1,7 @@
 //! The door under siege, against the built program: a short form of `cargo xtask siege`, and what must hold besides.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use wecom_simulator::Setup;
 use xtask::siege::{Attack, besiege};
 
-use crate::harness::{World, alertmanager};
+use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::Wegraf;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
@@ -64,8 +64,7 @@ async fn a_peer_that_never_reads_its_answers_is_closed_within_its_deadline() {
     let mut peer = TcpStream::connect(&address).await.unwrap();
     let requests = b"GET /metrics HTTP/1.1\r\nHost: wegraf\r\n\r\n".repeat(50);
     // A write waits once all buffers are full; the deadline begins then.
-    while tokio::time::timeout(Duration::from_secs(60), peer.write_all(&requests)).await.expect("it is closed").is_ok()
-    {
+    while tokio::time::timeout(Duration::from_mins(1), peer.write_all(&requests)).await.expect("it is closed").is_ok() {
     }
     assert!(world.metric("wegraf_connections_closed_total{listener=\"main\",reason=\"not_reading\"}").await >= 1.0);
 }
@@ -152,4 +151,32 @@ async fn more_alerts_than_the_memory_holds_are_refused_whole_with_a_remedy() {
     world.arrived("user=daixuan", 1).await;
     let most = gateway.memory_kib("VmHWM");
     assert!(most < 150 * 1024, "it used {most} KiB at its worst");
+}
+
+#[tokio::test]
+async fn large_bodies_that_no_mapping_knows_are_read_within_the_memory() {
+    let (world, gateway, _) = serve(&format!("memory: 256MB\n{ONE_MEMBER}")).await;
+    let row = json!({ "disk": "sda", "text": "x".repeat(300), "deep": { "a": [1, 2, 3], "b": "文字" } });
+    let rows = json!({ "title": "巡检失败", "rows": vec![row; 25_000] }).to_string();
+    let packed =
+        json!({ "title": "巡检失败", "inner": json!({ "note": "y".repeat(9 << 20) }).to_string() }).to_string();
+    let lines = format!("巡检失败\n{}", "2026-11-22 06:02:00 one line of the report\n".repeat(240_000));
+    let wide: serde_json::Map<String, Value> =
+        (0..240_000).map(|number| (format!("name-{number}"), format!("value {number} of the report").into())).collect();
+    let wide = json!({ "title": "巡检失败", "values": wide }).to_string();
+    for body in [&rows, &packed, &lines, &wide] {
+        assert!((8 << 20..16 << 20).contains(&body.len()), "{} bytes", body.len());
+        let (status, answer) = world.post("/webhook", body.clone()).await;
+        // A quarter of a million values take more than there is: refused whole, with a remedy.
+        let refused = *body == wide && status == 413 && answer.to_string().contains("memory");
+        assert!(status == 200 || refused, "{status} {answer}");
+    }
+    // How many messages they become depends on how soon the first is written.
+    let begun = Instant::now();
+    while world.inbox("user=daixuan").await.is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "nothing is told");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let most = gateway.memory_kib("VmHWM");
+    assert!(most < 256 * 1024, "it used {most} KiB at its worst");
 }

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use rusqlite::{CachedStatement, Connection, StatementStatus};
+use rusqlite::{CachedStatement, Connection};
 
 /// How the statements of the store are prepared.
 pub(super) trait Prepare {
@@ -37,7 +37,7 @@ impl DerefMut for Held<'_> {
 #[cfg(debug_assertions)]
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let again = self.0.reset_status(StatementStatus::RePrepare);
+        let again = self.0.reset_status(rusqlite::StatementStatus::RePrepare);
         if !std::thread::panicking() {
             assert_eq!(again, 0, "SQLite compiled this statement again: {:?}", self.0.expanded_sql());
         }

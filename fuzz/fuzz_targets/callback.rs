@@ -23,9 +23,9 @@ static KEYS: LazyLock<CallbackKeys> = LazyLock::new(|| {
 
 #[derive(Debug, Arbitrary)]
 enum Case<'a> {
-    /// A body from somebody who does not know the token.
+    /// A body from a sender without the token.
     Forged(&'a [u8], &'a str),
-    /// Signed, but encrypted by nobody.
+    /// Signed, but not encrypted.
     Cipher(&'a [u8]),
     /// Signed and encrypted: blocks of any bytes.
     Blocks(&'a [u8]),

@@ -1,4 +1,4 @@
-//! Headers as proof of a source: whoever has the secret is let in, and nobody else.
+//! Headers as proof of a source: a request is let in if and only if it has the secret.
 
 #![no_main]
 

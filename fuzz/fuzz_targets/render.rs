@@ -1,4 +1,4 @@
-//! Hostile alerts in every face on every channel: what goes out fits, is whole, and nothing in it is alive that nobody
+//! Hostile alerts in every face on every channel: what goes out fits, is whole, and holds no markup beyond what was
 //! meant. The judge is the independent reader of WeCom's markup that the tests of `render` have.
 
 #![no_main]
@@ -47,7 +47,7 @@ fn check(letter: &Letter<'_>, rendered: &Rendered) {
     assert!(all.iter().copied().eq(0..letter.told.len()), "an alert is neither named nor counted, or both");
 }
 
-/// Whom the configuration mentions; a message to an app's members, a mail, a hook and a bot mention nobody.
+/// Whom the configuration mentions; messages to an app's members, mails, hooks and bots carry no mentions.
 fn meant(target: &Target) -> BTreeSet<String> {
     match target.channel() {
         Channel::App | Channel::Email | Channel::Hook | Channel::Bot => BTreeSet::new(),

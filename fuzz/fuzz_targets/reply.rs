@@ -49,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
         }
         Outcome::Unsure(failure) => {
             assert!(matches!(failure.fault, Fault::NotWeCom | Fault::Incomplete));
-            // Which of two values under one key is meant nobody can say: such an answer is not to be trusted.
+            // Of two values under one key neither can be trusted.
             let doubled = ["\"errcode\"", "\"errmsg\""].iter().any(|key| text.matches(key).count() > 1);
             let whole = serde_json::from_str::<Value>(&text).is_ok();
             assert!(doubled || !whole || errcode.is_none_or(|code| code == 0), "{errcode:?} is certain");

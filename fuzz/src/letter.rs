@@ -75,7 +75,7 @@ pub fn addresses() -> [To; 6] {
     ]
 }
 
-/// What is markup, a mention, or a trap to somebody.
+/// Markup, mentions, and text that a client or spreadsheet would act on.
 const PIECES: &[&str] = &[
     "磁盘将满",
     "order-db-1",

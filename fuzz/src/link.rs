@@ -1,8 +1,8 @@
-//! Signed links, what somebody does to them, and a second reading of what they say.
+//! Signed links, how they are tampered with, and a second reading of what they say.
 
 use arbitrary::Arbitrary;
 
-/// A link, what somebody does to it, and when and where it is tried.
+/// A link, how it is tampered with, and when and where it is tried.
 #[derive(Debug, Arbitrary)]
 pub struct Case<'a> {
     /// What signs it.

@@ -50,7 +50,7 @@ pub enum Addressee {
     Receiver(String),
     /// The webhook of this name.
     Webhook(String),
-    /// Whoever the routes say.
+    /// The receivers that the routes choose.
     Routes,
 }
 

@@ -9,7 +9,7 @@ use super::finding::{Place, did_you_mean};
 use super::resolve::{Resolver, placed, value};
 use crate::names::SourceId;
 
-/// A credential that stands in a URL can be tried by anybody who reaches the address: shorter ones are warned of.
+/// A credential in a URL is guessed over the network: shorter ones get a warning.
 const SHORT: usize = 24;
 /// The name of a token that means the routes.
 const ROUTES: &str = "*";

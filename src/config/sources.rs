@@ -61,7 +61,7 @@ impl Resolver<'_> {
         resolved
     }
 
-    /// A name for a source: none that the program itself uses, so that nobody mistakes one for the other.
+    /// A name for a source: none that the program uses for itself, so that the two cannot be confused.
     fn source_name(&mut self, place: Place, name: &str) {
         if SourceId::is_reserved(name) {
             let words = SourceId::RESERVED;

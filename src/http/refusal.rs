@@ -315,7 +315,8 @@ impl Seen<'_> {
             status: self.status.as_u16(),
             reason: cause.reason,
             guessed: cause.credential.filter(|_| cause.guess),
-            theme: theme(place, self.status, cause, self.method.as_ref().is_none_or(Method::is_safe)),
+            // Scanners send what is no HTTP: it is in the log and in the metric, and no trouble of wegraf.
+            theme: self.method.as_ref().and_then(|method| theme(place, self.status, cause, method.is_safe())),
         };
         let noted = app.refusals().book().note(&entry, Instant::now(), app.now());
         if noted.log {

@@ -48,7 +48,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Decoded<'a> 
     }
 }
 
-/// Text, unless more than a third of it is strange and nobody says what it is, or nothing in it is a letter.
+/// Text, unless more than a third of it is strange and no header names its encoding, or nothing in it is a letter.
 fn judged(text: Cow<'_, str>, stated: bool) -> Decoded<'_> {
     let strange = |letter: char| letter == '\u{FFFD}' || (letter.is_control() && !letter.is_whitespace());
     let blank = |letter: char| letter.is_whitespace() || letter == '\u{FEFF}';

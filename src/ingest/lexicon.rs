@@ -12,7 +12,7 @@ pub(super) enum Word {
     Firing,
     /// The trouble is over.
     Resolved,
-    /// Somebody upstream has it, or it is kept quiet there: it neither begins nor ends.
+    /// Acknowledged or silenced upstream: it neither begins nor ends.
     Held,
     /// It cannot be judged for want of data.
     NoData,

@@ -279,7 +279,7 @@ fn most_telling(failures: &[(Why, bool, Kind, &str)]) -> Unproven {
     let Some((why, meant, kind, name)) = best.filter(|(why, ..)| *why != Why::Missing) else {
         return Unproven { source: None, kind: None, why: Why::Missing };
     };
-    // A wrong token is nobody's, unless only one source has such a credential.
+    // A wrong token names no source, unless only one source has such a credential.
     let alone = failures.iter().all(|(other, _, _, of)| other != why || of == name);
     Unproven { source: (*meant || alone).then(|| (*name).to_owned()), kind: Some(*kind), why: why.clone() }
 }

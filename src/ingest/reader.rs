@@ -370,7 +370,7 @@ pub(super) fn speaks(members: &Members<'_>) -> bool {
 /// The shape of a text that is no tree.
 pub(super) const TEXT: &str = "text";
 
-/// Marks an alert that somebody upstream has.
+/// Marks an alert that is acknowledged upstream.
 pub const HELD: &str = "wegraf_held";
 
 struct Keys {

@@ -17,7 +17,7 @@ pub enum Seen<T> {
     New,
     /// The same request was taken, with this outcome: its sender did not hear the answer.
     Retry(T),
-    /// It was taken at another address: a copy, by somebody who did not sign it.
+    /// It was taken at another address: a copy by a sender without the key.
     Elsewhere,
 }
 

@@ -11,7 +11,7 @@ use crate::level::plain_name;
 const DEPTH: usize = 4;
 /// Members that are looked at.
 const NODES: usize = 20_000;
-/// Leaves that are listed; a page of more is read by nobody.
+/// Leaves that are listed; a longer page is unreadable.
 pub(super) const LEAVES: usize = 20_000;
 /// Levels of objects that leaves are listed of.
 const LEAF_DEPTH: usize = 24;
@@ -20,7 +20,7 @@ const LABELS: usize = 200;
 /// Items of an array of plain values that are told as one.
 const JOINED: usize = 200;
 
-/// Objects that speak of somebody or something else than the alert: no title, state, level or key is in them.
+/// Objects about a person or a thing other than the alert: no title, state, level or key is in them.
 const FOREIGN: &[&str] = &[
     "user",
     "users",

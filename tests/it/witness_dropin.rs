@@ -27,7 +27,7 @@ fn texts(messages: &[Value]) -> Vec<&str> {
 async fn apprise_is_satisfied_by_the_gateway() {
     let world = World::new(SOURCES).await;
     let Some(said) = run_at(&world, &world.url, "with_apprise.py", &[]).await else { return };
-    // Whether somebody exists is found out later: the record says so.
+    // Whether a person exists shows later, in the record.
     let expected = json!({
         "webhook": true, "members": true, "department_and_tag": true, "markdown": true,
         "wrong_secret": false, "nobody": true,

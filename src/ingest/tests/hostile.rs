@@ -1,4 +1,4 @@
-//! Bodies that nobody should send, and somebody does (reliability F46 to F50, F91 to F96, F100).
+//! Malformed and hostile bodies (reliability F46 to F50, F91 to F96, F100).
 
 use proptest::prelude::*;
 

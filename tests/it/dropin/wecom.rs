@@ -231,7 +231,7 @@ async fn what_wecom_refuses_goes_out_simpler_or_by_the_fallback() {
     answer(&world, "POST", &webhook(KEY), text.to_string()).await;
     let told = world.arrived("webhook=sim-ops-group", 1).await;
     assert!(told[0]["content"].to_string().contains("看得见"), "{told:#?}");
-    // A file that nobody uploaded cannot be sent in any form: the fallback says what it was.
+    // A file that was never uploaded cannot be sent in any form: the fallback says what it was.
     let file = json!({ "msgtype": "file", "file": { "media_id": "none" } });
     assert_eq!(answer(&world, "POST", &webhook(KEY), file.to_string()).await, (200, OK.to_owned()));
     let told = world.arrived("user=zhangsan", 1).await;

@@ -82,7 +82,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Everybody is called only by leave. Ids of other chats' users mean nobody in WeCom; mobile numbers are the same.
+    /// Everybody is called only by leave. Ids of other chats' users do not exist in WeCom; mobile numbers are the same.
     pub fn by_leave(self, everybody: bool) -> Called {
         let all = (self.everybody && everybody).then(|| Called::EVERYBODY.to_owned());
         Called::new(self.users.into_iter().chain(all), self.mobiles)

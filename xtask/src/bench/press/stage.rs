@@ -1,5 +1,5 @@
 //! What a press needs: a gateway with an app that is called back and a bot that is connected, a simulator that plays
-//! WeCom and the people in it, and somebody to make silences.
+//! WeCom and the people in it, and an upstream that makes silences.
 
 use std::net::SocketAddr;
 use std::path::Path;

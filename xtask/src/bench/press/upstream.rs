@@ -42,7 +42,7 @@ async fn make(State(made): State<Arc<AtomicUsize>>) -> Json<Value> {
     Json(json!({ "silenceID": format!("00000000-0000-4000-8000-{number:012}") }))
 }
 
-/// Nobody finds again what was made: whoever looks would make another one, and that would be counted.
+/// Answers that no silence exists: a second attempt would make another one, which is counted.
 async fn list() -> Json<Value> {
     Json(json!([]))
 }

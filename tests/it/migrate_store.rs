@@ -14,7 +14,9 @@ receivers:
   ops: { targets: [ { app: ops, users: [daixuan], face: text } ] }
   gone: { targets: [ { app: ops, users: [no-such-person], face: text } ] }
   group: { targets: [ { webhook: ops-group, face: text } ] }
+  operators: { targets: [ { webhook: dba-group, face: text } ] }
 route: { receiver: ops }
+alarm: { receiver: operators }
 ";
 
 async fn list(world: &World, config: &str) -> Vec<Value> {
@@ -34,8 +36,10 @@ async fn recorded(world: &World, config: &str, wanted: impl Fn(&[Value]) -> bool
     }
 }
 
+/// Messages in this state, without those of wegraf about itself: it tells that a message is dead, sooner or later.
 fn count(rows: &[Value], state: &str) -> usize {
-    rows.iter().filter(|row| row["state"] == state).count()
+    let own = |row: &&Value| row["name"].as_str().is_some_and(|name| name.starts_with("wegraf "));
+    rows.iter().filter(|row| !own(row) && row["state"] == state).count()
 }
 
 async fn stop(mut gateway: Wegraf) {
@@ -97,7 +101,7 @@ async fn a_store_goes_on_in_postgresql_where_the_file_ended() {
     );
     let after = recorded(&world, "new.yaml", |rows| rows.iter().all(|row| row["state"] != "queued")).await;
     let newest = |rows: &[Value]| rows.iter().map(|row| row["message"].as_i64().unwrap()).max();
-    assert_eq!(newest(&after), newest(&before).map(|newest| newest + 1), "numbers go on");
+    assert!(newest(&after) > newest(&before), "numbers go on");
     run(&world, &["deliveries", "audit", "-c", "new.yaml"]).await.exits(0);
     stop(gateway).await;
 }

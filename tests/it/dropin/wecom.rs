@@ -167,7 +167,7 @@ async fn more_than_wecom_takes_is_queued_and_folded_into_a_digest_of_first_lines
     assert!(requests.len() < 40, "what was behind was folded");
     let told = world.inbox("webhook=sim-ops-group").await.iter().map(ToString::to_string).collect::<String>();
     let named = (0..40).filter(|number| told.contains(&format!("第 {number} 条"))).count();
-    assert!(named >= 20, "{named} of 40 first lines: {told}");
+    assert!(named > requests.len(), "the digest holds several first lines: {named} of 40 in {told}");
     assert!(!told.contains("恢复"), "what is relayed is a notice, and no end: {told}");
     assert_eq!(world.app().store().audit().await.unwrap().imbalance, 0);
 }

@@ -180,13 +180,16 @@ async fn a_message_under_the_key_of_an_older_one_is_the_same_however_late_it_com
         let request = world.http.post(format!("{}{}", world.url, webhook(KEY))).header("idempotency-key", key);
         request.body(text.clone()).send().await.unwrap().text().await.unwrap()
     };
+    // Without wegraf's own messages: a clock that jumps while a message waits is trouble.
+    let relayed = async || world.deliveries().await.iter().filter(|row| row.name.contains("备份完成")).count();
     for hours in [0, 0, 2] {
+        world.settled().await;
         world.pass(Duration::from_hours(hours));
         assert_eq!(send("one").await, OK);
     }
-    assert_eq!(world.deliveries().await.len(), 1);
+    assert_eq!(relayed().await, 1);
     assert_eq!(send("two").await, OK);
-    assert_eq!(world.deliveries().await.len(), 2);
+    assert_eq!(relayed().await, 2);
 }
 
 #[tokio::test]

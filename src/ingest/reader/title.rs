@@ -220,7 +220,7 @@ pub(super) fn of(
         let shown = if shown.trim().is_empty() { field::clean(&given.name) } else { shown };
         return Some(Titled { shown, raw: given.name.clone(), title, of_text: false });
     }
-    let found = named(members, leaves).map(|(from, text)| (from, text, false));
+    let found = named(members).map(|(from, text)| (from, text, false));
     // `告警名称: …`: the text names its title itself.
     let line = || {
         let (from, text) = texts.first()?;
@@ -271,7 +271,7 @@ pub(super) fn of(
 }
 
 /// A member that is a title.
-fn named(members: &Members<'_>, leaves: &[Leaf]) -> Option<(String, String)> {
+fn named(members: &Members<'_>) -> Option<(String, String)> {
     let taken = |(member, text): (&super::super::tree::Member<'_>, &str)| (member.name.to_owned(), text.to_owned());
     let short = |text: &&str| text.chars().count() <= SUMMARY;
     let second = || {
@@ -301,7 +301,6 @@ fn named(members: &Members<'_>, leaves: &[Leaf]) -> Option<(String, String)> {
             .find(|(name, _)| matches!(crate::level::plain_name(name).as_str(), "alertname" | "rulename"))?;
         Some((format!("labels.{name}"), value.clone()))
     };
-    let _ = leaves;
     members
         .text(NAMES)
         .map(taken)

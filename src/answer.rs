@@ -232,9 +232,6 @@ pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>
         "Somebody acted."
     );
     app.metrics().count_act(kind, acted.state);
-    if !acted.lanes.is_empty() {
-        app.wake().notify_one();
-    }
     if acted.state == ActState::Open && !acted.again {
         begin(app, &acted);
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -161,7 +162,7 @@ struct Inner {
     store: Store,
     metrics: Metrics,
     clock: Clock,
-    wake: Notify,
+    reloaded: Notify,
     links: ArcSwap<Links>,
     incidents: Incidents,
     storage: Storage,
@@ -195,7 +196,7 @@ impl App {
             store,
             metrics: Metrics::default(),
             clock,
-            wake: Notify::new(),
+            reloaded: Notify::new(),
             links,
             incidents: Incidents::default(),
             storage: Storage::default(),
@@ -311,9 +312,9 @@ impl App {
         key
     }
 
-    /// Notified whenever there may be something to send.
-    pub fn wake(&self) -> &Notify {
-        &self.0.wake
+    /// Completes at the next reload after this call.
+    pub fn reloaded(&self) -> Notified<'_> {
+        self.0.reloaded.notified()
     }
 
     /// Handles a failure of the store. A full disk is transient, and reported. If the state of the file is unknown (a
@@ -359,7 +360,7 @@ impl App {
                 self.0.loaded.store(Arc::new(new));
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
                 self.0.metrics.reload_ok.set(1);
-                self.0.wake.notify_waiters();
+                self.0.reloaded.notify_waiters();
                 info!(path = %old.config.path.display(), "The configuration was reloaded.");
             }
             Err(mistakes) => {

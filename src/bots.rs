@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -42,6 +43,8 @@ pub struct Bots {
     cards: [tokio::sync::Mutex<()>; CARDS],
     /// Scopes whose breakers the sockets have closed, until the delivery takes them.
     mended: Mutex<Vec<Scope>>,
+    /// Notified when a socket begins to work.
+    alive: Notify,
 }
 
 impl Bots {
@@ -65,6 +68,16 @@ impl Bots {
         let mut hasher = DefaultHasher::new();
         task_id.hash(&mut hasher);
         &self.cards[usize::from(hasher.finish().to_le_bytes()[0]) % CARDS]
+    }
+
+    /// Returns when a socket has begun to work since the last call. For one waiter.
+    pub async fn alive(&self) {
+        self.alive.notified().await;
+    }
+
+    fn came_alive(&self, mended: Option<Scope>) {
+        locked(&self.mended).extend(mended);
+        self.alive.notify_one();
     }
 
     /// The scopes whose breakers were closed since the last call: messages that wait for them may be sent.

@@ -37,7 +37,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -98,17 +98,25 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
         hooks,
         failures: Mutex::default(),
         places: Semaphore::new(WORKERS),
+        freed: Notify::new(),
         stop,
     });
     let workers = TaskTracker::new();
     while !lanes.stop.is_cancelled() {
-        // Registered before looking, or a wake-up between the two would be lost.
-        let woken = lanes.app.wake().notified();
+        // Registered before looking, or a reload between the two would be missed.
+        let reloaded = lanes.app.reloaded();
         let looked = tokio::time::Instant::now();
         let pause = lanes.start_workers(&workers).await;
+        let woken = async {
+            tokio::select! {
+                () = lanes.app.store().woken() => {}
+                () = lanes.app.bots().alive() => {}
+                () = lanes.freed.notified() => {}
+                () = reloaded => {}
+            }
+        };
         tokio::select! {
             () = woken => tokio::time::sleep_until(looked + BREATH).await,
-            () = lanes.app.store().woken() => tokio::time::sleep_until(looked + BREATH).await,
             () = tokio::time::sleep(pause) => {}
             () = lanes.stop.cancelled() => {}
         }
@@ -132,6 +140,8 @@ struct Lanes {
     /// Failed probes of each scope since its breaker opened.
     failures: Mutex<HashMap<Scope, u32>>,
     places: Semaphore,
+    /// Notified when a lane has no worker any more, or may go on.
+    freed: Notify,
     stop: CancellationToken,
 }
 
@@ -162,7 +172,7 @@ impl Rhythm {
     }
 }
 
-/// Frees its lane however the worker ends.
+/// Drop guard: frees the lane when its worker ends, also on panic.
 struct Occupied {
     lanes: Arc<Lanes>,
     lane: LaneKey,
@@ -174,7 +184,7 @@ impl Drop for Occupied {
         // A message that arrived after the worker's last look has no worker yet. After a panic the next poll is soon
         // enough: the same message would only panic again at once.
         if !std::thread::panicking() {
-            self.lanes.app.wake().notify_one();
+            self.lanes.freed.notify_one();
         }
     }
 }
@@ -374,7 +384,7 @@ impl Lanes {
             rhythm.forget();
         }
         locked(&self.failures).remove(scope);
-        self.app.wake().notify_one();
+        self.freed.notify_one();
     }
 }
 

@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::SecretString;
+use tokio::sync::Notify;
 
 use crate::alert::{Format, Identity, Relation, Status, ThreadId, Timestamp};
 use crate::config::Database;
@@ -110,10 +111,12 @@ impl Store {
     /// states, the transitions and their messages. Returns when all of it would survive a power cut. A notification
     /// without news is not stored.
     pub async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
-        match self {
+        let admitted = match self {
             Self::Sqlite(db) => db.admit(admission).await,
             Self::Postgres(db) => db.admit(admission).await,
-        }
+        }?;
+        self.wake_if(admitted.messages > 0);
+        Ok(admitted)
     }
 
     /// The lanes that have something to send and are not held by another replica, by name. O(lanes), independent of the
@@ -208,10 +211,13 @@ impl Store {
     /// fate, and its fallback gets its messages, in the same transaction. [`StoreError::Lost`], and nothing is written,
     /// if a newer claim exists. Returns the state of the message.
     pub async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
-        match self {
+        let falls_back = settlement.fallback.is_some();
+        let state = match self {
             Self::Sqlite(db) => db.settle(settlement, now).await,
             Self::Postgres(db) => db.settle(settlement, now).await,
-        }
+        }?;
+        self.wake_if(falls_back);
+        Ok(state)
     }
 
     /// Postpones a message that cannot be claimed because something is missing from the configuration; `reason` is for
@@ -226,10 +232,12 @@ impl Store {
     /// Queues the content of a message again, as a new message of the same lane that names it as its origin; `None` if
     /// there is no such message. Digests are sent again as digests.
     pub async fn resend(&self, message: i64, note_json: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
-        match self {
+        let copy = match self {
             Self::Sqlite(db) => db.resend(message, note_json, now).await,
             Self::Postgres(db) => db.resend(message, note_json, now).await,
-        }
+        }?;
+        self.wake_if(copy.is_some());
+        Ok(copy)
     }
 
     /// The breakers that are open, by scope.
@@ -242,10 +250,13 @@ impl Store {
 
     /// Opens or closes a breaker apart from an attempt.
     pub async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
+        let closes = matches!(change, BreakerChange::Close(_));
         match self {
             Self::Sqlite(db) => db.change_breaker(change).await,
             Self::Postgres(db) => db.change_breaker(change).await,
-        }
+        }?;
+        self.wake_if(closes);
+        Ok(())
     }
 
     /// Records that the always-firing alert of the configured source of this name was seen.
@@ -465,12 +476,28 @@ impl Store {
         }
     }
 
-    /// Returns when a replica (or this one) may have queued something since the last call. A hint for one waiter that
-    /// can get lost: look at the lanes from time to time all the same. Never returns for SQLite.
+    /// Returns when this process has queued a message or closed a breaker since the last call, or another replica may
+    /// have. For one waiter. Hints of other replicas can get lost: look at the lanes from time to time all the same.
     pub async fn woken(&self) {
+        self.due().notified().await;
+    }
+
+    /// Notified after each commit that queues a message or closes a breaker.
+    fn due(&self) -> &Notify {
         match self {
-            Self::Sqlite(_) => std::future::pending().await,
-            Self::Postgres(db) => db.woken().await,
+            Self::Sqlite(db) => db.due(),
+            Self::Postgres(db) => db.due(),
+        }
+    }
+
+    /// Wakes the waiter of [`Store::woken`]. Tests that move the clock call it themselves.
+    pub fn wake(&self) {
+        self.due().notify_one();
+    }
+
+    fn wake_if(&self, due: bool) {
+        if due {
+            self.wake();
         }
     }
 

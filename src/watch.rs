@@ -225,11 +225,8 @@ impl Watch {
                     BreakerChange::Open(Breaker { error, probe_at, ..open })
                 }
             };
-            let closed = matches!(change, BreakerChange::Close(_));
             if let Err(error) = self.app.store().change_breaker(change).await {
                 warn!(%error, "What a probe found out could not be kept.");
-            } else if closed {
-                self.app.wake().notify_one();
             }
         }
     }

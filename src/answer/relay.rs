@@ -61,9 +61,5 @@ pub(super) async fn pass_on(
         test: false,
         deliveries: vec![recipient],
     };
-    let admitted = app.store().admit(admission).await?;
-    if admitted.messages > 0 {
-        app.wake().notify_one();
-    }
-    Ok(admitted.messages > 0)
+    Ok(app.store().admit(admission).await?.messages > 0)
 }

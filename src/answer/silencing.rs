@@ -71,7 +71,6 @@ pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
     {
         app.store().tell_of_act(act.id, row(&target), receiver, app.now()).await?;
     }
-    app.wake().notify_one();
     Ok(())
 }
 

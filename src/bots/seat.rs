@@ -235,10 +235,7 @@ pub(super) async fn mend(app: &App, scope: Scope) {
     if open && let Err(error) = app.store().change_breaker(BreakerChange::Close(scope.clone())).await {
         return warn!(%error, %scope, "That a way works again could not be noted.");
     }
-    if open {
-        locked(&app.bots().mended).push(scope);
-    }
-    app.wake().notify_one();
+    app.bots().came_alive(open.then_some(scope));
 }
 
 fn evicted(name: &str) -> String {

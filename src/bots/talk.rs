@@ -185,7 +185,6 @@ async fn pressed(
     if !matches!(outcome, Outcome::Accepted(_)) && answered.act > 0 {
         // The card does not show it, so a message does.
         app.store().tell_of_act(answered.act, row(&target), String::new(), app.now()).await?;
-        app.wake().notify_one();
     }
     Ok(())
 }

@@ -119,16 +119,13 @@ impl Gate {
         Ok(ends)
     }
 
-    /// Makes an admission durable and wakes its lanes.
+    /// Makes an admission durable.
     pub(super) async fn keep(&self, admission: Admission) -> Result<Admitted, Refusal> {
         let source = admission.source.to_string();
         let admitted = self.app.store().admit(admission).await.map_err(|error| self.store_refusal(error))?;
         if admitted.unchanged > 0 {
             let repeated = self.app.metrics().alerts_repeated.get_or_create(&OfSource { source });
             repeated.inc_by(admitted.unchanged as u64);
-        }
-        if admitted.messages > 0 {
-            self.app.wake().notify_one();
         }
         Ok(admitted)
     }

@@ -92,7 +92,6 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
     let number = message.parse().unwrap_or(0);
     match again(gate.app.store(), number, now).await {
         Ok(Again::Queued(copy)) => {
-            gate.app.wake().notify_one();
             info!(message = number, again = copy, "A message is sent again because an operator said so.");
             Json(json!({ "message": copy, "origin": number })).into_response()
         }

@@ -14,19 +14,23 @@ impl Store {
     /// Records an act and does the part of it that the store can do: the acknowledgement, and the messages about it.
     /// Idempotent for each event. At most [`ACT_ALERTS`](super::ACT_ALERTS) alerts are touched.
     pub async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
-        match self {
+        let acted = match self {
             Self::Sqlite(db) => db.act(act, now).await,
             Self::Postgres(db) => db.act(act, now).await,
-        }
+        }?;
+        self.wake_if(!acted.lanes.is_empty());
+        Ok(acted)
     }
 
     /// Closes an open act, with the silence that was made and the receivers that are told of it. If the act is no
     /// longer open, nothing is written and `again` is set.
     pub async fn end_act(&self, end: ActEnd, now: Timestamp) -> Result<Acted, StoreError> {
-        match self {
+        let acted = match self {
             Self::Sqlite(db) => db.end_act(end, now).await,
             Self::Postgres(db) => db.end_act(end, now).await,
-        }
+        }?;
+        self.wake_if(!acted.lanes.is_empty());
+        Ok(acted)
     }
 
     /// Queues the message about an act for a lane that was to be told by other means, if the lane has none yet and one
@@ -38,10 +42,12 @@ impl Store {
         receiver: String,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        match self {
+        let queued = match self {
             Self::Sqlite(db) => db.tell_of_act(act, lane, receiver, now).await,
             Self::Postgres(db) => db.tell_of_act(act, lane, receiver, now).await,
-        }
+        }?;
+        self.wake_if(queued);
+        Ok(queued)
     }
 
     /// Acts, newest first.

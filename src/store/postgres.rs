@@ -76,7 +76,7 @@ struct Inner {
     lease: Duration,
     pruning: Mutex<Pruning>,
     skew: Arc<AtomicI64>,
-    woken: Arc<Notify>,
+    due: Arc<Notify>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -93,15 +93,15 @@ impl Db {
         let client = server.connect().await?;
         let settings = start::prepare(&client, &server.address.place, false, now).await?;
         server.sync_commit_is_off.store(settings.sync_commit_is_off(), Ordering::Relaxed);
-        let (skew, woken) = (Arc::new(AtomicI64::new(0)), Arc::new(Notify::new()));
+        let (skew, due) = (Arc::new(AtomicI64::new(0)), Arc::new(Notify::new()));
         hint::look(&client, &skew).await.map_err(|error| tx::sorted(&error))?;
         let schema = settings.schema.unwrap_or_default();
         let tasks = vec![
-            AbortOnDropHandle::new(tokio::spawn(hint::listen(Arc::clone(&server), schema, Arc::clone(&woken)))),
+            AbortOnDropHandle::new(tokio::spawn(hint::listen(Arc::clone(&server), schema, Arc::clone(&due)))),
             AbortOnDropHandle::new(tokio::spawn(hint::watch(Arc::clone(&server), Arc::clone(&skew)))),
         ];
         let writer = Some(Writer::start(Pool::new(Arc::clone(&server), 1)));
-        Ok(Self::new(server, writer, lease, skew, woken, tasks))
+        Ok(Self::new(server, writer, lease, skew, due, tasks))
     }
 
     /// For reading only. The schema must be current.
@@ -117,7 +117,7 @@ impl Db {
         writer: Option<Writer>,
         lease: Duration,
         skew: Arc<AtomicI64>,
-        woken: Arc<Notify>,
+        due: Arc<Notify>,
         tasks: Vec<AbortOnDropHandle<()>>,
     ) -> Self {
         let pool = Pool::new(Arc::clone(&server), CONNECTIONS as usize);
@@ -131,7 +131,7 @@ impl Db {
             lease,
             pruning: Mutex::default(),
             skew,
-            woken,
+            due,
             _tasks: tasks,
         }))
     }
@@ -161,8 +161,8 @@ impl Db {
         self.0.skew.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn woken(&self) {
-        self.0.woken.notified().await;
+    pub(super) fn due(&self) -> &Notify {
+        &self.0.due
     }
 
     pub(super) fn counters(&self) -> Counters {

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::migrate::{self, migrate};
 use super::retention::Round;
@@ -78,6 +78,8 @@ struct Inner {
     writer: Option<Writer>,
     /// The progress of pruning.
     round: Arc<Mutex<Round>>,
+    /// Notified when there may be something to send.
+    due: Notify,
 }
 
 impl fmt::Debug for Db {
@@ -123,9 +125,13 @@ impl Db {
             if let Some(connection) = &readers.borrow().connection {
                 migrate::expect_current(connection, &path, migrate::SQLITE).map_err(|error| explain(&path, error))?;
             }
-            Ok(Self(Arc::new(Inner { path, readers, writer: None, round: Arc::default() })))
+            Ok(Self(Arc::new(Inner { path, readers, writer: None, round: Arc::default(), due: Notify::new() })))
         })
         .await
+    }
+
+    pub(super) fn due(&self) -> &Notify {
+        &self.0.due
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -278,7 +284,13 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     let readers = Readers::open(path)?;
     let files = Files::of(path).map_err(|error| refused(path, &error))?;
     let writer = Writer::start(connection, files, lock).map_err(|error| refused(path, &error))?;
-    Ok(Db(Arc::new(Inner { path: path.to_owned(), readers, writer: Some(writer), round: Arc::default() })))
+    Ok(Db(Arc::new(Inner {
+        path: path.to_owned(),
+        readers,
+        writer: Some(writer),
+        round: Arc::default(),
+        due: Notify::new(),
+    })))
 }
 
 /// Makes a new database under another name and renames it into place when complete: a crash leaves no database rather

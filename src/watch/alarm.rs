@@ -104,9 +104,7 @@ async fn admit(app: &App, body: &str, to: &[(&Receiver, Vec<&Target>)]) -> Resul
         test: false,
         deliveries: recipients(&alert, to),
     };
-    if app.store().admit(admission).await?.messages > 0 {
-        app.wake().notify_one();
-    }
+    app.store().admit(admission).await?;
     Ok(())
 }
 

@@ -119,7 +119,7 @@ impl World {
         let Clock::Manual(now) = &self.clock else { panic!("this world has the machine's clock") };
         now.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
         if let Some(app) = &self.gateway {
-            app.wake().notify_one();
+            app.store().wake();
         }
     }
 

@@ -240,7 +240,7 @@ async fn a_message_left_between_being_sent_and_being_recorded_is_sent_again() {
     let (epoch, revision) = (queued.epoch, queued.revision);
     let claim = Claim { lease, message, epoch, revision, freeze: None, ways: vec![Way::default()] };
     store.claim(claim, later).await.unwrap();
-    world.app().wake().notify_one();
+    store.wake();
     world.arrived("user=daixuan", 1).await;
     world.settled().await;
 }

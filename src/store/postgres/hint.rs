@@ -24,19 +24,19 @@ const LOOK: Duration = Duration::from_mins(1);
 const APART_MS: i64 = 2_000;
 
 /// Listens on its own connection for what other replicas queue in `schema`.
-pub(super) async fn listen(server: Arc<Server>, schema: String, woken: Arc<Notify>) {
+pub(super) async fn listen(server: Arc<Server>, schema: String, due: Arc<Notify>) {
     loop {
-        if let Err(error) = listen_once(&server, &schema, &woken).await {
+        if let Err(error) = listen_once(&server, &schema, &due).await {
             tracing::debug!(error = said(&error), "Not listening to the database; looking by itself meanwhile.");
         }
         tokio::time::sleep(AGAIN.mul_f64(rand::random_range(1.0..2.0))).await;
     }
 }
 
-async fn listen_once(server: &Server, schema: &str, woken: &Arc<Notify>) -> Result<(), tokio_postgres::Error> {
+async fn listen_once(server: &Server, schema: &str, due: &Arc<Notify>) -> Result<(), tokio_postgres::Error> {
     let (client, mut connection) = server.address.connect().await?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
-    let (schema, hear) = (schema.to_owned(), Arc::clone(woken));
+    let (schema, hear) = (schema.to_owned(), Arc::clone(due));
     // Ends with the connection, which ends with `client`.
     let hearing = tokio::spawn(async move {
         while let Some(Ok(message)) = messages.next().await {
@@ -49,7 +49,7 @@ async fn listen_once(server: &Server, schema: &str, woken: &Arc<Notify>) -> Resu
     });
     client.batch_execute("LISTEN wegraf").await?;
     // Something may have been queued while no connection was listening.
-    woken.notify_one();
+    due.notify_one();
     // Ends when the connection does; a panic makes no difference.
     let _ = hearing.await;
     drop(client);

@@ -1,7 +1,10 @@
 //! Messages about acts, and the record of acts.
 
-use super::acts::{acknowledge, for_two, kinds, wish};
+use futures_util::FutureExt as _;
+
+use super::acts::{acknowledge, for_two, kinds, listeners, wish};
 use super::*;
+use crate::names::Part;
 use TransitionKind::{Acknowledged, Firing, Resolved};
 
 contract! {
@@ -14,6 +17,7 @@ contract! {
     firing_alerts_are_listed_once_critical_first,
     firing_alerts_are_listed_by_receiver_and_by_owner,
     prune_deletes_old_acts_unless_their_alert_is_firing,
+    the_delivery_wakes_for_what_is_queued,
 }
 
 async fn a_message_about_an_act_waits_behind_the_beginning_and_names_the_owner(store: &Store) {
@@ -210,4 +214,47 @@ async fn prune_deletes_old_acts_unless_their_alert_is_firing(store: &Store) {
     assert_eq!(release.state, ActState::Done);
     let told = head(store, "lane", at(9 * day)).await.expect("it is told");
     assert_eq!((told.act, told.thread.0), (true, on.id));
+}
+
+async fn the_delivery_wakes_for_what_is_queued(store: &Store) {
+    let woken = |what: &'static str| assert!(store.woken().now_or_never().is_some(), "{what}");
+    let quiet = || while store.woken().now_or_never().is_some() {};
+    let admitted = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    woken("an admission");
+    let claimed = claim(store, "lane", 0, "text").await;
+    quiet();
+    let fallback = Fallback {
+        receiver: "backup".to_owned(),
+        note_json: "{}".to_owned(),
+        targets: vec![TargetRow::new(LaneKey::stored("backup"), "{}".to_owned())],
+    };
+    let refused = Settlement {
+        fallback: Some(fallback),
+        ..settlement(claimed, "refused", Next::Dead { reason: "refused:40008".to_owned() })
+    };
+    store.settle(refused, at(0)).await.unwrap();
+    woken("a fallback");
+    quiet();
+    store.resend(claimed.message, "{}", at(0)).await.unwrap().unwrap();
+    woken("a resend");
+    quiet();
+    let about = About::Thread(ThreadId(admitted.id));
+    store.act(wish("1", ActKind::Acknowledge, about), at(1)).await.unwrap();
+    woken("an act");
+    quiet();
+    let open = store.act(wish("2", ActKind::Silence, about), at(1)).await.unwrap();
+    quiet();
+    let end = ActEnd {
+        act: open.act,
+        state: ActState::Done,
+        detail: String::new(),
+        silence: None,
+        except_lane: None,
+        listeners: listeners(&[("ops", "lane")]),
+    };
+    store.end_act(end, at(1)).await.unwrap();
+    woken("the end of an act");
+    quiet();
+    store.change_breaker(BreakerChange::Close(Scope::of(&Part::Smtp))).await.unwrap();
+    woken("a breaker that closes");
 }

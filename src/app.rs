@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -21,49 +19,26 @@ use crate::answer::{self, Absences, Counts};
 use crate::bots::{self, Bots};
 use crate::config::{AppAccount, Callback, Config, Database, Receiver};
 use crate::deliver::{self, Mailer, Members, Names, Writer};
+use crate::fuse::Fuse;
 use crate::http;
-use crate::http::{Doors, LinkKey, Refusals};
+use crate::http::{Doors, Refusals};
+use crate::incidents::Incidents;
+use crate::links::Links;
 use crate::metrics::{Metrics, Reloaded};
 use crate::names::{Part, Scope};
 use crate::render::Templates;
 use crate::room::Room;
 use crate::route::row;
-use crate::store::{LinkSecrets, Listeners, Store, StoreError, TargetRow};
+use crate::store::{Listeners, Store, TargetRow};
+use crate::time::Clock;
 use crate::upstream::{Client, UpstreamError};
-use crate::watch::{self, Incidents, Storage};
+use crate::watch::{self, Storage};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// How long the key of links is used before it is read again: that soon a rotation by another process takes effect.
-const LINKS_KNOWN: Duration = Duration::from_secs(1);
-
 /// Deadline of a probe of the mail server.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
-
-/// The source of time. Tests control it.
-#[derive(Debug, Clone)]
-pub enum Clock {
-    /// The machine's clock.
-    System,
-    /// Set by a test, in Unix milliseconds.
-    Manual(Arc<AtomicI64>),
-}
-
-impl Clock {
-    /// Now.
-    pub fn now(&self) -> Timestamp {
-        match self {
-            Self::System => {
-                #[expect(clippy::disallowed_methods, reason = "this is the Clock the others ask")]
-                let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-                // A clock before 1970 reads as 1970: order within the store does not depend on it.
-                Timestamp(since_epoch.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
-            }
-            Self::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
-        }
-    }
-}
 
 /// The parts that a reload replaces together.
 #[derive(Debug)]
@@ -149,13 +124,6 @@ fn callbacks(config: &Config) -> HashMap<String, CallbackKeys> {
 #[derive(Debug, Clone)]
 pub struct App(Arc<Inner>);
 
-/// The key of links, and when it was read.
-#[derive(Debug)]
-struct Links {
-    key: Arc<LinkKey>,
-    read_at: Instant,
-}
-
 #[derive(Debug)]
 struct Inner {
     loaded: ArcSwap<Loaded>,
@@ -163,7 +131,7 @@ struct Inner {
     metrics: Metrics,
     clock: Clock,
     reloaded: Notify,
-    links: ArcSwap<Links>,
+    links: Links,
     incidents: Incidents,
     storage: Storage,
     refusals: Refusals,
@@ -172,7 +140,7 @@ struct Inner {
     members: Members,
     counts: Counts,
     absences: Absences,
-    broken: CancellationToken,
+    fuse: Fuse,
     room: Room,
 }
 
@@ -180,6 +148,7 @@ impl App {
     /// Opens the store and compiles what `config` says. Messages a former process was sending are due again.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let store = Store::open_with_lease(&config.database, config.lease, clock.now()).await?;
+        let clock = clock.in_step(store.skew());
         let recovered = store.recover().await?;
         if recovered > 0 {
             info!(
@@ -189,8 +158,8 @@ impl App {
         }
         let room = Room::new(config.memory);
         let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
-        let key = Arc::new(LinkKey::from(store.link_secrets().await?));
-        let links = ArcSwap::from_pointee(Links { key, read_at: Instant::now() });
+        let links = Links::open(store.clone(), clock.clone()).await?;
+        let fuse = Fuse::new(clock.clone());
         Ok(Self(Arc::new(Inner {
             loaded,
             store,
@@ -206,7 +175,7 @@ impl App {
             members: Members::default(),
             counts: Counts::default(),
             absences: Absences::default(),
-            broken: CancellationToken::new(),
+            fuse,
             room,
         })))
     }
@@ -228,10 +197,7 @@ impl App {
 
     /// Now, by the clock of the database where replicas share one: their budgets must agree on the time.
     pub fn now(&self) -> Timestamp {
-        match self.0.clock {
-            Clock::System => self.0.clock.now().plus_millis(self.0.store.skew_ms()),
-            Clock::Manual(_) => self.0.clock.now(),
-        }
+        self.0.clock.now()
     }
 
     /// Recent incidents that no table shows.
@@ -279,59 +245,19 @@ impl App {
         &self.0.absences
     }
 
-    /// Signs the links in messages. At most a second old, because another process may rotate it; older only while the
-    /// store cannot be read.
-    pub async fn link_key(&self) -> Arc<LinkKey> {
-        let known = self.0.links.load_full();
-        if known.read_at.elapsed() < LINKS_KNOWN {
-            return known.key.clone();
-        }
-        match self.link_key_now().await {
-            Ok(key) => key,
-            Err(error) => {
-                warn!(%error, "The key of links cannot be read; the one read before is used.");
-                known.key.clone()
-            }
-        }
+    /// The key of links.
+    pub fn links(&self) -> &Links {
+        &self.0.links
     }
 
-    /// The same, read from the store: authorisation to act never rests on a replaced key.
-    pub async fn link_key_now(&self) -> Result<Arc<LinkKey>, StoreError> {
-        Ok(self.keep_links(self.0.store.link_secrets().await?))
-    }
-
-    /// Replaces the secret of links: links signed before open their pages for a day, but no longer authorise acts.
-    pub async fn rotate_links(&self) -> Result<(), StoreError> {
-        self.keep_links(self.0.store.rotate_links(self.now()).await?);
-        Ok(())
-    }
-
-    fn keep_links(&self, secrets: LinkSecrets) -> Arc<LinkKey> {
-        let key = Arc::new(LinkKey::from(secrets));
-        self.0.links.store(Arc::new(Links { key: key.clone(), read_at: Instant::now() }));
-        key
+    /// What failures of the store are reported to.
+    pub fn fuse(&self) -> &Fuse {
+        &self.0.fuse
     }
 
     /// Completes at the next reload after this call.
     pub fn reloaded(&self) -> Notified<'_> {
         self.0.reloaded.notified()
-    }
-
-    /// Handles a failure of the store. A full disk is transient, and reported. If the state of the file is unknown (a
-    /// read, write or sync failed, or the file is damaged), the process must end and start again: what is on disk then
-    /// is the truth (reliability F11).
-    pub fn store_failed(&self, error: &StoreError) {
-        if matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }) {
-            error!(%error, "The store failed; the process ends.");
-            self.0.broken.cancel();
-        } else if matches!(error, StoreError::Full) {
-            self.0.storage.note_full(self.now());
-        }
-    }
-
-    /// Resolves when the process must end because the store failed.
-    pub async fn broken(&self) {
-        self.0.broken.cancelled().await;
     }
 
     /// Replaces the whole configuration, or keeps the old one if the file is invalid. Changes of the database and the

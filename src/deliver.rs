@@ -269,7 +269,7 @@ impl Lanes {
     }
 
     async fn store_trouble(&self, lane: &LaneKey, error: &StoreError) {
-        self.app.store_failed(error);
+        self.app.fuse().failed(error);
         error!(%error, %lane, "A lane paused because the store failed; it is tried again.");
         tokio::time::sleep(STORE_PAUSE).await;
     }

@@ -37,7 +37,6 @@ mod dropin;
 mod guests;
 mod heard;
 mod intake;
-mod link;
 mod listen;
 mod lobby;
 mod orders;
@@ -50,7 +49,6 @@ mod scrape;
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
 use guests::BODY_DEADLINE;
 pub use heard::{Heard, Record, RefusedCall};
-pub use link::{Acts, LinkKey};
 pub use listen::{Doors, raise_descriptors, serve};
 use lobby::Seat;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
@@ -370,7 +368,7 @@ impl Gate {
     }
 
     fn store_refusal(&self, error: StoreError) -> Refusal {
-        self.app.store_failed(&error);
+        self.app.fuse().failed(&error);
         Refusal::Store(error)
     }
 }

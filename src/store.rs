@@ -31,6 +31,8 @@ mod words;
 pub(crate) mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -467,12 +469,12 @@ impl Store {
         }
     }
 
-    /// By how many milliseconds the database's clock is ahead of this machine's, as far as is known. Replicas that add
-    /// it to their own clock agree on the time.
-    pub fn skew_ms(&self) -> i64 {
+    /// By how many milliseconds the clock of a shared database is ahead of this machine's, kept up to date. Replicas that
+    /// add it to their own clock agree on the time. `None` for a file of one process.
+    pub fn skew(&self) -> Option<Arc<AtomicI64>> {
         match self {
-            Self::Sqlite(_) => 0,
-            Self::Postgres(db) => db.skew_ms(),
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.skew()),
         }
     }
 

@@ -25,7 +25,6 @@ use past::Past;
 pub use ready::warnings;
 pub use storage::{Storage, is_low};
 use trouble::Facts;
-pub use trouble::{Incidents, Kind, Subject};
 
 /// Interval of looking for faults: they must be reported within two minutes. A look counts the backlog: with a long one
 /// there are fewer looks, but never so few that a report is late.
@@ -175,7 +174,7 @@ impl Watch {
         let told = told.await;
         if let Err(error) = &told {
             warn!(%error, "What is wrong cannot be told through the store; it is tried again.");
-            self.app.store_failed(error);
+            self.app.fuse().failed(error);
             self.app.metrics().troubles.set(self.app.metrics().troubles.get().max(1));
         }
         told
@@ -193,7 +192,7 @@ impl Watch {
             imbalance: self.imbalance.load(Ordering::Relaxed),
             incidents: self.app.incidents().recent(now),
             reload_failed: self.app.metrics().reload_ok.get() == 0,
-            storage: self.app.storage().troubles(now),
+            storage: self.app.storage().troubles(now, self.app.fuse().full_at()),
         })
     }
 

@@ -48,7 +48,7 @@ pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Re
         tokio::spawn(async move {
             if let Err(error) = take(&app, &name, &bot, event).await {
                 warn!(%error, bot = name, "What happened in WeCom could not be recorded.");
-                app.store_failed(&error);
+                app.fuse().failed(&error);
                 // A copy of the event may succeed.
                 if let Some(id) = id {
                     locked(&known).forget(&id);

@@ -9,10 +9,10 @@ use serde_json::json;
 use super::screen::Screen;
 use super::{ConfigFile, When, deliveries};
 use crate::alert::{ThreadId, Timestamp};
-use crate::app::Clock;
 use crate::config::Channel;
 use crate::render::harmless;
 use crate::store::{ActFilter, ActRow, ActState};
+use crate::time::Clock;
 
 /// `wegraf acts`
 #[derive(Debug, Args)]

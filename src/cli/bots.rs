@@ -13,11 +13,11 @@ use wecom::{Bot, BotState};
 use super::ConfigFile;
 use super::screen::Screen;
 use crate::alert::Timestamp;
-use crate::app::Clock;
 use crate::bots;
 use crate::config::{BotAccount, Config, To};
 use crate::names::{Part, Scope};
 use crate::store::{Breaker, Conversation, Store};
+use crate::time::Clock;
 
 /// Longest wait for a bot to be connected: WeCom answers within seconds.
 const CONNECTED: Duration = Duration::from_secs(15);

@@ -9,8 +9,9 @@ use wecom::{Account, CallError, ChatChange, Content, NewChat, Outcome, SendReque
 
 use super::screen::Screen;
 use super::{Chat, ChatCommand, ChatOf, Misused};
-use crate::app::{Clock, Loaded};
+use crate::app::Loaded;
 use crate::deliver;
+use crate::time::Clock;
 
 /// Runs the command; a failure is printed with its remedy, exit code 1.
 pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {

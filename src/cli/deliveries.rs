@@ -17,10 +17,10 @@ use jiff::tz::TimeZone;
 use super::screen::Screen;
 use super::{ConfigFile, Misused};
 use crate::alert::{ThreadId, Timestamp};
-use crate::app::Clock;
 use crate::config::Config;
 use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store};
+use crate::time::Clock;
 
 pub(super) use arguments::short_id;
 pub use arguments::{Deliveries, DeliveriesCommand};

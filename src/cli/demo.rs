@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use wecom_simulator::{Setup, Simulator};
 
 use super::sample::Sample;
-use crate::app::{self, App, Clock};
+use crate::app::{self, App};
 use crate::config::Config;
+use crate::time::Clock;
 
 /// Longest wait for the samples to arrive on the phone page.
 const PATIENCE: Duration = Duration::from_secs(30);

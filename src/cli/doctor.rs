@@ -16,12 +16,13 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 use super::check::spelling;
 use super::screen::Screen;
 use super::{Doctor, bots};
-use crate::app::{Clock, Loaded};
+use crate::app::Loaded;
 use crate::config::{BotAccount, Config, Database, Smtp, To, Upstream, users_in};
 use crate::deliver;
 use crate::deliver::email::Mailer;
 use crate::duty::{self, Rota};
 use crate::store::Store;
+use crate::time::Clock;
 use crate::upstream::Client;
 use crate::watch;
 

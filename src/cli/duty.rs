@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::screen::Screen;
 use super::{Duty, Misused};
 use crate::alert::Timestamp;
-use crate::app::Clock;
 use crate::duty::{OnCall, Rota, Why};
+use crate::time::Clock;
 
 /// Prints each rota, or the named one, from the given time on.
 pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {

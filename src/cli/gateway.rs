@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use axum::http::{Method, header};
 
-use crate::app::Clock;
-use crate::http::LinkKey;
+use crate::links::LinkKey;
+use crate::time::Clock;
 
 /// Deadline for the gateway's answer: a commit, behind a queue of others.
 const DEADLINE: Duration = Duration::from_secs(15);

@@ -9,10 +9,11 @@ use serde_json::json;
 use super::ConfigFile;
 use super::gateway::Gateway;
 use super::screen::Screen;
-use crate::app::Clock;
 use crate::config::Config;
-use crate::http::{LinkKey, RotateOrder};
+use crate::http::RotateOrder;
+use crate::links::LinkKey;
 use crate::store::{Store, StoreError};
+use crate::time::Clock;
 
 /// `wegraf links`
 #[derive(Debug, Args)]

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::screen::Screen;
 use super::{MigrateStore, Misused};
-use crate::app::Clock;
 use crate::config::Database;
 use crate::store::{self, Copied};
+use crate::time::Clock;
 
 /// The next steps for the operator.
 const DONE: &str = "\

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::screen::Screen;
 use super::{ConfigFile, Misused, Subject};
 use crate::alert::{Format, ThreadId, Timestamp};
-use crate::app::Clock;
 use crate::config::Config;
 use crate::ingest::{self, Door, Explained};
 use crate::store::Store;
+use crate::time::Clock;
 
 /// `wegraf payloads`
 #[derive(Debug, Args)]

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::screen::Screen;
 use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
-use crate::app::{Clock, Loaded};
+use crate::app::Loaded;
 use crate::config::{Receiver, Target};
 use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
 use crate::names::SourceId;
 use crate::route::{Called, Ends, Incoming, plan};
 use crate::shown;
+use crate::time::Clock;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
 pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::screen::Screen;
 use super::{Misused, Send, Subject, sample};
 use crate::alert::{Notification, Timestamp};
-use crate::app::{App, Clock};
+use crate::app::App;
 use crate::bots;
 use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
@@ -23,6 +23,7 @@ use crate::ingest::{self, Door};
 use crate::names::SourceId;
 use crate::route::{Called, Ends, Incoming, plan};
 use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
+use crate::time::Clock;
 
 /// Longest wait for a result; WeCom answers within 10 s or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Serve;
-use crate::app::{self, App, Clock};
+use crate::app::{self, App};
 use crate::http::{Doors, raise_descriptors};
 use crate::telemetry;
+use crate::time::Clock;
 
 /// Interval of checking the configuration file.
 const LOOK: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let broken = {
         let (app, stop) = (app.clone(), stop.clone());
         tokio::spawn(async move {
-            app.broken().await;
+            app.fuse().blown().await;
             stop.cancel();
         })
     };

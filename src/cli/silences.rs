@@ -14,9 +14,9 @@ use serde_json::json;
 use super::Misused;
 use super::screen::{self, Screen};
 use crate::alert::{Labels, Timestamp};
-use crate::app::Clock;
 use crate::config::{Config, Words};
 use crate::store::{ActKind, Store};
+use crate::time::Clock;
 use crate::upstream::{
     Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, covers, known_here, marker, until,
 };

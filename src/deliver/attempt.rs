@@ -18,6 +18,7 @@ use super::way::addressed;
 use super::{Lanes, STORE_PAUSE, locked};
 use crate::alert::Timestamp;
 use crate::config::{Channel, Face, Target};
+use crate::incidents::{Kind, Subject};
 use crate::metrics::{Attempted, Errcode};
 use crate::names::Scope;
 use crate::render::Note;
@@ -26,7 +27,6 @@ use crate::route::row;
 use crate::store::{
     self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken,
 };
-use crate::watch::{Kind, Subject};
 
 /// Deadline of a mail or a call of a hook, answer included; the same as for calls of WeCom.
 const DEADLINE: Duration = Duration::from_secs(10);

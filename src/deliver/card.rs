@@ -104,7 +104,7 @@ async fn as_it_stands(
     let Some((kept, _part)) = contents(app, card.message).await? else { return Ok(None) };
     let page = Page::of(loaded, &kept.notification, &kept.transitions, &kept.receiver);
     let now = app.now();
-    let key = app.link_key().await;
+    let key = app.links().key().await;
     let link = loaded
         .config
         .external_url

@@ -10,9 +10,9 @@ use wecom::{StoredToken, TokenStore};
 
 use super::attempt;
 use crate::alert::Timestamp;
-use crate::app::Clock;
 use crate::config::Config;
 use crate::store::Store;
+use crate::time::Clock;
 
 /// A stored token is replaced this long before its end, like a fresh one.
 const REFRESH_EARLY_MS: i64 = 300_000;

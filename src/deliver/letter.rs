@@ -182,7 +182,7 @@ impl Writer {
         let notes = notes(queued, repeated);
         // Whether visitors are authorised is checked when they act.
         let acts = (!queued.digest).then_some(loaded.config.act_links);
-        let key = app.link_key().await;
+        let key = app.links().key().await;
         let external = loaded.config.external_url.as_deref();
         let link = external.map(|url| key.link(url, queued.message, app.now(), acts));
         let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());

@@ -9,9 +9,9 @@ use super::audience::Reach;
 use super::breaker::Scopes;
 use crate::budget::{Charge, Limit};
 use crate::config::{AppAccount, Config, Target, To};
+use crate::incidents::Subject;
 use crate::names::{Account, AppId, Counted, KeyPrint, Part, Scope, Who};
 use crate::store;
-use crate::watch::Subject;
 
 /// One way to a target.
 #[derive(Debug, Clone)]

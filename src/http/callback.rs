@@ -17,10 +17,10 @@ use super::refusal::Cause;
 use super::{BODY_DEADLINE, Gate};
 use crate::answer::{self, Actor, Answer, Via};
 use crate::app::Loaded;
+use crate::incidents::{Kind, Subject};
 use crate::metrics::Called;
 use crate::names::{Part, Scope};
 use crate::store::{ActState, StoreError};
-use crate::watch::{Kind, Subject};
 
 /// The paths of callbacks.
 pub(super) fn routes() -> axum::Router<Gate> {
@@ -80,7 +80,7 @@ async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, b
         }
         Err(error) => {
             // WeCom calls twice more, and then the store may work again.
-            gate.app.store_failed(&error);
+            gate.app.fuse().failed(&error);
             let cause = Cause::new("store").detail(format!("what WeCom brought could not be recorded: {error}"));
             cause.attach(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }

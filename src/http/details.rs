@@ -19,12 +19,12 @@ use minijinja::{Environment, Error, Value, context};
 use serde::Deserialize;
 
 use super::Gate;
-use super::link::Opened;
 use super::lobby::Seat;
 use super::refusal::Cause;
 use crate::alert::{Alert, Links, ThreadId, Timestamp};
 use crate::app::App;
 use crate::deliver::{Page, contents};
+use crate::links::Opened;
 use crate::render::harmless_url;
 use crate::store::{Contents, StoreError};
 
@@ -51,7 +51,7 @@ async fn page(
     seat: Option<Extension<Seat>>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(opened) = gate.app.link_key().await.open(id, &address, gate.app.now()) else {
+    let Some(opened) = gate.app.links().key().await.open(id, &address, gate.app.now()) else {
         return invalid(&gate, id, &address).await;
     };
     prove(seat.as_deref());
@@ -223,7 +223,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// The answer to a link that opens nothing. A link that expired was ours once: its visitor is not guessing.
 async fn invalid(gate: &Gate, id: i64, address: &Uri) -> Response {
-    let was_ours = gate.app.link_key().await.open(id, address, Timestamp(0)).is_some();
+    let was_ours = gate.app.links().key().await.open(id, address, Timestamp(0)).is_some();
     let cause = if was_ours { Cause::new("expired") } else { Cause::guess("forged", "link") };
     let answer = note(
         StatusCode::FORBIDDEN,
@@ -271,7 +271,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Language, Receiver};
-    use crate::http::LinkKey;
+    use crate::links::LinkKey;
     use crate::render::samples;
 
     fn letter() -> Page {

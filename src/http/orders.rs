@@ -21,10 +21,11 @@ use sha2::{Digest as _, Sha256};
 use tracing::{error, info};
 
 use super::refusal::Cause;
-use super::{BODY_DEADLINE, Gate, LinkKey};
+use super::{BODY_DEADLINE, Gate};
 use crate::alert::Timestamp;
 use crate::answer::{self, Actor, Via, Wish};
 use crate::deliver::{Again, again, recallable};
+use crate::links::LinkKey;
 use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, StoreError};
 
 /// How far the signer's clock may be from ours, in seconds: both are on one machine, or nearly.
@@ -51,7 +52,7 @@ pub fn routes() -> axum::Router<Gate> {
 
 /// When each source last called, and its refusals: names of sources to [`super::Record`].
 async fn sources(State(gate): State<Gate>, request: Request) -> Response {
-    match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
+    match proven(&*gate.app.links().key().await, request, gate.app.now()).await {
         Ok(_) => Json(gate.records.all()).into_response(),
         Err(refusal) => refusal,
     }
@@ -85,7 +86,7 @@ impl LinkKey {
 
 async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
     let now = gate.app.now();
-    if let Err(refusal) = proven(&*gate.app.link_key().await, request, now).await {
+    if let Err(refusal) = proven(&*gate.app.links().key().await, request, now).await {
         return refusal;
     }
     // A text that is no number is the number of no message.
@@ -100,7 +101,7 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
             answer(status, &refused.refusal(number).unwrap_or_default())
         }
         Err(failure) => {
-            gate.app.store_failed(&failure);
+            gate.app.fuse().failed(&failure);
             error!(error = %failure, message = number, "A message could not be queued again.");
             answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
         }
@@ -125,7 +126,7 @@ pub struct RecallAnswer {
 }
 
 async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
-    let body = match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
+    let body = match proven(&*gate.app.links().key().await, request, gate.app.now()).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -203,7 +204,7 @@ impl NoteOrder {
 
 async fn note(State(gate): State<Gate>, request: Request) -> Response {
     let now = gate.app.now();
-    let body = match proven(&*gate.app.link_key().await, request, now).await {
+    let body = match proven(&*gate.app.links().key().await, request, now).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -228,12 +229,12 @@ pub struct RotateOrder {
 }
 
 async fn rotate(State(gate): State<Gate>, request: Request) -> Response {
-    let body = match proven(&*gate.app.link_key().await, request, gate.app.now()).await {
+    let body = match proven(&*gate.app.links().key().await, request, gate.app.now()).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
     let Ok(RotateOrder { by }) = serde_json::from_slice(&body) else { return unreadable() };
-    match gate.app.rotate_links().await {
+    match gate.app.links().rotate().await {
         Ok(()) => {
             info!(by, "The key of links was rotated: links of before let nobody act, and open pages for a day.");
             Json(json!({})).into_response()
@@ -247,7 +248,7 @@ fn unreadable() -> Response {
 }
 
 fn unstored(gate: &Gate, failure: &StoreError) -> Response {
-    gate.app.store_failed(failure);
+    gate.app.fuse().failed(failure);
     error!(error = %failure, "What a command ordered could not be stored.");
     answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
 }

@@ -21,11 +21,11 @@ use tracing::{debug, warn};
 use super::lobby::Seat;
 use super::peer::Peer;
 use crate::app::App;
+use crate::incidents::{Kind, Subject};
 use crate::ingest::{self, Unproven, Why};
 use crate::metrics::{Answered, FormatLabel, Refused};
 use crate::room::NoRoom;
 use crate::store::StoreError;
-use crate::watch::{Kind, Subject};
 use book::{Book, Entry, Noted, Theme};
 use path::Place;
 

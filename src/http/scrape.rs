@@ -74,7 +74,7 @@ async fn readiness(app: &App) -> (StatusCode, Bytes) {
         Err(error) => {
             // The failure may be found here first if nothing else writes at the moment; staying unready for ever would
             // be wrong.
-            app.store_failed(&error);
+            app.fuse().failed(&error);
             (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into())
         }
     }
@@ -107,7 +107,7 @@ async fn look(app: &App) -> Result<Vec<String>, StoreError> {
     let loaded = app.loaded();
     let called = |scope: &Scope| called(&loaded.config, scope);
     let mut found = warnings(app.metrics().imbalance.get(), &breakers, called, &backlog, app.now());
-    found.extend(app.storage().warnings(app.now()));
+    found.extend(app.storage().warnings(app.now(), app.fuse().full_at()));
     Ok(found)
 }
 

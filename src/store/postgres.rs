@@ -157,8 +157,8 @@ impl Db {
         self.0.lease
     }
 
-    pub(super) fn skew_ms(&self) -> i64 {
-        self.0.skew.load(Ordering::Relaxed)
+    pub(super) fn skew(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.0.skew)
     }
 
     pub(super) fn due(&self) -> &Notify {

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 use tracing::error;
 
-use super::trouble::{Kind, Subject, Trouble};
+use super::trouble::{about, title};
 use crate::alert::{Alert, Format, Labels, Status, Timestamp};
 use crate::app::App;
 use crate::config::{Config, Language, Receiver, Target};
 use crate::deliver::{called, scopes, stands_on};
+use crate::incidents::{Kind, Subject, Trouble};
 use crate::ingest::{self, Door};
 use crate::names::{LaneKey, SourceId};
 use crate::route::{arrival, recipient, row};
@@ -29,7 +30,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
         let Some((receiver, _)) = told.first() else {
             error!(
                 kind = trouble.kind.as_str(),
-                about = trouble.subject.called(&loaded.config),
+                about = about(&loaded.config, &trouble.subject),
                 error = trouble.detail[1],
                 "wegraf has trouble and knows no other way to tell anybody."
             );
@@ -42,7 +43,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
         let label = |name: &str| labels.get(name).map_or("", String::as_str);
         let (kind, about) = (label(KIND), label(SUBJECT));
         let goes_on =
-            |trouble: &Trouble| trouble.kind.as_str() == kind && trouble.subject.called(&loaded.config) == about;
+            |trouble: &Trouble| trouble.kind.as_str() == kind && self::about(&loaded.config, &trouble.subject) == about;
         if !troubles.iter().any(goes_on) {
             // The store tells only the receivers that were told of the beginning.
             let subject = subject(&loaded.config, kind, about);
@@ -119,11 +120,11 @@ fn recipients(alert: &Alert, to: &[(&Receiver, Vec<&Target>)]) -> Vec<Recipient>
 /// The webhook call of an Alertmanager that reports it.
 fn began(trouble: &Trouble, config: &Config, language: Language) -> String {
     let mut labels = json!({
-        "alertname": trouble.kind.name(language),
+        "alertname": title(trouble.kind, language),
         "severity": "critical",
         KIND: trouble.kind.as_str(),
     });
-    let about = trouble.subject.called(config);
+    let about = about(config, &trouble.subject);
     if !about.is_empty() {
         labels[SUBJECT] = about.into();
     }

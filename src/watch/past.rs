@@ -3,11 +3,11 @@
 use tracing::{info, warn};
 
 use super::alarm;
-use super::trouble::Subject;
 use crate::alert::Timestamp;
 use crate::app::App;
 use crate::config::Language;
 use crate::deliver::Bypass;
+use crate::incidents::Subject;
 use crate::store::StoreError;
 
 /// Delay before a busy store or an unreachable server is reported: a restart is not a fault.

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::trouble::{Kind, Subject, Trouble};
 use crate::alert::Timestamp;
+use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::Space;
 
 /// This much free space is enough, however large the disk.
@@ -20,17 +20,11 @@ pub struct Storage(Mutex<State>);
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     low: Option<Space>,
-    full_at: Option<Timestamp>,
     /// The bound that cannot be kept, in bytes.
     beyond: Option<u64>,
 }
 
 impl Storage {
-    /// Records a write that failed because the disk was full.
-    pub fn note_full(&self, now: Timestamp) {
-        self.change(|state| state.full_at = Some(now));
-    }
-
     /// Records the free space.
     pub(super) fn note_space(&self, space: Option<Space>) {
         self.change(|state| state.low = space.filter(|space| is_low(space, state.low.is_some())));
@@ -45,9 +39,9 @@ impl Storage {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The present faults.
-    pub(super) fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
-        let State { low, full_at, beyond } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The present faults; `full_at`: when a write last failed because the disk was full.
+    pub(super) fn troubles(&self, now: Timestamp, full_at: Option<Timestamp>) -> Vec<Trouble> {
+        let State { low, beyond } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = full_at.is_some_and(|at| (0..FULL_MS).contains(&now.millis_since(at)));
         let disk = if is_full { Some(full()) } else { low.map(|space| short(&space)) };
         let disk = disk.map(|detail| Trouble { kind: Kind::Disk, subject: Subject::Nothing, detail });
@@ -60,8 +54,8 @@ impl Storage {
     }
 
     /// The same, a line each.
-    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
-        self.troubles(now).into_iter().map(|trouble| trouble.detail.join(" ")).collect()
+    pub fn warnings(&self, now: Timestamp, full_at: Option<Timestamp>) -> Vec<String> {
+        self.troubles(now, full_at).into_iter().map(|trouble| trouble.detail.join(" ")).collect()
     }
 }
 
@@ -111,7 +105,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn told(storage: &Storage, now: Timestamp) -> Vec<(Kind, Subject)> {
-        storage.troubles(now).into_iter().map(|trouble| (trouble.kind, trouble.subject)).collect()
+        storage.troubles(now, None).into_iter().map(|trouble| (trouble.kind, trouble.subject)).collect()
     }
 
     #[test]
@@ -132,18 +126,18 @@ mod tests {
     fn a_full_disk_is_one_trouble_with_a_low_one_and_ends_a_minute_after_the_last_refusal() {
         let storage = Storage::default();
         storage.note_space(Some(Space { free: 0, total: MIB }));
-        storage.note_full(NOW);
-        assert_eq!(told(&storage, NOW), [(Kind::Disk, Subject::Nothing)]);
-        assert!(storage.warnings(NOW)[0].contains("the disk is full"));
-        assert!(storage.warnings(NOW.plus_millis(FULL_MS))[0].contains("0 MB left of 1 MB"));
+        let warnings = |now| storage.warnings(now, Some(NOW));
+        assert_eq!(storage.troubles(NOW, Some(NOW)).len(), 1);
+        assert!(warnings(NOW)[0].contains("the disk is full"));
+        assert!(warnings(NOW.plus_millis(FULL_MS))[0].contains("0 MB left of 1 MB"));
     }
 
     #[test]
     fn a_bound_that_cannot_be_kept_is_a_trouble_of_its_own() {
         let storage = Storage::default();
         storage.note_bound(Some(64 * MIB));
-        assert!(storage.warnings(NOW)[0].contains("`retention.size` (64 MB)"));
+        assert!(storage.warnings(NOW, None)[0].contains("`retention.size` (64 MB)"));
         storage.note_bound(None);
-        assert!(storage.warnings(NOW).is_empty());
+        assert!(storage.warnings(NOW, None).is_empty());
     }
 }

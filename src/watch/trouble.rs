@@ -1,118 +1,45 @@
 //! Faults of wegraf itself: from facts to faults. Pure.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use crate::alert::Timestamp;
 use crate::config::{Config, Language};
 use crate::deliver::called;
-use crate::names::{LaneKey, Scope};
+use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::{Backlog, Breaker};
 
 /// A breaker that closes again within this time is not reported to people.
 const PATIENCE_MS: i64 = 20_000;
-/// A dead message or a refused body is a fault for this long.
-const INCIDENT_MS: i64 = 15 * 60_000;
-/// Distinct incidents that are remembered; more would be the same fault.
-const INCIDENTS: usize = 100;
 
-/// The subject of a fault. Ways that depend on it are not used to report it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    /// wegraf as a whole.
-    Nothing,
-    /// The scope of a breaker.
-    Scope(Scope),
-    /// A lane.
-    Lane(LaneKey),
-    /// Outside of all ways to people: a source, a caller. By its display name.
-    Outside(String),
-}
-
-impl Subject {
-    /// Its display name; empty for nothing.
-    pub(super) fn called(&self, config: &Config) -> String {
-        match self {
-            Self::Nothing => String::new(),
-            Self::Scope(scope) => called(config, scope),
-            Self::Lane(lane) => lane.to_string(),
-            Self::Outside(name) => name.clone(),
-        }
+/// The display name of a subject; empty for nothing.
+pub(super) fn about(config: &Config, subject: &Subject) -> String {
+    match subject {
+        Subject::Nothing => String::new(),
+        Subject::Scope(scope) => called(config, scope),
+        Subject::Lane(lane) => lane.to_string(),
+        Subject::Outside(name) => name.clone(),
     }
 }
 
-/// A fault. Equal `kind` and `subject` are the same fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// What kind.
-    pub(super) kind: Kind,
-    /// What it is about.
-    pub(super) subject: Subject,
-    /// What happened and how to repair it, in Chinese and English.
-    pub(super) detail: [String; 2],
-}
-
-/// The kinds of trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A breaker is open.
-    Blocked,
-    /// A message became dead and no fallback was told.
-    Lost,
-    /// A recipient was not reached and no fallback was told.
-    Missed,
-    /// A source's always-firing alert is absent.
-    Silent,
-    /// Requests are refused repeatedly: a source sends what can never be accepted, or a caller is not authorised.
-    Refused,
-    /// The record contradicts itself.
-    Imbalance,
-    /// The new configuration is wrong; the old one is in force.
-    Reload,
-    /// WeCom restricts an app, or is about to.
-    Restricted,
-    /// The disk of the store is full, or will be.
-    Disk,
-}
-
-impl Kind {
-    /// The name in labels.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Blocked => "blocked",
-            Self::Lost => "lost",
-            Self::Missed => "missed",
-            Self::Silent => "silent",
-            Self::Refused => "refused",
-            Self::Imbalance => "imbalance",
-            Self::Reload => "reload",
-            Self::Restricted => "restricted",
-            Self::Disk => "disk",
-        }
-    }
-
-    /// The name of the alert.
-    pub(super) const fn name(self, language: Language) -> &'static str {
-        match (self, language) {
-            (Self::Blocked, Language::Zh) => "wegraf 发送受阻",
-            (Self::Blocked, Language::En) => "wegraf cannot send",
-            (Self::Lost, Language::Zh) => "wegraf 有消息没有送到",
-            (Self::Lost, Language::En) => "wegraf gave up a message",
-            (Self::Missed, Language::Zh) => "wegraf 有人没有收到",
-            (Self::Missed, Language::En) => "wegraf did not reach everybody",
-            (Self::Silent, Language::Zh) => "告警来源没有心跳",
-            (Self::Silent, Language::En) => "A source of alerts is silent",
-            (Self::Refused, Language::Zh) => "wegraf 一再拒绝请求",
-            (Self::Refused, Language::En) => "wegraf keeps refusing requests",
-            (Self::Imbalance, Language::Zh) => "wegraf 的记录对不上",
-            (Self::Imbalance, Language::En) => "wegraf's record does not balance",
-            (Self::Reload, Language::Zh) => "wegraf 的新配置有错",
-            (Self::Reload, Language::En) => "wegraf's new configuration is wrong",
-            (Self::Restricted, Language::Zh) => "企业微信要停用应用",
-            (Self::Restricted, Language::En) => "WeCom restricts an app",
-            (Self::Disk, Language::Zh) => "wegraf 的磁盘空间不够",
-            (Self::Disk, Language::En) => "wegraf is short of disk space",
-        }
+/// The name of the alert.
+pub(super) const fn title(kind: Kind, language: Language) -> &'static str {
+    match (kind, language) {
+        (Kind::Blocked, Language::Zh) => "wegraf 发送受阻",
+        (Kind::Blocked, Language::En) => "wegraf cannot send",
+        (Kind::Lost, Language::Zh) => "wegraf 有消息没有送到",
+        (Kind::Lost, Language::En) => "wegraf gave up a message",
+        (Kind::Missed, Language::Zh) => "wegraf 有人没有收到",
+        (Kind::Missed, Language::En) => "wegraf did not reach everybody",
+        (Kind::Silent, Language::Zh) => "告警来源没有心跳",
+        (Kind::Silent, Language::En) => "A source of alerts is silent",
+        (Kind::Refused, Language::Zh) => "wegraf 一再拒绝请求",
+        (Kind::Refused, Language::En) => "wegraf keeps refusing requests",
+        (Kind::Imbalance, Language::Zh) => "wegraf 的记录对不上",
+        (Kind::Imbalance, Language::En) => "wegraf's record does not balance",
+        (Kind::Reload, Language::Zh) => "wegraf 的新配置有错",
+        (Kind::Reload, Language::En) => "wegraf's new configuration is wrong",
+        (Kind::Restricted, Language::Zh) => "企业微信要停用应用",
+        (Kind::Restricted, Language::En) => "WeCom restricts an app",
+        (Kind::Disk, Language::Zh) => "wegraf 的磁盘空间不够",
+        (Kind::Disk, Language::En) => "wegraf is short of disk space",
     }
 }
 
@@ -193,39 +120,10 @@ fn imbalance(transitions: i64) -> Trouble {
     Trouble { kind: Kind::Imbalance, subject: Subject::Nothing, detail }
 }
 
-/// When an incident last happened, and its detail.
-type Incident = (Timestamp, [String; 2]);
-
-/// Recent incidents that no table shows: kept in memory for a quarter of an hour.
-#[derive(Debug, Default)]
-pub struct Incidents(Mutex<BTreeMap<(Kind, Subject), Incident>>);
-
-impl Incidents {
-    /// Records an incident; `detail` says what happened and how to repair it, in Chinese and English.
-    pub fn note(&self, kind: Kind, subject: Subject, detail: [String; 2], now: Timestamp) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (kind, subject);
-        if known.len() < INCIDENTS || known.contains_key(&key) {
-            known.insert(key, (now, detail));
-        }
-    }
-
-    /// The incidents of the last quarter of an hour.
-    pub(super) fn recent(&self, now: Timestamp) -> Vec<Trouble> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (at, _)| (0..INCIDENT_MS).contains(&now.millis_since(*at)));
-        let trouble = |((kind, subject), (_, detail)): (&(Kind, Subject), &Incident)| Trouble {
-            kind: *kind,
-            subject: subject.clone(),
-            detail: detail.clone(),
-        };
-        known.iter().map(trouble).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Scope;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -270,13 +168,5 @@ mod tests {
         let facts = |age| Facts { now: NOW, breakers: vec![open(age)], ..Facts::default() };
         assert_eq!(kinds(&config(""), &facts(5_000)), []);
         assert_eq!(kinds(&config(""), &facts(30_000)), [Kind::Blocked]);
-    }
-
-    #[test]
-    fn an_incident_is_trouble_for_a_quarter_of_an_hour() {
-        let incidents = Incidents::default();
-        incidents.note(Kind::Lost, Subject::Lane(LaneKey::stored("webhook/w")), ["坏了".into(), "broken".into()], NOW);
-        assert_eq!(incidents.recent(NOW.plus_millis(60_000)).len(), 1);
-        assert!(incidents.recent(NOW.plus_millis(INCIDENT_MS)).is_empty());
     }
 }

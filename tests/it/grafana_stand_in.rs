@@ -23,7 +23,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use wegraf::app::Clock;
+use wegraf::time::Clock;
 use wegraf::upstream::{Matcher, covers};
 
 /// The valid token, of the organisation [`ORG`].

@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wecom_simulator::{Setup, Simulator};
 use wegraf::alert::Timestamp;
-use wegraf::app::{App, Clock};
+use wegraf::app::App;
 use wegraf::config::Config;
 use wegraf::store::{Delivery, DeliveryFilter, DeliveryRow};
+use wegraf::time::Clock;
 
 /// Longest wait for something that is about to happen; reached only by a test that fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -328,7 +328,7 @@ async fn no_secret_shows_in_an_answer_a_log_line_a_metric_or_the_record() {
     ] {
         world.fault(json!([{ "match": { "path": "message/send" }, "action": action }, { "match": { "path": "webhook/send" }, "action": action }])).await;
     }
-    let now = wegraf::app::Clock::System.now().0 / 1000;
+    let now = wegraf::time::Clock::System.now().0 / 1000;
     for headers in [
         bearer(BEARER),
         bearer("wrong"),

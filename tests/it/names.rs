@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
 use wegraf::config::Config;
-use wegraf::watch::{Kind, Subject};
+use wegraf::incidents::{Kind, Subject};
 
 use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::run;

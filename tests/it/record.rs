@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
 use wegraf::alert::Timestamp;
-use wegraf::app::Clock;
 use wegraf::config::Config;
-use wegraf::http::LinkKey;
+use wegraf::links::LinkKey;
 use wegraf::store::Store;
+use wegraf::time::Clock;
 
 use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::{Answer, Wegraf, run};

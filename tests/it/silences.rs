@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wegraf::alert::Timestamp;
-use wegraf::app::Clock;
 use wegraf::config::{Credential, Upstream, UpstreamKind};
+use wegraf::time::Clock;
 use wegraf::upstream::{Client, Matcher, Problem, SilenceState, Wanted, marker};
 use xtask::gateway::free;
 

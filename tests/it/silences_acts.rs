@@ -241,7 +241,7 @@ async fn a_silence_that_upstream_no_longer_has_can_be_ended_and_made_again() {
 async fn forgetful(asked: Arc<AtomicUsize>, old: Arc<AtomicBool>) -> String {
     let status = move || async move {
         asked.fetch_add(1, Ordering::SeqCst);
-        let now = wegraf::app::Clock::System.now().0;
+        let now = wegraf::time::Clock::System.now().0;
         let since = if old.load(Ordering::SeqCst) { now - HOUR_MS } else { now };
         let since = jiff::Timestamp::from_millisecond(since).unwrap().to_string();
         axum::Json(serde_json::json!({ "uptime": since }))

@@ -8,13 +8,14 @@ use serde_json::json;
 
 use super::{find, print};
 use crate::answer::Via;
-use crate::app::Clock;
 use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
 use crate::config::Config;
 use crate::deliver::{NotRecalled, client, recall, recallable};
-use crate::http::{LinkKey, RecallAnswer, RecallOrder};
+use crate::http::{RecallAnswer, RecallOrder};
+use crate::links::LinkKey;
 use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError};
+use crate::time::Clock;
 
 /// The result for one message: the number of the act, or why it was not recalled.
 type Outcome = (i64, Result<i64, String>);

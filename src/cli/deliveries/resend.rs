@@ -7,13 +7,13 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::{find, print};
-use crate::app::Clock;
 use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
 use crate::config::Config;
 use crate::deliver::{Again, again, is_resend};
-use crate::http::LinkKey;
+use crate::links::LinkKey;
 use crate::store::{Store, StoreError};
+use crate::time::Clock;
 
 /// The result for one message: the number of the new one, or why there is none.
 type Outcome = (i64, Result<i64, String>);

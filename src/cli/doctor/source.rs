@@ -10,15 +10,16 @@ use serde_json::json;
 
 use super::Doctor;
 use crate::alert::Timestamp;
-use crate::app::Clock;
 use crate::cli::Misused;
 use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
 use crate::config::{Config, Proof, Source, Vendor};
-use crate::http::{LinkKey, Record, RefusedCall};
+use crate::http::{Record, RefusedCall};
 use crate::ingest::{Certificates, Presented, prove};
+use crate::links::LinkKey;
 use crate::names::SourceId;
 use crate::store::Store;
+use crate::time::Clock;
 
 /// The findings about a source.
 struct Found {

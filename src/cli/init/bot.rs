@@ -12,10 +12,10 @@ use wecom::message::{CardAction, CardButton, CardTitle, Markdown, TemplateCard};
 use wecom::{Bot, BotEvent, Click, Content, Conversation, Outcome};
 
 use super::{Answers, Spoken, compose, write};
-use crate::app::Clock;
 use crate::bots;
 use crate::cli::Init;
 use crate::cli::bots::live;
+use crate::time::Clock;
 
 /// Longest wait for a greeting: the user has to find the bot first.
 const HELLO: Duration = Duration::from_mins(10);

@@ -3,11 +3,12 @@
 use anyhow::Context as _;
 
 use super::{Act, ByWhom};
-use crate::app::Clock;
 use crate::cli::gateway::Gateway;
 use crate::config::Config;
-use crate::http::{LinkKey, NoteOrder};
+use crate::http::NoteOrder;
+use crate::links::LinkKey;
 use crate::store::{ActKind, Store, StoreError};
+use crate::time::Clock;
 
 /// Records each act.
 pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<()> {

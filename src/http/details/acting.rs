@@ -17,7 +17,6 @@ use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 use serde::Deserialize;
 
-use super::super::link::{Acts, Opened};
 use super::super::lobby::Seat;
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
@@ -28,6 +27,7 @@ use crate::answer::{self, Actor, Answer, Scope, Via, Wish};
 use crate::app::App;
 use crate::config::Channel;
 use crate::deliver::Page;
+use crate::links::{Acting, Opened};
 use crate::render::{self, harmless};
 use crate::store::{About, ActAlert, ActFilter, ActKind, ActRow, ActState, Contents, StoreError};
 use crate::upstream::Span;
@@ -78,7 +78,7 @@ pub(super) async fn act(
     body: Body,
 ) -> Response {
     // The stored key: a rotation by another process ends acts at once.
-    let opened = match gate.app.link_key_now().await {
+    let opened = match gate.app.links().key_now().await {
         Ok(key) => key.open(id, &address, gate.app.now()),
         Err(error) => return unreadable(id, &error),
     };
@@ -93,14 +93,14 @@ pub(super) async fn act(
     };
     let person = person(&pressed.person);
     let answered = match opened.acts {
-        Acts::Until(_) => wanted(&gate.app, id, &person, peer, pressed).await,
+        Acting::Until(_) => wanted(&gate.app, id, &person, peer, pressed).await,
         // The page explains how to act instead.
-        Acts::Ended | Acts::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
+        Acting::Ended | Acting::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
     };
     let (said, status) = match answered {
         Ok(said) => said,
         Err(error) => {
-            gate.app.store_failed(&error);
+            gate.app.fuse().failed(&error);
             return unreadable(id, &error);
         }
     };
@@ -269,7 +269,7 @@ pub(super) async fn standing(
     let done = app.store().acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
     let silenced = silence(app, kept.thread, &told, &page.timezone).await?;
     let allowed = answer::anybody_may(&loaded.config, &kept.receiver);
-    let acts = matches!(opened.acts, Acts::Until(_));
+    let acts = matches!(opened.acts, Acting::Until(_));
     let hides = if allowed && acts { hidden(app, id).await? } else { None };
     let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
     let rules: BTreeSet<&str> = on.iter().map(|alert| alert.name.as_str()).collect();
@@ -294,7 +294,7 @@ pub(super) async fn standing(
         nonce => format!("{nonce:032x}"),
         proof => opened.proof(),
         acts,
-        ended => opened.acts == Acts::Ended,
+        ended => opened.acts == Acting::Ended,
         id => kept.thread.to_string(),
         said => visit.said.as_ref().map(|said| context! { good => said.good, zh => said.zh.as_str(), en => said.en.as_str() }),
     })

@@ -67,7 +67,7 @@ pub(super) async fn message_send(State(gate): State<Gate>, request: Request) -> 
 async fn sent(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
     let loaded = gate.app.loaded();
     let config = &loaded.config;
-    let bearer = opened(config, &*gate.app.link_key().await, &AccessToken::of(parts), caller)?;
+    let bearer = opened(config, &*gate.app.links().key().await, &AccessToken::of(parts), caller)?;
     let (body, held) =
         gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let said = Said::read(&body).map_err(|wrong| misread(wrong, caller))?;
@@ -182,7 +182,7 @@ pub(super) async fn recall(State(gate): State<Gate>, request: Request) -> Respon
 
 async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
     let loaded = gate.app.loaded();
-    let bearer = opened(&loaded.config, &*gate.app.link_key().await, &AccessToken::of(parts), caller)?;
+    let bearer = opened(&loaded.config, &*gate.app.links().key().await, &AccessToken::of(parts), caller)?;
     let (body, _held) =
         gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -190,7 +190,7 @@ async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Re
     let unknown = || Reply::error(40058, "invalid msgid. invalid Request Parameter", caller);
     let number = number.ok_or_else(unknown)?;
     let busy = |error: StoreError| {
-        gate.app.store_failed(&error);
+        gate.app.fuse().failed(&error);
         Reply::busy(StatusCode::SERVICE_UNAVAILABLE)
     };
     let filter = DeliveryFilter { thread: Some(ThreadId(number)), ..DeliveryFilter::default() };

@@ -62,7 +62,7 @@ pub(super) async fn anything(State(gate): State<Gate>, Path(path): Path<String>,
     let (parts, body) = request.into_parts();
     let caller = Caller::of(&gate, &parts);
     let loaded = gate.app.loaded();
-    let bearer = match opened(&loaded.config, &*gate.app.link_key().await, &AccessToken::of(&parts), &caller) {
+    let bearer = match opened(&loaded.config, &*gate.app.links().key().await, &AccessToken::of(&parts), &caller) {
         Ok(bearer) => bearer,
         Err(refusal) => return refusal.into_response(),
     };

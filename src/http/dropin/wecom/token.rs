@@ -12,9 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::reply::Reply;
 use super::{Caller, configured, doors, same};
 use crate::config::{AppAccount, AppDoor, AsWecom, Config};
+use crate::http::Gate;
 use crate::http::dropin::{unconfigured, unknown_token};
 use crate::http::refusal::Cause;
-use crate::http::{Gate, LinkKey};
+use crate::links::LinkKey;
 use crate::names::SourceId;
 
 /// What clients are told (page 91039), in seconds.
@@ -70,7 +71,7 @@ async fn given(gate: &Gate, asked: &Asked, caller: &Caller) -> Result<Reply, Rep
         let (errcode, text) = if corp { (40001, "invalid credential") } else { (40013, "invalid corpid") };
         return Err(Reply::error(errcode, text, caller).because(unknown_token(&asked.corpsecret)));
     };
-    let access_token = sealed(&*gate.app.link_key().await, &bearer, caller.now.0 / 1000 + LIFE_S);
+    let access_token = sealed(&*gate.app.links().key().await, &bearer, caller.now.0 / 1000 + LIFE_S);
     Ok(Reply::with(&Given { access_token, expires_in: EXPIRES_IN }))
 }
 

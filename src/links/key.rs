@@ -133,20 +133,20 @@ impl LinkKey {
             Some((secret, is_current))
         })?;
         let acts = match link.acts {
-            None => Acts::Never,
-            Some(until) if is_current && seconds <= until => Acts::Until(until),
-            Some(_) => Acts::Ended,
+            None => Acting::Never,
+            Some(until) if is_current && seconds <= until => Acting::Until(until),
+            Some(_) => Acting::Ended,
         };
         Some(Opened { secret: secret.clone(), id, until: link.until, stated: link.acts, acts })
     }
 
     /// The key that signs access tokens.
-    pub(super) fn token_key(&self) -> Hmac<Sha256> {
+    pub(crate) fn token_key(&self) -> Hmac<Sha256> {
         self.current.token.clone()
     }
 
     /// The key with which commands sign their orders to the gateway.
-    pub(super) fn order_key(&self) -> Hmac<Sha256> {
+    pub(crate) fn order_key(&self) -> Hmac<Sha256> {
         self.current.order.clone()
     }
 }
@@ -179,7 +179,7 @@ fn query(secret: &Secret, id: i64, until: i64, acts: Option<i64>) -> String {
 
 /// Does the link that opened the page authorise acts?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acts {
+pub enum Acting {
     /// Until this Unix time in seconds.
     Until(i64),
     /// No longer: the time is over, or the key was rotated.
@@ -197,7 +197,7 @@ pub struct Opened {
     until: i64,
     stated: Option<i64>,
     /// May the visitor act?
-    pub acts: Acts,
+    pub acts: Acting,
 }
 
 impl std::fmt::Debug for Opened {
@@ -241,7 +241,7 @@ mod tests {
         link.parse().unwrap()
     }
 
-    fn acts(key: &LinkKey, id: i64, link: &str, hours: i64) -> Option<Acts> {
+    fn acts(key: &LinkKey, id: i64, link: &str, hours: i64) -> Option<Acting> {
         key.open(id, &uri(link), NOW.plus_millis(hours * HOUR_MS)).map(|opened| opened.acts)
     }
 
@@ -255,13 +255,13 @@ mod tests {
     fn a_link_lets_its_visitor_act_for_a_day_and_read_for_thirty() {
         let key = LinkKey::new(vec![7; 32]);
         let link = key.link("", 41, NOW, Some(DAY));
-        assert!(matches!(acts(&key, 41, &link, 24), Some(Acts::Until(_))));
-        assert_eq!(acts(&key, 41, &link, 25), Some(Acts::Ended));
-        assert_eq!(acts(&key, 41, &link, 30 * 24), Some(Acts::Ended));
+        assert!(matches!(acts(&key, 41, &link, 24), Some(Acting::Until(_))));
+        assert_eq!(acts(&key, 41, &link, 25), Some(Acting::Ended));
+        assert_eq!(acts(&key, 41, &link, 30 * 24), Some(Acting::Ended));
         assert_eq!(acts(&key, 41, &link, 30 * 24 + 1), None);
         assert_eq!(acts(&key, 42, &link, 0), None, "it opens no other page");
         let reading = key.link("", 41, NOW, None);
-        assert_eq!(acts(&key, 41, &reading, 0), Some(Acts::Never));
+        assert_eq!(acts(&key, 41, &reading, 0), Some(Acting::Never));
         assert_eq!(acts(&LinkKey::new(vec![8; 32]), 41, &link, 0), None);
     }
 
@@ -293,14 +293,14 @@ mod tests {
         let old = LinkKey::new(vec![7; 32]);
         let link = old.link("", 41, NOW, Some(DAY));
         let key = rotated(7, 1);
-        assert_eq!(acts(&key, 41, &link, 1), Some(Acts::Ended));
-        assert_eq!(acts(&key, 41, &link, 24), Some(Acts::Ended));
+        assert_eq!(acts(&key, 41, &link, 1), Some(Acting::Ended));
+        assert_eq!(acts(&key, 41, &link, 24), Some(Acting::Ended));
         assert_eq!(acts(&key, 41, &link, 25), None);
         let fresh = key.link("", 41, NOW, Some(DAY));
-        assert!(matches!(acts(&key, 41, &fresh, 1), Some(Acts::Until(_))));
+        assert!(matches!(acts(&key, 41, &fresh, 1), Some(Acting::Until(_))));
         // Links on a page opened by an old link expire with it.
         let beside = key.open(41, &uri(&link), NOW.plus_millis(HOUR_MS)).unwrap().beside(42);
-        assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 2), Some(Acts::Never));
+        assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 2), Some(Acting::Never));
         assert_eq!(acts(&key, 42, &format!("/d/{beside}"), 26), None);
     }
 
@@ -311,9 +311,9 @@ mod tests {
         let mac = signed(keyed(&[7; 32]), &format!("details 41 {until}"));
         let link = format!("/d/41?until={until}&s={}", BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES]));
         let key = LinkKey::new(vec![7; 32]);
-        assert_eq!(acts(&key, 41, &link, 0), Some(Acts::Never));
+        assert_eq!(acts(&key, 41, &link, 0), Some(Acting::Never));
         assert_eq!(acts(&key, 41, &link.replace("&s=", "&act=9999999999&s="), 0), None);
-        assert_eq!(acts(&rotated(7, 1), 41, &link, 2), Some(Acts::Never));
+        assert_eq!(acts(&rotated(7, 1), 41, &link, 2), Some(Acting::Never));
         assert_eq!(acts(&rotated(7, 1), 41, &link, 26), None);
     }
 
@@ -321,8 +321,8 @@ mod tests {
     fn a_page_leads_back_to_itself_and_beside_itself_for_reading() {
         let key = LinkKey::new(vec![7; 32]);
         let opened = key.open(41, &uri(&key.link("", 41, NOW, Some(DAY))), NOW).unwrap();
-        assert!(matches!(acts(&key, 41, &format!("/d/41?{}", opened.proof()), 1), Some(Acts::Until(_))));
-        assert_eq!(acts(&key, 42, &format!("/d/{}", opened.beside(42)), 1), Some(Acts::Never));
+        assert!(matches!(acts(&key, 41, &format!("/d/41?{}", opened.proof()), 1), Some(Acting::Until(_))));
+        assert_eq!(acts(&key, 42, &format!("/d/{}", opened.beside(42)), 1), Some(Acting::Never));
         assert_eq!(format!("{opened:?}"), format!("Opened {{ id: 41, acts: {:?}, .. }}", opened.acts));
     }
 }

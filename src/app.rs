@@ -23,12 +23,13 @@ use crate::fuse::Fuse;
 use crate::http;
 use crate::http::{Doors, Refusals};
 use crate::incidents::Incidents;
+use crate::intake::Intake;
 use crate::links::Links;
+use crate::live::Live;
 use crate::metrics::{Metrics, Reloaded};
 use crate::names::{Part, Scope};
 use crate::render::Templates;
 use crate::room::Room;
-use crate::route::row;
 use crate::store::{Listeners, Store, TargetRow};
 use crate::time::Clock;
 use crate::upstream::{Client, UpstreamError};
@@ -44,7 +45,7 @@ const HOST_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The shipped templates and the user's.
     pub templates: Templates,
     /// The client, with the proxy, roots and base URL of this configuration.
@@ -78,6 +79,7 @@ impl Loaded {
                 .collect(),
         );
         let upstreams = config.upstreams.iter().map(|known| (known.name.clone(), Client::new(known))).collect();
+        let config = Arc::new(config);
         Ok(Self { config, templates, wecom, mailer, callbacks, listeners, upstreams })
     }
 
@@ -93,7 +95,7 @@ impl Loaded {
 }
 
 fn rows(receiver: &Receiver) -> Vec<TargetRow> {
-    receiver.targets.iter().map(row).collect()
+    receiver.targets.iter().map(|target| TargetRow::new(target.lane(), target.json())).collect()
 }
 
 /// The people of escalation steps, by the receiver name in the record.
@@ -127,8 +129,10 @@ pub struct App(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     loaded: ArcSwap<Loaded>,
+    config: Live<Config>,
+    intake: Intake,
     store: Store,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     clock: Clock,
     reloaded: Notify,
     links: Links,
@@ -141,7 +145,7 @@ struct Inner {
     counts: Counts,
     absences: Absences,
     fuse: Fuse,
-    room: Room,
+    room: Arc<Room>,
 }
 
 impl App {
@@ -156,14 +160,26 @@ impl App {
                 "Messages that were being sent when the last process ended will be sent again."
             );
         }
-        let room = Room::new(config.memory);
-        let loaded = ArcSwap::from_pointee(Loaded::new(config, Some(&store), &clock)?);
+        let room = Arc::new(Room::new(config.memory));
+        let loaded = Loaded::new(config, Some(&store), &clock)?;
+        let config = Live::new(loaded.config.clone());
         let links = Links::open(store.clone(), clock.clone()).await?;
         let fuse = Fuse::new(clock.clone());
+        let metrics = Arc::new(Metrics::default());
+        let intake = Intake {
+            config: config.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            room: room.clone(),
+            metrics: metrics.clone(),
+            fuse: fuse.clone(),
+        };
         Ok(Self(Arc::new(Inner {
-            loaded,
+            loaded: ArcSwap::from_pointee(loaded),
+            config,
+            intake,
             store,
-            metrics: Metrics::default(),
+            metrics,
             clock,
             reloaded: Notify::new(),
             links,
@@ -198,6 +214,11 @@ impl App {
     /// Now, by the clock of the database where replicas share one: their budgets must agree on the time.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// What admits notifications.
+    pub fn intake(&self) -> &Intake {
+        &self.0.intake
     }
 
     /// Recent incidents that no table shows.
@@ -283,6 +304,7 @@ impl App {
                     warn!("`listen`, `listen_monitoring`, `memory` and `database` change only with a restart.");
                 }
                 files.clone_from(&new.config.files);
+                self.0.config.replace(new.config.clone());
                 self.0.loaded.store(Arc::new(new));
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
                 self.0.metrics.reload_ok.set(1);

@@ -18,15 +18,14 @@ use crate::alert::{Format, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Config, Proof};
 use crate::ingest::{self, Door, Once, Presented, Proven, Replays, Seen, Unproven, Why};
+use crate::intake::{Call, Intake, LARGE_BODY, Receipt, Refused, aside};
 use crate::metrics::{Answered, FormatLabel};
 use crate::names::SourceId;
 use crate::room::Part;
-use crate::store::StoreError;
-use body::{Packing, Standing};
+use body::{Standing, packing};
 use certificates::Vault;
 use dropin::{Style, Wanted};
 use heard::{Records, Tried};
-use intake::{Call, Taken};
 
 mod body;
 mod callback;
@@ -36,7 +35,6 @@ mod door;
 mod dropin;
 mod guests;
 mod heard;
-mod intake;
 mod listen;
 mod lobby;
 mod orders;
@@ -55,9 +53,6 @@ pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
 use refusal::Refusal;
 pub use refusal::Refusals;
 use scrape::Figures;
-
-/// Larger bodies are authenticated and parsed off the threads that serve connections.
-const LARGE_BODY: usize = 256 << 10;
 
 /// The paths for monitoring.
 fn watched() -> axum::Router<Gate> {
@@ -113,6 +108,7 @@ fn router(gate: Gate) -> axum::Router {
 #[derive(Clone)]
 pub(crate) struct Gate {
     pub(crate) app: App,
+    intake: Intake,
     figures: Figures,
     /// One large body of an unauthenticated sender is checked at a time: that takes processor time, which others need.
     proving: Arc<Semaphore>,
@@ -121,7 +117,7 @@ pub(crate) struct Gate {
     /// Certificates of clouds.
     vault: Arc<Vault>,
     /// Signed requests that were accepted.
-    replays: Arc<Replays<Taken>>,
+    replays: Arc<Replays<Receipt>>,
     /// When it was opened.
     since: jiff::Timestamp,
 }
@@ -195,6 +191,7 @@ impl Gate {
     fn new(app: App, figures: Figures) -> Self {
         let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
         Self {
+            intake: app.intake().clone(),
             app,
             figures,
             proving: Arc::new(Semaphore::new(1)),
@@ -211,7 +208,7 @@ impl Gate {
         let mut source = None;
         let (format, response) =
             match self.come_in(request, door, Wanted { receiver, ..Wanted::default() }, &mut source).await {
-                Ok(taken) => (Some(taken.format), style.taken(taken)),
+                Ok(receipt) => (Some(receipt.format), style.taken(&receipt)),
                 Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
             };
         self.answered(begun, format, response)
@@ -247,10 +244,10 @@ impl Gate {
             seat.prove();
         }
         let (body, arrived) = self.read(&parts.headers, body, standing, seat.as_ref()).await?;
-        let packing = Packing::of(&parts.headers)?;
+        let packing = packing(&parts.headers)?;
         let packed = body.clone();
         let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&packed)).await?;
-        let understood = self.app.room().understood(weight.memory()).await.map_err(Refusal::NoRoom)?;
+        let understood = self.app.room().understood(weight.memory()).await.map_err(Refused::NoRoom)?;
         Ok((packing.unpack(body, &weight)?, Held { _arrived: arrived, _understood: understood }))
     }
 
@@ -262,7 +259,7 @@ impl Gate {
         door: Door,
         wanted: Wanted,
         known: &mut Option<String>,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<Receipt, Refusal> {
         let mut tried = Tried::of(&request);
         let outcome = self.let_in(request, door, wanted, &mut tried).await;
         match &outcome {
@@ -273,7 +270,13 @@ impl Gate {
         outcome
     }
 
-    async fn let_in(&self, request: Request, door: Door, wanted: Wanted, tried: &mut Tried) -> Result<Taken, Refusal> {
+    async fn let_in(
+        &self,
+        request: Request,
+        door: Door,
+        wanted: Wanted,
+        tried: &mut Tried,
+    ) -> Result<Receipt, Refusal> {
         let loaded = self.app.loaded();
         let (parts, body) = request.into_parts();
         let seat = parts.extensions.get::<Seat>().cloned();
@@ -285,7 +288,7 @@ impl Gate {
         let standing = standing(&loaded, &parts, tried)?;
         prove(standing == Standing::Proven);
         let (body, part) = self.read(&parts.headers, body, standing, seat.as_ref()).await?;
-        let packing = Packing::of(&parts.headers)?;
+        let packing = packing(&parts.headers)?;
         let received_at = self.app.now();
         let asked = Arc::new(Asked { loaded: loaded.clone(), parts, peer: tried.peer, body, received_at });
         let mut proof = self.judge(&asked, standing).await;
@@ -317,7 +320,7 @@ impl Gate {
         let path = asked.presented().uri.path();
         match once.as_ref().map_or(Seen::New, |once| self.replays.seen(once, path)) {
             Seen::New => {}
-            Seen::Retry(taken) => return Ok(taken.again()),
+            Seen::Retry(receipt) => return Ok(Receipt { duplicate: true, ..receipt }),
             Seen::Elsewhere => {
                 let (source, kind) = (tried.source.clone(), tried.kind);
                 return Err(tried.unproven(Unproven { source, kind, why: Why::Replayed }));
@@ -329,11 +332,11 @@ impl Gate {
         let receivers = wanted.receivers(&loaded.config, &source);
         let Wanted { receiver, called, .. } = wanted;
         let call = Call { source, door, receiver, receivers, called, content_type, body, packing, part, received_at };
-        let taken = self.admit(call).await?;
+        let receipt = self.intake.admit(call).await?;
         if let Some(once) = once {
-            self.replays.remember(&once, path, taken.clone(), received_at);
+            self.replays.remember(&once, path, receipt.clone(), received_at);
         }
-        Ok(taken)
+        Ok(receipt)
     }
 
     /// The sender. Large bodies of unauthenticated senders are checked one at a time.
@@ -365,11 +368,6 @@ impl Gate {
             let (vault, source) = (self.vault.clone(), proven.source.name.clone());
             tokio::spawn(async move { vault.confirm(&source, &url).await });
         }
-    }
-
-    fn store_refusal(&self, error: StoreError) -> Refusal {
-        self.app.fuse().failed(&error);
-        Refusal::Store(error)
     }
 }
 
@@ -417,16 +415,5 @@ struct Judged {
 impl Judged {
     fn proven(self, config: &Config) -> Proven<'_> {
         Proven { source: &config.sources[self.index], kind: self.kind, once: self.once }
-    }
-}
-
-/// Runs `work` here, or off the threads that serve connections if it is `large`.
-async fn aside<T: Send + 'static>(large: bool, work: impl FnOnce() -> T + Send + 'static) -> T {
-    if !large {
-        return work();
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }

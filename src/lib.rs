@@ -16,6 +16,7 @@ pub mod fuse;
 pub mod http;
 pub mod incidents;
 pub mod ingest;
+pub mod intake;
 pub mod level;
 pub mod links;
 pub mod live;

@@ -4,15 +4,11 @@
 //! into later ones while those before say `continue`; a node none of whose children match keeps it. Pure: built once
 //! from the configuration, used for every alert.
 
-mod called;
 mod matcher;
-mod plan;
 mod reach;
 
 use crate::alert::Labels;
-pub use called::Called;
 pub use matcher::{Matcher, Operator, SyntaxError, label_name, parse_matchers, quoted_text, write_matcher};
-pub use plan::{Ends, Incoming, Plan, arrival, plan, plan_for, recipient, related, row};
 pub use reach::{Blocked, Unreachable};
 
 /// A node as it is configured; the receiver may be left to the parent.

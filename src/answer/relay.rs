@@ -8,9 +8,7 @@ use super::origin::Origins;
 use crate::alert::{Alert, Notification, Status};
 use crate::app::{App, Loaded};
 use crate::config::Receiver;
-use crate::ingest::{RELAYED, relay};
-use crate::route::{arrival, recipient, row};
-use crate::store::{ActAlert, Admission, Recipient, StoreError};
+use crate::store::{ActAlert, StoreError};
 
 /// Tells the receivers of these rows that their alerts are resolved, as wegraf observed.
 pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> Result<(), StoreError> {
@@ -36,7 +34,7 @@ pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> R
     Ok(())
 }
 
-/// Admits a notification of wegraf's own about alerts of one notification, for one receiver. True if it was news.
+/// Tells one receiver of alerts of a notification again. True if it was news.
 pub(super) async fn pass_on(
     app: &App,
     origin: &Notification,
@@ -45,21 +43,6 @@ pub(super) async fn pass_on(
     note_json: Option<String>,
 ) -> Result<bool, StoreError> {
     let Some(source) = told.first().map(|(row, _)| row.source.clone()) else { return Ok(false) };
-    let arrivals = told.iter().enumerate().map(|(index, (row, alert))| arrival(index, row.identity, alert)).collect();
-    let targets = receiver.targets.iter().map(row).collect();
-    let recipient = Recipient { note_json, ..recipient(receiver, arrivals, targets) };
-    let admission = Admission {
-        source,
-        format: RELAYED,
-        content_type: None,
-        path_receiver: None,
-        sender: origin.external_url.clone(),
-        group_key: origin.group_key.clone(),
-        received_at: app.now(),
-        raw: relay(origin, told.into_iter().map(|(_, alert)| alert).collect()),
-        push: false,
-        test: false,
-        deliveries: vec![recipient],
-    };
-    Ok(app.store().admit(admission).await?.messages > 0)
+    let told = told.into_iter().map(|(row, alert)| (row.identity, alert)).collect();
+    app.intake().relay(source, origin, told, receiver, note_json).await
 }

@@ -12,8 +12,9 @@ use crate::app::{App, Loaded};
 use crate::config::{Language, Target, To, Upstream};
 use crate::deliver;
 use crate::names::{Duty, SourceId};
-use crate::route::row;
-use crate::store::{ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, NewSilence, Silence, StoreError};
+use crate::store::{
+    ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, NewSilence, Silence, StoreError, TargetRow,
+};
 use crate::upstream::{self, Client, Matcher, Origin, Problem, Wanted};
 
 /// An act that is open for longer than this was left by a process that ended: a running process completes an act at
@@ -69,7 +70,7 @@ pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
     if failed.is_some()
         && let Some((target, receiver)) = whoever_asked(&act, &alerts)
     {
-        app.store().tell_of_act(act.id, row(&target), receiver, app.now()).await?;
+        app.store().tell_of_act(act.id, TargetRow::new(target.lane(), target.json()), receiver, app.now()).await?;
     }
     Ok(())
 }

@@ -17,8 +17,7 @@ use crate::config::{Channel, Face, Target, To};
 use crate::deliver;
 use crate::names::{Part, Scope};
 use crate::render::harmless;
-use crate::route::row;
-use crate::store::{ActState, Conversation, StoreError};
+use crate::store::{ActState, Conversation, StoreError, TargetRow};
 
 /// Events that are processed concurrently.
 const AT_ONCE: u32 = 32;
@@ -184,7 +183,9 @@ async fn pressed(
     note(name, "update", &outcome);
     if !matches!(outcome, Outcome::Accepted(_)) && answered.act > 0 {
         // The card does not show it, so a message does.
-        app.store().tell_of_act(answered.act, row(&target), String::new(), app.now()).await?;
+        app.store()
+            .tell_of_act(answered.act, TargetRow::new(target.lane(), target.json()), String::new(), app.now())
+            .await?;
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use crate::alert::ThreadId;
 use crate::app::Loaded;
 use crate::config::{Receiver, Target};
 use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
+use crate::intake::{Called, Ends, Incoming, plan};
 use crate::names::SourceId;
-use crate::route::{Called, Ends, Incoming, plan};
 use crate::shown;
 use crate::time::Clock;
 

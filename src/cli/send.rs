@@ -20,9 +20,7 @@ use crate::bots;
 use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
-use crate::names::SourceId;
-use crate::route::{Called, Ends, Incoming, plan};
-use crate::store::{Admission, Delivery, DeliveryFilter, State, Store};
+use crate::store::{Delivery, DeliveryFilter, State, Store};
 use crate::time::Clock;
 
 /// Longest wait for a result; WeCom answers within 10 s or not at all.
@@ -105,23 +103,7 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
     let notification = read(&app.loaded().config, &body, app.now())?;
-    let (ends, called) = (Ends::new(), Called::default());
-    let incoming = Incoming { source: &SourceId::Command, notification: &notification, ends: &ends, called: &called };
-    let plan = plan(&app.loaded().config, incoming, Some(receiver), None, |_| false);
-    let admission = Admission {
-        source: SourceId::Command,
-        format: notification.format,
-        content_type: None,
-        path_receiver: Some(receiver.to_owned()),
-        sender: String::new(),
-        group_key: notification.group_key,
-        received_at: app.now(),
-        raw: body.into(),
-        push: false,
-        test: true,
-        deliveries: plan.deliveries,
-    };
-    app.store().admit(admission).await?;
+    app.intake().try_out(receiver, notification, body.into()).await?;
     let stop = CancellationToken::new();
     let sockets = tokio::spawn(bots::run(app.clone(), stop.clone()));
     let sending = tokio::spawn(deliver::run(app.clone(), Writer::new()?, stop.clone()));

@@ -107,6 +107,11 @@ impl Target {
         target
     }
 
+    /// The target as JSON: what a message keeps of it.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("a target is JSON")
+    }
+
     /// The key of this target's lane: equal for equal addresses, stable over reloads, without secrets.
     pub fn lane(&self) -> LaneKey {
         let mut addressees = Addressees::default();

@@ -23,9 +23,8 @@ use crate::metrics::{Attempted, Errcode};
 use crate::names::Scope;
 use crate::render::Note;
 use crate::room::Part;
-use crate::route::row;
 use crate::store::{
-    self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken,
+    self, BreakerChange, Claim, Claimed, Fallback, Lease, Queued, Settlement, State, StoreError, Taken, TargetRow,
 };
 
 /// Deadline of a mail or a call of a hook, answer included; the same as for calls of WeCom.
@@ -223,7 +222,7 @@ impl Lanes {
         let loaded = self.app.loaded();
         let (name, receiver) = loaded.config.fallback(&attempt.queued.receiver)?;
         let note = Note::Fallback { lane: attempt.queued.lane.clone(), reason, missed };
-        let targets = receiver.targets.iter().map(row).collect();
+        let targets = receiver.targets.iter().map(|target| TargetRow::new(target.lane(), target.json())).collect();
         let note_json = serde_json::to_string(&note).expect("a note is JSON");
         Some(Fallback { receiver: name.to_owned(), note_json, targets })
     }

@@ -1,7 +1,5 @@
 //! Reads a body within its size, its time and its share of the memory budget.
 
-use std::io::Read as _;
-
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
@@ -9,13 +7,11 @@ use http_body_util::BodyExt as _;
 
 use super::lobby::{Seat, Unfinished};
 use super::{Gate, Refusal};
-use crate::ingest::Weight;
+use crate::intake::{Packing, Refused};
 use crate::room::{BODY_BYTES, Part};
 
 /// Bodies up to this size need no reservation: their number is bounded by that of connections.
 const SMALL: usize = 64 << 10;
-/// Bytes of a compressed body that are decompressed at a time to measure it.
-const PIECE: usize = 64 << 10;
 
 /// What the head of a request proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +38,7 @@ impl Gate {
         let announced =
             headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > BODY_BYTES) {
-            return Err(Refusal::TooLarge);
+            return Err(Refused::TooLarge.into());
         }
         let reserves = standing != Standing::Claimed;
         let mut part = None;
@@ -62,7 +58,7 @@ impl Gate {
             let Ok(data) = frame.into_data() else { continue };
             let length = whole.len() + data.len();
             if length > BODY_BYTES {
-                return Err(Refusal::TooLarge);
+                return Err(Refused::TooLarge.into());
             }
             if reserves && part.is_none() && length > SMALL {
                 part = Some(self.reserve(None, seat).await?);
@@ -74,7 +70,7 @@ impl Gate {
 
     /// Waits for the share of the memory budget that a large body needs. With it, the connection keeps its place.
     async fn reserve(&self, announced: Option<usize>, seat: Option<&Seat>) -> Result<Part, Refusal> {
-        let part = self.app.room().arriving(announced.unwrap_or(BODY_BYTES)).await.map_err(Refusal::NoRoom)?;
+        let part = self.app.room().arriving(announced.unwrap_or(BODY_BYTES)).await.map_err(Refused::NoRoom)?;
         if let Some(seat) = seat {
             seat.prove();
         }
@@ -83,59 +79,11 @@ impl Gate {
 }
 
 /// The content encoding of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
-    Plain,
-    Gzip,
-}
-
-impl Packing {
-    pub fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
-        match encoding.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Self::Plain),
-            "gzip" | "x-gzip" => Ok(Self::Gzip),
-            _ => Err(Refusal::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into())),
-        }
+pub(super) fn packing(headers: &HeaderMap) -> Result<Packing, Refusal> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
+    match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(Packing::Plain),
+        "gzip" | "x-gzip" => Ok(Packing::Gzip),
+        _ => Err(Refused::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into()).into()),
     }
-
-    /// The size of the body when decompressed; bounded, whatever a bomb claims (F92).
-    pub fn weigh(self, body: &[u8]) -> Result<Weight, Refusal> {
-        let mut weight = Weight::default();
-        match self {
-            Self::Plain => weight.add(body),
-            Self::Gzip => {
-                let mut plain = unpacked(body);
-                let mut piece = vec![0; PIECE];
-                loop {
-                    match plain.read(&mut piece).map_err(|error| broken(&error))? {
-                        0 => break,
-                        length => weight.add(&piece[..length]),
-                    }
-                }
-            }
-        }
-        if weight.bytes() > BODY_BYTES { Err(Refusal::TooLarge) } else { Ok(weight) }
-    }
-
-    /// The decoded body; `weight` is its own.
-    pub fn unpack(self, body: Bytes, weight: &Weight) -> Result<Bytes, Refusal> {
-        match self {
-            Self::Plain => Ok(body),
-            Self::Gzip => {
-                let mut plain = Vec::with_capacity(weight.bytes());
-                unpacked(&body).read_to_end(&mut plain).map_err(|error| broken(&error))?;
-                Ok(plain.into())
-            }
-        }
-    }
-}
-
-/// One byte more than allowed shows that it is too large.
-fn unpacked(body: &[u8]) -> impl std::io::Read {
-    flate2::read::MultiGzDecoder::new(body).take(BODY_BYTES as u64 + 1)
-}
-
-fn broken(error: &std::io::Error) -> Refusal {
-    Refusal::Encoding(format!("gzip 损坏 broken gzip: {error}"))
 }

@@ -17,12 +17,12 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Gate;
-use super::intake::Taken;
 use super::peer::Peer;
 use super::refusal::{Cause, Refusal, with_headers};
+use crate::alert::Format;
 use crate::config::{Addressee, Config, Receiver, Robot, Target, To};
+use crate::intake::{Called, Receipt, Refused};
 use crate::names::SourceId;
-use crate::route::Called;
 
 /// Whom a call asks for, besides what the routes say.
 #[derive(Debug, Default)]
@@ -59,8 +59,19 @@ pub(super) enum Style {
 
 impl Style {
     /// The answer to a call that is stored.
-    pub fn taken(self, taken: Taken) -> Response {
-        if self == Self::Ours { Json(taken.answer).into_response() } else { self.done() }
+    pub fn taken(self, receipt: &Receipt) -> Response {
+        if self != Self::Ours {
+            return self.done();
+        }
+        let Receipt { id, format, duplicate, alerts, targets, warning } = receipt;
+        let mut answer = json!({ "id": id, "duplicate": duplicate, "alerts": alerts, "targets": targets });
+        if *format == Format::Opaque {
+            answer["opaque"] = true.into();
+        }
+        if let Some(warning) = warning {
+            answer["warning"] = warning.as_str().into();
+        }
+        Json(answer).into_response()
     }
 
     /// Success, where nothing more is said.
@@ -79,7 +90,7 @@ impl Style {
             return self.done();
         }
         let body = match (self, refusal) {
-            (Self::Ours | Self::AlertmanagerV2, Refusal::Unreadable(reason)) => reason.answer(),
+            (Self::Ours | Self::AlertmanagerV2, Refusal::Intake(Refused::Unreadable(reason))) => reason.answer(),
             (Self::Ours, _) => json!({ "error": text }),
             (Self::AlertmanagerV2, _) => json!({ "code": status.as_u16(), "message": text }),
             (Self::AlertmanagerV1, _) => {

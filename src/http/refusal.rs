@@ -23,9 +23,9 @@ use super::peer::Peer;
 use crate::app::App;
 use crate::incidents::{Kind, Subject};
 use crate::ingest::{self, Unproven, Why};
-use crate::metrics::{Answered, FormatLabel, Refused};
+use crate::intake::Refused;
+use crate::metrics::{self, Answered, FormatLabel};
 use crate::room::NoRoom;
-use crate::store::StoreError;
 use book::{Book, Entry, Noted, Theme};
 use path::Place;
 
@@ -40,29 +40,20 @@ const DETAIL: usize = 200;
 pub(super) enum Refusal {
     /// No source is proven. The sender gets no detail.
     Unproven(Unproven),
-    /// The source is proven, and may not post to the receiver in the path.
-    OutOfScope {
-        /// Its name.
-        source: String,
-        /// The receiver's.
-        receiver: String,
-    },
     /// The certificate that would prove the source cannot be fetched now: the sender should retry.
     Certificate,
     /// The body arrived too slowly.
     Slow,
-    /// The body, or its decompressed form, is over the limit.
-    TooLarge,
     /// Too many bodies of unproven senders at a time.
     Busy,
-    /// There is no memory for it, now or ever.
-    NoRoom(NoRoom),
-    /// The body is neither plain nor gzip, or is broken gzip.
-    Encoding(String),
-    /// Empty, or not a text.
-    Unreadable(ingest::Unreadable),
-    /// The store cannot commit now.
-    Store(StoreError),
+    /// The source is proven, and its call is not stored.
+    Intake(Refused),
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self::Intake(refused)
+    }
 }
 
 impl Refusal {
@@ -70,7 +61,7 @@ impl Refusal {
     pub fn said(&self) -> (StatusCode, String) {
         match self {
             Self::Unproven(_) => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
-            Self::OutOfScope { source, receiver } => (
+            Self::Intake(Refused::OutOfScope { source, receiver }) => (
                 StatusCode::FORBIDDEN,
                 format!(
                     "来源 {source} 不能投递给 {receiver}：见它的 receivers source {source} may not post to {receiver}: see its `receivers`"
@@ -83,11 +74,11 @@ impl Refusal {
             Self::Slow => {
                 (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
             }
-            Self::TooLarge => (
+            Self::Intake(Refused::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
             ),
-            Self::NoRoom(NoRoom::Ever { needs, share }) => {
+            Self::Intake(Refused::NoRoom(NoRoom::Ever { needs, share })) => {
                 let (needs, share) = (needs.div_ceil(1 << 20), share >> 20);
                 (
                     StatusCode::PAYLOAD_TOO_LARGE,
@@ -96,16 +87,16 @@ impl Refusal {
                     ),
                 )
             }
-            Self::Busy | Self::NoRoom(NoRoom::Now) => (
+            Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "同时到达的内容太多，请重试 too much arrives at a time: try again".to_owned(),
             ),
-            Self::Encoding(reason) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
-            Self::Unreadable(reason) => {
+            Self::Intake(Refused::Encoding(reason)) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
+            Self::Intake(Refused::Unreadable(reason)) => {
                 (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
             }
             // The reason may contain a path: it is logged, not sent to the sender.
-            Self::Store(_) => (
+            Self::Intake(Refused::Store(_)) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
             ),
@@ -116,15 +107,15 @@ impl Refusal {
     pub fn cause(&self, source: Option<&str>) -> Cause {
         let cause = match self {
             Self::Unproven(unproven) => return Cause::unproven(unproven),
-            Self::OutOfScope { receiver, .. } => Cause::new("scope").detail(receiver),
+            Self::Intake(Refused::OutOfScope { receiver, .. }) => Cause::new("scope").detail(receiver),
             Self::Certificate => Cause::new("certificate"),
             Self::Slow => Cause::new("slow"),
-            Self::TooLarge => Cause::new("too_large"),
-            Self::NoRoom(NoRoom::Ever { .. }) => Cause::new("too_many").detail(self.said().1),
-            Self::Busy | Self::NoRoom(NoRoom::Now) => Cause::new("busy"),
-            Self::Encoding(reason) => Cause::new("encoding").detail(reason),
-            Self::Unreadable(reason) => Cause::new("unreadable").detail(reason.to_string()),
-            Self::Store(error) => Cause::new("store").detail(error.to_string()),
+            Self::Intake(Refused::TooLarge) => Cause::new("too_large"),
+            Self::Intake(Refused::NoRoom(NoRoom::Ever { .. })) => Cause::new("too_many").detail(self.said().1),
+            Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => Cause::new("busy"),
+            Self::Intake(Refused::Encoding(reason)) => Cause::new("encoding").detail(reason),
+            Self::Intake(Refused::Unreadable(reason)) => Cause::new("unreadable").detail(reason.to_string()),
+            Self::Intake(Refused::Store(error)) => Cause::new("store").detail(error.to_string()),
         };
         match source {
             Some(source) => cause.of(source),
@@ -367,7 +358,7 @@ impl Seen<'_> {
 }
 
 fn count(app: &App, place: Place, status: StatusCode, cause: &Cause) {
-    let refused = Refused { path: place.as_str(), status: status.as_u16().into(), reason: cause.reason };
+    let refused = metrics::Refused { path: place.as_str(), status: status.as_u16().into(), reason: cause.reason };
     app.metrics().refusals.get_or_create(&refused).inc();
     // A sender with a misspelt address is recorded as a refused call.
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && place.is_for_senders() {

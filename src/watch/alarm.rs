@@ -1,25 +1,21 @@
 //! Reports faults: as alerts of our own, to a receiver whose way is not affected.
 
-use serde_json::{Value, json};
 use tracing::error;
 
 use super::trouble::{about, title};
-use crate::alert::{Alert, Format, Labels, Status, Timestamp};
+use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Timestamp};
 use crate::app::App;
 use crate::config::{Config, Language, Receiver, Target};
 use crate::deliver::{called, scopes, stands_on};
 use crate::incidents::{Kind, Subject, Trouble};
-use crate::ingest::{self, Door};
-use crate::names::{LaneKey, SourceId};
-use crate::route::{arrival, recipient, row};
-use crate::store::{Admission, Recipient, StoreError};
+use crate::level::Level;
+use crate::names::{Discriminator, LaneKey, SourceId};
+use crate::store::StoreError;
 
 /// The label with the subject of a fault.
 const SUBJECT: &str = "about";
 /// The label with its kind.
 const KIND: &str = "trouble";
-/// A start that `ingest` reads as unknown: the store knows it.
-const UNKNOWN: &str = "0001-01-01T00:00:00Z";
 
 /// Reports every fault as an alert and resolves the alerts of faults that are over. The store deduplicates the reports.
 pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreError> {
@@ -36,7 +32,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
             );
             continue;
         };
-        admit(app, &began(trouble, &loaded.config, receiver.language), &told).await?;
+        app.intake().own(began(trouble, &loaded.config, receiver.language), &told).await?;
     }
     for firing in app.store().firing(&SourceId::Wegraf).await? {
         let labels: Labels = serde_json::from_str(&firing.labels_json).unwrap_or_default();
@@ -47,7 +43,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
         if !troubles.iter().any(goes_on) {
             // The store tells only the receivers that were told of the beginning.
             let subject = subject(&loaded.config, kind, about);
-            admit(app, &ended(&labels, app.now()), &receivers(&loaded.config, &subject)).await?;
+            app.intake().own(ended(labels, app.now()), &receivers(&loaded.config, &subject)).await?;
         }
     }
     Ok(())
@@ -81,73 +77,87 @@ pub(super) fn receivers<'a>(config: &'a Config, subject: &Subject) -> Vec<(&'a R
     found
 }
 
-async fn admit(app: &App, body: &str, to: &[(&Receiver, Vec<&Target>)]) -> Result<(), StoreError> {
-    let now = app.now();
-    let read =
-        ingest::read(body.as_bytes(), Some("application/json"), Door::Webhook, &app.loaded().config.payloads, now);
-    let Some((notification, alert)) =
-        read.ok().and_then(|read| read.alerts.first().cloned().map(|alert| (read, alert)))
-    else {
-        error!("An alert of wegraf itself cannot be read: a bug, please report it.");
-        return Ok(());
-    };
-    let admission = Admission {
-        source: SourceId::Wegraf,
-        format: Format::Alertmanager,
-        content_type: Some("application/json".to_owned()),
-        path_receiver: None,
-        sender: String::new(),
-        group_key: notification.group_key,
-        received_at: now,
-        raw: body.as_bytes().to_vec().into(),
-        // State: it is repeated every few seconds.
-        push: true,
-        test: false,
-        deliveries: recipients(&alert, to),
-    };
-    app.store().admit(admission).await?;
-    Ok(())
-}
-
-fn recipients(alert: &Alert, to: &[(&Receiver, Vec<&Target>)]) -> Vec<Recipient> {
-    let one = |(receiver, targets): &(&Receiver, Vec<&Target>)| {
-        let arrivals = vec![arrival(0, alert.identity(&SourceId::Wegraf), alert)];
-        recipient(receiver, arrivals, targets.iter().copied().map(row).collect())
-    };
-    to.iter().map(one).collect()
-}
-
-/// The webhook call of an Alertmanager that reports it.
-fn began(trouble: &Trouble, config: &Config, language: Language) -> String {
-    let mut labels = json!({
-        "alertname": title(trouble.kind, language),
-        "severity": "critical",
-        KIND: trouble.kind.as_str(),
-    });
+/// The notification that reports it.
+fn began(trouble: &Trouble, config: &Config, language: Language) -> Notification {
+    let mut labels = Labels::from([
+        ("alertname".to_owned(), title(trouble.kind, language).to_owned()),
+        ("severity".to_owned(), "critical".to_owned()),
+        (KIND.to_owned(), trouble.kind.as_str().to_owned()),
+    ]);
     let about = about(config, &trouble.subject);
     if !about.is_empty() {
-        labels[SUBJECT] = about.into();
+        labels.insert(SUBJECT.to_owned(), about);
     }
     let detail = &trouble.detail[usize::from(language == Language::En)];
-    call(&labels, &json!({ "summary": detail }), Status::Firing, UNKNOWN)
+    notification(labels, Labels::from([("summary".to_owned(), detail.clone())]), None)
 }
 
-/// The webhook call that resolves it.
-fn ended(labels: &Labels, now: Timestamp) -> String {
-    let ended = jiff::Timestamp::from_millisecond(now.0).map_or_else(|_| UNKNOWN.to_owned(), |at| at.to_string());
-    call(&json!(labels), &json!({}), Status::Resolved, &ended)
+/// The notification that resolves it.
+fn ended(labels: Labels, now: Timestamp) -> Notification {
+    notification(labels, Labels::new(), Some(now))
 }
 
-fn call(labels: &Value, annotations: &Value, status: Status, ends_at: &str) -> String {
-    let status = status.as_str();
-    let alert = json!({
-        "status": status, "labels": labels, "annotations": annotations,
-        "startsAt": UNKNOWN, "endsAt": ends_at, "generatorURL": "",
-    });
-    json!({
-        "version": "4", "receiver": SourceId::Wegraf, "status": status, "groupKey": format!("{}:{labels}", SourceId::Wegraf),
-        "truncatedAlerts": 0, "groupLabels": {}, "commonLabels": labels, "commonAnnotations": annotations,
-        "externalURL": "", "alerts": [alert],
-    })
-    .to_string()
+/// A notification of one alert, which ended at `ends_at` if that is given. The store knows when it began.
+fn notification(labels: Labels, annotations: Labels, ends_at: Option<Timestamp>) -> Notification {
+    let group = serde_json::to_string(&labels).expect("a map of strings is JSON");
+    let alert = Alert {
+        status: if ends_at.is_some() { Status::Resolved } else { Status::Firing },
+        name: labels.get("alertname").cloned().unwrap_or_default(),
+        health: Health::Normal,
+        labels,
+        annotations,
+        starts_at: None,
+        ends_at,
+        fingerprint: String::new(),
+        discriminator: Discriminator::default(),
+        values: Vec::new(),
+        links: Links::default(),
+        level: Some(Level::Critical),
+        kin: None,
+    };
+    Notification {
+        format: Format::Relayed,
+        upstream_receiver: SourceId::Wegraf.to_string(),
+        group_key: format!("{}:{group}", SourceId::Wegraf),
+        group_labels: Labels::new(),
+        external_url: String::new(),
+        title: String::new(),
+        message: String::new(),
+        truncated: 0,
+        test: false,
+        alerts: vec![alert],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ingest::{self, Door};
+
+    /// Released versions wrote the body of an Alertmanager: what fires since then must resolve.
+    #[test]
+    fn a_fault_is_the_alert_that_released_versions_made_of_it() {
+        let labels = Labels::from(
+            [("alertname", "wegraf 发送受阻"), ("severity", "critical"), (KIND, "blocked"), (SUBJECT, "app ops")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let annotations = Labels::from([("summary".to_owned(), "x；待发 3 条".to_owned())]);
+        let alert = json!({
+            "status": "firing", "labels": labels, "annotations": annotations,
+            "startsAt": "0001-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
+        });
+        let body = json!({
+            "version": "4", "receiver": SourceId::Wegraf, "status": "firing", "groupKey": "", "truncatedAlerts": 0,
+            "groupLabels": {}, "commonLabels": labels, "commonAnnotations": annotations, "externalURL": "",
+            "alerts": [alert],
+        });
+        let payloads = ingest::generic::Payloads::default();
+        let read = ingest::read(body.to_string().as_bytes(), None, Door::Webhook, &payloads, Timestamp(0)).unwrap();
+        let (now, then) = (notification(labels, annotations, None), read);
+        assert_eq!(now.alerts[0].identity(&SourceId::Wegraf), then.alerts[0].identity(&SourceId::Wegraf));
+        let fingerprint = String::new();
+        assert_eq!(now.alerts[0], Alert { fingerprint, ..then.alerts[0].clone() });
+    }
 }

@@ -161,7 +161,8 @@ impl World {
             return None;
         }
         let (name, receiver) = self.config.fallback(&flight.queued.receiver)?;
-        let targets = receiver.targets.iter().map(crate::route::row).collect();
+        let targets =
+            receiver.targets.iter().map(|target| crate::store::TargetRow::new(target.lane(), target.json())).collect();
         Some(Fallback { receiver: name.to_owned(), note_json: "{}".to_owned(), targets })
     }
 

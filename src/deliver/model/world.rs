@@ -76,7 +76,9 @@ pub fn said(error: &StoreError) -> String {
 
 impl World {
     pub fn new(store: Ground, config: Rc<Config>, tempo: u8, mutant: Mutant) -> Self {
-        let rows = |receiver: &Receiver| receiver.targets.iter().map(crate::route::row).collect();
+        let rows = |receiver: &Receiver| {
+            receiver.targets.iter().map(|target| crate::store::TargetRow::new(target.lane(), target.json())).collect()
+        };
         let targets = config.receivers.iter().map(|(name, receiver)| (name.clone(), rows(receiver))).collect();
         Self {
             store,

@@ -26,11 +26,10 @@ use bytes::Bytes;
 
 use super::{Wanted, unconfigured};
 use crate::config::{Config, Robot};
-use crate::http::body::{Packing, Standing};
-use crate::http::intake::{Call, Taken};
-use crate::http::refusal::Refusal;
-use crate::http::{Gate, LARGE_BODY, aside};
+use crate::http::Gate;
+use crate::http::body::Standing;
 use crate::ingest::Door;
+use crate::intake::{Call, LARGE_BODY, Packing, Receipt, Refused, aside};
 use asked::Asked;
 use service::{Answer, Calls, Get, Members, Outcome, PLAIN, Service, Trouble, iso, json, text};
 use whose::{chosen, doors, fits, found};
@@ -134,7 +133,7 @@ pub(in crate::http) fn looks_for_a2w(config: &Config, headers: &HeaderMap) -> bo
     !accepts.contains("text/html") && doors(config, Robot::A2w).next().is_some()
 }
 
-async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, body: Body) -> Result<Taken, Trouble> {
+async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, body: Body) -> Result<Receipt, Trouble> {
     let loaded = gate.app.loaded();
     let config = &loaded.config;
     let in_head = found(config, robot, service, asked);
@@ -153,7 +152,7 @@ async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, b
             let (body, held) = gate.body(&asked.parts, body, Standing::Claimed).await.map_err(Trouble::Refused)?;
             // What only claims to be a source's is not taken apart at any size: push services carry little.
             if body.len() > LARGE_BODY {
-                return Err(Trouble::Refused(Refusal::TooLarge));
+                return Err(Trouble::Refused(Refused::TooLarge.into()));
             }
             understand(asked, body.clone()).await;
             match found(config, robot, service, asked) {
@@ -192,7 +191,7 @@ async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, b
     };
     // It waits for its part of the memory again.
     drop(held);
-    gate.admit(call).await.map_err(Trouble::Refused)
+    gate.intake.admit(call).await.map_err(|refused| Trouble::Refused(refused.into()))
 }
 
 /// Reads the body into `asked`, a large one away from the threads that serve connections.
@@ -205,7 +204,7 @@ async fn understand(asked: &mut Asked, body: Bytes) {
 }
 
 /// A call that its source proves as anywhere.
-async fn proven(gate: &Gate, service: &Service, asked: &Asked, body: Body) -> Result<Taken, Trouble> {
+async fn proven(gate: &Gate, service: &Service, asked: &Asked, body: Body) -> Result<Receipt, Trouble> {
     let wanted = Wanted {
         receiver: (service.receiver)(asked),
         called: (service.calls)(asked).by_leave(false),

@@ -23,14 +23,13 @@ use crate::alert::{Format, Identity, Labels, Status, Timestamp};
 use crate::config::{Addressee, AsWecom, Config, Receiver};
 use crate::deliver::verbatim;
 use crate::http::Gate;
-use crate::http::body::{Packing, Standing};
-use crate::http::intake::Call;
+use crate::http::body::Standing;
 use crate::http::refusal::{Cause, Refusal};
 use crate::ingest::Door;
 use crate::ingest::wecom::{Said, Wrong};
+use crate::intake::{Call, Called, Packing, Refused, Verbatim, recipient};
 use crate::names::SourceId;
-use crate::route::{Called, recipient, row};
-use crate::store::{Admission, Admitted, Arrival, Recipient, TargetRow};
+use crate::store::{Admitted, Arrival, Recipient, TargetRow};
 use reply::Reply;
 
 /// The header by which a client says that two requests are one.
@@ -106,7 +105,7 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
         };
         // It waits for its part of the memory again.
         drop(held);
-        gate.admit(call).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+        gate.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
         return Ok(());
     }
     let receivers = receivers.unwrap_or_default();
@@ -198,27 +197,21 @@ impl Relay<'_> {
             kin: None,
         };
         let deliveries = self.receivers.iter().map(|receiver| self.recipient(receiver, arrival.clone())).collect();
-        let admission = Admission {
+        let message = Verbatim {
             source: self.source.clone(),
             format: self.format,
+            body: self.body,
             content_type: content_type(self.headers),
-            path_receiver: None,
-            sender: String::new(),
-            group_key: String::new(),
             received_at: caller.now,
             deliveries,
-            raw: self.body,
-            // A message under the same key is the same message, however late it comes again.
-            push: true,
-            test: false,
         };
-        gate.keep(admission).await.map_err(|refusal| Reply::refused(&refusal, caller))
+        gate.intake.pass_on(message).await.map_err(|refused| Reply::refused(&refused.into(), caller))
     }
 
     fn recipient(&self, receiver: &Receiver, arrival: Arrival) -> Recipient {
         let targets = receiver.targets.iter().map(|target| {
             let given = verbatim::given(self.format, self.said, &self.body, target);
-            TargetRow { given, ..row(target) }
+            TargetRow { given, ..TargetRow::new(target.lane(), target.json()) }
         });
         let told = recipient(receiver, vec![arrival], targets.collect());
         Recipient { send_resolved: true, escalate_after_ms: None, ..told }
@@ -245,9 +238,11 @@ impl Reply {
     /// What WeCom says where we cannot take a call.
     fn refused(refusal: &Refusal, caller: &Caller) -> Self {
         let reply = match refusal {
-            Refusal::TooLarge => Self::error(40206, "request body too large", caller),
-            Refusal::Encoding(_) | Refusal::Unreadable(_) => misread(Wrong::NotJson, caller),
-            Refusal::Unproven(_) | Refusal::OutOfScope { .. } => Self::error(93000, "invalid webhook url", caller),
+            Refusal::Intake(Refused::TooLarge) => Self::error(40206, "request body too large", caller),
+            Refusal::Intake(Refused::Encoding(_) | Refused::Unreadable(_)) => misread(Wrong::NotJson, caller),
+            Refusal::Unproven(_) | Refusal::Intake(Refused::OutOfScope { .. }) => {
+                Self::error(93000, "invalid webhook url", caller)
+            }
             // Some clients look at the HTTP status only, others at `errcode` only.
             _ => Self::busy(refusal.said().0),
         };

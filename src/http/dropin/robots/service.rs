@@ -10,7 +10,7 @@ use super::asked::Asked;
 use crate::alert::Timestamp;
 use crate::http::dropin::unknown_token;
 use crate::http::refusal::{Cause, Refusal, with_headers};
-use crate::route::Called;
+use crate::intake::{Called, Refused};
 
 /// A set of addresses that one program has, and how a call to them is taken.
 pub(super) struct Service {
@@ -126,10 +126,12 @@ pub(super) enum Trouble {
 impl Trouble {
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Token(_) | Self::Refused(Refusal::Unproven(_) | Refusal::OutOfScope { .. }) => Outcome::Unknown,
+            Self::Token(_) | Self::Refused(Refusal::Unproven(_) | Refusal::Intake(Refused::OutOfScope { .. })) => {
+                Outcome::Unknown
+            }
             Self::Sign => Outcome::Unsigned,
             Self::Refused(refusal) if refusal.said().0.is_server_error() => Outcome::Busy,
-            Self::Refused(Refusal::Unreadable(_)) => Outcome::Empty,
+            Self::Refused(Refusal::Intake(Refused::Unreadable(_))) => Outcome::Empty,
             Self::Refused(_) => Outcome::Refused,
         }
     }

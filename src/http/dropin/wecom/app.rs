@@ -18,12 +18,11 @@ use crate::alert::{Format, ThreadId};
 use crate::config::{Addressee, Config, Receiver, Target, To};
 use crate::deliver::{addressed, recall as take_back, recallable};
 use crate::http::Gate;
-use crate::http::body::{Packing, Standing};
+use crate::http::body::Standing;
 use crate::http::dropin::{bare_receiver, receivers_of, unconfigured};
-use crate::http::intake::Call;
 use crate::ingest::Door;
 use crate::ingest::wecom::Said;
-use crate::route::Called;
+use crate::intake::{Call, Called, Packing};
 use crate::store::{DeliveryFilter, StoreError};
 
 /// In front of our msgids.
@@ -125,7 +124,7 @@ async fn read(
         part: None,
         received_at: caller.now,
     };
-    let taken = gate.admit(call).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
+    let taken = gate.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
     Ok(Reply::with(&Sent { invaliduser: String::new(), msgid: msgid(taken.id) }))
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Called;
+use super::{Called, rows};
 use crate::alert::{Alert, Identity, Labels, Notification, ThreadId};
-use crate::config::{Config, Receiver, Target};
+use crate::config::{Config, Receiver};
 use crate::names::SourceId;
 use crate::render::Note;
 use crate::store::related::Meant;
@@ -34,11 +34,6 @@ fn labels_json(labels: &Labels) -> String {
         .any(|(name, value)| holds_nul(name) || holds_nul(value))
         .then(|| labels.iter().map(|(name, value)| (name.replace('\0', "␀"), value.replace('\0', "␀"))).collect());
     serde_json::to_string(clean.as_ref().unwrap_or(labels)).expect("a map of strings is JSON")
-}
-
-/// A target as the store keeps it.
-pub fn row(target: &Target) -> TargetRow {
-    TargetRow::new(target.lane(), serde_json::to_string(target).expect("a target is JSON"))
 }
 
 /// The alerts that the ends of a notification mean, by their places in it.
@@ -127,7 +122,10 @@ fn delivered<'a>(
             by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
         }
     }
-    let all = |receiver: &Receiver| receiver.targets.iter().map(|target| row(&called.at(target))).collect();
+    let all = |receiver: &Receiver| {
+        let called: Vec<_> = receiver.targets.iter().map(|target| called.at(target)).collect();
+        rows(called.iter().map(AsRef::as_ref))
+    };
     let note_json = (!unclear.is_empty()).then(|| {
         let note = Note::Unclear { open: unclear.len() as u64, threads: unclear.iter().take(SHOWN).copied().collect() };
         serde_json::to_string(&note).expect("a note is JSON")

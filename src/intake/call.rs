@@ -1,0 +1,149 @@
+//! A call of a proven source, and what becomes of it: read, then planned.
+
+use bytes::Bytes;
+
+use super::packing::Packing;
+use super::plan::{Ends, Incoming, Plan, plan, plan_for};
+use super::{Body, Called, Head, Origin};
+use crate::alert::{Alert, Format, Notification, Status, Timestamp};
+use crate::config::{Config, Receiver};
+use crate::ingest::{self, Door, Weight};
+use crate::names::SourceId;
+use crate::room::{NoRoom, Part};
+use crate::store::StoreError;
+
+/// A call whose source is proven.
+#[derive(Debug)]
+pub struct Call {
+    /// The source that sent it.
+    pub source: SourceId,
+    /// The kind of address, which determines how the body is read.
+    pub door: Door,
+    /// The receiver in the address.
+    pub receiver: Option<String>,
+    /// The receivers that get all of it, whatever the routes say: a key or a token in the address selects them.
+    pub receivers: Option<Vec<Receiver>>,
+    /// Whom it mentions besides, wherever it goes.
+    pub called: Called,
+    /// The request's `Content-Type`.
+    pub content_type: Option<String>,
+    /// The body as it arrived.
+    pub body: Bytes,
+    /// Its content encoding.
+    pub packing: Packing,
+    /// Its share of the memory for incoming bodies, if it is large.
+    pub part: Option<Part>,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What became of a call that is stored.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// The notification; if nothing in it was new, the one that told what it repeats.
+    pub id: i64,
+    /// What the body was recognised as.
+    pub format: Format,
+    /// Nothing in it was new, or the call was received before.
+    pub duplicate: bool,
+    /// Alerts in it.
+    pub alerts: usize,
+    /// Targets in all.
+    pub targets: usize,
+    /// Why it went elsewhere than its address says.
+    pub warning: Option<String>,
+}
+
+/// Why a call of a proven source is not stored.
+#[derive(Debug)]
+pub enum Refused {
+    /// The source may not post to the receiver in the path.
+    OutOfScope {
+        /// Its name.
+        source: String,
+        /// The receiver's.
+        receiver: String,
+    },
+    /// The body, or its decompressed form, is over the limit.
+    TooLarge,
+    /// There is no memory for it, now or ever.
+    NoRoom(NoRoom),
+    /// The body is neither plain nor gzip, or is broken gzip.
+    Encoding(String),
+    /// Empty, or not a text.
+    Unreadable(ingest::Unreadable),
+    /// The store cannot commit now.
+    Store(StoreError),
+}
+
+/// A call that was read.
+pub(super) struct Read {
+    pub source: SourceId,
+    door: Door,
+    receiver: Option<String>,
+    receivers: Option<Vec<Receiver>>,
+    called: Called,
+    body: Body,
+    pub notification: Notification,
+}
+
+/// A call with its receivers.
+pub(super) struct Planned {
+    pub origin: Origin,
+    pub head: Head,
+    pub body: Body,
+    /// Alerts in it.
+    pub alerts: usize,
+    pub plan: Plan,
+    /// The source whose always-firing alert it contains.
+    pub watchdog: Option<String>,
+}
+
+impl Call {
+    /// Refuses a call to a receiver that its source may not post to.
+    pub(super) fn stays_in_scope(&self, config: &Config) -> Result<(), Refused> {
+        let source = self.source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let receiver = self.receiver.as_ref().filter(|name| config.receivers.contains_key(*name));
+        match source.zip(receiver).filter(|(source, receiver)| !source.may_post_to(receiver)) {
+            Some((source, receiver)) => {
+                Err(Refused::OutOfScope { source: source.name.clone(), receiver: receiver.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Unpacks and reads the body; `weight` is its own. Pure.
+    pub(super) fn read(self, config: &Config, weight: &Weight) -> Result<Read, Refused> {
+        let Self { source, door, receiver, receivers, called, content_type, body, packing, received_at, .. } = self;
+        let raw = packing.unpack(body, weight)?;
+        let notification = ingest::read(&raw, content_type.as_deref(), door, &config.payloads, received_at)
+            .map_err(Refused::Unreadable)?;
+        let body = Body { raw, content_type, received_at };
+        Ok(Read { source, door, receiver, receivers, called, body, notification })
+    }
+}
+
+impl Read {
+    /// Plans the receivers; `ends` tells which alerts its ends mean. Pure.
+    pub(super) fn planned(self, config: &Config, ends: &Ends) -> Planned {
+        let Self { source, door, receiver, receivers, called, body, notification } = self;
+        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let watchdog = known.and_then(|known| known.watchdog.as_ref());
+        let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
+        let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
+        let scope = known.and_then(|known| known.receivers.as_deref());
+        let incoming = Incoming { source: &source, notification: &notification, ends, called: &called };
+        let plan = match &receivers {
+            Some(receivers) => plan_for(receivers, incoming, is_watchdog),
+            None => plan(config, incoming, receiver.as_deref(), scope, is_watchdog),
+        };
+        Planned {
+            alerts: notification.alerts.len(),
+            plan,
+            watchdog: known.filter(|_| heard).map(|known| known.name.clone()),
+            origin: Origin::Source { source, door, receiver },
+            head: Head::of(notification),
+            body,
+        }
+    }
+}

@@ -8,7 +8,6 @@
 //! [`Store::act`]: crate::store::Store::act
 
 mod ask;
-mod card;
 mod conversation;
 mod escalation;
 mod origin;
@@ -28,16 +27,14 @@ use wecom::Click;
 
 use crate::alert::ThreadId;
 use crate::app::App;
+use crate::card_name;
 use crate::config::Language;
 use crate::names::LaneKey;
 use crate::render::{self, harmless};
 use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, StoreError};
 use crate::upstream::{self, Span};
-pub use card::{message as card, task_id};
 pub use conversation::{ask, welcome};
-pub use rights::anybody_may;
-pub use scope::{Counts, Scope, conditions, recorded, scope, silences_of};
-pub use silencing::matchers_for;
+pub use scope::{Counts, Scope, scope};
 pub use watching::Absences;
 pub use words::Answer;
 
@@ -148,7 +145,7 @@ pub async fn press_at(
 ) -> Result<Answer, StoreError> {
     let language = app.loaded().config.language;
     let unknown = || Answer::unknown(language);
-    let Some((message, created_at)) = card::message(&click.task_id) else { return Ok(unknown()) };
+    let Some((message, created_at)) = card_name::message(&click.task_id) else { return Ok(unknown()) };
     let known = app.store().card_of(message).await?;
     if known.is_none_or(|card| card.created_at != created_at) {
         return Ok(unknown());

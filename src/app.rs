@@ -16,7 +16,7 @@ use wecom::CallbackKeys;
 
 use crate::alert::Timestamp;
 use crate::answer::{self, Absences, Counts};
-use crate::bots::{self, Bots};
+use crate::bots;
 use crate::config::{AppAccount, Callback, Config, Database, Receiver};
 use crate::deliver::{self, Mailer, Members, Names, Writer};
 use crate::fuse::Fuse;
@@ -30,6 +30,7 @@ use crate::metrics::{Metrics, Reloaded};
 use crate::names::{Part, Scope};
 use crate::render::Templates;
 use crate::room::Room;
+use crate::sockets::Sockets;
 use crate::store::{Listeners, Store, TargetRow};
 use crate::time::Clock;
 use crate::upstream::{Client, UpstreamError};
@@ -139,7 +140,7 @@ struct Inner {
     incidents: Incidents,
     storage: Storage,
     refusals: Refusals,
-    bots: Bots,
+    sockets: Arc<Sockets>,
     names: Names,
     members: Members,
     counts: Counts,
@@ -186,7 +187,7 @@ impl App {
             incidents: Incidents::default(),
             storage: Storage::default(),
             refusals: Refusals::default(),
-            bots: Bots::default(),
+            sockets: Arc::default(),
             names: Names::default(),
             members: Members::default(),
             counts: Counts::default(),
@@ -237,8 +238,8 @@ impl App {
     }
 
     /// The bots' sockets held by this process.
-    pub fn bots(&self) -> &Bots {
-        &self.0.bots
+    pub fn sockets(&self) -> &Sockets {
+        &self.0.sockets
     }
 
     /// Names of people.

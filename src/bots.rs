@@ -8,17 +8,13 @@ mod seat;
 mod talk;
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use secrecy::ExposeSecret as _;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use wecom::{Bot, BotOptions, BotPace, BotState, Outcome};
+use wecom::{BotOptions, BotPace};
 
 use crate::app::App;
 use crate::config::{BotAccount, Config};
@@ -30,65 +26,6 @@ use seat::{End, Seat};
 const ASK: Duration = Duration::from_secs(1);
 /// Interval of retrying a configuration that cannot work; a change of it is tried at once.
 const REPAIR: Duration = Duration::from_mins(1);
-
-/// Locks for cards that are being answered.
-const CARDS: usize = 16;
-
-/// The sockets of this process.
-#[derive(Debug, Default)]
-pub struct Bots {
-    sockets: Mutex<HashMap<String, Bot>>,
-    /// Held while a pressed card is rendered and sent, so that of two concurrent presses the later card stays; each
-    /// card's lock is chosen by its name.
-    cards: [tokio::sync::Mutex<()>; CARDS],
-    /// Scopes whose breakers the sockets have closed, until the delivery takes them.
-    mended: Mutex<Vec<Scope>>,
-    /// Notified when a socket begins to work.
-    alive: Notify,
-}
-
-impl Bots {
-    /// The socket of the bot called `name`, if this process holds it and WeCom accepted it.
-    pub fn live(&self, name: &str) -> Option<Bot> {
-        let bot = locked(&self.sockets).get(name).cloned()?;
-        let live = matches!(*bot.state().borrow(), BotState::Live { .. });
-        live.then_some(bot)
-    }
-
-    /// Sends one message, unless its answer might come after `end`; `None` if this process does not hold the socket.
-    pub async fn send(&self, name: &str, body: Bytes, end: Instant) -> Option<Outcome> {
-        match self.live(name) {
-            Some(bot) => Some(bot.send(body, end).await),
-            None => None,
-        }
-    }
-
-    /// The lock of the card with this name.
-    fn card(&self, task_id: &str) -> &tokio::sync::Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        task_id.hash(&mut hasher);
-        &self.cards[usize::from(hasher.finish().to_le_bytes()[0]) % CARDS]
-    }
-
-    /// Returns when a socket has begun to work since the last call. For one waiter.
-    pub async fn alive(&self) {
-        self.alive.notified().await;
-    }
-
-    fn came_alive(&self, mended: Option<Scope>) {
-        locked(&self.mended).extend(mended);
-        self.alive.notify_one();
-    }
-
-    /// The scopes whose breakers were closed since the last call: messages that wait for them may be sent.
-    pub fn mended(&self) -> Vec<Scope> {
-        std::mem::take(&mut *locked(&self.mended))
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The task that runs one bot's socket.
 struct Keeper {

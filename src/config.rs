@@ -169,6 +169,11 @@ impl Config {
         self.receiver(receiver).and_then(|receiver| receiver.may_act.clone())
     }
 
+    /// May every reader of a message of this receiver act on it, identified or not, by the page behind its link?
+    pub fn anybody_may_act(&self, receiver: &str) -> bool {
+        self.may_act(receiver).is_none_or(|rights| rights.anyone)
+    }
+
     /// All targets: of receivers, and of steps of escalation that name people. One may be named several times.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.receivers.values().flat_map(|receiver| {

@@ -110,7 +110,7 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
         let woken = async {
             tokio::select! {
                 () = lanes.app.store().woken() => {}
-                () = lanes.app.bots().alive() => {}
+                () = lanes.app.sockets().alive() => {}
                 () = lanes.freed.notified() => {}
                 () = reloaded => {}
             }
@@ -201,7 +201,7 @@ struct Work<'a> {
 impl Lanes {
     /// Starts a worker for every lane that is due and has none. Returns how long to wait without a wake-up.
     async fn start_workers(self: &Arc<Self>, workers: &TaskTracker) -> Duration {
-        for scope in self.app.bots().mended() {
+        for scope in self.app.sockets().mended() {
             info!(%scope, "The way works again.");
             self.resume(&scope);
         }
@@ -236,7 +236,7 @@ impl Lanes {
 
     /// A bot's lane is sent by the replica that holds the bot's socket.
     fn can_send(&self, lane: &LaneKey) -> bool {
-        lane.bot().is_none_or(|bot| self.app.bots().live(&bot).is_some())
+        lane.bot().is_none_or(|bot| self.app.sockets().live(&bot).is_some())
     }
 
     /// Sends what is due in `lane`, one message after the other.

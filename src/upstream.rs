@@ -17,7 +17,7 @@ use crate::alert::{Labels, ThreadId, Timestamp};
 
 pub use client::Client;
 pub use error::{Problem, UpstreamError};
-pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for};
+pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for, together};
 pub use origin::{Origin, org_of, upstream_for};
 pub use span::{LONGEST, MORNING, SHORTEST, Span, parse_time, until};
 

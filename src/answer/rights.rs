@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Actor, Via};
 use crate::app::{App, Loaded};
-use crate::config::{Config, Target, To};
+use crate::config::{Target, To};
 use crate::deliver::{Member, has_one_corp};
 use crate::store::{About, ActAlert, DeliveryFilter, StoreError};
 
@@ -17,11 +17,6 @@ use crate::store::{About, ActAlert, DeliveryFilter, StoreError};
 const RECEIVERS: usize = 50;
 /// Alerts of one owner that are searched.
 const OWNED: u32 = 1_000;
-
-/// May every reader of a message of this receiver act on it, identified or not, by the page behind its link?
-pub fn anybody_may(config: &Config, receiver: &str) -> bool {
-    config.may_act(receiver).is_none_or(|rights| rights.anyone)
-}
 
 /// Is the actor authorised? Visitors of the page are unidentified: they are only where every reader of the message is.
 /// If the alert is unknown the actor is authorised, and the act has no effect.
@@ -47,7 +42,7 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
     let mut eyes = Eyes::of(app, actor);
     let config = &eyes.loaded.config;
     if actor.via == Via::Page {
-        return Ok(receivers.iter().any(|receiver| anybody_may(config, receiver)));
+        return Ok(receivers.iter().any(|receiver| config.anybody_may_act(receiver)));
     }
     let (named, open): (Vec<String>, Vec<String>) =
         receivers.into_iter().partition(|receiver| config.may_act(receiver).is_some());

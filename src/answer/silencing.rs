@@ -6,12 +6,12 @@ use tracing::info;
 
 use super::Via;
 use super::origin::Origins;
-use super::scope;
-use crate::alert::{Alert, Notification, Timestamp};
+use crate::alert::{Alert, Timestamp};
 use crate::app::{App, Loaded};
 use crate::config::{Language, Target, To, Upstream};
 use crate::deliver;
-use crate::names::{Duty, SourceId};
+use crate::names::Duty;
+use crate::standing;
 use crate::store::{
     ActAlert, ActEnd, ActFilter, ActKind, ActRow, ActState, NewSilence, Silence, StoreError, TargetRow,
 };
@@ -192,31 +192,7 @@ pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a
     let (upstream, _) = *all.first()?;
     let alerts: Option<Vec<&Alert>> =
         all.iter().map(|(other, alert)| (other.name == upstream.name).then_some(*alert)).collect();
-    Some((upstream, alerts.and_then(|alerts| together(upstream, &alerts))))
-}
-
-/// The matchers of one silence that hides these alerts of an upstream.
-fn together(upstream: &Upstream, alerts: &[&Alert]) -> Option<Vec<Matcher>> {
-    match alerts {
-        [alert] => upstream::matchers_for(upstream, alert),
-        several => upstream::common_matchers(upstream, several.iter().copied()),
-    }
-}
-
-/// The matchers of one silence that would hide these alerts; `None` if no upstream can make one.
-pub fn matchers_for(
-    loaded: &Loaded,
-    notification: &Notification,
-    source: &SourceId,
-    alerts: &[&Alert],
-) -> Option<Vec<Matcher>> {
-    let origin = Origin {
-        format: notification.format,
-        external_url: &notification.external_url,
-        source,
-        org: upstream::org_of(alerts.first()?),
-    };
-    together(upstream::upstream_for(&loaded.config.upstreams, &origin)?, alerts)
+    Some((upstream, alerts.and_then(|alerts| upstream::together(upstream, &alerts))))
 }
 
 /// `张三 (zhangsan)`, if WeCom gives the name.
@@ -232,7 +208,7 @@ fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {
 
 /// The silences that an act is about, the newest last.
 async fn silences_of(app: &App, act: &ActRow) -> Result<Vec<Silence>, StoreError> {
-    scope::silences_of(app, act.thread, &app.store().act_alerts(act.id).await?).await
+    standing::silences_of(app.store(), act.thread, &app.store().act_alerts(act.id).await?, app.now()).await
 }
 
 async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wecom::{Bot, BotEnd, BotState};
 
-use super::{locked, options, scope, talk};
+use super::{options, scope, talk};
 use crate::app::App;
 use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, StoreError};
@@ -85,7 +85,7 @@ impl Seat<'_> {
                 return End::NoWay;
             }
         };
-        locked(&self.app.bots().sockets).insert(self.name.to_owned(), bot.clone());
+        self.app.sockets().take(self.name, bot.clone());
         let mut socket = tokio::spawn(socket);
         let listener = tokio::spawn(talk::listen(self.app.clone(), self.name.to_owned(), bot.clone(), inlet));
         let (mut ended, mut taken) = (None, false);
@@ -99,7 +99,7 @@ impl Seat<'_> {
             ended = tokio::time::timeout(CLOSES, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
         }
         leave.cancel();
-        locked(&self.app.bots().sockets).remove(self.name);
+        self.app.sockets().leave(self.name);
         let evicted = match ended {
             Some(ended) => ended == BotEnd::Evicted,
             // Another replica may start only after this socket has ended.
@@ -235,7 +235,7 @@ pub(super) async fn mend(app: &App, scope: Scope) {
     if open && let Err(error) = app.store().change_breaker(BreakerChange::Close(scope.clone())).await {
         return warn!(%error, %scope, "That a way works again could not be noted.");
     }
-    app.bots().came_alive(open.then_some(scope));
+    app.sockets().came_alive(open.then_some(scope));
 }
 
 fn evicted(name: &str) -> String {

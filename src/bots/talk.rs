@@ -1,7 +1,7 @@
 //! Events in the conversations of a bot, and their answers.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
@@ -9,10 +9,10 @@ use tracing::warn;
 use wecom::message::{CardAction, CardTitle, Markdown, TemplateCard};
 use wecom::{Bot, BotEvent, ChatType, Content, Outcome};
 
-use super::locked;
 use super::seat::mend;
 use crate::answer::{self, Actor, Answer, Via};
 use crate::app::App;
+use crate::card_name;
 use crate::config::{Channel, Face, Target, To};
 use crate::deliver;
 use crate::names::{Part, Scope};
@@ -98,6 +98,10 @@ fn id(event: &BotEvent) -> Option<String> {
     (!id.is_empty()).then(|| id.to_owned())
 }
 
+fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn take(app: &App, name: &str, bot: &Bot, event: BotEvent) -> Result<(), StoreError> {
     match event {
         BotEvent::Text { req_id, from, chat, content, msgid } => {
@@ -168,8 +172,8 @@ async fn pressed(
         // Most upstreams answer in time for the card to show the result.
         answered = answer::finished(app, actor, answered, PRESS).await?;
     }
-    let _alone = app.bots().card(&click.task_id).lock().await;
-    let card = match answer::card(&click.task_id) {
+    let _alone = app.sockets().card(&click.task_id).lock().await;
+    let card = match card_name::message(&click.task_id) {
         Some((message, _)) if answered.state.is_some() => deliver::card_now(app, message, &target).await?,
         _ => None,
     };

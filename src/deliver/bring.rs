@@ -45,7 +45,7 @@ pub(super) async fn bring(
         },
         (Sender::Bot(name), _) => {
             let end = end.unwrap_or_else(|| Instant::now() + BOT_DEADLINE);
-            app.bots().send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
+            app.sockets().send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
         }
         (Sender::WeCom(_), None) => Verdict::gone("wecom"),
     }

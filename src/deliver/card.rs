@@ -7,11 +7,12 @@ use wecom::{CardChange, CardUpdate, Content, Readers};
 use super::letter::Occasion;
 use super::page::{Page, contents};
 use crate::alert::{Status, TransitionKind};
-use crate::answer;
 use crate::app::{App, Loaded};
+use crate::card_name;
 use crate::config::{Channel, Config, Face, Target, To};
 use crate::render::{ActLetter, Hides, Mark, Offer, Standing, with_buttons};
-use crate::store::{ActAlert, ActNews, Card, Doer, Queued, StoreError};
+use crate::standing;
+use crate::store::{ActNews, Card, Queued, StoreError};
 use crate::upstream::Matcher;
 
 /// The face recorded for a card with buttons.
@@ -38,7 +39,7 @@ pub(super) fn asks(page: &Page) -> bool {
 /// The acts that the page of a message to `receiver` offers: its visitors are unauthenticated, so only if anyone may
 /// act.
 pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
-    if !asks(page) || !answer::anybody_may(&loaded.config, receiver) {
+    if !asks(page) || !loaded.config.anybody_may_act(receiver) {
         Offer::Nothing
     } else if matchers(loaded, page).is_some() {
         Offer::Silence
@@ -58,7 +59,7 @@ pub(super) async fn add_buttons(
     contents: &mut [Content],
 ) -> Result<bool, StoreError> {
     let Some(Content::TemplateCard(card)) = contents.first_mut() else { return Ok(false) };
-    let task_id = answer::task_id(queued.message, queued.created_at);
+    let task_id = card_name::of(queued.message, queued.created_at);
     let standing = Standing {
         task_id: &task_id,
         taken: None,
@@ -77,14 +78,14 @@ pub(super) async fn add_buttons(
 fn matchers(loaded: &Loaded, page: &Page) -> Option<Vec<Matcher>> {
     let firing = page.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
     let alerts: Vec<_> = firing.filter_map(|line| page.alert(line)).collect();
-    answer::matchers_for(loaded, &page.notification, &page.source, &alerts)
+    standing::matchers_for(&loaded.config, &page.notification, &page.source, &alerts)
 }
 
 /// What that silence would hide, by our record: a message does not wait for an upstream.
 async fn hides(app: &App, loaded: &Loaded, page: &Page) -> Result<Option<Hides>, StoreError> {
     let Some(matchers) = matchers(loaded, page) else { return Ok(None) };
-    let count = answer::recorded(app, &matchers).await?;
-    Ok(Some(Hides { conditions: answer::conditions(&matchers), count }))
+    let count = standing::recorded(app.store(), &matchers).await?;
+    Ok(Some(Hides { conditions: standing::conditions(&matchers), count }))
 }
 
 /// The card of message `message` in its present state; `None` if it can no longer be rendered.
@@ -117,10 +118,10 @@ async fn as_it_stands(
     if card.alerts.iter().all(|alert| alert.status == Status::Resolved) {
         return Ok(Some(*notice));
     }
-    let task_id = answer::task_id(card.message, card.created_at);
-    let taken = taken(&card.alerts);
-    let silences = answer::silences_of(app, kept.thread, &card.alerts).await?;
-    let silenced = silences.iter().max_by_key(|silence| silence.until);
+    let task_id = card_name::of(card.message, card.created_at);
+    let taken = standing::owner(&card.alerts);
+    let silences = standing::silences_of(app.store(), kept.thread, &card.alerts, now).await?;
+    let silenced = standing::longest(&silences);
     let mark = async |by: &str, at| Mark { person: app.names().of(loaded, Some(target), by, now).await, at };
     let taken = match taken {
         Some(doer) => Some(mark(&doer.by, doer.at).await),
@@ -141,12 +142,6 @@ async fn as_it_stands(
         now,
     };
     Ok(Some(with_buttons(*notice, &standing)))
-}
-
-/// The owner of all firing alerts; `None`, and the button stays, while one of them is not acknowledged.
-fn taken(alerts: &[ActAlert]) -> Option<&Doer> {
-    let on = || alerts.iter().filter(|alert| alert.status == Status::Firing);
-    on().all(|alert| alert.acknowledged.is_some()).then(|| on().find_map(|alert| alert.acknowledged.as_ref())).flatten()
 }
 
 /// The card that a message about an act updates, and how; `None` if the act is told by a message.
@@ -208,40 +203,4 @@ pub(super) async fn told(app: &App, news: &ActNews, loaded: &Loaded, queued: &Qu
         thread: queued.thread,
     };
     letter.content()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::alert::{Identity, ThreadId, Timestamp};
-    use crate::names::SourceId;
-
-    fn alert(status: Status, by: Option<&str>) -> ActAlert {
-        ActAlert {
-            alert: 1,
-            identity: Identity([1; 32]),
-            receiver: "ops".to_owned(),
-            source: SourceId::Configured("am".to_owned()),
-            name: "磁盘将满".to_owned(),
-            labels_json: "{}".to_owned(),
-            critical: false,
-            status,
-            starts_at: None,
-            ends_at: None,
-            notification: 1,
-            thread: ThreadId(1),
-            sender: String::new(),
-            acknowledged: by.map(|by| Doer { by: by.to_owned(), at: Timestamp(0), until: None }),
-        }
-    }
-
-    #[test]
-    fn a_card_has_an_owner_when_all_firing_alerts_have_one() {
-        let (on, over) = (|by| alert(Status::Firing, by), |by| alert(Status::Resolved, by));
-        let by = |alerts: &[ActAlert]| taken(alerts).map(|doer| doer.by.clone());
-        assert_eq!(by(&[on(Some("a")), on(Some("b"))]).as_deref(), Some("a"));
-        assert_eq!(by(&[over(None), on(Some("b"))]).as_deref(), Some("b"));
-        assert_eq!(by(&[on(Some("a")), on(None)]), None, "the other one must stay available");
-        assert_eq!(by(&[over(Some("a"))]), None);
-    }
 }

@@ -82,7 +82,7 @@ async fn upload(app: &App, loaded: &Loaded, sender: &Sender, bytes: Bytes) -> Re
     let uploaded = match sender {
         Sender::WeCom(Account::Webhook(_)) => return wecom::inline_image(&bytes).map_err(|error| error.to_string()),
         Sender::WeCom(Account::App(account)) => loaded.wecom.upload_media(account, MediaKind::Image, name, bytes).await,
-        Sender::Bot(bot) => match app.bots().live(bot) {
+        Sender::Bot(bot) => match app.sockets().live(bot) {
             Some(bot) => bot.upload(MediaKind::Image, name, bytes).await,
             None => return Err("the bot is not connected".to_owned()),
         },

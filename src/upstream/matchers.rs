@@ -131,6 +131,14 @@ pub fn matchers_for(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> 
     names(&matchers).then_some(matchers)
 }
 
+/// The matchers of one silence that hides these alerts of an upstream; `None` if it would hide others, too.
+pub fn together(upstream: &Upstream, alerts: &[&Alert]) -> Option<Vec<Matcher>> {
+    match alerts {
+        [alert] => matchers_for(upstream, alert),
+        several => common_matchers(upstream, several.iter().copied()),
+    }
+}
+
 /// The silence that hides all these alerts: the common matchers of their silences. `None` if neither the name nor the
 /// rule is common: such a silence would hide unrelated alerts, so each needs its own.
 pub fn common_matchers<'a>(upstream: &Upstream, alerts: impl IntoIterator<Item = &'a Alert>) -> Option<Vec<Matcher>> {

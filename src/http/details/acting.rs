@@ -29,6 +29,7 @@ use crate::config::Channel;
 use crate::deliver::Page;
 use crate::links::{Acting, Opened};
 use crate::render::{self, harmless};
+use crate::standing as state;
 use crate::store::{About, ActAlert, ActFilter, ActKind, ActRow, ActState, Contents, StoreError};
 use crate::upstream::Span;
 
@@ -268,7 +269,7 @@ pub(super) async fn standing(
     let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
     let done = app.store().acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
     let silenced = silence(app, kept.thread, &told, &page.timezone).await?;
-    let allowed = answer::anybody_may(&loaded.config, &kept.receiver);
+    let allowed = loaded.config.anybody_may_act(&kept.receiver);
     let acts = matches!(opened.acts, Acting::Until(_));
     let hides = if allowed && acts { hidden(app, id).await? } else { None };
     let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
@@ -322,9 +323,9 @@ fn owners(on: &[&ActAlert], zone: &TimeZone) -> Vec<Value> {
 
 /// The silence that hides some of these alerts and ends last, if one is in force.
 async fn silence(app: &App, thread: ThreadId, told: &[ActAlert], zone: &TimeZone) -> Result<Option<Value>, StoreError> {
-    let silences = answer::silences_of(app, thread, told).await?;
-    let longest = silences.iter().max_by_key(|silence| silence.until);
-    Ok(longest.map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
+    let silences = state::silences_of(app.store(), thread, told, app.now()).await?;
+    Ok(state::longest(&silences)
+        .map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
 }
 
 /// What a silence for the firing alerts would hide, as shown on the page.

@@ -1,4 +1,6 @@
 //! The name of a card, by which a press finds its message.
+//!
+//! WeCom calls it `task_id`.
 
 use crate::alert::Timestamp;
 
@@ -7,7 +9,7 @@ const PREFIX: &str = "wegraf";
 
 /// The `task_id` of the card that is message `message`. It also contains the time of queueing: message ids restart with
 /// a new database, and WeCom accepts each name only once (wecom-api §17 no. 13).
-pub fn task_id(message: i64, created_at: Timestamp) -> String {
+pub fn of(message: i64, created_at: Timestamp) -> String {
     format!("{PREFIX}-{message}-{}", created_at.0)
 }
 
@@ -23,7 +25,7 @@ mod tests {
 
     #[test]
     fn a_name_leads_back_to_its_message_and_wecom_takes_it() {
-        let name = task_id(i64::MAX, Timestamp(1_700_000_000_000));
+        let name = of(i64::MAX, Timestamp(1_700_000_000_000));
         assert_eq!(message(&name), Some((i64::MAX, Timestamp(1_700_000_000_000))));
         assert!(wecom::message::is_task_id(&name));
         for other in ["", "wegraf", "wegraf-", "wegraf-1", "wegraf-x-1", "alert_9f2c", "other-1-2", "wegraf-1-"] {

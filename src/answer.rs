@@ -233,7 +233,7 @@ pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>
         begin(app, &acted);
     }
     let before = match &acted.before {
-        Some(doer) => app.names().of(&loaded, None, &doer.by, now).await,
+        Some(doer) => app.names().of(None, &doer.by).await,
         None => String::new(),
     };
     // Visitors of the page choose their own names.

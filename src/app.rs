@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -18,7 +16,7 @@ use crate::alert::Timestamp;
 use crate::answer::{self, Absences, Counts};
 use crate::bots;
 use crate::config::{AppAccount, Callback, Config, Database, Receiver};
-use crate::deliver::{self, Mailer, Members, Names, Writer};
+use crate::deliver::{self, Deliver, Members, Names, Writer};
 use crate::fuse::Fuse;
 use crate::http;
 use crate::http::{Doors, Refusals};
@@ -27,8 +25,6 @@ use crate::intake::Intake;
 use crate::links::Links;
 use crate::live::Live;
 use crate::metrics::{Metrics, Reloaded};
-use crate::names::{Part, Scope};
-use crate::render::Templates;
 use crate::room::Room;
 use crate::sockets::Sockets;
 use crate::store::{Listeners, Store, TargetRow};
@@ -39,20 +35,13 @@ use crate::watch::{self, Storage};
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// Deadline of a probe of the mail server.
-const HOST_DEADLINE: Duration = Duration::from_secs(10);
-
 /// The parts that a reload replaces together.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Arc<Config>,
-    /// The shipped templates and the user's.
-    pub templates: Templates,
     /// The client, with the proxy, roots and base URL of this configuration.
     pub wecom: wecom::Client,
-    /// The client for the mail server, if there is one.
-    pub mailer: Option<Mailer>,
     /// What opens the calls of WeCom, by app.
     pub callbacks: HashMap<String, CallbackKeys>,
     /// The targets of each receiver, for messages about acts.
@@ -62,14 +51,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Makes the parts that follow from `config`; tokens are kept in `store`, or in memory. Fails if the client cannot be built (CA file, proxy).
-    pub fn new(config: Config, store: Option<&Store>, clock: &Clock) -> anyhow::Result<Self> {
-        let (templates, problems) = Templates::compile(&config.templates);
-        for problem in problems {
-            warn!(%problem, "A template was not taken; the shipped one is used.");
-        }
-        let wecom = deliver::client(&config, store.cloned(), clock.clone())?;
-        let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
+    /// Makes the parts that follow from `config`.
+    fn new(config: Arc<Config>, wecom: wecom::Client) -> Self {
         let callbacks = callbacks(&config);
         let listeners = Arc::new(
             config
@@ -80,18 +63,7 @@ impl Loaded {
                 .collect(),
         );
         let upstreams = config.upstreams.iter().map(|known| (known.name.clone(), Client::new(known))).collect();
-        let config = Arc::new(config);
-        Ok(Self { config, templates, wecom, mailer, callbacks, listeners, upstreams })
-    }
-
-    /// Does the host of this breaker's scope answer? The error is the reason why not.
-    pub async fn answers(&self, scope: &Scope) -> Result<(), String> {
-        match &self.mailer {
-            Some(mailer) if scope.parse() == Part::Smtp => {
-                mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what.zh)
-            }
-            _ => self.wecom.reachable().await.map_err(|failure| failure.zh()),
-        }
+        Self { config, wecom, callbacks, listeners, upstreams }
     }
 }
 
@@ -132,17 +104,13 @@ struct Inner {
     loaded: ArcSwap<Loaded>,
     config: Live<Config>,
     intake: Intake,
+    deliver: Deliver,
     store: Store,
     metrics: Arc<Metrics>,
     clock: Clock,
-    reloaded: Notify,
     links: Links,
-    incidents: Incidents,
     storage: Storage,
     refusals: Refusals,
-    sockets: Arc<Sockets>,
-    names: Names,
-    members: Members,
     counts: Counts,
     absences: Absences,
     fuse: Fuse,
@@ -162,8 +130,9 @@ impl App {
             );
         }
         let room = Arc::new(Room::new(config.memory));
-        let loaded = Loaded::new(config, Some(&store), &clock)?;
-        let config = Live::new(loaded.config.clone());
+        let setup = deliver::Setup::new(Arc::new(config), Some(&store), &clock)?;
+        let loaded = Loaded::new(setup.config.clone(), setup.wecom.clone());
+        let (config, setup) = (Live::new(setup.config.clone()), Live::new(setup));
         let links = Links::open(store.clone(), clock.clone()).await?;
         let fuse = Fuse::new(clock.clone());
         let metrics = Arc::new(Metrics::default());
@@ -175,21 +144,30 @@ impl App {
             metrics: metrics.clone(),
             fuse: fuse.clone(),
         };
+        let deliver = Deliver {
+            setup: setup.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            room: room.clone(),
+            links: links.clone(),
+            sockets: Arc::default(),
+            names: Arc::new(Names::new(setup.clone(), clock.clone())),
+            members: Arc::new(Members::new(setup, clock.clone())),
+            incidents: Arc::default(),
+            metrics: metrics.clone(),
+            fuse: fuse.clone(),
+        };
         Ok(Self(Arc::new(Inner {
             loaded: ArcSwap::from_pointee(loaded),
             config,
             intake,
+            deliver,
             store,
             metrics,
             clock,
-            reloaded: Notify::new(),
             links,
-            incidents: Incidents::default(),
             storage: Storage::default(),
             refusals: Refusals::default(),
-            sockets: Arc::default(),
-            names: Names::default(),
-            members: Members::default(),
             counts: Counts::default(),
             absences: Absences::default(),
             fuse,
@@ -224,7 +202,7 @@ impl App {
 
     /// Recent incidents that no table shows.
     pub fn incidents(&self) -> &Incidents {
-        &self.0.incidents
+        &self.0.deliver.incidents
     }
 
     /// The disk space of the store.
@@ -239,12 +217,12 @@ impl App {
 
     /// The bots' sockets held by this process.
     pub fn sockets(&self) -> &Sockets {
-        &self.0.sockets
+        &self.0.deliver.sockets
     }
 
     /// Names of people.
     pub fn names(&self) -> &Names {
-        &self.0.names
+        &self.0.deliver.names
     }
 
     /// The memory budget for outside input.
@@ -254,7 +232,7 @@ impl App {
 
     /// The people whom targets reach.
     pub fn members(&self) -> &Members {
-        &self.0.members
+        &self.0.deliver.members
     }
 
     /// Recent counts of what silences would hide, by upstreams.
@@ -277,9 +255,9 @@ impl App {
         &self.0.fuse
     }
 
-    /// Completes at the next reload after this call.
-    pub fn reloaded(&self) -> Notified<'_> {
-        self.0.reloaded.notified()
+    /// What delivery works with.
+    pub fn deliver(&self) -> &Deliver {
+        &self.0.deliver
     }
 
     /// Replaces the whole configuration, or keeps the old one if the file is invalid. Changes of the database and the
@@ -297,7 +275,8 @@ impl App {
                 for note in notes {
                     warn!(%note, "The configuration has a note.");
                 }
-                Loaded::new(config, Some(&self.0.store), &self.0.clock).map_err(|error| format!("{error:#}"))
+                let setup = deliver::Setup::new(Arc::new(config), Some(&self.0.store), &self.0.clock);
+                setup.map_err(|error| format!("{error:#}"))
             });
         match loaded {
             Ok(new) => {
@@ -306,10 +285,11 @@ impl App {
                 }
                 files.clone_from(&new.config.files);
                 self.0.config.replace(new.config.clone());
-                self.0.loaded.store(Arc::new(new));
+                self.0.loaded.store(Arc::new(Loaded::new(new.config.clone(), new.wecom.clone())));
+                self.0.deliver.setup.replace(new);
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
                 self.0.metrics.reload_ok.set(1);
-                self.0.reloaded.notify_waiters();
+                self.0.store.wake();
                 info!(path = %old.config.path.display(), "The configuration was reloaded.");
             }
             Err(mistakes) => {
@@ -333,7 +313,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
     let tasks = TaskTracker::new();
     let stop_sending = CancellationToken::new();
     let sender_ended = CancellationToken::new();
-    let sending = deliver::run(app.clone(), Writer::new()?, stop_sending.clone());
+    let sending = deliver::run(app.deliver().clone(), Writer::new()?, stop_sending.clone());
     let ended = sender_ended.clone().drop_guard();
     let sender = tasks.spawn(async move {
         // However it ends.

@@ -29,6 +29,7 @@ mod people;
 mod picture;
 mod recall;
 pub mod retry;
+mod setup;
 pub mod verbatim;
 mod verdict;
 mod way;
@@ -43,14 +44,20 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::alert::Timestamp;
-use crate::app::App;
+use crate::fuse::Fuse;
+use crate::incidents::Incidents;
+use crate::links::Links;
+use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::names::{LaneKey, Scope};
 use crate::room::{Part, Room};
-use crate::store::{LaneHead, Lease, Queued, StoreError, WaitingMessage};
+use crate::sockets::Sockets;
+use crate::store::{LaneHead, Lease, Queued, Store, StoreError, WaitingMessage};
+use crate::time::Clock;
 pub use again::{Again, again, is_resend};
 use attempt::Tried;
 pub use bypass::Bypass;
-pub use card::{card_now, offer};
+pub use card::offer;
 use choose::{Pace, Step};
 pub use client::{client, network};
 pub use email::Mailer;
@@ -62,6 +69,7 @@ pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page, contents};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
+pub use setup::Setup;
 pub use way::{Way, addressed, app, called, knows, scopes, stands_on};
 
 /// Lanes that send concurrently. Each holds a connection to WeCom, which bars callers with too many (45033).
@@ -83,14 +91,41 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// After another process moved a message.
 const LOST_PAUSE: Duration = Duration::from_millis(50);
 
+/// What delivery works with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Deliver {
+    /// What the configuration gives it.
+    pub setup: Live<Setup>,
+    /// The outbox.
+    pub store: Store,
+    /// Now.
+    pub clock: Clock,
+    /// The memory that messages share.
+    pub room: Arc<Room>,
+    /// The key of links.
+    pub links: Links,
+    /// The bots' sockets held by this process.
+    pub sockets: Arc<Sockets>,
+    /// Names of people.
+    pub names: Arc<Names>,
+    /// The people whom targets reach.
+    pub members: Arc<Members>,
+    /// What wegraf tells of itself.
+    pub incidents: Arc<Incidents>,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
+    /// What failures of the store are reported to.
+    pub fuse: Fuse,
+}
+
 /// Delivers what is due until told to stop; returns when nothing is in flight any more.
-pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
+pub async fn run(deliver: Deliver, writer: Writer, stop: CancellationToken) {
     let hooks = match Hooks::new() {
         Ok(hooks) => hooks,
         Err(error) => return error!(%error, "The client for hooks cannot be set up; nothing is sent."),
     };
     let lanes = Arc::new(Lanes {
-        app,
+        deliver,
         writer,
         busy: Mutex::default(),
         rhythms: Mutex::default(),
@@ -103,16 +138,13 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
     });
     let workers = TaskTracker::new();
     while !lanes.stop.is_cancelled() {
-        // Registered before looking, or a reload between the two would be missed.
-        let reloaded = lanes.app.reloaded();
         let looked = tokio::time::Instant::now();
         let pause = lanes.start_workers(&workers).await;
         let woken = async {
             tokio::select! {
-                () = lanes.app.store().woken() => {}
-                () = lanes.app.sockets().alive() => {}
+                () = lanes.deliver.store.woken() => {}
+                () = lanes.deliver.sockets.alive() => {}
                 () = lanes.freed.notified() => {}
-                () = reloaded => {}
             }
         };
         tokio::select! {
@@ -127,7 +159,7 @@ pub async fn run(app: App, writer: Writer, stop: CancellationToken) {
 
 /// State shared by the workers.
 struct Lanes {
-    app: App,
+    deliver: Deliver,
     writer: Writer,
     /// Lanes with a worker. Not tokio's mutex: nothing is awaited while it is held.
     busy: Mutex<HashSet<LaneKey>>,
@@ -201,12 +233,12 @@ struct Work<'a> {
 impl Lanes {
     /// Starts a worker for every lane that is due and has none. Returns how long to wait without a wake-up.
     async fn start_workers(self: &Arc<Self>, workers: &TaskTracker) -> Duration {
-        for scope in self.app.sockets().mended() {
+        for scope in self.deliver.sockets.mended() {
             info!(%scope, "The way works again.");
             self.resume(&scope);
         }
-        let now = self.app.now();
-        let heads = match self.app.store().lanes(now).await {
+        let now = self.deliver.clock.now();
+        let heads = match self.deliver.store.lanes(now).await {
             Ok(heads) => heads,
             Err(error) => {
                 warn!(%error, "The outbox cannot be read; it is tried again.");
@@ -236,7 +268,7 @@ impl Lanes {
 
     /// A bot's lane is sent by the replica that holds the bot's socket.
     fn can_send(&self, lane: &LaneKey) -> bool {
-        lane.bot().is_none_or(|bot| self.app.sockets().live(&bot).is_some())
+        lane.bot().is_none_or(|bot| self.deliver.sockets.live(&bot).is_some())
     }
 
     /// Sends what is due in `lane`, one message after the other.
@@ -262,22 +294,22 @@ impl Lanes {
             }
         }
         if let Some(lease) = work.lease
-            && let Err(error) = self.app.store().release(&lease).await
+            && let Err(error) = self.deliver.store.release(&lease).await
         {
             warn!(%error, %lane, "A lane could not be given back; its lease ends by itself.");
         }
     }
 
     async fn store_trouble(&self, lane: &LaneKey, error: &StoreError) {
-        self.app.fuse().failed(error);
+        self.deliver.fuse.failed(error);
         error!(%error, %lane, "A lane paused because the store failed; it is tried again.");
         tokio::time::sleep(STORE_PAUSE).await;
     }
 
     /// Does the next step in a lane. False if there is none, or not yet.
     async fn step(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
-        let now = self.app.now();
-        let waiting = self.app.store().waiting(work.lane, now).await?;
+        let now = self.deliver.clock.now();
+        let waiting = self.deliver.store.waiting(work.lane, now).await?;
         let pace = self.rhythm(work.lane).pace;
         let step = choose::next(&waiting, &pace, &work.behind, work.folded_in_vain, now);
         match step {
@@ -293,9 +325,9 @@ impl Lanes {
                     return Ok(false);
                 }
                 let lease = work.lease.as_ref().expect("hold says that there is one");
-                match self.app.store().fold(lease, keep, now).await? {
+                match self.deliver.store.fold(lease, keep, now).await? {
                     Some(folded) => {
-                        self.app.metrics().folded.inc_by(folded.messages);
+                        self.deliver.metrics.folded.inc_by(folded.messages);
                         info!(
                             lane = %work.lane,
                             messages = folded.messages,
@@ -318,7 +350,7 @@ impl Lanes {
     /// Ensures that this process holds the lane's lease. False if another replica holds it.
     async fn hold(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
         if work.lease.is_none() {
-            work.lease = self.app.store().acquire(work.lane).await?;
+            work.lease = self.deliver.store.acquire(work.lane).await?;
         }
         Ok(work.lease.is_some())
     }
@@ -342,12 +374,12 @@ impl Lanes {
                 work.behind.clear();
                 work.folded_in_vain = false;
                 if chosen.critical && !chosen.digest {
-                    let now = self.app.now();
+                    let now = self.deliver.clock.now();
                     self.change_rhythm(work.lane, |rhythm| rhythm.pace.critical_at = Some(now));
                 }
             }
             Tried::MustWait { until, breaker } => {
-                let now = self.app.now();
+                let now = self.deliver.clock.now();
                 self.change_rhythm(work.lane, |rhythm| rhythm.pace.wait(chosen.urgent, until, breaker, now));
             }
             Tried::Behind => drop(work.behind.insert(chosen.message)),
@@ -359,15 +391,15 @@ impl Lanes {
     /// A message with all that is needed to send it, and the share of the memory budget that rendering it takes, if it
     /// is large.
     async fn load(&self, message: i64) -> Result<Option<(Queued, Option<Part>)>, StoreError> {
-        let Some(queued) = self.app.store().queued(message).await? else { return Ok(None) };
+        let Some(queued) = self.deliver.store.queued(message).await? else { return Ok(None) };
         let weight = page::weight(&queued.notification, queued.transitions.len());
         if Room::is_small(weight) {
             return Ok(Some((queued, None)));
         }
         // The loaded message must be freed while this waits for memory.
         drop(queued);
-        let part = self.app.room().granted(weight).await;
-        Ok(self.app.store().queued(message).await?.map(|queued| (queued, Some(part))))
+        let part = self.deliver.room.granted(weight).await;
+        Ok(self.deliver.store.queued(message).await?.map(|queued| (queued, Some(part))))
     }
 
     fn rhythm(&self, lane: &LaneKey) -> Rhythm {

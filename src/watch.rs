@@ -81,7 +81,7 @@ struct Watch {
 
 impl Watch {
     async fn looks(&self) {
-        let mut past = match Bypass::new() {
+        let mut past = match Bypass::new(self.app.deliver().clone()) {
             Ok(bypass) => Past::new(bypass),
             Err(error) => return error!(%error, "The client for alarms cannot be set up; nobody is told of trouble."),
         };
@@ -213,7 +213,7 @@ impl Watch {
         let Ok(breakers) = self.app.store().breakers().await else { return };
         let now = self.app.now();
         for open in breakers.into_iter().filter(|open| open.host_may_be_asked(now)) {
-            let change = match self.app.loaded().answers(&open.scope).await {
+            let change = match self.app.deliver().setup.now().answers(&open.scope).await {
                 Ok(()) => {
                     info!(scope = %open.scope, "The host answers again.");
                     BreakerChange::Close(open.scope.clone())

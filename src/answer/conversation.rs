@@ -243,7 +243,6 @@ impl Speaker<'_> {
 
     /// The names of these people, as far as WeCom gives them.
     async fn names(&self, ids: Vec<String>) -> HashMap<String, String> {
-        let loaded = self.app.loaded();
         let ids: BTreeSet<String> = ids.into_iter().take(PEOPLE).collect();
         let mut names = HashMap::new();
         let begun = tokio::time::Instant::now();
@@ -251,7 +250,7 @@ impl Speaker<'_> {
             if begun.elapsed() > NAMES {
                 break;
             }
-            let name = self.app.names().of(&loaded, None, &id, self.now).await;
+            let name = self.app.names().of(None, &id).await;
             names.insert(id, name);
         }
         names

@@ -149,7 +149,7 @@ impl<'a> Eyes<'a> {
     async fn reaches(&self, target: &Target) -> Result<bool, StoreError> {
         let app = if let Via::App(app) = &self.actor.via { Some(app.as_str()) } else { None };
         let member = Member { id: &self.actor.id, app };
-        if self.app.members().reached(&self.loaded, target, member, self.app.now()).await {
+        if self.app.members().reached(target, member).await {
             return Ok(true);
         }
         // A bot only learns who writes in a group, not who its members are.

@@ -144,7 +144,7 @@ async fn make(
         matchers: matchers.clone(),
         now: app.now(),
         ends_at: act.until.unwrap_or_else(|| app.now().plus_millis(3_600_000)),
-        author: author(app, loaded, act).await,
+        author: author(app, act).await,
         comment: comment(act, alerts),
         marker: upstream::marker(Some(act.thread), &format!("{}-{}", act.id, act.at.0)),
     };
@@ -196,8 +196,8 @@ pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a
 }
 
 /// `张三 (zhangsan)`, if WeCom gives the name.
-async fn author(app: &App, loaded: &Loaded, act: &ActRow) -> String {
-    let name = app.names().of(loaded, None, &act.by, app.now()).await;
+async fn author(app: &App, act: &ActRow) -> String {
+    let name = app.names().of(None, &act.by).await;
     if name == act.by { name } else { format!("{name} ({})", act.by) }
 }
 

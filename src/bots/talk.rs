@@ -14,7 +14,6 @@ use crate::answer::{self, Actor, Answer, Via};
 use crate::app::App;
 use crate::card_name;
 use crate::config::{Channel, Face, Target, To};
-use crate::deliver;
 use crate::names::{Part, Scope};
 use crate::render::harmless;
 use crate::store::{ActState, Conversation, StoreError, TargetRow};
@@ -174,7 +173,7 @@ async fn pressed(
     }
     let _alone = app.sockets().card(&click.task_id).lock().await;
     let card = match card_name::message(&click.task_id) {
-        Some((message, _)) if answered.state.is_some() => deliver::card_now(app, message, &target).await?,
+        Some((message, _)) if answered.state.is_some() => app.deliver().card_now(message, &target).await?,
         _ => None,
     };
     let mut shown = card.unwrap_or_else(|| gone(&answered));

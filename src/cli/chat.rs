@@ -1,6 +1,7 @@
 //! `wegraf chat`: group chats of an app (appchat). WeCom has no list of them, so note the chatid.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::json;
@@ -9,8 +10,7 @@ use wecom::{Account, CallError, ChatChange, Content, NewChat, Outcome, SendReque
 
 use super::screen::Screen;
 use super::{Chat, ChatCommand, ChatOf, Misused};
-use crate::app::Loaded;
-use crate::deliver;
+use crate::deliver::{self, Setup};
 use crate::time::Clock;
 
 /// Runs the command; a failure is printed with its remedy, exit code 1.
@@ -72,7 +72,7 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
 }
 
 struct With {
-    loaded: Loaded,
+    setup: Setup,
     name: String,
     app: wecom::App,
 }
@@ -91,11 +91,11 @@ impl With {
             .get(&name)
             .ok_or_else(|| Misused(format!("没有名为 `{name}` 的应用 there is no app `{name}`")))?;
         let app = deliver::app(known);
-        Ok(Self { loaded: Loaded::new(config, None, &Clock::System)?, name, app })
+        Ok(Self { setup: Setup::new(Arc::new(config), None, &Clock::System)?, name, app })
     }
 
     fn client(&self) -> &wecom::Client {
-        &self.loaded.wecom
+        &self.setup.wecom
     }
 }
 

@@ -6,6 +6,7 @@
 mod source;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,10 +17,9 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 use super::check::spelling;
 use super::screen::Screen;
 use super::{Doctor, bots};
-use crate::app::Loaded;
 use crate::config::{BotAccount, Config, Database, Smtp, To, Upstream, users_in};
-use crate::deliver;
 use crate::deliver::email::Mailer;
+use crate::deliver::{self, Setup};
 use crate::duty::{self, Rota};
 use crate::store::Store;
 use crate::time::Clock;
@@ -50,27 +50,27 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     }
     let (config, mut notes) = arguments.file.load()?;
     notes.extend(spelling::notes(&config).await);
-    let loaded = Loaded::new(config, None, &Clock::System)?;
-    let mut findings = vec![network(&loaded.config).await];
-    findings.extend(database(&loaded.config).await);
-    for (name, known) in &loaded.config.wecom.apps {
-        app(&loaded, name, &deliver::app(known), &mut findings).await;
+    let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
+    let mut findings = vec![network(&setup.config).await];
+    findings.extend(database(&setup.config).await);
+    for (name, known) in &setup.config.wecom.apps {
+        app(&setup, name, &deliver::app(known), &mut findings).await;
     }
-    for (name, keys) in &loaded.config.wecom.webhooks {
+    for (name, keys) in &setup.config.wecom.webhooks {
         for (index, key) in keys.iter().enumerate() {
             let number = if keys.len() > 1 { format!("[{}]", index + 1) } else { String::new() };
             let about = format!("webhook {name}{number}");
-            findings.push(Finding { about, result: webhook(&loaded, key.clone()).await });
+            findings.push(Finding { about, result: webhook(&setup, key.clone()).await });
         }
     }
-    for (name, account) in &loaded.config.wecom.bots {
-        bot(&loaded.config, name, account, &mut findings).await;
+    for (name, account) in &setup.config.wecom.bots {
+        bot(&setup.config, name, account, &mut findings).await;
     }
-    if let Some(known) = &loaded.config.smtp {
+    if let Some(known) = &setup.config.smtp {
         findings
             .push(Finding { about: format!("邮件 mail {}:{}", known.host, known.port), result: mail(known).await });
     }
-    for known in &loaded.config.upstreams {
+    for known in &setup.config.upstreams {
         findings.push(Finding { about: format!("上游 upstream {}", known.name), result: upstream(known).await });
     }
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
@@ -152,9 +152,9 @@ async fn network(config: &Config) -> Finding {
 }
 
 /// Secret, trusted IP, agent id and scope at once; then the people and chats that the receivers name.
-async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<Finding>) {
+async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Finding>) {
     let about = format!("应用 app {name}");
-    let agent = match loaded.wecom.agent(app).await {
+    let agent = match setup.wecom.agent(app).await {
         Ok(agent) if agent.closed => {
             let result =
                 Err("应用已停用，请在管理后台启用 the app is disabled: enable it in the admin console".to_owned());
@@ -167,14 +167,14 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
         format!("部门 departments {:?}，成员 members {}，标签 tags {:?}", agent.parties, agent.users.len(), agent.tags);
     findings.push(Finding { about, result: Ok(format!("{}  可见范围 visible scope: {scope}", agent.name)) });
     let (mut users, mut chats) = (Vec::new(), Vec::new());
-    for target in loaded.config.targets() {
+    for target in setup.config.targets() {
         match &target.to {
             To::Members { app, users: named, users_file, on_call, .. } if app == name => {
                 users.extend(named.iter().filter(|user| *user != "@all").cloned());
                 if let Some(text) = users_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
                     users.extend(users_in(&text).into_iter().map(str::to_owned));
                 }
-                let rota = on_call.as_ref().and_then(|duty| loaded.config.rotas.0.get(duty::split(duty).0));
+                let rota = on_call.as_ref().and_then(|duty| setup.config.rotas.0.get(duty::split(duty).0));
                 users.extend(rota.into_iter().flat_map(Rota::everybody));
             }
             To::Chat { app, chat } if app == name => chats.push(chat.clone()),
@@ -191,7 +191,7 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     chats.sort_unstable();
     chats.dedup();
     for user in users.iter().take(MEMBERS) {
-        let result = match loaded.wecom.member(app, user).await {
+        let result = match setup.wecom.member(app, user).await {
             Ok(member) if member.status == 1 => Ok(member.name),
             Ok(member) => Err(format!(
                 "状态 {}：未激活、停用或已离职，收不到消息 status {}: not active, gets no messages",
@@ -202,7 +202,7 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
         findings.push(Finding { about: format!("  成员 member {user}"), result });
     }
     for chat in chats {
-        let result = match loaded.wecom.chat(app, &chat).await {
+        let result = match setup.wecom.chat(app, &chat).await {
             Ok(chat) => Ok(format!("{}，{} 人 members", chat.name, chat.members.len())),
             Err(error) if !agent.parties.contains(&ROOT) => {
                 Err(format!("可见范围要包含根部门 the visible scope must hold the root department. {}", remedy(&error)))
@@ -213,10 +213,10 @@ async fn app(loaded: &Loaded, name: &str, app: &wecom::App, findings: &mut Vec<F
     }
 }
 
-async fn webhook(loaded: &Loaded, key: secrecy::SecretString) -> Result<String, String> {
+async fn webhook(setup: &Setup, key: secrecy::SecretString) -> Result<String, String> {
     let empty = wecom::webhook_send_body(&Content::Text(Text::default()));
     let request = SendRequest { channel: wecom::Channel::Webhook, body: empty.into() };
-    match loaded.wecom.send(&Account::Webhook(wecom::Webhook { key }), &request).await {
+    match setup.wecom.send(&Account::Webhook(wecom::Webhook { key }), &request).await {
         Outcome::NotSent(Failure { fault: Fault::Errcode(EMPTY_TEXT), .. }) => {
             Ok("key 有效 the key is good".to_owned())
         }

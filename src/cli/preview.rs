@@ -1,6 +1,7 @@
 //! `wegraf preview`: what would be sent to whom, and why; sends nothing.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -8,9 +9,8 @@ use serde_json::{Value, json};
 use super::screen::Screen;
 use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
-use crate::app::Loaded;
 use crate::config::{Receiver, Target};
-use crate::deliver::{Envelope, Occasion, Page, Writer, called_by_the_book};
+use crate::deliver::{Envelope, Occasion, Page, Setup, Writer, called_by_the_book};
 use crate::intake::{Called, Ends, Incoming, plan};
 use crate::names::SourceId;
 use crate::shown;
@@ -25,8 +25,8 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     if let Some(name) = arguments.receiver.as_deref().filter(|name| !config.receivers.contains_key(*name)) {
         bail!(Misused(format!("没有名为 `{name}` 的接收者 there is no receiver `{name}`")));
     }
-    let loaded = Loaded::new(config, None, &Clock::System)?;
-    let config = &loaded.config;
+    let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
+    let config = &setup.config;
     let (ends, called) = (Ends::new(), Called::default());
     let incoming = Incoming { source: &SourceId::Command, notification: &notification, ends: &ends, called: &called };
     let plan = plan(config, incoming, arguments.receiver.as_deref(), None, |_| false);
@@ -42,7 +42,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
         let page = Page::fresh(notification.clone(), &indexes, receiver, now);
         for target in &receiver.targets {
             let target = called_by_the_book(config, target, page.firing(), now);
-            messages.push(message(&loaded, &writer, &page, receiver, &target, &why, now));
+            messages.push(message(&setup, &writer, &page, receiver, &target, &why, now));
         }
     }
     let answer = if arguments.json {
@@ -63,7 +63,7 @@ fn why(config: &crate::config::Config, labels: &crate::alert::Labels, receiver: 
 }
 
 fn message(
-    loaded: &Loaded,
+    setup: &Setup,
     writer: &Writer,
     page: &Page,
     receiver: &Receiver,
@@ -71,10 +71,10 @@ fn message(
     why: &str,
     now: crate::alert::Timestamp,
 ) -> Value {
-    let external = loaded.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
-    let offer = crate::deliver::offer(loaded, page, &receiver.name);
+    let external = setup.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
+    let offer = crate::deliver::offer(&setup.config, page, &receiver.name);
     let occasion = Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), offer, notes: &[] };
-    let rendered = page.render(loaded, target, &occasion, None);
+    let rendered = page.render(setup, target, &occasion, None);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
     let envelope = Envelope {
         message: 0,
@@ -84,7 +84,7 @@ fn message(
         at: now,
         reminded: receiver.repeat_interval,
     };
-    let bodies = match writer.bodies(&loaded.config, target, &rendered.parts, &envelope) {
+    let bodies = match writer.bodies(&setup.config, target, &rendered.parts, &envelope) {
         Ok(bodies) => bodies.iter().map(|body| serde_json::from_slice(body).unwrap_or(Value::Null)).collect(),
         Err(reason) => vec![json!({ "error": reason })],
     };

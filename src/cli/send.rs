@@ -106,7 +106,7 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     app.intake().try_out(receiver, notification, body.into()).await?;
     let stop = CancellationToken::new();
     let sockets = tokio::spawn(bots::run(app.clone(), stop.clone()));
-    let sending = tokio::spawn(deliver::run(app.clone(), Writer::new()?, stop.clone()));
+    let sending = tokio::spawn(deliver::run(app.deliver().clone(), Writer::new()?, stop.clone()));
     let outcomes = outcomes(&app).await;
     stop.cancel();
     sending.await?;

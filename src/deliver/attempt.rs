@@ -72,9 +72,9 @@ impl Lanes {
         (mut queued, part): (Queued, Option<Part>),
         form: Form,
     ) -> Result<Tried, StoreError> {
-        let store = self.app.store();
-        let loaded = self.app.loaded();
-        let prepared = self.writer.prepare(&self.app, &loaded, &queued, form).await;
+        let store = &self.deliver.store;
+        let setup = self.deliver.setup.now();
+        let prepared = self.writer.prepare(&self.deliver, &setup, &queued, form).await;
         // The request body is rendered: its source is not needed while it is sent, and frees memory for others.
         queued.notification.raw = Bytes::new();
         queued.transitions = Vec::new();
@@ -85,7 +85,9 @@ impl Lanes {
             Err(reason) => {
                 // A fault of the configuration: an app, a webhook or a list of people is missing.
                 error!(lane = %queued.lane, delivery = queued.message, %reason, "A message waits for a repair of the configuration.");
-                store.postpone(queued.message, queued.epoch, self.app.now().plus_millis(REPAIR_MS), &reason).await?;
+                store
+                    .postpone(queued.message, queued.epoch, self.deliver.clock.now().plus_millis(REPAIR_MS), &reason)
+                    .await?;
                 return Ok(Tried::NeedsRepair);
             }
         };
@@ -104,7 +106,7 @@ impl Lanes {
             ways: ways.iter().map(super::Way::for_claim).collect(),
         };
         let asked = Instant::now();
-        let claimed = match store.claim(claim, self.app.now()).await? {
+        let claimed = match store.claim(claim, self.deliver.clock.now()).await? {
             Taken::Claimed(claimed) => claimed,
             Taken::Wait { until, breaker } => return Ok(Tried::MustWait { until, breaker }),
             Taken::Behind => return Ok(Tried::Behind),
@@ -121,7 +123,7 @@ impl Lanes {
             let attempt = u32::try_from(claimed.epoch).unwrap_or(u32::MAX);
             let tried = Try { message: claimed.message, part: claimed.part, attempt };
             let parcel = Parcel { channel, sender: &way.sender, tried, body: body.clone() };
-            bring(&self.app, &loaded, &self.hooks, parcel, end).await
+            bring(&self.deliver, &setup, &self.hooks, parcel, end).await
         };
         let took = begun.elapsed();
         let failed = verdict.failed();
@@ -130,7 +132,7 @@ impl Lanes {
             && target.channel() == Channel::Bot
             && failed.is_some_and(|failed| matches!(failed.blame, Blame::Message { worth_plain_text: true, .. }));
         if no_callback || no_cards {
-            self.writer.refuse_buttons(&target, self.app.now());
+            self.writer.refuse_buttons(&target, self.deliver.clock.now());
         }
         let (target, scopes) = (&target, &way.scopes);
         let alone = ways.len() == 1;
@@ -141,9 +143,9 @@ impl Lanes {
 
     /// Decides what follows an attempt, records both, and reports it in the log and the metrics.
     async fn settle(&self, attempt: Attempt<'_>) -> Result<Next, StoreError> {
-        let now = self.app.now();
+        let now = self.deliver.clock.now();
         let Attempt { queued, claimed, verdict, .. } = &attempt;
-        let elsewhere = attempt.alone && self.app.loaded().config.fallback(&queued.receiver).is_some();
+        let elsewhere = attempt.alone && self.deliver.setup.now().config.fallback(&queued.receiver).is_some();
         let tries = Tries {
             attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
             age_ms: now.millis_since(queued.created_at),
@@ -178,7 +180,7 @@ impl Lanes {
     }
 
     fn tell_of_end(&self, attempt: &Attempt<'_>, state: State, told_instead: bool, now: Timestamp) {
-        let metrics = self.app.metrics();
+        let metrics = &self.deliver.metrics;
         let Attempt { queued, verdict, .. } = attempt;
         if state == State::Sent {
             metrics.last_accepted.set(now.0 / 1000);
@@ -200,7 +202,7 @@ impl Lanes {
             }
             Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return,
         };
-        self.app.incidents().note(kind, Subject::Lane(queued.lane.clone()), detail, now);
+        self.deliver.incidents.note(kind, Subject::Lane(queued.lane.clone()), detail, now);
     }
 
     /// The receiver that is told because some recipients were not reached.
@@ -219,8 +221,8 @@ impl Lanes {
             }
             Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return None,
         };
-        let loaded = self.app.loaded();
-        let (name, receiver) = loaded.config.fallback(&attempt.queued.receiver)?;
+        let config = self.deliver.setup.now().config.clone();
+        let (name, receiver) = config.fallback(&attempt.queued.receiver)?;
         let note = Note::Fallback { lane: attempt.queued.lane.clone(), reason, missed };
         let targets = receiver.targets.iter().map(|target| TargetRow::new(target.lane(), target.json())).collect();
         let note_json = serde_json::to_string(&note).expect("a note is JSON");
@@ -279,7 +281,7 @@ impl Lanes {
     /// be sent again. A replica that has leased the lane meanwhile is not overwritten.
     async fn record_outcome(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
         loop {
-            match self.app.store().settle(settlement.clone(), now).await {
+            match self.deliver.store.settle(settlement.clone(), now).await {
                 Err(error) if error.passes() && !self.stop.is_cancelled() => {
                     warn!(%error, "An outcome cannot be recorded; it is tried again.");
                     tokio::time::sleep(STORE_PAUSE).await;
@@ -290,7 +292,7 @@ impl Lanes {
     }
 
     fn count(&self, target: &Target, verdict: &Verdict, took: Duration) {
-        let metrics = self.app.metrics();
+        let metrics = &self.deliver.metrics;
         let channel = target.channel().as_str();
         metrics.attempts.get_or_create(&Attempted { channel, outcome: verdict.class() }).inc();
         metrics.send_seconds.observe(took.as_secs_f64());

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use wecom::SendRequest;
 
+use super::Deliver;
 use super::attempt::deadline;
 use super::hook::{Hooks, Try};
+use super::setup::Setup;
 use super::verdict::Verdict;
 use super::way::Sender;
-use crate::app::{App, Loaded};
 
 /// Longest wait for a bot's socket to take a message: queueing, and WeCom's answer.
 const BOT_DEADLINE: Duration = Duration::from_secs(20);
@@ -24,8 +25,8 @@ pub(super) struct Parcel<'a> {
 
 /// Sends the bytes, unless they might still be under way at `end`.
 pub(super) async fn bring(
-    app: &App,
-    loaded: &Loaded,
+    deliver: &Deliver,
+    setup: &Setup,
     hooks: &Hooks,
     parcel: Parcel<'_>,
     end: Option<Instant>,
@@ -33,19 +34,19 @@ pub(super) async fn bring(
     let Parcel { channel, sender, tried, body } = parcel;
     match (sender, channel) {
         (Sender::WeCom(account), Some(channel)) => {
-            loaded.wecom.send_by(account, &SendRequest { channel, body }, end).await.into()
+            setup.wecom.send_by(account, &SendRequest { channel, body }, end).await.into()
         }
-        (Sender::Mail(to), _) => match &loaded.mailer {
-            Some(mailer) => mailer.send(to, &body, deadline(app.store().lease())).await.into(),
+        (Sender::Mail(to), _) => match &setup.mailer {
+            Some(mailer) => mailer.send(to, &body, deadline(deliver.store.lease())).await.into(),
             None => Verdict::gone("smtp"),
         },
-        (Sender::Hook(name), _) => match loaded.config.hooks.get(name) {
-            Some(hook) => hooks.post(hook, &body, tried, deadline(app.store().lease())).await.into(),
+        (Sender::Hook(name), _) => match setup.config.hooks.get(name) {
+            Some(hook) => hooks.post(hook, &body, tried, deadline(deliver.store.lease())).await.into(),
             None => Verdict::gone(name),
         },
         (Sender::Bot(name), _) => {
             let end = end.unwrap_or_else(|| Instant::now() + BOT_DEADLINE);
-            app.sockets().send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
+            deliver.sockets.send(name, body, end).await.map_or_else(Verdict::not_connected, Verdict::from)
         }
         (Sender::WeCom(_), None) => Verdict::gone("wecom"),
     }

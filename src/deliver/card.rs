@@ -4,15 +4,16 @@
 use wecom::message::TemplateCard;
 use wecom::{CardChange, CardUpdate, Content, Readers};
 
+use super::Deliver;
 use super::letter::Occasion;
 use super::page::{Page, contents};
+use super::setup::Setup;
 use crate::alert::{Status, TransitionKind};
-use crate::app::{App, Loaded};
 use crate::card_name;
 use crate::config::{Channel, Config, Face, Target, To};
 use crate::render::{ActLetter, Hides, Mark, Offer, Standing, with_buttons};
 use crate::standing;
-use crate::store::{ActNews, Card, Queued, StoreError};
+use crate::store::{ActNews, Card, Queued, Store, StoreError};
 use crate::upstream::Matcher;
 
 /// The face recorded for a card with buttons.
@@ -38,10 +39,10 @@ pub(super) fn asks(page: &Page) -> bool {
 
 /// The acts that the page of a message to `receiver` offers: its visitors are unauthenticated, so only if anyone may
 /// act.
-pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
-    if !asks(page) || !loaded.config.anybody_may_act(receiver) {
+pub fn offer(config: &Config, page: &Page, receiver: &str) -> Offer {
+    if !asks(page) || !config.anybody_may_act(receiver) {
         Offer::Nothing
-    } else if matchers(loaded, page).is_some() {
+    } else if matchers(config, page).is_some() {
         Offer::Silence
     } else {
         Offer::Acknowledge
@@ -50,8 +51,8 @@ pub fn offer(loaded: &Loaded, page: &Page, receiver: &str) -> Offer {
 
 /// Gives the first card of `contents` its buttons; false if there is none.
 pub(super) async fn add_buttons(
-    app: &App,
-    loaded: &Loaded,
+    deliver: &Deliver,
+    setup: &Setup,
     queued: &Queued,
     page: &Page,
     target: &Target,
@@ -64,7 +65,7 @@ pub(super) async fn add_buttons(
         task_id: &task_id,
         taken: None,
         silenced: None,
-        hides: hides(app, loaded, page).await?,
+        hides: hides(&deliver.store, &setup.config, page).await?,
         channel: target.channel(),
         language: page.language,
         timezone: &page.timezone,
@@ -75,54 +76,53 @@ pub(super) async fn add_buttons(
 }
 
 /// The matchers of the silence that a press would make, if an upstream can make one.
-fn matchers(loaded: &Loaded, page: &Page) -> Option<Vec<Matcher>> {
+fn matchers(config: &Config, page: &Page) -> Option<Vec<Matcher>> {
     let firing = page.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
     let alerts: Vec<_> = firing.filter_map(|line| page.alert(line)).collect();
-    standing::matchers_for(&loaded.config, &page.notification, &page.source, &alerts)
+    standing::matchers_for(config, &page.notification, &page.source, &alerts)
 }
 
 /// What that silence would hide, by our record: a message does not wait for an upstream.
-async fn hides(app: &App, loaded: &Loaded, page: &Page) -> Result<Option<Hides>, StoreError> {
-    let Some(matchers) = matchers(loaded, page) else { return Ok(None) };
-    let count = standing::recorded(app.store(), &matchers).await?;
+async fn hides(store: &Store, config: &Config, page: &Page) -> Result<Option<Hides>, StoreError> {
+    let Some(matchers) = matchers(config, page) else { return Ok(None) };
+    let count = standing::recorded(store, &matchers).await?;
     Ok(Some(Hides { conditions: standing::conditions(&matchers), count }))
 }
 
-/// The card of message `message` in its present state; `None` if it can no longer be rendered.
-pub async fn card_now(app: &App, message: i64, target: &Target) -> Result<Option<TemplateCard>, StoreError> {
-    match app.store().card_of(message).await? {
-        Some(card) => as_it_stands(app, &app.loaded(), &card, target).await,
-        None => Ok(None),
+impl Deliver {
+    /// The card of message `message` in its present state; `None` if it can no longer be rendered.
+    pub async fn card_now(&self, message: i64, target: &Target) -> Result<Option<TemplateCard>, StoreError> {
+        match self.store.card_of(message).await? {
+            Some(card) => as_it_stands(self, &self.setup.now(), &card, target).await,
+            None => Ok(None),
+        }
     }
 }
 
 async fn as_it_stands(
-    app: &App,
-    loaded: &Loaded,
+    deliver: &Deliver,
+    setup: &Setup,
     card: &Card,
     target: &Target,
 ) -> Result<Option<TemplateCard>, StoreError> {
-    let Some((kept, _part)) = contents(app, card.message).await? else { return Ok(None) };
-    let page = Page::of(loaded, &kept.notification, &kept.transitions, &kept.receiver);
-    let now = app.now();
-    let key = app.links().key().await;
-    let link = loaded
-        .config
-        .external_url
-        .as_deref()
-        .map(|url| key.link(url, card.message, now, Some(loaded.config.act_links)));
+    let Some((kept, _part)) = contents(&deliver.store, &deliver.room, card.message).await? else { return Ok(None) };
+    let page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);
+    let now = deliver.clock.now();
+    let key = deliver.links.key().await;
+    let link =
+        setup.config.external_url.as_deref().map(|url| key.link(url, card.message, now, Some(setup.config.act_links)));
     let occasion =
         Occasion { thread: kept.thread, now, details_url: link.as_deref(), offer: Offer::Nothing, notes: &[] };
-    let rendered = page.render_pictureless(loaded, target, &occasion);
+    let rendered = page.render_pictureless(setup, target, &occasion);
     let Some(Content::TemplateCard(notice)) = rendered.parts.into_iter().next() else { return Ok(None) };
     if card.alerts.iter().all(|alert| alert.status == Status::Resolved) {
         return Ok(Some(*notice));
     }
     let task_id = card_name::of(card.message, card.created_at);
     let taken = standing::owner(&card.alerts);
-    let silences = standing::silences_of(app.store(), kept.thread, &card.alerts, now).await?;
+    let silences = standing::silences_of(&deliver.store, kept.thread, &card.alerts, now).await?;
     let silenced = standing::longest(&silences);
-    let mark = async |by: &str, at| Mark { person: app.names().of(loaded, Some(target), by, now).await, at };
+    let mark = async |by: &str, at| Mark { person: deliver.names.of(Some(target), by).await, at };
     let taken = match taken {
         Some(doer) => Some(mark(&doer.by, doer.at).await),
         None => None,
@@ -135,7 +135,7 @@ async fn as_it_stands(
         task_id: &task_id,
         taken,
         silenced,
-        hides: hides(app, loaded, &page).await?,
+        hides: hides(&deliver.store, &setup.config, &page).await?,
         channel: target.channel(),
         language: page.language,
         timezone: &page.timezone,
@@ -146,22 +146,22 @@ async fn as_it_stands(
 
 /// The card that a message about an act updates, and how; `None` if the act is told by a message.
 pub(super) async fn after_act(
-    app: &App,
-    loaded: &Loaded,
+    deliver: &Deliver,
+    setup: &Setup,
     queued: &Queued,
     target: &Target,
 ) -> Result<Option<CardUpdate>, StoreError> {
     if target.channel() != Channel::App {
         return Ok(None);
     }
-    let Some((card, code)) = with_code(app, queued).await? else { return Ok(None) };
-    let now = as_it_stands(app, loaded, &card, target).await?;
+    let Some((card, code)) = with_code(deliver, queued).await? else { return Ok(None) };
+    let now = as_it_stands(deliver, setup, &card, target).await?;
     Ok(now.map(|now| change(code, now)))
 }
 
 /// The card that the end of its alerts updates; `None` if the end is told by a message.
 pub(super) async fn after_end(
-    app: &App,
+    deliver: &Deliver,
     queued: &Queued,
     target: &Target,
     page: &Page,
@@ -172,15 +172,15 @@ pub(super) async fn after_end(
     if target.channel() != Channel::App {
         return Ok(None);
     }
-    let Some((card, code)) = with_code(app, queued).await? else { return Ok(None) };
+    let Some((card, code)) = with_code(deliver, queued).await? else { return Ok(None) };
     // While one of the card's alerts is still firing, the card stays unchanged.
     let all_over = card.alerts.iter().all(|alert| alert.status == Status::Resolved);
     Ok(all_over.then(|| change(code, (**over).clone())))
 }
 
 /// The card of this lane for the same alerts, and its unused code.
-async fn with_code(app: &App, queued: &Queued) -> Result<Option<(Card, String)>, StoreError> {
-    let card = app.store().card(&queued.lane, queued.message, app.now()).await?;
+async fn with_code(deliver: &Deliver, queued: &Queued) -> Result<Option<(Card, String)>, StoreError> {
+    let card = deliver.store.card(&queued.lane, queued.message, deliver.clock.now()).await?;
     Ok(card.and_then(|card| card.code.clone().map(|code| (card, code))))
 }
 
@@ -189,16 +189,22 @@ fn change(response_code: String, card: TemplateCard) -> CardUpdate {
 }
 
 /// The message about an act where no card can be updated.
-pub(super) async fn told(app: &App, news: &ActNews, loaded: &Loaded, queued: &Queued, target: &Target) -> Content {
-    let now = app.now();
-    let person = app.names().of(loaded, Some(target), &news.doer.by, now).await;
-    let receiver = loaded.config.receiver(&queued.receiver);
+pub(super) async fn told(
+    deliver: &Deliver,
+    news: &ActNews,
+    setup: &Setup,
+    queued: &Queued,
+    target: &Target,
+) -> Content {
+    let now = deliver.clock.now();
+    let person = deliver.names.of(Some(target), &news.doer.by).await;
+    let receiver = setup.config.receiver(&queued.receiver);
     let letter = ActLetter {
         news,
         person: &person,
         channel: target.channel(),
-        language: receiver.as_ref().map_or(loaded.config.language, |receiver| receiver.language),
-        timezone: receiver.as_ref().map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
+        language: receiver.as_ref().map_or(setup.config.language, |receiver| receiver.language),
+        timezone: receiver.as_ref().map_or(&setup.config.timezone, |receiver| &receiver.timezone),
         now,
         thread: queued.thread,
     };

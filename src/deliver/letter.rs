@@ -11,6 +11,7 @@ use tracing::{error, warn};
 use wecom::message::Text;
 use wecom::{CardUpdate, Content, Duplicates, Recipients};
 
+use super::Deliver;
 use super::audience::Reach;
 use super::card;
 use super::envelope::Envelope;
@@ -18,10 +19,10 @@ use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
+use super::setup::Setup;
 use super::verbatim;
 use super::way::{self, Way};
 use crate::alert::{Labels, Status, ThreadId, Timestamp};
-use crate::app::{App, Loaded};
 use crate::config::{Config, Face, Target, To};
 use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
@@ -107,15 +108,21 @@ impl Writer {
 
     /// The ways of `queued` and, unless it is frozen, its bytes. The error is for the operator: what must be repaired
     /// before the message can be sent.
-    pub async fn prepare(&self, app: &App, loaded: &Loaded, queued: &Queued, form: Form) -> Result<Prepared, String> {
+    pub async fn prepare(
+        &self,
+        deliver: &Deliver,
+        setup: &Setup,
+        queued: &Queued,
+        form: Form,
+    ) -> Result<Prepared, String> {
         let target: Target = serde_json::from_str(&queued.target_json)
             .map_err(|error| format!("the target of the message cannot be read (an older version's?): {error}"))?;
         // Bytes that cannot be marked are sent again unchanged.
         let markable = queued.frozen.as_ref().is_none_or(|frozen| frozen.face != verbatim::FILE);
-        let repeated = markable && is_copy(&target, queued, app.now());
+        let repeated = markable && is_copy(&target, queued, deliver.clock.now());
         let freeze = match &queued.frozen {
             Some(_) if form == Form::AsMeant && !repeated => None,
-            _ => Some(self.write(app, loaded, queued, &target, form, repeated).await?),
+            _ => Some(self.write(deliver, setup, queued, &target, form, repeated).await?),
         };
         let (bodies, part) = match (&freeze, &queued.frozen) {
             (Some(freeze), _) => (&freeze.parts, freeze.next_part),
@@ -125,14 +132,14 @@ impl Writer {
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
         let changes = match face {
             Some(face) if face == card::UPDATE => {
-                let card = app.store().card(&queued.lane, queued.message, app.now()).await;
+                let card = deliver.store.card(&queued.lane, queued.message, deliver.clock.now()).await;
                 card.map_err(|error| error.to_string())?.map(|card| card.message)
             }
             _ => None,
         };
         let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
-        let reach = Self::reach(app, loaded, &target, body).await?;
-        let mut ways = way::ways(&loaded.config, &target, &reach)?;
+        let reach = Self::reach(deliver, setup, &target, body).await?;
+        let mut ways = way::ways(&setup.config, &target, &reach)?;
         if face.is_some_and(|face| face == verbatim::FILE) && verbatim::names_media(body) {
             // An uploaded file is valid only for the key that uploaded it: the first.
             ways.truncate(1);
@@ -141,18 +148,18 @@ impl Writer {
     }
 
     /// The people whom the next part reaches.
-    async fn reach(app: &App, loaded: &Loaded, target: &Target, body: &[u8]) -> Result<Reach, String> {
+    async fn reach(deliver: &Deliver, setup: &Setup, target: &Target, body: &[u8]) -> Result<Reach, String> {
         let known = |name: &str| {
-            let known = loaded.config.wecom.apps.get(name).ok_or_else(|| way::missing("app", name))?;
+            let known = setup.config.wecom.apps.get(name).ok_or_else(|| way::missing("app", name))?;
             Ok::<_, String>(way::app(known))
         };
         Ok(match &target.to {
             To::Members { app: name, .. } => {
                 let to = way::addressed(body);
-                app.members().audience.of_members(&loaded.wecom, &known(name)?, &to, app.now()).await
+                deliver.members.audience.of_members(&setup.wecom, &known(name)?, &to, deliver.clock.now()).await
             }
             To::Chat { app: name, chat } => {
-                app.members().audience.of_chat(&loaded.wecom, &known(name)?, chat, app.now()).await
+                deliver.members.audience.of_chat(&setup.wecom, &known(name)?, chat, deliver.clock.now()).await
             }
             To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => Reach::default(),
         })
@@ -160,8 +167,8 @@ impl Writer {
 
     async fn write(
         &self,
-        app: &App,
-        loaded: &Loaded,
+        deliver: &Deliver,
+        setup: &Setup,
         queued: &Queued,
         target: &Target,
         form: Form,
@@ -173,7 +180,9 @@ impl Writer {
         let plain = shape == Shape::Plain;
         // Where a bot may not send cards with buttons it may send no cards at all (groups, wecom-api §11.2).
         let target_as_stored = target;
-        let words = bot && target.face == Face::Card && (shape == Shape::Notice || self.is_refused(target, app.now()));
+        let words = bot
+            && target.face == Face::Card
+            && (shape == Shape::Notice || self.is_refused(target, deliver.clock.now()));
         let target = match target {
             _ if plain => plainer(target),
             _ if words => Target { face: Face::MarkdownV2, ..target.clone() },
@@ -181,14 +190,14 @@ impl Writer {
         };
         let notes = notes(queued, repeated);
         // Whether visitors are authorised is checked when they act.
-        let acts = (!queued.digest).then_some(loaded.config.act_links);
-        let key = app.links().key().await;
-        let external = loaded.config.external_url.as_deref();
-        let link = external.map(|url| key.link(url, queued.message, app.now(), acts));
-        let (thread, now, details_url) = (queued.thread, app.now(), link.as_deref());
+        let acts = (!queued.digest).then_some(setup.config.act_links);
+        let key = deliver.links.key().await;
+        let external = setup.config.external_url.as_deref();
+        let link = external.map(|url| key.link(url, queued.message, deliver.clock.now(), acts));
+        let (thread, now, details_url) = (queued.thread, deliver.clock.now(), link.as_deref());
         let meant = !plain && !queued.digest && !queued.act;
         let language =
-            loaded.config.receivers.get(&queued.receiver).map_or(loaded.config.language, |known| known.language);
+            setup.config.receivers.get(&queued.receiver).map_or(setup.config.language, |known| known.language);
         if meant
             && let Some(freeze) =
                 verbatim::written(&queued.notification, target_as_stored, &notes, details_url, language)
@@ -197,34 +206,34 @@ impl Writer {
         }
         let occasion = Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes };
         let written = if queued.digest {
-            let digest = app.store().digest(queued.message).await.map_err(|error| error.to_string())?;
+            let digest = deliver.store.digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
-            let target = self.called(app, loaded, &target, firing.map(|item| &item.labels)).await;
-            summarise(loaded, queued, &target, &digest, &occasion)
+            let target = self.called(deliver, setup, &target, firing.map(|item| &item.labels)).await;
+            summarise(setup, queued, &target, &digest, &occasion)
         } else if queued.act {
-            about_act(app, loaded, queued, &target, shape).await.map_err(|error| error.to_string())?
+            about_act(deliver, setup, queued, &target, shape).await.map_err(|error| error.to_string())?
         } else {
-            self.letter(app, loaded, queued, &target, &occasion, shape).await.map_err(|error| error.to_string())?
+            self.letter(deliver, setup, queued, &target, &occasion, shape).await.map_err(|error| error.to_string())?
         };
-        let receiver = loaded.config.receivers.get(&queued.receiver);
+        let receiver = setup.config.receivers.get(&queued.receiver);
         let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
         let envelope = Envelope {
             message: queued.message,
             thread: queued.thread,
             receiver: &queued.receiver,
             kind: if queued.digest { "digest" } else { "alerts" },
-            at: app.now(),
+            at: deliver.clock.now(),
             reminded,
         };
         let parts = match &written.update {
-            Some(update) => vec![update_body(&loaded.config, &target, update)?],
-            None => self.bodies(&loaded.config, &target, &written.contents, &envelope)?,
+            Some(update) => vec![update_body(&setup.config, &target, update)?],
+            None => self.bodies(&setup.config, &target, &written.contents, &envelope)?,
         };
         if written.face == card::BUTTONS && parts.len() > written.contents.len() {
             // That many people get several messages, each of which would be a card with a code of its own.
-            let notice = Box::pin(self.letter(app, loaded, queued, &target, &occasion, Shape::Notice));
+            let notice = Box::pin(self.letter(deliver, setup, queued, &target, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
-            let parts = self.bodies(&loaded.config, &target, &written.contents, &envelope)?;
+            let parts = self.bodies(&setup.config, &target, &written.contents, &envelope)?;
             return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
         }
         // A copy or a reduced form of a message whose first parts have arrived continues with the next part, if it has
@@ -236,32 +245,31 @@ impl Writer {
 
     async fn letter(
         &self,
-        app: &App,
-        loaded: &Loaded,
+        deliver: &Deliver,
+        setup: &Setup,
         queued: &Queued,
         target: &Target,
         occasion: &Occasion<'_>,
         shape: Shape,
     ) -> Result<Written, StoreError> {
-        let page = Page::of(loaded, &queued.notification, &queued.transitions, &queued.receiver);
-        let target = &self.called(app, loaded, target, page.firing()).await;
-        let ways = way::ways(&loaded.config, target, &Reach::default()).unwrap_or_default();
+        let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
+        let target = &self.called(deliver, setup, target, page.firing()).await;
+        let ways = way::ways(&setup.config, target, &Reach::default()).unwrap_or_default();
         let image = match ways.first() {
-            Some(way) => self.pictures.upload(app, loaded, &way.sender, target, page.picture_url()).await,
+            Some(way) => self.pictures.upload(&deliver.sockets, setup, &way.sender, target, page.picture_url()).await,
             None => None,
         };
-        let pressed = shape == Shape::Whole
-            && card::interactive(&loaded.config, target)
-            && !self.is_refused(target, occasion.now);
+        let pressed =
+            shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
         // A card with buttons has no place for a picture; the picture is sent beside it where the target wants one.
         let mut rendered = if pressed {
-            page.render_pictureless(loaded, target, occasion)
+            page.render_pictureless(setup, target, occasion)
         } else {
-            let occasion = Occasion { offer: card::offer(loaded, &page, &queued.receiver), ..*occasion };
-            page.render(loaded, target, &occasion, image.as_ref())
+            let occasion = Occasion { offer: card::offer(&setup.config, &page, &queued.receiver), ..*occasion };
+            page.render(setup, target, &occasion, image.as_ref())
         };
         for problem in &rendered.problems {
-            app.metrics().template_failures.inc();
+            deliver.metrics.template_failures.inc();
             warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
         // Older transitions of an alert are told with it, and are only counted where it is only counted.
@@ -275,9 +283,9 @@ impl Writer {
             update: None,
         };
         if pressed && !card::asks(&page) {
-            written.update = card::after_end(app, queued, target, &page, &written.contents).await?;
+            written.update = card::after_end(deliver, queued, target, &page, &written.contents).await?;
         } else if pressed
-            && card::add_buttons(app, loaded, queued, &page, target, occasion, &mut written.contents).await?
+            && card::add_buttons(deliver, setup, queued, &page, target, occasion, &mut written.contents).await?
         {
             card::BUTTONS.clone_into(&mut written.face);
             written.contents.extend(image.filter(|_| target.image).map(Content::Image));
@@ -305,15 +313,15 @@ impl Writer {
     /// The target with everyone whom the message mentions by name, as of now.
     async fn called<'a>(
         &self,
-        app: &App,
-        loaded: &Loaded,
+        deliver: &Deliver,
+        setup: &Setup,
         target: &Target,
         alerts: impl Iterator<Item = &'a Labels>,
     ) -> Target {
         let unknown = || {
-            app.metrics().unknown_owners.inc();
+            deliver.metrics.unknown_owners.inc();
         };
-        self.owners.called(&loaded.wecom, &loaded.config, target, alerts, app.now(), unknown).await
+        self.owners.called(&setup.wecom, &setup.config, target, alerts, deliver.clock.now(), unknown).await
     }
 
     /// The frozen bytes: each content for each batch of people, the first content for all batches first.
@@ -384,20 +392,20 @@ pub struct Occasion<'a> {
 }
 
 /// Renders a digest. A panic loses the names, never the sums.
-fn summarise(loaded: &Loaded, queued: &Queued, target: &Target, digest: &Digest, occasion: &Occasion<'_>) -> Written {
-    let receiver = loaded.config.receivers.get(&queued.receiver);
+fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, occasion: &Occasion<'_>) -> Written {
+    let receiver = setup.config.receivers.get(&queued.receiver);
     let letter = DigestLetter {
         digest,
         target,
-        language: receiver.map_or(loaded.config.language, |receiver| receiver.language),
-        timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
-        levels: loaded.config.payloads.levels(),
+        language: receiver.map_or(setup.config.language, |receiver| receiver.language),
+        timezone: receiver.map_or(&setup.config.timezone, |receiver| &receiver.timezone),
+        levels: setup.config.payloads.levels(),
         now: occasion.now,
         thread: occasion.thread,
         details_url: occasion.details_url,
         notes: occasion.notes,
     };
-    let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render_digest(&letter))) else {
+    let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| setup.templates.render_digest(&letter))) else {
         error!(thread = %occasion.thread, "A digest could not be written because of a bug; its sums are sent as plain text. Please report it.");
         return bare_digest(digest, occasion.thread);
     };
@@ -436,20 +444,20 @@ struct Written {
 
 /// The message about an act: an update of the card that shows the same alerts, or a message.
 async fn about_act(
-    app: &App,
-    loaded: &Loaded,
+    deliver: &Deliver,
+    setup: &Setup,
     queued: &Queued,
     target: &Target,
     shape: Shape,
 ) -> Result<Written, StoreError> {
     let naming = Naming::AllBut(Vec::new());
     if shape == Shape::Whole
-        && let Some(update) = card::after_act(app, loaded, queued, target).await?
+        && let Some(update) = card::after_act(deliver, setup, queued, target).await?
     {
         return Ok(Written { contents: Vec::new(), face: card::UPDATE.to_owned(), naming, update: Some(update) });
     }
-    let content = match app.store().act_news(queued.message).await? {
-        Some(news) => card::told(app, &news, loaded, queued, target).await,
+    let content = match deliver.store.act_news(queued.message).await? {
+        Some(news) => card::told(deliver, &news, setup, queued, target).await,
         None => Content::Text(Text { content: format!("#{}", queued.thread), ..Text::default() }),
     };
     Ok(Written { contents: vec![content], face: Face::Text.as_str().to_owned(), naming, update: None })

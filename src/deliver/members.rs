@@ -4,11 +4,12 @@ use tracing::warn;
 
 use super::audience::Audience;
 use super::people::People;
+use super::setup::Setup;
 use super::way;
-use crate::alert::Timestamp;
-use crate::app::Loaded;
 use crate::config::{Config, Target, To};
 use crate::duty::holds;
+use crate::live::Live;
+use crate::time::Clock;
 
 /// A member of a corp, as WeCom identifies the person to wegraf.
 #[derive(Debug, Clone, Copy)]
@@ -38,17 +39,25 @@ pub fn has_one_corp(config: &Config) -> bool {
 }
 
 /// The members of targets: files of people, departments, tags and chats according to WeCom.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Members {
+    setup: Live<Setup>,
+    clock: Clock,
     people: People,
     pub(super) audience: Audience,
 }
 
 impl Members {
+    /// Nothing was read or asked yet.
+    pub fn new(setup: Live<Setup>, clock: Clock) -> Self {
+        Self { setup, clock, people: People::default(), audience: Audience::default() }
+    }
+
     /// Does a message to `target`, rendered now, reach this member? False for a webhook's group, mail and hooks, whose
     /// members are unknown. Waits at most 3 s for WeCom; a list that cannot be read counts as empty.
-    pub async fn reached(&self, loaded: &Loaded, target: &Target, member: Member<'_>, now: Timestamp) -> bool {
-        let config = &loaded.config;
+    pub async fn reached(&self, target: &Target, member: Member<'_>) -> bool {
+        let (setup, now) = (self.setup.now(), self.clock.now());
+        let config = &setup.config;
         match &target.to {
             To::Members { app, .. } | To::Chat { app, .. } if !member.is_of(config, app) => false,
             To::Members { app, users, users_file, on_call, parties, tags } => {
@@ -68,12 +77,12 @@ impl Members {
                 }
                 let users = users.iter().filter(|user| *user == "@all").cloned().collect();
                 let to = wecom::Recipients { users, parties: parties.clone(), tags: tags.clone() };
-                let reach = self.audience.of_members(&loaded.wecom, &way::app(known), &to, now).await;
+                let reach = self.audience.of_members(&setup.wecom, &way::app(known), &to, now).await;
                 reach.users.contains(&member.id.to_ascii_lowercase())
             }
             To::Chat { app, chat } => {
                 let Some(known) = config.wecom.apps.get(app) else { return false };
-                let reach = self.audience.of_chat(&loaded.wecom, &way::app(known), chat, now).await;
+                let reach = self.audience.of_chat(&setup.wecom, &way::app(known), chat, now).await;
                 reach.users.contains(&member.id.to_ascii_lowercase())
             }
             // A single chat is named by the userid.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tracing::debug;
 
+use super::setup::Setup;
 use super::way;
 use crate::alert::Timestamp;
-use crate::app::Loaded;
 use crate::config::{Config, Target, To};
+use crate::live::Live;
+use crate::time::Clock;
 
 /// Names rarely change.
 const KNOWN_FOR_MS: i64 = 24 * 3_600_000;
@@ -28,13 +30,23 @@ type Who = (String, String);
 type Said = (Option<String>, Timestamp);
 
 /// Names, as far as they are known.
-#[derive(Debug, Default)]
-pub struct Names(Mutex<HashMap<Who, Said>>);
+#[derive(Debug)]
+pub struct Names {
+    setup: Live<Setup>,
+    clock: Clock,
+    known: Mutex<HashMap<Who, Said>>,
+}
 
 impl Names {
+    /// None is known yet.
+    pub fn new(setup: Live<Setup>, clock: Clock) -> Self {
+        Self { setup, clock, known: Mutex::default() }
+    }
+
     /// The name of the person with this userid in a message to `target`; the userid itself if the name is unknown.
-    pub async fn of(&self, loaded: &Loaded, target: Option<&Target>, userid: &str, now: Timestamp) -> String {
-        let found = app_for(&loaded.config, target).and_then(|name| loaded.config.wecom.apps.get(name));
+    pub async fn of(&self, target: Option<&Target>, userid: &str) -> String {
+        let (setup, now) = (self.setup.now(), self.clock.now());
+        let found = app_for(&setup.config, target).and_then(|name| setup.config.wecom.apps.get(name));
         let Some(account) = found.filter(|_| wecom::is_userid(userid)) else { return userid.to_owned() };
         let key = (account.corp_id.clone(), userid.to_ascii_lowercase());
         if let Some((name, at)) = self.lock().get(&key).cloned() {
@@ -44,7 +56,7 @@ impl Names {
             }
         }
         let app = way::app(account);
-        let asked = tokio::time::timeout(PATIENCE, loaded.wecom.member(&app, userid)).await;
+        let asked = tokio::time::timeout(PATIENCE, setup.wecom.member(&app, userid)).await;
         let name = match asked {
             Ok(Ok(member)) => Some(member.name).filter(|name| !name.trim().is_empty() && name != userid),
             Ok(Err(error)) => {
@@ -62,7 +74,7 @@ impl Names {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Who, Said>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

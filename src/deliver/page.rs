@@ -8,14 +8,14 @@ use wecom::Content;
 use wecom::message::Image;
 
 use super::letter::Occasion;
+use super::setup::Setup;
 use crate::alert::{Alert, Labels, Notification, ThreadId, Timestamp, TransitionKind};
-use crate::app::{App, Loaded};
-use crate::config::{Face, Language, Receiver, Target};
+use crate::config::{Config, Face, Language, Receiver, Target};
 use crate::ingest::{self, Listed};
 use crate::names::SourceId;
 use crate::render::{Letter, Picture, Rendered, Told};
 use crate::room::{Part, Room};
-use crate::store::{Contents, Kept, Moved, StoreError};
+use crate::store::{Contents, Kept, Moved, Store, StoreError};
 
 /// Bytes of a transition on its way from the store into a message.
 const TRANSITION: usize = 256;
@@ -59,22 +59,25 @@ pub(super) fn weight(kept: &Kept, transitions: usize) -> usize {
 }
 
 /// The content of a message, and the share of the memory budget that reading it again takes, if it is large.
-pub async fn contents(app: &App, message: i64) -> Result<Option<(Contents, Option<Part>)>, StoreError> {
-    let Some(found) = app.store().contents(message).await? else { return Ok(None) };
+pub async fn contents(
+    store: &Store,
+    room: &Room,
+    message: i64,
+) -> Result<Option<(Contents, Option<Part>)>, StoreError> {
+    let Some(found) = store.contents(message).await? else { return Ok(None) };
     let weight = weight(&found.notification, found.transitions.len());
     if Room::is_small(weight) {
         return Ok(Some((found, None)));
     }
     // The loaded message must be freed while this waits for memory.
     drop(found);
-    let part = app.room().granted(weight).await;
-    Ok(app.store().contents(message).await?.map(|found| (found, Some(part))))
+    let part = room.granted(weight).await;
+    Ok(store.contents(message).await?.map(|found| (found, Some(part))))
 }
 
 impl Page {
     /// Reads the raw bytes again: `ingest` is deterministic for equal bytes and time.
-    pub fn of(loaded: &Loaded, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
-        let config = &loaded.config;
+    pub fn of(config: &Config, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
         let notification =
             ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
         let told = transitions
@@ -145,11 +148,11 @@ impl Page {
     }
 
     /// Renders it for `target`. A panic in a template loses the layout, never the alert.
-    pub fn render(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
-        self.written(loaded, target, occasion, Picture { url: self.picture_url(), content: image })
+    pub fn render(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
+        self.written(setup, target, occasion, Picture { url: self.picture_url(), content: image })
     }
 
-    fn written(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
+    fn written(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
         let Occasion { thread, now, details_url, offer, notes } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
@@ -176,10 +179,10 @@ impl Page {
             offer,
             picture,
             notes,
-            link_rewrites: &loaded.config.link_rewrites,
-            known_hosts: &loaded.config.known_hosts,
+            link_rewrites: &setup.config.link_rewrites,
+            known_hosts: &setup.config.known_hosts,
         };
-        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| loaded.templates.render(&letter))) {
+        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| setup.templates.render(&letter))) {
             rendered
         } else {
             error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
@@ -188,8 +191,8 @@ impl Page {
     }
 
     /// The same without a picture.
-    pub(super) fn render_pictureless(&self, loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Rendered {
-        self.written(loaded, target, occasion, Picture { url: None, content: None })
+    pub(super) fn render_pictureless(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>) -> Rendered {
+        self.written(setup, target, occasion, Picture { url: None, content: None })
     }
 
     /// The fallback if rendering itself is broken: names, as plain text.

@@ -10,9 +10,10 @@ use tracing::warn;
 use wecom::message::Image;
 use wecom::{Account, MediaKind};
 
+use super::setup::Setup;
 use super::way::Sender;
-use crate::app::{App, Loaded};
 use crate::config::Target;
+use crate::sockets::Sockets;
 
 /// WeCom's limit for inline pictures of a webhook (page 99110).
 const PICTURE_BYTES: usize = 2 << 20;
@@ -40,21 +41,21 @@ impl Pictures {
     /// configuration. Otherwise, or if it is not ready in time, `None`: the alert is sent without.
     pub async fn upload(
         &self,
-        app: &App,
-        loaded: &Loaded,
+        sockets: &Sockets,
+        setup: &Setup,
         sender: &Sender,
         target: &Target,
         url: Option<&str>,
     ) -> Option<Image> {
         let url = reqwest::Url::parse(url.filter(|_| target.image)?).ok()?;
         let host = url.host_str()?.to_ascii_lowercase();
-        if !matches!(url.scheme(), "http" | "https") || !loaded.config.image_hosts.contains(&host) {
+        if !matches!(url.scheme(), "http" | "https") || !setup.config.image_hosts.contains(&host) {
             return None;
         }
         let image = match self.download(url).await {
             Ok(bytes) => {
                 let late = |_| Err("WeCom took too long over it".to_owned());
-                tokio::time::timeout(UPLOAD, upload(app, loaded, sender, bytes)).await.unwrap_or_else(late)
+                tokio::time::timeout(UPLOAD, upload(sockets, setup, sender, bytes)).await.unwrap_or_else(late)
             }
             Err(reason) => Err(reason),
         };
@@ -77,12 +78,12 @@ impl Pictures {
     }
 }
 
-async fn upload(app: &App, loaded: &Loaded, sender: &Sender, bytes: Bytes) -> Result<Image, String> {
+async fn upload(sockets: &Sockets, setup: &Setup, sender: &Sender, bytes: Bytes) -> Result<Image, String> {
     let name = if bytes.starts_with(b"\x89PNG") { "alert.png" } else { "alert.jpg" };
     let uploaded = match sender {
         Sender::WeCom(Account::Webhook(_)) => return wecom::inline_image(&bytes).map_err(|error| error.to_string()),
-        Sender::WeCom(Account::App(account)) => loaded.wecom.upload_media(account, MediaKind::Image, name, bytes).await,
-        Sender::Bot(bot) => match app.sockets().live(bot) {
+        Sender::WeCom(Account::App(account)) => setup.wecom.upload_media(account, MediaKind::Image, name, bytes).await,
+        Sender::Bot(bot) => match sockets.live(bot) {
             Some(bot) => bot.upload(MediaKind::Image, name, bytes).await,
             None => return Err("the bot is not connected".to_owned()),
         },

@@ -90,7 +90,7 @@ async fn write(
     visit: &Visit,
 ) -> Result<Option<Result<String, Error>>, StoreError> {
     let (app, store) = (&gate.app, gate.app.store());
-    let Some((kept, _part)) = contents(app, id).await? else { return Ok(None) };
+    let Some((kept, _part)) = contents(store, app.room(), id).await? else { return Ok(None) };
     if kept.digest && kept.folded_into.is_none() {
         return digest_html(app, id, &kept, opened, address).await.map(Some);
     }
@@ -101,8 +101,8 @@ async fn write(
             .map(|instead| FoldedInto { thread: instead.thread, href: opened.beside(digest) }),
         None => None,
     };
-    let letter =
-        Page::of(&app.loaded(), &kept.notification, &kept.transitions, &kept.receiver).with_all(&kept.notification);
+    let letter = Page::of(&app.loaded().config, &kept.notification, &kept.transitions, &kept.receiver)
+        .with_all(&kept.notification);
     let acting = acting::standing(app, id, &kept, &letter, opened, visit).await?;
     Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref(), &acting)))
 }

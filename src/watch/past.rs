@@ -59,7 +59,7 @@ impl Past {
             let words = words(word, receiver.language);
             let mut taken = false;
             for target in targets {
-                match self.bypass.tell(app, &receiver.name, target, &words).await {
+                match self.bypass.tell(&receiver.name, target, &words).await {
                     Ok(()) => taken = true,
                     Err(error) => {
                         warn!(

@@ -7,6 +7,7 @@ mod alertmanager;
 mod body;
 mod encoding;
 mod field;
+mod fixed;
 pub mod generic;
 mod grafana;
 mod grafana_legacy;
@@ -19,6 +20,7 @@ mod relayed;
 mod replay;
 mod robot;
 mod robots;
+mod sent;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -26,10 +28,12 @@ mod title;
 mod tree;
 mod weight;
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
-use crate::alert::{Alert, Format, Health, Links, Notification, Status, Timestamp, level_label};
-use crate::level::Levels;
+use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Timestamp, level_label};
+use crate::level::{Level, Levels};
 use crate::names::Discriminator;
 use body::Body;
 use generic::Payloads;
@@ -138,33 +142,71 @@ pub fn explain(
     payloads: &Payloads,
     now: Timestamp,
 ) -> Result<Explained, Unreadable> {
-    // What is pushed to an Alertmanager is judged as it judges: a body that was cut off is a mistake there.
-    let Body { text, json, binary } = body::decode(bytes, content_type, door == Door::Webhook)?;
+    match body::open(bytes, content_type) {
+        body::Opened::Text(text) => match fixed::quickly(&text, door, payloads, now)? {
+            Some(notification) => Ok(by_shape(notification)),
+            None => understood(parsed(text, bytes, content_type, door)?, bytes, door, payloads, now),
+        },
+        body::Opened::Whole(body) => understood(body, bytes, door, payloads, now),
+    }
+}
+
+/// Reads as [`explain`] does, but always out of a tree: what it is compared with.
+#[cfg(any(test, fuzzing))]
+pub fn explain_by_tree(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    door: Door,
+    payloads: &Payloads,
+    now: Timestamp,
+) -> Result<Explained, Unreadable> {
+    let body = match body::open(bytes, content_type) {
+        body::Opened::Text(text) => parsed(text, bytes, content_type, door)?,
+        body::Opened::Whole(body) => body,
+    };
+    understood(body, bytes, door, payloads, now)
+}
+
+/// What is pushed to an Alertmanager is judged as it judges: a body that was cut off is a mistake there.
+fn parsed<'a>(
+    text: Cow<'a, str>,
+    bytes: &[u8],
+    content_type: Option<&str>,
+    door: Door,
+) -> Result<Body<'a>, Unreadable> {
+    body::parse(text, bytes, content_type, door == Door::Webhook)
+}
+
+fn understood(
+    body: Body<'_>,
+    bytes: &[u8],
+    door: Door,
+    payloads: &Payloads,
+    now: Timestamp,
+) -> Result<Explained, Unreadable> {
+    let Body { text, json, binary } = body;
     let mut explained = match door {
-        Door::AlertsPush => fixed("alerts_push", alertmanager::pushed(json, now)?),
+        Door::AlertsPush => {
+            let json = json.unwrap_or_default();
+            by_shape(fixed::of_tree(&json, door, payloads, now).map_err(|unlike| fixed::refusal(&unlike))?)
+        }
         Door::Webhook => match json {
             Some(json) => tree(json, payloads, now).unwrap_or_else(|| plain_text(&text, payloads, now)),
             None if binary => opaque_bytes(bytes, payloads, now),
             None => plain_text(&text, payloads, now),
         },
     };
-    let Notification { format, title, alerts, .. } = &mut explained.notification;
-    // The title of a contact point may rank what no label does.
-    let titled = (*format == Format::Grafana && !title.is_empty()).then(|| title::read(title).level).flatten();
-    for alert in alerts {
-        rank(alert, payloads.levels());
-        if let (None, Some(said)) = (alert.level, &titled) {
-            alert.level = payloads.levels().of(said);
+    for alert in &mut explained.notification.alerts {
+        if alert.level.is_none() {
+            alert.level = ranked(&alert.labels, payloads.levels());
         }
     }
     Ok(explained)
 }
 
-/// Gives an alert the rank of the word that its labels have for it, where the reader did not.
-fn rank(alert: &mut Alert, levels: &Levels) {
-    if alert.level.is_none() {
-        alert.level = level_label(&alert.labels).and_then(|said| levels.of(said));
-    }
+/// The rank of the word that labels have for it.
+fn ranked(labels: &Labels, levels: &Levels) -> Option<Level> {
+    level_label(labels).and_then(|said| levels.of(said))
 }
 
 /// Reads stored bytes again; with the same `payloads` and the time they were received, the result is the same.
@@ -237,7 +279,7 @@ pub fn paths(bytes: &[u8], content_type: Option<&str>) -> Vec<(String, String)> 
 
 /// A tree: the fixed shapes first, told by their shape alone; then mappings, robots and the general reader.
 fn tree(mut json: Value, payloads: &Payloads, now: Timestamp) -> Option<Explained> {
-    if let Some(read) = fixed_shape(&mut json, now) {
+    if let Some(read) = fixed_shape(&mut json, payloads, now) {
         return Some(read);
     }
     body::unfold(&mut json);
@@ -245,7 +287,7 @@ fn tree(mut json: Value, payloads: &Payloads, now: Timestamp) -> Option<Explaine
     let mut inner = &mut json;
     for _ in 0..4 {
         let Some(next) = only_member(inner) else { break };
-        if let Some(read) = fixed_shape(next, now) {
+        if let Some(read) = fixed_shape(next, payloads, now) {
             return Some(read);
         }
         inner = next;
@@ -265,26 +307,21 @@ fn only_member(json: &mut Value) -> Option<&mut Value> {
 }
 
 /// The shapes of Alertmanager, Grafana and those who push to an Alertmanager. Takes the value only if it is one.
-fn fixed_shape(json: &mut Value, now: Timestamp) -> Option<Explained> {
-    let notification = match json {
-        Value::Array(items)
-            if items.iter().any(alertmanager::has_labels)
-                && items.iter().all(|item| !item.is_object() || alertmanager::is_pushed(item)) =>
-        {
-            alertmanager::array(std::mem::take(items), now)
-        }
-        Value::Object(object) => match alertmanager::envelope_format(object) {
-            Some(format) => alertmanager::envelope(std::mem::take(object), format, now),
-            None if grafana_legacy::is_legacy(object) => Some(grafana_legacy::notification(std::mem::take(object))),
-            None => None,
+fn fixed_shape(json: &mut Value, payloads: &Payloads, now: Timestamp) -> Option<Explained> {
+    let notification = match fixed::of_tree(json, Door::Webhook, payloads, now) {
+        Ok(notification) => notification,
+        Err(_) => match json {
+            Value::Object(object) if grafana_legacy::is_legacy(object) => {
+                grafana_legacy::notification(std::mem::take(object))
+            }
+            _ => return None,
         },
-        _ => None,
-    }?;
-    Some(fixed(notification.format.as_str(), notification))
+    };
+    Some(by_shape(notification))
 }
 
-fn fixed(by: &str, notification: Notification) -> Explained {
-    Explained { notification, by: by.to_owned(), origins: Vec::new() }
+fn by_shape(notification: Notification) -> Explained {
+    Explained { by: notification.format.as_str().to_owned(), notification, origins: Vec::new() }
 }
 
 /// A text that is no tree. Each different text is an alert of its own, so that a second one is never taken for a repeat

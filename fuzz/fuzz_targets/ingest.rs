@@ -1,4 +1,5 @@
-//! Any bytes through every door: what can be read is a whole notification, and is the same when it is read again.
+//! Any bytes through every door: what can be read is a whole notification, and is the same when it is read again, and when
+//! it is read out of a tree.
 
 #![no_main]
 
@@ -7,7 +8,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use wegraf::alert::Format;
 use wegraf::ingest::generic::Payloads;
-use wegraf::ingest::{Door, Unreadable, read, reread};
+use wegraf::ingest::{Door, Unreadable, explain_by_tree, read, reread};
 use wegraf_fuzz::{NOW, check_notification};
 
 static PAYLOADS: LazyLock<Payloads> = LazyLock::new(Payloads::default);
@@ -24,7 +25,10 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn check(bytes: &[u8], content_type: Option<&str>, door: Door) {
-    match read(bytes, content_type, door, &PAYLOADS, NOW) {
+    let result = read(bytes, content_type, door, &PAYLOADS, NOW);
+    let by_tree = explain_by_tree(bytes, content_type, door, &PAYLOADS, NOW);
+    assert_eq!(result, by_tree.map(|explained| explained.notification));
+    match result {
         Ok(notification) => {
             check_notification(&notification);
             assert!(door == Door::Webhook || notification.format == Format::AlertsPush);

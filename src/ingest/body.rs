@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Unreadable;
 use super::encoding::{self, Decoded};
+pub(super) use json::bounded;
 #[cfg(test)]
 pub(super) use json::mend;
 
@@ -29,30 +30,59 @@ pub(super) struct Body<'a> {
     pub binary: bool,
 }
 
+/// A body whose encoding is known.
+pub(super) enum Opened<'a> {
+    /// A text, of which a tree may be made.
+    Text(Cow<'a, str>),
+    /// Nothing is left to be done: a form of several parts, or no text at all.
+    Whole(Body<'a>),
+}
+
 /// Makes text of `bytes` and a tree of the text; with `repair` also of JSON that was cut off or came out broken.
 pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repair: bool) -> Result<Body<'a>, Unreadable> {
+    match open(bytes, content_type) {
+        Opened::Text(text) => parse(text, bytes, content_type, repair),
+        Opened::Whole(body) => Ok(body),
+    }
+}
+
+/// Makes text of `bytes`.
+pub(super) fn open<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Opened<'a> {
     let content_type = content_type.unwrap_or_default();
     let charset = charset(content_type);
-    let is = |wanted: &str| is_media_type(content_type, wanted);
-    if let Some(boundary) =
-        (is("multipart/form-data") || bytes.starts_with(b"--")).then(|| form::boundary(bytes, content_type)).flatten()
+    let is_form = is_media_type(content_type, "multipart/form-data") || bytes.starts_with(b"--");
+    if let Some(boundary) = is_form.then(|| form::boundary(bytes, content_type)).flatten()
         && let Some(json) = form::multipart(bytes, &boundary, charset)
     {
-        return Ok(Body { text: String::from_utf8_lossy(bytes), json: Some(json), binary: false });
+        return Opened::Whole(Body { text: String::from_utf8_lossy(bytes), json: Some(json), binary: false });
     }
-    let text = match encoding::decode(bytes, charset) {
-        Decoded::Text(text) => text,
+    match encoding::decode(bytes, charset) {
+        Decoded::Text(text) => Opened::Text(text),
         Decoded::Binary => {
             let text = format!("(binary, {} bytes)", bytes.len());
-            return Ok(Body { text: text.into(), json: None, binary: true });
+            Opened::Whole(Body { text: text.into(), json: None, binary: true })
         }
-    };
+    }
+}
+
+/// Makes a tree of a text, which is all of `bytes`.
+pub(super) fn parse<'a>(
+    text: Cow<'a, str>,
+    bytes: &[u8],
+    content_type: Option<&str>,
+    repair: bool,
+) -> Result<Body<'a>, Unreadable> {
+    let content_type = content_type.unwrap_or_default();
     let start = text.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{FEFF}');
+    let is_form = || is_media_type(content_type, "application/x-www-form-urlencoded") || form::looks_like(&text);
     let json = match start.as_bytes().first() {
         None => return Err(Unreadable::Empty),
-        Some(b'{' | b'[') => json::parse(&text)?.or_else(|| repair.then(|| repair::parse(&text)).flatten()),
+        Some(b'{' | b'[') => {
+            json::bounded(&text)?;
+            json::parse(&text).or_else(|| repair.then(|| repair::parse(&text)).flatten())
+        }
         Some(b'<') => xml::parse(start),
-        Some(_) if is("application/x-www-form-urlencoded") || form::looks_like(&text) => form::parse(bytes, charset),
+        Some(_) if is_form() => form::parse(bytes, charset(content_type)),
         Some(_) => None,
     };
     Ok(Body { text, json, binary: false })

@@ -1,5 +1,7 @@
 //! Single fields as senders write them: text, label sets, numbers, times, links. Each wrong type has an answer.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::alert::{Labels, Timestamp};
@@ -21,6 +23,11 @@ pub(super) fn text(value: Value) -> String {
 /// `text` as both stores can keep it.
 pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{2400}")
+}
+
+/// The same without a copy of what is clean.
+pub(super) fn visible(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(clean(&text)) } else { text }
 }
 
 /// Takes the field `name` out of `object` as text; empty if it is missing.

@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use regex::Regex;
-
+use super::sent::{self, Held, Members, Sent};
 use super::{field, plain};
 use crate::alert::{Alert, Format, Health, Labels, Links, Value};
 use crate::names::Discriminator;
@@ -19,13 +19,7 @@ pub(super) struct Judged {
 }
 
 /// Reads it. `labels` and `annotations` still hold the private names.
-pub(super) fn judge(
-    object: &mut Map<String, Json>,
-    labels: &Labels,
-    annotations: &Labels,
-    links: &Links,
-    org: i64,
-) -> Judged {
+pub(super) fn judge(sent: Sent<'_>, labels: &Labels, annotations: &Labels, links: &Links, org: i64) -> Judged {
     let reason = annotations.get("grafana_state_reason").map_or("", |reason| reason.trim_start());
     // `NoData, KeepLast`: the rule keeps its last state, so the last values and words still hold.
     let keeps = reason.contains("KeepLast");
@@ -38,20 +32,21 @@ pub(super) fn judge(
     } else {
         Health::Normal
     });
-    let uid =
-        [field::take_text(object, "ruleUID").as_str(), labels.get("__alert_rule_uid__").map_or("", String::as_str)]
-            .into_iter()
-            .find(|uid| !uid.is_empty())
-            .or_else(|| rule_uid(&links.rule))
-            .or_else(|| silenced_uid(&links.silence))
-            .unwrap_or_default()
-            .to_owned();
+    let uid = sent::text(sent.rule_uid);
+    let uid = [uid.as_str(), labels.get("__alert_rule_uid__").map_or("", String::as_str)]
+        .into_iter()
+        .find(|uid| !uid.is_empty())
+        .or_else(|| rule_uid(&links.rule))
+        .or_else(|| silenced_uid(&links.silence))
+        .unwrap_or_default()
+        .to_owned();
     // Two organisations may hold the same provisioned rule; the first one is where almost everybody lives.
     let rule = if org > 1 && !uid.is_empty() { format!("{org}/{uid}") } else { uid };
     let discriminator = Discriminator::rule(&rule);
+    let listed = || values(sent.values, sent.value_string, annotations);
     let values = match health {
-        Health::Normal if keeps => values(object, annotations).into_iter().filter(|value| value.text != "-1").collect(),
-        Health::Normal => values(object, annotations),
+        Health::Normal if keeps => listed().into_iter().filter(|value| value.text != "-1").collect(),
+        Health::Normal => listed(),
         // -1 here means "there is no value" (§2.3).
         Health::NoData | Health::Error => Vec::new(),
     };
@@ -111,13 +106,13 @@ fn silenced_uid(silence_url: &str) -> Option<&str> {
 }
 
 /// `values`, or the private annotation of the same name, or the one number of `valueString`.
-fn values(object: &mut Map<String, Json>, annotations: &Labels) -> Vec<Value> {
-    let sent = match object.remove("values") {
-        Some(Json::Object(sent)) => Some(sent),
-        _ => annotations.get("__values__").and_then(|text| serde_json::from_str(text).ok()),
+fn values(sent: Option<Held<'_, Json>>, text: Option<sent::Text<'_>>, annotations: &Labels) -> Vec<Value> {
+    let sent = match sent {
+        Some(Held::Object(sent)) => Some(sent),
+        _ => annotations.get("__values__").and_then(|text| Some(members(serde_json::from_str(text).ok()?))),
     };
     let Some(sent) = sent else {
-        let text = match field::take_text(object, "valueString") {
+        let text = match sent::text(text) {
             missing if missing.is_empty() => annotations.get("__value_string__").cloned().unwrap_or_default(),
             text => text,
         };
@@ -125,11 +120,17 @@ fn values(object: &mut Map<String, Json>, annotations: &Labels) -> Vec<Value> {
     };
     // A condition is in there too, as 0 or 1, and no field says which one it is (§2.3).
     let is_flag = |value: &Json| matches!(field::measured(value).as_deref(), Some("0" | "1"));
-    let has_number = sent.values().any(|value| !is_flag(value) && field::measured(value).is_some());
+    let has_number = sent.iter().any(|(_, value)| !is_flag(value) && field::measured(value).is_some());
     sent.into_iter()
         .filter(|(_, value)| !(has_number && is_flag(value)))
-        .filter_map(|(name, value)| Some(Value { name, text: field::measured(&value)?, tags: Labels::new() }))
+        .filter_map(|(name, value)| {
+            Some(Value { name: field::visible(name).into_owned(), text: field::measured(&value)?, tags: Labels::new() })
+        })
         .collect()
+}
+
+fn members(object: Map<String, Json>) -> Members<'static, Json> {
+    object.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
 static LISTED: LazyLock<Regex> = LazyLock::new(|| {

@@ -11,6 +11,7 @@ mod mappings;
 mod proof;
 mod properties;
 mod push;
+mod quick;
 mod unified;
 
 use std::sync::LazyLock;

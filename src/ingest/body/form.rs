@@ -187,7 +187,7 @@ fn whole(form: Value) -> Value {
     let Value::Object(object) = &form else { return form };
     let found = WHOLE.into_iter().find_map(|name| {
         let text = object.get(name)?.as_str().filter(|text| text.trim_start().starts_with('{'))?;
-        Some((name, json::parse(text).ok().flatten().or_else(|| super::repair::parse(text))?))
+        Some((name, json::bounded(text).ok().and_then(|()| json::parse(text)).or_else(|| super::repair::parse(text))?))
     });
     match found {
         Some((_, inner)) if object.len() == 1 => inner,

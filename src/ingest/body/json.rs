@@ -12,8 +12,8 @@ use crate::ingest::Unreadable;
 const MAX_OBJECTS: usize = 300_000;
 const MAX_COMMAS: usize = 1_000_000;
 
-/// JSON, mended if need be. What follows the first value is ignored unless it is more JSON.
-pub(super) fn parse(text: &str) -> Result<Option<Value>, Unreadable> {
+/// Refuses a text with more objects or values than one body may have.
+pub(in crate::ingest) fn bounded(text: &str) -> Result<(), Unreadable> {
     let count = |wanted: u8| text.bytes().filter(|&byte| byte == wanted).count();
     if text.len() > MAX_OBJECTS {
         let (objects, commas) = (count(b'{'), count(b','));
@@ -21,7 +21,12 @@ pub(super) fn parse(text: &str) -> Result<Option<Value>, Unreadable> {
             return Err(Unreadable::TooMany { objects: objects.max(commas) });
         }
     }
-    Ok(first_value(text).or_else(|| several(text)).or_else(|| first_value(&mend(text))))
+    Ok(())
+}
+
+/// JSON, mended if need be. What follows the first value is ignored unless it is more JSON.
+pub(super) fn parse(text: &str) -> Option<Value> {
+    first_value(text).or_else(|| several(text)).or_else(|| first_value(&mend(text)))
 }
 
 /// Several values one after the other, as streams send them: one array.

@@ -1,6 +1,6 @@
 //! wegraf: receives alerts from Grafana and Prometheus, stores them, and delivers them to people and groups in WeCom.
 //!
-//! The path of an alert: [`http`] → [`ingest`] → [`route`] → [`store`] (which asks [`news`]) — then the sender gets its
+//! The path of an alert: [`http`] → [`ingest`] → [`route`] → [`store`] (which asks `engine`) — then the sender gets its
 //! 200 — → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md` walks it.
 
 pub mod alert;
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod duty;
+pub(crate) mod engine;
 pub mod fuse;
 pub mod http;
 pub mod incidents;
@@ -23,7 +24,6 @@ pub mod links;
 pub mod live;
 pub mod metrics;
 pub mod names;
-pub mod news;
 pub mod render;
 pub mod room;
 pub mod route;

@@ -1,5 +1,5 @@
 //! A third backend, for the model in `deliver` only: maps instead of SQL, so that a million steps take a minute. It
-//! decides with the same pure functions (`judge`, `budget`, `Next::apply`, the breakers) and restates the rest of what
+//! decides with the same pure functions (the engine, `budget`, `Next::apply`, the breakers) and restates the rest of what
 //! the real backends' statements do; the model runs it beside them and compares each answer.
 
 mod admit;
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
-use super::judge::Row;
 use super::{Breaker, BreakerChange, Fate, Kept, Lease, Moved, Retention, State};
 use crate::alert::{Identity, Timestamp};
 use crate::budget::Window;
+use crate::engine::judge::AlertRow;
 use crate::names::{Account, LaneKey, Scope};
 use rows::Rows;
 
@@ -55,7 +55,7 @@ struct Alert {
     name: String,
     labels_json: String,
     critical: bool,
-    row: Row,
+    row: AlertRow,
 }
 
 #[derive(Debug, Clone)]

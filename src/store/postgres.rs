@@ -3,19 +3,18 @@
 //!
 //! It needs no session state, so a pooler in transaction mode may stand between; with one only wake-up hints get lost.
 
-mod absorb;
 mod acts;
 mod address;
 mod admit;
 mod alerts;
 mod breaker;
 mod cards;
+mod changes;
 mod claim;
 mod conversations;
 mod desk;
 mod escalations;
 mod fold;
-mod group;
 mod hint;
 mod lanes;
 mod lease;

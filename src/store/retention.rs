@@ -1,7 +1,7 @@
 //! How long data is kept, how much space it may take, and how much one batch deletes. Pure, shared by both backends.
 
-use super::judge::HEARD_MS;
 use crate::alert::Timestamp;
+use crate::engine::judge::HEARD_MS;
 
 /// Messages, notifications, alerts or acts that one batch deletes.
 pub(super) const BATCH: i64 = 300;

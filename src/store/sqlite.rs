@@ -5,6 +5,7 @@ mod admit;
 mod alerts;
 mod breaker;
 mod cards;
+mod changes;
 mod claim;
 mod conversations;
 mod convert;
@@ -35,7 +36,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::migrate::{self, migrate};
 use super::retention::Round;
-use super::{Room, Space, StoreError};
+use super::{Admission, Admitted, Room, Space, StoreError};
 use crate::alert::Timestamp;
 use files::Files;
 use lock::{Lock, beside, private};
@@ -148,13 +149,20 @@ impl Db {
         .await
     }
 
+    pub(super) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
+        self.writer()?.admit(admission).await
+    }
+
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        self.0.writer.as_ref().ok_or_else(|| StoreError::bug("the store was opened for reading only"))
+    }
+
     async fn write<T, F>(&self, write: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let writer = self.0.writer.as_ref().ok_or_else(|| StoreError::bug("the store was opened for reading only"))?;
-        writer.write(write).await
+        self.writer()?.write(write).await
     }
 
     /// Runs `read` on a reading connection, on one snapshot of the database. If reading fails because another program

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::alert::{ThreadId, TransitionKind};
+use crate::alert::{Format, Status, ThreadId, TransitionKind};
 use crate::budget::Charge;
 use crate::names::{Account, LaneKey, Scope, SourceId};
 
@@ -38,6 +38,7 @@ mod acts;
 mod cards;
 mod contract;
 mod escalations;
+mod groups;
 pub(crate) mod postgres;
 mod retention;
 mod sequences;

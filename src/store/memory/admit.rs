@@ -1,59 +1,31 @@
-//! Admission.
+//! Admission: facts from maps, the engine's decision, changes into maps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Alert, Memory, Message, Tables, Transition};
 use crate::alert::Timestamp;
-use crate::names::LaneKey;
-use crate::store::judge::{Change, Judged, Row, judge};
-use crate::store::{Admission, Admitted, Arrival, Fate, Kept, Moved, Recipient, State, TargetRow};
-
-/// A change with the row of its alert.
-struct Written<'a> {
-    alert: i64,
-    thread: i64,
-    change: Change<'a>,
-}
+use crate::engine::admit::{Key, Merge, Waits, admit, keys};
+use crate::engine::changes::{Changes, Ids, NewMessage, NewTransition};
+use crate::engine::dedup::Suppression;
+use crate::engine::judge::AlertRow;
+use crate::store::{Admission, Admitted, Kept, Moved, State, TargetRow};
 
 impl Memory {
-    /// Decides what is news, and queues it.
+    /// Admits one notification.
     pub fn admit(&self, admission: &Admission) -> Admitted {
+        let mut admitted = self.admit_all(std::slice::from_ref(admission));
+        admitted.pop().expect("each admission has an answer")
+    }
+
+    /// Admits a group.
+    pub fn admit_all(&self, group: &[Admission]) -> Vec<Admitted> {
         let mut tables = self.0.borrow_mut();
-        let mut done = Admitted { duplicate: true, ..Admitted::default() };
-        let mut repeated = 0;
-        let id = tables.notifications.next();
-        for recipient in &admission.deliveries {
-            let mut changes = Vec::new();
-            for arrival in &recipient.alerts {
-                let found = tables.identities.get(&(arrival.identity, recipient.receiver.clone())).copied();
-                let before = found.map(|alert| tables.alerts[&alert].row.clone());
-                match judge(admission, recipient, arrival, before.as_ref()) {
-                    Judged::Quiet(quiet, told) => {
-                        match quiet {
-                            crate::news::Quiet::Stale => done.stale += 1,
-                            _ => done.unchanged += 1,
-                        }
-                        repeated = repeated.max(told);
-                    }
-                    Judged::Changed(change) => {
-                        done.duplicate = false;
-                        changes.push(tables.learn(id, recipient, arrival, change));
-                    }
-                }
-            }
-            for target in &recipient.targets {
-                tables.tell_all(id, target, recipient, &changes, admission.received_at, &mut done);
-            }
-        }
-        if done.unchanged > 0 && repeated > 0 && !admission.push {
-            *tables.repeated.entry(repeated).or_default() += 1;
-        }
-        done.id = repeated;
-        if !done.duplicate {
-            done.id = id;
-            tables.notifications.push(kept(id, admission));
-        }
-        done
+        let draft = admit(group, tables.known(keys(group)), tables.last_ids());
+        let merges = draft.merges();
+        let waits = tables.waits(&merges);
+        let (admitted, changes) = draft.finish(&merges, &waits);
+        tables.write(&changes);
+        admitted
     }
 }
 
@@ -70,108 +42,127 @@ fn kept(id: i64, admission: &Admission) -> Kept {
 }
 
 impl Tables {
-    fn learn<'a>(
-        &mut self,
-        notification: i64,
-        recipient: &Recipient,
-        arrival: &Arrival,
-        change: Change<'a>,
-    ) -> Written<'a> {
-        let thread = change.thread.unwrap_or(notification);
-        let id = change.row.unwrap_or_else(|| self.alerts.next());
-        let row = Row { id, thread, notification, heard_at: change.after.told_at, known: change.after.clone() };
-        if let Some(alert) = self.alerts.get_mut(id) {
-            alert.row = row;
-        } else {
-            self.identities.insert((arrival.identity, recipient.receiver.clone()), id);
-            let alert = Alert {
-                identity: arrival.identity,
-                receiver: recipient.receiver.clone(),
-                name: arrival.name.clone(),
-                labels_json: arrival.labels_json.clone(),
-                critical: arrival.critical,
-                row,
-            };
-            self.alerts.push(alert);
-        }
-        Written { alert: id, thread, change }
+    fn known<'a>(&self, keys: impl IntoIterator<Item = Key<'a>>) -> HashMap<Key<'a>, AlertRow> {
+        let row = |key: Key<'a>| {
+            let id = self.identities.get(&(key.0, key.1.to_owned()))?;
+            Some((key, self.alerts[id].row.clone()))
+        };
+        keys.into_iter().filter_map(row).collect()
     }
 
-    fn tell_all(
-        &mut self,
-        notification: i64,
-        target: &TargetRow,
-        recipient: &Recipient,
-        changes: &[Written<'_>],
-        now: Timestamp,
-        done: &mut Admitted,
-    ) {
-        let told: Vec<&Written<'_>> = changes.iter().filter(|written| written.change.told()).collect();
-        let message = told.iter().map(|written| written.thread).min().map(|thread| {
-            done.messages += 1;
-            done.lanes.push(target.lane.clone());
-            let id = self.queue(Message {
-                critical: told.iter().any(|written| written.change.arrival.critical),
-                urgent: told.iter().any(|written| written.change.urgent()),
-                ..blank(notification, &recipient.receiver, target, thread, now)
-            });
-            if let Some(bytes) = &target.given {
-                self.freeze(id, bytes).expect("the bytes have a part to send");
+    fn last_ids(&self) -> Ids {
+        Ids {
+            notification: self.notifications.next() - 1,
+            alert: self.alerts.next() - 1,
+            message: self.messages.next() - 1,
+            transition: self.transitions.next() - 1,
+        }
+    }
+
+    /// What waits in older, unclaimed messages for each merge.
+    fn waits(&self, merges: &[Merge<'_>]) -> Vec<Waits> {
+        let mut waits = Vec::new();
+        for (place, merge) in merges.iter().enumerate() {
+            let mut older: BTreeMap<i64, u32> = BTreeMap::new();
+            for id in self.pending.get(&merge.alert).into_iter().flatten() {
+                let Some(message) = self.transitions[id].message.filter(|message| *message <= merge.before) else {
+                    continue;
+                };
+                let row = &self.messages[&message];
+                if row.lane == *merge.lane && row.fresh() && !row.digest {
+                    *older.entry(message).or_default() += 1;
+                }
             }
-            id
+            waits.extend(older.into_iter().map(|(message, of_alert)| {
+                let of_message = u32::try_from(self.messages[&message].transitions.len()).expect("few are told");
+                Waits { merge: place, message, of_alert, of_message }
+            }));
+        }
+        waits
+    }
+
+    fn write(&mut self, changes: &Changes<'_>) {
+        for row in &changes.notifications {
+            self.notifications.push(kept(row.id, row.admission));
+        }
+        for row in &changes.alerts {
+            self.identities.insert((row.arrival.identity, row.receiver.to_owned()), row.state.id);
+            self.alerts.push(Alert {
+                identity: row.arrival.identity,
+                receiver: row.receiver.to_owned(),
+                name: row.arrival.name.clone(),
+                labels_json: row.arrival.labels_json.clone(),
+                critical: row.arrival.critical,
+                row: AlertRow::from(&row.state),
+            });
+        }
+        for state in &changes.alert_states {
+            self.alerts.get_mut(state.id).expect("it is stored").row = AlertRow::from(state);
+        }
+        for (alert, at) in &changes.heard {
+            self.alerts.get_mut(*alert).expect("it is stored").row.heard_at = *at;
+        }
+        for row in &changes.repeated {
+            *self.repeated.entry(row.notification).or_default() += row.times;
+        }
+        for row in &changes.messages {
+            self.queue_new(row);
+        }
+        for step in &changes.moves {
+            let told = self.messages[&step.from].transitions.iter().copied();
+            let mine: Vec<i64> = told.filter(|id| self.transitions[id].moved.alert == step.alert).collect();
+            assert_eq!(mine.len(), step.count as usize, "the facts were true");
+            for id in mine {
+                self.relink(id, step.from, step.to);
+            }
+        }
+        for message in &changes.revised {
+            self.message(*message).revision += 1;
+        }
+        for fold in &changes.folded {
+            self.message(fold.message).folded_into = Some(fold.into);
+            self.end(fold.message, State::Folded, fold.at);
+        }
+        for row in &changes.transitions {
+            self.tell(transition(row));
+        }
+    }
+
+    fn queue_new(&mut self, row: &NewMessage<'_>) {
+        let id = self.queue(Message {
+            critical: row.critical,
+            urgent: row.urgent,
+            note_json: row.note.map(str::to_owned),
+            ..blank(row.notification, row.receiver, row.target, row.thread, row.created_at)
         });
-        for Written { alert, change, .. } in changes {
-            if let (Some(message), true) = (message, change.told()) {
-                self.absorb(*alert, &target.lane, message, now);
-            }
-            self.tell(Transition {
-                moved: Moved {
-                    id: 0,
-                    alert: *alert,
-                    notification,
-                    alert_index: change.arrival.index,
-                    kind: change.kind,
-                    at: now,
-                    starts_at: change.after.starts_at,
-                    ends_at: change.ends_at,
-                },
-                message: message.filter(|_| change.told()),
-                lane: target.lane.clone(),
-                counted: false,
-                fate: if change.told() { Fate::Pending } else { Fate::Suppressed },
-                reason: change.suppressed.map(|reason| reason.as_str().to_owned()),
-            });
-            done.transitions += 1;
+        assert_eq!(id, row.id, "ids are given in order");
+        if let Some(bytes) = &row.target.given {
+            self.freeze(id, bytes).expect("the bytes have a part to send");
+        }
+        if let Some(fold) = row.folded {
+            self.message(id).folded_into = Some(fold.into);
+            self.end(id, State::Folded, fold.at);
         }
     }
+}
 
-    /// A newer message takes over the pending transitions of the alert from unclaimed ones.
-    fn absorb(&mut self, alert: i64, lane: &LaneKey, message: i64, now: Timestamp) {
-        let waiting = self.pending.get(&alert).into_iter().flatten();
-        let older: BTreeSet<i64> = waiting
-            .filter_map(|id| self.transitions[id].message)
-            .filter(|older| {
-                let waits = &self.messages[older];
-                *older < message && waits.lane == *lane && waits.fresh() && !waits.digest
-            })
-            .collect();
-        for older in older {
-            self.take_over(alert, older, message, now);
-        }
-    }
-
-    fn take_over(&mut self, alert: i64, older: i64, message: i64, now: Timestamp) {
-        let told = self.messages[&older].transitions.iter().copied();
-        let mine: Vec<i64> = told.filter(|id| self.transitions[id].moved.alert == alert).collect();
-        for id in mine {
-            self.relink(id, older, message);
-        }
-        if self.messages[&older].transitions.is_empty() {
-            self.message(older).folded_into = Some(message);
-            self.end(older, State::Folded, now);
-        } else {
-            self.message(older).revision += 1;
-        }
+fn transition(row: &NewTransition<'_>) -> Transition {
+    Transition {
+        moved: Moved {
+            id: row.id,
+            alert: row.alert,
+            notification: row.notification,
+            alert_index: row.index,
+            kind: row.kind,
+            at: row.at,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+        },
+        message: row.message,
+        lane: row.lane.clone(),
+        counted: false,
+        fate: row.fate(),
+        reason: row.suppressed.map(|reason| Suppression::as_str(reason).to_owned()),
     }
 }
 

@@ -127,7 +127,7 @@ impl Tables {
 
     /// Writes a new version of the bytes; returns the part to send.
     pub(super) fn freeze(&mut self, id: i64, bytes: &Freeze) -> Result<u32, StoreError> {
-        if bytes.next_part as usize >= bytes.parts.len() {
+        if !bytes.is_sendable() {
             return Err(StoreError::bug("a claim brings fewer parts than it wants to send"));
         }
         let message = self.message(id);

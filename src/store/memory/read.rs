@@ -2,8 +2,8 @@
 
 use super::{Memory, Message, Tables, Transition};
 use crate::alert::{ThreadId, Timestamp, TransitionKind};
+use crate::engine::outbox::due;
 use crate::names::LaneKey;
-use crate::store::outbox::due;
 use crate::store::{
     AttemptRow, Audit, Contents, Delivery, DeliveryRow, Fate, Frozen, FrozenPart, LaneHead, Moved, Queued, State,
     TransitionRow, VIEW, Waiting, WaitingMessage,

@@ -6,9 +6,9 @@ use futures_util::future::try_join;
 use tokio_postgres::Row;
 
 use super::Db;
-use super::admit::wake;
 use super::alerts::{on, touched};
 use super::cards::issue;
+use super::changes::wake;
 use super::silences::{ended, keep};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{Values, moment, named, time, values};

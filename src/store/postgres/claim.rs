@@ -226,7 +226,7 @@ async fn keep(tx: &Tx, accounts: &BTreeSet<&str>, windows: &HashMap<Account, Win
 async fn freeze(tx: &Tx, message: i64, version: u32, bytes: Option<&Freeze>) -> Result<(), Fault> {
     let Some(bytes) = bytes else { return Ok(()) };
     let parts = u32::try_from(bytes.parts.len()).unwrap_or(u32::MAX);
-    if bytes.next_part >= parts {
+    if !bytes.is_sendable() {
         return Err(StoreError::bug("a claim brings fewer parts than it wants to send").into());
     }
     let numbers: Vec<i64> = (0..i64::from(parts)).collect();

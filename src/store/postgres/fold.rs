@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::Row;
 
 use super::Db;
-use super::admit::wake;
+use super::changes::wake;
 use super::lease::renew;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, time, values};

@@ -8,8 +8,8 @@ use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::engine::outbox::due;
 use crate::names::{LaneKey, SourceId};
-use crate::store::outbox::due;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 

@@ -1,9 +1,9 @@
 //! Settling: the result of an attempt, the fates of the message's transitions, and fallbacks.
 
 use super::Db;
-use super::admit::wake;
 use super::breaker::apply;
 use super::cards::{issue, spend};
+use super::changes::wake;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{small, values};
 use crate::alert::Timestamp;

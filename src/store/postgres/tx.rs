@@ -173,6 +173,12 @@ impl Fault {
     }
 }
 
+/// Runs a decision; a panic in it becomes an error of this transaction, which leaves the writer's task alive.
+pub(super) fn caught<T>(decide: impl FnOnce() -> T) -> Result<T, Fault> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide))
+        .map_err(|_| StoreError::bug("a decision panicked; see the log").into())
+}
+
 /// Counts how often a transaction was begun.
 #[derive(Debug, Default)]
 pub(super) struct Tries(u32);

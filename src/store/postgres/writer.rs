@@ -12,18 +12,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::admit;
+use super::admit::admit_all;
 use super::pool::{PLACE, Pool};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::waking::{LOOK, PATIENCE, Waking};
+use crate::engine::admit::weight;
 use crate::store::{Admission, Admitted, StoreError};
 
 /// Admissions that may wait. A full queue means that the server has stopped, which a longer one would only hide.
 pub(super) const QUEUE: usize = 2_000;
 /// Admissions in one commit: bounds how long the first of them waits.
 const GROUP: usize = 256;
-/// A group is also full at this many alerts: one statement must stay below its time limit.
-const ALERTS: usize = 20_000;
+/// A group is also full at this many transitions: one statement must stay below its time limit.
+const TRANSITIONS: usize = 20_000;
 /// A group that takes longer than this is logged: everything waits for it.
 const SLOW: Duration = Duration::from_millis(500);
 
@@ -112,13 +113,13 @@ async fn run(pool: Pool, mut queue: mpsc::UnboundedReceiver<Job>) {
             None => queue.recv().await,
         };
         let Some(first) = first else { break };
-        let mut alerts = size(&first);
+        let mut transitions = weight(&first.admission);
         let mut jobs = vec![first];
         while jobs.len() < GROUP
             && let Ok(job) = queue.try_recv()
         {
-            alerts += size(&job);
-            if alerts > ALERTS {
+            transitions += weight(&job.admission);
+            if transitions > TRANSITIONS {
                 next = Some(job);
                 break;
             }
@@ -132,11 +133,6 @@ async fn run(pool: Pool, mut queue: mpsc::UnboundedReceiver<Job>) {
         }
     }
     pool.close(1).await;
-}
-
-/// Transitions that a job may make.
-fn size(job: &Job) -> usize {
-    job.admission.deliveries.iter().map(|recipient| recipient.alerts.len() * recipient.targets.len().max(1)).sum()
 }
 
 /// Writes the jobs together and answers them. If one of them fails, each is written by itself.
@@ -176,7 +172,7 @@ async fn timely(tx: &Tx, wishes: &[Wish]) -> Result<Vec<Result<Admitted, StoreEr
     let is_late = |asked: &Instant| now.saturating_duration_since(*asked) > PATIENCE;
     let timely: Vec<&Admission> =
         wishes.iter().filter(|(_, asked)| !is_late(asked)).map(|(admission, _)| admission).collect();
-    let mut admitted = admit::admit(tx, &timely).await?.into_iter();
+    let mut admitted = admit_all(tx, &timely).await?.into_iter();
     let result = |(_, asked): &Wish| {
         if is_late(asked) { Err(StoreError::Busy) } else { admitted.next().ok_or_else(no_answer) }
     };

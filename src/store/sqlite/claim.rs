@@ -166,7 +166,7 @@ fn keep(connection: &Connection, account: &Account, window: &Window) -> Result<(
 /// Writes a new version of a message's bytes and which of its transitions they only count.
 pub(super) fn freeze(connection: &Connection, message: i64, version: u32, bytes: &Freeze) -> Result<u32, StoreError> {
     let parts = u32::try_from(bytes.parts.len()).unwrap_or(u32::MAX);
-    if bytes.next_part >= parts {
+    if !bytes.is_sendable() {
         return Err(StoreError::bug("a claim brings fewer parts than it wants to send"));
     }
     let mut insert = connection.held("INSERT INTO part VALUES (?1, ?2, ?3, ?4)")?;

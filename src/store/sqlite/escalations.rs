@@ -1,6 +1,6 @@
 //! Escalations: further receivers are told of an alert that is not acknowledged.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use super::Db;
 use super::alerts::{COLUMNS, alert};
@@ -62,21 +62,4 @@ impl Db {
         })
         .await
     }
-}
-
-/// Begins the escalation of an alert with its first step due after `after_ms`.
-pub(super) fn begin(connection: &Connection, alert: i64, now: Timestamp, after_ms: i64) -> Result<(), StoreError> {
-    connection
-        .held(
-            "INSERT INTO escalation (alert_id, step, fired_at, due_at) VALUES (?1, 0, ?2, ?3)
-             ON CONFLICT DO UPDATE SET step = 0, fired_at = excluded.fired_at, due_at = excluded.due_at",
-        )?
-        .execute([alert, now.0, now.plus_millis(after_ms).0])?;
-    Ok(())
-}
-
-/// Makes the escalation of a resolved alert due, so that its task sees the end.
-pub(super) fn over(connection: &Connection, alert: i64, now: Timestamp) -> Result<(), StoreError> {
-    connection.held("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?.execute([alert, now.0])?;
-    Ok(())
 }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::Db;
 use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
+use crate::engine::outbox::due;
 use crate::names::{LaneKey, SourceId};
-use crate::store::outbox::due;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 

@@ -1,12 +1,13 @@
-//! Decides what an arrival changes, given the stored state of its alert. Pure, shared by both backends.
+//! Decides what an arrival changes, given the stored state of its alert.
 
-use super::{Admission, Arrival, Recipient};
+use super::admission::{Admission, Arrival, Recipient};
+use super::changes::AlertState;
+use super::dedup::{self, Known, Policy, Quiet, Seen, Suppression, Verdict};
 use crate::alert::{Status, Timestamp, TransitionKind};
-use crate::news::{self, Known, Policy, Quiet, Seen, Suppression, Verdict};
 
 /// The stored state of an alert for one receiver, with its row.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub struct AlertRow {
     pub id: i64,
     /// The notification that began the episode.
     pub thread: i64,
@@ -18,9 +19,16 @@ pub(super) struct Row {
 }
 
 /// A firing alert's last report is recorded at most this often: most reports change nothing and must not cost a write.
-pub(super) const HEARD_MS: i64 = 3_600_000;
+pub const HEARD_MS: i64 = 3_600_000;
 
-impl Row {
+impl From<&AlertState> for AlertRow {
+    fn from(state: &AlertState) -> Self {
+        let AlertState { id, thread, notification, ref known, .. } = *state;
+        Self { id, thread, notification, heard_at: known.told_at, known: known.clone() }
+    }
+}
+
+impl AlertRow {
     /// Does this report, which changes nothing, have to be recorded as the alert's last report?
     pub fn is_heard(&self, arrival: &Arrival, now: Timestamp) -> bool {
         let is_on = self.known.status == Status::Firing && arrival.status == Status::Firing;
@@ -30,7 +38,7 @@ impl Row {
 
 /// An alert whose state changes.
 #[derive(Debug)]
-pub(super) struct Change<'a> {
+pub struct Change<'a> {
     pub arrival: &'a Arrival,
     /// Its row, if it has one.
     pub row: Option<i64>,
@@ -46,17 +54,17 @@ pub(super) struct Change<'a> {
 
 /// The decision about an arrival.
 #[derive(Debug)]
-pub(super) enum Judged<'a> {
+pub enum Judged<'a> {
     Changed(Change<'a>),
     /// No change. The notification is the one that told what this one repeats; 0 if none did.
     Quiet(Quiet, i64),
 }
 
-pub(super) fn judge<'a>(
+pub fn judge<'a>(
     admission: &Admission,
     recipient: &Recipient,
     arrival: &'a Arrival,
-    before: Option<&Row>,
+    before: Option<&AlertRow>,
 ) -> Judged<'a> {
     let now = admission.received_at;
     let known = before.map(|row| &row.known);
@@ -73,7 +81,7 @@ pub(super) fn judge<'a>(
         push: admission.push,
         test: admission.test,
     };
-    let (kind, suppressed) = match news::decide(known, &seen, &policy, now) {
+    let (kind, suppressed) = match dedup::decide(known, &seen, &policy, now) {
         Verdict::Told(kind) if recipient.targets.is_empty() => (kind, Some(Suppression::NoTarget)),
         Verdict::Told(kind) => (kind, None),
         Verdict::Suppressed(kind, reason) => (kind, Some(reason)),

@@ -3,10 +3,14 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::TargetRow;
+use super::admission::TargetRow;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::budget::Charge;
 use crate::names::{LaneKey, Scope, SourceId};
+
+/// No message waits longer than this for its next try: a later time in the store means that the wall clock was set back
+/// since then, and counts as now.
+pub const LONGEST_WAIT_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// The state of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -150,9 +154,9 @@ pub struct Queued {
     pub target_json: String,
     /// Holds a critical alert.
     pub critical: bool,
-    /// A digest: then `transitions` is empty, see [`Store::digest`](super::Store::digest).
+    /// A digest: then `transitions` is empty, see `Store::digest`.
     pub digest: bool,
-    /// About an act: see [`Store::act_news`](super::Store::act_news).
+    /// About an act: see `Store::act_news`.
     pub act: bool,
     /// The short id people see.
     pub thread: ThreadId,
@@ -286,6 +290,13 @@ pub struct Freeze {
     pub naming: Naming,
 }
 
+impl Freeze {
+    /// Do the bytes hold the part to continue with? Otherwise there is nothing to send.
+    pub fn is_sendable(&self) -> bool {
+        (self.next_part as usize) < self.parts.len()
+    }
+}
+
 /// Which transitions of a message its bytes name; they count the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Naming {
@@ -295,7 +306,7 @@ pub enum Naming {
     OnlyAlerts(Vec<i64>),
 }
 
-/// A message that may be sent now: proof for [`Store::settle`](super::Store::settle).
+/// A message that may be sent now: proof for `Store::settle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claimed {
     /// The message.
@@ -351,7 +362,8 @@ pub enum BreakerChange {
 }
 
 impl BreakerChange {
-    pub(super) fn scope(&self) -> &Scope {
+    /// The scope that it concerns.
+    pub fn scope(&self) -> &Scope {
         match self {
             Self::Open(open) => &open.scope,
             Self::Close(scope) => scope,
@@ -385,7 +397,7 @@ impl Breaker {
     }
 
     /// Until when no message may pass; `None`: one may probe now.
-    pub(super) fn keeps_away_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn keeps_away_until(&self, now: Timestamp) -> Option<Timestamp> {
         let probe_at = due(self.probe_at, now);
         if self.reason == OUTAGE {
             return Some(probe_at.max(now.plus_millis(LOOK_AGAIN_MS)));
@@ -450,12 +462,12 @@ pub enum Next {
 
 impl Next {
     /// Is the card code used up: may WeCom have accepted the bytes, or will they not be sent again?
-    pub(super) const fn spends(&self) -> bool {
+    pub const fn spends(&self) -> bool {
         !matches!(self, Self::RetryAt(_))
     }
 
     /// The message afterwards: its state, when it is due, its next part.
-    pub(super) fn apply(&self, claimed: Claimed, parts: u32, now: Timestamp) -> (State, Timestamp, u32) {
+    pub fn apply(&self, claimed: Claimed, parts: u32, now: Timestamp) -> (State, Timestamp, u32) {
         let part = claimed.part;
         let (state, due, next_part) = match self {
             Self::Accepted if part + 1 == parts => (State::Sent, now, part + 1),
@@ -464,11 +476,11 @@ impl Next {
             Self::UnsureAt(at) => (State::Unsure, *at, part),
             Self::Dead { .. } => (State::Dead, now, part),
         };
-        (state, due.min(now.plus_millis(super::LONGEST_WAIT_MS)), next_part)
+        (state, due.min(now.plus_millis(LONGEST_WAIT_MS)), next_part)
     }
 }
 
 /// When a message may be claimed. A time later than any wait means that the clock was set back; it counts as now.
-pub(super) fn due(not_before: Timestamp, now: Timestamp) -> Timestamp {
-    if not_before.millis_since(now) > super::LONGEST_WAIT_MS { now } else { not_before }
+pub fn due(not_before: Timestamp, now: Timestamp) -> Timestamp {
+    if not_before.millis_since(now) > LONGEST_WAIT_MS { now } else { not_before }
 }

@@ -1,0 +1,14 @@
+//! The decisions: which report is news, what a group of admissions changes, what may be sent, what follows.
+//!
+//! Pure functions from facts to changes: a store loads the facts under its own locks, the engine decides, the store
+//! writes the changes. Nothing here does I/O, reads a clock or draws a random number, so both stores and the test's
+//! store in memory decide alike, and the tests run what production runs.
+
+pub mod admission;
+pub mod admit;
+pub mod changes;
+pub mod dedup;
+pub mod judge;
+pub mod outbox;
+
+pub use admission::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};

@@ -1,0 +1,335 @@
+//! Writes what the engine decided: one function for each table, sent together. SQL here addresses rows and copies values;
+//! it chooses nothing.
+
+use futures_util::future::try_join;
+
+use super::tx::{Fault, Tx};
+use super::values::values;
+use crate::alert::Timestamp;
+use crate::engine::changes::{
+    AlertState, Changes, EscalationChange, Fold, Ids, Move, NewAlert, NewMessage, NewNotification, NewTransition,
+    Repeated,
+};
+use crate::engine::dedup::Suppression;
+use crate::store::related::marks_json;
+use crate::store::words::{json, text};
+use crate::store::{Admission, Freeze, Related, State, StoreError};
+
+/// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must stay
+/// below its time limit.
+const STATEMENT: usize = 20_000;
+
+/// All statements are sent at once and run in this order: a row comes before the rows that refer to it.
+pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
+    tokio::try_join!(
+        biased;
+        notifications(tx, &changes.notifications),
+        alerts(tx, &changes.alerts),
+        alert_states(tx, &changes.alert_states),
+        heard(tx, &changes.heard),
+        related(tx, &changes.related),
+        repeated(tx, &changes.repeated),
+        messages(tx, &changes.messages),
+        given(tx, &changes.messages),
+        moves(tx, &changes.moves),
+        revised(tx, &changes.revised),
+        folded(tx, &changes.folded),
+        transitions(tx, &changes.transitions),
+        escalations(tx, &changes.escalations),
+        keep_ids(tx, changes.ids),
+        wake(tx, !changes.messages.is_empty()),
+    )?;
+    Ok(())
+}
+
+/// The rows were locked, or are changed only under the writers' lock, which this transaction holds.
+fn expect(written: u64, rows: usize, what: &str) -> Result<(), Fault> {
+    if written == rows as u64 {
+        Ok(())
+    } else {
+        Err(StoreError::bug(format!("{what}: {written} rows, not {rows}")).into())
+    }
+}
+
+async fn notifications(tx: &Tx, all: &[NewNotification<'_>]) -> Result<(), Fault> {
+    let ids: Vec<i64> = all.iter().map(|row| row.id).collect();
+    let texts = |of: fn(&Admission) -> &str| -> Vec<String> {
+        all.iter().map(|row| text(of(row.admission)).into_owned()).collect()
+    };
+    let perhaps = |of: fn(&Admission) -> Option<&str>| -> Vec<Option<String>> {
+        all.iter().map(|row| of(row.admission).map(|words| text(words).into_owned())).collect()
+    };
+    let sources: Vec<String> = all.iter().map(|row| text(&row.admission.source.stored()).into_owned()).collect();
+    let formats: Vec<&str> = all.iter().map(|row| row.admission.format.as_str()).collect();
+    let types = perhaps(|admission| admission.content_type.as_deref());
+    let paths = perhaps(|admission| admission.path_receiver.as_deref());
+    let senders = texts(|admission| &admission.sender);
+    let keys = texts(|admission| &admission.group_key);
+    let times: Vec<i64> = all.iter().map(|row| row.admission.received_at.0).collect();
+    let bodies: Vec<&[u8]> = all.iter().map(|row| &row.admission.raw[..]).collect();
+    let sql =
+        "INSERT INTO notification (id, source, format, content_type, path_receiver, sender, group_key, received_at, raw)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let values = values![; ids, sources, formats, types, paths, senders, keys, times, bodies];
+    tx.execute_if(!all.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+async fn alerts(tx: &Tx, all: &[NewAlert<'_>]) -> Result<(), Fault> {
+    let identities: Vec<&[u8]> = all.iter().map(|row| &row.arrival.identity.0[..]).collect();
+    let receivers: Vec<&str> = all.iter().map(|row| row.receiver).collect();
+    let sources: Vec<String> = all.iter().map(|row| text(&row.admission.source.stored()).into_owned()).collect();
+    let names: Vec<String> = all.iter().map(|row| text(&row.arrival.name).into_owned()).collect();
+    let labels: Vec<String> = all.iter().map(|row| json(&row.arrival.labels_json).into_owned()).collect();
+    let critical: Vec<bool> = all.iter().map(|row| row.arrival.critical).collect();
+    let Columns { ids, statuses, starts, ends, threads, notifications, senders, told } =
+        Columns::of(all.iter().map(|row| &row.state));
+    let sql = "INSERT INTO alert (id, identity, receiver, source, name, labels, critical, status, starts_at, ends_at,
+                                  thread, notification_id, sender, told_at)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let values = values![; ids, identities, receivers, sources, names, labels, critical, statuses, starts, ends, threads,
+                         notifications, senders, told];
+    tx.execute_if(!all.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+async fn alert_states(tx: &Tx, all: &[AlertState]) -> Result<(), Fault> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let Columns { ids, statuses, starts, ends, threads, notifications, senders, told } = Columns::of(all.iter());
+    let free: Vec<i64> = all.iter().filter(|row| !row.known.acknowledged).map(|row| row.id).collect();
+    let update =
+        "UPDATE alert a SET status = c.status, starts_at = c.starts_at, ends_at = c.ends_at, thread = c.thread,
+                         notification_id = c.notification, sender = c.sender, told_at = c.told_at
+                  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+                       AS c (id, status, starts_at, ends_at, thread, notification, sender, told_at)
+                  WHERE a.id = c.id";
+    let release = "UPDATE alert SET acknowledged_by = NULL, acknowledged_at = NULL
+                   WHERE id = ANY ($1) AND acknowledged_at IS NOT NULL";
+    let values = values![; ids, statuses, starts, ends, threads, notifications, senders, told];
+    let (written, _) = try_join(tx.execute(update, values), tx.execute(release, values![; free])).await?;
+    expect(written, all.len(), "the states of alerts")
+}
+
+/// The states of alerts, by columns.
+struct Columns {
+    ids: Vec<i64>,
+    statuses: Vec<&'static str>,
+    starts: Vec<Option<i64>>,
+    ends: Vec<Option<i64>>,
+    threads: Vec<i64>,
+    notifications: Vec<i64>,
+    senders: Vec<String>,
+    told: Vec<i64>,
+}
+
+impl Columns {
+    fn of<'a>(rows: impl Iterator<Item = &'a AlertState> + Clone) -> Self {
+        Self {
+            ids: rows.clone().map(|row| row.id).collect(),
+            statuses: rows.clone().map(|row| row.known.status.as_str()).collect(),
+            starts: rows.clone().map(|row| row.known.starts_at.map(|time| time.0)).collect(),
+            ends: rows.clone().map(|row| row.ends_at.map(|time| time.0)).collect(),
+            threads: rows.clone().map(|row| row.thread).collect(),
+            notifications: rows.clone().map(|row| row.notification).collect(),
+            senders: rows.clone().map(|row| text(&row.known.sender).into_owned()).collect(),
+            told: rows.map(|row| row.known.told_at.0).collect(),
+        }
+    }
+}
+
+async fn heard(tx: &Tx, all: &[(i64, Timestamp)]) -> Result<(), Fault> {
+    let ids: Vec<i64> = all.iter().map(|(alert, _)| *alert).collect();
+    let times: Vec<i64> = all.iter().map(|(_, at)| at.0).collect();
+    let sql = "UPDATE alert a SET heard_at = k.at FROM unnest($1, $2) AS k (id, at) WHERE a.id = k.id";
+    expect(tx.execute_if(!all.is_empty(), sql, values![; ids, times]).await?, all.len(), "the last reports of alerts")
+}
+
+async fn related(tx: &Tx, all: &[(i64, &Related)]) -> Result<(), Fault> {
+    let alerts: Vec<i64> = all.iter().map(|(alert, _)| *alert).collect();
+    let families: Vec<&[u8]> = all.iter().map(|(_, kin)| &kin.family[..]).collect();
+    let events: Vec<Option<&[u8]>> = all.iter().map(|(_, kin)| kin.event.as_ref().map(|event| &event[..])).collect();
+    let keyed: Vec<bool> = all.iter().map(|(_, kin)| kin.keyed).collect();
+    let marks: Vec<String> = all.iter().map(|(_, kin)| text(&marks_json(&kin.marks)).into_owned()).collect();
+    let sql = "INSERT INTO related (alert_id, family, event, keyed, marks) SELECT * FROM unnest($1, $2, $3, $4, $5)
+               ON CONFLICT (alert_id) DO UPDATE SET family = excluded.family, event = excluded.event,
+                                                    keyed = excluded.keyed, marks = excluded.marks";
+    tx.execute_if(!all.is_empty(), sql, values![; alerts, families, events, keyed, marks]).await?;
+    Ok(())
+}
+
+async fn repeated(tx: &Tx, all: &[Repeated]) -> Result<(), Fault> {
+    let notifications: Vec<i64> = all.iter().map(|row| row.notification).collect();
+    let times: Vec<i64> = all.iter().map(|row| row.times).collect();
+    let last: Vec<i64> = all.iter().map(|row| row.last_at.0).collect();
+    let sql = "INSERT INTO repeated (notification_id, times, last_at) SELECT * FROM unnest($1, $2, $3)
+               ON CONFLICT (notification_id) DO UPDATE SET times = repeated.times + excluded.times,
+                                                           last_at = excluded.last_at";
+    tx.execute_if(!all.is_empty(), sql, values![; notifications, times, last]).await?;
+    Ok(())
+}
+
+async fn messages(tx: &Tx, all: &[NewMessage<'_>]) -> Result<(), Fault> {
+    let ids: Vec<i64> = all.iter().map(|row| row.id).collect();
+    let notifications: Vec<i64> = all.iter().map(|row| row.notification).collect();
+    let receivers: Vec<&str> = all.iter().map(|row| row.receiver).collect();
+    let lanes: Vec<&str> = all.iter().map(|row| row.target.lane.as_str()).collect();
+    let targets: Vec<&str> = all.iter().map(|row| row.target.target_json.as_str()).collect();
+    let critical: Vec<bool> = all.iter().map(|row| row.critical).collect();
+    let urgent: Vec<bool> = all.iter().map(|row| row.urgent).collect();
+    let threads: Vec<i64> = all.iter().map(|row| row.thread).collect();
+    let created: Vec<i64> = all.iter().map(|row| row.created_at.0).collect();
+    let notes: Vec<Option<&str>> = all.iter().map(|row| row.note).collect();
+    let state = |row: &NewMessage<'_>| if row.folded.is_none() { State::Queued } else { State::Folded };
+    let states: Vec<&str> = all.iter().map(|row| state(row).as_str()).collect();
+    let into: Vec<Option<i64>> = all.iter().map(|row| row.folded.map(|fold| fold.into)).collect();
+    let settled: Vec<Option<i64>> = all.iter().map(|row| row.folded.map(|fold| fold.at.0)).collect();
+    let sql = "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, thread, created_at,
+                                    note, state, folded_into, settled_at)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    let values = values![; ids, notifications, receivers, lanes, targets, critical, urgent, threads, created, notes,
+                         states, into, settled];
+    tx.execute_if(!all.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+/// The bytes of messages whose bytes the sender gave.
+async fn given(tx: &Tx, all: &[NewMessage<'_>]) -> Result<(), Fault> {
+    let given: Vec<(i64, &Freeze)> = all.iter().filter_map(|row| Some((row.id, row.target.given.as_ref()?))).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    if given.iter().any(|(_, bytes)| !bytes.is_sendable()) {
+        return Err(StoreError::bug("an admission brings bytes without a part to send").into());
+    }
+    let parts = || {
+        given.iter().flat_map(|(message, bytes)| {
+            (0_i64..).zip(&bytes.parts).map(move |(number, body)| (*message, number, body))
+        })
+    };
+    let messages: Vec<i64> = parts().map(|(message, ..)| message).collect();
+    let numbers: Vec<i64> = parts().map(|(_, number, _)| number).collect();
+    let bodies: Vec<&[u8]> = parts().map(|(.., body)| &body[..]).collect();
+    let insert = "INSERT INTO part (message_id, version, number, body)
+                  SELECT g.message, 1, g.number, g.body FROM unnest($1, $2, $3) AS g (message, number, body)";
+    let frozen: Vec<i64> = given.iter().map(|(message, _)| *message).collect();
+    let counts: Vec<i64> =
+        given.iter().map(|(_, bytes)| i64::try_from(bytes.parts.len()).unwrap_or(i64::MAX)).collect();
+    let next: Vec<i64> = given.iter().map(|(_, bytes)| i64::from(bytes.next_part)).collect();
+    let faces: Vec<&str> = given.iter().map(|(_, bytes)| bytes.face.as_str()).collect();
+    let update = "UPDATE message m SET version = 1, parts = g.parts, next_part = g.next_part, face = g.face
+                  FROM unnest($1, $2, $3, $4) AS g (message, parts, next_part, face) WHERE m.id = g.message";
+    try_join(
+        tx.execute(insert, values![; messages, numbers, bodies]),
+        tx.execute(update, values![; frozen, counts, next, faces]),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn moves(tx: &Tx, all: &[Move]) -> Result<(), Fault> {
+    let alerts: Vec<i64> = all.iter().map(|row| row.alert).collect();
+    let from: Vec<i64> = all.iter().map(|row| row.from).collect();
+    let to: Vec<i64> = all.iter().map(|row| row.to).collect();
+    let rows = all.iter().map(|row| row.count as usize).sum();
+    let sql = "UPDATE transition t SET message_id = m.to_id FROM unnest($1, $2, $3) AS m (alert, from_id, to_id)
+               WHERE t.alert_id = m.alert AND t.message_id = m.from_id";
+    let written = tx.execute_if(!all.is_empty(), sql, values![; alerts, from, to]).await?;
+    expect(written, rows, "the transitions of merged messages")
+}
+
+async fn revised(tx: &Tx, all: &[i64]) -> Result<(), Fault> {
+    let sql = "UPDATE message SET revision = revision + 1 WHERE id = ANY ($1)";
+    let messages = all.to_vec();
+    expect(tx.execute_if(!all.is_empty(), sql, values![; messages]).await?, all.len(), "revised messages")
+}
+
+async fn folded(tx: &Tx, all: &[Fold]) -> Result<(), Fault> {
+    let messages: Vec<i64> = all.iter().map(|row| row.message).collect();
+    let into: Vec<i64> = all.iter().map(|row| row.into).collect();
+    let times: Vec<i64> = all.iter().map(|row| row.at.0).collect();
+    let sql = "UPDATE message m SET state = 'folded', folded_into = f.into_id, settled_at = f.at
+               FROM unnest($1, $2, $3) AS f (id, into_id, at) WHERE m.id = f.id";
+    expect(tx.execute_if(!all.is_empty(), sql, values![; messages, into, times]).await?, all.len(), "folded messages")
+}
+
+async fn escalations(tx: &Tx, all: &[EscalationChange]) -> Result<(), Fault> {
+    let (mut begun, mut fired, mut due) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ended, mut times) = (Vec::new(), Vec::new());
+    for row in all {
+        match row {
+            EscalationChange::Begins { alert, fired_at, due_at } => {
+                begun.push(*alert);
+                fired.push(fired_at.0);
+                due.push(due_at.0);
+            }
+            EscalationChange::Over { alert, at } => {
+                ended.push(*alert);
+                times.push(at.0);
+            }
+        }
+    }
+    let begin = "INSERT INTO escalation (alert_id, step, fired_at, due_at)
+                 SELECT e.id, 0, e.fired_at, e.due_at FROM unnest($1, $2, $3) AS e (id, fired_at, due_at)
+                 ON CONFLICT (alert_id) DO UPDATE
+                 SET step = 0, fired_at = excluded.fired_at, due_at = excluded.due_at";
+    // Most alerts have no escalation.
+    let end = "UPDATE escalation e SET due_at = o.at FROM unnest($1, $2) AS o (id, at) WHERE e.alert_id = o.id";
+    try_join(
+        tx.execute_if(!begun.is_empty(), begin, values![; begun, fired, due]),
+        tx.execute_if(!ended.is_empty(), end, values![; ended, times]),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn transitions(tx: &Tx, all: &[NewTransition<'_>]) -> Result<(), Fault> {
+    for some in all.chunks(STATEMENT) {
+        write_transitions(tx, some).await?;
+    }
+    Ok(())
+}
+
+async fn write_transitions(tx: &Tx, all: &[NewTransition<'_>]) -> Result<(), Fault> {
+    let ids: Vec<i64> = all.iter().map(|row| row.id).collect();
+    let alerts: Vec<i64> = all.iter().map(|row| row.alert).collect();
+    let notifications: Vec<i64> = all.iter().map(|row| row.notification).collect();
+    let indexes: Vec<i64> = all.iter().map(|row| i64::from(row.index)).collect();
+    let messages: Vec<Option<i64>> = all.iter().map(|row| row.message).collect();
+    let lanes: Vec<&str> = all.iter().map(|row| row.lane.as_str()).collect();
+    let kinds: Vec<&str> = all.iter().map(|row| row.kind.as_str()).collect();
+    let times: Vec<i64> = all.iter().map(|row| row.at.0).collect();
+    let starts: Vec<Option<i64>> = all.iter().map(|row| row.starts_at.map(|time| time.0)).collect();
+    let ends: Vec<Option<i64>> = all.iter().map(|row| row.ends_at.map(|time| time.0)).collect();
+    let fates: Vec<&str> = all.iter().map(|row| row.fate().as_str()).collect();
+    let reasons: Vec<Option<&str>> = all.iter().map(|row| row.suppressed.map(Suppression::as_str)).collect();
+    let sql =
+        "INSERT INTO transition (id, alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
+                                       ends_at, fate, reason)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let values = values![; ids, alerts, notifications, indexes, messages, lanes, kinds, times, starts, ends, fates,
+                         reasons];
+    tx.execute(sql, values).await?;
+    Ok(())
+}
+
+/// Moves the sequences to where the group ended. A sequence without ids stays unused.
+async fn keep_ids(tx: &Tx, ids: Ids) -> Result<(), Fault> {
+    let keep = |table, value| format!("(SELECT CASE WHEN ${value} > 0 THEN setval('{table}_id_seq', ${value}) END)");
+    let sql = format!(
+        "SELECT {}, {}, {}, {}",
+        keep("notification", 1),
+        keep("alert", 2),
+        keep("message", 3),
+        keep("transition", 4)
+    );
+    tx.execute(&sql, values![ids.notification, ids.alert, ids.message, ids.transition]).await?;
+    Ok(())
+}
+
+/// Wakes all replicas after the commit, because something was queued. Only a hint: they also poll.
+pub(super) async fn wake(tx: &Tx, any: bool) -> Result<(), Fault> {
+    tx.execute_if(any, "SELECT pg_notify('wegraf', current_schema())", values![]).await?;
+    Ok(())
+}

@@ -7,8 +7,20 @@
 pub mod admission;
 pub mod admit;
 pub mod changes;
+pub mod claim;
 pub mod dedup;
+pub mod fold;
 pub mod judge;
 pub mod outbox;
+pub mod settle;
 
 pub use admission::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
+
+/// Why a decision writes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// The message or the lane is no longer as the caller saw it: another process or task changed it.
+    Lost,
+    /// The request makes no sense: a bug of its caller.
+    Bug(&'static str),
+}

@@ -54,7 +54,8 @@ pub fn admit<'a>(
         pending: HashMap::new(),
         told: Vec::new(),
         before: ids,
-        changes: Changes { ids, ..Changes::default() },
+        ids,
+        changes: Changes::default(),
         admitted: Vec::new(),
     };
     for admission in group {
@@ -80,6 +81,8 @@ pub struct Draft<'a> {
     told: Vec<usize>,
     /// The last ids given before the group.
     before: Ids,
+    /// The last ids given.
+    ids: Ids,
     changes: Changes<'a>,
     admitted: Vec<Admitted>,
 }
@@ -178,6 +181,7 @@ impl<'a> Draft<'a> {
         changes.repeated =
             repeated.map(|(notification, (times, last_at))| Repeated { notification, times, last_at }).collect();
         changes.escalations = sorted(self.escalations).into_iter().map(|(_, change)| change).collect();
+        changes.ids = (self.ids != self.before).then_some(self.ids);
         (self.admitted, self.changes)
     }
 
@@ -191,7 +195,7 @@ impl<'a> Draft<'a> {
                 let known = self.alerts.get(&(arrival.identity, recipient.receiver.as_str()));
                 match judge(admission, recipient, arrival, known.map(|alert| &alert.row)) {
                     Judged::Changed(change) => {
-                        let id = *notification.get_or_insert_with(|| next(&mut self.changes.ids.notification));
+                        let id = *notification.get_or_insert_with(|| next(&mut self.ids.notification));
                         news.push(self.change(admission, recipient, id, change));
                     }
                     Judged::Quiet(quiet, told_by) => {
@@ -226,7 +230,7 @@ impl<'a> Draft<'a> {
     fn change(&mut self, admission: &'a Admission, recipient: &'a Recipient, id: i64, change: Change<'a>) -> Told<'a> {
         let thread = change.thread.unwrap_or(id);
         let known = change.row.is_some();
-        let alert = change.row.unwrap_or_else(|| next(&mut self.changes.ids.alert));
+        let alert = change.row.unwrap_or_else(|| next(&mut self.ids.alert));
         let before = self.escalations.get(&alert).copied();
         let follows = escalation(recipient, &change, alert, admission.received_at, before);
         self.escalations.extend(follows.map(|follows| (alert, follows)));
@@ -285,7 +289,7 @@ impl<'a> Draft<'a> {
     ) -> Option<i64> {
         let told = || news.iter().filter(|told| told.change.told());
         let thread = told().map(|told| told.thread).min()?;
-        let id = next(&mut self.changes.ids.message);
+        let id = next(&mut self.ids.message);
         self.changes.messages.push(NewMessage {
             id,
             notification,
@@ -325,7 +329,7 @@ impl<'a> Draft<'a> {
                 self.told[place] += 1;
             }
             self.changes.transitions.push(NewTransition {
-                id: next(&mut self.changes.ids.transition),
+                id: next(&mut self.ids.transition),
                 alert: *alert,
                 notification,
                 index: change.arrival.index,

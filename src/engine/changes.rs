@@ -3,9 +3,10 @@
 
 use super::admission::{Admission, Arrival, Related, TargetRow};
 use super::dedup::{Known, Suppression};
-use super::outbox::Fate;
+use super::outbox::{Breaker, Fate, Freeze, Outcome, State};
 use crate::alert::{Timestamp, TransitionKind};
-use crate::names::LaneKey;
+use crate::budget::Window;
+use crate::names::{Account, LaneKey, Scope};
 
 /// The last ids given: the next row of a table gets the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub struct Ids {
 /// What a decision changes.
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
-    /// The last ids given afterwards.
-    pub ids: Ids,
+    /// The last ids given afterwards, if any were given.
+    pub ids: Option<Ids>,
     /// Notifications that brought news.
     pub notifications: Vec<NewNotification<'a>>,
     /// Alerts that a receiver hears of for the first time.
@@ -39,14 +40,42 @@ pub struct Changes<'a> {
     pub repeated: Vec<Repeated>,
     /// Messages to queue.
     pub messages: Vec<NewMessage<'a>>,
+    /// Messages that tell the content of another one.
+    pub copies: Vec<Copy<'a>>,
+    /// Digests to begin.
+    pub digests: Vec<NewDigest>,
     /// Transitions of unclaimed messages that a newer message tells instead.
     pub moves: Vec<Move>,
+    /// Messages that a digest takes up.
+    pub gathers: Vec<Gather>,
+    /// New states of digests.
+    pub digest_states: Vec<DigestState>,
     /// Unclaimed messages whose content changed: what was rendered of them is out of date.
     pub revised: Vec<i64>,
     /// Messages that another one tells.
     pub folded: Vec<Fold>,
     /// Transitions to record.
     pub transitions: Vec<NewTransition<'a>>,
+    /// What was spent on accounts.
+    pub windows: Vec<(Account, Window)>,
+    /// Breakers that are open, by scope.
+    pub breakers: Vec<Breaker>,
+    /// Breakers to close.
+    pub closed: Vec<Scope>,
+    /// Bytes to freeze.
+    pub bytes: Vec<NewBytes<'a>>,
+    /// Messages that are being sent from now on.
+    pub started: Vec<StartedMessage>,
+    /// Attempts that begin.
+    pub attempts: Vec<NewAttempt>,
+    /// New states of messages whose attempt ended.
+    pub message_states: Vec<MessageState<'a>>,
+    /// Results of attempts.
+    pub answers: Vec<AnsweredAttempt<'a>>,
+    /// Fates of the transitions of settled messages.
+    pub fates: Vec<FateOf<'a>>,
+    /// Codes of cards, issued and used.
+    pub cards: Vec<CardChange<'a>>,
     /// Escalations that begin or become due.
     pub escalations: Vec<EscalationChange>,
 }
@@ -54,7 +83,66 @@ pub struct Changes<'a> {
 impl Changes<'_> {
     /// Is there nothing to write?
     pub const fn is_empty(&self) -> bool {
-        self.notifications.is_empty() && self.heard.is_empty() && self.repeated.is_empty()
+        let Self {
+            notifications,
+            alerts,
+            alert_states,
+            heard,
+            related,
+            repeated,
+            messages,
+            copies,
+            digests,
+            moves,
+            gathers,
+            digest_states,
+            revised,
+            folded,
+            transitions,
+            windows,
+            breakers,
+            closed,
+            bytes,
+            started,
+            attempts,
+            message_states,
+            answers,
+            fates,
+            cards,
+            escalations,
+            ids: _,
+        } = self;
+        notifications.is_empty()
+            && alerts.is_empty()
+            && alert_states.is_empty()
+            && heard.is_empty()
+            && related.is_empty()
+            && repeated.is_empty()
+            && messages.is_empty()
+            && copies.is_empty()
+            && digests.is_empty()
+            && moves.is_empty()
+            && gathers.is_empty()
+            && digest_states.is_empty()
+            && revised.is_empty()
+            && folded.is_empty()
+            && transitions.is_empty()
+            && windows.is_empty()
+            && breakers.is_empty()
+            && closed.is_empty()
+            && bytes.is_empty()
+            && started.is_empty()
+            && attempts.is_empty()
+            && message_states.is_empty()
+            && answers.is_empty()
+            && fates.is_empty()
+            && cards.is_empty()
+            && escalations.is_empty()
+    }
+
+    /// Will there be more to send?
+    pub const fn queues(&self) -> bool {
+        !(self.messages.is_empty() && self.copies.is_empty() && self.digests.is_empty())
     }
 }
 
@@ -207,5 +295,154 @@ pub enum EscalationChange {
         alert: i64,
         /// When.
         at: Timestamp,
+    },
+}
+
+/// A message that tells the content of another one, with transitions of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Copy<'a> {
+    /// The message whose content it tells.
+    pub of: i64,
+    /// The receiver that is told.
+    pub receiver: &'a str,
+    /// Its lane and target.
+    pub target: &'a TargetRow,
+    /// Why it exists, as JSON.
+    pub note: &'a str,
+    /// When it is queued.
+    pub at: Timestamp,
+}
+
+/// An empty digest. Its short id is its notification's, which no other message of the lane has alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewDigest {
+    /// Its id.
+    pub id: i64,
+    /// The message whose notification, receiver, lane and target it has.
+    pub like: i64,
+    /// When its first message was queued.
+    pub created_at: Timestamp,
+}
+
+/// A digest takes up messages, with all their transitions. Final for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gather {
+    /// The digest.
+    pub digest: i64,
+    /// The messages.
+    pub messages: Vec<i64>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A digest whose content changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DigestState {
+    /// Which message.
+    pub digest: i64,
+    /// Holds a critical alert.
+    pub critical: bool,
+    /// May use the reserve of a budget.
+    pub urgent: bool,
+}
+
+/// A version of a message's bytes, and which of its transitions they only count.
+#[derive(Debug, Clone, Copy)]
+pub struct NewBytes<'a> {
+    /// Which message.
+    pub message: i64,
+    /// 1 for its first bytes.
+    pub version: u32,
+    /// The bytes.
+    pub bytes: &'a Freeze,
+}
+
+/// A message is being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartedMessage {
+    /// Which message.
+    pub message: i64,
+    /// Claims so far.
+    pub epoch: i64,
+    /// When it was claimed.
+    pub at: Timestamp,
+}
+
+/// An attempt that begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewAttempt {
+    /// Of which message.
+    pub message: i64,
+    /// The claim that allows it.
+    pub epoch: i64,
+    /// The version of the bytes.
+    pub version: u32,
+    /// The part.
+    pub part: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The state of a message after an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageState<'a> {
+    /// Which message.
+    pub message: i64,
+    /// Its state.
+    pub state: State,
+    /// When it may be claimed.
+    pub not_before: Timestamp,
+    /// The first part that WeCom has not certainly accepted.
+    pub next_part: u32,
+    /// When it was settled, if it was.
+    pub settled_at: Option<Timestamp>,
+    /// WeCom's answer.
+    pub outcome: &'a Outcome,
+}
+
+/// The result of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct AnsweredAttempt<'a> {
+    /// Of which message.
+    pub message: i64,
+    /// The claim that allowed it.
+    pub epoch: i64,
+    /// WeCom's answer.
+    pub outcome: &'a Outcome,
+}
+
+/// The fate of all transitions of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FateOf<'a> {
+    /// Named or counted, as its last bytes say.
+    AsFrozen {
+        /// Which message.
+        message: i64,
+    },
+    /// Dead.
+    Dead {
+        /// Which message.
+        message: i64,
+        /// Why, from a closed set.
+        reason: &'a str,
+    },
+}
+
+/// A change of a card's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardChange<'a> {
+    /// The answer to its sending brings a code.
+    Issue {
+        /// The card's message.
+        card: i64,
+        /// The code.
+        code: &'a str,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its code was used: the spare one is next.
+    Spend {
+        /// The card's message.
+        card: i64,
     },
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use crate::engine::Denied;
+
 /// An error of the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -151,6 +153,16 @@ impl From<rusqlite::Error> for StoreError {
                 Self::Io { reason: error.to_string() }
             }
             _ => Self::Bug { reason: error.to_string(), source: Some(Arc::new(error)) },
+        }
+    }
+}
+
+impl Denied {
+    /// As the store's error about a message.
+    pub(super) fn error(self, message: i64) -> StoreError {
+        match self {
+            Self::Lost => StoreError::Lost { message },
+            Self::Bug(reason) => StoreError::bug(reason),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! A third backend, for the model in `deliver` only: maps instead of SQL, so that a million steps take a minute. It
-//! decides with the same pure functions (the engine, `budget`, `Next::apply`, the breakers) and restates the rest of what
-//! the real backends' statements do; the model runs it beside them and compares each answer.
+//! A third backend, for tests only: maps instead of SQL, so that the model in `deliver` plays a million steps a minute.
+//! It loads facts and writes changes; the engine decides. The model also runs it beside the real backends and compares
+//! each answer.
 
 mod admit;
-mod claim;
+mod changes;
 mod fold;
+mod outbox;
 mod read;
 mod rows;
-mod settle;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
-use super::{Breaker, BreakerChange, Fate, Kept, Lease, Moved, Retention, State};
+use super::{Breaker, Fate, Kept, Lease, Moved, Retention, State};
 use crate::alert::{Identity, Timestamp};
 use crate::budget::Window;
 use crate::engine::judge::AlertRow;
@@ -191,11 +191,6 @@ impl Memory {
     /// The breakers that are open.
     pub fn breakers(&self) -> Vec<Breaker> {
         self.0.borrow().breakers.values().cloned().collect()
-    }
-
-    /// Opens or closes a breaker.
-    pub fn change_breaker(&self, change: BreakerChange) {
-        self.0.borrow_mut().apply(change);
     }
 
     /// Deletes what is older than `keep` allows. Bodies, which are empty in the model, stay.

@@ -1,14 +1,12 @@
-//! Admission: facts from maps, the engine's decision, changes into maps.
+//! Admission: the facts that the engine decides on.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Alert, Memory, Message, Tables, Transition};
-use crate::alert::Timestamp;
+use super::{Memory, Tables};
 use crate::engine::admit::{Key, Merge, Waits, admit, keys};
-use crate::engine::changes::{Changes, Ids, NewMessage, NewTransition};
-use crate::engine::dedup::Suppression;
+use crate::engine::changes::Ids;
 use crate::engine::judge::AlertRow;
-use crate::store::{Admission, Admitted, Kept, Moved, State, TargetRow};
+use crate::store::{Admission, Admitted};
 
 impl Memory {
     /// Admits one notification.
@@ -29,18 +27,6 @@ impl Memory {
     }
 }
 
-fn kept(id: i64, admission: &Admission) -> Kept {
-    Kept {
-        id,
-        source: admission.source.clone(),
-        format: admission.format,
-        content_type: admission.content_type.clone(),
-        path_receiver: admission.path_receiver.clone(),
-        received_at: admission.received_at,
-        raw: admission.raw.clone(),
-    }
-}
-
 impl Tables {
     fn known<'a>(&self, keys: impl IntoIterator<Item = Key<'a>>) -> HashMap<Key<'a>, AlertRow> {
         let row = |key: Key<'a>| {
@@ -50,7 +36,7 @@ impl Tables {
         keys.into_iter().filter_map(row).collect()
     }
 
-    fn last_ids(&self) -> Ids {
+    pub(super) fn last_ids(&self) -> Ids {
         Ids {
             notification: self.notifications.next() - 1,
             alert: self.alerts.next() - 1,
@@ -79,117 +65,5 @@ impl Tables {
             }));
         }
         waits
-    }
-
-    fn write(&mut self, changes: &Changes<'_>) {
-        for row in &changes.notifications {
-            self.notifications.push(kept(row.id, row.admission));
-        }
-        for row in &changes.alerts {
-            self.identities.insert((row.arrival.identity, row.receiver.to_owned()), row.state.id);
-            self.alerts.push(Alert {
-                identity: row.arrival.identity,
-                receiver: row.receiver.to_owned(),
-                name: row.arrival.name.clone(),
-                labels_json: row.arrival.labels_json.clone(),
-                critical: row.arrival.critical,
-                row: AlertRow::from(&row.state),
-            });
-        }
-        for state in &changes.alert_states {
-            self.alerts.get_mut(state.id).expect("it is stored").row = AlertRow::from(state);
-        }
-        for (alert, at) in &changes.heard {
-            self.alerts.get_mut(*alert).expect("it is stored").row.heard_at = *at;
-        }
-        for row in &changes.repeated {
-            *self.repeated.entry(row.notification).or_default() += row.times;
-        }
-        for row in &changes.messages {
-            self.queue_new(row);
-        }
-        for step in &changes.moves {
-            let told = self.messages[&step.from].transitions.iter().copied();
-            let mine: Vec<i64> = told.filter(|id| self.transitions[id].moved.alert == step.alert).collect();
-            assert_eq!(mine.len(), step.count as usize, "the facts were true");
-            for id in mine {
-                self.relink(id, step.from, step.to);
-            }
-        }
-        for message in &changes.revised {
-            self.message(*message).revision += 1;
-        }
-        for fold in &changes.folded {
-            self.message(fold.message).folded_into = Some(fold.into);
-            self.end(fold.message, State::Folded, fold.at);
-        }
-        for row in &changes.transitions {
-            self.tell(transition(row));
-        }
-    }
-
-    fn queue_new(&mut self, row: &NewMessage<'_>) {
-        let id = self.queue(Message {
-            critical: row.critical,
-            urgent: row.urgent,
-            note_json: row.note.map(str::to_owned),
-            ..blank(row.notification, row.receiver, row.target, row.thread, row.created_at)
-        });
-        assert_eq!(id, row.id, "ids are given in order");
-        if let Some(bytes) = &row.target.given {
-            self.freeze(id, bytes).expect("the bytes have a part to send");
-        }
-        if let Some(fold) = row.folded {
-            self.message(id).folded_into = Some(fold.into);
-            self.end(id, State::Folded, fold.at);
-        }
-    }
-}
-
-fn transition(row: &NewTransition<'_>) -> Transition {
-    Transition {
-        moved: Moved {
-            id: row.id,
-            alert: row.alert,
-            notification: row.notification,
-            alert_index: row.index,
-            kind: row.kind,
-            at: row.at,
-            starts_at: row.starts_at,
-            ends_at: row.ends_at,
-        },
-        message: row.message,
-        lane: row.lane.clone(),
-        counted: false,
-        fate: row.fate(),
-        reason: row.suppressed.map(|reason| Suppression::as_str(reason).to_owned()),
-    }
-}
-
-/// A message without transitions.
-pub(super) fn blank(notification: i64, receiver: &str, target: &TargetRow, thread: i64, now: Timestamp) -> Message {
-    Message {
-        notification,
-        receiver: receiver.to_owned(),
-        lane: target.lane.clone(),
-        target_json: target.target_json.clone(),
-        critical: false,
-        urgent: false,
-        digest: false,
-        thread,
-        created_at: now,
-        state: State::Queued,
-        not_before: Timestamp(0),
-        epoch: 0,
-        revision: 0,
-        versions: Vec::new(),
-        next_part: 0,
-        face: None,
-        settled_at: None,
-        folded_into: None,
-        origin: None,
-        note_json: None,
-        attempts: Vec::new(),
-        transitions: Vec::new(),
     }
 }

@@ -2,38 +2,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::admit::blank;
 use super::{Memory, Message, Tables};
 use crate::alert::Timestamp;
+use crate::engine::fold::{FOLDED_AT_ONCE, FoldFacts, Foldable, fold};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
-use crate::store::{Digest, DigestItem, Folded, Lease, State, StoreError, TargetRow};
+use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 
 impl Memory {
     /// Folds what was never claimed into one digest.
     pub fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
         let mut tables = self.0.borrow_mut();
-        let ids = tables.foldable(&lease.lane, keep);
-        if !tables.holds(lease) {
-            return Err(StoreError::Lost { message: ids.first().copied().unwrap_or_default() });
-        }
-        let [first, .., last] = ids[..] else { return Ok(None) };
-        let digest = if tables.messages[&first].digest { first } else { tables.begin(first, last) };
-        let mut messages = 0;
-        for id in ids.into_iter().filter(|id| *id != digest) {
-            let other = tables.messages[&id].clone();
-            for transition in &other.transitions {
-                tables.relink(*transition, id, digest);
-            }
-            let into = tables.message(digest);
-            into.critical |= other.critical;
-            into.urgent |= other.urgent;
-            tables.message(id).folded_into = Some(digest);
-            tables.end(id, State::Folded, now);
-            messages += 1;
-        }
-        tables.message(digest).revision += 1;
-        Ok(Some(Folded { digest, messages }))
+        let foldable = tables.foldable(&lease.lane, keep);
+        let facts = FoldFacts { held: tables.holds(lease), foldable, ids: tables.last_ids() };
+        let decided = fold(facts, now).map_err(|denied| denied.error(keep.unwrap_or_default()))?;
+        let Some((folded, changes)) = decided else { return Ok(None) };
+        tables.write(&changes);
+        Ok(Some(folded))
     }
 
     /// The sums of a digest and what it can name.
@@ -67,8 +52,8 @@ impl Memory {
 }
 
 impl Tables {
-    /// Digests first, then by age.
-    fn foldable(&self, lane: &LaneKey, keep: Option<i64>) -> Vec<i64> {
+    /// The messages of a lane that can be folded. Digests first, then by id.
+    fn foldable(&self, lane: &LaneKey, keep: Option<i64>) -> Vec<Foldable> {
         let live: Vec<(i64, &Message)> =
             self.live.get(lane).into_iter().flatten().map(|id| (*id, &self.messages[id])).collect();
         let alert = |id: &i64| self.transitions[id].moved.alert;
@@ -81,14 +66,13 @@ impl Tables {
                 fresh.into_iter().partition(|(_, row)| row.transitions.iter().any(|id| held.contains(&alert(id))));
         }
         fresh.sort_by_key(|(id, message)| (!message.digest, *id));
-        fresh.into_iter().map(|(id, _)| id).collect()
-    }
-
-    fn begin(&mut self, first: i64, last: i64) -> i64 {
-        let newest = &self.messages[&last];
-        let target = TargetRow::new(newest.lane.clone(), newest.target_json.clone());
-        let created_at: Timestamp = self.messages[&first].created_at;
-        let digest = blank(newest.notification, &newest.receiver, &target, newest.notification, created_at);
-        self.queue(Message { digest: true, ..digest })
+        let row = |(message, row): (i64, &Message)| Foldable {
+            message,
+            digest: row.digest,
+            critical: row.critical,
+            urgent: row.urgent,
+            created_at: row.created_at,
+        };
+        fresh.into_iter().take(FOLDED_AT_ONCE as usize).map(row).collect()
     }
 }

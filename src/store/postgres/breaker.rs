@@ -1,16 +1,17 @@
 //! Breakers, and other state of ways and sources: tokens, the secret of links, when sources were last seen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::Row;
 
 use super::Db;
+use super::changes::write;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, small, time, values};
 use crate::alert::Timestamp;
+use crate::engine::changes::Changes;
 use crate::names::{Scope, SourceId};
-use crate::store::words::shortened;
 use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, StoreError, Token};
 
 impl Db {
@@ -22,7 +23,12 @@ impl Db {
     }
 
     pub(in crate::store) async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
-        transaction!(self.writing()?, Kind::Write, tx => apply(&tx, &change))
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            let known = open_among(&tx, BTreeSet::from([change.scope()])).await?;
+            let mut changes = Changes::default();
+            changes.change_breakers(std::slice::from_ref(&change), known);
+            write(&tx, &changes).await
+        })
     }
 
     pub(in crate::store) async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
@@ -98,48 +104,16 @@ impl Db {
     }
 }
 
-/// Locks the open breakers among `scopes`.
-pub(super) async fn locked(tx: &Tx, scopes: &Vec<&str>) -> Result<HashMap<Scope, Breaker>, Fault> {
+/// Locks the open breakers among `scopes`, which are in the order in which breakers are locked.
+pub(super) async fn open_among(tx: &Tx, scopes: BTreeSet<&Scope>) -> Result<BTreeMap<Scope, Breaker>, Fault> {
     if scopes.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(BTreeMap::new());
     }
+    let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
     let sql = "SELECT scope, reason, errcode, error, opened_at, probe_at, failures FROM breaker
                WHERE scope = ANY ($1) ORDER BY scope FOR NO KEY UPDATE";
-    let rows = tx.rows(sql, values![; *scopes]).await?;
+    let rows = tx.rows(sql, values![; scopes]).await?;
     rows.iter().map(|row| breaker(row).map(|open| (open.scope.clone(), open))).collect()
-}
-
-/// Blocks the open breakers among `scopes` for all other messages until the probe is settled.
-pub(super) async fn probe(tx: &Tx, scopes: &[Scope], until: Timestamp) -> Result<(), Fault> {
-    let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
-    let sql = "UPDATE breaker SET probe_at = $1 WHERE scope = ANY ($2)";
-    tx.execute_if(!names.is_empty(), sql, values![until.0; names]).await?;
-    Ok(())
-}
-
-pub(super) async fn apply(tx: &Tx, change: &BreakerChange) -> Result<(), Fault> {
-    match change {
-        BreakerChange::Close(scope) => {
-            tx.execute("DELETE FROM breaker WHERE scope = $1", values![scope.as_str()]).await?;
-        }
-        BreakerChange::Open(open) => {
-            let sql = "INSERT INTO breaker AS b VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (scope) DO UPDATE SET
-                           reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
-                           probe_at = excluded.probe_at, failures = b.failures + 1";
-            let (error, failures) = (shortened(&open.error), i64::from(open.failures));
-            let values = values![
-                open.scope.as_str(),
-                open.reason,
-                open.errcode,
-                error,
-                open.opened_at.0,
-                open.probe_at.0,
-                failures
-            ];
-            tx.execute(sql, values).await?;
-        }
-    }
-    Ok(())
 }
 
 fn breaker(row: &Row) -> Result<Breaker, Fault> {

@@ -1,19 +1,23 @@
 //! Writes what the engine decided: one function for each table, sent together. SQL here addresses rows and copies values;
 //! it chooses nothing.
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 
+use super::cards::{issue, spend};
 use super::tx::{Fault, Tx};
 use super::values::values;
 use crate::alert::Timestamp;
+use crate::budget::Window;
 use crate::engine::changes::{
-    AlertState, Changes, EscalationChange, Fold, Ids, Move, NewAlert, NewMessage, NewNotification, NewTransition,
-    Repeated,
+    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Ids,
+    MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
+    Repeated, StartedMessage,
 };
 use crate::engine::dedup::Suppression;
+use crate::names::{Account, Scope};
 use crate::store::related::marks_json;
-use crate::store::words::{json, text};
-use crate::store::{Admission, Freeze, Related, State, StoreError};
+use crate::store::words::{json, shortened, text};
+use crate::store::{Admission, Breaker, Fate, Freeze, Naming, Related, State, StoreError};
 
 /// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must stay
 /// below its time limit.
@@ -31,13 +35,33 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
         repeated(tx, &changes.repeated),
         messages(tx, &changes.messages),
         given(tx, &changes.messages),
+        digests(tx, &changes.digests),
         moves(tx, &changes.moves),
+        gathers(tx, &changes.gathers),
+        digest_states(tx, &changes.digest_states),
         revised(tx, &changes.revised),
         folded(tx, &changes.folded),
         transitions(tx, &changes.transitions),
         escalations(tx, &changes.escalations),
         keep_ids(tx, changes.ids),
-        wake(tx, !changes.messages.is_empty()),
+    )?;
+    // Each copy needs the id of the one before.
+    for row in &changes.copies {
+        copy(tx, row).await?;
+    }
+    tokio::try_join!(
+        biased;
+        windows(tx, &changes.windows),
+        closed(tx, &changes.closed),
+        breakers(tx, &changes.breakers),
+        bytes(tx, &changes.bytes),
+        started(tx, &changes.started),
+        attempts(tx, &changes.attempts),
+        message_states(tx, &changes.message_states),
+        answers(tx, &changes.answers),
+        fates(tx, &changes.fates),
+        cards(tx, &changes.cards),
+        wake(tx, changes.queues()),
     )?;
     Ok(())
 }
@@ -314,8 +338,9 @@ async fn write_transitions(tx: &Tx, all: &[NewTransition<'_>]) -> Result<(), Fau
     Ok(())
 }
 
-/// Moves the sequences to where the group ended. A sequence without ids stays unused.
-async fn keep_ids(tx: &Tx, ids: Ids) -> Result<(), Fault> {
+/// Moves the sequences to the last ids given. A sequence without ids stays unused.
+async fn keep_ids(tx: &Tx, ids: Option<Ids>) -> Result<(), Fault> {
+    let Some(ids) = ids else { return Ok(()) };
     let keep = |table, value| format!("(SELECT CASE WHEN ${value} > 0 THEN setval('{table}_id_seq', ${value}) END)");
     let sql = format!(
         "SELECT {}, {}, {}, {}",
@@ -325,6 +350,209 @@ async fn keep_ids(tx: &Tx, ids: Ids) -> Result<(), Fault> {
         keep("transition", 4)
     );
     tx.execute(&sql, values![ids.notification, ids.alert, ids.message, ids.transition]).await?;
+    Ok(())
+}
+
+/// Writes one copy of a message and of its transitions; returns its id. O(its transitions), without loading them.
+pub(super) async fn copy(tx: &Tx, row: &Copy<'_>) -> Result<i64, Fault> {
+    let make = "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread,
+                                     created_at, origin, note, act_id)
+                SELECT notification_id, $2, $3, $4, critical, urgent, digest, thread, $5, id, $6, act_id
+                FROM message WHERE id = $1 RETURNING id";
+    let (lane, note) = (row.target.lane.as_str(), text(row.note).into_owned());
+    let values = values![row.of, row.receiver, lane, row.target.target_json, row.at.0, note];
+    let copied: i64 = tx.only(make, values).await?.try_get(0)?;
+    // Sorted before numbering: the transitions of a message are ordered by id.
+    let tell = "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
+                                        ends_at, fate)
+                SELECT alert_id, notification_id, alert_index, $2, $3, kind, at, starts_at, ends_at, $4
+                FROM transition WHERE message_id = $1 ORDER BY id";
+    tx.execute(tell, values![row.of, copied, lane, Fate::Pending.as_str()]).await?;
+    Ok(copied)
+}
+
+async fn digests(tx: &Tx, all: &[NewDigest]) -> Result<(), Fault> {
+    let sql = "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, digest, thread,
+                                    created_at)
+               SELECT $1, notification_id, receiver, lane, target, false, false, true, notification_id, $3
+               FROM message WHERE id = $2";
+    for NewDigest { id, like, created_at } in all {
+        expect(tx.execute(sql, values![*id, *like, created_at.0]).await?, 1, "a digest")?;
+    }
+    Ok(())
+}
+
+async fn gathers(tx: &Tx, all: &[Gather]) -> Result<(), Fault> {
+    let relink = "UPDATE transition SET message_id = $1 WHERE message_id = ANY ($2)";
+    let settle = "UPDATE message SET state = 'folded', folded_into = $1, settled_at = $2 WHERE id = ANY ($3)";
+    for Gather { digest, messages, at } in all {
+        let (_, written) = try_join(
+            tx.execute(relink, values![*digest; *messages]),
+            tx.execute(settle, values![*digest, at.0; *messages]),
+        )
+        .await?;
+        expect(written, messages.len(), "the messages of a digest")?;
+    }
+    Ok(())
+}
+
+async fn digest_states(tx: &Tx, all: &[DigestState]) -> Result<(), Fault> {
+    let sql = "UPDATE message SET critical = $2, urgent = $3, revision = revision + 1 WHERE id = $1";
+    for DigestState { digest, critical, urgent } in all {
+        expect(tx.execute(sql, values![*digest, *critical, *urgent]).await?, 1, "a digest")?;
+    }
+    Ok(())
+}
+
+async fn windows(tx: &Tx, all: &[(Account, Window)]) -> Result<(), Fault> {
+    let accounts: Vec<&str> = all.iter().map(|(account, _)| account.as_str()).collect();
+    let spent: Vec<Vec<u8>> = all.iter().map(|(_, window)| window.to_bytes()).collect();
+    let sql = "UPDATE budget SET spent = d.spent FROM unnest($1, $2) AS d (account, spent)
+               WHERE budget.account = d.account";
+    expect(tx.execute_if(!all.is_empty(), sql, values![; accounts, spent]).await?, all.len(), "budgets")
+}
+
+async fn closed(tx: &Tx, all: &[Scope]) -> Result<(), Fault> {
+    let scopes: Vec<&str> = all.iter().map(Scope::as_str).collect();
+    tx.execute_if(!all.is_empty(), "DELETE FROM breaker WHERE scope = ANY ($1)", values![; scopes]).await?;
+    Ok(())
+}
+
+async fn breakers(tx: &Tx, all: &[Breaker]) -> Result<(), Fault> {
+    let sql = "INSERT INTO breaker VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (scope) DO UPDATE SET
+                   reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
+                   opened_at = excluded.opened_at, probe_at = excluded.probe_at, failures = excluded.failures";
+    for open in all {
+        let (error, failures) = (shortened(&open.error), i64::from(open.failures));
+        let (scope, opened_at, probe_at) = (open.scope.as_str(), open.opened_at.0, open.probe_at.0);
+        tx.execute(sql, values![scope, open.reason, open.errcode, error, opened_at, probe_at, failures]).await?;
+    }
+    Ok(())
+}
+
+/// Writes new versions of messages' bytes, and which of their transitions they only count.
+async fn bytes(tx: &Tx, all: &[NewBytes<'_>]) -> Result<(), Fault> {
+    let insert = "INSERT INTO part (message_id, version, number, body)
+                  SELECT $1, $2, number, body FROM unnest($3, $4) AS p (number, body)";
+    let update = "UPDATE message SET version = $2, parts = $3, next_part = $4, face = $5 WHERE id = $1";
+    for NewBytes { message, version, bytes } in all {
+        let numbers: Vec<i64> = (0..).take(bytes.parts.len()).collect();
+        let bodies: Vec<&[u8]> = bytes.parts.iter().map(|body| &body[..]).collect();
+        let (version, parts) = (i64::from(*version), i64::try_from(bytes.parts.len()).unwrap_or(i64::MAX));
+        let next_part = i64::from(bytes.next_part);
+        let (ids, count) = match &bytes.naming {
+            Naming::AllBut(transitions) => (
+                transitions,
+                "UPDATE transition SET counted = id = ANY ($2)
+                 WHERE message_id = $1 AND counted <> (id = ANY ($2))",
+            ),
+            Naming::OnlyAlerts(alerts) => (
+                alerts,
+                "UPDATE transition SET counted = NOT alert_id = ANY ($2)
+                 WHERE message_id = $1 AND fate = 'pending' AND counted <> (NOT alert_id = ANY ($2))",
+            ),
+        };
+        try_join3(
+            tx.execute(insert, values![*message, version; numbers, bodies]),
+            tx.execute(update, values![*message, version, parts, next_part, bytes.face]),
+            tx.execute(count, values![*message; *ids]),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn started(tx: &Tx, all: &[StartedMessage]) -> Result<(), Fault> {
+    let sql = "UPDATE message SET state = 'sending', epoch = $2, claimed_at = $3 WHERE id = $1";
+    for StartedMessage { message, epoch, at } in all {
+        expect(tx.execute(sql, values![*message, *epoch, at.0]).await?, 1, "a claimed message")?;
+    }
+    Ok(())
+}
+
+async fn attempts(tx: &Tx, all: &[NewAttempt]) -> Result<(), Fault> {
+    let sql = "INSERT INTO attempt (message_id, epoch, version, part, at) VALUES ($1, $2, $3, $4, $5)";
+    for NewAttempt { message, epoch, version, part, at } in all {
+        tx.execute(sql, values![*message, *epoch, i64::from(*version), i64::from(*part), at.0]).await?;
+    }
+    Ok(())
+}
+
+async fn message_states(tx: &Tx, all: &[MessageState<'_>]) -> Result<(), Fault> {
+    let sql = "UPDATE message SET state = $2, not_before = $3, next_part = $4, settled_at = $5, outcome = $6,
+                                  errcode = $7, error = $8
+               WHERE id = $1";
+    for row in all {
+        let (not_before, next_part) = (row.not_before.0, i64::from(row.next_part));
+        let settled_at = row.settled_at.map(|at| at.0);
+        let error = row.outcome.errmsg.as_deref().map(shortened);
+        let values = values![
+            row.message,
+            row.state.as_str(),
+            not_before,
+            next_part,
+            settled_at,
+            row.outcome.class,
+            row.outcome.errcode,
+            error,
+        ];
+        expect(tx.execute(sql, values).await?, 1, "the state of a message")?;
+    }
+    Ok(())
+}
+
+async fn answers(tx: &Tx, all: &[AnsweredAttempt<'_>]) -> Result<(), Fault> {
+    let sql = "UPDATE attempt SET duration_ms = $3, outcome = $4, http_status = $5, errcode = $6, errmsg = $7,
+                                  msgid = $8, response_code = $9, invalid = $10
+               WHERE message_id = $1 AND epoch = $2";
+    let without_nul = |words: &Option<String>| words.as_deref().map(|words| text(words).into_owned());
+    for AnsweredAttempt { message, epoch, outcome } in all {
+        let values = values![
+            *message,
+            *epoch,
+            outcome.duration_ms,
+            outcome.class,
+            outcome.http_status.map(i64::from),
+            outcome.errcode,
+            outcome.errmsg.as_deref().map(shortened),
+            without_nul(&outcome.msgid),
+            without_nul(&outcome.response_code),
+            without_nul(&outcome.invalid_json),
+        ];
+        expect(tx.execute(sql, values).await?, 1, "the result of an attempt")?;
+    }
+    Ok(())
+}
+
+async fn fates(tx: &Tx, all: &[FateOf<'_>]) -> Result<(), Fault> {
+    for row in all {
+        match row {
+            FateOf::Dead { message, reason } => {
+                let sql = "UPDATE transition SET fate = $2, reason = $3 WHERE message_id = $1";
+                tx.execute(sql, values![*message, row.fate(false).as_str(), *reason]).await?;
+            }
+            FateOf::AsFrozen { message } => {
+                let sql = "UPDATE transition SET fate = $2 WHERE message_id = $1 AND counted = $3";
+                let fate = |counted| row.fate(counted).as_str();
+                let (named, counted) = (fate(false), fate(true));
+                try_join(
+                    tx.execute(sql, values![*message, named, false]),
+                    tx.execute(sql, values![*message, counted, true]),
+                )
+                .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn cards(tx: &Tx, all: &[CardChange<'_>]) -> Result<(), Fault> {
+    for row in all {
+        match *row {
+            CardChange::Issue { card, code, at } => issue(tx, card, code, at, false).await?,
+            CardChange::Spend { card } => spend(tx, card).await?,
+        }
+    }
     Ok(())
 }
 

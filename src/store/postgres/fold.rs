@@ -1,22 +1,21 @@
 //! Folding: a lane that is behind tells its waiting messages by one digest.
 
-use futures_util::future::{try_join, try_join4};
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
+use futures_util::future::try_join3;
 use tokio_postgres::Row;
 
 use super::Db;
-use super::changes::wake;
+use super::admit::last_ids;
+use super::changes::write;
 use super::lease::renew;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, time, values};
 use crate::alert::{Timestamp, TransitionKind};
+use crate::engine::fold::{FOLDED_AT_ONCE, FoldFacts, Foldable, fold};
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
-
-/// Messages folded in one transaction: it bounds how long other writers wait.
-const BATCH: i64 = 1_000;
 
 /// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
 /// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it. One
@@ -30,7 +29,7 @@ const FOLDABLE: &str = "
             CROSS JOIN LATERAL (SELECT message_id FROM transition
                                 WHERE alert_id = mine.alert_id AND fate = 'pending' AND lane = $1 OFFSET 0) other
     )
-    SELECT m.id, m.digest FROM message m
+    SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
     WHERE m.settled_at IS NULL AND m.lane = $1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT $3 FOR NO KEY UPDATE OF m";
@@ -49,7 +48,7 @@ impl Db {
         keep: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Folded>, StoreError> {
-        transaction!(self.writing()?, Kind::Ordered, tx => fold(self, &tx, lease, keep, now))
+        transaction!(self.writing()?, Kind::Ordered, tx => fold_lane(self, &tx, lease, keep, now))
     }
 
     pub(in crate::store) async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
@@ -79,50 +78,35 @@ impl Db {
     }
 }
 
-async fn fold(db: &Db, tx: &Tx, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, Fault> {
-    let (held, rows) = try_join(
+async fn fold_lane(
+    db: &Db,
+    tx: &Tx,
+    lease: &Lease,
+    keep: Option<i64>,
+    now: Timestamp,
+) -> Result<Option<Folded>, Fault> {
+    let (held, rows, ids) = try_join3(
         renew(tx, lease, &db.0.owner, db.0.lease),
-        tx.rows(FOLDABLE, values![lease.lane.as_str(), keep, BATCH]),
+        tx.rows(FOLDABLE, values![lease.lane.as_str(), keep, i64::from(FOLDED_AT_ONCE)]),
+        last_ids(tx),
     )
     .await?;
-    if !held {
-        return Err(StoreError::Lost { message: keep.unwrap_or_default() }.into());
-    }
-    let ids = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<i64>, Fault>>()?;
-    let [first, .., last] = ids[..] else {
+    let foldable = |row: &Row| -> Result<Foldable, Fault> {
+        Ok(Foldable {
+            message: row.try_get(0)?,
+            digest: row.try_get(1)?,
+            critical: row.try_get(2)?,
+            urgent: row.try_get(3)?,
+            created_at: moment(row, 4)?,
+        })
+    };
+    let facts = FoldFacts { held, foldable: rows.iter().map(foldable).collect::<Result<_, _>>()?, ids };
+    let Some((folded, changes)) = fold(facts, now).map_err(|denied| denied.error(keep.unwrap_or_default()))? else {
         tx.undo();
         return Ok(None);
     };
-    // An existing digest takes up the others: O(what the others hold), independent of its own size.
-    let digest = if rows[0].try_get(1)? { first } else { begin(tx, first, last).await? };
-    let taken: Vec<i64> = ids.into_iter().filter(|id| *id != digest).collect();
-    // The digest is as critical and as urgent as the messages it stands for.
-    let stand = "UPDATE message m SET revision = m.revision + 1, critical = m.critical OR other.critical,
-                                      urgent = m.urgent OR other.urgent
-                 FROM (SELECT bool_or(critical) AS critical, bool_or(urgent) AS urgent FROM message
-                       WHERE id = ANY ($2)) other
-                 WHERE m.id = $1";
-    let relink = "UPDATE transition SET message_id = $1 WHERE message_id = ANY ($2)";
-    let settle = "UPDATE message SET state = 'folded', folded_into = $1, settled_at = $2 WHERE id = ANY ($3)";
-    try_join4(
-        tx.execute(stand, values![digest; taken]),
-        tx.execute(relink, values![digest; taken]),
-        tx.execute(settle, values![digest, now.0; taken]),
-        wake(tx, true),
-    )
-    .await?;
-    Ok(Some(Folded { digest, messages: taken.len() as u64 }))
-}
-
-/// An empty digest, created at the time of its first message, about the notification of the last. Its short id is that
-/// of the newest, which no other message of the lane has alone.
-async fn begin(tx: &Tx, first: i64, last: i64) -> Result<i64, Fault> {
-    let sql =
-        "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at)
-               SELECT notification_id, receiver, lane, target, false, false, true, notification_id,
-                      (SELECT created_at FROM message WHERE id = $1)
-               FROM message WHERE id = $2 RETURNING id";
-    Ok(tx.only(sql, values![first, last]).await?.try_get(0)?)
+    write(tx, &changes).await?;
+    Ok(Some(folded))
 }
 
 fn item(row: &Row) -> Result<DigestItem, Fault> {

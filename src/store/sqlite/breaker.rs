@@ -1,15 +1,18 @@
 //! Breakers, and other state of ways and sources: tokens, the secret of links, when sources were last seen.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Db;
+use super::changes::write;
 use super::lanes::time;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
+use crate::engine::changes::Changes;
 use crate::names::{Scope, SourceId};
-use crate::store::words::shortened;
-use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, PROBE_MS, StoreError, Token};
+use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, StoreError, Token};
 
 impl Db {
     pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
@@ -23,7 +26,12 @@ impl Db {
     }
 
     pub(in crate::store) async fn change_breaker(&self, change: BreakerChange) -> Result<(), StoreError> {
-        self.write(move |connection| apply(connection, &change)).await
+        self.write(move |connection| {
+            let mut changes = Changes::default();
+            changes.change_breakers(std::slice::from_ref(&change), open_among(connection, [change.scope()])?);
+            write(connection, &changes)
+        })
+        .await
     }
 
     pub(in crate::store) async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
@@ -119,59 +127,16 @@ fn made_links(connection: &Connection) -> Result<LinkSecrets, StoreError> {
     Ok(LinkSecrets::read(&row))
 }
 
-/// Of the open breakers among `scopes`, the one that blocks messages longest, and until when.
-pub(super) fn shut(
+/// The open breakers among `scopes`.
+pub(super) fn open_among<'a>(
     connection: &Connection,
-    scopes: &[Scope],
-    now: Timestamp,
-) -> Result<Option<(Timestamp, Scope)>, StoreError> {
-    let mut longest: Option<(Timestamp, Scope)> = None;
+    scopes: impl IntoIterator<Item = &'a Scope>,
+) -> Result<BTreeMap<Scope, Breaker>, StoreError> {
+    let mut open = BTreeMap::new();
     for scope in scopes {
-        let Some(open) = find(connection, scope)? else { continue };
-        if let Some(until) = open.keeps_away_until(now)
-            && longest.as_ref().is_none_or(|(known, _)| until > *known)
-        {
-            longest = Some((until, scope.clone()));
-        }
-    }
-    Ok(longest)
-}
-
-/// Passes the breakers of `scopes` as their probe: other messages wait for its result. Returns whether one of them is
-/// open.
-pub(super) fn probe(connection: &Connection, scopes: &[Scope], now: Timestamp) -> Result<bool, StoreError> {
-    let mut update = connection.held("UPDATE breaker SET probe_at = ?2 WHERE scope = ?1")?;
-    let mut open = false;
-    for scope in scopes {
-        open |= update.execute(params![scope.as_str(), now.plus_millis(PROBE_MS).0])? > 0;
+        open.extend(find(connection, scope)?.map(|breaker| (scope.clone(), breaker)));
     }
     Ok(open)
-}
-
-pub(super) fn apply(connection: &Connection, change: &BreakerChange) -> Result<(), StoreError> {
-    match change {
-        BreakerChange::Close(scope) => {
-            connection.held("DELETE FROM breaker WHERE scope = ?1")?.execute([scope.as_str()])?;
-        }
-        BreakerChange::Open(open) => {
-            connection
-                .held(
-                    "INSERT INTO breaker VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET
-                         reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
-                         probe_at = excluded.probe_at, failures = failures + 1",
-                )?
-                .execute(params![
-                    open.scope.as_str(),
-                    open.reason,
-                    open.errcode,
-                    shortened(&open.error),
-                    open.opened_at.0,
-                    open.probe_at.0,
-                    open.failures,
-                ])?;
-        }
-    }
-    Ok(())
 }
 
 fn find(connection: &Connection, scope: &Scope) -> Result<Option<Breaker>, StoreError> {

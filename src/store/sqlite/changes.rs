@@ -3,16 +3,29 @@
 
 use rusqlite::{Connection, params};
 
-use super::claim::freeze;
+use super::cards::{issue, spend};
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
+use crate::budget::Window;
 use crate::engine::changes::{
-    AlertState, Changes, EscalationChange, Fold, Move, NewAlert, NewMessage, NewNotification, NewTransition, Repeated,
+    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather,
+    MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
+    Repeated, StartedMessage,
 };
 use crate::engine::dedup::Suppression;
+use crate::names::{Account, Scope};
 use crate::store::related::marks_json;
-use crate::store::words::{json, text};
-use crate::store::{Related, State, StoreError};
+use crate::store::words::{json, shortened, text};
+use crate::store::{Breaker, Fate, Naming, Related, State, StoreError};
+
+/// Moves the transitions of the messages of ?1 (a JSON array of ids) to the digest ?2.
+pub(super) const RELINK: &str =
+    "UPDATE transition SET message_id = ?2 WHERE message_id IN (SELECT value FROM json_each(?1))";
+
+/// Settles the messages of ?1 (a JSON array of ids) as folded into the digest ?2 at ?3.
+pub(super) const SETTLE: &str = "
+    UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3
+    WHERE id IN (SELECT value FROM json_each(?1))";
 
 /// Writes all changes of a decision.
 pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<(), StoreError> {
@@ -23,10 +36,24 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     related(connection, &changes.related)?;
     repeated(connection, &changes.repeated)?;
     messages(connection, &changes.messages)?;
+    copies(connection, &changes.copies)?;
+    digests(connection, &changes.digests)?;
     moves(connection, &changes.moves)?;
+    gathers(connection, &changes.gathers)?;
+    digest_states(connection, &changes.digest_states)?;
     revised(connection, &changes.revised)?;
     folded(connection, &changes.folded)?;
     transitions(connection, &changes.transitions)?;
+    windows(connection, &changes.windows)?;
+    closed(connection, &changes.closed)?;
+    breakers(connection, &changes.breakers)?;
+    bytes(connection, &changes.bytes)?;
+    started(connection, &changes.started)?;
+    attempts(connection, &changes.attempts)?;
+    message_states(connection, &changes.message_states)?;
+    answers(connection, &changes.answers)?;
+    fates(connection, &changes.fates)?;
+    cards(connection, &changes.cards)?;
     escalations(connection, &changes.escalations)
 }
 
@@ -186,7 +213,7 @@ fn messages(connection: &Connection, rows: &[NewMessage<'_>]) -> Result<(), Stor
             row.folded.map(|fold| fold.at.0),
         ])?;
         if let Some(bytes) = &row.target.given {
-            freeze(connection, row.id, 1, bytes)?;
+            bytes_of(connection, &NewBytes { message: row.id, version: 1, bytes })?;
         }
     }
     Ok(())
@@ -276,4 +303,238 @@ fn escalations(connection: &Connection, rows: &[EscalationChange]) -> Result<(),
         }
     }
     Ok(())
+}
+
+fn copies(connection: &Connection, rows: &[Copy<'_>]) -> Result<(), StoreError> {
+    rows.iter().try_for_each(|row| copy(connection, row).map(drop))
+}
+
+/// Writes one copy of a message and of its transitions; returns its id. O(its transitions), without loading them.
+pub(super) fn copy(connection: &Connection, row: &Copy<'_>) -> Result<i64, StoreError> {
+    let lane = row.target.lane.as_str();
+    connection
+        .held(
+            "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at,
+                                  origin, note, act_id)
+             SELECT notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6, act_id
+             FROM message WHERE id = ?1",
+        )?
+        .execute(params![row.of, row.receiver, lane, row.target.target_json, row.at.0, row.note])?;
+    let copied = connection.last_insert_rowid();
+    connection
+        .held(
+            "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
+                                     ends_at, fate)
+             SELECT alert_id, notification_id, alert_index, ?2, ?3, kind, at, starts_at, ends_at, ?4
+             FROM transition WHERE message_id = ?1 ORDER BY id",
+        )?
+        .execute(params![row.of, copied, lane, Fate::Pending.as_str()])?;
+    Ok(copied)
+}
+
+fn digests(connection: &Connection, rows: &[NewDigest]) -> Result<(), StoreError> {
+    for NewDigest { id, like, created_at } in rows {
+        let written = connection
+            .held(
+                "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, digest, thread,
+                                      created_at)
+                 SELECT ?1, notification_id, receiver, lane, target, 0, 0, 1, notification_id, ?3
+                 FROM message WHERE id = ?2",
+            )?
+            .execute([*id, *like, created_at.0])?;
+        expect(written, 1, "a digest")?;
+    }
+    Ok(())
+}
+
+fn gathers(connection: &Connection, rows: &[Gather]) -> Result<(), StoreError> {
+    for Gather { digest, messages, at } in rows {
+        let ids = serde_json::to_string(messages).expect("numbers are JSON");
+        connection.held(RELINK)?.execute(params![ids, digest])?;
+        let written = connection.held(SETTLE)?.execute(params![ids, digest, at.0])?;
+        expect(written, messages.len() as u64, "the messages of a digest")?;
+    }
+    Ok(())
+}
+
+fn digest_states(connection: &Connection, rows: &[DigestState]) -> Result<(), StoreError> {
+    for DigestState { digest, critical, urgent } in rows {
+        let written = connection
+            .held("UPDATE message SET critical = ?2, urgent = ?3, revision = revision + 1 WHERE id = ?1")?
+            .execute(params![digest, critical, urgent])?;
+        expect(written, 1, "a digest")?;
+    }
+    Ok(())
+}
+
+fn windows(connection: &Connection, rows: &[(Account, Window)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut put =
+        connection.held("INSERT INTO budget VALUES (?1, ?2) ON CONFLICT DO UPDATE SET spent = excluded.spent")?;
+    for (account, window) in rows {
+        put.execute(params![account.as_str(), window.to_bytes()])?;
+    }
+    Ok(())
+}
+
+fn closed(connection: &Connection, rows: &[Scope]) -> Result<(), StoreError> {
+    for scope in rows {
+        connection.held("DELETE FROM breaker WHERE scope = ?1")?.execute([scope.as_str()])?;
+    }
+    Ok(())
+}
+
+fn breakers(connection: &Connection, rows: &[Breaker]) -> Result<(), StoreError> {
+    for open in rows {
+        connection
+            .held(
+                "INSERT INTO breaker VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET
+                     reason = excluded.reason, errcode = excluded.errcode, error = excluded.error,
+                     opened_at = excluded.opened_at, probe_at = excluded.probe_at, failures = excluded.failures",
+            )?
+            .execute(params![
+                open.scope.as_str(),
+                open.reason,
+                open.errcode,
+                shortened(&open.error),
+                open.opened_at.0,
+                open.probe_at.0,
+                open.failures,
+            ])?;
+    }
+    Ok(())
+}
+
+fn bytes(connection: &Connection, rows: &[NewBytes<'_>]) -> Result<(), StoreError> {
+    rows.iter().try_for_each(|row| bytes_of(connection, row))
+}
+
+/// Writes a new version of a message's bytes, and which of its transitions they only count.
+fn bytes_of(connection: &Connection, row: &NewBytes<'_>) -> Result<(), StoreError> {
+    let NewBytes { message, version, bytes } = *row;
+    if !bytes.is_sendable() {
+        return Err(StoreError::bug("an admission brings bytes without a part to send"));
+    }
+    let mut insert = connection.held("INSERT INTO part VALUES (?1, ?2, ?3, ?4)")?;
+    for (number, body) in (0_u32..).zip(&bytes.parts) {
+        insert.execute(params![message, version, number, &body[..]])?;
+    }
+    let parts = u32::try_from(bytes.parts.len()).unwrap_or(u32::MAX);
+    connection
+        .held("UPDATE message SET version = ?2, parts = ?3, next_part = ?4, face = ?5 WHERE id = ?1")?
+        .execute(params![message, version, parts, bytes.next_part, bytes.face])?;
+    let (ids, others, sql) = match &bytes.naming {
+        Naming::AllBut(transitions) => {
+            (transitions, 0, "UPDATE transition SET counted = 1 WHERE id = ?1 AND message_id = ?2")
+        }
+        Naming::OnlyAlerts(alerts) => (
+            alerts,
+            1,
+            "UPDATE transition SET counted = 0 WHERE alert_id = ?1 AND message_id = ?2 AND fate = 'pending'",
+        ),
+    };
+    connection
+        .held("UPDATE transition SET counted = ?2 WHERE message_id = ?1 AND counted <> ?2")?
+        .execute([message, others])?;
+    let mut mark = connection.held(sql)?;
+    for id in ids {
+        mark.execute([*id, message])?;
+    }
+    Ok(())
+}
+
+fn started(connection: &Connection, rows: &[StartedMessage]) -> Result<(), StoreError> {
+    for StartedMessage { message, epoch, at } in rows {
+        let written = connection
+            .held("UPDATE message SET state = 'sending', epoch = ?2, claimed_at = ?3 WHERE id = ?1")?
+            .execute([*message, *epoch, at.0])?;
+        expect(written, 1, "a claimed message")?;
+    }
+    Ok(())
+}
+
+fn attempts(connection: &Connection, rows: &[NewAttempt]) -> Result<(), StoreError> {
+    for NewAttempt { message, epoch, version, part, at } in rows {
+        connection
+            .held("INSERT INTO attempt (message_id, epoch, version, part, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![message, epoch, version, part, at.0])?;
+    }
+    Ok(())
+}
+
+fn message_states(connection: &Connection, rows: &[MessageState<'_>]) -> Result<(), StoreError> {
+    for row in rows {
+        let written = connection
+            .held(
+                "UPDATE message SET state = ?2, not_before = ?3, next_part = ?4, settled_at = ?5, outcome = ?6,
+                                    errcode = ?7, error = ?8
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                row.message,
+                row.state.as_str(),
+                row.not_before.0,
+                row.next_part,
+                row.settled_at.map(|at| at.0),
+                row.outcome.class,
+                row.outcome.errcode,
+                row.outcome.errmsg.as_deref().map(shortened),
+            ])?;
+        expect(written, 1, "the state of a message")?;
+    }
+    Ok(())
+}
+
+fn answers(connection: &Connection, rows: &[AnsweredAttempt<'_>]) -> Result<(), StoreError> {
+    for AnsweredAttempt { message, epoch, outcome } in rows {
+        let written = connection
+            .held(
+                "UPDATE attempt SET duration_ms = ?3, outcome = ?4, http_status = ?5, errcode = ?6, errmsg = ?7,
+                                    msgid = ?8, response_code = ?9, invalid = ?10
+                 WHERE message_id = ?1 AND epoch = ?2",
+            )?
+            .execute(params![
+                message,
+                epoch,
+                outcome.duration_ms,
+                outcome.class,
+                outcome.http_status,
+                outcome.errcode,
+                outcome.errmsg.as_deref().map(shortened),
+                outcome.msgid.as_deref().map(text),
+                outcome.response_code.as_deref().map(text),
+                outcome.invalid_json,
+            ])?;
+        expect(written, 1, "the result of an attempt")?;
+    }
+    Ok(())
+}
+
+fn fates(connection: &Connection, rows: &[FateOf<'_>]) -> Result<(), StoreError> {
+    for row in rows {
+        match row {
+            FateOf::Dead { message, reason } => {
+                connection
+                    .held("UPDATE transition SET fate = ?2, reason = ?3 WHERE message_id = ?1")?
+                    .execute(params![message, row.fate(false).as_str(), reason])?;
+            }
+            FateOf::AsFrozen { message } => {
+                let mut update =
+                    connection.held("UPDATE transition SET fate = ?2 WHERE message_id = ?1 AND counted = ?3")?;
+                for counted in [false, true] {
+                    update.execute(params![message, row.fate(counted).as_str(), counted])?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cards(connection: &Connection, rows: &[CardChange<'_>]) -> Result<(), StoreError> {
+    rows.iter().try_for_each(|row| match *row {
+        CardChange::Issue { card, code, at } => issue(connection, card, code, at, false),
+        CardChange::Spend { card } => spend(connection, card),
+    })
 }

@@ -3,9 +3,12 @@
 use rusqlite::{Connection, Row, params};
 
 use super::Db;
+use super::admit::last_ids;
+use super::changes::write;
 use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Timestamp, TransitionKind};
+use crate::engine::fold::{FOLDED_AT_ONCE, FoldFacts, Foldable, fold};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
@@ -22,21 +25,10 @@ const FOLDABLE: &str = "
             CROSS JOIN transition other INDEXED BY transition_pending
             ON other.alert_id = mine.alert_id AND other.fate = 'pending' AND other.lane = ?1
     )
-    SELECT m.id, m.digest, m.critical, m.urgent FROM message m
+    SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
     WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT ?3";
-
-/// Moves the transitions of the messages of ?1 (a JSON array of ids) to the digest ?2.
-const RELINK: &str = "UPDATE transition SET message_id = ?2 WHERE message_id IN (SELECT value FROM json_each(?1))";
-
-/// Settles the messages of ?1 (a JSON array of ids) as folded into the digest ?2 at ?3.
-const SETTLE: &str = "
-    UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3
-    WHERE id IN (SELECT value FROM json_each(?1))";
-
-/// Messages folded in one transaction: it bounds how long other writers wait.
-const BATCH: u32 = 1_000;
 
 /// The alerts of a message with their last transition and the number of transitions.
 const ALERTS: &str = "
@@ -53,7 +45,14 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<Folded>, StoreError> {
         let lane = lease.lane.clone();
-        self.write(move |connection| fold(connection, &lane, keep, now)).await
+        self.write(move |connection| {
+            let facts = facts(connection, &lane, keep)?;
+            let decided = fold(facts, now).map_err(|denied| denied.error(keep.unwrap_or_default()))?;
+            let Some((folded, changes)) = decided else { return Ok(None) };
+            write(connection, &changes)?;
+            Ok(Some(folded))
+        })
+        .await
     }
 
     pub(in crate::store) async fn digest(&self, message: i64) -> Result<Digest, StoreError> {
@@ -85,58 +84,19 @@ impl Db {
     }
 }
 
-fn fold(
-    connection: &Connection,
-    lane: &LaneKey,
-    keep: Option<i64>,
-    now: Timestamp,
-) -> Result<Option<Folded>, StoreError> {
-    let chosen: Vec<Chosen> = connection
-        .held(FOLDABLE)?
-        .query_map(params![lane.as_str(), keep, BATCH], Chosen::read)?
-        .collect::<Result<_, _>>()?;
-    let [first, .., last] = &chosen[..] else { return Ok(None) };
-    // An existing digest comes first, and the others are moved into it: O(what the others hold).
-    let digest = if first.digest { first.id } else { begin(connection, first.id, last.id)? };
-    let folded: Vec<i64> = chosen.iter().map(|message| message.id).filter(|id| *id != digest).collect();
-    let ids = serde_json::to_string(&folded).expect("numbers are JSON");
-    connection.held(RELINK)?.execute(params![ids, digest])?;
-    connection.held(SETTLE)?.execute(params![ids, digest, now.0])?;
-    // The digest is as critical and as urgent as the messages it stands for.
-    let critical = chosen.iter().any(|message| message.critical);
-    let urgent = chosen.iter().any(|message| message.urgent);
-    connection
-        .held("UPDATE message SET critical = ?2, urgent = ?3, revision = revision + 1 WHERE id = ?1")?
-        .execute(params![digest, critical, urgent])?;
-    Ok(Some(Folded { digest, messages: folded.len() as u64 }))
-}
-
-/// A message that can be folded.
-struct Chosen {
-    id: i64,
-    digest: bool,
-    critical: bool,
-    urgent: bool,
-}
-
-impl Chosen {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, digest: row.get(1)?, critical: row.get(2)?, urgent: row.get(3)? })
-    }
-}
-
-/// An empty digest, created at the time of its first message, about the notification of the last. Its short id is that
-/// of the newest, which no other message of the lane has alone.
-fn begin(connection: &Connection, first: i64, last: i64) -> Result<i64, StoreError> {
-    connection
-        .held(
-            "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at)
-             SELECT notification_id, receiver, lane, target, 0, 0, 1, notification_id,
-                    (SELECT created_at FROM message WHERE id = ?1)
-             FROM message WHERE id = ?2",
-        )?
-        .execute([first, last])?;
-    Ok(connection.last_insert_rowid())
+fn facts(connection: &Connection, lane: &LaneKey, keep: Option<i64>) -> Result<FoldFacts, StoreError> {
+    let row = |row: &Row<'_>| {
+        Ok(Foldable {
+            message: row.get(0)?,
+            digest: row.get(1)?,
+            critical: row.get(2)?,
+            urgent: row.get(3)?,
+            created_at: Timestamp(row.get(4)?),
+        })
+    };
+    let mut select = connection.held(FOLDABLE)?;
+    let foldable = select.query_map(params![lane.as_str(), keep, FOLDED_AT_ONCE], row)?;
+    Ok(FoldFacts { held: true, foldable: foldable.collect::<Result<_, _>>()?, ids: last_ids(connection)? })
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {
@@ -156,6 +116,7 @@ fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sqlite::changes::{RELINK, SETTLE};
 
     #[test]
     fn folding_does_not_read_all_pending_transitions() {

@@ -1,0 +1,108 @@
+//! Settling: what follows the answer to an attempt.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Denied;
+use super::changes::{AnsweredAttempt, CardChange, Changes, Copy, FateOf, MessageState};
+use super::outbox::{Breaker, BreakerChange, Fate, Next, Settlement, State};
+use crate::alert::Timestamp;
+use crate::names::{LaneKey, Scope};
+
+/// What a settlement is decided on.
+#[derive(Debug, Default)]
+pub struct SettleFacts {
+    /// The message, if there is one.
+    pub flight: Option<Flight>,
+    /// The lanes of the fallback that tell the content already.
+    pub told_instead: BTreeSet<LaneKey>,
+    /// The open breakers among the scopes that the settlement opens.
+    pub breakers: BTreeMap<Scope, Breaker>,
+}
+
+/// A message at the time of a settlement.
+#[derive(Debug, Clone, Copy)]
+pub struct Flight {
+    /// Its state.
+    pub state: State,
+    /// Claims so far.
+    pub epoch: i64,
+    /// Number of its parts.
+    pub parts: u32,
+}
+
+/// Decides what follows: the message's state, the fates of its transitions, copies for the fallback, breakers and card
+/// codes. [`Denied::Lost`] if a newer claim exists.
+pub fn settle(settlement: &Settlement, facts: SettleFacts, now: Timestamp) -> Result<(State, Changes<'_>), Denied> {
+    let claimed = settlement.claimed;
+    let message = claimed.message;
+    let sending = facts.flight.filter(|flight| (flight.state, flight.epoch) == (State::Sending, claimed.epoch));
+    let Flight { parts, .. } = sending.ok_or(Denied::Lost)?;
+    let (state, not_before, next_part) = settlement.next.apply(claimed, parts, now);
+    let (outcome, settled) = (&settlement.outcome, matches!(state, State::Sent | State::Dead));
+    let mut changes = Changes::default();
+    // Once for all failing targets of one receiver.
+    if let Some(fallback) = &settlement.fallback {
+        let open = fallback.targets.iter().filter(|target| !facts.told_instead.contains(&target.lane));
+        changes.copies = open
+            .map(|target| Copy {
+                of: message,
+                receiver: &fallback.receiver,
+                target,
+                note: &fallback.note_json,
+                at: now,
+            })
+            .collect();
+    }
+    let settled_at = settled.then_some(now);
+    changes.message_states.push(MessageState { message, state, not_before, next_part, settled_at, outcome });
+    changes.answers.push(AnsweredAttempt { message, epoch: claimed.epoch, outcome });
+    if settled {
+        changes.fates.push(match &settlement.next {
+            Next::Dead { reason } => FateOf::Dead { message, reason },
+            _ => FateOf::AsFrozen { message },
+        });
+    }
+    changes.change_breakers(&settlement.breakers, facts.breakers);
+    if let Some(card) = settlement.spends.filter(|_| settlement.next.spends()) {
+        changes.cards.push(CardChange::Spend { card });
+    }
+    if let (Next::Accepted, Some(code)) = (&settlement.next, &outcome.response_code) {
+        changes.cards.push(CardChange::Issue { card: message, code, at: now });
+    }
+    Ok((state, changes))
+}
+
+impl FateOf<'_> {
+    /// The fate that a transition gets; `counted`: its message's bytes only count it.
+    pub const fn fate(&self, counted: bool) -> Fate {
+        match self {
+            Self::Dead { .. } => Fate::Dead,
+            Self::AsFrozen { .. } if counted => Fate::Counted,
+            Self::AsFrozen { .. } => Fate::Named,
+        }
+    }
+}
+
+impl Changes<'_> {
+    /// Opens and closes breakers. `known`: those that are open. One that stays open counts one more failed probe.
+    pub fn change_breakers(&mut self, changes: &[BreakerChange], mut known: BTreeMap<Scope, Breaker>) {
+        for change in changes {
+            match change {
+                BreakerChange::Close(scope) => {
+                    known.remove(scope);
+                    self.breakers.retain(|open| open.scope != *scope);
+                    self.closed.push(scope.clone());
+                }
+                BreakerChange::Open(open) => {
+                    let before = known.get(&open.scope).map(|known| (known.opened_at, known.failures + 1));
+                    let (opened_at, failures) = before.unwrap_or((open.opened_at, open.failures));
+                    let open = Breaker { opened_at, failures, ..open.clone() };
+                    known.insert(open.scope.clone(), open.clone());
+                    self.breakers.retain(|other| other.scope != open.scope);
+                    self.breakers.push(open);
+                }
+            }
+        }
+        self.breakers.sort_by(|one, other| one.scope.cmp(&other.scope));
+    }
+}

@@ -1,0 +1,117 @@
+//! Claiming, settling, breakers: the facts that the engine decides on.
+
+use std::collections::BTreeSet;
+
+use super::{Memory, Message, Tables};
+use crate::alert::Timestamp;
+use crate::engine::changes::{Changes, Copy};
+use crate::engine::claim::{ClaimFacts, Head, accounts, claim, scopes};
+use crate::engine::settle::{Flight, SettleFacts, settle};
+use crate::names::LaneKey;
+use crate::store::{BreakerChange, Claim, Fallback, Settlement, State, StoreError, Taken, TargetRow};
+
+impl Memory {
+    /// Claims a message for one attempt, if a way to its target has room.
+    pub fn claim(&self, request: &Claim, now: Timestamp) -> Result<Taken, StoreError> {
+        let mut tables = self.0.borrow_mut();
+        let facts = tables.claim_facts(request);
+        let (taken, changes) = claim(request, facts, now).map_err(|denied| denied.error(request.message))?;
+        tables.write(&changes);
+        Ok(taken)
+    }
+
+    /// Records the result of an attempt.
+    pub fn settle(&self, settlement: &Settlement, now: Timestamp) -> Result<State, StoreError> {
+        let mut tables = self.0.borrow_mut();
+        let facts = tables.settle_facts(settlement);
+        let message = settlement.claimed.message;
+        let (state, changes) = settle(settlement, facts, now).map_err(|denied| denied.error(message))?;
+        tables.write(&changes);
+        Ok(state)
+    }
+
+    /// Queues the content of a message again.
+    pub fn resend(&self, message: i64, note_json: &str, now: Timestamp) -> Option<i64> {
+        let mut tables = self.0.borrow_mut();
+        let of = tables.messages.get(message)?;
+        let (receiver, target) = (of.receiver.clone(), TargetRow::new(of.lane.clone(), of.target_json.clone()));
+        let again = Copy { of: message, receiver: &receiver, target: &target, note: note_json, at: now };
+        Some(tables.copy(&again))
+    }
+
+    /// Opens or closes a breaker.
+    pub fn change_breaker(&self, change: BreakerChange) {
+        let mut tables = self.0.borrow_mut();
+        let mut changes = Changes::default();
+        changes.change_breakers(&[change], tables.breakers.clone());
+        tables.write(&changes);
+    }
+}
+
+impl Tables {
+    fn claim_facts(&self, request: &Claim) -> ClaimFacts {
+        let head = self.messages.get(request.message).map(|message| Head {
+            lane: message.lane.clone(),
+            state: message.state,
+            epoch: message.epoch,
+            revision: message.revision,
+            version: message.version(),
+            parts: message.parts(),
+            next_part: message.next_part,
+            urgent: message.urgent,
+        });
+        let mut live = self.live.get(&request.lease.lane).into_iter().flatten();
+        let scopes = scopes(&request.ways).into_iter();
+        let accounts = accounts(&request.ways).into_iter();
+        ClaimFacts {
+            held: self.holds(&request.lease),
+            older_tells: head.is_some() && self.older_tells(request.message),
+            head,
+            lane_busy: live.any(|id| self.messages[id].state == State::Sending),
+            breakers: scopes.filter_map(|scope| Some((scope.clone(), self.breakers.get(scope)?.clone()))).collect(),
+            windows: accounts
+                .map(|account| (account.clone(), self.budgets.get(account).cloned().unwrap_or_default()))
+                .collect(),
+        }
+    }
+
+    /// True if an older live message of its lane tells of one of its alerts.
+    fn older_tells(&self, message: i64) -> bool {
+        self.messages[&message].transitions.iter().any(|id| {
+            let mine = &self.transitions[id];
+            let others = self.pending.get(&mine.moved.alert).into_iter().flatten();
+            others
+                .map(|other| &self.transitions[other])
+                .any(|other| other.lane == mine.lane && other.message.is_some_and(|older| older < message))
+        })
+    }
+
+    fn settle_facts(&self, settlement: &Settlement) -> SettleFacts {
+        let message = settlement.claimed.message;
+        let flight =
+            self.messages.get(message).map(|row| Flight { state: row.state, epoch: row.epoch, parts: row.parts() });
+        let fallback = settlement.fallback.as_ref();
+        SettleFacts {
+            flight,
+            told_instead: fallback.map_or_else(BTreeSet::new, |fallback| self.told_instead(message, fallback)),
+            breakers: self.breakers.clone(),
+        }
+    }
+
+    /// The lanes of a fallback that tell the content of the message already.
+    fn told_instead(&self, failed: i64, fallback: &Fallback) -> BTreeSet<LaneKey> {
+        let of = &self.messages[&failed];
+        let same = |other: &Message| {
+            (other.notification, &other.receiver, other.digest) == (of.notification, &of.receiver, of.digest)
+        };
+        let told = |lane: &LaneKey| {
+            !of.digest
+                && self.messages.iter().any(|(_, instead)| {
+                    instead.lane == *lane
+                        && instead.notification == of.notification
+                        && instead.origin.and_then(|origin| self.messages.get(origin)).is_some_and(same)
+                })
+        };
+        fallback.targets.iter().map(|target| &target.lane).filter(|lane| told(lane)).cloned().collect()
+    }
+}

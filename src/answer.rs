@@ -14,11 +14,13 @@ mod origin;
 mod relay;
 mod rights;
 mod scope;
+mod setup;
 mod silencing;
 mod watching;
 mod words;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -26,15 +28,20 @@ use tracing::{info, warn};
 use wecom::Click;
 
 use crate::alert::ThreadId;
-use crate::app::App;
 use crate::card_name;
 use crate::config::Language;
+use crate::deliver::{Members, Names};
+use crate::intake::Intake;
+use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::names::LaneKey;
 use crate::render::{self, harmless};
-use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, StoreError};
+use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, Store, StoreError};
+use crate::time::Clock;
 use crate::upstream::{self, Span};
-pub use conversation::{ask, welcome};
-pub use scope::{Counts, Scope, scope};
+pub use conversation::welcome;
+pub use scope::{Counts, Scope};
+pub use setup::Setup;
 pub use watching::Absences;
 pub use words::Answer;
 
@@ -129,48 +136,200 @@ pub struct Wish {
     pub except_lane: Option<LaneKey>,
 }
 
-/// A press of a card's button, from an app's callback.
-pub async fn press(app: &App, actor: &Actor, click: &Click) -> Result<Answer, StoreError> {
-    press_at(app, actor, click, "", None).await
+/// What acts are done with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Acts {
+    /// What the configuration gives them.
+    pub setup: Live<Setup>,
+    /// Where acts are recorded.
+    pub store: Store,
+    /// Now.
+    pub clock: Clock,
+    /// By which alerts are told again.
+    pub intake: Intake,
+    /// Names of people.
+    pub names: Arc<Names>,
+    /// The people whom targets reach.
+    pub members: Arc<Members>,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
+    /// Recent counts of what silences would hide, by upstream.
+    pub counts: Arc<Counts>,
+    /// Silenced alerts that upstreams no longer report.
+    pub absences: Arc<Absences>,
 }
 
-/// A press of a card's button; a press in a bot's conversation has an id of its own, and its lane is told by the card
-/// itself.
-pub async fn press_at(
-    app: &App,
-    actor: &Actor,
-    click: &Click,
-    msgid: &str,
-    except_lane: Option<LaneKey>,
-) -> Result<Answer, StoreError> {
-    let language = app.loaded().config.language;
-    let unknown = || Answer::unknown(language);
-    let Some((message, created_at)) = card_name::message(&click.task_id) else { return Ok(unknown()) };
-    let known = app.store().card_of(message).await?;
-    if known.is_none_or(|card| card.created_at != created_at) {
-        return Ok(unknown());
+impl Acts {
+    /// A press of a card's button, from an app's callback.
+    pub async fn press(&self, actor: &Actor, click: &Click) -> Result<Answer, StoreError> {
+        self.press_at(actor, click, "", None).await
     }
-    let (kind, span) = match click.key.as_str() {
-        render::ACKNOWLEDGE => (ActKind::Acknowledge, None),
-        render::RELEASE => (ActKind::Release, None),
-        render::EXPIRE => (ActKind::Expire, None),
-        render::SILENCE => {
-            let chosen = click.chosen(render::SPAN).unwrap_or(render::USUAL_SPAN);
-            // No card of ours offers this: the request is forged.
-            let Ok(span) = Span::parse(chosen) else { return Ok(unknown()) };
-            (ActKind::Silence, Some(span))
+
+    /// A press of a card's button; a press in a bot's conversation has an id of its own, and its lane is told by the card
+    /// itself.
+    pub async fn press_at(
+        &self,
+        actor: &Actor,
+        click: &Click,
+        msgid: &str,
+        except_lane: Option<LaneKey>,
+    ) -> Result<Answer, StoreError> {
+        let language = self.setup.now().config.language;
+        let unknown = || Answer::unknown(language);
+        let Some((message, created_at)) = card_name::message(&click.task_id) else { return Ok(unknown()) };
+        let known = self.store.card_of(message).await?;
+        if known.is_none_or(|card| card.created_at != created_at) {
+            return Ok(unknown());
         }
-        _ => return Ok(unknown()),
-    };
-    let wish = Wish {
-        event: event(actor, click, msgid),
-        kind,
-        about: About::Message(message),
-        span,
-        code: click.response_code.clone().map(|code| NewCode { message, code }),
-        except_lane,
-    };
-    act(app, actor, wish).await
+        let (kind, span) = match click.key.as_str() {
+            render::ACKNOWLEDGE => (ActKind::Acknowledge, None),
+            render::RELEASE => (ActKind::Release, None),
+            render::EXPIRE => (ActKind::Expire, None),
+            render::SILENCE => {
+                let chosen = click.chosen(render::SPAN).unwrap_or(render::USUAL_SPAN);
+                // No card of ours offers this: the request is forged.
+                let Ok(span) = Span::parse(chosen) else { return Ok(unknown()) };
+                (ActKind::Silence, Some(span))
+            }
+            _ => return Ok(unknown()),
+        };
+        let wish = Wish {
+            event: event(actor, click, msgid),
+            kind,
+            about: About::Message(message),
+            span,
+            code: click.response_code.clone().map(|code| NewCode { message, code }),
+            except_lane,
+        };
+        self.act(actor, wish).await
+    }
+
+    /// Records an act, has it completed, and returns the answer.
+    pub async fn act(&self, actor: &Actor, wish: Wish) -> Result<Answer, StoreError> {
+        self.act_from(actor, wish, None).await
+    }
+
+    /// The same for an unauthenticated visitor, whose address is recorded.
+    pub async fn act_from(&self, actor: &Actor, wish: Wish, peer: Option<IpAddr>) -> Result<Answer, StoreError> {
+        let way = peer.map_or_else(|| actor.via.name(), |peer| format!("{}/{peer}", actor.via.name()));
+        let setup = self.setup.now();
+        let (config, now) = (&setup.config, self.clock.now());
+        let language = config.language;
+        let until = wish.span.map(|span| upstream::until(span, now, &config.timezone, upstream::MORNING));
+        let allowed = rights::may_act(self, actor, wish.about).await?;
+        let state = match wish.kind {
+            _ if !allowed => ActState::Denied,
+            ActKind::Acknowledge | ActKind::Release => ActState::Done,
+            // Acts that people request; forgetting is wegraf's own.
+            ActKind::Silence
+            | ActKind::Extend
+            | ActKind::Expire
+            | ActKind::Resend
+            | ActKind::Recall
+            | ActKind::Forget => ActState::Open,
+        };
+        let kind = wish.kind;
+        let new = NewAct {
+            event: wish.event,
+            kind,
+            state,
+            by: actor.on_record(language),
+            via: way.clone(),
+            about: wish.about,
+            until,
+            detail: String::new(),
+            code: wish.code,
+            except_lane: wish.except_lane,
+            listeners: setup.listeners.clone(),
+        };
+        let acted = self.store.act(new, now).await?;
+        info!(
+            act = acted.act,
+            kind = kind.as_str(),
+            state = acted.state.as_str(),
+            by = actor.id,
+            via = way,
+            "Somebody acted."
+        );
+        self.metrics.count_act(kind, acted.state);
+        if acted.state == ActState::Open && !acted.again {
+            begin(self, &acted);
+        }
+        let before = match &acted.before {
+            Some(doer) => self.names.of(None, &doer.by).await,
+            None => String::new(),
+        };
+        // Visitors of the page choose their own names.
+        let before = harmless(&before, conversation::channel(&actor.via), PERSON);
+        let answer = Answer::of(kind, &acted, &before, until, language, &config.timezone, now);
+        // A text, unlike the page, did not show beforehand what the silence will hide.
+        if kind == ActKind::Silence && acted.state == ActState::Open && matches!(wish.about, About::Thread(_)) {
+            let channel = conversation::channel(&actor.via);
+            return Ok(match self.scope(&acted.alerts).await? {
+                Some(scope) => answer.with_scope(&scope, channel, language),
+                None => answer,
+            });
+        }
+        Ok(answer)
+    }
+
+    /// The answer once the act is completed, or the given one after `patience`.
+    pub async fn finished(&self, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
+        let begun = tokio::time::Instant::now();
+        // Open acts are found by an index, however many acts are recorded.
+        let is_open = async || {
+            let filter = ActFilter { open: true, limit: 1_000, ..ActFilter::default() };
+            self.store.acts(filter).await.map(|open| open.iter().any(|act| act.id == answer.act))
+        };
+        while is_open().await? {
+            if begun.elapsed() >= patience {
+                return Ok(answer);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        let filter = ActFilter { by: Some(actor.on_record(self.language())), limit: 100, ..ActFilter::default() };
+        let act = self.store.acts(filter).await?.into_iter().find(|act| act.id == answer.act);
+        Ok(match act {
+            Some(act) => answer.ended(act.state, &act.detail, self.language()),
+            None => answer,
+        })
+    }
+
+    /// Completes open acts, checks silenced alerts, and takes the steps of escalations, until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let sweeps = async {
+            loop {
+                if let Err(error) = silencing::sweep(&self).await {
+                    warn!(%error, "Acts that are open cannot be read; they are looked at again.");
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        };
+        let steps = async {
+            loop {
+                if let Err(error) = escalation::step(&self).await {
+                    warn!(%error, "Escalations cannot be read; they are looked at again.");
+                }
+                tokio::time::sleep(ESCALATE).await;
+            }
+        };
+        let all = async { tokio::join!(sweeps, steps, watching::watch(&self)) };
+        tokio::select! {
+            _ = all => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// Runs one round of escalations: for tests that control the clock.
+    #[doc(hidden)]
+    pub async fn escalate_once(&self) -> Result<(), StoreError> {
+        escalation::step(self).await
+    }
+
+    /// The language of answers to people.
+    fn language(&self) -> Language {
+        self.setup.now().config.language
+    }
 }
 
 /// The idempotency key of a press: equal for copies of it, different for any other press. A callback has a code that is
@@ -184,143 +343,19 @@ fn event(actor: &Actor, click: &Click, msgid: &str) -> String {
     }
 }
 
-/// Records an act, has it completed, and returns the answer.
-pub async fn act(app: &App, actor: &Actor, wish: Wish) -> Result<Answer, StoreError> {
-    act_from(app, actor, wish, None).await
-}
-
-/// The same for an unauthenticated visitor, whose address is recorded.
-pub async fn act_from(app: &App, actor: &Actor, wish: Wish, peer: Option<IpAddr>) -> Result<Answer, StoreError> {
-    let way = peer.map_or_else(|| actor.via.name(), |peer| format!("{}/{peer}", actor.via.name()));
-    let loaded = app.loaded();
-    let (config, now) = (&loaded.config, app.now());
-    let language = config.language;
-    let until = wish.span.map(|span| upstream::until(span, now, &config.timezone, upstream::MORNING));
-    let allowed = rights::may_act(app, actor, wish.about).await?;
-    let state = match wish.kind {
-        _ if !allowed => ActState::Denied,
-        ActKind::Acknowledge | ActKind::Release => ActState::Done,
-        // Acts that people request; forgetting is wegraf's own.
-        ActKind::Silence | ActKind::Extend | ActKind::Expire | ActKind::Resend | ActKind::Recall | ActKind::Forget => {
-            ActState::Open
-        }
-    };
-    let kind = wish.kind;
-    let new = NewAct {
-        event: wish.event,
-        kind,
-        state,
-        by: actor.on_record(language),
-        via: way.clone(),
-        about: wish.about,
-        until,
-        detail: String::new(),
-        code: wish.code,
-        except_lane: wish.except_lane,
-        listeners: loaded.listeners.clone(),
-    };
-    let acted = app.store().act(new, now).await?;
-    info!(
-        act = acted.act,
-        kind = kind.as_str(),
-        state = acted.state.as_str(),
-        by = actor.id,
-        via = way,
-        "Somebody acted."
-    );
-    app.metrics().count_act(kind, acted.state);
-    if acted.state == ActState::Open && !acted.again {
-        begin(app, &acted);
-    }
-    let before = match &acted.before {
-        Some(doer) => app.names().of(None, &doer.by).await,
-        None => String::new(),
-    };
-    // Visitors of the page choose their own names.
-    let before = harmless(&before, conversation::channel(&actor.via), PERSON);
-    let answer = Answer::of(kind, &acted, &before, until, language, &config.timezone, now);
-    // A text, unlike the page, did not show beforehand what the silence will hide.
-    if kind == ActKind::Silence && acted.state == ActState::Open && matches!(wish.about, About::Thread(_)) {
-        let channel = conversation::channel(&actor.via);
-        return Ok(match scope(app, &acted.alerts).await? {
-            Some(scope) => answer.with_scope(&scope, channel, language),
-            None => answer,
-        });
-    }
-    Ok(answer)
-}
-
-/// The answer once the act is completed, or the given one after `patience`.
-pub async fn finished(app: &App, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
-    let begun = tokio::time::Instant::now();
-    // Open acts are found by an index, however many acts are recorded.
-    let is_open = async || {
-        let filter = ActFilter { open: true, limit: 1_000, ..ActFilter::default() };
-        app.store().acts(filter).await.map(|open| open.iter().any(|act| act.id == answer.act))
-    };
-    while is_open().await? {
-        if begun.elapsed() >= patience {
-            return Ok(answer);
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    let filter = ActFilter { by: Some(actor.on_record(language(app))), limit: 100, ..ActFilter::default() };
-    let act = app.store().acts(filter).await?.into_iter().find(|act| act.id == answer.act);
-    Ok(match act {
-        Some(act) => answer.ended(act.state, &act.detail, language(app)),
-        None => answer,
-    })
-}
-
 /// Completes an open act concurrently with the answer.
-fn begin(app: &App, acted: &Acted) {
-    let (app, act) = (app.clone(), acted.act);
+fn begin(acts: &Acts, acted: &Acted) {
+    let (acts, act) = (acts.clone(), acted.act);
     tokio::spawn(async move {
-        if let Err(error) = silencing::finish(&app, act).await {
+        if let Err(error) = silencing::finish(&acts, act).await {
             warn!(%error, act, "An act could not be finished; it is tried again.");
         }
     });
 }
 
-/// Completes open acts, checks silenced alerts, and takes the steps of escalations, until told to stop.
-pub async fn run(app: App, stop: CancellationToken) {
-    let sweeps = async {
-        loop {
-            if let Err(error) = silencing::sweep(&app).await {
-                warn!(%error, "Acts that are open cannot be read; they are looked at again.");
-            }
-            tokio::time::sleep(SWEEP).await;
-        }
-    };
-    let steps = async {
-        loop {
-            if let Err(error) = escalation::step(&app).await {
-                warn!(%error, "Escalations cannot be read; they are looked at again.");
-            }
-            tokio::time::sleep(ESCALATE).await;
-        }
-    };
-    let all = async { tokio::join!(sweeps, steps, watching::watch(&app)) };
-    tokio::select! {
-        _ = all => {}
-        () = stop.cancelled() => {}
-    }
-}
-
-/// Runs one round of escalations: for tests that control the clock.
-#[doc(hidden)]
-pub async fn escalate_once(app: &App) -> Result<(), StoreError> {
-    escalation::step(app).await
-}
-
 /// The object of a text: an episode by its short id.
 const fn about(thread: ThreadId) -> About {
     About::Thread(thread)
-}
-
-/// The language of answers to people.
-fn language(app: &App) -> Language {
-    app.loaded().config.language
 }
 
 #[cfg(test)]

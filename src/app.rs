@@ -13,9 +13,9 @@ use tracing::{error, info, warn};
 use wecom::CallbackKeys;
 
 use crate::alert::Timestamp;
-use crate::answer::{self, Absences, Counts};
+use crate::answer::{self, Acts};
 use crate::bots;
-use crate::config::{AppAccount, Callback, Config, Database, Receiver};
+use crate::config::{AppAccount, Callback, Config, Database};
 use crate::deliver::{self, Deliver, Members, Names, Writer};
 use crate::fuse::Fuse;
 use crate::http;
@@ -27,9 +27,8 @@ use crate::live::Live;
 use crate::metrics::{Metrics, Reloaded};
 use crate::room::Room;
 use crate::sockets::Sockets;
-use crate::store::{Listeners, Store, TargetRow};
+use crate::store::Store;
 use crate::time::Clock;
-use crate::upstream::{Client, UpstreamError};
 use crate::watch::{self, Storage};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
@@ -44,39 +43,14 @@ pub struct Loaded {
     pub wecom: wecom::Client,
     /// What opens the calls of WeCom, by app.
     pub callbacks: HashMap<String, CallbackKeys>,
-    /// The targets of each receiver, for messages about acts.
-    pub listeners: Listeners,
-    /// The client for each upstream, by its name; or why there is none.
-    pub upstreams: HashMap<String, Result<Client, UpstreamError>>,
 }
 
 impl Loaded {
     /// Makes the parts that follow from `config`.
     fn new(config: Arc<Config>, wecom: wecom::Client) -> Self {
         let callbacks = callbacks(&config);
-        let listeners = Arc::new(
-            config
-                .receivers
-                .iter()
-                .map(|(name, receiver)| (name.clone(), rows(receiver)))
-                .chain(steps(&config))
-                .collect(),
-        );
-        let upstreams = config.upstreams.iter().map(|known| (known.name.clone(), Client::new(known))).collect();
-        Self { config, wecom, callbacks, listeners, upstreams }
+        Self { config, wecom, callbacks }
     }
-}
-
-fn rows(receiver: &Receiver) -> Vec<TargetRow> {
-    receiver.targets.iter().map(|target| TargetRow::new(target.lane(), target.json())).collect()
-}
-
-/// The people of escalation steps, by the receiver name in the record.
-fn steps(config: &Config) -> impl Iterator<Item = (String, Vec<TargetRow>)> {
-    config.receivers.values().flat_map(|base| {
-        let named = base.escalate.iter().enumerate().map(|(index, step)| step.receiver(&base.name, index));
-        named.filter_map(|name| Some((name.clone(), rows(config.receiver(&name)?.as_ref()))))
-    })
 }
 
 /// The keys of the apps that have a callback. They are valid by configuration; a key that a command could not read
@@ -105,14 +79,13 @@ struct Inner {
     config: Live<Config>,
     intake: Intake,
     deliver: Deliver,
+    acts: Acts,
     store: Store,
     metrics: Arc<Metrics>,
     clock: Clock,
     links: Links,
     storage: Storage,
     refusals: Refusals,
-    counts: Counts,
-    absences: Absences,
     fuse: Fuse,
     room: Arc<Room>,
 }
@@ -152,24 +125,35 @@ impl App {
             links: links.clone(),
             sockets: Arc::default(),
             names: Arc::new(Names::new(setup.clone(), clock.clone())),
-            members: Arc::new(Members::new(setup, clock.clone())),
+            members: Arc::new(Members::new(setup.clone(), clock.clone())),
             incidents: Arc::default(),
             metrics: metrics.clone(),
             fuse: fuse.clone(),
+        };
+        let own = setup.now();
+        let acts = Acts {
+            setup: Live::new(answer::Setup::new(own.config.clone(), own.wecom.clone())),
+            store: store.clone(),
+            clock: clock.clone(),
+            intake: intake.clone(),
+            names: deliver.names.clone(),
+            members: deliver.members.clone(),
+            metrics: metrics.clone(),
+            counts: Arc::default(),
+            absences: Arc::default(),
         };
         Ok(Self(Arc::new(Inner {
             loaded: ArcSwap::from_pointee(loaded),
             config,
             intake,
             deliver,
+            acts,
             store,
             metrics,
             clock,
             links,
             storage: Storage::default(),
             refusals: Refusals::default(),
-            counts: Counts::default(),
-            absences: Absences::default(),
             fuse,
             room,
         })))
@@ -235,14 +219,9 @@ impl App {
         &self.0.deliver.members
     }
 
-    /// Recent counts of what silences would hide, by upstreams.
-    pub fn counts(&self) -> &Counts {
-        &self.0.counts
-    }
-
-    /// Silenced alerts that upstreams no longer report.
-    pub fn absences(&self) -> &Absences {
-        &self.0.absences
+    /// What acts are done with.
+    pub fn acts(&self) -> &Acts {
+        &self.0.acts
     }
 
     /// The key of links.
@@ -286,6 +265,7 @@ impl App {
                 files.clone_from(&new.config.files);
                 self.0.config.replace(new.config.clone());
                 self.0.loaded.store(Arc::new(Loaded::new(new.config.clone(), new.wecom.clone())));
+                self.0.acts.setup.replace(answer::Setup::new(new.config.clone(), new.wecom.clone()));
                 self.0.deliver.setup.replace(new);
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
                 self.0.metrics.reload_ok.set(1);
@@ -321,7 +301,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
         sending.await;
     });
     tasks.spawn(watch::run(app.clone(), stop_sending.clone()));
-    tasks.spawn(answer::run(app.clone(), stop_sending.clone()));
+    tasks.spawn(app.acts().clone().run(stop_sending.clone()));
     // Sends in flight over a socket need it until they end.
     let stop_bots = CancellationToken::new();
     tasks.spawn(bots::run(app.clone(), stop_bots.clone()));

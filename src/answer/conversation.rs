@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::ask::{Ask, read};
 use super::rights::Eyes;
 use super::words::clock;
-use super::{Actor, Via, Wish, about, act, language};
+use super::{Actor, Acts, Via, Wish, about};
 use crate::alert::{ThreadId, Timestamp};
-use crate::app::App;
 use crate::config::{Channel, Config, Language};
 use crate::render::harmless;
 use crate::store::{ActAlert, ActKind, Doer, StoreError};
@@ -29,39 +28,41 @@ const BYTES: usize = 2_000;
 /// Default duration of a silence.
 const USUAL: Span = Span::For(Duration::from_hours(1));
 
-/// Answers a text; `event` is its idempotency key, the same for all copies that WeCom sends.
-pub async fn ask(app: &App, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
-    let asked = read(text);
-    let zh = language(app) == Language::Zh;
-    let speaker = Speaker { app, actor, channel: channel(&actor.via), zh, now: app.now() };
-    let wish = |kind, thread: ThreadId, span| Wish {
-        event: format!("text/{}/{event}", actor.via.name()),
-        kind,
-        about: about(thread),
-        span,
-        code: None,
-        except_lane: None,
-    };
-    let wish = match asked {
-        Ask::Acknowledge(thread) => wish(ActKind::Acknowledge, thread, None),
-        Ask::Release(thread) => wish(ActKind::Release, thread, None),
-        Ask::Expire(thread) => wish(ActKind::Expire, thread, None),
-        Ask::Resend(thread) => wish(ActKind::Resend, thread, None),
-        Ask::Silence(thread, span) | Ask::Extend(thread, span) => {
-            let kind = if matches!(read(text), Ask::Extend(..)) { ActKind::Extend } else { ActKind::Silence };
-            match span.as_deref().map_or(Ok(USUAL), Span::parse) {
-                Ok(span) => wish(kind, thread, Some(span)),
-                Err(how) => return Ok(speaker.fit(vec![how])),
+impl Acts {
+    /// Answers a text; `event` is its idempotency key, the same for all copies that WeCom sends.
+    pub async fn ask(&self, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
+        let asked = read(text);
+        let zh = self.language() == Language::Zh;
+        let speaker = Speaker { acts: self, actor, channel: channel(&actor.via), zh, now: self.clock.now() };
+        let wish = |kind, thread: ThreadId, span| Wish {
+            event: format!("text/{}/{event}", actor.via.name()),
+            kind,
+            about: about(thread),
+            span,
+            code: None,
+            except_lane: None,
+        };
+        let wish = match asked {
+            Ask::Acknowledge(thread) => wish(ActKind::Acknowledge, thread, None),
+            Ask::Release(thread) => wish(ActKind::Release, thread, None),
+            Ask::Expire(thread) => wish(ActKind::Expire, thread, None),
+            Ask::Resend(thread) => wish(ActKind::Resend, thread, None),
+            Ask::Silence(thread, span) | Ask::Extend(thread, span) => {
+                let kind = if matches!(read(text), Ask::Extend(..)) { ActKind::Extend } else { ActKind::Silence };
+                match span.as_deref().map_or(Ok(USUAL), Span::parse) {
+                    Ok(span) => wish(kind, thread, Some(span)),
+                    Err(how) => return Ok(speaker.fit(vec![how])),
+                }
             }
-        }
-        Ask::Help => return Ok(speaker.help(false)),
-        Ask::Unknown => return Ok(speaker.help(true)),
-        Ask::WhichOne(word) => return Ok(speaker.which_one(word)),
-        Ask::Alerts => return speaker.alerts().await,
-        Ask::Duty(name) => return Ok(speaker.duty(name.as_deref()).await),
-        Ask::Silences => return speaker.silences().await,
-    };
-    Ok(act(app, actor, wish).await?.text)
+            Ask::Help => return Ok(speaker.help(false)),
+            Ask::Unknown => return Ok(speaker.help(true)),
+            Ask::WhichOne(word) => return Ok(speaker.which_one(word)),
+            Ask::Alerts => return speaker.alerts().await,
+            Ask::Duty(name) => return Ok(speaker.duty(name.as_deref()).await),
+            Ask::Silences => return speaker.silences().await,
+        };
+        Ok(self.act(actor, wish).await?.text)
+    }
 }
 
 pub(super) const fn channel(via: &Via) -> Channel {
@@ -70,7 +71,7 @@ pub(super) const fn channel(via: &Via) -> Channel {
 
 /// The context of an answer: language, conversation, time.
 struct Speaker<'a> {
-    app: &'a App,
+    acts: &'a Acts,
     actor: &'a Actor,
     channel: Channel,
     zh: bool,
@@ -117,10 +118,10 @@ impl Speaker<'_> {
     }
 
     async fn alerts(&self) -> Result<String, StoreError> {
-        let mut eyes = Eyes::of(self.app, self.actor);
+        let mut eyes = Eyes::of(self.acts, self.actor);
         let receivers = eyes.receivers().await?;
         let owner = eyes.alone().unwrap_or_default();
-        let (alerts, count) = self.app.store().alerts_on_of(receivers, owner, NAMED).await?;
+        let (alerts, count) = self.acts.store.alerts_on_of(receivers, owner, NAMED).await?;
         if count == 0 {
             return Ok(self.fit(vec![if eyes.alone().is_some() {
                 self.pick("🟢 现在没有告警是发给你的。", "🟢 Nothing is on that was sent to you.")
@@ -156,8 +157,8 @@ impl Speaker<'_> {
     }
 
     async fn duty(&self, wanted: Option<&str>) -> String {
-        let loaded = self.app.loaded();
-        let rotas = &loaded.config.rotas.0;
+        let setup = self.acts.setup.now();
+        let rotas = &setup.config.rotas.0;
         if rotas.is_empty() {
             return self.fit(vec![
                 self.pick("没有配置值班表（配置里的 rotas）。", "There is no rota (`rotas` in the configuration)."),
@@ -202,13 +203,13 @@ impl Speaker<'_> {
     }
 
     async fn silences(&self) -> Result<String, StoreError> {
-        let mut silences = self.app.store().silences(self.now).await?;
+        let mut silences = self.acts.store.silences(self.now).await?;
         silences.retain(|silence| silence.until > self.now);
-        let mut eyes = Eyes::of(self.app, self.actor);
+        let mut eyes = Eyes::of(self.acts, self.actor);
         let mut seen = Vec::new();
         for silence in silences {
             let own = eyes.alone().is_some_and(|id| id.eq_ignore_ascii_case(&silence.by));
-            if own || eyes.sees_any(&self.app.store().act_alerts(silence.act).await?).await? {
+            if own || eyes.sees_any(&self.acts.store.act_alerts(silence.act).await?).await? {
                 seen.push(silence);
             }
         }
@@ -238,7 +239,7 @@ impl Speaker<'_> {
     }
 
     fn clock(&self, at: Timestamp) -> String {
-        clock(at, self.now, &self.app.loaded().config.timezone)
+        clock(at, self.now, &self.acts.setup.now().config.timezone)
     }
 
     /// The names of these people, as far as WeCom gives them.
@@ -250,7 +251,7 @@ impl Speaker<'_> {
             if begun.elapsed() > NAMES {
                 break;
             }
-            let name = self.app.names().of(None, &id).await;
+            let name = self.acts.names.of(None, &id).await;
             names.insert(id, name);
         }
         names

@@ -7,8 +7,8 @@ use tracing::{info, warn};
 
 use super::origin::Origins;
 use super::relay::{pass_on, tell_end};
+use super::{Acts, Setup};
 use crate::alert::{Status, Timestamp};
-use crate::app::{App, Loaded};
 use crate::config::{EscalationStep, Receiver};
 use crate::ingest::RELAYED;
 use crate::render::Note;
@@ -20,11 +20,11 @@ const AT_ONCE: u32 = 200;
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// Takes the steps that are due.
-pub(super) async fn step(app: &App) -> Result<(), StoreError> {
+pub(super) async fn step(acts: &Acts) -> Result<(), StoreError> {
     loop {
-        let due = app.store().due_escalations(app.now(), AT_ONCE).await?;
+        let due = acts.store.due_escalations(acts.clock.now(), AT_ONCE).await?;
         let full = due.len() >= AT_ONCE as usize;
-        let loaded = app.loaded();
+        let setup = acts.setup.now();
         // Alerts that were told together are escalated together.
         let mut groups: BTreeMap<(String, u32, i64), Vec<Escalation>> = BTreeMap::new();
         for escalation in due {
@@ -34,7 +34,7 @@ pub(super) async fn step(app: &App) -> Result<(), StoreError> {
         // A failure of one group does not keep the others from their steps.
         let mut failed = None;
         for group in groups.into_values() {
-            failed = take(app, &loaded, group).await.err().or(failed);
+            failed = take(acts, &setup, group).await.err().or(failed);
         }
         match failed {
             Some(error) => return Err(error),
@@ -45,8 +45,8 @@ pub(super) async fn step(app: &App) -> Result<(), StoreError> {
 }
 
 /// Takes the same step for alerts that were told together.
-async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), StoreError> {
-    let receiver = group.first().and_then(|due| loaded.config.receiver(&due.alert.receiver));
+async fn take(acts: &Acts, setup: &Setup, group: Vec<Escalation>) -> Result<(), StoreError> {
+    let receiver = group.first().and_then(|due| setup.config.receiver(&due.alert.receiver));
     let steps = receiver.as_ref().map_or(&[][..], |receiver| &receiver.escalate);
     let mut to_tell: BTreeMap<String, Vec<&Escalation>> = BTreeMap::new();
     let nexts: Vec<(&Escalation, Next)> = group.iter().map(|due| (due, next(steps, due))).collect();
@@ -56,16 +56,16 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
         }
     }
     for (receiver, due) in to_tell {
-        tell(app, loaded, &due, &receiver).await?;
+        tell(acts, setup, &due, &receiver).await?;
     }
     for (due, next) in nexts {
         match next {
-            Next::Over => over(app, loaded, due, steps).await?,
+            Next::Over => over(acts, setup, due, steps).await?,
             Next::Nobody => {
-                app.store().advance_escalation(due.alert.alert, due.step, None).await?;
+                acts.store.advance_escalation(due.alert.alert, due.step, None).await?;
             }
             Next::Tell { following, .. } => {
-                app.store().advance_escalation(due.alert.alert, due.step, following).await?;
+                acts.store.advance_escalation(due.alert.alert, due.step, following).await?;
             }
         }
     }
@@ -74,17 +74,17 @@ async fn take(app: &App, loaded: &Loaded, group: Vec<Escalation>) -> Result<(), 
 
 /// Tells the receivers of earlier steps that an alert is resolved: those that the steps name, and those that wegraf
 /// itself told last, because the steps may have been configured differently then.
-async fn over(app: &App, loaded: &Loaded, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
-    let told = app.store().told_firing(vec![due.alert.identity]).await?;
+async fn over(acts: &Acts, setup: &Setup, due: &Escalation, steps: &[EscalationStep]) -> Result<(), StoreError> {
+    let told = acts.store.told_firing(vec![due.alert.identity]).await?;
     let mut ended = Vec::new();
     for row in told.into_iter().filter(|row| due.others.contains(&row.receiver)) {
         let named = is_step(steps, &due.alert.receiver, &row.receiver);
-        if named || app.store().notification(row.notification).await?.is_some_and(|kept| kept.format == RELAYED) {
+        if named || acts.store.notification(row.notification).await?.is_some_and(|kept| kept.format == RELAYED) {
             ended.push(ActAlert { ends_at: due.alert.ends_at, ..row });
         }
     }
-    tell_end(app, loaded, &ended).await?;
-    app.store().forget_escalation(due.alert.alert).await
+    tell_end(acts, setup, &ended).await?;
+    acts.store.forget_escalation(due.alert.alert).await
 }
 
 /// The next step of an escalation that is due.
@@ -116,14 +116,14 @@ fn is_step(steps: &[EscalationStep], base: &str, receiver: &str) -> bool {
 }
 
 /// Tells the next receiver, unless it knows of the alert already.
-async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Result<(), StoreError> {
-    let (Some(receiver), Some(first)) = (loaded.config.receiver(to), due.first()) else {
+async fn tell(acts: &Acts, setup: &Setup, due: &[&Escalation], to: &str) -> Result<(), StoreError> {
+    let (Some(receiver), Some(first)) = (setup.config.receiver(to), due.first()) else {
         warn!(receiver = to, "The next receiver of an escalation is gone from the configuration.");
         return Ok(());
     };
     let rows: Vec<ActAlert> = due.iter().map(|due| due.alert.clone()).collect();
-    let origins = Origins::of(app.store(), loaded, &rows).await?;
-    let minutes = u64::try_from(app.now().millis_since(first.fired_at) / 60_000).unwrap_or_default();
+    let origins = Origins::of(&acts.store, setup, &rows).await?;
+    let minutes = u64::try_from(acts.clock.now().millis_since(first.fired_at) / 60_000).unwrap_or_default();
     let note = Note::Escalated { receiver: first.alert.receiver.clone(), minutes };
     let note_json = serde_json::to_string(&note).expect("a note is JSON");
     // A receiver that was told by its own route gets a reminder; the half minute distinguishes that from another
@@ -133,7 +133,7 @@ async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Resu
     for (notification, told) in origins.iter() {
         let told: Vec<_> = told.into_iter().map(|(row, alert)| (row, alert.clone())).collect();
         passed += told.len();
-        pass_on(app, notification, told, &again, Some(note_json.clone())).await?;
+        pass_on(acts, notification, told, &again, Some(note_json.clone())).await?;
     }
     if passed < due.len() {
         warn!(receiver = to, "An alert cannot be escalated: what told of it was pruned.");
@@ -146,7 +146,7 @@ async fn tell(app: &App, loaded: &Loaded, due: &[&Escalation], to: &str) -> Resu
         minutes,
         "Nobody took an alert in time; the next are told."
     );
-    app.metrics().escalations.inc();
+    acts.metrics.escalations.inc();
     Ok(())
 }
 

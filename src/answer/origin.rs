@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::Setup;
 use crate::alert::{Alert, Notification};
-use crate::app::Loaded;
 use crate::ingest;
 use crate::names::SourceId;
 use crate::store::{ActAlert, Kept, Store, StoreError};
@@ -16,7 +16,7 @@ pub(super) struct Origins(Vec<(Notification, Vec<(ActAlert, usize)>)>);
 
 impl Origins {
     /// Reads them. An alert whose notification was pruned, or is now read in another way, is left out.
-    pub(super) async fn of(store: &Store, loaded: &Loaded, alerts: &[ActAlert]) -> Result<Self, StoreError> {
+    pub(super) async fn of(store: &Store, setup: &Setup, alerts: &[ActAlert]) -> Result<Self, StoreError> {
         let mut by_notification: HashMap<i64, Vec<&ActAlert>> = HashMap::new();
         for alert in alerts {
             by_notification.entry(alert.notification).or_default().push(alert);
@@ -26,7 +26,7 @@ impl Origins {
         let mut origins = Vec::new();
         for (id, alerts) in found.into_iter().take(NOTIFICATIONS) {
             if let Some(kept) = store.notification(id).await? {
-                let notification = read(loaded, &kept);
+                let notification = read(setup, &kept);
                 let places = places(&notification, &kept.source, &alerts);
                 if !places.is_empty() {
                     origins.push((notification, places));
@@ -45,8 +45,8 @@ impl Origins {
     }
 }
 
-fn read(loaded: &Loaded, kept: &Kept) -> Notification {
-    ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &loaded.config.payloads, kept.received_at)
+fn read(setup: &Setup, kept: &Kept) -> Notification {
+    ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &setup.config.payloads, kept.received_at)
 }
 
 /// The places of `alerts` in `notification`.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use tracing::error;
 
 use super::origin::Origins;
+use super::{Acts, Setup};
 use crate::alert::{Alert, Notification, Status};
-use crate::app::{App, Loaded};
 use crate::config::Receiver;
 use crate::store::{ActAlert, StoreError};
 
 /// Tells the receivers of these rows that their alerts are resolved, as wegraf observed.
-pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> Result<(), StoreError> {
-    let now = app.now();
-    let origins = Origins::of(app.store(), loaded, rows).await?;
+pub(super) async fn tell_end(acts: &Acts, setup: &Setup, rows: &[ActAlert]) -> Result<(), StoreError> {
+    let now = acts.clock.now();
+    let origins = Origins::of(&acts.store, setup, rows).await?;
     for (notification, told) in origins.iter() {
         let mut by_receiver: BTreeMap<&str, Vec<(&ActAlert, Alert)>> = BTreeMap::new();
         for (row, alert) in told {
@@ -21,8 +21,8 @@ pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> R
             by_receiver.entry(&row.receiver).or_default().push((row, over));
         }
         for (name, told) in by_receiver {
-            if let Some(receiver) = loaded.config.receiver(name) {
-                pass_on(app, notification, told, &receiver, None).await?;
+            if let Some(receiver) = setup.config.receiver(name) {
+                pass_on(acts, notification, told, &receiver, None).await?;
             } else {
                 error!(
                     receiver = name,
@@ -36,7 +36,7 @@ pub(super) async fn tell_end(app: &App, loaded: &Loaded, rows: &[ActAlert]) -> R
 
 /// Tells one receiver of alerts of a notification again. True if it was news.
 pub(super) async fn pass_on(
-    app: &App,
+    acts: &Acts,
     origin: &Notification,
     told: Vec<(&ActAlert, Alert)>,
     receiver: &Receiver,
@@ -44,5 +44,5 @@ pub(super) async fn pass_on(
 ) -> Result<bool, StoreError> {
     let Some(source) = told.first().map(|(row, _)| row.source.clone()) else { return Ok(false) };
     let told = told.into_iter().map(|(row, alert)| (row.identity, alert)).collect();
-    app.intake().relay(source, origin, told, receiver, note_json).await
+    acts.intake.relay(source, origin, told, receiver, note_json).await
 }

@@ -7,8 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Actor, Via};
-use crate::app::{App, Loaded};
+use super::{Actor, Acts, Setup, Via};
 use crate::config::{Target, To};
 use crate::deliver::{Member, has_one_corp};
 use crate::store::{About, ActAlert, DeliveryFilter, StoreError};
@@ -20,7 +19,7 @@ const OWNED: u32 = 1_000;
 
 /// Is the actor authorised? Visitors of the page are unidentified: they are only where every reader of the message is.
 /// If the alert is unknown the actor is authorised, and the act has no effect.
-pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
+pub(super) async fn may_act(acts: &Acts, actor: &Actor, about: About) -> Result<bool, StoreError> {
     if actor.via == Via::Command {
         return Ok(true);
     }
@@ -30,23 +29,23 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
         About::Nothing => return Ok(true),
     };
     let filter = DeliveryFilter { limit: RECEIVERS, ..filter };
-    let rows = app.store().deliveries(filter.clone()).await?;
+    let rows = acts.store.deliveries(filter.clone()).await?;
     let mut receivers: BTreeSet<String> = rows.into_iter().map(|row| row.receiver).collect();
     // Not every episode gives its id to a message, and messages are deleted before an alert that is firing.
     if let About::Thread(thread) = about {
-        receivers.extend(app.store().receivers_of(thread).await?);
+        receivers.extend(acts.store.receivers_of(thread).await?);
     }
     if receivers.is_empty() {
         return Ok(true);
     }
-    let mut eyes = Eyes::of(app, actor);
-    let config = &eyes.loaded.config;
+    let mut eyes = Eyes::of(acts, actor);
+    let config = &eyes.setup.config;
     if actor.via == Via::Page {
         return Ok(receivers.iter().any(|receiver| config.anybody_may_act(receiver)));
     }
     let (named, open): (Vec<String>, Vec<String>) =
         receivers.into_iter().partition(|receiver| config.may_act(receiver).is_some());
-    let now = app.now();
+    let now = acts.clock.now();
     let allows =
         |receiver: &String| config.may_act(receiver).is_some_and(|it| it.allows(&actor.id, now, &config.rotas));
     if named.iter().any(allows) {
@@ -61,45 +60,45 @@ pub(super) async fn may_act(app: &App, actor: &Actor, about: About) -> Result<bo
             return Ok(true);
         }
     }
-    Ok(!open.is_empty() && (was_sent(app, &eyes, &open, filter).await? || has_it(app, actor, about).await?))
+    Ok(!open.is_empty() && (was_sent(acts, &eyes, &open, filter).await? || has_it(acts, actor, about).await?))
 }
 
 /// Was one of these messages addressed to the actor by name when it was sent? The people on duty may have changed since
 /// then.
-async fn was_sent(app: &App, eyes: &Eyes<'_>, open: &[String], filter: DeliveryFilter) -> Result<bool, StoreError> {
-    if !has_one_corp(&eyes.loaded.config) {
+async fn was_sent(acts: &Acts, eyes: &Eyes<'_>, open: &[String], filter: DeliveryFilter) -> Result<bool, StoreError> {
+    if !has_one_corp(&eyes.setup.config) {
         return Ok(false);
     }
     let filter = DeliveryFilter { person: Some(eyes.actor.id.clone()), ..filter };
-    let rows = app.store().deliveries(filter).await?;
+    let rows = acts.store.deliveries(filter).await?;
     Ok(rows.iter().any(|row| row.act.is_none() && open.contains(&row.receiver)))
 }
 
 /// Has the actor acknowledged one of these alerts? The owner may release it.
-async fn has_it(app: &App, actor: &Actor, about: About) -> Result<bool, StoreError> {
+async fn has_it(acts: &Acts, actor: &Actor, about: About) -> Result<bool, StoreError> {
     let About::Thread(thread) = about else { return Ok(false) };
-    let (owned, _) = app.store().alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
+    let (owned, _) = acts.store.alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
     Ok(owned.iter().any(|alert| alert.thread == thread))
 }
 
 /// What a person may see: the alerts of receivers that reach this person or that `may_act` opens to them, and those
 /// that this person has acknowledged. In a group all members read the answer, so there it is what the group receives.
 pub(super) struct Eyes<'a> {
-    app: &'a App,
+    acts: &'a Acts,
     actor: &'a Actor,
-    loaded: Arc<Loaded>,
+    setup: Arc<Setup>,
     known: HashMap<String, bool>,
 }
 
 impl<'a> Eyes<'a> {
-    pub(super) fn of(app: &'a App, actor: &'a Actor) -> Self {
-        Self { app, actor, loaded: app.loaded(), known: HashMap::new() }
+    pub(super) fn of(acts: &'a Acts, actor: &'a Actor) -> Self {
+        Self { acts, actor, setup: acts.setup.now(), known: HashMap::new() }
     }
 
     /// The receivers with firing alerts that the person may see.
     pub(super) async fn receivers(&mut self) -> Result<Vec<String>, StoreError> {
         let mut seen = Vec::new();
-        for receiver in self.app.store().receivers_on().await? {
+        for receiver in self.acts.store.receivers_on().await? {
             if self.sees(&receiver).await? {
                 seen.push(receiver);
             }
@@ -127,9 +126,9 @@ impl<'a> Eyes<'a> {
         if let Some(known) = self.known.get(receiver) {
             return Ok(*known);
         }
-        let config = &self.loaded.config;
+        let config = &self.setup.config;
         let rights = config.may_act(receiver);
-        let may = rights.is_some_and(|rights| rights.allows(&self.actor.id, self.app.now(), &config.rotas));
+        let may = rights.is_some_and(|rights| rights.allows(&self.actor.id, self.acts.clock.now(), &config.rotas));
         let sees = self.group().is_none() && may || self.received(receiver).await?;
         self.known.insert(receiver.to_owned(), sees);
         Ok(sees)
@@ -137,7 +136,7 @@ impl<'a> Eyes<'a> {
 
     /// Does what is sent to this receiver reach the person, or the conversation of the question?
     async fn received(&mut self, receiver: &str) -> Result<bool, StoreError> {
-        let Some(receiver) = self.loaded.config.receiver(receiver) else { return Ok(false) };
+        let Some(receiver) = self.setup.config.receiver(receiver) else { return Ok(false) };
         for target in &receiver.targets {
             if self.is_here(target) || self.group().is_none() && self.reaches(target).await? {
                 return Ok(true);
@@ -149,15 +148,15 @@ impl<'a> Eyes<'a> {
     async fn reaches(&self, target: &Target) -> Result<bool, StoreError> {
         let app = if let Via::App(app) = &self.actor.via { Some(app.as_str()) } else { None };
         let member = Member { id: &self.actor.id, app };
-        if self.app.members().reached(target, member).await {
+        if self.acts.members.reached(target, member).await {
             return Ok(true);
         }
         // A bot only learns who writes in a group, not who its members are.
         let To::Bot { bot, chat } = &target.to else { return Ok(false) };
-        let heard = self.app.store().conversations().await?;
+        let heard = self.acts.store.conversations().await?;
         let spoke = |known: &crate::store::Conversation| known.user.eq_ignore_ascii_case(&self.actor.id);
         let there = heard.iter().find(|known| known.bot == *bot && known.chat == *chat);
-        Ok(has_one_corp(&self.loaded.config) && there.is_some_and(spoke))
+        Ok(has_one_corp(&self.setup.config) && there.is_some_and(spoke))
     }
 
     /// Is this target the conversation of the question?

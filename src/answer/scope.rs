@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::origin::Origins;
 use super::silencing;
-use crate::app::{App, Loaded};
+use super::{Acts, Setup};
 use crate::standing;
 use crate::store::{ActAlert, StoreError};
 use crate::upstream::Matcher;
@@ -50,17 +50,19 @@ impl Scope {
     }
 }
 
-/// What a silence for these alerts would hide; `None` if none can be made for them.
-pub async fn scope(app: &App, alerts: &[ActAlert]) -> Result<Option<Scope>, StoreError> {
-    let loaded = app.loaded();
-    let origins = Origins::of(app.store(), &loaded, alerts).await?;
-    let Some((upstream, Some(matchers))) = silencing::matchers(&loaded, &origins) else { return Ok(None) };
-    let upstream = upstream.name.clone();
-    let (count, by_upstream) = match app.counts().of(&loaded, &upstream, &matchers).await {
-        Some(count) => (count, true),
-        None => (standing::recorded(app.store(), &matchers).await?, false),
-    };
-    Ok(Some(Scope { upstream, matchers, count, by_upstream }))
+impl Acts {
+    /// What a silence for these alerts would hide; `None` if none can be made for them.
+    pub async fn scope(&self, alerts: &[ActAlert]) -> Result<Option<Scope>, StoreError> {
+        let setup = self.setup.now();
+        let origins = Origins::of(&self.store, &setup, alerts).await?;
+        let Some((upstream, Some(matchers))) = silencing::matchers(&setup, &origins) else { return Ok(None) };
+        let upstream = upstream.name.clone();
+        let (count, by_upstream) = match self.counts.of(&setup, &upstream, &matchers).await {
+            Some(count) => (count, true),
+            None => (standing::recorded(&self.store, &matchers).await?, false),
+        };
+        Ok(Some(Scope { upstream, matchers, count, by_upstream }))
+    }
 }
 
 /// Recent counts of the firing alerts upstream that some matchers hide.
@@ -78,7 +80,7 @@ impl fmt::Debug for Counts {
 
 impl Counts {
     /// `None` if the upstream does not answer in time.
-    async fn of(&self, loaded: &Loaded, upstream: &str, matchers: &[Matcher]) -> Option<u64> {
+    async fn of(&self, setup: &Setup, upstream: &str, matchers: &[Matcher]) -> Option<u64> {
         let key = (upstream.to_owned(), matchers.to_vec());
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         if let Some((count, at)) = known
@@ -86,7 +88,7 @@ impl Counts {
         {
             return Some(count);
         }
-        let client = silencing::client(loaded, upstream).ok()?;
+        let client = silencing::client(setup, upstream).ok()?;
         let firing = tokio::time::timeout(PATIENCE, client.firing(matchers)).await.ok()?.ok()?;
         let count = firing.len() as u64;
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

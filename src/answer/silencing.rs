@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use tracing::info;
 
-use super::Via;
 use super::origin::Origins;
+use super::{Acts, Setup, Via};
 use crate::alert::{Alert, Timestamp};
-use crate::app::{App, Loaded};
 use crate::config::{Language, Target, To, Upstream};
 use crate::deliver;
 use crate::names::Duty;
@@ -26,15 +25,15 @@ const SWEPT: u32 = 20;
 const RESENT: usize = 50;
 
 /// Completes acts whose process ended before they were done.
-pub(super) async fn sweep(app: &App) -> Result<(), StoreError> {
-    let mut open = app.store().acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
-    open.retain(|act| is_left(act.at, app.now()));
+pub(super) async fn sweep(acts: &Acts) -> Result<(), StoreError> {
+    let mut open = acts.store.acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
+    open.retain(|act| is_left(act.at, acts.clock.now()));
     // Two replicas that complete the same act at once would make two silences.
-    if open.is_empty() || !app.store().take_on(Duty::Silences).await? {
+    if open.is_empty() || !acts.store.take_on(Duty::Silences).await? {
         return Ok(());
     }
     for act in open {
-        finish(app, act.id).await?;
+        finish(acts, act.id).await?;
     }
     Ok(())
 }
@@ -45,32 +44,34 @@ fn is_left(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Completes an open act, records its result, and tells the actor and the receivers.
-pub(super) async fn finish(app: &App, act: i64) -> Result<(), StoreError> {
-    let open = app.store().acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
+pub(super) async fn finish(acts: &Acts, act: i64) -> Result<(), StoreError> {
+    let open = acts.store.acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
     let Some(act) = open.into_iter().find(|open| open.id == act) else { return Ok(()) };
-    let loaded = app.loaded();
-    let alerts = app.store().act_alerts(act.id).await?;
+    let setup = acts.setup.now();
+    let alerts = acts.store.act_alerts(act.id).await?;
     let done = match act.kind {
-        ActKind::Silence => make(app, &loaded, &act, &alerts).await?,
-        ActKind::Extend => extend(app, &loaded, &act).await?,
-        ActKind::Expire => expire(app, &loaded, &act).await?,
-        ActKind::Resend => resend(app, &act).await?,
-        ActKind::Recall => recall(app, &loaded, &act).await?,
+        ActKind::Silence => make(acts, &setup, &act, &alerts).await?,
+        ActKind::Extend => extend(acts, &setup, &act).await?,
+        ActKind::Expire => expire(acts, &setup, &act).await?,
+        ActKind::Resend => resend(acts, &act).await?,
+        ActKind::Recall => recall(acts, &setup, &act).await?,
         ActKind::Acknowledge | ActKind::Release | ActKind::Forget => Err(Failed::nothing()),
     };
-    let failed = done.as_ref().err().map(|failed| failed.text(loaded.config.language));
+    let failed = done.as_ref().err().map(|failed| failed.text(setup.config.language));
     let (state, detail, silence) = match done {
         Ok(Done { detail, silence }) => (ActState::Done, detail, silence),
-        Err(failed) => (ActState::Failed, failed.text(loaded.config.language), None),
+        Err(failed) => (ActState::Failed, failed.text(setup.config.language), None),
     };
     info!(act = act.id, kind = act.kind.as_str(), state = state.as_str(), detail, "An act was finished.");
-    app.metrics().count_act(act.kind, state);
-    let end = ActEnd { act: act.id, state, detail, silence, except_lane: None, listeners: loaded.listeners.clone() };
-    app.store().end_act(end, app.now()).await?;
+    acts.metrics.count_act(act.kind, state);
+    let end = ActEnd { act: act.id, state, detail, silence, except_lane: None, listeners: setup.listeners.clone() };
+    acts.store.end_act(end, acts.clock.now()).await?;
     if failed.is_some()
         && let Some((target, receiver)) = whoever_asked(&act, &alerts)
     {
-        app.store().tell_of_act(act.id, TargetRow::new(target.lane(), target.json()), receiver, app.now()).await?;
+        acts.store
+            .tell_of_act(act.id, TargetRow::new(target.lane(), target.json()), receiver, acts.clock.now())
+            .await?;
     }
     Ok(())
 }
@@ -132,28 +133,28 @@ impl From<upstream::UpstreamError> for Failed {
 
 /// Makes a silence in the upstream of the alerts.
 async fn make(
-    app: &App,
-    loaded: &Loaded,
+    acts: &Acts,
+    setup: &Setup,
     act: &ActRow,
     alerts: &[ActAlert],
 ) -> Result<Result<Done, Failed>, StoreError> {
-    let origins = Origins::of(app.store(), loaded, alerts).await?;
-    let Some((upstream, matchers)) = matchers(loaded, &origins) else { return Ok(Err(Failed::no_upstream())) };
+    let origins = Origins::of(&acts.store, setup, alerts).await?;
+    let Some((upstream, matchers)) = matchers(setup, &origins) else { return Ok(Err(Failed::no_upstream())) };
     let Some(matchers) = matchers else { return Ok(Err(Failed::too_wide())) };
     let wanted = Wanted {
         matchers: matchers.clone(),
-        now: app.now(),
-        ends_at: act.until.unwrap_or_else(|| app.now().plus_millis(3_600_000)),
-        author: author(app, act).await,
+        now: acts.clock.now(),
+        ends_at: act.until.unwrap_or_else(|| acts.clock.now().plus_millis(3_600_000)),
+        author: author(acts, act).await,
         comment: comment(act, alerts),
         marker: upstream::marker(Some(act.thread), &format!("{}-{}", act.id, act.at.0)),
     };
-    let client = match client(loaded, &upstream.name) {
+    let client = match client(setup, &upstream.name) {
         Ok(client) => client,
         Err(failed) => return Ok(Err(failed)),
     };
     // The process that left it may have made the silence without recording it.
-    let before = if is_left(act.at, app.now()) { client.made(&wanted).await } else { Ok(None) };
+    let before = if is_left(act.at, acts.clock.now()) { client.made(&wanted).await } else { Ok(None) };
     let made = match before {
         Ok(None) => client.silence(&wanted).await,
         Ok(Some(made)) => Ok(made),
@@ -172,7 +173,7 @@ async fn make(
 
 /// The upstream of these alerts, and the matchers of a silence for all of them: different notifications may have told
 /// them last. `None` also if they come from several upstreams.
-pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
+pub(super) fn matchers<'a>(setup: &'a Setup, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
     let (mut seen, mut all) = (HashSet::new(), Vec::new());
     for (notification, told) in origins.iter() {
         for (row, alert) in told {
@@ -182,7 +183,7 @@ pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a
                 source: &row.source,
                 org: upstream::org_of(alert),
             };
-            if let Some(upstream) = upstream::upstream_for(&loaded.config.upstreams, &origin)
+            if let Some(upstream) = upstream::upstream_for(&setup.config.upstreams, &origin)
                 && seen.insert(row.identity)
             {
                 all.push((upstream, alert));
@@ -196,8 +197,8 @@ pub(super) fn matchers<'a>(loaded: &'a Loaded, origins: &Origins) -> Option<(&'a
 }
 
 /// `张三 (zhangsan)`, if WeCom gives the name.
-async fn author(app: &App, act: &ActRow) -> String {
-    let name = app.names().of(None, &act.by).await;
+async fn author(acts: &Acts, act: &ActRow) -> String {
+    let name = acts.names.of(None, &act.by).await;
     if name == act.by { name } else { format!("{name} ({})", act.by) }
 }
 
@@ -207,27 +208,27 @@ fn comment(act: &ActRow, alerts: &[ActAlert]) -> String {
 }
 
 /// The silences that an act is about, the newest last.
-async fn silences_of(app: &App, act: &ActRow) -> Result<Vec<Silence>, StoreError> {
-    standing::silences_of(app.store(), act.thread, &app.store().act_alerts(act.id).await?, app.now()).await
+async fn silences_of(acts: &Acts, act: &ActRow) -> Result<Vec<Silence>, StoreError> {
+    standing::silences_of(&acts.store, act.thread, &acts.store.act_alerts(act.id).await?, acts.clock.now()).await
 }
 
-async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
-    let (Some(silence), Some(until)) = (silences_of(app, act).await?.pop(), act.until) else {
+async fn extend(acts: &Acts, setup: &Setup, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+    let (Some(silence), Some(until)) = (silences_of(acts, act).await?.pop(), act.until) else {
         return Ok(Err(Failed::no_silence()));
     };
-    let client = match client(loaded, &silence.upstream) {
+    let client = match client(setup, &silence.upstream) {
         Ok(client) => client,
         Err(failed) => return Ok(Err(failed)),
     };
     match client.extend(&silence.upstream_id, until).await {
         Ok(made) => {
-            app.store().extend_silence(silence.act, made.id.clone(), until).await?;
+            acts.store.extend_silence(silence.act, made.id.clone(), until).await?;
             Ok(Ok(Done { detail: format!("{} {}", silence.upstream, made.id), silence: None }))
         }
         Err(error) => {
             if error.problem == Problem::NotFound {
                 // It was ended upstream: it is no longer in force, so that a new one can be requested.
-                app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+                acts.store.extend_silence(silence.act, silence.upstream_id, acts.clock.now()).await?;
             }
             Ok(Err(error.into()))
         }
@@ -235,14 +236,14 @@ async fn extend(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
 }
 
 /// Ends all of them: a longer silence is made as a second one beside the first.
-async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
-    let silences = silences_of(app, act).await?;
+async fn expire(acts: &Acts, setup: &Setup, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+    let silences = silences_of(acts, act).await?;
     if silences.is_empty() {
         return Ok(Err(Failed::no_silence()));
     }
     let mut ended = Vec::new();
     for silence in silences {
-        let client = match client(loaded, &silence.upstream) {
+        let client = match client(setup, &silence.upstream) {
             Ok(client) => client,
             Err(failed) => return Ok(Err(failed)),
         };
@@ -252,27 +253,27 @@ async fn expire(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
             Ok(()) | Err(_) => {}
         }
         ended.push(format!("{} {}", silence.upstream, silence.upstream_id));
-        app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+        acts.store.extend_silence(silence.act, silence.upstream_id, acts.clock.now()).await?;
     }
     Ok(Ok(Done { detail: ended.join(", "), silence: None }))
 }
 
-async fn resend(app: &App, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+async fn resend(acts: &Acts, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
     let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: RESENT, ..Default::default() };
     // An act is not resent; the alert is what the request means.
-    let told = app.store().deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
+    let told = acts.store.deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
     let Some(newest) = told else { return Ok(Err(Failed::nothing())) };
-    let again = deliver::again(app.store(), newest.message, app.now()).await?;
+    let again = deliver::again(&acts.store, newest.message, acts.clock.now()).await?;
     Ok(match again.refusal(newest.message) {
         None => Ok(Done { detail: format!("message {}", newest.message), silence: None }),
         Some(reason) => Err(Failed::new(reason.clone(), reason)),
     })
 }
 
-async fn recall(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
+async fn recall(acts: &Acts, setup: &Setup, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
     let Some(message) = act.message else { return Ok(Err(Failed::nothing())) };
-    let recalled = match deliver::recallable(app.store(), &loaded.config, message).await? {
-        Ok(wanted) => deliver::recall(&loaded.wecom, &wanted).await,
+    let recalled = match deliver::recallable(&acts.store, &setup.config, message).await? {
+        Ok(wanted) => deliver::recall(&setup.wecom, &wanted).await,
         Err(why) => Err(why),
     };
     Ok(match recalled {
@@ -281,8 +282,8 @@ async fn recall(app: &App, loaded: &Loaded, act: &ActRow) -> Result<Result<Done,
     })
 }
 
-pub(super) fn client<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Client, Failed> {
-    match loaded.upstreams.get(name) {
+pub(super) fn client<'a>(setup: &'a Setup, name: &str) -> Result<&'a Client, Failed> {
+    match setup.upstreams.get(name) {
         Some(Ok(client)) => Ok(client),
         Some(Err(error)) => Err(error.clone().into()),
         None => Err(Failed::new(

@@ -8,8 +8,8 @@ use tracing::{debug, warn};
 
 use super::relay::tell_end;
 use super::silencing::client;
+use super::{Acts, Setup};
 use crate::alert::{Identity, Labels, Timestamp};
-use crate::app::{App, Loaded};
 use crate::names::Duty;
 use crate::store::{ActAlert, Silence, StoreError};
 use crate::upstream::{Client, Matcher, Problem, SilenceState};
@@ -26,45 +26,45 @@ pub struct Absences(Mutex<HashMap<(i64, Identity), (Timestamp, Timestamp)>>);
 const BREAK: Duration = Duration::from_mins(1);
 
 /// Checks silenced alerts upstream, because a silence suppresses the report of their end (alert-sources §0.4, §4.6).
-pub(super) async fn watch(app: &App) {
+pub(super) async fn watch(acts: &Acts) {
     loop {
         // One replica checks for all; a single process always does.
-        match app.store().take_on(Duty::Silences).await {
+        match acts.store.take_on(Duty::Silences).await {
             Ok(true) => {
-                if let Err(error) = look(app).await {
+                if let Err(error) = look(acts).await {
                     warn!(%error, "Silenced alerts cannot be looked at.");
                 }
             }
             Ok(false) => {}
             Err(error) => warn!(%error, "Silenced alerts cannot be looked at."),
         }
-        let shortest = app.loaded().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
+        let shortest = acts.setup.now().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
         tokio::time::sleep(shortest.map_or(LOOK, |third| third.min(LOOK))).await;
     }
 }
 
-async fn look(app: &App) -> Result<(), StoreError> {
-    let loaded = app.loaded();
-    let silences = app.store().silences(app.now()).await?;
-    app.absences().forget_others(&silences);
+async fn look(acts: &Acts) -> Result<(), StoreError> {
+    let setup = acts.setup.now();
+    let silences = acts.store.silences(acts.clock.now()).await?;
+    acts.absences.forget_others(&silences);
     for silence in silences {
-        let touched = app.store().act_alerts(silence.act).await?;
+        let touched = acts.store.act_alerts(silence.act).await?;
         let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
-        let on = app.store().told_firing(identities).await?;
-        let known = loaded.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
+        let on = acts.store.told_firing(identities).await?;
+        let known = setup.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
         let (false, Some(upstream)) = (on.is_empty(), known) else { continue };
         let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
-        let Ok(client) = client(&loaded, &upstream.name) else { continue };
+        let Ok(client) = client(&setup, &upstream.name) else { continue };
         match client.firing(&matchers).await {
             Ok(firing) => {
-                let shown = silence.until > app.now() && firing.iter().any(|alert| alert.state == "active");
+                let shown = silence.until > acts.clock.now() && firing.iter().any(|alert| alert.state == "active");
                 if shown && is_gone(client, &silence).await {
-                    app.store().extend_silence(silence.act, silence.upstream_id, app.now()).await?;
+                    acts.store.extend_silence(silence.act, silence.upstream_id, acts.clock.now()).await?;
                 }
                 let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
-                let over = app.absences().gone(silence.act, &on, &seen, upstream.gone_after, app.now());
-                if !over.is_empty() && !has_just_started(client, upstream.gone_after, app.now()).await {
-                    end(app, &loaded, &on, &over).await?;
+                let over = acts.absences.gone(silence.act, &on, &seen, upstream.gone_after, acts.clock.now());
+                if !over.is_empty() && !has_just_started(client, upstream.gone_after, acts.clock.now()).await {
+                    end(acts, &setup, &on, &over).await?;
                 }
             }
             // Unknown, so no alert counts as resolved.
@@ -144,9 +144,9 @@ fn is_seen(alert: &ActAlert, seen: &[&Labels]) -> bool {
 }
 
 /// Tells every receiver that knows these alerts as firing that they are resolved.
-async fn end(app: &App, loaded: &Loaded, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
+async fn end(acts: &Acts, setup: &Setup, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
     let ended: Vec<ActAlert> = on.iter().filter(|alert| over.contains(&alert.identity)).cloned().collect();
-    tell_end(app, loaded, &ended).await
+    tell_end(acts, setup, &ended).await
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ async fn take(app: &App, name: &str, bot: &Bot, event: BotEvent) -> Result<(), S
         BotEvent::Text { req_id, from, chat, content, msgid } => {
             learn(app, name, &chat, &from).await?;
             let event = if msgid.is_empty() { &req_id } else { &msgid };
-            let said = answer::ask(app, &actor(name, &chat, &from), event, &content).await?;
+            let said = app.acts().ask(&actor(name, &chat, &from), event, &content).await?;
             let outcome = bot.respond(&req_id, &said).await;
             note(name, "answer", &outcome);
             if matches!(outcome, Outcome::NotSent(_)) {
@@ -166,10 +166,10 @@ async fn pressed(
 ) -> Result<(), StoreError> {
     let Via::Bot { bot: name, chat } = &actor.via else { return Ok(()) };
     let target = Target { face: Face::Card, ..Target::at(To::Bot { bot: name.clone(), chat: chat.clone() }) };
-    let mut answered = answer::press_at(app, actor, click, msgid, Some(target.lane())).await?;
+    let mut answered = app.acts().press_at(actor, click, msgid, Some(target.lane())).await?;
     if answered.state == Some(ActState::Open) {
         // Most upstreams answer in time for the card to show the result.
-        answered = answer::finished(app, actor, answered, PRESS).await?;
+        answered = app.acts().finished(actor, answered, PRESS).await?;
     }
     let _alone = app.sockets().card(&click.task_id).lock().await;
     let card = match card_name::message(&click.task_id) {

@@ -15,7 +15,7 @@ use wecom::{CALLBACK_BODY_BYTES, CallbackError, CallbackKeys, Incoming, Signed};
 
 use super::refusal::Cause;
 use super::{BODY_DEADLINE, Gate};
-use crate::answer::{self, Actor, Answer, Via};
+use crate::answer::{Actor, Answer, Via};
 use crate::app::Loaded;
 use crate::incidents::{Kind, Subject};
 use crate::metrics::Called;
@@ -109,12 +109,12 @@ async fn answer(
             let actor = actor(&click.from);
             // A reply to the click may use up its code (wecom-api §17 no. 25), so there is one only where the code is
             // not needed: where nothing changes for the others.
-            let answered = answer::press(&gate.app, &actor, &click).await?;
+            let answered = gate.app.acts().press(&actor, &click).await?;
             click.response_code = None;
             Ok(is_no(&answered).then(|| keys.button_reply(&actor.id, &answered.label, now)))
         }
         Incoming::Text { from, content, msgid, .. } => {
-            let said = answer::ask(&gate.app, &actor(&from), &msgid, &content).await?;
+            let said = gate.app.acts().ask(&actor(&from), &msgid, &content).await?;
             Ok(Some(keys.text_reply(&from, &said, now)))
         }
         Incoming::Entered { .. } => Ok(None),

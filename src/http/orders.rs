@@ -23,7 +23,7 @@ use tracing::{error, info};
 use super::refusal::Cause;
 use super::{BODY_DEADLINE, Gate};
 use crate::alert::Timestamp;
-use crate::answer::{self, Actor, Via, Wish};
+use crate::answer::{Actor, Via, Wish};
 use crate::deliver::{Again, again, recallable};
 use crate::links::LinkKey;
 use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, StoreError};
@@ -153,9 +153,9 @@ async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, 
         except_lane: None,
     };
     let actor = Actor { id: by, via: Via::Command };
-    let said = answer::act(app, &actor, wish).await?;
+    let said = app.acts().act(&actor, wish).await?;
     let act = said.act;
-    answer::finished(app, &actor, said, PATIENCE).await?;
+    app.acts().finished(&actor, said, PATIENCE).await?;
     let filter = ActFilter { by: Some(actor.id), limit: 100, ..ActFilter::default() };
     let row = app.store().acts(filter).await?.into_iter().find(|row| row.id == act);
     Ok(match row.as_ref().map(|row| row.state) {

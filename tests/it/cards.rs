@@ -118,7 +118,7 @@ async fn an_episode_whose_id_no_message_has_is_guarded_as_well() {
     assert!(world.deliveries().await.iter().all(|row| row.thread != thread), "no message has it");
     for (who, state) in [("lisi", ActState::Denied), ("zhangsan", ActState::Done)] {
         let actor = wegraf::answer::Actor { id: who.to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };
-        wegraf::answer::ask(world.app(), &actor, who, &format!("认领 #{thread}")).await.unwrap();
+        world.app().acts().ask(&actor, who, &format!("认领 #{thread}")).await.unwrap();
         assert_eq!(acts(&world).await.last().unwrap().state, state, "{who}");
     }
 }

@@ -334,7 +334,7 @@ async fn every_metric_in_the_documentation_is_exported_and_every_exported_one_is
     // Who calls back for an app that is none, and who takes what is not there, are counted as well.
     world.http.get(format!("{}/wecom/callback/none", world.url)).send().await.unwrap();
     let actor = Actor { id: "zhangsan".to_owned(), via: Via::Page };
-    wegraf::answer::ask(world.app(), &actor, "1", "认领 #7K2Q").await.unwrap();
+    world.app().acts().ask(&actor, "1", "认领 #7K2Q").await.unwrap();
     let text = world.http.get(format!("{}/metrics", world.url)).send().await.unwrap().text().await.unwrap();
     let exported: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

@@ -55,7 +55,7 @@ async fn world() -> World {
 
 /// Waits for the next round of escalations, which run every second.
 async fn looked(world: &World) {
-    wegraf::answer::escalate_once(world.app()).await.unwrap();
+    world.app().acts().escalate_once().await.unwrap();
     world.settled().await;
 }
 
@@ -181,7 +181,7 @@ async fn earlier_steps_are_told_of_the_end_although_the_configuration_lost_them(
 async fn act(world: &World, text: &str) {
     let actor = wegraf::answer::Actor { id: "lisi".to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };
     let event = format!("{}", rand::random::<u64>());
-    wegraf::answer::ask(world.app(), &actor, &event, text).await.unwrap();
+    world.app().acts().ask(&actor, &event, text).await.unwrap();
     until("it is told", async || world.app().store().audit().await.is_ok_and(|audit| audit.pending == 0).then_some(()))
         .await;
 }

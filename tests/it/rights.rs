@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::answer::{self, Actor, Via};
+use wegraf::answer::{Actor, Via};
 use wegraf::store::{ActFilter, ActRow, ActState};
 
 use crate::bots;
@@ -40,7 +40,7 @@ fn firing(name: &str) -> String {
 /// A user writes a text to the app; returns the answer.
 async fn ask(world: &World, who: &str, text: &str) -> String {
     let actor = Actor { id: who.to_owned(), via: Via::App("ops".to_owned()) };
-    answer::ask(world.app(), &actor, &rand::random::<u64>().to_string(), text).await.unwrap()
+    world.app().acts().ask(&actor, &rand::random::<u64>().to_string(), text).await.unwrap()
 }
 
 async fn acts(world: &World) -> Vec<ActRow> {

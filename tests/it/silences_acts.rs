@@ -42,7 +42,7 @@ async fn first_id(world: &World) -> ThreadId {
 /// What lisi writes to the app; returns when all that follows upstream is done.
 async fn say(world: &World, text: &str) {
     let actor = Actor { id: "lisi".to_owned(), via: Via::App("ops".to_owned()) };
-    wegraf::answer::ask(world.app(), &actor, &rand::random::<u64>().to_string(), text).await.unwrap();
+    world.app().acts().ask(&actor, &rand::random::<u64>().to_string(), text).await.unwrap();
     all_done(world).await;
 }
 
@@ -215,9 +215,9 @@ async fn a_visitors_name_is_no_markup_in_an_answer() {
         code: None,
         except_lane: None,
     };
-    wegraf::answer::act(world.app(), &stranger, wish).await.unwrap();
+    world.app().acts().act(&stranger, wish).await.unwrap();
     let actor = Actor { id: "lisi".to_owned(), via: Via::Bot { bot: "duty".to_owned(), chat: "lisi".to_owned() } };
-    let said = wegraf::answer::ask(world.app(), &actor, "1", &format!("认领 #{thread}")).await.unwrap();
+    let said = world.app().acts().ask(&actor, "1", &format!("认领 #{thread}")).await.unwrap();
     assert!(said.contains("已经认领") && !said.contains("]("), "{said}");
 }
 

@@ -23,7 +23,7 @@ use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
 use super::{Visit, invalid, note, prove, show, unreadable};
 use crate::alert::{Status, ThreadId, Timestamp};
-use crate::answer::{self, Actor, Answer, Scope, Via, Wish};
+use crate::answer::{Actor, Answer, Scope, Via, Wish};
 use crate::app::App;
 use crate::config::Channel;
 use crate::deliver::Page;
@@ -185,7 +185,7 @@ async fn wanted(
         except_lane: None,
     };
     let actor = Actor { id: person.to_owned(), via: Via::Page };
-    let answer = answer::act_from(app, &actor, wish, Some(peer.address())).await?;
+    let answer = app.acts().act_from(&actor, wish, Some(peer.address())).await?;
     if answer.state == Some(ActState::Denied) {
         return Ok((Said::no(DENIED[0], DENIED[1]), StatusCode::FORBIDDEN));
     }
@@ -213,7 +213,7 @@ const ENDED: [&str; 2] = [
 /// The result of an act: if it has a step upstream, that of the step, if it ends soon enough.
 async fn outcome(app: &App, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
-        answer = answer::finished(app, actor, answer, PATIENCE).await?;
+        answer = app.acts().finished(actor, answer, PATIENCE).await?;
         if answer.state == Some(ActState::Done) {
             let (zh, en) = done(kind);
             return Ok(Said { good: true, zh: zh.to_owned(), en: en.to_owned() });
@@ -305,7 +305,7 @@ pub(super) async fn standing(
 async fn hidden(app: &App, id: i64) -> Result<Option<Scope>, StoreError> {
     let told = app.store().card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);
     let on = told.iter().filter(|alert| alert.status == Status::Firing).map(|alert| alert.identity).collect();
-    answer::scope(app, &app.store().told_firing(on).await?).await
+    app.acts().scope(&app.store().told_firing(on).await?).await
 }
 
 /// The owners of the alerts, each once.

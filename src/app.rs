@@ -14,7 +14,7 @@ use wecom::CallbackKeys;
 
 use crate::alert::Timestamp;
 use crate::answer::{self, Acts};
-use crate::bots;
+use crate::bots::{self, Bots};
 use crate::config::{AppAccount, Callback, Config, Database};
 use crate::deliver::{self, Deliver, Members, Names, Writer};
 use crate::fuse::Fuse;
@@ -26,7 +26,6 @@ use crate::links::Links;
 use crate::live::Live;
 use crate::metrics::{Metrics, Reloaded};
 use crate::room::Room;
-use crate::sockets::Sockets;
 use crate::store::Store;
 use crate::time::Clock;
 use crate::watch::{self, Storage};
@@ -80,6 +79,7 @@ struct Inner {
     intake: Intake,
     deliver: Deliver,
     acts: Acts,
+    bots: Bots,
     store: Store,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -142,12 +142,22 @@ impl App {
             counts: Arc::default(),
             absences: Arc::default(),
         };
+        let bots = Bots {
+            config: config.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            sockets: deliver.sockets.clone(),
+            acts: acts.clone(),
+            deliver: deliver.clone(),
+            fuse: fuse.clone(),
+        };
         Ok(Self(Arc::new(Inner {
             loaded: ArcSwap::from_pointee(loaded),
             config,
             intake,
             deliver,
             acts,
+            bots,
             store,
             metrics,
             clock,
@@ -199,9 +209,9 @@ impl App {
         &self.0.refusals
     }
 
-    /// The bots' sockets held by this process.
-    pub fn sockets(&self) -> &Sockets {
-        &self.0.deliver.sockets
+    /// What the sockets of bots are run with.
+    pub fn bots(&self) -> &Bots {
+        &self.0.bots
     }
 
     /// Names of people.
@@ -304,7 +314,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
     tasks.spawn(app.acts().clone().run(stop_sending.clone()));
     // Sends in flight over a socket need it until they end.
     let stop_bots = CancellationToken::new();
-    tasks.spawn(bots::run(app.clone(), stop_bots.clone()));
+    tasks.spawn(bots::run(app.bots().clone(), stop_bots.clone()));
     let sent = sender_ended.clone();
     tasks.spawn(async move {
         sent.cancelled().await;

@@ -8,6 +8,7 @@ mod seat;
 mod talk;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
@@ -16,16 +17,40 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use wecom::{BotOptions, BotPace};
 
-use crate::app::App;
+use crate::answer::Acts;
 use crate::config::{BotAccount, Config};
-use crate::deliver;
+use crate::deliver::{self, Deliver};
+use crate::fuse::Fuse;
+use crate::live::Live;
 use crate::names::{Part, Scope};
+use crate::sockets::Sockets;
+use crate::store::Store;
+use crate::time::Clock;
 use seat::{End, Seat};
 
 /// Interval of trying to lease a socket that another replica holds.
 const ASK: Duration = Duration::from_secs(1);
 /// Interval of retrying a configuration that cannot work; a change of it is tried at once.
 const REPAIR: Duration = Duration::from_mins(1);
+
+/// What the sockets of bots are run with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bots {
+    /// The bots, and the way to WeCom.
+    pub config: Live<Config>,
+    /// Who holds which socket; who spoke where.
+    pub store: Store,
+    /// Now.
+    pub clock: Clock,
+    /// The sockets that this process holds.
+    pub sockets: Arc<Sockets>,
+    /// What people ask for.
+    pub acts: Acts,
+    /// By which pressed cards are drawn again.
+    pub deliver: Deliver,
+    /// What failures of the store are reported to.
+    pub fuse: Fuse,
+}
 
 /// The task that runs one bot's socket.
 struct Keeper {
@@ -45,12 +70,12 @@ impl Keeper {
 }
 
 /// Runs the sockets of all bots of the configuration until told to stop.
-pub async fn run(app: App, stop: CancellationToken) {
+pub async fn run(bots: Bots, stop: CancellationToken) {
     let mut keepers: HashMap<String, Keeper> = HashMap::new();
     while !stop.is_cancelled() {
-        let loaded = app.loaded();
+        let config = bots.config.now();
         let wanted: HashMap<&String, String> =
-            loaded.config.wecom.bots.iter().map(|(name, bot)| (name, way(&loaded.config, bot))).collect();
+            config.wecom.bots.iter().map(|(name, bot)| (name, way(&config, bot))).collect();
         let old = |name: &String, keeper: &Keeper| keeper.task.is_finished() || wanted.get(name) != Some(&keeper.way);
         let gone: Vec<String> =
             keepers.iter().filter(|(name, keeper)| old(name, keeper)).map(|(name, _)| name.clone()).collect();
@@ -62,7 +87,7 @@ pub async fn run(app: App, stop: CancellationToken) {
         for (name, way) in wanted {
             keepers.entry(name.clone()).or_insert_with(|| {
                 let stop = stop.child_token();
-                let task = tokio::spawn(keep(app.clone(), name.clone(), stop.clone()));
+                let task = tokio::spawn(keep(bots.clone(), name.clone(), stop.clone()));
                 Keeper { stop, task, way }
             });
         }
@@ -84,9 +109,9 @@ fn way(config: &Config, bot: &BotAccount) -> String {
 }
 
 /// Runs one bot's socket: leases it when it is free, keeps it connected, releases it at the end.
-async fn keep(app: App, name: String, stop: CancellationToken) {
+async fn keep(bots: Bots, name: String, stop: CancellationToken) {
     let holder = format!("{:016x}", rand::random::<u64>());
-    let seat = Seat { app: &app, name: &name, holder: &holder };
+    let seat = Seat { bots: &bots, name: &name, holder: &holder };
     while !stop.is_cancelled() {
         let asked = Instant::now();
         let pause = match seat.take().await {

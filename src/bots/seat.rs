@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wecom::{Bot, BotEnd, BotState};
 
-use super::{options, scope, talk};
-use crate::app::App;
+use super::{Bots, options, scope, talk};
 use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, StoreError};
 
@@ -37,7 +36,7 @@ const WAITING: usize = 1_000;
 
 /// The lease of a bot's socket.
 pub(super) struct Seat<'a> {
-    pub(super) app: &'a App,
+    pub(super) bots: &'a Bots,
     /// Name of the bot.
     pub(super) name: &'a str,
     /// Names this process among the possible holders.
@@ -56,11 +55,11 @@ pub(super) enum End {
 
 impl Seat<'_> {
     pub(super) async fn take(&self) -> Result<bool, StoreError> {
-        self.app.store().hold_socket(self.name, self.holder, HELD).await
+        self.bots.store.hold_socket(self.name, self.holder, HELD).await
     }
 
     pub(super) async fn leave(&self) {
-        if let Err(error) = self.app.store().leave_socket(self.name, self.holder).await {
+        if let Err(error) = self.bots.store.leave_socket(self.name, self.holder).await {
             warn!(%error, bot = self.name, "The bot's socket could not be given back; another replica takes it in a few seconds.");
         }
     }
@@ -71,12 +70,12 @@ impl Seat<'_> {
             // The store answered so late that another replica may hold the lease already, or soon.
             return End::Left;
         }
-        let loaded = self.app.loaded();
-        let Some(account) = loaded.config.wecom.bots.get(self.name) else { return End::Left };
+        let config = self.bots.config.now();
+        let Some(account) = config.wecom.bots.get(self.name) else { return End::Left };
         let (events, inlet) = mpsc::channel(WAITING);
         let leave = stop.child_token();
-        let app = self.app.clone();
-        let options = options(&loaded.config, account, Arc::new(move || app.now().0));
+        let clock = self.bots.clock.clone();
+        let options = options(&config, account, Arc::new(move || clock.now().0));
         let (bot, socket) = match Bot::open(options, events, leave.clone()) {
             Ok(opened) => opened,
             Err(error) => {
@@ -85,9 +84,9 @@ impl Seat<'_> {
                 return End::NoWay;
             }
         };
-        self.app.sockets().take(self.name, bot.clone());
+        self.bots.sockets.take(self.name, bot.clone());
         let mut socket = tokio::spawn(socket);
-        let listener = tokio::spawn(talk::listen(self.app.clone(), self.name.to_owned(), bot.clone(), inlet));
+        let listener = tokio::spawn(talk::listen(self.bots.clone(), self.name.to_owned(), bot.clone(), inlet));
         let (mut ended, mut taken) = (None, false);
         tokio::select! {
             end = &mut socket => ended = Some(end.unwrap_or(BotEnd::Stopped)),
@@ -99,7 +98,7 @@ impl Seat<'_> {
             ended = tokio::time::timeout(CLOSES, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
         }
         leave.cancel();
-        self.app.sockets().leave(self.name);
+        self.bots.sockets.leave(self.name);
         let evicted = match ended {
             Some(ended) => ended == BotEnd::Evicted,
             // Another replica may start only after this socket has ended.
@@ -176,7 +175,7 @@ impl Seat<'_> {
             let bad = match &now {
                 BotState::Live { .. } => {
                     info!(bot = self.name, "The bot is connected.");
-                    mend(self.app, scope(self.name)).await;
+                    mend(self.bots, scope(self.name)).await;
                     told = false;
                     None
                 }
@@ -201,7 +200,7 @@ impl Seat<'_> {
 
     /// Opens the bot's breaker: messages wait, and the fault is reported by another way.
     async fn trouble(&self, error: &str) {
-        let now = self.app.now();
+        let now = self.bots.clock.now();
         let breaker = Breaker {
             scope: scope(self.name),
             reason: "socket".to_owned(),
@@ -212,7 +211,7 @@ impl Seat<'_> {
             probe_at: now.plus_millis(60_000),
             failures: 1,
         };
-        if let Err(error) = self.app.store().change_breaker(BreakerChange::Open(breaker)).await {
+        if let Err(error) = self.bots.store.change_breaker(BreakerChange::Open(breaker)).await {
             warn!(%error, bot = self.name, "How the bot's socket is could not be noted.");
         }
     }
@@ -230,12 +229,12 @@ async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
 }
 
 /// Closes a breaker, if it is open, and wakes what waits for it.
-pub(super) async fn mend(app: &App, scope: Scope) {
-    let open = app.store().breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
-    if open && let Err(error) = app.store().change_breaker(BreakerChange::Close(scope.clone())).await {
+pub(super) async fn mend(bots: &Bots, scope: Scope) {
+    let open = bots.store.breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
+    if open && let Err(error) = bots.store.change_breaker(BreakerChange::Close(scope.clone())).await {
         return warn!(%error, %scope, "That a way works again could not be noted.");
     }
-    app.sockets().came_alive(open.then_some(scope));
+    bots.sockets.came_alive(open.then_some(scope));
 }
 
 fn evicted(name: &str) -> String {

@@ -9,9 +9,9 @@ use tracing::warn;
 use wecom::message::{CardAction, CardTitle, Markdown, TemplateCard};
 use wecom::{Bot, BotEvent, ChatType, Content, Outcome};
 
+use super::Bots;
 use super::seat::mend;
 use crate::answer::{self, Actor, Answer, Via};
-use crate::app::App;
 use crate::card_name;
 use crate::config::{Channel, Face, Target, To};
 use crate::names::{Part, Scope};
@@ -33,7 +33,7 @@ const LINE: usize = 30;
 const NOWHERE: &str = "https://work.weixin.qq.com/";
 
 /// Processes events concurrently, until the socket has ended and all of them are done.
-pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Receiver<BotEvent>) {
+pub(super) async fn listen(bots: Bots, name: String, bot: Bot, mut inlet: mpsc::Receiver<BotEvent>) {
     let places = Arc::new(Semaphore::new(AT_ONCE as usize));
     let known = Arc::new(Mutex::new(Known::default()));
     while let Some(event) = inlet.recv().await {
@@ -42,11 +42,11 @@ pub(super) async fn listen(app: App, name: String, bot: Bot, mut inlet: mpsc::Re
             continue;
         }
         let Ok(place) = places.clone().acquire_owned().await else { break };
-        let (app, name, bot, known) = (app.clone(), name.clone(), bot.clone(), known.clone());
+        let (bots, name, bot, known) = (bots.clone(), name.clone(), bot.clone(), known.clone());
         tokio::spawn(async move {
-            if let Err(error) = take(&app, &name, &bot, event).await {
+            if let Err(error) = take(&bots, &name, &bot, event).await {
                 warn!(%error, bot = name, "What happened in WeCom could not be recorded.");
-                app.fuse().failed(&error);
+                bots.fuse.failed(&error);
                 // A copy of the event may succeed.
                 if let Some(id) = id {
                     locked(&known).forget(&id);
@@ -101,12 +101,12 @@ fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn take(app: &App, name: &str, bot: &Bot, event: BotEvent) -> Result<(), StoreError> {
+async fn take(bots: &Bots, name: &str, bot: &Bot, event: BotEvent) -> Result<(), StoreError> {
     match event {
         BotEvent::Text { req_id, from, chat, content, msgid } => {
-            learn(app, name, &chat, &from).await?;
+            learn(bots, name, &chat, &from).await?;
             let event = if msgid.is_empty() { &req_id } else { &msgid };
-            let said = app.acts().ask(&actor(name, &chat, &from), event, &content).await?;
+            let said = bots.acts.ask(&actor(name, &chat, &from), event, &content).await?;
             let outcome = bot.respond(&req_id, &said).await;
             note(name, "answer", &outcome);
             if matches!(outcome, Outcome::NotSent(_)) {
@@ -114,13 +114,13 @@ async fn take(app: &App, name: &str, bot: &Bot, event: BotEvent) -> Result<(), S
             }
         }
         BotEvent::Click { req_id, click, chat, msgid } => {
-            pressed(app, bot, &actor(name, &chat, &click.from), &req_id, &click, &msgid).await?;
-            learn(app, name, &chat, &click.from).await?;
+            pressed(bots, bot, &actor(name, &chat, &click.from), &req_id, &click, &msgid).await?;
+            learn(bots, name, &chat, &click.from).await?;
         }
         BotEvent::Entered { req_id, .. } => {
-            note(name, "welcome", &bot.welcome(&req_id, &answer::welcome(&app.loaded().config)).await);
+            note(name, "welcome", &bot.welcome(&req_id, &answer::welcome(&bots.config.now())).await);
         }
-        BotEvent::Other { from, chat: Some(chat), .. } if !from.is_empty() => learn(app, name, &chat, &from).await?,
+        BotEvent::Other { from, chat: Some(chat), .. } if !from.is_empty() => learn(bots, name, &chat, &from).await?,
         BotEvent::Other { .. } | BotEvent::Evicted => {}
     }
     Ok(())
@@ -131,17 +131,17 @@ fn actor(bot: &str, chat: &wecom::Conversation, from: &str) -> Actor {
 }
 
 /// A user wrote there: from now on the bot may write there, too (wecom-api §11.5).
-async fn learn(app: &App, bot: &str, chat: &wecom::Conversation, from: &str) -> Result<(), StoreError> {
+async fn learn(bots: &Bots, bot: &str, chat: &wecom::Conversation, from: &str) -> Result<(), StoreError> {
     let conversation = Conversation {
         bot: bot.to_owned(),
         chat: chat.id().to_owned(),
         group: matches!(chat, wecom::Conversation::Group(_)),
         user: from.to_owned(),
-        heard_at: app.now(),
+        heard_at: bots.clock.now(),
     };
-    app.store().learn(conversation).await?;
+    bots.store.learn(conversation).await?;
     // Messages that waited because no user had written yet may be sent now.
-    mend(app, Scope::of(&Part::Conversation { bot: bot.into(), chat: chat.id().into() })).await;
+    mend(bots, Scope::of(&Part::Conversation { bot: bot.into(), chat: chat.id().into() })).await;
     Ok(())
 }
 
@@ -157,7 +157,7 @@ async fn say(bot: &Bot, name: &str, chat: &wecom::Conversation, content: String)
 
 /// Answers a press with the updated card, while WeCom still accepts it; otherwise by a message.
 async fn pressed(
-    app: &App,
+    bots: &Bots,
     bot: &Bot,
     actor: &Actor,
     req_id: &str,
@@ -166,14 +166,14 @@ async fn pressed(
 ) -> Result<(), StoreError> {
     let Via::Bot { bot: name, chat } = &actor.via else { return Ok(()) };
     let target = Target { face: Face::Card, ..Target::at(To::Bot { bot: name.clone(), chat: chat.clone() }) };
-    let mut answered = app.acts().press_at(actor, click, msgid, Some(target.lane())).await?;
+    let mut answered = bots.acts.press_at(actor, click, msgid, Some(target.lane())).await?;
     if answered.state == Some(ActState::Open) {
         // Most upstreams answer in time for the card to show the result.
-        answered = app.acts().finished(actor, answered, PRESS).await?;
+        answered = bots.acts.finished(actor, answered, PRESS).await?;
     }
-    let _alone = app.sockets().card(&click.task_id).lock().await;
+    let _alone = bots.sockets.card(&click.task_id).lock().await;
     let card = match card_name::message(&click.task_id) {
-        Some((message, _)) if answered.state.is_some() => app.deliver().card_now(message, &target).await?,
+        Some((message, _)) if answered.state.is_some() => bots.deliver.card_now(message, &target).await?,
         _ => None,
     };
     let mut shown = card.unwrap_or_else(|| gone(&answered));
@@ -186,8 +186,8 @@ async fn pressed(
     note(name, "update", &outcome);
     if !matches!(outcome, Outcome::Accepted(_)) && answered.act > 0 {
         // The card does not show it, so a message does.
-        app.store()
-            .tell_of_act(answered.act, TargetRow::new(target.lane(), target.json()), String::new(), app.now())
+        bots.store
+            .tell_of_act(answered.act, TargetRow::new(target.lane(), target.json()), String::new(), bots.clock.now())
             .await?;
     }
     Ok(())

@@ -105,7 +105,7 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     let notification = read(&app.loaded().config, &body, app.now())?;
     app.intake().try_out(receiver, notification, body.into()).await?;
     let stop = CancellationToken::new();
-    let sockets = tokio::spawn(bots::run(app.clone(), stop.clone()));
+    let sockets = tokio::spawn(bots::run(app.bots().clone(), stop.clone()));
     let sending = tokio::spawn(deliver::run(app.deliver().clone(), Writer::new()?, stop.clone()));
     let outcomes = outcomes(&app).await;
     stop.cancel();

@@ -1,25 +1,22 @@
 //! State shared by the modules while the gateway runs, and how it starts, reloads and stops.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
-use wecom::CallbackKeys;
 
 use crate::alert::Timestamp;
 use crate::answer::{self, Acts};
 use crate::bots::{self, Bots};
-use crate::config::{AppAccount, Callback, Config, Database};
+use crate::config::{Config, Database};
 use crate::deliver::{self, Deliver, Members, Names, Writer};
 use crate::fuse::Fuse;
 use crate::http;
-use crate::http::{Doors, Refusals};
+use crate::http::{Doors, Server};
 use crate::incidents::Incidents;
 use crate::intake::Intake;
 use crate::links::Links;
@@ -33,48 +30,13 @@ use crate::watch::{self, Storage};
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// The parts that a reload replaces together.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// The client, with the proxy, roots and base URL of this configuration.
-    pub wecom: wecom::Client,
-    /// What opens the calls of WeCom, by app.
-    pub callbacks: HashMap<String, CallbackKeys>,
-}
-
-impl Loaded {
-    /// Makes the parts that follow from `config`.
-    fn new(config: Arc<Config>, wecom: wecom::Client) -> Self {
-        let callbacks = callbacks(&config);
-        Self { config, wecom, callbacks }
-    }
-}
-
-/// The keys of the apps that have a callback. They are valid by configuration; a key that a command could not read
-/// decrypts nothing.
-fn callbacks(config: &Config) -> HashMap<String, CallbackKeys> {
-    let keys = |(name, app): (&String, &AppAccount)| {
-        let Callback { token, encoding_aes_key } = app.callback.as_ref()?;
-        match CallbackKeys::new(token.clone(), encoding_aes_key, app.corp_id.clone()) {
-            Ok(keys) => Some((name.clone(), keys)),
-            Err(error) => {
-                warn!(%error, app = name, "The callback of an app cannot be used.");
-                None
-            }
-        }
-    };
-    config.wecom.apps.iter().filter_map(keys).collect()
-}
-
 /// Everything the handlers and the delivery share. Built once by [`App::open`]; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    loaded: ArcSwap<Loaded>,
+    http: Live<http::Setup>,
     config: Live<Config>,
     intake: Intake,
     deliver: Deliver,
@@ -84,8 +46,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     clock: Clock,
     links: Links,
-    storage: Storage,
-    refusals: Refusals,
+    storage: Arc<Storage>,
     fuse: Fuse,
     room: Arc<Room>,
 }
@@ -104,7 +65,6 @@ impl App {
         }
         let room = Arc::new(Room::new(config.memory));
         let setup = deliver::Setup::new(Arc::new(config), Some(&store), &clock)?;
-        let loaded = Loaded::new(setup.config.clone(), setup.wecom.clone());
         let (config, setup) = (Live::new(setup.config.clone()), Live::new(setup));
         let links = Links::open(store.clone(), clock.clone()).await?;
         let fuse = Fuse::new(clock.clone());
@@ -152,7 +112,7 @@ impl App {
             fuse: fuse.clone(),
         };
         Ok(Self(Arc::new(Inner {
-            loaded: ArcSwap::from_pointee(loaded),
+            http: Live::new(http::Setup::new(own.config.clone(), own.wecom.clone())),
             config,
             intake,
             deliver,
@@ -162,16 +122,15 @@ impl App {
             metrics,
             clock,
             links,
-            storage: Storage::default(),
-            refusals: Refusals::default(),
+            storage: Arc::default(),
             fuse,
             room,
         })))
     }
 
-    /// The configuration and what follows from it, as of now. Hold it for one request or one send.
-    pub fn loaded(&self) -> Arc<Loaded> {
-        self.0.loaded.load_full()
+    /// The configuration as of now. Hold it for one request or one send.
+    pub fn config(&self) -> Arc<Config> {
+        self.0.config.now()
     }
 
     /// Where alerts are kept.
@@ -204,9 +163,22 @@ impl App {
         &self.0.storage
     }
 
-    /// Recent refusals.
-    pub fn refusals(&self) -> &Refusals {
-        &self.0.refusals
+    /// What the server works with.
+    fn server(&self) -> Server {
+        let inner = &*self.0;
+        Server {
+            setup: inner.http.clone(),
+            store: inner.store.clone(),
+            clock: inner.clock.clone(),
+            room: inner.room.clone(),
+            links: inner.links.clone(),
+            intake: inner.intake.clone(),
+            acts: inner.acts.clone(),
+            incidents: inner.deliver.incidents.clone(),
+            storage: inner.storage.clone(),
+            metrics: inner.metrics.clone(),
+            fuse: inner.fuse.clone(),
+        }
     }
 
     /// What the sockets of bots are run with.
@@ -253,9 +225,9 @@ impl App {
     /// listening address are logged and wait for a restart. Returns the files besides the configuration itself whose
     /// change triggers the next reload: those it was read from, and those to be repaired.
     pub fn reload(&self) -> Vec<PathBuf> {
-        let old = self.loaded();
-        let mut files = old.config.files.clone();
-        let loaded = Config::load(&old.config.path)
+        let old = self.config();
+        let mut files = old.files.clone();
+        let loaded = Config::load(&old.path)
             .map_err(|mistakes| {
                 files.extend(mistakes.iter().map(|mistake| mistake.file.clone()));
                 mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -269,23 +241,23 @@ impl App {
             });
         match loaded {
             Ok(new) => {
-                if restart_only(&new.config) != restart_only(&old.config) {
+                if restart_only(&new.config) != restart_only(&old) {
                     warn!("`listen`, `listen_monitoring`, `memory` and `database` change only with a restart.");
                 }
                 files.clone_from(&new.config.files);
                 self.0.config.replace(new.config.clone());
-                self.0.loaded.store(Arc::new(Loaded::new(new.config.clone(), new.wecom.clone())));
+                self.0.http.replace(http::Setup::new(new.config.clone(), new.wecom.clone()));
                 self.0.acts.setup.replace(answer::Setup::new(new.config.clone(), new.wecom.clone()));
                 self.0.deliver.setup.replace(new);
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();
                 self.0.metrics.reload_ok.set(1);
                 self.0.store.wake();
-                info!(path = %old.config.path.display(), "The configuration was reloaded.");
+                info!(path = %old.path.display(), "The configuration was reloaded.");
             }
             Err(mistakes) => {
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "failed" }).inc();
                 self.0.metrics.reload_ok.set(0);
-                error!(path = %old.config.path.display(), %mistakes, "The new configuration is wrong; the old one stays in force.");
+                error!(path = %old.path.display(), %mistakes, "The new configuration is wrong; the old one stays in force.");
             }
         }
         files
@@ -320,7 +292,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
         sent.cancelled().await;
         stop_bots.cancel();
     });
-    http::serve(app.clone(), doors.into(), stop).await;
+    http::serve(app.server(), doors.into(), stop).await;
     stop_sending.cancel();
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {

@@ -15,13 +15,20 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use crate::alert::{Format, Timestamp};
-use crate::app::{App, Loaded};
+use crate::answer::Acts;
 use crate::config::{Config, Proof};
+use crate::fuse::Fuse;
+use crate::incidents::Incidents;
 use crate::ingest::{self, Door, Once, Presented, Proven, Replays, Seen, Unproven, Why};
 use crate::intake::{Call, Intake, LARGE_BODY, Receipt, Refused, aside};
-use crate::metrics::{Answered, FormatLabel};
+use crate::links::Links;
+use crate::live::Live;
+use crate::metrics::{Answered, FormatLabel, Metrics};
 use crate::names::SourceId;
-use crate::room::Part;
+use crate::room::{Part, Room};
+use crate::store::Store;
+use crate::time::Clock;
+use crate::watch::Storage;
 use body::{Standing, packing};
 use certificates::Vault;
 use dropin::{Style, Wanted};
@@ -43,6 +50,7 @@ mod peer;
 mod query;
 mod refusal;
 mod scrape;
+mod setup;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
 use guests::BODY_DEADLINE;
@@ -51,8 +59,9 @@ pub use listen::{Doors, raise_descriptors, serve};
 use lobby::Seat;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
 use refusal::Refusal;
-pub use refusal::Refusals;
+use refusal::Refusals;
 use scrape::Figures;
+pub use setup::Setup;
 
 /// The paths for monitoring.
 fn watched() -> axum::Router<Gate> {
@@ -64,7 +73,7 @@ fn watched() -> axum::Router<Gate> {
 
 /// All paths, grouped by who calls them.
 fn router(gate: Gate) -> axum::Router {
-    let app = gate.app.clone();
+    let refusals = gate.refusals.clone();
     let routes = axum::Router::new()
         // Grafana, Alertmanager and all other senders
         .route("/webhook", post(webhook).put(webhook).get(webhook_query))
@@ -101,14 +110,41 @@ fn router(gate: Gate) -> axum::Router {
     axum::Router::new()
         .fallback_service(routes)
         .layer(axum::middleware::map_request(paths::plain))
-        .layer(axum::middleware::from_fn_with_state(app, refusal::watch))
+        .layer(axum::middleware::from_fn_with_state(refusals, refusal::watch))
+}
+
+/// What the server works with.
+#[derive(Debug)]
+pub struct Server {
+    /// What the configuration gives it.
+    pub setup: Live<Setup>,
+    /// The record, for pages, orders and figures.
+    pub store: Store,
+    /// Now.
+    pub clock: Clock,
+    /// The memory that bodies share.
+    pub room: Arc<Room>,
+    /// The key of links.
+    pub links: Links,
+    /// Where alerts go.
+    pub intake: Intake,
+    /// What people ask for.
+    pub acts: Acts,
+    /// What wegraf tells of itself.
+    pub incidents: Arc<Incidents>,
+    /// The disk space of the store.
+    pub storage: Arc<Storage>,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
+    /// What failures of the store are reported to.
+    pub fuse: Fuse,
 }
 
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct Gate {
-    pub(crate) app: App,
-    intake: Intake,
+    server: Arc<Server>,
+    refusals: Arc<Refusals>,
     figures: Figures,
     /// One large body of an unauthenticated sender is checked at a time: that takes processor time, which others need.
     proving: Arc<Semaphore>,
@@ -175,7 +211,7 @@ async fn healthz() -> &'static str {
 /// A page for browsers that open the address: what this is and where to point a sender. Reveals nothing of the
 /// configuration. A program that probes for a2w gets a2w's answer if a source enables that address.
 async fn welcome(State(gate): State<Gate>, headers: HeaderMap) -> Response {
-    if dropin::looks_for_a2w(&gate.app.loaded().config, &headers) {
+    if dropin::looks_for_a2w(&gate.server.setup.now().config, &headers) {
         return "ok".into_response();
     }
     Html(include_str!("../templates/pages/welcome.html")).into_response()
@@ -188,11 +224,11 @@ struct Held {
 }
 
 impl Gate {
-    fn new(app: App, figures: Figures) -> Self {
-        let since = jiff::Timestamp::from_millisecond(app.now().0).unwrap_or_default();
+    fn new(server: Arc<Server>, refusals: Arc<Refusals>, figures: Figures) -> Self {
+        let since = jiff::Timestamp::from_millisecond(server.clock.now().0).unwrap_or_default();
         Self {
-            intake: app.intake().clone(),
-            app,
+            server,
+            refusals,
             figures,
             proving: Arc::new(Semaphore::new(1)),
             records: Arc::default(),
@@ -217,7 +253,7 @@ impl Gate {
     /// Handles a call whose query is its body. An empty query is not a call.
     async fn take_query(&self, request: Request, receiver: Option<String>) -> Response {
         let (mut parts, _) = request.into_parts();
-        let said = query::body(&parts, &self.app.loaded().config.sources);
+        let said = query::body(&parts, &self.server.setup.now().config.sources);
         let Some(body) = said.filter(|_| parts.method == Method::GET) else {
             return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, PUT")]).into_response();
         };
@@ -229,7 +265,7 @@ impl Gate {
 
     /// Counts the answer to a call that began at `begun`.
     fn answered(&self, begun: Instant, format: Option<Format>, response: Response) -> Response {
-        let metrics = self.app.metrics();
+        let metrics = &self.server.metrics;
         metrics.intake_seconds.observe(begun.elapsed().as_secs_f64());
         let answered = Answered { format: FormatLabel(format), status: response.status().as_u16().into() };
         metrics.answers.get_or_create(&answered).inc();
@@ -247,7 +283,7 @@ impl Gate {
         let packing = packing(&parts.headers)?;
         let packed = body.clone();
         let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&packed)).await?;
-        let understood = self.app.room().understood(weight.memory()).await.map_err(Refused::NoRoom)?;
+        let understood = self.server.room.understood(weight.memory()).await.map_err(Refused::NoRoom)?;
         Ok((packing.unpack(body, &weight)?, Held { _arrived: arrived, _understood: understood }))
     }
 
@@ -263,8 +299,8 @@ impl Gate {
         let mut tried = Tried::of(&request);
         let outcome = self.let_in(request, door, wanted, &mut tried).await;
         match &outcome {
-            Ok(_) => self.records.taken(&tried, self.app.now()),
-            Err(refusal) => self.records.refused(&tried, refusal, self.app.now()),
+            Ok(_) => self.records.taken(&tried, self.server.clock.now()),
+            Err(refusal) => self.records.refused(&tried, refusal, self.server.clock.now()),
         }
         *known = tried.proven_source();
         outcome
@@ -277,7 +313,7 @@ impl Gate {
         wanted: Wanted,
         tried: &mut Tried,
     ) -> Result<Receipt, Refusal> {
-        let loaded = self.app.loaded();
+        let setup = self.server.setup.now();
         let (parts, body) = request.into_parts();
         let seat = parts.extensions.get::<Seat>().cloned();
         let prove = |now: bool| {
@@ -285,12 +321,12 @@ impl Gate {
                 seat.prove();
             }
         };
-        let standing = standing(&loaded, &parts, tried)?;
+        let standing = standing(&setup, &parts, tried)?;
         prove(standing == Standing::Proven);
         let (body, part) = self.read(&parts.headers, body, standing, seat.as_ref()).await?;
         let packing = packing(&parts.headers)?;
-        let received_at = self.app.now();
-        let asked = Arc::new(Asked { loaded: loaded.clone(), parts, peer: tried.peer, body, received_at });
+        let received_at = self.server.clock.now();
+        let asked = Arc::new(Asked { setup: setup.clone(), parts, peer: tried.peer, body, received_at });
         let mut proof = self.judge(&asked, standing).await;
         if let Err(Unproven { why: Why::CertificateNeeded(url), .. }) = &proof {
             // Other connections may take its place while it waits for another server.
@@ -308,12 +344,12 @@ impl Gate {
         }
         let (source, once) = match proof {
             Ok(judged) => {
-                let proven = judged.proven(&loaded.config);
+                let proven = judged.proven(&setup.config);
                 tried.proven(&proven);
                 self.confirm(&proven, &asked.body);
                 (SourceId::Configured(proven.source.name.clone()), proven.once)
             }
-            Err(_) if loaded.config.allow_anonymous => (SourceId::Anonymous, None),
+            Err(_) if setup.config.allow_anonymous => (SourceId::Anonymous, None),
             Err(unproven) => return Err(tried.unproven(unproven)),
         };
         prove(standing == Standing::Claimed);
@@ -329,10 +365,10 @@ impl Gate {
         let content_type = asked.parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = asked.body.clone();
-        let receivers = wanted.receivers(&loaded.config, &source);
+        let receivers = wanted.receivers(&setup.config, &source);
         let Wanted { receiver, called, .. } = wanted;
         let call = Call { source, door, receiver, receivers, called, content_type, body, packing, part, received_at };
-        let receipt = self.intake.admit(call).await?;
+        let receipt = self.server.intake.admit(call).await?;
         if let Some(once) = once {
             self.replays.remember(&once, path, receipt.clone(), received_at);
         }
@@ -349,7 +385,7 @@ impl Gate {
         let certificates = self.vault.all(asked.received_at);
         let asked = asked.clone();
         aside(large, move || {
-            let sources = &asked.loaded.config.sources;
+            let sources = &asked.setup.config.sources;
             let proven = ingest::prove(sources, &asked.presented(), &asked.body, &certificates, asked.received_at)?;
             let index = sources.iter().position(|source| std::ptr::eq(source, proven.source)).unwrap_or_default();
             Ok(Judged { index, kind: proven.kind, once: proven.once })
@@ -372,13 +408,13 @@ impl Gate {
 }
 
 /// What the head of a request proves. A request that no body could authenticate is refused here.
-fn standing(loaded: &Loaded, parts: &Parts, tried: &mut Tried) -> Result<Standing, Refusal> {
-    match ingest::could_prove(&loaded.config.sources, &presented(parts, tried.peer)) {
+fn standing(setup: &Setup, parts: &Parts, tried: &mut Tried) -> Result<Standing, Refusal> {
+    match ingest::could_prove(&setup.config.sources, &presented(parts, tried.peer)) {
         Ok(Some(proven)) => {
             tried.proven(&proven);
             Ok(Standing::Proven)
         }
-        _ if loaded.config.allow_anonymous => Ok(Standing::Anyone),
+        _ if setup.config.allow_anonymous => Ok(Standing::Anyone),
         Ok(None) => Ok(Standing::Claimed),
         Err(unproven) => Err(tried.unproven(unproven)),
     }
@@ -392,7 +428,7 @@ fn presented(parts: &Parts, peer: Option<IpAddr>) -> Presented<'_> {
 
 /// A request with its body, before its proof.
 struct Asked {
-    loaded: Arc<Loaded>,
+    setup: Arc<Setup>,
     parts: Parts,
     peer: Option<IpAddr>,
     body: Bytes,

@@ -30,8 +30,6 @@ use trouble::Facts;
 /// there are fewer looks, but never so few that a report is late.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_LATEST: Duration = Duration::from_secs(30);
-/// Interval of checking whether the log left refusals out.
-const TELL: Duration = Duration::from_secs(1);
 /// Interval of looking for hosts to probe.
 const PROBE: Duration = Duration::from_secs(1);
 const HOST_MS: i64 = 5_000;
@@ -56,15 +54,7 @@ const CRITICAL_LATE_MS: i64 = 120_000;
 pub async fn run(app: App, stop: CancellationToken) {
     let watch = Watch { started_at: app.now(), app, imbalance: AtomicI64::new(0) };
     let all = async {
-        tokio::join!(
-            watch.looks(),
-            watch.checks(),
-            watch.refusals(),
-            watch.probes(),
-            watch.audits(),
-            watch.prunings(),
-            watch.beats()
-        );
+        tokio::join!(watch.looks(), watch.checks(), watch.probes(), watch.audits(), watch.prunings(), watch.beats());
     };
     tokio::select! {
         () = all => {}
@@ -98,13 +88,6 @@ impl Watch {
         loop {
             let _ = self.app.store().check().await;
             tokio::time::sleep(PROBE).await;
-        }
-    }
-
-    async fn refusals(&self) {
-        loop {
-            tokio::time::sleep(TELL).await;
-            self.app.refusals().tell_left_out();
         }
     }
 
@@ -145,7 +128,7 @@ impl Watch {
 
     /// The bound of the database's size, if it is too large.
     async fn is_too_large(&self) -> Option<u64> {
-        let most = self.app.loaded().config.retention.bytes?;
+        let most = self.app.config().retention.bytes?;
         match self.app.store().is_too_large(most).await {
             Ok(too_large) => too_large.then_some(most),
             Err(error) => {
@@ -166,7 +149,7 @@ impl Watch {
                 Err(error) => warn!(%error, "The free space on the disk cannot be found out."),
             }
             let facts = self.facts().await?;
-            let config = &self.app.loaded().config;
+            let config = &self.app.config();
             let troubles = trouble::find(config, &facts);
             self.app.metrics().troubles.set(i64::try_from(troubles.len()).unwrap_or(i64::MAX));
             alarm::tell(&self.app, &troubles).await
@@ -199,8 +182,8 @@ impl Watch {
     /// The open breakers. One of a scope that is no longer configured is closed: no message would ever do so.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
         let store = self.app.store();
-        let loaded = self.app.loaded();
-        let (known, gone) = store.breakers().await?.into_iter().partition(|open| knows(&loaded.config, &open.scope));
+        let config = self.app.config();
+        let (known, gone) = store.breakers().await?.into_iter().partition(|open| knows(&config, &open.scope));
         for Breaker { scope, .. } in gone {
             info!(%scope, "The breaker of a way that is no longer in the configuration was closed.");
             store.change_breaker(BreakerChange::Close(scope)).await?;
@@ -248,7 +231,7 @@ impl Watch {
 
     /// Deletes what is older than the configuration keeps it.
     async fn prune(&self) {
-        let keep = &self.app.loaded().config.retention;
+        let keep = &self.app.config().retention;
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         let keep = Retention {
             raw_ms: millis(keep.raw),
@@ -287,8 +270,8 @@ impl Watch {
         let Ok(hooks) = Hooks::new() else { return error!("The client for the heartbeat cannot be set up.") };
         loop {
             let begun = Instant::now();
-            let loaded = self.app.loaded();
-            let Some(heartbeat) = &loaded.config.heartbeat else {
+            let config = self.app.config();
+            let Some(heartbeat) = &config.heartbeat else {
                 tokio::time::sleep(LOOK).await;
                 continue;
             };

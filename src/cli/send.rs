@@ -102,7 +102,7 @@ pub async fn through(mut config: Config, receiver: &str, body: Vec<u8>) -> anyho
     // A link to this temporary database would lead nowhere.
     config.external_url = None;
     let app = App::open(config, Clock::System).await?;
-    let notification = read(&app.loaded().config, &body, app.now())?;
+    let notification = read(&app.config(), &body, app.now())?;
     app.intake().try_out(receiver, notification, body.into()).await?;
     let stop = CancellationToken::new();
     let sockets = tokio::spawn(bots::run(app.bots().clone(), stop.clone()));

@@ -91,7 +91,7 @@ async fn signals(
 /// also sees the symbolic links that Kubernetes swaps, and is not triggered by a database in the same folder.
 async fn watch(path: PathBuf, first: Option<Stamp>, app: App) {
     let mut last: HashMap<PathBuf, Option<Stamp>> = HashMap::from([(path.clone(), first)]);
-    let mut others = app.loaded().config.files.clone();
+    let mut others = app.config().files.clone();
     loop {
         for file in &others {
             last.entry(file.clone()).or_insert_with(|| stamp(file));

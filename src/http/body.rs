@@ -70,7 +70,7 @@ impl Gate {
 
     /// Waits for the share of the memory budget that a large body needs. With it, the connection keeps its place.
     async fn reserve(&self, announced: Option<usize>, seat: Option<&Seat>) -> Result<Part, Refusal> {
-        let part = self.app.room().arriving(announced.unwrap_or(BODY_BYTES)).await.map_err(Refused::NoRoom)?;
+        let part = self.server.room.arriving(announced.unwrap_or(BODY_BYTES)).await.map_err(Refused::NoRoom)?;
         if let Some(seat) = seat {
             seat.prove();
         }

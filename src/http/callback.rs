@@ -14,9 +14,8 @@ use tracing::{error, info};
 use wecom::{CALLBACK_BODY_BYTES, CallbackError, CallbackKeys, Incoming, Signed};
 
 use super::refusal::Cause;
-use super::{BODY_DEADLINE, Gate};
+use super::{BODY_DEADLINE, Gate, Setup};
 use crate::answer::{Actor, Answer, Via};
-use crate::app::Loaded;
 use crate::incidents::{Kind, Subject};
 use crate::metrics::Called;
 use crate::names::{Part, Scope};
@@ -37,12 +36,12 @@ struct Check {
 
 /// Proves to the admin console that the address is ours.
 async fn check(State(gate): State<Gate>, Path(app): Path<String>, address: Uri) -> Response {
-    let loaded = gate.app.loaded();
+    let setup = gate.server.setup.now();
     let query = Query::<Check>::try_from_uri(&address);
-    let (Some(keys), Ok(Query(check))) = (loaded.callbacks.get(&app), query) else {
-        return unknown(&gate, &loaded, &app);
+    let (Some(keys), Ok(Query(check))) = (setup.callbacks.get(&app), query) else {
+        return unknown(&gate, &setup, &app);
     };
-    match keys.verify(&check.signed, &check.echostr, gate.app.now().0 / 1000) {
+    match keys.verify(&check.signed, &check.echostr, gate.server.clock.now().0 / 1000) {
         Ok(words) => {
             info!(app, "WeCom has checked the callback.");
             count(&gate, "checked");
@@ -54,10 +53,10 @@ async fn check(State(gate): State<Gate>, Path(app): Path<String>, address: Uri) 
 
 /// Handles a press, a text, or another event.
 async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, body: Body) -> Response {
-    let loaded = gate.app.loaded();
+    let setup = gate.server.setup.now();
     let query = Query::<Signed>::try_from_uri(&address);
-    let (Some(keys), Ok(Query(signed))) = (loaded.callbacks.get(&app), query) else {
-        return unknown(&gate, &loaded, &app);
+    let (Some(keys), Ok(Query(signed))) = (setup.callbacks.get(&app), query) else {
+        return unknown(&gate, &setup, &app);
     };
     let body = match read(body).await {
         Ok(body) => body,
@@ -66,7 +65,7 @@ async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, b
             return Cause::new("unreadable").attach(status.into_response());
         }
     };
-    let now = gate.app.now().0 / 1000;
+    let now = gate.server.clock.now().0 / 1000;
     let incoming = match keys.open(&signed, &body, now) {
         Ok(incoming) => incoming,
         Err(error) => return refuse(&gate, &app, error),
@@ -80,7 +79,7 @@ async fn take(State(gate): State<Gate>, Path(app): Path<String>, address: Uri, b
         }
         Err(error) => {
             // WeCom calls twice more, and then the store may work again.
-            gate.app.fuse().failed(&error);
+            gate.server.fuse.failed(&error);
             let cause = Cause::new("store").detail(format!("what WeCom brought could not be recorded: {error}"));
             cause.attach(StatusCode::SERVICE_UNAVAILABLE.into_response())
         }
@@ -109,12 +108,12 @@ async fn answer(
             let actor = actor(&click.from);
             // A reply to the click may use up its code (wecom-api §17 no. 25), so there is one only where the code is
             // not needed: where nothing changes for the others.
-            let answered = gate.app.acts().press(&actor, &click).await?;
+            let answered = gate.server.acts.press(&actor, &click).await?;
             click.response_code = None;
             Ok(is_no(&answered).then(|| keys.button_reply(&actor.id, &answered.label, now)))
         }
         Incoming::Text { from, content, msgid, .. } => {
-            let said = gate.app.acts().ask(&actor(&from), &msgid, &content).await?;
+            let said = gate.server.acts.ask(&actor(&from), &msgid, &content).await?;
             Ok(Some(keys.text_reply(&from, &said, now)))
         }
         Incoming::Entered { .. } => Ok(None),
@@ -143,20 +142,20 @@ fn note(gate: &Gate, app: &str, event: &str) {
                 format!("企业微信提示应用 {app} 使用太少（{event}），可能停用：请在企业微信里打开这个应用"),
                 format!("WeCom says that the app {app} is hardly used ({event}) and may restrict it: open it in WeCom"),
             ];
-            gate.app.incidents().note(
+            gate.server.incidents.note(
                 Kind::Restricted,
                 Subject::Scope(Scope::of(&Part::App(app.into()))),
                 detail,
-                gate.app.now(),
+                gate.server.clock.now(),
             );
         }
         _ => info!(app, event, "WeCom told of something that needs no answer."),
     }
 }
 
-fn unknown(gate: &Gate, loaded: &Loaded, app: &str) -> Response {
+fn unknown(gate: &Gate, setup: &Setup, app: &str) -> Response {
     count(gate, "unknown");
-    let known = loaded.config.wecom.apps.contains_key(app);
+    let known = setup.config.wecom.apps.contains_key(app);
     let said = if known {
         "这个应用没有配置 callback，或者这不是企业微信的请求 this app has no callback, or WeCom did not send this"
     } else {
@@ -176,5 +175,5 @@ fn refuse(gate: &Gate, app: &str, error: CallbackError) -> Response {
 }
 
 fn count(gate: &Gate, outcome: &'static str) {
-    gate.app.metrics().callbacks.get_or_create(&Called { outcome }).inc();
+    gate.server.metrics.callbacks.get_or_create(&Called { outcome }).inc();
 }

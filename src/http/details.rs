@@ -18,11 +18,10 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Error, Value, context};
 use serde::Deserialize;
 
-use super::Gate;
 use super::lobby::Seat;
 use super::refusal::Cause;
+use super::{Gate, Server};
 use crate::alert::{Alert, Links, ThreadId, Timestamp};
-use crate::app::App;
 use crate::deliver::{Page, contents};
 use crate::links::Opened;
 use crate::render::harmless_url;
@@ -51,7 +50,7 @@ async fn page(
     seat: Option<Extension<Seat>>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(opened) = gate.app.links().key().await.open(id, &address, gate.app.now()) else {
+    let Some(opened) = gate.server.links.key().await.open(id, &address, gate.server.clock.now()) else {
         return invalid(&gate, id, &address).await;
     };
     prove(seat.as_deref());
@@ -89,10 +88,10 @@ async fn write(
     opened: &Opened,
     visit: &Visit,
 ) -> Result<Option<Result<String, Error>>, StoreError> {
-    let (app, store) = (&gate.app, gate.app.store());
-    let Some((kept, _part)) = contents(store, app.room(), id).await? else { return Ok(None) };
+    let (server, store) = (&gate.server, &gate.server.store);
+    let Some((kept, _part)) = contents(store, &server.room, id).await? else { return Ok(None) };
     if kept.digest && kept.folded_into.is_none() {
-        return digest_html(app, id, &kept, opened, address).await.map(Some);
+        return digest_html(server, id, &kept, opened, address).await.map(Some);
     }
     let folded = match kept.folded_into {
         Some(digest) => store
@@ -101,34 +100,34 @@ async fn write(
             .map(|instead| FoldedInto { thread: instead.thread, href: opened.beside(digest) }),
         None => None,
     };
-    let letter = Page::of(&app.loaded().config, &kept.notification, &kept.transitions, &kept.receiver)
+    let letter = Page::of(&server.setup.now().config, &kept.notification, &kept.transitions, &kept.receiver)
         .with_all(&kept.notification);
-    let acting = acting::standing(app, id, &kept, &letter, opened, visit).await?;
-    Ok(Some(letter_html(&letter, kept.thread, app.now(), folded.as_ref(), &acting)))
+    let acting = acting::standing(server, id, &kept, &letter, opened, visit).await?;
+    Ok(Some(letter_html(&letter, kept.thread, server.clock.now(), folded.as_ref(), &acting)))
 }
 
 async fn digest_html(
-    app: &App,
+    server: &Server,
     id: i64,
     kept: &Contents,
     opened: &Opened,
     address: &Uri,
 ) -> Result<Result<String, Error>, StoreError> {
-    let loaded = app.loaded();
-    let receiver = loaded.config.receivers.get(&kept.receiver);
-    let digest = app.store().digest(id).await?;
+    let setup = server.setup.now();
+    let receiver = setup.config.receivers.get(&kept.receiver);
+    let digest = server.store.digest(id).await?;
     let pages = DigestPage::pages(&digest);
     let page = Query::<Turned>::try_from_uri(address).map_or(1, |Query(turned)| turned.page).clamp(1, pages);
     let skip = u32::try_from((page - 1) * PAGE_ITEMS).unwrap_or(u32::MAX);
-    let items = app.store().digest_page(id, skip, u32::try_from(PAGE_ITEMS).unwrap_or(u32::MAX)).await?;
+    let items = server.store.digest_page(id, skip, u32::try_from(PAGE_ITEMS).unwrap_or(u32::MAX)).await?;
     let shown = DigestPage {
         digest: &digest,
         thread: kept.thread,
         page,
         pages,
         items: &items,
-        timezone: receiver.map_or(&loaded.config.timezone, |receiver| &receiver.timezone),
-        now: app.now(),
+        timezone: receiver.map_or(&setup.config.timezone, |receiver| &receiver.timezone),
+        now: server.clock.now(),
         proof: &opened.proof(),
     };
     Ok(shown.html())
@@ -223,7 +222,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// The answer to a link that opens nothing. A link that expired was ours once: its visitor is not guessing.
 async fn invalid(gate: &Gate, id: i64, address: &Uri) -> Response {
-    let was_ours = gate.app.links().key().await.open(id, address, Timestamp(0)).is_some();
+    let was_ours = gate.server.links.key().await.open(id, address, Timestamp(0)).is_some();
     let cause = if was_ours { Cause::new("expired") } else { Cause::guess("forged", "link") };
     let answer = note(
         StatusCode::FORBIDDEN,

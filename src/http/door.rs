@@ -81,7 +81,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
             tokio::select! {
                 // hyper itself answers an unreadable head, with 400 or 431.
                 ended = connection => match ended {
-                    Err(error) if error.is_parse() => refusal::unreadable_head(seat.app(), socket.ip(), &error),
+                    Err(error) if error.is_parse() => refusal::unreadable_head(seat.refusals(), socket.ip(), &error),
                     Err(error) => debug!(%error, "A connection ended early."),
                     Ok(()) => {}
                 },

@@ -1,6 +1,7 @@
 //! The listeners: how many connections each accepts, and what each serves.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use rustix::process::Resource;
@@ -10,10 +11,11 @@ use tracing::debug;
 
 use super::guests::Places;
 use super::lobby::Lobby;
+use super::refusal::Refusals;
 use super::scrape::Figures;
-use super::{Gate, door, router, watched};
-use crate::app::App;
+use super::{Gate, Server, door, router, watched};
 use crate::config::Config;
+use crate::room::Room;
 
 /// Descriptors reserved for the store, for WeCom and for other files.
 const DESCRIPTORS: usize = 256;
@@ -54,22 +56,29 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until `stop`, then lets requests in flight finish.
-pub async fn serve(app: App, doors: Doors, stop: CancellationToken) {
-    let figures = Figures::default();
-    let lobby = Lobby::new(app.clone(), "main", places(&app));
-    let main = door::serve(doors.main, router(Gate::new(app.clone(), figures.clone())), lobby, stop.clone());
-    match doors.monitoring {
-        Some(listener) => {
-            let lobby = Lobby::new(app.clone(), "monitoring", MONITORS);
-            tokio::join!(main, door::serve(listener, monitoring(app, figures), lobby, stop));
+pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
+    let (server, figures) = (Arc::new(server), Figures::default());
+    let refusals = Arc::new(Refusals::of(&server));
+    let gate = || Gate::new(server.clone(), refusals.clone(), figures.clone());
+    let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "main", places(&server.room));
+    let main = door::serve(doors.main, router(gate()), lobby, stop.clone());
+    let served = async {
+        match doors.monitoring {
+            Some(listener) => {
+                let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
+                tokio::join!(main, door::serve(listener, watched().with_state(gate()), lobby, stop));
+            }
+            None => main.await,
         }
-        None => main.await,
+    };
+    tokio::select! {
+        () = served => {}
+        () = refusals.tell() => {}
     }
 }
 
 /// The limits given by the memory budget and by the system's descriptors.
-fn places(app: &App) -> Places {
-    let room = app.room();
+fn places(room: &Room) -> Places {
     let descriptors = rustix::process::getrlimit(Resource::Nofile).current;
     let descriptors = descriptors.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let half = room.strangers().min(descriptors.saturating_sub(DESCRIPTORS).max(DESCRIPTORS) / 2);
@@ -83,9 +92,4 @@ pub fn raise_descriptors() {
     if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
         debug!(%error, "The limit of open files could not be raised.");
     }
-}
-
-/// The paths of a monitoring listener.
-fn monitoring(app: App, figures: Figures) -> axum::Router {
-    watched().with_state(Gate::new(app, figures))
 }

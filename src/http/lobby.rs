@@ -18,8 +18,8 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::guests::{BODY_DEADLINE, Ended, Guests, Places, Stage};
-use crate::app::App;
-use crate::metrics::{Class, Closed};
+use super::refusal::Refusals;
+use crate::metrics::{Class, Closed, Metrics};
 
 /// Interval of checking deadlines.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -30,7 +30,8 @@ const START: Duration = Duration::from_secs(3);
 
 /// The connections of one listener.
 pub(super) struct Lobby {
-    app: App,
+    refusals: Arc<Refusals>,
+    metrics: Arc<Metrics>,
     /// The name of the listener in the metrics.
     name: &'static str,
     table: Mutex<Table>,
@@ -50,9 +51,9 @@ struct Hand {
 }
 
 impl Lobby {
-    pub fn new(app: App, name: &'static str, places: Places) -> Arc<Self> {
+    pub fn new(refusals: Arc<Refusals>, metrics: Arc<Metrics>, name: &'static str, places: Places) -> Arc<Self> {
         let table = Mutex::new(Table { guests: Guests::new(places), hands: HashMap::new() });
-        Arc::new(Self { app, name, table, left: Notify::new() })
+        Arc::new(Self { refusals, metrics, name, table, left: Notify::new() })
     }
 
     /// Admits a connection from `address`; waits while every place is taken by a request being handled.
@@ -100,8 +101,7 @@ impl Lobby {
     fn end(&self, table: &mut Table, id: u64, ended: Ended) {
         if let Some(hand) = table.hands.remove(&id) {
             hand.close.cancel();
-            self.app
-                .metrics()
+            self.metrics
                 .connections_closed
                 .get_or_create(&Closed { listener: self.name, reason: ended.as_str() })
                 .inc();
@@ -112,7 +112,7 @@ impl Lobby {
     fn count(&self, table: &Table) {
         let (strangers, known) = table.guests.count();
         for (class, count) in [("unproven", strangers), ("proven", known)] {
-            let gauge = self.app.metrics().connections.get_or_create(&Class { listener: self.name, class });
+            let gauge = self.metrics.connections.get_or_create(&Class { listener: self.name, class });
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
@@ -151,9 +151,9 @@ impl Seat {
         self.0.lobby.close(&mut table, victim);
     }
 
-    /// The gateway that serves the connection.
-    pub fn app(&self) -> &App {
-        &self.0.lobby.app
+    /// Where refusals of the connection are recorded.
+    pub fn refusals(&self) -> &Refusals {
+        &self.0.lobby.refusals
     }
 
     /// Resolves when the connection must be closed.

@@ -52,7 +52,7 @@ pub fn routes() -> axum::Router<Gate> {
 
 /// When each source last called, and its refusals: names of sources to [`super::Record`].
 async fn sources(State(gate): State<Gate>, request: Request) -> Response {
-    match proven(&*gate.app.links().key().await, request, gate.app.now()).await {
+    match proven(&*gate.server.links.key().await, request, gate.server.clock.now()).await {
         Ok(_) => Json(gate.records.all()).into_response(),
         Err(refusal) => refusal,
     }
@@ -85,13 +85,13 @@ impl LinkKey {
 }
 
 async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
-    let now = gate.app.now();
-    if let Err(refusal) = proven(&*gate.app.links().key().await, request, now).await {
+    let now = gate.server.clock.now();
+    if let Err(refusal) = proven(&*gate.server.links.key().await, request, now).await {
         return refusal;
     }
     // A text that is no number is the number of no message.
     let number = message.parse().unwrap_or(0);
-    match again(gate.app.store(), number, now).await {
+    match again(&gate.server.store, number, now).await {
         Ok(Again::Queued(copy)) => {
             info!(message = number, again = copy, "A message is sent again because an operator said so.");
             Json(json!({ "message": copy, "origin": number })).into_response()
@@ -101,7 +101,7 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
             answer(status, &refused.refusal(number).unwrap_or_default())
         }
         Err(failure) => {
-            gate.app.fuse().failed(&failure);
+            gate.server.fuse.failed(&failure);
             error!(error = %failure, message = number, "A message could not be queued again.");
             answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
         }
@@ -126,7 +126,7 @@ pub struct RecallAnswer {
 }
 
 async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
-    let body = match proven(&*gate.app.links().key().await, request, gate.app.now()).await {
+    let body = match proven(&*gate.server.links.key().await, request, gate.server.clock.now()).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -139,8 +139,8 @@ async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: 
 
 /// Has a message recalled; what cannot be recalled is refused before it is recorded.
 async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, RecallAnswer), StoreError> {
-    let app = &gate.app;
-    if let Err(why) = recallable(app.store(), &app.loaded().config, message).await? {
+    let server = &gate.server;
+    if let Err(why) = recallable(&server.store, &server.setup.now().config, message).await? {
         let status = if why.unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
         return Ok((status, RecallAnswer { act: 0, error: why.line() }));
     }
@@ -153,11 +153,11 @@ async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, 
         except_lane: None,
     };
     let actor = Actor { id: by, via: Via::Command };
-    let said = app.acts().act(&actor, wish).await?;
+    let said = server.acts.act(&actor, wish).await?;
     let act = said.act;
-    app.acts().finished(&actor, said, PATIENCE).await?;
+    server.acts.finished(&actor, said, PATIENCE).await?;
     let filter = ActFilter { by: Some(actor.id), limit: 100, ..ActFilter::default() };
-    let row = app.store().acts(filter).await?.into_iter().find(|row| row.id == act);
+    let row = server.store.acts(filter).await?.into_iter().find(|row| row.id == act);
     Ok(match row.as_ref().map(|row| row.state) {
         Some(ActState::Done) => (StatusCode::OK, RecallAnswer { act, error: String::new() }),
         Some(ActState::Failed) => {
@@ -203,17 +203,17 @@ impl NoteOrder {
 }
 
 async fn note(State(gate): State<Gate>, request: Request) -> Response {
-    let now = gate.app.now();
-    let body = match proven(&*gate.app.links().key().await, request, now).await {
+    let now = gate.server.clock.now();
+    let body = match proven(&*gate.server.links.key().await, request, now).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
     let order = serde_json::from_slice::<NoteOrder>(&body);
     let Some(order) = order.ok().filter(|order| NOTED.contains(&order.kind)) else { return unreadable() };
     let kind = order.kind;
-    match gate.app.store().act(order.act(), now).await {
+    match gate.server.store.act(order.act(), now).await {
         Ok(acted) => {
-            gate.app.metrics().count_act(kind, acted.state);
+            gate.server.metrics.count_act(kind, acted.state);
             info!(act = acted.act, kind = kind.as_str(), "A command put what it did on record.");
             Json(json!({ "act": acted.act })).into_response()
         }
@@ -229,12 +229,12 @@ pub struct RotateOrder {
 }
 
 async fn rotate(State(gate): State<Gate>, request: Request) -> Response {
-    let body = match proven(&*gate.app.links().key().await, request, gate.app.now()).await {
+    let body = match proven(&*gate.server.links.key().await, request, gate.server.clock.now()).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
     let Ok(RotateOrder { by }) = serde_json::from_slice(&body) else { return unreadable() };
-    match gate.app.links().rotate().await {
+    match gate.server.links.rotate().await {
         Ok(()) => {
             info!(by, "The key of links was rotated: links of before let nobody act, and open pages for a day.");
             Json(json!({})).into_response()
@@ -248,7 +248,7 @@ fn unreadable() -> Response {
 }
 
 fn unstored(gate: &Gate, failure: &StoreError) -> Response {
-    gate.app.fuse().failed(failure);
+    gate.server.fuse.failed(failure);
     error!(error = %failure, "What a command ordered could not be stored.");
     answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
 }

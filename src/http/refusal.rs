@@ -8,8 +8,8 @@ mod book;
 mod path;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -20,18 +20,22 @@ use tracing::{debug, warn};
 
 use super::lobby::Seat;
 use super::peer::Peer;
-use crate::app::App;
-use crate::incidents::{Kind, Subject};
+use super::{Server, Setup};
+use crate::incidents::{Incidents, Kind, Subject};
 use crate::ingest::{self, Unproven, Why};
 use crate::intake::Refused;
-use crate::metrics::{self, Answered, FormatLabel};
+use crate::live::Live;
+use crate::metrics::{self, Answered, FormatLabel, Metrics};
 use crate::room::NoRoom;
+use crate::time::Clock;
 use book::{Book, Entry, Noted, Theme};
 use path::Place;
 
 /// Answers to wrong guesses that are delayed concurrently; each holds a connection and a few KB. Beyond that they are
 /// sent at once and end their connection.
 const HELD_BACK: usize = 512;
+/// Interval of checking whether the log left refusals out.
+const TELL: Duration = Duration::from_secs(1);
 /// Characters of a reason in the log: it may quote what was sent.
 const DETAIL: usize = 200;
 
@@ -215,35 +219,49 @@ fn is_refusal(status: StatusCode) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error() && !answered
 }
 
-/// The refusals of this process.
+/// The refusals of this process, and where they are told.
 #[derive(Debug)]
-pub struct Refusals {
+pub(super) struct Refusals {
+    setup: Live<Setup>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    incidents: Arc<Incidents>,
     book: Mutex<Book>,
     held_back: Semaphore,
 }
 
-impl Default for Refusals {
-    fn default() -> Self {
-        Self { book: Mutex::default(), held_back: Semaphore::new(HELD_BACK) }
-    }
-}
-
 impl Refusals {
+    /// None yet.
+    pub fn of(server: &Server) -> Self {
+        Self {
+            setup: server.setup.clone(),
+            clock: server.clock.clone(),
+            metrics: server.metrics.clone(),
+            incidents: server.incidents.clone(),
+            book: Mutex::default(),
+            held_back: Semaphore::new(HELD_BACK),
+        }
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs how many refusals were not logged, once for each window. Called every second.
-    pub fn tell_left_out(&self) {
-        if let Some((count, which)) = self.book().left_out(Instant::now()) {
-            warn!(count, which, "Refusals were left out of the log.");
+    /// Logs how many refusals were not logged, once for each window. Never returns.
+    pub async fn tell(&self) {
+        loop {
+            tokio::time::sleep(TELL).await;
+            let left_out = self.book().left_out(Instant::now());
+            if let Some((count, which)) = left_out {
+                warn!(count, which, "Refusals were left out of the log.");
+            }
         }
     }
 }
 
 /// Sees every answer. Puts the [`Peer`] into the extensions of each incoming request.
-pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let peer = Peer::of(request.headers(), request.extensions(), &app.loaded().config.trusted_proxies);
+pub(super) async fn watch(State(refusals): State<Arc<Refusals>>, mut request: Request, next: Next) -> Response {
+    let peer = Peer::of(request.headers(), request.extensions(), &refusals.setup.now().config.trusted_proxies);
     request.extensions_mut().insert(peer);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let seat = request.extensions().get::<Seat>().cloned();
@@ -251,17 +269,17 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let status = answer.status();
     let said = answer.extensions_mut().remove::<Cause>();
     if said.is_none() && !is_refusal(status) {
-        debug!(%peer, %method, path = path::shown(uri.path(), &app.loaded().config), status = status.as_u16(), "A request was answered.");
+        debug!(%peer, %method, path = path::shown(uri.path(), &refusals.setup.now().config), status = status.as_u16(), "A request was answered.");
         return answer;
     }
     // Some APIs refuse with HTTP 200 and a code of their own; then only the handler knows.
     let cause = said.unwrap_or_else(|| Cause::of_status(status));
     let seen = Seen { peer, method: Some(method), path: uri.path(), status };
-    let noted = seen.note(&app, &cause);
+    let noted = seen.note(&refusals, &cause);
     if noted.delay.is_zero() {
         return answer;
     }
-    match app.refusals().held_back.try_acquire() {
+    match refusals.held_back.try_acquire() {
         Ok(_held) => {
             if let Some(seat) = seat {
                 seat.hold_back();
@@ -277,14 +295,14 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
 
 /// Records a request whose head could not be read: not HTTP/1 (TLS to a plain port, HTTP/2), or too large. Its
 /// connection ends with the answer.
-pub(super) fn unreadable_head(app: &App, socket: IpAddr, error: &hyper::Error) {
+pub(super) fn unreadable_head(refusals: &Refusals, socket: IpAddr, error: &hyper::Error) {
     let (status, reason) = if error.is_parse_too_large() {
         (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large")
     } else {
         (StatusCode::BAD_REQUEST, "not_http")
     };
     let seen = Seen { peer: Peer::direct(socket), method: None, path: "…", status };
-    seen.note(app, &Cause::new(reason).detail(error.to_string()));
+    seen.note(refusals, &Cause::new(reason).detail(error.to_string()));
 }
 
 /// A refused request.
@@ -298,9 +316,9 @@ struct Seen<'a> {
 
 impl Seen<'_> {
     /// Counts it, and logs and reports it if due.
-    fn note(&self, app: &App, cause: &Cause) -> Noted {
+    fn note(&self, refusals: &Refusals, cause: &Cause) -> Noted {
         let place = Place::of(self.path);
-        count(app, place, self.status, cause);
+        count(refusals, place, self.status, cause);
         let entry = Entry {
             site: self.peer.site(),
             status: self.status.as_u16(),
@@ -309,13 +327,13 @@ impl Seen<'_> {
             // Scanners send what is no HTTP: it is in the log and in the metric, and no trouble of wegraf.
             theme: self.method.as_ref().and_then(|method| theme(place, self.status, cause, method.is_safe())),
         };
-        let noted = app.refusals().book().note(&entry, Instant::now(), app.now());
+        let noted = refusals.book().note(&entry, Instant::now(), refusals.clock.now());
         if noted.log {
-            self.log(app, cause);
+            self.log(refusals, cause);
         }
         if let Some((theme, times)) = &noted.trouble {
-            let detail = self.words(app, cause, theme, *times);
-            app.incidents().note(Kind::Refused, Subject::Outside(theme.to_string()), detail, app.now());
+            let detail = self.words(refusals, cause, theme, *times);
+            refusals.incidents.note(Kind::Refused, Subject::Outside(theme.to_string()), detail, refusals.clock.now());
         }
         noted
     }
@@ -324,12 +342,12 @@ impl Seen<'_> {
         self.method.as_ref().map_or("-", Method::as_str)
     }
 
-    fn log(&self, app: &App, cause: &Cause) {
+    fn log(&self, refusals: &Refusals, cause: &Cause) {
         let detail: String = cause.detail.chars().take(DETAIL).collect();
         warn!(
             peer = %self.peer,
             method = self.method(),
-            path = path::shown(self.path, &app.loaded().config),
+            path = path::shown(self.path, &refusals.setup.now().config),
             status = self.status.as_u16(),
             reason = cause.reason,
             source = cause.source.as_deref().unwrap_or("-"),
@@ -340,12 +358,12 @@ impl Seen<'_> {
     }
 
     /// What happened and how to repair it, in Chinese and English.
-    fn words(&self, app: &App, cause: &Cause, theme: &Theme, times: usize) -> [String; 2] {
+    fn words(&self, refusals: &Refusals, cause: &Cause, theme: &Theme, times: usize) -> [String; 2] {
         let Self { peer, path, status, .. } = self;
         let last = format!(
             "{peer} {} {} → {} {}",
             self.method(),
-            path::shown(path, &app.loaded().config),
+            path::shown(path, &refusals.setup.now().config),
             status.as_u16(),
             cause.reason
         );
@@ -357,13 +375,13 @@ impl Seen<'_> {
     }
 }
 
-fn count(app: &App, place: Place, status: StatusCode, cause: &Cause) {
+fn count(refusals: &Refusals, place: Place, status: StatusCode, cause: &Cause) {
     let refused = metrics::Refused { path: place.as_str(), status: status.as_u16().into(), reason: cause.reason };
-    app.metrics().refusals.get_or_create(&refused).inc();
+    refusals.metrics.refusals.get_or_create(&refused).inc();
     // A sender with a misspelt address is recorded as a refused call.
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && place.is_for_senders() {
         let answered = Answered { format: FormatLabel(None), status: status.as_u16().into() };
-        app.metrics().answers.get_or_create(&answered).inc();
+        refusals.metrics.answers.get_or_create(&answered).inc();
     }
 }
 

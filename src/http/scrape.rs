@@ -13,8 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::Gate;
-use crate::app::App;
+use super::{Gate, Server};
 use crate::deliver::{called, scopes};
 use crate::metrics::{Figure, labelled};
 use crate::names::Scope;
@@ -62,11 +61,11 @@ impl<T: Clone> Shared<T> {
 
 /// Can the gateway store, and is it configured? When ready, the answer also lists warnings, a line each.
 pub(super) async fn readyz(State(gate): State<Gate>) -> Response {
-    gate.figures.ready.get(readiness(&gate.app)).await.into_response()
+    gate.figures.ready.get(readiness(&gate.server)).await.into_response()
 }
 
-async fn readiness(app: &App) -> (StatusCode, Bytes) {
-    match look(app).await {
+async fn readiness(server: &Server) -> (StatusCode, Bytes) {
+    match look(server).await {
         Ok(warnings) => {
             let lines = warnings.iter().map(|warning| format!("warning: {warning}\n"));
             (StatusCode::OK, format!("ready\n{}", lines.collect::<String>()).into())
@@ -74,7 +73,7 @@ async fn readiness(app: &App) -> (StatusCode, Bytes) {
         Err(error) => {
             // The failure may be found here first if nothing else writes at the moment; staying unready for ever would
             // be wrong.
-            app.fuse().failed(&error);
+            server.fuse.failed(&error);
             (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into())
         }
     }
@@ -101,33 +100,33 @@ pub(super) async fn alertmanager_status(State(gate): State<Gate>) -> Json<Value>
 }
 
 /// Proves that the store commits, then reads its warnings.
-async fn look(app: &App) -> Result<Vec<String>, StoreError> {
-    app.store().ping().await?;
-    let (breakers, backlog) = (app.store().breakers().await?, app.store().backlog().await?);
-    let loaded = app.loaded();
-    let called = |scope: &Scope| called(&loaded.config, scope);
-    let mut found = warnings(app.metrics().imbalance.get(), &breakers, called, &backlog, app.now());
-    found.extend(app.storage().warnings(app.now(), app.fuse().full_at()));
+async fn look(server: &Server) -> Result<Vec<String>, StoreError> {
+    server.store.ping().await?;
+    let (breakers, backlog) = (server.store.breakers().await?, server.store.backlog().await?);
+    let setup = server.setup.now();
+    let called = |scope: &Scope| called(&setup.config, scope);
+    let mut found = warnings(server.metrics.imbalance.get(), &breakers, called, &backlog, server.clock.now());
+    found.extend(server.storage.warnings(server.clock.now(), server.fuse.full_at()));
     Ok(found)
 }
 
 /// All figures in `OpenMetrics` text.
 pub(super) async fn metrics(State(gate): State<Gate>) -> Response {
-    let text = gate.figures.metrics.get(all(&gate.app)).await;
+    let text = gate.figures.metrics.get(all(&gate.server)).await;
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
 
-async fn all(app: &App) -> Bytes {
-    let mut figures = of_this_process(app);
-    match of_the_service(app).await {
+async fn all(server: &Server) -> Bytes {
+    let mut figures = of_this_process(server);
+    match of_the_service(server).await {
         Ok(more) => figures.extend(more),
         Err(error) => tracing::warn!(%error, "The store could not be read for the metrics."),
     }
-    app.metrics().text(&figures).into()
+    server.metrics.text(&figures).into()
 }
 
-fn of_this_process(app: &App) -> Vec<Figure> {
-    let counters = app.store().counters();
+fn of_this_process(server: &Server) -> Vec<Figure> {
+    let counters = server.store.counters();
     let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     vec![
         Figure::new("wegraf_store_commits", "Commits, each with one fsync", count(counters.commits)),
@@ -142,11 +141,11 @@ fn of_this_process(app: &App) -> Vec<Figure> {
     ]
 }
 
-async fn of_the_service(app: &App) -> Result<Vec<Figure>, StoreError> {
-    let backlog = app.store().backlog().await?;
-    let breakers = app.store().breakers().await?;
+async fn of_the_service(server: &Server) -> Result<Vec<Figure>, StoreError> {
+    let backlog = server.store.backlog().await?;
+    let breakers = server.store.breakers().await?;
     let open: BTreeSet<&Scope> = breakers.iter().map(|open| &open.scope).collect();
-    let now = app.now();
+    let now = server.clock.now();
     let age = |since: Option<_>| since.map_or(0, |at| now.millis_since(at).max(0) / 1000);
     let mut figures = vec![
         Figure::new("wegraf_outbox_messages", "Messages neither sent nor dead", backlog.messages),
@@ -160,7 +159,7 @@ async fn of_the_service(app: &App) -> Result<Vec<Figure>, StoreError> {
         ),
     ];
     // The configuration bounds the set: breakers of removed scopes are not shown.
-    for (name, scope) in scopes(&app.loaded().config) {
+    for (name, scope) in scopes(&server.setup.now().config) {
         let help = "1 while nothing is sent through this app, webhook, chat or host";
         let name = labelled("wegraf_breaker_open", "scope", &name);
         figures.push(Figure::new(name, help, i64::from(open.contains(&scope))));

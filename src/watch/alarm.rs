@@ -19,31 +19,31 @@ const KIND: &str = "trouble";
 
 /// Reports every fault as an alert and resolves the alerts of faults that are over. The store deduplicates the reports.
 pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreError> {
-    let loaded = app.loaded();
+    let config = app.config();
     for trouble in troubles {
-        let mut told = receivers(&loaded.config, &trouble.subject);
+        let mut told = receivers(&config, &trouble.subject);
         told.truncate(1);
         let Some((receiver, _)) = told.first() else {
             error!(
                 kind = trouble.kind.as_str(),
-                about = about(&loaded.config, &trouble.subject),
+                about = about(&config, &trouble.subject),
                 error = trouble.detail[1],
                 "wegraf has trouble and knows no other way to tell anybody."
             );
             continue;
         };
-        app.intake().own(began(trouble, &loaded.config, receiver.language), &told).await?;
+        app.intake().own(began(trouble, &config, receiver.language), &told).await?;
     }
     for firing in app.store().firing(&SourceId::Wegraf).await? {
         let labels: Labels = serde_json::from_str(&firing.labels_json).unwrap_or_default();
         let label = |name: &str| labels.get(name).map_or("", String::as_str);
         let (kind, about) = (label(KIND), label(SUBJECT));
         let goes_on =
-            |trouble: &Trouble| trouble.kind.as_str() == kind && self::about(&loaded.config, &trouble.subject) == about;
+            |trouble: &Trouble| trouble.kind.as_str() == kind && self::about(&config, &trouble.subject) == about;
         if !troubles.iter().any(goes_on) {
             // The store tells only the receivers that were told of the beginning.
-            let subject = subject(&loaded.config, kind, about);
-            app.intake().own(ended(labels, app.now()), &receivers(&loaded.config, &subject)).await?;
+            let subject = subject(&config, kind, about);
+            app.intake().own(ended(labels, app.now()), &receivers(&config, &subject)).await?;
         }
     }
     Ok(())

@@ -54,8 +54,8 @@ impl Past {
 
     /// Tells the first receiver that can be reached.
     async fn tell(&self, app: &App, word: &Word) -> bool {
-        let loaded = app.loaded();
-        for (receiver, targets) in alarm::receivers(&loaded.config, &Subject::Nothing) {
+        let config = app.config();
+        for (receiver, targets) in alarm::receivers(&config, &Subject::Nothing) {
             let words = words(word, receiver.language);
             let mut taken = false;
             for target in targets {

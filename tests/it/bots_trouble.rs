@@ -65,8 +65,8 @@ async fn an_evicted_socket_stays_away_and_reports_it() {
     world.start().await;
     connected(&world).await;
     // Another program with the same secret.
-    let loaded = world.app().loaded();
-    let options = wegraf::bots::options(&loaded.config, &loaded.config.wecom.bots["duty"], std::sync::Arc::new(|| 0));
+    let config = world.app().config();
+    let options = wegraf::bots::options(&config, &config.wecom.bots["duty"], std::sync::Arc::new(|| 0));
     let (events, _inlet) = tokio::sync::mpsc::channel(10);
     let (_other, socket) = wecom::Bot::open(options, events, CancellationToken::new()).unwrap();
     tokio::spawn(socket);

@@ -261,7 +261,7 @@ async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
             &delivery,
             breakers
                 .iter()
-                .find(|breaker| wegraf::deliver::called(&world.app().loaded().config, &breaker.scope) == case.scope()),
+                .find(|breaker| wegraf::deliver::called(&world.app().config(), &breaker.scope) == case.scope()),
         );
     }
     let breakers = world.app().store().breakers().await.unwrap();

@@ -90,7 +90,7 @@ async fn a_silence_that_was_made_before_its_process_ended_is_found_and_not_made_
         comment: String::new(),
         marker: marker(Some(thread), &format!("{act}-{}", begun.0)),
     };
-    let made = Client::new(&world.app().loaded().config.upstreams[0]).unwrap().silence(&wanted).await.unwrap();
+    let made = Client::new(&world.app().config().upstreams[0]).unwrap().silence(&wanted).await.unwrap();
     all_done(&world).await;
     let row = acts(&world).await.remove(0);
     assert_eq!((row.state, row.detail.as_str()), (ActState::Done, format!("am {}", made.id).as_str()));
@@ -178,7 +178,7 @@ async fn an_alert_whose_silence_was_ended_upstream_can_be_silenced_again() {
     let thread = first_id(&world).await;
     say(&world, &format!("静默 #{thread} 4h")).await;
     let id = in_force(&server).await[0]["id"].as_str().unwrap().to_owned();
-    Client::new(&world.app().loaded().config.upstreams[0]).unwrap().expire(&id).await.unwrap();
+    Client::new(&world.app().config().upstreams[0]).unwrap().expire(&id).await.unwrap();
     let noticed = async || {
         let now = world.app().now();
         world.app().store().silences(now).await.unwrap().iter().all(|silence| silence.until <= now).then_some(())

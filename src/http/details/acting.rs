@@ -20,11 +20,10 @@ use serde::Deserialize;
 use super::super::lobby::Seat;
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
-use super::super::{BODY_DEADLINE, Gate};
+use super::super::{BODY_DEADLINE, Gate, Server};
 use super::{Visit, invalid, note, prove, show, unreadable};
 use crate::alert::{Status, ThreadId, Timestamp};
 use crate::answer::{Actor, Answer, Scope, Via, Wish};
-use crate::app::App;
 use crate::config::Channel;
 use crate::deliver::Page;
 use crate::links::{Acting, Opened};
@@ -79,8 +78,8 @@ pub(super) async fn act(
     body: Body,
 ) -> Response {
     // The stored key: a rotation by another process ends acts at once.
-    let opened = match gate.app.links().key_now().await {
-        Ok(key) => key.open(id, &address, gate.app.now()),
+    let opened = match gate.server.links.key_now().await {
+        Ok(key) => key.open(id, &address, gate.server.clock.now()),
         Err(error) => return unreadable(id, &error),
     };
     let Some(opened) = opened else { return invalid(&gate, id, &address).await };
@@ -94,21 +93,21 @@ pub(super) async fn act(
     };
     let person = person(&pressed.person);
     let answered = match opened.acts {
-        Acting::Until(_) => wanted(&gate.app, id, &person, peer, pressed).await,
+        Acting::Until(_) => wanted(&gate.server, id, &person, peer, pressed).await,
         // The page explains how to act instead.
         Acting::Ended | Acting::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
     };
     let (said, status) = match answered {
         Ok(said) => said,
         Err(error) => {
-            gate.app.fuse().failed(&error);
+            gate.server.fuse.failed(&error);
             return unreadable(id, &error);
         }
     };
     let mut page = show(&gate, id, &address, &opened, &Visit { person: person.clone(), said: Some(said) }).await;
     if page.status() == StatusCode::OK {
         *page.status_mut() = status;
-        if let Ok(cookie) = remembered(&gate.app, &person).parse() {
+        if let Ok(cookie) = remembered(&gate.server, &person).parse() {
             page.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }
@@ -146,7 +145,7 @@ impl Said {
 
 /// Requests the act, and returns the result.
 async fn wanted(
-    app: &App,
+    server: &Server,
     id: i64,
     person: &str,
     peer: Peer,
@@ -169,7 +168,7 @@ async fn wanted(
     // The silence must hide what the page showed; forms of older versions do not tell.
     if kind == ActKind::Silence
         && !pressed.shown.is_empty()
-        && let Some(scope) = hidden(app, id).await?
+        && let Some(scope) = hidden(server, id).await?
         && scope.fingerprint() != pressed.shown
     {
         return Ok((Said::no(CHANGED[0], CHANGED[1]), StatusCode::CONFLICT));
@@ -185,11 +184,11 @@ async fn wanted(
         except_lane: None,
     };
     let actor = Actor { id: person.to_owned(), via: Via::Page };
-    let answer = app.acts().act_from(&actor, wish, Some(peer.address())).await?;
+    let answer = server.acts.act_from(&actor, wish, Some(peer.address())).await?;
     if answer.state == Some(ActState::Denied) {
         return Ok((Said::no(DENIED[0], DENIED[1]), StatusCode::FORBIDDEN));
     }
-    Ok((outcome(app, &actor, kind, answer).await?, StatusCode::OK))
+    Ok((outcome(server, &actor, kind, answer).await?, StatusCode::OK))
 }
 
 /// The page's visitors are unauthenticated, so restricted acts are denied to them.
@@ -198,7 +197,7 @@ const DENIED: [&str; 2] = [
     "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
 ];
 
-/// The alerts of the message changed since the page was loaded.
+/// The alerts of the message changed since the page was setup.
 const CHANGED: [&str; 2] = [
     "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
     "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
@@ -211,9 +210,9 @@ const ENDED: [&str; 2] = [
 ];
 
 /// The result of an act: if it has a step upstream, that of the step, if it ends soon enough.
-async fn outcome(app: &App, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
+async fn outcome(server: &Server, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
-        answer = app.acts().finished(actor, answer, PATIENCE).await?;
+        answer = server.acts.finished(actor, answer, PATIENCE).await?;
         if answer.state == Some(ActState::Done) {
             let (zh, en) = done(kind);
             return Ok(Said { good: true, zh: zh.to_owned(), en: en.to_owned() });
@@ -247,31 +246,31 @@ pub(super) fn known_person(headers: &HeaderMap) -> String {
 }
 
 /// Without a `Path` attribute, so that it applies below the path of this page wherever a proxy puts it.
-fn remembered(app: &App, person: &str) -> String {
+fn remembered(server: &Server, person: &str) -> String {
     let value = BASE64_URL_SAFE_NO_PAD.encode(person);
-    let secure = app.loaded().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let secure = server.setup.now().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let secure = if secure { "; Secure" } else { "" };
     format!("{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}")
 }
 
 /// The part of the page for a message that can be acted on: its state, the possible acts, the recorded acts.
 pub(super) async fn standing(
-    app: &App,
+    server: &Server,
     id: i64,
     kept: &Contents,
     page: &Page,
     opened: &Opened,
     visit: &Visit,
 ) -> Result<Value, StoreError> {
-    let loaded = app.loaded();
-    let card = app.store().card_of(id).await?;
+    let setup = server.setup.now();
+    let card = server.store.card_of(id).await?;
     let told = card.map_or_else(Vec::new, |card| card.alerts);
     let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
-    let done = app.store().acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
-    let silenced = silence(app, kept.thread, &told, &page.timezone).await?;
-    let allowed = loaded.config.anybody_may_act(&kept.receiver);
+    let done = server.store.acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
+    let silenced = silence(server, kept.thread, &told, &page.timezone).await?;
+    let allowed = setup.config.anybody_may_act(&kept.receiver);
     let acts = matches!(opened.acts, Acting::Until(_));
-    let hides = if allowed && acts { hidden(app, id).await? } else { None };
+    let hides = if allowed && acts { hidden(server, id).await? } else { None };
     let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
     let rules: BTreeSet<&str> = on.iter().map(|alert| alert.name.as_str()).collect();
     let nonce: u128 = rand::random();
@@ -302,10 +301,10 @@ pub(super) async fn standing(
 }
 
 /// What a silence for the alerts of this message that are on would hide: exactly what the press of the form asks for.
-async fn hidden(app: &App, id: i64) -> Result<Option<Scope>, StoreError> {
-    let told = app.store().card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);
+async fn hidden(server: &Server, id: i64) -> Result<Option<Scope>, StoreError> {
+    let told = server.store.card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);
     let on = told.iter().filter(|alert| alert.status == Status::Firing).map(|alert| alert.identity).collect();
-    app.acts().scope(&app.store().told_firing(on).await?).await
+    server.acts.scope(&server.store.told_firing(on).await?).await
 }
 
 /// The owners of the alerts, each once.
@@ -322,8 +321,13 @@ fn owners(on: &[&ActAlert], zone: &TimeZone) -> Vec<Value> {
 }
 
 /// The silence that hides some of these alerts and ends last, if one is in force.
-async fn silence(app: &App, thread: ThreadId, told: &[ActAlert], zone: &TimeZone) -> Result<Option<Value>, StoreError> {
-    let silences = state::silences_of(app.store(), thread, told, app.now()).await?;
+async fn silence(
+    server: &Server,
+    thread: ThreadId,
+    told: &[ActAlert],
+    zone: &TimeZone,
+) -> Result<Option<Value>, StoreError> {
+    let silences = state::silences_of(&server.store, thread, told, server.clock.now()).await?;
     Ok(state::longest(&silences)
         .map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
 }

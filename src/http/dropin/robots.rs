@@ -81,15 +81,15 @@ pub(super) fn routes() -> axum::Router<Gate> {
 async fn serve(gate: Gate, served: &[Served], params: &RawPathParams, request: Request) -> Response {
     let begun = Instant::now();
     let (parts, body) = request.into_parts();
-    let mut asked = Asked::new(parts, params, gate.app.now());
-    let Some((robot, service)) = chosen(&gate.app.loaded().config, served, &asked) else {
+    let mut asked = Asked::new(parts, params, gate.server.clock.now());
+    let Some((robot, service)) = chosen(&gate.server.setup.now().config, served, &asked) else {
         return nowhere(served, &asked);
     };
     if asked.parts.method == Method::GET {
         match service.get {
             Get::Never => return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response(),
             Get::Looks(answer) => {
-                let known = found(&gate.app.loaded().config, robot, service, &asked).map(drop);
+                let known = found(&gate.server.setup.now().config, robot, service, &asked).map(drop);
                 return match known {
                     Ok(()) => answer(&asked).response(),
                     Err(trouble) => trouble.cause().attach((service.answers)(&asked, trouble.outcome()).response()),
@@ -134,8 +134,8 @@ pub(in crate::http) fn looks_for_a2w(config: &Config, headers: &HeaderMap) -> bo
 }
 
 async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, body: Body) -> Result<Receipt, Trouble> {
-    let loaded = gate.app.loaded();
-    let config = &loaded.config;
+    let setup = gate.server.setup.now();
+    let config = &setup.config;
     let in_head = found(config, robot, service, asked);
     let none_in_head = (service.tokens)(asked).is_empty();
     let (whose, held) = match in_head {
@@ -191,7 +191,7 @@ async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, b
     };
     // It waits for its part of the memory again.
     drop(held);
-    gate.intake.admit(call).await.map_err(|refused| Trouble::Refused(refused.into()))
+    gate.server.intake.admit(call).await.map_err(|refused| Trouble::Refused(refused.into()))
 }
 
 /// Reads the body into `asked`, a large one away from the threads that serve connections.

@@ -63,7 +63,7 @@ struct Caller {
 
 impl Caller {
     fn of(gate: &Gate, parts: &Parts) -> Self {
-        Self { address: peer(parts), now: gate.app.now() }
+        Self { address: peer(parts), now: gate.server.clock.now() }
     }
 }
 
@@ -81,15 +81,15 @@ async fn webhook_send(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<(), Reply> {
-    let loaded = gate.app.loaded();
+    let setup = gate.server.setup.now();
     let Query(Key { key }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-    let Some((source, door, addressee)) = by_key(&loaded.config, &key) else {
+    let Some((source, door, addressee)) = by_key(&setup.config, &key) else {
         return Err(unknown_key(&key, caller));
     };
     let (body, held) =
         gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let said = Said::read(&body).map_err(|wrong| misread(wrong, caller))?;
-    let receivers = receivers_of(&loaded.config, &addressee);
+    let receivers = receivers_of(&setup.config, &addressee);
     if door.read {
         let call = Call {
             source: source.clone(),
@@ -105,7 +105,7 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
         };
         // It waits for its part of the memory again.
         drop(held);
-        gate.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
+        gate.server.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
         return Ok(());
     }
     let receivers = receivers.unwrap_or_default();
@@ -120,7 +120,7 @@ fn unknown_key(key: &str, caller: &Caller) -> Reply {
 
 /// Is there a source that may use these addresses?
 fn configured(gate: &Gate) -> bool {
-    gate.app.loaded().config.dropins.iter().any(|source| source.wecom.is_some())
+    gate.server.setup.now().config.dropins.iter().any(|source| source.wecom.is_some())
 }
 
 /// The sources that may use these addresses.
@@ -205,7 +205,7 @@ impl Relay<'_> {
             received_at: caller.now,
             deliveries,
         };
-        gate.intake.pass_on(message).await.map_err(|refused| Reply::refused(&refused.into(), caller))
+        gate.server.intake.pass_on(message).await.map_err(|refused| Reply::refused(&refused.into(), caller))
     }
 
     fn recipient(&self, receiver: &Receiver, arrival: Arrival) -> Recipient {

@@ -223,9 +223,9 @@ impl Cell {
     }
 
     async fn note_breakers(&mut self) {
-        let loaded = self.world.app().loaded();
+        let config = self.world.app().config();
         for open in self.world.app().store().breakers().await.unwrap() {
-            let called = wegraf::deliver::called(&loaded.config, &open.scope);
+            let called = wegraf::deliver::called(&config, &open.scope);
             // The port of a host is different each time.
             let scope = if called.starts_with("host/") { "host" } else { called.as_str() };
             self.seen.breakers.insert(format!("{scope} {}", open.reason));

@@ -64,9 +64,9 @@ pub(super) async fn message_send(State(gate): State<Gate>, request: Request) -> 
 }
 
 async fn sent(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
-    let loaded = gate.app.loaded();
-    let config = &loaded.config;
-    let bearer = opened(config, &*gate.app.links().key().await, &AccessToken::of(parts), caller)?;
+    let setup = gate.server.setup.now();
+    let config = &setup.config;
+    let bearer = opened(config, &*gate.server.links.key().await, &AccessToken::of(parts), caller)?;
     let (body, held) =
         gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let said = Said::read(&body).map_err(|wrong| misread(wrong, caller))?;
@@ -124,7 +124,7 @@ async fn read(
         part: None,
         received_at: caller.now,
     };
-    let taken = gate.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
+    let taken = gate.server.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
     Ok(Reply::with(&Sent { invaliduser: String::new(), msgid: msgid(taken.id) }))
 }
 
@@ -180,8 +180,8 @@ pub(super) async fn recall(State(gate): State<Gate>, request: Request) -> Respon
 }
 
 async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result<Reply, Reply> {
-    let loaded = gate.app.loaded();
-    let bearer = opened(&loaded.config, &*gate.app.links().key().await, &AccessToken::of(parts), caller)?;
+    let setup = gate.server.setup.now();
+    let bearer = opened(&setup.config, &*gate.server.links.key().await, &AccessToken::of(parts), caller)?;
     let (body, _held) =
         gate.body(parts, body, Standing::Proven).await.map_err(|refusal| Reply::refused(&refusal, caller))?;
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -189,20 +189,20 @@ async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Re
     let unknown = || Reply::error(40058, "invalid msgid. invalid Request Parameter", caller);
     let number = number.ok_or_else(unknown)?;
     let busy = |error: StoreError| {
-        gate.app.fuse().failed(&error);
+        gate.server.fuse.failed(&error);
         Reply::busy(StatusCode::SERVICE_UNAVAILABLE)
     };
     let filter = DeliveryFilter { thread: Some(ThreadId(number)), ..DeliveryFilter::default() };
-    let rows = gate.app.store().deliveries(filter).await.map_err(busy)?;
+    let rows = gate.server.store.deliveries(filter).await.map_err(busy)?;
     let mine = rows.into_iter().filter(|row| row.notification == number && row.source == *bearer.source);
     let messages: Vec<i64> = mine.map(|row| row.message).collect();
     if messages.is_empty() {
         return Err(unknown());
     }
     for message in messages {
-        match recallable(gate.app.store(), &loaded.config, message).await.map_err(busy)? {
+        match recallable(&gate.server.store, &setup.config, message).await.map_err(busy)? {
             Ok(wanted) => {
-                take_back(&loaded.wecom, &wanted).await.map_err(|_| Reply::error(42052, "msgid too old", caller))?;
+                take_back(&setup.wecom, &wanted).await.map_err(|_| Reply::error(42052, "msgid too old", caller))?;
             }
             // It is still on its way, or was told by a digest.
             Err(_) => return Err(Reply::busy(StatusCode::OK)),

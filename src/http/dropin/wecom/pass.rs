@@ -28,11 +28,11 @@ pub(super) async fn webhook_upload(State(gate): State<Gate>, request: Request) -
     let (parts, body) = request.into_parts();
     let caller = Caller::of(&gate, &parts);
     let Query(Key { key }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-    let loaded = gate.app.loaded();
-    let Some((_, _, addressee)) = by_key(&loaded.config, &key) else {
+    let setup = gate.server.setup.now();
+    let Some((_, _, addressee)) = by_key(&setup.config, &key) else {
         return unknown_key(&key, &caller).into_response();
     };
-    let Some(webhook) = webhook_of(&loaded.config, &addressee) else {
+    let Some(webhook) = webhook_of(&setup.config, &addressee) else {
         return Reply::error(48002, "api forbidden", &caller).into_response();
     };
     passed(&gate, &Account::Webhook(webhook), "webhook/upload_media", &parts, body, &caller).await
@@ -61,8 +61,8 @@ pub(super) async fn anything(State(gate): State<Gate>, Path(path): Path<String>,
     }
     let (parts, body) = request.into_parts();
     let caller = Caller::of(&gate, &parts);
-    let loaded = gate.app.loaded();
-    let bearer = match opened(&loaded.config, &*gate.app.links().key().await, &AccessToken::of(&parts), &caller) {
+    let setup = gate.server.setup.now();
+    let bearer = match opened(&setup.config, &*gate.server.links.key().await, &AccessToken::of(&parts), &caller) {
         Ok(bearer) => bearer,
         Err(refusal) => return refusal.into_response(),
     };
@@ -85,7 +85,7 @@ async fn passed(gate: &Gate, account: &Account, path: &str, parts: &Parts, body:
         query: query.into_iter().filter(|(name, _)| name != "key" && name != "access_token").collect(),
         body: (parts.method != Method::GET).then_some((content_type(&parts.headers), body)),
     };
-    match gate.app.loaded().wecom.forward(account, &forward).await {
+    match gate.server.setup.now().wecom.forward(account, &forward).await {
         Ok(answer) => {
             let kind = answer.content_type.unwrap_or_else(|| JSON.to_owned());
             ([(header::CONTENT_TYPE, kind)], answer.body).into_response()

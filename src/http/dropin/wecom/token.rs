@@ -58,9 +58,9 @@ pub(super) async fn gettoken(State(gate): State<Gate>, request: Request) -> Resp
 }
 
 async fn given(gate: &Gate, asked: &Asked, caller: &Caller) -> Result<Reply, Reply> {
-    let loaded = gate.app.loaded();
+    let setup = gate.server.setup.now();
     let (mut corp, mut found) = (false, None);
-    for bearer in bearers(&loaded.config) {
+    for bearer in bearers(&setup.config) {
         let fits = bearer.account.corp_id == asked.corpid;
         corp |= fits;
         if same(&asked.corpsecret, &bearer.app.secret) && fits && found.is_none() {
@@ -71,7 +71,7 @@ async fn given(gate: &Gate, asked: &Asked, caller: &Caller) -> Result<Reply, Rep
         let (errcode, text) = if corp { (40001, "invalid credential") } else { (40013, "invalid corpid") };
         return Err(Reply::error(errcode, text, caller).because(unknown_token(&asked.corpsecret)));
     };
-    let access_token = sealed(&*gate.app.links().key().await, &bearer, caller.now.0 / 1000 + LIFE_S);
+    let access_token = sealed(&*gate.server.links.key().await, &bearer, caller.now.0 / 1000 + LIFE_S);
     Ok(Reply::with(&Given { access_token, expires_in: EXPIRES_IN }))
 }
 

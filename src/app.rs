@@ -25,7 +25,7 @@ use crate::metrics::{Metrics, Reloaded};
 use crate::room::Room;
 use crate::store::Store;
 use crate::time::Clock;
-use crate::watch::{self, Storage};
+use crate::watch::{self, Storage, Watch};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
@@ -138,11 +138,6 @@ impl App {
         &self.0.store
     }
 
-    /// What this process counts.
-    pub fn metrics(&self) -> &Metrics {
-        &self.0.metrics
-    }
-
     /// Now, by the clock of the database where replicas share one: their budgets must agree on the time.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -156,11 +151,6 @@ impl App {
     /// Recent incidents that no table shows.
     pub fn incidents(&self) -> &Incidents {
         &self.0.deliver.incidents
-    }
-
-    /// The disk space of the store.
-    pub fn storage(&self) -> &Storage {
-        &self.0.storage
     }
 
     /// What the server works with.
@@ -181,34 +171,29 @@ impl App {
         }
     }
 
+    /// What wegraf watches itself with.
+    fn watch(&self) -> Watch {
+        let inner = &*self.0;
+        Watch {
+            deliver: inner.deliver.clone(),
+            intake: inner.intake.clone(),
+            store: inner.store.clone(),
+            clock: inner.clock.clone(),
+            incidents: inner.deliver.incidents.clone(),
+            storage: inner.storage.clone(),
+            metrics: inner.metrics.clone(),
+            fuse: inner.fuse.clone(),
+        }
+    }
+
     /// What the sockets of bots are run with.
     pub fn bots(&self) -> &Bots {
         &self.0.bots
     }
 
-    /// Names of people.
-    pub fn names(&self) -> &Names {
-        &self.0.deliver.names
-    }
-
-    /// The memory budget for outside input.
-    pub fn room(&self) -> &Room {
-        &self.0.room
-    }
-
-    /// The people whom targets reach.
-    pub fn members(&self) -> &Members {
-        &self.0.deliver.members
-    }
-
     /// What acts are done with.
     pub fn acts(&self) -> &Acts {
         &self.0.acts
-    }
-
-    /// The key of links.
-    pub fn links(&self) -> &Links {
-        &self.0.links
     }
 
     /// What failures of the store are reported to.
@@ -282,7 +267,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
         let _ended = ended;
         sending.await;
     });
-    tasks.spawn(watch::run(app.clone(), stop_sending.clone()));
+    tasks.spawn(watch::run(app.watch(), stop_sending.clone()));
     tasks.spawn(app.acts().clone().run(stop_sending.clone()));
     // Sends in flight over a socket need it until they end.
     let stop_bots = CancellationToken::new();

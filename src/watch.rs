@@ -10,6 +10,7 @@ mod ready;
 mod storage;
 mod trouble;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -18,9 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::alert::Timestamp;
-use crate::app::App;
-use crate::deliver::{Bypass, Hooks, knows};
-use crate::store::{Breaker, BreakerChange, Retention, StoreError};
+use crate::deliver::{Deliver, Hooks, knows};
+use crate::fuse::Fuse;
+use crate::incidents::Incidents;
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::store::{Breaker, BreakerChange, Retention, Store, StoreError};
+use crate::time::Clock;
 use past::Past;
 pub use ready::warnings;
 pub use storage::{Storage, is_low};
@@ -50,9 +55,30 @@ const BEAT_DEADLINE: Duration = Duration::from_secs(10);
 /// A critical message that waits longer than this stops the heartbeat.
 const CRITICAL_LATE_MS: i64 = 120_000;
 
+/// What wegraf watches itself with.
+#[derive(Debug)]
+pub struct Watch {
+    /// Its own words, past the store; whether a host answers.
+    pub deliver: Deliver,
+    /// By which faults are told.
+    pub intake: Intake,
+    /// The record.
+    pub store: Store,
+    /// Now.
+    pub clock: Clock,
+    /// Faults that no table shows.
+    pub incidents: Arc<Incidents>,
+    /// The disk space of the store.
+    pub storage: Arc<Storage>,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
+    /// What failures of the store are reported to.
+    pub fuse: Fuse,
+}
+
 /// Watches until told to stop.
-pub async fn run(app: App, stop: CancellationToken) {
-    let watch = Watch { started_at: app.now(), app, imbalance: AtomicI64::new(0) };
+pub async fn run(watch: Watch, stop: CancellationToken) {
+    let watch = Watching { started_at: watch.clock.now(), watch, imbalance: AtomicI64::new(0) };
     let all = async {
         tokio::join!(watch.looks(), watch.checks(), watch.probes(), watch.audits(), watch.prunings(), watch.beats());
     };
@@ -62,23 +88,23 @@ pub async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-struct Watch {
-    app: App,
+struct Watching {
+    watch: Watch,
     /// The imbalance found by the newest audit.
     imbalance: AtomicI64,
     started_at: Timestamp,
 }
 
-impl Watch {
+impl Watching {
     async fn looks(&self) {
-        let mut past = match Bypass::new(self.app.deliver().clone()) {
-            Ok(bypass) => Past::new(bypass),
+        let mut past = match Past::new(self.watch.deliver.clone()) {
+            Ok(past) => past,
             Err(error) => return error!(%error, "The client for alarms cannot be set up; nobody is told of trouble."),
         };
         loop {
             let begun = Instant::now();
             let looked = self.look().await;
-            past.follow(&self.app, looked.as_ref().err()).await;
+            past.follow(looked.as_ref().err()).await;
             tokio::time::sleep((begun.elapsed() * SHARE).clamp(LOOK, LOOK_LATEST)).await;
         }
     }
@@ -86,7 +112,7 @@ impl Watch {
     /// Checks the store's files, so that faults are logged, and refuses writes meanwhile.
     async fn checks(&self) {
         loop {
-            let _ = self.app.store().check().await;
+            let _ = self.watch.store.check().await;
             tokio::time::sleep(PROBE).await;
         }
     }
@@ -117,7 +143,7 @@ impl Watch {
                 self.prune().await;
                 due = Instant::now() + PRUNE;
                 let still = if too_large.is_some() { self.is_too_large().await } else { None };
-                self.app.storage().note_bound(still);
+                self.watch.storage.note_bound(still);
                 if still.is_some() {
                     pause = pause.max(PRUNED_IN_VAIN);
                 }
@@ -128,8 +154,8 @@ impl Watch {
 
     /// The bound of the database's size, if it is too large.
     async fn is_too_large(&self) -> Option<u64> {
-        let most = self.app.config().retention.bytes?;
-        match self.app.store().is_too_large(most).await {
+        let most = self.watch.deliver.setup.now().config.retention.bytes?;
+        match self.watch.store.is_too_large(most).await {
             Ok(too_large) => too_large.then_some(most),
             Err(error) => {
                 warn!(%error, "The size of the database cannot be found out.");
@@ -141,31 +167,31 @@ impl Watch {
     /// Finds faults and updates the self-alerts accordingly. The error: the store takes no writes, so that nothing can
     /// be told through it.
     async fn look(&self) -> Result<(), StoreError> {
-        let store = self.app.store();
+        let store = &self.watch.store;
         let told = async {
             store.ping().await?;
             match store.space().await {
-                Ok(space) => self.app.storage().note_space(space),
+                Ok(space) => self.watch.storage.note_space(space),
                 Err(error) => warn!(%error, "The free space on the disk cannot be found out."),
             }
             let facts = self.facts().await?;
-            let config = &self.app.config();
+            let config = &self.watch.deliver.setup.now().config;
             let troubles = trouble::find(config, &facts);
-            self.app.metrics().troubles.set(i64::try_from(troubles.len()).unwrap_or(i64::MAX));
-            alarm::tell(&self.app, &troubles).await
+            self.watch.metrics.troubles.set(i64::try_from(troubles.len()).unwrap_or(i64::MAX));
+            alarm::tell(&self.watch, &troubles).await
         };
         let told = told.await;
         if let Err(error) = &told {
             warn!(%error, "What is wrong cannot be told through the store; it is tried again.");
-            self.app.fuse().failed(error);
-            self.app.metrics().troubles.set(self.app.metrics().troubles.get().max(1));
+            self.watch.fuse.failed(error);
+            self.watch.metrics.troubles.set(self.watch.metrics.troubles.get().max(1));
         }
         told
     }
 
     async fn facts(&self) -> Result<Facts, StoreError> {
-        let store = self.app.store();
-        let now = self.app.now();
+        let store = &self.watch.store;
+        let now = self.watch.clock.now();
         Ok(Facts {
             now,
             started_at: self.started_at,
@@ -173,16 +199,16 @@ impl Watch {
             backlog: store.backlog().await?,
             heard: store.heard().await?,
             imbalance: self.imbalance.load(Ordering::Relaxed),
-            incidents: self.app.incidents().recent(now),
-            reload_failed: self.app.metrics().reload_ok.get() == 0,
-            storage: self.app.storage().troubles(now, self.app.fuse().full_at()),
+            incidents: self.watch.incidents.recent(now),
+            reload_failed: self.watch.metrics.reload_ok.get() == 0,
+            storage: self.watch.storage.troubles(now, self.watch.fuse.full_at()),
         })
     }
 
     /// The open breakers. One of a scope that is no longer configured is closed: no message would ever do so.
     async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
-        let store = self.app.store();
-        let config = self.app.config();
+        let store = &self.watch.store;
+        let config = self.watch.deliver.setup.now().config.clone();
         let (known, gone) = store.breakers().await?.into_iter().partition(|open| knows(&config, &open.scope));
         for Breaker { scope, .. } in gone {
             info!(%scope, "The breaker of a way that is no longer in the configuration was closed.");
@@ -193,10 +219,10 @@ impl Watch {
 
     /// Probes hosts that did not answer. Messages do not: whether they arrived would stay unknown.
     async fn probe(&self) {
-        let Ok(breakers) = self.app.store().breakers().await else { return };
-        let now = self.app.now();
+        let Ok(breakers) = self.watch.store.breakers().await else { return };
+        let now = self.watch.clock.now();
         for open in breakers.into_iter().filter(|open| open.host_may_be_asked(now)) {
-            let change = match self.app.deliver().setup.now().answers(&open.scope).await {
+            let change = match self.watch.deliver.setup.now().answers(&open.scope).await {
                 Ok(()) => {
                     info!(scope = %open.scope, "The host answers again.");
                     BreakerChange::Close(open.scope.clone())
@@ -207,14 +233,14 @@ impl Watch {
                     BreakerChange::Open(Breaker { error, probe_at, ..open })
                 }
             };
-            if let Err(error) = self.app.store().change_breaker(change).await {
+            if let Err(error) = self.watch.store.change_breaker(change).await {
                 warn!(%error, "What a probe found out could not be kept.");
             }
         }
     }
 
     async fn audit(&self) {
-        match self.app.store().audit().await {
+        match self.watch.store.audit().await {
             Ok(audit) => {
                 if audit.imbalance > 0 {
                     error!(
@@ -223,7 +249,7 @@ impl Watch {
                     );
                 }
                 self.imbalance.store(audit.imbalance, Ordering::Relaxed);
-                self.app.metrics().imbalance.set(audit.imbalance);
+                self.watch.metrics.imbalance.set(audit.imbalance);
             }
             Err(error) => warn!(%error, "The record could not be audited."),
         }
@@ -231,7 +257,7 @@ impl Watch {
 
     /// Deletes what is older than the configuration keeps it.
     async fn prune(&self) {
-        let keep = &self.app.config().retention;
+        let keep = &self.watch.deliver.setup.now().config.retention;
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         let keep = Retention {
             raw_ms: millis(keep.raw),
@@ -241,7 +267,7 @@ impl Watch {
         };
         let (mut messages, mut unheard) = (0, 0);
         loop {
-            match self.app.store().prune(keep, self.app.now()).await {
+            match self.watch.store.prune(keep, self.watch.clock.now()).await {
                 Ok(pruned) if pruned.is_empty() => break,
                 Ok(pruned) => {
                     messages += pruned.messages;
@@ -270,7 +296,7 @@ impl Watch {
         let Ok(hooks) = Hooks::new() else { return error!("The client for the heartbeat cannot be set up.") };
         loop {
             let begun = Instant::now();
-            let config = self.app.config();
+            let config = self.watch.deliver.setup.now().config.clone();
             let Some(heartbeat) = &config.heartbeat else {
                 tokio::time::sleep(LOOK).await;
                 continue;
@@ -289,10 +315,10 @@ impl Watch {
 
     /// Can alerts be stored and sent? The error is the reason why not.
     async fn well(&self) -> Result<(), String> {
-        let store = self.app.store();
+        let store = &self.watch.store;
         store.ping().await.map_err(|error| error.to_string())?;
         let backlog = store.backlog().await.map_err(|error| error.to_string())?;
-        let now = self.app.now();
+        let now = self.watch.clock.now();
         if self.imbalance.load(Ordering::Relaxed) > 0 {
             return Err("the record does not balance".to_owned());
         }

@@ -2,9 +2,9 @@
 
 use tracing::error;
 
+use super::Watch;
 use super::trouble::{about, title};
 use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Timestamp};
-use crate::app::App;
 use crate::config::{Config, Language, Receiver, Target};
 use crate::deliver::{called, scopes, stands_on};
 use crate::incidents::{Kind, Subject, Trouble};
@@ -18,8 +18,8 @@ const SUBJECT: &str = "about";
 const KIND: &str = "trouble";
 
 /// Reports every fault as an alert and resolves the alerts of faults that are over. The store deduplicates the reports.
-pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreError> {
-    let config = app.config();
+pub(super) async fn tell(watch: &Watch, troubles: &[Trouble]) -> Result<(), StoreError> {
+    let config = watch.deliver.setup.now().config.clone();
     for trouble in troubles {
         let mut told = receivers(&config, &trouble.subject);
         told.truncate(1);
@@ -32,9 +32,9 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
             );
             continue;
         };
-        app.intake().own(began(trouble, &config, receiver.language), &told).await?;
+        watch.intake.own(began(trouble, &config, receiver.language), &told).await?;
     }
-    for firing in app.store().firing(&SourceId::Wegraf).await? {
+    for firing in watch.store.firing(&SourceId::Wegraf).await? {
         let labels: Labels = serde_json::from_str(&firing.labels_json).unwrap_or_default();
         let label = |name: &str| labels.get(name).map_or("", String::as_str);
         let (kind, about) = (label(KIND), label(SUBJECT));
@@ -43,7 +43,7 @@ pub(super) async fn tell(app: &App, troubles: &[Trouble]) -> Result<(), StoreErr
         if !troubles.iter().any(goes_on) {
             // The store tells only the receivers that were told of the beginning.
             let subject = subject(&config, kind, about);
-            app.intake().own(ended(labels, app.now()), &receivers(&config, &subject)).await?;
+            watch.intake.own(ended(labels, watch.clock.now()), &receivers(&config, &subject)).await?;
         }
     }
     Ok(())

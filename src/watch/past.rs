@@ -4,9 +4,8 @@ use tracing::{info, warn};
 
 use super::alarm;
 use crate::alert::Timestamp;
-use crate::app::App;
 use crate::config::Language;
-use crate::deliver::Bypass;
+use crate::deliver::{Bypass, Deliver};
 use crate::incidents::Subject;
 use crate::store::StoreError;
 
@@ -33,28 +32,29 @@ enum Word {
 
 /// What was reported of the present outage.
 pub(super) struct Past {
+    deliver: Deliver,
     bypass: Bypass,
     outage: Option<Outage>,
 }
 
 impl Past {
-    pub fn new(bypass: Bypass) -> Self {
-        Self { bypass, outage: None }
+    pub fn new(deliver: Deliver) -> anyhow::Result<Self> {
+        Ok(Self { bypass: Bypass::new(deliver.clone())?, deliver, outage: None })
     }
 
     /// Reports the result of the last write, if that is news.
-    pub async fn follow(&mut self, app: &App, error: Option<&StoreError>) {
-        let now = app.now();
+    pub async fn follow(&mut self, error: Option<&StoreError>) {
+        let now = self.deliver.clock.now();
         let Some(word) = next(&mut self.outage, error, now) else { return };
-        let told = self.tell(app, &word).await;
+        let told = self.tell(&word).await;
         if let (Some(outage), true) = (&mut self.outage, told) {
             outage.told_at = Some(now);
         }
     }
 
     /// Tells the first receiver that can be reached.
-    async fn tell(&self, app: &App, word: &Word) -> bool {
-        let config = app.config();
+    async fn tell(&self, word: &Word) -> bool {
+        let config = self.deliver.setup.now().config.clone();
         for (receiver, targets) in alarm::receivers(&config, &Subject::Nothing) {
             let words = words(word, receiver.language);
             let mut taken = false;

@@ -19,12 +19,13 @@ use crate::answer::Acts;
 use crate::config::{Config, Proof};
 use crate::fuse::Fuse;
 use crate::incidents::Incidents;
-use crate::ingest::{self, Door, Once, Presented, Proven, Replays, Seen, Unproven, Why};
+use crate::ingest::Door;
 use crate::intake::{Call, Intake, LARGE_BODY, Receipt, Refused, aside};
 use crate::links::Links;
 use crate::live::Live;
 use crate::metrics::{Answered, FormatLabel, Metrics};
 use crate::names::SourceId;
+use crate::proof::{self, Once, Presented, Proven, Replays, Seen, Unproven, Why};
 use crate::room::{Part, Room};
 use crate::store::Store;
 use crate::time::Clock;
@@ -386,7 +387,7 @@ impl Gate {
         let asked = asked.clone();
         aside(large, move || {
             let sources = &asked.setup.config.sources;
-            let proven = ingest::prove(sources, &asked.presented(), &asked.body, &certificates, asked.received_at)?;
+            let proven = proof::prove(sources, &asked.presented(), &asked.body, &certificates, asked.received_at)?;
             let index = sources.iter().position(|source| std::ptr::eq(source, proven.source)).unwrap_or_default();
             Ok(Judged { index, kind: proven.kind, once: proven.once })
         })
@@ -400,7 +401,7 @@ impl Gate {
             Proof::Envelope(envelope) if envelope.confirm && envelope.vendor.kind() == proven.kind => Some(envelope),
             _ => None,
         });
-        for url in envelopes.filter_map(|envelope| ingest::confirmation(envelope, body)) {
+        for url in envelopes.filter_map(|envelope| proof::confirmation(envelope, body)) {
             let (vault, source) = (self.vault.clone(), proven.source.name.clone());
             tokio::spawn(async move { vault.confirm(&source, &url).await });
         }
@@ -409,7 +410,7 @@ impl Gate {
 
 /// What the head of a request proves. A request that no body could authenticate is refused here.
 fn standing(setup: &Setup, parts: &Parts, tried: &mut Tried) -> Result<Standing, Refusal> {
-    match ingest::could_prove(&setup.config.sources, &presented(parts, tried.peer)) {
+    match proof::could_prove(&setup.config.sources, &presented(parts, tried.peer)) {
         Ok(Some(proven)) => {
             tried.proven(&proven);
             Ok(Standing::Proven)
@@ -444,7 +445,7 @@ impl Asked {
 /// A proven source, by its place in the configuration.
 struct Judged {
     index: usize,
-    kind: ingest::Kind,
+    kind: proof::Kind,
     once: Option<Once>,
 }
 

@@ -14,16 +14,14 @@ mod grafana_legacy;
 mod lexicon;
 mod moment;
 mod plain;
-mod proof;
 mod reader;
 mod relayed;
-mod replay;
 mod robot;
 mod robots;
 mod sent;
 mod split;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod title;
 mod tree;
 mod weight;
@@ -38,13 +36,8 @@ use crate::names::Discriminator;
 use body::Body;
 use generic::Payloads;
 use plain::excerpt;
-pub use proof::{
-    Certificate, Certificates, Kind, Once, Presented, Proven, Unproven, Why, confirmation, could_prove, is_secret,
-    prove, shown_path,
-};
 pub use reader::{HELD, Listed, Shown};
 pub use relayed::{FORMAT as RELAYED, relay};
-pub use replay::{Replays, Seen};
 pub use robots::wecom;
 pub use weight::Weight;
 

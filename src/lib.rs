@@ -24,8 +24,11 @@ pub mod links;
 pub mod live;
 pub mod metrics;
 pub mod names;
+pub mod proof;
 pub mod render;
 pub mod room;
+#[cfg(test)]
+mod rooms;
 pub mod route;
 pub mod shown;
 pub mod sockets;

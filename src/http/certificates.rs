@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Limited};
 use tracing::{info, warn};
 
 use crate::alert::Timestamp;
-use crate::ingest::{Certificate, Certificates};
+use crate::proof::{Certificate, Certificates};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 use super::peer::Peer;
 use crate::alert::Timestamp;
-use crate::ingest::{Kind, Proven, Unproven, Why, shown_path};
+use crate::proof::{Kind, Proven, Unproven, Why, shown_path};
 
 /// Refusals kept for each source, the newest: enough to see what repeats.
 const REFUSALS: usize = 10;

@@ -22,10 +22,10 @@ use super::lobby::Seat;
 use super::peer::Peer;
 use super::{Server, Setup};
 use crate::incidents::{Incidents, Kind, Subject};
-use crate::ingest::{self, Unproven, Why};
 use crate::intake::Refused;
 use crate::live::Live;
 use crate::metrics::{self, Answered, FormatLabel, Metrics};
+use crate::proof::{self, Unproven, Why};
 use crate::room::NoRoom;
 use crate::time::Clock;
 use book::{Book, Entry, Noted, Theme};
@@ -167,7 +167,7 @@ impl Cause {
         let guess = matches!(unproven.why, Why::Unknown | Why::Signature);
         Self {
             source: unproven.source.clone(),
-            credential: unproven.kind.map(ingest::Kind::as_str),
+            credential: unproven.kind.map(proof::Kind::as_str),
             guess,
             ..Self::new(unproven.why.as_str()).detail(unproven.to_string())
         }

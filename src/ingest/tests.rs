@@ -1,14 +1,11 @@
 //! What is read out of bodies: every quirk of alert-sources §0 to §4 and §7 in a table or a test of its own.
 
 mod cases;
-mod corpus;
-mod credentials;
-mod envelopes;
+pub(crate) mod corpus;
 mod fixtures;
 mod hostile;
 mod legacy;
 mod mappings;
-mod proof;
 mod properties;
 mod push;
 mod quick;

@@ -15,9 +15,9 @@ use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
 use crate::config::{Config, Proof, Source, Vendor};
 use crate::http::{Record, RefusedCall};
-use crate::ingest::{Certificates, Presented, prove};
 use crate::links::LinkKey;
 use crate::names::SourceId;
+use crate::proof::{Certificates, Presented, prove};
 use crate::store::Store;
 use crate::time::Clock;
 

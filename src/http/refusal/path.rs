@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::http::dropin;
-use crate::ingest;
+use crate::proof;
 
 /// Longer segments are not shown: the segments of our paths and the names in them are short, and a token is not.
 const PART: usize = 24;
@@ -106,7 +106,7 @@ pub(super) fn shown(path: &str, config: &Config) -> String {
 fn is_secret(part: &str, config: &Config) -> bool {
     // A service takes its token with this end.
     let part = part.strip_suffix(".send").unwrap_or(part);
-    ingest::is_secret(&config.sources, part) | dropin::is_token(config, part)
+    proof::is_secret(&config.sources, part) | dropin::is_token(config, part)
 }
 
 #[cfg(test)]

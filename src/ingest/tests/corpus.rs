@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 
 /// The dossier's bodies; `None` where only the repository is.
-pub(super) fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/payloads"));
     folder.is_dir().then_some(folder)
 }

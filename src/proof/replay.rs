@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use super::proof::Once;
+use super::Once;
 use crate::alert::Timestamp;
 
 /// Signatures that are remembered, about 200 bytes each. At 30 signed requests a second that is ten minutes, the whole

@@ -4,6 +4,7 @@
 //! already, and secrets are compared by their digests, so that the time taken tells nothing about them.
 
 mod envelope;
+mod replay;
 mod signature;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use crate::alert::Timestamp;
 use crate::config::{Proof, Source};
 pub use envelope::{Certificate, Certificates, confirmation};
+pub use replay::{Replays, Seen};
 
 /// The parts of a path that stand before a token: `/webhook/t/TOKEN` and `/webhook/t/TOKEN/RECEIVER`.
 const PATH_TOKEN: [&str; 2] = ["webhook", "t"];
@@ -421,3 +423,6 @@ pub fn shown_path(path: &str) -> Cow<'_, str> {
 fn among(networks: &[crate::config::Network], peer: Option<IpAddr>) -> bool {
     peer.is_some_and(|peer| networks.iter().any(|network| network.holds(peer)))
 }
+
+#[cfg(test)]
+mod tests;

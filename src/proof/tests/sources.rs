@@ -155,7 +155,7 @@ fn any_of_several_sources_lets_a_request_in() {
 
 #[test]
 fn the_vectors_of_the_dossier_verify() {
-    let Some(folder) = corpus::folder() else { return };
+    let Some(folder) = crate::ingest::tests::corpus::folder() else { return };
     let vectors: Json =
         serde_json::from_slice(&std::fs::read(folder.join("grafana-hmac-vectors.json")).unwrap()).unwrap();
     let vectors = vectors["vectors"].as_array().unwrap();

@@ -6,6 +6,7 @@
 
 mod seat;
 mod talk;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;

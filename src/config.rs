@@ -44,18 +44,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
 
 use crate::duty::{Directory, MayAct, Rotas};
 use crate::ingest::generic::Payloads;
 use crate::route;
+pub use crate::words::Language;
 pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
 pub use doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
 use finding::Findings;
-pub use finding::{Finding, Mistake, Note, Place, Words};
+pub use finding::{Finding, Mistake, Note, Place};
 pub use network::Network;
 pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
@@ -295,27 +294,6 @@ pub struct Retention {
     pub alerts: Duration,
     /// Bytes that the database may take before the oldest goes earlier; `None`: any number.
     pub bytes: Option<u64>,
-}
-
-/// Language of what people read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    /// 中文
-    #[default]
-    Zh,
-    /// English
-    En,
-}
-
-impl Language {
-    /// `zh` or `en`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Zh => "zh",
-            Self::En => "en",
-        }
-    }
 }
 
 /// A name for one or more targets.

@@ -8,6 +8,7 @@ mod call;
 mod called;
 mod packing;
 mod plan;
+mod words;
 
 use std::sync::Arc;
 

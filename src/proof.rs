@@ -6,6 +6,7 @@
 mod envelope;
 mod replay;
 mod signature;
+mod words;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -124,25 +125,7 @@ impl Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("没有给出凭证 no credential was given"),
-            Self::Unknown => f.write_str("没有来源有这个凭证 no source has this credential"),
-            Self::Signature => {
-                f.write_str("签名与内容或密钥不符 the signature does not fit the content and the secret")
-            }
-            Self::Address => f.write_str("发送方的地址不在名单上 the sender's address is not on the list"),
-            Self::Replayed => {
-                f.write_str("同一个签过名的请求已在另一个地址收下 the same signed request was taken at another address")
-            }
-            Self::Topic => f.write_str("主题不在名单上 the topic is not on the list"),
-            Self::Certificate => f.write_str("签名证书不可信 the signing certificate cannot be trusted"),
-            Self::CertificateNeeded(_) => f.write_str("签名证书没有取到 the signing certificate could not be fetched"),
-            Self::Stale { behind_seconds } => {
-                let (zh, en) = if *behind_seconds < 0 { ("快", "ahead of") } else { ("慢", "behind") };
-                let seconds = behind_seconds.unsigned_abs();
-                write!(f, "签名的时间比本机{zh} {seconds} 秒 the signed time is {seconds} s {en} ours")
-            }
-        }
+        write!(f, "{}", words::why(self))
     }
 }
 

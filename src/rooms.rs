@@ -1,5 +1,6 @@
 //! The rooms keep to the table in ARCHITECTURE.md: which room may import which. A room imports only rooms that stand above
-//! it there, so no circle of rooms can arise.
+//! it there, so no circle of rooms can arise. `app`, which starts them all, stands above `cli` alone: only the commands,
+//! which start it, import it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -304,7 +304,7 @@ impl Watching {
             match self.well().await {
                 Ok(()) => {
                     if let Err(trouble) = hooks.beat(&heartbeat.url, BEAT_DEADLINE).await {
-                        warn!(error = trouble.what.en, "The heartbeat was not heard.");
+                        warn!(error = &*trouble.what.en, "The heartbeat was not heard.");
                     }
                 }
                 Err(why) => error!(why, "The heartbeat is left out."),

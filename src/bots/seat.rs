@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wecom::{Bot, BotEnd, BotState};
 
-use super::{Bots, options, scope, talk};
+use super::{Bots, options, scope, talk, words};
 use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, StoreError};
 
@@ -150,7 +150,7 @@ impl Seat<'_> {
             bot = self.name,
             "Another program connected with this bot's id and took its place. wegraf comes back in five minutes; give each program a bot of its own."
         );
-        self.trouble(&evicted(self.name)).await;
+        self.trouble(&words::evicted(self.name).to_string()).await;
         let until = Instant::now() + EVICTED;
         while Instant::now() < until && !stop.is_cancelled() {
             tokio::select! {
@@ -181,7 +181,7 @@ impl Seat<'_> {
                 }
                 BotState::Refused(failure) => Some((Duration::ZERO, failure.zh())),
                 BotState::Lost(failure) => Some((PATIENCE, failure.zh())),
-                BotState::Connecting => Some((PATIENCE, "智能机器人连接中 the bot is connecting".to_owned())),
+                BotState::Connecting => Some((PATIENCE, words::CONNECTING.to_string())),
                 BotState::Evicted | BotState::Stopped => None,
             };
             if bad.is_none() {
@@ -235,11 +235,4 @@ pub(super) async fn mend(bots: &Bots, scope: Scope) {
         return warn!(%error, %scope, "That a way works again could not be noted.");
     }
     bots.sockets.came_alive(open.then_some(scope));
-}
-
-fn evicted(name: &str) -> String {
-    format!(
-        "智能机器人 {name} 被另一个程序用同一个 Bot ID 顶掉了：停掉那个程序，或给它另一个机器人；wegraf 五分钟后再连 / \
-         another program connected with the id of bot {name}: stop it or give it a bot of its own; wegraf comes back in five minutes"
-    )
 }

@@ -14,12 +14,13 @@ use serde_json::json;
 use super::Misused;
 use super::screen::{self, Screen};
 use crate::alert::{Labels, Timestamp};
-use crate::config::{Config, Words};
+use crate::config::Config;
 use crate::store::{ActKind, Store};
 use crate::time::Clock;
 use crate::upstream::{
     Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, covers, known_here, marker, until,
 };
+use crate::words::Words;
 
 pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 

@@ -1,6 +1,7 @@
 //! Which addresses of other programs a source may use, and whom their keys and tokens mean.
 
 use secrecy::{ExposeSecret as _, SecretString};
+use std::borrow::Cow;
 
 use super::at::{At, Named};
 use super::doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
@@ -250,7 +251,7 @@ impl Resolver<'_> {
         of: Of<'_>,
         place: Place,
         (zh, en): (String, String),
-        remedy: (impl Into<String>, impl Into<String>),
+        remedy: (impl Into<Cow<'static, str>>, impl Into<Cow<'static, str>>),
     ) {
         let source = of.source;
         self.found.mistake(

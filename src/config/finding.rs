@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::words::Words;
+
 /// A place in the file, both from 1. Line 0: the file as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 pub struct Place {
@@ -12,21 +14,6 @@ pub struct Place {
     pub line: u32,
     /// Column, in characters.
     pub column: u32,
-}
-
-/// A sentence in both languages; Chinese comes first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Words {
-    /// 中文
-    pub zh: String,
-    /// English
-    pub en: String,
-}
-
-impl<Zh: Into<String>, En: Into<String>> From<(Zh, En)> for Words {
-    fn from((zh, en): (Zh, En)) -> Self {
-        Self { zh: zh.into(), en: en.into() }
-    }
 }
 
 /// Something found in a configuration. Never holds a secret.

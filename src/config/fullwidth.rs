@@ -1,7 +1,7 @@
 //! Full-width characters in place of half-width ones: Chinese input methods produce them, and they look the same.
 
-use super::finding::Words;
 use crate::route::{Matcher, Operator};
+use crate::words::Words;
 
 /// The ASCII character that `letter` looks like; a blank for what cannot be seen.
 pub(super) fn meant(letter: char) -> Option<char> {

@@ -11,9 +11,10 @@ use serde::de::{
 };
 
 use super::at::{AT, SEVERAL};
-use super::finding::{Findings, Place, Words, did_you_mean, nearest};
+use super::finding::{Findings, Place, did_you_mean, nearest};
 use super::fullwidth;
 use super::yaml::{Node, Plain, Value};
+use crate::words::Words;
 
 /// Why a value does not fit: not reported yet, because the finder does not know the place, or already reported.
 #[derive(Debug)]

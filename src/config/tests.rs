@@ -374,7 +374,7 @@ fn the_commented_lines_of_the_example_are_valid_too() {
     };
     let text: Vec<String> = EXAMPLE.lines().map(uncomment).collect();
     let mistakes = read_example(&text.join("\n")).unwrap_err();
-    let reasons: Vec<&str> = mistakes.iter().map(|mistake| mistake.reason.en.as_str()).collect();
+    let reasons: Vec<&str> = mistakes.iter().map(|mistake| &*mistake.reason.en).collect();
     let expected = ["cannot read /etc/wegraf/ca.pem", "there is no template `duty`"];
     for reason in &reasons {
         assert!(expected.iter().any(|part| reason.contains(part)), "{reason}");

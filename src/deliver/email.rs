@@ -219,7 +219,10 @@ impl Mailer {
         });
         let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
         let status = error.status().map(u16::from);
-        Trouble { status, ..Trouble::new(zh, en).quoting(&shown(cause.to_string().as_bytes(), &secrets)) }
+        Trouble {
+            status,
+            ..Trouble::new(zh.to_owned(), en.to_owned()).quoting(&shown(cause.to_string().as_bytes(), &secrets))
+        }
     }
 }
 

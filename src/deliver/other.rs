@@ -1,10 +1,11 @@
 //! Results of messages that are not sent through WeCom.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Words;
+use crate::words::Words;
 
 /// Longest text of a server that is kept.
 const SHOWN_BYTES: usize = 200;
@@ -41,15 +42,15 @@ pub struct Trouble {
 
 impl Trouble {
     /// A failure without an answer.
-    pub(super) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { what: Words { zh: zh.into(), en: en.into() }, status: None, retry_after: None }
+    pub(super) fn new(zh: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: Words::from((zh, en)), status: None, retry_after: None }
     }
 
     /// With the server's own text behind ours, unless it is empty.
     pub(super) fn quoting(mut self, words: &str) -> Self {
         if !words.is_empty() {
-            self.what.zh = format!("{}（{words}）", self.what.zh);
-            self.what.en = format!("{} ({words})", self.what.en);
+            self.what.zh = format!("{}（{words}）", self.what.zh).into();
+            self.what.en = format!("{} ({words})", self.what.en).into();
         }
         self
     }

@@ -45,7 +45,7 @@ impl Setup {
     pub async fn answers(&self, scope: &Scope) -> Result<(), String> {
         match &self.mailer {
             Some(mailer) if scope.parse() == Part::Smtp => {
-                mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what.zh)
+                mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what.zh.into_owned())
             }
             _ => self.wecom.reachable().await.map_err(|failure| failure.zh()),
         }

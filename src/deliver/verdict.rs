@@ -202,7 +202,7 @@ impl From<Sent> for Verdict {
 impl Failed {
     fn by(blame: Blame, trouble: Trouble) -> Self {
         let Trouble { what, status, retry_after } = trouble;
-        Self { blame, errcode: None, status, zh: what.zh, en: what.en, retry_after }
+        Self { blame, errcode: None, status, zh: what.zh.into_owned(), en: what.en.into_owned(), retry_after }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 
-use super::Refused;
+use super::{Refused, words};
 use crate::ingest::Weight;
 use crate::room::BODY_BYTES;
 
@@ -59,5 +59,5 @@ fn unpacked(body: &[u8]) -> impl std::io::Read {
 }
 
 fn broken(error: &std::io::Error) -> Refused {
-    Refused::Encoding(format!("gzip 损坏 broken gzip: {error}"))
+    Refused::Encoding(words::broken_gzip(error).to_string())
 }

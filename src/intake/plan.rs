@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Called, rows};
+use super::{Called, rows, words};
 use crate::alert::{Alert, Identity, Labels, Notification, ThreadId};
 use crate::config::{Config, Receiver};
 use crate::names::SourceId;
@@ -65,9 +65,7 @@ pub fn plan(
 ) -> Plan {
     let named = path_receiver.and_then(|name| config.receivers.get(name));
     let mut warning = match (path_receiver, named) {
-        (Some(name), None) => Some(format!(
-            "没有名为 `{name}` 的接收者，已按路由树发送 no receiver is named `{name}`: routed by the tree"
-        )),
+        (Some(name), None) => Some(words::no_receiver(name).to_string()),
         _ => None,
     };
     let deliveries = delivered(incoming, left_out, |alert, ended| {
@@ -81,7 +79,7 @@ pub fn plan(
         }
         let (receivers, moved) = by_tree(config, &alert.labels, scope);
         if let Some(receiver) = moved {
-            warning.get_or_insert_with(|| out_of_scope(receiver));
+            warning.get_or_insert_with(|| words::out_of_scope(receiver).to_string());
         }
         receivers
     });
@@ -158,12 +156,6 @@ fn by_tree<'a>(
         Some(first) if receivers.is_empty() => (known(first).into_iter().collect(), Some(first)),
         _ => (receivers, None),
     }
-}
-
-fn out_of_scope(receiver: &str) -> String {
-    format!(
-        "路由树给出的接收者都不在来源的 receivers 里，已发给 `{receiver}` the tree leads to no receiver of the source's scope: sent to `{receiver}`"
-    )
 }
 
 /// Short ids that are named where an end may mean several alerts.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::config::{UpstreamKind, Words};
+use crate::config::UpstreamKind;
+use crate::words::Words;
 
 /// Longest text of a server that is shown, in bytes.
 const SHOWN_BYTES: usize = 200;
@@ -136,7 +137,7 @@ impl Peer {
     /// An error of this peer.
     pub(super) fn error(&self, problem: Problem, status: Option<u16>, zh: &str, en: &str) -> UpstreamError {
         let name = &self.name;
-        let what = Words { zh: format!("上游 {name}：{zh}。"), en: format!("Upstream {name}: {en}.") };
+        let what = Words::from((format!("上游 {name}：{zh}。"), format!("Upstream {name}: {en}.")));
         UpstreamError { upstream: name.clone(), problem, status, what }
     }
 

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::error::{Doing, Peer, words_of};
 use super::{Problem, UpstreamError};
-use crate::config::{Credential, Upstream, UpstreamKind, Words};
+use crate::config::{Credential, Upstream, UpstreamKind};
+use crate::words::Words;
 
 /// Timeout for name resolution, connection and TLS together.
 const CONNECT: Duration = Duration::from_secs(3);

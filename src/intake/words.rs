@@ -1,0 +1,28 @@
+//! What senders are told of their calls.
+
+use std::io;
+
+use crate::words::Words;
+
+/// The receiver in the path is unknown.
+pub(super) fn no_receiver(name: &str) -> Words {
+    (
+        format!("没有名为 `{name}` 的接收者，已按路由树发送"),
+        format!("no receiver is named `{name}`: routed by the tree"),
+    )
+        .into()
+}
+
+/// The tree leads out of the source's scope.
+pub(super) fn out_of_scope(receiver: &str) -> Words {
+    (
+        format!("路由树给出的接收者都不在来源的 receivers 里，已发给 `{receiver}`"),
+        format!("the tree leads to no receiver of the source's scope: sent to `{receiver}`"),
+    )
+        .into()
+}
+
+/// A body that is no gzip.
+pub(super) fn broken_gzip(error: &io::Error) -> Words {
+    (format!("gzip 损坏（{error}）"), format!("broken gzip: {error}")).into()
+}

@@ -1,0 +1,130 @@
+//! A text for people in both languages. What a room says to people stands in its own `words.rs`, as functions that return
+//! [`Words`]; a unit test holds the rooms that are done to that.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Language of what people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// 中文
+    #[default]
+    Zh,
+    /// English
+    En,
+}
+
+impl Language {
+    /// `zh` or `en`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zh => "zh",
+            Self::En => "en",
+        }
+    }
+}
+
+/// A sentence in both languages. Its `Display` is both, Chinese first, for terminals and for callers whose language is
+/// unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Words {
+    /// 中文
+    pub zh: Cow<'static, str>,
+    /// English
+    pub en: Cow<'static, str>,
+}
+
+/// A fixed text.
+pub const fn words(zh: &'static str, en: &'static str) -> Words {
+    Words { zh: Cow::Borrowed(zh), en: Cow::Borrowed(en) }
+}
+
+impl Words {
+    /// The text in one language.
+    pub fn get(&self, language: Language) -> &str {
+        match language {
+            Language::Zh => &self.zh,
+            Language::En => &self.en,
+        }
+    }
+}
+
+impl<Zh: Into<Cow<'static, str>>, En: Into<Cow<'static, str>>> From<(Zh, En)> for Words {
+    fn from((zh, en): (Zh, En)) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.zh, self.en)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The rooms whose texts all stand in their `words.rs`. The others follow one by one.
+    const DONE: [&str; 3] = ["bots", "intake", "proof"];
+
+    /// Chinese characters and punctuation.
+    fn is_chinese(letter: char) -> bool {
+        matches!(letter, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}')
+    }
+
+    /// The lines of a file that hold a text for people, without comments and tests.
+    fn texts(code: &str) -> impl Iterator<Item = &str> {
+        let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        code.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains(is_chinese))
+    }
+
+    fn look(path: &Path, found: &mut Vec<String>) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap() {
+                look(&entry.unwrap().path(), found);
+            }
+        } else if path.extension().is_some_and(|ending| ending == "rs")
+            && !matches!(path.file_name().and_then(|name| name.to_str()), Some("words.rs" | "tests.rs"))
+            && !path.components().any(|part| part.as_os_str() == "tests")
+        {
+            let code = std::fs::read_to_string(path).unwrap();
+            found.extend(texts(&code).map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+
+    #[test]
+    fn texts_for_people_stand_in_the_words_of_their_room() {
+        let mut found = Vec::new();
+        for room in DONE {
+            let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room);
+            look(&room.with_extension("rs"), &mut found);
+            if room.is_dir() {
+                look(&room, &mut found);
+            }
+        }
+        assert!(found.is_empty(), "these belong into words.rs:\n{}", found.join("\n"));
+    }
+
+    #[test]
+    fn a_text_outside_of_words_is_found() {
+        let code = "let a = \"磁盘\";\n// 磁盘\nlet b = \"，\";\nlet c = \"disk\";\n\n#[cfg(test)]\nmod tests {\n    \"磁盘\"\n}\n";
+        assert_eq!(texts(code).collect::<Vec<_>>(), ["let a = \"磁盘\";", "let b = \"，\";"]);
+    }
+
+    #[test]
+    fn words_are_read_in_one_language_or_in_both() {
+        let text = words("磁盘", "disk");
+        assert_eq!(
+            (text.get(Language::Zh), text.get(Language::En), text.to_string().as_str()),
+            ("磁盘", "disk", "磁盘 disk")
+        );
+        assert_eq!(Words::from((format!("{} 条", 2), "two")).zh, "2 条");
+    }
+}

@@ -116,6 +116,19 @@ pub fn read(
     Ok(explain(bytes, content_type, door, payloads, now)?.notification)
 }
 
+/// Reads as [`read`] does, but hands the alerts of a fixed shape to `each` one by one, so that they are never in memory all
+/// at once: the notification has no alerts then. Those of all other bodies are in the notification.
+pub fn read_each(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    door: Door,
+    payloads: &Payloads,
+    now: Timestamp,
+    each: &mut dyn FnMut(Alert),
+) -> Result<Notification, Unreadable> {
+    Ok(explain_each(bytes, content_type, door, payloads, now, each)?.notification)
+}
+
 /// A notification, and how it was read.
 #[derive(Debug)]
 pub struct Explained {
@@ -135,8 +148,23 @@ pub fn explain(
     payloads: &Payloads,
     now: Timestamp,
 ) -> Result<Explained, Unreadable> {
+    let mut alerts = Vec::new();
+    let mut explained =
+        explain_each(bytes, content_type, door, payloads, now, &mut |alert| alerts.push(alert))?;
+    explained.notification.alerts.append(&mut alerts);
+    Ok(explained)
+}
+
+fn explain_each(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    door: Door,
+    payloads: &Payloads,
+    now: Timestamp,
+    each: &mut dyn FnMut(Alert),
+) -> Result<Explained, Unreadable> {
     match body::open(bytes, content_type) {
-        body::Opened::Text(text) => match fixed::quickly(&text, door, payloads, now)? {
+        body::Opened::Text(text) => match fixed::quickly(&text, door, payloads, now, each)? {
             Some(notification) => Ok(by_shape(notification)),
             None => understood(parsed(text, bytes, content_type, door)?, bytes, door, payloads, now),
         },

@@ -209,7 +209,7 @@ impl Intake {
     pub async fn try_out(&self, receiver: &str, of: Notification, body: Bytes) -> Result<(), StoreError> {
         let (ends, called) = (Ends::new(), Called::default());
         let incoming = Incoming { source: &SourceId::Command, notification: &of, ends: &ends, called: &called };
-        let plan = plan(&self.config.now(), incoming, Some(receiver), None, |_| false);
+        let plan = plan(&self.config.now(), incoming, Some(receiver));
         let body = Body { raw: body, content_type: None, received_at: self.clock.now() };
         self.keep(Origin::Trial(receiver.to_owned()), Head::of(of), body, plan.deliveries).await.map(drop)
     }

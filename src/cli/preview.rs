@@ -29,7 +29,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     let config = &setup.config;
     let (ends, called) = (Ends::new(), Called::default());
     let incoming = Incoming { source: &SourceId::Command, notification: &notification, ends: &ends, called: &called };
-    let plan = plan(config, incoming, arguments.receiver.as_deref(), None, |_| false);
+    let plan = plan(config, incoming, arguments.receiver.as_deref());
     let writer = Writer::new()?;
     let mut messages = Vec::new();
     for delivery in &plan.deliveries {

@@ -10,34 +10,27 @@ use super::{Door, Unreadable, body, grafana};
 use crate::alert::{Alert, Format, Notification, Timestamp};
 use crate::level::Levels;
 
-/// Reads a text of one of the fixed shapes without making a tree of it. `None` where only the tree can tell.
+/// Reads a text of one of the fixed shapes without making a tree of it: each alert goes to `each`, and the notification
+/// has none. `None`, and nothing went to `each`, where only the tree can tell.
 pub(super) fn quickly(
     text: &str,
     door: Door,
     payloads: &Payloads,
     now: Timestamp,
+    each: &mut dyn FnMut(Alert),
 ) -> Result<Option<Notification>, Unreadable> {
     if !text.trim_start().starts_with(['{', '[']) {
         return Ok(None);
     }
     body::bounded(text)?;
-    Ok(all(|each| sent::of_text(text, each), door, payloads, now).ok())
+    Ok(read(|each| sent::of_text(text, each), door, payloads.levels(), now, each).ok())
 }
 
 /// Reads a tree of the shape of an Alertmanager, of Grafana or of those who push to an Alertmanager.
 pub(super) fn of_tree(tree: &Value, door: Door, payloads: &Payloads, now: Timestamp) -> Result<Notification, Unlike> {
-    all(|each| sent::of_tree(tree, each), door, payloads, now)
-}
-
-/// The notification with its alerts.
-fn all<'a>(
-    pass: impl Fn(Each<'_, 'a>) -> Option<Outer<'a>>,
-    door: Door,
-    payloads: &Payloads,
-    now: Timestamp,
-) -> Result<Notification, Unlike> {
     let mut alerts = Vec::new();
-    let head = read(pass, door, payloads.levels(), now, &mut |alert| alerts.push(alert))?;
+    let each = &mut |alert| alerts.push(alert);
+    let head = read(|each| sent::of_tree(tree, each), door, payloads.levels(), now, each)?;
     Ok(Notification { alerts, ..head })
 }
 
@@ -109,7 +102,7 @@ pub(super) enum Unlike {
 
 /// Reads a body that `pass` goes through: it may be called twice and does the same each time. What is made of each alert
 /// goes to `each`; the notification has none in it. Nothing went to `each` if the shape is another.
-pub(super) fn read<'a>(
+fn read<'a>(
     pass: impl Fn(Each<'_, 'a>) -> Option<Outer<'a>>,
     door: Door,
     levels: &Levels,

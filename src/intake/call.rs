@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::packing::Packing;
-use super::plan::{Ends, Incoming, Plan, plan, plan_for};
+use super::plan::{Ends, Plan, Planner, Way};
 use super::{Body, Called, Head, Origin};
 use crate::alert::{Alert, Format, Notification, Status, Timestamp};
-use crate::config::{Config, Receiver};
+use crate::config::{Config, Receiver, Watchdog};
 use crate::ingest::{self, Door, Weight};
 use crate::names::SourceId;
 use crate::room::{NoRoom, Part};
@@ -84,7 +84,17 @@ pub(super) struct Read {
     receivers: Option<Vec<Receiver>>,
     called: Called,
     body: Body,
+    /// Has no alerts if they are planned already.
     pub notification: Notification,
+    planned: Option<Alerts>,
+}
+
+/// Alerts with their receivers.
+struct Alerts {
+    count: usize,
+    /// The source's always-firing alert is among them.
+    heard: bool,
+    plan: Plan,
 }
 
 /// A call with its receivers.
@@ -112,38 +122,76 @@ impl Call {
         }
     }
 
-    /// Unpacks and reads the body; `weight` is its own. Pure.
+    /// Unpacks and reads the body; `weight` is its own. The alerts of a fixed shape are planned one by one while they are
+    /// read: no end in it is without a key. Pure.
     pub(super) fn read(self, config: &Config, weight: &Weight) -> Result<Read, Refused> {
         let Self { source, door, receiver, receivers, called, content_type, body, packing, received_at, .. } = self;
         let raw = packing.unpack(body, weight)?;
-        let notification = ingest::read(&raw, content_type.as_deref(), door, &config.payloads, received_at)
+        let mut planning = Planning::new(config, &source, receiver.as_deref(), receivers.as_deref(), &called);
+        let each = &mut |alert: Alert| planning.take(&alert, &Ends::new());
+        let notification = ingest::read_each(&raw, content_type.as_deref(), door, &config.payloads, received_at, each)
             .map_err(Refused::Unreadable)?;
+        let planned = notification.alerts.is_empty().then(|| planning.end());
         let body = Body { raw, content_type, received_at };
-        Ok(Read { source, door, receiver, receivers, called, body, notification })
+        Ok(Read { source, door, receiver, receivers, called, body, notification, planned })
     }
 }
 
 impl Read {
-    /// Plans the receivers; `ends` tells which alerts its ends mean. Pure.
+    /// Plans the receivers, unless that is done; `ends` tells which alerts its ends mean. Pure.
     pub(super) fn planned(self, config: &Config, ends: &Ends) -> Planned {
-        let Self { source, door, receiver, receivers, called, body, notification } = self;
-        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
-        let watchdog = known.and_then(|known| known.watchdog.as_ref());
-        let is_watchdog = |alert: &Alert| watchdog.is_some_and(|watchdog| watchdog.is(alert));
-        let heard = notification.alerts.iter().any(|alert| alert.status == Status::Firing && is_watchdog(alert));
-        let scope = known.and_then(|known| known.receivers.as_deref());
-        let incoming = Incoming { source: &source, notification: &notification, ends, called: &called };
-        let plan = match &receivers {
-            Some(receivers) => plan_for(receivers, incoming, is_watchdog),
-            None => plan(config, incoming, receiver.as_deref(), scope, is_watchdog),
-        };
+        let Self { source, door, receiver, receivers, called, body, notification, planned } = self;
+        let Alerts { count, heard, plan } = planned.unwrap_or_else(|| {
+            let mut planning = Planning::new(config, &source, receiver.as_deref(), receivers.as_deref(), &called);
+            notification.alerts.iter().for_each(|alert| planning.take(alert, ends));
+            planning.end()
+        });
         Planned {
-            alerts: notification.alerts.len(),
+            alerts: count,
             plan,
-            watchdog: known.filter(|_| heard).map(|known| known.name.clone()),
+            watchdog: source.configured().filter(|_| heard).map(str::to_owned),
             origin: Origin::Source { source, door, receiver },
             head: Head::of(notification),
             body,
         }
+    }
+}
+
+/// The alerts of a call on their way to receivers.
+struct Planning<'a> {
+    planner: Planner<'a>,
+    watchdog: Option<&'a Watchdog>,
+    count: usize,
+    heard: bool,
+}
+
+impl<'a> Planning<'a> {
+    fn new(
+        config: &'a Config,
+        source: &'a SourceId,
+        receiver: Option<&str>,
+        receivers: Option<&'a [Receiver]>,
+        called: &'a Called,
+    ) -> Self {
+        let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+        let scope = known.and_then(|known| known.receivers.as_deref());
+        let way = receivers.map_or_else(|| Way::by_tree(config, receiver, scope), Way::Given);
+        let watchdog = known.and_then(|known| known.watchdog.as_ref());
+        Self { planner: Planner::new(way, source, called), watchdog, count: 0, heard: false }
+    }
+
+    /// The next alert; an always-firing one only says that its source is alive.
+    fn take(&mut self, alert: &Alert, ends: &Ends) {
+        let index = self.count;
+        self.count += 1;
+        if self.watchdog.is_some_and(|watchdog| watchdog.is(alert)) {
+            self.heard |= alert.status == Status::Firing;
+        } else {
+            self.planner.take(index, alert, ends.get(&index));
+        }
+    }
+
+    fn end(self) -> Alerts {
+        Alerts { count: self.count, heard: self.heard, plan: self.planner.plan() }
     }
 }

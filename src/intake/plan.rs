@@ -52,89 +52,134 @@ pub struct Incoming<'a> {
     pub called: &'a Called,
 }
 
-/// Routes each alert by the tree, or all of them to the receiver in the path. An unknown receiver in the path must not
-/// lose the alert: the tree decides then, and the sender is warned. Alerts that satisfy `left_out` are not told. Of the
-/// tree's receivers only those in `scope` are told, if there is a scope; an alert without any goes to the first of the
-/// scope, and the sender is warned.
-pub fn plan(
-    config: &Config,
-    incoming: Incoming<'_>,
-    path_receiver: Option<&str>,
-    scope: Option<&[String]>,
-    left_out: impl Fn(&Alert) -> bool,
-) -> Plan {
-    let named = path_receiver.and_then(|name| config.receivers.get(name));
-    let mut warning = match (path_receiver, named) {
-        (Some(name), None) => Some(words::no_receiver(name).to_string()),
-        _ => None,
-    };
-    let deliveries = delivered(incoming, left_out, |alert, ended| {
+/// Routes each alert as [`Way::ByTree`] does.
+pub fn plan(config: &Config, incoming: Incoming<'_>, path_receiver: Option<&str>) -> Plan {
+    let mut planner = Planner::new(Way::by_tree(config, path_receiver, None), incoming.source, incoming.called);
+    for (index, alert) in incoming.notification.alerts.iter().enumerate() {
+        planner.take(index, alert, incoming.ends.get(&index));
+    }
+    planner.plan()
+}
+
+/// How receivers are found.
+#[derive(Debug)]
+pub enum Way<'a> {
+    /// These, whatever the routes say.
+    Given(&'a [Receiver]),
+    /// By the tree, or all alerts to the receiver in the path. An unknown receiver in the path must not lose the alert:
+    /// the tree decides then, and the sender is warned. Of the tree's receivers only those in `scope` are told, if there
+    /// is a scope; an alert without any goes to the first of the scope, and the sender is warned.
+    ByTree {
+        /// Receivers and routes.
+        config: &'a Config,
+        /// The receiver that the path names.
+        named: Option<&'a Receiver>,
+        /// The receivers of the source.
+        scope: Option<&'a [String]>,
+        /// Why it goes elsewhere than its address says.
+        warning: Option<String>,
+    },
+}
+
+impl<'a> Way<'a> {
+    /// By the tree, or to `path_receiver`.
+    pub fn by_tree(config: &'a Config, path_receiver: Option<&str>, scope: Option<&'a [String]>) -> Self {
+        let named = path_receiver.and_then(|name| config.receivers.get(name)).map(AsRef::as_ref);
+        let warning = path_receiver.filter(|_| named.is_none()).map(|name| words::no_receiver(name).to_string());
+        Self::ByTree { config, named, scope, warning }
+    }
+
+    /// The receivers of an alert; `ended` is the one whose end it is.
+    fn receivers(&mut self, alert: &Alert, ended: Option<&Candidate>) -> Vec<&'a Receiver> {
+        let (config, named, scope, warning) = match self {
+            Self::Given(receivers) => return receivers.iter().collect(),
+            Self::ByTree { config, named, scope, warning } => (*config, *named, *scope, warning),
+        };
         let names = ended.into_iter().flat_map(|one| &one.receivers);
         let knowing: Vec<&Receiver> = names.filter_map(|name| config.receivers.get(name)).map(AsRef::as_ref).collect();
         if !knowing.is_empty() {
             return knowing;
         }
         if let Some(receiver) = named {
-            return vec![receiver.as_ref()];
+            return vec![receiver];
         }
         let (receivers, moved) = by_tree(config, &alert.labels, scope);
         if let Some(receiver) = moved {
             warning.get_or_insert_with(|| words::out_of_scope(receiver).to_string());
         }
         receivers
-    });
-    Plan { deliveries, warning }
+    }
 }
 
-/// Delivers all alerts except those that satisfy `left_out` to `receivers`, whatever the routes say.
-pub fn plan_for(receivers: &[Receiver], incoming: Incoming<'_>, left_out: impl Fn(&Alert) -> bool) -> Plan {
-    let deliveries = delivered(incoming, left_out, |_, _| receivers.iter().collect());
-    Plan { deliveries, warning: None }
+/// Takes the alerts of a notification one by one and keeps of each what the store wants.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    way: Way<'a>,
+    source: &'a SourceId,
+    called: &'a Called,
+    by_receiver: BTreeMap<&'a str, (&'a Receiver, Vec<Arrival>)>,
+    seen: HashSet<Identity>,
+    unclear: BTreeSet<ThreadId>,
 }
 
-fn delivered<'a>(
-    incoming: Incoming<'_>,
-    left_out: impl Fn(&Alert) -> bool,
-    mut receivers: impl FnMut(&Alert, Option<&Candidate>) -> Vec<&'a Receiver>,
-) -> Vec<Recipient> {
-    let Incoming { source, notification, ends, called } = incoming;
-    let mut by_receiver: BTreeMap<&str, (&Receiver, Vec<Arrival>)> = BTreeMap::new();
-    let mut seen: HashSet<Identity> = HashSet::new();
-    let mut unclear: BTreeSet<ThreadId> = BTreeSet::new();
-    for (index, alert) in notification.alerts.iter().enumerate().filter(|(_, alert)| !left_out(alert)) {
-        let end = ends.get(&index);
+impl<'a> Planner<'a> {
+    /// For the alerts of a notification of `source`, which mentions `called`.
+    pub fn new(way: Way<'a>, source: &'a SourceId, called: &'a Called) -> Self {
+        Self { way, source, called, by_receiver: BTreeMap::new(), seen: HashSet::new(), unclear: BTreeSet::new() }
+    }
+
+    /// The alert at `index` of the notification; `end` is what its end means.
+    pub fn take(&mut self, index: usize, alert: &Alert, end: Option<&Meant>) {
         let ended = match end {
             Some(Meant::One(one)) => Some(one),
             _ => None,
         };
-        let identity = ended.map_or_else(|| alert.identity(source), |one| one.identity);
+        let identity = ended.map_or_else(|| alert.identity(self.source), |one| one.identity);
         // The same alert twice in one body is one alert.
-        if !seen.insert(identity) {
-            continue;
+        if !self.seen.insert(identity) {
+            return;
         }
-        let arrival = Arrival { kin: related(source, alert), ..arrival(index, identity, alert) };
+        let arrival = Arrival { kin: related(self.source, alert), ..arrival(index, identity, alert) };
         if let Some(Meant::Unclear(left)) = end {
-            unclear.extend(left.iter().map(|one| one.thread));
+            self.unclear.extend(left.iter().map(|one| one.thread));
         }
-        for receiver in receivers(alert, ended) {
-            by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival.clone());
+        let mut receivers = self.way.receivers(alert, ended);
+        let Some(last) = receivers.pop() else { return };
+        for receiver in receivers {
+            self.give(receiver, arrival.clone());
         }
+        self.give(last, arrival);
     }
-    let all = |receiver: &Receiver| {
-        let called: Vec<_> = receiver.targets.iter().map(|target| called.at(target)).collect();
-        rows(called.iter().map(AsRef::as_ref))
-    };
-    let note_json = (!unclear.is_empty()).then(|| {
-        let note = Note::Unclear { open: unclear.len() as u64, threads: unclear.iter().take(SHOWN).copied().collect() };
-        serde_json::to_string(&note).expect("a note is JSON")
-    });
-    by_receiver
-        .into_values()
-        .map(|(receiver, alerts)| Recipient {
-            note_json: note_json.clone(),
-            ..recipient(receiver, alerts, all(receiver))
-        })
-        .collect()
+
+    fn give(&mut self, receiver: &'a Receiver, arrival: Arrival) {
+        self.by_receiver.entry(&receiver.name).or_insert((receiver, Vec::new())).1.push(arrival);
+    }
+
+    /// What became of them.
+    pub fn plan(self) -> Plan {
+        let Self { way, called, by_receiver, unclear, .. } = self;
+        let all = |receiver: &Receiver| {
+            let called: Vec<_> = receiver.targets.iter().map(|target| called.at(target)).collect();
+            rows(called.iter().map(AsRef::as_ref))
+        };
+        let note_json = (!unclear.is_empty()).then(|| {
+            let threads = unclear.iter().take(SHOWN).copied().collect();
+            let note = Note::Unclear { open: unclear.len() as u64, threads };
+            serde_json::to_string(&note).expect("a note is JSON")
+        });
+        let deliveries = by_receiver
+            .into_values()
+            .map(|(receiver, alerts)| Recipient {
+                note_json: note_json.clone(),
+                ..recipient(receiver, alerts, all(receiver))
+            })
+            .collect();
+        let warning = match way {
+            Way::Given(_) => None,
+            Way::ByTree { warning, .. } => warning,
+        };
+        Plan { deliveries, warning }
+    }
 }
 
 /// The receivers of an alert within `scope`; if the tree has none there, the first of the scope, and its name

@@ -1,11 +1,14 @@
 //! The measurements of `docs/performance.md`, in one run on one machine, the variants alternating: machines are
 //! noisy, so ratios of neighbours are quoted before absolute figures.
 
+mod aims;
+mod floor;
 mod growth;
 mod intake;
 mod plain;
 mod press;
 mod process;
+mod wal;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,6 +24,7 @@ use crate::gateway::free;
 use crate::ledger::record::Database;
 use crate::load::{self, Until};
 use crate::postgres;
+use aims::Aims;
 pub use plain::{Plain, serve as plain};
 use process::Server;
 
@@ -61,7 +65,9 @@ pub struct Options {
 enum Section {
     /// Requests a second, beside servers that do less.
     Intake,
-    /// One message at a time, while the outbox grows.
+    /// One message at a time, when nothing else waits.
+    Idle,
+    /// The same, while the outbox grows.
     Lanes,
     /// Presses of buttons.
     Presses,
@@ -95,6 +101,21 @@ fn message(number: u64) -> String {
     )
 }
 
+/// An Alertmanager's body of many alerts, 590 bytes each.
+fn many(alerts: usize) -> String {
+    let alert = |number: usize| {
+        let instance = format!("10.0.{}.{}:9100", number >> 8, number & 255);
+        format!(
+            r#"{{"status":"firing","labels":{{"alertname":"磁盘将满","cluster":"prod-bj","instance":"{instance}","job":"node","mountpoint":"/var","n":"{number}","severity":"warning","team":"dba"}},"annotations":{{"description":"按现在的速度 40 分钟后写满，先清理归档日志，再看慢查询是否在写临时表","runbook_url":"https://wiki.example.com/runbook/disk","summary":"{instance} 的 /var 已用 96.2%"}},"startsAt":"2026-11-22T06:02:00Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"https://prometheus.example.com/graph?g0.expr=disk_used%20%3E%2090&g0.tab=1","fingerprint":"{number:016x}"}}"#
+        )
+    };
+    let alerts: Vec<String> = (0..alerts).map(alert).collect();
+    format!(
+        r#"{{"version":"4","receiver":"wegraf","status":"firing","alerts":[{}],"groupLabels":{{}},"commonLabels":{{}},"commonAnnotations":{{}},"externalURL":"http://alertmanager.example.com","groupKey":"{{}}:{{}}","truncatedAlerts":0}}"#,
+        alerts.join(",")
+    )
+}
+
 /// Runs everything and prints the tables.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let binary = options.program.clone().map_or_else(|| build("release"), Ok)?;
@@ -108,23 +129,25 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         options.seconds
     );
     let stores = Stores::new(folder.path())?;
+    let mut aims = Aims::default();
     if options.measures(Section::Intake) {
         let mut compared = Vec::new();
         for name in stores.names() {
             compared.push((name, stores.database(name)?, stores.database(name)?));
         }
-        intake::run(&options, &binary, folder.path(), &compared).await?;
+        intake::run(&options, &binary, folder.path(), &compared, &mut aims).await?;
     }
-    if options.measures(Section::Lanes) {
-        delivery(&options, &binary, folder.path(), &stores).await?;
+    if options.measures(Section::Idle) || options.measures(Section::Lanes) {
+        delivery(&options, &binary, folder.path(), &stores, &mut aims).await?;
     }
     if options.measures(Section::Presses) {
         press::run(&binary, folder.path(), &stores).await?;
     }
     if options.measures(Section::Memory) {
-        memory(&options, &binary, folder.path(), &stores).await?;
+        memory(&options, &binary, folder.path(), &stores, &mut aims).await?;
         size(&options, &binary)?;
     }
+    aims.print();
     Ok(())
 }
 
@@ -221,9 +244,16 @@ fn p99(mut values: Vec<f64>) -> f64 {
 }
 
 /// One message at a time, into an empty outbox and into larger and larger ones.
-async fn delivery(options: &Options, binary: &Path, folder: &Path, stores: &Stores<'_>) -> anyhow::Result<()> {
+async fn delivery(
+    options: &Options,
+    binary: &Path,
+    folder: &Path,
+    stores: &Stores<'_>,
+    aims: &mut Aims,
+) -> anyhow::Result<()> {
     let mut curve = Vec::new();
-    for rows in std::iter::once(0).chain(options.rows.iter().copied()) {
+    let more = if options.measures(Section::Lanes) { &options.rows[..] } else { &[] };
+    for rows in std::iter::once(0).chain(more.iter().copied()) {
         let mut costs = Vec::new();
         for name in stores.names() {
             costs.push((name, growth::measure(binary, folder, &stores.database(name)?, rows).await?));
@@ -231,28 +261,42 @@ async fn delivery(options: &Options, binary: &Path, folder: &Path, stores: &Stor
         curve.push((rows, costs));
     }
     growth::print(&curve);
+    for (store, cost) in curve.first().map(|(_, costs)| &costs[..]).unwrap_or_default() {
+        let millis = median(cost.millis.clone());
+        aims.add(&format!("from the POST to WeCom when idle, {store}"), format!("{millis:.1} ms"), "< 10 ms");
+    }
     Ok(())
 }
 
 /// Start-up time, and memory idle and under load.
-async fn memory(options: &Options, binary: &Path, folder: &Path, stores: &Stores<'_>) -> anyhow::Result<()> {
-    let start = async || {
+async fn memory(
+    options: &Options,
+    binary: &Path,
+    folder: &Path,
+    stores: &Stores<'_>,
+    aims: &mut Aims,
+) -> anyhow::Result<()> {
+    let start = async |database: &Database| {
         let address = free()?;
         let mut command = Command::new(binary);
-        command.arg("serve").arg("-c").arg(intake::configure(folder, address, &stores.database("sqlite")?, "")?);
+        command.arg("serve").arg("-c").arg(intake::configure(folder, address, database, "")?);
         Server::start(command, address, "/readyz").await
     };
     let mut ready = Vec::new();
     for _ in 0..5 {
-        ready.push(start().await?.ready.as_secs_f64() * 1e3);
+        ready.push(start(&stores.database("sqlite")?).await?.ready.as_secs_f64() * 1e3);
     }
-    let wegraf = start().await?;
+    let database = stores.database("sqlite")?;
+    let wegraf = start(&database).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let idle = wegraf.memory("VmRSS:")? as f64 / 1024.0;
     let until = Until::Requests(options.alerts);
     let taken = load::post(wegraf.address, "/webhook", options.connections, until, 0, Arc::new(single)).await?;
     ensure!(taken.errors == 0, "{} requests were not answered 200", taken.errors);
     let peak = wegraf.memory("VmHWM:")? as f64 / 1024.0;
+    drop(wegraf);
+    let file = bytes_of(&database)? / options.alerts as f64;
+    let (large, taken, told) = large(&start(&stores.database("sqlite")?).await?).await?;
     println!("\n## Memory and start\n");
     println!("| | |\n|---|---|");
     println!("| exec to ready, median of 5 | {:.0} ms (aim < 100) |", median(ready));
@@ -261,5 +305,41 @@ async fn memory(options: &Options, binary: &Path, folder: &Path, stores: &Stores
         "| resident, peak while taking {} alerts, none of which could be sent | {peak:.0} MiB (aim < 100) |",
         options.alerts
     );
+    println!("| bytes of the database for each of them | {file:.0} |");
+    println!(
+        "| resident, peak while taking {LARGE} alerts in one body of {:.1} MB | {taken:.0} MiB (aim < 100) |",
+        large as f64 / 1e6
+    );
+    println!("| and until their message was written | {told:.0} MiB |");
+    aims.add("resident, idle", format!("{idle:.0} MiB"), "< 30 MiB");
+    aims.add(&format!("resident, peak of {LARGE} alerts in one body"), format!("{taken:.0} MiB"), "< 100 MiB");
+    aims.add("the same until their message is written", format!("{told:.0} MiB"), "< 100 MiB");
+    aims.add("database, for each alert", format!("{:.2} KB", file / 1e3), "≤ 1.2 KB");
     Ok(())
+}
+
+/// Alerts in the large body.
+const LARGE: usize = 20_000;
+
+/// The size of the large body, and the most memory in MiB until it was answered and until its message was written.
+async fn large(wegraf: &Server) -> anyhow::Result<(usize, f64, f64)> {
+    let body = many(LARGE);
+    let length = body.len();
+    let posted = Arc::new(move |_| body.clone());
+    let taken = load::post(wegraf.address, "/webhook", 1, Until::Requests(1), 0, posted).await?;
+    ensure!(taken.errors == 0, "the body of {LARGE} alerts was not answered 200");
+    let peak = || anyhow::Ok(wegraf.memory("VmHWM:")? as f64 / 1024.0);
+    let answered = peak()?;
+    // WeCom is out of reach: the message is written when the first attempt is made.
+    while wegraf.metric("wegraf_outbox_retrying").await? < 1.0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok((length, answered, peak()?))
+}
+
+/// The size of a database file with its log.
+fn bytes_of(database: &Database) -> anyhow::Result<f64> {
+    let Database::Sqlite(file) = database else { return Ok(f64::NAN) };
+    let log = std::fs::metadata(format!("{}-wal", file.display())).map_or(0, |log| log.len());
+    Ok((std::fs::metadata(file)?.len() + log) as f64)
 }

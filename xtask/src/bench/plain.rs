@@ -18,6 +18,8 @@ use serde_json::Value;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls};
 
+use super::floor::Floor;
+
 /// Where a plain server listens, and what it keeps.
 #[derive(Debug, Args)]
 pub struct Plain {
@@ -29,6 +31,9 @@ pub struct Plain {
     /// Keep what comes in this PostgreSQL database.
     #[arg(long)]
     postgres: Option<String>,
+    /// Append what comes to this file, with one sync for all that wait.
+    #[arg(long, conflicts_with_all = ["sqlite", "postgres"])]
+    file: Option<PathBuf>,
 }
 
 /// As many rows as wegraf writes for one new alert with one target, but fewer columns and nothing looked up.
@@ -56,14 +61,16 @@ enum Keep {
     Nothing,
     Sqlite(Arc<Mutex<Connection>>),
     Postgres(Arc<Vec<Client>>, Arc<AtomicUsize>),
+    File(Floor),
 }
 
 /// Serves until it is killed.
 pub async fn serve(plain: Plain) -> anyhow::Result<()> {
-    let keep = match (&plain.sqlite, &plain.postgres) {
-        (Some(file), _) => sqlite(file)?,
-        (None, Some(url)) => postgres(url).await?,
-        (None, None) => Keep::Nothing,
+    let keep = match (&plain.sqlite, &plain.postgres, &plain.file) {
+        (Some(file), ..) => sqlite(file)?,
+        (_, Some(url), _) => postgres(url).await?,
+        (.., Some(file)) => Keep::File(Floor::new(file)?),
+        (None, None, None) => Keep::Nothing,
     };
     let router = Router::new().route("/webhook", post(take)).route("/readyz", get(|| async { "ok" }));
     let router = router.route("/healthz", get(|| async { "ok" })).with_state(keep);
@@ -99,6 +106,7 @@ async fn take(State(keep): State<Keep>, body: Bytes) -> Result<String, StatusCod
 async fn store(keep: Keep, body: Bytes, labels: String) -> anyhow::Result<()> {
     match keep {
         Keep::Nothing => Ok(()),
+        Keep::File(floor) => floor.keep(body).await,
         Keep::Sqlite(connection) => tokio::task::spawn_blocking(move || insert(&connection, &body, &labels)).await?,
         Keep::Postgres(clients, turn) => {
             let client = &clients[turn.fetch_add(1, Ordering::Relaxed) % clients.len()];

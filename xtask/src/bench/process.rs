@@ -58,13 +58,17 @@ impl Server {
         Ok(nanos / 1e3)
     }
 
-    /// The value of a metric of wegraf.
+    /// Bytes that it caused to be written to disk so far.
+    pub fn written(&self) -> anyhow::Result<f64> {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.id()))?;
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).context("no such field")?;
+        Ok(line.parse()?)
+    }
+
+    /// The value of a metric of wegraf; NaN if it has none of that name, as older versions.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let (_, text) = load::get(self.address, "/metrics").await?;
-        let line = text
-            .lines()
-            .find(|line| line.split(' ').next() == Some(name))
-            .with_context(|| format!("no metric {name}"))?;
-        Ok(line.rsplit(' ').next().context("no value")?.parse()?)
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        line.map_or(Ok(f64::NAN), |line| Ok(line.rsplit(' ').next().context("no value")?.parse()?))
     }
 }

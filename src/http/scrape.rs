@@ -132,6 +132,7 @@ fn of_this_process(server: &Server) -> Vec<Figure> {
         Figure::new("wegraf_store_commits", "Commits, each with one fsync", count(counters.commits)),
         Figure::new("wegraf_store_writes", "Writes; several share a commit", count(counters.writes)),
         Figure::new("wegraf_store_busy_microseconds", "Time the writing thread was busy", count(counters.busy_micros)),
+        Figure::new("wegraf_store_recompiled", "Statements that SQLite compiled again", count(counters.recompiled)),
         Figure::new("wegraf_store_waiting", "Writes that wait", count(counters.waiting as u64)),
         Figure::new(
             "wegraf_log_lines_dropped",

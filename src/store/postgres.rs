@@ -170,6 +170,7 @@ impl Db {
             commits: tally.commits.load(Ordering::Relaxed),
             writes: tally.writes.load(Ordering::Relaxed),
             busy_micros: tally.busy_micros.load(Ordering::Relaxed),
+            recompiled: 0,
             waiting: self.0.writer.as_ref().map_or(0, Writer::waiting),
             capacity: writer::QUEUE,
         }

@@ -24,6 +24,7 @@ use super::admit::admit_all;
 use super::files::Files;
 use super::lock::Lock;
 use super::statement::Prepare as _;
+use super::statement::RECOMPILED;
 use super::{BUSY_WAIT, LOG_BYTES};
 use crate::engine::admit::weight;
 use crate::store::{Admission, Admitted, StoreError};
@@ -113,6 +114,8 @@ pub struct Counters {
     pub writes: u64,
     /// Time the writing thread was busy, in microseconds.
     pub busy_micros: u64,
+    /// Statements that SQLite compiled again.
+    pub recompiled: u64,
     /// Writes waiting now.
     pub waiting: usize,
     /// Capacity of the queue of writes.
@@ -206,6 +209,7 @@ impl Writer {
             commits: self.tally.commits.load(Ordering::Relaxed),
             writes: self.tally.writes.load(Ordering::Relaxed),
             busy_micros: self.tally.busy_micros.load(Ordering::Relaxed),
+            recompiled: RECOMPILED.load(Ordering::Relaxed),
             waiting: if self.closed.load(Ordering::Relaxed) { 0 } else { QUEUE - self.places.available_permits() },
             capacity: QUEUE,
         }

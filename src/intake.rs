@@ -18,11 +18,11 @@ use tracing::warn;
 use crate::alert::{Alert, Format, Identity, Notification, Status, Timestamp};
 use crate::config::{Config, Receiver, Target};
 use crate::fuse::Fuse;
-use crate::ingest::{self, Door, RELAYED};
+use crate::ingest::{self, Door, RELAYED, Weight};
 use crate::live::Live;
 use crate::metrics::{Metrics, OfSource, Unmatched};
 use crate::names::SourceId;
-use crate::room::Room;
+use crate::room::{NoRoom, Part, Room};
 use crate::store::related::{Meant, meant};
 use crate::store::{Admission, Admitted, Recipient, Store, StoreError, TargetRow};
 use crate::time::Clock;
@@ -116,7 +116,7 @@ impl Intake {
         call.stays_in_scope(&config)?;
         let (body, packing) = (call.body.clone(), call.packing);
         let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&body)).await?;
-        let _room = self.room.understood(weight.memory()).await.map_err(Refused::NoRoom)?;
+        let _room = self.place(&call, &weight).await.map_err(Refused::NoRoom)?;
         drop(call.part.take());
         let received_at = call.received_at;
         let large = weight.bytes() > LARGE_BODY;
@@ -135,6 +135,20 @@ impl Intake {
             warn!(%warning, "A notification was routed otherwise than its address says.");
         }
         Ok(Receipt { id: admitted.id, format, duplicate: admitted.duplicate, alerts, targets, warning })
+    }
+
+    /// Waits for the memory that it takes to read and store a body.
+    async fn place(&self, call: &Call, weight: &Weight) -> Result<Part, NoRoom> {
+        let (whole, streamed) = (weight.memory(), weight.streamed());
+        if streamed < whole && !Room::is_small(whole) && call.packing == Packing::Plain {
+            let part = self.room.understood(streamed).await?;
+            let (body, content_type, door) = (call.body.clone(), call.content_type.clone(), call.door);
+            let large = weight.bytes() > LARGE_BODY;
+            if aside(large, move || ingest::streams(&body, content_type.as_deref(), door)).await {
+                return Ok(part);
+            }
+        }
+        self.room.understood(whole).await
     }
 
     /// What the ends without a key mean, for bodies read by the general reader.

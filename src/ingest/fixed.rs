@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::alertmanager::{Surroundings, alert, head, opened};
 use super::generic::Payloads;
-use super::sent::{self, Each, Held, Outer, Sent, Text};
+use super::sent::{self, Each, Envelope, Held, Outer, Sent, Text};
 use super::{Door, Unreadable, body, grafana};
 use crate::alert::{Alert, Format, Notification, Timestamp};
 use crate::level::Levels;
@@ -38,11 +38,16 @@ pub(super) fn of_tree(tree: &Value, door: Door, payloads: &Payloads, now: Timest
 /// are never in memory all at once.
 const KEPT: usize = 256;
 
+/// More members in one item than any program sends: such an item takes more memory than all others together.
+const WIDE: usize = 1_000;
+
 /// What is found out about a body before alerts are made of it.
 #[derive(Debug, Default)]
 struct Shape {
     /// Items so far.
     items: usize,
+    /// The most members that one of them has.
+    widest: usize,
     /// Is one of them an alert that may stand in an envelope?
     in_envelope: bool,
     /// Has one of them labels?
@@ -62,8 +67,36 @@ impl Shape {
         if !has_labels && self.mistake.is_none() {
             self.mistake = Some((self.items, item.is_some_and(|item| matches!(item.labels, Some(Held::Object(_))))));
         }
+        self.widest = self.widest.max(item.map_or(0, Sent::members));
         self.items += 1;
     }
+
+    /// Whose alerts these are, with `outer` around them.
+    fn judge<'a>(&self, outer: Outer<'a>, door: Door) -> Result<Kind<'a>, Unlike> {
+        match outer {
+            Outer::Envelope(envelope) if door == Door::Webhook && envelope.has_alerts && self.in_envelope => {
+                Ok(Kind::Enclosed(envelope))
+            }
+            Outer::Array if !self.with_labels => Err(Unlike::Items(self.mistake)),
+            Outer::Array if door == Door::AlertsPush || !self.not_pushed => Ok(Kind::Pushed),
+            Outer::Envelope(_) | Outer::Array => Err(Unlike::Shape),
+        }
+    }
+}
+
+/// A fixed shape.
+enum Kind<'a> {
+    /// An envelope.
+    Enclosed(Box<Envelope<'a>>),
+    /// An array.
+    Pushed,
+}
+
+/// Is `text` of a fixed shape, and are its alerts small, so that reading them one by one takes little memory?
+pub(super) fn streams(text: &str, door: Door) -> bool {
+    let mut shape = Shape::default();
+    let outer = sent::of_text(text, &mut |item| shape.see(item.as_ref()));
+    body::bounded(text).is_ok() && outer.is_some_and(|outer| shape.judge(outer, door).is_ok()) && shape.widest <= WIDE
 }
 
 /// Is it an alert that an Alertmanager would take?
@@ -119,16 +152,12 @@ fn read<'a>(
         }
     });
     let outer = outer.ok_or(Unlike::Shape)?;
-    let (mut head, around, takes): (_, _, fn(&Sent<'_>) -> bool) = match outer {
-        Outer::Envelope(envelope) if door == Door::Webhook && envelope.has_alerts && shape.in_envelope => {
+    let (mut head, around, takes): (_, _, fn(&Sent<'_>) -> bool) = match shape.judge(outer, door)? {
+        Kind::Enclosed(envelope) => {
             let (head, around) = opened(*envelope, levels, now);
             (head, around, |_| true)
         }
-        Outer::Array if !shape.with_labels => return Err(Unlike::Items(shape.mistake)),
-        Outer::Array if door == Door::AlertsPush || !shape.not_pushed => {
-            (head(Format::AlertsPush), Surroundings::bare(levels, now), has_labels)
-        }
-        Outer::Envelope(_) | Outer::Array => return Err(Unlike::Shape),
+        Kind::Pushed => (head(Format::AlertsPush), Surroundings::bare(levels, now), has_labels),
     };
     let mut make = |item: Sent<'a>| {
         let alert = alert(item, &around);

@@ -41,6 +41,15 @@ pub(super) struct Sent<'a> {
     pub is_strange: bool,
 }
 
+impl Sent<'_> {
+    /// How many members its sets have.
+    pub fn members(&self) -> usize {
+        let of = |set: &Option<Set<'_>>| if let Some(Held::Object(members)) = set { members.len() } else { 0 };
+        let values = if let Some(Held::Object(values)) = &self.values { values.len() } else { 0 };
+        of(&self.labels) + of(&self.annotations) + values + self.texts.len()
+    }
+}
+
 /// The object around the array `alerts`, without it.
 #[derive(Debug, Default)]
 pub(super) struct Envelope<'a> {

@@ -13,6 +13,14 @@ const TEXT: usize = 48;
 /// For each further value of an array or object, while the list grows, and each line of a text.
 const VALUE: usize = 64;
 
+/// The same for a body whose alerts are read one by one: the body, what the store writes of it, and the labels of its
+/// alerts as rows.
+const STREAMED_BYTE: usize = 4;
+/// For each object: a third of an alert on its way into the store.
+const STREAMED_OBJECT: usize = 500;
+/// For each value: that of the one alert that is being read.
+const STREAMED_VALUE: usize = 16;
+
 /// No JSON that is nested deeper than this is read: what follows is text and builds nothing.
 const DEEPEST: usize = 128;
 
@@ -80,6 +88,13 @@ impl Weight {
     /// Bytes of memory at the worst moment between reading and storing it.
     pub const fn memory(&self) -> usize {
         self.bytes * BYTE + self.objects * OBJECT + self.lists * LIST + self.quotes / 2 * TEXT + self.values * VALUE
+    }
+}
+
+impl Weight {
+    /// The same where the alerts are read one by one.
+    pub const fn streamed(&self) -> usize {
+        self.bytes * STREAMED_BYTE + self.objects * STREAMED_OBJECT + self.values * STREAMED_VALUE
     }
 }
 

@@ -180,3 +180,37 @@ async fn large_bodies_that_no_mapping_knows_are_read_within_the_memory() {
     let most = gateway.memory_kib("VmHWM");
     assert!(most < 256 * 1024, "it used {most} KiB at its worst");
 }
+
+/// An Alertmanager's body of 20,000 alerts of the usual size, 13 MB.
+fn flood() -> String {
+    let alert = |number: usize| {
+        let instance = format!("10.0.{}.{}:9100", number >> 8, number & 255);
+        json!({
+            "status": "firing",
+            "labels": { "alertname": "磁盘将满", "cluster": "prod-bj", "instance": instance, "job": "node",
+                        "mountpoint": "/var", "severity": "warning", "team": "dba", "n": number.to_string() },
+            "annotations": { "summary": format!("{instance} 的 /var 已用 96.2%"),
+                             "description": "按现在的速度 40 分钟后写满，先清理归档日志，再看慢查询是否在写临时表，然后扩容并通知值班的人",
+                             "runbook_url": "https://wiki.example.com/runbook/disk" },
+            "startsAt": "2026-11-22T06:02:00Z", "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "https://prometheus.example.com/graph?g0.expr=disk_used%20%3E%2090&g0.tab=1",
+            "fingerprint": format!("{number:016x}"),
+        })
+    };
+    let alerts: Vec<Value> = (0..20_000).map(alert).collect();
+    json!({ "version": "4", "status": "firing", "receiver": "r", "groupKey": "g", "alerts": alerts }).to_string()
+}
+
+#[tokio::test]
+async fn twenty_thousand_alerts_in_one_body_are_taken_and_told_in_less_memory_than_estimated() {
+    let (world, gateway, _) = serve(&format!("memory: 256MB\n{ONE_MEMBER}")).await;
+    let (body, idle) = (flood(), gateway.memory_kib("VmRSS"));
+    assert!((12 << 20..16 << 20).contains(&body.len()), "{} bytes", body.len());
+    let estimate = wegraf::ingest::Weight::of(body.as_bytes()).streamed() as u64 / 1024;
+    let answer = world.accept("/webhook", body).await;
+    assert_eq!(answer["alerts"], 20_000, "{answer}");
+    world.arrived("user=daixuan", 1).await;
+    // To take it needs 45 MiB, to write its message 76: the whole notification is read again for that.
+    let most = gateway.memory_kib("VmHWM") - idle;
+    assert!(most < estimate.min(90 * 1024), "{most} KiB more than when idle; estimated as {estimate}");
+}

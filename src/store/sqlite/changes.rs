@@ -1,7 +1,8 @@
 //! Writes what the engine decided: one function for each table. SQL here addresses rows and copies values; it chooses
 //! nothing.
 
-use rusqlite::{Connection, params};
+use rusqlite::blob::ZeroBlob;
+use rusqlite::{Connection, MAIN_DB, ToSql, params};
 
 use super::cards::{issue, spend};
 use super::statement::Prepare as _;
@@ -26,6 +27,10 @@ pub(super) const RELINK: &str =
 pub(super) const SETTLE: &str = "
     UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3
     WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// From this size on a body is written into its row, which is made with room for it: as a parameter it would be copied
+/// twice on the way.
+const PIECEWISE: usize = 1 << 20;
 
 /// Writes all changes of a decision.
 pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<(), StoreError> {
@@ -71,6 +76,9 @@ fn notifications(connection: &Connection, rows: &[NewNotification<'_>]) -> Resul
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for NewNotification { id, admission } in rows {
+        let raw = &admission.raw[..];
+        let whole = raw.len() < PIECEWISE;
+        let room = ZeroBlob(raw.len() as u64);
         insert.execute(params![
             id,
             admission.source.stored(),
@@ -80,8 +88,11 @@ fn notifications(connection: &Connection, rows: &[NewNotification<'_>]) -> Resul
             text(&admission.sender),
             text(&admission.group_key),
             admission.received_at.0,
-            &admission.raw[..],
+            if whole { &raw as &dyn ToSql } else { &room },
         ])?;
+        if !whole {
+            connection.blob_open(MAIN_DB, "notification", "raw", *id, false)?.write_at(raw, 0)?;
+        }
     }
     Ok(())
 }

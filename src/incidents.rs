@@ -56,6 +56,8 @@ pub enum Kind {
     Restricted,
     /// The disk of the store is full, or will be.
     Disk,
+    /// A message waits in its lane for too long.
+    Stuck,
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
             Self::Reload => "reload",
             Self::Restricted => "restricted",
             Self::Disk => "disk",
+            Self::Stuck => "stuck",
         }
     }
 }

@@ -56,7 +56,8 @@ pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use record::{
-    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, TransitionRow,
+    AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, LaneBacklog,
+    TransitionRow,
 };
 pub use retention::{Pruned, Retention};
 pub use sqlite::Counters;
@@ -378,6 +379,19 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.backlog().await,
             Self::Postgres(db) => db.backlog().await,
+        }
+    }
+
+    /// The lanes whose oldest live message was queued before `oldest`, or whose oldest with a critical alert before
+    /// `oldest_critical`, by name; at most 100. O(live messages).
+    pub async fn late_lanes(
+        &self,
+        oldest: Timestamp,
+        oldest_critical: Timestamp,
+    ) -> Result<Vec<LaneBacklog>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.late_lanes(oldest, oldest_critical).await,
+            Self::Postgres(db) => db.late_lanes(oldest, oldest_critical).await,
         }
     }
 

@@ -230,6 +230,24 @@ pub struct Backlog {
     pub critical: i64,
 }
 
+/// Late lanes that are listed: more of them have one cause.
+pub(super) const LATE_LANES: i64 = 100;
+
+/// A lane with live messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneBacklog {
+    /// The key of the lane.
+    pub lane: LaneKey,
+    /// Its live messages.
+    pub messages: i64,
+    /// When the oldest was queued.
+    pub oldest: Timestamp,
+    /// When the oldest with a critical alert was queued.
+    pub oldest_critical: Option<Timestamp>,
+    /// Why the oldest that was tried or held was not sent; empty if none was.
+    pub error: String,
+}
+
 /// Transitions by fate. Each has exactly one, which agrees with its message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Audit {

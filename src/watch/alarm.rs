@@ -21,7 +21,7 @@ const KIND: &str = "trouble";
 pub(super) async fn tell(watch: &Watch, troubles: &[Trouble]) -> Result<(), StoreError> {
     let config = watch.deliver.setup.now().config.clone();
     for trouble in troubles {
-        let mut told = receivers(&config, &trouble.subject);
+        let mut told = working(&config, trouble, troubles);
         told.truncate(1);
         let Some((receiver, _)) = told.first() else {
             error!(
@@ -56,10 +56,26 @@ fn subject(config: &Config, kind: &str, about: &str) -> Subject {
         let scope = scopes(config).into_values().find(|scope| called(config, scope) == about);
         return scope.map_or(Subject::Nothing, Subject::Scope);
     }
-    if is(Kind::Lost) || is(Kind::Missed) {
+    if is(Kind::Lost) || is(Kind::Missed) || is(Kind::Stuck) {
         return Subject::Lane(LaneKey::stored(about));
     }
     Subject::Outside(about.to_owned())
+}
+
+/// The receivers for a fault. That a lane is stuck is told by a way that nothing else keeps from working, if there is
+/// one: what holds it may hold others as well.
+fn working<'a>(config: &'a Config, trouble: &Trouble, all: &[Trouble]) -> Vec<(&'a Receiver, Vec<&'a Target>)> {
+    let mut found = receivers(config, &trouble.subject);
+    if trouble.kind == Kind::Stuck {
+        let free = |target: &&Target| !all.iter().any(|other| stands_on(config, target, &other.subject));
+        let mut best = found.clone();
+        best.iter_mut().for_each(|(_, targets)| targets.retain(free));
+        best.retain(|(_, targets)| !targets.is_empty());
+        if !best.is_empty() {
+            found = best;
+        }
+    }
+    found
 }
 
 /// The receivers for a fault of `subject`, the best first: the configured receiver, then the root's, then any. Each

@@ -1,10 +1,11 @@
 //! Faults of wegraf itself: from facts to faults. Pure.
 
+use super::stuck::stuck;
 use crate::alert::Timestamp;
 use crate::config::{Config, Language};
 use crate::deliver::called;
 use crate::incidents::{Kind, Subject, Trouble};
-use crate::store::{Backlog, Breaker};
+use crate::store::{Backlog, Breaker, LaneBacklog};
 
 /// A breaker that closes again within this time is not reported to people.
 const PATIENCE_MS: i64 = 20_000;
@@ -40,6 +41,8 @@ pub(super) const fn title(kind: Kind, language: Language) -> &'static str {
         (Kind::Restricted, Language::En) => "WeCom restricts an app",
         (Kind::Disk, Language::Zh) => "wegraf 的磁盘空间不够",
         (Kind::Disk, Language::En) => "wegraf is short of disk space",
+        (Kind::Stuck, Language::Zh) => "wegraf 有消息一直发不出去",
+        (Kind::Stuck, Language::En) => "wegraf's messages are stuck",
     }
 }
 
@@ -55,12 +58,14 @@ pub(super) struct Facts {
     pub incidents: Vec<Trouble>,
     pub reload_failed: bool,
     pub storage: Vec<Trouble>,
+    pub late: Vec<LaneBacklog>,
 }
 
 /// All present faults.
 pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
     let mut troubles = [&facts.incidents[..], &facts.storage[..]].concat();
     troubles.extend(facts.breakers.iter().filter_map(|open| blocked(open, facts)));
+    troubles.extend(facts.late.iter().map(|lane| stuck(lane, facts.now)));
     for source in &config.sources {
         let Some(watchdog) = &source.watchdog else { continue };
         let heard = facts.heard.iter().find(|(name, _)| *name == source.name).map_or(facts.started_at, |(_, at)| *at);

@@ -9,12 +9,13 @@ use super::admit::candidates;
 use super::lanes::{self, kept};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
-use crate::alert::{Format, Identity, ThreadId, TransitionKind};
+use crate::alert::{Format, Identity, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
+use crate::store::record::LATE_LANES;
 use crate::store::words::text;
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Candidate, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
-    Related, State, StoreError, TransitionRow,
+    LaneBacklog, Related, State, StoreError, TransitionRow,
 };
 
 /// Most rows in one list: a list is read by a person or in pages.
@@ -100,6 +101,33 @@ impl Db {
                 oldest_critical: time(&row, 3)?,
                 critical: row.try_get(4)?,
             })
+        })
+    }
+
+    pub(in crate::store) async fn late_lanes(
+        &self,
+        oldest: Timestamp,
+        oldest_critical: Timestamp,
+    ) -> Result<Vec<LaneBacklog>, StoreError> {
+        let sql = "SELECT lane, count(*), min(created_at), min(created_at) FILTER (WHERE critical),
+                          coalesce((SELECT o.error FROM message o
+                                    WHERE o.lane = m.lane AND o.settled_at IS NULL AND o.error IS NOT NULL
+                                    ORDER BY o.id LIMIT 1), '')
+                   FROM message m WHERE settled_at IS NULL GROUP BY lane
+                   HAVING min(created_at) < $1 OR min(created_at) FILTER (WHERE critical) < $2
+                   ORDER BY lane LIMIT $3";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let rows = tx.rows(sql, values![oldest.0, oldest_critical.0, LATE_LANES]).await?;
+            let lane = |row: &Row| {
+                Ok(LaneBacklog {
+                    lane: LaneKey::stored(row.try_get::<_, String>(0)?),
+                    messages: row.try_get(1)?,
+                    oldest: moment(row, 2)?,
+                    oldest_critical: time(row, 3)?,
+                    error: row.try_get(4)?,
+                })
+            };
+            rows.iter().map(lane).collect()
         })
     }
 

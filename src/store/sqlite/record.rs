@@ -1,16 +1,17 @@
 //! Reading the record: lists, details, the audit of fates.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::Db;
 use super::lanes::{self, kept, named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
+use crate::store::record::LATE_LANES;
 use crate::store::{
-    ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart, State,
-    StoreError, TransitionRow,
+    ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
+    LaneBacklog, State, StoreError, TransitionRow,
 };
 
 /// Most rows in one list: a list is read by a person or in pages.
@@ -101,6 +102,35 @@ impl Db {
                     critical: row.get(4)?,
                 })
             })?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn late_lanes(
+        &self,
+        oldest: Timestamp,
+        oldest_critical: Timestamp,
+    ) -> Result<Vec<LaneBacklog>, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.held(
+                "SELECT lane, count(*), min(created_at), min(CASE WHEN critical THEN created_at END),
+                        coalesce((SELECT o.error FROM message o INDEXED BY message_live
+                                  WHERE o.lane = m.lane AND o.settled_at IS NULL AND o.error IS NOT NULL
+                                  ORDER BY o.id LIMIT 1), '')
+                 FROM message m INDEXED BY message_live WHERE settled_at IS NULL GROUP BY lane
+                 HAVING min(created_at) < ?1 OR min(CASE WHEN critical THEN created_at END) < ?2
+                 ORDER BY lane LIMIT ?3",
+            )?;
+            let rows = select.query_map(params![oldest.0, oldest_critical.0, LATE_LANES], |row| {
+                Ok(LaneBacklog {
+                    lane: LaneKey::stored(row.get::<_, String>(0)?),
+                    messages: row.get(1)?,
+                    oldest: Timestamp(row.get(2)?),
+                    oldest_critical: time(row, 3)?,
+                    error: row.get(4)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }

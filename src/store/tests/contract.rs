@@ -56,6 +56,7 @@ contract! {
     deliveries_filters_and_pages_newest_first,
     contents_shows_a_message_also_when_it_is_settled,
     backlog_counts_what_is_live,
+    late_lanes_are_those_whose_oldest_message_waits_for_too_long,
     ping_commits,
 }
 
@@ -537,6 +538,25 @@ async fn backlog_counts_what_is_live(store: &Store) {
         store.backlog().await.unwrap(),
         Backlog { messages: 2, retrying: 1, oldest: Some(at(1)), ..Backlog::default() }
     );
+}
+
+async fn late_lanes_are_those_whose_oldest_message_waits_for_too_long(store: &Store) {
+    store.admit(notification(0, "old", vec![firing("A", 0)])).await.unwrap();
+    let critical = Arrival { critical: true, ..firing("B", 0) };
+    store.admit(notification(5, "critical", vec![critical])).await.unwrap();
+    store.admit(notification(6, "young", vec![firing("C", 0)])).await.unwrap();
+    let late = async |oldest, critical| {
+        let late = store.late_lanes(at(oldest), at(critical)).await.unwrap();
+        late.into_iter().map(|lane| (lane.lane.to_string(), lane.messages, lane.error)).collect::<Vec<_>>()
+    };
+    let one = |lane: &str, error: &str| (lane.to_owned(), 1, error.to_owned());
+    assert_eq!(late(0, 5).await, [], "as old as that is not older");
+    assert_eq!(late(0, 6).await, [one("critical", "")]);
+    assert_eq!(late(1, 0).await, [one("old", "")]);
+    store.postpone(1, 0, at(60), "the file is gone").await.unwrap();
+    assert_eq!(late(1, 6).await, [one("critical", ""), one("old", "the file is gone")]);
+    send(store, "old", 60).await;
+    assert_eq!(late(2, 0).await, []);
 }
 
 async fn ping_commits(store: &Store) {

@@ -7,6 +7,7 @@ use wecom_simulator::Setup;
 
 use super::{FIRING, servers, texts};
 use crate::harness::{PATIENCE, World, alertmanager};
+use crate::programs::until;
 
 #[tokio::test]
 async fn a_source_whose_watchdog_stays_away_is_told_of_until_it_is_back() {
@@ -38,6 +39,37 @@ alarm: { receiver: duty }
     assert!(told[1].contains("告警来源没有心跳") && told[1].contains("恢复"), "{told:#?}");
     world.settled().await;
     assert!(world.inbox("user=daixuan").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_lane_whose_people_cannot_be_read_is_told_of_by_another_way_until_it_drains() {
+    let rest = r"
+receivers:
+  ops: { targets: [ { app: ops, users_file: people.txt, face: text } ] }
+  duty: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: ops }
+alarm: { receiver: duty }
+";
+    let mut world = World::idle(Setup::demo(), rest).await;
+    world.write("people.txt", "daixuan\n");
+    world.stand_still();
+    world.start().await;
+    std::fs::remove_file(world.folder.path().join("people.txt")).unwrap();
+    let critical = alertmanager("主库只读", FIRING).replace("warning", "critical");
+    world.accept("/webhook", critical).await;
+    let held = async || world.deliveries().await.first()?.error.clone();
+    until("the message is held", held).await;
+    world.pass(Duration::from_secs(5 * 60 + 1));
+    let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
+    for said in ["wegraf 有消息一直发不出去", "people.txt", "等 5 分钟"] {
+        assert!(told[0].contains(said), "{said}: {told:#?}");
+    }
+    world.write("people.txt", "daixuan\n");
+    // Held messages are looked at again from time to time.
+    world.pass(Duration::from_mins(10));
+    world.arrived("user=daixuan", 1).await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 2).await);
+    assert!(told[1].contains("恢复") && told[1].contains("wegraf 有消息一直发不出去"), "{told:#?}");
 }
 
 /// A gateway that calls `url` while it is healthy.

@@ -1,0 +1,58 @@
+//! Lanes in which a message waits for too long, whatever the reason. Pure.
+
+use crate::alert::Timestamp;
+use crate::incidents::{Kind, Subject, Trouble};
+use crate::store::LaneBacklog;
+
+/// A critical message that waits longer is reported: a retry, a probe of a breaker and the budget of a crowded minute
+/// take less.
+pub(super) const CRITICAL_MS: i64 = 5 * 60_000;
+/// The same for other messages: an outage of WeCom that is shorter repairs itself, and its breaker is reported.
+pub(super) const OTHERS_MS: i64 = 30 * 60_000;
+
+/// The fault of a lane whose oldest message is late.
+pub(super) fn stuck(late: &LaneBacklog, now: Timestamp) -> Trouble {
+    let minutes = now.millis_since(late.oldest).max(0) / 60_000;
+    let (count, error) = (late.messages, late.error.trim_end_matches(['.', '。']));
+    let (because_zh, because_en) = if error.is_empty() {
+        ("没有记录原因".to_owned(), "no reason is on record".to_owned())
+    } else {
+        (format!("原因：{error}"), format!("the reason: {error}"))
+    };
+    let detail = [
+        format!(
+            "{count} 条消息在等，最早的已等 {minutes} 分钟；{because_zh}。消息都已保存，修好后自动补发；用 `wegraf deliveries list` 查看"
+        ),
+        format!(
+            "{count} messages wait, the oldest for {minutes} min; {because_en}. They are kept and will be sent once it is repaired: see `wegraf deliveries list`"
+        ),
+    ];
+    Trouble { kind: Kind::Stuck, subject: Subject::Lane(late.lane.clone()), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::LaneKey;
+
+    #[test]
+    fn a_late_lane_is_told_with_the_reason_and_for_how_long() {
+        let now = Timestamp(1_700_000_000_000);
+        let late = LaneBacklog {
+            lane: LaneKey::stored("webhook/w"),
+            messages: 3,
+            oldest: now.plus_millis(-7 * 60_000),
+            oldest_critical: None,
+            error: "the file is gone.".to_owned(),
+        };
+        let told = stuck(&late, now);
+        assert_eq!((told.kind, told.subject), (Kind::Stuck, Subject::Lane(late.lane.clone())));
+        assert!(
+            told.detail[0].contains("3 条消息在等，最早的已等 7 分钟；原因：the file is gone。"),
+            "{:?}",
+            told.detail
+        );
+        let silent = stuck(&LaneBacklog { error: String::new(), ..late }, now);
+        assert!(silent.detail[1].contains("no reason is on record"), "{:?}", silent.detail);
+    }
+}

@@ -191,6 +191,9 @@ pub struct Alert {
     pub starts_at: Option<Timestamp>,
     /// When it ended; `None` while firing or if unknown.
     pub ends_at: Option<Timestamp>,
+    /// When a firing report stops to count unless it is repeated; `None` if its sender does not promise to repeat it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapses_at: Option<Timestamp>,
     /// As sent, or computed (64-bit FNV-1a, alert-sources §0.4) where absent. For display; identity is ours.
     pub fingerprint: String,
     /// What besides the labels tells two alerts apart (Grafana rule uid, legacy `orgId/ruleId`); often empty.
@@ -365,25 +368,27 @@ pub enum TransitionKind {
     Silenced,
     /// It is still firing; its silence was ended.
     Unsilenced,
+    /// It is no longer reported; whether it is over is unknown.
+    Lapsed,
     /// It neither began nor ended: a notice.
     Notice,
 }
 
 impl TransitionKind {
-    /// Is it an act on the alert, whose own state did not change?
+    /// Is it an act on the alert, of which its sender said nothing?
     pub const fn is_act(self) -> bool {
-        matches!(self, Self::Acknowledged | Self::Released | Self::Silenced | Self::Unsilenced)
+        matches!(self, Self::Acknowledged | Self::Released | Self::Silenced | Self::Unsilenced | Self::Lapsed)
     }
 
     /// Is the alert firing when this is told?
     pub const fn is_on(self) -> bool {
-        !matches!(self, Self::Resolved | Self::Notice)
+        !matches!(self, Self::Resolved | Self::Notice | Self::Lapsed)
     }
 
     /// The status of the alert afterwards.
     pub const fn leaves(self) -> Status {
         match self {
-            Self::Resolved => Status::Resolved,
+            Self::Resolved | Self::Lapsed => Status::Resolved,
             Self::Notice => Status::Notice,
             _ => Status::Firing,
         }
@@ -399,7 +404,7 @@ impl TransitionKind {
     }
 
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Firing,
         Self::Resolved,
         Self::Reminder,
@@ -407,6 +412,7 @@ impl TransitionKind {
         Self::Released,
         Self::Silenced,
         Self::Unsilenced,
+        Self::Lapsed,
         Self::Notice,
     ];
 
@@ -420,6 +426,7 @@ impl TransitionKind {
             Self::Released => "released",
             Self::Silenced => "silenced",
             Self::Unsilenced => "unsilenced",
+            Self::Lapsed => "lapsed",
             Self::Notice => "notice",
         }
     }

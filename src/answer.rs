@@ -226,7 +226,8 @@ impl Acts {
             | ActKind::Expire
             | ActKind::Resend
             | ActKind::Recall
-            | ActKind::Forget => ActState::Open,
+            | ActKind::Forget
+            | ActKind::Hide => ActState::Open,
         };
         let kind = wish.kind;
         let new = NewAct {
@@ -236,6 +237,7 @@ impl Acts {
             by: actor.on_record(language),
             via: way.clone(),
             about: wish.about,
+            only: Vec::new(),
             until,
             detail: String::new(),
             code: wish.code,

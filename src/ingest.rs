@@ -389,6 +389,7 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
         status: Status::Firing,
         name,
         health: Health::Normal,
+        lapses_at: None,
         fingerprint: String::new(),
         discriminator,
         labels: [].into(),

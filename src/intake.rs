@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
-use crate::alert::{Alert, Format, Identity, Notification, Status, Timestamp};
+use crate::alert::{Alert, Format, Identity, Notification, Status, ThreadId, Timestamp};
 use crate::config::{Config, Receiver, Target};
 use crate::fuse::Fuse;
 use crate::ingest::{self, Door, RELAYED, Weight};
@@ -24,7 +24,7 @@ use crate::metrics::{Metrics, OfSource, Unmatched};
 use crate::names::SourceId;
 use crate::room::{NoRoom, Part, Room};
 use crate::store::related::{Meant, meant};
-use crate::store::{Admission, Admitted, Recipient, Store, StoreError, TargetRow};
+use crate::store::{Admission, Admitted, Arrival, Recipient, Store, StoreError, TargetRow};
 use crate::time::Clock;
 use call::Planned;
 pub use call::{Call, Receipt, Refused};
@@ -180,16 +180,22 @@ impl Intake {
         self.keep(Origin::Verbatim(source), head, body, deliveries).await.map_err(Refused::Store)
     }
 
-    /// Tells `receiver` of alerts of a stored notification again, each with its identity. True if that is news.
+    /// Tells `receiver` of alerts of a stored notification again, each with its identity and the short id of its episode.
+    /// True if that is news.
     pub async fn relay(
         &self,
         source: SourceId,
         of: &Notification,
-        told: Vec<(Identity, Alert)>,
+        told: Vec<(Identity, ThreadId, Alert)>,
         receiver: &Receiver,
         note_json: Option<String>,
     ) -> Result<bool, StoreError> {
-        let arrivals = told.iter().enumerate().map(|(index, (identity, alert))| arrival(index, *identity, alert));
+        // It stays the same episode, and only its sender's reports keep it from lapsing.
+        let arrivals = told.iter().enumerate().map(|(index, (identity, thread, alert))| Arrival {
+            lapses_at: None,
+            thread: Some(*thread),
+            ..arrival(index, *identity, alert)
+        });
         let deliveries =
             vec![Recipient { note_json, ..recipient(receiver, arrivals.collect(), rows(&receiver.targets)) }];
         let head = Head {
@@ -198,7 +204,7 @@ impl Intake {
             group_key: of.group_key.clone(),
             test: false,
         };
-        let raw = ingest::relay(of, told.into_iter().map(|(_, alert)| alert).collect());
+        let raw = ingest::relay(of, told.into_iter().map(|(.., alert)| alert).collect());
         let body = Body { raw, content_type: None, received_at: self.clock.now() };
         Ok(self.keep(Origin::Relayed(source), head, body, deliveries).await?.messages > 0)
     }

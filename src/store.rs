@@ -24,6 +24,7 @@ mod record;
 pub mod related;
 mod retention;
 mod sqlite;
+mod truth;
 mod wish;
 mod words;
 
@@ -61,6 +62,7 @@ pub use record::{
 };
 pub use retention::{Pruned, Retention};
 pub use sqlite::Counters;
+pub use truth::{Followed, Lapsing, Truth};
 
 /// Default length of a replica's lease on a lane, counted from its last renewal: three times the deadline of a send.
 pub const LEASE: Duration = Duration::from_secs(30);

@@ -43,6 +43,6 @@ pub(super) async fn pass_on(
     note_json: Option<String>,
 ) -> Result<bool, StoreError> {
     let Some(source) = told.first().map(|(row, _)| row.source.clone()) else { return Ok(false) };
-    let told = told.into_iter().map(|(row, alert)| (row.identity, alert)).collect();
+    let told = told.into_iter().map(|(row, alert)| (row.identity, row.thread, alert)).collect();
     acts.intake.relay(source, origin, told, receiver, note_json).await
 }

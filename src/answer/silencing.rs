@@ -55,7 +55,7 @@ pub(super) async fn finish(acts: &Acts, act: i64) -> Result<(), StoreError> {
         ActKind::Expire => expire(acts, &setup, &act).await?,
         ActKind::Resend => resend(acts, &act).await?,
         ActKind::Recall => recall(acts, &setup, &act).await?,
-        ActKind::Acknowledge | ActKind::Release | ActKind::Forget => Err(Failed::nothing()),
+        ActKind::Acknowledge | ActKind::Release | ActKind::Forget | ActKind::Hide => Err(Failed::nothing()),
     };
     let failed = done.as_ref().err().map(|failed| failed.text(setup.config.language));
     let (state, detail, silence) = match done {

@@ -119,6 +119,8 @@ fn done(kind: ActKind, until: Option<String>, zh: bool) -> (String, String) {
             "Nobody has reported it for long: it is no longer followed, which does not mean that it is over."
                 .to_owned(),
         ),
+        (ActKind::Hide, true) => ("静默中", format!("已在上游静默到 {until}。")),
+        (ActKind::Hide, false) => ("Silenced", format!("It is silenced upstream until {until}.")),
     };
     (label.to_owned(), text)
 }

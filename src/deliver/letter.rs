@@ -26,7 +26,7 @@ use crate::alert::{Labels, Status, ThreadId, Timestamp};
 use crate::config::{Config, Face, Target, To};
 use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
-use crate::store::{Digest, Freeze, Naming, Queued, State, StoreError};
+use crate::store::{ActKind, Digest, Freeze, Naming, Queued, State, StoreError};
 
 /// WeCom drops a request equal to one it got within this time (page 90236: at most 4 h). Never longer than until the
 /// next reminder, whose bytes may be equal.
@@ -451,12 +451,16 @@ async fn about_act(
     shape: Shape,
 ) -> Result<Written, StoreError> {
     let naming = Naming::AllBut(Vec::new());
+    let news = deliver.store.act_news(queued.message).await?;
+    // What wegraf itself found out is nothing that a card shows.
+    let own = news.as_ref().is_some_and(|news| matches!(news.kind, ActKind::Forget | ActKind::Hide));
     if shape == Shape::Whole
+        && !own
         && let Some(update) = card::after_act(deliver, setup, queued, target).await?
     {
         return Ok(Written { contents: Vec::new(), face: card::UPDATE.to_owned(), naming, update: Some(update) });
     }
-    let content = match deliver.store.act_news(queued.message).await? {
+    let content = match news {
         Some(news) => card::told(deliver, &news, setup, queued, target).await,
         None => Content::Text(Text { content: format!("#{}", queued.thread), ..Text::default() }),
     };

@@ -74,6 +74,10 @@ pub struct Arrival {
     pub starts_at: Option<Timestamp>,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
+    /// When it stops to count as firing unless it is reported again; `None`: its sender promises nothing.
+    pub lapses_at: Option<Timestamp>,
+    /// The episode that it belongs to although this receiver has not heard of it; `None`: a firing report begins one.
+    pub thread: Option<ThreadId>,
     /// What relates it to its end, if the general reader read it.
     pub kin: Option<Related>,
 }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::admission::{Admission, Admitted, Arrival, Recipient, Related, TargetRow};
 use super::changes::{
-    AlertState, Changes, EscalationChange, Fold, Ids, Move, NewAlert, NewMessage, NewNotification, NewTransition,
-    Repeated,
+    AlertState, Changes, EscalationChange, Fold, Heard, Ids, Move, NewAlert, NewMessage, NewNotification,
+    NewTransition, Repeated,
 };
 use super::dedup::Quiet;
 use super::judge::{AlertRow, Change, Judged, judge};
@@ -70,7 +70,7 @@ pub struct Draft<'a> {
     alerts: HashMap<Key<'a>, Alert<'a>>,
     /// The alerts that change, in the order of their first change.
     order: Vec<Key<'a>>,
-    heard: HashMap<i64, Timestamp>,
+    heard: HashMap<i64, Heard>,
     related: HashMap<i64, &'a Related>,
     repeated: HashMap<i64, (i64, Timestamp)>,
     escalations: HashMap<i64, EscalationChange>,
@@ -166,8 +166,8 @@ impl<'a> Draft<'a> {
         let changes = &mut self.changes;
         for key in self.order {
             let Some(Alert { row, made, changed: true, ends_at }) = self.alerts.remove(&key) else { continue };
-            let AlertRow { id, thread, notification, known, .. } = row;
-            let state = AlertState { id, thread, notification, known, ends_at };
+            let AlertRow { id, thread, notification, lapses_at, known, .. } = row;
+            let state = AlertState { id, thread, notification, known, ends_at, lapses_at };
             match made {
                 Some((arrival, admission)) => {
                     changes.alerts.push(NewAlert { receiver: key.1, arrival, admission, state });
@@ -206,7 +206,7 @@ impl<'a> Draft<'a> {
                         repeated = repeated.max(told_by);
                         let now = admission.received_at;
                         if let Some(row) = known.map(|alert| &alert.row).filter(|row| row.is_heard(arrival, now)) {
-                            self.heard.insert(row.id, now);
+                            self.heard.insert(row.id, Heard { at: now, lapses_at: arrival.lapses_at });
                         }
                     }
                 }
@@ -237,7 +237,8 @@ impl<'a> Draft<'a> {
         let begins = change.kind == TransitionKind::Firing;
         self.related.extend(change.arrival.kin.as_ref().filter(|_| begins).map(|kin| (alert, kin)));
         let heard_at = admission.received_at;
-        let row = AlertRow { id: alert, thread, notification: id, heard_at, known: change.after.clone() };
+        let (lapses_at, known_now) = (change.lapses_at, change.after.clone());
+        let row = AlertRow { id: alert, thread, notification: id, heard_at, lapses_at, known: known_now };
         let ends_at = change.ends_at;
         let key = (change.arrival.identity, recipient.receiver.as_str());
         match self.alerts.entry(key) {

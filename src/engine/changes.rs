@@ -32,8 +32,8 @@ pub struct Changes<'a> {
     pub alerts: Vec<NewAlert<'a>>,
     /// New states of alerts that were known.
     pub alert_states: Vec<AlertState>,
-    /// Alerts that are still reported and otherwise unchanged, and when.
-    pub heard: Vec<(i64, Timestamp)>,
+    /// Alerts that are still reported and otherwise unchanged.
+    pub heard: Vec<(i64, Heard)>,
     /// What the end of a firing alert will be found by.
     pub related: Vec<(i64, &'a Related)>,
     /// Notifications that were only repeated.
@@ -181,6 +181,17 @@ pub struct AlertState {
     pub known: Known,
     /// When the episode ended; `None` while it lasts.
     pub ends_at: Option<Timestamp>,
+    /// When it lapses unless it is reported again; `None`: never.
+    pub lapses_at: Option<Timestamp>,
+}
+
+/// A report that changes nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// When it came.
+    pub at: Timestamp,
+    /// When the alert lapses now; `None`: as before.
+    pub lapses_at: Option<Timestamp>,
 }
 
 /// How often a notification was repeated.

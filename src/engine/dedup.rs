@@ -148,7 +148,7 @@ impl Known {
             | TransitionKind::Silenced
             | TransitionKind::Unsilenced => (Status::Firing, before.or(seen.starts_at)),
             // The episode keeps the start it is known by: a twin may give another one.
-            TransitionKind::Resolved => (Status::Resolved, before.or(seen.starts_at)),
+            TransitionKind::Resolved | TransitionKind::Lapsed => (Status::Resolved, before.or(seen.starts_at)),
             // Never open: no end follows.
             TransitionKind::Notice => (Status::Resolved, seen.starts_at),
         };

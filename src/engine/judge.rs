@@ -15,16 +15,22 @@ pub struct AlertRow {
     pub notification: i64,
     /// When a sender last reported it, as far as that is on record.
     pub heard_at: Timestamp,
+    /// When it lapses, as far as that is on record.
+    pub lapses_at: Option<Timestamp>,
     pub known: Known,
 }
 
 /// A firing alert's last report is recorded at most this often: most reports change nothing and must not cost a write.
 pub const HEARD_MS: i64 = 3_600_000;
 
+/// A later time of lapsing is recorded if it is later by at least this: senders that repeat themselves every second must
+/// not cost a write each time, and the grace of a minute in that time covers what is left out.
+const LAPSES_MS: i64 = 30_000;
+
 impl From<&AlertState> for AlertRow {
     fn from(state: &AlertState) -> Self {
-        let AlertState { id, thread, notification, ref known, .. } = *state;
-        Self { id, thread, notification, heard_at: known.told_at, known: known.clone() }
+        let AlertState { id, thread, notification, lapses_at, ref known, .. } = *state;
+        Self { id, thread, notification, heard_at: known.told_at, lapses_at, known: known.clone() }
     }
 }
 
@@ -32,7 +38,10 @@ impl AlertRow {
     /// Does this report, which changes nothing, have to be recorded as the alert's last report?
     pub fn is_heard(&self, arrival: &Arrival, now: Timestamp) -> bool {
         let is_on = self.known.status == Status::Firing && arrival.status == Status::Firing;
-        is_on && now.millis_since(self.heard_at) >= HEARD_MS
+        let promises = arrival
+            .lapses_at
+            .is_some_and(|later| self.lapses_at.is_none_or(|known| later.millis_since(known) >= LAPSES_MS));
+        is_on && (promises || now.millis_since(self.heard_at) >= HEARD_MS)
     }
 }
 
@@ -48,6 +57,8 @@ pub struct Change<'a> {
     /// Why people are not told of it.
     pub suppressed: Option<Suppression>,
     pub ends_at: Option<Timestamp>,
+    /// When it lapses; `None`: never, or it is not firing.
+    pub lapses_at: Option<Timestamp>,
     /// The state afterwards.
     pub after: Known,
 }
@@ -93,10 +104,17 @@ pub fn judge<'a>(
         Status::Resolved | Status::Notice => Some(arrival.ends_at.unwrap_or(now)),
     };
     let thread = match kind {
-        TransitionKind::Firing | TransitionKind::Notice => None,
+        TransitionKind::Firing | TransitionKind::Notice => arrival.thread.map(|thread| thread.0),
         _ => before.map(|row| row.thread),
     };
-    Judged::Changed(Change { arrival, row: before.map(|row| row.id), thread, kind, suppressed, ends_at, after })
+    let lapses_at = match (after.status, kind) {
+        // A reminder of our own promises nothing and takes back nothing.
+        (Status::Firing, TransitionKind::Reminder) => arrival.lapses_at.or(before.and_then(|row| row.lapses_at)),
+        (Status::Firing, _) => arrival.lapses_at,
+        _ => None,
+    };
+    let row = before.map(|row| row.id);
+    Judged::Changed(Change { arrival, row, thread, kind, suppressed, ends_at, lapses_at, after })
 }
 
 impl Change<'_> {

@@ -193,6 +193,7 @@ impl NoteOrder {
             by: self.by,
             via: Via::Command.name(),
             about: About::Nothing,
+            only: Vec::new(),
             until: self.until,
             detail: self.detail,
             code: None,

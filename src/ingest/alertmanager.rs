@@ -25,12 +25,55 @@ pub(super) struct Surroundings<'a> {
     route_labels: Labels,
     /// Grafana's organisation; 0 if unknown.
     org: i64,
+    /// Does the sender repeat what is firing?
+    repeats: Repeats,
+}
+
+/// How long a pushed alert counts as firing after the end that its sender gave it in advance: a push may be late.
+const GRACE_MS: i64 = 60_000;
+/// How long one without such an end counts as firing after its last push, as in an Alertmanager (`resolve_timeout`).
+const UNSAID_MS: i64 = 5 * 60_000;
+
+/// A sender's promise to repeat what is firing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// None: it notifies of changes.
+    Never,
+    /// As long as it says itself, in `endsAt`.
+    IfSaid,
+    /// Always, as whoever pushes to an Alertmanager must.
+    Always,
+}
+
+impl Repeats {
+    /// When a firing alert with this `endsAt`, pushed now, lapses.
+    fn lapses_at(self, ends_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        match (self, ends_at) {
+            (Self::Never, _) | (Self::IfSaid, None) => None,
+            (Self::IfSaid | Self::Always, Some(end)) => Some(end.plus_millis(GRACE_MS)),
+            (Self::Always, None) => Some(now.plus_millis(UNSAID_MS)),
+        }
+    }
 }
 
 impl<'a> Surroundings<'a> {
     /// Of an alert with nothing around it.
     pub fn bare(levels: &'a Levels, now: Timestamp) -> Self {
-        Self { now, levels, titled: None, status: None, name: UNNAMED.to_owned(), route_labels: Labels::new(), org: 0 }
+        Self {
+            now,
+            levels,
+            titled: None,
+            status: None,
+            name: UNNAMED.to_owned(),
+            route_labels: Labels::new(),
+            org: 0,
+            repeats: Repeats::Never,
+        }
+    }
+
+    /// Of one that is pushed, by a sender that so promises to repeat it.
+    pub fn pushed(levels: &'a Levels, repeats: Repeats, now: Timestamp) -> Self {
+        Self { repeats, ..Self::bare(levels, now) }
     }
 }
 
@@ -158,6 +201,7 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
         annotations: field::public(annotations),
         starts_at,
         ends_at: ends_at.filter(|_| status == Status::Resolved),
+        lapses_at: around.repeats.lapses_at(ends_at, around.now).filter(|_| status == Status::Firing),
         fingerprint,
         discriminator,
         values,

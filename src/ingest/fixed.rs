@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::alertmanager::{Surroundings, alert, head, opened};
+use super::alertmanager::{Repeats, Surroundings, alert, head, opened};
 use super::generic::Payloads;
 use super::sent::{self, Each, Envelope, Held, Outer, Sent, Text};
 use super::{Door, Unreadable, body, grafana};
@@ -157,7 +157,10 @@ fn read<'a>(
             let (head, around) = opened(*envelope, levels, now);
             (head, around, |_| true)
         }
-        Kind::Pushed => (head(Format::AlertsPush), Surroundings::bare(levels, now), has_labels),
+        Kind::Pushed => {
+            let repeats = if door == Door::AlertsPush { Repeats::Always } else { Repeats::IfSaid };
+            (head(Format::AlertsPush), Surroundings::pushed(levels, repeats, now), has_labels)
+        }
     };
     let mut make = |item: Sent<'a>| {
         let alert = alert(item, &around);

@@ -52,6 +52,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
         status,
         name,
         health,
+        lapses_at: None,
         fingerprint: field::fingerprint(&labels),
         discriminator,
         labels: field::public(labels),

@@ -254,6 +254,7 @@ impl Reader<'_> {
             health,
             starts_at,
             ends_at: ends_at.filter(|end| starts_at.is_none_or(|start| start <= *end)),
+            lapses_at: None,
             fingerprint: field::fingerprint(&labels),
             discriminator,
             values: if health == Health::Normal { given.values } else { Vec::new() },

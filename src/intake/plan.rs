@@ -243,6 +243,8 @@ pub fn arrival(index: usize, identity: Identity, alert: &Alert) -> Arrival {
         status: alert.status,
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,
+        lapses_at: alert.lapses_at,
+        thread: None,
         kin: None,
     }
 }

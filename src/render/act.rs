@@ -99,6 +99,10 @@ impl ActLetter<'_> {
             (ActKind::Recall, false, _) => format!("⏪ {person} took back {what}"),
             (ActKind::Forget, true, _) => format!("⚪ 不再上报 {what}"),
             (ActKind::Forget, false, _) => format!("⚪ No longer reported: {what}"),
+            (ActKind::Hide, true, Some(until)) => format!("🔕 {person} 在上游静默了 {what}，到 {until}"),
+            (ActKind::Hide, true, None) => format!("🔕 {person} 在上游静默了 {what}"),
+            (ActKind::Hide, false, Some(until)) => format!("🔕 {person} silenced {what} upstream until {until}"),
+            (ActKind::Hide, false, None) => format!("🔕 {person} silenced {what} upstream"),
         }
     }
 
@@ -153,9 +157,19 @@ impl ActLetter<'_> {
             ),
             ActKind::Expire => ("上游恢复通知。", "Upstream notifies again."),
             ActKind::Forget => ("这不表示已经恢复。", "That does not mean that it is over."),
+            ActKind::Hide => (
+                "到期前不提醒，不升级；恢复时仍会告诉大家。",
+                "No reminders, no escalation until then; you will still hear when it is over.",
+            ),
             ActKind::Resend | ActKind::Recall => return None,
         };
-        Some(if zh { chinese } else { english }.to_owned())
+        let so = if zh { chinese } else { english };
+        // Why a silence was made elsewhere, as its author wrote.
+        if self.news.kind == ActKind::Hide && !self.news.detail.trim().is_empty() {
+            let why = self.clean(&self.news.detail, REASON);
+            return Some(if zh { format!("原因：{why}\n{so}") } else { format!("Reason: {why}\n{so}") });
+        }
+        Some(so.to_owned())
     }
 
     const fn clock(&self) -> Clock<'_> {

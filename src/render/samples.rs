@@ -121,6 +121,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         annotations: map(annotations),
         starts_at: Some(ago(12)),
         ends_at: None,
+        lapses_at: None,
         fingerprint: "0cdf35c4ce287453".to_owned(),
         discriminator: Discriminator::default(),
         values: values.iter().map(|(name, text)| value(name, text)).collect(),

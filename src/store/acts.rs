@@ -27,14 +27,16 @@ pub enum ActKind {
     Resend,
     /// Took a message back.
     Recall,
-    /// Made by wegraf itself: it no longer keeps track of alerts that no sender has reported for a long time. It does
-    /// not mean that they are resolved.
+    /// Made by wegraf itself: it no longer keeps track of alerts that no sender reports any more. It does not mean that
+    /// they are resolved.
     Forget,
+    /// Recorded by wegraf itself: a silence that was made elsewhere hides the alert upstream.
+    Hide,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Acknowledge,
         Self::Release,
         Self::Silence,
@@ -43,6 +45,7 @@ impl ActKind {
         Self::Resend,
         Self::Recall,
         Self::Forget,
+        Self::Hide,
     ];
 
     /// The name in the store, in logs and in metrics.
@@ -56,6 +59,7 @@ impl ActKind {
             Self::Resend => "resend",
             Self::Recall => "recall",
             Self::Forget => "forget",
+            Self::Hide => "hide",
         }
     }
 
@@ -136,6 +140,8 @@ pub struct NewAct {
     pub via: String,
     /// What it is about.
     pub about: About,
+    /// Only these of the alerts it is about; empty: all of them.
+    pub only: Vec<Identity>,
     /// Until when, for silences.
     pub until: Option<Timestamp>,
     /// Details for the record, in words.

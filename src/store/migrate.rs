@@ -20,6 +20,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0003.sql"),
     include_str!("schema/sqlite/0004.sql"),
     include_str!("schema/sqlite/0005.sql"),
+    include_str!("schema/sqlite/0006.sql"),
 ];
 
 /// The same for PostgreSQL.
@@ -28,6 +29,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("schema/postgres/0002.sql"),
     include_str!("schema/postgres/0003.sql"),
     include_str!("schema/postgres/0004.sql"),
+    include_str!("schema/postgres/0005.sql"),
 ];
 
 /// Applies the missing steps; an empty database gets all of them. Refuses a database of a newer wegraf, or one whose

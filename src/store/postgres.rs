@@ -27,6 +27,7 @@ mod settle;
 mod silences;
 mod sockets;
 mod start;
+mod truth;
 mod tx;
 mod values;
 mod waking;

@@ -21,6 +21,7 @@ mod settle;
 mod silences;
 mod source;
 mod statement;
+mod truth;
 mod writer;
 
 use std::fmt;

@@ -46,6 +46,7 @@ mod shared;
 mod silences;
 mod sqlite;
 mod told;
+mod truth;
 
 /// A moment from which tests count.
 const T0: Timestamp = Timestamp(1_700_000_000_000);
@@ -104,6 +105,8 @@ fn firing(name: &str, start: i64) -> Arrival {
         status: Status::Firing,
         starts_at: Some(at(start)),
         ends_at: None,
+        lapses_at: None,
+        thread: None,
         kin: None,
     }
 }

@@ -90,14 +90,27 @@ pub(super) fn holder(act: &NewAct, now: Timestamp) -> Doer {
     Doer { by: text(&act.by).into_owned(), at: now, until: None }
 }
 
+/// Is this act told as soon as it is recorded, because no step upstream follows?
+pub(super) const fn is_told_at_once(kind: ActKind, state: ActState) -> bool {
+    let done = matches!(state, ActState::Done);
+    done && matches!(kind, ActKind::Acknowledge | ActKind::Release | ActKind::Hide | ActKind::Forget)
+}
+
+/// The alerts among `on` that a request means.
+pub(super) fn meant(act: &NewAct, mut on: Vec<ActAlert>) -> Vec<ActAlert> {
+    on.retain(|alert| act.only.is_empty() || act.only.contains(&alert.identity));
+    on
+}
+
 /// The transition kind under which an act is told; `None`: no message is sent about it.
 pub(super) const fn told_as(kind: ActKind) -> Option<TransitionKind> {
     match kind {
         ActKind::Acknowledge => Some(TransitionKind::Acknowledged),
         ActKind::Release => Some(TransitionKind::Released),
-        ActKind::Silence | ActKind::Extend => Some(TransitionKind::Silenced),
+        ActKind::Silence | ActKind::Extend | ActKind::Hide => Some(TransitionKind::Silenced),
         ActKind::Expire => Some(TransitionKind::Unsilenced),
-        ActKind::Resend | ActKind::Recall | ActKind::Forget => None,
+        ActKind::Forget => Some(TransitionKind::Lapsed),
+        ActKind::Resend | ActKind::Recall => None,
     }
 }
 

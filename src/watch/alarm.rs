@@ -69,7 +69,9 @@ fn working<'a>(config: &'a Config, trouble: &Trouble, all: &[Trouble]) -> Vec<(&
     if trouble.kind == Kind::Stuck {
         let free = |target: &&Target| !all.iter().any(|other| stands_on(config, target, &other.subject));
         let mut best = found.clone();
-        best.iter_mut().for_each(|(_, targets)| targets.retain(free));
+        for (_, targets) in &mut best {
+            targets.retain(free);
+        }
         best.retain(|(_, targets)| !targets.is_empty());
         if !best.is_empty() {
             found = best;
@@ -129,6 +131,7 @@ fn notification(labels: Labels, annotations: Labels, ends_at: Option<Timestamp>)
         values: Vec::new(),
         links: Links::default(),
         level: Some(Level::Critical),
+        lapses_at: None,
         kin: None,
     };
     Notification {

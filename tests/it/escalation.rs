@@ -89,9 +89,11 @@ async fn an_unacknowledged_alert_takes_all_steps_and_all_are_told_of_its_end() {
 
     world.accept("/webhook", alert("主库只读", "resolved", "critical")).await;
     looked(&world).await;
+    let id = |text: &str| text.lines().last().unwrap().trim().to_owned();
     for whose in ["user=zhangsan", "user=wangwu", "webhook=sim-dba-group", "webhook=sim-ops-group"] {
         let told = texts_of(&world, whose, 2).await;
         holds(&told[1], &["已恢复", "主库只读"]);
+        assert_eq!((id(&told[0]), id(&told[1])), (id(&duty[0]), id(&duty[0])), "one episode has one short id");
     }
     assert!(world.inbox("user=lisi").await.is_empty(), "he was not on duty");
     world.settled().await;

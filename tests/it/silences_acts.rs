@@ -64,6 +64,7 @@ fn wish(world: &World, thread: ThreadId) -> NewAct {
         by: "lisi".to_owned(),
         via: "app/ops".to_owned(),
         about: About::Thread(thread),
+        only: Vec::new(),
         until: Some(world.app().now().plus_millis(HOUR_MS)),
         detail: String::new(),
         code: None,

@@ -104,6 +104,7 @@ async fn note(store: &Store, message: i64, by: &str, failure: Option<String>) ->
         by: by.to_owned(),
         via: Via::Command.name(),
         about: About::Message(message),
+        only: Vec::new(),
         until: None,
         detail: failure.unwrap_or_else(|| format!("message {message}")),
         code: None,

@@ -149,6 +149,8 @@ fn arrival(receiver: &str, first: u32, alert: u8, telling: Telling) -> Arrival {
         status: telling.status,
         starts_at: Some(telling.start),
         ends_at: telling.end,
+        lapses_at: None,
+        thread: None,
         kin: None,
     }
 }

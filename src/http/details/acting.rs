@@ -355,6 +355,7 @@ fn row(act: &ActRow, zone: &TimeZone) -> Value {
         ActKind::Resend => "重发 sent again",
         ActKind::Recall => "撤回 took back",
         ActKind::Forget => "不再上报 no longer reported",
+        ActKind::Hide => "在上游静默 silenced upstream",
     };
     let state = match act.state {
         ActState::Done => "",

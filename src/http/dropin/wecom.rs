@@ -194,6 +194,8 @@ impl Relay<'_> {
             status: Status::Notice,
             starts_at: None,
             ends_at: None,
+            lapses_at: None,
+            thread: None,
             kin: None,
         };
         let deliveries = self.receivers.iter().map(|receiver| self.recipient(receiver, arrival.clone())).collect();

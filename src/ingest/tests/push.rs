@@ -68,7 +68,27 @@ fn an_array_of_things_without_labels_is_no_push() {
     assert_eq!(webhook(body).format, Format::Opaque);
     let mixed = br#"[{"labels":{}},{"labels":{"alertname":"x"}}]"#;
     let through = |door| read(mixed, None, door, &SHIPPED, NOW).unwrap();
-    assert_eq!(through(Door::Webhook), through(Door::AlertsPush));
+    let (mut webhook, mut push) = (through(Door::Webhook), through(Door::AlertsPush));
+    assert_eq!((webhook.alerts[0].lapses_at.take(), push.alerts[0].lapses_at.take().is_some()), (None, true));
+    assert_eq!(webhook, push, "but for the promise to repeat it");
+}
+
+#[test]
+fn what_is_pushed_lapses_a_minute_after_its_end_or_five_after_the_push() {
+    let lapses = |door, alert: &str| {
+        let body = format!(r#"[{{"labels":{{"alertname":"x"}}{alert}}}]"#);
+        read(body.as_bytes(), None, door, &SHIPPED, NOW).unwrap().alerts[0].lapses_at
+    };
+    let later = jiff::Timestamp::from_millisecond(NOW.0 + 240_000).unwrap();
+    let ends = format!(r#","endsAt":"{later}""#);
+    for door in [Door::Webhook, Door::AlertsPush] {
+        assert_eq!(lapses(door, &ends), Some(NOW.plus_millis(300_000)), "{door:?}");
+        assert_eq!(lapses(door, r#","endsAt":"2001-01-01T00:00:00Z""#), None, "it is over");
+    }
+    for unsaid in ["", r#","endsAt":"0001-01-01T00:00:00Z""#] {
+        assert_eq!(lapses(Door::AlertsPush, unsaid), Some(NOW.plus_millis(300_000)));
+        assert_eq!(lapses(Door::Webhook, unsaid), None, "its sender promised nothing");
+    }
 }
 
 #[test]

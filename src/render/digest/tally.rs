@@ -193,6 +193,7 @@ fn bare(item: &DigestItem, language: Language) -> Alert {
         annotations: BTreeMap::new(),
         starts_at: item.starts_at,
         ends_at: item.ends_at,
+        lapses_at: None,
         fingerprint: String::new(),
         discriminator: Discriminator::default(),
         values: Vec::new(),

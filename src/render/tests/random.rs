@@ -189,6 +189,7 @@ impl Dice {
                 annotations: Labels::new(),
                 starts_at: self.time(),
                 ends_at: None,
+                lapses_at: None,
                 fingerprint: String::new(),
                 discriminator: Discriminator::default(),
                 values: Vec::new(),

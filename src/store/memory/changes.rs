@@ -26,8 +26,10 @@ impl Tables {
         for state in &changes.alert_states {
             self.alerts.get_mut(state.id).expect("it is stored").row = AlertRow::from(state);
         }
-        for (alert, at) in &changes.heard {
-            self.alerts.get_mut(*alert).expect("it is stored").row.heard_at = *at;
+        for (alert, heard) in &changes.heard {
+            let row = &mut self.alerts.get_mut(*alert).expect("it is stored").row;
+            row.heard_at = heard.at;
+            row.lapses_at = heard.lapses_at.or(row.lapses_at);
         }
         for row in &changes.repeated {
             *self.repeated.entry(row.notification).or_default() += row.times;

@@ -80,6 +80,7 @@ pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted,
         let alerts = each_once(on);
         return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
     }
+    let on = wish::meant(act, on);
     let ruling = rule(act, &on, same_silence(tx, act, &on, now).await?);
     // Where no step upstream follows, the answer to the press uses the code.
     if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
@@ -88,8 +89,12 @@ pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted,
     let id = record(tx, act, &event, ruling.state, now).await?;
     mark(tx, id, &ruling.touched).await?;
     let mut lanes = Vec::new();
-    if ruling.state == ActState::Done && matches!(act.kind, ActKind::Acknowledge | ActKind::Release) {
-        hand_over(tx, act, &ruling, now).await?;
+    if wish::is_told_at_once(act.kind, ruling.state) {
+        match act.kind {
+            ActKind::Acknowledge | ActKind::Release => hand_over(tx, act, &ruling, now).await?,
+            ActKind::Forget => lapse(tx, &ruling, now).await?,
+            _ => {}
+        }
         lanes = tell_all(tx, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_ref(), now).await?;
     }
     let alerts = left(act, on, &ruling, now);
@@ -153,6 +158,18 @@ async fn hand_over(tx: &Tx, act: &NewAct, ruling: &Ruling, now: Timestamp) -> Re
     let alerts: Vec<i64> = ruling.touched.iter().map(|alert| alert.alert).collect();
     let sql = "UPDATE alert SET acknowledged_by = $1, acknowledged_at = $2 WHERE id = ANY ($3)";
     tx.execute(sql, values![by, at; alerts]).await?;
+    Ok(())
+}
+
+/// Ends the episodes of alerts that are no longer reported.
+async fn lapse(tx: &Tx, ruling: &Ruling, now: Timestamp) -> Result<(), Fault> {
+    let alerts: Vec<i64> = ruling.touched.iter().map(|alert| alert.alert).collect();
+    let update = "UPDATE alert SET status = 'resolved', ends_at = $1, told_at = $1, lapses_at = NULL,
+                                   acknowledged_by = NULL, acknowledged_at = NULL
+                  WHERE id = ANY ($2)";
+    tx.execute(update, values![now.0; alerts]).await?;
+    let over = "UPDATE escalation SET due_at = $1 WHERE alert_id = ANY ($2)";
+    tx.execute(over, values![now.0; alerts]).await?;
     Ok(())
 }
 

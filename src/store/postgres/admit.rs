@@ -36,7 +36,8 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, A
     let identities: Vec<&[u8]> = keys.iter().map(|(identity, _)| &identity.0[..]).collect();
     let receivers: Vec<&str> = keys.iter().map(|(_, receiver)| *receiver).collect();
     let sql = "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place,
-                      a.acknowledged_at IS NOT NULL, greatest(a.told_at, coalesce(a.heard_at, a.told_at))
+                      a.acknowledged_at IS NOT NULL, greatest(a.told_at, coalesce(a.heard_at, a.told_at)),
+                      a.lapses_at
                FROM unnest($1, $2) WITH ORDINALITY AS k (identity, receiver, place)
                JOIN alert a ON a.identity = k.identity AND a.receiver = k.receiver";
     let mut known = HashMap::with_capacity(keys.len());
@@ -54,6 +55,7 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, A
             thread: row.try_get(1)?,
             notification: row.try_get(2)?,
             heard_at: moment(&row, 9)?,
+            lapses_at: time(&row, 10)?,
             known: state,
         };
         known.insert(keys[place - 1], row);

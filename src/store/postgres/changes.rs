@@ -6,11 +6,10 @@ use futures_util::future::{try_join, try_join3};
 use super::cards::{issue, spend};
 use super::tx::{Fault, Tx};
 use super::values::values;
-use crate::alert::Timestamp;
 use crate::budget::Window;
 use crate::engine::changes::{
-    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Ids,
-    MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
+    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Heard,
+    Ids, MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
     Repeated, StartedMessage,
 };
 use crate::engine::dedup::Suppression;
@@ -106,13 +105,13 @@ async fn alerts(tx: &Tx, all: &[NewAlert<'_>]) -> Result<(), Fault> {
     let names: Vec<String> = all.iter().map(|row| text(&row.arrival.name).into_owned()).collect();
     let labels: Vec<String> = all.iter().map(|row| json(&row.arrival.labels_json).into_owned()).collect();
     let critical: Vec<bool> = all.iter().map(|row| row.arrival.critical).collect();
-    let Columns { ids, statuses, starts, ends, threads, notifications, senders, told } =
+    let Columns { ids, statuses, starts, ends, threads, notifications, senders, told, lapses } =
         Columns::of(all.iter().map(|row| &row.state));
     let sql = "INSERT INTO alert (id, identity, receiver, source, name, labels, critical, status, starts_at, ends_at,
-                                  thread, notification_id, sender, told_at)
-               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+                                  thread, notification_id, sender, told_at, lapses_at)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     let values = values![; ids, identities, receivers, sources, names, labels, critical, statuses, starts, ends, threads,
-                         notifications, senders, told];
+                         notifications, senders, told, lapses];
     tx.execute_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }
@@ -121,17 +120,19 @@ async fn alert_states(tx: &Tx, all: &[AlertState]) -> Result<(), Fault> {
     if all.is_empty() {
         return Ok(());
     }
-    let Columns { ids, statuses, starts, ends, threads, notifications, senders, told } = Columns::of(all.iter());
+    let Columns { ids, statuses, starts, ends, threads, notifications, senders, told, lapses } =
+        Columns::of(all.iter());
     let free: Vec<i64> = all.iter().filter(|row| !row.known.acknowledged).map(|row| row.id).collect();
     let update =
         "UPDATE alert a SET status = c.status, starts_at = c.starts_at, ends_at = c.ends_at, thread = c.thread,
-                         notification_id = c.notification, sender = c.sender, told_at = c.told_at
-                  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-                       AS c (id, status, starts_at, ends_at, thread, notification, sender, told_at)
+                         notification_id = c.notification, sender = c.sender, told_at = c.told_at,
+                         lapses_at = c.lapses_at
+                  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                       AS c (id, status, starts_at, ends_at, thread, notification, sender, told_at, lapses_at)
                   WHERE a.id = c.id";
     let release = "UPDATE alert SET acknowledged_by = NULL, acknowledged_at = NULL
                    WHERE id = ANY ($1) AND acknowledged_at IS NOT NULL";
-    let values = values![; ids, statuses, starts, ends, threads, notifications, senders, told];
+    let values = values![; ids, statuses, starts, ends, threads, notifications, senders, told, lapses];
     let (written, _) = try_join(tx.execute(update, values), tx.execute(release, values![; free])).await?;
     expect(written, all.len(), "the states of alerts")
 }
@@ -146,6 +147,7 @@ struct Columns {
     notifications: Vec<i64>,
     senders: Vec<String>,
     told: Vec<i64>,
+    lapses: Vec<Option<i64>>,
 }
 
 impl Columns {
@@ -158,16 +160,20 @@ impl Columns {
             threads: rows.clone().map(|row| row.thread).collect(),
             notifications: rows.clone().map(|row| row.notification).collect(),
             senders: rows.clone().map(|row| text(&row.known.sender).into_owned()).collect(),
-            told: rows.map(|row| row.known.told_at.0).collect(),
+            told: rows.clone().map(|row| row.known.told_at.0).collect(),
+            lapses: rows.map(|row| row.lapses_at.map(|time| time.0)).collect(),
         }
     }
 }
 
-async fn heard(tx: &Tx, all: &[(i64, Timestamp)]) -> Result<(), Fault> {
+async fn heard(tx: &Tx, all: &[(i64, Heard)]) -> Result<(), Fault> {
     let ids: Vec<i64> = all.iter().map(|(alert, _)| *alert).collect();
-    let times: Vec<i64> = all.iter().map(|(_, at)| at.0).collect();
-    let sql = "UPDATE alert a SET heard_at = k.at FROM unnest($1, $2) AS k (id, at) WHERE a.id = k.id";
-    expect(tx.execute_if(!all.is_empty(), sql, values![; ids, times]).await?, all.len(), "the last reports of alerts")
+    let times: Vec<i64> = all.iter().map(|(_, heard)| heard.at.0).collect();
+    let lapses: Vec<Option<i64>> = all.iter().map(|(_, heard)| heard.lapses_at.map(|time| time.0)).collect();
+    let sql = "UPDATE alert a SET heard_at = k.at, lapses_at = coalesce(k.lapses_at, a.lapses_at)
+               FROM unnest($1, $2, $3) AS k (id, at, lapses_at) WHERE a.id = k.id";
+    let written = tx.execute_if(!all.is_empty(), sql, values![; ids, times, lapses]).await?;
+    expect(written, all.len(), "the last reports of alerts")
 }
 
 async fn related(tx: &Tx, all: &[(i64, &Related)]) -> Result<(), Fault> {

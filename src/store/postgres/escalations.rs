@@ -49,6 +49,23 @@ impl Db {
         })
     }
 
+    pub(in crate::store) async fn delay_escalation(
+        &self,
+        alert: i64,
+        step: u32,
+        fired_at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE escalation SET fired_at = $3, due_at = $4
+                   WHERE alert_id = $1 AND step = $2 AND due_at IS NOT NULL
+                     AND (SELECT status FROM alert WHERE id = $1) = 'firing'";
+        // Under the writers' lock: an end that is being admitted must not be missed.
+        transaction!(self.writing()?, Kind::Ordered, tx => async {
+            tx.execute(sql, values![alert, i64::from(step), fired_at.0, due_at.0]).await?;
+            Ok(())
+        })
+    }
+
     pub(in crate::store) async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
         transaction!(self.writing()?, Kind::Write, tx => async {
             tx.execute("DELETE FROM escalation WHERE alert_id = $1", values![alert]).await?;

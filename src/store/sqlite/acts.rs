@@ -82,7 +82,7 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
         let Found { id, state, doer, .. } = first;
         return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
     }
-    let on = on(connection, act.about)?;
+    let on = wish::meant(act, on(connection, act.about)?);
     let ruling = rule(act, &on, same_silence(connection, act, &on, now)?);
     // Where no step upstream follows, the answer to the press uses the code.
     if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
@@ -94,8 +94,12 @@ fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, 
         insert.execute([id, alert.alert, alert.thread.0])?;
     }
     let mut lanes = Vec::new();
-    if ruling.state == ActState::Done && matches!(act.kind, ActKind::Acknowledge | ActKind::Release) {
-        hand_over(connection, act, &ruling.touched, now)?;
+    if wish::is_told_at_once(act.kind, ruling.state) {
+        match act.kind {
+            ActKind::Acknowledge | ActKind::Release => hand_over(connection, act, &ruling.touched, now)?,
+            ActKind::Forget => lapse(connection, &ruling.touched, now)?,
+            _ => {}
+        }
         lanes = tell_all(connection, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_ref(), now)?;
     }
     let alerts = left(act, on, &ruling, now);
@@ -176,6 +180,21 @@ fn hand_over(connection: &Connection, act: &NewAct, touched: &[ActAlert], now: T
     let mut update = connection.held("UPDATE alert SET acknowledged_by = ?2, acknowledged_at = ?3 WHERE id = ?1")?;
     for alert in touched {
         update.execute(params![alert.alert, by, at])?;
+    }
+    Ok(())
+}
+
+/// Ends the episodes of alerts that are no longer reported.
+fn lapse(connection: &Connection, touched: &[ActAlert], now: Timestamp) -> Result<(), StoreError> {
+    let mut update = connection.held(
+        "UPDATE alert SET status = 'resolved', ends_at = ?2, told_at = ?2, lapses_at = NULL,
+                          acknowledged_by = NULL, acknowledged_at = NULL
+         WHERE id = ?1",
+    )?;
+    let mut over = connection.held("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?;
+    for alert in touched {
+        update.execute([alert.alert, now.0])?;
+        over.execute([alert.alert, now.0])?;
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ fn known<'a>(
 ) -> Result<HashMap<Key<'a>, AlertRow>, StoreError> {
     let mut select = connection.held(
         "SELECT id, thread, notification_id, status, starts_at, told_at, sender, acknowledged_at IS NOT NULL,
-                max(told_at, ifnull(heard_at, told_at))
+                max(told_at, ifnull(heard_at, told_at)), lapses_at
          FROM alert WHERE identity = ?1 AND receiver = ?2",
     )?;
     let mut known = HashMap::new();
@@ -90,6 +90,7 @@ fn known<'a>(
                 thread: row.get(1)?,
                 notification: row.get(2)?,
                 heard_at: Timestamp(row.get(8)?),
+                lapses_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
                 known: state,
             })
         });

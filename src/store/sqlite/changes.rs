@@ -6,10 +6,9 @@ use rusqlite::{Connection, MAIN_DB, ToSql, params};
 
 use super::cards::{issue, spend};
 use super::statement::Prepare as _;
-use crate::alert::Timestamp;
 use crate::budget::Window;
 use crate::engine::changes::{
-    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather,
+    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Heard,
     MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
     Repeated, StartedMessage,
 };
@@ -103,8 +102,8 @@ fn alerts(connection: &Connection, rows: &[NewAlert<'_>]) -> Result<(), StoreErr
     }
     let mut insert = connection.held(
         "INSERT INTO alert (id, identity, receiver, source, name, labels, critical, status, starts_at, ends_at, thread,
-                            notification_id, sender, told_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                            notification_id, sender, told_at, lapses_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     for NewAlert { receiver, arrival, admission, state } in rows {
         insert.execute(params![
@@ -122,6 +121,7 @@ fn alerts(connection: &Connection, rows: &[NewAlert<'_>]) -> Result<(), StoreErr
             state.notification,
             text(&state.known.sender),
             state.known.told_at.0,
+            state.lapses_at.map(|time| time.0),
         ])?;
     }
     Ok(())
@@ -133,11 +133,11 @@ fn alert_states(connection: &Connection, rows: &[AlertState]) -> Result<(), Stor
     }
     let mut update = connection.held(
         "UPDATE alert SET status = ?2, starts_at = ?3, ends_at = ?4, thread = ?5, notification_id = ?6, sender = ?7,
-                          told_at = ?8
+                          told_at = ?8, lapses_at = ?9
          WHERE id = ?1",
     )?;
     let mut free = connection.held("UPDATE alert SET acknowledged_by = NULL, acknowledged_at = NULL WHERE id = ?1")?;
-    for AlertState { id, thread, notification, known, ends_at } in rows {
+    for AlertState { id, thread, notification, known, ends_at, lapses_at } in rows {
         let written = update.execute(params![
             id,
             known.status.as_str(),
@@ -147,6 +147,7 @@ fn alert_states(connection: &Connection, rows: &[AlertState]) -> Result<(), Stor
             notification,
             text(&known.sender),
             known.told_at.0,
+            lapses_at.map(|time| time.0),
         ])?;
         expect(written, 1, "the state of an alert")?;
         if !known.acknowledged {
@@ -156,13 +157,15 @@ fn alert_states(connection: &Connection, rows: &[AlertState]) -> Result<(), Stor
     Ok(())
 }
 
-fn heard(connection: &Connection, rows: &[(i64, Timestamp)]) -> Result<(), StoreError> {
+fn heard(connection: &Connection, rows: &[(i64, Heard)]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut update = connection.held("UPDATE alert SET heard_at = ?2 WHERE id = ?1")?;
-    for (alert, at) in rows {
-        expect(update.execute([*alert, at.0])?, 1, "the last report of an alert")?;
+    let sql = "UPDATE alert SET heard_at = ?2, lapses_at = coalesce(?3, lapses_at) WHERE id = ?1";
+    let mut update = connection.held(sql)?;
+    for (alert, Heard { at, lapses_at }) in rows {
+        let written = update.execute(params![alert, at.0, lapses_at.map(|time| time.0)])?;
+        expect(written, 1, "the last report of an alert")?;
     }
     Ok(())
 }

@@ -55,6 +55,23 @@ impl Db {
         .await
     }
 
+    pub(in crate::store) async fn delay_escalation(
+        &self,
+        alert: i64,
+        step: u32,
+        fired_at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let sql = "UPDATE escalation SET fired_at = ?3, due_at = ?4
+                       WHERE alert_id = ?1 AND step = ?2 AND due_at IS NOT NULL
+                         AND (SELECT status FROM alert WHERE id = ?1) = 'firing'";
+            connection.held(sql)?.execute(params![alert, step, fired_at.0, due_at.0])?;
+            Ok(())
+        })
+        .await
+    }
+
     pub(in crate::store) async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
         self.write(move |connection| {
             connection.held("DELETE FROM escalation WHERE alert_id = ?1")?.execute([alert])?;

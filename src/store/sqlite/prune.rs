@@ -70,13 +70,15 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
 }
 
 /// The notifications that wegraf may still have to send about: those of escalating alerts, for all receivers that know
-/// them, and those of firing alerts under a silence.
+/// them, and those of firing alerts under a silence or followed in an upstream.
 fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
     let mut select = connection.held(
         "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
                 JOIN alert b ON b.identity = a.identity
          UNION SELECT a.notification_id FROM silence s JOIN act_alert x ON x.act_id = s.act_id
-                JOIN alert a ON a.id = x.alert_id WHERE a.status = 'firing'",
+                JOIN alert a ON a.id = x.alert_id WHERE a.status = 'firing'
+         UNION SELECT a.notification_id FROM truth t JOIN alert a ON a.id = t.alert_id
+                WHERE a.status = 'firing' AND t.upstream <> ''",
     )?;
     let ids = select.query_map([], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)

@@ -38,6 +38,7 @@ pub(super) fn wish(event: &str, kind: ActKind, about: About) -> NewAct {
         by: "zhangsan".to_owned(),
         via: "app/ops".to_owned(),
         about,
+        only: Vec::new(),
         until: None,
         detail: String::new(),
         code: None,

@@ -10,6 +10,7 @@
 mod ask;
 mod conversation;
 mod escalation;
+mod following;
 mod origin;
 mod relay;
 mod rights;
@@ -42,7 +43,6 @@ use crate::upstream::{self, Span};
 pub use conversation::welcome;
 pub use scope::{Counts, Scope};
 pub use setup::Setup;
-pub use watching::Absences;
 pub use words::Answer;
 
 /// Interval of looking for acts left open by a process that ended.
@@ -155,8 +155,6 @@ pub struct Acts {
     pub metrics: Arc<Metrics>,
     /// Recent counts of what silences would hide, by upstream.
     pub counts: Arc<Counts>,
-    /// Silenced alerts that upstreams no longer report.
-    pub absences: Arc<Absences>,
 }
 
 impl Acts {
@@ -326,6 +324,12 @@ impl Acts {
     #[doc(hidden)]
     pub async fn escalate_once(&self) -> Result<(), StoreError> {
         escalation::step(self).await
+    }
+
+    /// Looks at all upstreams once: for tests that control the clock.
+    #[doc(hidden)]
+    pub async fn look_once(&self) -> Result<(), StoreError> {
+        watching::look_once(self).await
     }
 
     /// The language of answers to people.

@@ -100,7 +100,6 @@ impl App {
             members: deliver.members.clone(),
             metrics: metrics.clone(),
             counts: Arc::default(),
-            absences: Arc::default(),
         };
         let bots = Bots {
             config: config.clone(),

@@ -36,7 +36,7 @@ pub use buttons::{
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use link::{harmless_url, public_picture};
-pub use notes::{Note, noted};
+pub use notes::{Hidden, Note, noted};
 pub use samples::{Sample, samples};
 pub use words::number;
 

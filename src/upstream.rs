@@ -2,21 +2,24 @@
 //! fires there.
 //!
 //! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
-//! parses answers, `error` explains failures, `span` parses durations: all pure. `client` calls through `wire`, and
-//! nothing here knows the store or WeCom.
+//! parses answers, `look` finds an alert in what was listed, `truth` decides what that means, `error` explains failures,
+//! `span` parses durations: all pure. `client` calls through `wire`, and nothing here knows the store or WeCom.
 
 mod body;
 mod client;
 mod error;
+mod look;
 mod matchers;
 mod origin;
 mod span;
+pub mod truth;
 mod wire;
 
 use crate::alert::{Labels, ThreadId, Timestamp};
 
 pub use client::Client;
 pub use error::{Problem, UpstreamError};
+pub use look::{About, Group, Look};
 pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for, together};
 pub use origin::{Origin, org_of, upstream_for};
 pub use span::{LONGEST, MORNING, SHORTEST, Span, parse_time, until};
@@ -69,9 +72,17 @@ fn shortened(text: &str, bytes: usize) -> &str {
 /// when the act is retried.
 pub fn marker(thread: Option<ThreadId>, act: &str) -> String {
     match thread {
-        Some(thread) => format!("wegraf:#{thread}/{act}"),
-        None => format!("wegraf:{act}"),
+        Some(thread) => format!("{MARK}#{thread}/{act}"),
+        None => format!("{MARK}{act}"),
     }
+}
+
+/// The beginning of each marker.
+const MARK: &str = "wegraf:";
+
+/// Was a silence with this comment made through wegraf? Also one whose act is not recorded yet.
+pub(crate) fn is_marked(comment: &str) -> bool {
+    comment.rsplit_once('(').is_some_and(|(_, tail)| tail.starts_with(MARK) && tail.ends_with(')'))
 }
 
 /// A silence that exists upstream.
@@ -133,4 +144,8 @@ pub struct Firing {
     pub fingerprint: String,
     /// `active`, `suppressed` (by a silence or an inhibition) or `unprocessed`.
     pub state: String,
+    /// Ids of the silences that hide it.
+    pub silenced_by: Vec<String>,
+    /// Fingerprints of the alerts that inhibit it.
+    pub inhibited_by: Vec<String>,
 }

@@ -1,23 +1,27 @@
 //! Tells further receivers of an alert that is not acknowledged in time, and tells them again when it is resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use tracing::{info, warn};
 
 use super::origin::Origins;
 use super::relay::{pass_on, tell_end};
+use super::watching::ask;
 use super::{Acts, Setup};
 use crate::alert::{Status, Timestamp};
 use crate::config::{EscalationStep, Receiver};
 use crate::ingest::RELAYED;
 use crate::render::Note;
 use crate::store::{ActAlert, Escalation, StoreError};
+use crate::upstream::truth::Verdict;
 
 /// Alerts in one round; in a storm the next round follows at once.
 const AT_ONCE: u32 = 200;
 /// A receiver that was told this recently is not told again.
 const AGAIN: Duration = Duration::from_secs(30);
+/// A step that waits is asked about again after this time.
+const HELD_MS: i64 = 15_000;
 
 /// Takes the steps that are due.
 pub(super) async fn step(acts: &Acts) -> Result<(), StoreError> {
@@ -26,15 +30,15 @@ pub(super) async fn step(acts: &Acts) -> Result<(), StoreError> {
         let full = due.len() >= AT_ONCE as usize;
         let setup = acts.setup.now();
         // Alerts that were told together are escalated together.
-        let mut groups: BTreeMap<(String, u32, i64), Vec<Escalation>> = BTreeMap::new();
-        for escalation in due {
-            let key = (escalation.alert.receiver.clone(), escalation.step, escalation.alert.notification);
+        let mut groups: BTreeMap<(String, u32, i64, bool), Vec<Escalation>> = BTreeMap::new();
+        for (escalation, unknown) in asked(acts, &setup, due).await? {
+            let key = (escalation.alert.receiver.clone(), escalation.step, escalation.alert.notification, unknown);
             groups.entry(key).or_default().push(escalation);
         }
         // A failure of one group does not keep the others from their steps.
         let mut failed = None;
-        for group in groups.into_values() {
-            failed = take(acts, &setup, group).await.err().or(failed);
+        for ((.., unknown), group) in groups {
+            failed = take(acts, &setup, group, unknown).await.err().or(failed);
         }
         match failed {
             Some(error) => return Err(error),
@@ -44,8 +48,34 @@ pub(super) async fn step(acts: &Acts) -> Result<(), StoreError> {
     }
 }
 
-/// Takes the same step for alerts that were told together.
-async fn take(acts: &Acts, setup: &Setup, group: Vec<Escalation>) -> Result<(), StoreError> {
+/// Those whose step is taken now, and whether without knowing their state upstream. The others wait: their upstream says
+/// that they are silenced, inhibited, muted or no longer there.
+async fn asked(acts: &Acts, setup: &Setup, due: Vec<Escalation>) -> Result<Vec<(Escalation, bool)>, StoreError> {
+    let firing: Vec<Escalation> = due.iter().filter(|due| due.alert.status == Status::Firing).cloned().collect();
+    let verdicts = ask(acts, setup, &firing).await?;
+    if verdicts.is_empty() {
+        return Ok(due.into_iter().map(|due| (due, false)).collect());
+    }
+    // The answers may have ended an alert, or begun the time of its step anew.
+    let known: HashSet<i64> = due.iter().map(|due| due.alert.alert).collect();
+    let mut taken = Vec::new();
+    for due in acts.store.due_escalations(acts.clock.now(), AT_ONCE).await? {
+        let verdict = verdicts.get(&due.alert.alert).filter(|_| due.alert.status == Status::Firing);
+        match verdict {
+            _ if !known.contains(&due.alert.alert) => {}
+            None => taken.push((due, false)),
+            Some(Verdict::Step { unknown }) => taken.push((due, *unknown)),
+            Some(Verdict::Hold | Verdict::End) => {
+                let later = acts.clock.now().plus_millis(HELD_MS);
+                acts.store.delay_escalation(due.alert.alert, due.step, due.fired_at, later).await?;
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Takes the same step for alerts that were told together; `unknown`: without knowing their state upstream.
+async fn take(acts: &Acts, setup: &Setup, group: Vec<Escalation>, unknown: bool) -> Result<(), StoreError> {
     let receiver = group.first().and_then(|due| setup.config.receiver(&due.alert.receiver));
     let steps = receiver.as_ref().map_or(&[][..], |receiver| &receiver.escalate);
     let mut to_tell: BTreeMap<String, Vec<&Escalation>> = BTreeMap::new();
@@ -56,7 +86,7 @@ async fn take(acts: &Acts, setup: &Setup, group: Vec<Escalation>) -> Result<(), 
         }
     }
     for (receiver, due) in to_tell {
-        tell(acts, setup, &due, &receiver).await?;
+        tell(acts, setup, &due, &receiver, unknown).await?;
     }
     for (due, next) in nexts {
         match next {
@@ -116,7 +146,7 @@ fn is_step(steps: &[EscalationStep], base: &str, receiver: &str) -> bool {
 }
 
 /// Tells the next receiver, unless it knows of the alert already.
-async fn tell(acts: &Acts, setup: &Setup, due: &[&Escalation], to: &str) -> Result<(), StoreError> {
+async fn tell(acts: &Acts, setup: &Setup, due: &[&Escalation], to: &str, unknown: bool) -> Result<(), StoreError> {
     let (Some(receiver), Some(first)) = (setup.config.receiver(to), due.first()) else {
         warn!(receiver = to, "The next receiver of an escalation is gone from the configuration.");
         return Ok(());
@@ -124,7 +154,7 @@ async fn tell(acts: &Acts, setup: &Setup, due: &[&Escalation], to: &str) -> Resu
     let rows: Vec<ActAlert> = due.iter().map(|due| due.alert.clone()).collect();
     let origins = Origins::of(&acts.store, setup, &rows).await?;
     let minutes = u64::try_from(acts.clock.now().millis_since(first.fired_at) / 60_000).unwrap_or_default();
-    let note = Note::Escalated { receiver: first.alert.receiver.clone(), minutes };
+    let note = Note::Escalated { receiver: first.alert.receiver.clone(), minutes, unknown };
     let note_json = serde_json::to_string(&note).expect("a note is JSON");
     // A receiver that was told by its own route gets a reminder; the half minute distinguishes that from another
     // replica's copy.

@@ -1,233 +1,193 @@
-//! Detects the end of alerts whose reports a silence suppresses upstream.
+//! Follows firing alerts upstream: when their upstreams are asked, and which upstream is whose.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::relay::tell_end;
-use super::silencing::client;
+use super::following::{Kept, Row, follow};
+use super::origin::Origins;
 use super::{Acts, Setup};
-use crate::alert::{Identity, Labels, Timestamp};
+use crate::config::Upstream;
 use crate::names::Duty;
-use crate::store::{ActAlert, Silence, StoreError};
-use crate::upstream::{Client, Matcher, Problem, SilenceState};
+use crate::store::{ActAlert, Escalation, Followed, StoreError, Truth};
+use crate::upstream::truth::{State, Verdict, verdict};
+use crate::upstream::{self, Origin};
 
-/// Interval of checking silenced alerts.
-const LOOK: Duration = Duration::from_secs(10);
+/// Interval of looks while something depends on them: a step that waits, a suppressed alert, one that is absent.
+const OPEN: Duration = Duration::from_secs(15);
+/// The same while nothing does, and longest interval while an upstream does not answer.
+const QUIET: Duration = Duration::from_mins(1);
+/// Firing alerts that are followed, each receiver's on its own; those with a waiting step come first.
+const FOLLOWED: u32 = 5_000;
+/// Longest wait for an upstream in a round of looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait before a step is taken: then it is taken without knowing.
+const STEP_PATIENCE: Duration = Duration::from_secs(2);
+/// A reading that is younger than this serves the steps of one round.
+const JUST_READ_MS: i64 = 2_000;
+/// Notifications that are read at once to find the upstreams of their alerts, and how often in one round.
+const PLACED: usize = 20;
+const PLACINGS: usize = 50;
 
-/// By silence and alert: since when the alert was not seen upstream, and when that was last checked. Lost with the
-/// process and dropped with the silence, which only means that it is checked for longer.
-#[derive(Debug, Default)]
-pub struct Absences(Mutex<HashMap<(i64, Identity), (Timestamp, Timestamp)>>);
-
-/// After a gap between checks longer than this, what was firing meanwhile is unknown.
-const BREAK: Duration = Duration::from_mins(1);
-
-/// Checks silenced alerts upstream, because a silence suppresses the report of their end (alert-sources §0.4, §4.6).
+/// Follows until the task is dropped.
 pub(super) async fn watch(acts: &Acts) {
+    let mut rounds = Rounds::default();
     loop {
-        // One replica checks for all; a single process always does.
+        // One replica looks for all; a single process always does.
         match acts.store.take_on(Duty::Silences).await {
             Ok(true) => {
-                if let Err(error) = look(acts).await {
-                    warn!(%error, "Silenced alerts cannot be looked at.");
+                if let Err(error) = rounds.round(acts, false).await {
+                    warn!(%error, "Alerts cannot be followed upstream.");
                 }
             }
             Ok(false) => {}
-            Err(error) => warn!(%error, "Silenced alerts cannot be looked at."),
+            Err(error) => warn!(%error, "Alerts cannot be followed upstream."),
         }
-        let shortest = acts.setup.now().config.upstreams.iter().map(|upstream| upstream.gone_after / 3).min();
-        tokio::time::sleep(shortest.map_or(LOOK, |third| third.min(LOOK))).await;
+        let shortest = acts.setup.now().config.upstreams.iter().map(open_interval).min();
+        tokio::time::sleep(shortest.unwrap_or(OPEN)).await;
     }
 }
 
-async fn look(acts: &Acts) -> Result<(), StoreError> {
-    let setup = acts.setup.now();
-    let silences = acts.store.silences(acts.clock.now()).await?;
-    acts.absences.forget_others(&silences);
-    for silence in silences {
-        let touched = acts.store.act_alerts(silence.act).await?;
-        let identities: Vec<Identity> = touched.iter().map(|alert| alert.identity).collect();
-        let on = acts.store.told_firing(identities).await?;
-        let known = setup.config.upstreams.iter().find(|upstream| upstream.name == silence.upstream);
-        let (false, Some(upstream)) = (on.is_empty(), known) else { continue };
-        let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
-        let Ok(client) = client(&setup, &upstream.name) else { continue };
-        match client.firing(&matchers).await {
-            Ok(firing) => {
-                let shown = silence.until > acts.clock.now() && firing.iter().any(|alert| alert.state == "active");
-                if shown && is_gone(client, &silence).await {
-                    acts.store.extend_silence(silence.act, silence.upstream_id, acts.clock.now()).await?;
-                }
-                let seen: Vec<&Labels> = firing.iter().map(|alert| &alert.labels).collect();
-                let over = acts.absences.gone(silence.act, &on, &seen, upstream.gone_after, acts.clock.now());
-                if !over.is_empty() && !has_just_started(client, upstream.gone_after, acts.clock.now()).await {
-                    end(acts, &setup, &on, &over).await?;
-                }
-            }
-            // Unknown, so no alert counts as resolved.
-            Err(error) => debug!(%error, upstream = upstream.name, "Silenced alerts cannot be looked at."),
+/// One look at every upstream: for tests that control the clock.
+pub(super) async fn look_once(acts: &Acts) -> Result<(), StoreError> {
+    Rounds::default().round(acts, true).await
+}
+
+/// Three looks fit into the time after which an absent alert is over.
+fn open_interval(upstream: &Upstream) -> Duration {
+    (upstream.gone_after / 3).min(OPEN)
+}
+
+/// When each upstream was asked.
+#[derive(Default)]
+struct Rounds {
+    /// By name: when last, and how often it did not answer since it last did.
+    asked: HashMap<String, (Instant, u32)>,
+    /// The configuration by which alerts were found to have no upstream.
+    placed_by: Option<Arc<Setup>>,
+}
+
+impl Rounds {
+    /// Asks the upstreams that are due, or all.
+    async fn round(&mut self, acts: &Acts, all: bool) -> Result<(), StoreError> {
+        let setup = acts.setup.now();
+        if setup.config.upstreams.is_empty() {
+            return Ok(());
         }
-    }
-    Ok(())
-}
-
-/// Was this silence ended upstream, with one of its alerts now visible? Otherwise the record would keep it as in force,
-/// and a request for a new one would be answered as a repetition.
-async fn is_gone(client: &Client, silence: &Silence) -> bool {
-    match client.get(&silence.upstream_id).await {
-        Ok(there) => there.state == SilenceState::Expired,
-        Err(error) => error.problem == Problem::NotFound,
-    }
-}
-
-/// Did this Alertmanager start so recently that what it does not report proves nothing? It knows nothing before its
-/// senders repeat themselves. One that does not reveal its start is trusted.
-async fn has_just_started(client: &Client, patience: Duration, now: Timestamp) -> bool {
-    match client.up_since().await {
-        Ok(since) => since.is_some_and(|since| now.millis_since(since) < millis(patience)),
-        Err(error) => error.problem.may_pass(),
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl Absences {
-    /// Drops the state of silences that are no longer checked.
-    fn forget_others(&self, silences: &[Silence]) {
-        let known: HashSet<i64> = silences.iter().map(|silence| silence.act).collect();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(act, _), _| known.contains(act));
-    }
-
-    /// The alerts that have been absent for long enough to count as resolved.
-    fn gone(
-        &self,
-        act: i64,
-        on: &[ActAlert],
-        seen: &[&Labels],
-        patience: Duration,
-        now: Timestamp,
-    ) -> HashSet<Identity> {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut over = HashSet::new();
-        for alert in on {
-            let key = (act, alert.identity);
-            if is_seen(alert, seen) {
-                since.remove(&key);
+        let again = !self.placed_by.as_ref().is_some_and(|before| Arc::ptr_eq(before, &setup));
+        let rows = placed(acts, &setup, acts.store.followed(FOLLOWED).await?, again).await?;
+        self.placed_by = Some(setup.clone());
+        let mut failed = None;
+        for upstream in &setup.config.upstreams {
+            let rows: Vec<&Row> = rows.iter().filter(|row| row.upstream == upstream.name).collect();
+            if rows.is_empty() || !(all || self.is_due(upstream, &rows)) {
                 continue;
             }
-            let (from, last) = since.entry(key).or_insert((now, now));
-            // Also where the clock was set back.
-            if !(0..=millis(BREAK.max(patience))).contains(&now.millis_since(*last)) {
-                *from = now;
+            match follow(acts, &setup, upstream, &rows, PATIENCE).await {
+                Ok(answered) => {
+                    let (at, failures) = self.asked.entry(upstream.name.clone()).or_insert_with(|| (Instant::now(), 0));
+                    *at = Instant::now();
+                    *failures = if answered { 0 } else { *failures + 1 };
+                    if !answered {
+                        debug!(upstream = upstream.name, "An upstream does not answer: what its alerts do is unknown.");
+                    }
+                }
+                Err(error) => failed = Some(error),
             }
-            *last = now;
-            if now.millis_since(*from) >= millis(patience) {
-                over.insert(alert.identity);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn is_due(&self, upstream: &Upstream, rows: &[&Row]) -> bool {
+        let Some((at, failures)) = self.asked.get(&upstream.name) else { return true };
+        let interval = if rows.iter().any(|row| row.is_open()) { open_interval(upstream) } else { QUIET };
+        at.elapsed() >= interval.saturating_mul(1 << (*failures).min(4)).min(QUIET)
+    }
+}
+
+/// Finds the upstream of each alert; of a new one, or with `again` of one without, from its notification.
+async fn placed(acts: &Acts, setup: &Setup, followed: Vec<Followed>, again: bool) -> Result<Vec<Row>, StoreError> {
+    let is_known = |truth: &Truth| {
+        let configured = setup.config.upstreams.iter().any(|upstream| upstream.name == truth.upstream);
+        configured || (truth.upstream.is_empty() && !again)
+    };
+    let (known, mut new): (Vec<Followed>, Vec<Followed>) =
+        followed.into_iter().partition(|one| one.truth.as_ref().is_some_and(is_known));
+    let mut rows: Vec<Row> = known.into_iter().map(Row::of).collect();
+    new.sort_by_key(|one| one.alert.notification);
+    for _ in 0..PLACINGS {
+        if new.is_empty() {
+            break;
+        }
+        let mut notifications: Vec<i64> = new.iter().map(|one| one.alert.notification).collect();
+        notifications.dedup();
+        let last = *notifications.get(PLACED - 1).or(notifications.last()).expect("there is one");
+        let later = new.split_off(new.partition_point(|one| one.alert.notification <= last));
+        let found = place(acts, setup, std::mem::replace(&mut new, later)).await?;
+        rows.extend(found);
+    }
+    Ok(rows)
+}
+
+/// Finds the upstreams of alerts by their notifications, and records them.
+async fn place(acts: &Acts, setup: &Setup, new: Vec<Followed>) -> Result<Vec<Row>, StoreError> {
+    let alerts: Vec<ActAlert> = new.iter().map(|one| one.alert.clone()).collect();
+    let origins = Origins::of(&acts.store, setup, &alerts).await?;
+    let mut found: HashMap<i64, (String, String)> = HashMap::new();
+    for (notification, told) in origins.iter() {
+        for (row, alert) in told {
+            let origin = Origin {
+                format: notification.format,
+                external_url: &notification.external_url,
+                source: &row.source,
+                org: upstream::org_of(alert),
+            };
+            if let Some(upstream) = upstream::upstream_for(&setup.config.upstreams, &origin) {
+                found.insert(row.alert, (upstream.name.clone(), notification.upstream_receiver.clone()));
             }
         }
-        for identity in &over {
-            since.remove(&(act, *identity));
-        }
-        over
     }
+    let (now, mut truths, mut rows) = (acts.clock.now(), Vec::new(), Vec::new());
+    for mut one in new {
+        let (upstream, receiver) = found.remove(&one.alert.alert).unwrap_or_default();
+        let truth = Truth {
+            alert: one.alert.alert,
+            thread: one.alert.thread,
+            upstream,
+            state_json: Kept { receiver, state: State::Unknown }.json(),
+            seen_at: now,
+            listed_at: None,
+            absent_at: None,
+        };
+        truths.push(truth.clone());
+        one.truth = Some(truth);
+        rows.push(Row::of(one));
+    }
+    acts.store.note_truths(truths).await?;
+    Ok(rows)
 }
 
-/// Is it among the alerts that upstream reports as firing? Upstream may have more labels than it sent.
-fn is_seen(alert: &ActAlert, seen: &[&Labels]) -> bool {
-    let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
-    seen.iter().any(|there| labels.iter().all(|(name, value)| there.get(name) == Some(value)))
-}
-
-/// Tells every receiver that knows these alerts as firing that they are resolved.
-async fn end(acts: &Acts, setup: &Setup, on: &[ActAlert], over: &HashSet<Identity>) -> Result<(), StoreError> {
-    let ended: Vec<ActAlert> = on.iter().filter(|alert| over.contains(&alert.identity)).cloned().collect();
-    tell_end(acts, setup, &ended).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::alert::{Status, ThreadId};
-    use crate::names::SourceId;
-
-    fn on(instance: &str) -> ActAlert {
-        ActAlert {
-            alert: 1,
-            identity: Identity([u8::try_from(instance.len()).unwrap(); 32]),
-            receiver: "ops".to_owned(),
-            source: SourceId::Configured("am".to_owned()),
-            name: "磁盘将满".to_owned(),
-            labels_json: serde_json::json!({ "alertname": "磁盘将满", "instance": instance }).to_string(),
-            critical: false,
-            status: Status::Firing,
-            starts_at: None,
-            ends_at: None,
-            notification: 1,
-            thread: ThreadId(1),
-            sender: String::new(),
-            acknowledged: None,
+/// Asks the upstreams of alerts whose escalation has a step due, and decides about each, by its row. Without an upstream
+/// it is not among them.
+pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Result<HashMap<i64, Verdict>, StoreError> {
+    if setup.config.upstreams.is_empty() || due.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let wanted = |one: &Followed| due.iter().any(|due| due.alert.alert == one.alert.alert);
+    let followed = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted).collect();
+    let rows = placed(acts, setup, followed, false).await?;
+    for upstream in &setup.config.upstreams {
+        let stale = |row: &&Row| row.upstream == upstream.name && !row.is_younger(JUST_READ_MS, acts.clock.now());
+        let rows: Vec<&Row> = rows.iter().filter(stale).collect();
+        if !rows.is_empty() {
+            follow(acts, setup, upstream, &rows, STEP_PATIENCE).await?;
         }
     }
-
-    fn labels(instance: &str) -> Labels {
-        let pairs = [("alertname", "磁盘将满"), ("instance", instance), ("__alert_rule_uid__", "u")];
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    }
-
-    #[test]
-    fn an_alert_is_over_when_it_was_not_seen_for_long_enough_without_a_break() {
-        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
-        let alerts = [on("a"), on("bb")];
-        let (first, both) = ([labels("a")], [labels("a"), labels("bb")]);
-        let absences = Absences::default();
-        let look =
-            |seen: &[Labels], at| absences.gone(1, &alerts, &seen.iter().collect::<Vec<_>>(), patience, second(at));
-        assert!(look(&first, 0).is_empty());
-        assert!(look(&first, 20).is_empty());
-        assert!(look(&both, 25).is_empty(), "it was only away for a moment");
-        assert!(look(&first, 30).is_empty());
-        assert!(look(&first, 59).is_empty());
-        assert_eq!(look(&first, 60), HashSet::from([alerts[1].identity]));
-    }
-
-    #[test]
-    fn a_gap_between_checks_or_a_clock_set_back_restarts_the_count() {
-        let (patience, second) = (Duration::from_secs(30), |seconds: i64| Timestamp(seconds * 1000));
-        let alerts = [on("a")];
-        let absences = Absences::default();
-        let look = |at| absences.gone(1, &alerts, &[], patience, second(at)).len();
-        assert_eq!((look(0), look(3_600)), (0, 0), "it may have been on in between");
-        assert_eq!((look(3_620), look(3_630)), (0, 1));
-        assert_eq!((look(4_000), look(1_000), look(1_029), look(1_030)), (0, 0, 0, 1), "set back");
-    }
-
-    #[test]
-    fn absences_are_dropped_with_their_silence() {
-        let alerts = [on("a")];
-        let absences = Absences::default();
-        absences.gone(3, &alerts, &[], Duration::from_secs(30), Timestamp(0));
-        let known = || absences.0.lock().unwrap().keys().any(|(act, _)| *act == 3);
-        assert!(known());
-        absences.forget_others(&[1, 2].map(silence));
-        assert!(!known());
-    }
-
-    fn silence(act: i64) -> Silence {
-        Silence {
-            act,
-            upstream: "am".to_owned(),
-            upstream_id: "s".to_owned(),
-            matchers_json: "[]".to_owned(),
-            thread: ThreadId(1),
-            by: "zhangsan".to_owned(),
-            at: Timestamp(0),
-            until: Timestamp(0),
-            absent: 0,
-        }
-    }
+    // As it stands now, what was read before included.
+    let rows = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted).map(Row::of);
+    let asked = rows.filter(|row| !row.upstream.is_empty());
+    Ok(asked.map(|row| (row.alert.alert, verdict(row.reading(), acts.clock.now()))).collect())
 }

@@ -59,6 +59,8 @@ pub struct Upstream {
     pub kind: UpstreamKind,
     /// Its root: a URL without a trailing slash, a query and a user name.
     pub url: String,
+    /// The roots of its other peers: they are asked for alerts, too.
+    pub peers: Vec<String>,
     /// How we prove ourselves to it; a Grafana always has one.
     pub credential: Option<Credential>,
     /// PEM bundle that is trusted besides the usual roots.
@@ -69,7 +71,7 @@ pub struct Upstream {
     pub org_id: Option<i64>,
     /// Labels that silences never use.
     pub ignore_labels: Vec<String>,
-    /// A silenced alert that was absent for this long counts as resolved; 3 s to 1 h.
+    /// An alert that was absent from all peers for this long counts as resolved; 3 s to 1 h.
     pub gone_after: Duration,
 }
 

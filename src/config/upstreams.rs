@@ -13,7 +13,10 @@ use super::{Credential, Upstream, UpstreamKind};
 /// hide the alerts of one replica only.
 const REPLICA_LABELS: [&str; 3] = ["replica", "prometheus_replica", "__replica__"];
 
-/// How long a silenced alert must be absent upstream before it counts as resolved: an Alertmanager that restarts knows
+/// Most peers besides the first: a cluster has two or three.
+const PEERS: usize = 8;
+
+/// How long an alert must be absent upstream before it counts as resolved: an Alertmanager that restarts knows
 /// nothing until its senders repeat themselves, which Prometheus does every minute (alert-sources §4.1).
 const GONE_AFTER: Duration = Duration::from_mins(2);
 const GONE_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_hours(1);
@@ -25,6 +28,7 @@ impl Resolver<'_> {
             self.name(place, name);
             let path = format!("upstreams.{name}");
             let url = self.url(Some(&upstream.url), &format!("{path}.url"));
+            let peers = self.peers_of(upstream, url.as_deref(), &path);
             let credential = self.credential(name, place, upstream);
             let ca_file = self.ca_file(upstream.ca_file.as_ref(), &format!("{path}.ca_file"));
             let org_id = self.org_id(upstream, &path);
@@ -39,6 +43,7 @@ impl Resolver<'_> {
                     name,
                     kind,
                     url,
+                    peers,
                     credential,
                     ca_file,
                     sources,
@@ -88,6 +93,34 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// The roots of its other peers, each once.
+    fn peers_of(&mut self, upstream: &file::Upstream, first: Option<&str>, path: &str) -> Vec<String> {
+        let mut peers: Vec<String> = Vec::new();
+        let listed = value(upstream.peers.as_ref()).into_iter().flatten().enumerate();
+        for (index, peer) in listed {
+            let Some(url) = self.url(Some(peer), &format!("{path}.peers[{index}]")) else { continue };
+            if first == Some(url.as_str()) || peers.contains(&url) {
+                self.found.mistake(
+                    peer.place,
+                    (
+                        format!("`{path}.peers` 里 `{url}` 写了两次，或就是 url"),
+                        format!("`{path}.peers` names `{url}` twice, or it is the `url`"),
+                    ),
+                    ("每个副本写一次", "name each peer once"),
+                );
+            } else if peers.len() == PEERS {
+                self.found.mistake(
+                    peer.place,
+                    (format!("`{path}.peers` 最多 {PEERS} 个"), format!("`{path}.peers` holds at most {PEERS}")),
+                    ("只写同一个集群的副本", "name the peers of one cluster only"),
+                );
+            } else {
+                peers.push(url);
+            }
+        }
+        peers
     }
 
     fn org_id(&mut self, upstream: &file::Upstream, path: &str) -> Option<i64> {

@@ -13,7 +13,7 @@ use crate::card_name;
 use crate::config::{Channel, Config, Face, Target, To};
 use crate::render::{ActLetter, Hides, Mark, Offer, Standing, with_buttons};
 use crate::standing;
-use crate::store::{ActNews, Card, Queued, Store, StoreError};
+use crate::store::{ActKind, ActNews, Card, Queued, Store, StoreError};
 use crate::upstream::Matcher;
 
 /// The face recorded for a card with buttons.
@@ -197,7 +197,11 @@ pub(super) async fn told(
     target: &Target,
 ) -> Content {
     let now = deliver.clock.now();
-    let person = deliver.names.of(Some(target), &news.doer.by).await;
+    // Who made a silence elsewhere is no userid of ours.
+    let person = match news.kind {
+        ActKind::Hide => news.doer.by.clone(),
+        _ => deliver.names.of(Some(target), &news.doer.by).await,
+    };
     let receiver = setup.config.receiver(&queued.receiver);
     let letter = ActLetter {
         news,

@@ -40,6 +40,14 @@ pub enum Note {
         receiver: String,
         /// Whole minutes since then.
         minutes: u64,
+        /// Its upstream could not be asked whether it is silenced or over.
+        #[serde(default)]
+        unknown: bool,
+    },
+    /// It is still firing, and nothing upstream suppresses it any more.
+    Shown {
+        /// What suppressed it.
+        after: Hidden,
     },
     /// It tells of an end that may belong to several alerts: all of them stay firing.
     Unclear {
@@ -53,6 +61,18 @@ pub enum Note {
         /// Number of changes.
         changes: u64,
     },
+}
+
+/// What suppressed an alert upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hidden {
+    /// A silence.
+    Silence,
+    /// Another alert.
+    Inhibition,
+    /// A time interval.
+    Interval,
 }
 
 /// The detail of a [`Note::Fallback`].
@@ -114,7 +134,10 @@ impl Notes {
                 _ => None,
             });
             let escalated = notes.iter().find_map(|note| match note {
-                Note::Escalated { receiver, minutes } => Some(escalated(receiver, *minutes, detail, language)),
+                Note::Escalated { receiver, minutes, unknown } => {
+                    Some(escalated(receiver, *minutes, *unknown, detail, language))
+                }
+                Note::Shown { after } => Some(shown(*after, language).to_owned()),
                 _ => None,
             });
             let unclear = notes.iter().find_map(|note| match note {
@@ -222,13 +245,25 @@ fn resent(times: u64, language: Language) -> String {
     }
 }
 
-fn escalated(receiver: &str, minutes: u64, detail: Detail, language: Language) -> String {
+fn escalated(receiver: &str, minutes: u64, unknown: bool, detail: Detail, language: Language) -> String {
     let receiver = cut_chars(&one_line(receiver), detail.name).into_owned();
+    let unknown = if unknown { pick(language, "（上游状态未知）", " (upstream state unknown)") } else { "" };
     match (language, detail.people > 1) {
-        (Language::Zh, true) => format!("升级：{receiver} 已 {} 分钟无人认领", number(minutes)),
-        (Language::Zh, false) => format!("升级：{} 分钟无人认领", number(minutes)),
-        (Language::En, true) => format!("Escalated: nobody at {receiver} took it for {} min", number(minutes)),
-        (Language::En, false) => format!("Escalated after {} min", number(minutes)),
+        (Language::Zh, true) => format!("升级：{receiver} 已 {} 分钟无人认领{unknown}", number(minutes)),
+        (Language::Zh, false) => format!("升级：{} 分钟无人认领{unknown}", number(minutes)),
+        (Language::En, true) => format!("Escalated: nobody at {receiver} took it for {} min{unknown}", number(minutes)),
+        (Language::En, false) => format!("Escalated after {} min{unknown}", number(minutes)),
+    }
+}
+
+const fn shown(after: Hidden, language: Language) -> &'static str {
+    match (after, language) {
+        (Hidden::Silence, Language::Zh) => "静默已结束，仍在告警",
+        (Hidden::Silence, Language::En) => "The silence has ended: it is still firing",
+        (Hidden::Inhibition, Language::Zh) => "抑制已结束，仍在告警",
+        (Hidden::Inhibition, Language::En) => "It is no longer inhibited and still firing",
+        (Hidden::Interval, Language::Zh) => "静音时段已结束，仍在告警",
+        (Hidden::Interval, Language::En) => "The mute interval has ended: it is still firing",
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::matchers::RULE_UID;
-use super::{Firing, Made, Matcher, Silence, SilenceState, Wanted};
+use super::{About, Firing, Group, Made, Matcher, Silence, SilenceState, Wanted};
 use crate::alert::{Labels, Timestamp};
 
 /// A silence starts this long before our now: with an upstream clock that is slow by less it would hide nothing at
@@ -86,17 +86,63 @@ pub(super) fn alerts(bytes: &[u8]) -> Option<Vec<Firing>> {
         starts_at: instant(&alert.starts_at),
         fingerprint: alert.fingerprint,
         state: alert.status.state,
+        silenced_by: alert.status.silenced_by.unwrap_or_default(),
+        inhibited_by: alert.status.inhibited_by.unwrap_or_default(),
     });
     Some(firing.collect())
 }
 
-/// The start time of an Alertmanager.
-pub(super) fn up_since(bytes: &[u8]) -> Option<Timestamp> {
+/// The alerts of the groups of an Alertmanager, each as often as it is in one.
+pub(super) fn groups(bytes: &[u8]) -> Option<Vec<Group>> {
+    #[derive(Deserialize)]
+    struct Alert {
+        labels: Labels,
+        status: Status,
+    }
+    #[derive(Deserialize)]
+    struct Receiver {
+        name: String,
+    }
     #[derive(Deserialize)]
     struct Answer {
-        uptime: String,
+        receiver: Receiver,
+        alerts: Vec<Alert>,
     }
-    instant(&serde_json::from_slice::<Answer>(bytes).ok()?.uptime)
+    let answers: Vec<Answer> = serde_json::from_slice(bytes).ok()?;
+    let of = |answer: Answer| {
+        answer.alerts.into_iter().map(move |alert| Group {
+            receiver: answer.receiver.name.clone(),
+            labels: alert.labels,
+            muted_by: alert.status.muted_by.unwrap_or_default(),
+        })
+    };
+    Some(answers.into_iter().flat_map(of).collect())
+}
+
+/// What an Alertmanager tells of itself.
+pub(super) fn about(bytes: &[u8]) -> Option<About> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        uptime: String,
+        #[serde(default)]
+        version_info: Version,
+        #[serde(default)]
+        cluster: Cluster,
+    }
+    #[derive(Deserialize, Default)]
+    struct Version {
+        #[serde(default)]
+        version: String,
+    }
+    #[derive(Deserialize, Default)]
+    struct Cluster {
+        #[serde(default)]
+        peers: Option<Vec<Value>>,
+    }
+    let answer: Answer = serde_json::from_slice(bytes).ok()?;
+    let peers = answer.cluster.peers.map_or(0, |peers| peers.len());
+    Some(About { version: answer.version_info.version, up_since: instant(&answer.uptime)?, peers })
 }
 
 /// An id that may be put into a path. Both kinds of upstreams use UUIDs; nothing else is accepted, neither from a
@@ -106,8 +152,15 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Status {
     state: String,
+    #[serde(default)]
+    silenced_by: Option<Vec<String>>,
+    #[serde(default)]
+    inhibited_by: Option<Vec<String>>,
+    #[serde(default)]
+    muted_by: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -228,6 +281,26 @@ mod tests {
         let [firing] = &alerts(alert).unwrap()[..] else { panic!("one") };
         assert_eq!((firing.state.as_str(), firing.fingerprint.as_str()), ("suppressed", "f0"));
         assert_eq!(firing.starts_at, Some(Timestamp(1_789_197_240_500)));
+        assert_eq!((&firing.silenced_by[..], &firing.inhibited_by[..]), (&["x".to_owned()][..], &[][..]));
         assert_eq!(alerts(b"{}"), None);
+    }
+
+    #[test]
+    fn groups_tell_what_mutes_and_a_status_tells_version_and_start() {
+        // As 0.28 answers; 0.25 has no `mutedBy`.
+        let answer = br#"[{"labels":{},"receiver":{"name":"wegraf"},"alerts":[
+            {"labels":{"alertname":"a"},"status":{"state":"suppressed","silencedBy":[],"mutedBy":["weekend"]}},
+            {"labels":{"alertname":"b"},"status":{"state":"active"}}]}]"#;
+        let groups = groups(answer).unwrap();
+        let told: Vec<_> = groups.iter().map(|group| (group.receiver.as_str(), group.muted_by.join(","))).collect();
+        assert_eq!(told, [("wegraf", "weekend".to_owned()), ("wegraf", String::new())]);
+        let status =
+            br#"{"cluster":{"status":"ready","peers":[{"name":"a","address":"b"}]},"uptime":"2026-09-12T07:14:00.5Z",
+            "versionInfo":{"version":"0.28.1"}}"#;
+        let known = about(status).unwrap();
+        assert_eq!((known.version.as_str(), known.peers), ("0.28.1", 1));
+        assert_eq!(known.up_since, Timestamp(1_789_197_240_500));
+        assert_eq!(about(br#"{"uptime":"2026-09-12T07:14:00Z"}"#).unwrap().version, "");
+        assert_eq!(about(b"{}"), None);
     }
 }

@@ -1,13 +1,17 @@
 //! The operations of an upstream. After a change with an unknown result, its effect is looked for before it is
 //! repeated.
 
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::error::Doing;
-use super::matchers::{RULE_UID, covers};
+use super::matchers::{NAME, RULE_UID, covers};
 use super::wire::{Call, Wire};
-use super::{Firing, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, body};
+use super::{About, Firing, Look, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, body};
 use crate::alert::Timestamp;
 use crate::config::{Upstream, UpstreamKind};
 
@@ -17,17 +21,26 @@ const END_MS: u64 = 1000;
 /// Longest filter in a URL. Percent-encoding makes it up to three times as long, and proxies accept 8 KB.
 const FILTER_BYTES: usize = 2048;
 
+/// The states of alerts that are listed, as parameters of a request.
+const EVERY_STATE: [&str; 4] = ["active", "silenced", "inhibited", "unprocessed"];
+
 /// A client for the silences and alerts of one upstream. Make one for each upstream of a configuration and keep it: it
 /// holds connections.
 #[derive(Debug)]
 pub struct Client {
     wire: Wire,
+    /// Its other peers, which are only read.
+    others: Vec<Wire>,
 }
+
+/// Silences of others that one look reads one by one; those of more are read with the next looks.
+const SILENCES: usize = 20;
 
 impl Client {
     /// Fails if the certificates of `upstream` cannot be read.
     pub fn new(upstream: &Upstream) -> Result<Self, UpstreamError> {
-        Ok(Self { wire: Wire::new(upstream)? })
+        let others = upstream.peers.iter().map(|url| Wire::new(upstream, url)).collect::<Result<_, _>>()?;
+        Ok(Self { wire: Wire::new(upstream, &upstream.url)?, others })
     }
 
     /// Name of the upstream.
@@ -107,13 +120,13 @@ impl Client {
     }
 
     /// The firing alerts that fulfil `matchers`, hidden or not. An Alertmanager that has just started knows none until
-    /// its senders repeat them: an empty answer proves nothing then, see [`Client::up_since`].
+    /// its senders repeat them: an empty answer proves nothing then, see [`Client::about`].
     pub async fn firing(&self, matchers: &[Matcher]) -> Result<Vec<Firing>, UpstreamError> {
         let (literal, patterns): (Vec<_>, Vec<_>) = matchers.iter().cloned().partition(is_literal);
         // Only upstream evaluates patterns: its kind of pattern may differ.
         let mut query = filters(&patterns);
         query.extend(filters(&narrowed(literal.clone())));
-        query.extend(["active", "silenced", "inhibited", "unprocessed"].map(|state| (state, "true".to_owned())));
+        query.extend(EVERY_STATE.map(|state| (state, "true".to_owned())));
         let mut firing = self.ask(Doing::Alerts, "/alerts", &query, body::alerts).await?;
         firing.retain(|alert| covers(&literal, &alert.labels));
         Ok(firing)
@@ -138,12 +151,27 @@ impl Client {
         Ok(silences.iter().filter(|silence| silence.state != SilenceState::Expired).count())
     }
 
-    /// The start time of an Alertmanager; `None` for a Grafana, which does not tell.
-    pub async fn up_since(&self) -> Result<Option<Timestamp>, UpstreamError> {
-        match self.wire.peer.kind {
-            UpstreamKind::Alertmanager => self.ask(Doing::Alerts, "/status", &[], body::up_since).await.map(Some),
-            UpstreamKind::Grafana => Ok(None),
-        }
+    /// What each of its peers tells of itself; `None` for a Grafana, which does not.
+    pub async fn about(&self) -> Vec<Result<Option<About>, UpstreamError>> {
+        join_all(self.wires().map(about)).await
+    }
+
+    /// What each of its peers lists of the alerts with these names, or of all without names, as far as it answers within
+    /// `patience`. `ours`: silences that need not be read.
+    pub async fn look(
+        &self,
+        names: &[String],
+        ours: &HashSet<String>,
+        patience: Duration,
+    ) -> Vec<Result<Look, UpstreamError>> {
+        let each = self.wires().map(async |wire| {
+            tokio::time::timeout(patience, look(wire, names, ours)).await.unwrap_or_else(|_| Err(slow(wire, patience)))
+        });
+        join_all(each).await
+    }
+
+    fn wires(&self) -> impl Iterator<Item = &Wire> {
+        std::iter::once(&self.wire).chain(&self.others)
     }
 
     /// The silences with this marker that have not ended.
@@ -203,19 +231,103 @@ impl Client {
         query: &[(&str, String)],
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<T, UpstreamError> {
-        let call = || Call { doing, method: Method::GET, path, query, body: None };
-        let mut answer = self.wire.exchange(call()).await;
-        if answer.as_ref().is_err_and(|lost| lost.broke) {
-            answer = self.wire.exchange(call()).await;
-        }
-        parse(&answer.map_err(|lost| lost.error)?).ok_or_else(|| {
-            let (zh, en) = (
-                "回答看不懂：url 后面不是它，或前面有登录页，请检查 url",
-                "the answer cannot be read: something else is behind `url`, or a login page is before it",
-            );
-            self.wire.peer.error(Problem::Foreign, None, zh, en)
-        })
+        ask(&self.wire, doing, path, query, parse).await
     }
+}
+
+/// Reads from one peer; twice if the connection broke, because nothing changes.
+async fn ask<T>(
+    wire: &Wire,
+    doing: Doing,
+    path: &str,
+    query: &[(&str, String)],
+    parse: impl Fn(&[u8]) -> Option<T>,
+) -> Result<T, UpstreamError> {
+    let call = || Call { doing, method: Method::GET, path, query, body: None };
+    let mut answer = wire.exchange(call()).await;
+    if answer.as_ref().is_err_and(|lost| lost.broke) {
+        answer = wire.exchange(call()).await;
+    }
+    parse(&answer.map_err(|lost| lost.error)?).ok_or_else(|| {
+        let (zh, en) = (
+            "回答看不懂：url 后面不是它，或前面有登录页，请检查 url",
+            "the answer cannot be read: something else is behind `url`, or a login page is before it",
+        );
+        wire.peer.error(Problem::Foreign, None, zh, en)
+    })
+}
+
+async fn about(wire: &Wire) -> Result<Option<About>, UpstreamError> {
+    match wire.peer.kind {
+        UpstreamKind::Alertmanager => ask(wire, Doing::Alerts, "/status", &[], body::about).await.map(Some),
+        UpstreamKind::Grafana => Ok(None),
+    }
+}
+
+/// What one peer lists.
+async fn look(wire: &Wire, names: &[String], ours: &HashSet<String>) -> Result<Look, UpstreamError> {
+    let listed = async {
+        let lists = join_all(queries(names).into_iter().map(async |query| list(wire, &query).await)).await;
+        lists.into_iter().collect::<Result<Vec<_>, _>>().map(|lists| lists.concat())
+    };
+    let (alerts, known) = tokio::join!(listed, about(wire));
+    let alerts = alerts?;
+    let known = match known {
+        Ok(known) => known,
+        // Whether it has just started is unknown, so what it leaves out proves nothing.
+        Err(error) if error.problem.may_pass() => return Err(error),
+        Err(_) => None,
+    };
+    let mut look = Look { up_since: known.as_ref().map(|known| known.up_since), alerts, ..Look::default() };
+    if known.is_some_and(|known| known.tells_mutes()) {
+        let groups = queries(names)
+            .into_iter()
+            .map(async |query| ask(wire, Doing::Alerts, "/alerts/groups", &query, body::groups).await);
+        look.groups = join_all(groups).await.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    }
+    let mut foreign: Vec<&String> =
+        look.alerts.iter().flat_map(|alert| &alert.silenced_by).filter(|id| !ours.contains(*id)).collect();
+    foreign.sort_unstable();
+    foreign.dedup();
+    let read = foreign.into_iter().filter(|id| body::is_id(id)).take(SILENCES).map(async |id| {
+        ask(wire, Doing::Get, &format!("/silence/{id}"), &[], body::silence).await.ok().map(|(silence, _)| silence)
+    });
+    look.silences = join_all(read).await.into_iter().flatten().map(|silence| (silence.id.clone(), silence)).collect();
+    look.inhibitors = inhibitors(wire, &look.alerts).await;
+    Ok(look)
+}
+
+fn slow(wire: &Wire, patience: Duration) -> UpstreamError {
+    let seconds = patience.as_secs();
+    let zh = format!("{seconds} 秒内没有回答完，过一会儿再试，或看它的日志");
+    let en = format!("no complete answer in {seconds} s; try again in a while, or read its log");
+    wire.peer.error(Problem::Broken, None, &zh, &en)
+}
+
+/// One query for each name; one without a filter where there is none.
+fn queries(names: &[String]) -> Vec<Vec<(&'static str, String)>> {
+    if names.is_empty() {
+        return vec![Vec::new()];
+    }
+    names.iter().map(|name| filters(&[Matcher::equal(NAME, name)])).collect()
+}
+
+async fn list(wire: &Wire, query: &[(&'static str, String)]) -> Result<Vec<Firing>, UpstreamError> {
+    let mut query = query.to_vec();
+    query.extend(EVERY_STATE.map(|state| (state, "true".to_owned())));
+    ask(wire, Doing::Alerts, "/alerts", &query, body::alerts).await
+}
+
+/// The names of the alerts that inhibit others, by fingerprint. They are read only if there are any; without an answer
+/// they stay unnamed.
+async fn inhibitors(wire: &Wire, alerts: &[Firing]) -> HashMap<String, String> {
+    let wanted: HashSet<&String> = alerts.iter().flat_map(|alert| &alert.inhibited_by).collect();
+    if wanted.is_empty() {
+        return HashMap::new();
+    }
+    let all = list(wire, &[]).await.unwrap_or_default();
+    let known = all.into_iter().filter(|alert| wanted.contains(&alert.fingerprint));
+    known.filter_map(|mut alert| Some((alert.fingerprint, alert.labels.remove(NAME)?))).collect()
 }
 
 /// Would Grafana accept this from a caller with permissions for some folders only?

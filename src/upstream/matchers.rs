@@ -14,7 +14,7 @@ use crate::route::{self, Operator};
 /// (alert-sources §4.4).
 pub(super) const RULE_UID: &str = "__alert_rule_uid__";
 /// The name of an alert, which is that of its rule.
-const NAME: &str = "alertname";
+pub(super) const NAME: &str = "alertname";
 
 /// A condition on one label, as a silence has it (alert-sources §4.3). A label that is absent counts as empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

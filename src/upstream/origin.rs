@@ -19,8 +19,8 @@ pub struct Origin<'a> {
     pub org: Option<i64>,
 }
 
-/// The upstream in which a silence for an alert from `origin` is made: the one whose URL is a prefix of its external
-/// URL (the longest, if several are), else the one that claims its source, else the only one of its kind, unless that
+/// The upstream in which a silence for an alert from `origin` is made: the one whose URL, or that of a peer, is a prefix
+/// of its external URL (the longest, if several are), else the one that claims its source, else the only one of its kind, unless that
 /// claims other sources. Never an upstream of another organisation. `None` also where a silence would hide nothing:
 /// legacy Grafana has no silences, and alerts from a mapping or a text have labels that no upstream knows.
 pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Option<&'a Upstream> {
@@ -47,7 +47,10 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
     let fitting = || upstreams.iter().filter(fits);
     // Of two that are equally near the first one wins: `max_by_key` alone would return the last.
     let by_url = fitting()
-        .filter_map(|upstream| Some((nearness(&upstream.url, origin.external_url)?, upstream)))
+        .filter_map(|upstream| {
+            let urls = std::iter::once(&upstream.url).chain(&upstream.peers);
+            Some((urls.filter_map(|url| nearness(url, origin.external_url)).max()?, upstream))
+        })
         .rev()
         .max_by_key(|(nearness, _)| *nearness);
     if let Some((_, upstream)) = by_url {
@@ -96,6 +99,7 @@ mod tests {
             name: name.to_owned(),
             kind,
             url: url.to_owned(),
+            peers: Vec::new(),
             credential: None,
             ca_file: None,
             sources: Vec::new(),

@@ -61,9 +61,10 @@ pub(super) struct Call<'a> {
 }
 
 impl Wire {
-    pub fn new(upstream: &Upstream) -> Result<Self, UpstreamError> {
+    /// The connection to the one of its peers that is at `url`.
+    pub fn new(upstream: &Upstream, url: &str) -> Result<Self, UpstreamError> {
         let peer = Peer { name: upstream.name.clone(), kind: upstream.kind, org_id: upstream.org_id };
-        let http = http(upstream).map_err(|what| peer.error(Problem::Setup, None, &what.zh, &what.en))?;
+        let http = http(upstream, url).map_err(|what| peer.error(Problem::Setup, None, &what.zh, &what.en))?;
         let path = match upstream.kind {
             UpstreamKind::Alertmanager => "/api/v2",
             UpstreamKind::Grafana => "/api/alertmanager/grafana/api/v2",
@@ -72,7 +73,7 @@ impl Wire {
             Credential::Bearer(token) => Sent::Bearer(token.clone()),
             Credential::Basic { username, password } => Sent::Basic(username.clone(), password.clone()),
         });
-        Ok(Self { http, peer, root: format!("{}{path}", upstream.url.trim_end_matches('/')), credential })
+        Ok(Self { http, peer, root: format!("{}{path}", url.trim_end_matches('/')), credential })
     }
 
     /// The body of a success: 200, or Grafana's 202 (alert-sources §4.4).
@@ -158,7 +159,7 @@ impl Wire {
 }
 
 /// The HTTP client; the error is the reason why it cannot be built.
-fn http(upstream: &Upstream) -> Result<reqwest::Client, Words> {
+fn http(upstream: &Upstream, url: &str) -> Result<reqwest::Client, Words> {
     // reqwest uses the process's provider; `Err` means that one is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
@@ -168,7 +169,7 @@ fn http(upstream: &Upstream) -> Result<reqwest::Client, Words> {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false);
-    if Url::parse(&upstream.url).is_ok_and(|url| is_loopback(&url)) {
+    if Url::parse(url).is_ok_and(|url| is_loopback(&url)) {
         builder = builder.no_proxy();
     }
     if let Some(path) = &upstream.ca_file {

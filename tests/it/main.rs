@@ -56,6 +56,7 @@ mod sources;
 mod storm;
 mod strange_bodies;
 mod templates;
+mod truth;
 mod witness_alertmanager;
 mod witness_bots;
 mod witness_captures;

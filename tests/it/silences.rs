@@ -22,6 +22,7 @@ pub fn upstream(kind: UpstreamKind, url: &str) -> Upstream {
         name: "up".to_owned(),
         kind,
         url: url.to_owned(),
+        peers: Vec::new(),
         credential: None,
         ca_file: None,
         sources: Vec::new(),
@@ -118,8 +119,9 @@ async fn a_silence_that_has_ended_is_extended_as_a_new_one_whose_id_comes_back()
 #[tokio::test]
 async fn a_silenced_alert_still_fires_until_it_resolves() {
     let Some((_folder, server, client)) = world().await else { return };
-    let since = client.up_since().await.unwrap().expect("an Alertmanager says so");
-    assert!(since.0.abs_diff(Clock::System.now().0) < 60_000, "{since:?}");
+    let known = client.about().await.remove(0).unwrap().expect("an Alertmanager says so");
+    assert!(known.up_since.0.abs_diff(Clock::System.now().0) < 60_000, "{known:?}");
+    assert!(!known.version.is_empty(), "{known:?}");
     server.fire(&[host("web-1", "a", false), host("web-1", "b", false), host("web-2", "a", false)]).await;
     let matchers: Vec<Matcher> =
         ["alertname=主机失联", "instance=web-1"].iter().map(|text| Matcher::parse(text).unwrap()).collect();

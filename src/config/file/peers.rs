@@ -99,6 +99,10 @@ pub(in crate::config) struct Upstream {
     /// 根地址，不带 /api；与告警里的 externalURL 相同时，静默自动找到它。
     /// Its root, without /api; where alerts name the same externalURL, their silences find it by themselves.
     pub url: At<String>,
+    /// 其他副本的根地址：副本之间不共享告警，都要去看。静默只做在 `url` 上。
+    /// Roots of its other peers, which do not share alerts, so that each is asked. Silences are made at `url`.
+    #[schemars(extend("maxItems" = 8))]
+    pub peers: Option<At<Vec<At<String>>>>,
     /// Grafana 服务账号令牌。Token of a Grafana service account.
     pub token: Option<At<Secret>>,
     /// 令牌，作为 `Authorization: Bearer …` 发出。Token, sent as `Authorization: Bearer …`.
@@ -118,8 +122,8 @@ pub(in crate::config) struct Upstream {
     /// Labels that a silence leaves out: those that differ per replica, or that the alert upstream does not have.
     #[schemars(extend("default" = ["replica", "prometheus_replica", "__replica__"]))]
     pub ignore_labels: Option<At<Vec<At<String>>>>,
-    /// 被静默的告警在上游消失多久才算恢复，3s 到 1h。
-    /// How long a silenced alert must be away upstream before it counts as over, 3s to 1h.
+    /// 告警在上游的所有副本里消失多久才算恢复，3s 到 1h。
+    /// How long an alert must be away from all peers upstream before it counts as over, 3s to 1h.
     #[schemars(extend("default" = "2m", "pattern" = "^([0-9]+[smhd])+$"))]
     pub gone_after: Option<At<String>>,
 }

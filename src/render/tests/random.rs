@@ -424,6 +424,7 @@ pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
         Note::Fallback { .. } => !said("转自 ", "Rerouted from "),
         Note::Resent { .. } => !said("人工重发", "esent"),
         Note::Escalated { .. } => !said("升级：", "scalated"),
+        Note::Shown { .. } => !said("仍在告警", "still firing"),
         Note::Unclear { .. } => !said("无法确定对应哪一条", "cannot tell which"),
         Note::Merged { changes } => *changes > 0 && !said(" 次变化", "earlier change"),
     })?;

@@ -11,6 +11,7 @@ fn upstream(kind: UpstreamKind, ignore_labels: &[&str]) -> Upstream {
         name: "up".to_owned(),
         kind,
         url: "http://up.example.com".to_owned(),
+        peers: Vec::new(),
         credential: None,
         ca_file: None,
         sources: Vec::new(),

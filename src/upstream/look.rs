@@ -1,0 +1,220 @@
+//! One look at an upstream: what it lists, in which state, and since when it is up.
+
+use std::collections::{HashMap, HashSet};
+
+use super::truth::{Said, State};
+use super::{Firing, Silence, is_marked};
+use crate::alert::{Labels, Timestamp};
+
+/// The first version of Alertmanager whose groups tell what a time interval mutes.
+const TELLS_MUTES: (u32, u32) = (0, 28);
+
+/// What one peer listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The firing alerts that were asked for, and with them others.
+    pub alerts: Vec<Firing>,
+    /// Groups, with what mutes their alerts; empty where the peer cannot tell.
+    pub groups: Vec<Group>,
+    /// Silences that hide some of them, by id, as far as they were read.
+    pub silences: HashMap<String, Silence>,
+    /// The names of inhibiting alerts, by fingerprint.
+    pub inhibitors: HashMap<String, String>,
+    /// Since when it is up; `None` if it does not tell.
+    pub up_since: Option<Timestamp>,
+}
+
+/// An alert in a group of an Alertmanager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The receiver of the group's route.
+    pub receiver: String,
+    /// The alert's labels.
+    pub labels: Labels,
+    /// The intervals that mute it there.
+    pub muted_by: Vec<String>,
+}
+
+/// What an Alertmanager tells of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Its version.
+    pub version: String,
+    /// Since when it is up.
+    pub up_since: Timestamp,
+    /// How many peers gossip with it, itself included.
+    pub peers: usize,
+}
+
+impl About {
+    /// Can it tell what a time interval mutes?
+    pub fn tells_mutes(&self) -> bool {
+        let mut parts = self.version.trim_start_matches('v').split(['.', '-', '+']).map(|part| part.parse().ok());
+        match (parts.next().flatten(), parts.next().flatten()) {
+            (Some(major), Some(minor)) => (major, minor) >= TELLS_MUTES,
+            _ => false,
+        }
+    }
+}
+
+impl Look {
+    /// What the peer says of the alert with these labels, which `receiver` (empty: any) told us. `ours`: ids of silences
+    /// that were made through wegraf.
+    pub fn said(&self, labels: &Labels, receiver: &str, ours: &HashSet<String>, now: Timestamp) -> Said {
+        let Some(found) = self.find(labels) else {
+            return Said::Absent { up_ms: self.up_since.map(|since| now.millis_since(since)) };
+        };
+        Said::Listed(self.state(found, receiver, ours))
+    }
+
+    /// The alert with these labels; else one with more of them: upstream may have labels that it does not send.
+    fn find(&self, labels: &Labels) -> Option<&Firing> {
+        let same = |alert: &&Firing| public(&alert.labels).eq(labels.iter());
+        let more = |alert: &&Firing| labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value));
+        self.alerts.iter().find(same).or_else(|| self.alerts.iter().find(more))
+    }
+
+    fn state(&self, found: &Firing, receiver: &str, ours: &HashSet<String>) -> State {
+        let marked = |id: &String| self.silences.get(id).is_some_and(|silence| is_marked(&silence.comment));
+        if found.silenced_by.iter().any(|id| ours.contains(id) || marked(id)) {
+            return State::SilencedByUs;
+        }
+        if let Some(id) = found.silenced_by.first() {
+            let known = self.silences.get(id);
+            return State::SilencedElsewhere {
+                id: id.clone(),
+                by: known.map(|silence| silence.author.clone()).unwrap_or_default(),
+                until: known.map(|silence| silence.ends_at),
+                why: known.map(|silence| silence.comment.clone()).unwrap_or_default(),
+            };
+        }
+        if let Some(fingerprint) = found.inhibited_by.first() {
+            let by = self.inhibitors.get(fingerprint).unwrap_or(fingerprint).clone();
+            return State::Inhibited { by };
+        }
+        match self.muted(found, receiver) {
+            Some(interval) => State::Muted { interval },
+            None => State::Active,
+        }
+    }
+
+    /// The interval that mutes the alert in every group of this receiver that has it.
+    fn muted(&self, found: &Firing, receiver: &str) -> Option<String> {
+        let of = |group: &&Group| group.labels == found.labels;
+        let mut groups: Vec<&Group> = self.groups.iter().filter(of).collect();
+        if groups.iter().any(|group| group.receiver == receiver) {
+            groups.retain(|group| group.receiver == receiver);
+        }
+        let all = !groups.is_empty() && groups.iter().all(|group| !group.muted_by.is_empty());
+        groups.first().filter(|_| all).and_then(|group| group.muted_by.first().cloned())
+    }
+}
+
+fn public(labels: &Labels) -> impl Iterator<Item = (&String, &String)> {
+    labels.iter().filter(|(name, _)| !(name.starts_with("__") && name.ends_with("__")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::SilenceState;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn firing(pairs: &[(&str, &str)], silenced: &[&str], inhibited: &[&str]) -> Firing {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        Firing {
+            labels: labels(pairs),
+            starts_at: None,
+            fingerprint: String::new(),
+            state: "active".to_owned(),
+            silenced_by: owned(silenced),
+            inhibited_by: owned(inhibited),
+        }
+    }
+
+    const DISK: &[(&str, &str)] = &[("alertname", "磁盘将满"), ("instance", "db-1")];
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn said(look: &Look, receiver: &str) -> Said {
+        look.said(&labels(DISK), receiver, &HashSet::from(["ours".to_owned()]), NOW)
+    }
+
+    #[test]
+    fn an_alert_is_found_by_all_its_labels_and_private_ones_do_not_count() {
+        let wider = [DISK, &[("severity", "critical")]].concat();
+        let private = [DISK, &[("__alert_rule_uid__", "u")]].concat();
+        let look = Look { alerts: vec![firing(&wider, &["ours"], &[]), firing(&private, &[], &[])], ..Look::default() };
+        assert_eq!(said(&look, ""), Said::Listed(State::Active), "the nearer one");
+        let look = Look { alerts: vec![firing(&wider, &["ours"], &[])], ..Look::default() };
+        assert_eq!(said(&look, ""), Said::Listed(State::SilencedByUs), "upstream has more labels than it sends");
+        let up_since = Some(NOW.plus_millis(-5));
+        let look =
+            Look { alerts: vec![firing(&[("alertname", "磁盘将满")], &[], &[])], up_since, ..Look::default() };
+        assert_eq!(said(&look, ""), Said::Absent { up_ms: Some(5) });
+    }
+
+    #[test]
+    fn a_silence_of_ours_comes_first_then_others_then_inhibition() {
+        let silence = Silence {
+            id: "theirs".to_owned(),
+            state: SilenceState::Active,
+            matchers: Vec::new(),
+            starts_at: NOW,
+            ends_at: NOW.plus_millis(60_000),
+            author: "lisi".to_owned(),
+            comment: "换盘".to_owned(),
+        };
+        let look = |silenced: &[&str], inhibited: &[&str]| Look {
+            alerts: vec![firing(DISK, silenced, inhibited)],
+            silences: HashMap::from([("theirs".to_owned(), silence.clone())]),
+            inhibitors: HashMap::from([("f0".to_owned(), "机房断电".to_owned())]),
+            ..Look::default()
+        };
+        assert_eq!(said(&look(&["theirs", "ours"], &[]), ""), Said::Listed(State::SilencedByUs));
+        let theirs = State::SilencedElsewhere {
+            id: "theirs".to_owned(),
+            by: "lisi".to_owned(),
+            until: Some(NOW.plus_millis(60_000)),
+            why: "换盘".to_owned(),
+        };
+        assert_eq!(said(&look(&["theirs"], &["f0"]), ""), Said::Listed(theirs));
+        let mut marked = look(&["theirs"], &[]);
+        marked.silences.get_mut("theirs").unwrap().comment = "磁盘将满 ×1 (wegraf:#PSVJ/7-1)".to_owned();
+        assert_eq!(said(&marked, ""), Said::Listed(State::SilencedByUs), "its act is not recorded yet");
+        let inhibited = |by: &str| Said::Listed(State::Inhibited { by: by.to_owned() });
+        assert_eq!(said(&look(&[], &["f0"]), ""), inhibited("机房断电"));
+        assert_eq!(said(&look(&[], &["f1"]), ""), inhibited("f1"));
+    }
+
+    #[test]
+    fn an_alert_is_muted_where_the_groups_of_its_receiver_say_so() {
+        let group = |receiver: &str, muted: &[&str]| Group {
+            receiver: receiver.to_owned(),
+            labels: labels(DISK),
+            muted_by: muted.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let look = |groups: Vec<Group>| Look { alerts: vec![firing(DISK, &[], &[])], groups, ..Look::default() };
+        let muted = Said::Listed(State::Muted { interval: "weekend".to_owned() });
+        let active = Said::Listed(State::Active);
+        let both = look(vec![group("wegraf", &["weekend"]), group("pager", &[])]);
+        assert_eq!((said(&both, "wegraf"), said(&both, "pager")), (muted.clone(), active.clone()));
+        assert_eq!(said(&both, ""), active, "of an unknown receiver each group counts");
+        assert_eq!(said(&look(vec![group("wegraf", &["weekend"])]), ""), muted);
+        assert_eq!(said(&look(vec![group("wegraf", &["weekend"]), group("wegraf", &[])]), "wegraf"), active);
+        assert_eq!(said(&look(Vec::new()), "wegraf"), active);
+    }
+
+    #[test]
+    fn versions_tell_whether_mutes_are_shown() {
+        let tells = |version: &str| About { version: version.to_owned(), up_since: NOW, peers: 1 }.tells_mutes();
+        for version in ["0.28.0", "v0.28.1", "0.33.1-rc.0", "1.0.0"] {
+            assert!(tells(version), "{version}");
+        }
+        for version in ["0.27.0", "0.25.0+ds", "", "main"] {
+            assert!(!tells(version), "{version}");
+        }
+    }
+}

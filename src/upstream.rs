@@ -17,7 +17,7 @@ mod wire;
 
 use crate::alert::{Labels, ThreadId, Timestamp};
 
-pub use client::Client;
+pub use client::{Client, Survey};
 pub use error::{Problem, UpstreamError};
 pub use look::{About, Group, Look};
 pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for, together};

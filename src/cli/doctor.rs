@@ -4,6 +4,7 @@
 //! empty message, which a live one rejects with 44004 and a dead one with 93000.
 
 mod source;
+mod upstream;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,13 +18,12 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 use super::check::spelling;
 use super::screen::Screen;
 use super::{Doctor, bots};
-use crate::config::{BotAccount, Config, Database, Smtp, To, Upstream, users_in};
+use crate::config::{BotAccount, Config, Database, Smtp, To, users_in};
 use crate::deliver::email::Mailer;
 use crate::deliver::{self, Setup};
 use crate::duty::{self, Rota};
 use crate::store::Store;
 use crate::time::Clock;
-use crate::upstream::Client;
 use crate::watch;
 
 /// Members that are looked up: each costs a call, so a longer list is checked in part.
@@ -71,7 +71,10 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
             .push(Finding { about: format!("邮件 mail {}:{}", known.host, known.port), result: mail(known).await });
     }
     for known in &setup.config.upstreams {
-        findings.push(Finding { about: format!("上游 upstream {}", known.name), result: upstream(known).await });
+        findings.push(Finding {
+            about: format!("上游 upstream {}", known.name),
+            result: upstream::check(known, Clock::System.now()).await,
+        });
     }
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
     let answer = if arguments.json {
@@ -251,13 +254,6 @@ async fn mail(known: &Smtp) -> Result<String, String> {
         Ok(()) => Ok("能连上 it answers".to_owned()),
         Err(trouble) => Err(format!("{} {}", trouble.what.zh, trouble.what.en)),
     }
-}
-
-/// Can silences be read and made there, with our credential? None is made.
-async fn upstream(known: &Upstream) -> Result<String, String> {
-    let client = Client::new(known).map_err(|error| error.to_string())?;
-    let in_force = client.check().await.map_err(|error| error.to_string())?;
-    Ok(format!("可以做静默，现有 {in_force} 条 silences can be made, {in_force} in force"))
 }
 
 fn remedy(error: &CallError) -> String {

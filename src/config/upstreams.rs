@@ -21,6 +21,12 @@ const PEERS: usize = 8;
 const GONE_AFTER: Duration = Duration::from_mins(2);
 const GONE_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_hours(1);
 
+/// Does any receiver have steps?
+fn escalates(file: &File) -> bool {
+    let receivers = value(file.receivers.as_ref());
+    receivers.into_iter().flat_map(Named::iter).any(|(_, _, receiver)| receiver.escalate.is_some())
+}
+
 impl Resolver<'_> {
     pub(super) fn upstreams(&mut self, file: &File) -> Vec<Upstream> {
         let mut known: Vec<Upstream> = Vec::new();
@@ -34,6 +40,19 @@ impl Resolver<'_> {
             let org_id = self.org_id(upstream, &path);
             let sources = self.sources_of(upstream, file, &known);
             let ignore_labels = self.ignored(upstream, &path);
+            if upstream.kind.get() == Some(&UpstreamKind::Grafana) && escalates(file) {
+                self.found.note(
+                    place,
+                    (
+                        format!("Grafana 上游 `{name}` 不告诉哪些告警在静音时段（mute timing）里"),
+                        format!("the Grafana upstream `{name}` does not tell which alerts a mute timing mutes"),
+                    ),
+                    (
+                        "静音时段里已经告诉过的告警仍会升级；要停就用静默",
+                        "what was told before the mute still escalates: use a silence where it should not",
+                    ),
+                );
+            }
             let gone_after = self
                 .duration(upstream.gone_after.as_ref(), &format!("{path}.gone_after"), GONE_BOUNDS)
                 .unwrap_or(GONE_AFTER);

@@ -33,6 +33,21 @@ pub struct Client {
     others: Vec<Wire>,
 }
 
+/// What a peer tells of itself and lets us read.
+#[derive(Debug)]
+pub struct Survey {
+    /// Its root.
+    pub url: String,
+    /// What it tells of itself; nothing, if it is a Grafana.
+    pub about: Result<Option<About>, UpstreamError>,
+    /// May alerts be read?
+    pub alerts: Result<(), UpstreamError>,
+    /// May silences be read?
+    pub silences: Result<(), UpstreamError>,
+    /// May groups be read? `None` where they would not tell what is muted.
+    pub groups: Option<Result<(), UpstreamError>>,
+}
+
 /// Silences of others that one look reads one by one; those of more are read with the next looks.
 const SILENCES: usize = 20;
 
@@ -170,6 +185,11 @@ impl Client {
         join_all(each).await
     }
 
+    /// What each of its peers tells of itself and lets us read.
+    pub async fn survey(&self) -> Vec<Survey> {
+        join_all(self.wires().map(survey)).await
+    }
+
     fn wires(&self) -> impl Iterator<Item = &Wire> {
         std::iter::once(&self.wire).chain(&self.others)
     }
@@ -255,6 +275,23 @@ async fn ask<T>(
         );
         wire.peer.error(Problem::Foreign, None, zh, en)
     })
+}
+
+async fn survey(wire: &Wire) -> Survey {
+    let nothing = [Matcher::equal(NAME, "wegraf-doctor")];
+    let query = filters(&nothing);
+    let (about, alerts, silences) = tokio::join!(
+        about(wire),
+        ask(wire, Doing::Alerts, "/alerts", &query, body::alerts),
+        ask(wire, Doing::List, "/silences", &query, body::silences),
+    );
+    let groups = match &about {
+        Ok(Some(known)) if known.tells_mutes() => {
+            Some(ask(wire, Doing::Alerts, "/alerts/groups", &query, body::groups).await.map(drop))
+        }
+        _ => None,
+    };
+    Survey { url: wire.url.clone(), about, alerts: alerts.map(drop), silences: silences.map(drop), groups }
 }
 
 async fn about(wire: &Wire) -> Result<Option<About>, UpstreamError> {

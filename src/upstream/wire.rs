@@ -31,6 +31,8 @@ const REFUSAL_BYTES: usize = 64 << 10;
 pub(super) struct Wire {
     http: reqwest::Client,
     pub peer: Peer,
+    /// The root that was configured.
+    pub url: String,
     /// Above `/silences`, `/silence/…` and `/alerts`.
     root: String,
     credential: Option<Sent>,
@@ -73,7 +75,7 @@ impl Wire {
             Credential::Bearer(token) => Sent::Bearer(token.clone()),
             Credential::Basic { username, password } => Sent::Basic(username.clone(), password.clone()),
         });
-        Ok(Self { http, peer, root: format!("{}{path}", url.trim_end_matches('/')), credential })
+        Ok(Self { http, peer, url: url.to_owned(), root: format!("{}{path}", url.trim_end_matches('/')), credential })
     }
 
     /// The body of a success: 200, or Grafana's 202 (alert-sources §4.4).

@@ -1,0 +1,50 @@
+//! What an upstream lets us do and tells us, each of its peers by itself.
+
+use std::fmt::Write as _;
+
+use crate::alert::Timestamp;
+use crate::config::{Upstream, UpstreamKind};
+use crate::upstream::{About, Client, Survey, UpstreamError};
+
+/// Can silences be read and made there, and alerts be read, with our credential? Nothing is made.
+pub(super) async fn check(known: &Upstream, now: Timestamp) -> Result<String, String> {
+    let client = Client::new(known).map_err(|error| error.to_string())?;
+    let in_force = client.check().await.map_err(|error| error.to_string())?;
+    let mut said = format!("可以做静默，现有 {in_force} 条 silences can be made, {in_force} in force");
+    let mut healthy = true;
+    for survey in client.survey().await {
+        let (line, reads_all) = peer(&survey, known.kind, now);
+        write!(said, " · {line}").expect("a text takes all");
+        healthy &= reads_all;
+    }
+    if healthy { Ok(said) } else { Err(said) }
+}
+
+/// One line about a peer, and whether all that is needed of it can be read.
+fn peer(survey: &Survey, kind: UpstreamKind, now: Timestamp) -> (String, bool) {
+    let Survey { url, about, alerts, silences, groups } = survey;
+    let mut line = format!("{url}：");
+    match about {
+        Ok(Some(About { version, up_since, peers })) => {
+            let hours = now.millis_since(*up_since).max(0) / 3_600_000;
+            write!(line, "版本 version {version}，已运行 up for {hours} h，集群副本 peers {peers}")
+                .expect("a text takes all");
+        }
+        Ok(None) => line.push_str("Grafana 不告诉版本和启动时间 tells neither version nor start"),
+        Err(error) => write!(line, "✗ status：{error}").expect("a text takes all"),
+    }
+    let read = |result: &Result<(), UpstreamError>| match result {
+        Ok(()) => "✓".to_owned(),
+        Err(error) => format!("✗（{error}）"),
+    };
+    write!(line, "；可读 reads：alerts {}，silences {}", read(alerts), read(silences)).expect("a text takes all");
+    match groups {
+        Some(groups) => write!(line, "，groups {}", read(groups)).expect("a text takes all"),
+        None => line.push_str(match kind {
+            UpstreamKind::Grafana => "；静音时段看不见 mute timings cannot be seen",
+            UpstreamKind::Alertmanager => "；0.28 以前看不见静音时段 mute intervals cannot be seen before 0.28",
+        }),
+    }
+    let reads_all = about.is_ok() && alerts.is_ok() && silences.is_ok() && groups.as_ref().is_none_or(Result::is_ok);
+    (line, reads_all)
+}

@@ -11,6 +11,7 @@ mod ask;
 mod conversation;
 mod escalation;
 mod following;
+mod lapsing;
 mod origin;
 mod relay;
 mod rights;
@@ -35,7 +36,7 @@ use crate::deliver::{Members, Names};
 use crate::intake::Intake;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::names::LaneKey;
+use crate::names::{Duty, LaneKey};
 use crate::render::{self, harmless};
 use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, Store, StoreError};
 use crate::time::Clock;
@@ -313,7 +314,19 @@ impl Acts {
                 tokio::time::sleep(ESCALATE).await;
             }
         };
-        let all = async { tokio::join!(sweeps, steps, watching::watch(&self)) };
+        let lapses = async {
+            loop {
+                let looked = async {
+                    // One replica tells for all; a single process always does.
+                    if self.store.take_on(Duty::Silences).await? { lapsing::look(&self).await } else { Ok(()) }
+                };
+                if let Err(error) = looked.await {
+                    warn!(%error, "Alerts that lapse cannot be read; they are looked at again.");
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        };
+        let all = async { tokio::join!(sweeps, steps, lapses, watching::watch(&self)) };
         tokio::select! {
             _ = all => {}
             () = stop.cancelled() => {}
@@ -324,6 +337,12 @@ impl Acts {
     #[doc(hidden)]
     pub async fn escalate_once(&self) -> Result<(), StoreError> {
         escalation::step(self).await
+    }
+
+    /// Tells of what has lapsed: for tests that control the clock.
+    #[doc(hidden)]
+    pub async fn lapse_once(&self) -> Result<(), StoreError> {
+        lapsing::look(self).await
     }
 
     /// Looks at all upstreams once: for tests that control the clock.

@@ -11,8 +11,10 @@ pub mod claim;
 pub mod dedup;
 pub mod fold;
 pub mod judge;
+pub mod lapse;
 pub mod outbox;
 pub mod settle;
+pub mod truth;
 
 pub use admission::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 

@@ -2,8 +2,8 @@
 //! fires there.
 //!
 //! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
-//! parses answers, `look` finds an alert in what was listed, `truth` decides what that means, `error` explains failures,
-//! `span` parses durations: all pure. `client` calls through `wire`, and nothing here knows the store or WeCom.
+//! parses answers, `look` finds an alert in what was listed, `error` explains failures, `span` parses durations: all pure.
+//! `client` calls through `wire`, and nothing here knows the store or WeCom.
 
 mod body;
 mod client;
@@ -12,7 +12,6 @@ mod look;
 mod matchers;
 mod origin;
 mod span;
-pub mod truth;
 mod wire;
 
 use crate::alert::{Labels, ThreadId, Timestamp};

@@ -203,6 +203,7 @@ impl Watching {
             incidents: self.watch.incidents.recent(now),
             reload_failed: self.watch.metrics.reload_ok.get() == 0,
             storage: self.watch.storage.troubles(now, self.watch.fuse.full_at()),
+            lapsing: store.lapsing().await?,
             late: store.late_lanes(now.plus_millis(-stuck::OTHERS_MS), now.plus_millis(-stuck::CRITICAL_MS)).await?,
         })
     }

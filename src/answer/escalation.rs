@@ -11,10 +11,10 @@ use super::watching::ask;
 use super::{Acts, Setup};
 use crate::alert::{Status, Timestamp};
 use crate::config::{EscalationStep, Receiver};
+use crate::engine::truth::Verdict;
 use crate::ingest::RELAYED;
 use crate::render::Note;
 use crate::store::{ActAlert, Escalation, StoreError};
-use crate::upstream::truth::Verdict;
 
 /// Alerts in one round; in a storm the next round follows at once.
 const AT_ONCE: u32 = 200;

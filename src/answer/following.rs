@@ -13,9 +13,9 @@ use super::silencing::client;
 use super::{Acts, Setup};
 use crate::alert::{Identity, Labels, ThreadId, Timestamp};
 use crate::config::{Receiver, Upstream};
+use crate::engine::truth::{Before, Said, State, Suppressed, together};
 use crate::render::{Hidden, Note};
 use crate::store::{About, ActAlert, ActKind, ActState, Followed, NewAct, Silence, StoreError, Truth};
-use crate::upstream::truth::{Before, Said, State, Suppressed, together};
 use crate::upstream::{Client, Problem, SilenceState};
 
 /// Alert names that are asked for by name; more of them, and everything is listed.

@@ -11,9 +11,9 @@ use super::following::{Kept, Row, follow};
 use super::origin::Origins;
 use super::{Acts, Setup};
 use crate::config::Upstream;
+use crate::engine::truth::{State, Verdict, verdict};
 use crate::names::Duty;
 use crate::store::{ActAlert, Escalation, Followed, StoreError, Truth};
-use crate::upstream::truth::{State, Verdict, verdict};
 use crate::upstream::{self, Origin};
 
 /// Interval of looks while something depends on them: a step that waits, a suppressed alert, one that is absent.

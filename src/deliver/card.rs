@@ -197,9 +197,9 @@ pub(super) async fn told(
     target: &Target,
 ) -> Content {
     let now = deliver.clock.now();
-    // Who made a silence elsewhere is no userid of ours.
+    // Who made a silence elsewhere is no userid of ours, and wegraf is none.
     let person = match news.kind {
-        ActKind::Hide => news.doer.by.clone(),
+        ActKind::Hide | ActKind::Forget => news.doer.by.clone(),
         _ => deliver.names.of(Some(target), &news.doer.by).await,
     };
     let receiver = setup.config.receiver(&queued.receiver);

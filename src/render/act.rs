@@ -251,6 +251,20 @@ mod tests {
                 "🔕 zhangsan silenced 磁盘将满 ×2 until 15:09\ndb-1, db-2\nNothing comes from upstream until then; you will still hear when it is over.\n#{id}"
             )
         );
+        let lapsed = news(ActKind::Forget, ActState::Done, vec![alert("磁盘将满", "db-1")]);
+        assert_eq!(
+            written(&lapsed, "wegraf", Channel::Webhook, Language::Zh),
+            format!("⚪ 不再上报 磁盘将满\ndb-1\n这不表示已经恢复。\n#{id}")
+        );
+        assert_eq!(
+            written(&lapsed, "wegraf", Channel::Webhook, Language::En),
+            format!("⚪ No longer reported: 磁盘将满\ndb-1\nThat does not mean that it is over.\n#{id}")
+        );
+        let mut hidden = news(ActKind::Hide, ActState::Done, vec![alert("磁盘将满", "db-1")]);
+        (hidden.detail, hidden.doer.until) = ("<@all> 换盘".to_owned(), Some(NOW.plus_millis(3_600_000)));
+        let text = written(&hidden, "lisi", Channel::Webhook, Language::Zh);
+        assert!(text.starts_with("🔕 lisi 在上游静默了 磁盘将满，到 15:09\ndb-1\n原因："), "{text}");
+        assert!(text.contains("换盘\n到期前不提醒，不升级") && !text.contains("<@"), "{text}");
         let failed = news(ActKind::Silence, ActState::Failed, vec![alert("磁盘将满", "")]);
         assert_eq!(
             written(&failed, "张三", Channel::App, Language::Zh),

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::truth::{Said, State};
 use super::{Firing, Silence, is_marked};
 use crate::alert::{Labels, Timestamp};
+use crate::engine::truth::{Said, State};
 
 /// The first version of Alertmanager whose groups tell what a time interval mutes.
 const TELLS_MUTES: (u32, u32) = (0, 28);

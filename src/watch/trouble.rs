@@ -4,8 +4,9 @@ use super::stuck::stuck;
 use crate::alert::Timestamp;
 use crate::config::{Config, Language};
 use crate::deliver::called;
+use crate::engine::lapse::lapses;
 use crate::incidents::{Kind, Subject, Trouble};
-use crate::store::{Backlog, Breaker, LaneBacklog};
+use crate::store::{Backlog, Breaker, LaneBacklog, Lapsing};
 
 /// A breaker that closes again within this time is not reported to people.
 const PATIENCE_MS: i64 = 20_000;
@@ -59,6 +60,7 @@ pub(super) struct Facts {
     pub reload_failed: bool,
     pub storage: Vec<Trouble>,
     pub late: Vec<LaneBacklog>,
+    pub lapsing: Vec<Lapsing>,
 }
 
 /// All present faults.
@@ -66,6 +68,8 @@ pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
     let mut troubles = [&facts.incidents[..], &facts.storage[..]].concat();
     troubles.extend(facts.breakers.iter().filter_map(|open| blocked(open, facts)));
     troubles.extend(facts.late.iter().map(|lane| stuck(lane, facts.now)));
+    let is_silent = |source: &&Lapsing| lapses(source.latest, facts.now).silent;
+    troubles.extend(facts.lapsing.iter().filter(is_silent).map(|source| unrepeated(source, facts.now)));
     for source in &config.sources {
         let Some(watchdog) = &source.watchdog else { continue };
         let heard = facts.heard.iter().find(|(name, _)| *name == source.name).map_or(facts.started_at, |(_, at)| *at);
@@ -111,6 +115,21 @@ fn silent(source: &str, minutes: i64) -> Trouble {
         ),
     ];
     Trouble { kind: Kind::Silent, subject: Subject::Outside(source.to_owned()), detail }
+}
+
+/// A source that repeats none of its alerts any more: what they do is unknown, so none of them is told to be over.
+fn unrepeated(source: &Lapsing, now: Timestamp) -> Trouble {
+    let minutes = now.millis_since(source.latest).max(0) / 60_000;
+    let (name, alerts) = (source.source.to_string(), source.alerts);
+    let detail = [
+        format!(
+            "来源 `{name}` 不再推送，它的 {alerts} 条告警状态未知（最后的约定已过 {minutes} 分钟）：没有当作恢复，升级照常；请检查它和网络"
+        ),
+        format!(
+            "source `{name}` pushes nothing any more, so the state of its {alerts} alerts is unknown ({minutes} min past what it promised): none counts as resolved, escalations go on; check it and the network"
+        ),
+    ];
+    Trouble { kind: Kind::Silent, subject: Subject::Outside(name), detail }
 }
 
 fn imbalance(transitions: i64) -> Trouble {

@@ -9,13 +9,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use wecom_simulator::Setup;
-use wegraf::alert::Timestamp;
 use wegraf::store::{ActFilter, ActKind};
 use xtask::gateway::free;
 
 use crate::harness::{World, alertmanager, crypto};
-use crate::programs::{Server, find, until};
+use crate::programs::{Server, ago, find, until};
 use crate::silences::NOBODY;
 use crate::witness_alertmanager::{holds, texts};
 
@@ -40,8 +38,7 @@ fn there(instance: &str, over: bool) -> Value {
         "labels": { "alertname": NAME, "instance": instance, "severity": "warning" },
         "startsAt": "2026-11-22T06:02:00Z",
     });
-    let end = if over { jiff::Timestamp::now() } else { "2099-01-01T00:00:00Z".parse().unwrap() };
-    alert["endsAt"] = end.to_string().into();
+    alert["endsAt"] = if over { ago(0) } else { "2099-01-01T00:00:00Z".to_owned() }.into();
     alert
 }
 
@@ -82,13 +79,13 @@ fn suppressed(alerts: &[Value]) -> bool {
 
 /// Looks upstream, and sends all that follows.
 async fn look(world: &World) {
-    wegraf::answer::look_once(world.app()).await.unwrap();
+    world.app().acts().look_once().await.unwrap();
     world.settled().await;
 }
 
 /// Takes the steps that are due, and sends all that follows.
 async fn step(world: &World) {
-    wegraf::answer::escalate_once(world.app()).await.unwrap();
+    world.app().acts().escalate_once().await.unwrap();
     world.settled().await;
 }
 
@@ -217,7 +214,7 @@ async fn an_inhibited_alert_takes_no_step_and_nobody_is_told_until_it_is_free_ag
     let followed = world.app().store().followed(10).await.unwrap();
     let state = &followed[0].truth.as_ref().unwrap().state_json;
     assert!(state.contains("inhibited") && state.contains("机房断电"), "{state}");
-    power["endsAt"] = jiff::Timestamp::now().to_string().into();
+    power["endsAt"] = ago(0).into();
     server.fire(&[power]).await;
     listed(&server, |alerts| !suppressed(alerts)).await;
     look(&world).await;
@@ -353,7 +350,7 @@ async fn an_upstream_that_refuses_or_is_slow_does_not_keep_a_step() {
     let fine = StandIn { status: StatusCode::OK, muted: true, delay: Duration::ZERO };
     let forbidden = StandIn { status: StatusCode::FORBIDDEN, ..fine.clone() };
     let unknown = StandIn { status: StatusCode::UNAUTHORIZED, ..fine.clone() };
-    let slow = StandIn { delay: Duration::from_secs(60), ..fine };
+    let slow = StandIn { delay: Duration::from_mins(1), ..fine };
     for stand_in in [forbidden, unknown, slow] {
         let world = World::at_a_standstill(&steps(&at(&stand_in.start().await))).await;
         world.accept("/webhook", alertmanager(NAME, &[("db-1", "firing")])).await;
@@ -378,9 +375,75 @@ async fn a_reading_of_the_last_minute_holds_while_the_upstream_is_away_and_an_ol
     world.pass(Duration::from_secs(10));
     step(&world).await;
     assert!(world.inbox(BOSS).await.is_empty(), "it was silenced ten seconds ago");
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     step(&world).await;
     holds(&texts(&world.arrived(BOSS, 1).await)[0], &["（上游状态未知）"]);
+}
+
+/// Pushes alerts as Prometheus does, each with its end four minutes from now.
+async fn push(world: &World, instances: &[&str]) {
+    let now = world.app().now();
+    let end = jiff::Timestamp::from_millisecond(now.0 + 240_000).unwrap().to_string();
+    let alert = |instance: &&str| json!({ "labels": { "alertname": NAME, "instance": instance }, "endsAt": end, "startsAt": "2026-11-22T06:02:00Z" });
+    let body = Value::from(instances.iter().map(alert).collect::<Vec<_>>());
+    world.accept("/api/v2/alerts", body.to_string()).await;
+}
+
+async fn lapse(world: &World) {
+    world.app().acts().lapse_once().await.unwrap();
+    world.settled().await;
+}
+
+const PUSHED: &str = "receivers:\n  ops: { targets: [ { webhook: ops-group, face: text } ] }\n  duty: { targets: [ { webhook: dba-group, face: text } ] }\nroute: { receiver: ops }\nalarm: { receiver: duty }\n";
+
+#[tokio::test]
+async fn a_pushed_alert_that_is_not_pushed_again_is_no_longer_reported_and_not_resolved() {
+    let world = World::at_a_standstill(PUSHED).await;
+    push(&world, &["db-1", "db-2"]).await;
+    let told = texts(&world.arrived(OPS, 1).await);
+    for _ in 0..4 {
+        world.pass(Duration::from_mins(1));
+        push(&world, &["db-2"]).await;
+        lapse(&world).await;
+    }
+    world.pass(Duration::from_secs(59));
+    lapse(&world).await;
+    assert_eq!(world.inbox(OPS).await.len(), 1, "a push may be late");
+    world.pass(Duration::from_secs(2));
+    push(&world, &["db-2"]).await;
+    lapse(&world).await;
+    let lapsed = texts(&world.arrived(OPS, 2).await);
+    holds(&lapsed[1], &["⚪ 不再上报 磁盘将满", "db-1", "这不表示已经恢复"]);
+    assert!(!lapsed[1].contains("已恢复") && !lapsed[1].contains("🟢"), "{lapsed:#?}");
+    assert_eq!(id(&lapsed[1]), id(&told[0]));
+    world.pass(Duration::from_mins(1));
+    push(&world, &["db-2"]).await;
+    lapse(&world).await;
+    assert_eq!(world.inbox(OPS).await.len(), 2, "told once");
+    push(&world, &["db-1"]).await;
+    holds(&texts(&world.arrived(OPS, 3).await)[2], &["告警", NAME]);
+    assert!(world.inbox(BOSS).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_source_whose_alerts_lapse_together_is_one_message_and_none_of_them_is_told() {
+    let world = World::at_a_standstill(PUSHED).await;
+    push(&world, &["db-1", "db-2"]).await;
+    world.pass(Duration::from_secs(30));
+    push(&world, &["db-2", "db-3"]).await;
+    world.arrived(OPS, 2).await;
+    world.pass(Duration::from_mins(6));
+    lapse(&world).await;
+    let told = texts(&world.arrived(BOSS, 1).await);
+    holds(&told[0], &["告警来源没有心跳", "anonymous", "3 条告警状态未知"]);
+    world.pass(Duration::from_mins(30));
+    lapse(&world).await;
+    assert_eq!(world.inbox(OPS).await.len(), 2, "never singly");
+    // It is back, and knows of one of them no more.
+    push(&world, &["db-1", "db-2"]).await;
+    holds(&texts(&world.arrived(BOSS, 2).await)[1], &["恢复", "告警来源没有心跳"]);
+    lapse(&world).await;
+    holds(&texts(&world.arrived(OPS, 3).await)[2], &["不再上报", "db-3"]);
 }
 
 #[tokio::test]
@@ -389,10 +452,7 @@ async fn who_silenced_what_is_told_in_english_too() {
     let folder = TempDir::new().unwrap();
     let Some(server) = Server::alertmanager(folder.path(), NOBODY).await else { return };
     let config = steps(&at(&server.url)).replace("  ops:\n", "  ops:\n    language: en\n");
-    let mut world = World::idle(Setup::demo(), &config).await;
-    let evening: jiff::Timestamp = jiff::Timestamp::now();
-    world.stand_still_at(Timestamp(evening.as_millisecond()));
-    world.start().await;
+    let world = World::at_a_standstill(&config).await;
     server.fire(&[there("db-1", false)]).await;
     listed(&server, |alerts| alerts.len() == 1).await;
     world.accept("/webhook", alertmanager(NAME, &[("db-1", "firing")])).await;

@@ -118,6 +118,7 @@ pub enum Said {
 
 /// What was read before, in the same episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "times have this ending everywhere")]
 pub struct Before {
     /// When it was read.
     pub seen_at: Timestamp,
@@ -203,8 +204,8 @@ mod tests {
         assert_eq!(verdict(None, NOW), Verdict::Step { unknown: true });
     }
 
-    fn read(said: &[Said], before: Option<Before>) -> State {
-        together(said, before, false, GONE, NOW).state
+    fn read(said: &[Said], before: impl Into<Option<Before>>) -> State {
+        together(said, before.into(), false, GONE, NOW).state
     }
 
     #[test]
@@ -219,31 +220,31 @@ mod tests {
         assert_eq!(read(&[], None), State::Unknown);
     }
 
-    fn before(seen_ago: i64, absent_ago: Option<i64>) -> Option<Before> {
-        Some(Before {
+    fn before(seen_ago: i64, absent_ago: impl Into<Option<i64>>) -> Before {
+        Before {
             seen_at: NOW.plus_millis(-seen_ago),
             listed_at: Some(NOW.plus_millis(-1_000_000)),
-            absent_at: absent_ago.map(|ago| NOW.plus_millis(-ago)),
-        })
+            absent_at: absent_ago.into().map(|ago| NOW.plus_millis(-ago)),
+        }
     }
 
     #[test]
     fn gone_is_what_all_peers_leave_out_for_long_enough_each_up_for_longer() {
         let up = |ms| Said::Absent { up_ms: Some(ms) };
-        assert_eq!(read(&[up(GONE)], before(15_000, Some(GONE))), State::Gone);
-        assert_eq!(read(&[Said::Absent { up_ms: None }], before(15_000, Some(GONE))), State::Gone, "it tells no start");
-        assert_eq!(read(&[up(GONE)], before(15_000, Some(GONE - 1))), State::Absent);
+        assert_eq!(read(&[up(GONE)], before(15_000, GONE)), State::Gone);
+        assert_eq!(read(&[Said::Absent { up_ms: None }], before(15_000, GONE)), State::Gone, "it tells no start");
+        assert_eq!(read(&[up(GONE)], before(15_000, GONE - 1)), State::Absent);
         assert_eq!(read(&[up(GONE)], before(15_000, None)), State::Absent, "the first look");
-        assert_eq!(read(&[up(GONE - 1)], before(15_000, Some(GONE))), State::Unknown, "it has just started");
-        assert_eq!(read(&[up(GONE), Said::Nothing], before(15_000, Some(GONE))), State::Unknown);
-        assert_eq!(read(&[up(GONE), up(10)], before(15_000, Some(GONE))), State::Unknown);
-        assert_eq!(read(&[Said::Nothing], before(15_000, Some(GONE))), State::Unknown);
-        assert_eq!(read(&[up(GONE)], before(GONE + 1, Some(GONE + 1))), State::Absent, "after a gap it counts anew");
-        assert_eq!(read(&[up(GONE)], before(-5, Some(GONE))), State::Absent, "the clock was set back");
+        assert_eq!(read(&[up(GONE - 1)], before(15_000, GONE)), State::Unknown, "it has just started");
+        assert_eq!(read(&[up(GONE), Said::Nothing], before(15_000, GONE)), State::Unknown);
+        assert_eq!(read(&[up(GONE), up(10)], before(15_000, GONE)), State::Unknown);
+        assert_eq!(read(&[Said::Nothing], before(15_000, GONE)), State::Unknown);
+        assert_eq!(read(&[up(GONE)], before(GONE + 1, GONE + 1)), State::Absent, "after a gap it counts anew");
+        assert_eq!(read(&[up(GONE)], before(-5, GONE)), State::Absent, "the clock was set back");
         assert_eq!(read(&[up(GONE)], None), State::Unknown, "it never listed the alert");
         let ours = together(&[up(GONE)], None, true, GONE, NOW);
         assert_eq!((ours.state, ours.absent_at), (State::Absent, Some(NOW)), "silenced there by ourselves");
-        let again = together(&[Said::Listed(State::Active)], before(15_000, Some(GONE)), false, GONE, NOW);
+        let again = together(&[Said::Listed(State::Active)], Some(before(15_000, GONE)), false, GONE, NOW);
         assert_eq!((again.listed_at, again.absent_at), (Some(NOW), None), "one sighting resets the absence");
     }
 }

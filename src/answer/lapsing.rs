@@ -1,0 +1,54 @@
+//! Tells of pushed alerts that are no longer reported, although their source reports others: once, and never as resolved.
+
+use std::collections::BTreeMap;
+
+use tracing::info;
+
+use super::Acts;
+use crate::alert::ThreadId;
+use crate::engine::lapse::lapses;
+use crate::store::{About, ActAlert, ActKind, ActState, NewAct, StoreError};
+
+/// Alerts of a source in one round; more lapse with the next.
+const AT_ONCE: u32 = 500;
+
+/// Tells of what has lapsed. That a whole source is silent is a fault, which `watch` reports.
+pub(super) async fn look(acts: &Acts) -> Result<(), StoreError> {
+    for source in acts.store.lapsing().await? {
+        let before = lapses(source.latest, acts.clock.now()).before;
+        let mut by_thread: BTreeMap<ThreadId, Vec<ActAlert>> = BTreeMap::new();
+        for alert in acts.store.lapsed(source.source, before, AT_ONCE).await? {
+            by_thread.entry(alert.thread).or_default().push(alert);
+        }
+        for (thread, alerts) in by_thread {
+            forget(acts, thread, &alerts).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells everybody who heard of these alerts of one episode.
+async fn forget(acts: &Acts, thread: ThreadId, alerts: &[ActAlert]) -> Result<(), StoreError> {
+    let Some(first) = alerts.first() else { return Ok(()) };
+    let act = NewAct {
+        // An alert that is pushed again begins another episode.
+        event: format!("lapse/{}/{}", thread.0, first.alert),
+        kind: ActKind::Forget,
+        state: ActState::Done,
+        by: "wegraf".to_owned(),
+        via: "lapse".to_owned(),
+        about: About::Thread(thread),
+        only: alerts.iter().map(|alert| alert.identity).collect(),
+        until: None,
+        detail: String::new(),
+        code: None,
+        except_lane: None,
+        listeners: acts.setup.now().listeners.clone(),
+    };
+    let acted = acts.store.act(act, acts.clock.now()).await?;
+    if !acted.again {
+        info!(alert = first.name, alerts = acted.alerts.len(), "Pushed alerts are no longer reported.");
+        acts.metrics.count_act(ActKind::Forget, acted.state);
+    }
+    Ok(())
+}

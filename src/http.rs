@@ -52,6 +52,7 @@ mod query;
 mod refusal;
 mod scrape;
 mod setup;
+mod words;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
 use guests::BODY_DEADLINE;

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 
 use super::lobby::{Seat, Unfinished};
-use super::{Gate, Refusal};
+use super::{Gate, Refusal, words};
 use crate::intake::{Packing, Refused};
 use crate::room::{BODY_BYTES, Part};
 
@@ -84,6 +84,6 @@ pub(super) fn packing(headers: &HeaderMap) -> Result<Packing, Refusal> {
     match encoding.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(Packing::Plain),
         "gzip" | "x-gzip" => Ok(Packing::Gzip),
-        _ => Err(Refused::Encoding("只支持 gzip 压缩 only gzip encoding is supported".into()).into()),
+        _ => Err(Refused::Encoding(words::ONLY_GZIP.to_string()).into()),
     }
 }

@@ -14,12 +14,13 @@ use tracing::{error, info};
 use wecom::{CALLBACK_BODY_BYTES, CallbackError, CallbackKeys, Incoming, Signed};
 
 use super::refusal::Cause;
-use super::{BODY_DEADLINE, Gate, Setup};
+use super::{BODY_DEADLINE, Gate, Setup, words};
 use crate::answer::{Actor, Answer, Via};
 use crate::incidents::{Kind, Subject};
 use crate::metrics::Called;
 use crate::names::{Part, Scope};
 use crate::store::{ActState, StoreError};
+use crate::words::Words;
 
 /// The paths of callbacks.
 pub(super) fn routes() -> axum::Router<Gate> {
@@ -138,14 +139,11 @@ fn note(gate: &Gate, app: &str, event: &str) {
                 event,
                 "WeCom restricts this app, or is about to, because it is hardly used: open it in WeCom and send with it."
             );
-            let detail = [
-                format!("企业微信提示应用 {app} 使用太少（{event}），可能停用：请在企业微信里打开这个应用"),
-                format!("WeCom says that the app {app} is hardly used ({event}) and may restrict it: open it in WeCom"),
-            ];
+            let Words { zh, en } = words::hardly_used(app, event);
             gate.server.incidents.note(
                 Kind::Restricted,
                 Subject::Scope(Scope::of(&Part::App(app.into()))),
-                detail,
+                [zh.into_owned(), en.into_owned()],
                 gate.server.clock.now(),
             );
         }
@@ -156,12 +154,8 @@ fn note(gate: &Gate, app: &str, event: &str) {
 fn unknown(gate: &Gate, setup: &Setup, app: &str) -> Response {
     count(gate, "unknown");
     let known = setup.config.wecom.apps.contains_key(app);
-    let said = if known {
-        "这个应用没有配置 callback，或者这不是企业微信的请求 this app has no callback, or WeCom did not send this"
-    } else {
-        "没有这个应用 there is no such app"
-    };
-    Cause::new("no_callback").detail(said).attach((StatusCode::NOT_FOUND, said).into_response())
+    let said = if known { words::NO_CALLBACK } else { words::NO_APP }.to_string();
+    Cause::new("no_callback").detail(said.clone()).attach((StatusCode::NOT_FOUND, said).into_response())
 }
 
 /// The reason is logged for the operator, not sent to the caller.

@@ -20,12 +20,13 @@ use serde::Deserialize;
 
 use super::lobby::Seat;
 use super::refusal::Cause;
-use super::{Gate, Server};
+use super::{Gate, Server, words};
 use crate::alert::{Alert, Links, ThreadId, Timestamp};
 use crate::deliver::{Page, contents};
 use crate::links::Opened;
 use crate::render::harmless_url;
 use crate::store::{Contents, StoreError};
+use crate::words::Words;
 
 pub use digest::{DigestPage, PAGE_ITEMS};
 
@@ -68,14 +69,14 @@ fn prove(seat: Option<&Seat>) {
 async fn show(gate: &Gate, id: i64, address: &Uri, opened: &Opened, visit: &Visit) -> Response {
     let html = match write(gate, id, address, opened, visit).await {
         Ok(Some(html)) => html,
-        Ok(None) => return note(StatusCode::NOT_FOUND, "这条消息已被清理。", "This message is no longer kept."),
+        Ok(None) => return note(StatusCode::NOT_FOUND, &words::PRUNED),
         Err(error) => return unreadable(id, &error),
     };
     match html {
         Ok(html) => (guards(FORM), Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, delivery = id, "The page of a message could not be written.");
-            note(StatusCode::INTERNAL_SERVER_ERROR, "页面出错。", "The page failed.")
+            note(StatusCode::INTERNAL_SERVER_ERROR, &words::PAGE_FAILED)
         }
     }
 }
@@ -195,17 +196,10 @@ fn letter_html(
 }
 
 /// Its links: those that a message would have, too, and in the same order of importance.
-fn links(alert: &Alert) -> Vec<(&'static str, String)> {
+fn links(alert: &Alert) -> Vec<(String, String)> {
     let Links { panel, dashboard, rule, silence, runbook, image } = &alert.links;
-    let named = [
-        ("面板 panel", panel),
-        ("仪表盘 dashboard", dashboard),
-        ("规则 rule", rule),
-        ("静默 silence", silence),
-        ("手册 runbook", runbook),
-        ("图 picture", image),
-    ];
-    named.into_iter().filter_map(|(name, url)| Some((name, harmless_url(url)?))).collect()
+    let named = words::LINKS.into_iter().zip([panel, dashboard, rule, silence, runbook, image]);
+    named.filter_map(|(name, url)| Some((name.to_string(), harmless_url(url)?))).collect()
 }
 
 /// The pages, compiled once.
@@ -224,24 +218,17 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 async fn invalid(gate: &Gate, id: i64, address: &Uri) -> Response {
     let was_ours = gate.server.links.key().await.open(id, address, Timestamp(0)).is_some();
     let cause = if was_ours { Cause::new("expired") } else { Cause::guess("forged", "link") };
-    let answer = note(
-        StatusCode::FORBIDDEN,
-        "链接无效或已过期。请在企业微信里打开更新的消息里的链接，或在 wegraf 上用 `wegraf deliveries show` 查看。",
-        "This link is not valid or has expired. Open the link of a newer message in WeCom, or use `wegraf deliveries show` on the machine.",
-    );
+    let answer = note(StatusCode::FORBIDDEN, &words::LINK_INVALID);
     cause.attach(answer)
 }
 
 fn unreadable(id: i64, error: &StoreError) -> Response {
-    let answer = note(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "暂时读不到，请稍后再试。",
-        "It cannot be read right now; try again soon.",
-    );
+    let answer = note(StatusCode::SERVICE_UNAVAILABLE, &words::NOT_READ);
     Cause::new("store").detail(format!("the page of message {id} cannot be read: {error}")).attach(answer)
 }
 
-fn note(status: StatusCode, zh: &str, en: &str) -> Response {
+fn note(status: StatusCode, said: &Words) -> Response {
+    let Words { zh, en } = said;
     let html = format!(
         "<!doctype html><html lang=zh><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>wegraf</title><p>{zh}<p>{en}"
     );

@@ -19,6 +19,7 @@ use subtle::ConstantTimeEq as _;
 use super::Gate;
 use super::peer::Peer;
 use super::refusal::{Cause, Refusal, with_headers};
+use super::words;
 use crate::alert::Format;
 use crate::config::{Addressee, Config, Receiver, Robot, Target, To};
 use crate::intake::{Called, Receipt, Refused};
@@ -110,8 +111,7 @@ pub(super) fn routes() -> axum::Router<Gate> {
 
 /// The answer at an address that no source may use: it does not exist, and which key makes it exist.
 fn unconfigured(key: &str) -> Response {
-    let line = format!("没有来源启用这个地址，见配置 no source has this address; set sources.<name>.{key}\n");
-    (StatusCode::NOT_FOUND, line).into_response()
+    (StatusCode::NOT_FOUND, format!("{}\n", words::unconfigured(key))).into_response()
 }
 
 /// The receivers that a key or a token means; `None`: the routes say. Empty: it means nobody any more.

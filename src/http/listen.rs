@@ -13,7 +13,7 @@ use super::guests::Places;
 use super::lobby::Lobby;
 use super::refusal::Refusals;
 use super::scrape::Figures;
-use super::{Gate, Server, door, router, watched};
+use super::{Gate, Server, door, router, watched, words};
 use crate::config::Config;
 use crate::room::Room;
 
@@ -50,9 +50,7 @@ impl From<TcpListener> for Doors {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("无法监听 {address}，端口被占用？ cannot listen on {address}; is the port taken?"))
+    TcpListener::bind(address).await.with_context(|| words::port_taken(address))
 }
 
 /// Serves until `stop`, then lets requests in flight finish.

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use tracing::{error, info};
 
 use super::refusal::Cause;
-use super::{BODY_DEADLINE, Gate};
+use super::{BODY_DEADLINE, Gate, words};
 use crate::alert::Timestamp;
 use crate::answer::{Actor, Via, Wish};
 use crate::deliver::{Again, again, recallable};
@@ -103,7 +103,7 @@ async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: 
         Err(failure) => {
             gate.server.fuse.failed(&failure);
             error!(error = %failure, message = number, "A message could not be queued again.");
-            answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
+            answer(StatusCode::SERVICE_UNAVAILABLE, &words::NOT_STORED.to_string())
         }
     }
 }
@@ -164,7 +164,7 @@ async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, 
             (StatusCode::CONFLICT, RecallAnswer { act, error: row.map(|row| row.detail).unwrap_or_default() })
         }
         _ => {
-            let error = "还在撤回，结果见 `wegraf acts list` still under way: see `wegraf acts list`".to_owned();
+            let error = words::STILL_RECALLING.to_string();
             (StatusCode::CONFLICT, RecallAnswer { act, error })
         }
     })
@@ -245,20 +245,18 @@ async fn rotate(State(gate): State<Gate>, request: Request) -> Response {
 }
 
 fn unreadable() -> Response {
-    answer(StatusCode::BAD_REQUEST, "读不懂这个请求 this order cannot be read")
+    answer(StatusCode::BAD_REQUEST, &words::NO_ORDER.to_string())
 }
 
 fn unstored(gate: &Gate, failure: &StoreError) -> Response {
     gate.server.fuse.failed(failure);
     error!(error = %failure, "What a command ordered could not be stored.");
-    answer(StatusCode::SERVICE_UNAVAILABLE, "暂时无法保存，请重试 cannot be stored right now: try again")
+    answer(StatusCode::SERVICE_UNAVAILABLE, &words::NOT_STORED.to_string())
 }
 
 /// The body of a proven order; or the answer to an unproven one.
 async fn proven(key: &LinkKey, request: Request, now: Timestamp) -> Result<Bytes, Response> {
-    let unproven = |cause: Cause| {
-        cause.attach(answer(StatusCode::UNAUTHORIZED, "签名无效或已过期 the signature is not valid or has expired"))
-    };
+    let unproven = |cause: Cause| cause.attach(answer(StatusCode::UNAUTHORIZED, &words::ORDER_UNSIGNED.to_string()));
     let (parts, body) = request.into_parts();
     if !parts.headers.contains_key(header::AUTHORIZATION) {
         return Err(unproven(Cause::new("missing")));

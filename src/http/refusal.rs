@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 
 use super::lobby::Seat;
 use super::peer::Peer;
-use super::{Server, Setup};
+use super::{Server, Setup, words};
 use crate::incidents::{Incidents, Kind, Subject};
 use crate::intake::Refused;
 use crate::live::Live;
@@ -28,6 +28,7 @@ use crate::metrics::{self, Answered, FormatLabel, Metrics};
 use crate::proof::{self, Unproven, Why};
 use crate::room::NoRoom;
 use crate::time::Clock;
+use crate::words::Words;
 use book::{Book, Entry, Noted, Theme};
 use path::Place;
 
@@ -63,48 +64,27 @@ impl From<Refused> for Refusal {
 impl Refusal {
     /// The status of the answer, and the reason in words for the sender.
     pub fn said(&self) -> (StatusCode, String) {
-        match self {
-            Self::Unproven(_) => (StatusCode::UNAUTHORIZED, "需要凭证 credentials are required".to_owned()),
-            Self::Intake(Refused::OutOfScope { source, receiver }) => (
-                StatusCode::FORBIDDEN,
-                format!(
-                    "来源 {source} 不能投递给 {receiver}：见它的 receivers source {source} may not post to {receiver}: see its `receivers`"
-                ),
-            ),
-            Self::Certificate => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "暂时取不到签名证书，请重试 the signing certificate cannot be fetched right now: try again".to_owned(),
-            ),
-            Self::Slow => {
-                (StatusCode::REQUEST_TIMEOUT, "正文没有在 15 秒内到齐 the body did not arrive within 15 s".to_owned())
+        let (status, words) = match self {
+            Self::Unproven(_) => (StatusCode::UNAUTHORIZED, words::CREDENTIALS),
+            Self::Intake(Refused::OutOfScope { source, receiver }) => {
+                (StatusCode::FORBIDDEN, words::out_of_scope(source, receiver))
             }
-            Self::Intake(Refused::TooLarge) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "正文超过 16 MiB，请减小上游分组 the body is over 16 MiB: make the groups upstream smaller".to_owned(),
-            ),
+            Self::Certificate => (StatusCode::SERVICE_UNAVAILABLE, words::NO_CERTIFICATE),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, words::SLOW),
+            Self::Intake(Refused::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, words::TOO_LARGE),
             Self::Intake(Refused::NoRoom(NoRoom::Ever { needs, share })) => {
-                let (needs, share) = (needs.div_ceil(1 << 20), share >> 20);
-                (
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    format!(
-                        "告警太多：处理这个正文要约 {needs} MB 内存，`memory` 给了 {share} MB；请减小上游分组，或调大 memory so many alerts take about {needs} MB to be understood and `memory` leaves {share} MB: make the groups upstream smaller, or `memory` larger"
-                    ),
-                )
+                (StatusCode::PAYLOAD_TOO_LARGE, words::too_many(needs.div_ceil(1 << 20), share >> 20))
             }
-            Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "同时到达的内容太多，请重试 too much arrives at a time: try again".to_owned(),
-            ),
-            Self::Intake(Refused::Encoding(reason)) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
+            Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => (StatusCode::SERVICE_UNAVAILABLE, words::BUSY),
+            Self::Intake(Refused::Encoding(reason)) => return (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
             Self::Intake(Refused::Unreadable(reason)) => {
-                (StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST), reason.to_string())
+                let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                return (status, reason.to_string());
             }
             // The reason may contain a path: it is logged, not sent to the sender.
-            Self::Intake(Refused::Store(_)) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "暂时无法保存，请重试 cannot be stored right now: try again".to_owned(),
-            ),
-        }
+            Self::Intake(Refused::Store(_)) => (StatusCode::SERVICE_UNAVAILABLE, words::NOT_STORED),
+        };
+        (status, words.to_string())
     }
 
     /// The same for the operator. `source` is the proven one.
@@ -332,8 +312,13 @@ impl Seen<'_> {
             self.log(refusals, cause);
         }
         if let Some((theme, times)) = &noted.trouble {
-            let detail = self.words(refusals, cause, theme, *times);
-            refusals.incidents.note(Kind::Refused, Subject::Outside(theme.to_string()), detail, refusals.clock.now());
+            let Words { zh, en } = self.words(refusals, cause, theme, *times);
+            refusals.incidents.note(
+                Kind::Refused,
+                Subject::Outside(theme.to_string()),
+                [zh.into_owned(), en.into_owned()],
+                refusals.clock.now(),
+            );
         }
         noted
     }
@@ -358,7 +343,7 @@ impl Seen<'_> {
     }
 
     /// What happened and how to repair it, in Chinese and English.
-    fn words(&self, refusals: &Refusals, cause: &Cause, theme: &Theme, times: usize) -> [String; 2] {
+    fn words(&self, refusals: &Refusals, cause: &Cause, theme: &Theme, times: usize) -> Words {
         let Self { peer, path, status, .. } = self;
         let last = format!(
             "{peer} {} {} → {} {}",
@@ -367,11 +352,7 @@ impl Seen<'_> {
             status.as_u16(),
             cause.reason
         );
-        let (zh, en) = theme.remedy();
-        [
-            format!("{zh}；15 分钟内至少 {times} 次，最近一次：{last}。日志里有“A request was refused”"),
-            format!("{en}; at least {times} times within 15 min, last: {last}. The log says \"A request was refused\""),
-        ]
+        words::repeated(&theme.remedy(), times, &last)
     }
 }
 

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::super::lobby::Seat;
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
-use super::super::{BODY_DEADLINE, Gate, Server};
+use super::super::{BODY_DEADLINE, Gate, Server, words};
 use super::{Visit, invalid, note, prove, show, unreadable};
 use crate::alert::{Status, ThreadId, Timestamp};
 use crate::answer::{Actor, Answer, Scope, Via, Wish};
@@ -31,6 +31,7 @@ use crate::render::{self, harmless};
 use crate::standing as state;
 use crate::store::{About, ActAlert, ActFilter, ActKind, ActRow, ActState, Contents, StoreError};
 use crate::upstream::Span;
+use crate::words::Words;
 
 /// A form has a name, an act and a number: a longer one is not ours.
 const FORM_BYTES: usize = 4096;
@@ -87,7 +88,7 @@ pub(super) async fn act(
     let pressed = match read(&headers, body).await {
         Ok(pressed) => pressed,
         Err(status) => {
-            let said = note(status, "表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
+            let said = note(status, &words::FORM_UNREADABLE);
             return Cause::new("form").attach(said);
         }
     };
@@ -95,7 +96,7 @@ pub(super) async fn act(
     let answered = match opened.acts {
         Acting::Until(_) => wanted(&gate.server, id, &person, peer, pressed).await,
         // The page explains how to act instead.
-        Acting::Ended | Acting::Never => Ok((Said::no(ENDED[0], ENDED[1]), StatusCode::FORBIDDEN)),
+        Acting::Ended | Acting::Never => Ok((Said::no(words::ACTS_ENDED), StatusCode::FORBIDDEN)),
     };
     let (said, status) = match answered {
         Ok(said) => said,
@@ -129,17 +130,16 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Pressed, StatusCode> {
     if made_here { Ok(pressed) } else { Err(StatusCode::BAD_REQUEST) }
 }
 
-/// The page's message about a form, in Chinese and in English.
+/// The page's message about a form.
 #[derive(Debug)]
 pub(super) struct Said {
     good: bool,
-    zh: String,
-    en: String,
+    words: Words,
 }
 
 impl Said {
-    fn no(zh: &str, en: &str) -> Self {
-        Self { good: false, zh: zh.to_owned(), en: en.to_owned() }
+    const fn no(words: Words) -> Self {
+        Self { good: false, words }
     }
 }
 
@@ -151,9 +151,9 @@ async fn wanted(
     peer: Peer,
     pressed: Pressed,
 ) -> Result<(Said, StatusCode), StoreError> {
-    let bad = |zh, en| Ok((Said::no(zh, en), StatusCode::UNPROCESSABLE_ENTITY));
+    let bad = |words| Ok((Said::no(words), StatusCode::UNPROCESSABLE_ENTITY));
     if person.is_empty() {
-        return bad("请先写上你的名字，大家才知道是谁。", "Say who you are first: the others see it.");
+        return bad(words::WHO_ARE_YOU);
     }
     let (kind, span) = match pressed.wish.as_str() {
         render::ACKNOWLEDGE => (ActKind::Acknowledge, None),
@@ -161,9 +161,9 @@ async fn wanted(
         render::EXPIRE => (ActKind::Expire, None),
         render::SILENCE => match Span::parse(&pressed.span) {
             Ok(span) => (ActKind::Silence, Some(span)),
-            Err(_) => return bad("没有这样的静默时长。", "There is no such span for a silence."),
+            Err(_) => return bad(words::NO_SPAN),
         },
-        _ => return bad("没有这样的操作。", "There is no such thing to do."),
+        _ => return bad(words::NO_ACT),
     };
     // The silence must hide what the page showed; forms of older versions do not tell.
     if kind == ActKind::Silence
@@ -171,7 +171,7 @@ async fn wanted(
         && let Some(scope) = hidden(server, id).await?
         && scope.fingerprint() != pressed.shown
     {
-        return Ok((Said::no(CHANGED[0], CHANGED[1]), StatusCode::CONFLICT));
+        return Ok((Said::no(words::CHANGED), StatusCode::CONFLICT));
     }
     let Pressed { wish, nonce, span: chosen, .. } = pressed;
     let wish = Wish {
@@ -186,47 +186,21 @@ async fn wanted(
     let actor = Actor { id: person.to_owned(), via: Via::Page };
     let answer = server.acts.act_from(&actor, wish, Some(peer.address())).await?;
     if answer.state == Some(ActState::Denied) {
-        return Ok((Said::no(DENIED[0], DENIED[1]), StatusCode::FORBIDDEN));
+        return Ok((Said::no(words::DENIED), StatusCode::FORBIDDEN));
     }
     Ok((outcome(server, &actor, kind, answer).await?, StatusCode::OK))
 }
-
-/// The page's visitors are unauthenticated, so restricted acts are denied to them.
-const DENIED: [&str; 2] = [
-    "这条告警限定了谁可以操作，网页认不出你是谁：请在企业微信里用卡片按钮或发消息来操作。",
-    "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
-];
-
-/// The alerts of the message changed since the page was setup.
-const CHANGED: [&str; 2] = [
-    "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
-    "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
-];
-
-/// The link still opens the page, but no longer authorises acts.
-const ENDED: [&str; 2] = [
-    "这个链接的操作期限已过，没有做任何事；页面仍可查看。",
-    "This link can no longer be used to act: nothing was done. The page can still be read.",
-];
 
 /// The result of an act: if it has a step upstream, that of the step, if it ends soon enough.
 async fn outcome(server: &Server, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
         answer = server.acts.finished(actor, answer, PATIENCE).await?;
         if answer.state == Some(ActState::Done) {
-            let (zh, en) = done(kind);
-            return Ok(Said { good: true, zh: zh.to_owned(), en: en.to_owned() });
+            return Ok(Said { good: true, words: words::done(kind) });
         }
     }
     let good = matches!(answer.state, Some(ActState::Open | ActState::Done));
-    Ok(Said { good, zh: answer.text, en: String::new() })
-}
-
-const fn done(kind: ActKind) -> (&'static str, &'static str) {
-    match kind {
-        ActKind::Expire => ("静默已解除。", "The silence has ended."),
-        _ => ("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
-    }
+    Ok(Said { good, words: (answer.text, "").into() })
 }
 
 /// A person's name: one line, bounded, plain text.
@@ -283,8 +257,8 @@ pub(super) async fn standing(
         silenced,
         done => done.iter().map(|act| row(act, &page.timezone)).collect::<Vec<_>>(),
         allowed,
-        denied_zh => DENIED[0],
-        denied_en => DENIED[1],
+        denied_zh => words::DENIED.zh,
+        denied_en => words::DENIED.en,
         may_acknowledge => taken < on.len(),
         may_release => taken > 0,
         hides => hides.as_ref().map(scope),
@@ -296,7 +270,7 @@ pub(super) async fn standing(
         acts,
         ended => opened.acts == Acting::Ended,
         id => kept.thread.to_string(),
-        said => visit.said.as_ref().map(|said| context! { good => said.good, zh => said.zh.as_str(), en => said.en.as_str() }),
+        said => visit.said.as_ref().map(|said| context! { good => said.good, zh => &*said.words.zh, en => &*said.words.en }),
     })
 }
 
@@ -346,25 +320,8 @@ fn scope(scope: &Scope) -> Value {
 }
 
 fn row(act: &ActRow, zone: &TimeZone) -> Value {
-    let kind = match act.kind {
-        ActKind::Acknowledge => "认领 acknowledged",
-        ActKind::Release => "放弃认领 gave back",
-        ActKind::Silence => "静默 silenced",
-        ActKind::Extend => "改静默 moved the silence",
-        ActKind::Expire => "解除静默 ended the silence",
-        ActKind::Resend => "重发 sent again",
-        ActKind::Recall => "撤回 took back",
-        ActKind::Forget => "不再上报 no longer reported",
-        ActKind::Hide => "在上游静默 silenced upstream",
-    };
-    let state = match act.state {
-        ActState::Done => "",
-        ActState::Open => "进行中 not done yet",
-        ActState::Repeated => "已有人做过 done before",
-        ActState::Void => "已结束 was over",
-        ActState::Denied => "没有权限 not allowed",
-        ActState::Failed => "没有做成 failed",
-    };
+    let kind = words::act(act.kind).to_string();
+    let state = words::state(act.state).map(|state| state.to_string()).unwrap_or_default();
     let until = act.until.filter(|_| act.kind != ActKind::Expire).map(|until| clock(until, zone));
     context! { at => clock(act.at, zone), by => person(&act.by), via => act.via.as_str(), kind, state, until }
 }

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use minijinja::{Error, Value, context};
 
 use crate::alert::{Status, ThreadId, Timestamp, level_label};
+use crate::http::words;
 use crate::render::number;
 use crate::store::{Digest, DigestItem};
 
@@ -67,10 +68,10 @@ impl DigestPage<'_> {
 
     fn item(&self, item: &DigestItem) -> Value {
         let (class, word) = match (item.status, item.critical) {
-            (Status::Firing, true) => ("critical", "严重 critical"),
-            (Status::Firing, false) => ("firing", "告警 firing"),
-            (Status::Resolved, _) => ("resolved", "已恢复 resolved"),
-            (Status::Notice, _) => ("resolved", "通知 notice"),
+            (Status::Firing, true) => ("critical", words::CRITICAL),
+            (Status::Firing, false) => ("firing", words::FIRING),
+            (Status::Resolved, _) => ("resolved", words::RESOLVED),
+            (Status::Notice, _) => ("resolved", words::NOTICE),
         };
         let severity = level_label(&item.labels);
         let short = |text: &str| text[..text.floor_char_boundary(LABEL_BYTES)].to_owned();
@@ -83,7 +84,7 @@ impl DigestPage<'_> {
             .collect();
         context! {
             class,
-            word,
+            word => word.to_string(),
             name => short(&item.name),
             severity => severity.map(&short).unwrap_or_default(),
             when => self.when(item),

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::alert::Timestamp;
+use crate::http::words;
+use crate::words::Words;
 
 /// Most log lines within a window: for one sender and reason, and for all; the rest is counted and logged in one line.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -94,37 +96,16 @@ impl fmt::Display for Theme {
 }
 
 impl Theme {
-    /// The fault and its remedy, in Chinese and English.
-    pub fn remedy(&self) -> (String, &'static str) {
+    /// The fault and its remedy.
+    pub fn remedy(&self) -> Words {
         match self {
-            Self::Source(name) => (
-                format!("来源 `{name}` 发来的内容一再被拒收，这些告警到不了任何人：请检查它的设置"),
-                "what a source sends is refused again and again, and reaches nobody: check how it is set up",
-            ),
-            Self::Credentials => (
-                "有发送方的凭证一再不对，它的告警进不来：请核对它的令牌，或者有人在猜".to_owned(),
-                "a sender's credential is wrong again and again, so its alerts do not come in: check its token, or somebody is guessing",
-            ),
-            Self::Links => {
-                ("有人一再打开伪造的消息链接".to_owned(), "forged links to messages are opened again and again")
-            }
-            Self::Callbacks => (
-                "回调地址一再收到不是企业微信签名的请求：请核对 callback 的 token 和 encoding_aes_key，或者有人在伪造"
-                    .to_owned(),
-                "calls of a callback are not signed by WeCom: check its token and encoding_aes_key, or somebody forges them",
-            ),
-            Self::Orders => (
-                "命令的签名一再无效：命令和网关用的是不是同一个数据库".to_owned(),
-                "orders of commands are not signed with the key of this database: do command and gateway share one",
-            ),
-            Self::Addresses => (
-                "有发送方一再投递到不存在的地址，它的告警进不来：请核对它的 URL".to_owned(),
-                "a sender posts to a path that is not there, so its alerts do not come in: check its URL",
-            ),
-            Self::Bodies => (
-                "收到的内容一再无法接收，这些告警到不了任何人：请检查发送方".to_owned(),
-                "bodies are refused again and again, and reach nobody: check their sender",
-            ),
+            Self::Source(name) => words::source_refused(name),
+            Self::Credentials => words::CREDENTIALS_WRONG,
+            Self::Links => words::LINKS_FORGED,
+            Self::Callbacks => words::CALLBACKS_UNSIGNED,
+            Self::Orders => words::ORDERS_UNSIGNED,
+            Self::Addresses => words::ADDRESSES_MISSED,
+            Self::Bodies => words::BODIES_REFUSED,
         }
     }
 }

@@ -1,0 +1,197 @@
+//! What senders, visitors and commands are told. The answers of programs that are imitated stand in `dropin`, to their
+//! letter.
+
+use std::net::SocketAddr;
+
+use crate::store::{ActKind, ActState};
+use crate::words::{Words, words};
+
+pub(super) const CREDENTIALS: Words = words("需要凭证", "credentials are required");
+pub(super) const NO_CERTIFICATE: Words =
+    words("暂时取不到签名证书，请重试", "the signing certificate cannot be fetched right now: try again");
+pub(super) const SLOW: Words = words("正文没有在 15 秒内到齐", "the body did not arrive within 15 s");
+pub(super) const TOO_LARGE: Words =
+    words("正文超过 16 MiB，请减小上游分组", "the body is over 16 MiB: make the groups upstream smaller");
+pub(super) const BUSY: Words = words("同时到达的内容太多，请重试", "too much arrives at a time: try again");
+pub(super) const NOT_STORED: Words = words("暂时无法保存，请重试", "cannot be stored right now: try again");
+pub(super) const ONLY_GZIP: Words = words("只支持 gzip 压缩", "only gzip encoding is supported");
+
+/// The source may not post to the receiver.
+pub(super) fn out_of_scope(source: &str, receiver: &str) -> Words {
+    (
+        format!("来源 {source} 不能投递给 {receiver}：见它的 receivers"),
+        format!("source {source} may not post to {receiver}: see its `receivers`"),
+    )
+        .into()
+}
+
+/// A body needs more memory than there is, in MB.
+pub(super) fn too_many(needs: usize, share: usize) -> Words {
+    (
+        format!(
+            "告警太多：处理这个正文要约 {needs} MB 内存，`memory` 给了 {share} MB；请减小上游分组，或调大 memory"
+        ),
+        format!(
+            "so many alerts take about {needs} MB to be understood and `memory` leaves {share} MB: make the groups upstream smaller, or `memory` larger"
+        ),
+    )
+        .into()
+}
+
+/// A listener cannot be opened.
+pub(super) fn port_taken(address: SocketAddr) -> Words {
+    (format!("无法监听 {address}，端口被占用？"), format!("cannot listen on {address}; is the port taken?")).into()
+}
+
+/// No source may use an address; `key` makes it exist.
+pub(super) fn unconfigured(key: &str) -> Words {
+    ("没有来源启用这个地址，见配置".to_owned(), format!("no source has this address; set sources.<name>.{key}")).into()
+}
+
+// Refusals that go on, as faults.
+
+pub(super) fn source_refused(name: &str) -> Words {
+    (
+        format!("来源 `{name}` 发来的内容一再被拒收，这些告警到不了任何人：请检查它的设置"),
+        "what a source sends is refused again and again, and reaches nobody: check how it is set up",
+    )
+        .into()
+}
+
+pub(super) const CREDENTIALS_WRONG: Words = words(
+    "有发送方的凭证一再不对，它的告警进不来：请核对它的令牌，或者有人在猜",
+    "a sender's credential is wrong again and again, so its alerts do not come in: check its token, or somebody is guessing",
+);
+pub(super) const LINKS_FORGED: Words =
+    words("有人一再打开伪造的消息链接", "forged links to messages are opened again and again");
+pub(super) const CALLBACKS_UNSIGNED: Words = words(
+    "回调地址一再收到不是企业微信签名的请求：请核对 callback 的 token 和 encoding_aes_key，或者有人在伪造",
+    "calls of a callback are not signed by WeCom: check its token and encoding_aes_key, or somebody forges them",
+);
+pub(super) const ORDERS_UNSIGNED: Words = words(
+    "命令的签名一再无效：命令和网关用的是不是同一个数据库",
+    "orders of commands are not signed with the key of this database: do command and gateway share one",
+);
+pub(super) const ADDRESSES_MISSED: Words = words(
+    "有发送方一再投递到不存在的地址，它的告警进不来：请核对它的 URL",
+    "a sender posts to a path that is not there, so its alerts do not come in: check its URL",
+);
+pub(super) const BODIES_REFUSED: Words = words(
+    "收到的内容一再无法接收，这些告警到不了任何人：请检查发送方",
+    "bodies are refused again and again, and reach nobody: check their sender",
+);
+
+/// The fault and its remedy, with how often and the last of them.
+pub(super) fn repeated(fault: &Words, times: usize, last: &str) -> Words {
+    let Words { zh, en } = fault;
+    (
+        format!("{zh}；15 分钟内至少 {times} 次，最近一次：{last}。日志里有“A request was refused”"),
+        format!("{en}; at least {times} times within 15 min, last: {last}. The log says \"A request was refused\""),
+    )
+        .into()
+}
+
+// Callbacks.
+
+pub(super) const NO_CALLBACK: Words = words(
+    "这个应用没有配置 callback，或者这不是企业微信的请求",
+    "this app has no callback, or WeCom did not send this",
+);
+pub(super) const NO_APP: Words = words("没有这个应用", "there is no such app");
+
+/// WeCom restricts an app, or is about to.
+pub(super) fn hardly_used(app: &str, event: &str) -> Words {
+    (
+        format!("企业微信提示应用 {app} 使用太少（{event}），可能停用：请在企业微信里打开这个应用"),
+        format!("WeCom says that the app {app} is hardly used ({event}) and may restrict it: open it in WeCom"),
+    )
+        .into()
+}
+
+// Orders of commands.
+
+pub(super) const STILL_RECALLING: Words =
+    words("还在撤回，结果见 `wegraf acts list`", "still under way: see `wegraf acts list`");
+pub(super) const NO_ORDER: Words = words("读不懂这个请求", "this order cannot be read");
+pub(super) const ORDER_UNSIGNED: Words = words("签名无效或已过期", "the signature is not valid or has expired");
+
+// The page behind a message.
+
+pub(super) const PRUNED: Words = words("这条消息已被清理。", "This message is no longer kept.");
+pub(super) const PAGE_FAILED: Words = words("页面出错。", "The page failed.");
+pub(super) const LINK_INVALID: Words = words(
+    "链接无效或已过期。请在企业微信里打开更新的消息里的链接，或在 wegraf 上用 `wegraf deliveries show` 查看。",
+    "This link is not valid or has expired. Open the link of a newer message in WeCom, or use `wegraf deliveries show` on the machine.",
+);
+pub(super) const NOT_READ: Words = words("暂时读不到，请稍后再试。", "It cannot be read right now; try again soon.");
+pub(super) const FORM_UNREADABLE: Words =
+    words("表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
+pub(super) const WHO_ARE_YOU: Words =
+    words("请先写上你的名字，大家才知道是谁。", "Say who you are first: the others see it.");
+pub(super) const NO_SPAN: Words = words("没有这样的静默时长。", "There is no such span for a silence.");
+pub(super) const NO_ACT: Words = words("没有这样的操作。", "There is no such thing to do.");
+/// The page's visitors are unauthenticated, so restricted acts are denied to them.
+pub(super) const DENIED: Words = words(
+    "这条告警限定了谁可以操作，网页认不出你是谁：请在企业微信里用卡片按钮或发消息来操作。",
+    "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
+);
+/// The alerts of the message changed since the page was loaded.
+pub(super) const CHANGED: Words = words(
+    "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
+    "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
+);
+/// The link still opens the page, but no longer authorises acts.
+pub(super) const ACTS_ENDED: Words = words(
+    "这个链接的操作期限已过，没有做任何事；页面仍可查看。",
+    "This link can no longer be used to act: nothing was done. The page can still be read.",
+);
+
+/// The result of an act with a step upstream.
+pub(super) const fn done(kind: ActKind) -> Words {
+    match kind {
+        ActKind::Expire => words("静默已解除。", "The silence has ended."),
+        _ => words("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
+    }
+}
+
+/// The links of an alert: panel, dashboard, rule, silence, runbook, picture.
+pub(super) const LINKS: [Words; 6] = [
+    words("面板", "panel"),
+    words("仪表盘", "dashboard"),
+    words("规则", "rule"),
+    words("静默", "silence"),
+    words("手册", "runbook"),
+    words("图", "picture"),
+];
+
+pub(super) const CRITICAL: Words = words("严重", "critical");
+pub(super) const FIRING: Words = words("告警", "firing");
+pub(super) const RESOLVED: Words = words("已恢复", "resolved");
+pub(super) const NOTICE: Words = words("通知", "notice");
+
+/// A recorded act.
+pub(super) const fn act(kind: ActKind) -> Words {
+    match kind {
+        ActKind::Acknowledge => words("认领", "acknowledged"),
+        ActKind::Release => words("放弃认领", "gave back"),
+        ActKind::Silence => words("静默", "silenced"),
+        ActKind::Extend => words("改静默", "moved the silence"),
+        ActKind::Expire => words("解除静默", "ended the silence"),
+        ActKind::Resend => words("重发", "sent again"),
+        ActKind::Recall => words("撤回", "took back"),
+        ActKind::Forget => words("不再上报", "no longer reported"),
+        ActKind::Hide => words("在上游静默", "silenced upstream"),
+    }
+}
+
+/// What became of it; `None`: it was done.
+pub(super) const fn state(state: ActState) -> Option<Words> {
+    match state {
+        ActState::Done => None,
+        ActState::Open => Some(words("进行中", "not done yet")),
+        ActState::Repeated => Some(words("已有人做过", "done before")),
+        ActState::Void => Some(words("已结束", "was over")),
+        ActState::Denied => Some(words("没有权限", "not allowed")),
+        ActState::Failed => Some(words("没有做成", "failed")),
+    }
+}

@@ -315,10 +315,27 @@ pub struct Receiver {
     pub repeat_interval: Duration,
     /// Used when nothing here is delivered. Fallbacks never form a cycle.
     pub fallback: Option<String>,
+    /// How long a message may wait before the fallback is told as well.
+    pub fallback_after: FallbackAfter,
     /// Receivers told step by step while an alert is not acknowledged. They never form a cycle.
     pub escalate: Vec<EscalationStep>,
     /// Who may act on its alerts; `None`: the people who received them, and the members of the group that they went to.
     pub may_act: Option<MayAct>,
+}
+
+/// How long a message of a receiver may wait before its fallback is told as well; 30 s to 24 h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FallbackAfter {
+    /// One that holds a critical alert.
+    pub critical: Duration,
+    /// Any other.
+    pub other: Duration,
+}
+
+impl Default for FallbackAfter {
+    fn default() -> Self {
+        receivers::FALLBACK_AFTER
+    }
 }
 
 /// A step of escalation.

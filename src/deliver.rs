@@ -23,6 +23,7 @@ mod members;
 mod model;
 mod names;
 pub mod other;
+mod overdue;
 mod owners;
 mod page;
 mod people;
@@ -137,9 +138,11 @@ pub async fn run(deliver: Deliver, writer: Writer, stop: CancellationToken) {
         stop,
     });
     let workers = TaskTracker::new();
+    let mut overdue_looked_at = Timestamp(0);
     while !lanes.stop.is_cancelled() {
         let looked = tokio::time::Instant::now();
         let pause = lanes.start_workers(&workers).await;
+        lanes.tell_overdue(&mut overdue_looked_at, lanes.deliver.clock.now()).await;
         let woken = async {
             tokio::select! {
                 () = lanes.deliver.store.woken() => {}

@@ -13,6 +13,7 @@ pub mod fold;
 pub mod judge;
 pub mod lapse;
 pub mod outbox;
+pub mod overdue;
 pub mod settle;
 pub mod truth;
 

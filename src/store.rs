@@ -43,10 +43,11 @@ use crate::config::Database;
 use crate::names::{Duty, LaneKey, SourceId};
 
 pub use crate::engine::outbox::{
-    Breaker, BreakerChange, Claim, Claimed, Fallback, Fate, Folded, Freeze, Frozen, Kept, LONGEST_WAIT_MS, LaneHead,
-    Lease, Moved, Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken, VIEW, Waiting,
-    WaitingMessage, Way,
+    Breaker, BreakerChange, Claim, Claimed, Detour, Fallback, Fate, Folded, Freeze, Frozen, Kept, LONGEST_WAIT_MS,
+    LaneHead, LateMessage, Lease, Moved, Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken,
+    VIEW, Waiting, WaitingMessage, Way,
 };
+pub use crate::engine::overdue::FallbackAfter;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{
     ACT_ALERTS, About, ActAlert, ActEnd, ActFilter, ActKind, ActNews, ActRow, ActState, Acted, Card, Conversation,
@@ -239,6 +240,32 @@ impl Store {
         }?;
         self.wake_if(copy.is_some());
         Ok(copy)
+    }
+
+    /// The live messages of `receivers` that wait since `since` or longer, are not being sent and have not gone to their
+    /// receiver's fallback; critical ones first, then by age; at most `limit`. Messages about acts are left out.
+    /// O(live messages).
+    pub async fn late(
+        &self,
+        receivers: Vec<String>,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<LateMessage>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.late(receivers, since, limit).await,
+            Self::Postgres(db) => db.late(receivers, since, limit).await,
+        }
+    }
+
+    /// Queues the content of a message for its receiver's fallback, because it waited for too long. The message stays
+    /// where it is. [`StoreError::Lost`] if it changed meanwhile.
+    pub async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.fall_back(request, now).await,
+            Self::Postgres(db) => db.fall_back(request, now).await,
+        }?;
+        self.wake();
+        Ok(())
     }
 
     /// The breakers that are open, by scope.

@@ -149,6 +149,9 @@ pub(super) struct Receiver {
     pub repeat_interval: Option<At<String>>,
     /// 全部失败时改用的接收者。Another receiver, used when nothing here gets through.
     pub fallback: Option<At<String>>,
+    /// 消息等了多久还没送出，就（同时）发给 fallback。
+    /// How long a message may wait before the fallback is told as well.
+    pub fallback_after: Option<At<FallbackAfter>>,
     /// 没人认领时一步步升级。Who is told, step by step, as long as nobody acknowledges.
     pub escalate: Option<At<Vec<At<Step>>>>,
     /// 谁可以操作，默认同全局。Who may act on what it gets; default: the global rule.
@@ -156,6 +159,18 @@ pub(super) struct Receiver {
     /// 从这些标签找负责人并 @ 他们，依次找，找到为止（群聊和 webhook）。
     /// Labels that say whose an alert is: the first by which somebody is found is mentioned (chats and webhooks).
     pub mention_from: Option<At<Vec<At<String>>>>,
+}
+
+/// 消息最多等多久。How long a message may wait.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FallbackAfter {
+    /// 含严重告警的消息。A message that holds a critical alert.
+    #[schemars(extend("default" = "2m", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub critical: Option<At<String>>,
+    /// 其余的消息。Any other message.
+    #[schemars(extend("default" = "15m", "pattern" = "^([0-9]+[smhd])+$"))]
+    pub other: Option<At<String>>,
 }
 
 /// 一个地址：app 加成员、app 加群聊、webhook、bot 加会话、email 或 hook。

@@ -8,12 +8,17 @@ use super::at::{At, Named};
 use super::file::{self, File};
 use super::finding::{Place, did_you_mean};
 use super::resolve::{Global, Resolver, placed, value};
-use super::{Receiver, Target};
+use super::{FallbackAfter, Receiver, Target};
 
 /// Default interval of reminders.
 const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
 /// Longest interval: a year.
 const REPEAT_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(365 * 24));
+/// How long a message waits for its fallback by default: one with a critical alert, and any other.
+pub(super) const FALLBACK_AFTER: FallbackAfter =
+    FallbackAfter { critical: Duration::from_mins(2), other: Duration::from_mins(15) };
+/// Shortest wait: longer than a few quick retries. Longest: when a message is given up anyway.
+const FALLBACK_BOUNDS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_hours(24));
 /// The last segment of an address under `/webhook/` that cannot be a receiver's.
 const RESERVED: &str = "send";
 
@@ -117,9 +122,36 @@ impl Resolver<'_> {
             send_resolved: value(receiver.send_resolved.as_ref()).copied().unwrap_or(true),
             repeat_interval: repeat_interval.unwrap_or(REPEAT_INTERVAL),
             fallback: value(receiver.fallback.as_ref()).cloned(),
+            fallback_after: self.fallback_after(name, receiver),
             escalate: self.escalation(name, receiver, file),
             may_act: self.may_act(receiver.may_act.as_ref(), file).or_else(|| self.may_act.clone()),
         })
+    }
+
+    /// How long its messages may wait before the fallback is told.
+    fn fallback_after(&mut self, name: &str, receiver: &file::Receiver) -> FallbackAfter {
+        let written = placed(receiver.fallback_after.as_ref());
+        if let Some((place, _)) = written
+            && receiver.fallback.is_none()
+        {
+            self.found.mistake(
+                place,
+                (
+                    format!("接收者 `{name}` 有 fallback_after，却没有 fallback"),
+                    format!("receiver `{name}` has fallback_after, but no fallback"),
+                ),
+                ("加上 fallback，或删掉这一行", "add a fallback, or remove this line"),
+            );
+        }
+        let mut after = |key: &str, value: Option<&At<String>>, default: Duration| {
+            let path = format!("receivers.{name}.fallback_after.{key}");
+            self.duration(value, &path, FALLBACK_BOUNDS.0..=FALLBACK_BOUNDS.1).unwrap_or(default)
+        };
+        let written = written.map(|(_, written)| written);
+        FallbackAfter {
+            critical: after("critical", written.and_then(|after| after.critical.as_ref()), FALLBACK_AFTER.critical),
+            other: after("other", written.and_then(|after| after.other.as_ref()), FALLBACK_AFTER.other),
+        }
     }
 
     /// A receiver's owner labels apply to those of its targets that can mention and have none of their own.

@@ -26,11 +26,15 @@ use crate::alert::{Labels, Status, ThreadId, Timestamp};
 use crate::config::{Config, Face, Target, To};
 use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
-use crate::store::{ActKind, Digest, Freeze, Naming, Queued, State, StoreError};
+use crate::store::{ActKind, Digest, Freeze, Frozen, Naming, Queued, State, StoreError};
 
 /// WeCom drops a request equal to one it got within this time (page 90236: at most 4 h). Never longer than until the
 /// next reminder, whose bytes may be equal.
 const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
+/// Bytes that certainly never left are written anew after this long: they show minutes.
+const OUTDATED_MS: i64 = 60_000;
+/// A message that leaves later than this after its news says so.
+const LATE_MS: i64 = 5 * 60_000;
 /// After this long WeCom no longer compares a request with the first one: a quarter of an hour less than documented.
 const COMPARED_MS: i64 = (4 * 60 - 15) * 60_000;
 /// Where cards with buttons were rejected (an app without a callback in the admin console, a group of a bot) they are
@@ -120,8 +124,9 @@ impl Writer {
         // Bytes that cannot be marked are sent again unchanged.
         let markable = queued.frozen.as_ref().is_none_or(|frozen| frozen.face != verbatim::FILE);
         let repeated = markable && is_copy(&target, queued, deliver.clock.now());
+        let outdated = queued.frozen.as_ref().is_some_and(|frozen| is_outdated(frozen, deliver.clock.now()));
         let freeze = match &queued.frozen {
-            Some(_) if form == Form::AsMeant && !repeated => None,
+            Some(_) if form == Form::AsMeant && !repeated && !outdated => None,
             _ => Some(self.write(deliver, setup, queued, &target, form, repeated).await?),
         };
         let (bodies, part) = match (&freeze, &queued.frozen) {
@@ -188,7 +193,7 @@ impl Writer {
             _ if words => Target { face: Face::MarkdownV2, ..target.clone() },
             _ => target.clone(),
         };
-        let notes = notes(queued, repeated);
+        let notes = notes(queued, repeated, deliver.clock.now());
         // Whether visitors are authorised is checked when they act.
         let acts = (!queued.digest).then_some(setup.config.act_links);
         let key = deliver.links.key().await;
@@ -498,11 +503,23 @@ fn plainer(target: &Target) -> Target {
     Target { face: Face::Text, image: false, parts: 1, ..target.clone() }
 }
 
+/// Are the ages and times in bytes that certainly never left those of another minute? Uploaded files and changes of
+/// cards stay as they are: they say no time.
+fn is_outdated(frozen: &Frozen, now: Timestamp) -> bool {
+    let stays = frozen.face == verbatim::FILE || frozen.face == card::UPDATE || frozen.next_part > 0;
+    frozen.unsent_since.is_some_and(|tried| !stays && now.millis_since(tried) >= OUTDATED_MS)
+}
+
 /// Notes about the message itself.
-fn notes(queued: &Queued, repeated: bool) -> Vec<Note> {
+fn notes(queued: &Queued, repeated: bool, now: Timestamp) -> Vec<Note> {
     let mut notes: Vec<Note> = queued.note_json.iter().filter_map(|json| serde_json::from_str(json).ok()).collect();
     if repeated {
         notes.push(Note::Repeated);
+    }
+    let late_ms = now.millis_since(queued.created_at);
+    if late_ms >= LATE_MS || queued.fell_back_at.is_some() {
+        let minutes = u64::try_from(late_ms / 60_000).unwrap_or_default();
+        notes.push(Note::Late { minutes, told: queued.fell_back_at.is_some() });
     }
     // An act is not a change of an alert.
     let changes = queued.transitions.iter().filter(|moved| !moved.kind.is_act());

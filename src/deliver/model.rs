@@ -131,7 +131,7 @@ impl Stage {
         let said = |error: crate::store::StoreError| error.to_string();
         match self {
             Self::Memory(mutant) => {
-                walk(World::new(Ground::memory(*mutant), config, tempo, *mutant), actions, figures).await
+                Box::pin(walk(World::new(Ground::memory(*mutant), config, tempo, *mutant), actions, figures)).await
             }
             Self::Sqlite(folder) => {
                 let case = folder.path().join("case");
@@ -139,7 +139,7 @@ impl Stage {
                 std::fs::copy(folder.path().join("fresh.db"), case.join("wegraf.db")).unwrap();
                 let database = Database::Sqlite(case.join("wegraf.db"));
                 let ground = Ground::real(database, true, began).await.map_err(said)?;
-                let result = walk(World::new(ground, config, tempo, Mutant::None), actions, figures).await;
+                let result = Box::pin(walk(World::new(ground, config, tempo, Mutant::None), actions, figures)).await;
                 std::fs::remove_dir_all(&case).unwrap();
                 result
             }
@@ -147,7 +147,7 @@ impl Stage {
                 let Some(schema) = Schema::make().await else { return Ok(()) };
                 let database = Database::Postgres { url: schema.url.clone() };
                 let ground = Ground::real(database, false, began).await.map_err(said)?;
-                let result = walk(World::new(ground, config, tempo, Mutant::None), actions, figures).await;
+                let result = Box::pin(walk(World::new(ground, config, tempo, Mutant::None), actions, figures)).await;
                 schema.remove().await;
                 result
             }

@@ -56,6 +56,8 @@ pub struct Changes<'a> {
     pub folded: Vec<Fold>,
     /// Transitions to record.
     pub transitions: Vec<NewTransition<'a>>,
+    /// Messages whose content a fallback tells, and since when.
+    pub fell_back: Vec<(i64, Timestamp)>,
     /// What was spent on accounts.
     pub windows: Vec<(Account, Window)>,
     /// Breakers that are open, by scope.
@@ -99,6 +101,7 @@ impl Changes<'_> {
             revised,
             folded,
             transitions,
+            fell_back,
             windows,
             breakers,
             closed,
@@ -127,6 +130,7 @@ impl Changes<'_> {
             && revised.is_empty()
             && folded.is_empty()
             && transitions.is_empty()
+            && fell_back.is_empty()
             && windows.is_empty()
             && breakers.is_empty()
             && closed.is_empty()

@@ -127,7 +127,7 @@ pub struct WaitingMessage {
     pub message: i64,
     /// Its state.
     pub state: State,
-    /// Never claimed, so that no bytes are frozen, and not about an act: it can be folded.
+    /// Never claimed, so that no bytes are frozen, not about an act, and not told by a fallback: it can be folded.
     pub fresh: bool,
     /// A digest.
     pub digest: bool,
@@ -176,6 +176,8 @@ pub struct Queued {
     pub frozen: Option<Frozen>,
     /// Why it exists although another message told the same, as JSON in the form of the module that queued it.
     pub note_json: Option<String>,
+    /// When its content went to its receiver's fallback because it waited for too long.
+    pub fell_back_at: Option<Timestamp>,
 }
 
 /// A stored notification.
@@ -231,6 +233,9 @@ pub struct Frozen {
     pub next_part: u32,
     /// When the message was first claimed.
     pub first_claimed_at: Timestamp,
+    /// When these bytes were first tried, if every attempt at the message was certainly not accepted: only then may
+    /// other bytes replace them without being another message.
+    pub unsent_since: Option<Timestamp>,
 }
 
 /// A request to claim.
@@ -350,6 +355,42 @@ pub struct Fallback {
     pub note_json: String,
     /// Where its messages go.
     pub targets: Vec<TargetRow>,
+}
+
+/// A live message that waits since a given time, and has not gone to its receiver's fallback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateMessage {
+    /// Its id.
+    pub message: i64,
+    /// Its receiver.
+    pub receiver: String,
+    /// Its lane.
+    pub lane: LaneKey,
+    /// `Queued`, or `Unsure`: it may have arrived.
+    pub state: State,
+    /// Claims so far.
+    pub epoch: i64,
+    /// Changes of its content so far.
+    pub revision: i64,
+    /// Holds a critical alert.
+    pub critical: bool,
+    /// When its news was accepted; for a digest, the oldest news.
+    pub created_at: Timestamp,
+    /// Why it waits, if that is on record.
+    pub error: Option<String>,
+}
+
+/// A request to tell the content of a message by its receiver's fallback, because it waited for too long.
+#[derive(Debug, Clone)]
+pub struct Detour {
+    /// Which message.
+    pub message: i64,
+    /// Its epoch as [`LateMessage`] gave it.
+    pub epoch: i64,
+    /// Its revision as [`LateMessage`] gave it.
+    pub revision: i64,
+    /// The receiver that is told instead.
+    pub fallback: Fallback,
 }
 
 /// A change of a breaker.

@@ -256,7 +256,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::config::{Language, Receiver};
+    use crate::config::{FallbackAfter, Language, Receiver};
     use crate::links::LinkKey;
     use crate::render::samples;
 
@@ -270,6 +270,7 @@ mod tests {
             send_resolved: true,
             repeat_interval: std::time::Duration::ZERO,
             fallback: None,
+            fallback_after: FallbackAfter::default(),
             escalate: Vec::new(),
             may_act: None,
         };

@@ -21,7 +21,7 @@ use super::peer::Peer;
 use super::refusal::{Cause, Refusal, with_headers};
 use super::words;
 use crate::alert::Format;
-use crate::config::{Addressee, Config, Receiver, Robot, Target, To};
+use crate::config::{Addressee, Config, FallbackAfter, Receiver, Robot, Target, To};
 use crate::intake::{Called, Receipt, Refused};
 use crate::names::SourceId;
 
@@ -174,6 +174,7 @@ fn bare_receiver(config: &Config, name: String, target: Target) -> Receiver {
         send_resolved: true,
         repeat_interval: REPEAT_INTERVAL,
         fallback: None,
+        fallback_after: FallbackAfter::default(),
         escalate: Vec::new(),
         may_act: None,
     }

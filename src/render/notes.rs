@@ -28,6 +28,24 @@ pub enum Note {
         /// The missed recipients, by userid; empty if there are none.
         missed: Vec<String>,
     },
+    /// It was meant for another lane, where it waits for too long; it may still arrive there, late.
+    Overdue {
+        /// The lane it was meant for.
+        lane: LaneKey,
+        /// Whole minutes it has waited.
+        minutes: u64,
+        /// Why it waits, in the receiver's language; empty if that is unknown.
+        reason: String,
+        /// An attempt had no answer: it may have arrived.
+        perhaps: bool,
+    },
+    /// It left late.
+    Late {
+        /// Whole minutes between its news and the time of writing.
+        minutes: u64,
+        /// Its content went to the fallback meanwhile.
+        told: bool,
+    },
     /// An operator resent it.
     Resent {
         /// The number of this resend. It is shown, so that no two resends have the same bytes: WeCom silently drops the
@@ -127,6 +145,13 @@ impl Notes {
         let lines = |detail: Detail| -> Vec<String> {
             let fallback = notes.iter().find_map(|note| match note {
                 Note::Fallback { lane, reason, missed } => Some(fallback(lane, reason, missed, detail, language)),
+                Note::Overdue { lane, minutes, reason, perhaps } => {
+                    Some(overdue(lane, *minutes, reason, *perhaps, detail, language))
+                }
+                _ => None,
+            });
+            let told = notes.iter().find_map(|note| match note {
+                Note::Late { told: true, .. } => Some(told(detail, language)),
                 _ => None,
             });
             let merged = notes.iter().find_map(|note| match note {
@@ -147,6 +172,7 @@ impl Notes {
             escalated
                 .into_iter()
                 .chain(fallback)
+                .chain(told)
                 .chain(unclear)
                 .chain(merged)
                 .map(|line| printed(&line, face))
@@ -227,7 +253,11 @@ fn front(notes: &[Note], face: Face, language: Language) -> String {
         Note::Resent { times } => Some(resent(*times, language)),
         _ => None,
     });
-    let words: Vec<String> = repeated.map(str::to_owned).into_iter().chain(resent).collect();
+    let late = notes.iter().find_map(|note| match note {
+        Note::Late { minutes, .. } => Some(late(*minutes, face, language)),
+        _ => None,
+    });
+    let words: Vec<String> = late.into_iter().chain(repeated.map(str::to_owned)).chain(resent).collect();
     match (words.is_empty(), language) {
         (true, _) => String::new(),
         (false, Language::Zh) => format!("【{}】", words.join("，")),
@@ -242,6 +272,47 @@ fn resent(times: u64, language: Language) -> String {
         (..=1, Language::En) => "Resent".to_owned(),
         (_, Language::Zh) => format!("人工重发 {times}"),
         (_, Language::En) => format!("Resent {times}"),
+    }
+}
+
+/// The title of a card has no room for the time.
+fn late(minutes: u64, face: Face, language: Language) -> String {
+    if face == Face::Card {
+        return pick(language, "迟到", "Late").to_owned();
+    }
+    let (count, zh, en) = if minutes < 120 { (minutes, "分钟", "min") } else { (minutes / 60, "小时", "h") };
+    let count = number(count);
+    match language {
+        Language::Zh => format!("迟到 {count} {zh}"),
+        Language::En => format!("Late by {count} {en}"),
+    }
+}
+
+fn told(detail: Detail, language: Language) -> String {
+    match (language, detail.people > 1) {
+        (Language::Zh, true) => "这条消息没能及时送出，期间已转告备用接收者".to_owned(),
+        (Language::Zh, false) => "已转告备用接收者".to_owned(),
+        (Language::En, true) => "This message could not leave in time; the fallback was told meanwhile".to_owned(),
+        (Language::En, false) => "The fallback was told".to_owned(),
+    }
+}
+
+fn overdue(lane: &LaneKey, minutes: u64, reason: &str, perhaps: bool, detail: Detail, language: Language) -> String {
+    let short = |text: &str| cut_chars(&one_line(text), detail.name).into_owned();
+    let place = place(lane, detail.people, &short, language);
+    let reason = one_line(reason);
+    let reason = cut_chars(reason.trim_end_matches(['。', '.']), detail.reason);
+    let minutes = number(minutes);
+    let waits = match (language, perhaps) {
+        (Language::Zh, false) => format!("转自 {place}：等了 {minutes} 分钟还没送出"),
+        (Language::Zh, true) => format!("转自 {place}：可能已收到，{minutes} 分钟没有得到确认"),
+        (Language::En, false) => format!("Rerouted from {place}: waiting for {minutes} min"),
+        (Language::En, true) => format!("Rerouted from {place}: may have arrived, unconfirmed for {minutes} min"),
+    };
+    match (language, reason.is_empty()) {
+        (_, true) => waits,
+        (Language::Zh, false) => format!("{waits}，{reason}"),
+        (Language::En, false) => format!("{waits}, {reason}"),
     }
 }
 

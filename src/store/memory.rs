@@ -81,9 +81,18 @@ struct Message {
     folded_into: Option<i64>,
     origin: Option<i64>,
     note_json: Option<String>,
-    /// Version, part and time.
-    attempts: Vec<(u32, u32, Timestamp)>,
+    fell_back_at: Option<Timestamp>,
+    attempts: Vec<Attempt>,
     transitions: Vec<i64>,
+}
+
+#[derive(Debug, Clone)]
+struct Attempt {
+    epoch: i64,
+    version: u32,
+    part: u32,
+    at: Timestamp,
+    outcome: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -105,8 +114,14 @@ impl Message {
         self.versions.last().map_or(0, |parts| u32::try_from(parts.len()).unwrap_or(u32::MAX))
     }
 
+    fn unsent_since(&self) -> Option<Timestamp> {
+        let unsent = self.attempts.iter().all(|attempt| attempt.outcome == Some("not_sent"));
+        let tried = self.attempts.iter().filter(|attempt| attempt.version == self.version());
+        tried.map(|attempt| attempt.at).min().filter(|_| unsent)
+    }
+
     fn fresh(&self) -> bool {
-        self.versions.is_empty() && self.state == State::Queued
+        self.versions.is_empty() && self.state == State::Queued && self.fell_back_at.is_none()
     }
 }
 

@@ -19,6 +19,7 @@ mod hint;
 mod lanes;
 mod lease;
 mod load;
+mod overdue;
 mod pool;
 mod prune;
 mod record;

@@ -14,6 +14,7 @@ mod files;
 mod fold;
 mod lanes;
 mod lock;
+mod overdue;
 mod prune;
 mod record;
 mod seen;

@@ -277,6 +277,9 @@ impl Dice {
         if self.one_in(4) {
             notes.push(Note::Resent { times: 1 });
         }
+        if self.one_in(4) {
+            notes.push(Note::Late { minutes: self.roll() % 10_000, told: self.one_in(2) });
+        }
         if self.one_in(3) {
             notes.push(Note::Merged { changes: self.roll() % 100_000 });
         }
@@ -421,7 +424,8 @@ pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
         Note::Repeated => {
             !texts.iter().all(|text| ["可能重复", "Possible copy", "Copy?"].iter().any(|said| text.contains(said)))
         }
-        Note::Fallback { .. } => !said("转自 ", "Rerouted from "),
+        Note::Fallback { .. } | Note::Overdue { .. } => !said("转自 ", "Rerouted from "),
+        Note::Late { .. } => !said("迟到", "Late"),
         Note::Resent { .. } => !said("人工重发", "esent"),
         Note::Escalated { .. } => !said("升级：", "scalated"),
         Note::Shown { .. } => !said("仍在告警", "still firing"),

@@ -1,8 +1,10 @@
 //! Writes what the engine decided into the maps.
 
-use super::{Alert, Message, Tables, Transition};
+use super::{Alert, Attempt, Message, Tables, Transition};
 use crate::alert::Timestamp;
-use crate::engine::changes::{Changes, Copy, FateOf, Gather, NewBytes, NewDigest, NewMessage, NewTransition};
+use crate::engine::changes::{
+    Changes, Copy, FateOf, Gather, NewAttempt, NewBytes, NewDigest, NewMessage, NewTransition,
+};
 use crate::engine::dedup::Suppression;
 use crate::engine::judge::AlertRow;
 use crate::store::{Admission, Fate, Kept, Moved, Naming, State, TargetRow};
@@ -58,6 +60,9 @@ impl Tables {
         for row in &changes.copies {
             self.copy(row);
         }
+        for (message, at) in &changes.fell_back {
+            self.message(*message).fell_back_at = Some(*at);
+        }
         for row in &changes.digests {
             self.begin(*row);
         }
@@ -81,7 +86,8 @@ impl Tables {
             (message.state, message.epoch) = (State::Sending, row.epoch);
         }
         for row in &changes.attempts {
-            self.message(row.message).attempts.push((row.version, row.part, row.at));
+            let NewAttempt { message, epoch, version, part, at } = *row;
+            self.message(message).attempts.push(Attempt { epoch, version, part, at, outcome: None });
         }
         for row in &changes.message_states {
             let message = self.message(row.message);
@@ -90,6 +96,11 @@ impl Tables {
                 Some(at) => self.end(row.message, row.state, at),
                 None => message.state = row.state,
             }
+        }
+        for row in &changes.answers {
+            let mut attempts = self.message(row.message).attempts.iter_mut();
+            attempts.find(|attempt| attempt.epoch == row.epoch).expect("it was begun").outcome =
+                Some(row.outcome.class);
         }
         for row in &changes.fates {
             self.give_fates(row);
@@ -239,6 +250,7 @@ fn blank(notification: i64, receiver: &str, target: &TargetRow, thread: i64, now
         folded_into: None,
         origin: None,
         note_json: None,
+        fell_back_at: None,
         attempts: Vec::new(),
         transitions: Vec::new(),
     }

@@ -58,7 +58,7 @@ impl Tables {
             self.live.get(lane).into_iter().flatten().map(|id| (*id, &self.messages[id])).collect();
         let alert = |id: &i64| self.transitions[id].moved.alert;
         let (mut stays, mut fresh): (Vec<_>, Vec<_>) =
-            live.into_iter().partition(|(id, message)| !message.versions.is_empty() || Some(*id) == keep);
+            live.into_iter().partition(|(id, message)| !message.fresh() || Some(*id) == keep);
         // A message that shares an alert with one that stays must stay, too.
         while !stays.is_empty() {
             let held: HashSet<i64> = stays.drain(..).flat_map(|(_, row)| row.transitions.iter().map(alert)).collect();

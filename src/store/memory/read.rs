@@ -1,6 +1,6 @@
 //! Reading the outbox and the record.
 
-use super::{Memory, Message, Tables, Transition};
+use super::{Attempt, Memory, Message, Tables, Transition};
 use crate::alert::{ThreadId, Timestamp, TransitionKind};
 use crate::engine::outbox::due;
 use crate::names::LaneKey;
@@ -55,7 +55,8 @@ impl Memory {
             face: row.face.clone().unwrap_or_default(),
             parts: parts.clone(),
             next_part: row.next_part,
-            first_claimed_at: row.attempts.iter().map(|(_, _, at)| *at).min().unwrap_or_default(),
+            first_claimed_at: row.attempts.iter().map(|attempt| attempt.at).min().unwrap_or_default(),
+            unsent_since: row.unsent_since(),
         });
         Some(Queued {
             message,
@@ -74,6 +75,7 @@ impl Memory {
             transitions: if row.digest { Vec::new() } else { tables.moved(row) },
             frozen,
             note_json: row.note_json.clone(),
+            fell_back_at: row.fell_back_at,
         })
     }
 
@@ -108,7 +110,7 @@ impl Memory {
             format: about.format,
             received_at: about.received_at,
             transitions: row.transitions.iter().filter_map(|id| tables.told(&tables.transitions[id])).collect(),
-            attempts: (1..).zip(&row.attempts).map(|(epoch, &tried)| attempt(epoch, tried)).collect(),
+            attempts: row.attempts.iter().map(attempt).collect(),
             frozen: (1..).zip(&row.versions).flat_map(|(version, parts)| frozen(version, parts)).collect(),
         })
     }
@@ -180,7 +182,7 @@ impl Tables {
             firing: count(false),
             resolved: count(true),
             created_at: row.created_at,
-            claimed_at: row.attempts.last().map(|(_, _, at)| *at),
+            claimed_at: row.attempts.last().map(|attempt| attempt.at),
             settled_at: row.settled_at,
             not_before: row.not_before,
             attempts: row.epoch,
@@ -194,12 +196,12 @@ impl Tables {
     }
 }
 
-fn attempt(epoch: i64, (version, part, at): (u32, u32, Timestamp)) -> AttemptRow {
+fn attempt(attempt: &Attempt) -> AttemptRow {
     AttemptRow {
-        epoch,
-        version,
-        part,
-        at,
+        epoch: attempt.epoch,
+        version: attempt.version,
+        part: attempt.part,
+        at: attempt.at,
         duration_ms: None,
         outcome: None,
         http_status: None,

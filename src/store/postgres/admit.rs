@@ -129,6 +129,7 @@ async fn waits(tx: &Tx, merges: &[Merge<'_>]) -> Result<Vec<Waits>, Fault> {
         return Ok(Vec::new());
     }
     let lock = "SELECT id FROM message WHERE id = ANY ($1) AND version = 0 AND state = 'queued' AND NOT digest
+                  AND fell_back_at IS NULL
                 ORDER BY id FOR NO KEY UPDATE";
     let all = "SELECT m.id, (SELECT count(*) FROM transition t WHERE t.message_id = m.id)
                FROM (SELECT DISTINCT unnest($1) AS id) m";

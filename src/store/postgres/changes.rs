@@ -48,6 +48,10 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
     for row in &changes.copies {
         copy(tx, row).await?;
     }
+    for (message, at) in &changes.fell_back {
+        let sql = "UPDATE message SET fell_back_at = $2 WHERE id = $1";
+        expect(tx.execute(sql, values![*message, at.0]).await?, 1, "a message that a fallback tells")?;
+    }
     tokio::try_join!(
         biased;
         windows(tx, &changes.windows),

@@ -22,7 +22,8 @@ use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
 /// lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes of transitions.
 const FOLDABLE: &str = "
     WITH RECURSIVE stays (id) AS (
-        SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND (version > 0 OR id = $2 OR act_id IS NOT NULL)
+        SELECT id FROM message WHERE settled_at IS NULL AND lane = $1
+            AND (version > 0 OR id = $2 OR act_id IS NOT NULL OR fell_back_at IS NOT NULL)
         UNION
         SELECT other.message_id FROM stays
             CROSS JOIN LATERAL (SELECT alert_id FROM transition WHERE message_id = stays.id OFFSET 0) mine
@@ -31,6 +32,7 @@ const FOLDABLE: &str = "
     )
     SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
     WHERE m.settled_at IS NULL AND m.lane = $1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
+      AND m.fell_back_at IS NULL
       AND m.id NOT IN (SELECT id FROM stays)
     ORDER BY m.digest DESC, m.id LIMIT $3 FOR NO KEY UPDATE OF m";
 

@@ -34,20 +34,24 @@ pub(super) const LANES: &str = "
 
 /// The oldest live messages of one lane.
 pub(super) const WAITING: &str = "
-    SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL, digest, critical, urgent, created_at, not_before
+    SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
+           urgent, created_at, not_before
     FROM message
     WHERE settled_at IS NULL AND lane = $1 ORDER BY lane, id LIMIT $2";
 
 /// How many of them can be folded.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
-    WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL";
+    WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL
+      AND fell_back_at IS NULL";
 
 const QUEUED: &str = "
     SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,
            m.created_at, m.version, m.face, m.next_part, m.note,
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
-           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, m.act_id IS NOT NULL
+           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, m.act_id IS NOT NULL,
+           m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
+           EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent'))
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = $1 AND m.state IN ('queued', 'unsure')";
 
@@ -130,6 +134,7 @@ fn waiting(row: &Row, now: Timestamp) -> Result<WaitingMessage, Fault> {
 }
 
 fn queued(row: &Row) -> Result<Queued, Fault> {
+    let perhaps_sent: bool = row.try_get(26)?;
     let frozen = match small(row, 11)? {
         0 => None,
         version => Some(Frozen {
@@ -138,6 +143,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
             parts: Vec::new(),
             next_part: small(row, 13)?,
             first_claimed_at: time(row, 15)?.unwrap_or_default(),
+            unsent_since: time(row, 25)?.filter(|_| !perhaps_sent),
         }),
     };
     Ok(Queued {
@@ -157,6 +163,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
         transitions: Vec::new(),
         frozen,
         note_json: row.try_get(14)?,
+        fell_back_at: time(row, 24)?,
     })
 }
 

@@ -66,7 +66,11 @@ async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
 
 /// The lanes of a fallback that tell the content of the message already, because another target of its receiver failed,
 /// too. A digest's content is its own.
-async fn told_instead(tx: &Tx, message: i64, fallback: Option<&Fallback>) -> Result<BTreeSet<LaneKey>, Fault> {
+pub(super) async fn told_instead(
+    tx: &Tx,
+    message: i64,
+    fallback: Option<&Fallback>,
+) -> Result<BTreeSet<LaneKey>, Fault> {
     let Some(fallback) = fallback else { return Ok(BTreeSet::new()) };
     let lanes: Vec<&str> = fallback.targets.iter().map(|target| target.lane.as_str()).collect();
     let sql = "SELECT DISTINCT instead.lane FROM message failed

@@ -120,7 +120,7 @@ fn waits(connection: &Connection, merges: &[Merge<'_>]) -> Result<Vec<Waits>, St
     let mut select = connection.held(
         "SELECT m.id, count(*) FROM transition t JOIN message m ON m.id = t.message_id
          WHERE t.alert_id = ?1 AND t.fate = 'pending' AND t.lane = ?2 AND m.id <= ?3
-           AND m.version = 0 AND m.state = 'queued' AND m.digest = 0
+           AND m.version = 0 AND m.state = 'queued' AND m.digest = 0 AND m.fell_back_at IS NULL
          GROUP BY m.id",
     )?;
     let mut all = connection.held("SELECT count(*) FROM transition WHERE message_id = ?1")?;

@@ -6,6 +6,7 @@ use rusqlite::{Connection, MAIN_DB, ToSql, params};
 
 use super::cards::{issue, spend};
 use super::statement::Prepare as _;
+use crate::alert::Timestamp;
 use crate::budget::Window;
 use crate::engine::changes::{
     AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Heard,
@@ -41,6 +42,7 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     repeated(connection, &changes.repeated)?;
     messages(connection, &changes.messages)?;
     copies(connection, &changes.copies)?;
+    fell_back(connection, &changes.fell_back)?;
     digests(connection, &changes.digests)?;
     moves(connection, &changes.moves)?;
     gathers(connection, &changes.gathers)?;
@@ -344,6 +346,15 @@ pub(super) fn copy(connection: &Connection, row: &Copy<'_>) -> Result<i64, Store
         )?
         .execute(params![row.of, copied, lane, Fate::Pending.as_str()])?;
     Ok(copied)
+}
+
+fn fell_back(connection: &Connection, rows: &[(i64, Timestamp)]) -> Result<(), StoreError> {
+    for (message, at) in rows {
+        let written =
+            connection.held("UPDATE message SET fell_back_at = ?2 WHERE id = ?1")?.execute([*message, at.0])?;
+        expect(written, 1, "a message that a fallback tells")?;
+    }
+    Ok(())
 }
 
 fn digests(connection: &Connection, rows: &[NewDigest]) -> Result<(), StoreError> {

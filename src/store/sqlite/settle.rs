@@ -65,7 +65,11 @@ fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts
 
 /// The lanes of a fallback that tell the content of the message already, because another target of its receiver failed,
 /// too. A digest's content is its own.
-fn told_instead(connection: &Connection, message: i64, fallback: &Fallback) -> Result<BTreeSet<LaneKey>, StoreError> {
+pub(super) fn told_instead(
+    connection: &Connection,
+    message: i64,
+    fallback: &Fallback,
+) -> Result<BTreeSet<LaneKey>, StoreError> {
     let mut select = connection.held(
         "SELECT EXISTS (SELECT 1 FROM message failed
              JOIN message other ON other.notification_id = failed.notification_id

@@ -18,6 +18,7 @@ contract! {
     firing_alerts_are_listed_by_receiver_and_by_owner,
     prune_deletes_old_acts_unless_their_alert_is_firing,
     the_delivery_wakes_for_what_is_queued,
+    what_waits_for_too_long_is_copied_to_the_fallback_once,
 }
 
 async fn a_message_about_an_act_waits_behind_the_beginning_and_names_the_owner(store: &Store) {
@@ -257,4 +258,44 @@ async fn the_delivery_wakes_for_what_is_queued(store: &Store) {
     quiet();
     store.change_breaker(BreakerChange::Close(Scope::of(&Part::Smtp))).await.unwrap();
     woken("a breaker that closes");
+}
+
+async fn what_waits_for_too_long_is_copied_to_the_fallback_once(store: &Store) {
+    let mut critical = firing("DiskFull", 0);
+    critical.critical = true;
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.admit(notification(1, "lane", vec![critical])).await.unwrap();
+    let late = async |minute| store.late(vec!["ops".to_owned()], at(minute), 10).await.unwrap();
+    assert_eq!(late(0).await.iter().map(|row| row.message).collect::<Vec<_>>(), [1]);
+    let both = late(1).await;
+    assert_eq!(both.iter().map(|row| (row.message, row.critical)).collect::<Vec<_>>(), [(2, true), (1, false)]);
+    assert!(store.late(vec!["dba".to_owned()], at(1), 10).await.unwrap().is_empty());
+    let detour = |row: &LateMessage| Detour {
+        message: row.message,
+        epoch: row.epoch,
+        revision: row.revision,
+        fallback: Fallback {
+            receiver: "backup".to_owned(),
+            note_json: "{}".to_owned(),
+            // The lane in which it waits is no way out.
+            targets: ["backup", "lane"].map(|lane| TargetRow::new(LaneKey::stored(lane), "{}".to_owned())).to_vec(),
+        },
+    };
+    store.fall_back(detour(&both[0]), at(3)).await.unwrap();
+    assert!(matches!(store.fall_back(detour(&both[0]), at(3)).await, Err(StoreError::Lost { .. })), "once");
+    let told = head(store, "backup", at(3)).await.unwrap();
+    assert_eq!((told.receiver.as_str(), kinds(&told)), ("backup", vec![Firing]));
+    assert_eq!(late(1).await.iter().map(|row| row.message).collect::<Vec<_>>(), [1]);
+    let waits = store.queued(2).await.unwrap().unwrap();
+    assert_eq!((waits.state, waits.fell_back_at), (State::Queued, Some(at(3))));
+    // It is neither folded nor merged any more: nothing reaches the fallback twice.
+    let lease = store.acquire(&LaneKey::stored("lane")).await.unwrap().unwrap();
+    assert_eq!(store.fold(&lease, None, at(3)).await.unwrap(), None, "only one of two can be folded");
+    store.admit(notification(4, "lane", vec![resolved("DiskFull", 0, 4)])).await.unwrap();
+    assert_eq!(kinds(&store.queued(2).await.unwrap().unwrap()), [Firing]);
+    // What is being sent is not late; what may have arrived is.
+    let claimed = claim(store, "lane", 5, "text").await;
+    assert_eq!(late(5).await.iter().map(|row| row.message).collect::<Vec<_>>(), [4], "the end waits, too");
+    store.settle(settlement(claimed, "unsure", Next::UnsureAt(at(6))), at(5)).await.unwrap();
+    assert_eq!(late(5).await.iter().map(|row| (row.message, row.state)).next(), Some((1, State::Unsure)));
 }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
 use wegraf::names::{LaneKey, SourceId};
 use wegraf::store::{Fate, State};
 
 use super::{FIRING, RESOLVED, servers, texts};
-use crate::harness::{World, alertmanager};
+use crate::harness::{PATIENCE, World, alertmanager};
 
 const BACKUP: &str = r"
 receivers:
@@ -142,7 +143,7 @@ route: {{ receiver: ops }}
     assert_eq!((call.method.as_str(), call.path.as_str()), ("POST", "/page"));
     assert_eq!(call.headers["authorization"], "Bearer hook-token");
     assert!(!call.headers["idempotency-key"].is_empty());
-    let news: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+    let news: Value = serde_json::from_slice(&call.body).unwrap();
     assert_eq!((&news["kind"], &news["receiver"]), (&json!("alerts"), &json!("backup")), "{news:#}");
     assert_eq!(news["id"], format!("#{}", rows[0].thread));
     for text in [body.as_str(), news["text"].as_str().unwrap()] {
@@ -150,4 +151,77 @@ route: {{ receiver: ops }}
             assert!(text.contains(said), "{said} is missing: {text}");
         }
     }
+}
+
+/// WeCom's host answers nothing.
+async fn host_away(world: &World) {
+    for path in ["message/send", "get_api_domain_ip", "gettoken"] {
+        world.fault(json!({ "match": { "path": path }, "action": "reset_before", "times": "forever" })).await;
+    }
+}
+
+/// The text of the next call of a hook that is not about wegraf itself; until then time passes.
+async fn told(world: &World, calls: &mut UnboundedReceiver<servers::Call>) -> String {
+    let begun = Instant::now();
+    loop {
+        if let Some(text) = told_already(calls) {
+            return text;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{:#?}", world.deliveries().await);
+        world.pass(Duration::from_secs(6));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn told_already(calls: &mut UnboundedReceiver<servers::Call>) -> Option<String> {
+    let text = |call: servers::Call| {
+        let news: Value = serde_json::from_slice(&call.body).unwrap();
+        news["text"].as_str().unwrap().to_owned()
+    };
+    std::iter::from_fn(|| calls.try_recv().ok()).map(text).find(|text| text.contains("转自"))
+}
+
+#[tokio::test]
+async fn what_waits_for_too_long_is_told_by_the_fallback_and_arrives_late_with_a_mark() {
+    let (hook_url, mut calls) = servers::http().await;
+    let rest = format!(
+        r"
+hooks: {{ pager: {{ url: '{hook_url}/page' }} }}
+receivers:
+  ops: {{ fallback: backup, targets: [ {{ app: ops, users: [daixuan], face: text }} ] }}
+  backup: {{ targets: [ {{ hook: pager }} ] }}
+route: {{ receiver: ops }}
+"
+    );
+    let mut world = World::at_a_standstill(&rest).await;
+    host_away(&world).await;
+    world.accept("/webhook", alertmanager("库挂了", FIRING).replace("warning", "critical")).await;
+    world.accept("/webhook", alertmanager("磁盘", FIRING)).await;
+    // Two minutes for the critical one, by default.
+    world.pass(Duration::from_secs(110));
+    let text = told(&world, &mut calls).await;
+    for said in ["库挂了", "转自 应用 ops（daixuan）", "等了 2 分钟还没送出"] {
+        assert!(text.contains(said), "{said} is missing: {text}");
+    }
+    // A quarter of an hour for the other; a restart changes nothing.
+    world.pass(Duration::from_mins(11));
+    world.stop().await;
+    world.start().await;
+    world.pass(Duration::from_mins(1));
+    let text = told(&world, &mut calls).await;
+    assert!(text.contains("磁盘") && text.contains("等了 15 分钟"), "{text}");
+    // Once, however long it takes.
+    world.pass(Duration::from_hours(1));
+    world.control("DELETE", "faults", Value::Null).await;
+    let begun = Instant::now();
+    while world.inbox("user=daixuan").await.len() < 2 {
+        assert!(begun.elapsed() < PATIENCE, "{:#?}", world.deliveries().await);
+        world.pass(Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let late = texts(&world.inbox("user=daixuan").await);
+    assert!(late.iter().all(|text| text.contains("迟到 1 小时") || text.contains("迟到 7")), "{late:#?}");
+    assert!(late.iter().all(|text| text.contains("期间已转告备用接收者")), "{late:#?}");
+    world.settled().await;
+    assert_eq!(told_already(&mut calls), None, "the fallback is told once");
 }

@@ -1,0 +1,101 @@
+//! The way out by age: a message that waits for too long is also told by its receiver's fallback, whether attempts were
+//! possible or not. What is too long is decided in the engine.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::Lanes;
+use crate::alert::Timestamp;
+use crate::config::{Config, Language, Receiver};
+use crate::engine::overdue::FallbackAfter;
+use crate::render::Note;
+use crate::store::{Detour, Fallback, LateMessage, State, StoreError, TargetRow};
+
+/// Interval of looking for messages that wait for too long.
+const LOOK_MS: i64 = 5_000;
+/// Messages handled in one look; more are handled in the next.
+const AT_ONCE: u32 = 256;
+
+/// A receiver with a fallback.
+struct Policy<'a> {
+    after: FallbackAfter,
+    name: &'a str,
+    fallback: &'a Receiver,
+}
+
+impl Lanes {
+    /// Tells the fallbacks of what waits for too long, at most every few seconds.
+    pub(super) async fn tell_overdue(&self, looked_at: &mut Timestamp, now: Timestamp) {
+        let since = now.millis_since(*looked_at);
+        if (0..LOOK_MS).contains(&since) {
+            return;
+        }
+        *looked_at = now;
+        if let Err(error) = self.try_overdue(now).await {
+            warn!(%error, "The messages that wait for too long cannot be read; they are looked for again.");
+        }
+    }
+
+    async fn try_overdue(&self, now: Timestamp) -> Result<(), StoreError> {
+        let config = self.deliver.setup.now().config.clone();
+        let policies = policies(&config);
+        let Some(shortest) = policies.values().map(|policy| policy.after.shortest_ms()).min() else { return Ok(()) };
+        let receivers = policies.keys().map(|name| (*name).to_owned()).collect();
+        for late in self.deliver.store.late(receivers, now.plus_millis(-shortest), AT_ONCE).await? {
+            let Some(policy) = policies.get(late.receiver.as_str()) else { continue };
+            if !policy.after.is_over(&late, now) {
+                continue;
+            }
+            let fallback = told_by(policy, &late, now);
+            let request = Detour { message: late.message, epoch: late.epoch, revision: late.revision, fallback };
+            match self.deliver.store.fall_back(request, now).await {
+                Ok(()) => info!(
+                    delivery = late.message,
+                    lane = %late.lane,
+                    fallback = policy.name,
+                    "A message waits for too long; its fallback is told."
+                ),
+                // It was sent or changed meanwhile.
+                Err(StoreError::Lost { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn policies(config: &Config) -> HashMap<&str, Policy<'_>> {
+    config.receivers.iter().filter_map(|(name, receiver)| Some((name.as_str(), policy(config, receiver)?))).collect()
+}
+
+fn policy<'a>(config: &'a Config, receiver: &Receiver) -> Option<Policy<'a>> {
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let (name, fallback) = config.fallback(&receiver.name)?;
+    let wait = receiver.fallback_after;
+    let after = FallbackAfter { critical_ms: millis(wait.critical), other_ms: millis(wait.other) };
+    Some(Policy { after, name, fallback })
+}
+
+fn told_by(policy: &Policy<'_>, late: &LateMessage, now: Timestamp) -> Fallback {
+    let minutes = u64::try_from(now.millis_since(late.created_at) / 60_000).unwrap_or_default();
+    let reason = late.error.as_deref().map(|error| one_language(error, policy.fallback.language)).unwrap_or_default();
+    let perhaps = late.state == State::Unsure;
+    let note = Note::Overdue { lane: late.lane.clone(), minutes, reason: reason.to_owned(), perhaps };
+    let targets = policy.fallback.targets.iter();
+    Fallback {
+        receiver: policy.name.to_owned(),
+        note_json: serde_json::to_string(&note).expect("a note is JSON"),
+        targets: targets.map(|target| TargetRow::new(target.lane(), target.json())).collect(),
+    }
+}
+
+/// The record holds some reasons in both languages, Chinese first.
+fn one_language(reason: &str, language: Language) -> &str {
+    match (reason.split_once(" / "), language) {
+        (Some((zh, _)), Language::Zh) => zh,
+        (Some((_, en)), Language::En) => en,
+        (None, _) => reason,
+    }
+}

@@ -371,7 +371,9 @@ async fn replicas_that_start_together_make_one_schema_and_a_newer_one_is_refused
     assert_eq!(reader.deliveries(DeliveryFilter::default()).await.unwrap(), []);
     assert!(matches!(reader.ping().await, Err(StoreError::Bug { .. })), "it only reads");
     schema.hand.batch_execute("INSERT INTO migration VALUES (99, 'future', 0)").await.unwrap();
-    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Newer { found: 99, known: 5, .. })));
+    assert!(
+        matches!(schema.try_open(LEASE).await, Err(StoreError::Newer { found: 99, known, .. }) if known == i64::try_from(migrate::POSTGRES.len()).unwrap())
+    );
     schema
         .hand
         .batch_execute("DELETE FROM migration WHERE version = 99; UPDATE migration SET hash = 'x'")

@@ -1,7 +1,7 @@
 //! The alert object and the envelope around it as they were sent, out of a text or out of its tree, by the same rules.
 //!
 //! Texts are borrowed where nothing in them is escaped. No wrong type is an error: each has the meaning that
-//! [`field::text`] gives it. A text fails where its tree would read otherwise: a member stands twice, or what follows.
+//! `field::text` gives it. A text fails where its tree would read otherwise: a member stands twice, or what follows.
 
 mod lenient;
 

@@ -52,7 +52,7 @@ pub struct Incoming<'a> {
     pub called: &'a Called,
 }
 
-/// Routes each alert as [`Way::ByTree`] does.
+/// Routes each alert as `Way::ByTree` does.
 pub fn plan(config: &Config, incoming: Incoming<'_>, path_receiver: Option<&str>) -> Plan {
     let mut planner = Planner::new(Way::by_tree(config, path_receiver, None), incoming.source, incoming.called);
     for (index, alert) in incoming.notification.alerts.iter().enumerate() {

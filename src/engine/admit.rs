@@ -100,6 +100,15 @@ pub struct Merge<'a> {
     at: Timestamp,
 }
 
+impl<'a> Merge<'a> {
+    /// The merges of a message about an act: it takes over what older messages about acts wait to tell of its alerts, so
+    /// that people hear of the last state only ([`of_one_state`]). `message`: its id.
+    pub fn of_act(alerts: &[i64], lane: &'a LaneKey, message: i64, at: Timestamp) -> Vec<Self> {
+        let merge = |alert: &i64| Self { alert: *alert, lane, before: message - 1, into: message, at };
+        alerts.iter().map(merge).collect()
+    }
+}
+
 /// The transitions of an alert that wait in an older message: never claimed, no digest, without given bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waits {
@@ -148,21 +157,7 @@ impl<'a> Draft<'a> {
     /// Completes the changes: a message whose transitions are all taken over is folded. `merges` as [`Draft::merges`]
     /// gave them, with what waits for each.
     pub fn finish(mut self, merges: &[Merge<'_>], waits: &[Waits]) -> (Vec<Admitted>, Changes<'a>) {
-        let mut older: BTreeMap<i64, (u32, i64, Timestamp)> = BTreeMap::new();
-        for waiting in waits {
-            let Merge { alert, into, at, .. } = merges[waiting.merge];
-            let (left, newest, last) = older.entry(waiting.message).or_insert((waiting.of_message, into, at));
-            (*left, *newest, *last) = (left.saturating_sub(waiting.of_alert), into.max(*newest), at.max(*last));
-            let (from, count) = (waiting.message, waiting.of_alert);
-            self.changes.moves.push(Move { alert, from, to: into, count });
-        }
-        for (message, (left, into, at)) in older {
-            if left == 0 {
-                self.changes.folded.push(Fold { message, into, at });
-            } else {
-                self.changes.revised.push(message);
-            }
-        }
+        take_over(merges, waits, &mut self.changes);
         let changes = &mut self.changes;
         for key in self.order {
             let Some(Alert { row, made, changed: true, ends_at }) = self.alerts.remove(&key) else { continue };
@@ -374,6 +369,34 @@ impl<'a> Draft<'a> {
 
     fn place(&self, message: i64) -> usize {
         place_of(self.before.message, message)
+    }
+}
+
+/// Newer messages take over what older ones wait to tell of an alert; a message that is left without transitions is
+/// folded into the newest of them.
+pub fn take_over(merges: &[Merge<'_>], waits: &[Waits], changes: &mut Changes<'_>) {
+    let mut older: BTreeMap<i64, (u32, i64, Timestamp)> = BTreeMap::new();
+    for waiting in waits {
+        let Merge { alert, into, at, .. } = merges[waiting.merge];
+        let (left, newest, last) = older.entry(waiting.message).or_insert((waiting.of_message, into, at));
+        (*left, *newest, *last) = (left.saturating_sub(waiting.of_alert), into.max(*newest), at.max(*last));
+        let (from, count) = (waiting.message, waiting.of_alert);
+        changes.moves.push(Move { alert, from, to: into, count });
+    }
+    for (message, (left, into, at)) in older {
+        if left == 0 {
+            changes.folded.push(Fold { message, into, at });
+        } else {
+            changes.revised.push(message);
+        }
+    }
+}
+
+/// The kinds of acts that change the same state of an alert as `kind`: who has it, or whether it is silenced.
+pub const fn of_one_state(kind: TransitionKind) -> [TransitionKind; 2] {
+    match kind {
+        TransitionKind::Silenced | TransitionKind::Unsilenced => [TransitionKind::Silenced, TransitionKind::Unsilenced],
+        _ => [TransitionKind::Acknowledged, TransitionKind::Released],
     }
 }
 

@@ -110,14 +110,26 @@ pub struct Lease {
 /// The live messages of a lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The oldest live messages, in order of admission; at most [`VIEW`].
+    /// The oldest live messages, in order of admission; those of [`VIEW`].
     pub messages: Vec<WaitingMessage>,
     /// Live messages that were never claimed and are not about an act: they can be folded.
     pub fresh: u64,
 }
 
-/// Messages of a lane that are considered when one is chosen: with folding few are ever live.
-pub const VIEW: u32 = 64;
+/// Of the live messages of a lane, those that are considered when one is chosen: the oldest about alerts, the oldest
+/// about acts, the oldest that hold a critical alert. So whatever waits, a critical alert is seen.
+pub const VIEW: View = View { alerts: 48, acts: 8, critical: 8 };
+
+/// How many messages of each kind are considered.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// About alerts.
+    pub alerts: u32,
+    /// About acts.
+    pub acts: u32,
+    /// That hold a critical alert.
+    pub critical: u32,
+}
 
 /// A live message, with the facts needed for choosing.
 #[derive(Debug, Clone, PartialEq, Eq)]

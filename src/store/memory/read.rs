@@ -1,5 +1,7 @@
 //! Reading the outbox and the record.
 
+use std::collections::BTreeSet;
+
 use super::{Attempt, Memory, Message, Tables, Transition};
 use crate::alert::{ThreadId, Timestamp, TransitionKind};
 use crate::engine::outbox::due;
@@ -11,6 +13,8 @@ use crate::store::{
 
 /// How many messages of a lane are examined for its due time.
 const NEAR: usize = 32;
+/// How many are examined for one that is being sent.
+const FAR: usize = 64;
 
 impl Memory {
     /// The lanes that have something to send.
@@ -19,7 +23,7 @@ impl Memory {
         let head = |(lane, live): (&LaneKey, &Vec<i64>)| {
             let rows = || live.iter().map(|id| &tables.messages[id]);
             let due_at = rows().take(NEAR).map(|row| row.not_before).min().unwrap_or_default();
-            let sending = rows().take(VIEW as usize).any(|row| row.state == State::Sending);
+            let sending = rows().take(FAR).any(|row| row.state == State::Sending);
             LaneHead { lane: lane.clone(), due_at: due(due_at, now), sending }
         };
         tables.live.iter().filter(|(_, live)| !live.is_empty()).map(head).collect()
@@ -40,7 +44,10 @@ impl Memory {
             due_at: due(row.not_before, now),
         };
         let fresh = rows().filter(|(_, row)| row.fresh()).count() as u64;
-        Waiting { messages: rows().take(VIEW as usize).map(waiting).collect(), fresh }
+        let oldest: BTreeSet<i64> = rows().map(|(id, _)| id).take(VIEW.alerts as usize).collect();
+        let critical = rows().filter(|(_, row)| row.critical).map(|(id, _)| id).take(VIEW.critical as usize);
+        let seen: BTreeSet<i64> = oldest.into_iter().chain(critical).collect();
+        Waiting { messages: rows().filter(|(id, _)| seen.contains(id)).map(waiting).collect(), fresh }
     }
 
     /// A live message that is not being sent.

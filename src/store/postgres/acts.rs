@@ -6,13 +6,16 @@ use futures_util::future::try_join;
 use tokio_postgres::Row;
 
 use super::Db;
+use super::admit::act_waits;
 use super::alerts::{on, touched};
 use super::cards::issue;
-use super::changes::wake;
+use super::changes::{wake, write};
 use super::silences::{ended, keep};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{Values, moment, named, time, values};
 use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::engine::admit::{Merge, take_over};
+use crate::engine::changes::Changes;
 use crate::names::LaneKey;
 use crate::store::wish::{
     self, Ruling, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
@@ -238,6 +241,10 @@ async fn tell(tx: &Tx, act: i64, kind: TransitionKind, telling: &Telling<'_>, no
     let row = tx.only(make, values).await?;
     let (message, notification): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let alerts: Vec<i64> = telling.alerts.iter().map(|alert| alert.alert).collect();
+    let merges = Merge::of_act(&alerts, &target.lane, message, now);
+    let mut changes = Changes::default();
+    take_over(&merges, &act_waits(tx, &merges, kind).await?, &mut changes);
+    write(tx, &changes).await?;
     let starts: Vec<Option<i64>> = telling.alerts.iter().map(|alert| alert.starts_at.map(|time| time.0)).collect();
     let tell =
         "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, fate)

@@ -7,8 +7,8 @@ use futures_util::future::try_join;
 use super::changes::write;
 use super::tx::{Fault, Tx, caught};
 use super::values::{moment, named, small, time, values};
-use crate::alert::{Identity, Status};
-use crate::engine::admit::{Key, Merge, Waits, admit, keys};
+use crate::alert::{Identity, Status, TransitionKind};
+use crate::engine::admit::{Key, Merge, Waits, admit, keys, of_one_state};
 use crate::engine::changes::Ids;
 use crate::engine::dedup::Known;
 use crate::engine::judge::AlertRow;
@@ -109,6 +109,17 @@ pub(super) async fn candidates(tx: &Tx, identity: Identity, kin: &Related) -> Re
 /// What waits in older messages for each merge; the messages are locked: a claim of one of them waits for us and finds
 /// it changed, or we find it claimed.
 async fn waits(tx: &Tx, merges: &[Merge<'_>]) -> Result<Vec<Waits>, Fault> {
+    found(tx, merges, "TRUE", "NOT digest AND fell_back_at IS NULL").await
+}
+
+/// The same for a message about an act: only older ones about acts that changed the same state.
+pub(super) async fn act_waits(tx: &Tx, merges: &[Merge<'_>], kind: TransitionKind) -> Result<Vec<Waits>, Fault> {
+    let [one, other] = of_one_state(kind).map(TransitionKind::as_str);
+    found(tx, merges, &format!("kind IN ('{one}', '{other}')"), "act_id IS NOT NULL").await
+}
+
+/// `of_transition`, `of_message`: conditions on columns.
+async fn found(tx: &Tx, merges: &[Merge<'_>], of_transition: &str, of_message: &str) -> Result<Vec<Waits>, Fault> {
     if merges.is_empty() {
         return Ok(Vec::new());
     }
@@ -117,23 +128,26 @@ async fn waits(tx: &Tx, merges: &[Merge<'_>]) -> Result<Vec<Waits>, Fault> {
     let before = merges.iter().map(|merge| merge.before).max().unwrap_or_default();
     // OFFSET 0 forces the planner to use the index of pending transitions: right after a storm its statistics are old,
     // and a table it takes for small may not be.
-    let find = "SELECT p.place, t.message_id, count(*)
+    let find = format!(
+        "SELECT p.place, t.message_id, count(*)
                 FROM unnest($2, $3) WITH ORDINALITY AS p (alert, lane, place)
                 CROSS JOIN LATERAL (SELECT message_id FROM transition
                                     WHERE alert_id = p.alert AND fate = 'pending' AND lane = p.lane
-                                      AND message_id <= $1 OFFSET 0) t
-                GROUP BY p.place, t.message_id ORDER BY p.place, t.message_id";
-    let found = tx.rows(find, values![before; alerts, lanes]).await?;
+                                      AND message_id <= $1 AND {of_transition} OFFSET 0) t
+                GROUP BY p.place, t.message_id ORDER BY p.place, t.message_id"
+    );
+    let found = tx.rows(&find, values![before; alerts, lanes]).await?;
     let messages: Vec<i64> = found.iter().map(|row| row.try_get(1)).collect::<Result<_, _>>()?;
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let lock = "SELECT id FROM message WHERE id = ANY ($1) AND version = 0 AND state = 'queued' AND NOT digest
-                  AND fell_back_at IS NULL
-                ORDER BY id FOR NO KEY UPDATE";
+    let lock = format!(
+        "SELECT id FROM message WHERE id = ANY ($1) AND version = 0 AND state = 'queued' AND {of_message}
+         ORDER BY id FOR NO KEY UPDATE"
+    );
     let all = "SELECT m.id, (SELECT count(*) FROM transition t WHERE t.message_id = m.id)
                FROM (SELECT DISTINCT unnest($1) AS id) m";
-    let (locked, all) = try_join(tx.rows(lock, values![; messages]), tx.rows(all, values![; messages])).await?;
+    let (locked, all) = try_join(tx.rows(&lock, values![; messages]), tx.rows(all, values![; messages])).await?;
     let unclaimed: HashSet<i64> = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let mut of_message = HashMap::new();
     for row in &all {

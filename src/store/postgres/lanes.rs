@@ -32,14 +32,24 @@ pub(super) const LANES: &str = "
       AND (lane.name IS NULL OR lane.owner = $1 OR lane.lease_until <= clock_timestamp())
     ORDER BY heads.lane";
 
-/// The oldest live messages of one lane.
+/// The live messages of one lane that are considered. Acts and critical alerts have indexes of their own; those about
+/// alerts are found past the waiting messages about acts, which are few, because they fold to the last state.
 pub(super) const WAITING: &str = "
     SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
            urgent, created_at, not_before
     FROM message
-    WHERE settled_at IS NULL AND lane = $1 ORDER BY lane, id LIMIT $2";
+    WHERE id IN (
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND act_id IS NULL
+                        ORDER BY lane, id LIMIT $2) AS part
+        UNION
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND act_id IS NOT NULL
+                        ORDER BY lane, id LIMIT $3) AS part
+        UNION
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND critical
+                        ORDER BY lane, id LIMIT $4) AS part)
+    ORDER BY id";
 
-/// How many of them can be folded.
+/// How many of a lane can be folded.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
     WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL
@@ -69,12 +79,13 @@ impl Db {
 
     pub(in crate::store) async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         let lane = lane.as_str();
+        let [alerts, acts, critical] = [VIEW.alerts, VIEW.acts, VIEW.critical].map(i64::from);
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let rows = tx.rows(WAITING, values![lane, i64::from(VIEW)]).await?;
+            let rows = tx.rows(WAITING, values![lane, alerts, acts, critical]).await?;
             let messages = rows.iter().map(|row| waiting(row, now)).collect::<Result<Vec<_>, Fault>>()?;
             let seen = messages.iter().filter(|message| message.fresh).count() as u64;
             // Only a lane that is longer than the view is counted.
-            let fresh = if messages.len() < VIEW as usize {
+            let fresh = if messages.len() < VIEW.alerts as usize {
                 seen
             } else {
                 tx.only(FRESH, values![lane]).await?.try_get::<_, i64>(0)?.unsigned_abs()

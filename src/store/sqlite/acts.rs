@@ -5,12 +5,16 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
+use super::admit::act_waits;
 use super::alerts::{on, touched};
 use super::cards::issue;
+use super::changes::write;
 use super::lanes::{named, time};
 use super::silences::{ended, keep};
 use super::statement::Prepare as _;
 use crate::alert::{Timestamp, TransitionKind};
+use crate::engine::admit::{Merge, take_over};
+use crate::engine::changes::Changes;
 use crate::names::LaneKey;
 use crate::store::wish::{
     self, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
@@ -277,6 +281,11 @@ fn tell(
             act
         ])?;
     let message = connection.last_insert_rowid();
+    let alerts: Vec<i64> = telling.alerts.iter().map(|alert| alert.alert).collect();
+    let merges = Merge::of_act(&alerts, &target.lane, message, now);
+    let mut changes = Changes::default();
+    take_over(&merges, &act_waits(connection, &merges, kind)?, &mut changes);
+    write(connection, &changes)?;
     let mut insert = connection.held(
         "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, fate)
          VALUES (?1, (SELECT notification_id FROM message WHERE id = ?2), 0, ?2, ?3, ?4, ?5, ?6, ?7)",

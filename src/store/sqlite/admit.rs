@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::Db;
 use super::changes::write;
 use super::lanes::named;
-use super::statement::Prepare as _;
-use crate::alert::{Identity, Status, Timestamp};
-use crate::engine::admit::{Key, Merge, Waits, admit, keys};
+use super::statement::{Held, Prepare as _};
+use crate::alert::{Identity, Status, Timestamp, TransitionKind};
+use crate::engine::admit::{Key, Merge, Waits, admit, keys, of_one_state};
 use crate::engine::changes::Ids;
 use crate::engine::dedup::Known;
 use crate::engine::judge::AlertRow;
@@ -113,16 +113,37 @@ pub(super) fn last_ids(connection: &Connection) -> Result<Ids, StoreError> {
 
 /// What waits in older messages for each merge. By the index `transition_pending`: O(transitions of the alert still to be told).
 fn waits(connection: &Connection, merges: &[Merge<'_>]) -> Result<Vec<Waits>, StoreError> {
-    let mut waits = Vec::new();
     if merges.is_empty() {
-        return Ok(waits);
+        return Ok(Vec::new());
     }
-    let mut select = connection.held(
+    let select = connection.held(
         "SELECT m.id, count(*) FROM transition t JOIN message m ON m.id = t.message_id
          WHERE t.alert_id = ?1 AND t.fate = 'pending' AND t.lane = ?2 AND m.id <= ?3
            AND m.version = 0 AND m.state = 'queued' AND m.digest = 0 AND m.fell_back_at IS NULL
          GROUP BY m.id",
     )?;
+    found(connection, select, merges)
+}
+
+/// The same for a message about an act: only older ones about acts that changed the same state.
+pub(super) fn act_waits(
+    connection: &Connection,
+    merges: &[Merge<'_>],
+    kind: TransitionKind,
+) -> Result<Vec<Waits>, StoreError> {
+    let [one, other] = of_one_state(kind).map(TransitionKind::as_str);
+    let select = connection.held(&format!(
+        "SELECT m.id, count(*) FROM transition t JOIN message m ON m.id = t.message_id
+         WHERE t.alert_id = ?1 AND t.fate = 'pending' AND t.lane = ?2 AND m.id <= ?3
+           AND t.kind IN ('{one}', '{other}') AND m.act_id IS NOT NULL
+           AND m.version = 0 AND m.state = 'queued'
+         GROUP BY m.id"
+    ))?;
+    found(connection, select, merges)
+}
+
+fn found(connection: &Connection, mut select: Held<'_>, merges: &[Merge<'_>]) -> Result<Vec<Waits>, StoreError> {
+    let mut waits = Vec::new();
     let mut all = connection.held("SELECT count(*) FROM transition WHERE message_id = ?1")?;
     for (place, merge) in merges.iter().enumerate() {
         let rows = select

@@ -27,14 +27,24 @@ pub(super) const LANES: &str = "
          WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 64) WHERE state = 'sending')
     FROM heads WHERE heads.lane IS NOT NULL";
 
-/// The oldest live messages of one lane.
+/// The live messages of one lane that are considered. Acts and critical alerts have indexes of their own; those about
+/// alerts are found past the waiting messages about acts, which are few, because they fold to the last state.
 pub(super) const WAITING: &str = "
     SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
            urgent, created_at, not_before
     FROM message
-    WHERE settled_at IS NULL AND lane = ?1 ORDER BY id LIMIT ?2";
+    WHERE id IN (
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND act_id IS NULL
+                        ORDER BY id LIMIT ?2)
+        UNION
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND act_id IS NOT NULL
+                        ORDER BY id LIMIT ?3)
+        UNION
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND critical = 1
+                        ORDER BY id LIMIT ?4))
+    ORDER BY id";
 
-/// How many of them can be folded.
+/// How many of a lane can be folded.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
     WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL
@@ -103,7 +113,7 @@ impl Db {
         let lane = lane.to_string();
         self.read(move |connection| {
             let mut select = connection.held(WAITING)?;
-            let rows = select.query_map(params![lane, i64::from(VIEW)], |row| {
+            let rows = select.query_map(params![lane, VIEW.alerts, VIEW.acts, VIEW.critical], |row| {
                 Ok(WaitingMessage {
                     message: row.get(0)?,
                     state: named(row, 1, State::from_name)?,
@@ -118,7 +128,7 @@ impl Db {
             let messages: Vec<WaitingMessage> = rows.collect::<Result<_, _>>()?;
             let seen = messages.iter().filter(|message| message.fresh).count() as u64;
             // Only a lane that is longer than the view is counted.
-            let fresh = if messages.len() < VIEW as usize {
+            let fresh = if messages.len() < VIEW.alerts as usize {
                 seen
             } else {
                 connection.held(FRESH)?.query_row([lane], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
@@ -273,7 +283,9 @@ mod tests {
             for step in touches {
                 assert!(step.contains("message_live") || step.contains("PRIMARY KEY"), "{step} in {plan:#?}");
             }
-            assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+            // Only the view itself, which is small, is sorted.
+            let sorted = plan.iter().any(|step| step.contains("TEMP B-TREE FOR"));
+            assert!(!sorted || sql == WAITING, "{plan:#?}");
         }
     }
 }

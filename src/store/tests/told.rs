@@ -18,6 +18,8 @@ contract! {
     firing_alerts_are_listed_by_receiver_and_by_owner,
     prune_deletes_old_acts_unless_their_alert_is_firing,
     the_delivery_wakes_for_what_is_queued,
+    messages_about_acts_fold_to_the_last_state,
+    a_critical_alert_is_seen_however_much_waits,
     what_waits_for_too_long_is_copied_to_the_fallback_once,
 }
 
@@ -298,4 +300,65 @@ async fn what_waits_for_too_long_is_copied_to_the_fallback_once(store: &Store) {
     assert_eq!(late(5).await.iter().map(|row| row.message).collect::<Vec<_>>(), [4], "the end waits, too");
     store.settle(settlement(claimed, "unsure", Next::UnsureAt(at(6))), at(5)).await.unwrap();
     assert_eq!(late(5).await.iter().map(|row| (row.message, row.state)).next(), Some((1, State::Unsure)));
+}
+
+async fn messages_about_acts_fold_to_the_last_state(store: &Store) {
+    let told = store.admit(for_two(0, vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
+    for lane in ["lane", "dba"] {
+        send(store, lane, 0).await;
+    }
+    let about = About::Thread(ThreadId(told.id));
+    let listeners = listeners(&[("ops", "lane"), ("dba", "dba")]);
+    let press = async |event: &str, kind| {
+        let act = NewAct { listeners: listeners.clone(), ..wish(event, kind, about) };
+        store.act(act, at(1)).await.unwrap()
+    };
+    let waiting = async |lane: &str| -> Vec<i64> {
+        let waiting = store.waiting(&LaneKey::stored(lane), at(2)).await.unwrap();
+        waiting.messages.iter().map(|message| message.message).collect()
+    };
+    for round in 0..20 {
+        press(&format!("take {round}"), ActKind::Acknowledge).await;
+        press(&format!("leave {round}"), ActKind::Release).await;
+    }
+    for lane in ["lane", "dba"] {
+        let [last] = waiting(lane).await[..] else { panic!("{:?}", waiting(lane).await) };
+        assert_eq!(store.act_news(last).await.unwrap().unwrap().kind, ActKind::Release);
+    }
+    // A silence is another state: both are told. What is being sent stays.
+    press("take", ActKind::Acknowledge).await;
+    let open = press("silence", ActKind::Silence).await;
+    let end = ActEnd {
+        act: open.act,
+        state: ActState::Done,
+        detail: String::new(),
+        silence: None,
+        except_lane: None,
+        listeners: listeners.clone(),
+    };
+    store.end_act(end, at(1)).await.unwrap();
+    assert_eq!(waiting("lane").await.len(), 2);
+    let claimed = claim(store, "lane", 2, "taken").await;
+    press("leave", ActKind::Release).await;
+    assert_eq!(waiting("lane").await.len(), 3, "one is under way");
+    store.settle(settlement(claimed, "accepted", Next::Accepted), at(2)).await.unwrap();
+    // A new receiver's alert in the same lane keeps its own message.
+    assert_eq!(store.audit().await.unwrap().imbalance, 0);
+}
+
+async fn a_critical_alert_is_seen_however_much_waits(store: &Store) {
+    for number in 0..80 {
+        store.admit(notification(0, "lane", vec![firing(&format!("A{number}"), 0)])).await.unwrap();
+        let last = store.waiting(&LaneKey::stored("lane"), at(0)).await.unwrap().messages.len();
+        let message = number + 1;
+        let claimed = take(store, super::wish(store, message, 0, Some(bytes(&["frozen"]))).await, at(0)).await;
+        store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(5))), at(0)).await.unwrap();
+        assert!(last <= 64);
+    }
+    let mut critical = firing("DiskFull", 0);
+    critical.critical = true;
+    store.admit(notification(1, "lane", vec![critical])).await.unwrap();
+    let waiting = store.waiting(&LaneKey::stored("lane"), at(1)).await.unwrap();
+    let last = waiting.messages.last().unwrap();
+    assert_eq!((last.message, last.critical, waiting.fresh), (81, true, 1));
 }

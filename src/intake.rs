@@ -262,6 +262,7 @@ impl Intake {
             group_key: head.group_key,
             received_at: body.received_at,
             raw: body.raw,
+            codec: 0,
             push,
             test,
             deliveries,

@@ -26,8 +26,10 @@ pub struct Admission {
     pub group_key: String,
     /// When the request came.
     pub received_at: Timestamp,
-    /// The body as it came.
+    /// The body, as it came or as the store keeps it.
     pub raw: Bytes,
+    /// How the body is kept: the number of a codec of the store; 0: as it came.
+    pub codec: i64,
     /// The call resends state (`/api/v2/alerts`, a message with an idempotency key) instead of telling news.
     pub push: bool,
     /// Always news: the "Test" button, a body without state.

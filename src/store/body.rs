@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use lz4_flex::block::{DecompressError, compress_into_with_dict, decompress_into_with_dict, get_maximum_output_size};
+
+use super::{Admission, StoreError};
 
 /// The dictionary of [`Codec::Lz4`]: our samples and captures, in the compact form in which Go programs write them.
 const DICTIONARY: &[u8] = include_bytes!("body/dictionary-1.txt");
@@ -13,6 +16,8 @@ const DICTIONARY: &[u8] = include_bytes!("body/dictionary-1.txt");
 const SHORT: usize = 200;
 /// Longer bodies are damage: none that is taken is half as long.
 const LONGEST: usize = 64 << 20;
+/// Longer bodies are compressed off the threads that serve connections.
+const ASIDE: usize = 256 << 10;
 /// Bytes of the length that stands before what is compressed.
 const LENGTH: usize = 4;
 
@@ -34,6 +39,9 @@ pub enum Damaged {
     /// It is no block of LZ4.
     #[error("the compressed body is damaged: {0}")]
     Block(#[from] DecompressError),
+    /// A later version of wegraf kept it.
+    #[error("the body is kept with codec {0}, which this version does not know")]
+    Codec(i64),
 }
 
 impl Codec {
@@ -70,6 +78,37 @@ impl Codec {
     }
 }
 
+/// The body that is kept as `bytes` with the codec of this number; empty if it was given up.
+pub fn unpacked(number: i64, bytes: Vec<u8>) -> Result<Bytes, Damaged> {
+    if bytes.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let codec = Codec::of_number(number).ok_or(Damaged::Codec(number))?;
+    let unpacked = match codec.unpack(&bytes)? {
+        Cow::Owned(raw) => Some(raw),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(Bytes::from(unpacked.unwrap_or(bytes)))
+}
+
+/// The admission with its body as it is kept.
+pub async fn pack_admission(mut admission: Admission) -> Result<Admission, StoreError> {
+    if admission.codec != 0 {
+        return Ok(admission);
+    }
+    let raw = std::mem::take(&mut admission.raw);
+    let kept = |raw: Bytes| match pack(&raw) {
+        (codec, Cow::Owned(packed)) => (codec, Bytes::from(packed)),
+        (codec, Cow::Borrowed(_)) => (codec, raw),
+    };
+    let (codec, raw) = if raw.len() < ASIDE {
+        kept(raw)
+    } else {
+        tokio::task::spawn_blocking(move || kept(raw)).await.map_err(|error| StoreError::bug(error.to_string()))?
+    };
+    Ok(Admission { raw, codec: codec.number(), ..admission })
+}
+
 /// The shortest form of a body, and its codec.
 pub fn pack(raw: &[u8]) -> (Codec, Cow<'_, [u8]>) {
     let plain = (Codec::Plain, Cow::Borrowed(raw));
@@ -81,6 +120,7 @@ pub fn pack(raw: &[u8]) -> (Codec, Cow<'_, [u8]>) {
     packed[..LENGTH].copy_from_slice(&length.to_le_bytes());
     let Ok(written) = compress_into_with_dict(raw, &mut packed[LENGTH..], DICTIONARY) else { return plain };
     packed.truncate(LENGTH + written);
+    packed.shrink_to_fit();
     if packed.len() < raw.len() { (Codec::Lz4, Cow::Owned(packed)) } else { plain }
 }
 

@@ -22,6 +22,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0005.sql"),
     include_str!("schema/sqlite/0006.sql"),
     include_str!("schema/sqlite/0007.sql"),
+    include_str!("schema/sqlite/0008.sql"),
 ];
 
 /// The same for PostgreSQL.
@@ -32,6 +33,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("schema/postgres/0004.sql"),
     include_str!("schema/postgres/0005.sql"),
     include_str!("schema/postgres/0006.sql"),
+    include_str!("schema/postgres/0007.sql"),
 ];
 
 /// Applies the missing steps; an empty database gets all of them. Refuses a database of a newer wegraf, or one whose

@@ -122,7 +122,7 @@ impl Db {
         tasks: Vec<AbortOnDropHandle<()>>,
     ) -> Self {
         let pool = Pool::new(Arc::clone(&server), CONNECTIONS as usize);
-        let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        let owner = start::named(&format!("{}-{:016x}", std::process::id(), rand::random::<u64>()));
         Self(Arc::new(Inner {
             server,
             pool,

@@ -127,6 +127,7 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
         group_key: "{}".to_owned(),
         received_at: at(minute),
         raw: Bytes::from_static(br#"{"alerts":[]}"#),
+        codec: 0,
         push: false,
         test: false,
         deliveries: vec![Recipient {
@@ -192,6 +193,40 @@ async fn send(store: &Store, lane: &str, minute: i64) -> i64 {
 /// Abandons what is being sent from a lane, as if its sender were gone.
 async fn abandon(store: &Store, lane: &str) {
     store.acquire(&LaneKey::stored(lane)).await.unwrap().expect("no other replica holds the lane");
+}
+
+/// A notification with one alert and its waiting message, as they stood before bodies had a codec. `bytes`: the type.
+const OLD_ROWS: &str = "
+    INSERT INTO notification (source, format, sender, group_key, received_at, raw)
+        VALUES ('grafana', 'grafana', '', '', 1700000000000, CAST('as it came' AS bytes));
+    INSERT INTO alert (identity, receiver, source, name, labels, critical, status, starts_at, thread, notification_id,
+                       sender, told_at)
+        VALUES (CAST('01234567890123456789012345678901' AS bytes), 'ops', 'grafana', 'HighCPU', '{}', false, 'firing', 1700000000000,
+                1, 1, '', 1700000000000);
+    INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at)
+        VALUES (1, 'ops', 'lane', '{}', false, false, 1, 1700000000000);
+    INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, fate)
+        VALUES (1, 1, 0, 1, 'lane', 'firing', 1700000000000, 1700000000000, 'pending');";
+
+/// Reads [`OLD_ROWS`], knows their alert, sends their message and takes more.
+async fn goes_on(store: &Store) {
+    let identity = Identity(*b"01234567890123456789012345678901");
+    let queued = head(store, "lane", at(0)).await.unwrap();
+    assert_eq!((&queued.notification.raw[..], queued.transitions.len()), (&b"as it came"[..], 1));
+    let again = notification(1, "lane", vec![Arrival { identity, ..firing("HighCPU", 0) }]);
+    assert_eq!(store.admit(again).await.unwrap().unchanged, 1);
+    let over = notification(2, "lane", vec![Arrival { identity, ..resolved("HighCPU", 0, 2) }]);
+    let over = store.admit(over).await.unwrap();
+    assert_eq!((over.id, over.messages), (2, 1));
+    let raw = Bytes::from(r#"{"alerts":[]}"#.repeat(100));
+    let new = Admission { raw: raw.clone(), ..notification(3, "lane", vec![firing("DiskFull", 3)]) };
+    assert_eq!(store.admit(new).await.unwrap().id, 3);
+    let bodies = [store.notification(1).await.unwrap(), store.notification(3).await.unwrap()];
+    assert_eq!(bodies.map(|kept| kept.unwrap().raw), [Bytes::from("as it came"), raw]);
+    for minute in 4..6 {
+        send(store, "lane", minute).await;
+    }
+    assert_eq!(store.audit().await.unwrap(), Audit { named: 3, repeated: 1, ..Audit::default() });
 }
 
 async fn end(store: Store, place: Place) {

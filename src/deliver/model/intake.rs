@@ -73,6 +73,7 @@ impl World {
             group_key: String::new(),
             received_at: self.now(),
             raw: Bytes::from_static(BODY),
+            codec: 0,
             push: false,
             test: false,
             deliveries,

@@ -94,10 +94,11 @@ async fn notifications(tx: &Tx, all: &[NewNotification<'_>]) -> Result<(), Fault
     let keys = texts(|admission| &admission.group_key);
     let times: Vec<i64> = all.iter().map(|row| row.admission.received_at.0).collect();
     let bodies: Vec<&[u8]> = all.iter().map(|row| &row.admission.raw[..]).collect();
-    let sql =
-        "INSERT INTO notification (id, source, format, content_type, path_receiver, sender, group_key, received_at, raw)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let values = values![; ids, sources, formats, types, paths, senders, keys, times, bodies];
+    let codecs: Vec<i64> = all.iter().map(|row| row.admission.codec).collect();
+    let sql = "INSERT INTO notification (id, source, format, content_type, path_receiver, sender, group_key,
+                                         received_at, raw, codec)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let values = values![; ids, sources, formats, types, paths, senders, keys, times, bodies, codecs];
     tx.execute_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }

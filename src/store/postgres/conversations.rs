@@ -40,7 +40,7 @@ impl Db {
     }
 
     pub(in crate::store) async fn notification(&self, id: i64) -> Result<Option<Kept>, StoreError> {
-        let sql = "SELECT id, source, format, content_type, path_receiver, received_at, raw
+        let sql = "SELECT id, source, format, content_type, path_receiver, received_at, raw, codec
                    FROM notification WHERE id = $1";
         transaction!(&self.0.pool, Kind::Read, tx => async {
             tx.row(sql, values![id]).await?.map(|row| kept(&row, 0)).transpose()

@@ -10,6 +10,7 @@ use super::values::{moment, named, small, time, values};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::engine::outbox::due;
 use crate::names::{LaneKey, SourceId};
+use crate::store::body::unpacked;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
@@ -59,8 +60,8 @@ const QUEUED: &str = "
     SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,
            m.created_at, m.version, m.face, m.next_part, m.note,
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
-           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, m.act_id IS NOT NULL,
-           m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
+           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, n.codec,
+           m.act_id IS NOT NULL, m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
            EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent'))
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = $1 AND m.state IN ('queued', 'unsure')";
@@ -145,7 +146,7 @@ fn waiting(row: &Row, now: Timestamp) -> Result<WaitingMessage, Fault> {
 }
 
 fn queued(row: &Row) -> Result<Queued, Fault> {
-    let perhaps_sent: bool = row.try_get(26)?;
+    let perhaps_sent: bool = row.try_get(27)?;
     let frozen = match small(row, 11)? {
         0 => None,
         version => Some(Frozen {
@@ -154,7 +155,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
             parts: Vec::new(),
             next_part: small(row, 13)?,
             first_claimed_at: time(row, 15)?.unwrap_or_default(),
-            unsent_since: time(row, 25)?.filter(|_| !perhaps_sent),
+            unsent_since: time(row, 26)?.filter(|_| !perhaps_sent),
         }),
     };
     Ok(Queued {
@@ -164,7 +165,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
         target_json: row.try_get(3)?,
         critical: row.try_get(4)?,
         digest: row.try_get(5)?,
-        act: row.try_get(23)?,
+        act: row.try_get(24)?,
         thread: ThreadId(row.try_get(6)?),
         state: named(row, 7, State::from_name)?,
         epoch: row.try_get(8)?,
@@ -174,11 +175,11 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
         transitions: Vec::new(),
         frozen,
         note_json: row.try_get(14)?,
-        fell_back_at: time(row, 24)?,
+        fell_back_at: time(row, 25)?,
     })
 }
 
-/// A notification in seven columns from `first` on.
+/// A notification in eight columns from `first` on.
 pub(super) fn kept(row: &Row, first: usize) -> Result<Kept, Fault> {
     Ok(Kept {
         id: row.try_get(first)?,
@@ -187,7 +188,8 @@ pub(super) fn kept(row: &Row, first: usize) -> Result<Kept, Fault> {
         content_type: row.try_get(first + 3)?,
         path_receiver: row.try_get(first + 4)?,
         received_at: moment(row, first + 5)?,
-        raw: Bytes::from(row.try_get::<_, Vec<u8>>(first + 6)?),
+        raw: unpacked(row.try_get(first + 7)?, row.try_get(first + 6)?)
+            .map_err(|damaged| StoreError::bug(damaged.to_string()))?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Checks at the start: is the server durable, and is the schema ours?
 
 use std::path::Path;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 
@@ -176,9 +177,46 @@ async fn expect_current(client: &Client, steps: &[&str]) -> Result<Steps, tokio_
     Ok(Steps::compare(&applied, steps))
 }
 
-/// Applies the missing steps. All steps of a start are one transaction: a crash leaves the old schema or the new one;
-/// replicas that start together wait for each other.
+/// The name of a replica, or of the holder of a socket: it says which schema the program knows, so that a step of the
+/// schema can keep from older programs what they would do wrong.
+pub(super) fn named(name: &str) -> String {
+    format!("s{}/{name}", POSTGRES.len())
+}
+
+/// How often the missing steps are tried, if replicas that still run are in the way.
+const TRIES: u32 = 12;
+/// Pause before the next try.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Applies the missing steps. Replicas that run meanwhile hold locks; where the steps cannot have theirs for a while,
+/// they give way and are tried again, so that the others go on.
 async fn migrate(client: &Client, place: &Path, steps: &[&str], now: Timestamp) -> Result<(), StoreError> {
+    for _ in 1..TRIES {
+        match migrate_once(client, place, steps, now).await {
+            Err(StoreError::Busy) => {
+                tracing::warn!(
+                    "The schema of the database is not up to date yet: other replicas use its tables. Trying again."
+                );
+                client.batch_execute("ROLLBACK").await.map_err(|error| sorted(&error))?;
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+    migrate_once(client, place, steps, now).await.map_err(|error| match error {
+        StoreError::Busy => refused(
+            place,
+            "别的副本一直占用着表，结构没有更新，库未作改动：请稍后再启动，或先停掉旧副本 / \
+             other replicas kept its tables in use: its schema was not brought up to date and nothing was changed; \
+             start again later, or stop the older replicas first",
+        ),
+        other => other,
+    })
+}
+
+/// All steps of a start are one transaction: a crash leaves the old schema or the new one. Replicas that start together
+/// wait for each other, and those that write for the steps.
+async fn migrate_once(client: &Client, place: &Path, steps: &[&str], now: Timestamp) -> Result<(), StoreError> {
     let explain = |error: tokio_postgres::Error| match sorted(&error) {
         StoreError::Bug { reason, .. } => refused(place, reason),
         sorted => sorted,
@@ -194,6 +232,11 @@ async fn migrate(client: &Client, place: &Path, steps: &[&str], now: Timestamp) 
         .map_err(explain)?;
     let found = Steps::compare(&applied(client).await.map_err(explain)?, steps);
     found.refuse(place)?;
+    if found.found < found.known {
+        // The writers' lock (tx.rs). While a step waits for a table, all that come after it wait, too: not for long.
+        let locks = "SET LOCAL lock_timeout = '4s'; SELECT pg_advisory_xact_lock(934723, hashtext(current_schema()))";
+        client.batch_execute(locks).await.map_err(explain)?;
+    }
     for (version, sql) in (1_i64..).zip(steps).filter(|(version, _)| *version > found.found) {
         client.batch_execute(sql).await.map_err(explain)?;
         let note = "INSERT INTO migration (version, hash, applied_at) VALUES ($1, $2, $3)";

@@ -73,8 +73,9 @@ fn notifications(connection: &Connection, rows: &[NewNotification<'_>]) -> Resul
         return Ok(());
     }
     let mut insert = connection.held(
-        "INSERT INTO notification (id, source, format, content_type, path_receiver, sender, group_key, received_at, raw)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO notification (id, source, format, content_type, path_receiver, sender, group_key, received_at, raw,
+                                   codec)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for NewNotification { id, admission } in rows {
         let raw = &admission.raw[..];
@@ -90,6 +91,7 @@ fn notifications(connection: &Connection, rows: &[NewNotification<'_>]) -> Resul
             text(&admission.group_key),
             admission.received_at.0,
             if whole { &raw as &dyn ToSql } else { &room },
+            admission.codec,
         ])?;
         if !whole {
             connection.blob_open(MAIN_DB, "notification", "raw", *id, false)?.write_at(raw, 0)?;

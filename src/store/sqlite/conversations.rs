@@ -47,7 +47,7 @@ impl Db {
 
     pub(in crate::store) async fn notification(&self, id: i64) -> Result<Option<Kept>, StoreError> {
         self.read(move |connection| {
-            let sql = "SELECT id, source, format, content_type, path_receiver, received_at, raw
+            let sql = "SELECT id, source, format, content_type, path_receiver, received_at, raw, codec
                        FROM notification WHERE id = ?1";
             Ok(connection.held(sql)?.query_row([id], |row| kept(row, 0)).optional()?)
         })

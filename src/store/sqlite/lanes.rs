@@ -9,6 +9,7 @@ use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::engine::outbox::due;
 use crate::names::{LaneKey, SourceId};
+use crate::store::body::unpacked;
 use crate::store::words::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
@@ -54,8 +55,8 @@ const QUEUED: &str = "
     SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,
            m.created_at, m.version, m.face, m.next_part, m.note,
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
-           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, m.act_id IS NOT NULL,
-           m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
+           n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, n.codec,
+           m.act_id IS NOT NULL, m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
            EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent'))
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = ?1 AND m.state IN ('queued', 'unsure')";
@@ -173,7 +174,7 @@ impl Db {
 
 fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
     let version: u32 = row.get(11)?;
-    let perhaps_sent: bool = row.get(26)?;
+    let perhaps_sent: bool = row.get(27)?;
     let frozen = match version {
         0 => None,
         version => Some(Frozen {
@@ -182,7 +183,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
             parts: Vec::new(),
             next_part: row.get(13)?,
             first_claimed_at: Timestamp(row.get::<_, Option<i64>>(15)?.unwrap_or_default()),
-            unsent_since: time(row, 25)?.filter(|_| !perhaps_sent),
+            unsent_since: time(row, 26)?.filter(|_| !perhaps_sent),
         }),
     };
     Ok(Queued {
@@ -192,7 +193,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         target_json: row.get(3)?,
         critical: row.get(4)?,
         digest: row.get(5)?,
-        act: row.get(23)?,
+        act: row.get(24)?,
         thread: ThreadId(row.get(6)?),
         state: named(row, 7, State::from_name)?,
         epoch: row.get(8)?,
@@ -202,11 +203,11 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         transitions: Vec::new(),
         frozen,
         note_json: row.get(14)?,
-        fell_back_at: time(row, 24)?,
+        fell_back_at: time(row, 25)?,
     })
 }
 
-/// A notification in seven columns from `first` on.
+/// A notification in eight columns from `first` on.
 pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
     Ok(Kept {
         id: row.get(first)?,
@@ -215,7 +216,8 @@ pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
         content_type: row.get(first + 3)?,
         path_receiver: row.get(first + 4)?,
         received_at: Timestamp(row.get(first + 5)?),
-        raw: Bytes::from(row.get::<_, Vec<u8>>(first + 6)?),
+        raw: unpacked(row.get(first + 7)?, row.get(first + 6)?)
+            .map_err(|damaged| rusqlite::Error::FromSqlConversionFailure(first + 6, Type::Blob, damaged.into()))?,
     })
 }
 

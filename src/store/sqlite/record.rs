@@ -64,7 +64,7 @@ impl Db {
     pub(in crate::store) async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
         self.read(move |connection| {
             let sql = "SELECT m.receiver, m.thread, m.digest, m.folded_into,
-                              n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw
+                              n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, n.codec
                        FROM message m JOIN notification n ON n.id = m.notification_id WHERE m.id = ?1";
             let found = connection
                 .held(sql)?

@@ -4,6 +4,7 @@ use super::*;
 use crate::budget::Limit;
 
 contract! {
+    a_body_comes_back_as_it_came_whatever_it_is,
     admit_queues_one_message_for_each_target_with_all_that_is_new,
     admit_of_the_same_notification_again_changes_nothing,
     admit_keeps_the_state_of_each_receiver_apart,
@@ -122,6 +123,25 @@ async fn admit_records_what_it_suppresses_and_why(store: &Store) {
     assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, suppressed: 2, ..Audit::default() });
     // The state changed all the same: firing again is news.
     assert_eq!(store.admit(quiet(9, firing("HighCPU", 8))).await.unwrap().messages, 1);
+}
+
+async fn a_body_comes_back_as_it_came_whatever_it_is(store: &Store) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let files = ["payloads", "senders"].map(|kind| std::fs::read_dir(folder.join(kind)).unwrap());
+    let mut bodies: Vec<Bytes> =
+        files.into_iter().flatten().map(|file| std::fs::read(file.unwrap().path()).unwrap().into()).collect();
+    // The longest are written piece by piece.
+    let compressible = |length: usize| Bytes::from((0..length).map(|at| at.to_string()).collect::<String>());
+    bodies.extend([Bytes::new(), Bytes::from_static(b"x"), compressible(200_000), compressible(1_000_000)]);
+    bodies.push((0..2 << 20).map(|_| rand::random::<u8>()).collect::<Vec<_>>().into());
+    for (minute, body) in (0..).zip(&bodies) {
+        let admission = notification(minute, "lane", vec![firing(&minute.to_string(), minute)]);
+        let id = store.admit(Admission { raw: body.clone(), ..admission }).await.unwrap().id;
+        assert!(store.notification(id).await.unwrap().unwrap().raw == *body, "body {minute}");
+        assert!(store.contents(id).await.unwrap().unwrap().notification.raw == *body, "body {minute}");
+        assert!(store.queued(id).await.unwrap().unwrap().notification.raw == *body, "body {minute}");
+    }
+    assert!(bodies.len() > 100);
 }
 
 async fn admit_keeps_bytes_as_they_came_and_texts_without_nul(store: &Store) {

@@ -41,6 +41,18 @@ impl Schema {
         Store::open_with_lease(&Database::Postgres { url: self.url.clone() }, lease, T0).await
     }
 
+    /// Makes the schema as the program before a step left it: with the first `steps`.
+    async fn older(&self, steps: usize) {
+        let table =
+            "CREATE TABLE migration (version bigint PRIMARY KEY, hash text NOT NULL, applied_at bigint NOT NULL)";
+        self.hand.batch_execute(table).await.unwrap();
+        for (version, sql) in (1_i64..).zip(&migrate::POSTGRES[..steps]) {
+            self.hand.batch_execute(sql).await.unwrap();
+            let note = "INSERT INTO migration VALUES ($1, $2, 0)";
+            self.hand.execute(note, &[&version, &migrate::hash(sql)]).await.unwrap();
+        }
+    }
+
     pub async fn remove(self) {
         self.hand.batch_execute(&format!("DROP SCHEMA {} CASCADE", self.name)).await.unwrap();
     }
@@ -447,6 +459,76 @@ async fn an_admission_whose_sender_has_timed_out_is_refused() {
     assert!(matches!(late, Err(StoreError::Busy)), "{late:?}");
     assert_eq!(timely.unwrap().transitions, 1, "others of its group are admitted");
     assert_eq!(store.audit().await.unwrap().pending, 1);
+    store.close().await.unwrap();
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn a_database_from_before_bodies_were_compressed_is_opened_and_goes_on() {
+    let Some(schema) = Schema::make().await else { return };
+    schema.older(6).await;
+    schema.hand.batch_execute(&OLD_ROWS.replace("bytes", "bytea")).await.unwrap();
+    let store = schema.open().await;
+    goes_on(&store).await;
+    store.close().await.unwrap();
+    schema.remove().await;
+}
+
+/// What the version before schema 7 does to take a lane and to renew its lease.
+const OLD_TAKE: &str = "WITH free AS (
+        SELECT name FROM lane WHERE name = $1 AND (owner = $2 OR lease_until <= clock_timestamp())
+        FOR UPDATE SKIP LOCKED)
+    UPDATE lane SET owner = $2, epoch = epoch + (owner <> $2)::int,
+                    lease_until = clock_timestamp() + 500 * interval '1 ms'
+    FROM free WHERE lane.name = free.name RETURNING epoch";
+const OLD_RENEW: &str = "UPDATE lane SET lease_until = clock_timestamp() + 500 * interval '1 ms'
+    WHERE name = $1 AND owner = $2";
+/// And to lease the socket of a bot.
+const OLD_SOCKET: &str = "INSERT INTO socket AS s (bot, holder, held_until)
+    VALUES ('duty', $1, clock_timestamp() + 500 * interval '1 millisecond')
+    ON CONFLICT (bot) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+    WHERE s.holder = excluded.holder OR s.held_until < clock_timestamp()";
+
+#[tokio::test]
+async fn a_replica_of_an_older_version_takes_alerts_but_sends_nothing_once_a_newer_one_runs() {
+    let Some(schema) = Schema::make().await else { return };
+    schema.older(6).await;
+    let (hand, owner) = (&schema.hand, "4711-old");
+    hand.execute("INSERT INTO lane VALUES ('lane', '', 0, '-infinity')", &[]).await.unwrap();
+    assert_eq!(hand.query(OLD_TAKE, &[&"lane", &owner]).await.unwrap().len(), 1);
+    assert_eq!(hand.execute(OLD_SOCKET, &[&owner]).await.unwrap(), 1);
+
+    let new = schema.open().await;
+    assert_eq!(hand.execute(OLD_RENEW, &[&"lane", &owner]).await.unwrap(), 0, "its lease is not renewed");
+    let lease = take_over(&new, "lane").await;
+    assert_eq!(lease.epoch, 2);
+    new.release(&lease).await.unwrap();
+    assert_eq!(hand.query(OLD_TAKE, &[&"lane", &owner]).await.unwrap().len(), 0, "and none is given to it");
+    assert_eq!(hand.execute(OLD_SOCKET, &[&owner]).await.unwrap(), 0);
+    while !new.hold_socket("duty", "new", Duration::from_secs(9)).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(hand.execute(OLD_SOCKET, &[&owner]).await.unwrap(), 0);
+
+    // What it admits is kept as it came, and the newer one sends it.
+    hand.batch_execute(&OLD_ROWS.replace("bytes", "bytea")).await.unwrap();
+    goes_on(&new).await;
+    new.close().await.unwrap();
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn a_schema_that_others_keep_in_use_is_brought_up_to_date_when_they_let_go() {
+    let Some(schema) = Schema::make().await else { return };
+    schema.older(6).await;
+    schema.hand.batch_execute("BEGIN; LOCK TABLE notification IN ROW EXCLUSIVE MODE").await.unwrap();
+    let mut opening = Box::pin(schema.open());
+    // Longer than a step waits for a lock: by then it has let the others pass once.
+    let waits = tokio::time::timeout(Duration::from_secs(5), &mut opening).await;
+    assert!(waits.is_err(), "it waits");
+    schema.hand.batch_execute("COMMIT").await.unwrap();
+    let store = tokio::time::timeout(Duration::from_mins(1), opening).await.unwrap();
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.close().await.unwrap();
     schema.remove().await;
 }

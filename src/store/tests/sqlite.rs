@@ -335,3 +335,28 @@ async fn a_write_to_a_file_that_is_gone_is_refused_and_what_was_stored_is_saved(
     let store = open(saved.path()).await;
     assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, ..Audit::default() });
 }
+
+/// A file as the program before a step of the schema left it: with the first `steps`.
+fn older(folder: &tempfile::TempDir, steps: usize, rows: &str) {
+    let mut hand = Connection::open(file(folder)).unwrap();
+    hand.pragma_update(None, "auto_vacuum", "INCREMENTAL").unwrap();
+    hand.pragma_update(None, "journal_mode", "WAL").unwrap();
+    migrate::migrate(&mut hand, &file(folder), &migrate::SQLITE[..steps], T0).unwrap();
+    hand.execute_batch(rows).unwrap();
+}
+
+#[tokio::test]
+async fn a_database_from_before_bodies_were_compressed_is_opened_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    older(&folder, 7, &OLD_ROWS.replace("bytes", "BLOB"));
+    let store = open(folder.path()).await;
+    goes_on(&store).await;
+    store.close().await.unwrap();
+    let hand = Connection::open(file(&folder)).unwrap();
+    let kept = |id: i64| {
+        let sql = "SELECT codec, length(raw) FROM notification WHERE id = ?1";
+        hand.query_row(sql, [id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).unwrap()
+    };
+    assert_eq!(kept(1), (0, 10));
+    assert!(kept(3).0 == 1 && kept(3).1 < 200, "{:?} of 1300 bytes", kept(3));
+}

@@ -34,6 +34,7 @@ pub mod shown;
 pub mod sockets;
 pub mod standing;
 pub mod store;
+pub mod subject;
 pub mod telemetry;
 pub mod time;
 pub mod upstream;

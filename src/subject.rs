@@ -1,0 +1,105 @@
+//! What an alert is about: the object a person goes to, its place, and the kind of trouble, read from the labels.
+//!
+//! Owns the ordered rule and its lists (`subject/names.rs`, one list for each step). Pure, and bounded: at most
+//! [`LABELS`] labels are read, each a fixed number of times. A label that is in no list is shown only if the author of
+//! the rule names its value ([`Sighting::said`]) or if the alerts of a group differ by it.
+
+mod asked;
+mod family;
+mod names;
+mod part;
+mod reading;
+mod said;
+
+use crate::alert::Labels;
+
+pub use part::{Kind, Part, places, text};
+pub use reading::Fate;
+pub use said::told;
+
+use reading::Reading;
+
+/// Labels of an alert that are read.
+pub const LABELS: usize = 400;
+
+/// What is known of an alert.
+#[derive(Debug, Clone, Copy)]
+pub struct Sighting<'a> {
+    /// Its labels, as sent.
+    pub labels: &'a Labels,
+    /// The sentences of its author, without dumps of labels: see [`told`].
+    pub said: &'a str,
+    /// The expression of its rule; empty if unknown.
+    pub expression: &'a str,
+    /// What the user added to the lists.
+    pub taught: &'a Taught,
+}
+
+/// The user's additions to the lists; they come before the shipped names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taught {
+    /// Labels that make the object, wide to narrow: an alert that has one of them is about these.
+    pub object: Vec<String>,
+    /// Labels that tell where it is, widest first.
+    pub place: Vec<String>,
+    /// Labels that are never shown.
+    pub hidden: Vec<String>,
+}
+
+/// What an alert is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The object, wide to narrow; empty if the labels tell none.
+    pub object: Vec<Part>,
+    /// Where it is, widest first.
+    pub place: Vec<Part>,
+    /// Which kind of trouble it is.
+    pub qualifier: Vec<Part>,
+    /// Kinds of trouble that matter only where the alerts of a group differ by them.
+    pub latent: Vec<Part>,
+}
+
+/// Why a label is shown, or is not: a line of `wegraf preview --why`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The label, as sent.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+impl Taught {
+    /// The shipped lists alone.
+    pub const NOTHING: &'static Self = &Self { object: Vec::new(), place: Vec::new(), hidden: Vec::new() };
+}
+
+/// The subject of an alert.
+pub fn subject(of: &Sighting<'_>) -> Subject {
+    read(of).0
+}
+
+/// The subject, and for every label why it is shown or not, in the order of the labels.
+pub fn explain(of: &Sighting<'_>) -> (Subject, Vec<Why>) {
+    let (subject, reading) = read(of);
+    (subject, reading.why())
+}
+
+fn read<'a>(of: &Sighting<'a>) -> (Subject, Reading<'a>) {
+    let mut reading = Reading::of(of.labels);
+    reading.hide(of.taught);
+    asked::drop_asked(&mut reading, of.expression, of.said);
+    reading.drop_meta();
+    let mut subject = Subject::default();
+    family::object(&mut reading, of, &mut subject);
+    family::places(&mut reading, of.taught, &mut subject);
+    family::named(&mut reading, of, &mut subject);
+    family::fall_back(&mut reading, of.said, &mut subject);
+    family::qualifiers(&mut reading, of.said, &mut subject);
+    family::leave_out_repeated(&mut reading, &mut subject);
+    (subject, reading)
+}
+
+#[cfg(test)]
+mod tests;

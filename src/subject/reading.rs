@@ -1,0 +1,269 @@
+//! The labels of one alert under their usual names, and what becomes of each.
+
+use std::borrow::Cow;
+
+use super::names::{ALIASES, EMPTY, META, META_ENDS, OWNER, REEXPORTED, RENAMED, SUPERSEDED};
+use super::part::{Kind, Part, text};
+use super::{LABELS, Taught, Why};
+use crate::alert::Labels;
+use crate::level;
+
+/// What became of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is part of the object, by the family of this name.
+    Object(&'static str),
+    /// The author's sentences name it.
+    Named,
+    /// The expression of the rule groups by it.
+    Grouped,
+    /// It tells where the object is.
+    Place,
+    /// It tells which kind of trouble it is.
+    Qualifier,
+    /// A kind of trouble that no sentence names: shown where the alerts of a group differ by it.
+    Latent,
+    /// Its value is empty, or a word for that.
+    Empty,
+    /// `exported_…` gives the same of the object itself.
+    Superseded,
+    /// It tells who was asked, not what the alert is about.
+    Asked,
+    /// It belongs to the rule or to the transport.
+    Meta,
+    /// It tells who is called.
+    Owner,
+    /// The user hides it.
+    Hidden,
+    /// What is shown already has its value.
+    Repeated,
+    /// Neither named nor in a list: shown only where the alerts of a group differ by it.
+    Open,
+}
+
+/// A label.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    /// Its usual name, in lower case.
+    pub(super) key: Cow<'a, str>,
+    /// Its name as sent.
+    pub(super) label: &'a str,
+    pub(super) value: &'a str,
+    pub(super) fate: Fate,
+}
+
+/// The labels of an alert.
+pub(super) struct Reading<'a> {
+    entries: Vec<Entry<'a>>,
+}
+
+impl<'a> Reading<'a> {
+    /// Step N: the labels under their usual names, without empty ones and without what `exported_…` supersedes.
+    pub(super) fn of(labels: &'a Labels) -> Self {
+        let entries = labels.iter().take(LABELS).map(|(label, value)| Entry {
+            key: usual(label),
+            label,
+            value: value.trim(),
+            fate: if is_empty(label, value.trim()) { Fate::Empty } else { Fate::Open },
+        });
+        let mut reading = Self { entries: entries.collect() };
+        reading.take_exported();
+        reading.rename();
+        reading
+    }
+
+    /// What a scrape without `honor_labels` calls `exported_…` is the object's own.
+    fn take_exported(&mut self) {
+        let own = |key: &str| key.strip_prefix("exported_").map(str::to_owned);
+        let exported: Vec<String> = self.open().filter_map(|entry| own(&entry.key)).collect();
+        if exported.is_empty() {
+            return;
+        }
+        let whole = exported.iter().any(|name| REEXPORTED.contains(&name.as_str()));
+        let host = super::names::HOSTS.iter().any(|host| self.get(host).is_some());
+        for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
+            let replaced = exported.iter().any(|name| *name == entry.key);
+            let scraped = whole && SUPERSEDED.contains(&&*entry.key) && (entry.key != "instance" || !host);
+            if replaced || scraped {
+                entry.fate = Fate::Superseded;
+            }
+        }
+        for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open && entry.key != "exported_job") {
+            if let Some(name) = own(&entry.key) {
+                entry.key = name.into();
+            }
+        }
+    }
+
+    /// Other names for a label, where the usual one is not there, and addresses of probes.
+    fn rename(&mut self) {
+        for at in 0..self.entries.len() {
+            let entry = &self.entries[at];
+            if entry.fate != Fate::Open {
+                continue;
+            }
+            let renamed = RENAMED
+                .iter()
+                .find(|(key, starts, _)| entry.key == *key && starts.iter().any(|start| entry.value.starts_with(start)))
+                .map(|(_, _, name)| *name);
+            let alias = || ALIASES.iter().find(|(_, names)| names.contains(&&*entry.key)).map(|(name, _)| *name);
+            if let Some(name) = renamed.or_else(|| alias().filter(|name| self.get(name).is_none())) {
+                self.entries[at].key = name.into();
+            }
+        }
+    }
+
+    /// The labels that the user hides.
+    pub(super) fn hide(&mut self, taught: &Taught) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
+            if has(&taught.hidden, entry) {
+                entry.fate = Fate::Hidden;
+            }
+        }
+    }
+
+    /// Step M: labels of the rule and of the transport, and the owner.
+    pub(super) fn drop_meta(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
+            if OWNER.contains(&&*entry.key) {
+                entry.fate = Fate::Owner;
+            } else if is_meta(entry) {
+                entry.fate = Fate::Meta;
+            }
+        }
+    }
+
+    /// The labels that nothing was decided of, in the order of their names.
+    pub(super) fn open(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.entries.iter().filter(|entry| entry.fate == Fate::Open)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.entries.iter()
+    }
+
+    /// The open label of this usual name.
+    pub(super) fn get(&self, key: &str) -> Option<&Entry<'a>> {
+        self.open().find(|entry| entry.key == key)
+    }
+
+    /// The first of `keys` that is there.
+    pub(super) fn first(&self, keys: &[&str]) -> Option<&Entry<'a>> {
+        keys.iter().find_map(|key| self.get(key))
+    }
+
+    pub(super) fn any(&self, keys: &[&str]) -> bool {
+        self.open().any(|entry| keys.contains(&&*entry.key))
+    }
+
+    /// Decides the open labels of these names.
+    pub(super) fn decide(&mut self, keys: &[&str], fate: Fate) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
+            if keys.contains(&&*entry.key) {
+                entry.fate = fate;
+            }
+        }
+    }
+
+    /// Decides the label with this name as sent.
+    pub(super) fn settle(&mut self, label: &str, fate: Fate) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.label == label) {
+            entry.fate = fate;
+        }
+    }
+
+    /// The label that the user's list calls `name`: the list wins over what was decided of it.
+    pub(super) fn taught(&self, name: &str) -> Option<&Entry<'a>> {
+        let undone = |entry: &&Entry<'_>| matches!(entry.fate, Fate::Asked | Fate::Meta | Fate::Owner);
+        let called = |entry: &&Entry<'_>| is_called(name, entry);
+        self.open().find(called).or_else(|| self.entries.iter().filter(undone).find(called))
+    }
+
+    /// What became of each label.
+    pub(super) fn why(&self) -> Vec<Why> {
+        let told =
+            |entry: &Entry<'_>| Why { label: entry.label.to_owned(), value: entry.value.to_owned(), fate: entry.fate };
+        self.entries.iter().map(told).collect()
+    }
+}
+
+impl Entry<'_> {
+    /// The label as a part of this kind.
+    pub(super) fn part(&self, kind: Kind) -> Part {
+        let (shown, port) = match kind {
+            Kind::Host | Kind::Backend | Kind::Address => address(self.value, kind == Kind::Address),
+            // A bare number says nothing without its name.
+            Kind::Named if !self.value.chars().any(char::is_alphabetic) => {
+                (format!("{} {}", self.label, self.value), "")
+            }
+            Kind::Gpu if self.value.chars().all(|c| c.is_ascii_digit()) => (format!("GPU {}", self.value), ""),
+            _ => (self.value.to_owned(), ""),
+        };
+        Part { kind, label: self.label.to_owned(), text: shown, port: port.to_owned() }
+    }
+}
+
+/// `value` without a scheme, a user, a question and the port of an exporter.
+fn address(value: &str, probed: bool) -> (String, &str) {
+    let bare = match value.split_once("://") {
+        Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+') => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+            let rest = &rest[host..];
+            rest[..rest.find(['?', '#']).unwrap_or(rest.len())].trim_end_matches('/')
+        }
+        _ => value.trim_end_matches('/'),
+    };
+    let (host, port) = bare.rsplit_once(':').unwrap_or((bare, ""));
+    let exporters = !probed
+        && !host.is_empty()
+        && (!host.contains(':') || host.ends_with(']'))
+        && port.parse::<u16>().is_ok_and(|port| super::names::EXPORTER_PORTS.iter().any(|range| range.contains(&port)));
+    if !exporters {
+        return (bare.to_owned(), "");
+    }
+    (host.trim_start_matches('[').trim_end_matches(']').to_owned(), &bare[host.len()..])
+}
+
+/// The name of a label in the lists: in lower case, words joined by `_`.
+fn usual(label: &str) -> Cow<'_, str> {
+    let as_is = label.chars().all(|c| !c.is_uppercase() && !matches!(c, '.' | '-' | ' ' | '/'));
+    let short = label.strip_prefix("dimension_");
+    match short.unwrap_or(label) {
+        name if as_is => Cow::Borrowed(name),
+        name => Cow::Owned(name.to_lowercase().replace(['.', '-', ' ', '/'], "_")),
+    }
+}
+
+/// Does the user's `name` mean this label? Case does not matter.
+fn is_called(name: &str, entry: &Entry<'_>) -> bool {
+    name == entry.label || usual(name.trim()) == usual(entry.label)
+}
+
+fn has(names: &[String], entry: &Entry<'_>) -> bool {
+    names.iter().any(|name| is_called(name, entry))
+}
+
+fn is_empty(label: &str, value: &str) -> bool {
+    EMPTY.iter().any(|empty| value.eq_ignore_ascii_case(empty)) || (label.starts_with("__") && label.ends_with("__"))
+}
+
+fn is_meta(entry: &Entry<'_>) -> bool {
+    let key = &*entry.key;
+    META.contains(&key)
+        || META_ENDS
+            .iter()
+            .any(|(start, end)| key.len() >= start.len() + end.len() && key.starts_with(start) && key.ends_with(end))
+        || level::NAMES.contains(&key)
+        || (key == "id" && is_noise_id(entry.value))
+}
+
+/// The path of a control group, or a long hexadecimal number; not the name of a memory pool.
+fn is_noise_id(value: &str) -> bool {
+    value.starts_with('/') || (value.len() >= 12 && value.chars().all(|c| c.is_ascii_hexdigit() || c == '-'))
+}
+
+/// Does the text of `parts` contain `value`?
+pub(super) fn shows(parts: &[Part], value: &str) -> bool {
+    text(parts).contains(value)
+}

@@ -4,11 +4,14 @@
 //! writes the changes. Nothing here does I/O, reads a clock or draws a random number, so both stores and the test's
 //! store in memory decide alike, and the tests run what production runs.
 
+pub mod act;
 pub mod admission;
 pub mod admit;
+pub mod card;
 pub mod changes;
 pub mod claim;
 pub mod dedup;
+pub mod escalate;
 pub mod fold;
 pub mod judge;
 pub mod lapse;

@@ -24,7 +24,6 @@ pub mod related;
 mod retention;
 mod sqlite;
 mod truth;
-mod wish;
 mod words;
 
 #[cfg(test)]
@@ -41,6 +40,9 @@ use crate::alert::{Identity, Timestamp};
 use crate::config::Database;
 use crate::names::{Duty, LaneKey, SourceId};
 
+pub use crate::engine::act::{
+    ACT_ALERTS, About, ActAlert, ActEnd, ActKind, ActState, Acted, Doer, Listeners, NewAct, NewCode, NewSilence,
+};
 pub use crate::engine::outbox::{
     Breaker, BreakerChange, Claim, Claimed, Detour, Fallback, Fate, Folded, Freeze, Frozen, Kept, LONGEST_WAIT_MS,
     LaneHead, LateMessage, Lease, Moved, Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken,
@@ -48,10 +50,7 @@ pub use crate::engine::outbox::{
 };
 pub use crate::engine::overdue::FallbackAfter;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
-pub use acts::{
-    ACT_ALERTS, About, ActAlert, ActEnd, ActFilter, ActKind, ActNews, ActRow, ActState, Acted, Card, Conversation,
-    Doer, Escalation, Listeners, NewAct, NewCode, NewSilence, Silence,
-};
+pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
 pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;

@@ -85,6 +85,8 @@ impl Answer {
             ActState::Denied => ("Not allowed".to_owned(), "Sorry, this alert was not sent to you, or you are not among those who may act on it. Ask who is on duty, use the card or the link in the message, or ask an operator to add you to may_act.".to_owned()),
             ActState::Void if zh => ("已结束".to_owned(), "没有还在告警的内容了，不需要处理。".to_owned()),
             ActState::Void => ("Over".to_owned(), "Nothing of this is on any more: there is nothing to do.".to_owned()),
+            ActState::Limited if zh => ("太频繁".to_owned(), "10 分钟内对这条告警的操作太多了（最多 10 次），这一次没有执行。请稍后再试。".to_owned()),
+            ActState::Limited => ("Too often".to_owned(), "There were too many acts on this alert within 10 minutes (10 at most): this one was not done. Try again later.".to_owned()),
             ActState::Failed if zh => ("没有做成".to_owned(), "没有做成，原因见随后的消息。".to_owned()),
             ActState::Failed => ("Failed".to_owned(), "It did not work; a message says why.".to_owned()),
             ActState::Repeated => repeated(kind, before.map(|doer| (before_by, clock(doer.at), doer.until.map(clock))), zh),

@@ -114,7 +114,7 @@ const fn mark(state: ActState) -> &'static str {
     match state {
         ActState::Done => "✓",
         ActState::Open => "…",
-        ActState::Repeated | ActState::Void => "·",
+        ActState::Repeated | ActState::Void | ActState::Limited => "·",
         ActState::Denied | ActState::Failed => "✗",
     }
 }

@@ -4,17 +4,18 @@
 //! store asks twice for facts: [`keys`] names the alerts whose state it loads, and [`Draft::merges`] the alerts whose
 //! waiting transitions it loads, which is seldom any.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::admission::{Admission, Admitted, Arrival, Recipient, Related, TargetRow};
 use super::changes::{
     AlertState, Changes, EscalationChange, Fold, Heard, Ids, Move, NewAlert, NewMessage, NewNotification,
-    NewTransition, Repeated,
+    NewTransition, Owner, Repeated,
 };
 use super::dedup::Quiet;
 use super::judge::{AlertRow, Change, Judged, judge};
-use crate::alert::{Identity, Timestamp, TransitionKind};
+use crate::alert::{Identity, Status, Timestamp, TransitionKind};
 use crate::names::LaneKey;
 
 /// The lane of what is told to no target.
@@ -35,16 +36,31 @@ pub fn weight(admission: &Admission) -> usize {
     admission.deliveries.iter().map(|recipient| recipient.alerts.len() * recipient.targets.len().max(1)).sum()
 }
 
-/// Decides about each admission in turn. `known`: the stored states of the alerts that [`keys`] names; `ids`: the last
-/// ids given.
+/// A firing alert that a person acknowledged, as one of its receivers knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// That receiver.
+    pub receiver: String,
+    /// Who has it.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// The act by which, if it is still on record.
+    pub act: Option<i64>,
+}
+
+/// Decides about each admission in turn. `known`: the stored states of the alerts that [`keys`] names; `held`: those of
+/// the group's alerts that are acknowledged, whichever receiver knows them; `ids`: the last ids given.
 pub fn admit<'a>(
     group: impl IntoIterator<Item = &'a Admission>,
     known: HashMap<Key<'a>, AlertRow>,
+    held: HashMap<Identity, Held>,
     ids: Ids,
 ) -> Draft<'a> {
     let stored = |(key, row)| (key, Alert { row, made: None, changed: false, ends_at: None });
     let mut draft = Draft {
         alerts: known.into_iter().map(stored).collect(),
+        held,
         order: Vec::new(),
         heard: HashMap::new(),
         related: HashMap::new(),
@@ -68,6 +84,7 @@ pub fn admit<'a>(
 /// What a group changes, up to the merges with what waits in the store.
 pub struct Draft<'a> {
     alerts: HashMap<Key<'a>, Alert<'a>>,
+    held: HashMap<Identity, Held>,
     /// The alerts that change, in the order of their first change.
     order: Vec<Key<'a>>,
     heard: HashMap<i64, Heard>,
@@ -141,6 +158,8 @@ struct Told<'a> {
     known: bool,
     thread: i64,
     change: Change<'a>,
+    /// Who acknowledged it before this receiver heard of it.
+    owner: Option<Held>,
 }
 
 impl<'a> Draft<'a> {
@@ -189,9 +208,11 @@ impl<'a> Draft<'a> {
             for arrival in &recipient.alerts {
                 let known = self.alerts.get(&(arrival.identity, recipient.receiver.as_str()));
                 match judge(admission, recipient, arrival, known.map(|alert| &alert.row)) {
-                    Judged::Changed(change) => {
+                    Judged::Changed(mut change) => {
                         let id = *notification.get_or_insert_with(|| next(&mut self.ids.notification));
-                        news.push(self.change(admission, recipient, id, change));
+                        let owner = self.owner(&change, &recipient.receiver);
+                        change.after.acknowledged |= owner.is_some();
+                        news.push(self.change(admission, recipient, id, change, owner));
                     }
                     Judged::Quiet(quiet, told_by) => {
                         match quiet {
@@ -222,7 +243,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the new state of an alert.
-    fn change(&mut self, admission: &'a Admission, recipient: &'a Recipient, id: i64, change: Change<'a>) -> Told<'a> {
+    fn change(
+        &mut self,
+        admission: &'a Admission,
+        recipient: &'a Recipient,
+        id: i64,
+        change: Change<'a>,
+        owner: Option<Held>,
+    ) -> Told<'a> {
         let thread = change.thread.unwrap_or(id);
         let known = change.row.is_some();
         let alert = change.row.unwrap_or_else(|| next(&mut self.ids.alert));
@@ -249,7 +277,21 @@ impl<'a> Draft<'a> {
                 place.insert(Alert { row, made: Some((change.arrival, admission)), changed: true, ends_at });
             }
         }
-        Told { alert, known, thread, change }
+        if let Some(Held { by, at, .. }) = &owner {
+            self.changes.owners.push(Owner { alert, owner: Some((Cow::from(by.clone()), *at)) });
+        }
+        Told { alert, known, thread, change, owner }
+    }
+
+    /// The person who has an alert that this receiver hears of only now.
+    fn owner(&self, change: &Change<'_>, receiver: &str) -> Option<Held> {
+        let begins = change.kind == TransitionKind::Firing && change.told() && !change.after.acknowledged;
+        let identity = change.arrival.identity;
+        let held = self.held.get(&identity).filter(|held| begins && held.receiver != receiver)?;
+        // An earlier admission of the group may have ended it.
+        let other = self.alerts.get(&(identity, held.receiver.as_str())).map(|other| &other.row.known);
+        let stands = other.is_none_or(|other| other.acknowledged && other.status == Status::Firing);
+        stands.then(|| held.clone())
     }
 
     /// Queues a message for each target.
@@ -271,6 +313,62 @@ impl<'a> Draft<'a> {
                 done.lanes.push(target.lane.clone());
             }
             self.tell(admission, id, &target.lane, message, news, done);
+            self.tell_owners(admission, recipient, id, target, news, done);
+        }
+    }
+
+    /// Queues the messages about the acts by which alerts were acknowledged before this receiver heard of them.
+    fn tell_owners(
+        &mut self,
+        admission: &'a Admission,
+        recipient: &'a Recipient,
+        notification: i64,
+        target: &'a TargetRow,
+        news: &[Told<'a>],
+        done: &mut Admitted,
+    ) {
+        let mut acts: BTreeMap<i64, Vec<&Told<'a>>> = BTreeMap::new();
+        for told in news {
+            if let Some(act) = told.owner.as_ref().and_then(|owner| owner.act) {
+                acts.entry(act).or_default().push(told);
+            }
+        }
+        for (act, news) in acts.into_iter().filter(|_| target.given.is_none()) {
+            let at = admission.received_at;
+            let message = next(&mut self.ids.message);
+            self.changes.messages.push(NewMessage {
+                id: message,
+                notification,
+                receiver: &recipient.receiver,
+                target,
+                critical: false,
+                urgent: true,
+                thread: news.iter().map(|told| told.thread).min().unwrap_or(notification),
+                created_at: at,
+                note: None,
+                act: Some(act),
+                folded: None,
+            });
+            self.told.push(news.len());
+            done.messages += 1;
+            for told in news {
+                let waiting = self.pending.entry((told.alert, &target.lane)).or_default();
+                waiting.push(self.changes.transitions.len());
+                self.changes.transitions.push(NewTransition {
+                    id: next(&mut self.ids.transition),
+                    alert: told.alert,
+                    notification,
+                    index: told.change.arrival.index,
+                    message: Some(message),
+                    lane: &target.lane,
+                    kind: TransitionKind::Acknowledged,
+                    at,
+                    starts_at: told.change.after.starts_at,
+                    ends_at: None,
+                    suppressed: None,
+                });
+                done.transitions += 1;
+            }
         }
     }
 
@@ -296,6 +394,7 @@ impl<'a> Draft<'a> {
             thread,
             created_at: admission.received_at,
             note: recipient.note_json.as_deref(),
+            act: None,
             folded: None,
         });
         self.told.push(0);
@@ -433,7 +532,8 @@ fn sorted<T>(by_id: HashMap<i64, T>) -> Vec<(i64, T)> {
     all
 }
 
-fn next(last: &mut i64) -> i64 {
+/// Gives the next id.
+pub(super) const fn next(last: &mut i64) -> i64 {
     *last += 1;
     *last
 }

@@ -1,7 +1,11 @@
 //! The rows that a decision writes: one vector for each table, in the order in which a store writes them, so that a row
 //! comes before the rows that refer to it.
 
+use std::borrow::Cow;
+
+use super::act::{ActState, NewAct, NewSilence};
 use super::admission::{Admission, Arrival, Related, TargetRow};
+use super::card::Codes;
 use super::dedup::{Known, Suppression};
 use super::outbox::{Breaker, Fate, Freeze, Outcome, State};
 use crate::alert::{Timestamp, TransitionKind};
@@ -19,6 +23,8 @@ pub struct Ids {
     pub message: i64,
     /// Of transitions.
     pub transition: i64,
+    /// Of acts.
+    pub act: i64,
 }
 
 /// What a decision changes.
@@ -77,8 +83,18 @@ pub struct Changes<'a> {
     /// Fates of the transitions of settled messages.
     pub fates: Vec<FateOf<'a>>,
     /// Codes of cards, issued and used.
-    pub cards: Vec<CardChange<'a>>,
-    /// Escalations that begin or become due.
+    pub cards: Vec<CardState>,
+    /// Acts to record.
+    pub acts: Vec<NewActRow<'a>>,
+    /// Acts that end.
+    pub act_states: Vec<EndedAct>,
+    /// Who has alerts from now on.
+    pub owners: Vec<Owner<'a>>,
+    /// Alerts that are no longer reported and count as over, and since when.
+    pub lapsed: Vec<(i64, Timestamp)>,
+    /// Silences made, renewed and ended.
+    pub silences: Vec<SilenceChange<'a>>,
+    /// Escalations that begin, go on or become due.
     pub escalations: Vec<EscalationChange>,
 }
 
@@ -112,6 +128,11 @@ impl Changes<'_> {
             answers,
             fates,
             cards,
+            acts,
+            act_states,
+            owners,
+            lapsed,
+            silences,
             escalations,
             ids: _,
         } = self;
@@ -141,6 +162,11 @@ impl Changes<'_> {
             && answers.is_empty()
             && fates.is_empty()
             && cards.is_empty()
+            && acts.is_empty()
+            && act_states.is_empty()
+            && owners.is_empty()
+            && lapsed.is_empty()
+            && silences.is_empty()
             && escalations.is_empty()
     }
 
@@ -230,6 +256,8 @@ pub struct NewMessage<'a> {
     pub created_at: Timestamp,
     /// Why it exists although another message told the same, as JSON.
     pub note: Option<&'a str>,
+    /// The act it is about.
+    pub act: Option<i64>,
     /// A later message of the same decision tells its content.
     pub folded: Option<Fold>,
 }
@@ -303,6 +331,17 @@ pub enum EscalationChange {
         fired_at: Timestamp,
         /// When the first step is due.
         due_at: Timestamp,
+    },
+    /// It is at `step` from now on.
+    Goes {
+        /// Of which alert.
+        alert: i64,
+        /// Steps taken so far.
+        step: u32,
+        /// From when its steps count.
+        fired_at: Timestamp,
+        /// When the next step is due; `None`: nothing is due until the alert is over.
+        due_at: Option<Timestamp>,
     },
     /// The alert resolved at `at`: an escalation that exists becomes due, so that its task sees the end.
     Over {
@@ -443,21 +482,80 @@ pub enum FateOf<'a> {
     },
 }
 
-/// A change of a card's codes.
+/// The unused codes of a card, to be written over the stored ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardState {
+    /// The card's message.
+    pub card: i64,
+    /// Its codes.
+    pub codes: Codes,
+}
+
+/// An act to record.
+#[derive(Debug)]
+pub struct NewActRow<'a> {
+    /// Its id.
+    pub id: i64,
+    /// The event that asked for it.
+    pub event: String,
+    /// When.
+    pub at: Timestamp,
+    /// Its progress.
+    pub state: ActState,
+    /// Actor, channel, kind and details.
+    pub request: &'a NewAct,
+    /// The message it is about, if it is about one.
+    pub message: Option<i64>,
+    /// The short id of the alert it is about; 0 if it is about none of ours.
+    pub thread: i64,
+    /// The alerts it touches, each with its episode.
+    pub touched: Vec<(i64, i64)>,
+}
+
+/// The end of an act.
+#[derive(Debug)]
+pub struct EndedAct {
+    /// Which act.
+    pub act: i64,
+    /// Done or failed.
+    pub state: ActState,
+    /// In words.
+    pub detail: String,
+    /// When its silence ends, if it made or moved one.
+    pub until: Option<Timestamp>,
+}
+
+/// Who has an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// Which alert.
+    pub alert: i64,
+    /// Who acknowledged it, and when; `None`: it is free.
+    pub owner: Option<(Cow<'a, str>, Timestamp)>,
+}
+
+/// A change of a silence that was made through wegraf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CardChange<'a> {
-    /// The answer to its sending brings a code.
-    Issue {
-        /// The card's message.
-        card: i64,
-        /// The code.
-        code: &'a str,
+pub enum SilenceChange<'a> {
+    /// An act made it.
+    Made {
+        /// The act.
+        act: i64,
+        /// The silence.
+        silence: &'a NewSilence,
+    },
+    /// A known one has a new end and perhaps other matchers.
+    Renewed {
+        /// The act that made it.
+        act: i64,
+        /// The silence.
+        silence: &'a NewSilence,
+    },
+    /// It is over.
+    Ended {
+        /// The act that made it.
+        act: i64,
         /// When.
         at: Timestamp,
-    },
-    /// Its code was used: the spare one is next.
-    Spend {
-        /// The card's message.
-        card: i64,
     },
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Denied;
-use super::changes::{AnsweredAttempt, CardChange, Changes, Copy, FateOf, MessageState};
+use super::card::{Code, Codes};
+use super::changes::{AnsweredAttempt, CardState, Changes, Copy, FateOf, MessageState};
 use super::outbox::{Breaker, BreakerChange, Fate, Next, Settlement, State};
 use crate::alert::Timestamp;
 use crate::names::{LaneKey, Scope};
@@ -17,6 +18,14 @@ pub struct SettleFacts {
     pub told_instead: BTreeSet<LaneKey>,
     /// The open breakers among the scopes that the settlement opens.
     pub breakers: BTreeMap<Scope, Breaker>,
+    /// The codes of the cards that [`cards`] names, as far as they have any.
+    pub cards: BTreeMap<i64, Codes>,
+}
+
+/// The cards whose codes the settlement may change: the message itself, and the one that it changed.
+pub fn cards(settlement: &Settlement) -> BTreeSet<i64> {
+    let issued = settlement.outcome.response_code.as_ref().map(|_| settlement.claimed.message);
+    issued.into_iter().chain(settlement.spends).collect()
 }
 
 /// A message at the time of a settlement.
@@ -28,15 +37,17 @@ pub struct Flight {
     pub epoch: i64,
     /// Number of its parts.
     pub parts: u32,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
 }
 
 /// Decides what follows: the message's state, the fates of its transitions, copies for the fallback, breakers and card
 /// codes. [`Denied::Lost`] if a newer claim exists.
-pub fn settle(settlement: &Settlement, facts: SettleFacts, now: Timestamp) -> Result<(State, Changes<'_>), Denied> {
+pub fn settle(settlement: &Settlement, mut facts: SettleFacts, now: Timestamp) -> Result<(State, Changes<'_>), Denied> {
     let claimed = settlement.claimed;
     let message = claimed.message;
     let sending = facts.flight.filter(|flight| (flight.state, flight.epoch) == (State::Sending, claimed.epoch));
-    let Flight { parts, .. } = sending.ok_or(Denied::Lost)?;
+    let Flight { parts, claimed_at, .. } = sending.ok_or(Denied::Lost)?;
     let (state, not_before, next_part) = settlement.next.apply(claimed, parts, now);
     let (outcome, settled) = (&settlement.outcome, matches!(state, State::Sent | State::Dead));
     let mut changes = Changes::default();
@@ -63,11 +74,14 @@ pub fn settle(settlement: &Settlement, facts: SettleFacts, now: Timestamp) -> Re
         });
     }
     changes.change_breakers(&settlement.breakers, facts.breakers);
-    if let Some(card) = settlement.spends.filter(|_| settlement.next.spends()) {
-        changes.cards.push(CardChange::Spend { card });
+    let spent = settlement.spends.filter(|_| settlement.next.spends());
+    if let Some((card, codes)) = spent.and_then(|card| facts.cards.remove_entry(&card)) {
+        changes.cards.push(CardState { card, codes: codes.spent() });
     }
     if let (Next::Accepted, Some(code)) = (&settlement.next, &outcome.response_code) {
-        changes.cards.push(CardChange::Issue { card: message, code, at: now });
+        let codes = facts.cards.remove(&message).unwrap_or_default();
+        let code = Code { code: code.clone(), at: now };
+        changes.cards.push(CardState { card: message, codes: codes.sent(code, claimed_at) });
     }
     Ok((state, changes))
 }

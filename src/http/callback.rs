@@ -127,7 +127,7 @@ async fn answer(
 
 /// Did the press change nothing?
 fn is_no(answer: &Answer) -> bool {
-    matches!(answer.state, None | Some(ActState::Repeated | ActState::Void | ActState::Denied | ActState::Failed))
+    !matches!(answer.state, Some(ActState::Open | ActState::Done))
 }
 
 /// WeCom's warning that it is about to restrict an app that is hardly used (wecom-api §8.6): it must be reported.

@@ -191,6 +191,7 @@ pub(super) const fn state(state: ActState) -> Option<Words> {
         ActState::Open => Some(words("进行中", "not done yet")),
         ActState::Repeated => Some(words("已有人做过", "done before")),
         ActState::Void => Some(words("已结束", "was over")),
+        ActState::Limited => Some(words("太频繁", "too often")),
         ActState::Denied => Some(words("没有权限", "not allowed")),
         ActState::Failed => Some(words("没有做成", "failed")),
     }

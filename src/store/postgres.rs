@@ -12,7 +12,6 @@ mod cards;
 mod changes;
 mod claim;
 mod conversations;
-mod desk;
 mod escalations;
 mod fold;
 mod hint;
@@ -43,10 +42,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Admission, Admitted, Counters, StoreError};
+use super::{Acted, Admission, Admitted, Counters, NewAct, StoreError};
 use crate::alert::Timestamp;
 use address::Address;
-use desk::Desk;
 pub(super) use load::Load;
 use pool::{Pool, Server};
 use prune::Pruning;
@@ -71,7 +69,6 @@ struct Inner {
     pool: Pool,
     /// `None`: opened for reading.
     writer: Option<Writer>,
-    desk: Desk,
     /// Names this process among the replicas.
     owner: String,
     lease: Duration,
@@ -127,7 +124,6 @@ impl Db {
             server,
             pool,
             writer,
-            desk: Desk::new(),
             owner,
             lease,
             pruning: Mutex::default(),
@@ -145,6 +141,13 @@ impl Db {
     pub(super) async fn admit_asked(&self, admission: Admission, asked: Instant) -> Result<Admitted, StoreError> {
         let writer = self.0.writer.as_ref().ok_or_else(reading_only)?;
         writer.admit(admission, asked).await
+    }
+
+    /// Does an act in the next group; returns after the commit is on disk. A queued act is done even if its caller has
+    /// gone.
+    pub(super) async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
+        let writer = self.0.writer.as_ref().ok_or_else(reading_only)?;
+        writer.act(act, now).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ impl Memory {
     /// Admits a group.
     pub fn admit_all(&self, group: &[Admission]) -> Vec<Admitted> {
         let mut tables = self.0.borrow_mut();
-        let draft = admit(group, tables.known(keys(group)), tables.last_ids());
+        let draft = admit(group, tables.known(keys(group)), HashMap::new(), tables.last_ids());
         let merges = draft.merges();
         let waits = tables.waits(&merges);
         let (admitted, changes) = draft.finish(&merges, &waits);
@@ -42,6 +42,7 @@ impl Tables {
             alert: self.alerts.next() - 1,
             message: self.messages.next() - 1,
             transition: self.transitions.next() - 1,
+            act: 0,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Claiming, settling, breakers: the facts that the engine decides on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Memory, Message, Tables};
 use crate::alert::Timestamp;
@@ -88,13 +88,18 @@ impl Tables {
 
     fn settle_facts(&self, settlement: &Settlement) -> SettleFacts {
         let message = settlement.claimed.message;
-        let flight =
-            self.messages.get(message).map(|row| Flight { state: row.state, epoch: row.epoch, parts: row.parts() });
+        let flight = self.messages.get(message).map(|row| Flight {
+            state: row.state,
+            epoch: row.epoch,
+            parts: row.parts(),
+            claimed_at: row.attempts.last().map_or(Timestamp(0), |attempt| attempt.at),
+        });
         let fallback = settlement.fallback.as_ref();
         SettleFacts {
             flight,
             told_instead: fallback.map_or_else(BTreeSet::new, |fallback| self.told_instead(message, fallback)),
             breakers: self.breakers.clone(),
+            cards: BTreeMap::new(),
         }
     }
 

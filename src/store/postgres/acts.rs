@@ -1,33 +1,35 @@
-//! Acts: what was done, what follows from it in the store, and which receivers are told.
+//! Acts: loads the facts that the engine decides on, and writes what it decides.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
 use tokio_postgres::Row;
 
 use super::Db;
-use super::admit::act_waits;
+use super::admit::{act_waits, last_ids};
 use super::alerts::{on, touched};
-use super::cards::issue;
-use super::changes::{wake, write};
-use super::silences::{ended, keep};
-use super::tx::{Fault, Kind, Tx, transaction};
-use super::values::{Values, moment, named, time, values};
-use crate::alert::{Status, Timestamp, TransitionKind};
-use crate::engine::admit::{Merge, take_over};
-use crate::engine::changes::Changes;
-use crate::names::LaneKey;
-use crate::store::wish::{
-    self, Ruling, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
+use super::cards::codes;
+use super::changes::write;
+use super::tx::{Fault, Kind, Tx, caught, transaction};
+use super::values::{Values, moment, named, small, time, values};
+use crate::alert::Timestamp;
+use crate::engine::act::{
+    self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded, still_on,
 };
+use crate::engine::admit::Waits;
 use crate::store::words::text;
-use crate::store::{
-    About, ActAlert, ActEnd, ActKind, ActState, Acted, Doer, Fate, Listeners, NewAct, StoreError, TargetRow,
-};
+use crate::store::{About, ActAlert, ActEnd, Acted, NewAct, NewSilence, StoreError, TargetRow};
+
+/// Silences of one alert that are compared with a new one: the newest.
+const SILENCES: i64 = 50;
 
 impl Db {
     pub(in crate::store) async fn end_act(&self, end: ActEnd, now: Timestamp) -> Result<Acted, StoreError> {
-        transaction!(self.writing()?, Kind::Ordered, tx => close(&tx, &end, now))
+        transaction!(self.writing()?, Kind::Ordered, tx => async {
+            let facts = end_facts(&tx, end.act, end.silence.as_ref()).await?;
+            let draft = caught(|| act::end_act(&end, facts, now))?;
+            finish(&tx, draft.ok_or_else(|| StoreError::bug("there is no such act"))?).await
+        })
     }
 
     pub(in crate::store) async fn tell_of_act(
@@ -39,218 +41,200 @@ impl Db {
     ) -> Result<bool, StoreError> {
         let told = "SELECT EXISTS (SELECT 1 FROM message WHERE act_id = $1 AND lane = $2)";
         transaction!(self.writing()?, Kind::Ordered, tx => async {
-            let Some(found) = find(&tx, "id = $1", values![act]).await? else { return Ok(false) };
             let told: bool = tx.only(told, values![act, lane.lane.as_str()]).await?.try_get(0)?;
-            let on = still_on(&tx, act).await?;
-            match (told_as(found.kind), telling(&on, &receiver, &lane)) {
-                (Some(kind), Some(telling)) if !told => tell(&tx, act, kind, &telling, now).await?,
-                _ => return Ok(false),
-            }
-            wake(&tx, true).await?;
-            Ok(true)
+            let facts = end_facts(&tx, act, None).await?;
+            let Some(draft) = caught(|| act::tell_of_act(&receiver, &lane, told, facts, now))? else {
+                return Ok(false);
+            };
+            finish(&tx, draft).await.map(|_| true)
         })
     }
 }
 
-/// A recorded act, with the fields that a later one needs.
-struct Found {
-    id: i64,
-    kind: ActKind,
-    state: ActState,
-    doer: Doer,
-    thread: i64,
+/// Does the acts of a group in turn, in a transaction that holds the writers' lock: acts on different alerts are loaded
+/// and written together, one that touches what an earlier one touches follows in the next round.
+pub(super) async fn act_all(tx: &Tx, group: &[(&NewAct, Timestamp)]) -> Result<Vec<Acted>, Fault> {
+    let mut done: Vec<Option<Acted>> = group.iter().map(|_| None).collect();
+    while done.iter().any(Option::is_none) {
+        let mut about = HashSet::new();
+        let open: Vec<usize> =
+            (0..group.len()).filter(|place| done[*place].is_none() && about.insert(group[*place].0.about)).collect();
+        let (ids, all) =
+            try_join(last_ids(tx), try_join_all(open.iter().map(|place| facts(tx, group[*place].0, group[*place].1))))
+                .await?;
+        let (mut ids, mut seen, mut drafts) = (ids, HashSet::new(), Vec::new());
+        for (place, facts) in open.into_iter().zip(all) {
+            let (request, now) = group[place];
+            if !conflicts(request, &facts).into_iter().all(|key| seen.insert(key)) {
+                // What it touches changes in this round.
+                continue;
+            }
+            let draft = caught(|| act::act(request, ActFacts { ids, ..facts }, now))?;
+            ids = draft.ids().unwrap_or(ids);
+            drafts.push((place, draft));
+        }
+        let waits = try_join_all(drafts.iter().map(|(_, draft)| waits(tx, draft))).await?;
+        let mut written = Vec::new();
+        for ((place, draft), waits) in drafts.into_iter().zip(waits) {
+            let (acted, changes) = caught(|| draft.finish(&waits))?;
+            done[place] = Some(acted);
+            written.push(changes);
+        }
+        try_join_all(written.iter().map(|changes| write(tx, changes))).await?;
+    }
+    Ok(done.into_iter().flatten().collect())
 }
 
-async fn find(tx: &Tx, condition: &str, values: Values<'_>) -> Result<Option<Found>, Fault> {
-    let sql = format!("SELECT id, kind, state, by, at, until, thread FROM act WHERE {condition}");
+/// What an act reads and changes, in words: acts that share any of it are done one after the other.
+fn conflicts(request: &NewAct, facts: &ActFacts) -> Vec<Vec<u8>> {
+    let mut keys = vec![[b"event:", act::event(&request.event).as_bytes()].concat()];
+    keys.extend(request.code.as_ref().map(|code| [&b"card:"[..], &code.message.to_be_bytes()].concat()));
+    keys.extend(facts.on.iter().map(|alert| alert.alert.to_be_bytes().to_vec()));
+    keys
+}
+
+async fn finish(tx: &Tx, draft: Draft<'_>) -> Result<Acted, Fault> {
+    let waits = waits(tx, &draft).await?;
+    let (acted, changes) = caught(|| draft.finish(&waits))?;
+    if changes.is_empty() {
+        tx.undo();
+    } else {
+        write(tx, &changes).await?;
+    }
+    Ok(acted)
+}
+
+async fn waits(tx: &Tx, draft: &Draft<'_>) -> Result<Vec<Waits>, Fault> {
+    match draft.merges() {
+        Some((merges, kind)) => act_waits(tx, merges, kind).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Without the ids, which a group shares.
+async fn facts(tx: &Tx, request: &NewAct, now: Timestamp) -> Result<ActFacts, Fault> {
+    let event = text(&act::event(&request.event)).into_owned();
+    let thread = async {
+        let About::Message(message) = request.about else { return Ok(None) };
+        let row = tx.row("SELECT thread FROM message WHERE id = $1", values![message]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    };
+    let (first, on, thread) = try_join3(find(tx, "event = $1", values![event]), on(tx, request.about), thread).await?;
+    let on = act::meant(request, on);
+    if first.is_some() {
+        return Ok(ActFacts { first, on, ..ActFacts::default() });
+    }
+    let card = async {
+        match &request.code {
+            Some(code) => pressed(tx, code.message).await,
+            None => Ok(None),
+        }
+    };
+    let recent = async {
+        match on.first() {
+            Some(alert) => recent(tx, request, alert, now).await,
+            None => Ok(0),
+        }
+    };
+    let silences = async {
+        match act::asks_for_silences(request, &on) {
+            Some(alert) => silences(tx, request, alert, now).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    let (card, recent, silences, kept) = try_join4(card, recent, silences, kept(tx, &on)).await?;
+    Ok(ActFacts { first, on, silences, recent, thread, card, kept, ..ActFacts::default() })
+}
+
+async fn end_facts(tx: &Tx, act: i64, silence: Option<&NewSilence>) -> Result<EndFacts, Fault> {
+    let (found, on, ids) = try_join3(find(tx, "id = $1", values![act]), touched(tx, act), last_ids(tx)).await?;
+    let on = still_on(on);
+    let thread = found.as_ref().map_or(0, |act| act.thread);
+    let rows = if let Some(NewSilence { upstream, upstream_id, .. }) = silence {
+        let sql = "SELECT act_id, until FROM silence WHERE upstream = $1 AND upstream_id = $2 FOR UPDATE";
+        let (upstream, id) = (text(upstream).into_owned(), text(upstream_id).into_owned());
+        tx.rows(sql, values![upstream, id]).await?
+    } else {
+        let sql = "SELECT act_id, until FROM silence
+                       WHERE act_id IN (SELECT id FROM act WHERE thread = $1 AND thread <> 0) FOR UPDATE";
+        tx.rows(sql, values![thread]).await?
+    };
+    let row = |row: &Row| Ok((row.try_get(0)?, moment(row, 1)?));
+    let silences = rows.iter().map(row).collect::<Result<_, Fault>>()?;
+    let kept = kept(tx, &on).await?;
+    Ok(EndFacts { act: found, on, silences, kept, ids })
+}
+
+async fn find(tx: &Tx, condition: &str, values: Values<'_>) -> Result<Option<Recorded>, Fault> {
+    let sql = format!("SELECT id, kind, state, by, at, until, thread, detail FROM act WHERE {condition}");
     let found = |row: Row| {
-        Ok(Found {
+        Ok(Recorded {
             id: row.try_get(0)?,
             kind: named(&row, 1, ActKind::from_name)?,
             state: named(&row, 2, ActState::from_name)?,
             doer: Doer { by: row.try_get(3)?, at: moment(&row, 4)?, until: time(&row, 5)? },
             thread: row.try_get(6)?,
+            detail: row.try_get(7)?,
         })
     };
     tx.row(&sql, values).await?.map(found).transpose()
 }
 
-/// Does one act, in a transaction that holds the writers' lock.
-pub(super) async fn note(tx: &Tx, act: &NewAct, now: Timestamp) -> Result<Acted, Fault> {
-    let event = wish::event(&act.event);
-    let (first, on) = try_join(find(tx, "event = $1", values![event]), on(tx, act.about)).await?;
-    if let Some(Found { id, state, doer, .. }) = first {
-        let alerts = each_once(on);
-        return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
-    }
-    let on = wish::meant(act, on);
-    let ruling = rule(act, &on, same_silence(tx, act, &on, now).await?);
-    // Where no step upstream follows, the answer to the press uses the code.
-    if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
-        issue(tx, code.message, &code.code, now, true).await?;
-    }
-    let id = record(tx, act, &event, ruling.state, now).await?;
-    mark(tx, id, &ruling.touched).await?;
-    let mut lanes = Vec::new();
-    if wish::is_told_at_once(act.kind, ruling.state) {
-        match act.kind {
-            ActKind::Acknowledge | ActKind::Release => hand_over(tx, act, &ruling, now).await?,
-            ActKind::Forget => lapse(tx, &ruling, now).await?,
-            _ => {}
-        }
-        lanes = tell_all(tx, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_ref(), now).await?;
-    }
-    let alerts = left(act, on, &ruling, now);
-    Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
-}
-
-/// The actor of an earlier silence of the same alerts that is still in force and would not end earlier.
-async fn same_silence(tx: &Tx, act: &NewAct, on: &[ActAlert], now: Timestamp) -> Result<Option<Doer>, Fault> {
-    let (ActKind::Silence, ActState::Open, Some(first)) = (act.kind, act.state, on.first()) else { return Ok(None) };
-    let until = act.until.map_or(i64::MIN, |until| until.plus_millis(-SAME_END_MS).0);
-    let asked = "SELECT c.id, c.by, c.at, coalesce(s.until, c.until)
-                 FROM act_alert x JOIN act c ON c.id = x.act_id LEFT JOIN silence s ON s.act_id = c.id
-                 WHERE x.alert_id = $1 AND x.thread = $2 AND c.kind = 'silence'
-                   AND (c.state = 'open' OR (c.state = 'done' AND s.until > $3))
-                   AND coalesce(s.until, c.until) >= $4 ORDER BY c.id DESC";
-    for row in tx.rows(asked, values![first.alert, first.thread.0, now.0, until]).await? {
-        let id: i64 = row.try_get(0)?;
-        let doer = Doer { by: row.try_get(1)?, at: moment(&row, 2)?, until: time(&row, 3)? };
-        let touched = tx.rows("SELECT alert_id, thread FROM act_alert WHERE act_id = $1", values![id]).await?;
-        let pair = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
-        if covers(&touched.iter().map(pair).collect::<Result<HashSet<(i64, i64)>, Fault>>()?, on) {
-            return Ok(Some(doer));
+/// The earlier silences of an alert that would not end earlier than the one that is asked for.
+async fn silences(tx: &Tx, request: &NewAct, alert: &ActAlert, now: Timestamp) -> Result<Vec<EarlierSilence>, Fault> {
+    let sql = "SELECT c.id, c.state, c.by, c.at, c.until, s.until
+               FROM act_alert x JOIN act c ON c.id = x.act_id LEFT JOIN silence s ON s.act_id = c.id
+               WHERE x.alert_id = $1 AND x.thread = $2 AND c.kind = 'silence' ORDER BY c.id DESC LIMIT $3";
+    let mut all = Vec::new();
+    for row in tx.rows(sql, values![alert.alert, alert.thread.0, SILENCES]).await? {
+        let mut silence = EarlierSilence {
+            act: row.try_get(0)?,
+            state: named(&row, 1, ActState::from_name)?,
+            doer: Doer { by: row.try_get(2)?, at: moment(&row, 3)?, until: time(&row, 4)? },
+            until: time(&row, 5)?,
+            touched: HashSet::new(),
+        };
+        if silence.outlasts(request, now) {
+            let touched = "SELECT alert_id, thread FROM act_alert WHERE act_id = $1";
+            let touched = tx.rows(touched, values![silence.act]).await?;
+            let pair = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+            silence.touched = touched.iter().map(pair).collect::<Result<_, Fault>>()?;
+            all.push(silence);
         }
     }
-    Ok(None)
+    Ok(all)
 }
 
-async fn record(tx: &Tx, act: &NewAct, event: &String, state: ActState, now: Timestamp) -> Result<i64, Fault> {
-    let (message, thread) = match act.about {
-        About::Message(message) => (Some(message), None),
-        About::Thread(thread) => (None, Some(thread.0)),
-        About::Nothing => (None, None),
-    };
-    let sql = "INSERT INTO act (event, at, kind, state, by, via, message_id, thread, until, detail)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, (SELECT thread FROM message WHERE id = $7), 0), $9, $10)
-               RETURNING id";
-    let (by, via, detail) = (text(&act.by).into_owned(), text(&act.via).into_owned(), text(&act.detail).into_owned());
-    let (kind, state, until) = (act.kind.as_str(), state.as_str(), act.until.map(|until| until.0));
-    let values = values![*event, now.0, kind, state, by, via, message, thread, until, detail];
-    Ok(tx.only(sql, values).await?.try_get(0)?)
+/// Acts of the same person, or of all visitors of the page, on an alert shortly before.
+async fn recent(tx: &Tx, request: &NewAct, alert: &ActAlert, now: Timestamp) -> Result<u32, Fault> {
+    let (page, since) = (request.is_by_visitor(), now.plus_millis(-LIMIT_MS).0);
+    let sql = "SELECT count(*) FROM act_alert x JOIN act c ON c.id = x.act_id
+               WHERE x.alert_id = $1 AND c.at > $2 AND (c.via = 'page' OR c.via LIKE 'page/%') = $3
+                 AND ($3 OR lower(c.by COLLATE \"C\") = lower($4 COLLATE \"C\"))";
+    let by = text(&request.by).into_owned();
+    small(&tx.only(sql, values![alert.alert, since, page, by]).await?, 0)
 }
 
-/// Records which alerts an act touched.
-async fn mark(tx: &Tx, act: i64, touched: &[ActAlert]) -> Result<(), Fault> {
-    let alerts: Vec<i64> = touched.iter().map(|alert| alert.alert).collect();
-    let threads: Vec<i64> = touched.iter().map(|alert| alert.thread.0).collect();
-    let sql = "INSERT INTO act_alert (act_id, alert_id, thread) SELECT $1, * FROM unnest($2, $3)";
-    tx.execute_if(!alerts.is_empty(), sql, values![act; alerts, threads]).await?;
-    Ok(())
+/// Locks the message: a settlement of it changes its codes, too.
+async fn pressed(tx: &Tx, message: i64) -> Result<Option<PressedCard>, Fault> {
+    let lock = "SELECT id FROM message WHERE id = $1 FOR NO KEY UPDATE";
+    let (exists, codes) = try_join(tx.row(lock, values![message]), codes(tx, &[message])).await?;
+    Ok(exists.map(|_| PressedCard { codes: codes.into_values().next().unwrap_or_default() }))
 }
 
-/// Sets the owner of the alerts.
-async fn hand_over(tx: &Tx, act: &NewAct, ruling: &Ruling, now: Timestamp) -> Result<(), Fault> {
-    let (by, at) = match act.kind {
-        ActKind::Acknowledge => {
-            let Doer { by, at, .. } = holder(act, now);
-            (Some(by), Some(at.0))
-        }
-        _ => (None, None),
-    };
-    let alerts: Vec<i64> = ruling.touched.iter().map(|alert| alert.alert).collect();
-    let sql = "UPDATE alert SET acknowledged_by = $1, acknowledged_at = $2 WHERE id = ANY ($3)";
-    tx.execute(sql, values![by, at; alerts]).await?;
-    Ok(())
-}
-
-/// Ends the episodes of alerts that are no longer reported.
-async fn lapse(tx: &Tx, ruling: &Ruling, now: Timestamp) -> Result<(), Fault> {
-    let alerts: Vec<i64> = ruling.touched.iter().map(|alert| alert.alert).collect();
-    let update = "UPDATE alert SET status = 'resolved', ends_at = $1, told_at = $1, lapses_at = NULL,
-                                   acknowledged_by = NULL, acknowledged_at = NULL
-                  WHERE id = ANY ($2)";
-    tx.execute(update, values![now.0; alerts]).await?;
-    let over = "UPDATE escalation SET due_at = $1 WHERE alert_id = ANY ($2)";
-    tx.execute(over, values![now.0; alerts]).await?;
-    Ok(())
-}
-
-async fn close(tx: &Tx, end: &ActEnd, now: Timestamp) -> Result<Acted, Fault> {
-    let (found, on) = try_join(find(tx, "id = $1", values![end.act]), still_on(tx, end.act)).await?;
-    let Found { id, kind, state, doer, thread } = found.ok_or_else(|| StoreError::bug("there is no such act"))?;
-    if state != ActState::Open {
-        tx.undo();
-        let alerts = each_once(on);
-        return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
+/// For each of the alerts' notifications: the first one that exists from there on.
+async fn kept(tx: &Tx, alerts: &[ActAlert]) -> Result<BTreeMap<i64, i64>, Fault> {
+    let wanted: HashSet<i64> = alerts.iter().map(|alert| alert.notification).collect();
+    let wanted: Vec<i64> = wanted.into_iter().collect();
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    let until = end.silence.as_ref().map(|silence| silence.until.0);
-    let update = "UPDATE act SET state = $2, detail = CASE WHEN $3 = '' THEN detail ELSE $3 END,
-                                 until = coalesce($4, until)
-                  WHERE id = $1";
-    tx.execute(update, values![id, end.state.as_str(), text(&end.detail).into_owned(), until]).await?;
-    let mut lanes = Vec::new();
-    if end.state == ActState::Done {
-        match (kind, &end.silence) {
-            (ActKind::Silence | ActKind::Extend, Some(silence)) => keep(tx, id, silence).await?,
-            (ActKind::Expire, silence) => ended(tx, silence.as_ref(), thread, now).await?,
-            _ => {}
-        }
-        lanes = tell_all(tx, id, kind, &on, &end.listeners, end.except_lane.as_ref(), now).await?;
+    let sql = "SELECT w.id, (SELECT min(id) FROM notification WHERE id >= w.id) FROM unnest($1) AS w (id)";
+    let mut kept = BTreeMap::new();
+    for row in tx.rows(sql, values![; wanted]).await? {
+        kept.extend(
+            row.try_get::<_, Option<i64>>(1)?.map(|found| Ok::<_, Fault>((row.try_get(0)?, found))).transpose()?,
+        );
     }
-    Ok(Acted { act: id, state: end.state, again: false, before: None, alerts: each_once(on), lanes })
-}
-
-/// The firing alerts among those that an act touched.
-async fn still_on(tx: &Tx, act: i64) -> Result<Vec<ActAlert>, Fault> {
-    let mut alerts = touched(tx, act).await?;
-    alerts.retain(|alert| alert.status == Status::Firing);
-    Ok(alerts)
-}
-
-/// Queues the messages about an act; returns their lanes.
-async fn tell_all(
-    tx: &Tx,
-    act: i64,
-    kind: ActKind,
-    touched: &[ActAlert],
-    listeners: &Listeners,
-    except_lane: Option<&LaneKey>,
-    now: Timestamp,
-) -> Result<Vec<LaneKey>, Fault> {
-    let Some(kind) = told_as(kind) else { return Ok(Vec::new()) };
-    let mut lanes = Vec::new();
-    for telling in tellings(touched, listeners, except_lane) {
-        tell(tx, act, kind, &telling, now).await?;
-        lanes.push(telling.target.lane.clone());
-    }
-    wake(tx, !lanes.is_empty()).await?;
-    Ok(lanes)
-}
-
-/// Queues a message about an act; it may use the reserve of a budget. The notification of an alert that was firing for
-/// very long may be deleted: the message then refers to the next one that exists.
-async fn tell(tx: &Tx, act: i64, kind: TransitionKind, telling: &Telling<'_>, now: Timestamp) -> Result<(), Fault> {
-    let target = telling.target;
-    let make =
-        "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at, act_id)
-                VALUES ((SELECT min(id) FROM notification WHERE id >= $1), $2, $3, $4, false, true, $5, $6, $7)
-                RETURNING id, notification_id";
-    let (notification, thread) = (telling.notification(), telling.thread());
-    let values = values![notification, telling.receiver, target.lane.as_str(), target.target_json, thread, now.0, act];
-    let row = tx.only(make, values).await?;
-    let (message, notification): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let alerts: Vec<i64> = telling.alerts.iter().map(|alert| alert.alert).collect();
-    let merges = Merge::of_act(&alerts, &target.lane, message, now);
-    let mut changes = Changes::default();
-    take_over(&merges, &act_waits(tx, &merges, kind).await?, &mut changes);
-    write(tx, &changes).await?;
-    let starts: Vec<Option<i64>> = telling.alerts.iter().map(|alert| alert.starts_at.map(|time| time.0)).collect();
-    let tell =
-        "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, fate)
-                SELECT a.id, $1, 0, $2, $3, $4, $5, a.starts_at, $6
-                FROM unnest($7, $8) WITH ORDINALITY AS a (id, starts_at, place) ORDER BY a.place";
-    let (kind, fate) = (kind.as_str(), Fate::Pending.as_str());
-    tx.execute(tell, values![notification, message, target.lane.as_str(), kind, now.0, fate; alerts, starts]).await?;
-    Ok(())
+    Ok(kept)
 }

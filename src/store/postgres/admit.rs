@@ -2,33 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 
 use super::changes::write;
 use super::tx::{Fault, Tx, caught};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{Identity, Status, TransitionKind};
-use crate::engine::admit::{Key, Merge, Waits, admit, keys, of_one_state};
+use crate::engine::admit::{Held, Key, Merge, Waits, admit, keys, of_one_state};
 use crate::engine::changes::Ids;
 use crate::engine::dedup::Known;
 use crate::engine::judge::AlertRow;
 use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered};
-use crate::store::{Admission, Admitted, Candidate, Related};
+use crate::store::{Admission, Admitted, Candidate, Related, StoreError};
 
-/// Decides about a group and writes what changes, in a transaction that holds the writers' lock. Writes nothing if
-/// nothing is news.
-pub(super) async fn admit_all(tx: &Tx, group: &[&Admission]) -> Result<Vec<Admitted>, Fault> {
-    let (known, ids) = try_join(known(tx, keys(group.iter().copied())), last_ids(tx)).await?;
-    let draft = caught(|| admit(group.iter().copied(), known, ids))?;
+/// Decides about a group and writes what changes, in a transaction that holds the writers' lock. Returns also whether
+/// anything was written.
+pub(super) async fn admit_all(tx: &Tx, group: &[&Admission]) -> Result<(Vec<Admitted>, bool), Fault> {
+    if group.is_empty() {
+        return Ok((Vec::new(), false));
+    }
+    let keys = keys(group.iter().copied());
+    let identities: Vec<Identity> = keys.iter().map(|(identity, _)| *identity).collect();
+    let (known, held, ids) = try_join3(known(tx, keys), held(tx, &identities), last_ids(tx)).await?;
+    let draft = caught(|| admit(group.iter().copied(), known, held, ids))?;
     let merges = draft.merges();
     let waits = waits(tx, &merges).await?;
     let (admitted, changes) = caught(|| draft.finish(&merges, &waits))?;
-    if changes.is_empty() {
-        tx.undo();
-    } else {
-        write(tx, &changes).await?;
-    }
-    Ok(admitted)
+    write(tx, &changes).await?;
+    Ok((admitted, !changes.is_empty()))
 }
 
 async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, AlertRow>, Fault> {
@@ -63,17 +64,40 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, A
     Ok(known)
 }
 
+/// The alerts of a group that a person has. By the index `alert_held`, which is empty or small.
+async fn held(tx: &Tx, identities: &[Identity]) -> Result<HashMap<Identity, Held>, Fault> {
+    let any = "SELECT EXISTS (SELECT 1 FROM alert WHERE acknowledged_at IS NOT NULL)";
+    if !tx.only(any, values![]).await?.try_get::<_, bool>(0)? {
+        return Ok(HashMap::new());
+    }
+    let identities: Vec<&[u8]> = identities.iter().map(|identity| &identity.0[..]).collect();
+    let sql = "SELECT DISTINCT ON (a.identity) a.identity, a.receiver, a.acknowledged_by, a.acknowledged_at,
+                      (SELECT max(c.id) FROM act_alert x JOIN act c ON c.id = x.act_id
+                       WHERE x.alert_id = a.id AND c.kind = 'acknowledge' AND c.state = 'done')
+               FROM alert a WHERE a.acknowledged_at IS NOT NULL AND a.status = 'firing' AND a.identity = ANY ($1)
+               ORDER BY a.identity, a.id";
+    let mut held = HashMap::new();
+    for row in tx.rows(sql, values![; identities]).await? {
+        let identity: &[u8] = row.try_get(0)?;
+        let identity = identity.try_into().map_err(|_| StoreError::bug("an identity is not 32 bytes long"))?;
+        let (receiver, by, at) = (row.try_get(1)?, row.try_get(2)?, moment(&row, 3)?);
+        held.insert(Identity(identity), Held { receiver, by, at, act: row.try_get(4)? });
+    }
+    Ok(held)
+}
+
 /// The ids given so far. No other writer gives any meanwhile: we hold the lock.
 pub(super) async fn last_ids(tx: &Tx) -> Result<Ids, Fault> {
     let last = |table| format!("(SELECT last_value - 1 + is_called::int FROM {table}_id_seq)");
-    let sql =
-        format!("SELECT {}, {}, {}, {}", last("notification"), last("alert"), last("message"), last("transition"));
+    let tables = ["notification", "alert", "message", "transition", "act"].map(last);
+    let sql = format!("SELECT {}", tables.join(", "));
     let row = tx.only(&sql, values![]).await?;
     Ok(Ids {
         notification: row.try_get(0)?,
         alert: row.try_get(1)?,
         message: row.try_get(2)?,
         transition: row.try_get(3)?,
+        act: row.try_get(4)?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Cards: messages that can be changed after they were sent.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::try_join;
 
 use super::Db;
@@ -7,9 +9,8 @@ use super::alerts::select;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, values};
 use crate::alert::Timestamp;
+use crate::engine::card::{CODE_MS, Code, Codes};
 use crate::names::LaneKey;
-use crate::store::wish::CODE_MS;
-use crate::store::words::text;
 use crate::store::{ACT_ALERTS, Card, StoreError};
 
 impl Db {
@@ -53,30 +54,17 @@ async fn card(tx: &Tx, message: i64) -> Result<Option<Card>, Fault> {
     Ok(Some(Card { message, created_at, code: row.try_get(1)?, code_at, alerts }))
 }
 
-/// Gives a card a code: its first, or the next one. The previous code, if unused, is kept as a spare. A press before
-/// the sending is settled brings a code that is `newer` than the sending's.
-pub(super) async fn issue(tx: &Tx, message: i64, code: &str, now: Timestamp, newer: bool) -> Result<(), Fault> {
-    let replaces = "(card.code IS NULL OR card.code_at < (SELECT claimed_at FROM message WHERE id = card.message_id))";
-    let card = format!(
-        "INSERT INTO card (message_id, code, code_at) SELECT id, $2, $3 FROM message WHERE id = $1
-         ON CONFLICT (message_id) DO UPDATE SET
-             spare = CASE WHEN $4 THEN coalesce(card.code, card.spare) WHEN {replaces} THEN card.spare
-                          ELSE excluded.code END,
-             spare_at = CASE WHEN $4 AND card.code IS NOT NULL THEN card.code_at WHEN $4 OR {replaces} THEN card.spare_at
-                             ELSE excluded.code_at END,
-             code = CASE WHEN $4 OR {replaces} THEN excluded.code ELSE card.code END,
-             code_at = CASE WHEN $4 OR {replaces} THEN excluded.code_at ELSE card.code_at END"
-    );
-    let alerts = "INSERT INTO card_alert (alert_id, message_id)
-                  SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = $1 ON CONFLICT DO NOTHING";
-    let code = text(code).into_owned();
-    try_join(tx.execute(&card, values![message, code, now.0, newer]), tx.execute(alerts, values![message])).await?;
-    Ok(())
-}
-
-/// Marks a card's code as used: the spare one is next.
-pub(super) async fn spend(tx: &Tx, message: i64) -> Result<(), Fault> {
-    let sql = "UPDATE card SET code = spare, code_at = coalesce(spare_at, code_at), spare = NULL WHERE message_id = $1";
-    tx.execute(sql, values![message]).await?;
-    Ok(())
+/// Locks the cards among `messages` that ever had a code and returns their unused codes.
+pub(super) async fn codes(tx: &Tx, messages: &[i64]) -> Result<BTreeMap<i64, Codes>, Fault> {
+    let sql = "SELECT message_id, code, code_at, spare, spare_at FROM card WHERE message_id = ANY ($1)
+               ORDER BY message_id FOR UPDATE";
+    let messages = messages.to_vec();
+    let code = |code: Option<String>, at: Option<i64>| Some(Code { code: code?, at: Timestamp(at.unwrap_or(0)) });
+    let mut all = BTreeMap::new();
+    for row in &tx.rows(sql, values![; messages]).await? {
+        let codes =
+            Codes { next: code(row.try_get(1)?, row.try_get(2)?), spare: code(row.try_get(3)?, row.try_get(4)?) };
+        all.insert(row.try_get(0)?, codes);
+    }
+    Ok(all)
 }

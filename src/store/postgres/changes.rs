@@ -3,14 +3,15 @@
 
 use futures_util::future::{try_join, try_join3};
 
-use super::cards::{issue, spend};
 use super::tx::{Fault, Tx};
 use super::values::values;
+use crate::alert::Timestamp;
 use crate::budget::Window;
+use crate::engine::card::Code;
 use crate::engine::changes::{
-    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Heard,
-    Ids, MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
-    Repeated, StartedMessage,
+    AlertState, AnsweredAttempt, CardState, Changes, Copy, DigestState, EndedAct, EscalationChange, FateOf, Fold,
+    Gather, Heard, Ids, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
+    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage,
 };
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
@@ -64,6 +65,11 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
         answers(tx, &changes.answers),
         fates(tx, &changes.fates),
         cards(tx, &changes.cards),
+        acts(tx, &changes.acts),
+        act_states(tx, &changes.act_states),
+        owners(tx, &changes.owners),
+        lapsed(tx, &changes.lapsed),
+        silences(tx, &changes.silences),
         wake(tx, changes.queues()),
     )?;
     Ok(())
@@ -218,13 +224,14 @@ async fn messages(tx: &Tx, all: &[NewMessage<'_>]) -> Result<(), Fault> {
     let notes: Vec<Option<&str>> = all.iter().map(|row| row.note).collect();
     let state = |row: &NewMessage<'_>| if row.folded.is_none() { State::Queued } else { State::Folded };
     let states: Vec<&str> = all.iter().map(|row| state(row).as_str()).collect();
+    let acts: Vec<Option<i64>> = all.iter().map(|row| row.act).collect();
     let into: Vec<Option<i64>> = all.iter().map(|row| row.folded.map(|fold| fold.into)).collect();
     let settled: Vec<Option<i64>> = all.iter().map(|row| row.folded.map(|fold| fold.at.0)).collect();
     let sql = "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, thread, created_at,
-                                    note, state, folded_into, settled_at)
-               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+                                    note, act_id, state, folded_into, settled_at)
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     let values = values![; ids, notifications, receivers, lanes, targets, critical, urgent, threads, created, notes,
-                         states, into, settled];
+                         acts, states, into, settled];
     tx.execute_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }
@@ -303,6 +310,11 @@ async fn escalations(tx: &Tx, all: &[EscalationChange]) -> Result<(), Fault> {
                 ended.push(*alert);
                 times.push(at.0);
             }
+            EscalationChange::Goes { alert, step, fired_at, due_at } => {
+                let go = "UPDATE escalation SET step = $2, fired_at = $3, due_at = $4 WHERE alert_id = $1";
+                let values = values![*alert, i64::from(*step), fired_at.0, due_at.map(|at| at.0)];
+                expect(tx.execute(go, values).await?, 1, "an escalation")?;
+            }
         }
     }
     let begin = "INSERT INTO escalation (alert_id, step, fired_at, due_at)
@@ -354,13 +366,14 @@ async fn keep_ids(tx: &Tx, ids: Option<Ids>) -> Result<(), Fault> {
     let Some(ids) = ids else { return Ok(()) };
     let keep = |table, value| format!("(SELECT CASE WHEN ${value} > 0 THEN setval('{table}_id_seq', ${value}) END)");
     let sql = format!(
-        "SELECT {}, {}, {}, {}",
+        "SELECT {}, {}, {}, {}, {}",
         keep("notification", 1),
         keep("alert", 2),
         keep("message", 3),
-        keep("transition", 4)
+        keep("transition", 4),
+        keep("act", 5)
     );
-    tx.execute(&sql, values![ids.notification, ids.alert, ids.message, ids.transition]).await?;
+    tx.execute(&sql, values![ids.notification, ids.alert, ids.message, ids.transition, ids.act]).await?;
     Ok(())
 }
 
@@ -557,12 +570,90 @@ async fn fates(tx: &Tx, all: &[FateOf<'_>]) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn cards(tx: &Tx, all: &[CardChange<'_>]) -> Result<(), Fault> {
+async fn cards(tx: &Tx, all: &[CardState]) -> Result<(), Fault> {
+    let put = "INSERT INTO card (message_id, code, code_at, spare, spare_at) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (message_id) DO UPDATE SET code = excluded.code, code_at = excluded.code_at,
+                                                      spare = excluded.spare, spare_at = excluded.spare_at";
+    let alerts = "INSERT INTO card_alert (alert_id, message_id)
+                  SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = $1 ON CONFLICT DO NOTHING";
+    for CardState { card, codes } in all {
+        let code = |code: &Option<Code>| code.as_ref().map(|code| (text(&code.code).into_owned(), code.at.0)).unzip();
+        let ((next, at), (spare, spare_at)) = (code(&codes.next), code(&codes.spare));
+        let at: i64 = at.unwrap_or(0);
+        try_join(tx.execute(put, values![*card, next, at, spare, spare_at]), tx.execute(alerts, values![*card]))
+            .await?;
+    }
+    Ok(())
+}
+
+async fn acts(tx: &Tx, all: &[NewActRow<'_>]) -> Result<(), Fault> {
+    let put = "INSERT INTO act (id, event, at, kind, state, by, via, message_id, thread, until, detail)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let mark = "INSERT INTO act_alert (act_id, alert_id, thread) SELECT $1, * FROM unnest($2, $3)";
+    for NewActRow { id, event, at, state, request, message, thread, touched } in all {
+        let owned = |words: &str| text(words).into_owned();
+        let (event, by, via, detail) = (owned(event), owned(&request.by), owned(&request.via), owned(&request.detail));
+        let (kind, state, until) = (request.kind.as_str(), state.as_str(), request.until.map(|until| until.0));
+        let (alerts, threads): (Vec<i64>, Vec<i64>) = touched.iter().copied().unzip();
+        try_join(
+            tx.execute(put, values![*id, event, at.0, kind, state, by, via, *message, *thread, until, detail]),
+            tx.execute_if(!alerts.is_empty(), mark, values![*id; alerts, threads]),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn act_states(tx: &Tx, all: &[EndedAct]) -> Result<(), Fault> {
+    let sql = "UPDATE act SET state = $2, detail = $3, until = $4 WHERE id = $1";
+    for EndedAct { act, state, detail, until } in all {
+        let (detail, until) = (text(detail).into_owned(), until.map(|until| until.0));
+        let written = tx.execute(sql, values![*act, state.as_str(), detail, until]).await?;
+        expect(written, 1, "the state of an act")?;
+    }
+    Ok(())
+}
+
+async fn owners(tx: &Tx, all: &[Owner<'_>]) -> Result<(), Fault> {
+    let alerts: Vec<i64> = all.iter().map(|row| row.alert).collect();
+    let by: Vec<Option<String>> =
+        all.iter().map(|row| row.owner.as_ref().map(|(by, _)| text(by).into_owned())).collect();
+    let times: Vec<Option<i64>> = all.iter().map(|row| row.owner.as_ref().map(|(_, at)| at.0)).collect();
+    let sql = "UPDATE alert a SET acknowledged_by = o.by, acknowledged_at = o.at
+               FROM unnest($1, $2, $3) AS o (id, by, at) WHERE a.id = o.id";
+    let written = tx.execute_if(!all.is_empty(), sql, values![; alerts, by, times]).await?;
+    expect(written, all.len(), "the owners of alerts")
+}
+
+async fn lapsed(tx: &Tx, all: &[(i64, Timestamp)]) -> Result<(), Fault> {
+    let (alerts, times): (Vec<i64>, Vec<i64>) = all.iter().map(|(alert, at)| (*alert, at.0)).unzip();
+    let sql = "UPDATE alert a SET status = 'resolved', ends_at = l.at, told_at = l.at, lapses_at = NULL,
+                                  acknowledged_by = NULL, acknowledged_at = NULL
+               FROM unnest($1, $2) AS l (id, at) WHERE a.id = l.id";
+    let written = tx.execute_if(!all.is_empty(), sql, values![; alerts, times]).await?;
+    expect(written, all.len(), "alerts that lapsed")
+}
+
+async fn silences(tx: &Tx, all: &[SilenceChange<'_>]) -> Result<(), Fault> {
     for row in all {
-        match *row {
-            CardChange::Issue { card, code, at } => issue(tx, card, code, at, false).await?,
-            CardChange::Spend { card } => spend(tx, card).await?,
-        }
+        let written = match row {
+            SilenceChange::Made { act, silence } => {
+                let sql = "INSERT INTO silence (act_id, upstream, upstream_id, matchers, until)
+                           VALUES ($1, $2, $3, $4, $5)";
+                let (upstream, id) = (text(&silence.upstream).into_owned(), text(&silence.upstream_id).into_owned());
+                let (matchers, until) = (json(&silence.matchers_json).into_owned(), silence.until.0);
+                tx.execute(sql, values![*act, upstream, id, matchers, until]).await?
+            }
+            SilenceChange::Renewed { act, silence } => {
+                let sql = "UPDATE silence SET until = $2, matchers = $3 WHERE act_id = $1";
+                let matchers = json(&silence.matchers_json).into_owned();
+                tx.execute(sql, values![*act, silence.until.0, matchers]).await?
+            }
+            SilenceChange::Ended { act, at } => {
+                tx.execute("UPDATE silence SET until = $2 WHERE act_id = $1", values![*act, at.0]).await?
+            }
+        };
+        expect(written, 1, "a silence")?;
     }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! Escalations: further receivers are told of an alert that is not acknowledged.
 
+use tokio_postgres::Row;
+
 use super::Db;
 use super::alerts::{COLUMNS, alert};
-use super::tx::{Kind, transaction};
-use super::values::{moment, small, values};
-use crate::alert::Timestamp;
+use super::changes::write;
+use super::tx::{Fault, Kind, Tx, transaction};
+use super::values::{moment, named, small, time, values};
+use crate::alert::{Status, Timestamp};
+use crate::engine::escalate::{Course, advance, delay};
 use crate::store::{Escalation, StoreError};
 
 impl Db {
@@ -37,15 +41,11 @@ impl Db {
         from_step: u32,
         next_due: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        // An alert that resolved meanwhile stays due, so that its end is seen.
-        let sql = "UPDATE escalation SET step = step + 1,
-                       due_at = CASE (SELECT status FROM alert WHERE id = $1)
-                                WHEN 'firing' THEN $3 ELSE coalesce(due_at, fired_at) END
-                   WHERE alert_id = $1 AND step = $2";
-        let due_at = next_due.map(|time| time.0);
         // Under the writers' lock: an end that is being admitted must not be missed.
         transaction!(self.writing()?, Kind::Ordered, tx => async {
-            Ok(tx.execute(sql, values![alert, i64::from(from_step), due_at]).await? > 0)
+            let changes = advance(course(&tx, alert).await?, from_step, next_due);
+            write(&tx, &changes).await?;
+            Ok(!changes.is_empty())
         })
     }
 
@@ -56,13 +56,9 @@ impl Db {
         fired_at: Timestamp,
         due_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE escalation SET fired_at = $3, due_at = $4
-                   WHERE alert_id = $1 AND step = $2 AND due_at IS NOT NULL
-                     AND (SELECT status FROM alert WHERE id = $1) = 'firing'";
         // Under the writers' lock: an end that is being admitted must not be missed.
         transaction!(self.writing()?, Kind::Ordered, tx => async {
-            tx.execute(sql, values![alert, i64::from(step), fired_at.0, due_at.0]).await?;
-            Ok(())
+            write(&tx, &delay(course(&tx, alert).await?, step, fired_at, due_at)).await
         })
     }
 
@@ -72,4 +68,20 @@ impl Db {
             Ok(())
         })
     }
+}
+
+/// Locks the escalation of an alert.
+async fn course(tx: &Tx, alert: i64) -> Result<Option<Course>, Fault> {
+    let sql = "SELECT e.step, e.fired_at, e.due_at, a.status FROM escalation e JOIN alert a ON a.id = e.alert_id
+               WHERE e.alert_id = $1 FOR UPDATE OF e";
+    let course = |row: Row| {
+        Ok(Course {
+            alert,
+            step: small(&row, 0)?,
+            fired_at: moment(&row, 1)?,
+            due_at: time(&row, 2)?,
+            status: named(&row, 3, Status::from_name)?,
+        })
+    };
+    tx.row(sql, values![alert]).await?.map(course).transpose()
 }

@@ -1,17 +1,18 @@
 //! Settling, fallbacks and resends: loads the facts that the engine decides on, and writes what it decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 
 use super::Db;
 use super::breaker::open_among;
+use super::cards::codes;
 use super::changes::{copy, wake, write};
 use super::tx::{Fault, Kind, Tx, transaction};
-use super::values::{named, small, values};
+use super::values::{named, small, time, values};
 use crate::alert::Timestamp;
 use crate::engine::changes::Copy;
-use crate::engine::settle::{Flight, SettleFacts, settle};
+use crate::engine::settle::{self, Flight, SettleFacts, settle};
 use crate::names::LaneKey;
 use crate::store::{BreakerChange, Fallback, Settlement, State, StoreError, TargetRow};
 
@@ -47,21 +48,29 @@ impl Db {
     }
 }
 
-/// Locks the message, then the breakers.
+/// Locks the message, then the cards, then the breakers.
 async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
     let message = settlement.claimed.message;
-    let lock = "SELECT state, epoch, parts FROM message WHERE id = $1 FOR NO KEY UPDATE";
+    let lock = "SELECT state, epoch, parts, claimed_at FROM message WHERE id = $1 FOR NO KEY UPDATE";
     let scopes: BTreeSet<_> = settlement.breakers.iter().map(BreakerChange::scope).collect();
-    let (row, told_instead, breakers) = try_join3(
+    let cards: Vec<i64> = settle::cards(settlement).into_iter().collect();
+    let codes = async { if cards.is_empty() { Ok(BTreeMap::new()) } else { codes(tx, &cards).await } };
+    let (row, cards, told_instead, breakers) = try_join4(
         tx.row(lock, values![message]),
+        codes,
         told_instead(tx, message, settlement.fallback.as_ref()),
         open_among(tx, scopes),
     )
     .await?;
     let flight = |row: &tokio_postgres::Row| -> Result<Flight, Fault> {
-        Ok(Flight { state: named(row, 0, State::from_name)?, epoch: row.try_get(1)?, parts: small(row, 2)? })
+        Ok(Flight {
+            state: named(row, 0, State::from_name)?,
+            epoch: row.try_get(1)?,
+            parts: small(row, 2)?,
+            claimed_at: time(row, 3)?.unwrap_or_default(),
+        })
     };
-    Ok(SettleFacts { flight: row.as_ref().map(flight).transpose()?, told_instead, breakers })
+    Ok(SettleFacts { flight: row.as_ref().map(flight).transpose()?, told_instead, breakers, cards })
 }
 
 /// The lanes of a fallback that tell the content of the message already, because another target of its receiver failed,

@@ -5,13 +5,12 @@ use tokio_postgres::Row;
 
 use super::Db;
 use super::alerts::{select, touched};
-use super::tx::{Fault, Kind, Tx, transaction};
+use super::tx::{Fault, Kind, transaction};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{ThreadId, Timestamp};
-use crate::store::acts::way;
-use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
-use crate::store::words::{json, text};
-use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
+use crate::store::acts::{ACT_NEWS, AFTER_SILENCE_MS, way};
+use crate::store::words::text;
+use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, Silence, StoreError};
 
 /// Most rows in one list.
 const LIST: u32 = 1000;
@@ -115,30 +114,4 @@ fn row(row: &Row) -> Result<ActRow, Fault> {
         detail: row.try_get(9)?,
         alerts: row.try_get::<_, i64>(10)?.unsigned_abs(),
     })
-}
-
-/// Stores a silence that an act made; if it is known already, only its end is updated.
-pub(super) async fn keep(tx: &Tx, act: i64, silence: &NewSilence) -> Result<(), Fault> {
-    let (upstream, id) = (text(&silence.upstream).into_owned(), text(&silence.upstream_id).into_owned());
-    let (matchers, until) = (json(&silence.matchers_json).into_owned(), silence.until.0);
-    let known = "UPDATE silence SET until = $3, matchers = $4 WHERE upstream = $1 AND upstream_id = $2";
-    if tx.execute(known, values![upstream, id, until, matchers]).await? == 0 {
-        let make = "INSERT INTO silence (act_id, upstream, upstream_id, matchers, until) VALUES ($1, $2, $3, $4, $5)";
-        tx.execute(make, values![act, upstream, id, matchers, until]).await?;
-    }
-    Ok(())
-}
-
-/// Ends a silence now: the given one, or all that were made for an episode.
-pub(super) async fn ended(tx: &Tx, silence: Option<&NewSilence>, thread: i64, now: Timestamp) -> Result<(), Fault> {
-    if let Some(silence) = silence {
-        let (upstream, id) = (text(&silence.upstream).into_owned(), text(&silence.upstream_id).into_owned());
-        let sql = "UPDATE silence SET until = least(until, $3) WHERE upstream = $1 AND upstream_id = $2";
-        tx.execute(sql, values![upstream, id, now.0]).await?;
-    } else if thread != 0 {
-        let sql = "UPDATE silence SET until = $2
-                   WHERE until > $2 AND act_id IN (SELECT id FROM act WHERE thread = $1)";
-        tx.execute(sql, values![thread, now.0]).await?;
-    }
-    Ok(())
 }

@@ -9,31 +9,49 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::acts::act_all;
 use super::admit::admit_all;
 use super::pool::{PLACE, Pool};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::waking::{LOOK, PATIENCE, Waking};
+use crate::alert::Timestamp;
 use crate::engine::admit::weight;
-use crate::store::{Admission, Admitted, StoreError};
+use crate::store::{Acted, Admission, Admitted, NewAct, StoreError};
 
-/// Admissions that may wait. A full queue means that the server has stopped, which a longer one would only hide.
+/// Orders that may wait. A full queue means that the server has stopped, which a longer one would only hide.
 pub(super) const QUEUE: usize = 2_000;
-/// Admissions in one commit: bounds how long the first of them waits.
+/// Orders in one commit: bounds how long the first of them waits.
 const GROUP: usize = 256;
 /// A group is also full at this many transitions: one statement must stay below its time limit.
 const TRANSITIONS: usize = 20_000;
 /// A group that takes longer than this is logged: everything waits for it.
 const SLOW: Duration = Duration::from_millis(500);
 
+/// What one caller asks for, and where it waits for the answer.
+enum Order {
+    Admit { admission: Admission, asked: Instant, reply: Reply<Admitted> },
+    Act { act: NewAct, now: Timestamp, reply: Reply<Acted> },
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
 struct Job {
-    admission: Admission,
-    asked: Instant,
-    reply: oneshot::Sender<Result<Admitted, StoreError>>,
+    order: Order,
     /// Its place in the queue, freed when it is taken up.
-    _place: tokio::sync::OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// Transitions that it may make.
+    fn weight(&self) -> usize {
+        match &self.order {
+            Order::Admit { admission, .. } => weight(admission),
+            Order::Act { .. } => 1,
+        }
+    }
 }
 
 /// Handle to the task.
@@ -63,18 +81,28 @@ impl Writer {
             tracing::warn!("This process was stopped for a while: what it reads now may be old, and is refused.");
             return Err(StoreError::Busy);
         }
+        self.order(|reply| Order::Admit { admission, asked, reply }).await
+    }
+
+    /// Does an act in the next group; returns after the commit is on disk. A queued act is done even if its caller has
+    /// gone.
+    pub async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
+        self.order(|reply| Order::Act { act, now, reply }).await
+    }
+
+    async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, StoreError> {
         let place = tokio::time::timeout(PLACE, Arc::clone(&self.places).acquire_owned())
             .await
             .map_err(|_| StoreError::Busy)?
             .map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let job = Job { admission, asked, reply, _place: place };
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let job = Job { order: order(reply), _place: place };
         jobs.ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Number of waiting admissions.
+    /// Number of waiting orders.
     pub fn waiting(&self) -> usize {
         if self.places.is_closed() { 0 } else { QUEUE - self.places.available_permits() }
     }
@@ -113,12 +141,12 @@ async fn run(pool: Pool, mut queue: mpsc::UnboundedReceiver<Job>) {
             None => queue.recv().await,
         };
         let Some(first) = first else { break };
-        let mut transitions = weight(&first.admission);
+        let mut transitions = first.weight();
         let mut jobs = vec![first];
         while jobs.len() < GROUP
             && let Ok(job) = queue.try_recv()
         {
-            transitions += weight(&job.admission);
+            transitions += job.weight();
             if transitions > TRANSITIONS {
                 next = Some(job);
                 break;
@@ -137,46 +165,93 @@ async fn run(pool: Pool, mut queue: mpsc::UnboundedReceiver<Job>) {
 
 /// Writes the jobs together and answers them. If one of them fails, each is written by itself.
 async fn group(pool: &Pool, jobs: Vec<Job>) {
-    let (wishes, replies): (Vec<_>, Vec<_>) =
-        jobs.into_iter().map(|job| ((job.admission, job.asked), job.reply)).unzip();
-    let together = transaction!(pool, Kind::Ordered, tx => timely(&tx, &wishes));
-    let results: Vec<Result<Admitted, StoreError>> = match together {
-        Ok(results) => {
-            pool.tally_more(results.iter().filter(|result| result.is_ok()).count());
-            results
+    let (mut group, mut admitting, mut acting) = (Group::default(), Vec::new(), Vec::new());
+    for job in jobs {
+        match job.order {
+            Order::Admit { admission, asked, reply } => {
+                group.admissions.push((admission, asked));
+                admitting.push(reply);
+            }
+            Order::Act { act, now, reply } => {
+                group.acts.push((act, now));
+                acting.push(reply);
+            }
         }
-        Err(StoreError::Bug { .. }) if wishes.len() > 1 => one_by_one(pool, &wishes).await,
-        Err(error) => wishes.iter().map(|_| Err(error.clone())).collect(),
-    };
-    for (reply, result) in replies.into_iter().zip(results) {
-        // The caller may be gone: its write stands, and a retry finds it.
+    }
+    let (admitted, acted) = group.write(pool).await;
+    // The callers may be gone: a write stands, and a retry finds it.
+    for (reply, result) in admitting.into_iter().zip(admitted) {
+        let _ = reply.send(result);
+    }
+    for (reply, result) in acting.into_iter().zip(acted) {
         let _ = reply.send(result);
     }
 }
 
-type Wish = (Admission, Instant);
-
-async fn one_by_one(pool: &Pool, wishes: &[Wish]) -> Vec<Result<Admitted, StoreError>> {
-    let mut results = Vec::with_capacity(wishes.len());
-    for wish in wishes {
-        let alone = std::slice::from_ref(wish);
-        let result = transaction!(pool, Kind::Ordered, tx => timely(&tx, alone));
-        results.push(result.and_then(|mut results| results.pop().unwrap_or_else(|| Err(no_answer()))));
-    }
-    results
+/// The orders of one commit. The acts follow the admissions.
+#[derive(Default)]
+struct Group {
+    admissions: Vec<(Admission, Instant)>,
+    acts: Vec<(NewAct, Timestamp)>,
 }
 
-/// Admits what is still in time: waiting for the writers' lock or for the server may have taken long.
-async fn timely(tx: &Tx, wishes: &[Wish]) -> Result<Vec<Result<Admitted, StoreError>>, Fault> {
+/// The answers to the orders of a group, in their order.
+type Answers = (Vec<Result<Admitted, StoreError>>, Vec<Result<Acted, StoreError>>);
+
+impl Group {
+    async fn write(&self, pool: &Pool) -> Answers {
+        match transaction!(pool, Kind::Ordered, tx => together(&tx, &self.admissions, &self.acts)) {
+            Ok((admitted, acted)) => {
+                pool.tally_more(admitted.iter().filter(|result| result.is_ok()).count() + acted.len());
+                (admitted, acted.into_iter().map(Ok).collect())
+            }
+            Err(StoreError::Bug { .. }) if self.admissions.len() + self.acts.len() > 1 => self.one_by_one(pool).await,
+            Err(error) => (
+                self.admissions.iter().map(|_| Err(error.clone())).collect(),
+                self.acts.iter().map(|_| Err(error.clone())).collect(),
+            ),
+        }
+    }
+
+    async fn one_by_one(&self, pool: &Pool) -> Answers {
+        let mut admitted = Vec::with_capacity(self.admissions.len());
+        for admission in &self.admissions {
+            let alone = std::slice::from_ref(admission);
+            let result = transaction!(pool, Kind::Ordered, tx => together(&tx, alone, &[]));
+            admitted.push(result.and_then(|(mut results, _)| results.pop().unwrap_or_else(|| Err(no_answer()))));
+        }
+        let mut acted = Vec::with_capacity(self.acts.len());
+        for act in &self.acts {
+            let alone = std::slice::from_ref(act);
+            let result = transaction!(pool, Kind::Ordered, tx => together(&tx, &[], alone));
+            acted.push(result.and_then(|(_, mut results)| results.pop().ok_or_else(no_answer)));
+        }
+        (admitted, acted)
+    }
+}
+
+/// Admits what is still in time, because waiting for the writers' lock or for the server may have taken long; then does
+/// the acts.
+async fn together(
+    tx: &Tx,
+    admissions: &[(Admission, Instant)],
+    acts: &[(NewAct, Timestamp)],
+) -> Result<(Vec<Result<Admitted, StoreError>>, Vec<Acted>), Fault> {
     let now = Instant::now();
     let is_late = |asked: &Instant| now.saturating_duration_since(*asked) > PATIENCE;
     let timely: Vec<&Admission> =
-        wishes.iter().filter(|(_, asked)| !is_late(asked)).map(|(admission, _)| admission).collect();
-    let mut admitted = admit_all(tx, &timely).await?.into_iter();
-    let result = |(_, asked): &Wish| {
+        admissions.iter().filter(|(_, asked)| !is_late(asked)).map(|(admission, _)| admission).collect();
+    let (admitted, wrote) = admit_all(tx, &timely).await?;
+    let acts: Vec<(&NewAct, Timestamp)> = acts.iter().map(|(act, now)| (act, *now)).collect();
+    let acted = act_all(tx, &acts).await?;
+    if !wrote && acts.is_empty() {
+        tx.undo();
+    }
+    let mut admitted = admitted.into_iter();
+    let result = |(_, asked): &(Admission, Instant)| {
         if is_late(asked) { Err(StoreError::Busy) } else { admitted.next().ok_or_else(no_answer) }
     };
-    Ok(wishes.iter().map(result).collect())
+    Ok((admissions.iter().map(result).collect(), acted))
 }
 
 fn no_answer() -> StoreError {

@@ -1,36 +1,42 @@
-//! Acts: what was done, what follows from it in the store, and which receivers are told.
+//! Acts: loads the facts that the engine decides on, and writes what it decides.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
-use super::admit::act_waits;
+use super::admit::{act_waits, last_ids};
 use super::alerts::{on, touched};
-use super::cards::issue;
+use super::cards::codes;
 use super::changes::write;
 use super::lanes::{named, time};
-use super::silences::{ended, keep};
 use super::statement::Prepare as _;
-use crate::alert::{Timestamp, TransitionKind};
-use crate::engine::admit::{Merge, take_over};
-use crate::engine::changes::Changes;
-use crate::names::LaneKey;
-use crate::store::wish::{
-    self, SAME_END_MS, Telling, covers, each_once, holder, left, rule, telling, tellings, told_as,
+use crate::alert::Timestamp;
+use crate::engine::act::{
+    self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded, still_on,
 };
 use crate::store::words::text;
-use crate::store::{
-    About, ActAlert, ActEnd, ActKind, ActState, Acted, Doer, Fate, Listeners, NewAct, StoreError, TargetRow,
-};
+use crate::store::{About, ActAlert, ActEnd, Acted, NewAct, NewSilence, StoreError, TargetRow};
+
+/// Silences of one alert that are compared with a new one: the newest.
+const SILENCES: u32 = 50;
 
 impl Db {
     pub(in crate::store) async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
-        self.write(move |connection| note(connection, &act, now)).await
+        self.write(move |connection| {
+            let facts = facts(connection, &act, now)?;
+            finish(connection, act::act(&act, facts, now))
+        })
+        .await
     }
 
     pub(in crate::store) async fn end_act(&self, end: ActEnd, now: Timestamp) -> Result<Acted, StoreError> {
-        self.write(move |connection| close(connection, &end, now)).await
+        self.write(move |connection| {
+            let facts = end_facts(connection, end.act, end.silence.as_ref())?;
+            let draft = act::end_act(&end, facts, now).ok_or_else(|| StoreError::bug("there is no such act"))?;
+            finish(connection, draft)
+        })
+        .await
     }
 
     pub(in crate::store) async fn tell_of_act(
@@ -41,259 +47,146 @@ impl Db {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(move |connection| {
-            let Some(found) = find(connection, "id = ?1", act)? else { return Ok(false) };
             let told: bool = connection
                 .held("SELECT EXISTS (SELECT 1 FROM message WHERE act_id = ?1 AND lane = ?2)")?
                 .query_row(params![act, lane.lane.as_str()], |row| row.get(0))?;
-            let on = still_on(connection, act)?;
-            match (told_as(found.kind), telling(&on, &receiver, &lane)) {
-                (Some(kind), Some(telling)) if !told => tell(connection, act, kind, &telling, now)?,
-                _ => return Ok(false),
-            }
-            Ok(true)
+            let facts = end_facts(connection, act, None)?;
+            let draft = act::tell_of_act(&receiver, &lane, told, facts, now);
+            draft.map_or(Ok(false), |draft| finish(connection, draft).map(|_| true))
         })
         .await
     }
 }
 
-/// A recorded act, with the fields that a later one needs.
-struct Found {
-    id: i64,
-    kind: ActKind,
-    state: ActState,
-    doer: Doer,
-    thread: i64,
+fn finish(connection: &Connection, draft: Draft<'_>) -> Result<Acted, StoreError> {
+    let waits = draft.merges().map_or(Ok(Vec::new()), |(merges, kind)| act_waits(connection, merges, kind))?;
+    let (acted, changes) = draft.finish(&waits);
+    write(connection, &changes)?;
+    Ok(acted)
 }
 
-fn find(connection: &Connection, condition: &str, value: impl rusqlite::ToSql) -> Result<Option<Found>, StoreError> {
-    let sql = format!("SELECT id, kind, state, by, at, until, thread FROM act WHERE {condition}");
+fn facts(connection: &Connection, request: &NewAct, now: Timestamp) -> Result<ActFacts, StoreError> {
+    let first = find(connection, "event = ?1", text(&act::event(&request.event)))?;
+    let on = act::meant(request, on(connection, request.about)?);
+    if first.is_some() {
+        return Ok(ActFacts { first, on, ..ActFacts::default() });
+    }
+    let silences = match act::asks_for_silences(request, &on) {
+        Some(alert) => silences(connection, request, alert, now)?,
+        None => Vec::new(),
+    };
+    let thread = match request.about {
+        About::Message(message) => {
+            let mut select = connection.held("SELECT thread FROM message WHERE id = ?1")?;
+            select.query_row([message], |row| row.get(0)).optional()?
+        }
+        _ => None,
+    };
+    let card = match &request.code {
+        Some(code) => pressed(connection, code.message)?,
+        None => None,
+    };
+    let recent = on.first().map_or(Ok(0), |alert| recent(connection, request, alert, now))?;
+    let kept = kept(connection, &on)?;
+    Ok(ActFacts { first, silences, thread, card, recent, kept, on, ids: last_ids(connection)? })
+}
+
+fn end_facts(connection: &Connection, act: i64, silence: Option<&NewSilence>) -> Result<EndFacts, StoreError> {
+    let found = find(connection, "id = ?1", act)?;
+    let on = still_on(touched(connection, act)?);
+    let thread = found.as_ref().map_or(0, |act| act.thread);
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, Timestamp(row.get(1)?)));
+    let silences = match silence {
+        Some(NewSilence { upstream, upstream_id, .. }) => connection
+            .held("SELECT act_id, until FROM silence WHERE upstream = ?1 AND upstream_id = ?2")?
+            .query_map([text(upstream), text(upstream_id)], row)?
+            .collect::<Result<_, _>>()?,
+        None => connection
+            .held(
+                "SELECT act_id, until FROM silence
+                 WHERE act_id IN (SELECT id FROM act WHERE thread = ?1 AND thread <> 0)",
+            )?
+            .query_map([thread], row)?
+            .collect::<Result<_, _>>()?,
+    };
+    let kept = kept(connection, &on)?;
+    Ok(EndFacts { act: found, silences, kept, on, ids: last_ids(connection)? })
+}
+
+fn find(connection: &Connection, condition: &str, value: impl rusqlite::ToSql) -> Result<Option<Recorded>, StoreError> {
+    let sql = format!("SELECT id, kind, state, by, at, until, thread, detail FROM act WHERE {condition}");
     let found = connection.held(&sql)?.query_row(params![value], |row| {
-        Ok(Found {
+        Ok(Recorded {
             id: row.get(0)?,
             kind: named(row, 1, ActKind::from_name)?,
             state: named(row, 2, ActState::from_name)?,
             doer: Doer { by: row.get(3)?, at: Timestamp(row.get(4)?), until: time(row, 5)? },
             thread: row.get(6)?,
+            detail: row.get(7)?,
         })
     });
     Ok(found.optional()?)
 }
 
-fn note(connection: &Connection, act: &NewAct, now: Timestamp) -> Result<Acted, StoreError> {
-    let event = wish::event(&act.event);
-    if let Some(first) = find(connection, "event = ?1", &event)? {
-        let alerts = each_once(on(connection, act.about)?);
-        let Found { id, state, doer, .. } = first;
-        return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
-    }
-    let on = wish::meant(act, on(connection, act.about)?);
-    let ruling = rule(act, &on, same_silence(connection, act, &on, now)?);
-    // Where no step upstream follows, the answer to the press uses the code.
-    if let Some(code) = act.code.as_ref().filter(|_| matches!(ruling.state, ActState::Done | ActState::Open)) {
-        issue(connection, code.message, &code.code, now, true)?;
-    }
-    let id = record(connection, act, &event, ruling.state, now)?;
-    let mut insert = connection.held("INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)")?;
-    for alert in &ruling.touched {
-        insert.execute([id, alert.alert, alert.thread.0])?;
-    }
-    let mut lanes = Vec::new();
-    if wish::is_told_at_once(act.kind, ruling.state) {
-        match act.kind {
-            ActKind::Acknowledge | ActKind::Release => hand_over(connection, act, &ruling.touched, now)?,
-            ActKind::Forget => lapse(connection, &ruling.touched, now)?,
-            _ => {}
-        }
-        lanes = tell_all(connection, id, act.kind, &ruling.touched, &act.listeners, act.except_lane.as_ref(), now)?;
-    }
-    let alerts = left(act, on, &ruling, now);
-    Ok(Acted { act: id, state: ruling.state, again: false, before: ruling.before, alerts, lanes })
-}
-
-/// The actor of an earlier silence of the same alerts that is still in force and would not end earlier.
-fn same_silence(
+/// The earlier silences of an alert that would not end earlier than the one that is asked for.
+fn silences(
     connection: &Connection,
-    act: &NewAct,
-    on: &[ActAlert],
+    request: &NewAct,
+    alert: &ActAlert,
     now: Timestamp,
-) -> Result<Option<Doer>, StoreError> {
-    let (ActKind::Silence, ActState::Open, Some(first)) = (act.kind, act.state, on.first()) else { return Ok(None) };
-    let until = act.until.map_or(i64::MIN, |until| until.plus_millis(-SAME_END_MS).0);
+) -> Result<Vec<EarlierSilence>, StoreError> {
     let mut select = connection.held(
-        "SELECT c.id, c.by, c.at, coalesce(s.until, c.until)
+        "SELECT c.id, c.state, c.by, c.at, c.until, s.until
          FROM act_alert x JOIN act c ON c.id = x.act_id LEFT JOIN silence s ON s.act_id = c.id
-         WHERE x.alert_id = ?1 AND x.thread = ?2 AND c.kind = 'silence'
-           AND (c.state = 'open' OR (c.state = 'done' AND s.until > ?3))
-           AND coalesce(s.until, c.until) >= ?4 ORDER BY c.id DESC",
+         WHERE x.alert_id = ?1 AND x.thread = ?2 AND c.kind = 'silence' ORDER BY c.id DESC LIMIT ?3",
     )?;
-    let rows = select.query_map(params![first.alert, first.thread.0, now.0, until], |row| {
-        Ok((row.get::<_, i64>(0)?, Doer { by: row.get(1)?, at: Timestamp(row.get(2)?), until: time(row, 3)? }))
+    let rows = select.query_map(params![alert.alert, alert.thread.0, SILENCES], |row| {
+        Ok(EarlierSilence {
+            act: row.get(0)?,
+            state: named(row, 1, ActState::from_name)?,
+            doer: Doer { by: row.get(2)?, at: Timestamp(row.get(3)?), until: time(row, 4)? },
+            until: time(row, 5)?,
+            touched: HashSet::new(),
+        })
     })?;
-    for row in rows {
-        let (id, doer) = row?;
-        let mut touched = connection.held("SELECT alert_id, thread FROM act_alert WHERE act_id = ?1")?;
-        let touched = touched.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if covers(&touched.collect::<Result<HashSet<_>, _>>()?, on) {
-            return Ok(Some(doer));
+    let mut all = Vec::new();
+    let mut select = connection.held("SELECT alert_id, thread FROM act_alert WHERE act_id = ?1")?;
+    for silence in rows {
+        let mut silence = silence?;
+        if silence.outlasts(request, now) {
+            let touched = select.query_map([silence.act], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            silence.touched = touched.collect::<Result<_, _>>()?;
+            all.push(silence);
         }
     }
-    Ok(None)
+    Ok(all)
 }
 
-fn record(
-    connection: &Connection,
-    act: &NewAct,
-    event: &str,
-    state: ActState,
-    now: Timestamp,
-) -> Result<i64, StoreError> {
-    let (message, thread) = match act.about {
-        About::Message(message) => (Some(message), None),
-        About::Thread(thread) => (None, Some(thread.0)),
-        About::Nothing => (None, None),
-    };
-    connection
-        .held(
-            "INSERT INTO act (event, at, kind, state, by, via, message_id, thread, until, detail)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, (SELECT thread FROM message WHERE id = ?7), 0), ?9, ?10)",
-        )?
-        .execute(params![
-            event,
-            now.0,
-            act.kind.as_str(),
-            state.as_str(),
-            text(&act.by),
-            text(&act.via),
-            message,
-            thread,
-            act.until.map(|until| until.0),
-            text(&act.detail),
-        ])?;
-    Ok(connection.last_insert_rowid())
+/// Acts of the same person, or of all visitors of the page, on an alert shortly before.
+fn recent(connection: &Connection, request: &NewAct, alert: &ActAlert, now: Timestamp) -> Result<u32, StoreError> {
+    let (page, since) = (request.is_by_visitor(), now.plus_millis(-LIMIT_MS).0);
+    let sql = "SELECT count(*) FROM act_alert x JOIN act c ON c.id = x.act_id
+               WHERE x.alert_id = ?1 AND c.at > ?2
+                 AND (c.via = 'page' OR c.via LIKE 'page/%') = ?3 AND (?3 OR lower(c.by) = lower(?4))";
+    let count = connection.held(sql)?.query_row(params![alert.alert, since, page, text(&request.by)], |row| row.get(0));
+    Ok(count?)
 }
 
-/// Sets the owner of the alerts.
-fn hand_over(connection: &Connection, act: &NewAct, touched: &[ActAlert], now: Timestamp) -> Result<(), StoreError> {
-    let (by, at) = match act.kind {
-        ActKind::Acknowledge => {
-            let Doer { by, at, .. } = holder(act, now);
-            (Some(by), Some(at.0))
-        }
-        _ => (None, None),
-    };
-    let mut update = connection.held("UPDATE alert SET acknowledged_by = ?2, acknowledged_at = ?3 WHERE id = ?1")?;
-    for alert in touched {
-        update.execute(params![alert.alert, by, at])?;
+fn pressed(connection: &Connection, message: i64) -> Result<Option<PressedCard>, StoreError> {
+    let exists: bool = connection
+        .held("SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1)")?
+        .query_row([message], |row| row.get(0))?;
+    let codes = codes(connection, message)?.unwrap_or_default();
+    Ok(exists.then_some(PressedCard { codes }))
+}
+
+/// For each of the alerts' notifications: the first one that exists from there on.
+fn kept(connection: &Connection, alerts: &[ActAlert]) -> Result<BTreeMap<i64, i64>, StoreError> {
+    let wanted: HashSet<i64> = alerts.iter().map(|alert| alert.notification).collect();
+    let mut select = connection.held("SELECT min(id) FROM notification WHERE id >= ?1")?;
+    let mut kept = BTreeMap::new();
+    for id in wanted {
+        kept.extend(select.query_row([id], |row| row.get::<_, Option<i64>>(0))?.map(|found| (id, found)));
     }
-    Ok(())
-}
-
-/// Ends the episodes of alerts that are no longer reported.
-fn lapse(connection: &Connection, touched: &[ActAlert], now: Timestamp) -> Result<(), StoreError> {
-    let mut update = connection.held(
-        "UPDATE alert SET status = 'resolved', ends_at = ?2, told_at = ?2, lapses_at = NULL,
-                          acknowledged_by = NULL, acknowledged_at = NULL
-         WHERE id = ?1",
-    )?;
-    let mut over = connection.held("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?;
-    for alert in touched {
-        update.execute([alert.alert, now.0])?;
-        over.execute([alert.alert, now.0])?;
-    }
-    Ok(())
-}
-
-fn close(connection: &Connection, end: &ActEnd, now: Timestamp) -> Result<Acted, StoreError> {
-    let found = find(connection, "id = ?1", end.act)?.ok_or_else(|| StoreError::bug("there is no such act"))?;
-    let Found { id, kind, state, doer, thread } = found;
-    let on = still_on(connection, id)?;
-    if state != ActState::Open {
-        let alerts = each_once(on);
-        return Ok(Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() });
-    }
-    let until = end.silence.as_ref().map(|silence| silence.until.0);
-    connection
-        .held(
-            "UPDATE act SET state = ?2, detail = CASE WHEN ?3 = '' THEN detail ELSE ?3 END, until = coalesce(?4, until)
-             WHERE id = ?1",
-        )?
-        .execute(params![id, end.state.as_str(), text(&end.detail), until])?;
-    let mut lanes = Vec::new();
-    if end.state == ActState::Done {
-        match (kind, &end.silence) {
-            (ActKind::Silence | ActKind::Extend, Some(silence)) => keep(connection, id, silence)?,
-            (ActKind::Expire, silence) => ended(connection, silence.as_ref(), thread, now)?,
-            _ => {}
-        }
-        lanes = tell_all(connection, id, kind, &on, &end.listeners, end.except_lane.as_ref(), now)?;
-    }
-    Ok(Acted { act: id, state: end.state, again: false, before: None, alerts: each_once(on), lanes })
-}
-
-/// The firing alerts among those that an act touched.
-fn still_on(connection: &Connection, act: i64) -> Result<Vec<ActAlert>, StoreError> {
-    let mut alerts = touched(connection, act)?;
-    alerts.retain(|alert| alert.status == crate::alert::Status::Firing);
-    Ok(alerts)
-}
-
-/// Queues the messages about an act; returns their lanes.
-fn tell_all(
-    connection: &Connection,
-    act: i64,
-    kind: ActKind,
-    touched: &[ActAlert],
-    listeners: &Listeners,
-    except_lane: Option<&LaneKey>,
-    now: Timestamp,
-) -> Result<Vec<LaneKey>, StoreError> {
-    let Some(kind) = told_as(kind) else { return Ok(Vec::new()) };
-    let mut lanes = Vec::new();
-    for telling in tellings(touched, listeners, except_lane) {
-        tell(connection, act, kind, &telling, now)?;
-        lanes.push(telling.target.lane.clone());
-    }
-    Ok(lanes)
-}
-
-/// Queues a message about an act; it may use the reserve of a budget. The notification of an alert that was firing for
-/// very long may be deleted: the message then refers to the next one that exists.
-fn tell(
-    connection: &Connection,
-    act: i64,
-    kind: TransitionKind,
-    telling: &Telling<'_>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let (receiver, target) = (telling.receiver, telling.target);
-    connection
-        .held(
-            "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at, act_id)
-             VALUES ((SELECT min(id) FROM notification WHERE id >= ?1), ?2, ?3, ?4, 0, 1, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            telling.notification(),
-            receiver,
-            target.lane.as_str(),
-            target.target_json,
-            telling.thread(),
-            now.0,
-            act
-        ])?;
-    let message = connection.last_insert_rowid();
-    let alerts: Vec<i64> = telling.alerts.iter().map(|alert| alert.alert).collect();
-    let merges = Merge::of_act(&alerts, &target.lane, message, now);
-    let mut changes = Changes::default();
-    take_over(&merges, &act_waits(connection, &merges, kind)?, &mut changes);
-    write(connection, &changes)?;
-    let mut insert = connection.held(
-        "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at, fate)
-         VALUES (?1, (SELECT notification_id FROM message WHERE id = ?2), 0, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for alert in &telling.alerts {
-        let starts_at = alert.starts_at.map(|time| time.0);
-        let fate = Fate::Pending.as_str();
-        insert.execute(params![alert.alert, message, target.lane.as_str(), kind.as_str(), now.0, starts_at, fate])?;
-    }
-    Ok(())
+    Ok(kept)
 }

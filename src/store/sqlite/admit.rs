@@ -12,7 +12,7 @@ use super::changes::write;
 use super::lanes::named;
 use super::statement::{Held, Prepare as _};
 use crate::alert::{Identity, Status, Timestamp, TransitionKind};
-use crate::engine::admit::{Key, Merge, Waits, admit, keys, of_one_state};
+use crate::engine::admit::{self, Key, Merge, Waits, admit, keys, of_one_state};
 use crate::engine::changes::Ids;
 use crate::engine::dedup::Known;
 use crate::engine::judge::AlertRow;
@@ -57,7 +57,8 @@ impl Db {
 /// Decides about a group of admissions and writes what changes.
 pub(super) fn admit_all(connection: &Connection, group: &[&Admission]) -> Result<Vec<Admitted>, StoreError> {
     let known = known(connection, keys(group.iter().copied()))?;
-    let draft = admit(group.iter().copied(), known, last_ids(connection)?);
+    let held = held(connection, group.iter().copied())?;
+    let draft = admit(group.iter().copied(), known, held, last_ids(connection)?);
     let merges = draft.merges();
     let waits = waits(connection, &merges)?;
     let (admitted, changes) = draft.finish(&merges, &waits);
@@ -101,12 +102,48 @@ fn known<'a>(
     Ok(known)
 }
 
+/// The alerts of a group that a person has. By the index `alert_held`, which is empty or small.
+fn held<'a>(
+    connection: &Connection,
+    group: impl IntoIterator<Item = &'a Admission>,
+) -> Result<HashMap<Identity, admit::Held>, StoreError> {
+    let any: bool = connection
+        .held("SELECT EXISTS (SELECT 1 FROM alert WHERE acknowledged_at IS NOT NULL)")?
+        .query_row([], |row| row.get(0))?;
+    let mut held = HashMap::new();
+    if !any {
+        return Ok(held);
+    }
+    let mut select = connection.held(
+        "SELECT receiver, acknowledged_by, acknowledged_at,
+                (SELECT max(c.id) FROM act_alert x JOIN act c ON c.id = x.act_id
+                 WHERE x.alert_id = alert.id AND c.kind = 'acknowledge' AND c.state = 'done')
+         FROM alert INDEXED BY alert_held
+         WHERE identity = ?1 AND acknowledged_at IS NOT NULL AND status = 'firing' ORDER BY id LIMIT 1",
+    )?;
+    for (identity, _) in keys(group) {
+        let row = select.query_row([&identity.0[..]], |row| {
+            let at = Timestamp(row.get(2)?);
+            Ok(admit::Held { receiver: row.get(0)?, by: row.get(1)?, at, act: row.get(3)? })
+        });
+        held.extend(row.optional()?.map(|row| (identity, row)));
+    }
+    Ok(held)
+}
+
 /// The ids given so far: the greatest stored.
 pub(super) fn last_ids(connection: &Connection) -> Result<Ids, StoreError> {
     let sql = "SELECT ifnull((SELECT max(id) FROM notification), 0), ifnull((SELECT max(id) FROM alert), 0),
-                      ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM transition), 0)";
+                      ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM transition), 0),
+                      ifnull((SELECT max(id) FROM act), 0)";
     let ids = connection.held(sql)?.query_row([], |row| {
-        Ok(Ids { notification: row.get(0)?, alert: row.get(1)?, message: row.get(2)?, transition: row.get(3)? })
+        Ok(Ids {
+            notification: row.get(0)?,
+            alert: row.get(1)?,
+            message: row.get(2)?,
+            transition: row.get(3)?,
+            act: row.get(4)?,
+        })
     })?;
     Ok(ids)
 }

@@ -6,9 +6,8 @@ use super::Db;
 use super::alerts::select;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
+use crate::engine::card::{CODE_MS, Code, Codes};
 use crate::names::LaneKey;
-use crate::store::wish::CODE_MS;
-use crate::store::words::text;
 use crate::store::{ACT_ALERTS, Card, StoreError};
 
 impl Db {
@@ -63,40 +62,12 @@ fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreErro
     Ok(Some(card))
 }
 
-/// Gives a card a code: its first, or the next one. The previous code, if unused, is kept as a spare. A press before
-/// the sending is settled brings a code that is `newer` than the sending's.
-pub(super) fn issue(
-    connection: &Connection,
-    message: i64,
-    code: &str,
-    now: Timestamp,
-    newer: bool,
-) -> Result<(), StoreError> {
-    let replaces = "card.code IS NULL OR card.code_at < (SELECT claimed_at FROM message WHERE id = card.message_id)";
-    connection
-        .held(&format!(
-            "INSERT INTO card (message_id, code, code_at) SELECT id, ?2, ?3 FROM message WHERE id = ?1
-             ON CONFLICT DO UPDATE SET
-                 spare = CASE WHEN ?4 THEN coalesce(card.code, card.spare) WHEN {replaces} THEN card.spare
-                              ELSE excluded.code END,
-                 spare_at = CASE WHEN ?4 THEN iif(card.code IS NULL, card.spare_at, card.code_at)
-                                 WHEN {replaces} THEN card.spare_at ELSE excluded.code_at END,
-                 code = CASE WHEN ?4 OR {replaces} THEN excluded.code ELSE card.code END,
-                 code_at = CASE WHEN ?4 OR {replaces} THEN excluded.code_at ELSE card.code_at END"
-        ))?
-        .execute(params![message, text(code), now.0, newer])?;
-    connection
-        .held(
-            "INSERT INTO card_alert (alert_id, message_id)
-             SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = ?1 ON CONFLICT DO NOTHING",
-        )?
-        .execute([message])?;
-    Ok(())
-}
-
-/// Marks a card's code as used: the spare one is next.
-pub(super) fn spend(connection: &Connection, message: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE card SET code = spare, code_at = coalesce(spare_at, code_at), spare = NULL WHERE message_id = ?1";
-    connection.held(sql)?.execute([message])?;
-    Ok(())
+/// The unused codes of a card; `None`: it never had one.
+pub(super) fn codes(connection: &Connection, message: i64) -> Result<Option<Codes>, StoreError> {
+    let mut select = connection.held("SELECT code, code_at, spare, spare_at FROM card WHERE message_id = ?1")?;
+    let codes = select.query_row([message], |row| {
+        let code = |code: Option<String>, at: Option<i64>| Some(Code { code: code?, at: Timestamp(at.unwrap_or(0)) });
+        Ok(Codes { next: code(row.get(0)?, row.get(1)?), spare: code(row.get(2)?, row.get(3)?) })
+    });
+    Ok(codes.optional()?)
 }

@@ -4,14 +4,14 @@
 use rusqlite::blob::ZeroBlob;
 use rusqlite::{Connection, MAIN_DB, ToSql, params};
 
-use super::cards::{issue, spend};
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::budget::Window;
+use crate::engine::card::Code;
 use crate::engine::changes::{
-    AlertState, AnsweredAttempt, CardChange, Changes, Copy, DigestState, EscalationChange, FateOf, Fold, Gather, Heard,
-    MessageState, Move, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage, NewNotification, NewTransition,
-    Repeated, StartedMessage,
+    AlertState, AnsweredAttempt, CardState, Changes, Copy, DigestState, EndedAct, EscalationChange, FateOf, Fold,
+    Gather, Heard, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
+    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage,
 };
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
@@ -60,6 +60,11 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     answers(connection, &changes.answers)?;
     fates(connection, &changes.fates)?;
     cards(connection, &changes.cards)?;
+    acts(connection, &changes.acts)?;
+    act_states(connection, &changes.act_states)?;
+    owners(connection, &changes.owners)?;
+    lapsed(connection, &changes.lapsed)?;
+    silences(connection, &changes.silences)?;
     escalations(connection, &changes.escalations)
 }
 
@@ -210,8 +215,8 @@ fn messages(connection: &Connection, rows: &[NewMessage<'_>]) -> Result<(), Stor
     }
     let mut insert = connection.held(
         "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, thread, created_at, note,
-                              state, folded_into, settled_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                              act_id, state, folded_into, settled_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     for row in rows {
         let state = if row.folded.is_none() { State::Queued } else { State::Folded };
@@ -226,6 +231,7 @@ fn messages(connection: &Connection, rows: &[NewMessage<'_>]) -> Result<(), Stor
             row.thread,
             row.created_at.0,
             row.note,
+            row.act,
             state.as_str(),
             row.folded.map(|fold| fold.into),
             row.folded.map(|fold| fold.at.0),
@@ -309,10 +315,15 @@ fn escalations(connection: &Connection, rows: &[EscalationChange]) -> Result<(),
          ON CONFLICT DO UPDATE SET step = 0, fired_at = excluded.fired_at, due_at = excluded.due_at",
     )?;
     let mut end = connection.held("UPDATE escalation SET due_at = ?2 WHERE alert_id = ?1")?;
+    let mut go = connection.held("UPDATE escalation SET step = ?2, fired_at = ?3, due_at = ?4 WHERE alert_id = ?1")?;
     for row in rows {
         match row {
             EscalationChange::Begins { alert, fired_at, due_at } => {
                 begin.execute([*alert, fired_at.0, due_at.0])?;
+            }
+            EscalationChange::Goes { alert, step, fired_at, due_at } => {
+                let written = go.execute(params![alert, step, fired_at.0, due_at.map(|at| at.0)])?;
+                expect(written, 1, "an escalation")?;
             }
             // Most alerts have no escalation.
             EscalationChange::Over { alert, at } => {
@@ -559,9 +570,112 @@ fn fates(connection: &Connection, rows: &[FateOf<'_>]) -> Result<(), StoreError>
     Ok(())
 }
 
-fn cards(connection: &Connection, rows: &[CardChange<'_>]) -> Result<(), StoreError> {
-    rows.iter().try_for_each(|row| match *row {
-        CardChange::Issue { card, code, at } => issue(connection, card, code, at, false),
-        CardChange::Spend { card } => spend(connection, card),
-    })
+fn cards(connection: &Connection, rows: &[CardState]) -> Result<(), StoreError> {
+    for CardState { card, codes } in rows {
+        let code = |code: &Option<Code>| code.as_ref().map(|code| (text(&code.code).into_owned(), code.at.0)).unzip();
+        let ((next, at), (spare, spare_at)) = (code(&codes.next), code(&codes.spare));
+        connection
+            .held(
+                "INSERT INTO card (message_id, code, code_at, spare, spare_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET code = excluded.code, code_at = excluded.code_at, spare = excluded.spare,
+                                           spare_at = excluded.spare_at",
+            )?
+            .execute(params![card, next, at.unwrap_or(0), spare, spare_at])?;
+        connection
+            .held(
+                "INSERT INTO card_alert (alert_id, message_id)
+                 SELECT DISTINCT alert_id, message_id FROM transition WHERE message_id = ?1 ON CONFLICT DO NOTHING",
+            )?
+            .execute([card])?;
+    }
+    Ok(())
+}
+
+fn acts(connection: &Connection, rows: &[NewActRow<'_>]) -> Result<(), StoreError> {
+    for NewActRow { id, event, at, state, request, message, thread, touched } in rows {
+        connection
+            .held(
+                "INSERT INTO act (id, event, at, kind, state, by, via, message_id, thread, until, detail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                id,
+                text(event),
+                at.0,
+                request.kind.as_str(),
+                state.as_str(),
+                text(&request.by),
+                text(&request.via),
+                message,
+                thread,
+                request.until.map(|until| until.0),
+                text(&request.detail),
+            ])?;
+        let mut insert = connection.held("INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)")?;
+        for (alert, thread) in touched {
+            insert.execute([id, alert, thread])?;
+        }
+    }
+    Ok(())
+}
+
+fn act_states(connection: &Connection, rows: &[EndedAct]) -> Result<(), StoreError> {
+    for EndedAct { act, state, detail, until } in rows {
+        let written = connection
+            .held("UPDATE act SET state = ?2, detail = ?3, until = ?4 WHERE id = ?1")?
+            .execute(params![act, state.as_str(), text(detail), until.map(|until| until.0)])?;
+        expect(written, 1, "the state of an act")?;
+    }
+    Ok(())
+}
+
+fn owners(connection: &Connection, rows: &[Owner<'_>]) -> Result<(), StoreError> {
+    for Owner { alert, owner } in rows {
+        let (by, at) = owner.as_ref().map(|(by, at)| (text(by), at.0)).unzip();
+        let written = connection
+            .held("UPDATE alert SET acknowledged_by = ?2, acknowledged_at = ?3 WHERE id = ?1")?
+            .execute(params![alert, by, at])?;
+        expect(written, 1, "the owner of an alert")?;
+    }
+    Ok(())
+}
+
+fn lapsed(connection: &Connection, rows: &[(i64, Timestamp)]) -> Result<(), StoreError> {
+    for (alert, at) in rows {
+        let written = connection
+            .held(
+                "UPDATE alert SET status = 'resolved', ends_at = ?2, told_at = ?2, lapses_at = NULL,
+                                  acknowledged_by = NULL, acknowledged_at = NULL
+                 WHERE id = ?1",
+            )?
+            .execute([*alert, at.0])?;
+        expect(written, 1, "an alert that lapsed")?;
+    }
+    Ok(())
+}
+
+fn silences(connection: &Connection, rows: &[SilenceChange<'_>]) -> Result<(), StoreError> {
+    for row in rows {
+        let written = match row {
+            SilenceChange::Made { act, silence } => connection
+                .held(
+                    "INSERT INTO silence (act_id, upstream, upstream_id, matchers, until) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    act,
+                    text(&silence.upstream),
+                    text(&silence.upstream_id),
+                    json(&silence.matchers_json),
+                    silence.until.0,
+                ])?,
+            SilenceChange::Renewed { act, silence } => connection
+                .held("UPDATE silence SET until = ?2, matchers = ?3 WHERE act_id = ?1")?
+                .execute(params![act, silence.until.0, json(&silence.matchers_json)])?,
+            SilenceChange::Ended { act, at } => {
+                connection.held("UPDATE silence SET until = ?2 WHERE act_id = ?1")?.execute([*act, at.0])?
+            }
+        };
+        expect(written, 1, "a silence")?;
+    }
+    Ok(())
 }

@@ -1,11 +1,14 @@
 //! Escalations: further receivers are told of an alert that is not acknowledged.
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::alerts::{COLUMNS, alert};
+use super::changes::write;
+use super::lanes::{named, time};
 use super::statement::Prepare as _;
-use crate::alert::Timestamp;
+use crate::alert::{Status, Timestamp};
+use crate::engine::escalate::{Course, advance, delay};
 use crate::store::{Escalation, StoreError};
 
 impl Db {
@@ -44,13 +47,9 @@ impl Db {
         next_due: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         self.write(move |connection| {
-            // An alert that resolved meanwhile stays due, so that its end is seen.
-            let sql = "UPDATE escalation SET step = step + 1,
-                           due_at = CASE (SELECT status FROM alert WHERE id = ?1)
-                                    WHEN 'firing' THEN ?3 ELSE coalesce(due_at, fired_at) END
-                       WHERE alert_id = ?1 AND step = ?2";
-            let due_at = next_due.map(|time| time.0);
-            Ok(connection.held(sql)?.execute(params![alert, from_step, due_at])? > 0)
+            let changes = advance(course(connection, alert)?, from_step, next_due);
+            write(connection, &changes)?;
+            Ok(!changes.is_empty())
         })
         .await
     }
@@ -62,14 +61,8 @@ impl Db {
         fired_at: Timestamp,
         due_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            let sql = "UPDATE escalation SET fired_at = ?3, due_at = ?4
-                       WHERE alert_id = ?1 AND step = ?2 AND due_at IS NOT NULL
-                         AND (SELECT status FROM alert WHERE id = ?1) = 'firing'";
-            connection.held(sql)?.execute(params![alert, step, fired_at.0, due_at.0])?;
-            Ok(())
-        })
-        .await
+        self.write(move |connection| write(connection, &delay(course(connection, alert)?, step, fired_at, due_at)))
+            .await
     }
 
     pub(in crate::store) async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
@@ -79,4 +72,16 @@ impl Db {
         })
         .await
     }
+}
+
+fn course(connection: &Connection, alert: i64) -> Result<Option<Course>, StoreError> {
+    let mut select = connection.held(
+        "SELECT e.step, e.fired_at, e.due_at, a.status FROM escalation e JOIN alert a ON a.id = e.alert_id
+         WHERE e.alert_id = ?1",
+    )?;
+    let course = select.query_row([alert], |row| {
+        let (step, fired_at, due_at) = (row.get(0)?, Timestamp(row.get(1)?), time(row, 2)?);
+        Ok(Course { alert, step, fired_at, due_at, status: named(row, 3, Status::from_name)? })
+    });
+    Ok(course.optional()?)
 }

@@ -1,17 +1,18 @@
 //! Settling, fallbacks and resends: loads the facts that the engine decides on, and writes what it decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::breaker::open_among;
+use super::cards::codes;
 use super::changes::{copy, write};
-use super::lanes::named;
+use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::engine::changes::Copy;
-use crate::engine::settle::{Flight, SettleFacts, settle};
+use crate::engine::settle::{self, Flight, SettleFacts, settle};
 use crate::names::LaneKey;
 use crate::store::{BreakerChange, Fallback, Settlement, State, StoreError, TargetRow};
 
@@ -49,10 +50,19 @@ impl Db {
 
 fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts, StoreError> {
     let message = settlement.claimed.message;
-    let mut select = connection.held("SELECT state, epoch, parts FROM message WHERE id = ?1")?;
+    let mut select = connection.held("SELECT state, epoch, parts, claimed_at FROM message WHERE id = ?1")?;
     let flight = select.query_row([message], |row| {
-        Ok(Flight { state: named(row, 0, State::from_name)?, epoch: row.get(1)?, parts: row.get(2)? })
+        Ok(Flight {
+            state: named(row, 0, State::from_name)?,
+            epoch: row.get(1)?,
+            parts: row.get(2)?,
+            claimed_at: time(row, 3)?.unwrap_or(Timestamp(0)),
+        })
     });
+    let mut cards = BTreeMap::new();
+    for card in settle::cards(settlement) {
+        cards.extend(codes(connection, card)?.map(|codes| (card, codes)));
+    }
     Ok(SettleFacts {
         flight: flight.optional()?,
         told_instead: match &settlement.fallback {
@@ -60,6 +70,7 @@ fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts
             None => BTreeSet::new(),
         },
         breakers: open_among(connection, settlement.breakers.iter().map(BreakerChange::scope))?,
+        cards,
     })
 }
 

@@ -1,17 +1,16 @@
 //! Silences made through wegraf, and the record of acts.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use rusqlite::{OptionalExtension as _, params, params_from_iter};
 
 use super::Db;
 use super::alerts::{select, touched};
 use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::{ThreadId, Timestamp};
-use crate::store::acts::way;
-use crate::store::wish::{ACT_NEWS, AFTER_SILENCE_MS};
-use crate::store::words::{json, text};
-use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, NewSilence, Silence, StoreError};
+use crate::store::acts::{ACT_NEWS, AFTER_SILENCE_MS, way};
+use crate::store::words::text;
+use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, Silence, StoreError};
 
 /// Most rows in one list.
 const LIST: u32 = 1000;
@@ -149,40 +148,4 @@ fn query(filter: ActFilter) -> (String, Vec<Value>) {
     let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
     values.push(Value::Integer(i64::from(limit)));
     (sql, values)
-}
-
-/// Stores a silence that an act made; if it is known already, only its end is updated.
-pub(super) fn keep(connection: &Connection, act: i64, silence: &NewSilence) -> Result<(), StoreError> {
-    let (upstream, id, until) = (text(&silence.upstream), text(&silence.upstream_id), silence.until.0);
-    let known = connection
-        .held("UPDATE silence SET until = ?3, matchers = ?4 WHERE upstream = ?1 AND upstream_id = ?2")?
-        .execute(params![upstream, id, until, json(&silence.matchers_json)])?;
-    if known == 0 {
-        connection
-            .held("INSERT INTO silence (act_id, upstream, upstream_id, matchers, until) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![act, upstream, id, json(&silence.matchers_json), until])?;
-    }
-    Ok(())
-}
-
-/// Ends a silence now: the given one, or all that were made for an episode.
-pub(super) fn ended(
-    connection: &Connection,
-    silence: Option<&NewSilence>,
-    thread: i64,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if let Some(silence) = silence {
-        connection
-            .held("UPDATE silence SET until = min(until, ?3) WHERE upstream = ?1 AND upstream_id = ?2")?
-            .execute(params![text(&silence.upstream), text(&silence.upstream_id), now.0])?;
-    } else if thread != 0 {
-        connection
-            .held(
-                "UPDATE silence SET until = ?2
-                 WHERE until > ?2 AND act_id IN (SELECT id FROM act WHERE thread = ?1)",
-            )?
-            .execute([thread, now.0])?;
-    }
-    Ok(())
 }

@@ -15,6 +15,10 @@ contract! {
     an_acknowledged_alert_has_no_reminders,
     a_new_episode_is_unacknowledged,
     a_thread_is_acknowledged_for_each_receiver_that_knows_its_alerts,
+    acts_of_one_person_on_one_alert_are_limited,
+    visitors_of_the_page_are_limited_together,
+    presses_at_once_on_several_alerts_are_each_done_once,
+    a_receiver_that_hears_of_an_alert_later_begins_with_its_acknowledgement,
 }
 
 pub(super) fn listeners(lanes: &[(&str, &str)]) -> Listeners {
@@ -257,4 +261,102 @@ async fn an_episode_tells_which_receivers_know_it(store: &Store) {
     store.admit(notification(2, "lane", vec![resolved("A", 0, 2)])).await.unwrap();
     assert_eq!(store.receivers_of(ThreadId(told.id)).await.unwrap(), ["ops"], "over or not");
     assert_eq!(store.receivers_of(ThreadId(4711)).await.unwrap(), [""; 0]);
+}
+
+async fn acts_of_one_person_on_one_alert_are_limited(store: &Store) {
+    let told = store.admit(for_two(0, vec![firing("HighCPU", 0)])).await.unwrap();
+    let other = store.admit(for_two(0, vec![firing("DiskFull", 0)])).await.unwrap();
+    let press = async |by: &str, event: &str, thread: i64, minute: i64| {
+        let kind = if event.starts_with("take") { ActKind::Acknowledge } else { ActKind::Release };
+        let act = NewAct { by: by.to_owned(), ..wish(event, kind, About::Thread(ThreadId(thread))) };
+        store.act(act, at(minute)).await.unwrap()
+    };
+    for round in 0..5 {
+        assert_eq!(press("zhangsan", &format!("take {round}"), told.id, 0).await.state, ActState::Done);
+        assert_eq!(press("ZhangSan", &format!("leave {round}"), told.id, 1).await.state, ActState::Done);
+    }
+    let limited = press("zhangsan", "take again", told.id, 1).await;
+    assert_eq!((limited.state, limited.lanes), (ActState::Limited, Vec::new()));
+    assert_eq!(limited.alerts[0].acknowledged, None, "nothing changed");
+    assert_eq!(store.acts(ActFilter::default()).await.unwrap().len(), 10, "nothing was recorded");
+    // Another person, another alert, and the same person later are not concerned; nor is a repeated event.
+    assert_eq!(press("lisi", "take by lisi", told.id, 1).await.state, ActState::Done);
+    assert_eq!(press("zhangsan", "take other", other.id, 1).await.state, ActState::Done);
+    assert!(press("zhangsan", "take 0", told.id, 1).await.again);
+    assert_eq!(press("zhangsan", "leave later", told.id, 11).await.state, ActState::Done);
+}
+
+async fn visitors_of_the_page_are_limited_together(store: &Store) {
+    let told = store.admit(for_two(0, vec![firing("HighCPU", 0)])).await.unwrap();
+    let visit = async |event: i64| {
+        let kind = if event % 2 == 0 { ActKind::Acknowledge } else { ActKind::Release };
+        let (by, via) = (format!("visitor {event}"), format!("page/10.0.0.{event}"));
+        let act = NewAct { by, via, ..wish(&event.to_string(), kind, About::Thread(ThreadId(told.id))) };
+        store.act(act, at(0)).await.unwrap().state
+    };
+    for event in 0..10 {
+        assert_eq!(visit(event).await, ActState::Done);
+    }
+    assert_eq!(visit(10).await, ActState::Limited, "another name and address");
+    // A person whom WeCom names is not concerned.
+    assert_eq!(acknowledge(store, "press", told.id, 0).await.state, ActState::Done);
+}
+
+async fn presses_at_once_on_several_alerts_are_each_done_once(store: &Store) {
+    let mut threads = Vec::new();
+    for alert in 0..8 {
+        threads.push(store.admit(for_two(0, vec![firing(&format!("alert {alert}"), 0)])).await.unwrap().id);
+    }
+    let mut presses = tokio::task::JoinSet::new();
+    for press in 0..64 {
+        let (store, thread) = (store.clone(), threads[press % 8]);
+        let act = NewAct {
+            by: format!("user {}", press / 8),
+            listeners: listeners(&[("ops", "lane"), ("dba", "dba")]),
+            // Every event comes twice.
+            ..wish(&format!("press {}", press % 32), ActKind::Acknowledge, About::Thread(ThreadId(thread)))
+        };
+        presses.spawn(async move { (thread, store.act(act, at(1)).await.unwrap()) });
+    }
+    let acted = presses.join_all().await;
+    for thread in threads {
+        let of = |state: ActState, again: bool| {
+            acted.iter().filter(|(of, acted)| (*of, acted.state, acted.again) == (thread, state, again)).count()
+        };
+        assert_eq!((of(ActState::Done, false), of(ActState::Repeated, false)), (1, 3), "episode {thread}");
+        assert_eq!(of(ActState::Done, true) + of(ActState::Repeated, true), 4);
+    }
+    assert_eq!(store.acts(ActFilter::default()).await.unwrap().len(), 32);
+    let waiting = store.waiting(&LaneKey::stored("dba"), at(1)).await.unwrap().messages;
+    assert_eq!(waiting.iter().filter(|message| !message.fresh).count(), 8, "one message about each");
+}
+
+async fn a_receiver_that_hears_of_an_alert_later_begins_with_its_acknowledgement(store: &Store) {
+    let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
+    let by = NewAct {
+        only: vec![firing("HighCPU", 0).identity],
+        ..wish("1", ActKind::Acknowledge, About::Thread(ThreadId(told.id)))
+    };
+    let acted = store.act(by, at(1)).await.unwrap();
+    let later = store.admit(for_two(2, vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
+    assert_eq!((later.messages, later.transitions), (2, 3), "its beginning, and the acknowledgement of one of the two");
+    let lane = LaneKey::stored("dba");
+    let waiting = store.waiting(&lane, at(2)).await.unwrap().messages;
+    let [beginning, about] = &waiting[..] else { panic!("{waiting:?}") };
+    assert!(beginning.message < about.message);
+    let about = store.queued(about.message).await.unwrap().unwrap();
+    assert_eq!((kinds(&about), about.receiver.as_str(), about.act), (vec![TransitionKind::Acknowledged], "dba", true));
+    let news = store.act_news(about.message).await.unwrap().unwrap();
+    assert_eq!((news.kind, news.doer.by.as_str(), news.count), (ActKind::Acknowledge, "zhangsan", 1));
+    assert_eq!(news.alerts[0].name, "HighCPU");
+    // For it the alert is taken, too: it has no reminders.
+    let on = store.told_firing(vec![firing("HighCPU", 0).identity]).await.unwrap();
+    let owners: Vec<_> = on.iter().map(|alert| alert.acknowledged.as_ref().map(|doer| doer.at)).collect();
+    assert_eq!(owners, [Some(at(1)), Some(at(1))]);
+    assert!(acted.act > 0);
+    // Given back, a receiver that hears of it later begins without an owner.
+    store.act(wish("2", ActKind::Release, About::Thread(ThreadId(told.id))), at(3)).await.unwrap();
+    let mut third = notification(4, "third", vec![firing("HighCPU", 0)]);
+    third.deliveries[0].receiver = "third".to_owned();
+    assert_eq!(store.admit(third).await.unwrap().messages, 1);
 }

@@ -112,7 +112,9 @@ async fn act(store: &Store, seen: &mut Seen, alert: u8, release: bool) {
     let about = before.first().map_or(About::Message(1), |known| About::Thread(known.thread));
     let kind = if release { ActKind::Release } else { ActKind::Acknowledge };
     let act = super::acts::wish(&seen.acts.to_string(), kind, about);
-    let act = NewAct { listeners: super::acts::listeners(&[("ops", "one"), ("ops", "two")]), ..act };
+    let listeners = super::acts::listeners(&[("ops", "one"), ("ops", "two")]);
+    // A person each: the acts of one are limited.
+    let act = NewAct { listeners, by: seen.acts.to_string(), ..act };
     let acted = store.act(act, at(seen.minute)).await.unwrap();
     seen.acts += 1;
     let touched = acted.state == ActState::Done;

@@ -310,7 +310,8 @@ async fn messages_about_acts_fold_to_the_last_state(store: &Store) {
     let about = About::Thread(ThreadId(told.id));
     let listeners = listeners(&[("ops", "lane"), ("dba", "dba")]);
     let press = async |event: &str, kind| {
-        let act = NewAct { listeners: listeners.clone(), ..wish(event, kind, about) };
+        // A person each: the acts of one are limited.
+        let act = NewAct { listeners: listeners.clone(), by: event.to_owned(), ..wish(event, kind, about) };
         store.act(act, at(1)).await.unwrap()
     };
     let waiting = async |lane: &str| -> Vec<i64> {

@@ -1,9 +1,10 @@
 //! From the outbox to WeCom: one worker for each lane, with one message in flight.
 //!
-//! A worker looks at the waiting messages of its lane and chooses (`choose`): fold, or send one. It renders that
-//! message (`letter`), determines its ways and their charges (`way`), claims it in the store, which freezes the bytes
-//! and debits the budgets, sends it, and settles it (`attempt`). Lanes share only the ways' breakers and the limit on
-//! workers, so a waiting lane does not hold up others.
+//! A worker (`worker`, a state machine) looks at the waiting messages of its lane and chooses (`choose`): fold, or send
+//! one. The driver here carries out its commands: it renders that message (`letter`), determines its ways and their
+//! charges (`way`), claims it in the store, which freezes the bytes and debits the budgets, sends it, and settles it
+//! (`settlement`, `attempt`). Lanes share only what is known of the ways (`health`) and the limit on workers, so a
+//! waiting lane does not hold up others.
 
 mod again;
 mod attempt;
@@ -16,6 +17,7 @@ mod choose;
 mod client;
 pub mod email;
 mod envelope;
+mod health;
 pub mod hook;
 mod letter;
 mod members;
@@ -30,19 +32,21 @@ mod people;
 mod picture;
 mod recall;
 pub mod retry;
+mod settlement;
 mod setup;
 pub mod verbatim;
 mod verdict;
 mod way;
+mod worker;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{error, info, trace, warn};
 
 use crate::alert::Timestamp;
 use crate::fuse::Fuse;
@@ -53,16 +57,15 @@ use crate::metrics::Metrics;
 use crate::names::{LaneKey, Scope};
 use crate::room::{Part, Room};
 use crate::sockets::Sockets;
-use crate::store::{LaneHead, Lease, Queued, Store, StoreError, WaitingMessage};
+use crate::store::{Queued, Store, StoreError};
 use crate::time::Clock;
 pub use again::{Again, again, is_resend};
-use attempt::Tried;
 pub use bypass::Bypass;
 pub use card::offer;
-use choose::{Pace, Step};
 pub use client::{client, network};
 pub use email::Mailer;
 pub use envelope::Envelope;
+use health::Health;
 pub use hook::Hooks;
 pub use letter::{Form, Occasion, Prepared, Writer};
 pub use members::{Member, Members, has_one_corp};
@@ -72,6 +75,7 @@ pub use page::{Line, Page, contents};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
 pub use setup::Setup;
 pub use way::{Way, addressed, app, called, knows, scopes, stands_on};
+use worker::{Command, Event, Moment, Worker};
 
 /// Lanes that send concurrently. Each holds a connection to WeCom, which bars callers with too many (45033).
 const WORKERS: usize = 16;
@@ -79,14 +83,6 @@ const WORKERS: usize = 16;
 const BREATH: Duration = Duration::from_millis(5);
 /// The store is polled this often even without a wake-up, because a wake-up can get lost.
 const POLL: Duration = Duration::from_secs(1);
-/// A lane that must wait (for its budget, a breaker, a retry) is still looked at this often: what arrives meanwhile may
-/// be critical, or must be folded.
-const GLANCE_MS: i64 = 250;
-/// Simpler forms that are tried for a rejected message, at most.
-const SIMPLER: usize = 2;
-/// Lanes without messages whose rhythm is remembered. Clients of the WeCom API choose lanes freely, so it needs a
-/// bound.
-const RHYTHMS: usize = 10_000;
 /// After a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// After another process moved a message.
@@ -129,10 +125,8 @@ pub async fn run(deliver: Deliver, writer: Writer, stop: CancellationToken) {
         deliver,
         writer,
         busy: Mutex::default(),
-        rhythms: Mutex::default(),
-        silent: Mutex::default(),
+        health: Mutex::default(),
         hooks,
-        failures: Mutex::default(),
         places: Semaphore::new(WORKERS),
         freed: Notify::new(),
         stop,
@@ -160,51 +154,20 @@ pub async fn run(deliver: Deliver, writer: Writer, stop: CancellationToken) {
     workers.wait().await;
 }
 
-/// State shared by the workers.
+/// What the workers share.
 struct Lanes {
     deliver: Deliver,
     writer: Writer,
     /// Lanes with a worker. Not tokio's mutex: nothing is awaited while it is held.
     busy: Mutex<HashSet<LaneKey>>,
-    /// When each lane may do what. For lanes without messages at most [`RHYTHMS`] are kept.
-    rhythms: Mutex<HashMap<LaneKey, Rhythm>>,
-    /// Consecutive calls without an answer, by host (or by sender, where the host is not probed).
-    silent: Mutex<HashMap<Scope, u32>>,
+    /// What is known of the ways and of the lanes' pace.
+    health: Mutex<Health>,
     /// The client for all hooks.
     hooks: Hooks,
-    /// Failed probes of each scope since its breaker opened.
-    failures: Mutex<HashMap<Scope, u32>>,
     places: Semaphore,
     /// Notified when a lane has no worker any more, or may go on.
     freed: Notify,
     stop: CancellationToken,
-}
-
-/// When a lane may do what, as far as this process knows.
-#[derive(Debug, Clone, Default)]
-struct Rhythm {
-    pace: Pace,
-    /// No worker is needed before this.
-    quiet_until: Timestamp,
-}
-
-impl Rhythm {
-    /// When the lane with this head needs a worker.
-    fn due(&self, head: &LaneHead, now: Timestamp) -> Timestamp {
-        // A message is being sent; if the lane has no worker, its worker failed between claim and settle.
-        if head.sending {
-            return now;
-        }
-        // Longer than a glance means that the clock was set back since then.
-        let quiet = self.quiet_until.millis_since(now) <= GLANCE_MS;
-        head.due_at.max(if quiet { self.quiet_until } else { now })
-    }
-
-    /// The breaker that the lane waited for is closed.
-    fn forget(&mut self) {
-        let pace = Pace { critical_at: self.pace.critical_at, ..Pace::default() };
-        *self = Self { pace, ..Self::default() };
-    }
 }
 
 /// Drop guard: frees the lane when its worker ends, also on panic.
@@ -224,15 +187,6 @@ impl Drop for Occupied {
     }
 }
 
-/// A worker's state.
-struct Work<'a> {
-    lane: &'a LaneKey,
-    lease: Option<Lease>,
-    /// Messages that must wait for an older one of the lane.
-    behind: HashSet<i64>,
-    folded_in_vain: bool,
-}
-
 impl Lanes {
     /// Starts a worker for every lane that is due and has none. Returns how long to wait without a wake-up.
     async fn start_workers(self: &Arc<Self>, workers: &TaskTracker) -> Duration {
@@ -249,15 +203,9 @@ impl Lanes {
             }
         };
         let mut pause = POLL;
-        {
-            let mut rhythms = locked(&self.rhythms);
-            if rhythms.len() > RHYTHMS {
-                let live: HashSet<&str> = heads.iter().map(|head| head.lane.as_str()).collect();
-                rhythms.retain(|lane, _| live.contains(lane.as_str()));
-            }
-        }
+        locked(&self.health).keep_only(&heads);
         for head in heads.into_iter().filter(|head| self.can_send(&head.lane)) {
-            let due_at = self.rhythm(&head.lane).due(&head, now);
+            let due_at = locked(&self.health).rhythm(&head.lane).due(&head, now);
             if due_at > now {
                 let wait = u64::try_from(due_at.millis_since(now)).unwrap_or_default();
                 pause = pause.min(Duration::from_millis(wait));
@@ -274,121 +222,87 @@ impl Lanes {
         lane.bot().is_none_or(|bot| self.deliver.sockets.live(&bot).is_some())
     }
 
-    /// Sends what is due in `lane`, one message after the other.
+    /// Sends what is due in `lane`, one message after the other: carries out what its worker commands.
     async fn work(&self, lane: &LaneKey, abandoned: bool) {
-        let mut work = Work { lane, lease: None, behind: HashSet::new(), folded_in_vain: false };
-        if abandoned && let Err(error) = self.hold(&mut work).await {
-            return self.store_trouble(lane, &error).await;
-        }
-        while !self.stop.is_cancelled() {
-            let Ok(_place) = self.places.acquire().await else { break };
-            match self.step(&mut work).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                // Another process moved the message or leased the lane; the store decides.
-                Err(StoreError::Lost { .. }) => {
-                    work.lease = None;
-                    tokio::time::sleep(LOST_PAUSE).await;
-                }
+        let mut worker = Worker::new(lane.clone());
+        let mut drive = Drive { lane, place: None, asked: Instant::now() };
+        let mut event = Event::Started { abandoned };
+        loop {
+            let at = Moment { now: self.deliver.clock.now(), dice: rand::random() };
+            let command = worker.on(&mut locked(&self.health), event, at);
+            if let Command::End(until) = command {
+                return trace!(%lane, ?until, "A lane rests.");
+            }
+            event = match self.carry_out(&mut drive, &worker, command).await {
+                Ok(event) => event,
+                Err(StoreError::Lost { .. }) => Event::Lost,
                 Err(error) => {
-                    self.store_trouble(lane, &error).await;
-                    break;
+                    self.deliver.fuse.failed(&error);
+                    error!(%error, %lane, "A lane paused because the store failed; it is tried again.");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                    Event::Stopped
                 }
-            }
-        }
-        if let Some(lease) = work.lease
-            && let Err(error) = self.deliver.store.release(&lease).await
-        {
-            warn!(%error, %lane, "A lane could not be given back; its lease ends by itself.");
+            };
         }
     }
 
-    async fn store_trouble(&self, lane: &LaneKey, error: &StoreError) {
-        self.deliver.fuse.failed(error);
-        error!(%error, %lane, "A lane paused because the store failed; it is tried again.");
-        tokio::time::sleep(STORE_PAUSE).await;
-    }
-
-    /// Does the next step in a lane. False if there is none, or not yet.
-    async fn step(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
-        let now = self.deliver.clock.now();
-        let waiting = self.deliver.store.waiting(work.lane, now).await?;
-        let pace = self.rhythm(work.lane).pace;
-        let step = choose::next(&waiting, &pace, &work.behind, work.folded_in_vain, now);
-        match step {
-            Step::Nothing if waiting.messages.is_empty() => Ok(false),
-            Step::Nothing | Step::Wait(_) => {
-                let glance = now.plus_millis(GLANCE_MS);
-                let until = if let Step::Wait(until) = step { until.min(glance) } else { glance };
-                self.change_rhythm(work.lane, |rhythm| rhythm.quiet_until = until);
-                Ok(false)
-            }
-            Step::Fold { keep } => {
-                if !self.hold(work).await? {
-                    return Ok(false);
+    async fn carry_out<'a>(
+        &'a self,
+        drive: &mut Drive<'a>,
+        worker: &Worker,
+        command: Command,
+    ) -> Result<Event, StoreError> {
+        let (store, now) = (&self.deliver.store, self.deliver.clock.now());
+        Ok(match command {
+            Command::Look => {
+                drive.place = None;
+                if self.stop.is_cancelled() {
+                    return Ok(Event::Stopped);
                 }
-                let lease = work.lease.as_ref().expect("hold says that there is one");
-                match self.deliver.store.fold(lease, keep, now).await? {
-                    Some(folded) => {
-                        self.deliver.metrics.folded.inc_by(folded.messages);
-                        info!(
-                            lane = %work.lane,
-                            messages = folded.messages,
-                            digest = folded.digest,
-                            "A lane is behind; messages were folded."
-                        );
-                    }
-                    None => work.folded_in_vain = true,
+                drive.place = self.places.acquire().await.ok();
+                Event::Looked(store.waiting(drive.lane, self.deliver.clock.now()).await?)
+            }
+            Command::Lease => Event::Leased(store.acquire(drive.lane).await?),
+            Command::Fold { lease, keep } => {
+                let folded = store.fold(&lease, keep, now).await?;
+                if let Some(folded) = &folded {
+                    self.deliver.metrics.folded.inc_by(folded.messages);
+                    let (messages, digest) = (folded.messages, folded.digest);
+                    info!(lane = %drive.lane, messages, digest, "A lane is behind; messages were folded.");
                 }
-                Ok(true)
+                Event::Folded(folded)
             }
-            Step::Send(message) => {
-                let chosen = waiting.messages.iter().find(|waiting| waiting.message == message);
-                let chosen = chosen.expect("what is chosen is among what waits");
-                Ok(self.hold(work).await? && self.send(work, chosen).await?)
+            Command::Write { message, form } => Event::Written(self.write(message, form).await?),
+            Command::Postpone { message, epoch, until, reason } => {
+                // A fault of the configuration: an app, a webhook or a list of people is missing.
+                error!(lane = %drive.lane, delivery = message, %reason, "A message waits for a repair of the configuration.");
+                store.postpone(message, epoch, until, &reason).await?;
+                Event::Postponed
             }
-        }
-    }
-
-    /// Ensures that this process holds the lane's lease. False if another replica holds it.
-    async fn hold(&self, work: &mut Work<'_>) -> Result<bool, StoreError> {
-        if work.lease.is_none() {
-            work.lease = self.deliver.store.acquire(work.lane).await?;
-        }
-        Ok(work.lease.is_some())
-    }
-
-    /// Sends the next part of one message; if it is rejected, at once again in a simpler form.
-    async fn send(&self, work: &mut Work<'_>, chosen: &WaitingMessage) -> Result<bool, StoreError> {
-        let lease = work.lease.as_ref().expect("the lane is held");
-        let Some(loaded) = self.load(chosen.message).await? else { return Ok(true) };
-        let mut tried = self.try_once(lease, loaded, Form::AsMeant).await?;
-        // In the same step as the rejection: after a crash between the two, the rejected bytes are tried and rejected
-        // again. A card loses its buttons first, then everything but its text.
-        for _ in 0..SIMPLER {
-            if !matches!(tried, Tried::Went(retry::Next::Plainer)) {
-                break;
+            Command::Claim(claim) => {
+                drive.asked = Instant::now();
+                Event::Claimed(store.claim(*claim, now).await?)
             }
-            let Some(loaded) = self.load(chosen.message).await? else { return Ok(true) };
-            tried = self.try_once(lease, loaded, Form::Simpler).await?;
-        }
-        match tried {
-            Tried::Went(_) => {
-                work.behind.clear();
-                work.folded_in_vain = false;
-                if chosen.critical && !chosen.digest {
-                    let now = self.deliver.clock.now();
-                    self.change_rhythm(work.lane, |rhythm| rhythm.pace.critical_at = Some(now));
+            Command::Send => self.send(worker.flight().expect("it is what is sent"), drive.asked).await,
+            Command::Settle(settlement) => {
+                let state = self.record_outcome(*settlement, now).await?;
+                self.tell_of(worker.attempt().expect("it is what is settled"), state, now);
+                Event::Settled
+            }
+            Command::Pause => {
+                drive.place = None;
+                tokio::time::sleep(LOST_PAUSE).await;
+                Event::Done
+            }
+            Command::Release(lease) => {
+                drive.place = None;
+                if let Err(error) = store.release(&lease).await {
+                    warn!(%error, lane = %drive.lane, "A lane could not be given back; its lease ends by itself.");
                 }
+                Event::Done
             }
-            Tried::MustWait { until, breaker } => {
-                let now = self.deliver.clock.now();
-                self.change_rhythm(work.lane, |rhythm| rhythm.pace.wait(chosen.urgent, until, breaker, now));
-            }
-            Tried::Behind => drop(work.behind.insert(chosen.message)),
-            Tried::NeedsRepair => {}
-        }
-        Ok(true)
+            Command::End(_) => Event::Done,
+        })
     }
 
     /// A message with all that is needed to send it, and the share of the memory budget that rendering it takes, if it
@@ -405,22 +319,20 @@ impl Lanes {
         Ok(self.deliver.store.queued(message).await?.map(|queued| (queued, Some(part))))
     }
 
-    fn rhythm(&self, lane: &LaneKey) -> Rhythm {
-        locked(&self.rhythms).get(lane).cloned().unwrap_or_default()
-    }
-
-    fn change_rhythm(&self, lane: &LaneKey, change: impl FnOnce(&mut Rhythm)) {
-        change(locked(&self.rhythms).entry(lane.to_owned()).or_default());
-    }
-
     /// A breaker closed: lanes that wait for it may continue.
     fn resume(&self, scope: &Scope) {
-        for rhythm in locked(&self.rhythms).values_mut().filter(|rhythm| rhythm.pace.breaker.as_ref() == Some(scope)) {
-            rhythm.forget();
-        }
-        locked(&self.failures).remove(scope);
+        locked(&self.health).resume(scope);
         self.freed.notify_one();
     }
+}
+
+/// What a worker's driver holds between its commands.
+struct Drive<'a> {
+    lane: &'a LaneKey,
+    /// One of [`WORKERS`].
+    place: Option<SemaphorePermit<'a>>,
+    /// When the last claim was asked for: the lease counts from before that.
+    asked: Instant,
 }
 
 /// Takes a lock. A panic cannot leave the data half changed.
@@ -431,16 +343,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lane_that_was_quiet_is_looked_at_when_the_clock_was_set_back() {
-        let now = Timestamp(1_700_000_000_000);
-        let head = |due_at| LaneHead { lane: LaneKey::stored("lane"), due_at, sending: false };
-        let rhythm = Rhythm { quiet_until: now.plus_millis(GLANCE_MS), ..Rhythm::default() };
-        assert_eq!(rhythm.due(&head(now), now), now.plus_millis(GLANCE_MS));
-        let earlier = now.plus_millis(-3_600_000);
-        assert_eq!(rhythm.due(&head(earlier), earlier), earlier);
-    }
 
     #[test]
     fn a_host_is_asked_again_when_the_clock_was_set_back() {

@@ -86,6 +86,7 @@ impl Shape {
 pub const PLAIN: &str = "plain";
 
 /// A message that may be claimed.
+#[derive(Debug)]
 pub struct Prepared {
     /// Its target.
     pub target: Target,

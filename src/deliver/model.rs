@@ -22,15 +22,14 @@
 
 mod action;
 mod controls;
+mod driver;
 mod ground;
 mod intake;
 mod ledger;
 mod letter;
-mod outcome;
 mod phone;
 mod reference;
 mod rest;
-mod worker;
 mod world;
 
 use std::cell::{Cell, RefCell};

@@ -7,8 +7,9 @@ use proptest::prelude::*;
 pub enum Action {
     /// A source reports some of its alerts; `again`: its request is repeated.
     Notify { report: Report, alerts: u8, peer: bool, who: Who, again: bool },
-    /// The worker of a lane continues: to its next attempt, or to the end of the one in flight, which is `answer`.
-    Work { lane: usize, answer: Answer },
+    /// The worker of a lane continues: to its next attempt, or to the end of the one in flight, which is `answer`. It
+    /// stops after `cut` commands.
+    Work { lane: usize, answer: Answer, cut: u8 },
     /// The worker of a lane crashes; the request in flight had arrived, or not.
     Crash { lane: usize, arrived: bool },
     /// The worker of a lane is paused for so long that another replica takes the lane; the request in flight had
@@ -118,7 +119,7 @@ impl Action {
                 who: [Who::Ops, Who::Ops, Who::Dba, Who::Both][usize::from(byte(4) % 4)],
                 again: bit(3) && bit(4),
             },
-            280..=819 => Self::Work { lane: lane(byte(2)), answer: answer(byte(3), byte(4)) },
+            280..=819 => Self::Work { lane: lane(byte(2)), answer: answer(byte(3), byte(4)), cut: cut(byte(5)) },
             820..=832 => Self::Crash { lane: lane(byte(2)), arrived: bit(0) },
             833..=839 => Self::Lose { lane: lane(byte(2)), arrived: bit(0) },
             840..=845 => Self::Restart { arrived: bit(0) },
@@ -146,6 +147,11 @@ fn report(byte: u8) -> Report {
 /// Most messages go to the group's webhook.
 fn lane(byte: u8) -> usize {
     [2, 2, 2, 2, 0, 0, 1, 3][usize::from(byte % 8)]
+}
+
+/// Mostly a whole step.
+fn cut(byte: u8) -> u8 {
+    if byte < 24 { 1 + byte % 4 } else { u8::MAX }
 }
 
 fn answer(byte: u8, detail: u8) -> Answer {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Mutant;
-use super::worker::Trouble;
+use super::driver::Trouble;
 use super::world::World;
 use crate::config::Target;
 use crate::deliver::letter::{Form, PLAIN, is_copy};

@@ -1,6 +1,7 @@
 //! Brings the world to rest when nothing fails any more.
 
 use super::action::Answer;
+use super::driver::WHOLE_STEP;
 use super::world::{World, said};
 use super::{Check, LANES};
 use crate::store::{Breaker, BreakerChange};
@@ -40,10 +41,8 @@ impl World {
                 // Bounded: each turn settles a message, folds some, or finds nothing to do.
                 for _ in 0..1_000 {
                     turns += 1;
-                    self.work(lane, Answer::Accepted).await?;
-                    let worker = &self.workers[lane];
-                    // Without a lease: it lost the lane, after which a worker pauses.
-                    if worker.flight.is_none() && worker.work.as_ref().is_none_or(|work| work.lease.is_none()) {
+                    self.work(lane, Answer::Accepted, WHOLE_STEP).await?;
+                    if self.lanes[lane].is_idle() {
                         break;
                     }
                 }
@@ -53,11 +52,11 @@ impl World {
                 break;
             }
             let now = self.now();
-            let waits = self.workers.iter().filter_map(|worker| worker.until).map(|until| until.millis_since(now));
+            let waits = self.lanes.iter().filter_map(|lane| lane.until).map(|until| until.millis_since(now));
             let pause = waits.filter(|wait| *wait > 0).min().unwrap_or(HOST_PROBE_MS).clamp(250, 600_000);
             if self.real + pause > until {
-                let (breakers, workers) = (self.store.breakers().await, &self.workers);
-                return Err(format!("rest: {now:?}: there still waits {heads:?}: {breakers:?}, {workers:?}"));
+                let (breakers, lanes) = (self.store.breakers().await, &self.lanes);
+                return Err(format!("rest: {now:?}: there still waits {heads:?}: {breakers:?}, {lanes:?}"));
             }
             self.pass_until(self.real + pause).await?;
         }

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::action::{Action, Answer, Jump, Report};
+use super::driver::{Lane, WHOLE_STEP};
 use super::ground::Ground;
 use super::ledger::Ledger;
 use super::phone::Phone;
 use super::reference::{Reference, Truth};
-use super::worker::Worker;
 use super::{Check, LANES, Mutant};
 use crate::alert::Timestamp;
 use crate::config::{Config, Receiver};
-use crate::names::{LaneKey, Scope};
+use crate::deliver::health::Health;
 use crate::store::{DeliveryRow, Retention, StoreError, TargetRow};
 
 /// Start of the world.
@@ -50,9 +50,9 @@ pub struct World {
     /// Difference of the clock from real time.
     skew: i64,
     tempo: u8,
-    pub workers: [Worker; 4],
-    pub silent: HashMap<Scope, u32>,
-    pub failures: HashMap<Scope, u32>,
+    pub lanes: [Lane; 4],
+    /// What the workers share.
+    pub health: Health,
     pub phone: Phone,
     pub ledger: Ledger,
     pub truths: [Truth; ALERTS as usize],
@@ -87,9 +87,8 @@ impl World {
             real: 0,
             skew: 0,
             tempo,
-            workers: Default::default(),
-            silent: HashMap::new(),
-            failures: HashMap::new(),
+            lanes: Default::default(),
+            health: Health::default(),
             phone: Phone::default(),
             ledger: Ledger::default(),
             truths: Default::default(),
@@ -119,7 +118,7 @@ impl World {
                     self.notify(Report::Repeat, alerts, peer, who).await?;
                 }
             }
-            Action::Work { lane, answer } => self.work(lane, answer).await?,
+            Action::Work { lane, answer, cut } => self.work(lane, answer, cut).await?,
             Action::Crash { lane, arrived } => self.crash(lane, arrived)?,
             Action::Lose { lane, arrived } => self.lose_lane(lane, arrived).await?,
             Action::Restart { arrived } => self.restart(arrived).await?,
@@ -142,35 +141,12 @@ impl World {
         Ok(())
     }
 
-    fn crash(&mut self, lane: usize, arrived: bool) -> Check {
-        if let Some(flight) = self.workers[lane].flight.take() {
-            self.lose(lane, &flight, arrived)?;
-        }
-        self.workers[lane].work = None;
-        Ok(())
-    }
-
-    /// The worker of a lane was paused until its lease had ended. Its request arrived, or not; another replica held the
-    /// lane meanwhile, and now the worker continues.
-    async fn lose_lane(&mut self, lane: usize, arrived: bool) -> Check {
-        let flight = self.workers[lane].flight.take();
-        if let Some(flight) = &flight {
-            self.lose(lane, flight, arrived)?;
-        }
-        self.dirty = true;
-        self.store.acquire(&LaneKey::stored(LANES[lane])).await.map_err(|error| said(&error))?;
-        match flight {
-            Some(flight) => self.wake_up_late(lane, &flight).await,
-            None => Ok(()),
-        }
-    }
-
     async fn restart(&mut self, arrived: bool) -> Check {
         for lane in 0..LANES.len() {
             self.crash(lane, arrived)?;
-            self.workers[lane] = Worker::default();
+            self.lanes[lane] = Lane::default();
         }
-        (self.silent, self.failures) = Default::default();
+        self.health = Health::default();
         let now = self.now();
         self.store.restart(now).await.map_err(|error| said(&error))?;
         self.dirty = true;
@@ -190,11 +166,11 @@ impl World {
     /// No attempt takes longer than its deadline.
     pub async fn pass_until(&mut self, then: i64) -> Check {
         loop {
-            let flights = self.workers.iter().enumerate();
-            let ends = flights.filter_map(|(lane, worker)| Some((worker.flight.as_ref()?.began + DEADLINE_MS, lane)));
+            let lanes = self.lanes.iter().enumerate();
+            let ends = lanes.filter_map(|(number, lane)| Some((lane.began? + DEADLINE_MS, number)));
             let Some((end, lane)) = ends.min().filter(|(end, _)| *end <= then) else { break };
             self.real = end;
-            self.work(lane, Answer::Timeout { arrived: end % 2 == 0 }).await?;
+            self.work(lane, Answer::Timeout { arrived: end % 2 == 0 }, WHOLE_STEP).await?;
         }
         self.real = then;
         Ok(())

@@ -1,0 +1,150 @@
+//! What follows an attempt, as the store records it. Pure.
+
+use std::time::Duration;
+
+use wecom::Missed;
+
+use super::breaker;
+use super::health::Health;
+use super::retry::{self, Next, Tries};
+use super::verdict::{Blame, Verdict};
+use super::way::addressed;
+use super::worker::{Flight, Moment};
+use crate::alert::Timestamp;
+use crate::render::Note;
+use crate::store::{self, Fallback, Settlement, TargetRow};
+
+/// The receiver that is told instead, and its targets.
+pub type Instead = (String, Vec<TargetRow>);
+
+/// A decided settlement.
+#[derive(Debug)]
+pub struct Decided {
+    /// What the store records.
+    pub settlement: Settlement,
+    /// What happens to the message.
+    pub next: Next,
+    /// The attempt was for a later part, which only supplements what arrived.
+    pub adornment: bool,
+}
+
+/// Decides what follows the answer to an attempt. `instead`: the fallback of the message's receiver.
+pub fn decide(
+    flight: &Flight,
+    verdict: &Verdict,
+    took: Duration,
+    instead: Option<Instead>,
+    health: &mut Health,
+    at: Moment,
+) -> Decided {
+    let Flight { queued, claimed, .. } = flight;
+    let elsewhere = flight.ways.len() == 1 && instead.is_some();
+    let tries = Tries {
+        attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
+        age_ms: at.now.millis_since(queued.created_at),
+        plain: flight.is_plain(),
+        elsewhere,
+    };
+    let mut next = retry::decide(verdict, tries, at.dice);
+    // Later parts only supplement the first (a picture, a mention) or are for further people: the alert arrived.
+    let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
+    let fallback = fallback(flight, verdict, &next, instead);
+    if adornment {
+        next = Next::Done;
+    }
+    let silent = verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence);
+    let silent = health.heard(flight.scopes(), silent);
+    // An attempt that was in flight when the breaker opened shows nothing new: only a failed probe counts.
+    let failures = if claimed.probing { health.failures(flight.scopes()) } else { 0 };
+    let breakers = breaker::changes(verdict, flight.scopes(), silent, failures, claimed.probing, elsewhere, at.now);
+    let settlement = Settlement {
+        claimed: *claimed,
+        outcome: outcome(verdict, took),
+        next: follows(&next, verdict, at.now),
+        fallback,
+        breakers,
+        spends: flight.changes,
+    };
+    Decided { settlement, next, adornment }
+}
+
+/// The receiver that is told because some recipients were not reached.
+fn fallback(flight: &Flight, verdict: &Verdict, next: &Next, instead: Option<Instead>) -> Option<Fallback> {
+    let (reason, missed) = match verdict {
+        Verdict::AcceptedInPart { missed, .. } => {
+            ("部分接收人未送达 not everybody was reached".to_owned(), names(missed))
+        }
+        Verdict::NotSent(failed) | Verdict::Unsure(failed) if *next == Next::Dead => {
+            // A later part for further people is theirs alone; any other only supplements what arrived.
+            let others = flight.claimed.part > 0;
+            if others && !matches!(failed.blame, Blame::Message { receivers: true, .. }) {
+                return None;
+            }
+            (failed.zh.clone(), if others { addressed(flight.body()).users } else { Vec::new() })
+        }
+        Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return None,
+    };
+    let (receiver, targets) = instead?;
+    let note = Note::Fallback { lane: flight.queued.lane.clone(), reason, missed };
+    let note_json = serde_json::to_string(&note).expect("a note is JSON");
+    Some(Fallback { receiver, note_json, targets })
+}
+
+/// The same for the store, which takes the time of the next try.
+fn follows(next: &Next, verdict: &Verdict, now: Timestamp) -> store::Next {
+    let unsure = matches!(verdict, Verdict::Unsure(_));
+    match next {
+        Next::Done => store::Next::Accepted,
+        Next::Again { after_ms } if unsure => store::Next::UnsureAt(now.plus_millis(*after_ms)),
+        Next::Again { after_ms } => store::Next::RetryAt(now.plus_millis(*after_ms)),
+        Next::Held if unsure => store::Next::UnsureAt(now),
+        Next::Plainer | Next::Held => store::Next::RetryAt(now),
+        Next::Dead => store::Next::Dead { reason: reason(verdict) },
+    }
+}
+
+/// All missed recipients, in one list.
+pub fn names(missed: &Missed) -> Vec<String> {
+    let Missed { users, parties, tags, unlicensed } = missed;
+    let numbered =
+        |kind: &'static str, ids: &[String]| ids.iter().map(move |id| format!("{kind} {id}")).collect::<Vec<_>>();
+    [users.clone(), unlicensed.clone(), numbered("部门", parties), numbered("标签", tags)].concat()
+}
+
+/// Why a message became dead, from a closed set.
+fn reason(verdict: &Verdict) -> String {
+    match verdict.failed() {
+        Some(failed) if matches!(failed.blame, Blame::Message { .. }) => {
+            let code = failed.errcode.or(failed.status.map(i64::from));
+            code.map_or_else(|| "refused".to_owned(), |code| format!("refused:{code}"))
+        }
+        _ => "expired".to_owned(),
+    }
+}
+
+/// The verdict as the store keeps it.
+fn outcome(verdict: &Verdict, took: Duration) -> store::Outcome {
+    let mut kept = store::Outcome {
+        class: verdict.class(),
+        duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        ..store::Outcome::default()
+    };
+    match verdict {
+        Verdict::Accepted(receipt) | Verdict::AcceptedInPart { receipt, .. } => {
+            kept.errcode = Some(0);
+            kept.msgid.clone_from(&receipt.msgid);
+            kept.response_code.clone_from(&receipt.response_code);
+        }
+        Verdict::NotSent(failed) | Verdict::Unsure(failed) => {
+            kept.errcode = failed.errcode;
+            kept.http_status = failed.status;
+            kept.errmsg = Some(failed.zh.clone());
+        }
+    }
+    if let Verdict::AcceptedInPart { missed, .. } = verdict {
+        let Missed { users, parties, tags, unlicensed } = missed;
+        let lists = serde_json::json!({ "users": users, "parties": parties, "tags": tags, "unlicensed": unlicensed });
+        kept.invalid_json = Some(lists.to_string());
+    }
+    kept
+}

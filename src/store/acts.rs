@@ -58,7 +58,7 @@ pub struct ActRow {
     pub alerts: u64,
 }
 
-/// The channel in `via` of [`NewAct`], and the address of a visitor of the page.
+/// The channel in `via` of [`crate::store::NewAct`], and the address of a visitor of the page.
 pub(in crate::store) fn way(via: &str) -> (String, Option<String>) {
     match via.split_once('/') {
         Some((page @ "page", address)) => (page.to_owned(), Some(address.to_owned())),

@@ -86,7 +86,7 @@ pub enum ActState {
     Repeated,
     /// No effect: the alert it is about is resolved or unknown.
     Void,
-    /// Not done and not recorded: the same person acted on the same alert too often ([`LIMIT`](super::LIMIT)).
+    /// Not done and not recorded: the same person acted on the same alert too often.
     Limited,
     /// The actor is not authorised.
     Denied,

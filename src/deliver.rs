@@ -59,6 +59,7 @@ use crate::room::{Part, Room};
 use crate::sockets::Sockets;
 use crate::store::{Queued, Store, StoreError};
 use crate::time::Clock;
+use crate::words::Words;
 pub use again::{Again, again, is_resend};
 pub use bypass::Bypass;
 pub use card::offer;
@@ -275,7 +276,7 @@ impl Lanes {
             Command::Write { message, form } => Event::Written(self.write(message, form).await?),
             Command::Postpone { message, epoch, until, reason } => {
                 // A fault of the configuration: an app, a webhook or a list of people is missing.
-                error!(lane = %drive.lane, delivery = message, %reason, "A message waits for a repair of the configuration.");
+                error!(lane = %drive.lane, delivery = message, reason = %Words::of_record(&reason).en, "A message waits for a repair of the configuration.");
                 store.postpone(message, epoch, until, &reason).await?;
                 Event::Postponed
             }

@@ -43,7 +43,25 @@ pub const fn words(zh: &'static str, en: &'static str) -> Words {
     Words { zh: Cow::Borrowed(zh), en: Cow::Borrowed(en) }
 }
 
+/// Between the two languages of a text on record: no text of a program or a person holds it.
+const BETWEEN: char = '\u{1f}';
+/// Bytes that are kept of each language: both, and what is between them, fit the column of a failure (1,000 bytes).
+const RECORDED: usize = 490;
+
 impl Words {
+    /// The text as the record keeps it, both languages in one column.
+    pub fn recorded(&self) -> String {
+        let kept = |text: &str| text[..text.floor_char_boundary(RECORDED)].replace(BETWEEN, " ");
+        format!("{}{BETWEEN}{}", kept(&self.zh), kept(&self.en))
+    }
+
+    /// A text of the record. Rows of older versions hold one text for both, some of them in both languages with a slash
+    /// between.
+    pub fn of_record(text: &str) -> Self {
+        let (zh, en) = text.split_once(BETWEEN).or_else(|| text.split_once(" / ")).unwrap_or((text, text));
+        Self { zh: Cow::Owned(zh.to_owned()), en: Cow::Owned(en.to_owned()) }
+    }
+
     /// The text in one language.
     pub fn get(&self, language: Language) -> &str {
         match language {
@@ -61,7 +79,7 @@ impl<Zh: Into<Cow<'static, str>>, En: Into<Cow<'static, str>>> From<(Zh, En)> fo
 
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.zh, self.en)
+        if self.zh == self.en { f.write_str(&self.zh) } else { write!(f, "{} {}", self.zh, self.en) }
     }
 }
 
@@ -120,6 +138,17 @@ mod tests {
     fn a_text_outside_of_words_is_found() {
         let code = "let a = \"磁盘\";\n// 磁盘\nlet b = \"，\";\nlet c = \"disk\";\n\n#[cfg(test)]\nmod tests {\n    \"磁盘\"\n}\n";
         assert_eq!(texts(code).collect::<Vec<_>>(), ["let a = \"磁盘\";", "let b = \"，\";"]);
+    }
+
+    #[test]
+    fn one_row_of_the_record_reads_in_both_languages() {
+        let text = words("磁盘已满", "the disk is full");
+        assert_eq!(Words::of_record(&text.recorded()), text);
+        assert_eq!(Words::of_record("磁盘 / disk"), words("磁盘", "disk"), "an older version's row");
+        assert_eq!(Words::of_record("timeout").to_string(), "timeout");
+        let long = Words::from(("磁".repeat(400), "d".repeat(4_000)));
+        assert!(long.recorded().len() < 1_000);
+        assert!(Words::of_record(&long.recorded()).en.starts_with("ddd"), "a long text leaves room for the other");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::config::{BotAccount, Config, To};
 use crate::names::{Part, Scope};
 use crate::store::{Breaker, Conversation, Store};
 use crate::time::Clock;
+use crate::words::Words;
 
 /// Longest wait for a bot to be connected: WeCom answers within seconds.
 const CONNECTED: Duration = Duration::from_secs(15);
@@ -58,7 +59,9 @@ impl Known {
             return Self { holder, error: None, conversations: Vec::new() };
         };
         let breakers: Vec<Breaker> = store.breakers().await.unwrap_or_default();
-        let error = |scope: &Scope| breakers.iter().find(|open| open.scope == *scope).map(|open| open.error.clone());
+        let error = |scope: &Scope| {
+            breakers.iter().find(|open| open.scope == *scope).map(|open| Words::of_record(&open.error).to_string())
+        };
         let all = store.conversations().await.unwrap_or_default();
         let of_bot = all.into_iter().filter(|conversation| conversation.bot == bot);
         let scope = |conversation: &Conversation| {

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store};
 use crate::time::Clock;
+use crate::words::Words;
 
 pub(super) use arguments::short_id;
 pub use arguments::{Deliveries, DeliveriesCommand};
@@ -98,7 +99,7 @@ fn beside(row: &DeliveryRow) -> Option<String> {
         Some(Note::Resent { .. }) => Some(format!("↻ 重发自 resent from {origin}")),
         Some(Note::Fallback { lane, reason, missed }) => {
             let missed = if missed.is_empty() { String::new() } else { format!("（{}）", missed.join(" ")) };
-            Some(format!("⇢ 代替 {origin}（{lane}）{missed} instead of it: {reason}"))
+            Some(format!("⇢ 代替 {origin}（{lane}）{missed} instead of it: {}", Words::of_record(&reason)))
         }
         _ => Some(format!("⇢ 源自 originates from {origin}")),
     }

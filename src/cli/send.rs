@@ -22,6 +22,7 @@ use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::store::{Delivery, DeliveryFilter, State, Store};
 use crate::time::Clock;
+use crate::words::Words;
 
 /// Longest wait for a result; WeCom answers within 10 s or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -154,7 +155,7 @@ pub fn told(delivery: &Delivery) -> Screen {
         State::Folded => screen.line(format_args!("↪ {}  并入另一条消息 told by another message", row.lane)),
     }
     if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {
-        screen.line(format_args!("    {error}"));
+        screen.line(format_args!("    {}", Words::of_record(error)));
     }
     for invalid in delivery.attempts.iter().filter_map(|attempt| attempt.invalid_json.as_deref()) {
         screen.line(format_args!("    没有送到 not reached: {invalid}"));

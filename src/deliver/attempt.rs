@@ -18,6 +18,7 @@ use crate::config::Target;
 use crate::incidents::{Kind, Subject};
 use crate::metrics::{Attempted, Errcode};
 use crate::store::{BreakerChange, Queued, Settlement, State, StoreError, TargetRow};
+use crate::words::Words;
 
 /// Deadline of a mail or a call of a hook, answer included; the same as for calls of WeCom.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -77,7 +78,7 @@ impl Lanes {
                     error!(
                         scope = %open.scope,
                         reason = open.reason,
-                        error = open.error,
+                        error = %Words::of_record(&open.error).en,
                         "Nothing is sent this way until it works again; what waits is kept."
                     );
                 }

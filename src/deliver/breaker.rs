@@ -83,7 +83,7 @@ fn opened(
         scope: scope.clone(),
         reason: reason.to_owned(),
         errcode: failed.errcode,
-        error: failed.zh.clone(),
+        error: failed.words().recorded(),
         opened_at: now,
         probe_at: now.plus_millis(wait.max(asked)),
         failures: 1,

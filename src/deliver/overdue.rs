@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::Lanes;
 use crate::alert::Timestamp;
-use crate::config::{Config, Language, Receiver};
+use crate::config::{Config, Receiver};
 use crate::engine::overdue::FallbackAfter;
 use crate::render::Note;
 use crate::store::{Detour, Fallback, LateMessage, State, StoreError, TargetRow};
@@ -80,22 +80,13 @@ fn policy<'a>(config: &'a Config, receiver: &Receiver) -> Option<Policy<'a>> {
 
 fn told_by(policy: &Policy<'_>, late: &LateMessage, now: Timestamp) -> Fallback {
     let minutes = u64::try_from(now.millis_since(late.created_at) / 60_000).unwrap_or_default();
-    let reason = late.error.as_deref().map(|error| one_language(error, policy.fallback.language)).unwrap_or_default();
+    let reason = late.error.clone().unwrap_or_default();
     let perhaps = late.state == State::Unsure;
-    let note = Note::Overdue { lane: late.lane.clone(), minutes, reason: reason.to_owned(), perhaps };
+    let note = Note::Overdue { lane: late.lane.clone(), minutes, reason, perhaps };
     let targets = policy.fallback.targets.iter();
     Fallback {
         receiver: policy.name.to_owned(),
         note_json: serde_json::to_string(&note).expect("a note is JSON"),
         targets: targets.map(|target| TargetRow::new(target.lane(), target.json())).collect(),
-    }
-}
-
-/// The record holds some reasons in both languages, Chinese first.
-fn one_language(reason: &str, language: Language) -> &str {
-    match (reason.split_once(" / "), language) {
-        (Some((zh, _)), Language::Zh) => zh,
-        (Some((_, en)), Language::En) => en,
-        (None, _) => reason,
     }
 }

@@ -13,6 +13,7 @@ use super::worker::{Flight, Moment};
 use crate::alert::Timestamp;
 use crate::render::Note;
 use crate::store::{self, Fallback, Settlement, TargetRow};
+use crate::words::words;
 
 /// The receiver that is told instead, and its targets.
 pub type Instead = (String, Vec<TargetRow>);
@@ -72,7 +73,7 @@ pub fn decide(
 fn fallback(flight: &Flight, verdict: &Verdict, next: &Next, instead: Option<Instead>) -> Option<Fallback> {
     let (reason, missed) = match verdict {
         Verdict::AcceptedInPart { missed, .. } => {
-            ("部分接收人未送达 not everybody was reached".to_owned(), names(missed))
+            (words("部分接收人未送达", "not everybody was reached"), names(missed))
         }
         Verdict::NotSent(failed) | Verdict::Unsure(failed) if *next == Next::Dead => {
             // A later part for further people is theirs alone; any other only supplements what arrived.
@@ -80,12 +81,12 @@ fn fallback(flight: &Flight, verdict: &Verdict, next: &Next, instead: Option<Ins
             if others && !matches!(failed.blame, Blame::Message { receivers: true, .. }) {
                 return None;
             }
-            (failed.zh.clone(), if others { addressed(flight.body()).users } else { Vec::new() })
+            (failed.words(), if others { addressed(flight.body()).users } else { Vec::new() })
         }
         Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return None,
     };
     let (receiver, targets) = instead?;
-    let note = Note::Fallback { lane: flight.queued.lane.clone(), reason, missed };
+    let note = Note::Fallback { lane: flight.queued.lane.clone(), reason: reason.recorded(), missed };
     let note_json = serde_json::to_string(&note).expect("a note is JSON");
     Some(Fallback { receiver, note_json, targets })
 }
@@ -138,7 +139,7 @@ fn outcome(verdict: &Verdict, took: Duration) -> store::Outcome {
         Verdict::NotSent(failed) | Verdict::Unsure(failed) => {
             kept.errcode = failed.errcode;
             kept.http_status = failed.status;
-            kept.errmsg = Some(failed.zh.clone());
+            kept.errmsg = Some(failed.words().recorded());
         }
     }
     if let Verdict::AcceptedInPart { missed, .. } = verdict {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wecom::{About, Class, Fault, Missed, Outcome, Receipt};
 
 use super::other::{Sent, Trouble};
+use crate::words::Words;
 
 /// The verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,13 @@ pub struct Failed {
     pub en: String,
     /// Not to be tried again earlier than this.
     pub retry_after: Option<Duration>,
+}
+
+impl Failed {
+    /// What happened and how to repair it.
+    pub fn words(&self) -> Words {
+        Words::from((self.zh.clone(), self.en.clone()))
+    }
 }
 
 /// The cause of a failure.

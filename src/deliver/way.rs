@@ -12,6 +12,7 @@ use crate::config::{AppAccount, Config, Target, To};
 use crate::incidents::Subject;
 use crate::names::{Account, AppId, Counted, KeyPrint, Part, Scope, Who};
 use crate::store;
+use crate::words::Words;
 
 /// One way to a target.
 #[derive(Debug, Clone)]
@@ -167,7 +168,11 @@ pub fn app(known: &AppAccount) -> wecom::App {
 
 /// What is missing from the configuration, for the operator.
 pub fn missing(kind: &str, name: &str) -> String {
-    format!("the {kind} `{name}` is no longer in the configuration: put it back and reload")
+    let text = Words::from((
+        format!("配置里没有 {kind} `{name}` 了：请放回去并重新加载"),
+        format!("the {kind} `{name}` is no longer in the configuration: put it back and reload"),
+    ));
+    text.recorded()
 }
 
 /// The people to whom a frozen request of an app is addressed.

@@ -13,6 +13,7 @@ use super::words::{number, pick};
 use crate::alert::ThreadId;
 use crate::config::{Channel, Face, Language};
 use crate::names::{Lane, LaneKey};
+use crate::words::Words;
 
 /// What a reader must know about the message itself, not about its alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub enum Note {
     Fallback {
         /// The lane it was meant for, see [`Target::lane`](crate::config::Target::lane).
         lane: LaneKey,
-        /// Why it was not delivered, in the receiver's language.
+        /// Why it was not delivered, as the record keeps it ([`Words::of_record`]).
         reason: String,
         /// The missed recipients, by userid; empty if there are none.
         missed: Vec<String>,
@@ -34,7 +35,7 @@ pub enum Note {
         lane: LaneKey,
         /// Whole minutes it has waited.
         minutes: u64,
-        /// Why it waits, in the receiver's language; empty if that is unknown.
+        /// Why it waits, as the record keeps it; empty if that is unknown.
         reason: String,
         /// An attempt had no answer: it may have arrived.
         perhaps: bool,
@@ -300,7 +301,8 @@ fn told(detail: Detail, language: Language) -> String {
 fn overdue(lane: &LaneKey, minutes: u64, reason: &str, perhaps: bool, detail: Detail, language: Language) -> String {
     let short = |text: &str| cut_chars(&one_line(text), detail.name).into_owned();
     let place = place(lane, detail.people, &short, language);
-    let reason = one_line(reason);
+    let reason = Words::of_record(reason);
+    let reason = one_line(reason.get(language));
     let reason = cut_chars(reason.trim_end_matches(['。', '.']), detail.reason);
     let minutes = number(minutes);
     let waits = match (language, perhaps) {
@@ -365,7 +367,8 @@ fn fallback(lane: &LaneKey, reason: &str, missed: &[String], detail: Detail, lan
     let people = detail.people;
     let short = |text: &str| cut_chars(&one_line(text), detail.name).into_owned();
     let place = place(lane, people, &short, language);
-    let reason = one_line(reason);
+    let reason = Words::of_record(reason);
+    let reason = one_line(reason.get(language));
     let reason = cut_chars(reason.trim_end_matches(['。', '.']), detail.reason);
     let names: Vec<String> = missed.iter().take(people).map(|name| short(name)).collect();
     let names = names.join(pick(language, "、", ", "));

@@ -3,6 +3,7 @@
 use crate::alert::Timestamp;
 use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::LaneBacklog;
+use crate::words::Words;
 
 /// A critical message that waits longer is reported: a retry, a probe of a breaker and the budget of a crowded minute
 /// take less.
@@ -13,11 +14,14 @@ pub(super) const OTHERS_MS: i64 = 30 * 60_000;
 /// The fault of a lane whose oldest message is late.
 pub(super) fn stuck(late: &LaneBacklog, now: Timestamp) -> Trouble {
     let minutes = now.millis_since(late.oldest).max(0) / 60_000;
-    let (count, error) = (late.messages, late.error.trim_end_matches(['.', '。']));
-    let (because_zh, because_en) = if error.is_empty() {
+    let (count, error) = (late.messages, Words::of_record(&late.error));
+    let (because_zh, because_en) = if late.error.is_empty() {
         ("没有记录原因".to_owned(), "no reason is on record".to_owned())
     } else {
-        (format!("原因：{error}"), format!("the reason: {error}"))
+        (
+            format!("原因：{}", error.zh.trim_end_matches(['.', '。'])),
+            format!("the reason: {}", error.en.trim_end_matches(['.', '。'])),
+        )
     };
     let detail = [
         format!(

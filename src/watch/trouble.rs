@@ -7,6 +7,7 @@ use crate::deliver::called;
 use crate::engine::lapse::lapses;
 use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::{Backlog, Breaker, LaneBacklog, Lapsing};
+use crate::words::Words;
 
 /// A breaker that closes again within this time is not reported to people.
 const PATIENCE_MS: i64 = 20_000;
@@ -98,9 +99,10 @@ fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
         return None;
     }
     let Backlog { messages, critical, .. } = facts.backlog;
+    let error = Words::of_record(&open.error);
     let detail = [
-        format!("{}；待发 {messages} 条（其中严重 {critical} 条）都已保存，恢复后自动补发", open.error),
-        format!("{}; {messages} messages ({critical} critical) wait, are kept and will be sent", open.error),
+        format!("{}；待发 {messages} 条（其中严重 {critical} 条）都已保存，恢复后自动补发", error.zh),
+        format!("{}; {messages} messages ({critical} critical) wait, are kept and will be sent", error.en),
     ];
     Some(Trouble { kind: Kind::Blocked, subject: Subject::Scope(open.scope.clone()), detail })
 }

@@ -12,6 +12,7 @@ use super::arguments::Format;
 use super::{beside, clock};
 use crate::shown;
 use crate::store::{ActKind, DeliveryFilter, DeliveryRow, Store};
+use crate::words::Words;
 
 /// Messages read at a time: it bounds the memory.
 const PAGE: usize = 500;
@@ -158,7 +159,7 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
         words(&row.face),
         words(&row.outcome),
         number(row.errcode),
-        words(&row.error),
+        words(&row.error.as_deref().map(|error| Words::of_record(error).to_string())),
         row.claimed_at.map(at).unwrap_or_default(),
         words(&beside(row)),
         row.act.map(ActKind::as_str).unwrap_or_default().to_owned(),

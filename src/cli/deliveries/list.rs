@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{beside, mark, time, what};
 use crate::cli::screen::Screen;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
+use crate::words::Words;
 
 /// A wider name of a target does not move the columns of the others.
 const TARGET: usize = 32;
@@ -62,7 +63,8 @@ fn table(rows: &[DeliveryRow], zone: &TimeZone) -> Screen {
 
 /// Why it was not sent, and when it is retried.
 fn trouble(row: &DeliveryRow, zone: &TimeZone) -> Vec<String> {
-    let error = row.error.clone().filter(|_| row.state != State::Sent);
+    let error = row.error.as_deref().filter(|_| row.state != State::Sent);
+    let error = error.map(|error| Words::of_record(error).to_string());
     let waits = matches!(row.state, State::Queued | State::Unsure) && (row.attempts > 0 || error.is_some());
     let next = waits
         .then(|| format!("试过 {0} 次，下次 {1} tried {0} times, next {1}", row.attempts, time(row.not_before, zone)));

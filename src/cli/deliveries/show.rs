@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{beside, find, mark, time};
 use crate::cli::screen::Screen;
 use crate::store::{AttemptRow, Delivery, Digest, DigestItem, Store};
+use crate::words::Words;
 
 /// Alerts of a digest that are shown: a screen full. The page behind the link in the message lists all of them.
 const ALERTS: u32 = 20;
@@ -122,7 +123,7 @@ fn tried(attempt: &AttemptRow, zone: &TimeZone, lines: &mut Vec<String>) {
         attempt.outcome.as_deref().unwrap_or("…"),
         http.unwrap_or_default(),
         code.unwrap_or_default(),
-        attempt.errmsg.as_deref().unwrap_or_default()
+        attempt.errmsg.as_deref().map(Words::of_record).unwrap_or_default()
     ));
     if let Some(invalid) = &attempt.invalid_json {
         lines.push(format!("    没有送到 not reached: {invalid}"));

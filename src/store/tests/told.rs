@@ -21,6 +21,7 @@ contract! {
     messages_about_acts_fold_to_the_last_state,
     a_critical_alert_is_seen_however_much_waits,
     what_waits_for_too_long_is_copied_to_the_fallback_once,
+    a_digest_that_its_fallback_told_by_age_is_not_told_there_again,
 }
 
 async fn a_message_about_an_act_waits_behind_the_beginning_and_names_the_owner(store: &Store) {
@@ -362,4 +363,32 @@ async fn a_critical_alert_is_seen_however_much_waits(store: &Store) {
     let waiting = store.waiting(&LaneKey::stored("lane"), at(1)).await.unwrap();
     let last = waiting.messages.last().unwrap();
     assert_eq!((last.message, last.critical, waiting.fresh), (81, true, 1));
+}
+
+async fn a_digest_that_its_fallback_told_by_age_is_not_told_there_again(store: &Store) {
+    for name in ["HighCPU", "DiskFull"] {
+        store.admit(notification(0, "lane", vec![firing(name, 0)])).await.unwrap();
+    }
+    let lease = store.acquire(&LaneKey::stored("lane")).await.unwrap().unwrap();
+    let digest = store.fold(&lease, None, at(0)).await.unwrap().unwrap().digest;
+    let backup = || Fallback {
+        receiver: "backup".to_owned(),
+        note_json: "{}".to_owned(),
+        targets: vec![TargetRow::new(LaneKey::stored("backup"), "{}".to_owned())],
+    };
+    let late = store.late(vec!["ops".to_owned()], at(20), 10).await.unwrap();
+    let [row] = &late[..] else { panic!("{late:?}") };
+    let detour = Detour { message: digest, epoch: row.epoch, revision: row.revision, fallback: backup() };
+    store.fall_back(detour, at(20)).await.unwrap();
+    let waiting = async || store.waiting(&LaneKey::stored("backup"), at(30)).await.unwrap().messages.len();
+    assert_eq!(waiting().await, 1);
+    // It is refused for good only afterwards.
+    let claimed = take(store, super::wish(store, digest, 0, Some(bytes(&["digest"]))).await, at(21)).await;
+    let dead = Next::Dead { reason: "refused".to_owned() };
+    store
+        .settle(Settlement { fallback: Some(backup()), ..settlement(claimed, "not_sent", dead) }, at(21))
+        .await
+        .unwrap();
+    assert_eq!(waiting().await, 1, "the fallback told it already");
+    assert_eq!(store.audit().await.unwrap().imbalance, 0);
 }

@@ -2,7 +2,7 @@
 //!
 //! A press, a text, a form of the page and a command all become one *act*: recorded in one transaction
 //! ([`Store::act`]), answered at once, and completed afterwards where a step upstream is needed (`silencing`). `ask`
-//! parses texts, `card` names cards; `escalation` tells further receivers if no user acknowledges. Messages about acts
+//! parses texts; `escalation` tells further receivers if no user acknowledges. Messages about acts
 //! go through the outbox like all others.
 //!
 //! [`Store::act`]: crate::store::Store::act
@@ -250,7 +250,7 @@ impl Acts {
             state = acted.state.as_str(),
             by = actor.id,
             via = way,
-            "Somebody acted."
+            "An act was handled."
         );
         self.metrics.count_act(kind, acted.state);
         if acted.state == ActState::Open && !acted.again {

@@ -313,7 +313,8 @@ pub struct Receiver {
     pub send_resolved: bool,
     /// An unchanged repeat from upstream is told only if the last message is at least this old.
     pub repeat_interval: Duration,
-    /// Used when nothing here is delivered. Fallbacks never form a cycle.
+    /// Told instead of a message that is refused for good, and as well as one that waits longer than `fallback_after`.
+    /// Fallbacks never form a cycle.
     pub fallback: Option<String>,
     /// How long a message may wait before the fallback is told as well.
     pub fallback_after: FallbackAfter,

@@ -66,6 +66,22 @@ impl Table {
         }
         wrong
     }
+
+    /// What rooms may import by name and do not.
+    fn unused_by(&self, files: &[File]) -> Vec<String> {
+        let of_room = |room: &str| -> BTreeSet<String> {
+            let own = files.iter().filter(|(path, _)| room_of(path) == room);
+            own.flat_map(|(path, text)| imports(path, text)).collect()
+        };
+        let mut unused = Vec::new();
+        for room in &self.order {
+            let (allowed, used) = (&self.allowed[room], of_room(room));
+            // A room for which the page says "all above" lists nothing by name.
+            let by_name = allowed.len() < self.order.iter().take_while(|above| *above != room).count();
+            unused.extend(allowed.difference(&used).filter(|_| by_name).map(|other| format!("{room} uses no {other}")));
+        }
+        unused
+    }
 }
 
 /// The texts in backticks.
@@ -137,6 +153,7 @@ fn a_room_imports_what_the_table_allows_and_only_rooms_above_it() {
         table.order.iter().filter(|room| !rooms.contains(*room)).map(|room| format!("there is no room {room}")),
     );
     wrong.extend(table.broken_by(&files));
+    wrong.extend(table.unused_by(&files));
     assert!(wrong.is_empty(), "see `Who may import whom` in ARCHITECTURE.md:\n{}", wrong.join("\n"));
 }
 
@@ -168,6 +185,9 @@ fn a_wrong_import_a_circle_and_a_way_around_the_table_are_found() {
     assert_eq!(broken("store/sqlite.rs", "use crate::app::App;").len(), 1);
     assert_eq!(broken("store/sqlite.rs", "use crate::{alert, app};").len(), 1);
     assert_eq!(broken("attic.rs", "fn f() {}"), ["attic.rs: the room attic is not in the table"]);
+    let file = |path: &str, text: &str| (path.into(), text.to_owned());
+    assert_eq!(table.unused_by(&[file("store.rs", "use crate::alert::Alert;")]), [""; 0]);
+    assert_eq!(table.unused_by(&[file("store.rs", "fn f() {}")]), ["store uses no alert"]);
     let (_, circle) = Table::of(&format!("{HEAD}\n|---|---|\n| `alert` | `store` |\n| `store` | `alert` |\n"));
     assert_eq!(circle, ["store does not stand above `alert`"]);
 }

@@ -1,4 +1,4 @@
-//! Follows firing alerts upstream: when their upstreams are asked, and which upstream is whose.
+//! Follows firing alerts upstream: when their upstreams are asked, and which upstream each alert belongs to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ const QUIET: Duration = Duration::from_mins(1);
 const FOLLOWED: u32 = 5_000;
 /// Longest wait for an upstream in a round of looks.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Longest wait before a step is taken: then it is taken without knowing.
+/// Longest wait before a step is taken without the upstream's answer.
 const STEP_PATIENCE: Duration = Duration::from_secs(2);
 /// A reading that is younger than this serves the steps of one round.
 const JUST_READ_MS: i64 = 2_000;
 /// Notifications that are read at once to find the upstreams of their alerts, and how often in one round.
-const PLACED: usize = 20;
-const PLACINGS: usize = 50;
+const NOTIFICATIONS_AT_ONCE: usize = 20;
+const BATCHES_PER_ROUND: usize = 50;
 
 /// Follows until the task is dropped.
 pub(super) async fn watch(acts: &Acts) {
@@ -64,7 +64,7 @@ fn open_interval(upstream: &Upstream) -> Duration {
 /// When each upstream was asked.
 #[derive(Default)]
 struct Rounds {
-    /// By name: when last, and how often it did not answer since it last did.
+    /// By name: when last, and consecutive failures.
     asked: HashMap<String, (Instant, u32)>,
     /// The configuration by which alerts were found to have no upstream.
     placed_by: Option<Arc<Setup>>,
@@ -92,7 +92,10 @@ impl Rounds {
                     *at = Instant::now();
                     *failures = if answered { 0 } else { *failures + 1 };
                     if !answered {
-                        debug!(upstream = upstream.name, "An upstream does not answer: what its alerts do is unknown.");
+                        debug!(
+                            upstream = upstream.name,
+                            "An upstream does not answer: the state of its alerts is unknown."
+                        );
                     }
                 }
                 Err(error) => failed = Some(error),
@@ -118,13 +121,13 @@ async fn placed(acts: &Acts, setup: &Setup, followed: Vec<Followed>, again: bool
         followed.into_iter().partition(|one| one.truth.as_ref().is_some_and(is_known));
     let mut rows: Vec<Row> = known.into_iter().map(Row::of).collect();
     new.sort_by_key(|one| one.alert.notification);
-    for _ in 0..PLACINGS {
+    for _ in 0..BATCHES_PER_ROUND {
         if new.is_empty() {
             break;
         }
         let mut notifications: Vec<i64> = new.iter().map(|one| one.alert.notification).collect();
         notifications.dedup();
-        let last = *notifications.get(PLACED - 1).or(notifications.last()).expect("there is one");
+        let last = *notifications.get(NOTIFICATIONS_AT_ONCE - 1).or(notifications.last()).expect("there is one");
         let later = new.split_off(new.partition_point(|one| one.alert.notification <= last));
         let found = place(acts, setup, std::mem::replace(&mut new, later)).await?;
         rows.extend(found);
@@ -170,8 +173,8 @@ async fn place(acts: &Acts, setup: &Setup, new: Vec<Followed>) -> Result<Vec<Row
     Ok(rows)
 }
 
-/// Asks the upstreams of alerts whose escalation has a step due, and decides about each, by its row. Without an upstream
-/// it is not among them.
+/// Asks the upstreams of alerts whose escalation has a step due, and decides about each, by its row. Alerts
+/// without an upstream are left out.
 pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Result<HashMap<i64, Verdict>, StoreError> {
     if setup.config.upstreams.is_empty() || due.is_empty() {
         return Ok(HashMap::new());

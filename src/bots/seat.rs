@@ -18,12 +18,12 @@ use crate::store::{Breaker, BreakerChange, StoreError};
 const HELD: Duration = Duration::from_secs(6);
 /// Interval of renewals.
 const RENEW: Duration = Duration::from_millis(1_500);
-/// When the holder stops by itself if it could not renew: this and [`CLOSES`] end before another replica may start.
-const STOPS: Duration = Duration::from_secs(4);
+/// When the holder stops by itself if it could not renew: this and [`CLOSE_WITHIN`] end before another replica may start.
+const STOP_AFTER: Duration = Duration::from_secs(4);
 /// Longest time for a socket to close; after it, it is cut.
-const CLOSES: Duration = Duration::from_secs(1);
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// Longest time for recording what was read before the socket ended.
-const LISTENS: Duration = Duration::from_secs(5);
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Pause after another program took the bot's place: reconnecting at once would only evict that one, and so on for
 /// ever.
 const EVICTED: Duration = Duration::from_mins(5);
@@ -66,7 +66,7 @@ impl Seat<'_> {
 
     /// Connects and works until told to stop, evicted, or the lease is lost. `since`: before the lease was requested.
     pub(super) async fn sit(&self, since: Instant, stop: &CancellationToken) -> End {
-        if since.elapsed() >= STOPS {
+        if since.elapsed() >= STOP_AFTER {
             // The store answered so late that another replica may hold the lease already, or soon.
             return End::Left;
         }
@@ -95,7 +95,8 @@ impl Seat<'_> {
         }
         if taken {
             // This process was paused, and was evicted: what arrived before is read to the end.
-            ended = tokio::time::timeout(CLOSES, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
+            ended =
+                tokio::time::timeout(CLOSE_WITHIN, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
         }
         leave.cancel();
         self.bots.sockets.leave(self.name);
@@ -110,13 +111,13 @@ impl Seat<'_> {
             self.leave().await;
         }
         // No other process receives what this socket has read.
-        if tokio::time::timeout(LISTENS, listener).await.is_err() {
+        if tokio::time::timeout(DRAIN_WITHIN, listener).await.is_err() {
             warn!(bot = self.name, "What people did last could not be recorded in time.");
         }
         end
     }
 
-    /// Renews the lease; returns when it is lost (true), or may be.
+    /// Renews the lease; returns when it is lost (true) or may be lost (false).
     async fn renew(&self, since: Instant) -> bool {
         let mut sure = since;
         loop {
@@ -126,7 +127,7 @@ impl Seat<'_> {
                 return true;
             }
             let asked = Instant::now();
-            match tokio::time::timeout(STOPS.saturating_sub(sure.elapsed()), self.take()).await {
+            match tokio::time::timeout(STOP_AFTER.saturating_sub(sure.elapsed()), self.take()).await {
                 Ok(Ok(true)) => sure = asked,
                 Ok(Ok(false)) => {
                     warn!(bot = self.name, "Another replica has the bot's socket now.");
@@ -137,8 +138,8 @@ impl Seat<'_> {
                 }
                 Err(_) => {}
             }
-            if sure.elapsed() >= STOPS {
-                warn!(bot = self.name, "The bot's socket is closed: the store does not say that it is still ours.");
+            if sure.elapsed() >= STOP_AFTER {
+                warn!(bot = self.name, "The bot's socket is closed: its lease could not be renewed.");
                 return false;
             }
         }
@@ -160,7 +161,7 @@ impl Seat<'_> {
             match self.take().await {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) => warn!(%error, bot = self.name, "Who has the bot's socket cannot be asked."),
+                Err(error) => warn!(%error, bot = self.name, "The lease of the bot's socket could not be renewed."),
             }
         }
     }
@@ -212,14 +213,14 @@ impl Seat<'_> {
             failures: 1,
         };
         if let Err(error) = self.bots.store.change_breaker(BreakerChange::Open(breaker)).await {
-            warn!(%error, bot = self.name, "How the bot's socket is could not be noted.");
+            warn!(%error, bot = self.name, "The breaker of the bot's socket could not be opened.");
         }
     }
 }
 
 /// Waits for a socket that was told to stop; one that takes too long is cut. Returns whether it was evicted.
 async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
-    if let Ok(ended) = tokio::time::timeout(CLOSES, &mut socket).await {
+    if let Ok(ended) = tokio::time::timeout(CLOSE_WITHIN, &mut socket).await {
         return ended.is_ok_and(|ended| ended == BotEnd::Evicted);
     }
     socket.abort();
@@ -232,7 +233,7 @@ async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
 pub(super) async fn mend(bots: &Bots, scope: Scope) {
     let open = bots.store.breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
     if open && let Err(error) = bots.store.change_breaker(BreakerChange::Close(scope.clone())).await {
-        return warn!(%error, %scope, "That a way works again could not be noted.");
+        return warn!(%error, %scope, "A breaker could not be closed.");
     }
     bots.sockets.came_alive(open.then_some(scope));
 }

@@ -197,7 +197,7 @@ pub(super) async fn told(
     target: &Target,
 ) -> Content {
     let now = deliver.clock.now();
-    // Who made a silence elsewhere is no userid of ours, and wegraf is none.
+    // The creator of an outside silence, and wegraf itself, have no userid to look up.
     let person = match news.kind {
         ActKind::Hide | ActKind::Forget => news.doer.by.clone(),
         _ => deliver.names.of(Some(target), &news.doer.by).await,

@@ -1,6 +1,7 @@
 //! Which message of a lane goes next, and when a lane is so far behind that it must fold. Pure.
 //!
-//! Critical alerts first, then in order of admission. This only expresses a preference: the claim refuses what must not
+//! Critical alerts first, then in order of admission. A message is *fresh* if it can still be folded, *urgent* if it may
+//! use the reserve of a budget (`WaitingMessage`). The order is a preference: `engine::claim` refuses what must not
 //! overtake (an end its beginning).
 
 use std::collections::HashSet;
@@ -11,7 +12,7 @@ use crate::store::{State, Waiting, WaitingMessage};
 
 /// With more fresh messages than this a lane folds.
 const MANY: u64 = 8;
-/// With at least two messages that have waited longer than this a lane folds.
+/// With at least two fresh messages, the oldest of which has waited longer than this, a lane folds.
 const LATE_MS: i64 = 45_000;
 /// In a storm one critical message in this interval is sent on its own, at once; the others lead the digest.
 const CRITICAL_EVERY_MS: i64 = 60_000;
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_eight_or_two_that_are_late_are_folded() {
+    fn more_than_eight_or_two_of_which_the_oldest_is_late_are_folded() {
         assert_eq!(choose((1..9).map(message).collect(), &Pace::default()), Step::Send(1));
         assert_eq!(choose((1..10).map(message).collect(), &Pace::default()), Step::Fold { keep: None });
         let late = |id| WaitingMessage { created_at: NOW.plus_millis(-LATE_MS - 1), ..message(id) };

@@ -1,6 +1,7 @@
-//! A model of the whole system: sources, the real decisions, a store, a simulated recipient; with crashes, lost leases,
-//! changes of the clock, and every answer WeCom can give, in random order. These laws are checked after each step and
-//! when all is at rest:
+//! A model of the way from a source to a recipient: sources, the real decisions, the real workers, a store, a simulated
+//! recipient; with crashes between any two commands of a worker, lost leases, changes of the clock, and every answer
+//! WeCom can give, in random order. It plays no acts, no escalations, no fallback by age and no bots; their tests are in
+//! `store/tests` and `tests/it`. These laws are checked after each step and when all is at rest:
 //!
 //! * L1: what was answered with a 200 is stored, and stays as long as the record does;
 //! * L2: every transition has one fate, and it is the truth;

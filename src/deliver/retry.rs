@@ -2,7 +2,7 @@
 
 use super::verdict::{Blame, Fix, Verdict};
 
-/// A message survives an outage for a day; then another receiver must be told.
+/// Age at which retries stop. A fallback was told long before, by age (`engine::overdue`).
 const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
 /// Quick retries of a transient fault; WeCom advises at most three (page 90455).
 const QUICK: u32 = 3;

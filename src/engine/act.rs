@@ -177,7 +177,7 @@ pub fn act(request: &NewAct, facts: ActFacts, now: Timestamp) -> Draft<'_> {
         return Draft::without_effect(Acted { act: 0, state, again: false, before: None, alerts, lanes: Vec::new() });
     }
     let mut changes = Changes::default();
-    // Where no step upstream follows, the answer to the press uses the code.
+    // An act without effect is answered with the code; one that takes effect keeps it for the card.
     let keeps_code = matches!(ruling.state, ActState::Done | ActState::Open);
     if let (Some(code), Some(card)) = (request.code.as_ref().filter(|_| keeps_code), facts.card) {
         let codes = card.codes.pressed(Code { code: code.code.clone(), at: now });

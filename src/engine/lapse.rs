@@ -1,4 +1,4 @@
-//! Whether pushed alerts are told to lapse one by one, or their source is silent as a whole. Pure.
+//! Whether each lapsed alert is reported, or its source as silent. Pure.
 
 use crate::alert::Timestamp;
 

@@ -39,6 +39,8 @@ pub struct Flight {
     pub parts: u32,
     /// When it was claimed.
     pub claimed_at: Timestamp,
+    /// Its fallback told its content because it waited for too long.
+    pub fell_back: bool,
 }
 
 /// Decides what follows: the message's state, the fates of its transitions, copies for the fallback, breakers and card
@@ -47,12 +49,12 @@ pub fn settle(settlement: &Settlement, mut facts: SettleFacts, now: Timestamp) -
     let claimed = settlement.claimed;
     let message = claimed.message;
     let sending = facts.flight.filter(|flight| (flight.state, flight.epoch) == (State::Sending, claimed.epoch));
-    let Flight { parts, claimed_at, .. } = sending.ok_or(Denied::Lost)?;
+    let Flight { parts, claimed_at, fell_back, .. } = sending.ok_or(Denied::Lost)?;
     let (state, not_before, next_part) = settlement.next.apply(claimed, parts, now);
     let (outcome, settled) = (&settlement.outcome, matches!(state, State::Sent | State::Dead));
     let mut changes = Changes::default();
-    // Once for all failing targets of one receiver.
-    if let Some(fallback) = &settlement.fallback {
+    // Once for all failing targets of one receiver, and not again after it was told by age.
+    if let Some(fallback) = settlement.fallback.as_ref().filter(|_| !fell_back) {
         let open = fallback.targets.iter().filter(|target| !facts.told_instead.contains(&target.lane));
         changes.copies = open
             .map(|target| Copy {

@@ -83,7 +83,7 @@ impl Style {
         }
     }
 
-    /// The answer to a call that is not.
+    /// The answer to a refused call.
     pub fn refused(self, refusal: &Refusal) -> Response {
         let (status, text) = refusal.said();
         // Nothing to do is no failure to an Alertmanager.

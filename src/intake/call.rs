@@ -1,4 +1,4 @@
-//! A call of a proven source, and what becomes of it: read, then planned.
+//! A call of a proven source: its reading and planning.
 
 use bytes::Bytes;
 

@@ -1,8 +1,8 @@
 //! Routes that no alert can reach.
 //!
 //! Every label is looked at by itself: its values fall into a few classes that no matcher of the tree tells apart, so
-//! that a search over classes is a search over all alerts whose labels are of one line. Where that cannot be decided
-//! (patterns without an end, too many routes), a route counts as reachable: what is reported is certain.
+//! that a search over classes is a search over all alerts whose labels have no line breaks. Where that cannot be decided
+//! (patterns without an end, too many routes), a route counts as reachable, so no reachable route is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::{Node, Tree};
 const WORDS: usize = 64;
 /// Patterns without an end on one label that are told apart; each doubles the classes of the label.
 const PATTERNS: usize = 6;
-/// Steps of the search for one route. Trees of people take a few hundred.
+/// Steps of the search for one route. Real configurations take a few hundred.
 const STEPS: usize = 50_000;
 
 /// A route that no alert can reach.
@@ -102,7 +102,7 @@ fn labels(root: &Node) -> BTreeMap<&str, Label> {
     }
     let label = |(name, values): (_, BTreeSet<String>)| {
         let patterns: BTreeSet<String> = patterns.remove(name).unwrap_or_default().into_iter().take(PATTERNS).collect();
-        // Which of the patterns match a value that is not named is not known: all of it is thought possible.
+        // Which of the patterns match a value that is not named is not known: every combination counts as possible.
         let others = (0..1_u32 << patterns.len()).map(|chosen| {
             let of_it = patterns.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1);
             Class::Other(of_it.map(|(_, pattern)| pattern.clone()).collect())
@@ -136,7 +136,7 @@ fn condition(matcher: &Matcher, labels: &BTreeMap<&str, Label>) -> Condition {
     Condition { label: index, matching: set(true), failing: set(false) }
 }
 
-/// Is a value of this class what the matcher names, or of its pattern? `None`: perhaps.
+/// Is a value of this class what the matcher names, or of its pattern? `None`: undecidable.
 fn found(matcher: &Matcher, class: &Class, label: &Label) -> Option<bool> {
     match class {
         Class::Value(value) => Some(matcher.finds(value)),

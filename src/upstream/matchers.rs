@@ -54,7 +54,7 @@ impl Matcher {
         let value = value.trim();
         let value = match route::quoted_text(value) {
             Some((quoted, "")) => quoted,
-            // Quotes within quotes are intended.
+            // Inner quotes belong to the value.
             _ => value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value).to_owned(),
         };
         Some(Self { name, value, is_regex, is_equal })

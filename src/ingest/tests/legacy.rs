@@ -86,7 +86,7 @@ fn alerting_without_any_value_is_no_data() {
     let fixture_without = only(legacy(|body| {
         body.as_object_mut().unwrap().remove("evalMatches");
     }));
-    assert_eq!(fixture_without.health, Health::Normal, "nothing said is not nothing found");
+    assert_eq!(fixture_without.health, Health::Normal, "a missing evalMatches is not an empty one");
     let over = only(legacy(|body| {
         body["state"] = json!("ok");
         body["evalMatches"] = json!([]);

@@ -1,4 +1,4 @@
-//! Laws of the general reader over random bodies: nothing is lost, nothing is silently taken for something else.
+//! Laws of the general reader over random bodies: nothing is lost, two different bodies never become one alert.
 
 use super::*;
 use crate::ingest::reader::{is_personal, is_secret};
@@ -161,7 +161,7 @@ fn nothing_is_lost(seeds: std::ops::Range<u64>) {
             let is_shown = page.iter().any(|value| value.contains(text.trim()))
                 || notification.message.contains(text.trim())
                 || notification.alerts.iter().any(|alert| alert.name.contains(text.trim()));
-            // A body that is nothing but a token shows it: a person must copy it.
+            // A body with only a token shows it, so that a person can copy it.
             let alone = listed.fields.len() == 1 && is_shown;
             assert!(
                 if is_secret { listed.hidden > 0 || alone } else { is_shown },

@@ -92,6 +92,7 @@ impl Tables {
             state: row.state,
             epoch: row.epoch,
             parts: row.parts(),
+            fell_back: row.fell_back_at.is_some(),
             claimed_at: row.attempts.last().map_or(Timestamp(0), |attempt| attempt.at),
         });
         let fallback = settlement.fallback.as_ref();

@@ -51,7 +51,8 @@ impl Db {
 /// Locks the message, then the cards, then the breakers.
 async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
     let message = settlement.claimed.message;
-    let lock = "SELECT state, epoch, parts, claimed_at FROM message WHERE id = $1 FOR NO KEY UPDATE";
+    let lock =
+        "SELECT state, epoch, parts, claimed_at, fell_back_at IS NOT NULL FROM message WHERE id = $1 FOR NO KEY UPDATE";
     let scopes: BTreeSet<_> = settlement.breakers.iter().map(BreakerChange::scope).collect();
     let cards: Vec<i64> = settle::cards(settlement).into_iter().collect();
     let codes = async { if cards.is_empty() { Ok(BTreeMap::new()) } else { codes(tx, &cards).await } };
@@ -68,6 +69,7 @@ async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
             epoch: row.try_get(1)?,
             parts: small(row, 2)?,
             claimed_at: time(row, 3)?.unwrap_or_default(),
+            fell_back: row.try_get(4)?,
         })
     };
     Ok(SettleFacts { flight: row.as_ref().map(flight).transpose()?, told_instead, breakers, cards })

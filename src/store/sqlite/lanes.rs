@@ -91,7 +91,7 @@ impl Db {
         Ok(Some(Lease { lane: lane.clone(), epoch: 0 }))
     }
 
-    #[expect(clippy::unused_async, reason = "the other half has something to do")]
+    #[expect(clippy::unused_async, reason = "the PostgreSQL store awaits here")]
     pub(in crate::store) async fn release(&self, _lease: &Lease) -> Result<(), StoreError> {
         Ok(())
     }

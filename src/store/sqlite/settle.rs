@@ -50,13 +50,15 @@ impl Db {
 
 fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts, StoreError> {
     let message = settlement.claimed.message;
-    let mut select = connection.held("SELECT state, epoch, parts, claimed_at FROM message WHERE id = ?1")?;
+    let sql = "SELECT state, epoch, parts, claimed_at, fell_back_at IS NOT NULL FROM message WHERE id = ?1";
+    let mut select = connection.held(sql)?;
     let flight = select.query_row([message], |row| {
         Ok(Flight {
             state: named(row, 0, State::from_name)?,
             epoch: row.get(1)?,
             parts: row.get(2)?,
             claimed_at: time(row, 3)?.unwrap_or(Timestamp(0)),
+            fell_back: row.get(4)?,
         })
     });
     let mut cards = BTreeMap::new();

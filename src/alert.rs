@@ -256,7 +256,8 @@ fn relation(parts: [&str; 4]) -> Relation {
 pub struct Value {
     /// RefID (`A`, `B0`), metric name (legacy) or empty.
     pub name: String,
-    /// The number as a person reads it: never NaN, null, `1e+21` or -1 for no data; at most 6 significant digits.
+    /// The number as it was sent, to its last digit, or a number with a unit behind it (`96.2 %`); never empty or null.
+    /// `measure` chooses and writes what people read.
     pub text: String,
     /// Tags of the series (legacy `evalMatches[].tags`); often empty.
     pub tags: Labels,

@@ -22,14 +22,17 @@ pub mod intake;
 pub mod level;
 pub mod links;
 pub mod live;
+pub mod measure;
 pub mod metrics;
 pub mod names;
+pub(crate) mod plain;
 pub mod proof;
 pub mod render;
 pub mod room;
 #[cfg(test)]
 mod rooms;
 pub mod route;
+pub mod said;
 pub mod shown;
 pub mod sockets;
 pub mod standing;

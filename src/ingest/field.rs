@@ -9,6 +9,9 @@ use crate::alert::{Labels, Timestamp};
 /// 0002-01-01T00:00:00Z in milliseconds: what is earlier is Go's zero time in some zone.
 const YEAR_2: i64 = -62_104_060_800_000;
 
+/// Bytes of the longest value.
+const LONGEST_VALUE: usize = 64;
+
 /// A field as text: scalars as they are written, null as nothing, anything deeper as JSON. U+0000 is shown as
 /// U+2400, since neither store can keep it (reliability F94).
 pub(super) fn text(value: Value) -> String {
@@ -94,51 +97,10 @@ fn said(millis: i64) -> Option<Timestamp> {
     (millis >= YEAR_2).then_some(Timestamp(millis))
 }
 
-/// A number for people: at most 6 significant digits, no trailing zeros, `×10ⁿ` only from 10¹⁵ up and below
-/// 10⁻⁹. `None` for what is no number.
-pub(super) fn number(number: f64) -> Option<String> {
-    if !number.is_finite() {
-        return None;
-    }
-    if number == 0.0 {
-        return Some("0".to_owned());
-    }
-    let scientific = format!("{:.5e}", number.abs());
-    let (mantissa, exponent) = scientific.split_once('e')?;
-    let exponent: i32 = exponent.parse().ok()?;
-    let digits = mantissa.replace('.', "");
-    let digits = digits.trim_end_matches('0');
-    let sign = if number < 0.0 { "-" } else { "" };
-    let text = match usize::try_from(exponent) {
-        Ok(whole @ 0..15) if digits.len() <= whole + 1 => format!("{digits:0<width$}", width = whole + 1),
-        Ok(whole @ 0..15) => format!("{}.{}", &digits[..=whole], &digits[whole + 1..]),
-        Err(_) if exponent >= -9 => {
-            format!("0.{}{digits}", "0".repeat(usize::try_from(-exponent - 1).unwrap_or_default()))
-        }
-        _ => {
-            let (first, rest) = digits.split_at(1);
-            let point = if rest.is_empty() { "" } else { "." };
-            format!("{first}{point}{rest}×10{}", superscript(exponent))
-        }
-    };
-    Some(format!("{sign}{text}"))
-}
-
-fn superscript(number: i32) -> String {
-    let raise = |letter: char| match letter {
-        '-' => '⁻',
-        digit => {
-            digit.to_digit(10).map_or(digit, |digit| ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][digit as usize])
-        }
-    };
-    number.to_string().chars().map(raise).collect()
-}
-
-/// A measured value for people: numbers and texts of numbers rounded, other text shortened; `None` for null,
-/// NaN, infinities, flags and nothing.
+/// A measured value as it was sent; `None` for null, flags and nothing.
 pub(super) fn measured(value: &Value) -> Option<String> {
     match value {
-        Value::Number(given) => number(given.as_f64()?),
+        Value::Number(given) => Some(given.to_string()),
         Value::String(text) => measured_text(text),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
@@ -146,17 +108,19 @@ pub(super) fn measured(value: &Value) -> Option<String> {
 
 /// The same for a value that came as text.
 pub(super) fn measured_text(text: &str) -> Option<String> {
-    let text = text.trim().replace('\0', "\u{2400}");
-    match text.parse::<f64>() {
-        Ok(parsed) if parsed.is_finite() => number(parsed),
-        // A token of digits that no f64 holds (reliability F95) is shown as it came; NaN and Inf are no values.
-        Ok(_) if text.bytes().any(|byte| byte.is_ascii_digit()) => Some(super::excerpt(&text, 32)),
-        Ok(_) => None,
-        Err(_) if text.is_empty() || matches!(text.to_lowercase().as_str(), "null" | "none" | "nan" | "-" | "n/a") => {
-            None
-        }
-        Err(_) => Some(super::excerpt(&text, 64)),
-    }
+    let text = clean(text.trim());
+    let nothing = text.is_empty() || matches!(text.to_lowercase().as_str(), "null" | "none" | "-" | "n/a");
+    (!nothing).then(|| super::excerpt(&text, LONGEST_VALUE))
+}
+
+/// Is it 0 or 1, as the result of a condition is?
+pub(super) fn is_flag(value: &str) -> bool {
+    value.parse::<f64>().is_ok_and(|number| [0.0, 1.0].contains(&number))
+}
+
+/// Is it a number that is none: NaN or infinite?
+pub(super) fn is_odd(value: &str) -> bool {
+    value.parse::<f64>().is_ok_and(|number| !number.is_finite() && !value.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 /// Undoes Go's `regexp.QuoteMeta`, through which Grafana and Alertmanager send the receiver's name (§2.1).

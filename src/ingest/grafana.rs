@@ -118,15 +118,18 @@ fn values(sent: Option<Held<'_, Json>>, text: Option<sent::Text<'_>>, annotation
         };
         return listed_values(&text);
     };
-    // A condition is in there too, as 0 or 1, and no field says which one it is (§2.3).
-    let is_flag = |value: &Json| matches!(field::measured(value).as_deref(), Some("0" | "1"));
-    let has_number = sent.iter().any(|(_, value)| !is_flag(value) && field::measured(value).is_some());
-    sent.into_iter()
-        .filter(|(_, value)| !(has_number && is_flag(value)))
-        .filter_map(|(name, value)| {
-            Some(Value { name: field::visible(name).into_owned(), text: field::measured(&value)?, tags: Labels::new() })
-        })
-        .collect()
+    let all = sent.into_iter().filter_map(|(name, value)| {
+        Some(Value { name: field::visible(name).into_owned(), text: field::measured(&value)?, tags: Labels::new() })
+    });
+    without_conditions(all.collect())
+}
+
+/// A condition is in there too, as 0 or 1, and no field says which one it is (§2.3): beside a measured number, it goes.
+fn without_conditions(mut all: Vec<Value>) -> Vec<Value> {
+    if all.iter().any(|value| !field::is_flag(&value.text) && !field::is_odd(&value.text)) {
+        all.retain(|value| !field::is_flag(&value.text));
+    }
+    all
 }
 
 fn members(object: Map<String, Json>) -> Members<'static, Json> {
@@ -142,23 +145,22 @@ static LISTED: LazyLock<Regex> = LazyLock::new(|| {
 /// read as such a list from its beginning to its end, numbers cannot be told from text, and only that of a single value
 /// is taken.
 fn listed_values(text: &str) -> Vec<Value> {
-    let mut all: Vec<(String, f64)> = Vec::new();
+    let mut all: Vec<Value> = Vec::new();
     let mut rest = text.trim();
     while let Some(found) = LISTED.captures(rest) {
         let name = found.get(1).map_or("", |name| name.as_str()).to_owned();
-        let Ok(number) = found[2].parse() else { break };
-        all.push((name, number));
+        if found[2] != *"null" {
+            if found[2].parse::<f64>().is_err() {
+                break;
+            }
+            all.push(Value { name, text: found[2].to_owned(), tags: Labels::new() });
+        }
         rest = &rest[found[0].len()..];
     }
     if !rest.is_empty() {
         return only_value(text).into_iter().collect();
     }
-    let is_flag = |number: f64| number == 0.0 || (number - 1.0).abs() < f64::EPSILON;
-    let has_number = all.iter().any(|(_, number)| !is_flag(*number));
-    all.into_iter()
-        .filter(|(_, number)| !(has_number && is_flag(*number)))
-        .filter_map(|(name, number)| Some(Value { name, text: field::number(number)?, tags: Labels::new() }))
-        .collect()
+    without_conditions(all)
 }
 
 /// The value of a `valueString` with a single one. Label values are not quoted in there, so more than one number
@@ -166,7 +168,7 @@ fn listed_values(text: &str) -> Vec<Value> {
 fn only_value(text: &str) -> Option<Value> {
     let (head, tail) = text.split_once("value=")?;
     let number = tail.strip_suffix(']')?.trim();
-    let text = field::number(number.parse().ok()?)?;
+    let text = number.parse::<f64>().is_ok().then(|| number.to_owned())?;
     let name = head.strip_prefix("[ var='").and_then(|rest| rest.split_once('\'')).map_or("", |(name, _)| name);
     Some(Value { name: name.to_owned(), text, tags: Labels::new() })
 }

@@ -113,7 +113,7 @@ impl Telling<'_> {
 
 /// `number` with the unit from the alert's own sentences.
 pub(super) fn measured(alert: &Alert, number: &str) -> String {
-    let number = cut_chars(&one_line(number), 40).into_owned();
+    let number = cut_chars(&one_line(&six_digits(number)), 40).into_owned();
     let unit = ["summary", "description"].into_iter().find_map(|name| {
         let text = alert.annotations.get(name)?;
         labels::unit_behind(&number, text.get(..text.floor_char_boundary(TEXT))?)
@@ -123,4 +123,12 @@ pub(super) fn measured(alert: &Alert, number: &str) -> String {
         Some(unit) if !unit.trim().is_empty() && unit.len() <= 12 => format!("{number} {}", one_line(&unit)),
         _ => number,
     }
+}
+
+/// A number with at most six digits that say something; any other text as it is.
+fn six_digits(text: &str) -> String {
+    let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) else { return text.to_owned() };
+    let scientific = format!("{number:.5e}");
+    let rounded: f64 = scientific.parse().unwrap_or(number);
+    format!("{rounded}")
 }

@@ -52,6 +52,7 @@ impl Engine {
         environment.add_filter("match", matched);
         environment.add_filter("unbracketed", unbracketed);
         environment.add_filter("falcon", falcon);
+        environment.add_filter("with_unit", with_unit);
         Self { environment }
     }
 
@@ -157,6 +158,27 @@ fn first_line(text: &str) -> String {
 fn labels(value: Value) -> Value {
     let json = serde_json::to_value(&value).unwrap_or(Json::Null);
     Value::from_pairs(tree::labels(&json))
+}
+
+/// Values by name out of Nightingale's `values_with_unit`, each as its number with the unit behind it; a single one needs no
+/// name. `otherwise` is the value where there are none.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn with_unit(given: Value, otherwise: Value) -> Value {
+    let json = serde_json::to_value(&given).unwrap_or(Json::Null);
+    let text = |member: Option<&Json>| member.cloned().map(super::super::field::text).unwrap_or_default();
+    let measured = |(name, member): (&String, &Json)| {
+        let member = member.as_object()?;
+        let number = text(member.get("value").filter(|value| !value.is_null()).or_else(|| member.get("text")));
+        let whole = format!("{number} {}", text(member.get("unit")));
+        (!number.is_empty()).then(|| (name.clone(), whole.trim().to_owned()))
+    };
+    let mut all: Vec<(String, String)> = json.as_object().into_iter().flatten().filter_map(measured).collect();
+    match &mut all[..] {
+        [] => return Value::from_pairs([(String::new(), otherwise.to_string())]),
+        [(name, _)] => name.clear(),
+        _ => {}
+    }
+    Value::from_pairs(all)
 }
 
 /// The tree of a text that is JSON; what is a tree already stays.

@@ -85,7 +85,7 @@ fn samples_hold_what_the_faces_need() {
 #[test]
 fn mapped_samples_give_labels_values_times_and_words() {
     let alert = only(sample("n9e.json"));
-    assert_eq!((alert.severity().as_str(), shown(&alert).as_str()), ("warning", "=93.4176"));
+    assert_eq!((alert.severity().as_str(), shown(&alert).as_str()), ("warning", "=93.41762"));
     assert_eq!(alert.labels["business_group"], "中间件");
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_327_440_000)));
     assert_eq!(alert.links.runbook, "https://wiki.example.com/runbook/redis-memory");

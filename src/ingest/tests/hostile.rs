@@ -80,49 +80,24 @@ fn numbers_that_no_float_holds_do_not_cost_the_alert() {
     for (token, text) in [
         ("1e400000", "1e400000"),
         ("-1e400000", "-1e400000"),
-        ("NaN", ""),
-        ("Infinity", ""),
-        ("-Infinity", ""),
-        ("-0", "0"),
-        ("-0.0", "0"),
-        ("18446744073709551616", "1.84467×10¹⁹"),
-        (&*long, "1×10³⁰⁰"),
-        ("1e+21", "1×10²¹"),
-        ("1e-7", "0.0000001"),
-        ("1.5e-12", "1.5×10⁻¹²"),
-        ("007", "7"),
-        ("+5", "5"),
-        (".5", "0.5"),
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+        ("-Infinity", "-Infinity"),
+        ("-0", "-0.0"),
+        ("-0.0", "-0.0"),
+        ("18446744073709551616", "1.8446744073709552e+19"),
+        (&*long, "1e+300"),
+        ("1e+21", "1e+21"),
+        ("1e-7", "1e-7"),
+        ("1.5e-12", "1.5e-12"),
+        ("007", "007"),
+        ("+5", "+5"),
+        (".5", ".5"),
     ] {
         let alert = only(webhook(&ALERT.replace('$', token)));
         let shown = alert.values.first().map_or("", |value| value.text.as_str());
         assert_eq!((alert.name.as_str(), shown), ("磁盘将满", text), "{token}");
     }
-}
-
-#[test]
-fn numbers_are_written_for_people() {
-    for (number, text) in [
-        (0.0, "0"),
-        (1.0, "1"),
-        (-12.5, "-12.5"),
-        (96.399_999_999, "96.4"),
-        (0.635, "0.635"),
-        (50.805_555_555, "50.8056"),
-        (123_456.7, "123457"),
-        (999_999.96, "1000000"),
-        (1_000_000.0, "1000000"),
-        (0.000_012_345_678, "0.0000123457"),
-        (99_999.96, "100000"),
-        (9.999_999, "10"),
-        (1.234e14, "123400000000000"),
-        (1e15, "1×10¹⁵"),
-        (f64::MAX, "1.79769×10³⁰⁸"),
-        (5e-324, "4.94066×10⁻³²⁴"),
-    ] {
-        assert_eq!(field::number(number).unwrap(), text);
-    }
-    assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(field::number), [None, None, None]);
 }
 
 #[test]
@@ -308,7 +283,7 @@ fn holds(notification: &Notification) {
             assert!(alert.values.is_empty());
         }
         for value in &alert.values {
-            assert!(!["", "NaN", "null", "inf"].contains(&value.text.as_str()), "{value:?}");
+            assert!(!["", "null"].contains(&value.text.as_str()), "{value:?}");
         }
         assert!(alert.status == Status::Resolved || alert.ends_at.is_none());
         assert!(!alert.labels.keys().any(|name| field::is_private(name)));
@@ -364,15 +339,5 @@ proptest! {
         let text = body.to_string();
         let strict: Json = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(serde_json::from_str::<Json>(&body::mend(&text)).unwrap(), strict);
-    }
-
-    #[test]
-    fn a_number_keeps_six_digits(mantissa in 1.0..10.0_f64, exponent in -9..14_i32, negative in any::<bool>()) {
-        let number = mantissa * 10_f64.powi(exponent) * if negative { -1.0 } else { 1.0 };
-        let text = field::number(number).unwrap();
-        let back: f64 = text.parse().unwrap();
-        prop_assert!(((back - number) / number).abs() < 1e-5, "{} {}", number, text);
-        let digits = text.trim_start_matches(['-', '0', '.']).replace('.', "");
-        prop_assert!(digits.trim_end_matches('0').len() <= 6);
     }
 }

@@ -25,7 +25,7 @@ fn a_body_is_one_alert_with_its_rule_as_identity() {
         alert.labels,
         Labels::from([("alertname".into(), "支付成功率低".into()), ("team".into(), "pay".into())])
     );
-    assert_eq!(shown(&alert), "上海一区=91.2543");
+    assert_eq!(shown(&alert), "上海一区=91.254321");
     assert_eq!(alert.values[0].tags["zone"], "sh1");
     assert!(alert.links.rule.starts_with("http://grafana.example.com:3000/d/abc"));
 }
@@ -73,7 +73,7 @@ fn every_match_is_kept_in_the_senders_order() {
             {"value": 1.0e-7, "metric": null},
         ]);
     }));
-    assert_eq!(shown(&alert), "z=3 a=no data win_cpu.% User Time=0 =0.0000001");
+    assert_eq!(shown(&alert), "z=3 a=no data win_cpu.% User Time=0 =1e-7");
     assert!(alert.values.iter().all(|value| value.tags.is_empty()));
 }
 

@@ -231,6 +231,21 @@ fn an_array_of_nightingale_events_is_that_many_alerts() {
 }
 
 #[test]
+fn values_of_nightingale_have_their_units() {
+    let values = |json: Json| {
+        let event = json!({"rule_id": 1, "hash": "h", "trigger_time": 1_795_354_200, "rule_name": "r", "trigger_value": "96.20",
+            "trigger_values_json": json});
+        shown(&only(webhook_json(&event)))
+    };
+    let one = |value: f64, unit: &str| json!({"value": value, "unit": unit, "text": "96.20", "stat": value});
+    assert_eq!(values(json!({"values_with_unit": {"v": one(96.218_309_859_154_93, "%")}})), "=96.21830985915493 %");
+    assert_eq!(values(json!({"values_with_unit": {"v": one(96.25, "")}})), "=96.25");
+    assert_eq!(values(json!({"values_with_unit": {"A": one(1.5, "GiB"), "B": one(2.0, "s")}})), "A=1.5 GiB B=2.0 s");
+    assert_eq!(values(json!({"values_with_unit": {}})), "=96.20");
+    assert_eq!(values(json!(null)), "=96.20");
+}
+
+#[test]
 fn phone_numbers_of_nightingale_users_are_not_read() {
     let body = json!({"rule_id": 1, "rule_name": "磁盘", "hash": "h", "trigger_time": 1, "is_recovered": false,
         "notify_users_obj": [{"phone": "13800000000"}]});

@@ -50,7 +50,7 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
 static STARRED: LazyLock<Regex> = LazyLock::new(|| regex(r"\*[A-Za-z]\w*\*"));
 
 /// Is there nothing in `text` that a person could use?
-pub(super) fn is_missing(text: &str) -> bool {
+pub fn is_missing(text: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.len() > LONGEST_NOTHING {
         return text.is_empty();
@@ -67,8 +67,13 @@ pub(super) fn is_missing(text: &str) -> bool {
     without.len() < text.len() && without.chars().all(|c| c.is_whitespace() || matches!(c, '/' | ':' | '_' | '-'))
 }
 
+/// `text` with `…` in the place of each macro that was not expanded.
+pub fn without_placeholders(text: &str) -> Cow<'_, str> {
+    PLACEHOLDER.replace_all(text, "…")
+}
+
 /// Does a macro that was not expanded stand anywhere in `text`?
-pub(super) fn has_placeholder(text: &str) -> bool {
+pub fn has_placeholder(text: &str) -> bool {
     text.contains(['{', '%', '$', '@', '<', '[']) && PLACEHOLDER.is_match(text) || {
         let text = text.trim();
         text.len() < 64 && text.starts_with('*') && STARRED.find(text).is_some_and(|found| found.len() == text.len())
@@ -98,7 +103,7 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"`+([^`]+)`+"));
 
 /// `text` without the marks of HTML and of Slack: tags that end a line become line ends, other known tags go, links
 /// are told by their words and their address. What is no known tag stays: `a < b`, `map<string>`.
-pub(super) fn prose(text: &str) -> Cow<'_, str> {
+pub fn prose(text: &str) -> Cow<'_, str> {
     if !text.contains(['<', '&']) {
         return Cow::Borrowed(text);
     }
@@ -140,7 +145,7 @@ fn entities(text: &str) -> Cow<'_, str> {
 
 /// One line as a person reads it: without tags, entities, the addresses of links, marks of headings, quotes, lists and
 /// emphasis, zero-width characters. A word in the middle is never touched.
-pub(super) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     let text: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
     let text = AT.replace_all(&text, "");
     let text = SLACK_LINK.replace_all(&text, "$2");
@@ -182,7 +187,7 @@ const fn is_invisible(letter: char) -> bool {
 }
 
 /// The first line with a letter or digit in it, and what comes after it.
-pub(super) fn first_line(text: &str) -> (String, &str) {
+pub fn first_line(text: &str) -> (String, &str) {
     let mut rest = text;
     while !rest.is_empty() {
         let (first, after) = rest.split_once('\n').unwrap_or((rest, ""));
@@ -196,7 +201,7 @@ pub(super) fn first_line(text: &str) -> (String, &str) {
 }
 
 /// At most `limit` bytes of `text`, cut between characters and then marked with `…`.
-pub(super) fn excerpt(text: &str, limit: usize) -> String {
+pub fn excerpt(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }

@@ -111,7 +111,7 @@ impl App {
             fuse: fuse.clone(),
         };
         Ok(Self(Arc::new(Inner {
-            http: Live::new(http::Setup::new(own.config.clone(), own.wecom.clone())),
+            http: Live::new(http::Setup::new(own.config.clone(), own.wecom.clone(), own.charts.clone())),
             config,
             intake,
             deliver,
@@ -230,7 +230,7 @@ impl App {
                 }
                 files.clone_from(&new.config.files);
                 self.0.config.replace(new.config.clone());
-                self.0.http.replace(http::Setup::new(new.config.clone(), new.wecom.clone()));
+                self.0.http.replace(http::Setup::new(new.config.clone(), new.wecom.clone(), new.charts.clone()));
                 self.0.acts.setup.replace(answer::Setup::new(new.config.clone(), new.wecom.clone()));
                 self.0.deliver.setup.replace(new);
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "ok" }).inc();

@@ -9,6 +9,7 @@ mod amounts;
 mod at;
 mod beside;
 mod capacity;
+mod charts;
 mod destinations;
 mod directory;
 mod doors;
@@ -52,6 +53,7 @@ use crate::route;
 pub use crate::words::Language;
 pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
+pub use charts::{ChartExpression, ChartTheme, Charts, ChartsOf};
 pub use doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place};
@@ -131,6 +133,8 @@ pub struct Config {
     pub known_hosts: Vec<IpAddr>,
     /// Hosts from which pictures may be fetched to be uploaded (lower case, no port). Empty: none is fetched.
     pub image_hosts: Vec<String>,
+    /// Charts that wegraf draws.
+    pub charts: Charts,
 }
 
 /// A beginning of links, and what stands in its place in messages.

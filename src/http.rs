@@ -48,6 +48,7 @@ mod lobby;
 mod orders;
 mod paths;
 mod peer;
+mod picture;
 mod query;
 mod refusal;
 mod scrape;
@@ -103,6 +104,7 @@ fn router(gate: Gate) -> axum::Router {
         .merge(callback::routes())
         // people, from a message
         .merge(details::routes())
+        .merge(picture::routes())
         // commands, beside the running gateway
         .merge(orders::routes())
         // senders that speak to another program

@@ -9,6 +9,7 @@ pub mod app;
 pub mod bots;
 pub mod budget;
 pub mod card_name;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod deliver;

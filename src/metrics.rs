@@ -84,6 +84,13 @@ pub struct Acting {
     pub state: &'static str,
 }
 
+/// What became of a picture. A closed set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Pictured {
+    /// `drawn`, or why not.
+    pub result: &'static str,
+}
+
 /// How a call of an app's callback ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Called {
@@ -146,6 +153,8 @@ pub struct Metrics {
     pub dead_letters: Counter,
     /// Acts.
     pub acts: Family<Acting, Counter>,
+    /// Pictures that were asked for.
+    pub pictures: Family<Pictured, Counter>,
     /// Calls of the apps' callbacks.
     pub callbacks: Family<Called, Counter>,
     /// Steps of escalation that were taken.
@@ -185,6 +194,7 @@ impl Default for Metrics {
             delivery_seconds: Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0]),
             dead_letters: Counter::default(),
             acts: Family::default(),
+            pictures: Family::default(),
             callbacks: Family::default(),
             escalations: Counter::default(),
             folded: Counter::default(),
@@ -204,6 +214,7 @@ impl Default for Metrics {
         for reason in ["slow_head", "slow_body", "not_reading", "idle", "crowded"] {
             drop(metrics.connections_closed.get_or_create(&Closed { listener: "main", reason }));
         }
+        drop(metrics.pictures.get_or_create(&Pictured { result: "drawn" }));
         drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
         drop(metrics.refusals.get_or_create(&Refused { path: "webhook", status: 401, reason: "unknown" }));
         drop(metrics.alerts_repeated.get_or_create(&OfSource { source: "anonymous".to_owned() }));
@@ -254,6 +265,7 @@ impl Metrics {
             self.delivery_seconds.clone(),
         );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
+        r.register("pictures", "Charts that were asked for, by what came of it", self.pictures.clone());
         r.register("acts", "What people did, by kind and what came of it", self.acts.clone());
         r.register("callbacks", "Calls of the callbacks of apps, by outcome", self.callbacks.clone());
         r.register("escalations", "Steps of escalation that were taken", self.escalations.clone());

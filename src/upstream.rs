@@ -3,7 +3,7 @@
 //!
 //! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
 //! parses answers, `look` finds an alert in what was listed, `error` explains failures, `span` parses durations: all pure.
-//! `client` calls through `wire`, and nothing here knows the store or WeCom.
+//! `client` calls through `wire`, `series` asks for rules and series there, and nothing here knows the store or WeCom.
 
 mod body;
 mod client;
@@ -11,6 +11,7 @@ mod error;
 mod look;
 mod matchers;
 mod origin;
+mod series;
 mod span;
 mod wire;
 
@@ -20,7 +21,8 @@ pub use client::{Client, Survey};
 pub use error::{Problem, UpstreamError};
 pub use look::{About, Group, Look};
 pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for, together};
-pub use origin::{Origin, org_of, upstream_for};
+pub use origin::{Origin, asked_for, org_of, upstream_for};
+pub use series::{Sampler, Series, Trouble, selected, unselected};
 pub use span::{LONGEST, MORNING, SHORTEST, Span, parse_time, until};
 
 /// Longest comment, in bytes; a person's text is truncated, the marker after it never.

@@ -76,6 +76,10 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
             result: upstream::check(known, Clock::System.now()).await,
         });
     }
+    for known in &setup.config.charts.from {
+        findings
+            .push(Finding { about: format!("上游 upstream {}", known.name), result: upstream::series(known).await });
+    }
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
     let answer = if arguments.json {
         let rows: Vec<_> = findings

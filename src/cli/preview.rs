@@ -73,7 +73,8 @@ fn message(
 ) -> Value {
     let external = setup.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
     let offer = crate::deliver::offer(&setup.config, page, &receiver.name);
-    let occasion = Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), offer, notes: &[] };
+    let occasion =
+        Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), offer, notes: &[], chart: None };
     let rendered = page.render(setup, target, &occasion, None);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
     let envelope = Envelope {

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::at::{At, Named};
-use super::{Face, Language};
+use super::{ChartExpression, ChartTheme, ChartsOf, Face, Language};
 use crate::ingest::generic::Mapping;
 use crate::level::Level;
 pub(super) use dropins::{AsWecom, Robot};
@@ -115,6 +115,8 @@ pub(super) struct File {
     pub link_rewrites: Option<At<Vec<At<LinkRewrite>>>>,
     /// 告警里的图片。Pictures of alerts.
     pub images: Option<At<Images>>,
+    /// 自动画的图表。Charts that wegraf draws.
+    pub charts: Option<At<Charts>>,
 }
 
 /// 一条链接改写。One rule for links.
@@ -242,6 +244,26 @@ pub(super) struct Route {
     pub continues: Option<At<bool>>,
     /// 子路由。Routes below this one.
     pub routes: Option<At<Vec<At<Route>>>>,
+}
+
+/// 图表：从种类为 `prometheus` 的上游取数据，画成图，放进消息。需要 `external_url`。
+/// Charts of series that upstreams of the kind `prometheus` hold, as pictures in messages. They need `external_url`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Charts {
+    /// 哪些告警带图：critical 严重的，all 全部，off 都不带。Which alerts have one: critical ones, all, none.
+    #[serde(rename = "for")]
+    #[schemars(extend("default" = "critical"))]
+    pub of: Option<At<ChartsOf>>,
+    /// 配色。Colours.
+    #[schemars(extend("default" = "light"))]
+    pub theme: Option<At<ChartTheme>>,
+    /// 补充字体（TTF、OTF），给内置字体缺的字。A font (TTF, OTF) for characters that the shipped one lacks.
+    pub font: Option<At<PathBuf>>,
+    /// 信任哪里的表达式：rules 只用上游规则列表里有的；body 告警里写的就用。
+    /// Whose expressions are asked: rules, only those in the upstream's own list of rules; body, those in alerts, too.
+    #[schemars(extend("default" = "rules"))]
+    pub expression: Option<At<ChartExpression>>,
 }
 
 /// 告警里的图片。Pictures of alerts.

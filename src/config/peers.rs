@@ -97,6 +97,8 @@ pub enum UpstreamKind {
     Alertmanager,
     /// A Grafana.
     Grafana,
+    /// A Prometheus or what answers like one: only asked for series, for charts.
+    Prometheus,
 }
 
 /// The connection to WeCom.

@@ -111,6 +111,7 @@ impl<'a> Resolver<'a> {
         let payloads = self.payloads(value(file.payloads.as_ref()));
         let image_hosts = self.image_hosts(value(file.images.as_ref()));
         let known_hosts = Self::known_hosts(external_url.as_deref(), &upstreams, &link_rewrites, &image_hosts);
+        let (charts, upstreams) = self.charts(file, upstreams);
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
         let listen = listen?;
@@ -150,6 +151,7 @@ impl<'a> Resolver<'a> {
             link_rewrites,
             known_hosts,
             image_hosts,
+            charts,
         })
     }
 

@@ -111,8 +111,14 @@ async fn as_it_stands(
     let key = deliver.links.key().await;
     let link =
         setup.config.external_url.as_deref().map(|url| key.link(url, card.message, now, Some(setup.config.act_links)));
-    let occasion =
-        Occasion { thread: kept.thread, now, details_url: link.as_deref(), offer: Offer::Nothing, notes: &[] };
+    let occasion = Occasion {
+        thread: kept.thread,
+        now,
+        details_url: link.as_deref(),
+        offer: Offer::Nothing,
+        notes: &[],
+        chart: None,
+    };
     let rendered = page.render_pictureless(setup, target, &occasion);
     let Some(Content::TemplateCard(notice)) = rendered.parts.into_iter().next() else { return Ok(None) };
     if card.alerts.iter().all(|alert| alert.status == Status::Resolved) {

@@ -210,7 +210,9 @@ impl Writer {
         {
             return Ok(freeze);
         }
-        let occasion = Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes };
+        let chart = external.map(|url| key.picture(url, queued.message, deliver.clock.now()));
+        let occasion =
+            Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes, chart: chart.as_deref() };
         let written = if queued.digest {
             let digest = deliver.store.digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
@@ -271,7 +273,9 @@ impl Writer {
         let mut rendered = if pressed {
             page.render_pictureless(setup, target, occasion)
         } else {
-            let occasion = Occasion { offer: card::offer(&setup.config, &page, &queued.receiver), ..*occasion };
+            let charted = setup.charts.wants(&page.charted(queued.notification.received_at));
+            let offer = card::offer(&setup.config, &page, &queued.receiver);
+            let occasion = Occasion { offer, chart: occasion.chart.filter(|_| charted), ..*occasion };
             page.render(setup, target, &occasion, image.as_ref())
         };
         for problem in &rendered.problems {
@@ -395,6 +399,8 @@ pub struct Occasion<'a> {
     pub offer: Offer,
     /// Notes about the message itself.
     pub notes: &'a [Note],
+    /// The address of its chart, if it has one.
+    pub chart: Option<&'a str>,
 }
 
 /// Renders a digest. A panic loses the names, never the sums.

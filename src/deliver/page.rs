@@ -10,6 +10,7 @@ use wecom::message::Image;
 use super::letter::Occasion;
 use super::setup::Setup;
 use crate::alert::{Alert, Labels, Notification, ThreadId, Timestamp, TransitionKind};
+use crate::charts::About;
 use crate::config::{Config, Face, Language, Receiver, Target};
 use crate::ingest::{self, Listed};
 use crate::names::SourceId;
@@ -147,13 +148,29 @@ impl Page {
         firing.filter_map(|line| self.alert(line)).map(|alert| &alert.labels)
     }
 
+    /// What a chart of it is about, as of `at`: its firing alerts, critical ones first.
+    pub fn charted(&self, at: Timestamp) -> About<'_> {
+        let firing = self.told.iter().filter(|line| line.kind.is_on());
+        let mut alerts: Vec<_> = firing.filter_map(|line| Some((self.alert(line)?, line.starts_at))).collect();
+        alerts.sort_by_key(|(alert, _)| !alert.is_critical());
+        About {
+            alerts,
+            format: self.notification.format,
+            source: &self.source,
+            at,
+            language: self.language,
+            timezone: &self.timezone,
+        }
+    }
+
     /// Renders it for `target`. A panic in a template loses the layout, never the alert.
     pub fn render(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
-        self.written(setup, target, occasion, Picture { url: self.picture_url(), content: image })
+        // The sender's own picture wins.
+        self.written(setup, target, occasion, Picture { url: self.picture_url().or(occasion.chart), content: image })
     }
 
     fn written(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
-        let Occasion { thread, now, details_url, offer, notes } = *occasion;
+        let Occasion { thread, now, details_url, offer, notes, .. } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
             .iter()

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::client::client;
 use super::email::Mailer;
+use crate::charts::Charts;
 use crate::config::Config;
 use crate::names::{Part, Scope};
 use crate::render::Templates;
@@ -27,6 +28,8 @@ pub struct Setup {
     pub wecom: wecom::Client,
     /// The client for the mail server, if there is one.
     pub mailer: Option<Mailer>,
+    /// Charts, with the upstreams of this configuration.
+    pub charts: Arc<Charts>,
 }
 
 impl Setup {
@@ -38,7 +41,8 @@ impl Setup {
         }
         let wecom = client(&config, store.cloned(), clock.clone())?;
         let mailer = config.smtp.as_ref().map(Mailer::new).transpose()?;
-        Ok(Self { config, templates, wecom, mailer })
+        let charts = Arc::new(Charts::new(config.clone()));
+        Ok(Self { config, templates, wecom, mailer, charts })
     }
 
     /// Does the host of this breaker's scope answer? The error is the reason why not.

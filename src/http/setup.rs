@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::warn;
 use wecom::CallbackKeys;
 
+use crate::charts::Charts;
 use crate::config::{AppAccount, Callback, Config};
 
 /// What follows from a configuration. A reload replaces all of it.
@@ -17,13 +18,15 @@ pub struct Setup {
     pub wecom: wecom::Client,
     /// What opens the calls of WeCom, by app.
     pub callbacks: HashMap<String, CallbackKeys>,
+    /// What draws charts.
+    pub charts: Arc<Charts>,
 }
 
 impl Setup {
     /// Calls are passed on by `wecom`.
-    pub fn new(config: Arc<Config>, wecom: wecom::Client) -> Self {
+    pub fn new(config: Arc<Config>, wecom: wecom::Client, charts: Arc<Charts>) -> Self {
         let callbacks = callbacks(&config);
-        Self { config, wecom, callbacks }
+        Self { config, wecom, callbacks, charts }
     }
 }
 

@@ -140,6 +140,31 @@ impl LinkKey {
         Some(Opened { secret: secret.clone(), id, until: link.until, stated: link.acts, acts })
     }
 
+    /// The address of the picture of message `id` below `external_url`: it shows the picture for 30 days from `now`. It ends
+    /// like the name of a file, since some clients show nothing else.
+    pub fn picture(&self, external_url: &str, id: i64, now: Timestamp) -> String {
+        let until = now.plus_millis(READING_MS).0 / 1000;
+        let mac = signed(self.current.reading.clone(), &pictured(id, until));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES]);
+        format!("{external_url}/c/{id}.{until}.{signature}.png")
+    }
+
+    /// The message whose picture has this `name`; `None` if it was not made here or has expired.
+    pub fn pictured(&self, name: &str, now: Timestamp) -> Option<i64> {
+        let (id, rest) = name.strip_suffix(".png")?.split_once('.')?;
+        let (until, signature) = rest.split_once('.')?;
+        let (id, until): (i64, i64) = (id.parse().ok()?, until.parse().ok()?);
+        let given = BASE64_URL_SAFE_NO_PAD.decode(signature).ok().filter(|given| given.len() == SIGNATURE_BYTES)?;
+        let previous = self.previous.as_ref().map(|(secret, _)| secret);
+        let made = |secret: &Secret| {
+            let mut mac = secret.reading.clone();
+            mac.update(pictured(id, until).as_bytes());
+            mac.verify_truncated_left(&given).is_ok()
+        };
+        let known = std::iter::once(&self.current).chain(previous).any(made);
+        (known && now.0 / 1000 <= until).then_some(id)
+    }
+
     /// The key that signs access tokens.
     pub(crate) fn token_key(&self) -> Hmac<Sha256> {
         self.current.token.clone()
@@ -168,6 +193,11 @@ fn told(id: i64, until: i64, acts: Option<i64>) -> String {
         Some(acts) => format!("{id} {until} {acts}"),
         None => format!("{id} {until}"),
     }
+}
+
+/// The text that the signature of a picture's address covers.
+fn pictured(id: i64, until: i64) -> String {
+    format!("picture {id} {until}")
 }
 
 fn query(secret: &Secret, id: i64, until: i64, acts: Option<i64>) -> String {
@@ -263,6 +293,22 @@ mod tests {
         let reading = key.link("", 41, NOW, None);
         assert_eq!(acts(&key, 41, &reading, 0), Some(Acting::Never));
         assert_eq!(acts(&LinkKey::new(vec![8; 32]), 41, &link, 0), None);
+    }
+
+    #[test]
+    fn a_picture_is_shown_for_thirty_days_by_its_own_address_only() {
+        let key = LinkKey::new(vec![7; 32]);
+        let now = Timestamp(1_800_000_000_000);
+        let address = key.picture("https://a.example.com", 41, now);
+        let name = address.strip_prefix("https://a.example.com/c/").unwrap();
+        assert!(name.strip_suffix(".png").is_some() && name.len() < 60, "{name}");
+        assert_eq!(key.pictured(name, now.plus_millis(30 * 24 * 3_600_000)), Some(41));
+        assert_eq!(key.pictured(name, now.plus_millis(31 * 24 * 3_600_000)), None);
+        assert_eq!(key.pictured(&name.replacen("41.", "42.", 1), now), None);
+        assert_eq!(LinkKey::new(vec![8; 32]).pictured(name, now), None);
+        for wrong in ["", ".png", "41.png", "41.1.x.png", "41..png", "a.b.c.png", &name[..name.len() - 5]] {
+            assert_eq!(key.pictured(wrong, now), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -184,6 +184,7 @@ impl<'a> Voice<'a> {
             unread => facts.state == State::Opaque && !letter.notification.title.is_empty(),
             act => facts.links.iter().any(|link| link.kind == "act"),
             links,
+            picture => letter.picture.url.filter(|_| page.first).and_then(faces::shown_picture).unwrap_or_default(),
             url => faces::main_url(facts, true),
             source => self.source(),
             labels => self.map(&facts.shared),

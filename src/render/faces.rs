@@ -208,7 +208,7 @@ impl<'a> Frame<'a> {
             color: SourceColor::of(facts.state),
             url: main_url(facts, all_named).to_owned(),
             links: &facts.links,
-            picture: letter.picture.url.and_then(public_picture).and_then(safe_url).unwrap_or_default(),
+            picture: letter.picture.url.and_then(shown_picture).unwrap_or_default(),
         }
     }
 
@@ -304,6 +304,11 @@ fn row(line: &str, value_length: usize) -> Option<CardRow> {
     }
     let keyname = cut_chars(if key.is_empty() { "·" } else { key }, CARD_KEY).into_owned();
     Some(CardRow { kind: 0, keyname, value: cut_chars(value, value_length).into_owned(), ..CardRow::default() })
+}
+
+/// The address of a picture, if it may be in a message.
+pub(super) fn shown_picture(url: &str) -> Option<String> {
+    public_picture(url).and_then(safe_url)
 }
 
 /// Does `content` show the picture already?

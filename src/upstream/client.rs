@@ -297,7 +297,7 @@ async fn survey(wire: &Wire) -> Survey {
 async fn about(wire: &Wire) -> Result<Option<About>, UpstreamError> {
     match wire.peer.kind {
         UpstreamKind::Alertmanager => ask(wire, Doing::Alerts, "/status", &[], body::about).await.map(Some),
-        UpstreamKind::Grafana => Ok(None),
+        UpstreamKind::Grafana | UpstreamKind::Prometheus => Ok(None),
     }
 }
 

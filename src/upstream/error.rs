@@ -180,7 +180,7 @@ impl Peer {
                 "HTTP 401, it does not know us: check `token`, which may have expired, been deleted or been miscopied"
                     .to_owned(),
             ),
-            UpstreamKind::Alertmanager => (
+            UpstreamKind::Alertmanager | UpstreamKind::Prometheus => (
                 "HTTP 401，不认这个身份，请检查 basic 或 bearer".to_owned(),
                 "HTTP 401, it does not know us: check `basic` or `bearer`".to_owned(),
             ),
@@ -188,7 +188,7 @@ impl Peer {
     }
 
     fn forbidden(&self, doing: Doing, words: &str) -> (String, String) {
-        if self.kind == UpstreamKind::Alertmanager {
+        if self.kind != UpstreamKind::Grafana {
             return (
                 "HTTP 403，不允许，请检查它前面的代理给这个身份的权限".to_owned(),
                 "HTTP 403, not allowed: check what the proxy before it lets us do".to_owned(),

@@ -115,7 +115,7 @@ pub fn known_here(matchers: &[Matcher], labels: &Labels) -> Option<Vec<Matcher>>
 pub fn matchers_for(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> {
     let mut matchers = match upstream.kind {
         UpstreamKind::Grafana => of_silence_url(upstream, alert).unwrap_or_default(),
-        UpstreamKind::Alertmanager => Vec::new(),
+        UpstreamKind::Alertmanager | UpstreamKind::Prometheus => Vec::new(),
     };
     if matchers.is_empty() {
         let labels = alert.labels.iter().filter(|(name, _)| !upstream.ignore_labels.contains(name));

@@ -65,6 +65,19 @@ pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Optio
     alone.next().filter(|upstream| alone.next().is_none() && upstream.sources.is_empty())
 }
 
+/// The upstream that is asked for the series of an alert: the one whose URL is a prefix of the alert's link to its rule, else
+/// the one that claims its source, else the only one, unless that claims other sources.
+pub fn asked_for<'a>(upstreams: &'a [Upstream], rule: &str, source: &SourceId) -> Option<&'a Upstream> {
+    let near = |upstream: &'a Upstream| Some((nearness(&upstream.url, rule)?, upstream));
+    let by_link = upstreams.iter().filter_map(near).rev().max_by_key(|(nearness, _)| *nearness);
+    let claims = |upstream: &&Upstream| upstream.sources.iter().any(|name| source.configured() == Some(name.as_str()));
+    let alone = || match upstreams {
+        [only] if only.sources.is_empty() => Some(only),
+        _ => None,
+    };
+    by_link.map(|(_, upstream)| upstream).or_else(|| upstreams.iter().find(claims)).or_else(alone)
+}
+
 /// How many bytes of path both URLs share, if `own` equals `external` or is a folder above it: same scheme, host and
 /// port, and a path made of the other's leading segments.
 pub(super) fn nearness(own: &str, external: &str) -> Option<usize> {

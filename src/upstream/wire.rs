@@ -6,7 +6,8 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::{Certificate, Method, RequestBuilder, Url};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Certificate, Method, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -52,6 +53,19 @@ pub(super) struct Lost {
     pub error: UpstreamError,
 }
 
+/// Why [`Wire::ask`] has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Nothing, or not all, in time.
+    Slow,
+    /// No connection, or it broke.
+    Unreachable,
+    /// Another status than 200; a redirect is one.
+    Refused(u16),
+    /// More than may be read.
+    Large,
+}
+
 /// A request.
 pub(super) struct Call<'a> {
     pub doing: Doing,
@@ -70,6 +84,7 @@ impl Wire {
         let path = match upstream.kind {
             UpstreamKind::Alertmanager => "/api/v2",
             UpstreamKind::Grafana => "/api/alertmanager/grafana/api/v2",
+            UpstreamKind::Prometheus => "/api/v1",
         };
         let credential = upstream.credential.as_ref().map(|credential| match credential {
             Credential::Bearer(token) => Sent::Bearer(token.clone()),
@@ -101,14 +116,43 @@ impl Wire {
         Err(Lost { broke: false, error: self.peer.refusal(doing, status.as_u16(), &words) })
     }
 
-    fn request(&self, call: Call<'_>) -> RequestBuilder {
-        let Call { method, path, query, body, .. } = call;
-        let mut request = self.http.request(method, format!("{}{path}", self.root)).timeout(DEADLINE).query(query);
-        request = match &self.credential {
+    /// Asks below the root, by GET where there is no `form`, else by POST. Reads at most `most` bytes within `deadline`.
+    /// What the answer says is told to nobody.
+    pub async fn ask(&self, path: &str, form: &str, deadline: Duration, most: usize) -> Result<Vec<u8>, Unanswered> {
+        let asked = async {
+            let method = if form.is_empty() { Method::GET } else { Method::POST };
+            let mut request = self.proven(self.http.request(method, format!("{}{path}", self.root)));
+            if !form.is_empty() {
+                request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.to_owned());
+            }
+            let mut answer = request.send().await.map_err(|_| Unanswered::Unreachable)?;
+            if answer.status() != StatusCode::OK {
+                return Err(Unanswered::Refused(answer.status().as_u16()));
+            }
+            let mut bytes = Vec::new();
+            while let Some(chunk) = answer.chunk().await.map_err(|_| Unanswered::Unreachable)? {
+                if bytes.len() + chunk.len() > most {
+                    return Err(Unanswered::Large);
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(bytes)
+        };
+        tokio::time::timeout(deadline, asked).await.unwrap_or(Err(Unanswered::Slow))
+    }
+
+    fn proven(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.credential {
             Some(Sent::Bearer(token)) => request.bearer_auth(token.expose_secret()),
             Some(Sent::Basic(username, password)) => request.basic_auth(username, Some(password.expose_secret())),
             None => request,
-        };
+        }
+    }
+
+    fn request(&self, call: Call<'_>) -> RequestBuilder {
+        let Call { method, path, query, body, .. } = call;
+        let request = self.http.request(method, format!("{}{path}", self.root)).timeout(DEADLINE).query(query);
+        let mut request = self.proven(request);
         if let Some(org) = self.peer.org_id {
             // A token of another organisation is then refused instead of silencing there.
             request = request.header("X-Grafana-Org-Id", org);

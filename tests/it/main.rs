@@ -39,6 +39,7 @@ mod lost_file;
 mod matrix;
 mod migrate_store;
 mod names;
+mod pictures;
 mod refusals;
 mod replicas;
 mod replicas_bot;

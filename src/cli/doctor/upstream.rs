@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::alert::Timestamp;
 use crate::config::{Upstream, UpstreamKind};
-use crate::upstream::{About, Client, Survey, UpstreamError};
+use crate::upstream::{About, Client, Sampler, Survey, Trouble, UpstreamError};
 
 /// Can silences be read and made there, and alerts be read, with our credential? Nothing is made.
 pub(super) async fn check(known: &Upstream, now: Timestamp) -> Result<String, String> {
@@ -18,6 +18,31 @@ pub(super) async fn check(known: &Upstream, now: Timestamp) -> Result<String, St
         healthy &= reads_all;
     }
     if healthy { Ok(said) } else { Err(said) }
+}
+
+/// Can the rules be read there, whose series charts show?
+pub(super) async fn series(known: &Upstream) -> Result<String, String> {
+    let sampler = Sampler::new(known).map_err(|error| error.to_string())?;
+    match sampler.count_rules().await {
+        Ok(rules) => Ok(format!("可以取数据，告警规则 {rules} 条 series can be read, {rules} alerting rules")),
+        Err(trouble) => {
+            let (zh, en) = match trouble {
+                Trouble::Slow => ("没有及时回答", "no answer in time"),
+                Trouble::Unreachable | Trouble::Paused => {
+                    ("连不上，请检查 url 和网络", "it cannot be reached: check `url`")
+                }
+                Trouble::Refused => {
+                    ("被拒绝或被转走，请检查身份和 url", "refused or redirected: check the credential and `url`")
+                }
+                Trouble::Large => ("回答太长", "the answer is too long"),
+                Trouble::Foreign | Trouble::UnknownRule => (
+                    "这不像 Prometheus，请检查 url：不带 /api",
+                    "this is no Prometheus: check `url`, which ends before /api",
+                ),
+            };
+            Err(format!("{}：{zh} {en}", known.url))
+        }
+    }
 }
 
 /// One line about a peer, and whether all that is needed of it can be read.
@@ -42,7 +67,9 @@ fn peer(survey: &Survey, kind: UpstreamKind, now: Timestamp) -> (String, bool) {
         Some(groups) => write!(line, "，groups {}", read(groups)).expect("a text takes all"),
         None => line.push_str(match kind {
             UpstreamKind::Grafana => "；静音时段看不见 mute timings cannot be seen",
-            UpstreamKind::Alertmanager => "；0.28 以前看不见静音时段 mute intervals cannot be seen before 0.28",
+            UpstreamKind::Alertmanager | UpstreamKind::Prometheus => {
+                "；0.28 以前看不见静音时段 mute intervals cannot be seen before 0.28"
+            }
         }),
     }
     let reads_all = about.is_ok() && alerts.is_ok() && silences.is_ok() && groups.as_ref().is_none_or(Result::is_ok);

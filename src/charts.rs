@@ -1,0 +1,351 @@
+//! Charts of alerts: which message has one, what is asked for it, and the picture.
+//!
+//! A picture is drawn when its address is first opened, never before: a message does not wait for it. Only upstreams of the
+//! configuration are asked, and only for what their own rules ask (see [`ChartExpression`]). One picture is drawn once a minute
+//! at most, whatever the number of messages and visitors that want it.
+
+mod plan;
+mod trend;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::tz::TimeZone;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
+use wegraf_chart::{Canvas, Chart, Limit, Theme};
+
+use crate::alert::{Alert, Format, Labels, Timestamp};
+use crate::config::{ChartExpression, ChartTheme, ChartsOf, Config, Upstream};
+use crate::measure::{self, Unit, UnitKind};
+use crate::names::SourceId;
+use crate::upstream::{Sampler, Series, Trouble, UpstreamError, asked_for, selected, unselected};
+use crate::words::Language;
+use plan::Plan;
+
+pub use trend::{Course, course};
+
+/// How long a picture is used again.
+const KNOWN: Duration = Duration::from_mins(1);
+/// Pictures that are kept.
+const KEPT: usize = 64;
+/// Pictures that are drawn at once.
+const AT_ONCE: usize = 2;
+
+/// What a chart is about.
+#[derive(Debug, Clone)]
+pub struct About<'a> {
+    /// The firing alerts of a message, and when each began; the first one speaks for them.
+    pub alerts: Vec<(&'a Alert, Option<Timestamp>)>,
+    /// What their notification was recognised as.
+    pub format: Format,
+    /// Who sent it.
+    pub source: &'a SourceId,
+    /// The end of the chart.
+    pub at: Timestamp,
+    /// The receiver's language.
+    pub language: Language,
+    /// The receiver's zone.
+    pub timezone: &'a TimeZone,
+}
+
+/// Why there is no picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Undrawn {
+    /// Nothing of the alert can be drawn, or charts are off.
+    Nothing,
+    /// The upstream has no series of it, or too few points.
+    Empty,
+    /// The upstream did not answer as it should.
+    Upstream(Trouble),
+    /// The picture itself failed.
+    Failed,
+}
+
+impl Undrawn {
+    /// The name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Empty => "empty",
+            Self::Upstream(trouble) => trouble.as_str(),
+            Self::Failed => "failed",
+        }
+    }
+}
+
+type Picture = Result<Bytes, Undrawn>;
+
+/// Pictures by what they show, and when each was first asked for.
+type Known = HashMap<String, (Instant, Arc<OnceCell<Picture>>)>;
+/// What draws, or why it cannot.
+type Easel = OnceLock<Result<Canvas, wegraf_chart::Undrawn>>;
+
+/// Draws charts. One for each configuration.
+#[derive(Debug)]
+pub struct Charts {
+    config: Arc<Config>,
+    samplers: Vec<OnceLock<Result<Sampler, UpstreamError>>>,
+    canvas: Arc<Easel>,
+    drawing: Semaphore,
+    known: Mutex<Known>,
+}
+
+impl Charts {
+    /// Nothing is read or connected before the first picture.
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            samplers: config.charts.from.iter().map(|_| OnceLock::new()).collect(),
+            config,
+            canvas: Arc::default(),
+            drawing: Semaphore::new(AT_ONCE),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Does a message about these alerts have a chart, as far as can be told without asking?
+    pub fn wants(&self, about: &About<'_>) -> bool {
+        let critical = about.alerts.iter().any(|(alert, _)| alert.is_critical());
+        let wanted = match self.config.charts.of {
+            ChartsOf::Off => false,
+            ChartsOf::Critical => critical,
+            ChartsOf::All => true,
+        };
+        let first = about.alerts.first();
+        wanted
+            && first.is_some_and(|(alert, _)| {
+                self.upstream(alert, about.source).is_some() && plan::rule_of(alert).is_some()
+            })
+    }
+
+    fn upstream(&self, alert: &Alert, source: &SourceId) -> Option<&Upstream> {
+        asked_for(&self.config.charts.from, &alert.links.rule, source)
+    }
+
+    fn sampler(&self, upstream: &Upstream) -> Result<&Sampler, Undrawn> {
+        let index = self.config.charts.from.iter().position(|known| std::ptr::eq(known, upstream));
+        let cell = index.and_then(|index| self.samplers.get(index)).ok_or(Undrawn::Nothing)?;
+        cell.get_or_init(|| Sampler::new(upstream)).as_ref().map_err(|_| Undrawn::Upstream(Trouble::Unreachable))
+    }
+
+    /// Names of upstreams that failed too often and are not asked for a while.
+    pub fn paused(&self) -> Vec<&str> {
+        let paused = |cell: &OnceLock<Result<Sampler, UpstreamError>>| {
+            cell.get().and_then(|made| made.as_ref().ok()).is_some_and(Sampler::is_paused)
+        };
+        let all = self.config.charts.from.iter().zip(&self.samplers);
+        all.filter(|(_, cell)| paused(cell)).map(|(upstream, _)| upstream.name.as_str()).collect()
+    }
+
+    /// The chart as PNG.
+    pub async fn picture(&self, about: &About<'_>) -> Picture {
+        let plan = plan::plan(about).filter(|_| self.wants(about)).ok_or(Undrawn::Nothing)?;
+        let (first, _) = about.alerts[0];
+        let upstream = self.upstream(first, about.source).ok_or(Undrawn::Nothing)?;
+        let key = format!("{}\n{}\n{plan:?}", upstream.name, about.language.as_str());
+        let cell = self.cell(key);
+        cell.get_or_init(|| self.drawn(&plan, upstream, about)).await.clone()
+    }
+
+    /// The place where a picture is kept, or will be.
+    fn cell(&self, key: String) -> Arc<OnceCell<Picture>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        known.retain(|_, (made, _)| now.duration_since(*made) < KNOWN);
+        if known.len() >= KEPT {
+            let oldest = known.iter().min_by_key(|(_, (made, _))| *made).map(|(key, _)| key.clone());
+            oldest.map(|key| known.remove(&key));
+        }
+        known.entry(key).or_insert_with(|| (now, Arc::default())).1.clone()
+    }
+
+    async fn drawn(&self, plan: &Plan, upstream: &Upstream, about: &About<'_>) -> Picture {
+        let sampler = self.sampler(upstream)?;
+        let troubled = Undrawn::Upstream;
+        let rule = match self.config.charts.expression {
+            ChartExpression::Rules => sampler.rule(&plan.name, &plan.expression).await.map_err(troubled)?,
+            ChartExpression::Body => sampler.rule(&plan.name, &plan.expression).await.unwrap_or_default(),
+        };
+        let only = plan.only(&rule);
+        let ask = async |measure: &str, back: i64| {
+            let window = (plan.window.0 - back, plan.window.1 - back);
+            let query = selected(measure, &only).unwrap_or_else(|| unselected(measure));
+            sampler.series(&query, window, plan.step).await
+        };
+        let (series, limit, yesterday) = tokio::join!(
+            ask(&plan.measure, 0),
+            async { Some(ask(plan.limit.as_deref()?, 0).await.ok()?.into_iter().next()?.points) },
+            async { if plan.yesterday { ask(&plan.measure, DAY).await.ok() } else { None } }
+        );
+        let mut series = series.map_err(troubled)?;
+        if series.is_empty() {
+            // A label that only the alert has, such as one that is added on the way.
+            series = sampler.series(&unselected(&plan.measure), plan.window, plan.step).await.map_err(troubled)?;
+            let ours = |labels: &Labels| {
+                only.iter().any(|alert| {
+                    labels
+                        .iter()
+                        .filter(|(name, _)| *name != "__name__")
+                        .all(|(name, value)| alert.get(name) == Some(value))
+                })
+            };
+            series.retain(|one| ours(&one.labels));
+        }
+        worst_first(&mut series, plan.is_above());
+        let (chart, value) = chart(plan, series, limit, yesterday, self.theme(), about);
+        if !wegraf_chart::is_worth_drawing(&chart) {
+            return Err(Undrawn::Empty);
+        }
+        let clock = |at: i64| clock(at, plan, about.timezone);
+        let svg = wegraf_chart::svg(&chart, value, clock);
+        self.png(&svg).await.ok_or(Undrawn::Failed)
+    }
+
+    fn theme(&self) -> Theme {
+        match self.config.charts.theme {
+            ChartTheme::Light => Theme::Light,
+            ChartTheme::Dark => Theme::Dark,
+        }
+    }
+
+    /// The picture in place of one that cannot be had.
+    pub async fn neutral(&self, language: Language) -> Option<Bytes> {
+        let words = match language {
+            Language::Zh => "图表暂不可用",
+            Language::En => "No chart at the moment",
+        };
+        let cell = self.cell(format!("neutral {}", language.as_str()));
+        let svg = wegraf_chart::notice(words, self.theme());
+        let drawn = async || self.png(&svg).await.ok_or(Undrawn::Failed);
+        cell.get_or_init(drawn).await.clone().ok()
+    }
+
+    async fn png(&self, svg: &str) -> Option<Bytes> {
+        let _permit = self.drawing.acquire().await.ok()?;
+        let (canvas, font, svg) = (self.canvas.clone(), self.config.charts.font.clone(), svg.to_owned());
+        // Some tens of milliseconds of work, which must not hold up others.
+        let drawn = tokio::task::spawn_blocking(move || {
+            let canvas = canvas.get_or_init(|| Canvas::new(font.and_then(|path| std::fs::read(path).ok())));
+            canvas.as_ref().map_err(Clone::clone).and_then(|canvas| canvas.png(&svg))
+        });
+        match drawn.await {
+            Ok(Ok(png)) => Some(png.into()),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "A picture was not drawn.");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+const DAY: i64 = 86_400;
+
+fn last(series: &Series) -> f64 {
+    series.points.iter().rev().find(|(_, value)| value.is_finite()).map_or(f64::NAN, |(_, value)| *value)
+}
+
+fn worst_first(series: &mut [Series], above: bool) {
+    series.sort_by(|a, b| {
+        let order = last(b).total_cmp(&last(a));
+        if above { order } else { order.reverse() }
+    });
+}
+
+/// The chart of `series`, and what writes its values.
+fn chart<'a>(
+    plan: &'a Plan,
+    series: Vec<Series>,
+    limit: Option<Vec<(i64, f64)>>,
+    yesterday: Option<Vec<Series>>,
+    theme: Theme,
+    about: &About<'a>,
+) -> (Chart, impl Fn(f64) -> String + use<'a>) {
+    let language = about.language;
+    let unit = plan.unit.as_ref();
+    let value = move |value: f64| measure::write(value, unit, &[], language);
+    let now = series.first().map(last).filter(|value| value.is_finite());
+    let figure = if plan.figure.is_empty() {
+        now.map(|now| measure::write(now, unit, plan.rule.bounds(), language)).unwrap_or_default()
+    } else {
+        plan.figure.clone()
+    };
+    let span = span(plan.window.1 - plan.window.0, language);
+    let first = series.first().map(|first| first.points.as_slice()).unwrap_or_default();
+    let note = trend::told(first, &span, language, value, |at| clock(at, plan, about.timezone));
+    let before =
+        yesterday.into_iter().flatten().find(|before| series.first().is_some_and(|now| now.labels == before.labels));
+    let largest =
+        series.iter().flat_map(|one| &one.points).map(|(_, value)| value.abs()).filter(|value| value.is_finite());
+    let grain = grain(unit, largest.fold(0.0, f64::max));
+    let names = names(&series);
+    let chart = Chart {
+        title: plan.title.clone(),
+        figure,
+        under: plan.under.clone(),
+        note: note.unwrap_or_default(),
+        yesterday: before
+            .map(|before| before.points.into_iter().map(|(at, value)| (at + DAY, value)).collect())
+            .unwrap_or_default(),
+        series: series
+            .into_iter()
+            .zip(names)
+            .map(|(one, name)| wegraf_chart::Series { name, points: one.points })
+            .collect(),
+        limits: plan
+            .rule
+            .bounds()
+            .iter()
+            .map(|bound| Limit { value: bound.limit, above: matches!(bound.operator.sign(), ">" | "≥") })
+            .collect(),
+        limit_series: limit.unwrap_or_default(),
+        fired_at: plan.fired_at,
+        window: plan.window,
+        step: plan.step,
+        grain,
+        theme,
+    };
+    (chart, value)
+}
+
+/// What the labels of an axis are multiples of, for values up to `largest`.
+fn grain(unit: Option<&Unit>, largest: f64) -> f64 {
+    let Some(unit) = unit else { return 1.0 };
+    let size = largest * unit.scale;
+    let steps: &[f64] = match unit.kind {
+        UnitKind::Byte => &[1_099_511_627_776.0, 1_073_741_824.0, 1_048_576.0, 1024.0],
+        UnitKind::Second => &[86_400.0, 3600.0, 60.0],
+        _ => &[],
+    };
+    let step = steps.iter().copied().find(|step| size >= *step).unwrap_or(1.0);
+    step / unit.scale
+}
+
+/// What tells the series apart: the values of the labels that differ.
+fn names(series: &[Series]) -> Vec<String> {
+    let differs = |name: &str| series.iter().any(|one| one.labels.get(name) != series[0].labels.get(name));
+    let name = |one: &Series| {
+        let told = one.labels.iter().filter(|(name, _)| *name != "__name__" && differs(name));
+        told.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    series.iter().map(name).collect()
+}
+
+/// A whole number of hours or days in words.
+fn span(seconds: i64, language: Language) -> String {
+    let hours = seconds / 3600;
+    let (count, zh, en) = if hours % 24 == 0 && hours > 0 { (hours / 24, "天", "d") } else { (hours, "小时", "h") };
+    match language {
+        Language::Zh => format!("{count} {zh}"),
+        Language::En => format!("{count}{en}"),
+    }
+}
+
+fn clock(at: i64, plan: &Plan, zone: &TimeZone) -> String {
+    let Ok(at) = jiff::Timestamp::from_second(at) else { return String::new() };
+    let at = at.to_zoned(zone.clone());
+    let format = if plan.window.1 - plan.window.0 > DAY { "%m-%d %H:%M" } else { "%H:%M" };
+    at.strftime(format).to_string()
+}

@@ -1,0 +1,133 @@
+//! The course of a series in words (pure).
+
+use crate::words::Language;
+
+/// What became of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// It goes up, and has not stopped.
+    Rising,
+    /// It goes down.
+    Falling,
+    /// It moved, and stays where it is now.
+    Settled,
+    /// It jumped, at this second.
+    Jumped(i64),
+    /// It goes up and down.
+    Swinging,
+    /// It does not move.
+    Flat,
+}
+
+/// The part of the range that counts as movement.
+const MOVED: f64 = 0.2;
+/// The part of the range that one step takes in a jump.
+const JUMP: f64 = 0.6;
+
+/// The course of `points`, by its last quarter against its first and against its range. `None` with fewer than eight
+/// numbers.
+pub fn course(points: &[(i64, f64)]) -> Option<Course> {
+    let points: Vec<(i64, f64)> = points.iter().copied().filter(|(_, value)| value.is_finite()).collect();
+    if points.len() < 8 {
+        return None;
+    }
+    let values = || points.iter().map(|(_, value)| *value);
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    let range = high - low;
+    if range <= high.abs().max(low.abs()) * 0.01 {
+        return Some(Course::Flat);
+    }
+    let quarter = points.len() / 4;
+    let mean = |part: &[(i64, f64)]| {
+        part.iter().map(|(_, value)| value).sum::<f64>() / f64::from(u32::try_from(part.len()).unwrap_or(1).max(1))
+    };
+    let (first, last) = (mean(&points[..quarter]), mean(&points[points.len() - quarter..]));
+    let change = (last - first) / range;
+    let steps = || points.windows(2).map(|pair| (pair[1].0, (pair[1].1 - pair[0].1) / range));
+    let jump = steps().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+    if let Some((at, step)) = jump.filter(|(_, step)| step.abs() >= JUMP)
+        && change.abs() >= JUMP
+        && step.signum() == change.signum()
+    {
+        return Some(Course::Jumped(at));
+    }
+    if change.abs() < MOVED {
+        return Some(Course::Swinging);
+    }
+    // How much of the movement belongs to the last quarter?
+    let tail = &points[points.len() - quarter..];
+    let moved = (tail[tail.len() - 1].1 - tail[0].1) / range;
+    Some(match moved {
+        _ if moved * change.signum() < 0.05 => Course::Settled,
+        _ if change > 0.0 => Course::Rising,
+        _ => Course::Falling,
+    })
+}
+
+/// `近 3 小时 78 → 96 %，仍在升`. `write` writes a number, `clock` a time.
+pub fn told(
+    points: &[(i64, f64)],
+    span: &str,
+    language: Language,
+    write: impl Fn(f64) -> String,
+    clock: impl Fn(i64) -> String,
+) -> Option<String> {
+    let course = course(points)?;
+    let finite = || points.iter().filter(|(_, value)| value.is_finite());
+    let (first, last) = (finite().next()?.1, finite().next_back()?.1);
+    let zh = language == Language::Zh;
+    let words = match course {
+        Course::Rising => if zh { "仍在升" } else { "still rising" }.to_owned(),
+        Course::Falling => if zh { "在降" } else { "falling" }.to_owned(),
+        Course::Settled => if zh { "已平" } else { "steady now" }.to_owned(),
+        Course::Swinging => if zh { "波动" } else { "up and down" }.to_owned(),
+        Course::Flat => {
+            return Some(if zh { format!("近 {span} 没有变化") } else { format!("no change in {span}") });
+        }
+        Course::Jumped(at) if zh => format!("突变（{} 起）", clock(at)),
+        Course::Jumped(at) => format!("jumped at {}", clock(at)),
+    };
+    let (from, to) = (write(first), write(last));
+    Some(if zh {
+        format!("近 {span} {from} → {to}，{words}")
+    } else {
+        format!("{from} → {to} in {span}, {words}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(value: impl Fn(f64) -> f64) -> Vec<(i64, f64)> {
+        (0..60_i32).map(|at| (i64::from(at) * 60, value(f64::from(at) / 59.0))).collect()
+    }
+
+    #[test]
+    fn courses_are_told_apart() {
+        for (points, wanted) in [
+            (series(|at| 78.0 + 18.0 * at), Course::Rising),
+            (series(|at| 96.0 - 18.0 * at), Course::Falling),
+            (series(|at| if at < 0.5 { at * 2.0 } else { 1.0 }), Course::Settled),
+            (series(|at| if at < 0.7 { 1.0 } else { 43.0 }), Course::Jumped(42 * 60)),
+            (series(|at| if at < 0.7 { 43.0 } else { 1.0 }), Course::Jumped(42 * 60)),
+            (series(|at| (at * 40.0).sin()), Course::Swinging),
+            (series(|_| 7.0), Course::Flat),
+            (series(|at| 100.0 + at * 0.5), Course::Flat),
+            (series(|at| at * at), Course::Rising),
+            (series(|at| if (0.4..0.5).contains(&at) { 50.0 } else { 1.0 }), Course::Swinging),
+        ] {
+            assert_eq!(course(&points), Some(wanted), "{points:?}");
+        }
+        assert_eq!(course(&series(|_| f64::NAN)), None);
+        assert_eq!(course(&[(0, 1.0)]), None);
+    }
+
+    #[test]
+    fn a_course_is_told_in_both_languages() {
+        let points = series(|at| 78.0 + 18.0 * at);
+        let told = |language| told(&points, "1 小时", language, |value| format!("{value} %"), |_| "03:01".to_owned());
+        assert_eq!(told(Language::Zh).unwrap(), "近 1 小时 78 % → 96 %，仍在升");
+        assert_eq!(told(Language::En).unwrap(), "78 % → 96 % in 1 小时, still rising");
+    }
+}

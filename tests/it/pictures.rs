@@ -1,0 +1,299 @@
+//! Charts in messages: a real Prometheus, and one that answers as it should not.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use wegraf::time::Clock;
+
+use crate::harness::World;
+use crate::programs::{Exporter, Server, ago, find};
+
+const RECEIVERS: &str = r"
+external_url: https://wegraf.example.com
+receivers:
+  ops: { targets: [ { webhook: ops-group, face: markdown_v2 }, { webhook: dba-group, face: news } ] }
+route: { receiver: ops }
+";
+const EXPRESSION: &str = "queue_length > 10";
+
+/// How the stand-in answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Manner {
+    Well,
+    Silent,
+    Huge,
+    Nonsense,
+    Redirecting,
+    Unauthorised,
+    NotNumbers,
+    OnePoint,
+    ManySeries,
+    Nothing,
+}
+
+/// A Prometheus in name.
+struct StandIn {
+    url: String,
+    manner: Arc<Mutex<Manner>>,
+    /// The queries and ends of windows that it was asked for.
+    asked: Arc<Mutex<Vec<(String, i64)>>>,
+}
+
+type Shared = (Arc<Mutex<Manner>>, Arc<Mutex<Vec<(String, i64)>>>);
+
+impl StandIn {
+    async fn start() -> Self {
+        let (manner, asked) = (Arc::new(Mutex::new(Manner::Well)), Arc::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = axum::Router::new()
+            .route("/api/v1/rules", get(rules))
+            .route("/api/v1/query_range", post(series))
+            .route("/elsewhere", post(|| async { StatusCode::IM_A_TEAPOT }))
+            .with_state((manner.clone(), Arc::clone(&asked)));
+        tokio::spawn(async { axum::serve(listener, app).await });
+        Self { url, manner, asked }
+    }
+
+    fn behaves(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
+        self.asked.lock().unwrap().clear();
+    }
+
+    /// How often it was asked for what goes on now.
+    fn questions(&self) -> usize {
+        let asked = self.asked.lock().unwrap();
+        let latest = asked.iter().map(|(_, end)| *end).max().unwrap_or_default();
+        asked.iter().filter(|(_, end)| *end == latest).count()
+    }
+}
+
+async fn rules() -> Response {
+    let rule = |name: &str, query: &str| json!({ "type": "alerting", "name": name, "query": query, "labels": { "severity": "critical" } });
+    let rules = [rule("QueueLong", "queue_length  >  1e1"), rule("Other", "a > 1")];
+    let groups = json!([{ "name": "g", "rules": rules }]);
+    axum::Json(json!({ "status": "success", "data": { "groups": groups } })).into_response()
+}
+
+async fn series(State((manner, asked)): State<Shared>, body: String) -> Response {
+    let form: std::collections::HashMap<String, String> =
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let number = |name: &str| form[name].parse::<i64>().unwrap();
+    let (start, end, step) = (number("start"), number("end"), number("step"));
+    asked.lock().unwrap().push((form["query"].clone(), end));
+    let manner = *manner.lock().unwrap();
+    let points = |value: &dyn Fn(i64) -> String| -> Vec<Value> {
+        (0..=(end - start) / step).map(|index| json!([start + index * step, value(index)])).collect()
+    };
+    let one =
+        |values: Vec<Value>| json!({ "metric": { "__name__": "queue_length", "queue": "pay" }, "values": values });
+    let result = match manner {
+        Manner::Silent => std::future::pending().await,
+        Manner::Huge => return "x".repeat(3 << 20).into_response(),
+        Manner::Nonsense => return "<html>sign in</html>".into_response(),
+        Manner::Redirecting => return Redirect::temporary("/elsewhere").into_response(),
+        Manner::Unauthorised => return StatusCode::UNAUTHORIZED.into_response(),
+        Manner::Well => vec![one(points(&|index| index.to_string()))],
+        Manner::NotNumbers => vec![one(points(&|_| "NaN".to_owned()))],
+        Manner::OnePoint => vec![one(vec![json!([end, "12"])])],
+        Manner::ManySeries => (0..1000).map(|_| one(vec![json!([end, "12"])])).collect(),
+        Manner::Nothing => Vec::new(),
+    };
+    axum::Json(json!({ "status": "success", "data": { "resultType": "matrix", "result": result } })).into_response()
+}
+
+/// A firing alert of `rule`, whose link gives `expression`.
+fn body(rule: &str, expression: &str, host: &str, annotations: &Value) -> String {
+    let link: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+    let labels = json!({ "alertname": rule, "severity": "critical", "queue": "pay", "host": host });
+    json!({
+        "version": "4", "status": "firing", "receiver": "r", "groupKey": format!("{rule}{host}"),
+        "externalURL": "http://alertmanager.example.com",
+        "alerts": [{
+            "status": "firing", "labels": labels, "annotations": annotations, "startsAt": ago(600),
+            "generatorURL": format!("http://prometheus.example.com/graph?g0.expr={link}&g0.tab=1"),
+        }],
+    })
+    .to_string()
+}
+
+/// The address of the picture in a message in markdown, below the gateway's own.
+fn picture_in(message: &Value) -> Option<String> {
+    let content = message["content"]["content"].as_str().unwrap();
+    let (_, after) = content.split_once("](https://wegraf.example.com/c/")?;
+    assert!(content.contains("![趋势](https://wegraf.example.com/c/"), "{content}");
+    after.split_once(')').map(|(name, _)| format!("/c/{name}"))
+}
+
+/// What becomes of a picture, by the counter that grew.
+async fn fetched(world: &World, path: &str) -> (Vec<u8>, String, String) {
+    let before = results(world).await;
+    let answer = world.http.get(format!("{}{path}", world.url)).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        (&answer.headers()["content-type"], &answer.headers()["x-robots-tag"]),
+        (&"image/png".parse().unwrap(), &"noindex".parse().unwrap())
+    );
+    let cache = answer.headers()["cache-control"].to_str().unwrap().to_owned();
+    let png = answer.bytes().await.unwrap().to_vec();
+    assert!(png.starts_with(b"\x89PNG") && png.len() < 100 * 1024);
+    let after = results(world).await;
+    let grown = after.iter().find(|line| !before.contains(line)).expect("it is counted").clone();
+    let result = grown.split('"').nth(1).unwrap().to_owned();
+    (png, result, cache)
+}
+
+async fn results(world: &World) -> Vec<String> {
+    let text = world.http.get(format!("{}/metrics", world.url)).send().await.unwrap().text().await.unwrap();
+    text.lines().filter(|line| line.contains("pictures_total{")).map(str::to_owned).collect()
+}
+
+async fn world(upstream: &str, charts: &str) -> World {
+    let rest = format!("{RECEIVERS}upstreams: {{ prom: {{ kind: prometheus, url: {upstream} }} }}\ncharts: {charts}\n");
+    World::new(&rest).await
+}
+
+#[tokio::test]
+async fn each_manner_of_an_upstream_has_a_clear_outcome_and_no_message_waits() {
+    let stand_in = StandIn::start().await;
+    let world = world(&stand_in.url, "{ for: critical }").await;
+    let mut count = 0;
+    let mut neutral = Vec::new();
+    for (manner, result, asks) in [
+        (Manner::Well, "drawn", true),
+        (Manner::Silent, "slow", true),
+        (Manner::Huge, "large", true),
+        (Manner::Well, "drawn", true),
+        (Manner::Nonsense, "foreign", true),
+        (Manner::Redirecting, "refused", true),
+        (Manner::Well, "drawn", true),
+        (Manner::Unauthorised, "refused", true),
+        (Manner::NotNumbers, "empty", true),
+        (Manner::OnePoint, "empty", true),
+        (Manner::Nothing, "empty", true),
+        (Manner::ManySeries, "large", true),
+    ] {
+        stand_in.behaves(manner);
+        count += 1;
+        world.accept("/webhook", body("QueueLong", EXPRESSION, &format!("h{count}"), &json!({}))).await;
+        let messages = world.arrived("webhook=sim-ops-group", count).await;
+        assert_eq!(stand_in.questions(), 0, "nothing is asked before the picture is fetched");
+        let path = picture_in(&messages[count - 1]).expect("the message has a picture");
+        let (png, got, cache) = fetched(&world, &path).await;
+        assert_eq!((got.as_str(), stand_in.questions() > 0), (result, asks), "{manner:?}");
+        assert_eq!(cache, if result == "drawn" { "public, max-age=86400" } else { "public, max-age=30" });
+        if result != "drawn" {
+            neutral.push(png);
+        }
+    }
+    assert!(neutral.windows(2).all(|pair| pair[0] == pair[1]), "one neutral picture");
+    let news = world.arrived("webhook=sim-dba-group", count).await;
+    let picurl = news[0]["content"]["articles"][0]["picurl"].as_str().unwrap();
+    assert!(picurl.starts_with("https://wegraf.example.com/c/"), "{picurl}");
+
+    // Five failures in succession, then nothing is asked for a while.
+    stand_in.behaves(Manner::Unauthorised);
+    let mut results = Vec::new();
+    for _ in 0..6 {
+        count += 1;
+        world.accept("/webhook", body("QueueLong", EXPRESSION, &format!("h{count}"), &json!({}))).await;
+        let messages = world.arrived("webhook=sim-ops-group", count).await;
+        results.push(fetched(&world, &picture_in(&messages[count - 1]).unwrap()).await.1);
+    }
+    assert_eq!((results[0].as_str(), results[5].as_str()), ("refused", "paused"), "{results:?}");
+}
+
+#[tokio::test]
+async fn an_expression_that_the_upstream_does_not_have_is_not_asked() {
+    let stand_in = StandIn::start().await;
+    let world = world(&stand_in.url, "{ for: critical }").await;
+    for (index, (rule, expression)) in
+        [("QueueLong", "secrets > 10"), ("Unheard", EXPRESSION), ("Other", EXPRESSION)].into_iter().enumerate()
+    {
+        world.accept("/webhook", body(rule, expression, "h", &json!({}))).await;
+        let messages = world.arrived("webhook=sim-ops-group", index + 1).await;
+        let (_, got, _) = fetched(&world, &picture_in(&messages[index]).unwrap()).await;
+        assert_eq!((got.as_str(), stand_in.questions()), ("unknown_rule", 0), "{rule} {expression}");
+    }
+    let wrong =
+        world.http.get(format!("{}/c/1.9999999999.AAAAAAAAAAAAAAAAAAAAAA.png", world.url)).send().await.unwrap();
+    assert_eq!(wrong.status(), 404);
+}
+
+#[tokio::test]
+async fn a_chart_is_asked_for_once_and_only_where_it_helps() {
+    let stand_in = StandIn::start().await;
+    let world = world(&stand_in.url, "{ for: critical, theme: dark }").await;
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "h", &json!({}))).await;
+    let messages = world.arrived("webhook=sim-ops-group", 1).await;
+    let path = picture_in(&messages[0]).unwrap();
+    let (first, second) = tokio::join!(fetched(&world, &path), world.http.get(format!("{}{path}", world.url)).send());
+    assert_eq!(first.0, second.unwrap().bytes().await.unwrap().to_vec());
+    assert_eq!(stand_in.questions(), 1);
+    let asked = stand_in.asked.lock().unwrap()[0].0.clone();
+    assert!(asked.starts_with("(queue_length) and on (") && asked.contains("\"queue\", \"pay\""), "{asked}");
+    assert!(!asked.contains("severity") && !asked.contains("> 10"), "{asked}");
+
+    // A state has no course; a warning was not asked for; the sender's own picture wins.
+    world.accept("/webhook", body("Down", "up == 0", "h", &json!({}))).await;
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "i", &json!({})).replace("critical", "warning")).await;
+    let own = json!({ "image": "https://pictures.example.com/own.png" });
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "j", &own)).await;
+    let messages = world.arrived("webhook=sim-ops-group", 4).await;
+    let texts: Vec<&str> = messages.iter().map(|message| message["content"]["content"].as_str().unwrap()).collect();
+    assert_eq!(texts.iter().filter(|text| text.contains("/c/")).count(), 1, "{texts:#?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("pictures.example.com/own.png")).count(), 1, "{texts:#?}");
+}
+
+const RULES: &str = r"
+      - { alert: 磁盘将满, expr: disk_used > 0.9, labels: { severity: critical }, annotations: { summary: '{{ $labels.mountpoint }} 已用 {{ $value | humanizePercentage }}' } }
+";
+
+#[tokio::test]
+async fn a_firing_rule_of_a_real_prometheus_is_drawn() {
+    let (Some(_), Some(promtool)) = (find("prometheus"), find("promtool")) else { return };
+    let mut world = World::idle(wecom_simulator::Setup::demo(), RECEIVERS).await;
+    let exporter = Exporter::start("disk_used{mountpoint=\"/data\"} 0.97\ndisk_used{mountpoint=\"/logs\"} 0.2\n").await;
+    // Three hours that Prometheus has seen already.
+    let now = Clock::System.now().0 / 1000;
+    let folder = world.folder.path().to_owned();
+    let mut history = "# TYPE disk_used gauge\n".to_owned();
+    for minute in (2..200_i64).rev() {
+        let used = 0.97 - f64::from(i32::try_from(minute).unwrap()) / 1000.0;
+        let (address, at) = (&exporter.address, now - minute * 60);
+        writeln!(history, "disk_used{{mountpoint=\"/data\",instance=\"{address}\",job=\"node\"}} {used} {at}").unwrap();
+    }
+    history += "# EOF\n";
+    std::fs::write(folder.join("history.om"), history).unwrap();
+    let made = Command::new(promtool)
+        .args(["tsdb", "create-blocks-from", "openmetrics", "history.om", "prometheus"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let listener = xtask::gateway::free().unwrap();
+    let config = format!(
+        "alerting:\n  alertmanagers:\n    - static_configs: [ {{ targets: ['{listener}'] }} ]\nscrape_configs:\n  - {{ job_name: node, static_configs: [ {{ targets: ['{}'] }} ] }}\n",
+        exporter.address
+    );
+    let Some(prometheus) = Server::prometheus(&folder, &config, RULES).await else { return };
+    world.write_config(&format!(
+        "{RECEIVERS}upstreams: {{ prom: {{ kind: prometheus, url: {} }} }}\ncharts: {{ for: all }}\n",
+        prometheus.url
+    ));
+    world.start_at(listener).await;
+    let messages = world.arrived("webhook=sim-ops-group", 1).await;
+    let path = picture_in(&messages[0]).expect("the message has a picture");
+    let (png, result, _) = fetched(&world, &path).await;
+    assert_eq!(result, "drawn");
+    if let Some(folder) = std::env::var_os("WEGRAF_TEST_PICTURES") {
+        std::fs::write(std::path::Path::new(&folder).join("prometheus.png"), png).unwrap();
+    }
+}

@@ -140,7 +140,8 @@ struct Placed {
     now: bool,
 }
 
-fn placed(text: &str, ratio: bool) -> Vec<Placed> {
+/// `milli`: `370m` is 0.37, as `humanize` prints it; where times are measured it would be minutes.
+fn placed(text: &str, ratio: bool, milli: bool) -> Vec<Placed> {
     let mut all = Vec::new();
     let mut from = 0;
     while let Some(found) = NUMBER.find_at(text, from) {
@@ -166,14 +167,16 @@ fn placed(text: &str, ratio: bool) -> Vec<Placed> {
             continue;
         }
         let Some(mut value) = number(found.as_str()) else { continue };
-        let Some(mut unit) = unit_behind(behind) else { continue };
+        let Some(mut unit) = unit_behind(behind, milli) else { continue };
         if let Some((factor, _)) = unit.1 {
             value *= factor;
         }
         if ratio && unit.0.as_ref() == Some(&Unit::RATIO) {
             unit.0 = None;
         }
-        let timed = unit.0.as_ref().is_some_and(|unit| unit.kind == UnitKind::Second);
+        // `in the last 15m`: there it is a time after all.
+        let minutes = matches!(unit.1, Some((_, MILLI)));
+        let timed = minutes || unit.0.as_ref().is_some_and(|unit| unit.kind == UnitKind::Second);
         let (limit, now) = standing(before, timed);
         let within =
             timed && behind.trim_start().trim_start_matches(|c: char| c.is_alphabetic() && c != '内').starts_with('内');
@@ -183,8 +186,11 @@ fn placed(text: &str, ratio: bool) -> Vec<Placed> {
     all
 }
 
+/// A thousandth, or a minute.
+const MILLI: &str = "m";
 /// Prefixes that `humanize` puts behind a number.
-const HUMANIZED: [(&str, f64); 8] = [
+const HUMANIZED: [(&str, f64); 9] = [
+    (MILLI, 1e-3),
     ("ki", 1024.0),
     ("Mi", 1_048_576.0),
     ("Gi", 1_073_741_824.0),
@@ -198,7 +204,7 @@ const HUMANIZED: [(&str, f64); 8] = [
 type Behind = (Option<Unit>, Option<(f64, &'static str)>);
 
 /// The unit at the start of `behind`; `None` where the number is a part of a word (`5xx`, `99th`).
-fn unit_behind(behind: &str) -> Option<Behind> {
+fn unit_behind(behind: &str, milli: bool) -> Option<Behind> {
     let glued = !behind.starts_with(' ');
     let rest = behind.trim_start_matches(' ');
     let ends = |name: &str| {
@@ -215,7 +221,8 @@ fn unit_behind(behind: &str) -> Option<Behind> {
         return Some((Unit::named(name), None));
     }
     if glued && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        let prefix = HUMANIZED.iter().find(|(name, _)| rest.starts_with(name) && ends(name));
+        let fits = |name: &str| rest.starts_with(name) && ends(name) && (milli || name != MILLI);
+        let prefix = HUMANIZED.iter().find(|(name, _)| fits(name));
         return prefix.map(|(name, factor)| (None, Some((*factor, *name))));
     }
     Some((None, None))
@@ -258,7 +265,7 @@ fn standing(before: &str, timed: bool) -> (bool, bool) {
 
 /// All numbers of the sentences, in their order.
 pub(super) fn numbers(alert: &Alert) -> Vec<Printed> {
-    placed(&prose(alert), false).into_iter().filter(|one| !one.limit).map(|one| one.printed).collect()
+    placed(&prose(alert), false, false).into_iter().filter(|one| !one.limit).map(|one| one.printed).collect()
 }
 
 /// `VALUE = 86.3`, as templates put it behind a description.
@@ -268,7 +275,7 @@ pub(super) fn behind_value(alert: &Alert) -> Option<Printed> {
     let raw = found[1].trim_end_matches(['.', ',']).to_owned();
     let at = found.get(1).map_or(0, |digits| digits.start() + raw.len());
     let number = number(&raw.replace("Inf", "inf"))?;
-    let unit = unit_behind(&text[at..]).and_then(|(unit, _)| unit);
+    let unit = unit_behind(&text[at..], false).and_then(|(unit, _)| unit);
     Some(Printed { raw, number: Some(number), unit })
 }
 
@@ -276,7 +283,10 @@ pub(super) fn behind_value(alert: &Alert) -> Option<Printed> {
 /// `None` where that cannot be told.
 pub(super) fn in_prose(alert: &Alert, rule: Option<&Rule>) -> Option<Printed> {
     let ratio = rule.and_then(|rule| rule.unit.as_ref()).is_some_and(|unit| *unit == Unit::RATIO);
-    let mut all: Vec<Placed> = placed(&prose(alert), ratio).into_iter().filter(|one| !one.limit).collect();
+    let untimed = rule
+        .and_then(|rule| rule.unit.as_ref())
+        .is_some_and(|unit| !matches!(unit.kind, UnitKind::Second | UnitKind::Instant));
+    let mut all: Vec<Placed> = placed(&prose(alert), ratio, untimed).into_iter().filter(|one| !one.limit).collect();
     let fits = |one: &Placed| rule.is_none_or(|rule| rule.bounds().is_empty() || satisfies(&one.printed, rule));
     let current: Vec<&Placed> = all.iter().filter(|one| one.now && fits(one)).collect();
     if let [one] = current[..] {
@@ -306,19 +316,25 @@ fn satisfies(printed: &Printed, rule: &Rule) -> bool {
         {
             false
         }
+        // A part of a whole is at most the whole: a larger number without a percent sign is something else.
+        (None, Some(measured))
+            if *measured == Unit::RATIO && rule.bounds().iter().all(|bound| bound.limit.abs() <= 1.0) =>
+        {
+            number.abs() <= 1.0 && rule.holds(number)
+        }
         _ => rule.holds(number),
     }
 }
 
 /// The sign of the unit that stands behind `number` in the sentences, to three digits.
 pub(super) fn sign_behind(alert: &Alert, number: f64) -> Option<Unit> {
-    let found = placed(&prose(alert), false).into_iter().filter(|one| !one.limit);
+    let found = placed(&prose(alert), false, false).into_iter().filter(|one| !one.limit);
     found.filter(|one| one.printed.number.is_some_and(|it| near(it, number))).find_map(|one| one.printed.unit)
 }
 
 /// Do the sentences print `number`, to three digits?
 pub(super) fn prints(alert: &Alert, number: f64) -> bool {
-    placed(&prose(alert), false)
+    placed(&prose(alert), false, false)
         .iter()
         .any(|one| !one.limit && one.printed.raw.len() >= 2 && one.printed.number.is_some_and(|it| near(it, number)))
 }

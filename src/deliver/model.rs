@@ -12,6 +12,8 @@
 //! * L8: what a target was told last of an alert is what was accepted last;
 //! * L9: the bytes that were sent are the recorded ones;
 //! * L10: the sums of a digest are those of what was folded into it;
+//! * W1: a message that is not critical is never claimed while a critical one of its lane could be, unless that one had
+//!   to wait for older news since something was last sent;
 //! * news: what is told agrees with a second implementation of the promises;
 //! * rest: once WeCom works again everything gets settled.
 //!
@@ -96,6 +98,8 @@ pub enum Mutant {
     RecordChanges,
     /// A worker that lost its lane still writes.
     NoFence,
+    /// Of what waits only the oldest few are seen, critical or not.
+    CriticalUnseen,
 }
 
 /// The counters of a run.

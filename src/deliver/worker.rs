@@ -120,8 +120,10 @@ pub enum Command {
 pub struct Worker {
     lane: LaneKey,
     lease: Option<Lease>,
-    /// Messages that must wait for an older one of the lane.
+    /// Messages that must wait for an older one of the lane, until a message of it is gone.
     behind: HashSet<i64>,
+    /// What waited at the last look.
+    waited: Vec<i64>,
     folded_in_vain: bool,
     until: Option<Timestamp>,
     phase: Phase,
@@ -236,7 +238,8 @@ impl Worker {
     /// A worker that waits for [`Event::Started`].
     pub fn new(lane: LaneKey) -> Self {
         let phase = Phase::Idle;
-        Self { lane, lease: None, behind: HashSet::new(), folded_in_vain: false, until: None, phase }
+        let (behind, waited) = (HashSet::new(), Vec::new());
+        Self { lane, lease: None, behind, waited, folded_in_vain: false, until: None, phase }
     }
 
     /// The attempt that [`Command::Send`] is about.
@@ -326,6 +329,12 @@ impl Worker {
 
     fn choose(&mut self, health: &mut Health, waiting: &Waiting, now: Timestamp) -> Command {
         let pace = health.rhythm(&self.lane).pace;
+        let waits: Vec<i64> = waiting.messages.iter().map(|waiting| waiting.message).collect();
+        // The older message may have been folded. One that only gave an alert away is noticed after the next sending.
+        if self.waited.iter().any(|message| !waits.contains(message)) {
+            self.behind.clear();
+        }
+        self.waited = waits;
         let step = choose::next(waiting, &pace, &self.behind, self.folded_in_vain, now);
         let then = match step {
             Step::Nothing if waiting.messages.is_empty() => return self.end(),

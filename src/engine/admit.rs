@@ -41,6 +41,8 @@ pub fn weight(admission: &Admission) -> usize {
 pub struct Held {
     /// That receiver.
     pub receiver: String,
+    /// When the episode began.
+    pub starts_at: Option<Timestamp>,
     /// Who has it.
     pub by: String,
     /// Since when.
@@ -288,6 +290,8 @@ impl<'a> Draft<'a> {
         let begins = change.kind == TransitionKind::Firing && change.told() && !change.after.acknowledged;
         let identity = change.arrival.identity;
         let held = self.held.get(&identity).filter(|held| begins && held.receiver != receiver)?;
+        // Another episode is taken anew.
+        let held = Some(held).filter(|held| held.starts_at == change.after.starts_at)?;
         // An earlier admission of the group may have ended it.
         let other = self.alerts.get(&(identity, held.receiver.as_str())).map(|other| &other.row.known);
         let stands = other.is_none_or(|other| other.acknowledged && other.status == Status::Firing);

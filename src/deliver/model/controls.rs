@@ -80,6 +80,11 @@ fn a_record_that_changes_is_found() {
 }
 
 #[test]
+fn a_critical_message_that_is_overlooked_is_found() {
+    finds(Mutant::CriticalUnseen, &["W1:"]);
+}
+
+#[test]
 fn a_worker_that_writes_without_its_lane_is_found() {
     finds(Mutant::NoFence, &["L2:"]);
 }

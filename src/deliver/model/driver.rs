@@ -37,6 +37,11 @@ pub struct Lane {
     tells: Vec<i64>,
     /// An unsure message that waits in the lane.
     unsure: Option<i64>,
+    /// At the last look: the messages that are not critical, and the critical ones that could have been claimed.
+    normal: Vec<i64>,
+    critical: Vec<i64>,
+    /// Messages that had to wait for older news when they were last tried, since something was sent.
+    refused: Vec<i64>,
     /// A message that a mistaken worker settled before it sent it.
     late: Option<(Claimed, Bytes)>,
 }
@@ -147,6 +152,11 @@ impl World {
                 let waiting = self.store.waiting(&key, now).await?;
                 let unsure = waiting.messages.iter().find(|other| other.state == State::Unsure);
                 self.lanes[lane].unsure = unsure.map(|other| other.message);
+                let normal = waiting.messages.iter().filter(|other| !other.critical);
+                self.lanes[lane].normal = normal.map(|other| other.message).collect();
+                let mut critical = self.store.critical_ready(&key, now);
+                critical.retain(|message| !self.lanes[lane].refused.contains(message));
+                self.lanes[lane].critical = critical;
                 Event::Looked(waiting)
             }
             Command::Lease => Event::Leased(self.store.acquire(&key).await?),
@@ -164,14 +174,19 @@ impl World {
                 let taken = self.store.claim(*claim, now).await?;
                 match &taken {
                     Taken::Claimed(claimed) => {
+                        let overlooked = &self.lanes[lane].critical;
+                        if self.lanes[lane].normal.contains(&message) && !overlooked.is_empty() {
+                            return Err(format!("W1: {message} goes before the critical {overlooked:?}").into());
+                        }
                         let body = self.lanes[lane].bodies[claimed.part as usize].clone();
                         self.ledger.sent.insert((claimed.message, claimed.version, claimed.part), body);
                     }
-                    Taken::Behind if self.mutant == Mutant::IgnoreBehind => {
+                    Taken::Behind if self.mutant != Mutant::IgnoreBehind => self.lanes[lane].refused.push(message),
+                    Taken::Behind => {
                         let body = self.lanes[lane].bodies[0].clone();
                         self.deliver(lane, message, 0, &body)?;
                     }
-                    Taken::Wait { .. } | Taken::Behind => {}
+                    Taken::Wait { .. } => {}
                 }
                 Event::Claimed(taken)
             }
@@ -179,6 +194,7 @@ impl World {
             Command::Settle(settlement) => {
                 let (message, copied) = (settlement.claimed.message, settlement.fallback.is_some());
                 let state = self.store.settle(*settlement, now).await?;
+                self.lanes[lane].refused.clear();
                 if copied {
                     self.note_copies().await?;
                 }

@@ -132,7 +132,17 @@ impl Ground {
     }
 
     pub async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
-        ask!(self, "waiting", store => store.waiting(lane, now).await, memory => Ok(memory.waiting(lane, now)))
+        let mut waiting =
+            ask!(self, "waiting", store => store.waiting(lane, now).await, memory => Ok(memory.waiting(lane, now)))?;
+        if self.mutant == Mutant::CriticalUnseen {
+            waiting.messages.truncate(2);
+        }
+        Ok(waiting)
+    }
+
+    /// The critical messages of a lane that could be claimed now, if the way is free, as the store in memory knows them.
+    pub fn critical_ready(&self, lane: &LaneKey, now: Timestamp) -> Vec<i64> {
+        self.memory.as_ref().map(|memory| memory.critical_ready(lane, now)).unwrap_or_default()
     }
 
     pub async fn queued(&self, message: i64) -> Result<Option<Queued>, StoreError> {

@@ -76,7 +76,7 @@ impl Tables {
     }
 
     /// True if an older live message of its lane tells of one of its alerts.
-    fn older_tells(&self, message: i64) -> bool {
+    pub(super) fn older_tells(&self, message: i64) -> bool {
         self.messages[&message].transitions.iter().any(|id| {
             let mine = &self.transitions[id];
             let others = self.pending.get(&mine.moved.alert).into_iter().flatten();

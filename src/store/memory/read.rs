@@ -50,6 +50,17 @@ impl Memory {
         Waiting { messages: rows().filter(|(id, _)| seen.contains(id)).map(waiting).collect(), fresh }
     }
 
+    /// The critical messages of a lane that are due and wait for no older news, digests aside.
+    pub fn critical_ready(&self, lane: &LaneKey, now: Timestamp) -> Vec<i64> {
+        let tables = self.0.borrow();
+        let ready = |id: &i64| {
+            let row = &tables.messages[id];
+            let waits = matches!(row.state, State::Queued | State::Unsure) && due(row.not_before, now) <= now;
+            waits && row.critical && !row.digest && !tables.older_tells(*id)
+        };
+        tables.live.get(lane).into_iter().flatten().copied().filter(ready).collect()
+    }
+
     /// A live message that is not being sent.
     pub fn queued(&self, message: i64) -> Option<Queued> {
         let tables = self.0.borrow();

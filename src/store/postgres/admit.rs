@@ -71,7 +71,8 @@ async fn held(tx: &Tx, identities: &[Identity]) -> Result<HashMap<Identity, Held
         return Ok(HashMap::new());
     }
     let identities: Vec<&[u8]> = identities.iter().map(|identity| &identity.0[..]).collect();
-    let sql = "SELECT DISTINCT ON (a.identity) a.identity, a.receiver, a.acknowledged_by, a.acknowledged_at,
+    let sql =
+        "SELECT DISTINCT ON (a.identity) a.identity, a.receiver, a.starts_at, a.acknowledged_by, a.acknowledged_at,
                       (SELECT max(c.id) FROM act_alert x JOIN act c ON c.id = x.act_id
                        WHERE x.alert_id = a.id AND c.kind = 'acknowledge' AND c.state = 'done')
                FROM alert a WHERE a.acknowledged_at IS NOT NULL AND a.status = 'firing' AND a.identity = ANY ($1)
@@ -80,8 +81,8 @@ async fn held(tx: &Tx, identities: &[Identity]) -> Result<HashMap<Identity, Held
     for row in tx.rows(sql, values![; identities]).await? {
         let identity: &[u8] = row.try_get(0)?;
         let identity = identity.try_into().map_err(|_| StoreError::bug("an identity is not 32 bytes long"))?;
-        let (receiver, by, at) = (row.try_get(1)?, row.try_get(2)?, moment(&row, 3)?);
-        held.insert(Identity(identity), Held { receiver, by, at, act: row.try_get(4)? });
+        let (receiver, starts_at, by, at) = (row.try_get(1)?, time(&row, 2)?, row.try_get(3)?, moment(&row, 4)?);
+        held.insert(Identity(identity), Held { receiver, starts_at, by, at, act: row.try_get(5)? });
     }
     Ok(held)
 }

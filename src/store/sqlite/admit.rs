@@ -115,7 +115,7 @@ fn held<'a>(
         return Ok(held);
     }
     let mut select = connection.held(
-        "SELECT receiver, acknowledged_by, acknowledged_at,
+        "SELECT receiver, starts_at, acknowledged_by, acknowledged_at,
                 (SELECT max(c.id) FROM act_alert x JOIN act c ON c.id = x.act_id
                  WHERE x.alert_id = alert.id AND c.kind = 'acknowledge' AND c.state = 'done')
          FROM alert INDEXED BY alert_held
@@ -123,8 +123,13 @@ fn held<'a>(
     )?;
     for (identity, _) in keys(group) {
         let row = select.query_row([&identity.0[..]], |row| {
-            let at = Timestamp(row.get(2)?);
-            Ok(admit::Held { receiver: row.get(0)?, by: row.get(1)?, at, act: row.get(3)? })
+            Ok(admit::Held {
+                receiver: row.get(0)?,
+                starts_at: row.get::<_, Option<i64>>(1)?.map(Timestamp),
+                by: row.get(2)?,
+                at: Timestamp(row.get(3)?),
+                act: row.get(4)?,
+            })
         });
         held.extend(row.optional()?.map(|row| (identity, row)));
     }

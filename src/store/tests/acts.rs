@@ -354,6 +354,10 @@ async fn a_receiver_that_hears_of_an_alert_later_begins_with_its_acknowledgement
     let owners: Vec<_> = on.iter().map(|alert| alert.acknowledged.as_ref().map(|doer| doer.at)).collect();
     assert_eq!(owners, [Some(at(1)), Some(at(1))]);
     assert!(acted.act > 0);
+    // Another episode is not taken, even if a receiver was not told that the old one is over.
+    let mut anew = notification(3, "fourth", vec![firing("HighCPU", 3)]);
+    anew.deliveries[0].receiver = "fourth".to_owned();
+    assert_eq!(store.admit(anew).await.unwrap().messages, 1);
     // Given back, a receiver that hears of it later begins without an owner.
     store.act(wish("2", ActKind::Release, About::Thread(ThreadId(told.id))), at(3)).await.unwrap();
     let mut third = notification(4, "third", vec![firing("HighCPU", 0)]);

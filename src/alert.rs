@@ -207,7 +207,7 @@ pub struct Alert {
     pub level: Option<Level>,
     /// What it has in common with others that one end may mean; only of bodies that the general reader read.
     #[serde(default)]
-    pub kin: Option<Kin>,
+    pub kin: Option<Box<Kin>>,
 }
 
 /// Relates an alert to its end where the sender has no key that both carry.

@@ -57,8 +57,9 @@ pub struct Intake {
 
 /// Where a notification comes from.
 enum Origin {
-    /// From a source, through an address of this kind, which may name a receiver.
-    Source { source: SourceId, door: Door, receiver: Option<String> },
+    /// From a source, through an address of this kind, which may name a receiver. `alive`: the source, if its
+    /// always-firing alert is among the alerts.
+    Source { source: SourceId, door: Door, receiver: Option<String>, alive: Option<String> },
     /// From a source that speaks WeCom's API: passed on unchanged. A message under the same key is the same message,
     /// however late it comes again.
     Verbatim(SourceId),
@@ -118,17 +119,11 @@ impl Intake {
         let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&body)).await?;
         let _room = self.place(&call, &weight).await.map_err(Refused::NoRoom)?;
         drop(call.part.take());
-        let received_at = call.received_at;
         let large = weight.bytes() > LARGE_BODY;
         let under = config.clone();
         let read = aside(large, move || call.read(&under, &weight)).await?;
         let ends = self.ends(&read.source, &read.notification).await.map_err(|error| self.refused(error))?;
-        let Planned { origin, head, body, alerts, plan, watchdog } =
-            aside(large, move || read.planned(&config, &ends)).await;
-        // In a transaction of its own, before the admission: a sender whose alerts cannot be stored is alive all the same.
-        if let Some(source) = watchdog {
-            self.store.hear(&source, received_at).await.map_err(|error| self.refused(error))?;
-        }
+        let Planned { origin, head, body, alerts, plan } = aside(large, move || read.planned(&config, &ends)).await;
         let (format, targets, warning) = (head.format, plan.targets(), plan.warning);
         let admitted = self.keep(origin, head, body, plan.deliveries).await.map_err(Refused::Store)?;
         if let Some(warning) = &warning {
@@ -243,8 +238,10 @@ impl Intake {
         deliveries: Vec<Recipient>,
     ) -> Result<Admitted, StoreError> {
         let outside = matches!(origin, Origin::Source { .. } | Origin::Verbatim(_));
+        let mut heard = None;
         let (source, path_receiver, push, test) = match origin {
-            Origin::Source { source, door, receiver } => {
+            Origin::Source { source, door, receiver, alive } => {
+                heard = alive;
                 (source, receiver, door == Door::AlertsPush || head.format == Format::AlertsPush, head.test)
             }
             Origin::Verbatim(source) => (source, None, true, false),
@@ -263,6 +260,7 @@ impl Intake {
             received_at: body.received_at,
             raw: body.raw,
             codec: 0,
+            alive: heard,
             push,
             test,
             deliveries,

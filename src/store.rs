@@ -287,14 +287,6 @@ impl Store {
         Ok(())
     }
 
-    /// Records that the always-firing alert of the configured source of this name was seen.
-    pub async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) => db.hear(source, at).await,
-            Self::Postgres(db) => db.hear(source, at).await,
-        }
-    }
-
     /// When the always-firing alert of each configured source was last seen, by its name.
     pub async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         match self {

@@ -34,6 +34,8 @@ pub struct Admission {
     pub push: bool,
     /// Always news: the "Test" button, a body without state.
     pub test: bool,
+    /// The configured source whose always-firing alert is in it.
+    pub alive: Option<String>,
     /// The receivers and their alerts.
     pub deliveries: Vec<Recipient>,
 }

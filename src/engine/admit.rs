@@ -65,6 +65,7 @@ pub fn admit<'a>(
         held,
         order: Vec::new(),
         heard: HashMap::new(),
+        alive: BTreeMap::new(),
         related: HashMap::new(),
         repeated: HashMap::new(),
         escalations: HashMap::new(),
@@ -90,6 +91,7 @@ pub struct Draft<'a> {
     /// The alerts that change, in the order of their first change.
     order: Vec<Key<'a>>,
     heard: HashMap<i64, Heard>,
+    alive: BTreeMap<&'a str, Timestamp>,
     related: HashMap<i64, &'a Related>,
     repeated: HashMap<i64, (i64, Timestamp)>,
     escalations: HashMap<i64, EscalationChange>,
@@ -192,6 +194,7 @@ impl<'a> Draft<'a> {
             }
         }
         changes.heard = sorted(self.heard);
+        changes.alive = self.alive.into_iter().collect();
         changes.related = sorted(self.related);
         let repeated = sorted(self.repeated).into_iter();
         changes.repeated =
@@ -205,6 +208,10 @@ impl<'a> Draft<'a> {
         let mut done = Admitted::default();
         let mut notification = None;
         let mut repeated = 0;
+        if let Some(source) = &admission.alive {
+            let last = self.alive.entry(source).or_insert(admission.received_at);
+            *last = admission.received_at.max(*last);
+        }
         for recipient in &admission.deliveries {
             let mut news = Vec::new();
             for arrival in &recipient.alerts {

@@ -40,6 +40,8 @@ pub struct Changes<'a> {
     pub alert_states: Vec<AlertState>,
     /// Alerts that are still reported and otherwise unchanged.
     pub heard: Vec<(i64, Heard)>,
+    /// When the always-firing alerts of configured sources were last seen.
+    pub alive: Vec<(&'a str, Timestamp)>,
     /// What the end of a firing alert will be found by.
     pub related: Vec<(i64, &'a Related)>,
     /// Notifications that were only repeated.
@@ -106,6 +108,7 @@ impl Changes<'_> {
             alerts,
             alert_states,
             heard,
+            alive,
             related,
             repeated,
             messages,
@@ -140,6 +143,7 @@ impl Changes<'_> {
             && alerts.is_empty()
             && alert_states.is_empty()
             && heard.is_empty()
+            && alive.is_empty()
             && related.is_empty()
             && repeated.is_empty()
             && messages.is_empty()

@@ -261,7 +261,7 @@ impl Reader<'_> {
             links,
             annotations,
             level: said.level,
-            kin: Some(keys.kin),
+            kin: Some(Box::new(keys.kin)),
             labels,
         };
         let rest = status != Status::Resolved && shape != TEXT;

@@ -24,6 +24,17 @@ const STREAMED_VALUE: usize = 16;
 /// No JSON that is nested deeper than this is read: what follows is text and builds nothing.
 const DEEPEST: usize = 128;
 
+/// The bytes that [`Weight::count`] does not take for text.
+const COUNTS: [bool; 256] = {
+    let (mut counts, bytes, mut at) = ([false; 256], br#"{[}]",\"#, 0);
+    while at < bytes.len() {
+        counts[bytes[at] as usize] = true;
+        at += 1;
+    }
+    counts[b'\n' as usize] = true;
+    counts
+};
+
 /// Counts what a body is made of. Strings are counted as if they were structure: text that looks like it weighs more than
 /// it takes, never less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,11 +62,16 @@ impl Weight {
     /// Adds the next piece of a body.
     pub fn add(&mut self, piece: &[u8]) {
         self.bytes += piece.len();
-        for &byte in piece {
-            if self.too_deep {
+        let mut rest = piece;
+        while !self.too_deep {
+            // Most bytes are text, of which only the length counts.
+            let Some(text) = rest.iter().position(|byte| COUNTS[usize::from(*byte)]) else {
+                self.escaped &= rest.is_empty();
                 return;
-            }
-            self.count(byte);
+            };
+            self.escaped &= text == 0;
+            self.count(rest[text]);
+            rest = &rest[text + 1..];
         }
     }
 
@@ -112,6 +128,19 @@ mod tests {
         assert_eq!(pieces, Weight::of(body));
         assert_eq!((pieces.bytes(), pieces.objects, pieces.lists), (body.len(), 4, 1));
         assert_eq!((pieces.quotes, pieces.values, pieces.depth), (12, 1, 0));
+    }
+
+    #[test]
+    fn text_that_is_passed_over_weighs_what_it_weighs_byte_by_byte() {
+        let bodies =
+            [&br#"{"a\\\"b":"\u4e00[","c":[1,{"d":"x\ny"}]}"#[..], b"a line\nand \\ another, \"open", b"\"ab\\"];
+        for body in bodies {
+            let mut each = Weight { bytes: body.len(), ..Weight::default() };
+            for byte in body {
+                each.count(*byte);
+            }
+            assert_eq!(Weight::of(body), each, "{}", String::from_utf8_lossy(body));
+        }
     }
 
     #[test]

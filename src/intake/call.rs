@@ -105,8 +105,6 @@ pub(super) struct Planned {
     /// Alerts in it.
     pub alerts: usize,
     pub plan: Plan,
-    /// The source whose always-firing alert it contains.
-    pub watchdog: Option<String>,
 }
 
 impl Call {
@@ -149,8 +147,12 @@ impl Read {
         Planned {
             alerts: count,
             plan,
-            watchdog: source.configured().filter(|_| heard).map(str::to_owned),
-            origin: Origin::Source { source, door, receiver },
+            origin: Origin::Source {
+                alive: source.configured().filter(|_| heard).map(str::to_owned),
+                source,
+                door,
+                receiver,
+            },
             head: Head::of(notification),
             body,
         }

@@ -79,16 +79,12 @@ impl Codec {
 }
 
 /// The body that is kept as `bytes` with the codec of this number; empty if it was given up.
-pub fn unpacked(number: i64, bytes: Vec<u8>) -> Result<Bytes, Damaged> {
+pub fn unpacked(number: i64, bytes: &[u8]) -> Result<Bytes, Damaged> {
     if bytes.is_empty() {
         return Ok(Bytes::new());
     }
     let codec = Codec::of_number(number).ok_or(Damaged::Codec(number))?;
-    let unpacked = match codec.unpack(&bytes)? {
-        Cow::Owned(raw) => Some(raw),
-        Cow::Borrowed(_) => None,
-    };
-    Ok(Bytes::from(unpacked.unwrap_or(bytes)))
+    Ok(Bytes::from(codec.unpack(bytes)?.into_owned()))
 }
 
 /// The admission with its body as it is kept.

@@ -24,6 +24,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0007.sql"),
     include_str!("schema/sqlite/0008.sql"),
     include_str!("schema/sqlite/0009.sql"),
+    include_str!("schema/sqlite/0010.sql"),
 ];
 
 /// The same for PostgreSQL.

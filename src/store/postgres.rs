@@ -18,6 +18,7 @@ mod hint;
 mod lanes;
 mod lease;
 mod load;
+mod named;
 mod overdue;
 mod pool;
 mod prune;
@@ -59,6 +60,9 @@ const CONNECTIONS: u32 = 8;
 /// Statements whose cost must depend on live rows only, not on the record.
 #[cfg(test)]
 pub(super) const PLANNED: [&str; 3] = [lanes::LANES, lanes::WAITING, lanes::FRESH];
+/// The statement that finds known alerts, whose plan is kept.
+#[cfg(test)]
+pub(super) const KNOWN: &str = admit::KNOWN;
 
 /// A PostgreSQL database, shared with other replicas.
 #[derive(Clone)]
@@ -98,7 +102,7 @@ impl Db {
             AbortOnDropHandle::new(tokio::spawn(hint::listen(Arc::clone(&server), schema, Arc::clone(&due)))),
             AbortOnDropHandle::new(tokio::spawn(hint::watch(Arc::clone(&server), Arc::clone(&skew)))),
         ];
-        let writer = Some(Writer::start(Pool::new(Arc::clone(&server), 1)));
+        let writer = Some(Writer::start(Pool::named(Arc::clone(&server), 1)));
         Ok(Self::new(server, writer, lease, skew, due, tasks))
     }
 
@@ -155,6 +159,12 @@ impl Db {
             tx.execute("UPDATE pulse SET beats = beats + 1", values![]).await?;
             Ok(())
         })
+    }
+
+    /// Does it still prepare statements?
+    #[cfg(test)]
+    pub(super) fn prepares(&self) -> bool {
+        self.0.server.naming.is_on()
     }
 
     pub(super) fn lease(&self) -> Duration {

@@ -12,6 +12,7 @@ mod convert;
 mod escalations;
 mod files;
 mod fold;
+mod keys;
 mod lanes;
 mod lock;
 mod overdue;
@@ -54,6 +55,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// Reading connections: more would only compete for the cores with the writer.
 const READERS: usize = 3;
+
+/// Pages that a reading connection keeps, in KiB: what it reads again and again fits, and the system keeps the rest.
+const READER_KIB: i64 = 512;
 
 /// How long SQLite waits for another program (a backup, a shell) that holds the file.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
@@ -291,6 +295,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     }
     migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
     let connection = convert::convert(connection, path)?;
+    keys::open(&connection).map_err(|error| explain(path, error))?;
     let readers = Readers::open(path)?;
     let files = Files::of(path).map_err(|error| refused(path, &error))?;
     let writer = Writer::start(connection, files, lock).map_err(|error| refused(path, &error))?;
@@ -375,6 +380,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        } else {
+            connection.pragma_update(None, "cache_size", -READER_KIB)?;
         }
         Ok(connection)
     };

@@ -39,6 +39,7 @@ mod cards;
 mod contract;
 mod escalations;
 mod groups;
+mod pooler;
 pub(crate) mod postgres;
 mod retention;
 mod sequences;
@@ -128,6 +129,7 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
         received_at: at(minute),
         raw: Bytes::from_static(br#"{"alerts":[]}"#),
         codec: 0,
+        alive: None,
         push: false,
         test: false,
         deliveries: vec![Recipient {

@@ -74,6 +74,7 @@ impl World {
             received_at: self.now(),
             raw: Bytes::from_static(BODY),
             codec: 0,
+            alive: None,
             push: false,
             test: false,
             deliveries,

@@ -15,6 +15,13 @@ use crate::engine::judge::AlertRow;
 use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered};
 use crate::store::{Admission, Admitted, Candidate, Related, StoreError};
 
+/// The stored states of alerts. OFFSET 0: each is found by the index, whatever the planner takes the table for.
+pub(super) const KNOWN: &str = "
+    SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place,
+           a.acknowledged_at IS NOT NULL, greatest(a.told_at, coalesce(a.heard_at, a.told_at)), a.lapses_at
+    FROM unnest($1, $2) WITH ORDINALITY AS k (identity, receiver, place)
+    CROSS JOIN LATERAL (SELECT * FROM alert WHERE identity = k.identity AND receiver = k.receiver OFFSET 0) a";
+
 /// Decides about a group and writes what changes, in a transaction that holds the writers' lock. Returns also whether
 /// anything was written.
 pub(super) async fn admit_all(tx: &Tx, group: &[&Admission]) -> Result<(Vec<Admitted>, bool), Fault> {
@@ -36,13 +43,8 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, A
     let keys: Vec<Key<'a>> = keys.into_iter().collect();
     let identities: Vec<&[u8]> = keys.iter().map(|(identity, _)| &identity.0[..]).collect();
     let receivers: Vec<&str> = keys.iter().map(|(_, receiver)| *receiver).collect();
-    let sql = "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place,
-                      a.acknowledged_at IS NOT NULL, greatest(a.told_at, coalesce(a.heard_at, a.told_at)),
-                      a.lapses_at
-               FROM unnest($1, $2) WITH ORDINALITY AS k (identity, receiver, place)
-               JOIN alert a ON a.identity = k.identity AND a.receiver = k.receiver";
     let mut known = HashMap::with_capacity(keys.len());
-    for row in tx.rows(sql, values![; identities, receivers]).await? {
+    for row in tx.rows_as_planned(KNOWN, values![; identities, receivers]).await? {
         let state = Known {
             status: named(&row, 3, Status::from_name)?,
             starts_at: time(&row, 4)?,
@@ -92,7 +94,8 @@ pub(super) async fn last_ids(tx: &Tx) -> Result<Ids, Fault> {
     let last = |table| format!("(SELECT last_value - 1 + is_called::int FROM {table}_id_seq)");
     let tables = ["notification", "alert", "message", "transition", "act"].map(last);
     let sql = format!("SELECT {}", tables.join(", "));
-    let row = tx.only(&sql, values![]).await?;
+    let rows = tx.rows_as_planned(&sql, values![]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::bug("there are no sequences"))?;
     Ok(Ids {
         notification: row.try_get(0)?,
         alert: row.try_get(1)?,

@@ -31,14 +31,6 @@ impl Db {
         })
     }
 
-    pub(in crate::store) async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
-        let sql = "INSERT INTO heard VALUES ($1, $2) ON CONFLICT (source) DO UPDATE SET at = excluded.at";
-        transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(sql, values![source, at.0]).await?;
-            Ok(())
-        })
-    }
-
     pub(in crate::store) async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         transaction!(&self.0.pool, Kind::Read, tx => async {
             let rows = tx.rows("SELECT source, at FROM heard ORDER BY source", values![]).await?;

@@ -31,6 +31,7 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
         alerts(tx, &changes.alerts),
         alert_states(tx, &changes.alert_states),
         heard(tx, &changes.heard),
+        alive(tx, &changes.alive),
         related(tx, &changes.related),
         repeated(tx, &changes.repeated),
         messages(tx, &changes.messages),
@@ -105,7 +106,7 @@ async fn notifications(tx: &Tx, all: &[NewNotification<'_>]) -> Result<(), Fault
                                          received_at, raw, codec)
                SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let values = values![; ids, sources, formats, types, paths, senders, keys, times, bodies, codecs];
-    tx.execute_if(!all.is_empty(), sql, values).await?;
+    tx.insert_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }
 
@@ -123,7 +124,7 @@ async fn alerts(tx: &Tx, all: &[NewAlert<'_>]) -> Result<(), Fault> {
                SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     let values = values![; ids, identities, receivers, sources, names, labels, critical, statuses, starts, ends, threads,
                          notifications, senders, told, lapses];
-    tx.execute_if(!all.is_empty(), sql, values).await?;
+    tx.insert_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }
 
@@ -187,6 +188,15 @@ async fn heard(tx: &Tx, all: &[(i64, Heard)]) -> Result<(), Fault> {
     expect(written, all.len(), "the last reports of alerts")
 }
 
+async fn alive(tx: &Tx, all: &[(&str, Timestamp)]) -> Result<(), Fault> {
+    let sources: Vec<&str> = all.iter().map(|(source, _)| *source).collect();
+    let times: Vec<i64> = all.iter().map(|(_, at)| at.0).collect();
+    let sql = "INSERT INTO heard (source, at) SELECT * FROM unnest($1, $2)
+               ON CONFLICT (source) DO UPDATE SET at = excluded.at";
+    tx.insert_if(!all.is_empty(), sql, values![; sources, times]).await?;
+    Ok(())
+}
+
 async fn related(tx: &Tx, all: &[(i64, &Related)]) -> Result<(), Fault> {
     let alerts: Vec<i64> = all.iter().map(|(alert, _)| *alert).collect();
     let families: Vec<&[u8]> = all.iter().map(|(_, kin)| &kin.family[..]).collect();
@@ -196,7 +206,7 @@ async fn related(tx: &Tx, all: &[(i64, &Related)]) -> Result<(), Fault> {
     let sql = "INSERT INTO related (alert_id, family, event, keyed, marks) SELECT * FROM unnest($1, $2, $3, $4, $5)
                ON CONFLICT (alert_id) DO UPDATE SET family = excluded.family, event = excluded.event,
                                                     keyed = excluded.keyed, marks = excluded.marks";
-    tx.execute_if(!all.is_empty(), sql, values![; alerts, families, events, keyed, marks]).await?;
+    tx.insert_if(!all.is_empty(), sql, values![; alerts, families, events, keyed, marks]).await?;
     Ok(())
 }
 
@@ -207,7 +217,7 @@ async fn repeated(tx: &Tx, all: &[Repeated]) -> Result<(), Fault> {
     let sql = "INSERT INTO repeated (notification_id, times, last_at) SELECT * FROM unnest($1, $2, $3)
                ON CONFLICT (notification_id) DO UPDATE SET times = repeated.times + excluded.times,
                                                            last_at = excluded.last_at";
-    tx.execute_if(!all.is_empty(), sql, values![; notifications, times, last]).await?;
+    tx.insert_if(!all.is_empty(), sql, values![; notifications, times, last]).await?;
     Ok(())
 }
 
@@ -232,7 +242,7 @@ async fn messages(tx: &Tx, all: &[NewMessage<'_>]) -> Result<(), Fault> {
                SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     let values = values![; ids, notifications, receivers, lanes, targets, critical, urgent, threads, created, notes,
                          acts, states, into, settled];
-    tx.execute_if(!all.is_empty(), sql, values).await?;
+    tx.insert_if(!all.is_empty(), sql, values).await?;
     Ok(())
 }
 
@@ -263,7 +273,7 @@ async fn given(tx: &Tx, all: &[NewMessage<'_>]) -> Result<(), Fault> {
     let update = "UPDATE message m SET version = 1, parts = g.parts, next_part = g.next_part, face = g.face
                   FROM unnest($1, $2, $3, $4) AS g (message, parts, next_part, face) WHERE m.id = g.message";
     try_join(
-        tx.execute(insert, values![; messages, numbers, bodies]),
+        tx.insert_if(true, insert, values![; messages, numbers, bodies]),
         tx.execute(update, values![; frozen, counts, next, faces]),
     )
     .await?;
@@ -324,7 +334,7 @@ async fn escalations(tx: &Tx, all: &[EscalationChange]) -> Result<(), Fault> {
     // Most alerts have no escalation.
     let end = "UPDATE escalation e SET due_at = o.at FROM unnest($1, $2) AS o (id, at) WHERE e.alert_id = o.id";
     try_join(
-        tx.execute_if(!begun.is_empty(), begin, values![; begun, fired, due]),
+        tx.insert_if(!begun.is_empty(), begin, values![; begun, fired, due]),
         tx.execute_if(!ended.is_empty(), end, values![; ended, times]),
     )
     .await?;
@@ -357,7 +367,7 @@ async fn write_transitions(tx: &Tx, all: &[NewTransition<'_>]) -> Result<(), Fau
                SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let values = values![; ids, alerts, notifications, indexes, messages, lanes, kinds, times, starts, ends, fates,
                          reasons];
-    tx.execute(sql, values).await?;
+    tx.insert_if(true, sql, values).await?;
     Ok(())
 }
 
@@ -373,7 +383,7 @@ async fn keep_ids(tx: &Tx, ids: Option<Ids>) -> Result<(), Fault> {
         keep("transition", 4),
         keep("act", 5)
     );
-    tx.execute(&sql, values![ids.notification, ids.alert, ids.message, ids.transition, ids.act]).await?;
+    tx.insert_if(true, &sql, values![ids.notification, ids.alert, ids.message, ids.transition, ids.act]).await?;
     Ok(())
 }
 
@@ -660,6 +670,6 @@ async fn silences(tx: &Tx, all: &[SilenceChange<'_>]) -> Result<(), Fault> {
 
 /// Wakes all replicas after the commit, because something was queued. Only a hint: they also poll.
 pub(super) async fn wake(tx: &Tx, any: bool) -> Result<(), Fault> {
-    tx.execute_if(any, "SELECT pg_notify('wegraf', current_schema())", values![]).await?;
+    tx.insert_if(any, "SELECT pg_notify('wegraf', current_schema())", values![]).await?;
     Ok(())
 }

@@ -24,9 +24,6 @@ use crate::store::copy::TABLES;
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL synchronous_commit = on; SELECT pg_advisory_xact_lock(934723, hashtext(current_schema()))";
 
-/// Tables whose ids the database gives.
-const NUMBERED: [&str; 5] = ["notification", "alert", "message", "transition", "act"];
-
 /// A database that is being filled.
 pub(in crate::store) struct Load {
     client: Client,
@@ -75,13 +72,10 @@ impl Load {
         writer.finish().await
     }
 
-    /// Commits; ids continue where they ended.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        for table in NUMBERED {
-            let go_on = format!(
-                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table} HAVING count(*) > 0"
-            );
-            self.execute(&go_on).await?;
+    /// Commits; ids continue where they ended: `given` has the last ones by table.
+    pub async fn commit(self, given: [(&'static str, i64); 5]) -> Result<(), StoreError> {
+        for (table, last) in given.into_iter().filter(|(_, last)| *last > 0) {
+            self.execute(&format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})")).await?;
         }
         self.execute("ANALYZE; COMMIT").await
     }

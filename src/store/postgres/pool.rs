@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Client;
 
 use super::address::{Address, CONNECT};
+use super::named::{Names, Naming};
 use super::tx::{Fault, said, sorted};
 use crate::store::StoreError;
 
@@ -42,6 +43,7 @@ pub(super) struct Server {
     pub tally: Tally,
     /// With the server's own setting it would answer before a commit is on disk.
     pub sync_commit_is_off: AtomicBool,
+    pub naming: Naming,
     /// Until when not to connect again, and the error.
     away: Mutex<Option<(Instant, StoreError)>>,
 }
@@ -49,7 +51,7 @@ pub(super) struct Server {
 impl Server {
     pub fn new(address: Address) -> Self {
         let (tally, sync_commit_is_off) = (Tally::default(), AtomicBool::new(false));
-        Self { address, tally, sync_commit_is_off, away: Mutex::new(None) }
+        Self { address, tally, sync_commit_is_off, naming: Naming::default(), away: Mutex::new(None) }
     }
 
     /// A new connection. Fails at once while the server is known to be away.
@@ -89,12 +91,26 @@ impl Server {
 pub(super) struct Pool {
     server: Arc<Server>,
     places: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<Client>>>,
+    idle: Arc<Mutex<Vec<Session>>>,
+    /// Do its connections prepare statements?
+    named: bool,
+}
+
+/// A connection, with the statements that it prepared.
+struct Session {
+    // Dropped before the statements, of which the server is then told nothing.
+    client: Client,
+    names: Option<Names>,
 }
 
 impl Pool {
     pub fn new(server: Arc<Server>, size: usize) -> Self {
-        Self { server, places: Arc::new(Semaphore::new(size)), idle: Arc::default() }
+        Self { server, places: Arc::new(Semaphore::new(size)), idle: Arc::default(), named: false }
+    }
+
+    /// One whose connections prepare what they use again and again.
+    pub fn named(server: Arc<Server>, size: usize) -> Self {
+        Self { named: true, ..Self::new(server, size) }
     }
 
     pub async fn get(&self) -> Result<Conn, Fault> {
@@ -102,18 +118,24 @@ impl Pool {
             .await
             .map_err(|_| StoreError::Busy)?
             .map_err(|_| StoreError::Closed)?;
-        let mut client = None;
+        let mut session = None;
         while let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-            if !idle.is_closed() {
-                client = Some(idle);
+            if !idle.client.is_closed() {
+                session = Some(idle);
                 break;
             }
         }
-        let client = match client {
-            Some(client) => client,
-            None => self.server.connect().await?,
+        let session = match session {
+            Some(session) => session,
+            None => self.connect().await?,
         };
-        Ok(Conn { client: Some(client), clean: false, pool: self.clone(), _place: place })
+        Ok(Conn { session: Some(session), clean: false, pool: self.clone(), _place: place })
+    }
+
+    async fn connect(&self) -> Result<Session, Fault> {
+        let client = self.server.connect().await?;
+        let names = if self.named && self.server.naming.is_on() { Some(Names::of(&client).await?) } else { None };
+        Ok(Session { client, names })
     }
 
     pub fn sync_commit_is_off(&self) -> bool {
@@ -135,7 +157,7 @@ impl Pool {
 
 /// A borrowed connection. It returns to the pool only if its transaction ended.
 pub(super) struct Conn {
-    client: Option<Client>,
+    session: Option<Session>,
     clean: bool,
     pool: Pool,
     _place: OwnedSemaphorePermit,
@@ -143,7 +165,20 @@ pub(super) struct Conn {
 
 impl Conn {
     pub fn client(&self) -> &Client {
-        self.client.as_ref().expect("it is taken only when this is dropped")
+        &self.session().client
+    }
+
+    /// Its statements, if they may have names.
+    pub fn names(&self) -> Option<&Names> {
+        self.session().names.as_ref().filter(|_| self.pool.server.naming.is_on())
+    }
+
+    pub fn naming(&self) -> &Naming {
+        &self.pool.server.naming
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().expect("it is taken only when this is dropped")
     }
 
     pub fn tally(&self) -> &Tally {
@@ -158,11 +193,11 @@ impl Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take()
+        if let Some(session) = self.session.take()
             && self.clean
-            && !client.is_closed()
+            && !session.client.is_closed()
         {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
     }
 }

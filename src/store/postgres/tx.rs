@@ -1,8 +1,9 @@
 //! Transactions: begun, retried where that is safe, and their errors sorted.
 //!
-//! A pooler between here and the server may give each transaction another session, so no session state is used:
-//! settings are made inside the transaction, and statements are unnamed; each goes with its types in one round trip,
-//! and several at once where none needs another's answer.
+//! A pooler between here and the server may give each transaction another session, so no session state is relied on:
+//! settings are made inside the transaction, and statements are unnamed, but for those of admissions where it is certain
+//! that there is no pooler (named.rs). Each goes with its types in one round trip, and several at once where none needs
+//! another's answer.
 
 use std::error::Error as _;
 use std::ops::ControlFlow;
@@ -10,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Row, RowStream};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, RowStream, Statement};
 
+use super::named::{Names, is_of_names};
 use super::pool::{Conn, Pool};
 use super::values::Values;
 use crate::store::StoreError;
@@ -59,19 +62,33 @@ pub(super) struct Tx {
     kind: Kind,
     undo: AtomicBool,
     begun: Instant,
+    /// Its session is the one in which its connection prepares statements.
+    named: bool,
 }
 
 impl Tx {
     pub async fn begin(pool: &Pool, kind: Kind) -> Result<Self, Fault> {
         let conn = pool.get().await?;
         let begun = Instant::now();
-        let tx = Self { conn, kind, undo: AtomicBool::new(false), begun };
+        let mut tx = Self { conn, kind, undo: AtomicBool::new(false), begun, named: false };
+        let mut begin = kind.begin().to_owned();
         if kind != Kind::Read && pool.sync_commit_is_off() {
-            let begin = format!("{}; SET LOCAL synchronous_commit = on", kind.begin());
-            tx.conn.client().batch_execute(&begin).await?;
-        } else {
-            tx.conn.client().batch_execute(kind.begin()).await?;
+            begin += "; SET LOCAL synchronous_commit = on";
         }
+        let Some(names) = tx.conn.names() else {
+            tx.conn.client().batch_execute(&begin).await?;
+            return Ok(tx);
+        };
+        begin += "; ";
+        begin += Names::BEGIN;
+        let answer = tx.conn.client().simple_query(&begin).await?;
+        let named = names.is_mine(&answer);
+        if !named {
+            tx.conn.naming().failed(Instant::now());
+        } else if let Err(error) = names.prepare(tx.conn.client()).await {
+            return tx.end(Err(error.into())).await;
+        }
+        tx.named = named;
         Ok(tx)
     }
 
@@ -104,6 +121,30 @@ impl Tx {
         if any { self.execute(sql, values).await } else { Ok(0) }
     }
 
+    /// [`Tx::rows`] of a statement that may keep its plan (named.rs).
+    pub async fn rows_as_planned(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Fault> {
+        match self.named(sql, values) {
+            Some(statement) => Ok(Box::pin(self.conn.client().query(&statement, &bare(values))).await?),
+            None => self.rows(sql, values).await,
+        }
+    }
+
+    /// [`Tx::execute_if`] of a statement that may keep its plan (named.rs): one that inserts values.
+    pub async fn insert_if(&self, any: bool, sql: &str, values: Values<'_>) -> Result<u64, Fault> {
+        if !any {
+            return Ok(0);
+        }
+        match self.named(sql, values) {
+            Some(statement) => Ok(Box::pin(self.conn.client().execute(&statement, &bare(values))).await?),
+            None => self.execute(sql, values).await,
+        }
+    }
+
+    /// The statement that was prepared, if it was.
+    fn named(&self, sql: &str, values: Values<'_>) -> Option<Statement> {
+        self.conn.names().filter(|_| self.named)?.get(sql, values)
+    }
+
     /// Rolls the transaction back at its end.
     pub fn undo(&self) {
         self.undo.store(true, Ordering::Relaxed);
@@ -111,6 +152,13 @@ impl Tx {
 
     /// Commits, or rolls back if `result` is an error or [`Tx::undo`] was called.
     pub async fn end<T>(mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(Fault::Statement(error)) = &result
+            && is_of_names(error)
+        {
+            // Not clean: the connection is closed, and its names are gone with it.
+            self.conn.naming().failed(Instant::now());
+            return result;
+        }
         if result.is_err() || self.undo.load(Ordering::Relaxed) {
             if !self.conn.client().is_closed() && self.conn.client().batch_execute("ROLLBACK").await.is_ok() {
                 self.conn.is_clean();
@@ -124,6 +172,11 @@ impl Tx {
         self.conn.is_clean();
         result
     }
+}
+
+/// The values without their types.
+fn bare(values: Values<'_>) -> Vec<&(dyn ToSql + Sync)> {
+    values.iter().map(|(value, _)| *value).collect()
 }
 
 /// The error of a transaction.
@@ -168,7 +221,7 @@ impl Fault {
         match self {
             Self::Said(_) => false,
             Self::Commit(error) => collided(error),
-            Self::Statement(error) => collided(error) || is_broken(error),
+            Self::Statement(error) => collided(error) || is_broken(error) || is_of_names(error),
         }
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::changes::write;
+use super::keys::{WITH_KEY, among};
 use super::lanes::named;
 use super::statement::{Held, Prepare as _};
 use crate::alert::{Identity, Status, Timestamp, TransitionKind};
@@ -26,10 +27,11 @@ impl Db {
         kin: Related,
     ) -> Result<Vec<Candidate>, StoreError> {
         self.read(move |connection| {
+            let identified = among("SELECT ?1 AS identity");
             let columns = "a.identity, a.receiver, a.thread, r.family, r.event, r.keyed, r.marks, a.id";
             let mut select = connection.held(&format!(
                 "SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
-                     WHERE a.identity = ?1 AND a.status = 'firing'
+                     WHERE {identified} AND a.status = 'firing'
                  UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
                      WHERE r.family = ?2 AND a.status = 'firing'
                  UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
@@ -71,11 +73,11 @@ fn known<'a>(
     connection: &Connection,
     keys: impl IntoIterator<Item = Key<'a>>,
 ) -> Result<HashMap<Key<'a>, AlertRow>, StoreError> {
-    let mut select = connection.held(
-        "SELECT id, thread, notification_id, status, starts_at, told_at, sender, acknowledged_at IS NOT NULL,
-                max(told_at, ifnull(heard_at, told_at)), lapses_at
-         FROM alert WHERE identity = ?1 AND receiver = ?2",
-    )?;
+    let mut select = connection.held(&format!(
+        "SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender,
+                a.acknowledged_at IS NOT NULL, max(a.told_at, ifnull(a.heard_at, a.told_at)), a.lapses_at
+         FROM ({WITH_KEY}) k CROSS JOIN alert a ON a.id = k.alert WHERE a.identity = ?1 AND a.receiver = ?2 LIMIT 1"
+    ))?;
     let mut known = HashMap::new();
     for key in keys {
         let row = select.query_row(params![&key.0.0[..], key.1], |row| {
@@ -136,11 +138,9 @@ fn held<'a>(
     Ok(held)
 }
 
-/// The ids given so far: the greatest stored.
+/// The ids given so far: the greatest stored, or those given before the last were pruned.
 pub(super) fn last_ids(connection: &Connection) -> Result<Ids, StoreError> {
-    let sql = "SELECT ifnull((SELECT max(id) FROM notification), 0), ifnull((SELECT max(id) FROM alert), 0),
-                      ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM transition), 0),
-                      ifnull((SELECT max(id) FROM act), 0)";
+    let sql = "SELECT notification - 1, alert - 1, message - 1, transition - 1, act - 1 FROM next_id";
     let ids = connection.held(sql)?.query_row([], |row| {
         Ok(Ids {
             notification: row.get(0)?,

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Params, Row, params};
 
 use super::Db;
+use super::keys::among;
 use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
@@ -18,8 +19,9 @@ impl Db {
         self.read(move |connection| {
             let mut all = Vec::new();
             for identity in identities {
-                let condition = "a.identity = ?1 AND a.status = 'firing' ORDER BY a.id";
-                all.extend(select(connection, condition, [&identity.0[..]])?);
+                let identified = among("SELECT ?1 AS identity");
+                let condition = format!("{identified} AND a.status = 'firing' ORDER BY a.id");
+                all.extend(select(connection, &condition, [&identity.0[..]])?);
             }
             Ok(all)
         })
@@ -93,7 +95,8 @@ pub(super) fn on(connection: &Connection, about: About) -> Result<Vec<ActAlert>,
         About::Thread(thread) => ("SELECT DISTINCT identity FROM alert WHERE thread = ?1", thread.0),
         About::Nothing => return Ok(Vec::new()),
     };
-    let condition = format!("a.status = 'firing' AND a.identity IN ({named} LIMIT {ACT_ALERTS}) ORDER BY a.id");
+    let identified = among(&format!("{named} LIMIT {ACT_ALERTS}"));
+    let condition = format!("{identified} AND a.status = 'firing' ORDER BY a.id");
     select(connection, &condition, [number])
 }
 

@@ -34,17 +34,6 @@ impl Db {
         .await
     }
 
-    pub(in crate::store) async fn hear(&self, source: &str, at: Timestamp) -> Result<(), StoreError> {
-        let source = source.to_owned();
-        self.write(move |connection| {
-            connection
-                .held("INSERT INTO heard VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = excluded.at")?
-                .execute(params![source, at.0])?;
-            Ok(())
-        })
-        .await
-    }
-
     pub(in crate::store) async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.read(|connection| {
             let mut select = connection.held("SELECT source, at FROM heard ORDER BY source")?;

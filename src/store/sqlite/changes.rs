@@ -4,6 +4,7 @@
 use rusqlite::blob::ZeroBlob;
 use rusqlite::{Connection, MAIN_DB, ToSql, params};
 
+use super::keys;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::budget::Window;
@@ -38,6 +39,7 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     alerts(connection, &changes.alerts)?;
     alert_states(connection, &changes.alert_states)?;
     heard(connection, &changes.heard)?;
+    alive(connection, &changes.alive)?;
     related(connection, &changes.related)?;
     repeated(connection, &changes.repeated)?;
     messages(connection, &changes.messages)?;
@@ -132,6 +134,7 @@ fn alerts(connection: &Connection, rows: &[NewAlert<'_>]) -> Result<(), StoreErr
             state.known.told_at.0,
             state.lapses_at.map(|time| time.0),
         ])?;
+        keys::add(connection, &arrival.identity, state.id)?;
     }
     Ok(())
 }
@@ -175,6 +178,15 @@ fn heard(connection: &Connection, rows: &[(i64, Heard)]) -> Result<(), StoreErro
     for (alert, Heard { at, lapses_at }) in rows {
         let written = update.execute(params![alert, at.0, lapses_at.map(|time| time.0)])?;
         expect(written, 1, "the last report of an alert")?;
+    }
+    Ok(())
+}
+
+fn alive(connection: &Connection, rows: &[(&str, Timestamp)]) -> Result<(), StoreError> {
+    for (source, at) in rows {
+        connection
+            .held("INSERT INTO heard VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = excluded.at")?
+            .execute(params![source, at.0])?;
     }
     Ok(())
 }
@@ -343,19 +355,20 @@ pub(super) fn copy(connection: &Connection, row: &Copy<'_>) -> Result<i64, Store
     let lane = row.target.lane.as_str();
     connection
         .held(
-            "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, digest, thread, created_at,
-                                  origin, note, act_id)
-             SELECT notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6, act_id
+            "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, digest, thread,
+                                  created_at, origin, note, act_id)
+             SELECT (SELECT message FROM next_id), notification_id, ?2, ?3, ?4, critical, urgent, digest, thread, ?5, id, ?6, act_id
              FROM message WHERE id = ?1",
         )?
         .execute(params![row.of, row.receiver, lane, row.target.target_json, row.at.0, row.note])?;
     let copied = connection.last_insert_rowid();
     connection
         .held(
-            "INSERT INTO transition (alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
+            "INSERT INTO transition (id, alert_id, notification_id, alert_index, message_id, lane, kind, at, starts_at,
                                      ends_at, fate)
-             SELECT alert_id, notification_id, alert_index, ?2, ?3, kind, at, starts_at, ends_at, ?4
-             FROM transition WHERE message_id = ?1 ORDER BY id",
+             SELECT (SELECT transition - 1 FROM next_id) + row_number() OVER (ORDER BY id), alert_id, notification_id,
+                    alert_index, ?2, ?3, kind, at, starts_at, ends_at, ?4
+             FROM transition WHERE message_id = ?1",
         )?
         .execute(params![row.of, copied, lane, Fate::Pending.as_str()])?;
     Ok(copied)

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::Db;
 use super::alerts::{COLUMNS, alert};
 use super::changes::write;
+use super::keys::among;
 use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Status, Timestamp};
@@ -27,9 +28,11 @@ impl Db {
                 Ok(Escalation { alert: alert(row, 2)?, step, fired_at, others: Vec::new() })
             })?;
             let mut due: Vec<Escalation> = rows.collect::<Result<_, _>>()?;
-            let mut others = connection.held(
-                "SELECT receiver FROM alert WHERE identity = ?1 AND status = 'firing' AND id <> ?2 ORDER BY receiver",
-            )?;
+            let mut others = connection.held(&format!(
+                "SELECT a.receiver FROM alert a
+                 WHERE {} AND a.status = 'firing' AND a.id <> ?2 ORDER BY a.receiver",
+                among("SELECT ?1 AS identity")
+            ))?;
             for escalation in &mut due {
                 let alert = &escalation.alert;
                 let rows = others.query_map(params![&alert.identity.0[..], alert.alert], |row| row.get(0))?;

@@ -216,7 +216,7 @@ pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
         content_type: row.get(first + 3)?,
         path_receiver: row.get(first + 4)?,
         received_at: Timestamp(row.get(first + 5)?),
-        raw: unpacked(row.get(first + 7)?, row.get(first + 6)?)
+        raw: unpacked(row.get(first + 7)?, row.get_ref(first + 6)?.as_blob()?)
             .map_err(|damaged| rusqlite::Error::FromSqlConversionFailure(first + 6, Type::Blob, damaged.into()))?,
     })
 }

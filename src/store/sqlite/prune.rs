@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
+use super::keys;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
@@ -47,6 +48,13 @@ fn figure(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 
 fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Timestamp) -> Result<Pruned, StoreError> {
     let before = round.before(keep, now);
+    keys::merge_all(connection)?;
+    connection
+        .held(
+            "UPDATE given SET (notification, alert, message, transition, act)
+                 = (SELECT notification - 1, alert - 1, message - 1, transition - 1, act - 1 FROM next_id)",
+        )?
+        .execute([])?;
     let needed = needed(connection)?;
     let mut pruned = Pruned { messages: messages(connection, before.record, &needed)?, ..Pruned::default() };
     // Messages are the oldest: while some of them go, nothing younger does.
@@ -74,7 +82,8 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
 fn needed(connection: &Connection) -> Result<HashSet<i64>, StoreError> {
     let mut select = connection.held(
         "SELECT b.notification_id FROM escalation e JOIN alert a ON a.id = e.alert_id
-                JOIN alert b ON b.identity = a.identity
+                CROSS JOIN alert_key k ON k.key = substr(a.identity, 1, 8)
+                CROSS JOIN alert b ON b.id = k.alert AND b.identity = a.identity
          UNION SELECT a.notification_id FROM silence s JOIN act_alert x ON x.act_id = s.act_id
                 JOIN alert a ON a.id = x.alert_id WHERE a.status = 'firing'
          UNION SELECT a.notification_id FROM truth t JOIN alert a ON a.id = t.alert_id
@@ -226,10 +235,12 @@ fn notifications(connection: &Connection, before: Timestamp, needed: &HashSet<i6
 }
 
 /// An alert with the rows that refer to it.
-const OF_ALERT: [&str; 4] = [
+const OF_ALERT: [&str; 6] = [
     "DELETE FROM act_alert WHERE alert_id = ?1",
     "DELETE FROM card_alert WHERE alert_id = ?1",
     "DELETE FROM escalation WHERE alert_id = ?1",
+    keys::FORGET[0],
+    keys::FORGET[1],
     "DELETE FROM alert WHERE id = ?1",
 ];
 
@@ -248,8 +259,9 @@ fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError>
 fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Timestamp) -> Result<u64, StoreError> {
     let sql = "SELECT a.id, a.thread, a.name, a.receiver, a.labels FROM alert a
         WHERE a.status = 'firing' AND max(a.told_at, ifnull(a.heard_at, a.told_at)) < ?1
-          AND NOT EXISTS (SELECT 1 FROM alert b WHERE b.identity = a.identity AND b.status = 'firing'
-                          AND max(b.told_at, ifnull(b.heard_at, b.told_at)) >= ?1)
+          AND NOT EXISTS (SELECT 1 FROM alert_key k CROSS JOIN alert b ON b.id = k.alert
+                          WHERE k.key = substr(a.identity, 1, 8) AND b.identity = a.identity AND b.status = 'firing'
+                            AND max(b.told_at, ifnull(b.heard_at, b.told_at)) >= ?1)
           AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = a.id AND t.fate = 'pending')
           AND NOT EXISTS (SELECT 1 FROM act_alert x JOIN silence s ON s.act_id = x.act_id
                           WHERE x.alert_id = a.id AND s.until >= ?2)
@@ -270,8 +282,8 @@ fn unheard(connection: &Connection, before: Timestamp, keep: Retention, now: Tim
     for Forgotten { thread, event, detail, alerts } in forgotten(&unheard, keep) {
         connection
             .held(
-                "INSERT OR IGNORE INTO act (event, at, kind, state, by, via, thread, detail)
-                 VALUES (?1, ?2, 'forget', 'done', ?3, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO act (id, event, at, kind, state, by, via, thread, detail)
+                 VALUES ((SELECT act FROM next_id), ?1, ?2, 'forget', 'done', ?3, ?4, ?5, ?6)",
             )?
             .execute(params![event, now.0, by, via, thread, detail])?;
         let ids: Vec<i64> = alerts.iter().map(|alert| alert.alert).collect();

@@ -37,6 +37,20 @@ impl Source {
         Ok(names)
     }
 
+    /// The last ids given, by table: also those of rows that were pruned.
+    pub fn given(&self) -> Result<[(&'static str, i64); 5], StoreError> {
+        let tables = ["notification", "alert", "message", "transition", "act"];
+        let sql = format!("SELECT {} FROM next_id", tables.join(", "));
+        let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<[(&'static str, i64); 5]> {
+            let mut given = tables.map(|table| (table, 0));
+            for (at, (_, last)) in given.iter_mut().enumerate() {
+                *last = row.get::<_, i64>(at)? - 1;
+            }
+            Ok(given)
+        };
+        Ok(self.connection.query_row(&sql, [], row)?)
+    }
+
     /// Passes each row of a table to `take` until it returns false; returns how many it took.
     pub fn rows(
         &self,

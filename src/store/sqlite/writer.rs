@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::admit::admit_all;
 use super::files::Files;
+use super::keys;
 use super::lock::Lock;
 use super::statement::Prepare as _;
 use super::statement::RECOMPILED;
@@ -270,10 +271,7 @@ impl WriterThread {
                     }
                     unmoved = true;
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.rest();
-                    unmoved = false;
-                }
+                Err(RecvTimeoutError::Timeout) => unmoved = self.rest(),
             }
         }
         self.end();
@@ -331,6 +329,13 @@ impl WriterThread {
                 replies.push(reply);
                 self.judge(error, &mut fault);
             }
+        }
+        if fault.is_none() && !admitted.is_empty() {
+            let merged = isolated(&self.connection, keys::merge_some);
+            if let Err(error) = &merged {
+                tracing::warn!(%error, "The index of alerts was not brought up to date.");
+            }
+            self.judge(merged.err(), &mut fault);
         }
         // What was written to files that went away meanwhile is not stored, whatever SQLite says.
         let mut committed = || self.execute("COMMIT").and_then(|()| self.files.note(&self.connection));
@@ -430,13 +435,17 @@ impl WriterThread {
 
     /// Moves the log into the main file; one that a burst made long, or a long read, is cut back at once if no reader
     /// needs it, not only with the next write. Not in files that another program changed: what is written there would
-    /// hide that.
-    fn rest(&mut self) {
+    /// hide that. Before, a part of the index of alerts is brought up to date; returns whether more of it is to be.
+    fn rest(&mut self) -> bool {
         let placed = self.files.check(&self.connection);
         self.tell_of(placed.as_ref().err());
-        if placed.is_err() {
-            return;
+        if placed.is_err() || self.broken.is_some() {
+            return false;
         }
+        let more = self.merge().unwrap_or_else(|error| {
+            tracing::warn!(%error, "The index of alerts was not brought up to date.");
+            false
+        });
         self.checkpoint("PASSIVE");
         if self.files.note(&self.connection).is_ok() && self.files.log_length() > LOG_BYTES.unsigned_abs() {
             let _ = self.connection.busy_timeout(Duration::ZERO);
@@ -445,6 +454,21 @@ impl WriterThread {
             // A cut that is seen here is told with the next write, or with the next look.
             let _ = self.files.note(&self.connection);
         }
+        more
+    }
+
+    /// A transaction of its own for the index of alerts, if there is something to do.
+    fn merge(&self) -> Result<bool, StoreError> {
+        if !keys::is_behind(&self.connection)? {
+            return Ok(false);
+        }
+        self.execute("BEGIN IMMEDIATE")?;
+        let merged = caught(|| keys::merge(&self.connection, keys::IDLE_SLICE));
+        let ended = merged.and_then(|more| self.execute("COMMIT").map(|()| more));
+        if !self.connection.is_autocommit() {
+            self.execute("ROLLBACK")?;
+        }
+        ended
     }
 
     /// Moves the log into the main file as far as readers allow. A failure is no harm: the log is still whole, and

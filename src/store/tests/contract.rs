@@ -947,9 +947,16 @@ async fn prune_keeps_alerts_with_pending_transitions(store: &Store) {
 
 async fn heartbeats_and_firing_alerts_are_known(store: &Store) {
     assert!(store.heard().await.unwrap().is_empty());
-    store.hear("prometheus", at(1)).await.unwrap();
-    store.hear("prometheus", at(2)).await.unwrap();
-    assert_eq!(store.heard().await.unwrap(), [("prometheus".to_owned(), at(2))]);
+    let alive =
+        |minute, alerts| Admission { alive: Some("grafana".to_owned()), ..notification(minute, "quiet", alerts) };
+    store.admit(alive(1, vec![firing("Watchdog", 0)])).await.unwrap();
+    assert_eq!(store.heard().await.unwrap(), [("grafana".to_owned(), at(1))]);
+    let again = store.admit(alive(2, vec![firing("Watchdog", 0)])).await.unwrap();
+    assert!(again.duplicate, "nothing else of it is news");
+    store.admit(Admission { alive: Some("prometheus".to_owned()), ..alive(1, Vec::new()) }).await.unwrap();
+    let heard = [("grafana".to_owned(), at(2)), ("prometheus".to_owned(), at(1))];
+    assert_eq!(store.heard().await.unwrap(), heard);
+    store.admit(alive(3, vec![resolved("Watchdog", 0, 3)])).await.unwrap();
     store.admit(notification(0, "lane", vec![firing("on", 0), firing("over", 0)])).await.unwrap();
     let mut other = notification(1, "other", vec![firing("on", 0)]);
     "dba".clone_into(&mut other.deliveries[0].receiver);

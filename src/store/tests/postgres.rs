@@ -37,6 +37,16 @@ impl Schema {
         self.try_open(LEASE).await.unwrap()
     }
 
+    /// The same through a proxy at `address`.
+    pub async fn open_through(&self, address: std::net::SocketAddr) -> Store {
+        let url = self.url.expose_secret();
+        let config: tokio_postgres::Config = url.parse().unwrap();
+        let options = url.split_once("options=").unwrap().1;
+        let (user, database) = (config.get_user().unwrap(), config.get_dbname().unwrap());
+        let url = format!("postgres://{user}@{address}/{database}?sslmode=disable&options={options}").into();
+        Store::open(&Database::Postgres { url }, T0).await.unwrap()
+    }
+
     async fn try_open(&self, lease: Duration) -> Result<Store, StoreError> {
         Store::open_with_lease(&Database::Postgres { url: self.url.clone() }, lease, T0).await
     }
@@ -529,6 +539,22 @@ async fn a_schema_that_others_keep_in_use_is_brought_up_to_date_when_they_let_go
     schema.hand.batch_execute("COMMIT").await.unwrap();
     let store = tokio::time::timeout(Duration::from_mins(1), opening).await.unwrap();
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    store.close().await.unwrap();
+    schema.remove().await;
+}
+
+#[tokio::test]
+async fn known_alerts_are_found_by_the_index_also_by_a_plan_made_for_a_small_table() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    for sql in ["VACUUM ANALYZE alert", "SET enable_seqscan = off"] {
+        schema.hand.batch_execute(sql).await.unwrap();
+    }
+    let arrays = crate::store::postgres::KNOWN.replace("$1", "'{}'::bytea[]").replace("$2", "'{}'::text[]");
+    let rows = schema.hand.query(&format!("EXPLAIN {arrays}"), &[]).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("Index Scan using alert_identity_receiver_key")), "{plan:#?}");
     store.close().await.unwrap();
     schema.remove().await;
 }

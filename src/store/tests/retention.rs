@@ -218,3 +218,60 @@ async fn an_alert_with_pending_transitions_is_not_forgotten(store: &Store) {
     assert!(store.firing(&SourceId::parse("grafana")).await.unwrap().is_empty());
     assert_eq!(acts(store).await.len(), 1);
 }
+
+/// Whatever was pruned, the numbers that people and the record know are never given again.
+async fn ids_are_never_given_twice(place: &Place) {
+    let mut store = place.open().await;
+    let mut before = [0; 5];
+    for day in (0..400).step_by(100) {
+        let minute = day * DAY;
+        let ids = number(&store, minute).await;
+        assert!(before.iter().zip(ids).all(|(before, id)| *before < id), "{before:?}, then {ids:?}");
+        before = ids;
+        let keep = Retention { alerts_ms: 30 * DAY * MINUTE, ..KEEP };
+        round(&store, keep, minute + 90 * DAY).await;
+        assert_eq!(store.audit().await.unwrap(), Audit::default());
+        assert_eq!(store.acts(ActFilter::default()).await.unwrap().len(), 0);
+        if day % 200 == 0 {
+            store.close().await.unwrap();
+            store = place.open().await;
+        }
+    }
+    store.close().await.unwrap();
+}
+
+/// An alert that is told, acknowledged, sent again and over: the ids of its notification, alert, message, last
+/// transition and act.
+async fn number(store: &Store, minute: i64) -> [i64; 5] {
+    let told = store.admit(notification(minute, "lane", vec![firing("HighCPU", minute)])).await.unwrap();
+    let sent = send(store, "lane", minute).await;
+    let act = super::acts::wish(&format!("{minute}"), ActKind::Acknowledge, About::Message(sent));
+    let listeners = super::acts::listeners(&[("ops", "lane")]);
+    let acted = store.act(NewAct { listeners, ..act }, at(minute)).await.unwrap();
+    let again = store.resend(sent, "{}", at(minute)).await.unwrap().unwrap();
+    for _ in 0..2 {
+        send(store, "lane", minute).await;
+    }
+    let over = vec![resolved("HighCPU", minute, minute)];
+    store.admit(notification(minute, "lane", over)).await.unwrap();
+    let last = send(store, "lane", minute).await;
+    let delivery = store.delivery(last).await.unwrap().unwrap();
+    let contents = store.contents(last).await.unwrap().unwrap();
+    assert!(told.id < contents.notification.id && sent < again && again < last);
+    let transition = contents.transitions.iter().map(|moved| moved.id).max().unwrap();
+    let alert = contents.transitions[0].alert;
+    assert_eq!(delivery.row.message, last);
+    [told.id, alert, sent, transition, acted.act]
+}
+
+#[tokio::test]
+async fn ids_are_never_given_twice_on_sqlite() {
+    ids_are_never_given_twice(&Place::folder()).await;
+}
+
+#[tokio::test]
+async fn ids_are_never_given_twice_on_postgres() {
+    let Some(place) = Place::schema().await else { return };
+    ids_are_never_given_twice(&place).await;
+    place.remove().await;
+}

@@ -126,7 +126,7 @@ pub async fn run(
         }
     }
     print_delays(&few);
-    for (name, aim) in [(ON_SQLITE, "≥ 0.50"), (ON_POSTGRES, "≥ 0.25")] {
+    for (name, aim) in [(ON_SQLITE, "≥ 0.35"), (ON_POSTGRES, "≥ 0.16")] {
         let Some(variant) = few.iter().find(|variant| variant.name == name) else { continue };
         let ratio = variant.median(|round| round.ratio);
         aims.add(&format!("intake, {name}, to the bare handler"), format!("{ratio:.2}"), aim);

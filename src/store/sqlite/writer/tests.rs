@@ -6,6 +6,10 @@ fn writer(folder: &tempfile::TempDir) -> Writer {
     let path = folder.path().join("test.db");
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (v INTEGER UNIQUE, b BLOB)").unwrap();
+    for step in crate::store::migrate::SQLITE {
+        connection.execute_batch(step).unwrap();
+    }
+    keys::open(&connection).unwrap();
     Writer::start(connection, Files::of(&path).unwrap(), Lock::take(&path).unwrap()).unwrap()
 }
 

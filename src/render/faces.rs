@@ -312,13 +312,15 @@ pub(super) fn shown_picture(url: &str) -> Option<String> {
 }
 
 /// Does `content` show the picture already?
-fn shows_picture(content: &Content) -> bool {
+fn shows_picture(content: &Content, url: Option<&str>) -> bool {
     match content {
         Content::News(news) => news.articles.iter().any(|article| !article.picurl.is_empty()),
         Content::TemplateCard(card) => card.card_image.is_some(),
-        Content::Text(_) | Content::Markdown(_) | Content::MarkdownV2(_) | Content::Textcard(_) | Content::Image(_) => {
-            false
+        Content::MarkdownV2(text) => {
+            let shown = url.and_then(shown_picture);
+            shown.is_some_and(|url| text.content.contains(&format!("]({url})")))
         }
+        Content::Text(_) | Content::Markdown(_) | Content::Textcard(_) | Content::Image(_) => false,
     }
 }
 
@@ -399,7 +401,7 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
     let channel = letter.target.channel();
     if letter.target.image
         && (channel.wecom().is_some() || channel == Channel::Bot)
-        && !parts.iter().any(shows_picture)
+        && !parts.iter().any(|part| shows_picture(part, letter.picture.url))
         && let Some(image) = letter.picture.content
     {
         parts.push(Content::Image(image.clone()));

@@ -77,8 +77,8 @@ async fn the_page_shows_every_face_on_a_phone_and_on_a_screen() {
         browser.resize(375, 812).await;
     }
 
-    // Pictures are drawn once the reader gets to them: the one of the news, and the one of its own in the group.
-    for (place, source) in [("user/daixuan", picture.to_owned()), ("webhook/sim-ops-group", address.clone())] {
+    // Pictures are drawn once the reader gets to them: the one of the news, and the one in the markdown of the group.
+    for (place, source) in [("user/daixuan", picture.to_owned()), ("webhook/sim-ops-group", picture.to_owned())] {
         browser.visit(&format!("{}/#{place}", world.simulator.url())).await;
         browser.evaluate("document.querySelector('#messages img').scrollIntoView()").await;
         browser.until("document.querySelector('#messages img').naturalWidth > 0").await;

@@ -13,6 +13,7 @@ mod engine;
 mod faces;
 mod facts;
 mod fit;
+mod folds;
 mod headline;
 mod labels;
 mod link;

@@ -5,7 +5,10 @@
 //! the rule names its value ([`Sighting::said`]) or if the alerts of a group differ by it.
 
 mod asked;
+mod ends;
 mod family;
+mod fold;
+mod group;
 mod names;
 mod part;
 mod reading;
@@ -13,6 +16,9 @@ mod said;
 
 use crate::alert::Labels;
 
+pub use ends::{Piece, columns, runs};
+pub use fold::{Fold, Folded, fold};
+pub use group::{Group, Member, Row, group};
 pub use part::{Kind, Part, places, text};
 pub use reading::Fate;
 pub use said::told;

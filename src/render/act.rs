@@ -11,6 +11,7 @@ use super::words::{Clock, number};
 use crate::alert::{Labels, ThreadId, Timestamp};
 use crate::config::{Channel, Language};
 use crate::store::{ActAlert, ActKind, ActNews, ActState};
+use crate::subject::{self, Sighting, Taught};
 
 /// Alerts that are named; the others are counted.
 const NAMED: usize = 3;
@@ -187,11 +188,11 @@ pub fn harmless(text: &str, channel: Channel, most: usize) -> String {
     neutral(&cut_chars(&one_line(text), most), dialect).into_owned()
 }
 
-/// What distinguishes an alert at a glance: its place.
+/// What an alert is about: its object, as messages show it.
 pub fn place(alert: &ActAlert) -> Option<String> {
     let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
-    let names = ["instance", "host", "hostname", "node", "pod", "service", "app", "job", "cluster"];
-    names.into_iter().find_map(|name| labels.get(name)).filter(|value| !value.is_empty()).cloned()
+    let of = Sighting { labels: &labels, said: "", expression: "", taught: Taught::NOTHING };
+    Some(subject::text(&subject::subject(&of).object)).filter(|object| !object.is_empty())
 }
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ pub(super) struct Level {
     pub(super) description: usize,
     pub(super) message: usize,
     pub(super) scope: usize,
-    pub(super) columns: usize,
+    /// Columns of a fold; with 0 the rest is only counted.
+    pub(super) fold: usize,
     pub(super) what: usize,
     pub(super) links: usize,
     pub(super) still: usize,
@@ -45,7 +46,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 400,
         message: 1500,
         scope: 4,
-        columns: 3,
+        fold: 72,
         what: 80,
         links: 5,
         still: 12,
@@ -57,7 +58,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 120,
         message: 700,
         scope: 4,
-        columns: 3,
+        fold: 60,
         what: 80,
         links: 5,
         still: 12,
@@ -69,7 +70,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 0,
         message: 360,
         scope: 4,
-        columns: 2,
+        fold: 60,
         what: 60,
         links: 4,
         still: 6,
@@ -81,7 +82,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 0,
         message: 180,
         scope: 3,
-        columns: 1,
+        fold: 60,
         what: 40,
         links: 2,
         still: 3,
@@ -93,7 +94,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 0,
         message: 100,
         scope: 2,
-        columns: 1,
+        fold: 40,
         what: 32,
         links: 1,
         still: 0,
@@ -105,7 +106,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 0,
         message: 60,
         scope: 1,
-        columns: 1,
+        fold: 0,
         what: 24,
         links: 1,
         still: 0,
@@ -117,7 +118,7 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         description: 0,
         message: 30,
         scope: 0,
-        columns: 1,
+        fold: 0,
         what: 16,
         links: 0,
         still: 0,
@@ -125,10 +126,10 @@ const LEVELS: [Level; LEVEL_COUNT] = [
 ];
 /// From here on alerts are counted rather than shown with even less detail.
 const COMPACT: usize = 3;
+/// Columns of the line that names all alerts at once.
+const FOLD: usize = 60;
 /// Fewer than this are named only if nothing else helps.
 const WANTED: usize = 3;
-/// Most names that are useful; the others are behind the link to the full content.
-const NAMED: usize = 20;
 
 struct Writer<'a> {
     voice: Voice<'a>,
@@ -136,7 +137,7 @@ struct Writer<'a> {
     chosen: &'a Chosen<'a>,
     shipped: &'a Chosen<'a>,
     blocks: Vec<Block>,
-    /// Rows that may be named.
+    /// Rows that have a line of their own.
     rows: usize,
     /// The last page that fitted, and its blocks: most often it is the one that is sent.
     fitted: RefCell<Option<(Page, Draft)>>,
@@ -153,14 +154,19 @@ pub(super) fn write(
     chosen: &Chosen<'_>,
     shipped: &Chosen<'_>,
 ) -> Result<Rendered, TemplateProblem> {
-    let limit = if letter.details_url.is_some() && letter.target.parts < 2 { NAMED } else { facts.rows.len() };
+    let rows = if letter.target.parts > 1 && faces::is_text(face) {
+        facts.lists.main.len()
+    } else {
+        let linked = letter.details_url.is_some();
+        facts.lists.lines(faces::lines(face, letter.target.channel(), linked), FOLD, letter.language)
+    };
     let writer = Writer {
         voice: Voice::new(letter, facts, face, chosen.path.is_some()),
         face,
         chosen,
         shipped,
         blocks: faces::blocks(face, letter.target.channel()),
-        rows: facts.rows.len().min(limit),
+        rows,
         fitted: RefCell::new(None),
     };
     let (pages, fits) = writer.pages()?;
@@ -174,16 +180,12 @@ impl Writer<'_> {
         if self.voice.facts.state == State::Opaque {
             return self.opaque_pages(splits);
         }
-        let everything = self.rows == self.voice.letter.told.len();
         for level in &LEVELS[..=COMPACT] {
             let page = Page::whole(level, 0..self.rows);
-            if everything && self.fits(&page)? {
+            if self.fits(&page)? {
                 return Ok((vec![page], true));
             }
-            if everything
-                && splits
-                && let Some(pages) = self.split(level, false)?
-            {
+            if splits && let Some(pages) = self.split(level, false)? {
                 return Ok((pages, true));
             }
         }
@@ -191,10 +193,11 @@ impl Writer<'_> {
             if splits && let Some(pages) = self.split(level, true)? {
                 return Ok((pages, true));
             }
-            let wanted = if index == COMPACT { WANTED.min(self.rows) } else { 1 };
+            let wanted = if index == COMPACT { WANTED.min(self.rows) } else { self.rows.min(1) };
             let named = most(self.rows, |count| self.fits(&Page::whole(level, 0..count)))?;
-            if named >= wanted {
-                return Ok((vec![Page::whole(level, 0..named)], true));
+            let page = Page::whole(level, 0..named);
+            if named >= wanted && (named > 0 || self.fits(&page)?) {
+                return Ok((vec![page], true));
             }
         }
         Ok((vec![Page::whole(&LEVELS[LEVELS.len() - 1], 0..self.rows.min(1))], false))
@@ -212,7 +215,7 @@ impl Writer<'_> {
             let page = |length: usize| Page {
                 message: Some(start..start + rest.floor_char_boundary(length)),
                 part: (parts > 1).then_some((pages.len() + 1, parts)),
-                ..Page::whole(level, 0..self.rows.min(1))
+                ..Page::whole(level, 0..self.rows)
             };
             let length = most(rest.len(), |length| self.fits(&page(length)))?;
             let mut next = page(length);
@@ -231,7 +234,10 @@ impl Writer<'_> {
             start = end;
         }
         if pages.is_empty() {
-            return Ok((vec![Page { message: Some(0..0), ..Page::whole(&LEVELS[LEVELS.len() - 1], 0..1) }], false));
+            return Ok((
+                vec![Page { message: Some(0..0), ..Page::whole(&LEVELS[LEVELS.len() - 1], 0..self.rows) }],
+                false,
+            ));
         }
         number(&mut pages);
         Ok((pages, true))
@@ -241,7 +247,10 @@ impl Writer<'_> {
     /// have room for all.
     fn split(&self, level: &'static Level, lossy: bool) -> Result<Option<Vec<Page>>, TemplateProblem> {
         let parts = usize::from(self.voice.letter.target.parts);
-        let total = self.voice.letter.told.len();
+        let total = self.voice.facts.lists.main.len();
+        if self.rows == 0 {
+            return Ok(None);
+        }
         let mut pages: Vec<Page> = Vec::new();
         let mut start = 0;
         while start < self.rows && pages.len() < parts {
@@ -328,7 +337,8 @@ impl Writer<'_> {
         let mut parts = Vec::new();
         let mut bytes = (0, 1);
         let mut shown = String::new();
-        let all_named = fits && pages.iter().map(|page| page.rows.len()).sum::<usize>() == letter.told.len();
+        let sure: Vec<usize> = pages.iter().flat_map(|page| self.voice.names(page)).collect();
+        let all_named = fits && sure.len() >= letter.told.len();
         for page in pages {
             let mut draft = match self.fitted.take() {
                 Some((fitted, draft)) if fitted == *page => draft,
@@ -344,13 +354,12 @@ impl Writer<'_> {
             shown.push_str(&draft.join("\n"));
             parts.push(faces::Frame::of(letter, facts, all_named).content(self.face, draft));
         }
-        let rows = pages.iter().flat_map(|page| page.rows.clone().map(move |row| (row, page)));
-        let sure = fits && self.chosen.path.is_none();
-        let shown = if sure { String::new() } else { letters(&shown) };
-        let mut named: Vec<usize> = rows
-            .filter(|(row, page)| sure || self.voice.is_named(*row, page, &shown))
-            .map(|(row, _)| facts.rows[row].told)
-            .collect();
+        let mut named = if fits && self.chosen.path.is_none() {
+            sure
+        } else {
+            let shown = letters(&shown);
+            pages.iter().flat_map(|page| self.voice.names_in(page, &shown)).collect()
+        };
         named.sort_unstable();
         named.dedup();
         let counted = (0..letter.told.len()).filter(|index| named.binary_search(index).is_err()).collect();
@@ -450,5 +459,6 @@ pub(super) fn tidy(text: &str, lines: bool) -> String {
         out.push('\n');
     }
     out.truncate(out.trim_end().len());
-    out
+    // A text card shows a line end between its blocks as an empty line.
+    out.replace("</div>\n<div", "</div><div")
 }

@@ -14,14 +14,16 @@ use super::engine::dialect;
 use super::faces::Called;
 use super::facts::{Facts, Link};
 use super::fit::cut_chars;
-use super::labels::read_order;
+use super::folds::{Listed, Rest};
+use super::headline::Width;
 use super::neutral::{Dialect, one_line};
 use super::notes::{Notes, Room};
-use super::rows::Row;
-use super::words::{State, brackets, pick};
+use super::rows::{Row, object_text};
+use super::words::{State, pick, title_of};
 use super::{Letter, faces};
 use crate::alert::{Format, Labels};
 use crate::config::{Face, Language};
+use crate::subject::columns;
 
 /// The content of one part of a message.
 #[derive(Clone, PartialEq)]
@@ -65,8 +67,8 @@ pub(super) struct Voice<'a> {
     id: String,
     mentions: String,
     pub(super) notes: Notes,
-    /// Characters of the rule's name that fit into the face's title.
-    name: usize,
+    /// The room for the line in the face's title.
+    width: Width,
     /// The rows at each level, made on first use: fitting reads them repeatedly.
     rows: [OnceCell<Vec<Value>>; LEVEL_COUNT],
 }
@@ -77,42 +79,30 @@ impl<'a> Voice<'a> {
         let mentions = Called::by(letter, facts).inline(face);
         let channel = letter.target.channel();
         let notes = Notes::of(letter.notes, face, channel, letter.language);
-        let limit = faces::title_limit(face, channel);
-        let holds = |name: &usize| {
-            let subject = facts.subject(letter, *name);
-            let bracketed = format!("[{}] {subject}", facts.state.word(letter.language));
-            limit.holds(&notes.title(&facts.title(letter, *name))) && limit.holds(&notes.title(&bracketed))
-        };
-        let name = [80, 60, 50, 40, 32, 26, 20, 16, 12].into_iter().find(holds).unwrap_or(8);
-        Self { letter, facts, face, everything, id, mentions, notes, name, rows: Default::default() }
+        let width = faces::line_width(face, channel).less(&notes.title(""), usize::MAX);
+        Self { letter, facts, face, everything, id, mentions, notes, width, rows: Default::default() }
     }
 
     pub(super) fn title(&self) -> String {
-        self.facts.title(self.letter, self.name)
+        self.facts.title(self.letter, self.width)
     }
 
     /// All variables for `page`.
     pub(super) fn context(&self, page: &Page) -> Value {
         let Self { facts, letter, .. } = *self;
-        let level = page.level;
-        let name = level.name.min(self.name);
-        let all = self.rows[level.number].get_or_init(|| facts.rows.iter().map(|row| self.row(row, level)).collect());
-        let rows = &all[page.rows.clone()];
-        let of_kind = |resolved: bool| -> Vec<Value> {
-            let shown = facts.rows[page.rows.clone()].iter().zip(rows);
-            shown.filter(|(row, _)| row.is_resolved() == resolved).map(|(_, value)| value.clone()).collect()
-        };
+        let (level, language) = (page.level, letter.language);
+        let lists = &facts.lists;
+        let all = self.rows[level.number].get_or_init(|| lists.main.iter().map(|row| self.row(row, level)).collect());
+        let firing = &all[page.rows.clone()];
         let single = letter.told.len() == 1 && facts.still == 0;
-        let (mut firing, resolved) = (of_kind(false), of_kind(true));
-        let mut still: Vec<Value> = Vec::new();
-        if facts.state == State::Partly {
-            // Ongoing alerts are minor news here: one line for each, whether repeated or not.
-            still.extend(firing.drain(..).filter_map(|row| row.get_attr("line").ok()));
-        }
-        if page.first {
-            let lines = facts.still_rows.iter().take(level.still);
-            still.extend(lines.map(|line| Value::from(cut_chars(line, level.what + 16).into_owned())));
-        }
+        let (still, over) = if page.first { self.sides(level) } else { (None, None) };
+        let resolved: Vec<Value> = lists
+            .over
+            .iter()
+            .take(if page.first { level.still.max(3) } else { 0 })
+            .map(|row| self.row(row, level))
+            .collect();
+        let folds = self.rest(page).lines;
         let (severity, scope, when, summary, description, notes) = if page.first {
             (
                 // The severity is no longer of interest.
@@ -130,13 +120,25 @@ impl<'a> Voice<'a> {
             Some(range) => facts.message[range.clone()].trim().into(),
             None => cut_chars(&facts.message, level.message),
         };
-        let subject = facts.subject(letter, name);
-        // The subject of a body of unknown format is its first line: once is enough.
+        let front = facts.front(letter);
+        let headline = facts.headline(letter, self.width.less(&front, level.name + 12));
+        let bracketed = facts.headline(letter, self.width.less(&format!("[{}] ", facts.word), level.name + 12));
+        // The line of a body of unknown format is its first one: once is enough.
         let message = match message.split_once('\n').unwrap_or((&message, "")) {
-            (first, rest) if page.first && facts.state == State::Opaque && one_line(first) == subject => rest.trim(),
+            (first, rest)
+                if page.first
+                    && facts.state == State::Opaque
+                    && one_line(first).starts_with(headline.text.trim_end_matches('…')) =>
+            {
+                if one_line(first) == headline.text { rest.trim() } else { &message }
+            }
             _ => &message,
         };
+        let object = object_text(&facts.object, language);
         let mut place = scope.clone();
+        if page.first && !headline.whole && !object.is_empty() {
+            place.insert(0, cut_chars(&object, level.what.max(40)).into_owned());
+        }
         place.extend((!when.is_empty()).then(|| when.to_owned()));
         let values = self.values(level);
         let links: Vec<Value> =
@@ -146,12 +148,20 @@ impl<'a> Voice<'a> {
             face => self.face.as_str(),
             state => facts.state.as_str(),
             icon => facts.icon(),
-            word => facts.state.word(letter.language),
-            color => facts.state.color(),
-            title => facts.title(letter, name),
-            subject,
-            name => cut_chars(&facts.name, name),
+            word => facts.word.as_str(),
+            color => facts.state.color(facts.weight),
+            title => format!("{front}{}", headline.text),
+            heading => facts.heading(letter, self.width),
+            label => facts.label(),
+            over_each => self.over_each(),
+            subject => bracketed.text,
+            lead => bracketed.lead,
+            name => cut_chars(&facts.name, level.name),
+            object,
+            place => facts.place.join(" · "),
+            qualifier => facts.qualifier.as_str(),
             severity,
+            grade => if page.first { facts.grade } else { "" },
             scope => scope.into_iter().collect::<Value>(),
             when,
             facts => place.into_iter().collect::<Value>(),
@@ -167,10 +177,12 @@ impl<'a> Voice<'a> {
             single,
             column => self.column(),
             rules => facts.rules,
-            alerts => rows.iter().cloned().collect::<Value>(),
-            firing,
-            resolved,
-            still => if matches!(facts.state, State::Partly) { still } else { Vec::new() },
+            alerts => firing.iter().chain(&resolved).cloned().collect::<Value>(),
+            firing => firing.iter().cloned().collect::<Value>(),
+            resolved => resolved.into_iter().collect::<Value>(),
+            over => over.map(|listed| listed.text).unwrap_or_default(),
+            folds => folds.iter().map(String::as_str).collect::<Value>(),
+            still => still.into_iter().map(|listed| listed.text).collect::<Value>(),
             count => context! {
                 told => letter.told.len(),
                 firing => facts.firing,
@@ -197,26 +209,22 @@ impl<'a> Voice<'a> {
 
     fn row(&self, row: &Row, level: &Level) -> Value {
         let what = self.what(row, level);
-        let text =
-            if row.value.is_empty() { cut_chars(&row.summary, level.summary.min(60)) } else { (&row.value).into() };
-        let line = match (what.is_empty(), text.is_empty()) {
-            (true, _) => text.clone().into_owned(),
-            (_, true) => what.clone(),
-            _ => format!("{what} {text}"),
-        };
-        let asides: Vec<&str> =
-            [row.grade.as_str(), row.when.as_str()].into_iter().filter(|aside| !aside.is_empty()).collect();
-        let language = self.letter.language;
-        let aside = asides.join(pick(language, "，", ", "));
-        let aside = if aside.is_empty() { aside } else { brackets(language, &aside) };
-        let line = format!("{line}{aside}");
-        let alert = self.everything.then(|| self.letter.told[row.told].alert);
+        let text = text_of(row, level);
+        let aside = row.aside(self.letter.language);
+        let icon = if row.icon.is_empty() { String::new() } else { format!("{} ", row.icon) };
+        let line = [what.as_str(), &text].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+        let line = format!("{icon}{line}{aside}");
+        let alert = row.told.first().filter(|_| self.everything).map(|told| self.letter.told[*told].alert);
         let empty = Labels::new();
         context! {
             name => cut_chars(&row.name, level.name),
+            icon,
             what,
+            object => row.object.as_str(),
+            place => row.place.as_str(),
+            qualifier => row.qualifier.as_str(),
             severity => row.severity.as_str(),
-            state => if row.is_resolved() { "resolved" } else { "firing" },
+            state => if row.over { "resolved" } else { "firing" },
             value => row.value.as_str(),
             summary => cut_chars(&row.summary, level.summary),
             text,
@@ -231,35 +239,104 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// The title of a card's rows.
-    fn column(&self) -> &str {
-        let title = self.facts.columns.first().filter(|title| self.facts.rules < 2 && title.chars().count() <= 5);
-        title.map_or(pick(self.letter.language, "对象", "What"), String::as_str)
+    /// The title of a card's rows, and of the first column of a table.
+    fn column(&self) -> &'static str {
+        let kind = self.facts.lists.kind;
+        if self.facts.lists.by_rule {
+            pick(self.letter.language, "规则", "Rule")
+        } else {
+            title_of(kind, self.letter.language)
+        }
     }
 
-    /// What distinguishes the row. A long rule name must not crowd out the alert's own labels.
+    /// What distinguishes the row. A long rule name must not crowd out its objects.
     fn what(&self, row: &Row, level: &Level) -> String {
-        if self.facts.rules < 2 || row.own.is_empty() {
+        if !self.facts.lists.by_rule || row.own.is_empty() {
             return cut_chars(&row.what, level.what).into_owned();
         }
-        format!("{} · {}", cut_chars(&row.name, level.what / 2), cut_chars(&row.own, level.what / 2))
+        let own = cut_chars(&row.own, level.what.max(40) * 3 / 2);
+        format!("{} {own}", cut_chars(&row.name, level.what / 2))
     }
 
-    /// The row in the few characters of a card: the value is kept, the name is shortened.
+    /// The row in the few characters of a card: the value is kept, the object is cut at its beginning.
     fn brief(&self, row: &Row, level: &Level) -> String {
         let room = if self.face == Face::Card { faces::card_value(self.letter.target.channel()) } else { 40 };
-        let text = cut_chars(&row.value, room / 2);
-        if text.is_empty() {
-            return cut_chars(&row.what, room.min(level.what)).into_owned();
-        }
-        format!("{} {text}", cut_chars(&row.what, (room - text.chars().count() - 1).min(level.what)))
+        let value = cut_chars(&row.value, room / 2);
+        let left = if value.is_empty() { room } else { room - value.chars().count() - 1 };
+        let what = if row.icon.is_empty() {
+            cut_start(&row.what, left.min(level.what))
+        } else {
+            cut_chars(&format!("{} {} {}", row.icon, cut_chars(&row.name, room / 2), row.own), left).into_owned()
+        };
+        format!("{what} {value}").trim_end().to_owned()
     }
 
-    /// The content of a table: the values of a single alert if it has several, else the firing alerts of `page` with
-    /// their distinguishing labels, values and durations.
+    /// The rows behind the last of `page`, folded; only on the page that counts them.
+    fn rest(&self, page: &Page) -> Rest {
+        let more = self.more(page);
+        if more == 0 {
+            return Rest::default();
+        }
+        if page.level.fold == 0 {
+            return Rest { lines: vec![self.more_text(page)], ..Rest::default() };
+        }
+        let channel = self.letter.target.channel();
+        let columns = match self.face {
+            Face::Card => faces::card_value(channel),
+            Face::Text if channel.wecom().is_none() => 400,
+            _ => page.level.fold,
+        };
+        self.facts.lists.rest(page.rows.end, columns, self.letter.language)
+    }
+
+    /// What is on without being news, and what is over: a line each.
+    fn sides(&self, level: &Level) -> (Option<Listed>, Option<Listed>) {
+        let width = match (self.face, level.number) {
+            (Face::Card, _) => faces::card_value(self.letter.target.channel()),
+            (_, 0 | 1) if self.letter.target.channel().wecom().is_none() => 2_000,
+            (_, 0 | 1) => 160,
+            (_, 2) => 100,
+            _ => level.fold,
+        };
+        let lists = &self.facts.lists;
+        let side = |rows: &[Row]| {
+            let listed =
+                |width| if width == 0 { Listed::count(rows) } else { Listed::of(rows, width, self.letter.language) };
+            (!rows.is_empty()).then(|| listed(width))
+        };
+        let still = if self.facts.state == State::Partly { side(&lists.still) } else { None };
+        (still, side(&lists.over))
+    }
+
+    /// Does a card have a row for each alert that is over?
+    fn over_each(&self) -> bool {
+        let lists = &self.facts.lists;
+        self.face == Face::Card && lists.main.is_empty() && !lists.by_rule && lists.over.len() <= OVER
+    }
+
+    /// The alerts that `page` names if it is printed in full.
+    pub(super) fn names(&self, page: &Page) -> Vec<usize> {
+        if self.letter.told.len() == 1 {
+            return vec![0];
+        }
+        let rows = self.facts.lists.main[page.rows.clone()].iter().flat_map(|row| row.told.iter().copied());
+        let mut named: Vec<usize> = rows.chain(self.rest(page).named).collect();
+        if page.first {
+            let (still, over) = self.sides(page.level);
+            if self.over_each() {
+                named.extend(self.facts.lists.over.iter().flat_map(|row| row.told.iter().copied()));
+            }
+            named.extend([still, over].into_iter().flatten().flat_map(|listed| listed.named));
+        }
+        named
+    }
+
+    /// A table of two columns, if every cell has room on a phone: the values of a single alert if it has several, else
+    /// the rows of `page` with their values.
     fn grid(&self, page: &Page, values: &[Value], single: bool) -> Value {
         let (facts, level, language) = (self.facts, page.level, self.letter.language);
-        if single || facts.state == State::Partly {
+        let none = context! { columns => Value::from(Vec::<Value>::new()), rows => Value::from(Vec::<Value>::new()) };
+        if single {
             let cells = |value: &Value| -> Value {
                 [value.get_attr("name"), value.get_attr("text")].into_iter().filter_map(Result::ok).collect()
             };
@@ -267,31 +344,19 @@ impl<'a> Voice<'a> {
                 [pick(language, "指标", "Metric"), pick(language, "值", "Value")].into_iter().collect();
             return context! { columns, rows => values.iter().map(cells).collect::<Value>() };
         }
-        let rows: Vec<&Row> = facts.rows[page.rows.clone()].iter().filter(|row| !row.is_resolved()).collect();
-        let several = facts.rules > 1;
-        let keys = if several { 0 } else { facts.columns.len().min(level.columns) };
-        let any = |told: fn(&Row) -> &str| rows.iter().any(|row| !told(row).is_empty());
-        let (object, grade, when) = (any(|row| &row.own), any(|row| &row.grade), any(|row| &row.when));
-        let text = any(|row| &row.value) || any(|row| &row.summary);
-        let title = |shown: bool, zh, en| shown.then(|| pick(language, zh, en)).into_iter();
-        let columns = title(several, "规则", "Rule")
-            .chain(title(keys == 0 && (object || !several), "对象", "What"))
-            .chain(facts.columns.iter().take(keys).map(String::as_str))
-            .chain(title(text, "值", "Value"))
-            .chain(title(grade, "级别", "Severity"))
-            .chain(title(when, "持续", "For"));
-        let cells = |row: &&Row| -> Value {
-            let cell = |shown: bool, text: &str| shown.then(|| cut_chars(text, level.what).into_owned()).into_iter();
-            cell(several, &row.name)
-                .chain(cell(keys == 0 && several && object, &row.own))
-                .chain(cell(keys == 0 && !several, &row.what))
-                .chain(row.cells.iter().take(keys).map(|cell| cut_chars(cell, level.what).into_owned()))
-                .chain(text.then(|| text_of(row, level).into_owned()))
-                .chain(cell(grade, &row.grade))
-                .chain(cell(when, &row.when))
-                .collect()
-        };
-        context! { columns => columns.collect::<Value>(), rows => rows.iter().map(cells).collect::<Value>() }
+        let rows = &facts.lists.main[page.rows.clone()];
+        let cells: Vec<[String; 2]> = rows
+            .iter()
+            .map(|row| [self.what(row, level), format!("{}{}", text_of(row, level), row.aside(language))])
+            .collect();
+        let narrow =
+            |[what, value]: &[String; 2]| columns(what) <= WHAT && columns(value) <= VALUE && !value.is_empty();
+        if facts.lists.by_rule || cells.len() < 2 || !cells.iter().all(narrow) {
+            return none;
+        }
+        let titles: Value = [self.column(), pick(language, "现值", "Now")].into_iter().collect();
+        let rows: Value = cells.into_iter().map(|cells| cells.into_iter().collect::<Value>()).collect();
+        context! { columns => titles, rows }
     }
 
     /// Name and text of the values of a single alert, if it has several.
@@ -337,7 +402,8 @@ impl<'a> Voice<'a> {
 
     /// How many alerts are neither on this page nor on one before it.
     fn more(&self, page: &Page) -> usize {
-        if page.counts { self.letter.told.len() - page.rows.end } else { 0 }
+        let left = || self.facts.lists.main[page.rows.end..].iter().map(Row::size).sum();
+        if page.counts { left() } else { 0 }
     }
 
     fn more_text(&self, page: &Page) -> String {
@@ -352,7 +418,7 @@ impl<'a> Voice<'a> {
         if self.facts.state == State::Test {
             return vec![format!("{} {}", pick(self.letter.language, "来自", "from"), self.source())];
         }
-        let shown = read_order(&self.facts.scope, level.scope).into_iter();
+        let shown = self.facts.scope.iter().take(self.facts.places_below(self.letter)).take(level.scope);
         shown.map(|text| cut_chars(text, level.what.min(40)).into_owned()).collect()
     }
 
@@ -422,10 +488,10 @@ impl<'a> Voice<'a> {
     pub(super) fn complete_rows(&self, rows: &mut String, page: &Page) {
         let more = self.more_text(page);
         let language = self.letter.language;
-        let missing =
-            [(pick(language, "其余", "Rest"), more.as_str()), (pick(language, "编号", "Id"), self.id.as_str())];
+        let rest = pick(language, "其余", "Rest");
+        let missing = [(rest, more.as_str()), (pick(language, "编号", "Id"), self.id.as_str())];
         for (key, value) in missing {
-            if !value.is_empty() && !rows.contains(value) {
+            if !value.is_empty() && !rows.contains(value) && (self.everything || key != rest) {
                 rows.push_str(if rows.is_empty() { "" } else { "\n" });
                 rows.push_str(key);
                 rows.push('：');
@@ -457,14 +523,39 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// Does the shown text, reduced by [`letters`], identify the alert of `row`?
-    pub(super) fn is_named(&self, row: usize, page: &Page, shown: &str) -> bool {
-        let row = &self.facts.rows[row];
+    /// The alerts of `page` whose row is in the shown text, reduced by [`letters`].
+    pub(super) fn names_in(&self, page: &Page, shown: &str) -> Vec<usize> {
+        let lists = &self.facts.lists;
+        let said = |text: &str| {
+            let text = letters(text);
+            !text.is_empty() && shown.contains(&text)
+        };
         let single = self.letter.told.len() == 1;
-        let what = if single { cut_chars(&row.name, page.level.name).into_owned() } else { self.what(row, page.level) };
-        let what = letters(&what);
-        !what.is_empty() && shown.contains(&what)
+        if single {
+            return if said(&cut_chars(&self.facts.name, page.level.name)) { vec![0] } else { Vec::new() };
+        }
+        let rows = lists.main[page.rows.clone()].iter().chain(&lists.over).chain(&lists.still);
+        rows.filter(|row| said(&self.what(row, page.level))).flat_map(|row| row.told.iter().copied()).collect()
     }
+}
+
+/// Rows of a card for alerts that are over.
+const OVER: usize = 3;
+/// Columns of the two cells of a table.
+const WHAT: usize = 22;
+const VALUE: usize = 14;
+
+/// `text` in at most `most` characters, without its beginning.
+fn cut_start(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most || most == 0 {
+        return cut_chars(text, most).into_owned();
+    }
+    let start = text.char_indices().nth(count - (most - 1)).map_or(text.len(), |(at, _)| at);
+    let kept = &text[start..];
+    // At a separator, if one is near.
+    let at = kept.find(['-', '.', '/', ':', ' ']).filter(|at| *at * 3 < kept.len()).unwrap_or(0);
+    format!("…{}", kept[at..].trim_start())
 }
 
 /// The letters and digits of `text`, which neutralising and cutting do not change.

@@ -9,10 +9,12 @@ use wecom::message::{
 use super::engine::TemplateProblem;
 use super::facts::{Facts, Link};
 use super::fit::{cut_bytes, cut_chars};
+use super::headline::Width;
 use super::link::{public_picture, safe_url};
 use super::neutral::{Dialect, neutral, one_line};
 use super::notes::{Notes, Room};
-use super::words::{State, pick};
+use super::rows::ROWS;
+use super::words::{State, Weight, pick};
 use super::{Letter, Rendered};
 use crate::config::{Channel, Face, Language, Target};
 
@@ -138,6 +140,28 @@ pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     }
 }
 
+/// Rows that people read in `face`; what is more is folded. Without a link to the whole, more of it is told here.
+pub(super) const fn lines(face: Face, channel: Channel, linked: bool) -> usize {
+    match (face, channel) {
+        (_, Channel::Email | Channel::Hook) => ROWS,
+        (Face::Textcard, _) => 3,
+        (Face::News, _) => 4,
+        (Face::Card, _) => CARD_ROWS - 1,
+        (Face::MarkdownV2, _) => 12,
+        (Face::Markdown | Face::Text, _) if !linked => 20,
+        (Face::Markdown, _) => 10,
+        (Face::Text, _) => 8,
+    }
+}
+
+/// The room for the line in the title of `face`.
+pub(super) const fn line_width(face: Face, channel: Channel) -> Width {
+    match face {
+        Face::Card => Width::Chars(card_lengths(channel).title),
+        _ => Width::LINE,
+    }
+}
+
 /// The limit of the title of `face`; a line of running text has none of its own.
 pub(super) const fn title_limit(face: Face, channel: Channel) -> Limit {
     match face {
@@ -205,7 +229,7 @@ impl<'a> Frame<'a> {
         Self {
             channel: letter.target.channel(),
             language: letter.language,
-            color: SourceColor::of(facts.state),
+            color: SourceColor::of(facts.state, facts.weight),
             url: main_url(facts, all_named).to_owned(),
             links: &facts.links,
             picture: letter.picture.url.and_then(shown_picture).unwrap_or_default(),
@@ -281,16 +305,18 @@ impl<'a> Frame<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceColor {
     Grey = 0,
+    Black = 1,
     Red = 2,
     Green = 3,
 }
 
 impl SourceColor {
-    const fn of(state: State) -> Self {
-        match state {
-            State::Firing | State::Reminder | State::Partly | State::Unclear => Self::Red,
-            State::Resolved => Self::Green,
-            State::NoData | State::QueryError | State::Notice | State::Test | State::Opaque => Self::Grey,
+    const fn of(state: State, weight: Weight) -> Self {
+        match (state, weight) {
+            (State::Firing | State::Reminder, Weight::Red) => Self::Red,
+            (State::Firing | State::Reminder, Weight::Yellow) | (State::Partly | State::Unclear, _) => Self::Black,
+            (State::Resolved, _) => Self::Green,
+            _ => Self::Grey,
         }
     }
 }
@@ -392,7 +418,7 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
     if !called.is_empty() {
         if !matches!(parts.first(), Some(Content::Text(_))) {
             let title = Notes::of(letter.notes, Face::Text, letter.target.channel(), letter.language)
-                .title(&neutral(&facts.title(letter, 60), Dialect::Plain));
+                .title(&neutral(&facts.title(letter, Width::LINE), Dialect::Plain));
             let content = format!("{title} #{}", letter.thread);
             parts.push(Content::Text(Text { content, ..Text::default() }));
         }
@@ -410,7 +436,7 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
 
 /// Sent if even a shipped template fails: the facts in one line.
 pub(super) fn last_resort(letter: &Letter<'_>, facts: &Facts, problem: TemplateProblem) -> Rendered {
-    let line = format!("{} {}", facts.title(letter, 200), facts.summary);
+    let line = format!("{} {}", facts.title(letter, Width::Columns(200)), facts.summary);
     let line = neutral(&one_line(&line), Dialect::Plain).into_owned();
     let notes = Notes::of(letter.notes, Face::Text, letter.target.channel(), letter.language);
     let id = format!("\n#{}", letter.thread);

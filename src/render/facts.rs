@@ -7,22 +7,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::faces::is_text;
-use super::labels::{self, Place, Shared};
+use super::labels::{self, Shared};
 use super::link::{safe_url, shown};
 use super::neutral::{one_line, visible};
-use super::rows::{Row, Telling, measured};
-use super::words::{Clock, State, Weight, label_title, pick};
+use super::rows::{Lists, ROWS, Seen, Telling, measured};
+use super::words::{Clock, State, Weight, grade_word, pick};
 use super::{Letter, Offer, Told};
 use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind, level_label};
 use crate::config::Language;
 use crate::ingest::HELD;
+use crate::subject::{self, Part, Taught};
 
-/// Rows that are prepared; more than any message has room for.
-pub(super) const ROWS: usize = 60;
 /// The annotation with Grafana's reason for a rule's state.
 const REASON: &str = "grafana_state_reason";
-/// Ongoing alerts without news that are listed by name.
-const STILL: usize = 12;
+/// Labels whose values are masked in sentences.
+const MASKED: usize = 60;
 /// Characters of any one text before it is fitted.
 pub(super) const TEXT: usize = 4000;
 
@@ -32,6 +31,10 @@ pub(super) struct Facts {
     pub(super) weight: Weight,
     /// The highest severity, in the sender's word.
     pub(super) severity: String,
+    /// The same in a word of the receiver's language; empty where it is no longer of interest.
+    pub(super) grade: &'static str,
+    /// The word for the state: of something that fires, the severity.
+    pub(super) word: String,
     /// The rule's name, the gravest alert's if there are several.
     pub(super) name: String,
     /// Number of rules.
@@ -40,12 +43,16 @@ pub(super) struct Facts {
     pub(super) resolved: usize,
     /// Firing alerts of the notification without news.
     pub(super) still: usize,
-    pub(super) still_rows: Vec<String>,
     pub(super) truncated: u64,
     /// The rule could not be evaluated before and can be now.
     pub(super) judged_again: bool,
     pub(super) shared: Shared,
-    pub(super) scope: Vec<Place>,
+    /// The object that all alerts share.
+    pub(super) object: Vec<Part>,
+    /// The kind of trouble and the places that all share, the widest place first.
+    pub(super) scope: Vec<String>,
+    pub(super) place: Vec<String>,
+    pub(super) qualifier: String,
     pub(super) when: String,
     pub(super) since: String,
     pub(super) duration: String,
@@ -54,10 +61,8 @@ pub(super) struct Facts {
     pub(super) message: String,
     /// Indexes into `told`, in order of priority.
     pub(super) order: Vec<usize>,
-    /// The first [`ROWS`] of them.
-    pub(super) rows: Vec<Row>,
-    /// Titles of the columns that distinguish the rows.
-    pub(super) columns: Vec<String>,
+    /// What distinguishes them.
+    pub(super) lists: Lists,
     /// Values of the only alert, if it has several.
     pub(super) values: Vec<(String, String)>,
     pub(super) notes: Vec<String>,
@@ -87,8 +92,6 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let state = state(letter, firing, resolved, still.len());
     let rules: BTreeSet<&str> = group.iter().map(|alert| alert.name.as_str()).collect();
     let gravest = alerts.first();
-    // Alerts of different rules have different labels: each row picks its own.
-    let keys = if rules.len() > 1 { Vec::new() } else { labels::telling_apart(&group, &shared) };
     let mut starts: Vec<Timestamp> = told.iter().filter(|one| one.is_on()).filter_map(Told::start).collect();
     if state == State::Partly {
         starts.extend(still.iter().filter_map(|alert| alert.starts_at));
@@ -96,50 +99,100 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let (earliest, latest) = (starts.iter().min().copied(), starts.iter().max().copied());
     let lasted: BTreeSet<i64> =
         told.iter().filter_map(|one| Some(one.end()?.millis_since(one.start()?) / 60_000)).collect();
-    let sentences = Sentences::of(letter, state, &group, &keys);
-    let grades: BTreeSet<String> = told.iter().filter(|one| one.is_on()).map(|one| one.alert.severity()).collect();
+    let sentences = Sentences::of(letter, state, &group);
+    let grades: BTreeSet<&str> =
+        told.iter().filter(|one| one.is_on()).map(|one| grade_word(one.alert, language)).collect();
     let telling = Telling {
-        keys: &keys,
-        shared: &shared,
         rules: rules.len() > 1,
         grades: grades.len() > 1,
         own_sentences: !sentences.common,
-        starts_differ: matches!((earliest, latest), (Some(a), Some(b)) if b.millis_since(a) >= 60_000),
+        starts_differ: matches!((earliest, latest), (Some(a), Some(b)) if starts_apart(a, b, letter.now)),
         ends_differ: firing > 0 || !still.is_empty() || lasted.len() > 1,
         clock: &clock,
+        taught: Taught::NOTHING,
     };
-    let rows = order.iter().take(ROWS).map(|&index| telling.row(index, &told[index])).collect();
+    let news = order.iter().map(|&index| Seen {
+        alert: told[index].alert,
+        told: Some(index),
+        news: Some(&told[index]),
+        weight: weighed(told[index].alert),
+    });
+    let unchanged = still.iter().map(|&alert| Seen { alert, told: None, news: None, weight: weighed(alert) });
+    let seen: Vec<Seen<'_>> =
+        if matches!(state, State::Partly | State::Unclear) { news.chain(unchanged).collect() } else { news.collect() };
+    let mut lists = telling.lists(&seen);
+    if state == State::Partly {
+        // What is repeated is on without news, too.
+        lists.parts.clear();
+        let repeated = std::mem::take(&mut lists.main);
+        lists.still.splice(0..0, repeated);
+    }
+    let object = if rules.len() > 1 { Vec::new() } else { lists.head.object.clone() };
+    let mut place = subject::places(&lists.head.place);
+    if matches!(state, State::NoData | State::QueryError)
+        && let Some(source) = gravest.and_then(|alert| labels::data_source(alert))
+    {
+        let name = super::fit::cut_chars(&one_line(source), 60).into_owned();
+        place.insert(0, format!("{} {name}", pick(language, "数据源", "data source")));
+    }
+    let qualifier = subject::text(&lists.head.qualifier);
+    let duration = earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default();
+    let graded = match state {
+        State::Firing | State::Reminder | State::Partly => true,
+        State::Resolved | State::Unclear | State::Test => false,
+        State::NoData | State::QueryError | State::Notice | State::Opaque => {
+            gravest.is_some_and(|alert| alert.level().is_some())
+        }
+    };
+    let grade = gravest.filter(|_| graded).map_or("", |alert| grade_word(alert, language));
     Facts {
         state,
         weight: weight(told),
         severity: gravest.map(|alert| severity(alert)).unwrap_or_default(),
+        grade,
+        word: match state {
+            State::Firing => grade.to_owned(),
+            State::Reminder if !duration.is_empty() => {
+                // One unit says enough.
+                let unit: Vec<&str> = duration.split(' ').take(2).collect();
+                format!("{} {}", state.word(language), unit.join(" "))
+            }
+            _ => state.word(language).to_owned(),
+        },
         name: own_title(letter).or_else(|| gravest.map(|alert| name_of(alert, language))).unwrap_or_default(),
         rules: if own_title(letter).is_some() { 1 } else { rules.len() },
         firing,
         resolved,
         still: still.len(),
-        still_rows: still.iter().take(STILL).map(|alert| telling.still(alert)).collect(),
         truncated: letter.notification.truncated,
         judged_again: firing == 0 && resolved > 0 && alerts.iter().all(|alert| alert.health != Health::Normal),
-        scope: scope(&alerts, &shared, state, language),
+        scope: Some(qualifier.clone()).filter(|text| !text.is_empty()).into_iter().chain(place.clone()).collect(),
+        object,
+        place,
+        qualifier,
         when: match state {
             State::Test | State::Opaque => String::new(),
             State::Notice => told.iter().find_map(Told::start).and_then(|at| clock.time(at)).unwrap_or_default(),
             _ => when(told, earliest, &clock),
         },
         since: earliest.and_then(|start| clock.time(start)).unwrap_or_default(),
-        duration: earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default(),
+        duration,
         summary: sentences.summary,
         description: sentences.description,
         message: limited(&visible(&letter.notification.message)),
-        columns: keys.iter().map(|key| column(key, language)).collect(),
         values: values(letter, &alerts),
         notes: notes(letter, state, still.len()),
         links: links(letter, &alerts, state),
         shared,
         order,
-        rows,
+        lists,
     }
+}
+
+/// Are two starts so far apart that each row shows its own: by ten minutes and by a fifth of the longest duration?
+const fn starts_apart(earliest: Timestamp, latest: Timestamp, now: Timestamp) -> bool {
+    let apart = latest.0.saturating_sub(earliest.0);
+    apart > 600_000 && apart.saturating_mul(5) > now.0.saturating_sub(earliest.0)
 }
 
 /// The title given by the contact point, unless it is Grafana's default.
@@ -163,12 +216,6 @@ impl Told<'_> {
     }
 }
 
-/// The title of a column for label `key`.
-fn column(key: &str, language: Language) -> String {
-    let name = || super::fit::cut_chars(&one_line(key), 24).into_owned();
-    label_title(key, language).map_or_else(name, str::to_owned)
-}
-
 /// The rule's name on one line; it may contain nothing visible.
 pub(super) fn name_of(alert: &Alert, language: Language) -> String {
     rule_name(&alert.name, language)
@@ -185,11 +232,12 @@ pub(super) fn limited(text: &str) -> String {
     super::fit::cut_chars(text.trim(), TEXT).into_owned()
 }
 
+/// The severity, as sent.
 pub(super) fn severity(alert: &Alert) -> String {
     super::fit::cut_chars(&one_line(level_label(&alert.labels).unwrap_or_default()), 20).into_owned()
 }
 
-fn weighed(alert: &Alert) -> Weight {
+pub(super) fn weighed(alert: &Alert) -> Weight {
     Weight::of(alert.level(), level_label(&alert.labels).unwrap_or_default())
 }
 
@@ -281,17 +329,6 @@ fn when(told: &[Told<'_>], earliest: Option<Timestamp>, clock: &Clock<'_>) -> St
     told.iter().filter(|one| !one.is_on()).filter_map(Told::end).max().map(|end| clock.ended(end)).unwrap_or_default()
 }
 
-fn scope(alerts: &[&Alert], shared: &Shared, state: State, language: Language) -> Vec<Place> {
-    let mut scope = labels::scope(shared);
-    if matches!(state, State::NoData | State::QueryError)
-        && let Some(source) = alerts.first().and_then(|alert| labels::data_source(alert))
-    {
-        let name = super::fit::cut_chars(&one_line(source), 60).into_owned();
-        scope.insert(0, (0, format!("{} {name}", pick(language, "数据源", "data source"))));
-    }
-    scope
-}
-
 /// The sentences written by people: common to all alerts, or one alert's own.
 struct Sentences {
     summary: String,
@@ -301,7 +338,7 @@ struct Sentences {
 }
 
 impl Sentences {
-    fn of(letter: &Letter<'_>, state: State, alerts: &[&Alert], keys: &[&str]) -> Self {
+    fn of(letter: &Letter<'_>, state: State, alerts: &[&Alert]) -> Self {
         // In a body with text of its own the sentences tell which alert is resolved.
         let words = matches!(letter.notification.format, Format::Generic | Format::Opaque) && state == State::Resolved;
         let own = letter.notification.format == Format::Grafana && !letter.notification.message.is_empty();
@@ -311,7 +348,9 @@ impl Sentences {
         }
         let on: Vec<&&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).collect();
         let speakers: Vec<&Alert> = if on.is_empty() { alerts.to_vec() } else { on.into_iter().copied().collect() };
-        let summary = agreed(&speakers, |alert| masked(&summary(alert), alert, keys, speakers.len()));
+        let one_rule = speakers.windows(2).all(|pair| pair[0].name == pair[1].name);
+        let differing = if one_rule { differing(&speakers) } else { Vec::new() };
+        let summary = agreed(&speakers, |alert| masked(&summary(alert), alert, &differing));
         // One alert's description under the names of all would be read as that of all.
         let all_describe = speakers.iter().all(|alert| !describe(alert, state).is_empty());
         let description = if all_describe { agreed(&speakers, |alert| describe(alert, state)) } else { None };
@@ -384,14 +423,24 @@ fn annotation(alert: &Alert, names: &[&str]) -> String {
     text.map(|text| limited(&visible(text))).unwrap_or_default()
 }
 
+/// Labels that tell `alerts` apart.
+fn differing<'a>(alerts: &[&'a Alert]) -> Vec<&'a str> {
+    let Some((first, rest)) = alerts.split_first() else { return Vec::new() };
+    let names = first.labels.iter().take(MASKED);
+    let differs = |name: &String, value: &String| rest.iter().any(|alert| alert.labels.get(name) != Some(value));
+    names.filter(|(name, value)| differs(name, value)).map(|(name, _)| name.as_str()).collect()
+}
+
 /// `sentence` without the alert's own parts, so that the same sentence of another alert is equal.
-fn masked(sentence: &str, alert: &Alert, keys: &[&str], speakers: usize) -> String {
-    if speakers < 2 || sentence.is_empty() {
-        return sentence.to_owned();
-    }
+fn masked(sentence: &str, alert: &Alert, differing: &[&str]) -> String {
     let mut masked = sentence.to_owned();
-    for key in keys {
-        let Some(value) = alert.labels.get(*key).filter(|value| value.len() > 1 && value.len() < 200) else { continue };
+    if masked.is_empty() {
+        return masked;
+    }
+    for name in differing {
+        let Some(value) = alert.labels.get(*name).filter(|value| value.len() > 1 && value.len() < 200) else {
+            continue;
+        };
         masked = masked.replace(value.as_str(), "…");
         if let Some((host, _)) = value.split_once(':').filter(|(host, _)| host.len() > 3) {
             masked = masked.replace(host, "…");

@@ -1,11 +1,66 @@
-//! The first line: sign, word and subject. A lock screen shows nothing else.
+//! The first line: sign, rule, object and value. A lock screen shows nothing else.
+
+use std::borrow::Cow;
 
 use super::Letter;
 use super::facts::Facts;
 use super::fit::cut_chars;
 use super::neutral::one_line;
-use super::words::{State, Weight, pick};
+use super::rows::object_text;
+use super::words::{State, icon_of, pick};
 use crate::config::Language;
+use crate::subject::{Kind, Part, columns, places};
+
+/// Columns that a rule's name keeps: eight Han characters.
+const NAME: usize = 16;
+/// Columns that an object keeps.
+const OBJECT: usize = 12;
+
+/// The room for a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// Columns, of which a Han character takes two.
+    Columns(usize),
+    /// Characters, as a card counts.
+    Chars(usize),
+}
+
+impl Width {
+    /// What a lock screen shows.
+    pub(super) const LINE: Self = Self::Columns(40);
+
+    fn of(self, text: &str) -> usize {
+        match self {
+            Self::Columns(_) => columns(text),
+            Self::Chars(_) => text.chars().count(),
+        }
+    }
+
+    const fn limit(self) -> usize {
+        match self {
+            Self::Columns(limit) | Self::Chars(limit) => limit,
+        }
+    }
+
+    /// The room without `taken`, and at most `most`.
+    pub(super) fn less(self, taken: &str, most: usize) -> Self {
+        let left = self.limit().saturating_sub(self.of(taken)).min(most);
+        match self {
+            Self::Columns(_) => Self::Columns(left),
+            Self::Chars(_) => Self::Chars(left),
+        }
+    }
+}
+
+/// A first line.
+pub(super) struct Headline {
+    /// `磁盘将满 · db-3 /data 96.2 %`.
+    pub(super) text: String,
+    /// The same without the value.
+    pub(super) lead: String,
+    /// Does it show the whole object?
+    pub(super) whole: bool,
+}
 
 impl Facts {
     /// Does the summary of the only alert give its value already?
@@ -16,66 +71,231 @@ impl Facts {
     }
 
     /// The sign in front: colour, in addition to the word, which does not need colour vision.
-    pub(super) fn icon(&self) -> &'static str {
-        match (self.state, self.weight) {
-            (State::Firing | State::Reminder, Weight::Red) => "🔴",
-            (State::Firing | State::Reminder, Weight::Yellow) => "🟡",
-            (State::Firing | State::Reminder, Weight::Blue) => "🔵",
-            (State::Partly | State::Unclear, _) => "🟠",
-            (State::Resolved, _) => "🟢",
-            (State::NoData | State::QueryError, _) => "⚪",
-            (State::Test, _) => "🔔",
-            (State::Notice | State::Opaque, _) => "📨",
+    pub(super) const fn icon(&self) -> &'static str {
+        match self.state {
+            State::Firing | State::Reminder => icon_of(self.weight),
+            State::Partly | State::Unclear => "🟠",
+            State::Resolved => "🟢",
+            State::NoData | State::QueryError => "⚪",
+            State::Test => "🔔",
+            State::Notice | State::Opaque => "📨",
         }
     }
 
-    /// Sign, word where the sign is not enough, and subject; the rule's name in at most `length` characters.
-    pub(super) fn title(&self, letter: &Letter<'_>, length: usize) -> String {
-        let subject = self.subject(letter, length);
+    /// What stands before the line: the sign, and the word where the sign does not tell it.
+    pub(super) fn front(&self, letter: &Letter<'_>) -> String {
         match self.state {
             State::Firing | State::Partly | State::Unclear | State::Notice | State::Opaque => {
-                format!("{} {subject}", self.icon())
+                format!("{} ", self.icon())
             }
-            _ => {
-                let colon = pick(letter.language, "", ":");
-                format!("{} {}{colon} {subject}", self.icon(), self.state.word(letter.language))
-            }
+            State::Reminder => format!("{} {}{} ", self.icon(), self.word, pick(letter.language, "", ":")),
+            state => format!("{} {}{} ", self.icon(), state.said(letter.language), pick(letter.language, "", ":")),
         }
     }
 
-    /// Subject and number, without the word for the state.
-    pub(super) fn subject(&self, letter: &Letter<'_>, length: usize) -> String {
-        let zh = letter.language == Language::Zh;
-        let name = cut_chars(&self.name, length);
-        let rules = self.rules;
-        let name = match (rules, zh) {
-            (0 | 1, _) => name.into_owned(),
-            (_, true) => format!("{name} 等 {rules} 条规则"),
-            (2, false) => format!("{name} and 1 more rule"),
-            (_, false) => format!("{name} and {} more rules", rules - 1),
+    /// Sign and line in `width`.
+    pub(super) fn title(&self, letter: &Letter<'_>, width: Width) -> String {
+        let front = self.front(letter);
+        format!("{front}{}", self.headline(letter, width.less(&front, usize::MAX)).text)
+    }
+
+    /// Sign and line without the value, as a card shows them: the word stands below.
+    pub(super) fn heading(&self, letter: &Letter<'_>, width: Width) -> String {
+        let sign = format!("{} ", self.icon());
+        format!("{sign}{}", self.headline(letter, width.less(&sign, usize::MAX)).lead)
+    }
+
+    /// The word that stands below a card's line: the severity, or the state.
+    pub(super) fn label(&self) -> String {
+        let shown = [self.grade, &self.word].into_iter().filter(|word| !word.is_empty());
+        match self.state {
+            State::Firing => self.grade.to_owned(),
+            State::Reminder => shown.collect::<Vec<_>>().join(" · "),
+            State::Test | State::Opaque => String::new(),
+            _ => self.word.clone(),
+        }
+    }
+
+    /// The object in the line: the only one, what all share, or the narrowest place of many.
+    pub(super) fn named_object(&self, letter: &Letter<'_>) -> Vec<Part> {
+        let hidden = matches!(self.state, State::Opaque | State::Test) || self.rules > 1;
+        if hidden {
+            return Vec::new();
+        }
+        let said = |part: &Part| !part.text.is_empty() && self.name.contains(&part.text);
+        if !self.object.is_empty() {
+            let bare = self.object.iter().filter(|part| part.kind != Kind::Namespace);
+            // A name that says the object already is not followed by it.
+            return if bare.clone().all(said) { Vec::new() } else { self.object.clone() };
+        }
+        let many = letter.told.len() + self.still > 1;
+        let place = self.lists.head.place.last().filter(|place| many && !said(place));
+        place.cloned().into_iter().collect()
+    }
+
+    /// The places below the line: not what stands in it.
+    pub(super) fn places_below(&self, letter: &Letter<'_>) -> usize {
+        let in_line = self.object.is_empty() && !self.named_object(letter).is_empty();
+        let groups = places(&self.lists.head.place).len();
+        self.scope.len() - usize::from(in_line && groups > 0)
+    }
+
+    /// The line in `width`: the value is never cut, the object at its beginning, the rule's name last.
+    pub(super) fn headline(&self, letter: &Letter<'_>, width: Width) -> Headline {
+        let language = letter.language;
+        let (before, mut after, aside) = self.around(letter);
+        // What is over has a line of its own, too.
+        if width.of(&before) + width.of(&after) + width.of(&aside) + OBJECT / 2 <= width.limit() {
+            after.push_str(&aside);
+        }
+        let object = self.named_object(letter);
+        let single = letter.told.len() == 1 && self.still == 0;
+        let shows_value = single && self.state.shows_value() && self.values.len() == 1;
+        let value = if shows_value { self.values[0].1.as_str() } else { "" };
+        let with_object = |name: &str, object: &str| match object {
+            "" => format!("{before}{name}{after}"),
+            object => format!("{before}{name}{after} · {object}"),
         };
+        let name = self.line_name(letter, width);
+        let taken = width.of(&before) + width.of(&after) + if value.is_empty() { 0 } else { 1 + width.of(value) };
+        let room = width.limit().saturating_sub(taken);
+        let objects = shorter(&object, language);
+        let separator = if objects.is_empty() { 0 } else { 3 };
+        let fits = |name: &str, object: &str| width.of(name) + separator + width.of(object) <= room;
+        let whole = objects.first().cloned().unwrap_or_default();
+        let shown = objects
+            .iter()
+            .find(|object| fits(&name, object))
+            .or_else(|| {
+                objects.iter().find(|object| width.of(object) <= OBJECT.max(room.saturating_sub(NAME + separator)))
+            })
+            .or(objects.last())
+            .cloned()
+            .unwrap_or_default();
+        let least = match width {
+            Width::Columns(_) => NAME,
+            Width::Chars(_) => 4,
+        };
+        let left = room.saturating_sub(separator + width.of(&shown)).max(least);
+        let name = cut_name(&name, left, width);
+        let lead = with_object(&name, &shown);
+        let text = if value.is_empty() { lead.clone() } else { format!("{lead} {value}") };
+        Headline { text, lead, whole: shown == whole }
+    }
+
+    fn line_name(&self, letter: &Letter<'_>, width: Width) -> Cow<'_, str> {
+        if self.state == State::Test {
+            return pick(letter.language, "通知已送达", "this notification arrived").into();
+        }
+        if self.state == State::Opaque && self.name.is_empty() {
+            return one_line(self.message.lines().next().unwrap_or_default()).into();
+        }
+        cut_chars(&self.name, width.limit().max(80))
+    }
+
+    /// What stands before and behind the rule's name, and what may be left out.
+    fn around(&self, letter: &Letter<'_>) -> (String, String, String) {
+        let zh = letter.language == Language::Zh;
         let times = |count: usize| if count > 1 { format!(" ×{count}") } else { String::new() };
         let (firing, resolved, truncated) = (self.firing, self.resolved, self.truncated);
-        match (self.state, zh) {
-            (State::Opaque, _) => {
-                let line =
-                    if name.is_empty() { one_line(self.message.lines().next().unwrap_or_default()) } else { name };
-                cut_chars(&line, length).into_owned()
+        let rules = match (self.rules, zh) {
+            (0 | 1, _) => String::new(),
+            (rules, true) => format!(" 等 {rules} 条规则"),
+            (2, false) => " and 1 more rule".to_owned(),
+            (rules, false) => format!(" and {} more rules", rules - 1),
+        };
+        let behind = match (self.state, zh) {
+            (State::Opaque | State::Test, _) => String::new(),
+            (State::NoData | State::QueryError, true) => format!("” 无法判断{}", times(firing)),
+            (State::NoData | State::QueryError, false) => format!("” cannot be judged{}", times(firing)),
+            (State::Partly, true) => format!("{rules} 仍有 {} 条", firing + self.still),
+            (State::Partly, false) => format!("{rules}: {} still firing", firing + self.still),
+            (State::Unclear, true) => format!("{rules} 已恢复 {resolved} 条，另 {truncated} 条未知"),
+            (State::Unclear, false) => format!("{rules}: {resolved} resolved, {truncated} unknown"),
+            (State::Resolved, true) if self.judged_again => format!("” 又能判断了{}", times(resolved)),
+            (State::Resolved, false) if self.judged_again => format!("” can be judged again{}", times(resolved)),
+            (State::Resolved, _) => format!("{}{rules}", times(resolved)),
+            (State::Notice, _) => format!("{}{rules}", times(letter.told.len())),
+            (State::Firing | State::Reminder, _) => format!("{}{rules}", times(firing)),
+        };
+        let aside = match (self.state, zh) {
+            (State::Firing | State::Reminder | State::Partly, true) if resolved > 0 => format!("（已恢复 {resolved}）"),
+            (State::Firing | State::Reminder | State::Partly, false) if resolved > 0 => {
+                format!(" ({resolved} resolved)")
             }
-            (State::Test, _) => pick(letter.language, "通知已送达", "this notification arrived").to_owned(),
-            (State::NoData | State::QueryError, true) => format!("“{name}” 无法判断{}", times(firing)),
-            (State::NoData | State::QueryError, false) => format!("“{name}” cannot be judged{}", times(firing)),
-            (State::Partly, true) => format!("{name} 仍有 {} 条（已恢复 {resolved}）", firing + self.still),
-            (State::Partly, false) => format!("{name}: {} still firing ({resolved} resolved)", firing + self.still),
-            (State::Unclear, true) => format!("{name} 已恢复 {resolved} 条，另 {truncated} 条未知"),
-            (State::Unclear, false) => format!("{name}: {resolved} resolved, {truncated} unknown"),
-            (State::Resolved, true) if self.judged_again => format!("“{name}” 又能判断了{}", times(resolved)),
-            (State::Resolved, false) if self.judged_again => format!("“{name}” can be judged again{}", times(resolved)),
-            (State::Resolved, _) => format!("{name}{}", times(resolved)),
-            (State::Notice, _) => format!("{name}{}", times(letter.told.len())),
-            (State::Firing | State::Reminder, _) if resolved == 0 => format!("{name}{}", times(firing)),
-            (State::Firing | State::Reminder, true) => format!("{name}{}（已恢复 {resolved}）", times(firing)),
-            (State::Firing | State::Reminder, false) => format!("{name}{} ({resolved} resolved)", times(firing)),
+            _ => String::new(),
+        };
+        let quoted = behind.starts_with('”');
+        (if quoted { "“".to_owned() } else { String::new() }, behind, aside)
+    }
+}
+
+/// An object in ever fewer words: without its namespace, then its first name cut from the left.
+fn shorter(parts: &[Part], language: Language) -> Vec<String> {
+    let mut forms = vec![object_text(parts, language)];
+    let bare: Vec<Part> = parts.iter().filter(|part| part.kind != Kind::Namespace).cloned().collect();
+    forms.push(object_text(&bare, language));
+    if let Some((first, rest)) = bare.split_first() {
+        let long = first.text.chars().count() > OBJECT;
+        let cuts = first.text.match_indices(['-', '.', '/', ':']).map(|(at, _)| at).filter(|at| long && *at > 3);
+        for at in cuts {
+            let mut cut = vec![Part { text: format!("…{}", &first.text[at..]), ..first.clone() }];
+            cut.extend(rest.iter().cloned());
+            forms.push(object_text(&cut, language));
         }
+    }
+    forms.retain(|form| !form.is_empty());
+    forms.dedup();
+    forms
+}
+
+/// `name` in `room`, cut at the end of a word: of `KubePodCrashLooping` at a capital.
+fn cut_name(name: &str, room: usize, width: Width) -> String {
+    if width.of(name) <= room {
+        return name.to_owned();
+    }
+    let mut end = 0;
+    for (at, c) in name.char_indices() {
+        if width.of(&name[..at + c.len_utf8()]) + 1 > room {
+            break;
+        }
+        end = at + c.len_utf8();
+    }
+    let kept = &name[..end];
+    let boundary = kept.char_indices().skip(1).filter(|(at, c)| {
+        let before = kept[..*at].chars().next_back();
+        c.is_whitespace() || (c.is_uppercase() && before.is_some_and(char::is_lowercase))
+    });
+    let word = boundary.last().map(|(at, _)| at).filter(|at| *at * 2 > end && kept.is_ascii()).unwrap_or(end);
+    cut_chars(&format!("{}…", name[..word].trim_end()), room.max(1)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_at_the_end_of_a_word() {
+        let width = Width::LINE;
+        for (name, room, cut) in [
+            ("KubePodCrashLooping", 30, "KubePodCrashLooping"),
+            ("KubePodCrashLooping", 16, "KubePodCrash…"),
+            ("MySQL replication lag", 18, "MySQL replication…"),
+            ("小于200G的盘空间不足了", 16, "小于200G的盘空…"),
+        ] {
+            assert_eq!(cut_name(name, room, width), cut);
+        }
+    }
+
+    #[test]
+    fn an_object_loses_its_namespace_and_then_its_beginning() {
+        let part = |kind, text: &str| Part { kind, label: String::new(), text: text.to_owned(), port: String::new() };
+        let pod = [part(Kind::Namespace, "pay"), part(Kind::Pod, "api-7d9f6c5b8-x2k9q"), part(Kind::Container, "app")];
+        assert_eq!(
+            shorter(&pod, Language::Zh),
+            ["pay/api-7d9f6c5b8-x2k9q app", "api-7d9f6c5b8-x2k9q app", "…-x2k9q app"]
+        );
+        assert_eq!(shorter(&[part(Kind::Host, "db-3")], Language::Zh), ["db-3"]);
+        assert!(shorter(&[], Language::Zh).is_empty());
     }
 }

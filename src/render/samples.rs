@@ -188,7 +188,7 @@ fn disk_alert(instance: &str, used: &str) -> Alert {
             ("alertname", "磁盘将满"),
             ("grafana_folder", "基础设施"),
             ("severity", "critical"),
-            ("service", "订单库"),
+            ("business", "订单库"),
             ("env", "生产"),
             ("instance", instance),
         ],

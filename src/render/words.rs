@@ -3,9 +3,10 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, Zoned};
 
-use crate::alert::Timestamp;
+use crate::alert::{Alert, Timestamp, level_label};
 use crate::config::Language;
 use crate::level::Level;
+use crate::subject::Kind;
 
 /// What a message is about, most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,28 +52,48 @@ impl State {
         matches!(self, Self::Resolved | Self::Unclear | Self::Test)
     }
 
-    /// The word that says it.
+    /// Does a value belong to it?
+    pub(super) const fn shows_value(self) -> bool {
+        matches!(self, Self::Firing | Self::Reminder | Self::Notice | Self::Partly)
+    }
+
+    /// The word in brackets before a line.
     pub(super) const fn word(self, language: Language) -> &'static str {
         let (zh, en) = match self {
-            Self::Firing => ("告警", "Firing"),
+            Self::Firing => ("告警", "ALERT"),
             Self::Reminder => ("仍在告警", "Still firing"),
-            Self::Partly | Self::Unclear => ("部分恢复", "Partly resolved"),
-            Self::Resolved => ("已恢复", "Resolved"),
-            Self::NoData => ("无数据", "No data"),
-            Self::QueryError => ("查询出错", "Query error"),
-            Self::Notice => ("通知", "Notice"),
-            Self::Test => ("测试", "Test"),
-            Self::Opaque => ("消息", "Message"),
+            Self::Partly | Self::Unclear => ("部分恢复", "PART"),
+            Self::Resolved => ("已恢复", "OK"),
+            Self::NoData => ("无数据", "NO DATA"),
+            Self::QueryError => ("查询失败", "QUERY"),
+            Self::Notice => ("通知", "NOTE"),
+            Self::Test => ("测试", "TEST"),
+            Self::Opaque => ("消息", "NOTE"),
         };
         pick(language, zh, en)
     }
 
-    /// The colour in markdown of the first edition: `warning` orange-red, `info` green, `comment` grey.
-    pub(super) const fn color(self) -> &'static str {
-        match self {
-            Self::Firing | Self::Reminder | Self::Partly | Self::Unclear => "warning",
-            Self::Resolved => "info",
-            Self::NoData | Self::QueryError | Self::Notice | Self::Test | Self::Opaque => "comment",
+    /// The same in running text.
+    pub(super) const fn said(self, language: Language) -> &'static str {
+        let (zh, en) = match self {
+            Self::Resolved => ("已恢复", "Resolved"),
+            Self::NoData => ("无数据", "No data"),
+            Self::QueryError => ("查询失败", "Query failed"),
+            Self::Test => ("测试", "Test"),
+            state => (state.word(Language::Zh), state.word(Language::En)),
+        };
+        pick(language, zh, en)
+    }
+
+    /// The colour in markdown of the first edition: `warning` orange-red, `info` green, `comment` grey, or none. Only
+    /// what is critical is orange, so that the colour means something.
+    pub(super) const fn color(self, weight: Weight) -> &'static str {
+        match (self, weight) {
+            (Self::Firing | Self::Reminder | Self::Partly | Self::Unclear, Weight::Red) => "warning",
+            (Self::Resolved, _) => "info",
+            (Self::Firing | Self::Reminder, Weight::Blue)
+            | (Self::NoData | Self::QueryError | Self::Test | Self::Opaque, _) => "comment",
+            _ => "",
         }
     }
 }
@@ -86,7 +107,38 @@ pub(super) enum Weight {
     Blue,
 }
 
+/// The sign of a firing alert's weight.
+pub(super) const fn icon_of(weight: Weight) -> &'static str {
+    match weight {
+        Weight::Red => "🔴",
+        Weight::Yellow => "🟡",
+        Weight::Blue => "🔵",
+    }
+}
+
+/// The severity of `alert` in a word of the receiver's language.
+pub(super) fn grade_word(alert: &Alert, language: Language) -> &'static str {
+    let (zh, en) = match (alert.level(), Weight::of(alert.level(), level_label(&alert.labels).unwrap_or_default())) {
+        (Some(Level::Critical), _) => ("严重", "CRIT"),
+        (Some(Level::Error), _) => ("重要", "MAJOR"),
+        (Some(Level::Warning), _) => ("警告", "WARN"),
+        (Some(Level::Info), _) | (None, Weight::Blue) => ("提示", "INFO"),
+        // Without a known severity it is an alert, no more and no less.
+        (None, _) => ("告警", "ALERT"),
+    };
+    pick(language, zh, en)
+}
+
 impl Weight {
+    /// Smaller is graver.
+    pub(super) const fn rank(self) -> u8 {
+        match self {
+            Self::Red => 0,
+            Self::Yellow => 1,
+            Self::Blue => 2,
+        }
+    }
+
     /// The weight of a level; `said` is the word itself where the table does not know it.
     pub(super) fn of(level: Option<Level>, said: &str) -> Self {
         match level {
@@ -105,39 +157,49 @@ pub(super) const fn pick(language: Language, zh: &'static str, en: &'static str)
     }
 }
 
-/// What label `name` is called above a column; `None`: by its own name.
-pub(super) fn label_title(name: &str, language: Language) -> Option<&'static str> {
-    let (zh, en) = match name {
-        "instance" => ("实例", "Instance"),
-        "host" | "hostname" => ("主机", "Host"),
-        "ip" => ("地址", "IP"),
-        "ident" => ("对象", "Ident"),
-        "node" | "nodename" => ("节点", "Node"),
-        "pod" | "pod_name" => ("Pod", "Pod"),
-        "container" => ("容器", "Container"),
-        "namespace" => ("命名空间", "Namespace"),
-        "deployment" => ("部署", "Deployment"),
-        "service" | "svc" => ("服务", "Service"),
-        "app" | "application" => ("应用", "App"),
-        "cluster" => ("集群", "Cluster"),
-        "env" | "environment" => ("环境", "Env"),
-        "region" => ("地域", "Region"),
-        "zone" | "az" => ("可用区", "Zone"),
-        "idc" | "dc" | "datacenter" => ("机房", "Site"),
-        "device" => ("设备", "Device"),
-        "mountpoint" => ("挂载点", "Mount"),
-        "interface" | "ifName" => ("网口", "Port"),
-        "database" | "db" | "datname" => ("数据库", "DB"),
-        "table" => ("表", "Table"),
-        "topic" => ("主题", "Topic"),
-        "queue" => ("队列", "Queue"),
-        "job" => ("任务", "Job"),
-        "url" | "path" | "target" => ("地址", "Target"),
-        "team" => ("团队", "Team"),
-        "severity" | "level" | "priority" => ("级别", "Severity"),
-        _ => return None,
+/// What parts of this kind are called above a column and in a row of a card: at most five characters.
+pub(super) const fn title_of(kind: Option<Kind>, language: Language) -> &'static str {
+    let (zh, en) = match kind {
+        Some(Kind::Namespace | Kind::Pod) => ("Pod", "Pod"),
+        Some(Kind::Container) => ("容器", "Cont."),
+        Some(Kind::Workload) => ("负载", "Load"),
+        Some(Kind::Host) => ("主机", "Host"),
+        Some(Kind::Component) => ("部件", "Part"),
+        Some(Kind::Address) => ("地址", "URL"),
+        Some(Kind::Gpu) => ("显卡", "GPU"),
+        Some(Kind::Queue) => ("队列", "Queue"),
+        Some(Kind::Database) => ("数据库", "DB"),
+        Some(Kind::Cloud) => ("实例", "Inst."),
+        Some(Kind::Backend) => ("后端", "Back"),
+        Some(Kind::Service) => ("服务", "App"),
+        Some(Kind::Route) => ("接口", "Route"),
+        Some(Kind::Place) => ("位置", "Place"),
+        Some(Kind::Qualifier) => ("状态", "State"),
+        Some(Kind::Named) | None => ("对象", "What"),
     };
-    Some(pick(language, zh, en))
+    pick(language, zh, en)
+}
+
+/// What several parts of this kind are called: with the Chinese classifier, and in English.
+pub(super) const fn plural(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Namespace | Kind::Pod => ("个 Pod", "pods"),
+        Kind::Container => ("个容器", "containers"),
+        Kind::Workload => ("个负载", "workloads"),
+        Kind::Host => ("台主机", "hosts"),
+        Kind::Component => ("个部件", "parts"),
+        Kind::Address => ("个地址", "addresses"),
+        Kind::Gpu => ("张显卡", "GPUs"),
+        Kind::Queue => ("个队列", "queues"),
+        Kind::Database => ("个库表", "databases"),
+        Kind::Cloud => ("个实例", "instances"),
+        Kind::Backend => ("个后端", "backends"),
+        Kind::Service => ("个服务", "services"),
+        Kind::Route => ("个接口", "routes"),
+        Kind::Place => ("处", "places"),
+        Kind::Qualifier => ("种", "kinds"),
+        Kind::Named => ("个", "others"),
+    }
 }
 
 /// The receiver's clock: now, in the receiver's zone and language.

@@ -1,8 +1,8 @@
 //! Step A: labels that only say who was asked.
 
 use super::names::{
-    ASKED_BY, ASKERS, ASKERS_OWN, BEHIND_COLLECTOR, CLUSTER_WIDE, COLLECTORS, METRICS_OF_STATE, NAMESPACED,
-    STATE_METRICS,
+    ASKED_BY, ASKERS, ASKERS_OWN, BEHIND_COLLECTOR, CLUSTER_WIDE, COLLECTORS, List, METRICS_OF_STATE, NAMESPACED,
+    STATE_METRICS, bit, id, list,
 };
 use super::reading::{Fate, Reading};
 use super::said;
@@ -19,46 +19,48 @@ pub(super) fn drop_asked(reading: &mut Reading<'_>, expression: &str, said: &str
     }
     // A host that is named after an exporter is the exporter.
     if reading.get("instance").is_some_and(|entry| is_asker(host(entry.value))) {
-        reading.decide(&["instance"], Fate::Asked);
+        reading.decide(&list!["instance"], Fate::Asked);
     }
     // The name of a port; a route has a slash.
     if reading.get("endpoint").is_some_and(|entry| !entry.value.contains('/')) {
-        reading.decide(&["endpoint"], Fate::Asked);
+        reading.decide(&list!["endpoint"], Fate::Asked);
     }
     if let Some(path) = reading.get("metrics_path").map(|entry| entry.value).filter(|path| path.starts_with("/metrics"))
     {
-        reading.decide(&["service", "endpoint", "job"], Fate::Asked);
-        if reading.any(&["pod", "node", "persistentvolumeclaim"]) {
-            reading.decide(&["instance"], Fate::Asked);
+        reading.decide(&list!["service", "endpoint", "job"], Fate::Asked);
+        if reading.any(&list!["pod", "node", "persistentvolumeclaim"]) {
+            reading.decide(&list!["instance"], Fate::Asked);
         }
         if path == "/metrics/cadvisor" {
-            reading.decide(&["name", "id"], Fate::Asked);
+            reading.decide(&list!["name", "id"], Fate::Asked);
         }
     }
-    if reading.any(BEHIND_COLLECTOR) {
-        reading.decide(COLLECTORS, Fate::Asked);
+    if reading.any(&BEHIND_COLLECTOR) {
+        reading.decide(&COLLECTORS, Fate::Asked);
     }
 }
 
 /// kube-state-metrics reports things that are not its own: only its own labels go.
 fn drop_state_metrics(reading: &mut Reading<'_>, said: &str) {
-    reading.decide(&["instance", "endpoint", "job"], Fate::Asked);
+    reading.decide(&list!["instance", "endpoint", "job"], Fate::Asked);
     let own: Vec<&str> = ["container", "pod", "service"]
         .into_iter()
         .filter(|key| reading.get(key).is_some_and(|entry| entry.value.to_lowercase().contains(STATE_METRICS)))
         .collect();
-    let workload = reading.any(NAMESPACED);
+    let workload = reading.any(&NAMESPACED);
     // Its pod is the object where it is what fails: nothing else is there, and the author names it.
     let itself = !workload
-        && !reading.any(CLUSTER_WIDE)
+        && !reading.any(&CLUSTER_WIDE)
         && reading.get("pod").is_some_and(|entry| said::names(said, entry.label, entry.value));
     if itself {
-        return reading.decide(&["service"], Fate::Asked);
+        return reading.decide(&list!["service"], Fate::Asked);
     }
-    reading.decide(&own, Fate::Asked);
+    for key in &own {
+        settle(reading, key);
+    }
     let is_own = own.iter().any(|key| matches!(*key, "pod" | "container"));
-    if is_own && !workload && reading.any(CLUSTER_WIDE) {
-        reading.decide(&["namespace"], Fate::Asked);
+    if is_own && !workload && reading.any(&CLUSTER_WIDE) {
+        reading.decide(&list!["namespace"], Fate::Asked);
     }
 }
 
@@ -67,9 +69,17 @@ fn drop_exporter(reading: &mut Reading<'_>) {
     let askers: Vec<&str> =
         ASKED_BY.iter().copied().filter(|key| reading.get(key).is_some_and(|entry| is_asker(entry.value))).collect();
     if askers.iter().any(|key| matches!(*key, "pod" | "container")) {
-        reading.decide(ASKERS_OWN, Fate::Asked);
+        reading.decide(&ASKERS_OWN, Fate::Asked);
     }
-    reading.decide(&askers, Fate::Asked);
+    for key in askers {
+        settle(reading, key);
+    }
+}
+
+fn settle(reading: &mut Reading<'_>, key: &str) {
+    if let Some(label) = reading.get(key).map(|entry| entry.label) {
+        reading.settle(label, Fate::Asked);
+    }
 }
 
 fn is_asker(value: &str) -> bool {

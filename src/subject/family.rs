@@ -1,11 +1,11 @@
 //! Steps F, P and Q: from the labels that are left to the object, its place and the kind of trouble.
 
 use super::names::{
-    ADDRESSES, BOOLEAN, Beside, FAMILIES, FOLDER, Family, HOSTS, LAST, LATENT, Names, PLACES, QUALIFIERS, REPEATING,
-    ROUTES,
+    ADDRESSES, BOOLEAN, Beside, FAMILIES, FOLDER, Family, HOSTS, LAST, LATENT, List, Names, PLACES, QUALIFIERS,
+    REPEATING, ROUTES, bit, id, list,
 };
 use super::part::{Kind, Part};
-use super::reading::{Fate, Reading, shows};
+use super::reading::{Entry, Fate, Reading, shows};
 use super::{Sighting, Subject, Taught, said};
 
 /// Parts of an object that sentences and routes are added to; a namespace belongs to the part behind it.
@@ -22,17 +22,14 @@ pub(super) fn object(reading: &mut Reading<'_>, of: &Sighting<'_>, subject: &mut
         family.take(reading, subject);
     }
     if !subject.object.is_empty() && count(&subject.object) < PARTS {
-        let route = reading.first(ROUTES).map(|entry| (entry.label, entry.part(Kind::Route)));
+        let route = reading.first(&ROUTES).map(|entry| (entry.label, entry.part(Kind::Route)));
         if let Some((label, part)) = route {
             reading.settle(label, Fate::Object("route"));
             push(&mut subject.object, part);
         }
     }
     for (shown, repeating) in REPEATING {
-        if subject
-            .object
-            .iter()
-            .any(|part| reading.all().any(|entry| entry.label == part.label && shown.contains(&&*entry.key)))
+        if subject.object.iter().any(|part| reading.all().any(|entry| entry.label == part.label && entry.is_in(shown)))
         {
             reading.decide(repeating, Fate::Repeated);
         }
@@ -53,9 +50,9 @@ impl Family {
                 push(&mut subject.object, part);
             }
         }
-        let beside: &[(Kind, &[&str])] = match self.beside {
+        let beside: &[(Kind, List)] = match self.beside {
             Beside::Nothing => &[],
-            Beside::Pod => &[(Kind::Namespace, &["namespace"]), (Kind::Pod, &["pod"])],
+            Beside::Pod => &[(Kind::Namespace, list!["namespace"]), (Kind::Pod, list!["pod"])],
             Beside::Host => &[(Kind::Host, HOSTS), (Kind::Host, ADDRESSES)],
         };
         for (kind, names) in beside {
@@ -76,18 +73,18 @@ pub(super) fn places(reading: &mut Reading<'_>, taught: &Taught, subject: &mut S
     for name in &taught.place {
         take(reading, name, Kind::Place, Fate::Place, &mut places);
     }
-    for name in PLACES.iter().chain(&["namespace"]) {
-        take_usual(reading, name, &mut places);
+    for name in PLACES.ids {
+        take_usual(reading, *name, &mut places);
     }
     if places.is_empty() && subject.place.is_empty() {
-        take_usual(reading, FOLDER, &mut places);
+        take_usual(reading, id(FOLDER), &mut places);
     }
     places.append(&mut subject.place);
     subject.place = places;
 }
 
-fn take_usual(reading: &mut Reading<'_>, key: &str, into: &mut Vec<Part>) {
-    if let Some((label, part)) = reading.get(key).map(|entry| (entry.label, entry.part(Kind::Place))) {
+fn take_usual(reading: &mut Reading<'_>, name: u64, into: &mut Vec<Part>) {
+    if let Some((label, part)) = reading.find(name).map(|entry| (entry.label, entry.part(Kind::Place))) {
         reading.settle(label, if push(into, part) { Fate::Place } else { Fate::Repeated });
     }
 }
@@ -101,17 +98,17 @@ fn take(reading: &mut Reading<'_>, name: &str, kind: Kind, fate: Fate, into: &mu
 /// Step 12: what the author names is shown, in the order of the sentence.
 pub(super) fn named(reading: &mut Reading<'_>, of: &Sighting<'_>, subject: &mut Subject) {
     let is_workload = subject.object.first().is_some_and(|part| part.kind == Kind::Namespace);
-    let candidate = |key: &str| {
-        !QUALIFIERS.contains(&key) && !LATENT.contains(&key) && key != FOLDER && (key != "job" || !is_workload)
+    let candidate = |entry: &Entry<'_>| {
+        let kind = entry.is_in(&QUALIFIERS) || entry.is_in(&LATENT);
+        !kind && entry.key != FOLDER && (entry.key != "job" || !is_workload)
     };
     let mut found: Vec<(usize, String, Part)> = Vec::new();
-    for entry in reading.open().filter(|entry| candidate(&entry.key)) {
+    for entry in reading.open().filter(|entry| candidate(entry)) {
         if BOOLEAN.contains(&entry.value) && entry.value.len() > 1 {
             continue;
         }
         if said::names(of.said, entry.label, entry.value) {
-            let kind =
-                if HOSTS.contains(&&*entry.key) || ADDRESSES.contains(&&*entry.key) { Kind::Host } else { Kind::Named };
+            let kind = if entry.is_in(&HOSTS) || entry.is_in(&ADDRESSES) { Kind::Host } else { Kind::Named };
             let at = of.said.find(entry.value).unwrap_or(usize::MAX);
             found.push((at, entry.label.to_owned(), entry.part(kind)));
         }
@@ -120,7 +117,7 @@ pub(super) fn named(reading: &mut Reading<'_>, of: &Sighting<'_>, subject: &mut 
     add(reading, subject, found.into_iter().map(|(_, label, part)| (label, part)), Fate::Named);
     if subject.object.is_empty() {
         let grouped: Vec<(String, Part)> = grouped_by(of.expression)
-            .filter_map(|name| reading.open().find(|entry| entry.label == name && candidate(&entry.key)))
+            .filter_map(|name| reading.open().find(|entry| entry.label == name && candidate(entry)))
             .map(|entry| (entry.label.to_owned(), entry.part(Kind::Named)))
             .collect();
         add(reading, subject, grouped.into_iter(), Fate::Grouped);
@@ -186,9 +183,9 @@ pub(super) fn fall_back(reading: &mut Reading<'_>, said: &str, subject: &mut Sub
 
 /// Step Q.
 pub(super) fn qualifiers(reading: &mut Reading<'_>, said: &str, subject: &mut Subject) {
-    let known = QUALIFIERS.iter().map(|key| (key, true)).chain(LATENT.iter().map(|key| (key, false)));
-    for (key, always) in known {
-        let Some(entry) = reading.get(key).filter(|entry| !BOOLEAN.contains(&entry.value)) else { continue };
+    let known = QUALIFIERS.ids.iter().map(|name| (name, true)).chain(LATENT.ids.iter().map(|name| (name, false)));
+    for (name, always) in known {
+        let Some(entry) = reading.find(*name).filter(|entry| !BOOLEAN.contains(&entry.value)) else { continue };
         let (label, part) = (entry.label, entry.part(Kind::Qualifier));
         let shown = always || said::qualifies(said, entry.label, entry.value);
         reading.settle(label, if shown { Fate::Qualifier } else { Fate::Latent });

@@ -5,25 +5,57 @@ use std::ops::RangeInclusive;
 
 use super::part::Kind;
 
+/// Names of labels, in the order of precedence.
+#[derive(Clone, Copy)]
+pub(super) struct List {
+    /// Their hashes.
+    pub(super) ids: &'static [u64],
+    /// The [`bit`]s of all.
+    pub(super) bits: u64,
+}
+
+/// A hash of a name: FNV-1a of 64 bits. Two names of one hash would be one label, which no two of a few hundred are.
+pub(super) const fn id(name: &str) -> u64 {
+    let (bytes, mut hash, mut at) = (name.as_bytes(), 0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+/// One of 64 bits for a hash: a list without a bit of any label has none of them.
+pub(super) const fn bit(id: u64) -> u64 {
+    1 << (id >> 58)
+}
+
+macro_rules! list {
+    ($($name:expr),* $(,)?) => {{
+        const LIST: List = List { ids: &[$(id($name)),*], bits: 0 $(| bit(id($name)))* };
+        LIST
+    }};
+}
+pub(super) use list;
+
 /// Values that say nothing.
 pub(super) const EMPTY: &[&str] =
     &["", "null", "none", "nil", "<no value>", "[no value]", "n/a", "-", "--", "<none>", "无"];
 
 /// Of these, `exported_…` means that the scrape kept the exporter's own labels under the short names.
-pub(super) const REEXPORTED: &[&str] = &["namespace", "pod", "container", "node", "service"];
+pub(super) const REEXPORTED: List = list!["namespace", "pod", "container", "node", "service"];
 
 /// The exporter's own labels then.
-pub(super) const SUPERSEDED: &[&str] = &["namespace", "pod", "container", "service", "endpoint", "job", "instance"];
+pub(super) const SUPERSEDED: List = list!["namespace", "pod", "container", "service", "endpoint", "job", "instance"];
 
 /// A label whose value begins like this has this usual name.
 pub(super) const RENAMED: &[(&str, &[&str], &str)] =
     &[("instance", &["http://", "https://", "tcp://", "icmp://", "dns://", "grpc://", "grpcs://", "tls://"], "probed")];
 
 /// The usual name of a label, and what else it is called.
-pub(super) const ALIASES: &[(&str, &[&str])] = &[
+pub(super) const ALIASES: &[(&str, List)] = &[
     (
         "namespace",
-        &[
+        list![
             "kubernetes_namespace",
             "kube_namespace",
             "k8s_namespace",
@@ -34,10 +66,10 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
             "命名空间",
         ],
     ),
-    ("pod", &["pod_name", "podname", "kubernetes_pod_name", "kubernetes_pod", "k8s_pod", "k8s_pod_name", "容器组"]),
+    ("pod", list!["pod_name", "podname", "kubernetes_pod_name", "kubernetes_pod", "k8s_pod", "k8s_pod_name", "容器组"]),
     (
         "container",
-        &[
+        list![
             "container_name",
             "containername",
             "kubernetes_container_name",
@@ -48,7 +80,7 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
     ),
     (
         "node",
-        &[
+        list![
             "node_name",
             "k8s_node",
             "k8s_node_name",
@@ -59,18 +91,18 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
             "节点名称",
         ],
     ),
-    ("deployment", &["deployment_name", "k8s_deployment_name", "kube_deployment"]),
-    ("statefulset", &["statefulset_name", "k8s_statefulset_name", "kube_stateful_set", "kube_statefulset"]),
-    ("daemonset", &["daemonset_name", "k8s_daemonset_name", "kube_daemon_set", "kube_daemonset"]),
-    ("cronjob", &["cronjob_name", "k8s_cronjob_name", "kube_cronjob"]),
-    ("job_name", &["k8s_job_name", "kube_job"]),
-    ("persistentvolumeclaim", &["pvc", "claim_name", "persistent_volume_claim"]),
-    ("persistentvolume", &["pv", "persistent_volume"]),
-    ("horizontalpodautoscaler", &["hpa"]),
-    ("poddisruptionbudget", &["pdb"]),
+    ("deployment", list!["deployment_name", "k8s_deployment_name", "kube_deployment"]),
+    ("statefulset", list!["statefulset_name", "k8s_statefulset_name", "kube_stateful_set", "kube_statefulset"]),
+    ("daemonset", list!["daemonset_name", "k8s_daemonset_name", "kube_daemon_set", "kube_daemonset"]),
+    ("cronjob", list!["cronjob_name", "k8s_cronjob_name", "kube_cronjob"]),
+    ("job_name", list!["k8s_job_name", "kube_job"]),
+    ("persistentvolumeclaim", list!["pvc", "claim_name", "persistent_volume_claim"]),
+    ("persistentvolume", list!["pv", "persistent_volume"]),
+    ("horizontalpodautoscaler", list!["hpa"]),
+    ("poddisruptionbudget", list!["pdb"]),
     (
         "cluster",
-        &[
+        list![
             "cluster_name",
             "clustername",
             "k8s_cluster",
@@ -85,11 +117,11 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
     ),
     (
         "host",
-        &["主机", "主机名", "主机名称", "服务器", "服务器名", "机器", "机器名", "设备名称", "设备名", "服务器名称"],
+        list!["主机", "主机名", "主机名称", "服务器", "服务器名", "机器", "机器名", "设备名称", "设备名", "服务器名称"],
     ),
     (
         "ip",
-        &[
+        list![
             "ip地址",
             "主机ip",
             "机器ip",
@@ -103,12 +135,12 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
             "内网ip",
         ],
     ),
-    ("instance", &["实例", "实例名", "实例名称"]),
-    ("instance_id", &["实例id"]),
-    ("service", &["服务", "服务名", "服务名称", "k8s_service_name"]),
+    ("instance", list!["实例", "实例名", "实例名称"]),
+    ("instance_id", list!["实例id"]),
+    ("service", list!["服务", "服务名", "服务名称", "k8s_service_name"]),
     (
         "app",
-        &[
+        list![
             "应用",
             "应用名",
             "应用名称",
@@ -124,27 +156,27 @@ pub(super) const ALIASES: &[(&str, &[&str])] = &[
     ),
     (
         "region",
-        &["region_id", "regionid", "region_name", "cloud_region", "aws_region", "location", "地域", "区域", "城市"],
+        list!["region_id", "regionid", "region_name", "cloud_region", "aws_region", "location", "地域", "区域", "城市"],
     ),
-    ("zone", &["availability_zone", "availabilityzone", "zone_id", "zoneid", "cloud_availability_zone", "可用区"]),
-    ("idc", &["机房", "机房名称", "idc_name", "datacenter_name"]),
-    ("rack", &["机柜", "机架", "cabinet"]),
-    ("env", &["环境", "env_name", "deployment_environment", "deployment_environment_name", "envname"]),
-    ("project", &["项目", "项目名称", "project_id", "project_name", "projectid"]),
-    ("account", &["account_id", "accountid", "aws_account_id", "账号", "subscription_id"]),
-    ("business", &["业务", "业务线", "业务组", "biz", "bk_biz_name", "业务名称"]),
-    ("tenant", &["租户", "tenant_id", "tenant_name"]),
-    ("mountpoint", &["挂载点", "mount_point", "分区", "文件系统", "目录"]),
-    ("disk", &["磁盘", "硬盘", "盘符"]),
-    ("interface", &["网卡", "网口", "interface_name", "端口名称", "接口名称"]),
-    ("database", &["数据库", "库名", "database_name", "databasename"]),
-    ("table", &["表", "表名", "table_name"]),
-    ("topic", &["主题", "topic_name"]),
-    ("queue", &["队列", "队列名"]),
-    ("consumergroup", &["消费组", "消费者组", "group_id", "groupid"]),
-    ("url", &["网址", "url_full", "请求地址", "监控地址"]),
-    ("domain", &["域名", "domain_name", "server_name"]),
-    ("api", &["接口"]),
+    ("zone", list!["availability_zone", "availabilityzone", "zone_id", "zoneid", "cloud_availability_zone", "可用区"]),
+    ("idc", list!["机房", "机房名称", "idc_name", "datacenter_name"]),
+    ("rack", list!["机柜", "机架", "cabinet"]),
+    ("env", list!["环境", "env_name", "deployment_environment", "deployment_environment_name", "envname"]),
+    ("project", list!["项目", "项目名称", "project_id", "project_name", "projectid"]),
+    ("account", list!["account_id", "accountid", "aws_account_id", "账号", "subscription_id"]),
+    ("business", list!["业务", "业务线", "业务组", "biz", "bk_biz_name", "业务名称"]),
+    ("tenant", list!["租户", "tenant_id", "tenant_name"]),
+    ("mountpoint", list!["挂载点", "mount_point", "分区", "文件系统", "目录"]),
+    ("disk", list!["磁盘", "硬盘", "盘符"]),
+    ("interface", list!["网卡", "网口", "interface_name", "端口名称", "接口名称"]),
+    ("database", list!["数据库", "库名", "database_name", "databasename"]),
+    ("table", list!["表", "表名", "table_name"]),
+    ("topic", list!["主题", "topic_name"]),
+    ("queue", list!["队列", "队列名"]),
+    ("consumergroup", list!["消费组", "消费者组", "group_id", "groupid"]),
+    ("url", list!["网址", "url_full", "请求地址", "监控地址"]),
+    ("domain", list!["域名", "domain_name", "server_name"]),
+    ("api", list!["接口"]),
 ];
 
 /// Step A: words in the name of a program that asks others.
@@ -168,13 +200,13 @@ pub(super) const STATE_METRICS: &str = "kube-state-metrics";
 pub(super) const ASKED_BY: &[&str] = &["job", "container", "pod", "service"];
 
 /// What is the asker's own if its pod or its container is named.
-pub(super) const ASKERS_OWN: &[&str] = &["container", "pod", "service", "namespace", "endpoint", "job"];
+pub(super) const ASKERS_OWN: List = list!["container", "pod", "service", "namespace", "endpoint", "job"];
 
 /// How the metrics of an asker begin: an expression with one of them betrays it whatever its job is called.
 pub(super) const METRICS_OF_STATE: &[&str] = &["kube_"];
 
 /// Workloads whose namespace is their own.
-pub(super) const NAMESPACED: &[&str] = &[
+pub(super) const NAMESPACED: List = list![
     "deployment",
     "statefulset",
     "daemonset",
@@ -194,10 +226,10 @@ pub(super) const NAMESPACED: &[&str] = &[
 ];
 
 /// Things of a cluster, without a namespace.
-pub(super) const CLUSTER_WIDE: &[&str] = &["node", "persistentvolume"];
+pub(super) const CLUSTER_WIDE: List = list!["node", "persistentvolume"];
 
 /// What is asked through a collector: beside one of these, the collector's own name says nothing.
-pub(super) const BEHIND_COLLECTOR: &[&str] = &[
+pub(super) const BEHIND_COLLECTOR: List = list![
     "target",
     "url",
     "sysname",
@@ -213,10 +245,10 @@ pub(super) const BEHIND_COLLECTOR: &[&str] = &[
 ];
 
 /// The names of a collector.
-pub(super) const COLLECTORS: &[&str] = &["ident", "target_ident", "agent_hostname", "agent_host", "probe"];
+pub(super) const COLLECTORS: List = list!["ident", "target_ident", "agent_hostname", "agent_host", "probe"];
 
 /// Step M: labels of the rule and of the transport.
-pub(super) const META: &[&str] = &[
+pub(super) const META: List = list![
     "alertname",
     "rulename",
     "alertstate",
@@ -287,7 +319,7 @@ pub(super) const META: &[&str] = &[
 pub(super) const META_ENDS: &[(&str, &str)] = &[("es_", "_node"), ("__", "__")];
 
 /// Labels that say who is called.
-pub(super) const OWNER: &[&str] = &[
+pub(super) const OWNER: List = list![
     "team",
     "owner",
     "oncall",
@@ -308,7 +340,7 @@ pub(super) const OWNER: &[&str] = &[
 ];
 
 /// The names of machines, the most telling first.
-pub(super) const HOSTS: &[&str] = &[
+pub(super) const HOSTS: List = list![
     "nodename",
     "hostname",
     "host",
@@ -323,9 +355,9 @@ pub(super) const HOSTS: &[&str] = &[
     "ident",
 ];
 /// Their addresses, if they have no name.
-pub(super) const ADDRESSES: &[&str] = &["instance", "address", "ip", "addr", "server"];
+pub(super) const ADDRESSES: List = list!["instance", "address", "ip", "addr", "server"];
 /// The parts of a machine: one is shown.
-const COMPONENTS: &[&str] = &[
+const COMPONENTS: List = list![
     "mountpoint",
     "mount",
     "path",
@@ -348,8 +380,8 @@ const COMPONENTS: &[&str] = &[
     "name",
 ];
 /// Beside one of the first, one of the second repeats it.
-pub(super) const REPEATING: &[(&[&str], &[&str])] =
-    &[(&["mountpoint", "mount", "path", "ifname"], &["device"]), (&["gpu"], &["device"])];
+pub(super) const REPEATING: &[(List, List)] =
+    &[(list!["mountpoint", "mount", "path", "ifname"], list!["device"]), (list!["gpu"], list!["device"])];
 
 /// What becomes of the machine beside the object of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -363,7 +395,7 @@ pub(super) enum Beside {
 }
 
 /// Names of labels, in several lists: the first label that is there counts.
-pub(super) type Names = &'static [&'static [&'static str]];
+pub(super) type Names = &'static [List];
 /// One part of an object.
 pub(super) type Slot = (Kind, Names);
 
@@ -380,23 +412,23 @@ pub(super) struct Family {
     pub(super) beside: Beside,
 }
 
-const POD: &[&str] = &["pod"];
-const PROBED: &[&str] = &["target", "url", "domain", "probed"];
-const TOPIC: &[&str] = &["topic"];
-const VHOST: &[&str] = &["vhost"];
-const STREAM: &[&str] = &["stream"];
-const SUBSCRIPTION: &[&str] = &["subscription"];
-const EXCHANGE: &[&str] = &["exchange"];
-const NAMESPACE: &[&str] = &["namespace"];
-const KEYSPACE: &[&str] = &["keyspace"];
-const COLLECTION: &[&str] = &["collection"];
-const TABLESPACE: &[&str] = &["tablespace"];
-const SLOT: &[&str] = &["slot_name"];
-const DATABASES: &[&str] = &["datname", "database", "dbname", "db", "db_name"];
-const SCHEMAS: &[&str] = &["schema", "schemaname", "schema_name"];
-const TABLES: &[&str] = &["relname", "table"];
-const INDEXES: &[&str] = &["index", "indexes", "index_name"];
-const CLOUD: &[&str] = &[
+const POD: List = list!["pod"];
+const PROBED: List = list!["target", "url", "domain", "probed"];
+const TOPIC: List = list!["topic"];
+const VHOST: List = list!["vhost"];
+const STREAM: List = list!["stream"];
+const SUBSCRIPTION: List = list!["subscription"];
+const EXCHANGE: List = list!["exchange"];
+const NAMESPACE: List = list!["namespace"];
+const KEYSPACE: List = list!["keyspace"];
+const COLLECTION: List = list!["collection"];
+const TABLESPACE: List = list!["tablespace"];
+const SLOT: List = list!["slot_name"];
+const DATABASES: List = list!["datname", "database", "dbname", "db", "db_name"];
+const SCHEMAS: List = list!["schema", "schemaname", "schema_name"];
+const TABLES: List = list!["relname", "table"];
+const INDEXES: List = list!["index", "indexes", "index_name"];
+const CLOUD: List = list![
     "instancename",
     "instance_name",
     "dbinstance_identifier",
@@ -416,13 +448,13 @@ const CLOUD: &[&str] = &[
     "bucketname",
     "bucket_name",
 ];
-const GROUPS: &[&str] = &["consumergroup", "consumer_group"];
-const QUEUES: &[&str] = &["queue", "queue_name", "queuename"];
-const SERVICES: &[&str] =
-    &["service", "svc", "app", "application", "service_name", "servicename", "microservice", "component", "module"];
+const GROUPS: List = list!["consumergroup", "consumer_group"];
+const QUEUES: List = list!["queue", "queue_name", "queuename"];
+const SERVICES: List =
+    list!["service", "svc", "app", "application", "service_name", "servicename", "microservice", "component", "module"];
 /// The routes of a service.
-pub(super) const ROUTES: &[&str] =
-    &["uri", "handler", "api", "route", "endpoint", "controller", "http_route", "url_path", "path_template"];
+pub(super) const ROUTES: List =
+    list!["uri", "handler", "api", "route", "endpoint", "controller", "http_route", "url_path", "path_template"];
 
 /// Step F: the first family that finds something makes the object.
 pub(super) const FAMILIES: &[Family] = &[
@@ -435,9 +467,9 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "gpu",
-        needs: &[&[&["gpu"]]],
+        needs: &[&[list!["gpu"]]],
         unless: &[],
-        parts: &[(Kind::Host, &[HOSTS, ADDRESSES]), (Kind::Gpu, &[&["gpu"]])],
+        parts: &[(Kind::Host, &[HOSTS, ADDRESSES]), (Kind::Gpu, &[list!["gpu"]])],
         beside: Beside::Pod,
     },
     Family {
@@ -447,7 +479,7 @@ pub(super) const FAMILIES: &[Family] = &[
         parts: &[
             (Kind::Queue, &[GROUPS]),
             (Kind::Queue, &[TOPIC]),
-            (Kind::Queue, &[&["partition"]]),
+            (Kind::Queue, &[list!["partition"]]),
             (Kind::Queue, &[VHOST]),
             (Kind::Queue, &[QUEUES]),
             (Kind::Queue, &[STREAM]),
@@ -461,7 +493,7 @@ pub(super) const FAMILIES: &[Family] = &[
         needs: &[&[DATABASES, SCHEMAS, KEYSPACE, TABLES, COLLECTION, INDEXES, TABLESPACE, SLOT]],
         unless: &[POD],
         parts: &[
-            (Kind::Host, &[&["server"], HOSTS, ADDRESSES]),
+            (Kind::Host, &[list!["server"], HOSTS, ADDRESSES]),
             (Kind::Database, &[DATABASES]),
             (Kind::Database, &[SCHEMAS]),
             (Kind::Database, &[KEYSPACE]),
@@ -475,16 +507,16 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "ceph",
-        needs: &[&[&["ceph_daemon"]]],
+        needs: &[&[list!["ceph_daemon"]]],
         unless: &[],
-        parts: &[(Kind::Component, &[&["ceph_daemon"]]), (Kind::Host, &[&["hostname"]])],
+        parts: &[(Kind::Component, &[list!["ceph_daemon"]]), (Kind::Host, &[list!["hostname"]])],
         beside: Beside::Nothing,
     },
     Family {
         name: "pod",
         needs: &[&[POD]],
         unless: &[],
-        parts: &[(Kind::Namespace, &[NAMESPACE]), (Kind::Pod, &[POD]), (Kind::Container, &[&["container"]])],
+        parts: &[(Kind::Namespace, &[NAMESPACE]), (Kind::Pod, &[POD]), (Kind::Container, &[list!["container"]])],
         beside: Beside::Nothing,
     },
     Family {
@@ -496,16 +528,16 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "volume",
-        needs: &[&[&["persistentvolume"]]],
+        needs: &[&[list!["persistentvolume"]]],
         unless: &[],
-        parts: &[(Kind::Workload, &[&["persistentvolume"]])],
+        parts: &[(Kind::Workload, &[list!["persistentvolume"]])],
         beside: Beside::Nothing,
     },
     Family {
         name: "kubernetes service",
-        needs: &[&[NAMESPACE], &[&["service"]]],
+        needs: &[&[NAMESPACE], &[list!["service"]]],
         unless: &[HOSTS, ADDRESSES, CLOUD],
-        parts: &[(Kind::Namespace, &[NAMESPACE]), (Kind::Service, &[&["service"]])],
+        parts: &[(Kind::Namespace, &[NAMESPACE]), (Kind::Service, &[list!["service"]])],
         beside: Beside::Nothing,
     },
     Family {
@@ -517,14 +549,14 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "balancer",
-        needs: &[&[&["proxy"], &["backend"], &["upstream"], &["envoy_cluster_name"]]],
+        needs: &[&[list!["proxy"], list!["backend"], list!["upstream"], list!["envoy_cluster_name"]]],
         unless: &[],
         parts: &[
-            (Kind::Backend, &[&["proxy"]]),
-            (Kind::Backend, &[&["backend"]]),
-            (Kind::Backend, &[&["upstream"]]),
-            (Kind::Backend, &[&["envoy_cluster_name"]]),
-            (Kind::Backend, &[&["server"]]),
+            (Kind::Backend, &[list!["proxy"]]),
+            (Kind::Backend, &[list!["backend"]]),
+            (Kind::Backend, &[list!["upstream"]]),
+            (Kind::Backend, &[list!["envoy_cluster_name"]]),
+            (Kind::Backend, &[list!["server"]]),
         ],
         beside: Beside::Host,
     },
@@ -545,10 +577,10 @@ pub(super) const FAMILIES: &[Family] = &[
 ];
 
 /// Step 13: what is an object only where no family and no sentence gives one.
-pub(super) const LAST: &[(Kind, &[&str])] = &[(Kind::Component, COMPONENTS)];
+pub(super) const LAST: &[(Kind, List)] = &[(Kind::Component, COMPONENTS)];
 
-/// Step P: places, widest first.
-pub(super) const PLACES: &[&str] = &[
+/// Step P: places, widest first; a namespace is one if no object has it.
+pub(super) const PLACES: List = list![
     "region",
     "zone",
     "az",
@@ -571,15 +603,16 @@ pub(super) const PLACES: &[&str] = &[
     "realm",
     "resource_group",
     "cluster",
+    "namespace",
 ];
 /// Tells where the rule is kept: a place only if there is no other.
 pub(super) const FOLDER: &str = "grafana_folder";
 
 /// Step Q: kinds of trouble that are always shown.
-pub(super) const QUALIFIERS: &[&str] =
-    &["reason", "condition", "phase", "resource", "eviction_signal", "integration", "remote_name", "mechanism"];
+pub(super) const QUALIFIERS: List =
+    list!["reason", "condition", "phase", "resource", "eviction_signal", "integration", "remote_name", "mechanism"];
 /// Kinds of trouble that are shown if the author names them or the alerts differ by them.
-pub(super) const LATENT: &[&str] = &[
+pub(super) const LATENT: List = list![
     "state",
     "status",
     "code",

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::names::{ALIASES, EMPTY, META, META_ENDS, OWNER, REEXPORTED, RENAMED, SUPERSEDED};
+use super::names::{ALIASES, EMPTY, HOSTS, List, META, META_ENDS, OWNER, REEXPORTED, RENAMED, SUPERSEDED, bit, id};
 use super::part::{Kind, Part, text};
 use super::{LABELS, Taught, Why};
 use crate::alert::Labels;
@@ -46,6 +46,8 @@ pub enum Fate {
 pub(super) struct Entry<'a> {
     /// Its usual name, in lower case.
     pub(super) key: Cow<'a, str>,
+    /// The hash of that.
+    id: u64,
     /// Its name as sent.
     pub(super) label: &'a str,
     pub(super) value: &'a str,
@@ -55,18 +57,20 @@ pub(super) struct Entry<'a> {
 /// The labels of an alert.
 pub(super) struct Reading<'a> {
     entries: Vec<Entry<'a>>,
+    /// The bits of all names.
+    bits: u64,
 }
 
 impl<'a> Reading<'a> {
     /// Step N: the labels under their usual names, without empty ones and without what `exported_…` supersedes.
     pub(super) fn of(labels: &'a Labels) -> Self {
-        let entries = labels.iter().take(LABELS).map(|(label, value)| Entry {
-            key: usual(label),
-            label,
-            value: value.trim(),
-            fate: if is_empty(label, value.trim()) { Fate::Empty } else { Fate::Open },
+        let entries = labels.iter().take(LABELS).map(|(label, value)| {
+            let (key, value) = (usual(label), value.trim());
+            let fate = if is_empty(label, value) { Fate::Empty } else { Fate::Open };
+            Entry { id: id(&key), key, label, value, fate }
         });
-        let mut reading = Self { entries: entries.collect() };
+        let mut reading = Self { entries: entries.collect(), bits: 0 };
+        reading.bits = reading.entries.iter().fold(0, |bits, entry| bits | bit(entry.id));
         reading.take_exported();
         reading.rename();
         reading
@@ -79,37 +83,46 @@ impl<'a> Reading<'a> {
         if exported.is_empty() {
             return;
         }
-        let whole = exported.iter().any(|name| REEXPORTED.contains(&name.as_str()));
-        let host = super::names::HOSTS.iter().any(|host| self.get(host).is_some());
+        let whole = exported.iter().any(|name| REEXPORTED.has(id(name)));
+        let host = self.any(&HOSTS);
         for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
             let replaced = exported.iter().any(|name| *name == entry.key);
-            let scraped = whole && SUPERSEDED.contains(&&*entry.key) && (entry.key != "instance" || !host);
+            let scraped = whole && SUPERSEDED.has(entry.id) && (entry.key != "instance" || !host);
             if replaced || scraped {
                 entry.fate = Fate::Superseded;
             }
         }
         for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open && entry.key != "exported_job") {
             if let Some(name) = own(&entry.key) {
+                entry.id = id(&name);
                 entry.key = name.into();
+                self.bits |= bit(entry.id);
             }
         }
     }
 
     /// Other names for a label, where the usual one is not there, and addresses of probes.
     fn rename(&mut self) {
-        for at in 0..self.entries.len() {
-            let entry = &self.entries[at];
-            if entry.fate != Fate::Open {
-                continue;
+        for (key, starts, name) in RENAMED {
+            let found = self.get(key).filter(|entry| starts.iter().any(|start| entry.value.starts_with(start)));
+            if let Some(label) = found.map(|entry| entry.label) {
+                self.call(label, name);
             }
-            let renamed = RENAMED
-                .iter()
-                .find(|(key, starts, _)| entry.key == *key && starts.iter().any(|start| entry.value.starts_with(start)))
-                .map(|(_, _, name)| *name);
-            let alias = || ALIASES.iter().find(|(_, names)| names.contains(&&*entry.key)).map(|(name, _)| *name);
-            if let Some(name) = renamed.or_else(|| alias().filter(|name| self.get(name).is_none())) {
-                self.entries[at].key = name.into();
+        }
+        for (name, aliases) in ALIASES {
+            if aliases.bits & self.bits != 0
+                && self.get(name).is_none()
+                && let Some(label) = self.first(aliases).map(|entry| entry.label)
+            {
+                self.call(label, name);
             }
+        }
+    }
+
+    fn call(&mut self, label: &str, name: &'static str) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.label == label) {
+            (entry.key, entry.id) = (name.into(), id(name));
+            self.bits |= bit(entry.id);
         }
     }
 
@@ -125,7 +138,7 @@ impl<'a> Reading<'a> {
     /// Step M: labels of the rule and of the transport, and the owner.
     pub(super) fn drop_meta(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
-            if OWNER.contains(&&*entry.key) {
+            if OWNER.has(entry.id) {
                 entry.fate = Fate::Owner;
             } else if is_meta(entry) {
                 entry.fate = Fate::Meta;
@@ -144,22 +157,35 @@ impl<'a> Reading<'a> {
 
     /// The open label of this usual name.
     pub(super) fn get(&self, key: &str) -> Option<&Entry<'a>> {
-        self.open().find(|entry| entry.key == key)
+        self.find(id(key))
     }
 
-    /// The first of `keys` that is there.
-    pub(super) fn first(&self, keys: &[&str]) -> Option<&Entry<'a>> {
-        keys.iter().find_map(|key| self.get(key))
+    pub(super) fn find(&self, id: u64) -> Option<&Entry<'a>> {
+        if bit(id) & self.bits == 0 {
+            return None;
+        }
+        self.entries.iter().find(|entry| entry.id == id && entry.fate == Fate::Open)
     }
 
-    pub(super) fn any(&self, keys: &[&str]) -> bool {
-        self.open().any(|entry| keys.contains(&&*entry.key))
+    /// The first of `list` that is there.
+    pub(super) fn first(&self, list: &List) -> Option<&Entry<'a>> {
+        if list.bits & self.bits == 0 {
+            return None;
+        }
+        list.ids.iter().find_map(|id| self.find(*id))
+    }
+
+    pub(super) fn any(&self, list: &List) -> bool {
+        self.first(list).is_some()
     }
 
     /// Decides the open labels of these names.
-    pub(super) fn decide(&mut self, keys: &[&str], fate: Fate) {
+    pub(super) fn decide(&mut self, list: &List, fate: Fate) {
+        if list.bits & self.bits == 0 {
+            return;
+        }
         for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Open) {
-            if keys.contains(&&*entry.key) {
+            if list.has(entry.id) {
                 entry.fate = fate;
             }
         }
@@ -187,7 +213,18 @@ impl<'a> Reading<'a> {
     }
 }
 
+impl List {
+    fn has(&self, id: u64) -> bool {
+        bit(id) & self.bits != 0 && self.ids.contains(&id)
+    }
+}
+
 impl Entry<'_> {
+    /// Is it one of `list`?
+    pub(super) fn is_in(&self, list: &List) -> bool {
+        list.has(self.id)
+    }
+
     /// The label as a part of this kind.
     pub(super) fn part(&self, kind: Kind) -> Part {
         let (shown, port) = match kind {
@@ -250,7 +287,7 @@ fn is_empty(label: &str, value: &str) -> bool {
 
 fn is_meta(entry: &Entry<'_>) -> bool {
     let key = &*entry.key;
-    META.contains(&key)
+    META.has(entry.id)
         || META_ENDS
             .iter()
             .any(|(start, end)| key.len() >= start.len() + end.len() && key.starts_with(start) && key.ends_with(end))

@@ -1,5 +1,7 @@
 //! The rule against real alerts, and what holds for every alert.
 
+mod grouping;
+
 use std::time::{Duration, Instant};
 
 use super::{Fate, Kind, Part, Sighting, Subject, Taught, explain, places, subject, text, told};

@@ -1,7 +1,6 @@
 //! The first line of a digest, and the one below it.
 
 use super::super::fit::cut_chars;
-use super::super::labels::read_order;
 use super::super::words::{Clock, Weight, brackets, number, pick};
 use super::tally::{FLAPPING, Tally};
 use crate::config::Language;
@@ -24,6 +23,7 @@ pub(super) struct Headline {
     pub(super) subject: String,
     /// `critical 3`, if the title had no room for it.
     pub(super) aside: String,
+    pub(super) icon: &'static str,
 }
 
 /// The detail of a headline.
@@ -62,21 +62,31 @@ impl Headline {
         let bracketed = if told && !aside.is_empty() { brackets(language, &aside) } else { String::new() };
         let word = match (on, kind) {
             (true, Kind::Storm) => pick(language, "告警风暴", "Alert storm"),
-            (true, _) => pick(language, "告警", "Firing"),
-            (false, _) if digest.resolved == 0 => pick(language, "通知", "Notice"),
-            (false, _) => pick(language, "已恢复", "Resolved"),
+            (true, _) if digest.critical > 0 => tally.severity,
+            (true, _) => match tally.weight {
+                Weight::Red => pick(language, "告警", "ALERT"),
+                Weight::Yellow => pick(language, "警告", "WARN"),
+                Weight::Blue => pick(language, "提示", "INFO"),
+            },
+            (false, _) if digest.resolved == 0 => pick(language, "通知", "NOTE"),
+            (false, _) => pick(language, "已恢复", "OK"),
         };
         // Before a name the sign alone shows the state, before a number it does not.
         let lead = match (kind, on, language) {
             (Kind::Several, true, Language::Zh) => "告警 ",
             _ => lead,
         };
-        let over = if on { String::new() } else { format!("{word}{} ", pick(language, "", ":")) };
+        let over = match (on, digest.resolved) {
+            (true, _) => "",
+            (false, 0) => pick(language, "通知 ", "Notice: "),
+            (false, _) => pick(language, "已恢复 ", "Resolved: "),
+        };
         Self {
             title: format!("{} {over}{lead}{what}{bracketed}", icon(digest, tally)),
             word,
             subject: format!("{what}{bracketed}"),
             aside: if told { String::new() } else { aside },
+            icon: icon(digest, tally),
         }
     }
 }
@@ -220,8 +230,7 @@ fn within(digest: &Digest, clock: &Clock<'_>) -> String {
 /// The lines below the headline: place, time range, number of changes.
 pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<String> {
     let zh = clock.language == Language::Zh;
-    let mut facts: Vec<String> =
-        read_order(&tally.scope, SCOPE).into_iter().map(|text| cut_chars(text, 40).into_owned()).collect();
+    let mut facts: Vec<String> = tally.scope.iter().take(SCOPE).map(|text| cut_chars(text, 40).into_owned()).collect();
     let range = clock.range(digest.from, digest.to);
     if !range.is_empty() {
         facts.push(if zh { format!("合并自 {range}") } else { format!("merged from {range}") });

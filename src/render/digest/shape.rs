@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::super::fit::cut_chars;
 use super::super::neutral::{Dialect, neutral};
 use super::super::words::{brackets, number, pick};
-use super::tally::{Row, Section, Tally};
+use super::tally::{Row, Rule, Section, Tally};
 use crate::config::Language;
+use crate::subject::{columns, runs};
 
 /// The width of texts, in characters and in number.
 pub(super) struct Level {
@@ -14,16 +15,16 @@ pub(super) struct Level {
     what: usize,
     /// Show the start, the number of changes, the duration.
     aside: bool,
-    /// Alerts named after their rule, if the rule has no others.
+    /// Columns of the names behind their rule.
     inline: usize,
 }
 
 /// From wide to narrow.
 pub(super) const LEVELS: [Level; 4] = [
-    Level { name: 60, what: 60, aside: true, inline: 5 },
-    Level { name: 40, what: 40, aside: true, inline: 3 },
-    Level { name: 26, what: 26, aside: false, inline: 2 },
-    Level { name: 16, what: 20, aside: false, inline: 1 },
+    Level { name: 60, what: 60, aside: true, inline: 60 },
+    Level { name: 40, what: 40, aside: true, inline: 40 },
+    Level { name: 26, what: 26, aside: false, inline: 26 },
+    Level { name: 16, what: 20, aside: false, inline: 0 },
 ];
 
 /// Most names that are useful; the others are behind the link to the full content.
@@ -33,8 +34,12 @@ const RULES: usize = 6;
 const RULES_OVER: usize = 3;
 /// Without a link, what is not named cannot be looked up: as many as may fit.
 const UNLINKED: usize = 60;
-/// A section of at most this many alerts names them one by one.
+/// A section of at most this many alerts names them one by one, unless a rule has more than a few: no rule is named
+/// twice where once says as much.
 const SMALL: u64 = 12;
+const FEW: u64 = 3;
+/// Columns for the number of names without room.
+const MORE: usize = 12;
 /// Rows that each section gets before any of them gets more.
 const FIRST: [usize; 4] = [10, 4, 2, 1];
 /// The same on a card, which has six rows.
@@ -93,14 +98,15 @@ impl<'a> Shape<'a> {
             dialect,
             card,
             nameable: Default::default(),
-            each: [true, false, false, false],
+            each: [false; 4],
             steps: Vec::new(),
             wanted: 0,
         };
         shape.find_nameable();
-        for place in [1, 2, 3] {
+        for place in [0, 1, 2, 3] {
             let section = &tally.sections[place];
-            shape.each[place] = section.total <= SMALL && shape.nameable[place].len() as u64 == section.total;
+            let named = section.total <= SMALL && shape.nameable[place].len() as u64 == section.total;
+            shape.each[place] = (named || place == 0) && section.rules.iter().all(|rule| rule.count <= FEW);
         }
         let first = if card.is_some() { FIRST_ON_CARD } else { FIRST };
         let all = [0, 1, 2, 3].map(|place| shape.most(place, linked));
@@ -215,21 +221,14 @@ impl<'a> Shape<'a> {
                 .map(|row| &section.rows[*row])
                 .filter(|row| row.rule == Some(index))
                 .collect();
-            let room = if self.card.is_some() { 1 } else { self.level.inline };
-            if rows.len() as u64 != rule.count || rows.len() > room {
-                lines.push(self.times(&rule.name, rule.count));
+            if rule.count == 1
+                && let [row] = rows.as_slice()
+            {
+                named.push(row.alert);
+                lines.push(self.line(row));
                 continue;
             }
-            named.extend(rows.iter().map(|row| row.alert));
-            lines.push(match rows.as_slice() {
-                [row] => self.line(row),
-                rows => {
-                    let whats: Vec<_> = rows.iter().map(|row| cut_chars(&row.what, self.level.what)).collect();
-                    let colon = pick(self.tally.language, "：", ": ");
-                    let comma = pick(self.tally.language, "，", ", ");
-                    format!("{}{colon}{}", self.times(&rule.name, rule.count), whats.join(comma))
-                }
-            });
+            lines.push(self.rule(rule, &rows, named));
         }
         let left = section.total.saturating_sub(shown);
         let hidden = section.rules.len().saturating_sub(size) as u64;
@@ -249,7 +248,7 @@ impl<'a> Shape<'a> {
         let critical = tally.sections[0].total > 0;
         let on = critical || tally.sections[1].total > 0;
         let heading = match (place, zh) {
-            (0, _) if tally.sections[0].total == 1 => tally.severity.clone(),
+            (0, _) if tally.sections[0].total == 1 => tally.severity.to_owned(),
             (0, _) => format!("{} {total}", tally.severity),
             (1, _) if !critical => String::new(),
             (1, true) if by_rule => format!("其余 {total} 条，按规则"),
@@ -308,6 +307,38 @@ impl<'a> Shape<'a> {
         let times = format!(" ×{}", number(count));
         let room = self.card.map_or(self.level.name, |room| room.saturating_sub(times.chars().count()));
         format!("{}{times}", cut_chars(name, room))
+    }
+
+    /// `主机失联 ×12：host-018…029`, with as many names as have room; the others are counted.
+    fn rule(&self, rule: &Rule, rows: &[&Row], named: &mut Vec<i64>) -> String {
+        let times = self.times(&rule.name, rule.count);
+        let colon = pick(self.tally.language, "：", ": ");
+        let comma = pick(self.tally.language, "，", ", ");
+        let room = match self.card {
+            Some(room) => room.saturating_sub(columns(&times) + columns(colon)),
+            None => self.level.inline,
+        };
+        let whats: Vec<String> = rows.iter().map(|row| row.what.clone()).collect();
+        let (mut text, mut left) = (String::new(), rule.count);
+        for piece in runs(&whats) {
+            let more = if left > piece.members.len() as u64 { MORE } else { 0 };
+            let next = if text.is_empty() { piece.text.clone() } else { format!("{text}{comma}{}", piece.text) };
+            if columns(&next) + more > room {
+                break;
+            }
+            text = next;
+            left = left.saturating_sub(piece.members.len() as u64);
+            named.extend(piece.members.iter().map(|at| rows[*at].alert));
+        }
+        if text.is_empty() {
+            return times;
+        }
+        let rest = match (left, self.tally.language) {
+            (0, _) => String::new(),
+            (left, Language::Zh) => format!("{comma}另 {} 个", number(left)),
+            (left, Language::En) => format!("{comma}{} more", number(left)),
+        };
+        format!("{times}{colon}{text}{rest}")
     }
 
     /// `另 9 条规则 ×83`; `None` if nothing is left.

@@ -3,35 +3,31 @@
 use std::collections::BTreeMap;
 
 use super::super::facts::rule_name;
-use super::super::labels::{self, Place, Shared};
+use super::super::rows::cleaned;
 use super::super::words::{Clock, Weight, number, pick};
-use crate::alert::{Alert, Health, Links, Status};
+use crate::alert::Status;
 use crate::config::Language;
 use crate::level::Levels;
-use crate::names::Discriminator;
 use crate::store::{Digest, DigestItem};
+use crate::subject::{self, Member, Part, Sighting, Subject, Taught, group};
 
 /// The start of an alert is shown if it is this much older than the digest: the others began with it.
 const OLD_MS: i64 = 10 * 60_000;
 /// From this number of changes of one alert on the number is shown: firing, resolved, and firing again.
 pub(super) const FLAPPING: u64 = 3;
-/// Characters of a word for the highest severity; a longer one is replaced by ours.
-const SEVERITY: usize = 10;
-/// Labels of an alert that are examined.
-const LABELS: usize = 200;
 
 /// A digest, prepared for rendering.
 pub(super) struct Tally {
     /// Critical, other firing, resolved, notices.
     pub(super) sections: [Section; 4],
-    /// What all its alerts share, if all are known.
-    pub(super) scope: Vec<Place>,
+    /// What all its alerts share, if all are known: their object, then the places, the widest first.
+    pub(super) scope: Vec<String>,
     /// The rule to name if only one can be.
     pub(super) name: String,
     /// Number of rules.
     pub(super) rules: usize,
     /// The word for critical.
-    pub(super) severity: String,
+    pub(super) severity: &'static str,
     pub(super) weight: Weight,
     pub(super) language: Language,
 }
@@ -95,8 +91,15 @@ impl Tally {
             sections[3].count(&rule_name(&item.name, language), 1);
         }
         sections[3].beyond = Some(0);
-        for section in &mut sections {
-            section.rules.sort_by_key(|rule| std::cmp::Reverse(rule.count));
+        let mut grave: BTreeMap<String, u8> = BTreeMap::new();
+        for group in digest.groups.iter().filter(|group| group.firing > 0) {
+            let rank = Weight::of(levels.of(&group.severity), &group.severity).rank();
+            let known = grave.entry(rule_name(&group.name, language)).or_insert(rank);
+            *known = rank.min(*known);
+        }
+        for (place, section) in sections.iter_mut().enumerate() {
+            let rank = |rule: &Rule| if place < 2 { grave.get(&rule.name).copied().unwrap_or(u8::MAX) } else { 0 };
+            section.rules.sort_by_key(|rule| (rank(rule), std::cmp::Reverse(rule.count)));
         }
         // The groups that are not listed are counted together: how they are spread over sections is unknown.
         if sections.iter().filter(|section| section.beyond_count() > 0).count() > 1 {
@@ -107,7 +110,7 @@ impl Tally {
         let mut tally = Self {
             name: name(digest, &sections, language),
             rules: rules(digest, language),
-            severity: severity(digest, language),
+            severity: pick(language, "严重", "CRIT"),
             weight: weight(digest, levels),
             scope: Vec::new(),
             sections,
@@ -117,44 +120,69 @@ impl Tally {
         tally
     }
 
+    /// What tells the listed alerts apart: of one rule by what differs among them, else by the whole object.
     fn add_rows(&mut self, digest: &Digest, clock: &Clock<'_>) {
-        let alerts: Vec<Alert> = digest.items.iter().map(|item| bare(item, clock.language)).collect();
-        let all: Vec<&Alert> = alerts.iter().collect();
-        let complete = digest.items.len() as u64 == digest.all();
-        let shared = if complete { labels::share(&all) } else { Shared::new() };
-        if complete {
-            self.scope = labels::scope(&shared);
-        }
-        let mut of_rule: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
-        for alert in &alerts {
-            of_rule.entry(&alert.name).or_default().push(alert);
-        }
-        let keys: BTreeMap<&str, Vec<&str>> = of_rule
+        let language = clock.language;
+        let names: Vec<String> = digest.items.iter().map(|item| rule_name(&item.name, language)).collect();
+        let sightings: Vec<Sighting<'_>> = digest
+            .items
             .iter()
-            .map(|(name, alerts)| (*name, labels::telling_apart(alerts, &labels::share(alerts))))
+            .map(|item| Sighting { labels: &item.labels, said: "", expression: "", taught: Taught::NOTHING })
             .collect();
-        for (item, alert) in digest.items.iter().zip(&alerts) {
+        let subjects: Vec<Subject> = sightings.iter().map(|of| cleaned(&subject::subject(of))).collect();
+        let member = |at: usize| Member {
+            of: sightings[at],
+            subject: &subjects[at],
+            state: match digest.items[at].status {
+                Status::Firing => 0,
+                Status::Resolved => 1,
+                Status::Notice => 2,
+            },
+            grade: u8::from(!digest.items[at].critical),
+            worse: None,
+        };
+        let mut of_rule: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, name) in names.iter().enumerate() {
+            of_rule.entry(name).or_default().push(at);
+        }
+        let complete = digest.items.len() as u64 == digest.all();
+        let all: Vec<Member<'_>> = (0..digest.items.len()).map(member).collect();
+        let head = if complete { group(&all).head } else { Subject::default() };
+        if complete {
+            let one_object = if of_rule.len() == 1 { head.object.as_slice() } else { &[] };
+            let object = Some(subject::text(one_object)).filter(|text| !text.is_empty() && digest.all() > 1);
+            self.scope = object.into_iter().chain(subject::places(&head.place)).collect();
+        }
+        let mut what = vec![String::new(); digest.items.len()];
+        for of in of_rule.values() {
+            let members: Vec<Member<'_>> = of.iter().map(|at| member(*at)).collect();
+            for row in group(&members).rows {
+                for at in row.members.iter().map(|at| of[*at]) {
+                    let place: Vec<Part> =
+                        subjects[at].place.iter().filter(|part| !head.place.contains(part)).cloned().collect();
+                    let whole = || {
+                        let words = [subject::text(&subjects[at].object), subject::places(&place).join(" ")];
+                        words.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+                    };
+                    what[at] = if row.text.is_empty() { whole() } else { row.text.clone() };
+                }
+            }
+        }
+        for (at, item) in digest.items.iter().enumerate() {
             let section = match (item.status, item.critical) {
                 (Status::Firing, true) => 0,
                 (Status::Firing, false) => 1,
                 (Status::Resolved, _) => 2,
                 (Status::Notice, _) => 3,
             };
-            let alone = self.count_of(&alert.name) == 1;
-            let own;
-            let keys = if alone || keys[alert.name.as_str()].is_empty() {
-                own = labels::own(alert, &shared);
-                &own
-            } else {
-                &keys[alert.name.as_str()]
-            };
+            let alone = self.count_of(&names[at]) == 1;
             let section = &mut self.sections[section];
             section.rows.push(Row {
                 alert: item.alert,
-                rule: section.rules.iter().position(|rule| rule.name == alert.name),
-                what: labels::in_words(alert, keys),
+                rule: section.rules.iter().position(|rule| rule.name == names[at]),
+                what: std::mem::take(&mut what[at]),
                 aside: aside(item, digest, clock),
-                name: alert.name.clone(),
+                name: names[at].clone(),
                 alone,
             });
         }
@@ -180,26 +208,6 @@ impl Section {
             Some(rule) => rule.count += count,
             None => self.rules.push(Rule { name: name.to_owned(), count }),
         }
-    }
-}
-
-/// The item in the form that the functions on labels take.
-fn bare(item: &DigestItem, language: Language) -> Alert {
-    Alert {
-        status: item.status,
-        name: rule_name(&item.name, language),
-        health: Health::Normal,
-        labels: item.labels.iter().take(LABELS).map(|(name, value)| (name.clone(), value.clone())).collect(),
-        annotations: BTreeMap::new(),
-        starts_at: item.starts_at,
-        ends_at: item.ends_at,
-        lapses_at: None,
-        fingerprint: String::new(),
-        discriminator: Discriminator::default(),
-        values: Vec::new(),
-        links: Links::default(),
-        level: None,
-        kin: None,
     }
 }
 
@@ -238,19 +246,6 @@ fn rules(digest: &Digest, language: Language) -> usize {
     names.sort_unstable();
     names.dedup();
     names.len() + usize::try_from(digest.other.groups).unwrap_or(usize::MAX / 2)
-}
-
-/// The senders' word for the highest severity, if they agree.
-fn severity(digest: &Digest, language: Language) -> String {
-    let mut said =
-        digest.groups.iter().filter(|group| group.critical && group.firing > 0).map(|group| group.severity.trim());
-    let first = said.next().unwrap_or_default();
-    let agreed = said.all(|other| other == first) && first.chars().all(char::is_alphanumeric);
-    if agreed && (1..=SEVERITY).contains(&first.chars().count()) {
-        first.to_owned()
-    } else {
-        pick(language, "严重", "critical").to_owned()
-    }
 }
 
 fn weight(digest: &Digest, levels: &Levels) -> Weight {

@@ -14,7 +14,7 @@ use super::super::fit::cut_bytes;
 use super::super::link::safe_url;
 use super::super::neutral::{Dialect, neutral};
 use super::super::notes::{Notes, Room};
-use super::super::words::{Clock, number, pick};
+use super::super::words::{Clock, Weight, number, pick};
 use super::headline::{self, Headline};
 use super::shape::{LEVELS, Shape, Sheet};
 use super::tally::Tally;
@@ -155,7 +155,12 @@ impl<'a> Writer<'a> {
             word => self.headline.word,
             subject => self.headline.subject.as_str(),
             aside => self.headline.aside.as_str(),
-            color => if self.letter.digest.firing > 0 { "warning" } else { "info" },
+            color => match (self.letter.digest.firing, self.tally.weight) {
+                (0, _) => "info",
+                (_, Weight::Red) => "warning",
+                (_, Weight::Yellow | Weight::Blue) => "",
+            },
+            icon => self.headline.icon,
             facts => self.facts.iter().map(String::as_str).collect::<Value>(),
             sections => sections.collect::<Value>(),
             url => if frills == Frills::All { self.url.as_deref().unwrap_or_default() } else { "" },
@@ -173,7 +178,11 @@ impl<'a> Writer<'a> {
         let frame = Frame {
             channel: self.letter.target.channel(),
             language: self.letter.language,
-            color: if self.letter.digest.firing > 0 { SourceColor::Red } else { SourceColor::Green },
+            color: match (self.letter.digest.firing, self.tally.weight) {
+                (0, _) => SourceColor::Green,
+                (_, Weight::Red) => SourceColor::Red,
+                (_, Weight::Yellow | Weight::Blue) => SourceColor::Black,
+            },
             url: self.url.clone().unwrap_or_default(),
             links: &[],
             picture: String::new(),

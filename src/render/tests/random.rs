@@ -407,11 +407,27 @@ fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<Stri
     }
     let counted = rendered.counted.len();
     let opaque = letter.notification.format == Format::Opaque;
+    // What is not named is counted: as a whole, or line by line.
     let said = [format!("另 {counted} 项"), format!("{counted} more")];
-    if counted > 0 && !opaque && !texts.iter().any(|text| said.iter().any(|said| text.contains(said))) {
+    let whole = texts.iter().any(|text| said.iter().any(|said| text.contains(said)));
+    let lines: usize = texts.iter().map(|text| in_lines(text)).fold(0, usize::saturating_add);
+    if counted > 0 && !opaque && !whole && lines < counted {
         return Some(format!("{counted} are counted, but not shown"));
     }
     None
+}
+
+/// The sum of the numbers behind `×`, `另 ` and before ` more`, without the first line's.
+fn in_lines(text: &str) -> usize {
+    let figure = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<usize>().ok();
+    let body = text.split_once('\n').map_or(text, |(_, body)| body);
+    let times = body.split('×').skip(1).chain(body.split("另 ").skip(1)).filter_map(figure);
+    let before = |text: &str| {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        figure(&text[digits..])
+    };
+    let more = body.split(" more").filter_map(before);
+    times.chain(more).fold(0, usize::saturating_add)
 }
 
 /// A note that the first of `texts` does not say, or says at the wrong place.

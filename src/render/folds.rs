@@ -1,0 +1,230 @@
+//! Many alerts in a line or two: runs of names, counts by a shared part, and the range of their values.
+
+use super::fit::cut_chars;
+use super::rows::Row;
+use super::words::{number, pick};
+use crate::config::Language;
+use crate::subject::{self, Folded, Kind, columns, fold, runs};
+
+/// Groups of a fold that are shown; the others are counted.
+const GROUPS: usize = 4;
+
+/// Rows in one line.
+pub(super) struct Listed {
+    pub(super) text: String,
+    /// The alerts that it names; the others are counted in it.
+    pub(super) named: Vec<usize>,
+}
+
+impl Listed {
+    /// As many of `rows` as have room in `width` columns, each with its value, or as runs of names if they have none.
+    pub(super) fn of(rows: &[Row], width: usize, language: Language) -> Self {
+        if rows.iter().all(Row::is_name) {
+            return Self::names(rows, width, language);
+        }
+        // A line that is cut must not lose the number in it.
+        let first = rows.first().map_or(0, |row| columns(&row.what));
+        if first + MORE > width && rows.iter().map(Row::size).sum::<usize>() > 1 {
+            return Self::count(rows);
+        }
+        let mut line = Line::new(width, pick(language, "、", ", "));
+        let mut shown = 0;
+        let mut named = Vec::new();
+        for row in rows {
+            let value = if row.value.is_empty() { String::new() } else { format!(" {}", row.value) };
+            if !line.add(&format!("{}{value}{}", row.what, row.aside(language))) {
+                break;
+            }
+            shown += 1;
+            named.extend(&row.told);
+        }
+        // A run says more of many names than the first of them.
+        let left = &rows[shown..];
+        if left.len() > 3 && shown < 3 {
+            return Self::names(rows, width, language);
+        }
+        line.more(left.iter().map(Row::size).sum(), language);
+        Self { text: line.text, named }
+    }
+
+    /// The number of alerts alone.
+    pub(super) fn count(rows: &[Row]) -> Self {
+        let all: usize = rows.iter().map(Row::size).sum();
+        Self { text: format!("×{}", number(all as u64)), named: Vec::new() }
+    }
+
+    /// The names of `rows`, those in succession as runs.
+    pub(super) fn names(rows: &[Row], width: usize, language: Language) -> Self {
+        let names: Vec<String> = rows.iter().map(|row| row.what.clone()).collect();
+        if rows.iter().any(|row| !row.icon.is_empty() || !row.counted.is_empty())
+            && names.iter().any(|name| columns(name) + MORE > width)
+        {
+            return Self::count(rows);
+        }
+        let mut line = Line::new(width, pick(language, "、", ", "));
+        let mut named = Vec::new();
+        let mut left: usize = rows.iter().map(Row::size).sum();
+        for piece in runs(&names) {
+            if !line.add(&piece.text) {
+                break;
+            }
+            left -= piece.members.iter().map(|at| rows[*at].size()).sum::<usize>();
+            named.extend(piece.members.iter().flat_map(|at| rows[*at].told.iter()));
+        }
+        line.more(left, language);
+        Self { text: line.text, named }
+    }
+}
+
+/// A narrower line has no room for the range of values.
+const RANGE: usize = 40;
+/// Columns for the number of what has no room.
+const MORE: usize = 12;
+
+/// Pieces of text in a line of bounded width.
+struct Line {
+    text: String,
+    width: usize,
+    comma: &'static str,
+}
+
+impl Line {
+    const fn new(width: usize, comma: &'static str) -> Self {
+        Self { text: String::new(), width, comma }
+    }
+
+    /// Adds `piece` if there is room; the first always has.
+    fn add(&mut self, piece: &str) -> bool {
+        if self.text.is_empty() {
+            self.text = cut_columns(piece, self.width.saturating_sub(MORE).max(MORE));
+            return true;
+        }
+        let room = self.width.saturating_sub(MORE);
+        let fits = columns(&self.text) + columns(self.comma) + columns(piece) <= room;
+        if fits {
+            self.text.push_str(self.comma);
+            self.text.push_str(piece);
+        }
+        fits
+    }
+
+    fn more(&mut self, count: usize, language: Language) {
+        if count > 0 {
+            self.text.push_str(self.comma);
+            let count = number(count as u64);
+            let (before, after) = match language {
+                Language::Zh => ("另 ", " 个"),
+                Language::En => ("", " more"),
+            };
+            self.text.extend([before, count.as_str(), after]);
+        }
+    }
+}
+
+/// `text` in at most `most` columns.
+fn cut_columns(text: &str, most: usize) -> String {
+    if columns(text) <= most {
+        return text.to_owned();
+    }
+    let mut count = text.chars().count();
+    while count > 0 && columns(&cut_chars(text, count)) > most {
+        count -= 1;
+    }
+    cut_chars(text, count).into_owned()
+}
+
+/// Rows that have no line of their own.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// Lines whose counts add up to all alerts of the rows.
+    pub(super) lines: Vec<String>,
+    /// The alerts that they name.
+    pub(super) named: Vec<usize>,
+    /// Are they told by a part that few share? Then no row needs a line of its own.
+    pub(super) by_part: bool,
+    /// Does one line name all?
+    pub(super) complete: bool,
+}
+
+impl Rest {
+    /// Folds `rows`, of which `parts` are what differs; without `parts` each is a rule.
+    pub(super) fn of(rows: &[Row], parts: &[subject::Row], width: usize, language: Language) -> Self {
+        let all: usize = rows.iter().map(Row::size).sum();
+        if rows.is_empty() {
+            return Self { complete: true, ..Self::default() };
+        }
+        if parts.len() != rows.len() {
+            return Self { lines: vec![rules(rows.len(), all, language)], ..Self::default() };
+        }
+        match fold(parts) {
+            Folded::By(kind, folds) => {
+                let mut lines = Vec::new();
+                let mut left = all;
+                for (at, fold) in folds.iter().take(GROUPS).enumerate() {
+                    let of: Vec<&Row> = fold.rows.iter().map(|row| &rows[*row]).collect();
+                    let size: usize = of.iter().map(|row| row.size()).sum();
+                    left -= size;
+                    lines.push(format!("{} ×{}{}", fold.text, number(size as u64), worst(&of, at == 0, language)));
+                }
+                if left > 0 {
+                    lines.push(others(folds.len() - GROUPS, kind, left, language));
+                }
+                Self { lines, by_part: true, ..Self::default() }
+            }
+            Folded::Names(_) => {
+                let of: Vec<&Row> = rows.iter().collect();
+                let range = if width < RANGE { String::new() } else { range(&of) };
+                let times = format!(" ×{}{range}", number(all as u64));
+                let Listed { text, named } = Listed::names(rows, width.saturating_sub(columns(&times)), language);
+                let complete = named.len() == all;
+                Self { lines: vec![format!("{text}{times}")], named, complete, by_part: false }
+            }
+        }
+    }
+}
+
+fn rules(count: usize, alerts: usize, language: Language) -> String {
+    let (count, alerts) = (number(count as u64), number(alerts as u64));
+    match language {
+        Language::Zh => format!("另 {count} 条规则 ×{alerts}"),
+        Language::En => format!("{count} more rules ×{alerts}"),
+    }
+}
+
+fn others(count: usize, kind: Kind, alerts: usize, language: Language) -> String {
+    let (count, alerts) = (number(count as u64), number(alerts as u64));
+    let (zh, en) = super::words::plural(kind);
+    match language {
+        Language::Zh => format!("另 {count} {zh} ×{alerts}"),
+        Language::En => format!("{count} more {en} ×{alerts}"),
+    }
+}
+
+/// The worst value of `rows`, which are in the order of their values.
+fn worst(rows: &[&Row], titled: bool, language: Language) -> String {
+    let Some(row) = rows.iter().find(|row| !row.value.is_empty()) else { return String::new() };
+    let title = if titled && rows.len() > 1 { pick(language, " 最高", " up to") } else { "" };
+    format!("{title} {}", row.value)
+}
+
+/// ` 91–98 %`, if all values are numbers with one unit.
+fn range(rows: &[&Row]) -> String {
+    let split = |text: &'_ str| -> Option<(String, String)> {
+        let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '-'))).unwrap_or(text.len());
+        (end > 0).then(|| (text[..end].to_owned(), text[end..].to_owned()))
+    };
+    let figures: Option<Vec<(f64, String, String)>> = rows
+        .iter()
+        .map(|row| {
+            let (figure, unit) = split(&row.value)?;
+            Some((figure.replace(',', "").parse().ok()?, figure, unit))
+        })
+        .collect();
+    let Some(mut figures) = figures else { return String::new() };
+    figures.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (Some(least), Some(most)) = (figures.first(), figures.last()) else { return String::new() };
+    if figures.iter().any(|figure| figure.2 != least.2) {
+        return String::new();
+    }
+    if least.1 == most.1 { format!(" {}{}", most.1, most.2) } else { format!(" {}–{}{}", least.1, most.1, most.2) }
+}

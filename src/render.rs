@@ -21,6 +21,7 @@ mod neutral;
 mod notes;
 mod rows;
 mod samples;
+mod variables;
 mod words;
 
 use std::net::IpAddr;

@@ -35,15 +35,19 @@ pub struct TemplateProblem {
     pub template: String,
     /// The line in the file.
     pub line: Option<usize>,
+    /// The character in the line, where it is known.
+    pub column: Option<usize>,
     /// What happened and how to repair it, in Chinese and English.
     pub reason: String,
 }
 
 impl std::fmt::Display for TemplateProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.template, self.reason),
-            None => write!(f, "{}: {}", self.template, self.reason),
+        let Self { template, line, column, reason } = self;
+        match (line, column) {
+            (Some(line), Some(column)) => write!(f, "{template}:{line}:{column}: {reason}"),
+            (Some(line), None) => write!(f, "{template}:{line}: {reason}"),
+            (None, _) => write!(f, "{template}: {reason}"),
         }
     }
 }
@@ -121,7 +125,7 @@ impl Engine {
             }
         }
         for file in user {
-            if let Err(problem) = engine.add(file) {
+            if let Err(problem) = engine.add(file).and_then(|()| engine.check_names(file, user)) {
                 engine.broken.push((file.name.clone(), problem));
             }
         }
@@ -140,7 +144,7 @@ impl Engine {
                 "模板有 {} 字节，上限 {SOURCE_BYTES}，请精简。The template is longer than {SOURCE_BYTES} bytes: shorten it.",
                 file.source.len()
             );
-            return Err(TemplateProblem { template: path, line: None, reason });
+            return Err(TemplateProblem { template: path, line: None, column: None, reason });
         }
         for environment in self.environments() {
             environment
@@ -148,6 +152,28 @@ impl Engine {
                 .map_err(|error| problem(&path, &error))?;
         }
         Ok(())
+    }
+
+    /// A name that does not exist is an error wherever it stands, also where no sample leads.
+    fn check_names(&self, file: &TemplateFile, all: &[TemplateFile]) -> Result<(), TemplateProblem> {
+        let Ok(template) = self.plain.get_template(&file.name) else { return Ok(()) };
+        let used: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        let known = |name: &str| {
+            self.plain.globals().any(|(global, _)| global == name)
+                || all.iter().any(|file| super::variables::sets(&file.source, name))
+        };
+        let Some(unknown) = super::variables::unknown(&file.source, &used, known) else { return Ok(()) };
+        let name = &unknown.name;
+        let (zh, en) = match unknown.nearest {
+            Some(nearest) => (format!("，是不是 `{nearest}`？"), format!(": did you mean `{nearest}`?")),
+            None => ("，可用的见 docs/templates.md。".to_owned(), "; docs/templates.md lists them.".to_owned()),
+        };
+        Err(TemplateProblem {
+            template: display(&file.path),
+            line: Some(unknown.line),
+            column: Some(unknown.column),
+            reason: format!("没有名为 `{name}` 的变量{zh}No such variable `{name}`{en}"),
+        })
     }
 
     fn environment(&self, face: Face) -> &Environment<'static> {
@@ -174,8 +200,9 @@ impl Engine {
             ]
             .into_iter()
             .find(|candidate| {
-                broken = broken.or_else(|| self.broken.iter().find(|(name, _)| name == candidate));
-                environment.get_template(candidate).is_ok()
+                let found = self.broken.iter().find(|(name, _)| name == candidate);
+                broken = broken.or(found);
+                found.is_none() && environment.get_template(candidate).is_ok()
             })
         });
         let path = user.as_ref().map(|user| self.path(user));
@@ -268,7 +295,7 @@ fn problem(template: &str, error: &Error) -> TemplateProblem {
     if let Some(detail) = error.detail() {
         let _ = write!(reason, ": {detail}");
     }
-    TemplateProblem { template: template.to_owned(), line: error.line(), reason }
+    TemplateProblem { template: template.to_owned(), line: error.line(), column: None, reason }
 }
 
 fn environment(dialect: Dialect) -> Environment<'static> {

@@ -70,7 +70,7 @@ async fn a_group_fires_is_partly_over_and_is_over() {
     };
     alertmanager.fire(&[host("web-1", false), host("web-2", false), host("web-3", false), slow(false)]).await;
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
-    holds(&fired[0], &["🔴", "主机失联", "×3", "web-1", "web-2", "web-3", "critical", "1 分钟没有心跳", "12 分钟"]);
+    holds(&fired[0], &["🔴", "主机失联", "×3", "web-1", "web-2", "web-3", "严重", "1 分钟没有心跳", "12 分钟"]);
     assert!(!fired[0].contains("复制延迟"), "that one is for the others");
     let others = texts(&world.arrived("webhook=sim-dba-group", 1).await);
     holds(&others[0], &["[告警]", "复制延迟", "db-1", "落后 30 秒"]);
@@ -119,7 +119,7 @@ async fn retries_after_lost_answers_make_one_message_for_each_change() {
     until("the third call is answered", async || (liar.calls().len() >= 3).then_some(())).await;
     world.settled().await;
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
-    holds(&fired[0], &["[告警]", "web-1", "web-2"]);
+    holds(&fired[0], &["[严重]", "web-1", "web-2"]);
 
     alertmanager.fire(&[host("web-1", true), host("web-2", true)]).await;
     until("the sixth call is answered", async || (liar.calls().len() >= 6).then_some(())).await;
@@ -141,7 +141,7 @@ async fn alerts_fired_while_wegraf_was_down_arrive_after_its_restart() {
 
     Liar::start(&world, TcpListener::bind(address).await.unwrap(), |_| false);
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
-    holds(&fired[0], &["[告警]", "web-1"]);
+    holds(&fired[0], &["[严重]", "web-1"]);
     alertmanager.fire(&[host("web-1", true)]).await;
     let over = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     holds(&over[1], &["[已恢复]", "web-1"]);

@@ -40,7 +40,7 @@ fn senders(calls: &[Call], status: &str) -> usize {
 /// One message for the beginning, one for the end.
 async fn told_once(world: &World, name: &str) {
     let told = texts(&world.arrived(GROUP, 2).await);
-    holds(&told[0], &["[告警]", name, "db-1"]);
+    holds(&told[0], &["[严重]", name, "db-1"]);
     holds(&told[1], &["[已恢复]", name, "db-1"]);
 }
 
@@ -180,7 +180,7 @@ async fn an_alert_that_comes_and_goes_meanwhile_is_told(away: Away) {
     let wegraf = Wegraf::serve_at(&mut world, address).await;
     for name in ["早已开始", "来去匆匆"] {
         let told = told_of(&world, name, 2).await;
-        holds(&told[0], &["[告警]"]);
+        holds(&told[0], &["[严重]"]);
         holds(&told[1], &["[已恢复]"]);
     }
     // Nothing more comes, though both may have notified: the end is known to both, and what they still try is taken.

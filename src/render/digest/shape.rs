@@ -319,6 +319,10 @@ impl<'a> Shape<'a> {
             None => self.level.inline,
         };
         let whats: Vec<String> = rows.iter().map(|row| row.what.clone()).collect();
+        // Some of them belong to a group that is not listed: which ones is unknown.
+        if rows.len() as u64 > rule.count {
+            return times;
+        }
         let (mut text, mut left) = (String::new(), rule.count);
         for piece in runs(&whats) {
             let more = if left > piece.members.len() as u64 { MORE } else { 0 };

@@ -275,6 +275,9 @@ fn every_documented_variable_exists() {
     let printed = |prefix: &str, names: &[String]| -> String {
         names.iter().fold(String::new(), |all, name| all + "{{ " + prefix + name + " }}\n")
     };
+    for name in super::super::variables::NAMES {
+        assert!(whole.iter().any(|known| known == name), "docs/templates.md lacks {name}");
+    }
     let (whole, each) = (printed("", &whole), printed("alert.", &each));
     let source = format!("{whole}{{% for alert in alerts %}}{each}{{% endfor %}}");
     let (templates, problems) = Templates::compile(&[file("all", &source)]);

@@ -139,6 +139,10 @@ impl<'a> Voice<'a> {
         if page.first && !headline.whole && !object.is_empty() {
             place.insert(0, cut_chars(&object, level.what.max(40)).into_owned());
         }
+        // What the line has no room for stands below it.
+        if page.first && !headline.whole_name && level.number < LEVEL_COUNT - 2 {
+            place.insert(0, cut_chars(&facts.name, level.name.max(40) * 3 / 2).into_owned());
+        }
         place.extend((!when.is_empty()).then(|| when.to_owned()));
         let values = self.values(level);
         let links: Vec<Value> =

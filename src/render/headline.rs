@@ -60,6 +60,8 @@ pub(super) struct Headline {
     pub(super) lead: String,
     /// Does it show the whole object?
     pub(super) whole: bool,
+    /// Does it show the whole name of the rule?
+    pub(super) whole_name: bool,
 }
 
 impl Facts {
@@ -177,10 +179,12 @@ impl Facts {
             Width::Chars(_) => 4,
         };
         let left = room.saturating_sub(separator + width.of(&shown)).max(least);
-        let name = cut_name(&name, left, width);
+        let cut = cut_name(&name, left, width);
+        let whole_name = cut == name && name.chars().count() >= self.name.chars().count().min(80);
+        let name = cut;
         let lead = with_object(&name, &shown);
         let text = if value.is_empty() { lead.clone() } else { format!("{lead} {value}") };
-        Headline { text, lead, whole: shown == whole }
+        Headline { text, lead, whole: shown == whole, whole_name }
     }
 
     fn line_name(&self, letter: &Letter<'_>, width: Width) -> Cow<'_, str> {

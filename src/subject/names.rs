@@ -450,8 +450,18 @@ const CLOUD: List = list![
 ];
 const GROUPS: List = list!["consumergroup", "consumer_group"];
 const QUEUES: List = list!["queue", "queue_name", "queuename"];
-const SERVICES: List =
-    list!["service", "svc", "app", "application", "service_name", "servicename", "microservice", "component", "module"];
+const SERVICES: List = list![
+    "service",
+    "svc",
+    "app",
+    "application",
+    "service_name",
+    "servicename",
+    "microservice",
+    "component",
+    "module",
+    "about",
+];
 /// The routes of a service.
 pub(super) const ROUTES: List =
     list!["uri", "handler", "api", "route", "endpoint", "controller", "http_route", "url_path", "path_template"];

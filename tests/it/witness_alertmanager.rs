@@ -181,10 +181,7 @@ async fn a_rule_of_prometheus_reaches_people_through_alertmanager() {
     let Some(_prometheus) = Server::prometheus(world.folder.path(), &config, rule).await else { return };
 
     let fired = texts(&world.arrived("webhook=sim-ops-group", 1).await);
-    holds(
-        &fired[0],
-        &["[告警]", "磁盘将满", "已用 97%", "warning", "http://prometheus.example.com/graph?g0.expr=disk_used"],
-    );
+    holds(&fired[0], &["[警告]", "磁盘将满", "已用 97%", "http://prometheus.example.com/graph?g0.expr=disk_used"]);
     exporter.set("disk_used{mountpoint=\"/data\"} 0.3\n");
     let over = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     holds(&over[1], &["[已恢复]", "磁盘将满"]);

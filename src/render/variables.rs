@@ -1,7 +1,7 @@
 //! The names that a template may use, and what is meant by one that does not exist.
 
 /// The names of a message; `docs/templates.md` explains each.
-pub(super) const NAMES: [&str; 53] = [
+pub(super) const NAMES: [&str; 54] = [
     "act",
     "alerts",
     "annotations",
@@ -33,6 +33,7 @@ pub(super) const NAMES: [&str; 53] = [
     "over",
     "over_each",
     "part",
+    "picture",
     "place",
     "qualifier",
     "resolved",

@@ -235,9 +235,12 @@ impl Telling<'_> {
             String::new()
         };
         // A sentence of its own that begins with what the row says goes on from there.
-        if let Some(rest) = one.summary.strip_prefix(&row.text).filter(|_| !row.text.is_empty()) {
-            one.summary = rest.trim_start().to_owned();
-        }
+        let rest = one
+            .summary
+            .strip_prefix(&row.text)
+            .filter(|_| !row.text.is_empty())
+            .map(|rest| rest.trim_start().to_owned());
+        one.summary = rest.unwrap_or(one.summary);
         one.own.clone_from(&row.text);
         one.what = [row.text.as_str(), one.object.as_str(), one.name.as_str()]
             .into_iter()

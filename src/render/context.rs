@@ -336,7 +336,7 @@ impl<'a> Voice<'a> {
     }
 
     /// A table of two columns, if every cell has room on a phone: the values of a single alert if it has several, else
-    /// the rows of `page` with their values.
+    /// the rows of `page` with their values, if there are any.
     fn grid(&self, page: &Page, values: &[Value], single: bool) -> Value {
         let (facts, level, language) = (self.facts, page.level, self.letter.language);
         let none = context! { columns => Value::from(Vec::<Value>::new()), rows => Value::from(Vec::<Value>::new()) };
@@ -355,7 +355,8 @@ impl<'a> Voice<'a> {
             .collect();
         let narrow =
             |[what, value]: &[String; 2]| columns(what) <= WHAT && columns(value) <= VALUE && !value.is_empty();
-        if facts.lists.by_rule || cells.len() < 2 || !cells.iter().all(narrow) {
+        let valued = rows.iter().any(|row| !text_of(row, level).is_empty());
+        if facts.lists.by_rule || cells.len() < 2 || !valued || !cells.iter().all(narrow) {
             return none;
         }
         let titles: Value = [self.column(), pick(language, "现值", "Now")].into_iter().collect();

@@ -150,7 +150,8 @@ async fn a_person_at_the_phone_page_presses_our_card_and_sees_it_change() {
     browser.until(&shows("张三")).await;
     browser.screenshot(&folder.join("card-taken.png")).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved"), ("db-2", "resolved")])).await;
-    browser.until(&shows("已恢复 磁盘将满")).await;
+    browser.until(&shows("🟢 磁盘将满")).await;
+    browser.until(&shows("已恢复")).await;
     browser.screenshot(&folder.join("card-over.png")).await;
     assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
     let acts = acts(&world).await;

@@ -211,8 +211,8 @@ async fn twenty_thousand_alerts_in_one_body_are_taken_in_less_memory_than_estima
     assert_eq!(answer["alerts"], 20_000, "{answer}");
     let taking = gateway.memory_kib("VmHWM") - idle;
     assert!(taking < estimate, "{taking} KiB more than when idle; estimated as {estimate}");
-    // The whole notification is read again to write its message.
+    // The whole notification is read again to write its message, and what differs between its alerts is worked out.
     world.arrived("user=daixuan", 1).await;
     let telling = gateway.memory_kib("VmHWM") - idle;
-    assert!(telling < 100 * 1024, "{telling} KiB more than when idle");
+    assert!(telling < 125 * 1024, "{telling} KiB more than when idle");
 }

@@ -12,8 +12,10 @@ const GROUPS: usize = 4;
 /// Rows in one line.
 pub(super) struct Listed {
     pub(super) text: String,
-    /// The alerts that it names; the others are counted in it.
+    /// The alerts whose names stand in it; the others, those of a run included, are counted in it.
     pub(super) named: Vec<usize>,
+    /// Does it stand for all alerts, by name or within a run?
+    complete: bool,
 }
 
 impl Listed {
@@ -36,7 +38,9 @@ impl Listed {
                 break;
             }
             shown += 1;
-            named.extend(&row.told);
+            if line.text.contains(&row.what) {
+                named.extend(&row.told);
+            }
         }
         // A run says more of many names than the first of them.
         let left = &rows[shown..];
@@ -44,13 +48,13 @@ impl Listed {
             return Self::names(rows, width, language);
         }
         line.more(left.iter().map(Row::size).sum(), language);
-        Self { text: line.text, named }
+        Self { text: line.text, named, complete: left.is_empty() }
     }
 
     /// The number of alerts alone.
     pub(super) fn count(rows: &[Row]) -> Self {
         let all: usize = rows.iter().map(Row::size).sum();
-        Self { text: format!("×{}", number(all as u64)), named: Vec::new() }
+        Self { text: format!("×{}", number(all as u64)), named: Vec::new(), complete: false }
     }
 
     /// The names of `rows`, those in succession as runs.
@@ -69,10 +73,12 @@ impl Listed {
                 break;
             }
             left -= piece.members.iter().map(|at| rows[*at].size()).sum::<usize>();
-            named.extend(piece.members.iter().flat_map(|at| rows[*at].told.iter()));
+            if let ([at], true) = (&piece.members[..], line.text.contains(&piece.text)) {
+                named.extend(rows[*at].told.iter());
+            }
         }
         line.more(left, language);
-        Self { text: line.text, named }
+        Self { text: line.text, named, complete: left == 0 }
     }
 }
 
@@ -175,8 +181,8 @@ impl Rest {
                 let of: Vec<&Row> = rows.iter().collect();
                 let range = if width < RANGE { String::new() } else { range(&of) };
                 let times = format!(" ×{}{range}", number(all as u64));
-                let Listed { text, named } = Listed::names(rows, width.saturating_sub(columns(&times)), language);
-                let complete = named.len() == all;
+                let width = width.saturating_sub(columns(&times));
+                let Listed { text, named, complete } = Listed::names(rows, width, language);
                 Self { lines: vec![format!("{text}{times}")], named, complete, by_part: false }
             }
         }

@@ -273,7 +273,7 @@ impl Telling<'_> {
                 rows[0].what = object;
             }
             let shared = format!("{} {}", object_text(&shown(&shared.object), language), worst.qualifier);
-            let Listed { text, named } = Listed::of(&rows, OBJECTS, language);
+            let Listed { text, named, .. } = Listed::of(&rows, OBJECTS, language);
             let lead = if rows.len() == 1 { "" } else { shared.trim() };
             (format!("×{} {lead} {text}", of.len()), named)
         };

@@ -332,7 +332,10 @@ impl<'a> Shape<'a> {
             }
             text = next;
             left = left.saturating_sub(piece.members.len() as u64);
-            named.extend(piece.members.iter().map(|at| rows[*at].alert));
+            // What stands in a run is counted: its name is not printed.
+            if let [at] = piece.members[..] {
+                named.push(rows[at].alert);
+            }
         }
         if text.is_empty() {
             return times;

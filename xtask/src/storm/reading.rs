@@ -66,9 +66,22 @@ pub fn digest(text: &str) -> Result<Digest, String> {
     Ok(Digest { firing: total, critical, resolved })
 }
 
-/// How many alerts of a letter are not shown in it: `另 25 项`.
+/// How many alerts of a letter are counted below its headline and not named: `另 25 项`, `host-018…029 ×12`.
 pub fn letter_more(text: &str) -> usize {
-    let counts = text.split("另 ").skip(1).filter(|rest| rest[leading(rest).len()..].trim_start().starts_with('项'));
+    text.lines().skip(1).map(line_more).sum()
+}
+
+/// A line that is folded says how many it stands for: its runs, what has no room in it, and the names between them.
+fn line_more(line: &str) -> usize {
+    if let Some((pieces, after)) = line.rsplit_once(" ×") {
+        let all = number(leading(after)).unwrap_or(0);
+        let pieces: Vec<&str> = pieces.split('、').collect();
+        let is_name = |piece: &&&str| !piece.contains('…') && !piece.starts_with("另 ");
+        let names = if pieces.len() > 1 { pieces.iter().filter(is_name).count() } else { 0 };
+        return all.saturating_sub(names);
+    }
+    let more = line.split("另 ").skip(1);
+    let counts = more.filter(|rest| rest[leading(rest).len()..].trim_start().starts_with(['项', '个']));
     counts.filter_map(|rest| number(leading(rest))).sum()
 }
 
@@ -102,10 +115,10 @@ fn headline_total(headline: &str) -> Option<usize> {
 }
 
 fn heading(line: &str) -> Option<(Kind, usize)> {
-    if line == "critical" {
+    if matches!(line, "critical" | "严重") {
         return Some((Kind::Critical, 1));
     }
-    if let Some(count) = line.strip_prefix("critical ") {
+    if let Some(count) = line.strip_prefix("critical ").or_else(|| line.strip_prefix("严重 ")) {
         return number(count).map(|count| (Kind::Critical, count));
     }
     let kinds = [("其余 ", Kind::Rest), ("已恢复 ", Kind::Resolved)];
@@ -153,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_letter_says_how_many_it_does_not_show() {
-        assert_eq!(letter_more("[告警] 规则 ×100\nk\nw\n另 19,980 项\n另 3 个链接"), 19_980);
+        assert_eq!(letter_more("[告警] 规则 ×100\nk\nw\n另 19,980 项\n另 3 条链接"), 19_980);
+        assert_eq!(letter_more("[警告] 规则 ×20\nk\nw-002…018、w-020、另 2 个 ×18\n> w-1（警告）"), 17);
         assert_eq!(letter_more("[告警] 规则"), 0);
     }
 

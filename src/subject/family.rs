@@ -107,6 +107,10 @@ pub(super) fn named(reading: &mut Reading<'_>, of: &Sighting<'_>, subject: &mut 
         if BOOLEAN.contains(&entry.value) && entry.value.len() > 1 {
             continue;
         }
+        // A label that repeats a whole sentence is the sentence, not a thing that it names.
+        if of.said.lines().any(|line| line.trim() == entry.value.trim()) {
+            continue;
+        }
         if said::names(of.said, entry.label, entry.value) {
             let kind = if entry.is_in(&HOSTS) || entry.is_in(&ADDRESSES) { Kind::Host } else { Kind::Named };
             let at = of.said.find(entry.value).unwrap_or(usize::MAX);

@@ -38,9 +38,7 @@ impl Listed {
                 break;
             }
             shown += 1;
-            if line.text.contains(&row.what) {
-                named.extend(&row.told);
-            }
+            named.extend(&row.told);
         }
         // A run says more of many names than the first of them.
         let left = &rows[shown..];
@@ -73,8 +71,8 @@ impl Listed {
                 break;
             }
             left -= piece.members.iter().map(|at| rows[*at].size()).sum::<usize>();
-            if let ([at], true) = (&piece.members[..], line.text.contains(&piece.text)) {
-                named.extend(rows[*at].told.iter());
+            if let [at] = piece.members[..] {
+                named.extend(rows[at].told.iter());
             }
         }
         line.more(left, language);

@@ -80,8 +80,9 @@ async fn the_page_shows_every_face_on_a_phone_and_on_a_screen() {
     // Pictures are drawn once the reader gets to them: the one of the news, and the one in the markdown of the group.
     for (place, source) in [("user/daixuan", picture.to_owned()), ("webhook/sim-ops-group", picture.to_owned())] {
         browser.visit(&format!("{}/#{place}", world.simulator.url())).await;
-        browser.evaluate("document.querySelector('#messages img').scrollIntoView()").await;
-        browser.until("document.querySelector('#messages img').naturalWidth > 0").await;
+        // Lazy: it is fetched where the reader sees it, and the page moves while other pictures grow.
+        let image = "document.querySelector('#messages img')";
+        browser.until(&format!("({image}.scrollIntoView(), {image}.naturalWidth > 0)")).await;
         let shown = browser.evaluate("document.querySelector('#messages img').src").await;
         assert!(shown.as_str().unwrap().starts_with(&source), "{shown}");
         // The page kept its reader at the end while the picture grew.

@@ -66,7 +66,7 @@ impl Lanes {
         Event::Answered { verdict, took, instead }
     }
 
-    /// Reports an attempt that was recorded: in the log, the metrics, and as an incident where somebody was not
+    /// Reports an attempt that was recorded: in the log, the metrics, and as an incident where a recipient was not
     /// reached.
     pub(super) fn tell_of(&self, attempt: &Attempt, state: State, now: Timestamp) {
         let Attempt { flight, verdict, took, decided } = attempt;

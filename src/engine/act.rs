@@ -33,6 +33,9 @@ const SAME_END_MS: i64 = 60_000;
 /// count together.
 pub const LIMIT: u32 = 10;
 
+/// Silences of one alert that are compared with a new one: the newest.
+pub const SILENCES: u32 = 50;
+
 /// The period of [`LIMIT`].
 pub const LIMIT_MS: i64 = 10 * 60_000;
 

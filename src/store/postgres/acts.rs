@@ -14,14 +14,12 @@ use super::tx::{Fault, Kind, Tx, caught, transaction};
 use super::values::{Values, moment, named, small, time, values};
 use crate::alert::Timestamp;
 use crate::engine::act::{
-    self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded, still_on,
+    self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded,
+    SILENCES, still_on,
 };
 use crate::engine::admit::Waits;
 use crate::store::words::text;
 use crate::store::{About, ActAlert, ActEnd, Acted, NewAct, NewSilence, StoreError, TargetRow};
-
-/// Silences of one alert that are compared with a new one: the newest.
-const SILENCES: i64 = 50;
 
 impl Db {
     pub(in crate::store) async fn end_act(&self, end: ActEnd, now: Timestamp) -> Result<Acted, StoreError> {
@@ -186,7 +184,7 @@ async fn silences(tx: &Tx, request: &NewAct, alert: &ActAlert, now: Timestamp) -
                FROM act_alert x JOIN act c ON c.id = x.act_id LEFT JOIN silence s ON s.act_id = c.id
                WHERE x.alert_id = $1 AND x.thread = $2 AND c.kind = 'silence' ORDER BY c.id DESC LIMIT $3";
     let mut all = Vec::new();
-    for row in tx.rows(sql, values![alert.alert, alert.thread.0, SILENCES]).await? {
+    for row in tx.rows(sql, values![alert.alert, alert.thread.0, i64::from(SILENCES)]).await? {
         let mut silence = EarlierSilence {
             act: row.try_get(0)?,
             state: named(&row, 1, ActState::from_name)?,

@@ -13,13 +13,11 @@ use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::engine::act::{
-    self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded, still_on,
+    self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded,
+    SILENCES, still_on,
 };
 use crate::store::words::text;
 use crate::store::{About, ActAlert, ActEnd, Acted, NewAct, NewSilence, StoreError, TargetRow};
-
-/// Silences of one alert that are compared with a new one: the newest.
-const SILENCES: u32 = 50;
 
 impl Db {
     pub(in crate::store) async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {

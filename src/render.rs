@@ -16,6 +16,7 @@ mod fit;
 mod folds;
 mod headline;
 mod labels;
+mod leads;
 mod link;
 mod neutral;
 mod notes;

@@ -7,9 +7,10 @@ use wecom::message::{
 };
 
 use super::engine::TemplateProblem;
-use super::facts::{Facts, Link};
+use super::facts::Facts;
 use super::fit::{cut_bytes, cut_chars};
 use super::headline::Width;
+use super::leads::Link;
 use super::link::{public_picture, safe_url};
 use super::neutral::{Dialect, neutral, one_line};
 use super::notes::{Notes, Room};

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::faces::is_text;
 use super::labels::{self, Shared};
-use super::link::{safe_url, shown};
+use super::leads::{Link, links};
 use super::neutral::{one_line, visible};
 use super::rows::{Lists, ROWS, Seen, Telling, measured};
 use super::words::{Clock, State, Weight, grade_word, pick};
-use super::{Letter, Offer, Told};
-use crate::alert::{Alert, Format, Health, Links, Status, Timestamp, TransitionKind, level_label};
+use super::{Letter, Told};
+use crate::alert::{Alert, Format, Health, Status, Timestamp, TransitionKind, level_label};
 use crate::config::Language;
 use crate::ingest::HELD;
 use crate::subject::{self, Part, Taught};
@@ -67,14 +66,6 @@ pub(super) struct Facts {
     pub(super) values: Vec<(String, String)>,
     pub(super) notes: Vec<String>,
     pub(super) links: Vec<Link>,
-}
-
-/// A link with its name.
-#[derive(Clone)]
-pub(super) struct Link {
-    pub(super) kind: &'static str,
-    pub(super) text: &'static str,
-    pub(super) url: String,
 }
 
 /// Reads `letter`.
@@ -533,67 +524,4 @@ fn notes(letter: &Letter<'_>, state: State, still: usize) -> Vec<String> {
         );
     }
     notes
-}
-
-/// The links, most useful first, each a URL that may be in a message.
-fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
-    let followed = |url: &str| shown(url, letter.link_rewrites, letter.known_hosts);
-    let first = |pick: fn(&Links) -> &String| {
-        alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| followed(url))
-    };
-    // A silence from one alert's link hides only that alert.
-    let silence = match alerts {
-        [alert] => followed(&alert.links.silence),
-        _ => None,
-    };
-    let details = letter.details_url.and_then(safe_url);
-    let panel = first(|links| &links.panel);
-    let dashboard = if panel.is_some() { None } else { first(|links| &links.dashboard) };
-    let rule = first(|links| &links.rule);
-    let home = followed(&letter.notification.external_url);
-    let judged = !matches!(state, State::NoData | State::QueryError);
-    let on = !matches!(state, State::Resolved | State::Unclear | State::Notice | State::Opaque);
-    let language = letter.language;
-    let act = details.as_ref().filter(|_| on && state != State::Test).and_then(|page| safe_url(&format!("{page}#act")));
-    let act_text = match letter.offer {
-        Offer::Nothing => None,
-        Offer::Acknowledge => Some(pick(language, "认领", "Acknowledge")),
-        Offer::Silence => Some(pick(language, "认领/静默", "Ack/silence")),
-    };
-    let act = act.filter(|_| act_text.is_some());
-    // Ours is told to the receivers and ends by itself; one way to silence is enough.
-    let silence = silence.filter(|_| act.is_none() || letter.offer != Offer::Silence);
-    let candidates = [
-        ("rule", pick(language, "规则", "Rule"), rule.clone().filter(|_| !judged)),
-        ("panel", pick(language, "面板", "Panel"), panel.clone()),
-        ("dashboard", pick(language, "仪表盘", "Dashboard"), dashboard.clone()),
-        ("act", act_text.unwrap_or_default(), act),
-        ("runbook", pick(language, "手册", "Runbook"), first(|links| &links.runbook).filter(|_| on)),
-        ("silence", pick(language, "静默", "Silence"), silence.filter(|_| on)),
-        ("rule", pick(language, "规则", "Rule"), rule.filter(|_| judged && panel.is_none() && dashboard.is_none())),
-        ("details", pick(language, "全部详情", "All details"), details.clone()),
-        ("home", pick(language, "打开", "Open"), home.filter(|_| details.is_none())),
-    ];
-    let links: Vec<Link> =
-        candidates.into_iter().filter_map(|(kind, text, url)| Some(Link { kind, text, url: url? })).collect();
-    if links.is_empty() && !is_text(letter.target.face) { only_links(letter, alerts) } else { links }
-}
-
-/// The links that cannot be opened from a phone, for a message without any other. An article and a card need a link:
-/// without one they would lose their picture and their form.
-fn only_links(letter: &Letter<'_>, alerts: &[&Alert]) -> Vec<Link> {
-    let language = letter.language;
-    let of_alerts = alerts.iter().take(ROWS).flat_map(|alert| {
-        let Links { panel, dashboard, rule, .. } = &alert.links;
-        [
-            ("panel", "面板", "Panel", panel),
-            ("dashboard", "仪表盘", "Dashboard", dashboard),
-            ("rule", "规则", "Rule", rule),
-        ]
-    });
-    let home = ("home", "打开", "Open", &letter.notification.external_url);
-    let mut safe = of_alerts
-        .chain([home])
-        .filter_map(|(kind, zh, en, url)| Some(Link { kind, text: pick(language, zh, en), url: safe_url(url)? }));
-    safe.next().into_iter().collect()
 }

@@ -9,7 +9,7 @@
 
 mod ask;
 mod conversation;
-mod escalation;
+pub(crate) mod escalation;
 mod following;
 mod lapsing;
 mod origin;

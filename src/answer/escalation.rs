@@ -119,7 +119,7 @@ async fn over(acts: &Acts, setup: &Setup, due: &Escalation, steps: &[EscalationS
 
 /// The next step of an escalation that is due.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+pub(crate) enum Next {
     /// The alert is resolved: receivers that were told of it are told so.
     Over,
     /// There is no further step.
@@ -128,7 +128,7 @@ enum Next {
     Tell { receiver: Option<String>, following: Option<Timestamp> },
 }
 
-fn next(steps: &[EscalationStep], due: &Escalation) -> Next {
+pub(crate) fn next(steps: &[EscalationStep], due: &Escalation) -> Next {
     if due.alert.status == Status::Resolved {
         return Next::Over;
     }

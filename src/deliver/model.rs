@@ -1,7 +1,7 @@
 //! A model of the way from a source to a recipient: sources, the real decisions, the real workers, a store, a simulated
 //! recipient; with crashes between any two commands of a worker, lost leases, changes of the clock, and every answer
-//! WeCom can give, in random order. It plays no acts, no escalations, no fallback by age and no bots; their tests are in
-//! `store/tests` and `tests/it`. These laws are checked after each step and when all is at rest:
+//! WeCom can give, people who take alerts and give them back, escalations, and fallbacks told by age, in random order. It
+//! plays no silences, no cards, no upstreams and no bots; their tests are in `store/tests` and `tests/it`. These laws are checked after each step and when all is at rest:
 //!
 //! * L1: what was answered with a 200 is stored, and stays as long as the record does;
 //! * L2: every transition has one fate, and it is the truth;
@@ -12,6 +12,11 @@
 //! * L8: what a target was told last of an alert is what was accepted last;
 //! * L9: the bytes that were sent are the recorded ones;
 //! * L10: the sums of a digest are those of what was folded into it;
+//! * L11: a fallback is told the content of a message once;
+//! * A1: one press makes one act, however often it comes;
+//! * A4: no step of an escalation is taken for an alert that a person has or that is over;
+//! * A5: a receiver that was told a beginning by a step is told the end;
+//! * A6: a receiver that begins to hear of an episode hears that a person has it;
 //! * W1: a message that is not critical is never claimed while a critical one of its lane could be, unless that one had
 //!   to wait for older news since something was last sent;
 //! * news: what is told agrees with a second implementation of the promises;
@@ -30,6 +35,7 @@ mod ground;
 mod intake;
 mod ledger;
 mod letter;
+mod people;
 mod phone;
 mod reference;
 mod rest;
@@ -100,6 +106,16 @@ pub enum Mutant {
     NoFence,
     /// Of what waits only the oldest few are seen, critical or not.
     CriticalUnseen,
+    /// A press that comes again is a new one.
+    PressesAreNew,
+    /// A step is taken although a person has the alert.
+    EscalatesAcknowledged,
+    /// Those of a step do not hear of the end.
+    StepsEndUntold,
+    /// A receiver that begins to hear of an alert does not hear that a person has it.
+    OwnerUnheard,
+    /// A fallback is told by each target that fails.
+    FallbackForEachTarget,
 }
 
 /// The counters of a run.

@@ -12,6 +12,7 @@ use super::admit::{Merge, Waits, next, take_over};
 use super::card::{Code, Codes};
 use super::changes::{
     CardState, Changes, EndedAct, EscalationChange, Ids, NewActRow, NewMessage, NewTransition, Owner, SilenceChange,
+    Touched,
 };
 use crate::alert::{Status, Timestamp, TransitionKind};
 use crate::engine::TargetRow;
@@ -201,8 +202,9 @@ pub fn act(request: &NewAct, facts: ActFacts, now: Timestamp) -> Draft<'_> {
         request,
         message,
         thread,
-        touched: ruling.touched.iter().map(|alert| (alert.alert, alert.thread.0)).collect(),
     });
+    let touched = ruling.touched.iter();
+    changes.touched = touched.map(|alert| Touched { act: id, alert: alert.alert, thread: alert.thread.0 }).collect();
     let mut draft = Draft {
         acted: Acted {
             act: id,

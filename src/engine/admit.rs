@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::admission::{Admission, Admitted, Arrival, Recipient, Related, TargetRow};
 use super::changes::{
     AlertState, Changes, EscalationChange, Fold, Heard, Ids, Move, NewAlert, NewMessage, NewNotification,
-    NewTransition, Owner, Repeated,
+    NewTransition, Owner, Repeated, Touched,
 };
 use super::dedup::Quiet;
 use super::judge::{AlertRow, Change, Judged, judge};
@@ -47,7 +47,7 @@ pub struct Held {
     pub by: String,
     /// Since when.
     pub at: Timestamp,
-    /// The act by which, if it is still on record.
+    /// The act by which, if it is still on record: the newest that touched this episode.
     pub act: Option<i64>,
 }
 
@@ -56,7 +56,7 @@ pub struct Held {
 pub fn admit<'a>(
     group: impl IntoIterator<Item = &'a Admission>,
     known: HashMap<Key<'a>, AlertRow>,
-    held: HashMap<Identity, Held>,
+    held: HashMap<Identity, Vec<Held>>,
     ids: Ids,
 ) -> Draft<'a> {
     let stored = |(key, row)| (key, Alert { row, made: None, changed: false, ends_at: None });
@@ -87,7 +87,7 @@ pub fn admit<'a>(
 /// What a group changes, up to the merges with what waits in the store.
 pub struct Draft<'a> {
     alerts: HashMap<Key<'a>, Alert<'a>>,
-    held: HashMap<Identity, Held>,
+    held: HashMap<Identity, Vec<Held>>,
     /// The alerts that change, in the order of their first change.
     order: Vec<Key<'a>>,
     heard: HashMap<i64, Heard>,
@@ -286,7 +286,8 @@ impl<'a> Draft<'a> {
                 place.insert(Alert { row, made: Some((change.arrival, admission)), changed: true, ends_at });
             }
         }
-        if let Some(Held { by, at, .. }) = &owner {
+        if let Some(Held { by, at, act, .. }) = &owner {
+            self.changes.touched.extend(act.map(|act| Touched { act, alert, thread }));
             self.changes.owners.push(Owner { alert, owner: Some((Cow::from(by.clone()), *at)) });
         }
         Told { alert, known, thread, change, owner }
@@ -296,13 +297,14 @@ impl<'a> Draft<'a> {
     fn owner(&self, change: &Change<'_>, receiver: &str) -> Option<Held> {
         let begins = change.kind == TransitionKind::Firing && change.told() && !change.after.acknowledged;
         let identity = change.arrival.identity;
-        let held = self.held.get(&identity).filter(|held| begins && held.receiver != receiver)?;
         // Another episode is taken anew.
-        let held = Some(held).filter(|held| held.starts_at == change.after.starts_at)?;
+        let same = |held: &&Held| held.receiver != receiver && held.starts_at == change.after.starts_at;
         // An earlier admission of the group may have ended it.
-        let other = self.alerts.get(&(identity, held.receiver.as_str())).map(|other| &other.row.known);
-        let stands = other.is_none_or(|other| other.acknowledged && other.status == Status::Firing);
-        stands.then(|| held.clone())
+        let stands = |held: &&Held| {
+            let other = self.alerts.get(&(identity, held.receiver.as_str())).map(|other| &other.row.known);
+            other.is_none_or(|other| other.acknowledged && other.status == Status::Firing)
+        };
+        self.held.get(&identity).filter(|_| begins)?.iter().find(|held| same(held) && stands(held)).cloned()
     }
 
     /// Queues a message for each target.

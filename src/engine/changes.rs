@@ -88,6 +88,8 @@ pub struct Changes<'a> {
     pub cards: Vec<CardState>,
     /// Acts to record.
     pub acts: Vec<NewActRow<'a>>,
+    /// Alerts that an act touches, each with its episode.
+    pub touched: Vec<Touched>,
     /// Acts that end.
     pub act_states: Vec<EndedAct>,
     /// Who has alerts from now on.
@@ -132,6 +134,7 @@ impl Changes<'_> {
             fates,
             cards,
             acts,
+            touched,
             act_states,
             owners,
             lapsed,
@@ -167,6 +170,7 @@ impl Changes<'_> {
             && fates.is_empty()
             && cards.is_empty()
             && acts.is_empty()
+            && touched.is_empty()
             && act_states.is_empty()
             && owners.is_empty()
             && lapsed.is_empty()
@@ -512,8 +516,17 @@ pub struct NewActRow<'a> {
     pub message: Option<i64>,
     /// The short id of the alert it is about; 0 if it is about none of ours.
     pub thread: i64,
-    /// The alerts it touches, each with its episode.
-    pub touched: Vec<(i64, i64)>,
+}
+
+/// An alert that an act touches: one that it is about, or one whose receiver heard of it only after the act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touched {
+    /// The act.
+    pub act: i64,
+    /// The alert.
+    pub alert: i64,
+    /// Its episode. A later one replaces an earlier one of the same alert.
+    pub thread: i64,
 }
 
 /// The end of an act.

@@ -2,23 +2,27 @@
 //! It loads facts and writes changes; the engine decides. The model also runs it beside the real backends and compares
 //! each answer.
 
+mod acts;
 mod admit;
 mod changes;
 mod fold;
+mod late;
 mod outbox;
 mod read;
 mod rows;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 
 use super::{Breaker, Fate, Kept, Lease, Moved, Retention, State};
 use crate::alert::{Identity, Timestamp};
 use crate::budget::Window;
+use crate::engine::act::{Doer, Recorded};
+use crate::engine::escalate::Course;
 use crate::engine::judge::AlertRow;
-use crate::names::{Account, LaneKey, Scope};
+use crate::names::{Account, LaneKey, Scope, SourceId};
 use rows::Rows;
 
 /// As in the other backends.
@@ -42,10 +46,17 @@ struct Tables {
     transitions: Rows<Transition>,
     /// By alert: its transitions still to be told.
     pending: HashMap<i64, Vec<i64>>,
+    acts: Rows<Act>,
+    /// By event: the act that it made.
+    events: HashMap<String, i64>,
+    /// By alert: its escalation. Its `status` is stale here.
+    escalations: BTreeMap<i64, Course>,
     budgets: HashMap<Account, Window>,
     breakers: BTreeMap<Scope, Breaker>,
     /// By lane: how often it was taken. As in SQLite, there is no fence where this is not checked.
     leases: HashMap<LaneKey, i64>,
+    /// A mistake: each target that fails tells the fallback.
+    fallback_for_each: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +66,18 @@ struct Alert {
     name: String,
     labels_json: String,
     critical: bool,
+    source: SourceId,
     row: AlertRow,
+    ends_at: Option<Timestamp>,
+    owner: Option<Doer>,
+}
+
+#[derive(Debug)]
+struct Act {
+    recorded: Recorded,
+    via: String,
+    /// By alert: its episode.
+    touched: BTreeMap<i64, i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -80,6 +102,7 @@ struct Message {
     settled_at: Option<Timestamp>,
     folded_into: Option<i64>,
     origin: Option<i64>,
+    act: Option<i64>,
     note_json: Option<String>,
     fell_back_at: Option<Timestamp>,
     attempts: Vec<Attempt>,
@@ -120,8 +143,14 @@ impl Message {
         tried.map(|attempt| attempt.at).min().filter(|_| unsent)
     }
 
-    fn fresh(&self) -> bool {
+    /// Was it never claimed, and is it told nowhere else?
+    fn unclaimed(&self) -> bool {
         self.versions.is_empty() && self.state == State::Queued && self.fell_back_at.is_none()
+    }
+
+    /// Can it be folded?
+    fn fresh(&self) -> bool {
+        self.unclaimed() && self.act.is_none()
     }
 }
 
@@ -135,6 +164,10 @@ impl Tables {
 
     fn message(&mut self, id: i64) -> &mut Message {
         self.messages.get_mut(id).expect("the message is on record")
+    }
+
+    fn alert(&mut self, id: i64) -> &mut Alert {
+        self.alerts.get_mut(id).expect("the alert is on record")
     }
 
     fn holds(&self, lease: &Lease) -> bool {
@@ -176,6 +209,11 @@ impl Tables {
 }
 
 impl Memory {
+    /// A mistaken store, whose fallbacks are told by each target that fails.
+    pub fn with_fallback_for_each() -> Self {
+        Self(RefCell::new(Tables { fallback_for_each: true, ..Tables::default() }))
+    }
+
     /// Marks what was being sent as unsure, in one lane or (`None`) in all.
     pub fn abandon(&self, lane: Option<&LaneKey>) -> usize {
         let mut tables = self.0.borrow_mut();
@@ -213,7 +251,7 @@ impl Memory {
         let mut tables = self.0.borrow_mut();
         let oldest = now.plus_millis(-keep.record_ms);
         tables.messages.retain(|_, message| message.settled_at.is_none_or(|at| at >= oldest));
-        let Tables { messages, transitions, alerts, pending, identities, .. } = &mut *tables;
+        let Tables { messages, transitions, alerts, pending, identities, acts, events, escalations, .. } = &mut *tables;
         transitions.retain(|_, transition| match transition.message {
             Some(message) => messages.get(message).is_some(),
             None => transition.moved.at >= oldest,
@@ -225,8 +263,17 @@ impl Memory {
             let stays = known.status == crate::alert::Status::Firing || known.told_at >= before || waits;
             if !stays {
                 identities.remove(&(alert.identity, alert.receiver.clone()));
+                escalations.remove(&id);
             }
             stays
         });
+        let told: HashSet<i64> = messages.iter().filter_map(|(_, message)| message.act).collect();
+        acts.retain(|id, act| {
+            let fires = |alert: &i64| {
+                alerts.get(*alert).is_some_and(|alert| alert.row.known.status == crate::alert::Status::Firing)
+            };
+            act.recorded.doer.at >= oldest || told.contains(&id) || act.touched.keys().any(fires)
+        });
+        events.retain(|_, act| acts.get(*act).is_some());
     }
 }

@@ -62,8 +62,14 @@ async fn three_replicas_that_are_paused_and_killed_keep_every_promise() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_goes_red_when_the_replicas_share_nothing() {
-    let Some((seed, outcome)) = trial(Sharing::Nothing, 1).await else { return };
-    assert!(outcome.report.count(Rule::Doubled) > 0, "seed {seed}: {outcome:?}");
+    // The repetition of a notification reaches another replica by chance: a quiet round may have none.
+    for _ in 0..5 {
+        let Some((_, outcome)) = trial(Sharing::Nothing, 1).await else { return };
+        if outcome.report.count(Rule::Doubled) > 0 {
+            return;
+        }
+    }
+    panic!("five rounds of replicas that share nothing look right");
 }
 
 /// Longer than a sender waits for its answer.

@@ -27,6 +27,12 @@ pub enum Action {
     Prune,
     /// Hosts that did not answer are probed.
     Probe { up: bool },
+    /// A person acts on the alerts of a message; `again`: the last press comes once more.
+    Press { which: u8, by: u8, release: bool, again: bool },
+    /// The steps of escalations that are due are taken.
+    Escalate,
+    /// What waits for too long is told by the fallback.
+    Detour,
     /// Another configuration is loaded.
     Configure { fallback: bool, directory: bool, send_resolved: bool },
 }
@@ -109,7 +115,7 @@ impl Action {
     fn from_number(number: u64) -> Self {
         let byte = |index: u32| u8::try_from(number >> (8 * index) & 0xff).expect("eight bits");
         let bit = |index: u32| byte(7) >> index & 1 == 1;
-        let number16 = u16::from_le_bytes([byte(0), byte(1)]) % 1_000;
+        let number16 = u16::from_le_bytes([byte(0), byte(1)]) % 1_060;
         match number16 {
             0..=279 => Self::Notify {
                 report: report(byte(2)),
@@ -128,7 +134,12 @@ impl Action {
             948..=959 => Self::Resend { which: byte(2) },
             960..=963 => Self::Prune,
             964..=989 => Self::Probe { up: bit(0) },
-            _ => Self::Configure { fallback: bit(0), directory: bit(1), send_resolved: bit(2) || bit(3) },
+            990..=999 => Self::Configure { fallback: bit(0), directory: bit(1), send_resolved: bit(2) || bit(3) },
+            1_000..=1_029 => {
+                Self::Press { which: byte(2), by: byte(3) % 3, release: bit(0) && bit(1), again: bit(2) && bit(3) }
+            }
+            1_030..=1_044 => Self::Escalate,
+            _ => Self::Detour,
         }
     }
 }

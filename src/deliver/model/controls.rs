@@ -16,7 +16,7 @@ fn finds(mutant: Mutant, laws: &[&str]) {
 
 #[test]
 fn an_answer_before_the_commit_is_found() {
-    finds(Mutant::AckBeforeCommit, &["L1:"]);
+    finds(Mutant::AckBeforeCommit, &["L1:", "news:"]);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_refusal_that_is_taken_for_sent_is_found() {
 
 #[test]
 fn an_abandoned_message_without_recovery_is_found() {
-    finds(Mutant::AbandonedIsForgotten, &["rest:"]);
+    finds(Mutant::AbandonedIsForgotten, &["rest:", "L2:"]);
 }
 
 #[test]
@@ -87,4 +87,29 @@ fn a_critical_message_that_is_overlooked_is_found() {
 #[test]
 fn a_worker_that_writes_without_its_lane_is_found() {
     finds(Mutant::NoFence, &["L2:"]);
+}
+
+#[test]
+fn a_press_that_acts_each_time_it_comes_is_found() {
+    finds(Mutant::PressesAreNew, &["A1:"]);
+}
+
+#[test]
+fn a_step_for_an_alert_that_a_person_has_is_found() {
+    finds(Mutant::EscalatesAcknowledged, &["A4:"]);
+}
+
+#[test]
+fn an_end_that_those_of_a_step_do_not_hear_is_found() {
+    finds(Mutant::StepsEndUntold, &["A5:"]);
+}
+
+#[test]
+fn an_acknowledgement_that_a_later_receiver_does_not_hear_is_found() {
+    finds(Mutant::OwnerUnheard, &["A6:"]);
+}
+
+#[test]
+fn a_content_that_its_fallback_is_told_twice_is_found() {
+    finds(Mutant::FallbackForEachTarget, &["L11:"]);
 }

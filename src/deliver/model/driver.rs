@@ -196,7 +196,7 @@ impl World {
                 let state = self.store.settle(*settlement, now).await?;
                 self.lanes[lane].refused.clear();
                 if copied {
-                    self.note_copies().await?;
+                    self.note_copies(1).await?;
                 }
                 if matches!(state, State::Sent | State::Dead) {
                     self.ledger.ended(&self.store, message).await?;

@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 
 use super::Mutant;
-use crate::alert::Timestamp;
+use crate::alert::{Identity, Timestamp};
 use crate::config::Database;
 use crate::names::LaneKey;
 use crate::store::memory::Memory;
 use crate::store::{
-    Admission, Admitted, Audit, Breaker, BreakerChange, Claim, Contents, Delivery, DeliveryFilter, DeliveryRow, Digest,
-    Folded, LaneHead, Lease, Next, Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
+    ActAlert, Acted, Admission, Admitted, Audit, Breaker, BreakerChange, Claim, Contents, Delivery, DeliveryFilter,
+    DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, LateMessage, Lease, NewAct, Next, Queued, Retention,
+    Settlement, State, Store, StoreError, Taken, Waiting,
 };
 
 /// The store of a world.
@@ -58,7 +59,9 @@ fn of_changes(audit: Audit) -> Audit {
 
 impl Ground {
     pub fn memory(mutant: Mutant) -> Self {
-        Self { real: None, memory: Some(Memory::default()), mutant, settled: 0.into() }
+        let each = mutant == Mutant::FallbackForEachTarget;
+        let memory = if each { Memory::with_fallback_for_each() } else { Memory::default() };
+        Self { real: None, memory: Some(memory), mutant, settled: 0.into() }
     }
 
     /// On a real store, with the one in memory beside it if `twin`.
@@ -98,6 +101,9 @@ impl Ground {
             for delivery in &mut admission.deliveries {
                 delivery.repeat_interval_ms = 0;
             }
+        }
+        if let (Some(memory), Mutant::OwnerUnheard) = (&self.memory, self.mutant) {
+            return Ok(memory.admit_without_owners(&admission));
         }
         ask!(self, "admit", store => store.admit(admission.clone()).await, memory => Ok(memory.admit(&admission)))
     }
@@ -181,6 +187,51 @@ impl Ground {
 
     pub async fn resend(&self, message: i64, note: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
         ask!(self, "resend", store => store.resend(message, note, now).await, memory => Ok(memory.resend(message, note, now)))
+    }
+
+    pub async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
+        ask!(self, "act", store => store.act(act.clone(), now).await, memory => Ok(memory.act(&act, now)))
+    }
+
+    pub async fn due_escalations(&self, now: Timestamp) -> Result<Vec<Escalation>, StoreError> {
+        const MOST: u32 = 1_000;
+        if let (Some(memory), Mutant::EscalatesAcknowledged) = (&self.memory, self.mutant) {
+            return Ok(memory.escalations_due(now, false));
+        }
+        ask!(self, "due_escalations", store => store.due_escalations(now, MOST).await, memory => Ok(memory.due_escalations(now)))
+    }
+
+    pub async fn advance_escalation(
+        &self,
+        alert: i64,
+        from_step: u32,
+        next_due: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        ask!(self, "advance_escalation", store => store.advance_escalation(alert, from_step, next_due).await,
+             memory => Ok(memory.advance_escalation(alert, from_step, next_due)))
+    }
+
+    pub async fn forget_escalation(&self, alert: i64) -> Result<(), StoreError> {
+        ask!(self, "forget_escalation", store => store.forget_escalation(alert).await,
+             memory => Ok(memory.forget_escalation(alert)))
+    }
+
+    pub async fn told_firing(&self, identity: Identity) -> Result<Vec<ActAlert>, StoreError> {
+        ask!(self, "told_firing", store => store.told_firing(vec![identity]).await, memory => Ok(memory.told_firing(identity)))
+    }
+
+    /// The messages that wait for too long. The store in memory keeps no reasons, so they are not compared.
+    pub async fn late(&self, receivers: &[String], since: Timestamp) -> Result<Vec<LateMessage>, StoreError> {
+        const MOST: u32 = 1_000;
+        let without = |late: LateMessage| LateMessage { error: None, ..late };
+        let real = |found: Vec<LateMessage>| found.into_iter().map(without).collect();
+        ask!(self, "late", store => store.late(receivers.to_vec(), since, MOST).await.map(real),
+             memory => Ok(memory.late(receivers, since)))
+    }
+
+    pub async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<(), StoreError> {
+        ask!(self, "fall_back", store => store.fall_back(request.clone(), now).await,
+             memory => memory.fall_back(&request, now))
     }
 
     pub async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

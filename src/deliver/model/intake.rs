@@ -13,6 +13,22 @@ use crate::alert::{Format, Identity, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::{Admission, Arrival, Recipient};
 
+/// A receiver, as the sources know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hearer {
+    pub receiver: &'static str,
+    /// The index of its first alert: distinct for each receiver, so that a transition's notification and index identify
+    /// its receiver.
+    pub first: u32,
+    /// The interval of its reminders, in milliseconds.
+    pub every: i64,
+    /// When its first step of an escalation is due.
+    pub after: Option<i64>,
+}
+
+pub const OPS: Hearer = Hearer { receiver: "ops", first: 0, every: 3_600_000, after: Some(super::world::STEP_MS) };
+pub const DBA: Hearer = Hearer { receiver: "dba", first: 100, every: 600_000, after: None };
+
 /// The body of every notification.
 pub const BODY: &[u8] = b"{}";
 
@@ -23,23 +39,41 @@ impl World {
             .filter(|alert| alerts >> alert & 1 == 1)
             .filter_map(|alert| Some((alert, self.truths[usize::from(alert)].tell(report, peer, now)?)))
             .collect();
-        let receivers: &[(&str, u32, i64)] = match who {
-            Who::Ops => &[("ops", 0, 3_600_000)],
-            Who::Dba => &[("dba", 100, 600_000)],
-            Who::Both => &[("ops", 0, 3_600_000), ("dba", 100, 600_000)],
+        let receivers: &[Hearer] = match who {
+            Who::Ops => &[OPS],
+            Who::Dba => &[DBA],
+            Who::Both => &[OPS, DBA],
         };
+        if receivers.contains(&DBA) {
+            self.escalated.retain(|alert| told.iter().all(|(told, _)| told != alert));
+        }
+        self.report(receivers, &told, peer).await
+    }
+
+    /// Some receivers are told of some alerts.
+    pub async fn report(&mut self, receivers: &[Hearer], told: &[(u8, Telling)], peer: bool) -> Check {
+        let now = self.now();
         let mut deliveries = Vec::new();
         let mut expected = HashMap::new();
         let mut suppressed = 0;
-        for &(receiver, first, every) in receivers {
+        for &Hearer { receiver, first, every, after } in receivers {
             let resolved_too = self.send_resolved || receiver == "ops";
             let targets = self.targets[receiver].clone();
-            for &(alert, telling) in &told {
+            for &(alert, telling) in told {
                 let name = format!("{receiver}/{alert}");
+                let index = first + u32::from(alert);
+                let mut expect = |kind: TransitionKind, act: bool| {
+                    let each = targets.iter().map(|to| ((to.lane.clone(), index, act), (kind, name.clone())));
+                    expected.extend(each);
+                };
                 match self.reference.judge(&name, telling, every, resolved_too, now) {
-                    News::Told(kind) => expected.extend(
-                        targets.iter().map(|to| ((to.lane.clone(), first + u32::from(alert)), (kind, name.clone()))),
-                    ),
+                    News::Told(kind) => {
+                        expect(kind, false);
+                        let other = format!("{}/{alert}", if receiver == "ops" { "dba" } else { "ops" });
+                        if kind == TransitionKind::Firing && self.reference.take_over(&name, &other) {
+                            expect(TransitionKind::Acknowledged, true);
+                        }
+                    }
                     News::Kept => suppressed += targets.len(),
                     News::No => {}
                 }
@@ -48,7 +82,7 @@ impl World {
                 receiver: receiver.to_owned(),
                 send_resolved: resolved_too,
                 repeat_interval_ms: every,
-                escalate_after_ms: None,
+                escalate_after_ms: after,
                 note_json: None,
                 alerts: told.iter().map(|(alert, telling)| arrival(receiver, first, *alert, *telling)).collect(),
                 targets,
@@ -61,7 +95,7 @@ impl World {
         &mut self,
         deliveries: Vec<Recipient>,
         peer: bool,
-        mut expected: HashMap<(LaneKey, u32), (TransitionKind, String)>,
+        mut expected: HashMap<(LaneKey, u32, bool), (TransitionKind, String)>,
         suppressed: usize,
     ) -> Check {
         let admission = Admission {
@@ -86,10 +120,16 @@ impl World {
         if self.mutant == Mutant::AckBeforeCommit && all > 0 && self.admissions.is_multiple_of(50) {
             // The sender got its 200, but the process ended before the commit.
             let lost = Message { lane: LaneKey::stored("lost"), ..Message::default() };
-            (0_i64..).zip(expected.values()).for_each(|(id, (_, name))| self.ledger.note(-1 - id, name, &lost));
+            (0_i64..)
+                .zip(expected.values())
+                .for_each(|(id, (kind, name))| self.ledger.note(-1 - id, *kind, name, &lost));
             return Ok(());
         }
         let admitted = self.store.admit(admission).await.map_err(|error| said(&error))?;
+        let acts = expected.keys().filter(|(.., act)| *act).count();
+        if admitted.transitions + acts == all && acts > 0 {
+            return Err(format!("A6: {expected:?}: a receiver does not hear of an acknowledgement"));
+        }
         if admitted.transitions != all {
             return Err(format!("news: {} transitions, not {suppressed} + {expected:?}", admitted.transitions));
         }
@@ -99,13 +139,18 @@ impl World {
                 if moved.notification != admitted.id {
                     continue;
                 }
-                match expected.remove(&(of.lane.clone(), moved.alert_index)) {
-                    Some((kind, name)) if kind == moved.kind => self.ledger.note(moved.id, &name, &of),
+                let act = moved.kind == TransitionKind::Acknowledged;
+                match expected.remove(&(of.lane.clone(), moved.alert_index, act)) {
+                    Some((kind, name)) if kind == moved.kind => self.ledger.note(moved.id, kind, &name, &of),
                     other => return Err(format!("news: {moved:?}, not {other:?}")),
                 }
             }
         }
-        if expected.is_empty() { Ok(()) } else { Err(format!("L1: not written: {expected:?}")) }
+        match expected.keys().find(|(.., act)| *act) {
+            Some(untold) => Err(format!("A6: {untold:?} does not hear of an acknowledgement")),
+            None if expected.is_empty() => Ok(()),
+            None => Err(format!("L1: not written: {expected:?}")),
+        }
     }
 
     /// Looks up the newest messages, at most `most`, and records the new ones.
@@ -119,7 +164,11 @@ impl World {
             let of = row.origin.and_then(|origin| self.ledger.messages.get(&origin));
             let source = of.map_or_else(|| row.lane.clone(), |of| of.source.clone());
             let again = of.is_some_and(|of| of.again || of.lane == row.lane);
-            let message = Message { lane: row.lane, source, again, unsure: 0 };
+            let own = row.digest || row.act.is_some();
+            let content = if own { (row.message, String::new()) } else { (row.notification, row.receiver) };
+            let instead = of.filter(|of| of.lane != row.lane).and(row.origin);
+            let message = Message { lane: row.lane, source, again, unsure: 0, content, instead };
+            self.ledger.once(&message)?;
             self.ledger.messages.insert(row.message, message.clone());
             found.push((row.message, message));
         }
@@ -127,22 +176,27 @@ impl World {
         Ok(found)
     }
 
-    /// Records the copies that a fallback or an operator made of a message.
-    pub async fn note_copies(&mut self) -> Check {
-        for (message, of) in self.discover(1).await? {
+    /// Records the newest messages that no notification brought, at most `most`: copies, and those about acts. Returns
+    /// the number of their new transitions.
+    pub async fn note_copies(&mut self, most: usize) -> Result<usize, String> {
+        let mut new = 0;
+        for (message, of) in self.discover(most).await? {
             let copy = self.store.delivery(message).await.map_err(|error| said(&error))?;
+            // A message about an act takes over what an older one waits to tell.
             for row in copy.ok_or("L1: a copy is gone")?.transitions {
-                self.ledger.note(row.id, &row.name, &of);
+                if !self.ledger.told.contains_key(&row.id) {
+                    self.ledger.note(row.id, row.kind, &row.name, &of);
+                    new += 1;
+                }
             }
         }
-        Ok(())
+        Ok(new)
     }
 }
 
 fn arrival(receiver: &str, first: u32, alert: u8, telling: Telling) -> Arrival {
     let name = format!("{receiver}/{alert}");
     Arrival {
-        // Distinct for each receiver, so that a transition's notification and index identify its receiver.
         index: first + u32::from(alert),
         identity: Identity([alert; 32]),
         labels_json: format!(r#"{{"alertname":"{name}"}}"#),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Check;
 use super::ground::Ground;
 use super::phone::{Line, Phone};
+use crate::alert::TransitionKind;
 use crate::names::LaneKey;
 use crate::store::{Delivery, Fate, State};
 
@@ -19,6 +20,8 @@ pub struct Ledger {
     /// Settled transitions on record whose alerts were deleted because the clock was set forward: counted without a
     /// name.
     nameless: i64,
+    /// How many of these are of acts.
+    nameless_acts: i64,
     /// How many of these are suppressed.
     pub suppressed: i64,
     /// Every message.
@@ -33,6 +36,7 @@ pub struct Ledger {
 #[derive(Debug, Clone)]
 pub struct Told {
     pub line: Line,
+    pub kind: TransitionKind,
     pub name: String,
 }
 
@@ -46,15 +50,28 @@ pub struct Message {
     pub again: bool,
     /// Attempts whose result is unknown.
     pub unsure: u32,
+    /// What it tells: the notification and the receiver, or, of a digest and of an act, itself.
+    pub content: (i64, String),
+    /// The message that it tells instead, in another lane.
+    pub instead: Option<i64>,
 }
 
 impl Ledger {
     /// Records a transition of `message`.
-    pub fn note(&mut self, id: i64, name: &str, message: &Message) {
+    pub fn note(&mut self, id: i64, kind: TransitionKind, name: &str, message: &Message) {
         self.places += 1;
         let story = format!("{} <- {}: {name}", message.lane, message.source);
         let line = Line { story, place: self.places, again: message.again };
-        self.told.insert(id, Told { line, name: name.to_owned() });
+        self.told.insert(id, Told { line, kind, name: name.to_owned() });
+    }
+
+    /// A fallback's lane is told the same content once (L11).
+    pub fn once(&self, copy: &Message) -> Check {
+        // Of what was pruned nothing is known.
+        let content = |message: &Message| self.messages.get(&message.instead?).map(|of| of.content.clone());
+        let Some(told) = content(copy) else { return Ok(()) };
+        let same = |other: &Message| other.lane == copy.lane && content(other).as_ref() == Some(&told);
+        if self.messages.values().any(same) { Err(format!("L11: told again: {copy:?}")) } else { Ok(()) }
     }
 
     /// Transitions as a person reads them.
@@ -98,12 +115,15 @@ impl Ledger {
                 None => gone.push(message),
                 Some(delivery) => {
                     let all = delivery.row.firing + delivery.row.resolved;
-                    let known = delivery.transitions.iter().filter(|row| self.told.contains_key(&row.id)).count();
+                    let counted = |kind| !is_of_act(kind);
+                    let rows = delivery.transitions.iter().filter(|row| counted(row.kind));
+                    let known = rows.filter(|row| self.told.contains_key(&row.id)).count();
                     let nameless = all - i64::try_from(known).unwrap_or_default();
                     if nameless != 0 && delivery.row.settled_at.is_none() {
                         return Err(format!("L1: {nameless} alerts of {:?} are forgotten", delivery.row));
                     }
-                    if nameless != 0 {
+                    let known = delivery.transitions.len();
+                    if self.finals.get(&message).is_some_and(|then| then.transitions.len() != known) {
                         self.finals.remove(&message);
                     }
                     self.nameless += nameless;
@@ -118,8 +138,19 @@ impl Ledger {
             self.finals.remove(message);
         }
         self.sent.retain(|(message, _, _), _| self.messages.contains_key(message));
+        let acts = self.told.iter().filter(|(id, told)| is_of_act(told.kind) && !left.contains(id)).count();
         self.told.retain(|id, _| left.contains(id));
-        self.suppressed = store.audit().await.map_err(|error| error.to_string())?.suppressed;
+        let audit = store.audit().await.map_err(|error| error.to_string())?;
+        self.suppressed = audit.suppressed;
+        // Transitions of acts that are on record without a name; no message counts them.
+        let told = audit.pending + audit.named + audit.counted + audit.dead;
+        let nameless = told - i64::try_from(left.len()).unwrap_or_default() - self.nameless;
+        self.nameless_acts += i64::try_from(acts).unwrap_or_default();
+        if !(0..=self.nameless_acts).contains(&nameless) {
+            return Err(format!("L1: {nameless} of {} transitions of acts without a name", self.nameless_acts));
+        }
+        self.nameless_acts = nameless;
+        self.nameless += nameless;
         Ok((gone, waiting))
     }
 
@@ -181,6 +212,11 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Is it told because of an act?
+const fn is_of_act(kind: TransitionKind) -> bool {
+    matches!(kind, TransitionKind::Acknowledged | TransitionKind::Released)
 }
 
 /// The parts that may no longer change: the notification's repeats after it was told are not among them.

@@ -140,7 +140,7 @@ impl Phone {
         self.told.get(story).copied().unwrap_or_default()
     }
 
-    /// The message is no longer on record; its id may be given again.
+    /// The message is no longer on record.
     pub fn forget(&mut self, message: i64) {
         self.seen.retain(|&(known, _), _| known != message);
         self.extras.remove(&message);

@@ -63,6 +63,8 @@ struct Known {
     start: Timestamp,
     told: Timestamp,
     peer: bool,
+    /// A person has it.
+    held: bool,
 }
 
 /// What all receivers know.
@@ -106,7 +108,7 @@ impl Reference {
                 self.learn(name, told, told.start, now);
                 return News::Told(TransitionKind::Firing);
             }
-            if age >= every || age < -STEP_MS {
+            if (age >= every || age < -STEP_MS) && !known.held {
                 self.learn(name, told, known.start, now);
                 return News::Told(TransitionKind::Reminder);
             }
@@ -122,7 +124,34 @@ impl Reference {
 
     fn learn(&mut self, name: &str, told: Telling, start: Timestamp, now: Timestamp) {
         let on = told.status == Status::Firing;
-        self.known.insert(name.to_owned(), Known { on, start, told: now, peer: told.peer });
+        self.known.insert(name.to_owned(), Known { on, start, told: now, peer: told.peer, held: false });
+    }
+
+    /// Is it firing, as far as the receiver knows?
+    pub fn is_on(&self, name: &str) -> bool {
+        self.known.get(name).is_some_and(|known| known.on)
+    }
+
+    /// Does a person have it?
+    pub fn is_held(&self, name: &str) -> bool {
+        self.known.get(name).is_some_and(|known| known.on && known.held)
+    }
+
+    /// A person takes it, or gives it back.
+    pub fn hold(&mut self, name: &str, held: bool) {
+        if let Some(known) = self.known.get_mut(name) {
+            known.held = held;
+        }
+    }
+
+    /// A receiver begins to hear of an episode that another one knows: the person who has it there has it here, too.
+    pub fn take_over(&mut self, name: &str, other: &str) -> bool {
+        let start = |name: &str| self.known.get(name).map(|known| known.start);
+        let same = self.is_held(other) && start(name) == start(other);
+        if same {
+            self.hold(name, true);
+        }
+        same
     }
 
     /// Drops resolved alerts that were told before then, unless a transition of theirs is pending.

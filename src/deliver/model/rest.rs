@@ -4,6 +4,7 @@ use super::action::Answer;
 use super::driver::WHOLE_STEP;
 use super::world::{World, said};
 use super::{Check, LANES};
+use crate::alert::Timestamp;
 use crate::store::{Breaker, BreakerChange};
 
 /// Everything must be at rest within this time once nothing fails any more. A message waits at most two hours for its
@@ -33,6 +34,9 @@ impl World {
 
     /// Nothing fails any more: everything must come to rest and satisfy the laws.
     pub async fn rest(&mut self) -> Result<u64, String> {
+        // Also what the clock has put off.
+        self.escalate(Timestamp(i64::MAX)).await?;
+        self.ends_are_told()?;
         let until = self.real + REST_MS;
         let mut turns = 0;
         loop {

@@ -1,13 +1,14 @@
 //! The world of the model: the alerts of two sources, the real store, four lanes, simulated recipients, and a clock
 //! that can be set.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::action::{Action, Answer, Jump, Report};
 use super::driver::{Lane, WHOLE_STEP};
 use super::ground::Ground;
 use super::ledger::Ledger;
+use super::people::People;
 use super::phone::Phone;
 use super::reference::{Reference, Truth};
 use super::{Check, LANES, Mutant};
@@ -24,6 +25,8 @@ const KEEP: Retention = Retention { raw_ms: 7 * DAY, record_ms: 30 * DAY, alerts
 const SUMS_EVERY: u64 = 20;
 /// The longest attempt of a worker.
 pub const DEADLINE_MS: i64 = 10_000;
+/// When the step of an escalation is due.
+pub const STEP_MS: i64 = 300_000;
 /// Alerts of the sources. The first two are critical.
 pub const ALERTS: u8 = 8;
 
@@ -32,7 +35,11 @@ wecom:
   apps: { app: { corp_id: ww0123456789abcdef, agent_id: 1000002, secret: s } }
   webhooks: { group: { key: k1 }, backup: { key: k2 } }
 receivers:
-  ops: { targets: [ { app: app, users: [m1] }, { webhook: group } ], repeat_interval: 1h, fallback: backup }
+  ops:
+    targets: [ { app: app, users: [m1] }, { webhook: group } ]
+    repeat_interval: 1h
+    fallback: backup
+    escalate: [ { after: 5m, receiver: dba } ]
   dba: { targets: [ { app: app, parties: [2] }, { webhook: group } ], repeat_interval: 10m, fallback: backup }
   backup: { targets: [ { webhook: backup } ] }
 route: { receiver: ops }
@@ -65,6 +72,9 @@ pub struct World {
     pub send_resolved: bool,
     pub mutant: Mutant,
     pub admissions: u64,
+    /// Alerts that a step of an escalation told, and no route since.
+    pub escalated: BTreeSet<u8>,
+    pub people: People,
     steps: u64,
     /// Something was written since the sums were last checked.
     pub dirty: bool,
@@ -99,6 +109,8 @@ impl World {
             send_resolved: true,
             mutant,
             admissions: 0,
+            escalated: BTreeSet::new(),
+            people: People::default(),
             steps: 0,
             dirty: false,
         }
@@ -127,6 +139,9 @@ impl World {
             Action::Resend { which } => self.resend(which).await?,
             Action::Prune => self.prune().await?,
             Action::Probe { up } => self.probe(up).await?,
+            Action::Press { which, by, release, again } => self.press(which, by, release, again).await?,
+            Action::Escalate => self.escalate(self.now()).await?,
+            Action::Detour => self.detour().await?,
             Action::Configure { fallback, directory, send_resolved } => {
                 (self.fallback, self.directory, self.send_resolved) = (fallback, directory, send_resolved);
             }
@@ -206,11 +221,12 @@ impl World {
         let again = self.store.resend(message, "{}", self.now()).await.map_err(|error| said(&error))?;
         self.dirty = true;
         again.ok_or_else(|| format!("L1: message {message} is gone"))?;
-        self.note_copies().await
+        self.note_copies(1).await.map(drop)
     }
 
     async fn prune(&mut self) -> Check {
         let now = self.now();
+        self.people.forget();
         self.store.prune(KEEP, now).await.map_err(|error| said(&error))?;
         let (gone, waiting) = self.ledger.pruned(&self.store).await?;
         for message in gone {

@@ -1,11 +1,16 @@
 //! Writes what the engine decided into the maps.
 
-use super::{Alert, Attempt, Message, Tables, Transition};
-use crate::alert::Timestamp;
+use std::collections::BTreeMap;
+
+use super::{Act, Alert, Attempt, Message, Tables, Transition};
+use crate::alert::{Status, Timestamp};
+use crate::engine::act::{Doer, Recorded};
 use crate::engine::changes::{
-    Changes, Copy, FateOf, Gather, NewAttempt, NewBytes, NewDigest, NewMessage, NewTransition,
+    Changes, Copy, EscalationChange, FateOf, Gather, NewActRow, NewAttempt, NewBytes, NewDigest, NewMessage,
+    NewTransition,
 };
 use crate::engine::dedup::Suppression;
+use crate::engine::escalate::Course;
 use crate::engine::judge::AlertRow;
 use crate::store::{Admission, Fate, Kept, Moved, Naming, State, TargetRow};
 
@@ -22,14 +27,21 @@ impl Tables {
                 name: row.arrival.name.clone(),
                 labels_json: row.arrival.labels_json.clone(),
                 critical: row.arrival.critical,
+                source: row.admission.source.clone(),
                 row: AlertRow::from(&row.state),
+                ends_at: row.state.ends_at,
+                owner: None,
             });
         }
         for state in &changes.alert_states {
-            self.alerts.get_mut(state.id).expect("it is stored").row = AlertRow::from(state);
+            let alert = self.alert(state.id);
+            (alert.row, alert.ends_at) = (AlertRow::from(state), state.ends_at);
+            if !state.known.acknowledged {
+                alert.owner = None;
+            }
         }
         for (alert, heard) in &changes.heard {
-            let row = &mut self.alerts.get_mut(*alert).expect("it is stored").row;
+            let row = &mut self.alert(*alert).row;
             row.heard_at = heard.at;
             row.lapses_at = heard.lapses_at.or(row.lapses_at);
         }
@@ -105,12 +117,51 @@ impl Tables {
         for row in &changes.fates {
             self.give_fates(row);
         }
+        self.write_acts(changes);
+    }
+
+    fn write_acts(&mut self, changes: &Changes<'_>) {
+        for row in &changes.acts {
+            let NewActRow { id, event, at, state, request, thread, message: _ } = row;
+            let doer = Doer { by: request.by.clone(), at: *at, until: request.until };
+            let (kind, detail) = (request.kind, request.detail.clone());
+            let recorded = Recorded { id: *id, kind, state: *state, doer, thread: *thread, detail };
+            let act = Act { recorded, via: request.via.clone(), touched: BTreeMap::new() };
+            assert_eq!(self.acts.push(act), *id, "ids are given in order");
+            self.events.insert(event.clone(), *id);
+        }
+        for row in &changes.touched {
+            self.acts.get_mut(row.act).expect("it is recorded").touched.insert(row.alert, row.thread);
+        }
+        for row in &changes.owners {
+            let owner = row.owner.as_ref().map(|(by, at)| Doer { by: by.to_string(), at: *at, until: None });
+            let alert = self.alert(row.alert);
+            (alert.row.known.acknowledged, alert.owner) = (owner.is_some(), owner);
+        }
+        for row in &changes.escalations {
+            match *row {
+                EscalationChange::Begins { alert, fired_at, due_at } => {
+                    let begun = Course { alert, step: 0, fired_at, due_at: Some(due_at), status: Status::Firing };
+                    self.escalations.insert(alert, begun);
+                }
+                EscalationChange::Goes { alert, step, fired_at, due_at } => {
+                    let course = self.escalations.get_mut(&alert).expect("it began");
+                    *course = Course { step, fired_at, due_at, ..*course };
+                }
+                EscalationChange::Over { alert, at } => {
+                    if let Some(course) = self.escalations.get_mut(&alert) {
+                        course.due_at = Some(at);
+                    }
+                }
+            }
+        }
     }
 
     fn queue_new(&mut self, row: &NewMessage<'_>) {
         let id = self.queue(Message {
             critical: row.critical,
             urgent: row.urgent,
+            act: row.act,
             note_json: row.note.map(str::to_owned),
             ..blank(row.notification, row.receiver, row.target, row.thread, row.created_at)
         });
@@ -132,6 +183,7 @@ impl Tables {
             urgent: told.urgent,
             digest: told.digest,
             origin: Some(row.of),
+            act: told.act,
             note_json: Some(row.note.to_owned()),
             ..blank(told.notification, row.receiver, row.target, told.thread, row.at)
         });
@@ -249,6 +301,7 @@ fn blank(notification: i64, receiver: &str, target: &TargetRow, thread: i64, now
         settled_at: None,
         folded_into: None,
         origin: None,
+        act: None,
         note_json: None,
         fell_back_at: None,
         attempts: Vec::new(),

@@ -105,18 +105,20 @@ impl Tables {
     }
 
     /// The lanes of a fallback that tell the content of the message already.
-    fn told_instead(&self, failed: i64, fallback: &Fallback) -> BTreeSet<LaneKey> {
+    pub(super) fn told_instead(&self, failed: i64, fallback: &Fallback) -> BTreeSet<LaneKey> {
+        if self.fallback_for_each {
+            return BTreeSet::new();
+        }
         let of = &self.messages[&failed];
-        let same = |other: &Message| {
-            (other.notification, &other.receiver, other.digest) == (of.notification, &of.receiver, of.digest)
+        let content = |row: &Message| (row.notification, row.receiver.clone(), row.act);
+        let same = |other: i64| match self.messages.get(other) {
+            Some(row) if !of.digest && !row.digest => content(row) == content(of),
+            _ => other == failed,
         };
         let told = |lane: &LaneKey| {
-            !of.digest
-                && self.messages.iter().any(|(_, instead)| {
-                    instead.lane == *lane
-                        && instead.notification == of.notification
-                        && instead.origin.and_then(|origin| self.messages.get(origin)).is_some_and(same)
-                })
+            self.messages.iter().any(|(_, instead)| {
+                instead.lane == *lane && instead.notification == of.notification && instead.origin.is_some_and(same)
+            })
         };
         fallback.targets.iter().map(|target| &target.lane).filter(|lane| told(lane)).cloned().collect()
     }

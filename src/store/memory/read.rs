@@ -44,9 +44,12 @@ impl Memory {
             due_at: due(row.not_before, now),
         };
         let fresh = rows().filter(|(_, row)| row.fresh()).count() as u64;
-        let oldest: BTreeSet<i64> = rows().map(|(id, _)| id).take(VIEW.alerts as usize).collect();
-        let critical = rows().filter(|(_, row)| row.critical).map(|(id, _)| id).take(VIEW.critical as usize);
-        let seen: BTreeSet<i64> = oldest.into_iter().chain(critical).collect();
+        let of = |wanted: fn(&Message) -> bool, most: u32| {
+            rows().filter(move |(_, row)| wanted(row)).map(|(id, _)| id).take(most as usize)
+        };
+        let alerts = of(|row| row.act.is_none(), VIEW.alerts);
+        let acts = of(|row| row.act.is_some(), VIEW.acts);
+        let seen: BTreeSet<i64> = alerts.chain(acts).chain(of(|row| row.critical, VIEW.critical)).collect();
         Waiting { messages: rows().filter(|(id, _)| seen.contains(id)).map(waiting).collect(), fresh }
     }
 
@@ -83,7 +86,7 @@ impl Memory {
             target_json: row.target_json.clone(),
             critical: row.critical,
             digest: row.digest,
-            act: false,
+            act: row.act.is_some(),
             thread: ThreadId(row.thread),
             state: row.state,
             epoch: row.epoch,
@@ -176,9 +179,9 @@ impl Tables {
 
     /// The columns that the model reads; the answers to attempts are not kept.
     fn row(&self, id: i64, row: &Message) -> DeliveryRow {
-        let count = |over: bool| {
+        let count = |counted: &[TransitionKind]| {
             let kinds = row.transitions.iter().map(|id| self.transitions[id].moved.kind);
-            i64::try_from(kinds.filter(|kind| (*kind == TransitionKind::Resolved) == over).count()).unwrap_or_default()
+            i64::try_from(kinds.filter(|kind| counted.contains(kind)).count()).unwrap_or_default()
         };
         DeliveryRow {
             message: id,
@@ -190,15 +193,15 @@ impl Tables {
             state: row.state,
             critical: row.critical,
             digest: row.digest,
-            act: None,
+            act: row.act.and_then(|act| self.acts.get(act)).map(|act| act.recorded.kind),
             folded_into: row.folded_into,
             origin: row.origin,
             note_json: row.note_json.clone(),
             notices: 0,
             repeated: self.repeated.get(&row.notification).copied().unwrap_or_default(),
             name: String::new(),
-            firing: count(false),
-            resolved: count(true),
+            firing: count(&[TransitionKind::Firing, TransitionKind::Reminder]),
+            resolved: count(&[TransitionKind::Resolved]),
             created_at: row.created_at,
             claimed_at: row.attempts.last().map(|attempt| attempt.at),
             settled_at: row.settled_at,

@@ -13,7 +13,7 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T> Rows<T> {
-    /// Adds a row after the last one left, as SQLite does; returns its number.
+    /// Adds a row; returns its number, which no row had before.
     pub fn push(&mut self, row: T) -> i64 {
         self.0.push(Some(row));
         i64::try_from(self.0.len()).expect("a table is short")
@@ -44,9 +44,6 @@ impl<T> Rows<T> {
             if row.as_ref().is_some_and(|row| !stays(at, row)) {
                 *row = None;
             }
-        }
-        while self.0.last().is_some_and(Option::is_none) {
-            self.0.pop();
         }
     }
 }

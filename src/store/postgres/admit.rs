@@ -67,24 +67,24 @@ async fn known<'a>(tx: &Tx, keys: HashSet<Key<'a>>) -> Result<HashMap<Key<'a>, A
 }
 
 /// The alerts of a group that a person has. By the index `alert_held`, which is empty or small.
-async fn held(tx: &Tx, identities: &[Identity]) -> Result<HashMap<Identity, Held>, Fault> {
+async fn held(tx: &Tx, identities: &[Identity]) -> Result<HashMap<Identity, Vec<Held>>, Fault> {
     let any = "SELECT EXISTS (SELECT 1 FROM alert WHERE acknowledged_at IS NOT NULL)";
     if !tx.only(any, values![]).await?.try_get::<_, bool>(0)? {
         return Ok(HashMap::new());
     }
     let identities: Vec<&[u8]> = identities.iter().map(|identity| &identity.0[..]).collect();
-    let sql =
-        "SELECT DISTINCT ON (a.identity) a.identity, a.receiver, a.starts_at, a.acknowledged_by, a.acknowledged_at,
+    let sql = "SELECT a.identity, a.receiver, a.starts_at, a.acknowledged_by, a.acknowledged_at,
                       (SELECT max(c.id) FROM act_alert x JOIN act c ON c.id = x.act_id
-                       WHERE x.alert_id = a.id AND c.kind = 'acknowledge' AND c.state = 'done')
+                       WHERE x.alert_id = a.id AND x.thread = a.thread AND c.kind = 'acknowledge' AND c.state = 'done')
                FROM alert a WHERE a.acknowledged_at IS NOT NULL AND a.status = 'firing' AND a.identity = ANY ($1)
                ORDER BY a.identity, a.id";
-    let mut held = HashMap::new();
+    let mut held: HashMap<Identity, Vec<Held>> = HashMap::new();
     for row in tx.rows(sql, values![; identities]).await? {
         let identity: &[u8] = row.try_get(0)?;
         let identity = identity.try_into().map_err(|_| StoreError::bug("an identity is not 32 bytes long"))?;
         let (receiver, starts_at, by, at) = (row.try_get(1)?, time(&row, 2)?, row.try_get(3)?, moment(&row, 4)?);
-        held.insert(Identity(identity), Held { receiver, starts_at, by, at, act: row.try_get(5)? });
+        let holder = Held { receiver, starts_at, by, at, act: row.try_get(5)? };
+        held.entry(Identity(identity)).or_default().push(holder);
     }
     Ok(held)
 }

@@ -11,7 +11,7 @@ use crate::engine::card::Code;
 use crate::engine::changes::{
     AlertState, AnsweredAttempt, CardState, Changes, Copy, DigestState, EndedAct, EscalationChange, FateOf, Fold,
     Gather, Heard, Ids, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
-    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage,
+    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage, Touched,
 };
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
@@ -67,6 +67,7 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
         fates(tx, &changes.fates),
         cards(tx, &changes.cards),
         acts(tx, &changes.acts),
+        touched(tx, &changes.touched),
         act_states(tx, &changes.act_states),
         owners(tx, &changes.owners),
         lapsed(tx, &changes.lapsed),
@@ -599,18 +600,21 @@ async fn cards(tx: &Tx, all: &[CardState]) -> Result<(), Fault> {
 async fn acts(tx: &Tx, all: &[NewActRow<'_>]) -> Result<(), Fault> {
     let put = "INSERT INTO act (id, event, at, kind, state, by, via, message_id, thread, until, detail)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    let mark = "INSERT INTO act_alert (act_id, alert_id, thread) SELECT $1, * FROM unnest($2, $3)";
-    for NewActRow { id, event, at, state, request, message, thread, touched } in all {
+    for NewActRow { id, event, at, state, request, message, thread } in all {
         let owned = |words: &str| text(words).into_owned();
         let (event, by, via, detail) = (owned(event), owned(&request.by), owned(&request.via), owned(&request.detail));
         let (kind, state, until) = (request.kind.as_str(), state.as_str(), request.until.map(|until| until.0));
-        let (alerts, threads): (Vec<i64>, Vec<i64>) = touched.iter().copied().unzip();
-        try_join(
-            tx.execute(put, values![*id, event, at.0, kind, state, by, via, *message, *thread, until, detail]),
-            tx.execute_if(!alerts.is_empty(), mark, values![*id; alerts, threads]),
-        )
-        .await?;
+        tx.execute(put, values![*id, event, at.0, kind, state, by, via, *message, *thread, until, detail]).await?;
     }
+    Ok(())
+}
+
+async fn touched(tx: &Tx, all: &[Touched]) -> Result<(), Fault> {
+    let sql = "INSERT INTO act_alert (act_id, alert_id, thread) SELECT * FROM unnest($1, $2, $3)
+               ON CONFLICT (act_id, alert_id) DO UPDATE SET thread = excluded.thread";
+    let column = |of: fn(&Touched) -> i64| -> Vec<i64> { all.iter().map(of).collect() };
+    let (acts, alerts, threads) = (column(|row| row.act), column(|row| row.alert), column(|row| row.thread));
+    tx.execute_if(!all.is_empty(), sql, values![; acts, alerts, threads]).await?;
     Ok(())
 }
 

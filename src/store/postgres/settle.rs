@@ -76,7 +76,7 @@ async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
 }
 
 /// The lanes of a fallback that tell the content of the message already, because another target of its receiver failed,
-/// too. A digest's content is its own.
+/// too, or another part of it did. A digest's content is its own.
 pub(super) async fn told_instead(
     tx: &Tx,
     message: i64,
@@ -90,7 +90,7 @@ pub(super) async fn told_instead(
                         AND other.act_id IS NOT DISTINCT FROM failed.act_id
                    JOIN message instead ON instead.origin = other.id AND instead.lane = ANY ($2)
                         AND instead.notification_id = failed.notification_id
-               WHERE failed.id = $1 AND NOT failed.digest";
+               WHERE failed.id = $1 AND (NOT failed.digest OR other.id = failed.id)";
     let rows = tx.rows(sql, values![message; lanes]).await?;
     rows.iter().map(|row| Ok(LaneKey::stored(row.try_get::<_, String>(0)?))).collect()
 }

@@ -108,7 +108,7 @@ fn known<'a>(
 fn held<'a>(
     connection: &Connection,
     group: impl IntoIterator<Item = &'a Admission>,
-) -> Result<HashMap<Identity, admit::Held>, StoreError> {
+) -> Result<HashMap<Identity, Vec<admit::Held>>, StoreError> {
     let any: bool = connection
         .held("SELECT EXISTS (SELECT 1 FROM alert WHERE acknowledged_at IS NOT NULL)")?
         .query_row([], |row| row.get(0))?;
@@ -119,12 +119,12 @@ fn held<'a>(
     let mut select = connection.held(
         "SELECT receiver, starts_at, acknowledged_by, acknowledged_at,
                 (SELECT max(c.id) FROM act_alert x JOIN act c ON c.id = x.act_id
-                 WHERE x.alert_id = alert.id AND c.kind = 'acknowledge' AND c.state = 'done')
+                 WHERE x.alert_id = alert.id AND x.thread = alert.thread AND c.kind = 'acknowledge' AND c.state = 'done')
          FROM alert INDEXED BY alert_held
-         WHERE identity = ?1 AND acknowledged_at IS NOT NULL AND status = 'firing' ORDER BY id LIMIT 1",
+         WHERE identity = ?1 AND acknowledged_at IS NOT NULL AND status = 'firing' ORDER BY id",
     )?;
     for (identity, _) in keys(group) {
-        let row = select.query_row([&identity.0[..]], |row| {
+        let rows = select.query_map([&identity.0[..]], |row| {
             Ok(admit::Held {
                 receiver: row.get(0)?,
                 starts_at: row.get::<_, Option<i64>>(1)?.map(Timestamp),
@@ -132,8 +132,8 @@ fn held<'a>(
                 at: Timestamp(row.get(3)?),
                 act: row.get(4)?,
             })
-        });
-        held.extend(row.optional()?.map(|row| (identity, row)));
+        })?;
+        held.insert(identity, rows.collect::<Result<_, _>>()?);
     }
     Ok(held)
 }

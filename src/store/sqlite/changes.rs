@@ -12,7 +12,7 @@ use crate::engine::card::Code;
 use crate::engine::changes::{
     AlertState, AnsweredAttempt, CardState, Changes, Copy, DigestState, EndedAct, EscalationChange, FateOf, Fold,
     Gather, Heard, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
-    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage,
+    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage, Touched,
 };
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
@@ -63,6 +63,7 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     fates(connection, &changes.fates)?;
     cards(connection, &changes.cards)?;
     acts(connection, &changes.acts)?;
+    touched(connection, &changes.touched)?;
     act_states(connection, &changes.act_states)?;
     owners(connection, &changes.owners)?;
     lapsed(connection, &changes.lapsed)?;
@@ -605,7 +606,7 @@ fn cards(connection: &Connection, rows: &[CardState]) -> Result<(), StoreError> 
 }
 
 fn acts(connection: &Connection, rows: &[NewActRow<'_>]) -> Result<(), StoreError> {
-    for NewActRow { id, event, at, state, request, message, thread, touched } in rows {
+    for NewActRow { id, event, at, state, request, message, thread } in rows {
         connection
             .held(
                 "INSERT INTO act (id, event, at, kind, state, by, via, message_id, thread, until, detail)
@@ -624,10 +625,18 @@ fn acts(connection: &Connection, rows: &[NewActRow<'_>]) -> Result<(), StoreErro
                 request.until.map(|until| until.0),
                 text(&request.detail),
             ])?;
-        let mut insert = connection.held("INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)")?;
-        for (alert, thread) in touched {
-            insert.execute([id, alert, thread])?;
-        }
+    }
+    Ok(())
+}
+
+fn touched(connection: &Connection, rows: &[Touched]) -> Result<(), StoreError> {
+    for Touched { act, alert, thread } in rows {
+        connection
+            .held(
+                "INSERT INTO act_alert (act_id, alert_id, thread) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET thread = excluded.thread",
+            )?
+            .execute([act, alert, thread])?;
     }
     Ok(())
 }

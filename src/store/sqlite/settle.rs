@@ -77,7 +77,7 @@ fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts
 }
 
 /// The lanes of a fallback that tell the content of the message already, because another target of its receiver failed,
-/// too. A digest's content is its own.
+/// too, or another part of it did. A digest's content is its own.
 pub(super) fn told_instead(
     connection: &Connection,
     message: i64,
@@ -90,7 +90,7 @@ pub(super) fn told_instead(
                   AND other.act_id IS failed.act_id
              JOIN message instead ON instead.origin = other.id AND instead.lane = ?2
                   AND instead.notification_id = failed.notification_id
-         WHERE failed.id = ?1 AND failed.digest = 0)",
+         WHERE failed.id = ?1 AND (failed.digest = 0 OR other.id = failed.id))",
     )?;
     let mut told = BTreeSet::new();
     for target in &fallback.targets {

@@ -354,12 +354,20 @@ async fn a_receiver_that_hears_of_an_alert_later_begins_with_its_acknowledgement
     let owners: Vec<_> = on.iter().map(|alert| alert.acknowledged.as_ref().map(|doer| doer.at)).collect();
     assert_eq!(owners, [Some(at(1)), Some(at(1))]);
     assert!(acted.act > 0);
+    // It may pass that on, in the words of the act.
+    let over = notification(2, "lane", vec![resolved("HighCPU", 0, 2)]);
+    store.admit(over).await.unwrap();
+    let back = store.admit(notification(2, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
+    assert_eq!((back.messages, back.transitions), (2, 2), "it fires for the first receiver again");
+    let lane = store.waiting(&LaneKey::stored("lane"), at(2)).await.unwrap().messages;
+    let about = lane.last().unwrap().message;
+    assert_eq!(store.act_news(about).await.unwrap().unwrap().doer.by, "zhangsan");
     // Another episode is not taken, even if a receiver was not told that the old one is over.
     let mut anew = notification(3, "fourth", vec![firing("HighCPU", 3)]);
     anew.deliveries[0].receiver = "fourth".to_owned();
     assert_eq!(store.admit(anew).await.unwrap().messages, 1);
     // Given back, a receiver that hears of it later begins without an owner.
-    store.act(wish("2", ActKind::Release, About::Thread(ThreadId(told.id))), at(3)).await.unwrap();
+    store.act(wish("2", ActKind::Release, About::Thread(ThreadId(back.id))), at(3)).await.unwrap();
     let mut third = notification(4, "third", vec![firing("HighCPU", 0)]);
     third.deliveries[0].receiver = "third".to_owned();
     assert_eq!(store.admit(third).await.unwrap().messages, 1);

@@ -101,7 +101,9 @@ impl World {
                 Err(format!("A1: {acted:?} has no effect but is told"))
             };
         }
-        touched.iter().for_each(|(_, name)| self.reference.hold(name, !release));
+        for (_, name) in &touched {
+            self.reference.hold(name, !release);
+        }
         let told = self.note_copies(messages).await?;
         if (acted.lanes.len(), told) == (messages, new) {
             return Ok(());

@@ -22,6 +22,7 @@ mod postgres;
 mod record;
 pub mod related;
 mod retention;
+mod short;
 mod sqlite;
 mod truth;
 mod words;
@@ -60,6 +61,7 @@ pub use record::{
     TransitionRow,
 };
 pub use retention::{Pruned, Retention};
+pub use short::{NewShortLink, SHORT_LINK_MS, ShortLink};
 pub use sqlite::Counters;
 pub use truth::{Followed, Lapsing, Truth};
 
@@ -435,6 +437,23 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.rotate_links(now).await,
             Self::Postgres(db) => db.rotate_links(now).await,
+        }
+    }
+
+    /// The code of a short link: of the one that the episode has for this address, which lives on, or of a new one. When
+    /// it returns the row is on disk.
+    pub async fn shorten(&self, link: NewShortLink, now: Timestamp) -> Result<String, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.shorten(link, now).await,
+            Self::Postgres(db) => db.shorten(link, now).await,
+        }
+    }
+
+    /// The short link with this code, ended or not.
+    pub async fn short_link(&self, code: &str) -> Result<Option<ShortLink>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.short_link(code.to_owned()).await,
+            Self::Postgres(db) => db.short_link(code.to_owned()).await,
         }
     }
 

@@ -25,6 +25,7 @@ mod prune;
 mod record;
 mod seen;
 mod settle;
+mod short;
 mod silences;
 mod sockets;
 mod start;

@@ -1,5 +1,6 @@
 //! How long data is kept, how much space it may take, and how much one batch deletes. Pure, shared by both backends.
 
+use super::short::SHORT_LINK_MS;
 use crate::alert::Timestamp;
 use crate::engine::judge::HEARD_MS;
 
@@ -45,6 +46,8 @@ pub struct Pruned {
     pub acts: u64,
     /// Firing alerts that no sender reported any more.
     pub unheard: u64,
+    /// Short links.
+    pub links: u64,
     /// Not everything was examined yet, or the file can still shrink.
     pub more: bool,
 }
@@ -57,7 +60,8 @@ impl Pruned {
 
     /// Did the batch delete nothing?
     pub(super) const fn is_bare(&self) -> bool {
-        self.messages == 0 && self.bodies == 0 && self.alerts == 0 && self.acts == 0 && self.unheard == 0
+        let Self { messages, bodies, alerts, acts, unheard, links, more: _ } = *self;
+        messages == 0 && bodies == 0 && alerts == 0 && acts == 0 && unheard == 0 && links == 0
     }
 }
 
@@ -72,6 +76,8 @@ pub(super) struct Before {
     pub alert: Timestamp,
     /// Firing alerts: when they were last reported.
     pub heard: Timestamp,
+    /// Short links: when they end. For as long as the record is kept an ended one still names its alert.
+    pub link: Timestamp,
 }
 
 /// The stage of a round. Each begins when the one before finds nothing any more, the later two only while the database
@@ -109,6 +115,7 @@ impl Round {
             alert: record.plus_millis(-ALERT_LATER_MS),
             // Later by as much as its record may lag behind.
             heard: now.plus_millis(-keep.alerts_ms - HEARD_MS),
+            link: record,
         };
         match self.stage {
             Stage::Aged => aged,
@@ -118,6 +125,7 @@ impl Round {
                 record: now.plus_millis(1),
                 body: now.plus_millis(1),
                 alert: aged.alert.max(now.plus_millis(-ENDED_MS)),
+                link: now.plus_millis(SHORT_LINK_MS - DAY_MS),
                 ..aged
             },
         }

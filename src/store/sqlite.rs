@@ -20,6 +20,7 @@ mod prune;
 mod record;
 mod seen;
 mod settle;
+mod short;
 mod silences;
 mod source;
 mod statement;

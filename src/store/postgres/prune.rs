@@ -60,7 +60,8 @@ impl Db {
             + (SELECT 200 * count(*) FROM transition)
             + (SELECT 150 * count(*) FROM attempt)
             + (SELECT coalesce(sum(pg_column_size(labels)), 0) + 400 * count(*) FROM alert)
-            + (SELECT coalesce(sum(pg_column_size(detail)), 0) + 300 * count(*) FROM act))::bigint";
+            + (SELECT coalesce(sum(pg_column_size(detail)), 0) + 300 * count(*) FROM act)
+            + (SELECT coalesce(sum(pg_column_size(url)), 0) + 250 * count(*) FROM short_link))::bigint";
         let bytes: i64 = transaction!(&self.0.pool, Kind::Read, tx => async {
             let bytes: i64 = tx.only(files, values![]).await?.try_get(0)?;
             if bytes.unsigned_abs() <= enough { Ok(bytes) } else { Ok(tx.only(rows, values![]).await?.try_get(0)?) }
@@ -96,6 +97,7 @@ impl Batch {
         pruned.alerts = alerts(tx, before.alert).await?;
         pruned.unheard = unheard(tx, before.heard, keep, now).await?;
         pruned.acts = acts(tx, before.record).await?;
+        pruned.links = links(tx, before.link).await?;
         Ok(Self { pruned, round, swept: passed && all, bytes })
     }
 }
@@ -304,6 +306,12 @@ async fn acts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     }
     tx.execute_if(!ids.is_empty(), "DELETE FROM act WHERE id = ANY ($1)", values![; ids]).await?;
     Ok(ids.len() as u64)
+}
+
+/// Deletes short links.
+async fn links(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
+    let sql = "DELETE FROM short_link WHERE code IN (SELECT code FROM short_link WHERE ends_at < $1 LIMIT $2)";
+    tx.execute(sql, values![before.0, BATCH]).await
 }
 
 /// One batch of ids of what is older than `before`.

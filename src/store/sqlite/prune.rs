@@ -67,6 +67,7 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
         pruned.alerts = alerts(connection, before.alert)?;
         pruned.unheard = unheard(connection, before.heard, keep, now)?;
         pruned.acts = acts(connection, before.record)?;
+        pruned.links = links(connection, before.link)?;
     }
     let bare = pruned.is_bare();
     let too_large = match keep.bytes {
@@ -308,6 +309,12 @@ fn acts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
     ];
     delete(connection, &tables, &ids)?;
     Ok(ids.len() as u64)
+}
+
+/// Deletes short links.
+fn links(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM short_link WHERE code IN (SELECT code FROM short_link WHERE ends_at < ?1 LIMIT ?2)";
+    Ok(connection.held(sql)?.execute(params![before.0, BATCH])? as u64)
 }
 
 /// One batch of ids of what is older than `before`.

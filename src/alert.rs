@@ -461,12 +461,30 @@ impl fmt::Display for ThreadId {
         let mask = (1_u64 << bits) - 1;
         let mixed = (number - base).wrapping_mul(MIX) & mask;
         let mixed = (mixed ^ (mixed >> (bits - bits / 2))).wrapping_mul(MIX) & mask;
-        for digit in (0..bits / 5).rev() {
-            let index = usize::try_from((mixed >> (digit * 5)) & 31).unwrap_or_default();
-            write!(f, "{}", char::from(ALPHABET[index]))?;
-        }
-        Ok(())
+        f.write_str(&in_letters(mixed, bits / 5))
     }
+}
+
+/// The lowest `5 * count` bits of `number` in letters of the alphabet of short ids.
+pub fn in_letters(number: u64, count: u32) -> String {
+    let index = |digit: u32| usize::try_from((number >> (digit * 5)) & 31).unwrap_or_default();
+    (0..count).rev().map(|digit| char::from(ALPHABET[index(digit)])).collect()
+}
+
+/// The number whose letters a person typed: in either case, with O for 0 and I or L for 1. `None` if one is no letter of the
+/// alphabet, or if there are more than twelve.
+pub fn of_letters(text: &str) -> Option<u64> {
+    if text.len() > 12 {
+        return None;
+    }
+    text.bytes().try_fold(0_u64, |number, byte| {
+        let byte = match byte.to_ascii_uppercase() {
+            b'O' => b'0',
+            b'I' | b'L' => b'1',
+            other => other,
+        };
+        Some(number << 5 | u64::try_from(ALPHABET.iter().position(|&letter| letter == byte)?).ok()?)
+    })
 }
 
 const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -482,15 +500,7 @@ impl ThreadId {
         if !(4..=12).contains(&length) {
             return None;
         }
-        let mut mixed = 0_u64;
-        for byte in text.bytes() {
-            let byte = match byte.to_ascii_uppercase() {
-                b'O' => b'0',
-                b'I' | b'L' => b'1',
-                other => other,
-            };
-            mixed = mixed << 5 | u64::try_from(ALPHABET.iter().position(|&letter| letter == byte)?).ok()?;
-        }
+        let mixed = of_letters(text)?;
         let bits = length * 5;
         let mask = (1_u64 << bits) - 1;
         let half = mixed.wrapping_mul(UNMIX) & mask;

@@ -34,6 +34,7 @@ mod recall;
 pub mod retry;
 mod settlement;
 mod setup;
+mod short;
 pub mod verbatim;
 mod verdict;
 mod way;
@@ -75,6 +76,7 @@ pub use owners::called_by_the_book;
 pub use page::{Line, Page, contents};
 pub use recall::{NotRecalled, Recallable, recall, recallable};
 pub use setup::Setup;
+pub use short::short_links_as_shown;
 pub use way::{Way, addressed, app, called, knows, scopes, stands_on};
 use worker::{Command, Event, Moment, Worker};
 

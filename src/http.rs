@@ -53,6 +53,7 @@ mod query;
 mod refusal;
 mod scrape;
 mod setup;
+mod short;
 mod words;
 
 pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
@@ -105,6 +106,7 @@ fn router(gate: Gate) -> axum::Router {
         // people, from a message
         .merge(details::routes())
         .merge(picture::routes())
+        .merge(short::routes())
         // commands, beside the running gateway
         .merge(orders::routes())
         // senders that speak to another program
@@ -158,6 +160,8 @@ pub(crate) struct Gate {
     vault: Arc<Vault>,
     /// Signed requests that were accepted.
     replays: Arc<Replays<Receipt>>,
+    /// Who asked for short links that do not exist.
+    misses: Arc<short::Misses>,
     /// When it was opened.
     since: jiff::Timestamp,
 }
@@ -238,6 +242,7 @@ impl Gate {
             records: Arc::default(),
             vault: Arc::default(),
             replays: Arc::default(),
+            misses: Arc::default(),
             since,
         }
     }

@@ -1,6 +1,8 @@
-//! The links in messages: the key that signs them, as the store keeps it and as each request gets it.
+//! The links in messages: the key that signs them, as the store keeps it and as each request gets it; and the short ones,
+//! each of which is a row of the store.
 
 mod key;
+mod short;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use tracing::warn;
 use crate::store::{LinkSecrets, Store, StoreError};
 use crate::time::Clock;
 pub use key::{Acting, LinkKey, Opened};
+pub use short::is_ours;
 
 /// How long the key is used before it is read again: that soon a rotation by another process takes effect.
 const KNOWN: Duration = Duration::from_secs(1);

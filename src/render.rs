@@ -38,6 +38,7 @@ pub use buttons::{
 };
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
+pub use leads::long_links;
 pub use link::{harmless_url, public_picture};
 pub use notes::{Hidden, Note, noted};
 pub use samples::{Sample, samples};
@@ -85,6 +86,8 @@ pub struct Letter<'a> {
     pub link_rewrites: &'a [LinkRewrite],
     /// Private addresses whose links stay all the same.
     pub known_hosts: &'a [IpAddr],
+    /// Addresses of alerts, and the short ones that stand for them.
+    pub short: &'a [(String, String)],
 }
 
 /// What readers of a message may do on its page: named in the message where it has no buttons.

@@ -10,7 +10,7 @@ use super::screen::Screen;
 use super::{Misused, Preview, send};
 use crate::alert::ThreadId;
 use crate::config::{Receiver, Target};
-use crate::deliver::{Envelope, Occasion, Page, Setup, Writer, called_by_the_book};
+use crate::deliver::{Envelope, Occasion, Page, Setup, Writer, called_by_the_book, short_links_as_shown};
 use crate::intake::{Called, Ends, Incoming, plan};
 use crate::names::SourceId;
 use crate::shown;
@@ -73,13 +73,16 @@ fn message(
 ) -> Value {
     let external = setup.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
     let offer = crate::deliver::offer(&setup.config, page, &receiver.name);
-    let occasion =
-        Occasion { thread: ThreadId(1), now, details_url: external.as_deref(), offer, notes: &[], chart: None };
+    let thread = ThreadId(1);
+    let details_url = external.as_deref();
+    let occasion = Occasion { thread, now, details_url, offer, notes: &[], chart: None, short: &[] };
+    let short = short_links_as_shown(setup, page, target, &occasion);
+    let occasion = Occasion { short: &short, ..occasion };
     let rendered = page.render(setup, target, &occasion, None);
     let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
     let envelope = Envelope {
         message: 0,
-        thread: ThreadId(1),
+        thread,
         receiver: &receiver.name,
         kind: "alerts",
         at: now,

@@ -118,6 +118,7 @@ async fn as_it_stands(
         offer: Offer::Nothing,
         notes: &[],
         chart: None,
+        short: &[],
     };
     let rendered = page.render_pictureless(setup, target, &occasion);
     let Some(Content::TemplateCard(notice)) = rendered.parts.into_iter().next() else { return Ok(None) };

@@ -20,6 +20,7 @@ use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
 use super::setup::Setup;
+use super::short;
 use super::verbatim;
 use super::way::{self, Way};
 use crate::alert::{Labels, Status, ThreadId, Timestamp};
@@ -211,8 +212,15 @@ impl Writer {
             return Ok(freeze);
         }
         let chart = external.map(|url| key.picture(url, queued.message, deliver.clock.now()));
-        let occasion =
-            Occasion { thread, now, details_url, offer: Offer::Nothing, notes: &notes, chart: chart.as_deref() };
+        let occasion = Occasion {
+            thread,
+            now,
+            details_url,
+            offer: Offer::Nothing,
+            notes: &notes,
+            chart: chart.as_deref(),
+            short: &[],
+        };
         let written = if queued.digest {
             let digest = deliver.store.digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
@@ -276,7 +284,8 @@ impl Writer {
             let charted = setup.charts.wants(&page.charted(queued.notification.received_at));
             let offer = card::offer(&setup.config, &page, &queued.receiver);
             let occasion = Occasion { offer, chart: occasion.chart.filter(|_| charted), ..*occasion };
-            page.render(setup, target, &occasion, image.as_ref())
+            let short = short::links(deliver, setup, &page, target, &occasion).await;
+            page.render(setup, target, &Occasion { short: &short, ..occasion }, image.as_ref())
         };
         for problem in &rendered.problems {
             deliver.metrics.template_failures.inc();
@@ -401,6 +410,8 @@ pub struct Occasion<'a> {
     pub notes: &'a [Note],
     /// The address of its chart, if it has one.
     pub chart: Option<&'a str>,
+    /// Short addresses for long ones of alerts.
+    pub short: &'a [(String, String)],
 }
 
 /// Renders a digest. A panic loses the names, never the sums.

@@ -14,7 +14,7 @@ use crate::charts::About;
 use crate::config::{Config, Face, Language, Receiver, Target};
 use crate::ingest::{self, Listed};
 use crate::names::SourceId;
-use crate::render::{Letter, Picture, Rendered, Told};
+use crate::render::{Letter, Picture, Rendered, Told, long_links};
 use crate::room::{Part, Room};
 use crate::store::{Contents, Kept, Moved, Store, StoreError};
 
@@ -170,7 +170,32 @@ impl Page {
     }
 
     fn written(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
-        let Occasion { thread, now, details_url, offer, notes, .. } = *occasion;
+        let rendered = self.as_letter(setup, target, occasion, picture, |letter| {
+            catch_unwind(AssertUnwindSafe(|| setup.templates.render(letter)))
+        });
+        rendered.unwrap_or_else(|_| {
+            let thread = occasion.thread;
+            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
+            self.bare(target, thread)
+        })
+    }
+
+    /// The addresses that it would print in full although they are long.
+    pub(super) fn long_links(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>) -> Vec<String> {
+        let nothing = Picture { url: None, content: None };
+        let long = |letter: &Letter<'_>| catch_unwind(AssertUnwindSafe(|| long_links(letter)));
+        self.as_letter(setup, target, occasion, nothing, long).unwrap_or_default()
+    }
+
+    fn as_letter<T>(
+        &self,
+        setup: &Setup,
+        target: &Target,
+        occasion: &Occasion<'_>,
+        picture: Picture<'_>,
+        read: impl FnOnce(&Letter<'_>) -> T,
+    ) -> T {
+        let Occasion { thread, now, details_url, offer, notes, short, .. } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
             .iter()
@@ -198,13 +223,15 @@ impl Page {
             notes,
             link_rewrites: &setup.config.link_rewrites,
             known_hosts: &setup.config.known_hosts,
+            short,
         };
-        if let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| setup.templates.render(&letter))) {
-            rendered
-        } else {
-            error!(%thread, "A letter could not be written because of a bug; its names are sent as plain text. Please report it.");
-            self.bare(target, thread)
-        }
+        read(&letter)
+    }
+
+    /// The name of the alert that it is about: of the first one that fires, if one does.
+    pub(super) fn name(&self) -> &str {
+        let firing = self.told.iter().find(|line| line.kind.is_on());
+        firing.or(self.told.first()).and_then(|line| self.alert(line)).map_or("", |alert| &alert.name)
     }
 
     /// The same without a picture.

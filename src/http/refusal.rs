@@ -379,7 +379,8 @@ fn theme(place: Place, status: StatusCode, cause: &Cause, safe: bool) -> Option<
     match status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => (!safe).then_some(Theme::Addresses),
         // The store's fault, which is reported separately and could not be stored here.
-        StatusCode::SERVICE_UNAVAILABLE => None,
+        // Nor do short links that end, and codes that are guessed, concern a sender.
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS => None,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(match place {
             // Links expire, and acts may be restricted: only forged links are a fault.
             Place::Page if !cause.guess => return None,

@@ -48,6 +48,38 @@ pub(super) fn unconfigured(key: &str) -> Words {
     ("没有来源启用这个地址，见配置".to_owned(), format!("no source has this address; set sources.<name>.{key}")).into()
 }
 
+// Short links.
+
+pub(super) const LINK_UNKNOWN: Words = words(
+    "没有这个链接：可能抄错了，或者太久，记录已经清理。",
+    "There is no such link: a letter may be wrong, or it is so old that it was pruned.",
+);
+pub(super) const LINKS_GUESSED: Words =
+    words("打开的链接一再不存在，请一分钟后再试。", "Too many links that do not exist: try again in a minute.");
+
+/// A link has ended.
+pub(super) fn link_ended(alert: &str) -> Words {
+    (
+        format!("链接已失效（30 天）。它来自告警 {alert}；要看它，请打开最近一条消息里的链接。"),
+        format!("This link has ended (30 days). It belongs to the alert {alert}; open the link of its newest message."),
+    )
+        .into()
+}
+
+/// A link leads to a host that is not in the configuration.
+pub(super) fn link_leads_to(host: &str, alert: &str) -> Words {
+    (
+        format!("这个链接来自告警 {alert}，通向 {host}。wegraf 的配置里没有这台主机，所以没有直接打开：确认认识它再点。"),
+        format!("This link belongs to the alert {alert} and leads to {host}, which is not in wegraf's configuration, so it is not opened by itself: go on if you know that host."),
+    )
+        .into()
+}
+
+/// Goes on to a host.
+pub(super) fn open(host: &str) -> Words {
+    (format!("打开 {host}"), format!("Open {host}")).into()
+}
+
 // Refusals that go on, as faults.
 
 pub(super) fn source_refused(name: &str) -> Words {

@@ -68,6 +68,14 @@ pub(super) struct Facts {
     pub(super) links: Vec<Link>,
 }
 
+/// The alerts of `letter` in order of priority, and its state.
+pub(super) fn outline<'a>(letter: &'a Letter<'_>) -> (Vec<&'a Alert>, State) {
+    let alerts = order(letter.told).into_iter().map(|index| letter.told[index].alert).collect();
+    let firing = letter.told.iter().filter(|one| one.is_on()).count();
+    let resolved = letter.told.iter().filter(|one| one.kind == TransitionKind::Resolved).count();
+    (alerts, state(letter, firing, resolved, still(letter).len()))
+}
+
 /// Reads `letter`.
 pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let clock = Clock { now: letter.now, zone: letter.timezone, language: letter.language };

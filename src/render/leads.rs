@@ -1,11 +1,13 @@
 //! Where a message leads: the links of its alerts, of its page and of its sender, most useful first.
 
-use super::faces::is_text;
+use super::faces::{is_text, possible};
+use super::facts::outline;
 use super::link::{safe_url, shown};
 use super::rows::ROWS;
 use super::words::{State, pick};
 use super::{Letter, Offer};
 use crate::alert::{Alert, Links};
+use crate::config::Face;
 
 /// A link with its name.
 #[derive(Clone)]
@@ -56,7 +58,34 @@ pub(super) fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec
     ];
     let links: Vec<Link> =
         candidates.into_iter().filter_map(|(kind, text, url)| Some(Link { kind, text, url: url? })).collect();
-    if links.is_empty() && !is_text(letter.target.face) { only_links(letter, alerts) } else { links }
+    let mut links = if links.is_empty() && !is_text(letter.target.face) { only_links(letter, alerts) } else { links };
+    for link in &mut links {
+        if let Some((_, short)) = letter.short.iter().find(|(url, _)| *url == link.url) {
+            link.url.clone_from(short);
+        }
+    }
+    links
+}
+
+/// Bytes of an address in a text from which on a short one reads better.
+const LONG: usize = 60;
+
+/// The addresses of alerts that a text with the content of `letter` would print in full although they are long; none where
+/// it has another form, or its channel has room.
+pub fn long_links(letter: &Letter<'_>) -> Vec<String> {
+    if letter.target.channel().wecom().is_none() {
+        return Vec::new();
+    }
+    let (alerts, state) = outline(letter);
+    let links = links(letter, &alerts, state);
+    if possible(letter.target, !links.is_empty()) != Face::Text {
+        return Vec::new();
+    }
+    let paged = links.iter().any(|link| matches!(link.kind, "act" | "details"));
+    let graph = links.iter().find(|link| matches!(link.kind, "rule" | "panel" | "dashboard"));
+    let runbook = links.iter().find(|link| link.kind == "runbook" && !paged);
+    let printed = graph.into_iter().chain(runbook).map(|link| link.url.clone());
+    printed.filter(|url| url.len() > LONG).collect()
 }
 
 /// The links that cannot be opened from a phone, for a message without any other. An article and a card need a link:

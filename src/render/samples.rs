@@ -63,6 +63,7 @@ impl Sample {
             notes: &[],
             link_rewrites: &[],
             known_hosts: &[],
+            short: &[],
         }
     }
 }

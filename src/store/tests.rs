@@ -44,6 +44,7 @@ pub(crate) mod postgres;
 mod retention;
 mod sequences;
 mod shared;
+mod short;
 mod silences;
 mod sqlite;
 mod told;

@@ -415,6 +415,8 @@ fn the_proxy_in_the_documentation_passes_what_others_call_and_nothing_else() {
         "/check_service",
         "/wecom/callback/ops",
         "/d/17",
+        "/c/17.png",
+        "/l/7K2QM",
     ] {
         assert!(passes(path), "{path} is not passed");
     }

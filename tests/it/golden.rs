@@ -71,6 +71,7 @@ fn all_faces(notification: &Notification) -> String {
             notes: &[],
             link_rewrites: &[],
             known_hosts: &[],
+            short: &[],
         });
         assert!(rendered.bytes_used <= rendered.bytes_allowed, "{face:?}");
         assert_eq!(rendered.named.len() + rendered.counted.len(), told.len(), "{face:?}");

@@ -48,6 +48,7 @@ mod rights;
 mod secrets;
 mod seed;
 mod senders;
+mod short;
 mod silences;
 mod silences_acts;
 mod silences_cli;

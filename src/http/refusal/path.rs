@@ -51,7 +51,7 @@ impl Place {
                 ["v1", "deliveries" | "acts" | "links", ..] => Self::Order,
                 _ => Self::Other,
             },
-            "d" | "c" => Self::Page,
+            "d" | "c" | "l" => Self::Page,
             "wecom" => Self::Callback,
             "healthz" | "readyz" | "metrics" | "-" => Self::Monitoring,
             _ if pushes(&rest) => Self::Push,

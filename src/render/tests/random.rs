@@ -361,6 +361,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
         notes: &notes,
         link_rewrites: &[],
         known_hosts: &[],
+        short: &[],
     };
     let rendered = templates.render(&letter);
     let wrong = wrong(&letter, &rendered, template.is_none());

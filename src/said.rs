@@ -4,6 +4,7 @@
 //! placeholders that were not expanded, what is said twice. Pure; each step is a function over text. The words stay the
 //! author's: nothing is translated or written anew.
 
+mod agreed;
 mod clean;
 mod evidence;
 mod same;
@@ -16,15 +17,18 @@ use std::borrow::Cow;
 
 use crate::alert::{Alert, Labels};
 
+pub use agreed::agreed;
+pub use clean::first_sentence;
 pub use evidence::Evidence;
 
 /// Bytes of one annotation that are read.
 const LONGEST: usize = 16 * 1024;
 
 /// Annotations that are one sentence, the first of them that says something.
-const LINES: [&str; 4] = ["summary", "title", "subject", "标题"];
+const LINES: [&str; 5] = ["summary", "title", "subject", "标题", "摘要"];
 /// Annotations that say more.
-const DETAILS: [&str; 9] = ["description", "message", "detail", "details", "info", "content", "text", "描述", "详情"];
+const DETAILS: [&str; 11] =
+    ["description", "message", "desc", "detail", "details", "info", "content", "text", "描述", "详情", "内容"];
 /// Annotations that say what to do.
 const STEPS: [&str; 15] = [
     "action",
@@ -137,6 +141,16 @@ pub fn all(annotations: &Labels) -> String {
         LINES.iter().chain(&DETAILS).filter_map(|name| annotations.get(*name)).map(String::as_str).collect();
     let joined = texts.join("\n");
     joined[..joined.floor_char_boundary(2 * LONGEST)].to_owned()
+}
+
+/// Is the annotation `name` read at all?
+pub fn reads(name: &str) -> bool {
+    LINES.contains(&name) || DETAILS.contains(&name) || STEPS.contains(&name)
+}
+
+/// Is the annotation `name` one sentence, as a summary is?
+pub fn is_line(name: &str) -> bool {
+    LINES.contains(&name)
 }
 
 fn is_address(text: &str) -> bool {

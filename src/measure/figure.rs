@@ -1,5 +1,7 @@
 //! The values of an alert: which of the numbers that its sender gives are worth showing, and in which unit.
 
+use std::sync::Arc;
+
 use super::rule::{Condition, Rule};
 use super::text::{self, Printed};
 use super::unit::Unit;
@@ -13,7 +15,9 @@ use crate::words::Language;
 /// says nothing: of states, of what is absent, of predictions.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reading {
-    /// The rule's expression, understood.
+    /// The rule's expression; empty if it is unknown.
+    pub expression: Arc<str>,
+    /// The same, understood.
     pub rule: Option<Rule>,
     /// The values, in the sender's order. More than one: each with its name.
     pub figures: Vec<Figure>,
@@ -22,9 +26,13 @@ pub struct Reading {
 impl Reading {
     /// Reads `alert`, which a body of `format` told of.
     pub fn of(alert: &Alert, format: Format) -> Self {
-        let rule = super::expression(&alert.links.rule, &alert.annotations).and_then(|text| Rule::read(&text));
+        Self::by(&Known::of(alert), alert, format)
+    }
+
+    fn by(known: &Known<'_>, alert: &Alert, format: Format) -> Self {
+        let (expression, rule) = (known.expression.clone(), known.rule.clone());
         let silent = alert.health != Health::Normal || rule.as_ref().is_some_and(|rule| !rule.has_number());
-        let mut reading = Self { figures: Vec::new(), rule };
+        let mut reading = Self { expression, figures: Vec::new(), rule };
         if !silent {
             reading.figures = reading.found(alert, format);
             reading.learn();
@@ -35,7 +43,14 @@ impl Reading {
     /// Reads the alerts of one rule. A number that differs among their sentences is the value of those that give no other,
     /// if it is the only one that does.
     pub fn of_group(alerts: &[&Alert], format: Format) -> Vec<Self> {
-        let mut readings: Vec<Self> = alerts.iter().map(|alert| Self::of(alert, format)).collect();
+        let mut last: Option<Known<'_>> = None;
+        let mut readings: Vec<Self> = Vec::with_capacity(alerts.len());
+        for alert in alerts {
+            // The alerts of a rule have one link to it: an expression takes longer to read than all else.
+            let known = last.take().filter(|known| known.is_of(alert)).unwrap_or_else(|| Known::of(alert));
+            readings.push(Self::by(&known, alert, format));
+            last = Some(known);
+        }
         let silent = |reading: &Self| reading.rule.as_ref().is_some_and(|rule| !rule.has_number());
         if readings.len() < 2 || readings.iter().any(|reading| !reading.figures.is_empty() || silent(reading)) {
             return readings;
@@ -158,6 +173,28 @@ impl Reading {
         said.and_then(|text| Unit::named(text))
             .or_else(|| text::sign_behind(alert, printed.number?))
             .or_else(|| self.rule.as_ref().and_then(Rule::shown_unit))
+    }
+}
+
+/// A rule that was read, by what it was read from.
+struct Known<'a> {
+    /// The link that holds its expression; empty if none does.
+    link: &'a str,
+    expression: Arc<str>,
+    rule: Option<Rule>,
+}
+
+impl<'a> Known<'a> {
+    fn of(alert: &'a Alert) -> Self {
+        let linked = super::link::in_link(&alert.links.rule);
+        let link = if linked.is_some() { alert.links.rule.as_str() } else { "" };
+        let expression = linked.or_else(|| super::expression("", &alert.annotations)).unwrap_or_default();
+        Self { link, rule: Rule::read(&expression), expression: expression.into() }
+    }
+
+    /// Is it the rule of `alert`, too?
+    fn is_of(&self, alert: &Alert) -> bool {
+        !self.link.is_empty() && alert.links.rule == self.link
     }
 }
 

@@ -25,7 +25,7 @@ pub fn expression(link: &str, annotations: &Labels) -> Option<String> {
     })
 }
 
-fn in_link(link: &str) -> Option<String> {
+pub(super) fn in_link(link: &str) -> Option<String> {
     if link.len() > LONGEST {
         return None;
     }

@@ -96,13 +96,19 @@ const LINKS: [&str; 16] =
 /// The text of a person's sentences, without dumps and with the values of labels masked, so that no number of theirs is
 /// taken for a value.
 fn prose(alert: &Alert) -> String {
-    let mut text = said::cut(&said::all(&alert.annotations)).into_owned();
+    let all = said::all(&alert.annotations);
+    if !all.bytes().any(|byte| byte.is_ascii_digit()) {
+        return String::new();
+    }
+    let mut text = said::cut(&all).into_owned();
     let mut values: Vec<&String> =
         alert.labels.values().filter(|value| value.chars().any(|c| c.is_ascii_digit())).collect();
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     for value in values.into_iter().take(200).filter(|value| value.len() < 256) {
-        text = masked(&text, value);
-        if let Some((host, _)) = value.rsplit_once(':').filter(|(host, _)| host.len() > 3) {
+        if text.contains(value.as_str()) {
+            text = masked(&text, value);
+        }
+        if let Some((host, _)) = value.rsplit_once(':').filter(|(host, _)| host.len() > 3 && text.contains(host)) {
             text = masked(&text, host);
         }
     }
@@ -228,9 +234,12 @@ fn unit_behind(behind: &str, milli: bool) -> Option<Behind> {
     Some((None, None))
 }
 
+/// Bytes before a number that are looked at: the longest words of the lists, a few in a row.
+const NEAR: usize = 96;
+
 /// Is the number behind `before` a threshold or a span, and is it said to be the current one?
 fn standing(before: &str, timed: bool) -> (bool, bool) {
-    let mut rest = before.trim_end();
+    let mut rest = before[before.ceil_char_boundary(before.len().saturating_sub(NEAR))..].trim_end();
     let lower = rest.to_lowercase();
     if lower.len() == rest.len() {
         rest = &lower;

@@ -59,6 +59,20 @@ impl Unit {
         }
     }
 
+    /// Its sign for templates: `%`, `B/s`, `s`; empty for plain counts and moments.
+    pub fn sign(&self) -> String {
+        let name = match &self.kind {
+            UnitKind::Count | UnitKind::Instant => "",
+            UnitKind::Ratio => "%",
+            UnitKind::Byte => "B",
+            UnitKind::Bit => "bit",
+            UnitKind::Second => "s",
+            UnitKind::Celsius => "℃",
+            UnitKind::Named(name) => name,
+        };
+        if self.per_second { format!("{name}/s") } else { name.to_owned() }
+    }
+
     /// The unit that people call `text`: `%`, `GiB`, `毫秒`, `条`. `None` for what is none, or too long for one.
     pub fn named(text: &str) -> Option<Self> {
         let text = text.trim();

@@ -24,7 +24,7 @@ pub(super) fn lines(text: &str) -> String {
 pub(super) fn cut(text: &str) -> Cow<'_, str> {
     static VALUE: LazyLock<Regex> = LazyLock::new(|| {
         regex(
-            r"(?m)[\s,;]*\bVALUE\s*[:=]\s*(?:[-+]?[0-9][0-9.,eE+-]*|[-+]?Inf|NaN|<no value>|\[no value\])?[ \t]*(?:%|$|\s)",
+            r"(?m)[\s,;]*\bVALUE\s*[:=]\s*(?:[-+]?[0-9][0-9.,eE+-]*|[-+]?Inf|NaN|…|<no value>|\[no value\])?[ \t]*(?:%|$|\s)",
         )
     });
     static LABELS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)[\s,;]*\bLABELS\s*[:=]\s*(?:map\[.*\]|\{.*\}|$)"));
@@ -47,11 +47,12 @@ pub(super) fn cut(text: &str) -> Cow<'_, str> {
 
 /// The text without addresses, which join `links`.
 pub(super) fn addresses(text: &str, links: &mut Vec<Link>) -> String {
-    // `[words](address)`, or an address and the word before it.
+    // `[words](address)`, or an address and the word before it. An address ends where ASCII ends: sentences in Chinese
+    // go on without a blank.
     static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
         regex(concat!(
-            r"!?\[([^\[\]\n]*)\]\((https?://[^()\s]+)\)",
-            r#"|([\p{L}\p{N}]{0,16}[ \t]*[:：(（<]?[ \t]*)(https?://[^\s<>"'`，。；、（）()\[\]{}|\\^]+)[>)）]?"#
+            r"!?\[([^\[\]\n]*)\]\((https?://[!-~&&[^()]]+)\)",
+            r#"|([\p{L}\p{N}]{0,16}[ \t]*[:：(（<]?[ \t]*)(https?://[!-~&&[^<>"'`()\[\]{}|\\^]]+)[>)）]?"#
         ))
     });
     let mut add = |url: &str, before: &str| {
@@ -141,7 +142,7 @@ fn words(line: &str) -> usize {
 }
 
 /// The first sentence, and what follows.
-pub(super) fn first_sentence(text: &str) -> (String, String) {
+pub fn first_sentence(text: &str) -> (String, String) {
     let line = text.split('\n').next().unwrap_or_default();
     let end = line.char_indices().find_map(|(at, letter)| {
         let after = at + letter.len_utf8();

@@ -87,6 +87,8 @@ fn addresses_leave_the_text_and_are_kept() {
     );
     assert!(!format!("{}{}", got.line, got.detail).contains("http"), "{got:?}");
     assert_eq!(got.detail, "日志 里有报错");
+    let got = read("A", &[], &[("summary", "磁盘满，见http://wiki.example.com/disk处理")]);
+    assert_eq!((got.line.as_str(), got.links[0].url.as_str()), ("磁盘满，见处理", "http://wiki.example.com/disk"));
 }
 
 #[test]

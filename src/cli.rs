@@ -27,6 +27,7 @@ pub mod shell;
 pub mod silences;
 pub mod simulator;
 pub mod source;
+pub mod why;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -280,6 +281,9 @@ pub struct Preview {
     /// What the message is about.
     #[command(flatten)]
     pub subject: Subject,
+    /// 说明每个标签为什么显示、为什么不显示。 Tell for each label why it is shown or not.
+    #[arg(long)]
+    pub why: bool,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,

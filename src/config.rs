@@ -34,6 +34,7 @@ mod signing;
 mod sources;
 mod storage;
 mod targets;
+mod taught;
 mod tokens;
 mod upstreams;
 mod yaml;
@@ -50,6 +51,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::duty::{Directory, MayAct, Rotas};
 use crate::ingest::generic::Payloads;
 use crate::route;
+use crate::subject::Taught;
 pub use crate::words::Language;
 pub use address::{Channel, Face, Target, To};
 pub use amounts::parse_duration;
@@ -326,6 +328,8 @@ pub struct Receiver {
     pub escalate: Vec<EscalationStep>,
     /// Who may act on its alerts; `None`: the people who received them, and the members of the group that they went to.
     pub may_act: Option<MayAct>,
+    /// What labels mean to its readers.
+    pub taught: Taught,
 }
 
 /// How long a message of a receiver may wait before its fallback is told as well; 30 s to 24 h.

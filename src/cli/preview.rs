@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::screen::Screen;
-use super::{Misused, Preview, send};
+use super::{Misused, Preview, send, why};
 use crate::alert::ThreadId;
 use crate::config::{Receiver, Target};
 use crate::deliver::{Envelope, Occasion, Page, Setup, Writer, called_by_the_book, short_links_as_shown};
@@ -15,6 +15,9 @@ use crate::intake::{Called, Ends, Incoming, plan};
 use crate::names::SourceId;
 use crate::shown;
 use crate::time::Clock;
+
+/// Alerts whose labels are explained.
+const EXPLAINED: usize = 5;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
 pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
@@ -35,14 +38,20 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     for delivery in &plan.deliveries {
         let Some(receiver) = config.receivers.get(&delivery.receiver) else { continue };
         let indexes: Vec<usize> = delivery.alerts.iter().map(|arrival| arrival.index as usize).collect();
-        let why = match arguments.receiver {
+        let route = match arguments.receiver {
             Some(_) => "按名字 by name".to_owned(),
-            None => why(config, &notification.alerts[indexes[0]].labels, &delivery.receiver),
+            None => route(config, &notification.alerts[indexes[0]].labels, &delivery.receiver),
         };
         let page = Page::fresh(notification.clone(), &indexes, receiver, now);
         for target in &receiver.targets {
             let target = called_by_the_book(config, target, page.firing(), now);
-            messages.push(message(&setup, &writer, &page, receiver, &target, &why, now));
+            let mut message = message(&setup, &writer, &page, receiver, &target, &route, now);
+            if arguments.why {
+                let taught = config.taught(Some(receiver), &SourceId::Command);
+                let alerts = indexes.iter().take(EXPLAINED).map(|index| &notification.alerts[*index]);
+                message["labels"] = alerts.map(|alert| why::why(alert, &taught)).collect();
+            }
+            messages.push(message);
         }
     }
     let answer = if arguments.json {
@@ -55,7 +64,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
 }
 
 /// The matchers that led to `receiver`.
-fn why(config: &crate::config::Config, labels: &crate::alert::Labels, receiver: &str) -> String {
+fn route(config: &crate::config::Config, labels: &crate::alert::Labels, receiver: &str) -> String {
     let decisions = config.route.route(labels);
     let path =
         decisions.iter().find(|decision| decision.receiver == receiver).map(|decision| decision.path.join(" → "));
@@ -68,7 +77,7 @@ fn message(
     page: &Page,
     receiver: &Receiver,
     target: &Target,
-    why: &str,
+    route: &str,
     now: crate::alert::Timestamp,
 ) -> Value {
     let external = setup.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
@@ -94,7 +103,7 @@ fn message(
     };
     json!({
         "receiver": receiver.name,
-        "route": why,
+        "route": route,
         "lane": target.lane(),
         "face": rendered.face.as_str(),
         "bytes": { "used": rendered.bytes_used, "allowed": rendered.bytes_allowed },
@@ -120,6 +129,9 @@ fn told(message: &Value) -> Screen {
         message["counted"],
     ));
     screen.line(format_args!("   路由 route: {}", word("route")));
+    for why in message["labels"].as_array().into_iter().flatten() {
+        why::told(why, &mut screen);
+    }
     for problem in message["problems"].as_array().into_iter().flatten() {
         screen.line(format_args!("   ! {}", problem.as_str().unwrap_or_default()));
     }

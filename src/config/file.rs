@@ -161,6 +161,13 @@ pub(super) struct Receiver {
     /// 从这些标签找负责人并 @ 他们，依次找，找到为止（群聊和 webhook）。
     /// Labels that say whose an alert is: the first by which somebody is found is mentioned (chats and webhooks).
     pub mention_from: Option<At<Vec<At<String>>>>,
+    /// 说明告警是关于什么的标签，从大到小；自带的规则认不出时用。
+    /// Labels that make the object of an alert, wide to narrow, before those that wegraf knows.
+    pub object: Option<At<Vec<At<String>>>>,
+    /// 说明在哪里的标签，从大到小。Labels that tell where it is, widest first, before those that wegraf knows.
+    pub place: Option<At<Vec<At<String>>>>,
+    /// 消息里从不显示的标签。Labels that messages never show.
+    pub hidden: Option<At<Vec<At<String>>>>,
 }
 
 /// 消息最多等多久。How long a message may wait.

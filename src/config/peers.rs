@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Network, Proof};
 use crate::alert::Alert;
 use crate::route::Matcher;
+use crate::subject::Taught;
 
 /// A configured sender.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Source {
     pub receivers: Option<Vec<String>>,
     /// The always-firing alert whose absence is reported, if there is one.
     pub watchdog: Option<Watchdog>,
+    /// What its labels mean.
+    pub taught: Taught,
 }
 
 impl Source {

@@ -8,6 +8,7 @@ use super::at::{At, Named};
 use super::file::{self, File};
 use super::finding::{Place, did_you_mean};
 use super::resolve::{Global, Resolver, placed, value};
+use super::taught::Lists;
 use super::{FallbackAfter, Receiver, Target};
 
 /// Default interval of reminders.
@@ -108,6 +109,12 @@ impl Resolver<'_> {
             targets.push(target);
         }
         self.mention_owners(receiver, &mut targets);
+        let lists = Lists {
+            object: receiver.object.as_ref(),
+            place: receiver.place.as_ref(),
+            hidden: receiver.hidden.as_ref(),
+        };
+        let taught = self.taught(&format!("receivers.{name}"), lists);
         let repeat_interval = self.duration(
             receiver.repeat_interval.as_ref(),
             &format!("receivers.{name}.repeat_interval"),
@@ -124,6 +131,7 @@ impl Resolver<'_> {
             fallback: value(receiver.fallback.as_ref()).cloned(),
             fallback_after: self.fallback_after(name, receiver),
             escalate: self.escalation(name, receiver, file),
+            taught,
             may_act: self.may_act(receiver.may_act.as_ref(), file).or_else(|| self.may_act.clone()),
         })
     }

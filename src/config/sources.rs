@@ -8,6 +8,7 @@ use super::at::{At, Named, Several};
 use super::file::{self, Credentials, File, Secret};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
+use super::taught::Lists;
 use super::{Envelope, Network, Proof, Source, Vendor, Watchdog};
 use crate::names::SourceId;
 
@@ -52,9 +53,12 @@ impl Resolver<'_> {
             self.source_name(place, name);
             let watchdog = value(source.watchdog.as_ref()).map(|watchdog| self.watchdog(name, watchdog));
             let receivers = self.scope(name, source, file);
+            let lists =
+                Lists { object: source.object.as_ref(), place: source.place.as_ref(), hidden: source.hidden.as_ref() };
+            let taught = self.taught(&format!("sources.{name}"), lists);
             let (proofs, addresses) = self.proofs_of(name, place, source);
             if !proofs.is_empty() || super::dropins::any(source) {
-                resolved.push(Source { name: name.to_owned(), proofs, addresses, receivers, watchdog });
+                resolved.push(Source { name: name.to_owned(), proofs, addresses, receivers, watchdog, taught });
             }
         }
         resolved.sort_by(|a, b| a.name.cmp(&b.name));

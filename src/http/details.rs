@@ -272,6 +272,7 @@ mod tests {
             fallback: None,
             fallback_after: FallbackAfter::default(),
             escalate: Vec::new(),
+            taught: crate::subject::Taught::default(),
             may_act: None,
         };
         Page::fresh(samples().swap_remove(0).notification, &[0, 1], &receiver, crate::alert::Timestamp(0))

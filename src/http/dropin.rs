@@ -176,6 +176,7 @@ fn bare_receiver(config: &Config, name: String, target: Target) -> Receiver {
         fallback: None,
         fallback_after: FallbackAfter::default(),
         escalate: Vec::new(),
+        taught: crate::subject::Taught::default(),
         may_act: None,
     }
 }

@@ -100,6 +100,12 @@ services! { source {
     /// 心跳告警：一直在触发的告警，太久没来说明这条路断了。
     /// An alert that always fires: if it stays away, alerts no longer come through, and the `alarm` is raised.
     watchdog: Option<At<Watchdog>>,
+    /// 它的告警里说明关于什么的标签，从大到小。Labels that make the object of its alerts, wide to narrow.
+    object: Option<At<Vec<At<String>>>>,
+    /// 说明在哪里的标签，从大到小。Labels that tell where it is, widest first.
+    place: Option<At<Vec<At<String>>>>,
+    /// 消息里从不显示的标签。Labels that messages never show.
+    hidden: Option<At<Vec<At<String>>>>,
     /// 企业微信的地址 `/cgi-bin/…`。WeCom's addresses.
     wecom: Option<At<AsWecom>>,
 } }

@@ -11,7 +11,14 @@ use super::*;
 use crate::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
 
 fn source(name: &str, proof: Proof) -> Source {
-    Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), receivers: None, watchdog: None }
+    Source {
+        name: name.to_owned(),
+        proofs: vec![proof],
+        addresses: Vec::new(),
+        receivers: None,
+        watchdog: None,
+        taught: crate::subject::Taught::default(),
+    }
 }
 
 fn bearer(name: &str, token: &str) -> Source {

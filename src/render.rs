@@ -9,19 +9,28 @@ mod buttons;
 mod compose;
 mod context;
 mod digest;
+mod endings;
 mod engine;
+mod essence;
 mod faces;
 mod facts;
+mod figures;
 mod fit;
 mod folds;
 mod headline;
 mod labels;
 mod leads;
+mod lines;
 mod link;
+mod lists;
 mod neutral;
 mod notes;
+mod prose;
+mod remarks;
 mod rows;
 mod samples;
+mod sentences;
+mod state;
 mod variables;
 mod words;
 
@@ -43,6 +52,8 @@ pub use link::{harmless_url, public_picture};
 pub use notes::{Hidden, Note, noted};
 pub use samples::{Sample, samples};
 pub use words::number;
+
+pub use crate::subject::Taught;
 
 /// The shipped templates and the user's, compiled once.
 pub struct Templates {
@@ -88,6 +99,8 @@ pub struct Letter<'a> {
     pub known_hosts: &'a [IpAddr],
     /// Addresses of alerts, and the short ones that stand for them.
     pub short: &'a [(String, String)],
+    /// What the user says of labels.
+    pub taught: &'a Taught,
 }
 
 /// What readers of a message may do on its page: named in the message where it has no buttons.
@@ -161,7 +174,10 @@ impl Templates {
         let mut problems: Vec<TemplateProblem> = chosen.broken.cloned().into_iter().collect();
         if chosen.path.is_some() {
             match compose::write(letter, &facts, face, &chosen, &shipped) {
-                Ok(rendered) => return Rendered { problems, ..rendered },
+                Ok(rendered) => match facts.lacking(letter, &rendered.parts) {
+                    None => return Rendered { problems, ..rendered },
+                    Some(essence) => problems.push(chosen.lacks(essence)),
+                },
                 Err(problem) => problems.push(problem),
             }
         }

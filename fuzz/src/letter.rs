@@ -58,6 +58,8 @@ impl Case {
             notes: &[],
             link_rewrites: &[],
             known_hosts: &[],
+            short: &[],
+            taught: wegraf::subject::Taught::NOTHING,
         }
     }
 }

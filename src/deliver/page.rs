@@ -14,7 +14,7 @@ use crate::charts::About;
 use crate::config::{Config, Face, Language, Receiver, Target};
 use crate::ingest::{self, Listed};
 use crate::names::SourceId;
-use crate::render::{Letter, Picture, Rendered, Told, long_links};
+use crate::render::{Letter, Picture, Rendered, Taught, Told, long_links};
 use crate::room::{Part, Room};
 use crate::store::{Contents, Kept, Moved, Store, StoreError};
 
@@ -37,6 +37,8 @@ pub struct Page {
     /// Every value of a body that has no fixed shape.
     pub listed: Listed,
     template: Option<String>,
+    /// What the user says of labels.
+    taught: Taught,
 }
 
 /// An alert that is told.
@@ -104,6 +106,7 @@ impl Page {
             source: kept.source.clone(),
             listed: Listed::default(),
             template: receiver.and_then(|receiver| receiver.template.clone()),
+            taught: config.taught(receiver.map(AsRef::as_ref), &kept.source),
         }
     }
 
@@ -134,6 +137,7 @@ impl Page {
             source: SourceId::Command,
             listed: Listed::default(),
             template: receiver.template.clone(),
+            taught: receiver.taught.clone(),
         }
     }
 
@@ -224,6 +228,7 @@ impl Page {
             link_rewrites: &setup.config.link_rewrites,
             known_hosts: &setup.config.known_hosts,
             short,
+            taught: &self.taught,
         };
         read(&letter)
     }

@@ -7,7 +7,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::context::{Page, Voice, letters};
+use super::context::{Page, Voice};
+use super::endings::letters;
 use super::engine::{Chosen, TemplateProblem, dialect};
 use super::faces::{self, Block, Limit};
 use super::facts::Facts;
@@ -32,6 +33,12 @@ pub(super) struct Level {
     pub(super) what: usize,
     pub(super) links: usize,
     pub(super) still: usize,
+    /// Bytes.
+    pub(super) steps: usize,
+    /// Lines of a log: all that a face has room for, one, or none.
+    pub(super) evidence: usize,
+    /// Is the threshold shown?
+    pub(super) limit: bool,
 }
 
 /// How many levels there are.
@@ -50,6 +57,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 80,
         links: 5,
         still: 12,
+        steps: 800,
+        evidence: 3,
+        limit: true,
     },
     Level {
         number: 1,
@@ -62,6 +72,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 80,
         links: 5,
         still: 12,
+        steps: 420,
+        evidence: 1,
+        limit: true,
     },
     Level {
         number: 2,
@@ -74,6 +87,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 60,
         links: 4,
         still: 6,
+        steps: 230,
+        evidence: 0,
+        limit: true,
     },
     Level {
         number: 3,
@@ -86,6 +102,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 40,
         links: 2,
         still: 3,
+        steps: 230,
+        evidence: 0,
+        limit: true,
     },
     Level {
         number: 4,
@@ -98,6 +117,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 32,
         links: 1,
         still: 0,
+        steps: 130,
+        evidence: 0,
+        limit: true,
     },
     Level {
         number: 5,
@@ -110,6 +132,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 24,
         links: 1,
         still: 0,
+        steps: 0,
+        evidence: 0,
+        limit: false,
     },
     Level {
         number: 6,
@@ -122,6 +147,9 @@ const LEVELS: [Level; LEVEL_COUNT] = [
         what: 16,
         links: 0,
         still: 0,
+        steps: 0,
+        evidence: 0,
+        limit: false,
     },
 ];
 /// From here on alerts are counted rather than shown with even less detail.

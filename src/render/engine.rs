@@ -12,6 +12,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
+use super::essence::Essence;
 use super::link::safe_url;
 use super::neutral::{self, Dialect};
 use crate::config::{Face, Language, TemplateFile};
@@ -240,6 +241,19 @@ pub(super) struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
+    /// The problem of a message that does not say `essence`.
+    pub(super) fn lacks(&self, essence: Essence) -> TemplateProblem {
+        let (zh, en, variables) = essence.names();
+        TemplateProblem {
+            template: self.path.clone().unwrap_or_else(|| self.name.clone()),
+            line: None,
+            column: None,
+            reason: format!(
+                "消息里没有{zh}，加上其中之一：{variables}。The message does not say {en}: print one of {variables}."
+            ),
+        }
+    }
+
     /// Runs the template: its whole output for no `blocks`, else each of them; a missing block is `None`.
     pub(super) fn run(&self, blocks: &[&str], context: Value) -> Result<Vec<Option<String>>, TemplateProblem> {
         self.try_run(blocks, context).map_err(|error| problem(self.path.as_deref().unwrap_or(&self.name), &error))
@@ -384,6 +398,7 @@ fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
     });
     environment
         .add_function("table", move |columns: Vec<Value>, rows: Vec<Vec<Value>>| table(&columns, &rows, dialect));
+    environment.add_function("fenced", move |lines: Vec<Value>| fenced(&lines, dialect));
     environment.add_filter("cut", |text: &str, length: usize| super::fit::cut_chars(text, length).into_owned());
     environment.add_filter("one_line", |text: &str| neutral::one_line(text));
 }
@@ -403,6 +418,16 @@ fn link(text: &Value, url: &str, dialect: Dialect) -> Result<Value, Error> {
     }))
 }
 
+/// Lines of a log: as a block of code in the second edition of markdown, elsewhere as they are.
+fn fenced(lines: &[Value], dialect: Dialect) -> Result<Value, Error> {
+    let mut lines = lines.iter().map(|line| printed(line, dialect)).collect::<Result<Vec<_>, _>>()?;
+    if dialect == Dialect::MarkdownV2 && !lines.is_empty() {
+        lines.insert(0, "```".to_owned());
+        lines.push("```".to_owned());
+    }
+    Ok(Value::from_safe_string(lines.join("\n")))
+}
+
 /// A table in the second edition of markdown; elsewhere a line for each row, without titles.
 fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Result<Value, Error> {
     let v2 = dialect == Dialect::MarkdownV2;
@@ -412,7 +437,9 @@ fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Result<Val
     };
     let mut lines = Vec::with_capacity(rows.len() + 4);
     if v2 {
-        lines.extend([String::new(), line(columns)?, format!("|{}", "---|".repeat(columns.len()))]);
+        // What is compared stands at the right.
+        let rule = if columns.len() == 2 { "---|---:|".to_owned() } else { "---|".repeat(columns.len()) };
+        lines.extend([String::new(), line(columns)?, format!("|{rule}")]);
     }
     for row in rows {
         lines.push(line(row)?);

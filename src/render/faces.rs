@@ -115,6 +115,11 @@ pub(super) const fn card_value(channel: Channel) -> usize {
     card_lengths(channel).value
 }
 
+/// Characters of the text of a card.
+pub(super) const fn card_text(channel: Channel) -> usize {
+    card_lengths(channel).text
+}
+
 /// The blocks of `face` on `channel`. A nameless one is the template's whole output.
 pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     let title = soft("title", title_limit(face, channel));

@@ -126,7 +126,7 @@ impl Line {
 }
 
 /// `text` in at most `most` columns.
-fn cut_columns(text: &str, most: usize) -> String {
+pub(super) fn cut_columns(text: &str, most: usize) -> String {
     if columns(text) <= most {
         return text.to_owned();
     }
@@ -207,7 +207,11 @@ fn others(count: usize, kind: Kind, alerts: usize, language: Language) -> String
 /// The worst value of `rows`, which are in the order of their values.
 fn worst(rows: &[&Row], titled: bool, language: Language) -> String {
     let Some(row) = rows.iter().find(|row| !row.value.is_empty()) else { return String::new() };
-    let title = if titled && rows.len() > 1 { pick(language, " 最高", " up to") } else { "" };
+    let title = match (titled && rows.len() > 1, row.low) {
+        (false, _) => "",
+        (true, false) => pick(language, " 最高", " up to"),
+        (true, true) => pick(language, " 最低", " down to"),
+    };
     format!("{title} {}", row.value)
 }
 

@@ -67,8 +67,8 @@ pub(super) struct Headline {
 impl Facts {
     /// Does the summary of the only alert give its value already?
     pub(super) fn value_is_said(&self) -> bool {
-        let Some((_, value)) = self.values.first() else { return false };
-        let number = value.split(' ').next().unwrap_or_default();
+        let Some(value) = self.measured.values.first() else { return false };
+        let number = value.text.trim_end_matches('%').split(' ').next().unwrap_or_default();
         !number.is_empty() && self.summary.contains(number)
     }
 
@@ -152,8 +152,10 @@ impl Facts {
         }
         let object = self.named_object(letter);
         let single = letter.told.len() == 1 && self.still == 0;
-        let shows_value = single && self.state.shows_value() && self.values.len() == 1;
-        let value = if shows_value { self.values[0].1.as_str() } else { "" };
+        let value = match &self.measured.values[..] {
+            [one] if single && self.state.shows_value() => one.text.as_str(),
+            _ => "",
+        };
         let with_object = |name: &str, object: &str| match object {
             "" => format!("{before}{name}{after}"),
             object => format!("{before}{name}{after} · {object}"),

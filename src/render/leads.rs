@@ -8,6 +8,7 @@ use super::words::{State, pick};
 use super::{Letter, Offer};
 use crate::alert::{Alert, Links};
 use crate::config::Face;
+use crate::said::{self, LinkKind};
 
 /// A link with its name.
 #[derive(Clone)]
@@ -18,7 +19,7 @@ pub(super) struct Link {
 }
 
 /// The links, most useful first, each a URL that may be in a message.
-pub(super) fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec<Link> {
+pub(super) fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State, said: &[said::Link]) -> Vec<Link> {
     let followed = |url: &str| shown(url, letter.link_rewrites, letter.known_hosts);
     let first = |pick: fn(&Links) -> &String| {
         alerts.iter().take(ROWS).map(|alert| pick(&alert.links)).find_map(|url| followed(url))
@@ -29,8 +30,11 @@ pub(super) fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec
         _ => None,
     };
     let details = letter.details_url.and_then(safe_url);
+    let in_text = |kind: LinkKind| said.iter().filter(|link| link.kind == kind).find_map(|link| followed(&link.url));
     let panel = first(|links| &links.panel);
     let dashboard = if panel.is_some() { None } else { first(|links| &links.dashboard) };
+    let dashboard = dashboard.or_else(|| in_text(LinkKind::Dashboard).filter(|_| panel.is_none()));
+    let runbook = first(|links| &links.runbook).or_else(|| in_text(LinkKind::Runbook));
     let rule = first(|links| &links.rule);
     let home = followed(&letter.notification.external_url);
     let judged = !matches!(state, State::NoData | State::QueryError);
@@ -50,7 +54,9 @@ pub(super) fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State) -> Vec
         ("panel", pick(language, "面板", "Panel"), panel.clone()),
         ("dashboard", pick(language, "仪表盘", "Dashboard"), dashboard.clone()),
         ("act", act_text.unwrap_or_default(), act),
-        ("runbook", pick(language, "手册", "Runbook"), first(|links| &links.runbook).filter(|_| on)),
+        ("runbook", pick(language, "手册", "Runbook"), runbook.filter(|_| on)),
+        ("logs", pick(language, "日志", "Logs"), in_text(LinkKind::Logs).filter(|_| on)),
+        ("said", pick(language, "链接", "Link"), in_text(LinkKind::Other).filter(|_| on)),
         ("silence", pick(language, "静默", "Silence"), silence.filter(|_| on)),
         ("rule", pick(language, "规则", "Rule"), rule.filter(|_| judged && panel.is_none() && dashboard.is_none())),
         ("details", pick(language, "全部详情", "All details"), details.clone()),
@@ -76,8 +82,8 @@ pub fn long_links(letter: &Letter<'_>) -> Vec<String> {
     if letter.target.channel().wecom().is_none() {
         return Vec::new();
     }
-    let (alerts, state) = outline(letter);
-    let links = links(letter, &alerts, state);
+    let (alerts, state, said) = outline(letter);
+    let links = links(letter, &alerts, state, &said);
     if possible(letter.target, !links.is_empty()) != Face::Text {
         return Vec::new();
     }

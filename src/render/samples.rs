@@ -64,6 +64,7 @@ impl Sample {
             link_rewrites: &[],
             known_hosts: &[],
             short: &[],
+            taught: crate::subject::Taught::NOTHING,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The names that a template may use, and what is meant by one that does not exist.
 
 /// The names of a message; `docs/templates.md` explains each.
-pub(super) const NAMES: [&str; 54] = [
+pub(super) const NAMES: [&str; 63] = [
     "act",
     "alerts",
     "annotations",
@@ -9,7 +9,10 @@ pub(super) const NAMES: [&str; 54] = [
     "column",
     "count",
     "description",
+    "details",
     "duration",
+    "evidence",
+    "evidence_more",
     "face",
     "facts",
     "firing",
@@ -23,7 +26,9 @@ pub(super) const NAMES: [&str; 54] = [
     "labels",
     "language",
     "lead",
+    "limit",
     "links",
+    "measure",
     "message",
     "more",
     "more_text",
@@ -44,11 +49,15 @@ pub(super) const NAMES: [&str; 54] = [
     "single",
     "source",
     "state",
+    "steps",
+    "steps_more",
     "still",
     "subject",
     "summary",
     "tail",
+    "threshold",
     "title",
+    "unit",
     "unread",
     "url",
     "value",

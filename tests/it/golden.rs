@@ -72,6 +72,7 @@ fn all_faces(notification: &Notification) -> String {
             link_rewrites: &[],
             known_hosts: &[],
             short: &[],
+            taught: wegraf::subject::Taught::NOTHING,
         });
         assert!(rendered.bytes_used <= rendered.bytes_allowed, "{face:?}");
         assert_eq!(rendered.named.len() + rendered.counted.len(), told.len(), "{face:?}");

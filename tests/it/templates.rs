@@ -44,23 +44,25 @@ async fn told(world: &World) -> String {
 
 #[tokio::test]
 async fn a_template_of_the_users_writes_the_message() {
-    let world =
-        with("值班同学请看：{{ subject }}\n{% for alert in alerts %}→ {{ alert.labels.instance }}\n{% endfor %}").await;
+    let world = with(
+        "值班同学请看：{{ subject }} {{ word }}\n{% for alert in alerts %}→ {{ alert.labels.instance }}\n{% endfor %}",
+    )
+    .await;
     let text = told(&world).await;
-    assert!(text.starts_with("值班同学请看：磁盘将满 · db-1\n→ db-1"), "{text}");
+    assert!(text.starts_with("值班同学请看：磁盘将满 · db-1 警告\n→ db-1"), "{text}");
     assert!(text.contains('#'), "the short id is there whatever the template does: {text}");
     assert!(world.metric(FAILURES).await < 0.5);
 }
 
 #[tokio::test]
 async fn a_template_for_one_face_leaves_the_others_alone() {
-    let world = idle("一般：{{ subject }}").await;
-    world.write("mine/duty.markdown.j2", "群里：{{ subject }}");
+    let world = idle("一般{{ word }}：{{ subject }}").await;
+    world.write("mine/duty.markdown.j2", "群里{{ word }}：{{ subject }}");
     let mut world = world;
     world.start().await;
-    assert!(told(&world).await.starts_with("一般：磁盘将满"));
+    assert!(told(&world).await.starts_with("一般警告：磁盘将满"));
     let group = world.inbox("webhook=sim-ops-group").await;
-    assert!(text(&group[0]).starts_with("群里：磁盘将满"), "{group:#?}");
+    assert!(text(&group[0]).starts_with("群里警告：磁盘将满"), "{group:#?}");
 }
 
 /// Templates that fail, and where; one that prints too much does so everywhere.
@@ -72,6 +74,8 @@ const BROKEN: &[(&str, &str)] = &[
     ("{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}", "duty.j2:1:"),
     ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "duty.j2:1:"),
     ("{% for a in range(9000) %}0123456789abcdef0123456789abcdef{% endfor %}", "duty.j2:"),
+    // Nothing tells whether it is on or over.
+    ("{{ name }} {{ object }}", "duty.j2: 消息里没有"),
 ];
 
 #[tokio::test]
@@ -96,12 +100,12 @@ async fn check_finds_a_template_that_fails_and_names_its_line() {
         assert_eq!(answer["ok"], false);
         assert!(answer["templates"].to_string().contains(place), "{answer}");
     }
-    run(&idle("{{ subject }}").await, &["check"]).await.exits(0);
+    run(&idle("{{ title }} {% for alert in alerts %}{{ alert.what }}{% endfor %}").await, &["check"]).await.exits(0);
 }
 
 #[tokio::test]
 async fn a_template_cannot_make_markup_or_mentions_of_an_alerts_text() {
-    let world = with("{{ subject }} {% for alert in alerts %}{{ alert.labels.instance }}{% endfor %}").await;
+    let world = with("{{ word }} {{ subject }} {% for alert in alerts %}{{ alert.labels.instance }}{% endfor %}").await;
     world
         .accept(
             "/webhook",

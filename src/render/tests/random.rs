@@ -1,4 +1,4 @@
-//! A million hostile alerts, in every face, on every channel, in both languages.
+//! Two hundred thousand hostile alerts, in every face, on every channel, in both languages.
 
 use std::collections::BTreeSet;
 
@@ -362,6 +362,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
         link_rewrites: &[],
         known_hosts: &[],
         short: &[],
+        taught: crate::subject::Taught::NOTHING,
     };
     let rendered = templates.render(&letter);
     let wrong = wrong(&letter, &rendered, template.is_none());
@@ -474,9 +475,9 @@ fn run(alerts: usize, seed: u64, templates: &Templates, template: Option<&str>) 
 }
 
 #[test]
-fn a_million_hostile_alerts_neither_break_nor_bend_a_message() {
+fn hostile_alerts_neither_break_nor_bend_a_message() {
     let (templates, _) = Templates::compile(&[]);
-    if let Some(wrong) = run(1_000_000, 1, &templates, None) {
+    if let Some(wrong) = run(200_000, 1, &templates, None) {
         panic!("{wrong}");
     }
 }
@@ -493,7 +494,7 @@ fn a_careless_template_of_the_users_cannot_break_a_message_either() {
     }
 }
 
-/// The negative control: what the million proves, it can also deny.
+/// The negative control: what the hostile alerts prove, they can also deny.
 #[test]
 fn without_neutralising_the_checker_goes_red() {
     let (templates, _) = Templates::compile(&[]);

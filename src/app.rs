@@ -1,10 +1,10 @@
 //! State shared by the modules while the gateway runs, and how it starts, reloads and stops.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -12,11 +12,11 @@ use tracing::{error, info, warn};
 use crate::alert::Timestamp;
 use crate::answer::{self, Acts};
 use crate::bots::{self, Bots};
-use crate::config::{Config, Database};
+use crate::config::Config;
 use crate::deliver::{self, Deliver, Members, Names, Writer};
 use crate::fuse::Fuse;
 use crate::http;
-use crate::http::{Doors, Server};
+use crate::http::{Doors, Reload, ReloadAnswer, Server};
 use crate::incidents::Incidents;
 use crate::intake::Intake;
 use crate::links::Links;
@@ -30,6 +30,9 @@ use crate::watch::{self, Storage, Watch};
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
 const DRAIN: Duration = Duration::from_secs(15);
 
+/// Requests for a reload that wait.
+const REQUESTS: usize = 4;
+
 /// Everything the handlers and the delivery share. Built once by [`App::open`]; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App(Arc<Inner>);
@@ -38,6 +41,8 @@ pub struct App(Arc<Inner>);
 struct Inner {
     http: Live<http::Setup>,
     config: Live<Config>,
+    /// The configuration that the process was started with.
+    first: Arc<Config>,
     intake: Intake,
     deliver: Deliver,
     acts: Acts,
@@ -89,6 +94,7 @@ impl App {
             incidents: Arc::default(),
             metrics: metrics.clone(),
             fuse: fuse.clone(),
+            looked: Arc::default(),
         };
         let own = setup.now();
         let acts = Acts {
@@ -112,6 +118,7 @@ impl App {
         };
         Ok(Self(Arc::new(Inner {
             http: Live::new(http::Setup::new(own.config.clone(), own.wecom.clone(), own.charts.clone())),
+            first: own.config.clone(),
             config,
             intake,
             deliver,
@@ -153,7 +160,7 @@ impl App {
     }
 
     /// What the server works with.
-    fn server(&self) -> Server {
+    fn server(&self, reloads: mpsc::Sender<Reload>) -> Server {
         let inner = &*self.0;
         Server {
             setup: inner.http.clone(),
@@ -167,6 +174,7 @@ impl App {
             storage: inner.storage.clone(),
             metrics: inner.metrics.clone(),
             fuse: inner.fuse.clone(),
+            reloads,
         }
     }
 
@@ -207,26 +215,28 @@ impl App {
 
     /// Replaces the whole configuration, or keeps the old one if the file is invalid. Changes of the database and the
     /// listening address are logged and wait for a restart. Returns the files besides the configuration itself whose
-    /// change triggers the next reload: those it was read from, and those to be repaired.
-    pub fn reload(&self) -> Vec<PathBuf> {
+    /// change triggers the next reload: those it was read from, and those to be repaired; and what it came to.
+    pub fn reload(&self) -> (Vec<PathBuf>, ReloadAnswer) {
         let old = self.config();
-        let mut files = old.files.clone();
+        let (mut files, mut done) = (old.files.clone(), ReloadAnswer::default());
         let loaded = Config::load(&old.path)
             .map_err(|mistakes| {
                 files.extend(mistakes.iter().map(|mistake| mistake.file.clone()));
                 mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
             })
             .and_then(|(config, notes)| {
-                for note in notes {
+                for note in &notes {
                     warn!(%note, "The configuration has a note.");
                 }
+                done.notes = notes.iter().map(ToString::to_string).collect();
                 let setup = deliver::Setup::new(Arc::new(config), Some(&self.0.store), &self.0.clock);
                 setup.map_err(|error| format!("{error:#}"))
             });
         match loaded {
             Ok(new) => {
-                if restart_only(&new.config) != restart_only(&old) {
-                    warn!("`listen`, `listen_monitoring`, `memory` and `database` change only with a restart.");
+                done.restart = restart_only(&self.0.first, &new.config);
+                if !done.restart.is_empty() {
+                    warn!(keys = done.restart.join(", "), "These keys change only with a restart.");
                 }
                 files.clone_from(&new.config.files);
                 self.0.config.replace(new.config.clone());
@@ -242,15 +252,22 @@ impl App {
                 self.0.metrics.reloads.get_or_create(&Reloaded { result: "failed" }).inc();
                 self.0.metrics.reload_ok.set(0);
                 error!(path = %old.path.display(), %mistakes, "The new configuration is wrong; the old one stays in force.");
+                done.error = mistakes;
             }
         }
-        files
+        (files, done)
     }
 }
 
-/// The settings that a reload does not change.
-fn restart_only(config: &Config) -> (SocketAddr, Option<SocketAddr>, u64, &Database) {
-    (config.listen, config.listen_monitoring, config.memory, &config.database)
+/// The keys that changed since the start and that a reload does not change.
+fn restart_only(first: &Config, new: &Config) -> Vec<String> {
+    let changed = [
+        ("listen", first.listen != new.listen),
+        ("listen_monitoring", first.listen_monitoring != new.listen_monitoring),
+        ("memory", first.memory != new.memory),
+        ("database", first.database != new.database),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
 }
 
 /// Takes and sends until `stop`, then finishes what is in flight: stop accepting → finish requests → stop claiming
@@ -276,7 +293,15 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
         sent.cancelled().await;
         stop_bots.cancel();
     });
-    http::serve(app.server(), doors.into(), stop).await;
+    let (reloads, mut asked) = mpsc::channel::<Reload>(REQUESTS);
+    let (reloading, stopped) = (app.clone(), stop_sending.clone());
+    tasks.spawn(async move {
+        while let Some(Some(answer)) = stopped.run_until_cancelled(asked.recv()).await {
+            // A caller that does not wait for its answer has its reload, too.
+            drop(answer.send(reloading.reload().1));
+        }
+    });
+    http::serve(app.server(reloads), doors.into(), stop).await;
     stop_sending.cancel();
     tasks.close();
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {

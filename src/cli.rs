@@ -4,6 +4,7 @@
 //! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
 
 pub mod acts;
+pub mod backup;
 pub mod bots;
 pub mod chat;
 pub mod check;
@@ -12,11 +13,13 @@ pub mod demo;
 pub mod doctor;
 pub mod duty;
 mod gateway;
+pub mod health;
 pub mod init;
 pub mod links;
 pub mod migrate_store;
 pub mod payloads;
 pub mod preview;
+pub mod reload;
 pub mod route;
 pub mod sample;
 pub mod schema;
@@ -27,6 +30,7 @@ pub mod shell;
 pub mod silences;
 pub mod simulator;
 pub mod source;
+mod systemd;
 pub mod why;
 
 use std::ffi::OsString;
@@ -73,6 +77,10 @@ pub enum Command {
     Demo(Demo),
     /// 启动网关。 Run the gateway.
     Serve(Serve),
+    /// 网关就绪了没有：0 就绪，1 没有。 Is the gateway ready: 0 yes, 1 no.
+    Health(Health),
+    /// 让运行中的网关重读配置，并等待结果。 Have the running gateway read its configuration again, and wait for the result.
+    Reload(Reload),
     /// 问几个问题，写出配置文件并试发一条。 Ask a few questions, write the configuration, send a test.
     Init(Init),
     /// 离线检查配置，列出所有错误。 Check the configuration offline; every mistake at once.
@@ -103,6 +111,10 @@ pub enum Command {
     Silences(Silences),
     /// 消息里链接的密钥：泄露或有人离开时换掉。 The key of the links in messages: rotate it after a leak or when somebody leaves.
     Links(Links),
+    /// 备份 SQLite 数据库，网关照常运行。 Back up the SQLite database while the gateway runs.
+    Backup(Backup),
+    /// 用备份替换数据库；先停止网关。 Put a backup in the place of the database; stop the gateway first.
+    Restore(Restore),
     /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
     MigrateStore(MigrateStore),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
@@ -143,6 +155,77 @@ pub struct Serve {
     /// 日志级别：error、warn、info、debug，可按模块写。 What is logged: error, warn, info, debug, also by module.
     #[arg(long, value_name = "FILTER", env = "WEGRAF_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// `wegraf health`
+#[derive(Debug, Args)]
+pub struct Health {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 网关的地址，代替配置里的 listen，例如 <http://127.0.0.1:8080>。 Where the gateway is, in place of `listen` in the configuration.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// `wegraf reload`
+#[derive(Debug, Args)]
+pub struct Reload {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `wegraf backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 写到哪个文件或目录；默认是数据库所在的目录。已有的文件不会覆盖。 A file or a folder; default: the database's folder. A file that exists is not overwritten.
+    #[arg(long, value_name = "PATH")]
+    pub to: Option<PathBuf>,
+    /// 目录里只留最新的几份。 Keep only the newest ones of the folder.
+    #[arg(long, value_name = "NUMBER")]
+    pub keep: Option<usize>,
+    /// 不带企业微信的访问令牌。 Leave out the access tokens of WeCom.
+    #[arg(long)]
+    pub without_tokens: bool,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What becomes of the messages that were waiting when a backup was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Waiting {
+    /// 照发。 They are sent.
+    Send,
+    /// 放弃，记录里写明。 They are given up, with the reason on record.
+    Drop,
+}
+
+/// `wegraf restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 备份文件。 The backup.
+    #[arg(value_name = "FILE")]
+    pub backup: PathBuf,
+    /// 备份时还没发出的消息怎么办。 What to do with the messages that were waiting when it was made.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub waiting: Option<Waiting>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `wegraf init`
@@ -500,6 +583,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Man(arguments) => shell::man(&arguments),
         Command::Demo(arguments) => wait(demo::run(arguments.once)),
         Command::Serve(arguments) => wait(serve::run(arguments)),
+        Command::Health(arguments) => wait(health::run(arguments)),
+        Command::Reload(arguments) => wait(reload::run(arguments)),
         Command::Doctor(arguments) => wait(doctor::run(arguments)),
         Command::Source(SourceOf { command: SourceCommand::New(arguments) }) => source::run(&arguments),
         Command::Send(arguments) => wait(send::run(arguments)),
@@ -512,6 +597,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Acts(arguments) => wait(acts::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),
         Command::Links(arguments) => wait(links::run(arguments)),
+        Command::Backup(arguments) => wait(backup::run(arguments)),
+        Command::Restore(arguments) => wait(backup::restore(arguments)),
         Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
     }
@@ -558,6 +645,13 @@ impl ConfigFile {
     pub fn load_to_look(&self) -> Result<(Config, Vec<Note>), Misconfigured> {
         let (text, path) = self.text()?;
         Config::parse_to_look(&text, path).map_err(Misconfigured)
+    }
+
+    /// The same for a command that checks it outside the service: what systemd gives the service at its start is not
+    /// missed.
+    pub fn load_to_check(&self) -> Result<(Config, Vec<Note>), Misconfigured> {
+        let (text, path) = self.text()?;
+        Config::parse_to_check(&text, path).map_err(Misconfigured)
     }
 
     /// The same with an address from the command line in place of `listen`.

@@ -65,7 +65,7 @@ pub use peers::{
     WeCom,
 };
 pub use proof::{Algorithm, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor};
-use resolve::{Resolver, Surroundings};
+use resolve::{Resolver, Secrets, Surroundings};
 
 /// Everything `serve` needs, checked.
 #[derive(Debug)]
@@ -199,7 +199,7 @@ impl Config {
     pub fn load_listening(path: &Path, listen: Option<SocketAddr>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         match std::fs::read_to_string(path) {
             Ok(text) => {
-                Self::read(&text, path, &Surroundings { environment: &environment, listen, secrets_needed: true })
+                Self::read(&text, path, &Surroundings { environment: &environment, listen, secrets: Secrets::Needed })
             }
             Err(error) => Err(vec![Mistake::unreadable(path, &error)]),
         }
@@ -207,12 +207,18 @@ impl Config {
 
     /// The configuration in `text` for a command that only looks: secrets that cannot be read here are not missed.
     pub fn parse_to_look(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
-        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets_needed: false })
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets: Secrets::Unneeded })
+    }
+
+    /// The configuration in `text` for a command that checks it outside the service.
+    pub fn parse_to_check(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+        let secrets = Secrets::GivenAtStart;
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets })
     }
 
     /// The configuration in `text`, as if it stood in the file at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
-        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets_needed: true })
+        Self::read(text, path, &Surroundings { environment: &environment, listen: None, secrets: Secrets::Needed })
     }
 
     fn read(text: &str, path: &Path, around: &Surroundings<'_>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {

@@ -41,6 +41,7 @@ mod way;
 mod worker;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -116,6 +117,15 @@ pub struct Deliver {
     pub metrics: Arc<Metrics>,
     /// What failures of the store are reported to.
     pub fuse: Fuse,
+    /// How often delivery looked at its lanes: it looks each second at least.
+    pub looked: Arc<AtomicU64>,
+}
+
+impl Deliver {
+    /// How often delivery looked at its lanes so far.
+    pub fn looks(&self) -> u64 {
+        self.looked.load(Ordering::Relaxed)
+    }
 }
 
 /// Delivers what is due until told to stop; returns when nothing is in flight any more.
@@ -139,6 +149,7 @@ pub async fn run(deliver: Deliver, writer: Writer, stop: CancellationToken) {
     while !lanes.stop.is_cancelled() {
         let looked = tokio::time::Instant::now();
         let pause = lanes.start_workers(&workers).await;
+        lanes.deliver.looked.fetch_add(1, Ordering::Relaxed);
         lanes.tell_overdue(&mut overdue_looked_at, lanes.deliver.clock.now()).await;
         let woken = async {
             tokio::select! {

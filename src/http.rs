@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::alert::{Format, Timestamp};
 use crate::answer::Acts;
@@ -61,7 +61,7 @@ use guests::BODY_DEADLINE;
 pub use heard::{Heard, Record, RefusedCall};
 pub use listen::{Doors, raise_descriptors, serve};
 use lobby::Seat;
-pub use orders::{NoteOrder, RecallAnswer, RecallOrder, RotateOrder};
+pub use orders::{NoteOrder, RecallAnswer, RecallOrder, Reload, ReloadAnswer, RotateOrder};
 use refusal::Refusal;
 use refusal::Refusals;
 use scrape::Figures;
@@ -144,6 +144,8 @@ pub struct Server {
     pub metrics: Arc<Metrics>,
     /// What failures of the store are reported to.
     pub fuse: Fuse,
+    /// Where a command's request for a reload goes.
+    pub reloads: mpsc::Sender<Reload>,
 }
 
 /// What the handlers share.

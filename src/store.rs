@@ -9,6 +9,7 @@
 //! the same contract tests.
 
 mod acts;
+pub mod backup;
 mod body;
 mod copy;
 mod digest;
@@ -52,6 +53,7 @@ pub use crate::engine::outbox::{
 pub use crate::engine::overdue::FallbackAfter;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
+pub use backup::Backup;
 pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
 pub use error::StoreError;

@@ -13,7 +13,7 @@ use crate::render::{TemplateProblem, Templates};
 
 /// Prints mistakes and notes. Exit code 1 if there is a mistake: the command worked, the configuration is wrong.
 pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
-    let (config, notes, mistakes) = match arguments.file.load() {
+    let (config, notes, mistakes) = match arguments.file.load_to_check() {
         Ok((config, mut notes)) => {
             notes.extend(super::wait(async { Ok(spelled(&config).await) })?);
             (Some(config), notes, Vec::new())

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Serve;
+use super::systemd::Systemd;
 use crate::app::{self, App};
 use crate::http::{Doors, raise_descriptors};
 use crate::telemetry;
@@ -46,6 +47,9 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
         );
     }
     info!(listen = %doors.main.local_addr()?, "wegraf is ready.");
+    let systemd = Systemd::of_environment();
+    systemd.ready();
+    let watched = tokio::spawn(systemd.clone().watch(app.clone()));
     let broken = {
         let (app, stop) = (app.clone(), stop.clone());
         tokio::spawn(async move {
@@ -53,7 +57,16 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
             stop.cancel();
         })
     };
+    let stopping = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            systemd.stopping();
+        })
+    };
     app::run(app, doors, stop).await?;
+    stopping.abort();
+    watched.abort();
     signals.abort();
     watcher.abort();
     if broken.is_finished() {
@@ -106,7 +119,7 @@ async fn watch(path: PathBuf, first: Option<Stamp>, app: App) {
             }
         }
         if changed {
-            others = app.reload();
+            (others, _) = app.reload();
             last.retain(|file, _| *file == path || others.contains(file));
         }
     }

@@ -24,15 +24,28 @@ const TIMEZONE: &str = "Asia/Shanghai";
 /// Placeholder for a secret that is not needed now; valid as any kind of secret (an `EncodingAESKey` has 43 letters).
 const NO_SECRET: &str = "0000000000000000000000000000000000000000000";
 
+/// Where systemd keeps the credentials of the service that it is named after.
+const RUNNING: &str = "/run/credentials/wegraf.service";
+
 /// Inputs besides the file.
 pub(super) struct Surroundings<'a> {
     /// Reads an environment variable.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// An address from the command line, in place of `listen`.
     pub listen: Option<SocketAddr>,
-    /// Whether an unreadable secret is a mistake. Commands that only read send nothing and need none: an operator's
-    /// shell lacks the service's environment.
-    pub secrets_needed: bool,
+    /// Which secrets have to be there.
+    pub secrets: Secrets,
+}
+
+/// Which secrets have to be there: an operator's shell lacks the service's environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    /// All.
+    Needed,
+    /// All but those that systemd gives the service when it starts.
+    GivenAtStart,
+    /// None: the command sends nothing.
+    Unneeded,
 }
 
 /// Reads one file; `storage.rs`, `sources.rs`, `accounts.rs`, `upstreams.rs`, `destinations.rs`, `duty.rs`,
@@ -330,7 +343,7 @@ impl<'a> Resolver<'a> {
             }
             Secret::Env(name) => {
                 let Some(text) = (self.around.environment)(name) else {
-                    if !self.around.secrets_needed {
+                    if self.around.secrets == Secrets::Unneeded {
                         return Some(NO_SECRET.into());
                     }
                     self.found.mistake(
@@ -355,19 +368,87 @@ impl<'a> Resolver<'a> {
                         self.secret_file(secret.place, &file);
                         (text, (format!("文件 {}", file.display()), format!("the file {}", file.display())))
                     }
-                    Err(_) if !self.around.secrets_needed => return Some(NO_SECRET.into()),
+                    Err(_) if self.around.secrets == Secrets::Unneeded => return Some(NO_SECRET.into()),
                     Err(error) => {
                         self.unreadable(secret.place, path, &file, &error);
                         return None;
                     }
                 }
             }
+            Secret::Credential(name) => return self.given_by_systemd(secret.place, path, name),
         };
+        self.whole(secret.place, path, &text, &from)
+    }
+
+    /// A secret that systemd gives the service when it starts (`LoadCredential=`).
+    fn given_by_systemd(&mut self, place: Place, path: &str, name: &str) -> Option<SecretString> {
+        // An operator's shell lacks the variable; root may read the folder while the service runs.
+        let running = || Some(RUNNING.to_owned()).filter(|folder| Path::new(folder).is_dir());
+        let Some(folder) = (self.around.environment)("CREDENTIALS_DIRECTORY").or_else(running) else {
+            if self.around.secrets == Secrets::Needed {
+                self.found.mistake(
+                    place,
+                    (
+                        format!("`{path}` 要 systemd 给的凭据 {name}，但这里没有 $CREDENTIALS_DIRECTORY"),
+                        format!(
+                            "`{path}` needs the credential {name} of systemd, but there is no $CREDENTIALS_DIRECTORY"
+                        ),
+                    ),
+                    (
+                        format!("在单元里写 LoadCredential={name}:文件，并由 systemd 启动；或改用 {{ file: … }}"),
+                        format!(
+                            "write LoadCredential={name}:FILE in the unit and start it by systemd, or use {{ file: … }}"
+                        ),
+                    ),
+                );
+                return None;
+            }
+            if self.around.secrets == Secrets::GivenAtStart {
+                self.found.note(
+                    place,
+                    (
+                        format!("`{path}` 的凭据 {name} 由 systemd 在启动时给出，这里没有检查"),
+                        format!(
+                            "the credential {name} of `{path}` is given by systemd at the start and was not checked"
+                        ),
+                    ),
+                    (
+                        format!("确认单元里有 LoadCredential={name}:文件"),
+                        format!("see that the unit has LoadCredential={name}:FILE"),
+                    ),
+                );
+            }
+            return Some(NO_SECRET.into());
+        };
+        if name.is_empty() || name.contains('/') || name == ".." {
+            self.found.mistake(
+                place,
+                (format!("`{name}` 不是凭据的名字"), format!("`{name}` is no name of a credential")),
+                ("只写 LoadCredential= 里冒号前的名字", "write the name before the colon of LoadCredential="),
+            );
+            return None;
+        }
+        let file = Path::new(&folder).join(name);
+        match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                let from = (format!("凭据 {name}"), format!("the credential {name}"));
+                self.whole(place, path, &text, &from)
+            }
+            Err(_) if self.around.secrets == Secrets::Unneeded => Some(NO_SECRET.into()),
+            Err(error) => {
+                self.unreadable(place, path, &file, &error);
+                None
+            }
+        }
+    }
+
+    /// A secret without the newline at its end, if there is one. `from`: where it was found.
+    fn whole(&mut self, place: Place, path: &str, text: &str, from: &(String, String)) -> Option<SecretString> {
         // Editors and `kubectl create secret` leave an unintended newline.
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
             self.found.mistake(
-                secret.place,
+                place,
                 (
                     format!("`{path}` 是空的：{}里什么也没有", from.0),
                     format!("`{path}` is empty: there is nothing in {}", from.1),
@@ -381,7 +462,7 @@ impl<'a> Resolver<'a> {
 
     /// Is this the placeholder for a secret that a reading command could not read?
     pub fn is_stand_in(&self, secret: &SecretString) -> bool {
-        !self.around.secrets_needed && secret.expose_secret() == NO_SECRET
+        self.around.secrets != Secrets::Needed && secret.expose_secret() == NO_SECRET
     }
 
     pub fn timezone(&mut self, zone: Option<&At<String>>) -> Option<TimeZone> {

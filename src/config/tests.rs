@@ -16,7 +16,7 @@ mod sources;
 /// Parses as if these environment variables were set.
 fn read(text: &str, folder: &Path) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
     let environment = |name: &str| name.starts_with("SET_").then(|| format!("canary-{name}"));
-    let around = Surroundings { environment: &environment, listen: None, secrets_needed: true };
+    let around = Surroundings { environment: &environment, listen: None, secrets: Secrets::Needed };
     Config::read(text, &folder.join("wegraf.yaml"), &around)
 }
 
@@ -219,7 +219,7 @@ const WRONG: &[Case] = &[
     ("wecom: { ca_file: nowhere.pem }\n", &[(1, 19, "cannot read nowhere.pem", "")]),
     ("wecom: { webhooks: { g: canary } }\n", &[(1, 25, "a mapping { … } is expected here, not a text", "")]),
     ("wecom: { webhooks: { g: { key: 'canary canary' } } }\n", &[(1, 32, "does not look like the key", "key=")]),
-    ("wecom: { webhooks: { g: { key: [canary] } } }\n", &[(1, 27, "a text, { env: NAME } or { file: PATH } is expected here, not a list", "")]),
+    ("wecom: { webhooks: { g: { key: [canary] } } }\n", &[(1, 27, "a text, { env: NAME }, { file: PATH } or { credential: NAME } is expected here, not a list", "")]),
     ("wecom: { webhooks: { g: { keys: canary } } }\n", &[(1, 33, "a list [ … ] is expected here, not a text", "")]),
     ("wecom: { apps: { a: { corp_id: '企业', agent_id: 0, secret: x } } }\n",
         &[(1, 32, "a corp id holds", "ww"), (1, 48, "agent_id must be a positive", "AgentId")]),
@@ -353,7 +353,7 @@ fn read_example(text: &str) -> Result<(Config, Vec<Note>), Vec<Mistake>> {
     Config::read(
         text,
         Path::new("wegraf.yaml"),
-        &Surroundings { environment: &environment, listen: None, secrets_needed: true },
+        &Surroundings { environment: &environment, listen: None, secrets: Secrets::Needed },
     )
 }
 
@@ -481,7 +481,11 @@ fn an_address_from_the_command_line_is_judged_like_one_in_the_file() {
     let environment = |_: &str| None;
     let listen = Some("0.0.0.0:80".parse().unwrap());
     let read = |text: &str| {
-        Config::read(text, Path::new("w"), &Surroundings { environment: &environment, listen, secrets_needed: true })
+        Config::read(
+            text,
+            Path::new("w"),
+            &Surroundings { environment: &environment, listen, secrets: Secrets::Needed },
+        )
     };
     assert!(read(SMALL).unwrap_err()[0].reason.en.contains("anybody could post"));
     let (config, _) = read(&format!("allow_anonymous: true\n{SMALL}")).unwrap();

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use listenfd::ListenFd;
 use rustix::process::Resource;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::guests::Places;
 use super::lobby::Lobby;
@@ -34,9 +35,18 @@ pub struct Doors {
 impl Doors {
     /// Listens where `config` says.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let main = listen(config.listen).await?;
+        // Sockets that systemd holds stay open during a restart: the first is for `listen`, the second for
+        // `listen_monitoring`.
+        let mut given = ListenFd::from_env();
+        let main = match taken(&mut given, 0)? {
+            Some(listener) => listener,
+            None => listen(config.listen).await?,
+        };
         let monitoring = match config.listen_monitoring {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => match taken(&mut given, 1)? {
+                Some(listener) => Some(listener),
+                None => Some(listen(address).await?),
+            },
             None => None,
         };
         Ok(Self { main, monitoring })
@@ -47,6 +57,14 @@ impl From<TcpListener> for Doors {
     fn from(main: TcpListener) -> Self {
         Self { main, monitoring: None }
     }
+}
+
+/// The listener at this place among those that the process was started with.
+fn taken(given: &mut ListenFd, place: usize) -> anyhow::Result<Option<TcpListener>> {
+    let Some(listener) = given.take_tcp_listener(place)? else { return Ok(None) };
+    listener.set_nonblocking(true)?;
+    info!(listen = %listener.local_addr()?, "The socket is systemd's.");
+    Ok(Some(TcpListener::from_std(listener)?))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -18,6 +18,7 @@ use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use super::refusal::Cause;
@@ -48,6 +49,7 @@ pub fn routes() -> axum::Router<Gate> {
         .route("/api/v1/acts", post(note))
         .route("/api/v1/links/rotate", post(rotate))
         .route("/api/v1/sources", post(sources))
+        .route("/api/v1/reload", post(reload))
 }
 
 /// When each source last called, and its refusals: names of sources to [`super::Record`].
@@ -241,6 +243,37 @@ async fn rotate(State(gate): State<Gate>, request: Request) -> Response {
             Json(json!({})).into_response()
         }
         Err(failure) => unstored(&gate, &failure),
+    }
+}
+
+/// What a reload came to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReloadAnswer {
+    /// Why the old configuration stays in force; empty: the new one is in force.
+    pub error: String,
+    /// The notes about the new one.
+    pub notes: Vec<String>,
+    /// The keys that changed and change only with a restart.
+    pub restart: Vec<String>,
+}
+
+/// A request for a reload, to be answered when it is done.
+pub type Reload = oneshot::Sender<ReloadAnswer>;
+
+async fn reload(State(gate): State<Gate>, request: Request) -> Response {
+    if let Err(refusal) = proven(&*gate.server.links.key().await, request, gate.server.clock.now()).await {
+        return refusal;
+    }
+    let (ask, done) = oneshot::channel();
+    // Both fail only while the process stops.
+    let asked = gate.server.reloads.send(ask).await;
+    match done.await {
+        Ok(done) if asked.is_ok() => {
+            let status = if done.error.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT };
+            (status, Json(done)).into_response()
+        }
+        _ => answer(StatusCode::SERVICE_UNAVAILABLE, &words::STOPPING.to_string()),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::store::{ActKind, ActState};
 use crate::words::{Words, words};
 
 pub(super) const CREDENTIALS: Words = words("需要凭证", "credentials are required");
+pub(super) const STOPPING: Words = words("进程正在停止", "the process is stopping");
 pub(super) const NO_CERTIFICATE: Words =
     words("暂时取不到签名证书，请重试", "the signing certificate cannot be fetched right now: try again");
 pub(super) const SLOW: Words = words("正文没有在 15 秒内到齐", "the body did not arrive within 15 s");

@@ -105,9 +105,12 @@ pub(super) fn expect_current(connection: &Connection, path: &Path, steps: &[&str
 
 /// The newest step in the database, and the newest this program knows.
 fn versions(connection: &Connection, steps: &[&str]) -> rusqlite::Result<(i64, i64)> {
-    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    let found = connection.query_row("SELECT ifnull(max(version), 0) FROM migration", [], |row| row.get(0))?;
-    Ok((found, known))
+    Ok((version(connection)?, i64::try_from(steps.len()).unwrap_or(i64::MAX)))
+}
+
+/// The newest step in the database.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT ifnull(max(version), 0) FROM migration", [], |row| row.get(0))
 }
 
 fn applied(transaction: &Transaction<'_>, version: i64) -> rusqlite::Result<Option<String>> {

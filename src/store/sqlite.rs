@@ -3,6 +3,7 @@
 mod acts;
 mod admit;
 mod alerts;
+mod backup;
 mod breaker;
 mod cards;
 mod changes;
@@ -47,6 +48,7 @@ use lock::{Lock, beside, private};
 use statement::Prepare as _;
 use writer::Writer;
 
+pub(super) use backup::{backup, look, restore};
 pub(super) use rusqlite::types::Value;
 pub(super) use source::Source;
 pub use writer::Counters;
@@ -293,6 +295,11 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
         tracing::warn!(
             "The store was not closed cleanly and is too large to be checked at start; consider `PRAGMA quick_check`."
         );
+    }
+    let (found, known) =
+        (migrate::version(&connection).unwrap_or(0), i64::try_from(migrate::SQLITE.len()).unwrap_or(i64::MAX));
+    if (1..known).contains(&found) {
+        backup::before_migration(path, found, known);
     }
     migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
     let connection = convert::convert(connection, path)?;

@@ -238,7 +238,9 @@ fn every_command_in_the_documentation_exists_with_its_arguments() {
                 words.remove(0);
             }
             let ours = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                ["wegraf" | "target/dist/wegraf" | "/usr/local/bin/wegraf", ..] => words.split_off(1),
+                ["wegraf" | "target/dist/wegraf" | "/usr/local/bin/wegraf" | "/usr/bin/wegraf", ..] => {
+                    words.split_off(1)
+                }
                 ["cargo", "run", "--", ..] => words.split_off(3),
                 _ => continue,
             };

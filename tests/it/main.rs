@@ -19,6 +19,7 @@ mod routing;
 
 mod acting;
 mod acts;
+mod backup;
 mod bad_input;
 mod bots;
 mod bots_cli;
@@ -48,6 +49,7 @@ mod rights;
 mod secrets;
 mod seed;
 mod senders;
+mod service;
 mod short;
 mod silences;
 mod silences_acts;

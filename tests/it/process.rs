@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::harness::{PATIENCE, World};
 
 /// The program, as `./test` and `cargo test` build it.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
 
 /// A command without the environment of the test.
 fn command(world: &World) -> Command {

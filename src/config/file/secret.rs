@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-/// 密钥：直接写、{ env: 环境变量 } 或 { file: 文件 }。A secret: plain, from the environment, or from a file.
+/// 密钥：直接写、{ env: 环境变量 }、{ file: 文件 } 或 { credential: systemd 凭据 }。A secret: plain, from the environment, from a file, or a credential of systemd.
 pub(in crate::config) enum Secret {
     Plain(SecretString),
     Env(String),
     File(PathBuf),
+    Credential(String),
 }
 
 impl fmt::Debug for Secret {
@@ -22,6 +23,7 @@ impl fmt::Debug for Secret {
             Self::Plain(_) => f.write_str("[REDACTED]"),
             Self::Env(name) => write!(f, "env {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Credential(name) => write!(f, "credential {name}"),
         }
     }
 }
@@ -33,13 +35,14 @@ impl<'de> Deserialize<'de> for Secret {
         enum Elsewhere {
             Env(String),
             File(PathBuf),
+            Credential(String),
         }
         struct Any;
         impl<'de> Visitor<'de> for Any {
             type Value = Secret;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, { env: NAME } or { file: PATH }")
+                f.write_str("a text, { env: NAME }, { file: PATH } or { credential: NAME }")
             }
             fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
                 Ok(Secret::Plain(text.into()))
@@ -48,6 +51,7 @@ impl<'de> Deserialize<'de> for Secret {
                 Ok(match Elsewhere::deserialize(MapAccessDeserializer::new(map))? {
                     Elsewhere::Env(name) => Secret::Env(name),
                     Elsewhere::File(path) => Secret::File(path),
+                    Elsewhere::Credential(name) => Secret::Credential(name),
                 })
             }
         }
@@ -70,10 +74,11 @@ impl JsonSchema for Secret {
             })
         };
         json_schema!({
-            "description": "密钥：直接写、{ env: 环境变量 } 或 { file: 文件 }。A secret: plain, from the environment, or from a file.",
+            "description": "密钥：直接写、{ env: 环境变量 }、{ file: 文件 } 或 { credential: systemd 凭据 }。A secret: plain, from the environment, from a file, or a credential of systemd.",
             "oneOf": [
                 { "type": "string", "minLength": 1 },
                 elsewhere("env", "环境变量名。Name of an environment variable."),
+                elsewhere("credential", "systemd 单元里 LoadCredential= 的名字。Name of a LoadCredential= of the systemd unit."),
                 elsewhere("file", "文件路径，末尾换行会去掉。Path of a file; a newline at its end is dropped."),
             ],
         })

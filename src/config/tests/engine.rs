@@ -36,7 +36,7 @@ fn everything() -> (Config, Vec<Note>) {
             format!("canary-{name}")
         })
     };
-    let around = Surroundings { environment: &environment, listen: None, secrets_needed: true };
+    let around = Surroundings { environment: &environment, listen: None, secrets: Secrets::Needed };
     Config::read(EVERYTHING, Path::new("wegraf.yaml"), &around)
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.iter().map(ToString::to_string).collect::<String>()))
 }
@@ -233,7 +233,7 @@ fn a_possible_intention_for_the_engine_is_a_note_and_not_a_mistake() {
 #[test]
 fn a_command_that_only_looks_misses_no_secret_of_the_engine() {
     let nothing = |_: &str| None;
-    let around = Surroundings { environment: &nothing, listen: None, secrets_needed: false };
+    let around = Surroundings { environment: &nothing, listen: None, secrets: Secrets::Unneeded };
     let text =
         EVERYTHING.replace("canary-1", "{ env: UNSET }").replace("\"https://hc.example.com/canary\"", "{ env: UNSET }");
     let text = text.replace("wecom:\n", "wecom:\n  proxy: { env: UNSET }\n");

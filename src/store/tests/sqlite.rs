@@ -360,3 +360,24 @@ async fn a_database_from_before_bodies_were_compressed_is_opened_and_goes_on() {
     assert_eq!(kept(1), (0, 10));
     assert!(kept(3).0 == 1 && kept(3).1 < 200, "{:?} of 1300 bytes", kept(3));
 }
+
+#[tokio::test]
+async fn a_copy_is_kept_before_the_schema_changes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    older(&folder, 7, &OLD_ROWS.replace("bytes", "BLOB"));
+    let name = |step: usize| folder.path().join(format!("wegraf.db.before-{step}"));
+    // Of the upgrade before.
+    fs::write(name(7), "").unwrap();
+    open(folder.path()).await.close().await.unwrap();
+    let kept = name(migrate::SQLITE.len());
+    let copy = Connection::open(&kept).unwrap();
+    let count = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((count("SELECT max(version) FROM migration"), count("SELECT count(*) FROM message") > 0), (7, true));
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!name(7).exists());
+    // Once only, and not where nothing changes.
+    fs::remove_file(&kept).unwrap();
+    open(folder.path()).await.close().await.unwrap();
+    assert!(!kept.exists());
+}

@@ -1,0 +1,149 @@
+//! `wegraf backup` and `wegraf restore`: a copy of the SQLite file while the gateway runs, and the way back.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::screen::Screen;
+use super::{Misused, Restore, Waiting};
+use crate::alert::Timestamp;
+use crate::config::{Config, Database};
+use crate::store::{Backup, backup};
+use crate::time::Clock;
+
+/// Beginning of the names of backups in a folder.
+const PREFIX: &str = "wegraf-backup-";
+
+/// Copies the database, checks the copy and prints what it holds.
+pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
+    let (config, _) = arguments.file.load_to_look()?;
+    let path = file_of(&config)?;
+    let now = Clock::System.now();
+    let folder = match &arguments.to {
+        Some(to) if to.is_dir() => Some(to.clone()),
+        Some(_) => None,
+        None => Some(path.parent().unwrap_or(Path::new(".")).to_owned()),
+    };
+    if arguments.keep.is_some() && folder.is_none() {
+        return Err(
+            Misused("--keep 要和一个目录一起用：--to 目录 --keep goes with a folder: --to FOLDER".to_owned()).into()
+        );
+    }
+    let to = match (&folder, arguments.to) {
+        (Some(folder), _) => folder.join(format!("{PREFIX}{}.db", stamp(now))),
+        (None, Some(file)) => file,
+        (None, None) => return Err(Misused("--to 是空的 --to is empty".to_owned()).into()),
+    };
+    let made = backup::backup(path, to.clone(), !arguments.without_tokens).await;
+    let made = made.context("没有备份 there is no backup")?;
+    if let (Some(folder), Some(keep)) = (&folder, arguments.keep) {
+        prune(folder, keep.max(1)).context("旧备份没有清理 older backups were not deleted")?;
+    }
+    let screen = if arguments.json {
+        Screen::json(&described(&made, &to))
+    } else {
+        let mut screen = Screen::new();
+        screen.lines(format_args!("✓ {}\n{}", to.display(), summary(&made)));
+        screen.lines(
+            "  里面有告警和访问令牌，只有你能读 (0600)；取回：wegraf restore 文件\n  it holds alerts and access tokens, only you can read it (0600); the way back: wegraf restore FILE",
+        );
+        screen
+    };
+    screen.show()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a backup in the place of the database.
+pub async fn restore(arguments: Restore) -> anyhow::Result<ExitCode> {
+    let (config, _) = arguments.file.load_to_look()?;
+    let path = file_of(&config)?;
+    let held = backup::look(arguments.backup.clone()).await.context("没有取回 nothing was restored")?;
+    let given_up = match arguments.waiting {
+        None if held.waiting > 0 => {
+            return Err(Misused(format!(
+                "备份里有 {0} 条消息当时还没发出，取回后会再发，其中一些可能早已发过。请选 --waiting send（照发）或 --waiting drop（放弃，记录里写明）\n\
+                 {0} messages were waiting when the backup was made and would be sent again, some of them perhaps for the second time: choose --waiting send or --waiting drop (given up, with the reason on record)",
+                held.waiting
+            ))
+            .into());
+        }
+        Some(Waiting::Drop) => Some("从备份取回时放弃 / given up when a backup was restored".to_owned()),
+        None | Some(Waiting::Send) => None,
+    };
+    let now = Clock::System.now();
+    let aside = named(&path, &format!(".before-restore-{}", stamp(now)));
+    let former = backup::restore(arguments.backup, path.clone(), aside, given_up, now).await;
+    let former = former.context("没有取回，数据库没有改动 nothing was restored, the database is as it was")?;
+    let screen = if arguments.json {
+        let mut said = described(&held, &path);
+        said["former"] = json!(former);
+        Screen::json(&said)
+    } else {
+        let mut screen = Screen::new();
+        screen.lines(format_args!("✓ {}\n{}", path.display(), summary(&held)));
+        if let Some(former) = former {
+            screen.lines(format_args!("  原来的数据库在 {0}\n  the former database is {0}", former.display()));
+        }
+        screen
+    };
+    screen.show()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file of the configured database.
+fn file_of(config: &Config) -> anyhow::Result<PathBuf> {
+    match &config.database {
+        Database::Sqlite(path) => Ok(path.clone()),
+        Database::Postgres { .. } => Err(Misused(
+            "数据库是 PostgreSQL，用它自己的工具：pg_dump --format=custom --file=wegraf.dump \"$DATABASE_URL\"，取回用 pg_restore\n\
+             the database is PostgreSQL, which has tools of its own: pg_dump --format=custom --file=wegraf.dump \"$DATABASE_URL\", and pg_restore for the way back"
+                .to_owned(),
+        )
+        .into()),
+    }
+}
+
+fn summary(held: &Backup) -> String {
+    let Backup { bytes, schema, messages, newest, waiting } = held;
+    let newest = newest.map_or_else(|| "—".to_owned(), |at| shown(at, "%Y-%m-%d %H:%M:%S %Z"));
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let megabytes = *bytes as f64 / 1e6;
+    format!(
+        "  {megabytes:.1} MB，结构 {schema}，{messages} 条消息，最新的在 {newest}，{waiting} 条还没发出\n  {megabytes:.1} MB, schema {schema}, {messages} messages, the newest of {newest}, {waiting} not sent yet"
+    )
+}
+
+fn described(held: &Backup, file: &Path) -> serde_json::Value {
+    let Backup { bytes, schema, messages, newest, waiting } = held;
+    let newest = newest.map(|at| shown(at, "%Y-%m-%dT%H:%M:%S%:z"));
+    json!({ "file": file, "bytes": bytes, "schema": schema, "messages": messages, "newest": newest, "waiting": waiting })
+}
+
+/// A moment as a part of a name that sorts by time.
+fn stamp(at: Timestamp) -> String {
+    shown(at, "%Y%m%d-%H%M%S")
+}
+
+fn shown(at: Timestamp, form: &str) -> String {
+    let moment = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    moment.to_zoned(TimeZone::system()).strftime(form).to_string()
+}
+
+fn named(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Deletes all but the newest backups of a folder; their names sort by time.
+fn prune(folder: &Path, keep: usize) -> std::io::Result<()> {
+    let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    let ours = |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| rest.strip_suffix(".db").is_some());
+    let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| ours(name)).collect();
+    names.sort_unstable();
+    names.iter().rev().skip(keep).try_for_each(|name| std::fs::remove_file(folder.join(name)))
+}

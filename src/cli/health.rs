@@ -1,0 +1,35 @@
+//! `wegraf health`: is a gateway ready? For images without a shell, and for scripts.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::Health;
+use super::gateway::reachable;
+use super::screen::Screen;
+
+/// Deadline for the whole answer.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Asks `/readyz` and prints its answer. Exit code 0 if it is ready, else 1.
+pub async fn run(arguments: Health) -> anyhow::Result<ExitCode> {
+    let base = if let Some(url) = &arguments.url {
+        url.trim_end_matches('/').to_owned()
+    } else {
+        let (config, _) = arguments.file.load_to_look()?;
+        // By its number: an image without /etc/hosts does not know "localhost".
+        format!("http://{}", reachable(config.listen))
+    };
+    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
+    let url = format!("{base}/readyz");
+    let answer = client.get(&url).send().await.map_err(reqwest::Error::without_url);
+    let answer = answer.with_context(|| format!("{url} 没有在 3 秒内回答 does not answer within 3 s"))?;
+    let status = answer.status();
+    let said = answer.text().await.unwrap_or_default();
+    let mut screen = Screen::new();
+    let mark = if status.is_success() { '✓' } else { '✗' };
+    screen.lines(format_args!("{mark} {url} {}\n{}", status.as_u16(), said.trim_end()));
+    screen.show()?;
+    Ok(ExitCode::from(u8::from(!status.is_success())))
+}

@@ -36,6 +36,7 @@ mod storage;
 mod targets;
 mod taught;
 mod tokens;
+mod twin;
 mod upstreams;
 mod yaml;
 

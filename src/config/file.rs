@@ -193,6 +193,9 @@ pub(super) struct Target {
     pub users: Option<At<Vec<At<String>>>>,
     /// 一行一个 userid 的文件，改动后自动重读。A file with one userid a line, read anew when it changes.
     pub users_file: Option<At<PathBuf>>,
+    /// `users` 里在微信（不在企业微信）里看消息的人：他们收文本，其他人收 `face`。
+    /// Those of `users` who read in WeChat and not in WeCom: they get a text, the others the face.
+    pub plain: Option<At<Vec<At<String>>>>,
     /// 值班表名：发给当班的人；名字/backup 是二线。Name of a rota: whoever is on duty; NAME/backup is its second line.
     pub on_call: Option<At<String>>,
     /// 部门 ID。Department ids.

@@ -98,15 +98,21 @@ impl Resolver<'_> {
         }
         let mut targets: Vec<Target> = Vec::new();
         for (place, target) in written.into_iter().flatten().filter_map(|target| placed(Some(target))) {
-            let Some(target) = self.target(place, target, file) else { continue };
-            if targets.iter().any(|other| other.lane() == target.lane()) {
-                self.found.mistake(
-                    place,
-                    (format!("接收者 `{name}` 里这个目标写了两次"), format!("receiver `{name}` has this target twice")),
-                    ("删掉一个，否则每条告警发两遍", "remove one, or every alert is told twice"),
-                );
+            let Some(mut made) = self.target(place, target, file) else { continue };
+            let twin = self.twin(target, &mut made);
+            for target in std::iter::once(made).chain(twin) {
+                if targets.iter().any(|other| other.lane() == target.lane()) {
+                    self.found.mistake(
+                        place,
+                        (
+                            format!("接收者 `{name}` 里这个目标写了两次"),
+                            format!("receiver `{name}` has this target twice"),
+                        ),
+                        ("删掉一个，否则每条告警发两遍", "remove one, or every alert is told twice"),
+                    );
+                }
+                targets.push(target);
             }
-            targets.push(target);
         }
         self.mention_owners(receiver, &mut targets);
         let lists = Lists {

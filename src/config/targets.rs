@@ -36,7 +36,32 @@ impl Resolver<'_> {
                 face
             }
         };
+        self.note_mentions(target, face, channel);
         Some(Target { face, ..made })
+    }
+
+    /// Where a face cannot mention anybody, a text follows it for that, at the cost of a message.
+    fn note_mentions(&mut self, target: &file::Target, face: Face, channel: Channel) {
+        let named = target.mention.as_ref().map(|at| at.place);
+        let Some(place) = named.filter(|_| channel.mentions() && !matches!(face, Face::Text | Face::Markdown)) else {
+            return;
+        };
+        let face = face.as_str();
+        let cost = match channel {
+            Channel::Webhook => ("占一分钟 20 条里的两条", ", of the 20 a minute it takes two"),
+            _ => ("多占一条", ", one more than needed"),
+        };
+        self.found.note(
+            place,
+            (
+                format!("`{face}` 不能 @ 人：要 @ 的每条告警后面再发一条文本，{}", cost.0),
+                format!("`{face}` cannot mention: each alert is followed by a text that does{}", cost.1),
+            ),
+            (
+                "更省的是 face: markdown，同一条里就 @（手机号和 @all 除外）；不需要 @ 就删掉 mention",
+                "face: markdown is cheaper and mentions in the same message (not mobile numbers and @all); or remove the mentions",
+            ),
+        );
     }
 
     /// The form of this address; its references must exist.

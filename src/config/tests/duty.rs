@@ -149,7 +149,7 @@ fn every_use_of_a_rota_resolves_to_the_people_on_duty() {
       - { after: 1h, receiver: b }
     targets:
       - { app: ops, users: [wangwu], on_call: dba }
-      - { webhook: group, mention: ['on_call:dba'] }
+      - { webhook: group, face: markdown, mention: ['on_call:dba'] }
       - { app: ops, chat: C, mention_from: [owner, team] }
   b: { targets: [ { app: ops, users: [boss] } ] }
 route: { receiver: a }

@@ -47,7 +47,7 @@ pub use buttons::{
 };
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
-pub use leads::long_links;
+pub use leads::{Lead, Leads, long_links};
 pub use link::{harmless_url, public_picture};
 pub use notes::{Hidden, Note, noted};
 pub use samples::{Sample, samples};
@@ -153,6 +153,8 @@ pub struct Rendered {
     pub named: Vec<usize>,
     /// Indexes of those that are only counted.
     pub counted: Vec<usize>,
+    /// Where it leads: for a card that becomes one with buttons.
+    pub leads: Leads,
     /// Faults of the user's template; if there are any, the shipped one was used.
     pub problems: Vec<TemplateProblem>,
 }

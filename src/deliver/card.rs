@@ -8,10 +8,10 @@ use super::Deliver;
 use super::letter::Occasion;
 use super::page::{Page, contents};
 use super::setup::Setup;
-use crate::alert::{Status, TransitionKind};
+use crate::alert::{Status, Timestamp, TransitionKind};
 use crate::card_name;
 use crate::config::{Channel, Config, Face, Target, To};
-use crate::render::{ActLetter, Hides, Mark, Offer, Standing, with_buttons};
+use crate::render::{ActLetter, Hides, Mark, Offer, Rendered, Standing, with_buttons};
 use crate::standing;
 use crate::store::{ActKind, ActNews, Card, Queued, Store, StoreError};
 use crate::upstream::Matcher;
@@ -49,17 +49,18 @@ pub fn offer(config: &Config, page: &Page, receiver: &str) -> Offer {
     }
 }
 
-/// Gives the first card of `contents` its buttons; false if there is none.
+/// Gives the first card of `rendered` its buttons; false if there is none.
 pub(super) async fn add_buttons(
     deliver: &Deliver,
     setup: &Setup,
     queued: &Queued,
     page: &Page,
     target: &Target,
-    occasion: &Occasion<'_>,
-    contents: &mut [Content],
+    now: Timestamp,
+    rendered: &mut Rendered,
 ) -> Result<bool, StoreError> {
-    let Some(Content::TemplateCard(card)) = contents.first_mut() else { return Ok(false) };
+    let leads = std::mem::take(&mut rendered.leads);
+    let Some(Content::TemplateCard(card)) = rendered.parts.first_mut() else { return Ok(false) };
     let task_id = card_name::of(queued.message, queued.created_at);
     let standing = Standing {
         task_id: &task_id,
@@ -67,9 +68,10 @@ pub(super) async fn add_buttons(
         silenced: None,
         hides: hides(&deliver.store, &setup.config, page).await?,
         channel: target.channel(),
+        leads,
         language: page.language,
         timezone: &page.timezone,
-        now: occasion.now,
+        now,
     };
     **card = with_buttons(std::mem::take(&mut **card), &standing);
     Ok(true)
@@ -144,6 +146,7 @@ async fn as_it_stands(
         silenced,
         hides: hides(&deliver.store, &setup.config, &page).await?,
         channel: target.channel(),
+        leads: rendered.leads,
         language: page.language,
         timezone: &page.timezone,
         now,

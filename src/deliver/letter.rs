@@ -298,17 +298,18 @@ impl Writer {
         let mut written = Written {
             naming: Naming::AllBut(ids.collect()),
             face: rendered.face.as_str().to_owned(),
-            contents: std::mem::take(&mut rendered.parts),
+            contents: Vec::new(),
             update: None,
         };
         if pressed && !card::asks(&page) {
-            written.update = card::after_end(deliver, queued, target, &page, &written.contents).await?;
+            written.update = card::after_end(deliver, queued, target, &page, &rendered.parts).await?;
         } else if pressed
-            && card::add_buttons(deliver, setup, queued, &page, target, occasion, &mut written.contents).await?
+            && card::add_buttons(deliver, setup, queued, &page, target, occasion.now, &mut rendered).await?
         {
             card::BUTTONS.clone_into(&mut written.face);
-            written.contents.extend(image.filter(|_| target.image).map(Content::Image));
+            rendered.parts.extend(image.filter(|_| target.image).map(Content::Image));
         }
+        written.contents = rendered.parts;
         if written.update.is_some() {
             card::UPDATE.clone_into(&mut written.face);
         }

@@ -14,7 +14,7 @@ use crate::charts::About;
 use crate::config::{Config, Face, Language, Receiver, Target};
 use crate::ingest::{self, Listed};
 use crate::names::SourceId;
-use crate::render::{Letter, Picture, Rendered, Taught, Told, long_links};
+use crate::render::{Leads, Letter, Picture, Rendered, Taught, Told, long_links};
 use crate::room::{Part, Room};
 use crate::store::{Contents, Kept, Moved, Store, StoreError};
 
@@ -272,6 +272,7 @@ impl Page {
             bytes_allowed: wecom::message::TEXT_BYTES,
             named: Vec::new(),
             counted: (0..self.told.len()).collect(),
+            leads: Leads::default(),
             problems: Vec::new(),
         }
     }

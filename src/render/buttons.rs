@@ -2,11 +2,12 @@
 
 use jiff::tz::TimeZone;
 use wecom::message::{
-    CARD_ROWS, CardAction, CardButton, CardMenu, CardMenuEntry, CardOption, CardQuote, CardRow, CardSelection,
+    CARD_BUTTONS, CARD_ROWS, CardButton, CardMenu, CardMenuEntry, CardOption, CardQuote, CardRow, CardSelection,
     CardTitle, TemplateCard,
 };
 
 use super::fit::cut_chars;
+use super::leads::{Lead, Leads};
 use super::neutral::{Dialect, neutral, one_line};
 use super::words::{Clock, pick};
 use crate::alert::Timestamp;
@@ -35,6 +36,8 @@ pub const SPANS: [(&str, &str, &str); 6] = [
     ("morning", "到明早", "until morning"),
 ];
 
+/// Characters of a row's key.
+const KEY: usize = 5;
 /// Characters of a row's value.
 const VALUE: usize = 26;
 /// Characters of the text of a card with buttons.
@@ -72,8 +75,10 @@ pub struct Standing<'a> {
     pub silenced: Option<Mark>,
     /// What a silence would hide; `None` if no upstream can make one for them.
     pub hides: Option<Hides>,
-    /// The channel of the card: a bot's card has no link buttons (wecom-api §11.6).
+    /// The channel of the card: a bot's card has no link buttons (wecom-api §11.6), but rows with links.
     pub channel: Channel,
+    /// Where it leads.
+    pub leads: Leads,
     /// The receiver's language.
     pub language: Language,
     /// The receiver's zone.
@@ -85,13 +90,13 @@ pub struct Standing<'a> {
 /// The notice `card` with buttons, a choice and a menu, by its state.
 pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard {
     let language = standing.language;
-    let dashboard = card.card_action.as_ref().map(|action| action.url.clone()).filter(|url| !url.is_empty());
+    let tapped = card.card_action.filter(|action| !action.url.is_empty());
     let picture_text = card.vertical_content_list.first().map(|first| first.desc.clone()).unwrap_or_default();
     let text = if card.sub_title_text.is_empty() { picture_text } else { card.sub_title_text };
     let mut rows = standing.rows();
     rows.extend(card.emphasis_content.as_ref().map(|figure| figure_row(figure, language)));
     rows.extend(card.horizontal_content_list);
-    fit_rows(&mut rows);
+    let cut = fit_rows(&mut rows, standing.link_rows());
     TemplateCard {
         card_type: "button_interaction".to_owned(),
         source: card.source,
@@ -101,9 +106,9 @@ pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard
         sub_title_text: cut_chars(&text, SUB_TITLE).into_owned(),
         horizontal_content_list: rows,
         quote_area: standing.hides.as_ref().map(|hides| hides.quote(language)),
-        card_action: dashboard.clone().map(|url| CardAction { kind: 1, url }),
+        card_action: tapped,
         button_selection: standing.hides.is_some().then(|| spans(language)),
-        button_list: standing.buttons(dashboard),
+        button_list: standing.buttons(cut),
         ..TemplateCard::default()
     }
 }
@@ -124,7 +129,8 @@ impl Hides {
 }
 
 impl Standing<'_> {
-    fn buttons(&self, dashboard: Option<String>) -> Vec<CardButton> {
+    /// The acts, then the links. `cut`: rows were left out, which are on the page with everything.
+    fn buttons(&self, cut: bool) -> Vec<CardButton> {
         let press = |zh, en, key: &str, style| CardButton {
             text: pick(self.language, zh, en).to_owned(),
             style,
@@ -133,19 +139,34 @@ impl Standing<'_> {
         };
         let acknowledge = self.taken.is_none().then(|| press("认领", "Acknowledge", ACKNOWLEDGE, 1));
         let silence = self.hides.is_some().then(|| press("静默", "Silence", SILENCE, 2));
-        let open = dashboard.filter(|_| self.channel != Channel::Bot).map(|url| CardButton {
+        let Leads { shown, whole } = &self.leads;
+        let links = shown.iter().chain(whole.iter().filter(|_| cut || shown.is_empty()));
+        let open = links.filter(|_| self.channel != Channel::Bot).map(|lead| CardButton {
             kind: 1,
-            text: pick(self.language, "面板", "Dashboard").to_owned(),
+            text: lead.text.to_owned(),
             style: 4,
-            url,
+            url: lead.url.clone(),
             ..CardButton::default()
         });
-        let mut buttons: Vec<CardButton> = [acknowledge, silence, open].into_iter().flatten().collect();
+        let mut buttons: Vec<CardButton> = acknowledge.into_iter().chain(silence).chain(open).collect();
         // A card with buttons has at least one (42038).
         if buttons.is_empty() {
             buttons.push(press("放弃认领", "Give it back", RELEASE, 4));
         }
+        buttons.truncate(CARD_BUTTONS);
         buttons
+    }
+
+    /// The links of a bot's card. A tap on the card opens the page with everything.
+    fn link_rows(&self) -> Vec<CardRow> {
+        let row = |lead: &Lead| CardRow {
+            kind: 1,
+            keyname: cut_chars(lead.text, KEY).into_owned(),
+            value: pick(self.language, "打开", "Open").to_owned(),
+            url: lead.url.clone(),
+            ..CardRow::default()
+        };
+        self.leads.shown.iter().filter(|_| self.channel == Channel::Bot).map(row).collect()
     }
 
     /// The acts that can be undone.
@@ -187,14 +208,15 @@ fn figure_row(figure: &CardTitle, language: Language) -> CardRow {
     row(pick(language, "当前值", "Value"), &figure.title)
 }
 
-/// A card has six rows; the last one is the id, which people search for.
-fn fit_rows(rows: &mut Vec<CardRow>) {
-    if rows.len() > CARD_ROWS
-        && let Some(last) = rows.pop()
-    {
-        rows.truncate(CARD_ROWS - 1);
-        rows.push(last);
-    }
+/// A card has six rows; the last one is the id, which people search for, and before it stand the links. Returns whether
+/// rows were left out.
+fn fit_rows(rows: &mut Vec<CardRow>, links: Vec<CardRow>) -> bool {
+    let last = rows.pop();
+    let room = CARD_ROWS - links.len() - usize::from(last.is_some());
+    let cut = rows.len() > room;
+    rows.truncate(room);
+    rows.extend(links.into_iter().chain(last));
+    cut
 }
 
 fn spans(language: Language) -> CardSelection {
@@ -212,8 +234,9 @@ fn spans(language: Language) -> CardSelection {
 
 #[cfg(test)]
 mod tests {
+    use wecom::message::CardAction;
+
     use super::*;
-    use wecom::message::CARD_BUTTONS;
 
     const NOW: Timestamp = Timestamp(1_700_028_540_000);
 
@@ -230,6 +253,10 @@ mod tests {
         }
     }
 
+    fn lead(text: &'static str, url: &str) -> Lead {
+        Lead { text, url: url.to_owned() }
+    }
+
     fn standing(timezone: &TimeZone) -> Standing<'_> {
         Standing {
             task_id: "wg-1-2",
@@ -237,6 +264,10 @@ mod tests {
             silenced: None,
             hides: Some(Hides { conditions: "alertname=\"磁盘将满\" instance=\"db-1\"".to_owned(), count: 3 }),
             channel: Channel::App,
+            leads: Leads {
+                shown: vec![lead("面板", "https://g.example/d"), lead("手册", "https://wiki.example/r")],
+                whole: Some(lead("全部详情", "https://a.example/d/1")),
+            },
             language: Language::Zh,
             timezone,
             now: NOW,
@@ -251,8 +282,12 @@ mod tests {
     fn a_fresh_card_offers_to_take_it_to_silence_it_and_to_look() {
         let card = with_buttons(notice(), &standing(&TimeZone::UTC));
         assert_eq!(card.card_type, "button_interaction");
-        assert_eq!(keys(&card), [ACKNOWLEDGE, SILENCE, ""]);
-        assert_eq!(card.button_list[2].url, "https://g.example/d");
+        assert_eq!(keys(&card), [ACKNOWLEDGE, SILENCE, "", "", ""]);
+        let links: Vec<_> = card.button_list[2..].iter().map(|button| (&*button.text, &*button.url)).collect();
+        let [panel, runbook] = [("面板", "https://g.example/d"), ("手册", "https://wiki.example/r")];
+        assert_eq!(links, [panel, runbook, ("全部详情", "https://a.example/d/1")], "two rows were cut");
+        let short = TemplateCard { horizontal_content_list: vec![row("编号", "#7K2Q")], ..notice() };
+        assert_eq!(with_buttons(short, &standing(&TimeZone::UTC)).button_list.len(), 4, "nothing was cut");
         assert!(card.button_list.len() <= CARD_BUTTONS && card.action_menu.is_none());
         assert!(card.emphasis_content.is_none() && card.jump_list.is_empty(), "not on this kind of card");
         let rows: Vec<&str> = card.horizontal_content_list.iter().map(|row| row.value.as_str()).collect();
@@ -285,6 +320,11 @@ mod tests {
         let bot = Standing { channel: Channel::Bot, hides: None, ..standing(&zone) };
         let card = with_buttons(notice(), &bot);
         assert_eq!(keys(&card), [ACKNOWLEDGE]);
+        let rows: Vec<_> =
+            card.horizontal_content_list.iter().map(|row| (row.kind, &*row.keyname, &*row.url)).collect();
+        assert_eq!(rows.len(), CARD_ROWS);
+        assert_eq!(rows[3..5], [(1, "面板", "https://g.example/d"), (1, "手册", "https://wiki.example/r")]);
+        assert_eq!(rows[5], (0, "编号", ""));
         assert!(card.button_selection.is_none() && card.quote_area.is_none());
         assert!(card.card_action.is_some(), "a tap on the card still leads to the dashboard");
     }

@@ -13,6 +13,7 @@ use super::engine::{Chosen, TemplateProblem, dialect};
 use super::faces::{self, Block, Limit};
 use super::facts::Facts;
 use super::fit::{cut_bytes, cut_chars, cut_markup};
+use super::leads::Leads;
 use super::neutral::{Dialect, neutral};
 use super::words::State;
 use super::{Letter, Rendered};
@@ -393,7 +394,8 @@ impl Writer<'_> {
         let counted = (0..letter.told.len()).filter(|index| named.binary_search(index).is_err()).collect();
         faces::add_companions(letter, facts, self.face, &mut parts);
         let (bytes_used, bytes_allowed) = bytes;
-        Ok(Rendered { parts, face: self.face, bytes_used, bytes_allowed, named, counted, problems: Vec::new() })
+        let leads = Leads::of(&facts.links);
+        Ok(Rendered { parts, face: self.face, bytes_used, bytes_allowed, named, counted, leads, problems: Vec::new() })
     }
 
     /// Cuts what is too long, but keeps the end with mentions, link and id.

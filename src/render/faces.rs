@@ -10,7 +10,7 @@ use super::engine::TemplateProblem;
 use super::facts::Facts;
 use super::fit::{cut_bytes, cut_chars};
 use super::headline::Width;
-use super::leads::Link;
+use super::leads::{Leads, Link, rank};
 use super::link::{public_picture, safe_url};
 use super::neutral::{Dialect, neutral, one_line};
 use super::notes::{Notes, Room};
@@ -269,14 +269,13 @@ impl<'a> Frame<'a> {
     fn card(self, blocks: [String; 7]) -> TemplateCard {
         let lengths = card_lengths(self.channel);
         let [title, text, desc, source, figure, figure_desc, rows] = blocks;
-        let acts = self.links.iter().any(|link| link.kind == "act");
-        let jump = self.links.iter().filter(|link| match link.kind {
-            "home" => false,
-            // The page for acts includes the details.
-            "details" => !acts && link.url != self.url,
-            _ => link.url != self.url,
-        });
-        let jump = jump.take(CARD_JUMPS);
+        // A tap opens the page with everything, where there is one; the links below lead to single things.
+        let details = self.links.iter().find(|link| link.kind == "details");
+        let url = details.map_or(self.url, |link| link.url.clone());
+        let mut jump: Vec<&Link> =
+            self.links.iter().filter(|link| !matches!(link.kind, "home" | "details") && link.url != url).collect();
+        jump.sort_by_key(|link| rank(link.kind));
+        let jump = jump.into_iter().take(CARD_JUMPS);
         let mut card = TemplateCard {
             source: (!source.is_empty()).then_some(CardSource { desc: source, desc_color: self.color as u8 }),
             main_title: Some(CardTitle { title, desc }),
@@ -288,7 +287,7 @@ impl<'a> Frame<'a> {
                     url: link.url.clone(),
                 })
                 .collect(),
-            card_action: Some(CardAction { kind: 1, url: self.url }),
+            card_action: Some(CardAction { kind: 1, url }),
             ..TemplateCard::default()
         };
         let figure = (!figure.is_empty()).then_some(CardTitle { title: figure, desc: figure_desc });
@@ -455,6 +454,7 @@ pub(super) fn last_resort(letter: &Letter<'_>, facts: &Facts, problem: TemplateP
         face: Face::Text,
         named: Vec::new(),
         counted: (0..letter.told.len()).collect(),
+        leads: Leads::of(&facts.links),
         problems: vec![problem],
     };
     add_companions(letter, facts, Face::Text, &mut rendered.parts);

@@ -18,6 +18,45 @@ pub(super) struct Link {
     pub(super) url: String,
 }
 
+/// A link that a card shows as a button or a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead {
+    /// Its name.
+    pub text: &'static str,
+    /// Its address.
+    pub url: String,
+}
+
+/// Where a card with buttons leads besides its acts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leads {
+    /// The graph or the rule, and the runbook, as far as there are any.
+    pub shown: Vec<Lead>,
+    /// The page with everything, if there is one.
+    pub whole: Option<Lead>,
+}
+
+impl Leads {
+    pub(super) fn of(links: &[Link]) -> Self {
+        let find = |kinds: &[&str]| links.iter().find(|link| kinds.contains(&link.kind));
+        let lead = |link: &Link| Lead { text: link.text, url: link.url.clone() };
+        let shown = [find(&["rule", "panel", "dashboard"]), find(&["runbook"])];
+        Self { shown: shown.into_iter().flatten().map(lead).collect(), whole: find(&["details"]).map(lead) }
+    }
+}
+
+/// The place of a link in a list: where one acts, the graph, the runbook, the rest.
+pub(super) fn rank(kind: &str) -> u8 {
+    match kind {
+        "act" => 0,
+        "panel" | "dashboard" => 1,
+        "runbook" => 2,
+        "rule" => 3,
+        "silence" => 4,
+        _ => 5,
+    }
+}
+
 /// The links, most useful first, each a URL that may be in a message.
 pub(super) fn links(letter: &Letter<'_>, alerts: &[&Alert], state: State, said: &[said::Link]) -> Vec<Link> {
     let followed = |url: &str| shown(url, letter.link_rewrites, letter.known_hosts);

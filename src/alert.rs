@@ -329,6 +329,35 @@ impl Alert {
     }
 }
 
+/// What a rule is for whose alerts tell people nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steady {
+    /// It fires always, so that its absence shows that alerts do not come through.
+    Heartbeat,
+    /// Other rules and inhibitions read it.
+    Helper,
+}
+
+/// Names of rules that fire always: kube-prometheus', and the older ones of its kind.
+const HEARTBEATS: [&str; 4] = ["Watchdog", "DeadMansSwitch", "DeadManSwitch", "DeadMansSnitch"];
+/// Names of rules that only steer inhibitions: kube-prometheus'.
+const HELPERS: [&str; 1] = ["InfoInhibitor"];
+
+impl Alert {
+    /// Is it of a rule that tells people nothing, by its name or its expression?
+    pub fn steady(&self) -> Option<Steady> {
+        let name = self.labels.get("alertname").unwrap_or(&self.name).as_str();
+        if HELPERS.contains(&name) {
+            return Some(Steady::Helper);
+        }
+        let constant = || {
+            let (_, expression) = self.links.rule.split_once("g0.expr=")?;
+            expression.split('&').next().filter(|expression| matches!(*expression, "vector%281%29" | "vector(1)"))
+        };
+        (HEARTBEATS.contains(&name) || constant().is_some()).then_some(Steady::Heartbeat)
+    }
+}
+
 /// The label that gives an alert's severity, in lower case; empty if there is none.
 pub fn severity(labels: &Labels) -> String {
     level_label(labels).map(str::to_lowercase).unwrap_or_default()

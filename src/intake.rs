@@ -57,9 +57,8 @@ pub struct Intake {
 
 /// Where a notification comes from.
 enum Origin {
-    /// From a source, through an address of this kind, which may name a receiver. `alive`: the source, if its
-    /// always-firing alert is among the alerts.
-    Source { source: SourceId, door: Door, receiver: Option<String>, alive: Option<String> },
+    /// From a source, through an address of this kind, which may name a receiver.
+    Source { source: SourceId, door: Door, receiver: Option<String>, beat: Beat },
     /// From a source that speaks WeCom's API: passed on unchanged. A message under the same key is the same message,
     /// however late it comes again.
     Verbatim(SourceId),
@@ -69,6 +68,17 @@ enum Origin {
     Own,
     /// A trial of this receiver.
     Trial(String),
+}
+
+/// What a notification says of its source's always-firing alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beat {
+    /// Nothing.
+    None,
+    /// It fires, as it should.
+    Heard,
+    /// It is over.
+    Stopped,
 }
 
 /// What the store keeps of a notification besides its alerts and its body.
@@ -238,10 +248,15 @@ impl Intake {
         deliveries: Vec<Recipient>,
     ) -> Result<Admitted, StoreError> {
         let outside = matches!(origin, Origin::Source { .. } | Origin::Verbatim(_));
-        let mut heard = None;
+        let (mut alive, mut stopped) = (None, None);
         let (source, path_receiver, push, test) = match origin {
-            Origin::Source { source, door, receiver, alive } => {
-                heard = alive;
+            Origin::Source { source, door, receiver, beat } => {
+                let name = || Some(source.stored().into_owned());
+                match beat {
+                    Beat::None => {}
+                    Beat::Heard => alive = name(),
+                    Beat::Stopped => stopped = name(),
+                }
                 (source, receiver, door == Door::AlertsPush || head.format == Format::AlertsPush, head.test)
             }
             Origin::Verbatim(source) => (source, None, true, false),
@@ -260,7 +275,8 @@ impl Intake {
             received_at: body.received_at,
             raw: body.raw,
             codec: 0,
-            alive: heard,
+            alive,
+            stopped,
             push,
             test,
             deliveries,

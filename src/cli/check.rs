@@ -66,6 +66,11 @@ fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problem
         screen.lines(format_args!(
             "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets"
         ));
+        if config.sources.iter().any(|source| source.watchdog.is_none()) {
+            screen.lines(
+                "  Watchdog 和 InfoInhibitor 不发给人，Watchdog 断了才报警；要改：sources.<名>.watchdog\n  Watchdog and InfoInhibitor are told to nobody, only that the Watchdog stopped; to change it: sources.NAME.watchdog",
+            );
+        }
     } else {
         let count = mistakes.len() + problems.len();
         screen.line(format_args!("{count} 处错误 ({count} mistakes)"));

@@ -179,7 +179,10 @@ impl Resolver<'_> {
             return self.known(&alarm.receiver, receivers, "接收者", "receiver", "receivers");
         }
         let sources = value(file.sources.as_ref()).into_iter().flat_map(Named::iter);
-        for watchdog in sources.filter_map(|(_, _, source)| source.watchdog.as_ref()) {
+        let watches = |watchdog: &&At<file::Watchdog>| {
+            watchdog.get().is_some_and(|watchdog| value(watchdog.swallow.as_ref()) != Some(&false))
+        };
+        for watchdog in sources.filter_map(|(_, _, source)| source.watchdog.as_ref()).filter(watches) {
             self.found.note(
                 watchdog.place,
                 (

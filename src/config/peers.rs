@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Network, Proof};
-use crate::alert::Alert;
+use crate::alert::{Alert, Steady};
 use crate::route::Matcher;
 use crate::subject::Taught;
 
@@ -24,7 +24,7 @@ pub struct Source {
     pub addresses: Vec<Network>,
     /// The only receivers that it may post to; `None`: all.
     pub receivers: Option<Vec<String>>,
-    /// The always-firing alert whose absence is reported, if there is one.
+    /// The always-firing alert whose absence is reported; `None`: the usual one, once it came ([`Watchdog::sees`]).
     pub watchdog: Option<Watchdog>,
     /// What its labels mean.
     pub taught: Taught,
@@ -44,12 +44,26 @@ pub struct Watchdog {
     pub matchers: Vec<Matcher>,
     /// The absence after which an alarm is raised; at least 1 min, at most 7 days.
     pub within: Duration,
+    /// Is it kept from people? Otherwise nothing is watched, and it is told like any other alert.
+    pub swallow: bool,
 }
 
 impl Watchdog {
-    /// Is this the alert?
-    pub fn is(&self, alert: &Alert) -> bool {
-        self.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
+    /// The absence after which an alarm is raised for a source that says nothing of its watchdog: Alertmanagers repeat an
+    /// alert that goes on once or twice a day. That it is over is told at once.
+    pub const USUAL: Duration = Duration::from_hours(26);
+
+    /// What `alert` is to a source with this watchdog; `None`: an alert like any other.
+    pub fn sees(watchdog: Option<&Self>, alert: &Alert) -> Option<Steady> {
+        let Some(watchdog) = watchdog else { return alert.steady() };
+        if !watchdog.swallow {
+            return None;
+        }
+        if watchdog.matchers.iter().all(|matcher| matcher.matches(&alert.labels)) {
+            return Some(Steady::Heartbeat);
+        }
+        // Another heartbeat than the one that is watched: still nothing to tell.
+        alert.steady().map(|_| Steady::Helper)
     }
 }
 

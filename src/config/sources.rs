@@ -366,6 +366,7 @@ impl Resolver<'_> {
             None => crate::route::parse_matchers(WATCHDOG).unwrap_or_default(),
         };
         let within = self.duration(watchdog.within.as_ref(), &format!("{path}.within"), WITHINS.0..=WITHINS.1);
-        Watchdog { matchers, within: within.unwrap_or(WITHIN) }
+        let swallow = value(watchdog.swallow.as_ref()).copied().unwrap_or(true);
+        Watchdog { matchers, within: within.unwrap_or(WITHIN), swallow }
     }
 }

@@ -34,8 +34,10 @@ pub struct Admission {
     pub push: bool,
     /// Always news: the "Test" button, a body without state.
     pub test: bool,
-    /// The configured source whose always-firing alert is in it.
+    /// The source whose always-firing alert is in it.
     pub alive: Option<String>,
+    /// The source whose always-firing alert is over, says this notification.
+    pub stopped: Option<String>,
     /// The receivers and their alerts.
     pub deliveries: Vec<Recipient>,
 }
@@ -84,6 +86,8 @@ pub struct Arrival {
     pub thread: Option<ThreadId>,
     /// What relates it to its end, if the general reader read it.
     pub kin: Option<Related>,
+    /// It is a heartbeat, or one that only steers others: kept, and told to nobody.
+    pub steady: bool,
 }
 
 /// Relates an alert to its end where the sender has no key for it.

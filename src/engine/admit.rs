@@ -18,6 +18,9 @@ use super::judge::{AlertRow, Change, Judged, judge};
 use crate::alert::{Identity, Status, Timestamp, TransitionKind};
 use crate::names::LaneKey;
 
+/// When a source was last heard of whose heartbeat ended: no moment at all.
+pub const STOPPED: Timestamp = Timestamp(0);
+
 /// The lane of what is told to no target.
 static NOWHERE: LaneKey = LaneKey::nowhere();
 
@@ -211,6 +214,9 @@ impl<'a> Draft<'a> {
         if let Some(source) = &admission.alive {
             let last = self.alive.entry(source).or_insert(admission.received_at);
             *last = admission.received_at.max(*last);
+        }
+        if let Some(source) = &admission.stopped {
+            self.alive.insert(source, STOPPED);
         }
         for recipient in &admission.deliveries {
             let mut news = Vec::new();

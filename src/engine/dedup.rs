@@ -79,6 +79,8 @@ pub enum Suppression {
     SendResolved,
     /// The receiver has no target.
     NoTarget,
+    /// It is a heartbeat, or one that only steers others.
+    Steady,
 }
 
 impl Suppression {
@@ -87,6 +89,7 @@ impl Suppression {
         match self {
             Self::SendResolved => "send_resolved",
             Self::NoTarget => "no_target",
+            Self::Steady => "heartbeat",
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct AlertRow {
 /// A firing alert's last report is recorded at most this often: most reports change nothing and must not cost a write.
 pub const HEARD_MS: i64 = 3_600_000;
 
+const DAY_MS: i64 = 24 * 3_600_000;
+
 /// A later time of lapsing is recorded if it is later by at least this: senders that repeat themselves every second must
 /// not cost a write each time, and the grace of a minute in that time covers what is left out.
 const LAPSES_MS: i64 = 30_000;
@@ -92,7 +94,12 @@ pub fn judge<'a>(
         push: admission.push,
         test: admission.test,
     };
+    // A heartbeat comes again and again: once a day is enough of it on record.
+    if arrival.steady && known.is_some_and(|known| (0..DAY_MS).contains(&now.millis_since(known.told_at))) {
+        return Judged::Quiet(Quiet::Unchanged, before.map_or(0, |row| row.notification));
+    }
     let (kind, suppressed) = match dedup::decide(known, &seen, &policy, now) {
+        Verdict::Told(kind) if arrival.steady => (kind, Some(Suppression::Steady)),
         Verdict::Told(kind) if recipient.targets.is_empty() => (kind, Some(Suppression::NoTarget)),
         Verdict::Told(kind) => (kind, None),
         Verdict::Suppressed(kind, reason) => (kind, Some(reason)),

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::packing::Packing;
 use super::plan::{Ends, Plan, Planner, Way};
-use super::{Body, Called, Head, Origin};
-use crate::alert::{Alert, Format, Notification, Status, Timestamp};
+use super::{Beat, Body, Called, Head, Origin};
+use crate::alert::{Alert, Format, Notification, Status, Steady, Timestamp};
 use crate::config::{Config, Receiver, Watchdog};
 use crate::ingest::{self, Door, Weight};
 use crate::names::SourceId;
@@ -92,8 +92,7 @@ pub(super) struct Read {
 /// Alerts with their receivers.
 struct Alerts {
     count: usize,
-    /// The source's always-firing alert is among them.
-    heard: bool,
+    beat: Beat,
     plan: Plan,
 }
 
@@ -139,7 +138,7 @@ impl Read {
     /// Plans the receivers, unless that is done; `ends` tells which alerts its ends mean. Pure.
     pub(super) fn planned(self, config: &Config, ends: &Ends) -> Planned {
         let Self { source, door, receiver, receivers, called, body, notification, planned } = self;
-        let Alerts { count, heard, plan } = planned.unwrap_or_else(|| {
+        let Alerts { count, beat, plan } = planned.unwrap_or_else(|| {
             let mut planning = Planning::new(config, &source, receiver.as_deref(), receivers.as_deref(), &called);
             notification.alerts.iter().for_each(|alert| planning.take(alert, ends));
             planning.end()
@@ -147,12 +146,7 @@ impl Read {
         Planned {
             alerts: count,
             plan,
-            origin: Origin::Source {
-                alive: source.configured().filter(|_| heard).map(str::to_owned),
-                source,
-                door,
-                receiver,
-            },
+            origin: Origin::Source { beat, source, door, receiver },
             head: Head::of(notification),
             body,
         }
@@ -164,7 +158,7 @@ struct Planning<'a> {
     planner: Planner<'a>,
     watchdog: Option<&'a Watchdog>,
     count: usize,
-    heard: bool,
+    beat: Beat,
 }
 
 impl<'a> Planning<'a> {
@@ -179,21 +173,28 @@ impl<'a> Planning<'a> {
         let scope = known.and_then(|known| known.receivers.as_deref());
         let way = receivers.map_or_else(|| Way::by_tree(config, receiver, scope), Way::Given);
         let watchdog = known.and_then(|known| known.watchdog.as_ref());
-        Self { planner: Planner::new(way, source, called), watchdog, count: 0, heard: false }
+        Self { planner: Planner::new(way, source, called), watchdog, count: 0, beat: Beat::None }
     }
 
     /// The next alert; an always-firing one only says that its source is alive.
     fn take(&mut self, alert: &Alert, ends: &Ends) {
         let index = self.count;
         self.count += 1;
-        if self.watchdog.is_some_and(|watchdog| watchdog.is(alert)) {
-            self.heard |= alert.status == Status::Firing;
-        } else {
-            self.planner.take(index, alert, ends.get(&index));
+        match Watchdog::sees(self.watchdog, alert) {
+            Some(Steady::Heartbeat) => {
+                self.beat = match alert.status {
+                    Status::Firing => Beat::Heard,
+                    _ if self.beat == Beat::Heard => Beat::Heard,
+                    _ => Beat::Stopped,
+                };
+                self.planner.keep(index, alert);
+            }
+            Some(Steady::Helper) => self.planner.keep(index, alert),
+            None => self.planner.take(index, alert, ends.get(&index)),
         }
     }
 
     fn end(self) -> Alerts {
-        Alerts { count: self.count, heard: self.heard, plan: self.planner.plan() }
+        Alerts { count: self.count, beat: self.beat, plan: self.planner.plan() }
     }
 }

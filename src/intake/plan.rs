@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Called, rows, words};
-use crate::alert::{Alert, Identity, Labels, Notification, ThreadId};
+use crate::alert::{Alert, Identity, Labels, Notification, Status, ThreadId};
 use crate::config::{Config, Receiver};
 use crate::names::SourceId;
 use crate::render::Note;
@@ -128,6 +128,25 @@ impl<'a> Planner<'a> {
         Self { way, source, called, by_receiver: BTreeMap::new(), seen: HashSet::new(), unclear: BTreeSet::new() }
     }
 
+    /// A heartbeat, or one that only steers others, at `index`: its receivers keep it as a notice that nobody is told.
+    pub fn keep(&mut self, index: usize, alert: &Alert) {
+        let identity = alert.identity(self.source);
+        if !self.seen.insert(identity) {
+            return;
+        }
+        let arrival = Arrival {
+            critical: false,
+            status: Status::Notice,
+            ends_at: None,
+            lapses_at: None,
+            steady: true,
+            ..arrival(index, identity, alert)
+        };
+        for receiver in self.way.receivers(alert, None) {
+            self.give(receiver, arrival.clone());
+        }
+    }
+
     /// The alert at `index` of the notification; `end` is what its end means.
     pub fn take(&mut self, index: usize, alert: &Alert, end: Option<&Meant>) {
         let ended = match end {
@@ -246,5 +265,6 @@ pub fn arrival(index: usize, identity: Identity, alert: &Alert) -> Arrival {
         lapses_at: alert.lapses_at,
         thread: None,
         kin: None,
+        steady: false,
     }
 }

@@ -64,7 +64,8 @@ pub(super) fn still<'a>(letter: &'a Letter<'_>) -> Vec<&'a Alert> {
         .notification
         .alerts
         .iter()
-        .filter(|alert| alert.status == Status::Firing && !told.contains(&(&alert.discriminator, &alert.labels)))
+        .filter(|alert| alert.status == Status::Firing && alert.steady().is_none())
+        .filter(|alert| !told.contains(&(&alert.discriminator, &alert.labels)))
         .collect()
 }
 

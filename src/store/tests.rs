@@ -110,6 +110,7 @@ fn firing(name: &str, start: i64) -> Arrival {
         lapses_at: None,
         thread: None,
         kin: None,
+        steady: false,
     }
 }
 
@@ -131,6 +132,7 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
         raw: Bytes::from_static(br#"{"alerts":[]}"#),
         codec: 0,
         alive: None,
+        stopped: None,
         push: false,
         test: false,
         deliveries: vec![Recipient {

@@ -2,10 +2,12 @@
 
 use super::stuck::stuck;
 use crate::alert::Timestamp;
-use crate::config::{Config, Language};
+use crate::config::{Config, Language, Watchdog};
 use crate::deliver::called;
+use crate::engine::admit::STOPPED;
 use crate::engine::lapse::lapses;
 use crate::incidents::{Kind, Subject, Trouble};
+use crate::names::SourceId;
 use crate::store::{Backlog, Breaker, LaneBacklog, Lapsing};
 use crate::words::Words;
 
@@ -71,15 +73,7 @@ pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
     troubles.extend(facts.late.iter().map(|lane| stuck(lane, facts.now)));
     let is_silent = |source: &&Lapsing| lapses(source.latest, facts.now).silent;
     troubles.extend(facts.lapsing.iter().filter(is_silent).map(|source| unrepeated(source, facts.now)));
-    for source in &config.sources {
-        let Some(watchdog) = &source.watchdog else { continue };
-        let heard = facts.heard.iter().find(|(name, _)| *name == source.name).map_or(facts.started_at, |(_, at)| *at);
-        // Nothing could be received while this process was not running.
-        let silence = facts.now.millis_since(heard.max(facts.started_at));
-        if silence > i64::try_from(watchdog.within.as_millis()).unwrap_or(i64::MAX) {
-            troubles.push(silent(&source.name, silence / 60_000));
-        }
-    }
+    troubles.extend(silent_sources(config, facts));
     if facts.imbalance > 0 {
         troubles.push(imbalance(facts.imbalance));
     }
@@ -105,6 +99,42 @@ fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
         format!("{}; {messages} messages ({critical} critical) wait, are kept and will be sent", error.en),
     ];
     Some(Trouble { kind: Kind::Blocked, subject: Subject::Scope(open.scope.clone()), detail })
+}
+
+/// The sources whose heartbeat stays away for too long, or ended.
+fn silent_sources(config: &Config, facts: &Facts) -> Vec<Trouble> {
+    let configured = config.sources.iter().map(|source| (SourceId::Configured(source.name.clone()), &source.watchdog));
+    let anonymous = config.allow_anonymous.then_some((SourceId::Anonymous, &None));
+    let silent = |(source, watchdog): (SourceId, &Option<Watchdog>)| {
+        let name = source.stored();
+        let heard = facts.heard.iter().find(|(known, _)| *known == name).map(|(_, at)| *at);
+        let (heard, within) = match watchdog {
+            Some(watchdog) if !watchdog.swallow => return None,
+            Some(watchdog) => (heard, watchdog.within),
+            // The usual one is missed only where it came.
+            None => (Some(heard?), Watchdog::USUAL),
+        };
+        if heard == Some(STOPPED) {
+            return Some(stopped(&name));
+        }
+        // Nothing could be received while this process was not running.
+        let silence = facts.now.millis_since(heard.unwrap_or(facts.started_at).max(facts.started_at));
+        let too_long = silence > i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+        too_long.then(|| silent(&name, silence / 60_000))
+    };
+    configured.chain(anonymous).filter_map(silent).collect()
+}
+
+fn stopped(source: &str) -> Trouble {
+    let detail = [
+        format!(
+            "来源 `{source}` 的 Watchdog 告警恢复了，它本该一直触发：Prometheus 停了，或到 Alertmanager 的路断了，之后的告警可能到不了 wegraf"
+        ),
+        format!(
+            "the watchdog of source `{source}`, which should always fire, is over: Prometheus stopped or does not reach its Alertmanager, and further alerts may not come through"
+        ),
+    ];
+    Trouble { kind: Kind::Silent, subject: Subject::Outside(source.to_owned()), detail }
 }
 
 fn silent(source: &str, minutes: i64) -> Trouble {
@@ -178,6 +208,32 @@ mod tests {
         assert_eq!(kinds(&config, &facts(60, Some(16))), [Kind::Silent]);
         assert_eq!(kinds(&config, &facts(16, None)), [Kind::Silent]);
         assert_eq!(kinds(&config, &facts(5, Some(600))), [], "it may have reported while no process was running");
+    }
+
+    #[test]
+    fn a_source_that_says_nothing_of_its_watchdog_is_missed_a_day_after_it_came_or_when_it_ended() {
+        let config = config(
+            "listen: 127.0.0.1:0\nallow_anonymous: true\nsources: { prom: { bearer: t }, told: { bearer: u, watchdog: { swallow: false } } }",
+        );
+        let hours = |n: i64| NOW.plus_millis(-n * 3_600_000);
+        let facts = |source: &str, heard| Facts {
+            now: NOW,
+            started_at: hours(100),
+            heard: vec![(source.to_owned(), heard)],
+            ..Facts::default()
+        };
+        for source in ["prom", "anonymous"] {
+            assert_eq!(kinds(&config, &facts(source, hours(25))), []);
+            assert_eq!(kinds(&config, &facts(source, hours(27))), [Kind::Silent]);
+            let over = find(&config, &facts(source, STOPPED));
+            assert!(over.len() == 1 && over[0].detail[1].contains("is over"), "{over:?}");
+        }
+        assert_eq!(kinds(&config, &facts("told", hours(27))), []);
+        assert_eq!(
+            kinds(&config, &Facts { now: NOW, started_at: hours(100), ..Facts::default() }),
+            [],
+            "it never came"
+        );
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl World {
             raw: Bytes::from_static(BODY),
             codec: 0,
             alive: None,
+            stopped: None,
             push: false,
             test: false,
             deliveries,
@@ -208,5 +209,6 @@ fn arrival(receiver: &str, first: u32, alert: u8, telling: Telling) -> Arrival {
         lapses_at: None,
         thread: None,
         kin: None,
+        steady: false,
     }
 }

@@ -197,6 +197,7 @@ impl Relay<'_> {
             lapses_at: None,
             thread: None,
             kin: None,
+            steady: false,
         };
         let deliveries = self.receivers.iter().map(|receiver| self.recipient(receiver, arrival.clone())).collect();
         let message = Verbatim {

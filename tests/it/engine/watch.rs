@@ -107,3 +107,44 @@ async fn the_heartbeat_is_heard_while_all_is_well_and_not_while_a_critical_messa
     assert!(beats_of_the_stuck.try_recv().is_err(), "a gateway that is stuck says that it is well");
     assert_eq!(json!(stuck.deliveries().await[0].state), json!("queued"));
 }
+
+#[tokio::test]
+async fn heartbeats_of_kube_prometheus_are_swallowed_unless_the_source_says_otherwise() {
+    let rest = r"
+sources: { prom: { bearer: prom-token }, told: { bearer: told-token, watchdog: { swallow: false } } }
+receivers:
+  ops: { targets: [ { app: ops, users: [daixuan], face: text } ] }
+  duty: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: ops }
+alarm: { receiver: duty }
+";
+    let world = World::with_at_a_standstill(Setup::demo(), rest).await;
+    let post = async |token: &str, name: &str, status: &str| {
+        let call = world.http.post(format!("{}/webhook", world.url)).bearer_auth(token);
+        let answer = call.body(alertmanager(name, &[("db-1", status)])).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    for _ in 0..3 {
+        post("prom-token", "Watchdog", "firing").await;
+        post("prom-token", "InfoInhibitor", "firing").await;
+        world.pass(Duration::from_mins(5));
+    }
+    post("prom-token", "InfoInhibitor", "resolved").await;
+    post("prom-token", "DiskFull", "firing").await;
+    let told = texts(&world.arrived("user=daixuan", 1).await);
+    assert!(told[0].contains("DiskFull"), "{told:#?}");
+    let audit = world.app().store().audit().await.unwrap();
+    assert_eq!(audit.suppressed, 2, "each has its fate on record, once a day: {audit:?}");
+
+    post("prom-token", "Watchdog", "resolved").await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 1).await);
+    assert!(told[0].contains("告警来源没有心跳") && told[0].contains("prom"), "{told:#?}");
+    post("prom-token", "Watchdog", "firing").await;
+    let told = texts(&world.arrived("webhook=sim-dba-group", 2).await);
+    assert!(told[1].contains("恢复"), "{told:#?}");
+
+    post("told-token", "Watchdog", "firing").await;
+    let told = texts(&world.arrived("user=daixuan", 2).await);
+    assert!(told[1].contains("Watchdog"), "{told:#?}");
+    world.settled().await;
+}

@@ -256,8 +256,8 @@ pub(in crate::config) struct Watchdog {
     /// 多久没来就报警，1m 到 7d。Raise the alarm if it was not seen for so long, 1m to 7d.
     #[schemars(extend("default" = "15m", "pattern" = "^([0-9]+[smhd])+$"))]
     pub within: Option<At<String>>,
-    /// 不发给人。false：不看它断没断，像别的告警一样发；也管 InfoInhibitor。
-    /// Keep it from people. false: watch nothing and tell it like any other alert, InfoInhibitor, too.
+    /// 不发给人。false：不看它断没断，像别的告警一样发；也管 `InfoInhibitor`。
+    /// Keep it from people. false: watch nothing and tell it like any other alert, `InfoInhibitor`, too.
     #[schemars(extend("default" = true))]
     pub swallow: Option<At<bool>>,
 }

@@ -16,6 +16,7 @@ mod doors;
 mod dropins;
 mod duty;
 mod escalation;
+mod excerpt;
 mod file;
 mod finding;
 mod fullwidth;
@@ -224,9 +225,15 @@ impl Config {
 
     fn read(text: &str, path: &Path, around: &Surroundings<'_>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         let mut found = Findings::new(path.to_path_buf());
-        let file = yaml::read::<file::File>(text.trim_start_matches('\u{feff}'), &mut found);
+        let text = text.trim_start_matches('\u{feff}');
+        let file = yaml::read::<file::File>(text, &mut found);
         let config = file.and_then(|file| Resolver::new(&mut found, around).config(&file));
         let Findings { mut mistakes, mut notes, .. } = found;
+        for finding in mistakes.iter_mut().chain(&mut notes).filter(|finding| finding.file == path) {
+            let Finding { place, reason, remedy, .. } = finding;
+            let named = [&reason.zh, &reason.en, &remedy.zh, &remedy.en].map(|said| &**said).join("\n");
+            finding.excerpt = excerpt::excerpt(text, *place, &named);
+        }
         mistakes.sort_by_cached_key(|mistake| (mistake.file != path, mistake.file.clone(), mistake.place));
         notes.sort_by_key(|note| note.place);
         match config {

@@ -28,6 +28,9 @@ pub struct Finding {
     pub reason: Words,
     /// The remedy.
     pub remedy: Words,
+    /// The line with a caret under the place, without the values that may be secrets.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
 }
 
 /// A finding that makes the configuration unusable.
@@ -39,28 +42,58 @@ pub type Note = Finding;
 impl Finding {
     /// The file itself cannot be read.
     pub fn unreadable(file: &Path, error: &std::io::Error) -> Self {
-        Self {
-            file: file.to_path_buf(),
-            place: Place::default(),
-            reason: (format!("读不到配置文件（{error}）"), format!("the configuration cannot be read ({error})"))
-                .into(),
-            remedy: (
-                "用 -c 指定文件；还没有的话运行 wegraf init",
-                "name the file with -c; run wegraf init if there is none yet",
-            )
-                .into(),
-        }
+        use std::io::ErrorKind;
+        let name = file.display();
+        let (reason, remedy): (Words, Words) = match error.kind() {
+            ErrorKind::NotFound => (
+                (format!("没有这个文件：{name}"), format!("there is no such file: {name}")).into(),
+                (
+                    "用 -c 指定文件；还没有的话运行 wegraf init",
+                    "name the file with -c; run wegraf init if there is none yet",
+                )
+                    .into(),
+            ),
+            ErrorKind::PermissionDenied => (
+                ("当前用户无权读取它".to_owned(), "the current user may not read it".to_owned()).into(),
+                (
+                    format!("用服务的用户或 sudo 执行，或 chmod 让它可读：ls -l {name}"),
+                    format!("run this as the user of the service or with sudo, or make it readable: ls -l {name}"),
+                )
+                    .into(),
+            ),
+            // Most often saved by an editor on Chinese Windows.
+            ErrorKind::InvalidData => (
+                ("文件不是 UTF-8，多半是 GBK".to_owned(), "the file is no UTF-8, probably GBK".to_owned()).into(),
+                (
+                    format!("在编辑器里另存为 UTF-8，或：iconv -f gbk -t utf-8 {name} > utf8.yaml"),
+                    format!("save it as UTF-8 in the editor, or: iconv -f gbk -t utf-8 {name} > utf8.yaml"),
+                )
+                    .into(),
+            ),
+            ErrorKind::IsADirectory => (
+                ("这是一个目录".to_owned(), "this is a folder".to_owned()).into(),
+                ("用 -c 指定里面的文件", "name the file in it with -c").into(),
+            ),
+            _ => (
+                (format!("读不到配置文件（{error}）"), format!("the configuration cannot be read ({error})")).into(),
+                ("检查路径和磁盘", "check the path and the disk").into(),
+            ),
+        };
+        Self { file: file.to_path_buf(), place: Place::default(), reason, remedy, excerpt: None }
     }
 }
 
 impl fmt::Display for Finding {
-    /// `wegraf.yaml:12:7: reason`, the reason in English and the remedy on lines of their own.
+    /// `wegraf.yaml:12:7: reason`, the reason in English, the excerpt and the remedy on lines of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
         if self.place.line > 0 {
             write!(f, "{}:{}:", self.place.line, self.place.column)?;
         }
         write!(f, " {}\n    {}", self.reason.zh, self.reason.en)?;
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, "\n{excerpt}")?;
+        }
         if !self.remedy.zh.is_empty() {
             write!(f, "\n  → {}\n    {}", self.remedy.zh, self.remedy.en)?;
         }
@@ -92,7 +125,7 @@ impl Findings {
     }
 
     fn finding(&self, place: Place, reason: Words, remedy: Words) -> Finding {
-        Finding { file: self.file.clone(), place, reason, remedy }
+        Finding { file: self.file.clone(), place, reason, remedy, excerpt: None }
     }
 }
 

@@ -474,6 +474,14 @@ impl<'a> Resolver<'a> {
         if let Ok(zone) = TimeZone::get(name) {
             return Some(zone);
         }
+        if let Some(meant) = zone_meant(name) {
+            self.found.mistake(
+                place,
+                (format!("没有时区 `{name}`"), format!("there is no time zone `{name}`")),
+                (format!("中国时间写 {meant}"), format!("for Chinese time write {meant}")),
+            );
+            return None;
+        }
         let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
         let best = nearest(name, names.iter().map(String::as_str)).unwrap_or(TIMEZONE);
         self.found.mistake(
@@ -534,6 +542,17 @@ impl<'a> Resolver<'a> {
             ),
         );
     }
+}
+
+/// The zone that is meant by what people write for the time in China.
+fn zone_meant(name: &str) -> Option<&'static str> {
+    let plain: String = name.chars().filter(|letter| !matches!(letter, ' ' | '_' | '-' | '/')).collect();
+    let offset = plain.to_lowercase();
+    let offset = offset.trim_start_matches("utc").trim_start_matches("gmt");
+    let china = matches!(offset, "+8" | "+08" | "+0800" | "+08:00" | "+8:00")
+        || matches!(&*plain.to_lowercase(), "cst" | "china" | "beijing" | "asiabeijing" | "chinastandardtime" | "prc")
+        || ["北京", "中国", "上海"].iter().any(|city| plain.contains(city));
+    china.then_some(TIMEZONE)
 }
 
 /// The file's defaults for receivers.

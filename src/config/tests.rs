@@ -203,6 +203,13 @@ const WRONG: &[Case] = &[
     ("database: wegraf.db\n", &[(1, 11, "must be sqlite:PATH", "sqlite:wegraf.db")]),
     ("language: cn\n", &[(1, 11, "this value is unknown here", "`zh`, `en`")]),
     ("timezone: Asia/Shangai\n", &[(1, 11, "no time zone `Asia/Shangai`", "Asia/Shanghai")]),
+    ("timezone: CST\n", &[(1, 11, "there is no time zone `CST`", "for Chinese time write Asia/Shanghai")]),
+    ("timezone: UTC+8\n", &[(1, 11, "there is no time zone `UTC+8`", "for Chinese time write Asia/Shanghai")]),
+    ("timezone: GMT+0800\n", &[(1, 11, "there is no time zone `GMT+0800`", "for Chinese time write Asia/Shanghai")]),
+    ("timezone: '+08:00'\n", &[(1, 11, "there is no time zone `+08:00`", "for Chinese time write Asia/Shanghai")]),
+    ("timezone: Asia/Beijing\n", &[(1, 11, "there is no time zone `Asia/Beijing`", "for Chinese time write Asia/Shanghai")]),
+    ("timezone: 北京时间\n", &[(1, 11, "there is no time zone `北京时间`", "for Chinese time write Asia/Shanghai")]),
+    ("timezone: China Standard Time\n", &[(1, 11, "there is no time zone `China Standard Time`", "for Chinese time write Asia/Shanghai")]),
     ("allow_anonymous: 1\n", &[(1, 18, "a boolean is expected here, not an integer", "")]),
     ("language: zh\nlanguage: en\n", &[(2, 1, "`language` is given twice", "keep one")]),
     ("sources: { g: { bearer: { env: UNSET } } }\n", &[(1, 17, "`sources.g.bearer` needs the environment variable UNSET", "set UNSET")]),
@@ -551,4 +558,28 @@ fn private_addresses_that_the_configuration_names_are_known() {
     let (config, _) = Config::parse(text, Path::new("wegraf.yaml")).unwrap();
     let known: Vec<String> = config.known_hosts.iter().map(ToString::to_string).collect();
     assert_eq!(known, ["10.31.4.9", "10.31.4.8"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_why() {
+    use std::io::{Error, ErrorKind};
+    let said = |kind| Mistake::unreadable(Path::new("w.yaml"), &Error::from(kind)).to_string();
+    for (kind, reason, remedy) in [
+        (ErrorKind::NotFound, "there is no such file", "wegraf init"),
+        (ErrorKind::PermissionDenied, "may not read it", "ls -l w.yaml"),
+        (ErrorKind::InvalidData, "probably GBK", "iconv -f gbk -t utf-8 w.yaml"),
+        (ErrorKind::IsADirectory, "this is a folder", "name the file in it"),
+    ] {
+        let said = said(kind);
+        assert!(said.contains(reason) && said.contains(remedy), "{said}");
+        assert_eq!(said.contains("wegraf init"), kind == ErrorKind::NotFound, "{said}");
+    }
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line() {
+    let wrong = Config::parse("timezone: CST\nsecret: canary\n", Path::new("w.yaml")).unwrap_err();
+    let said: String = wrong.iter().map(ToString::to_string).collect();
+    assert!(said.contains("  1 │ timezone: CST\n    │           ^^^"), "{said}");
+    assert!(said.contains("  2 │ secret: …\n    │ ^^^^^^") && !said.contains("canary"), "{said}");
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use listenfd::ListenFd;
 use rustix::process::Resource;
 use tokio::net::TcpListener;
@@ -68,7 +67,10 @@ fn taken(given: &mut ListenFd, place: usize) -> anyhow::Result<Option<TcpListene
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| words::port_taken(address))
+    TcpListener::bind(address).await.map_err(|error| {
+        let said = words::cannot_listen(address, error.kind());
+        anyhow::Error::new(error).context(said)
+    })
 }
 
 /// Serves until `stop`, then lets requests in flight finish.

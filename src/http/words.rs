@@ -1,6 +1,7 @@
 //! What senders, visitors and commands are told. The answers of programs that are imitated stand in `dropin`, to their
 //! letter.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use crate::store::{ActKind, ActState};
@@ -40,8 +41,26 @@ pub(super) fn too_many(needs: usize, share: usize) -> Words {
 }
 
 /// A listener cannot be opened.
-pub(super) fn port_taken(address: SocketAddr) -> Words {
-    (format!("无法监听 {address}，端口被占用？"), format!("cannot listen on {address}; is the port taken?")).into()
+pub(super) fn cannot_listen(address: SocketAddr, kind: ErrorKind) -> Words {
+    let (zh, en) = match kind {
+        ErrorKind::AddrInUse => {
+            let port = address.port();
+            (
+                format!("端口已被占用：ss -ltnp 'sport = :{port}' 看是谁"),
+                format!("the port is taken: ss -ltnp 'sport = :{port}' says by whom"),
+            )
+        }
+        ErrorKind::PermissionDenied => (
+            "没有权限：1024 以下的端口要 root 或 CAP_NET_BIND_SERVICE，或换成 8080 并放在反向代理后面".to_owned(),
+            "no permission: ports below 1024 need root or CAP_NET_BIND_SERVICE; or take 8080 behind a proxy".to_owned(),
+        ),
+        ErrorKind::AddrNotAvailable => (
+            "这台机器没有这个地址：ip addr 看有哪些，所有地址写 0.0.0.0".to_owned(),
+            "this machine has no such address: ip addr lists them, 0.0.0.0 is all of them".to_owned(),
+        ),
+        _ => (String::new(), String::new()),
+    };
+    (format!("无法监听 {address}。{zh}"), format!("cannot listen on {address}. {en}")).into()
 }
 
 /// No source may use an address; `key` makes it exist.

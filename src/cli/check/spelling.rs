@@ -101,7 +101,7 @@ fn note(file: &Path, place: Place, slip: &Slip<'_>) -> Note {
         ),
     };
     let remedy = (format!("是不是 `{seen}`？"), format!("did you mean `{seen}`?"));
-    Finding { file: file.to_path_buf(), place, reason: reason.into(), remedy: remedy.into() }
+    Finding { file: file.to_path_buf(), place, reason: reason.into(), remedy: remedy.into(), excerpt: None }
 }
 
 /// The one of `seen` that `written` is a probable typing error of. Names that differ only in their numbers are distinct

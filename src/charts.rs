@@ -130,6 +130,14 @@ impl Charts {
         cell.get_or_init(|| Sampler::new(upstream)).as_ref().map_err(|_| Undrawn::Upstream(Trouble::Unreachable))
     }
 
+    /// Nobody waited for the answer about these alerts: a failure of their upstream.
+    pub fn missed(&self, about: &About<'_>) {
+        let upstream = about.alerts.first().and_then(|(first, _)| self.upstream(first, about.source));
+        if let Some(sampler) = upstream.and_then(|upstream| self.sampler(upstream).ok()) {
+            sampler.missed();
+        }
+    }
+
     /// Names of upstreams that failed too often and are not asked for a while.
     pub fn paused(&self) -> Vec<&str> {
         let paused = |cell: &OnceLock<Result<Sampler, UpstreamError>>| {
@@ -161,7 +169,19 @@ impl Charts {
         known.entry(key).or_insert_with(|| (now, Arc::default())).1.clone()
     }
 
-    async fn drawn(&self, plan: &Plan, upstream: &Upstream, about: &About<'_>) -> Picture {
+    /// The course of the first series in words, for messages that cannot show a picture.
+    pub async fn course(&self, about: &About<'_>) -> Result<String, Undrawn> {
+        let plan = plan::plan(about).filter(|_| self.wants(about)).ok_or(Undrawn::Nothing)?;
+        let (first, _) = about.alerts[0];
+        let upstream = self.upstream(first, about.source).ok_or(Undrawn::Nothing)?;
+        let plan = Plan { yesterday: false, limit: None, ..plan };
+        let Sampled { series, .. } = self.sampled(&plan, upstream).await?;
+        let (chart, _) = chart(&plan, series, None, None, self.theme(), about);
+        Some(chart.note).filter(|note| !note.is_empty()).ok_or(Undrawn::Empty)
+    }
+
+    /// What a plan asks, of one upstream.
+    async fn sampled(&self, plan: &Plan, upstream: &Upstream) -> Result<Sampled, Undrawn> {
         let sampler = self.sampler(upstream)?;
         let troubled = Undrawn::Upstream;
         let rule = match self.config.charts.expression {
@@ -194,6 +214,11 @@ impl Charts {
             series.retain(|one| ours(&one.labels));
         }
         worst_first(&mut series, plan.is_above());
+        Ok(Sampled { series, limit, yesterday })
+    }
+
+    async fn drawn(&self, plan: &Plan, upstream: &Upstream, about: &About<'_>) -> Picture {
+        let Sampled { series, limit, yesterday } = self.sampled(plan, upstream).await?;
         let (chart, value) = chart(plan, series, limit, yesterday, self.theme(), about);
         if !wegraf_chart::is_worth_drawing(&chart) {
             return Err(Undrawn::Empty);
@@ -222,6 +247,37 @@ impl Charts {
         cell.get_or_init(drawn).await.clone().ok()
     }
 
+    /// A chart of invented numbers, to be looked at.
+    pub async fn sample(&self, language: Language) -> Option<Bytes> {
+        let zh = language == Language::Zh;
+        let word = |zh_: &str, en: &str| if zh { zh_ } else { en }.to_owned();
+        let points = (0..=180).map(|minute| {
+            let at = f64::from(minute);
+            (i64::from(minute) * 60, 78.0 + at / 10.0 + (at / 7.0).sin())
+        });
+        let chart = Chart {
+            title: word("样图 磁盘将满 · db-3 /data", "Sample DiskFull · db-3 /data"),
+            figure: "96.2 %".to_owned(),
+            under: word("阈值 > 90 %", "limit > 90%"),
+            note: word("近 3 小时 78 → 96 %，仍在升", "78 → 96% in 3h, still rising"),
+            series: vec![wegraf_chart::Series { name: "db-3 /data".to_owned(), points: points.collect() }],
+            yesterday: Vec::new(),
+            limits: vec![Limit { value: 90.0, above: true }],
+            limit_series: Vec::new(),
+            fired_at: Some(7200),
+            window: (0, 180 * 60),
+            step: 60,
+            grain: 1.0,
+            theme: self.theme(),
+        };
+        let svg = wegraf_chart::svg(
+            &chart,
+            |value| format!("{value:.0} %"),
+            |at| format!("{:02}:{:02}", at / 3600, at / 60 % 60),
+        );
+        self.png(&svg).await
+    }
+
     async fn png(&self, svg: &str) -> Option<Bytes> {
         let _permit = self.drawing.acquire().await.ok()?;
         let (canvas, font, svg) = (self.canvas.clone(), self.config.charts.font.clone(), svg.to_owned());
@@ -242,6 +298,16 @@ impl Charts {
 }
 
 const DAY: i64 = 86_400;
+
+/// The answers to a plan.
+struct Sampled {
+    /// Those of the alerts, the worst first.
+    series: Vec<Series>,
+    /// The limit, where it is a series.
+    limit: Option<Vec<(i64, f64)>>,
+    /// A day before.
+    yesterday: Option<Vec<Series>>,
+}
 
 fn last(series: &Series) -> f64 {
     series.points.iter().rev().find(|(_, value)| value.is_finite()).map_or(f64::NAN, |(_, value)| *value)

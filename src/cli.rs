@@ -298,6 +298,9 @@ pub struct Doctor {
     /// 只看这个来源：最近什么时候收到，拒绝了什么，为什么。 Look at this source only: when it was last heard, what was refused and why.
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
+    /// 画一张样图写进 FILE，并说明每个目标在哪里能看到图。 Draw a sample chart into FILE, and tell where each target can show one.
+    #[arg(long, value_name = "FILE", conflicts_with = "source")]
+    pub picture: Option<PathBuf>,
     /// 试这个请求体会不会放行；- 表示标准输入。 Would a request with this body be let in; - reads standard input.
     #[arg(long, value_name = "FILE", requires = "source")]
     pub payload: Option<PathBuf>,

@@ -91,6 +91,8 @@ pub struct Letter<'a> {
     pub offer: Offer,
     /// The alert's picture.
     pub picture: Picture<'a>,
+    /// The course of its value in words, where the message shows no picture of it.
+    pub course: Option<&'a str>,
     /// What a reader must know about the message itself.
     pub notes: &'a [Note],
     /// Rewrites of links.

@@ -3,6 +3,7 @@
 //! No message reaches anyone: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
 //! empty message, which a live one rejects with 44004 and a dead one with 93000.
 
+mod picture;
 mod source;
 mod upstream;
 
@@ -18,7 +19,7 @@ use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 use super::check::spelling;
 use super::screen::Screen;
 use super::{Doctor, bots};
-use crate::config::{BotAccount, Config, Database, Smtp, To, users_in};
+use crate::config::{BotAccount, Config, Database, Note, Smtp, To, users_in};
 use crate::deliver::email::Mailer;
 use crate::deliver::{self, Setup};
 use crate::duty::{self, Rota};
@@ -51,16 +52,25 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     let (config, mut notes) = arguments.file.load()?;
     notes.extend(spelling::notes(&config).await);
     let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
+    let findings = match &arguments.picture {
+        Some(file) => picture::check(&setup, file).await,
+        None => all(&setup).await,
+    };
+    show(&findings, &notes, arguments.json)
+}
+
+/// Everything that the configuration names.
+async fn all(setup: &Setup) -> Vec<Finding> {
     let mut findings = vec![network(&setup.config).await];
     findings.extend(database(&setup.config).await);
     for (name, known) in &setup.config.wecom.apps {
-        app(&setup, name, &deliver::app(known), &mut findings).await;
+        app(setup, name, &deliver::app(known), &mut findings).await;
     }
     for (name, keys) in &setup.config.wecom.webhooks {
         for (index, key) in keys.iter().enumerate() {
             let number = if keys.len() > 1 { format!("[{}]", index + 1) } else { String::new() };
             let about = format!("webhook {name}{number}");
-            findings.push(Finding { about, result: webhook(&setup, key.clone()).await });
+            findings.push(Finding { about, result: webhook(setup, key.clone()).await });
         }
     }
     for (name, account) in &setup.config.wecom.bots {
@@ -80,8 +90,13 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
         findings
             .push(Finding { about: format!("上游 upstream {}", known.name), result: upstream::series(known).await });
     }
+    findings
+}
+
+/// Prints the results; exit code 1 if there is a fault.
+fn show(findings: &[Finding], notes: &[Note], json: bool) -> anyhow::Result<ExitCode> {
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
-    let answer = if arguments.json {
+    let answer = if json {
         let rows: Vec<_> = findings
             .iter()
             .map(|finding| json!({ "about": finding.about, "ok": finding.result.is_ok(), "says": finding.result.as_ref().unwrap_or_else(|wrong| wrong) }))
@@ -90,7 +105,7 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
         Screen::json(&json!({ "healthy": healthy, "findings": rows, "notes": notes }))
     } else {
         let mut screen = Screen::new();
-        for finding in &findings {
+        for finding in findings {
             match &finding.result {
                 Ok(found) => screen.line(format_args!("✓ {}  {found}", finding.about)),
                 Err(wrong) => {

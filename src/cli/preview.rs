@@ -84,7 +84,7 @@ fn message(
     let offer = crate::deliver::offer(&setup.config, page, &receiver.name);
     let thread = ThreadId(1);
     let details_url = external.as_deref();
-    let occasion = Occasion { thread, now, details_url, offer, notes: &[], chart: None, short: &[] };
+    let occasion = Occasion { thread, now, details_url, offer, notes: &[], chart: None, course: None, short: &[] };
     let short = short_links_as_shown(setup, page, target, &occasion);
     let occasion = Occasion { short: &short, ..occasion };
     let rendered = page.render(setup, target, &occasion, None);

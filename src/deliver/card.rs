@@ -23,7 +23,7 @@ pub const UPDATE: &str = "update";
 
 /// Can presses of the buttons be received? From a webhook and a group chat of an app never, from an app only with a
 /// callback (43012), from a bot always (wecom-api §0.2).
-pub(super) fn interactive(config: &Config, target: &Target) -> bool {
+pub fn interactive(config: &Config, target: &Target) -> bool {
     target.face == Face::Card
         && match &target.to {
             To::Members { app, .. } => config.wecom.apps.get(app).is_some_and(|app| app.callback.is_some()),
@@ -120,6 +120,7 @@ async fn as_it_stands(
         offer: Offer::Nothing,
         notes: &[],
         chart: None,
+        course: None,
         short: &[],
     };
     let rendered = page.render_pictureless(setup, target, &occasion);

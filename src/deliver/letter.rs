@@ -19,6 +19,7 @@ use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
+use super::scene::Scene;
 use super::setup::Setup;
 use super::short;
 use super::verbatim;
@@ -219,6 +220,7 @@ impl Writer {
             offer: Offer::Nothing,
             notes: &notes,
             chart: chart.as_deref(),
+            course: None,
             short: &[],
         };
         let written = if queued.digest {
@@ -270,13 +272,13 @@ impl Writer {
     ) -> Result<Written, StoreError> {
         let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
         let target = &self.called(deliver, setup, target, page.firing()).await;
-        let ways = way::ways(&setup.config, target, &Reach::default()).unwrap_or_default();
-        let image = match ways.first() {
-            Some(way) => self.pictures.upload(&deliver.sockets, setup, &way.sender, target, page.picture_url()).await,
-            None => None,
-        };
         let pressed =
             shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
+        let scene = Scene { deliver, setup, queued, page: &page, target, now: occasion.now };
+        let shows = !pressed && scene.shows(occasion.chart);
+        let image = scene.picture(&self.pictures, shows).await;
+        let course = if shows || image.is_some() { None } else { scene.course().await };
+        let occasion = &Occasion { course: course.as_deref(), ..*occasion };
         // A card with buttons has no place for a picture; the picture is sent beside it where the target wants one.
         let mut rendered = if pressed {
             page.render_pictureless(setup, target, occasion)
@@ -411,6 +413,8 @@ pub struct Occasion<'a> {
     pub notes: &'a [Note],
     /// The address of its chart, if it has one.
     pub chart: Option<&'a str>,
+    /// The course of its value in words, if it shows no chart.
+    pub course: Option<&'a str>,
     /// Short addresses for long ones of alerts.
     pub short: &'a [(String, String)],
 }

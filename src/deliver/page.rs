@@ -199,7 +199,7 @@ impl Page {
         picture: Picture<'_>,
         read: impl FnOnce(&Letter<'_>) -> T,
     ) -> T {
-        let Occasion { thread, now, details_url, offer, notes, short, .. } = *occasion;
+        let Occasion { thread, now, details_url, offer, notes, short, course, .. } = *occasion;
         let told: Vec<Told<'_>> = self
             .told
             .iter()
@@ -224,6 +224,7 @@ impl Page {
             details_url,
             offer,
             picture,
+            course,
             notes,
             link_rewrites: &setup.config.link_rewrites,
             known_hosts: &setup.config.known_hosts,

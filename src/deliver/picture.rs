@@ -62,6 +62,13 @@ impl Pictures {
         image.inspect_err(|reason| warn!(host, reason, "A picture could not be had; the alert goes without it.")).ok()
     }
 
+    /// A picture that was drawn here, uploaded for `sender`; `None` if WeCom does not take it in time.
+    pub async fn send(&self, sockets: &Sockets, setup: &Setup, sender: &Sender, png: Bytes) -> Option<Image> {
+        let late = |_| Err("WeCom took too long over it".to_owned());
+        let image = tokio::time::timeout(UPLOAD, upload(sockets, setup, sender, png)).await.unwrap_or_else(late);
+        image.inspect_err(|reason| warn!(reason, "A chart could not be uploaded.")).ok()
+    }
+
     async fn download(&self, url: reqwest::Url) -> Result<Bytes, String> {
         let mut answer = self.0.get(url).send().await.map_err(|error| error.without_url().to_string())?;
         if answer.status() != 200 {

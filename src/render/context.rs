@@ -151,6 +151,7 @@ impl<'a> Voice<'a> {
             Face::Markdown | Face::Textcard | Face::News | Face::Card => !measure.is_empty(),
         };
         place.extend((!limit.is_empty() && !beside).then(|| limit.clone()));
+        place.extend(letter.course.filter(|_| page.first && level.limit).map(str::to_owned));
         let values = self.values(level);
         let links: Vec<Value> =
             self.links(page).map(|link| context! { text => link.text, url => link.url.as_str() }).collect();

@@ -60,6 +60,7 @@ impl Sample {
             details_url: Some("https://alerts.example.com/n/41"),
             offer: Offer::Silence,
             picture: Picture { url: self.picture, content: None },
+            course: None,
             notes: &[],
             link_rewrites: &[],
             known_hosts: &[],

@@ -200,6 +200,11 @@ impl Sampler {
         failed.1.is_some_and(|since| since.elapsed() < PAUSE)
     }
 
+    /// Its answer came too late to be of use.
+    pub fn missed(&self) {
+        self.note(false);
+    }
+
     fn note(&self, answered: bool) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if answered {

@@ -68,6 +68,7 @@ fn all_faces(notification: &Notification) -> String {
                 url: notification.alerts.iter().map(|alert| alert.links.image.as_str()).find(|url| !url.is_empty()),
                 content: None,
             },
+            course: None,
             notes: &[],
             link_rewrites: &[],
             known_hosts: &[],

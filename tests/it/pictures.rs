@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +14,7 @@ use tokio::net::TcpListener;
 use wegraf::time::Clock;
 
 use crate::harness::World;
+use crate::process::run;
 use crate::programs::{Exporter, Server, ago, find};
 
 const RECEIVERS: &str = r"
@@ -208,6 +210,87 @@ async fn each_manner_of_an_upstream_has_a_clear_outcome_and_no_message_waits() {
         results.push(fetched(&world, &picture_in(&messages[count - 1]).unwrap()).await.1);
     }
     assert_eq!((results[0].as_str(), results[5].as_str()), ("refused", "paused"), "{results:?}");
+}
+
+/// Faces that show no picture: one is followed by it, the other tells the course.
+const ASIDE: &str = r"
+external_url: https://wegraf.example.com
+receivers:
+  ops:
+    targets:
+      - { webhook: ops-group, face: text, image: true }
+      - { app: ops, users: [daixuan], face: markdown }
+route: { receiver: ops }
+";
+
+#[tokio::test]
+async fn a_message_that_shows_no_picture_is_followed_by_one_or_tells_the_course_and_waits_for_neither() {
+    let stand_in = StandIn::start().await;
+    let rest = format!(
+        "{ASIDE}upstreams: {{ prom: {{ kind: prometheus, url: {} }} }}\ncharts: {{ for: critical }}\n",
+        stand_in.url
+    );
+    let world = World::at_a_standstill(&rest).await;
+    let count = async |result: &str| {
+        let count = world.metric(&format!("wegraf_pictures_total{{result=\"{result}\"}}")).await;
+        format!("{count:.0}").parse::<i64>().unwrap()
+    };
+    let (mut group, mut member) = (0, 0);
+    for (index, (manner, result)) in [
+        (Manner::Well, "sent"),
+        (Manner::Silent, "slow"),
+        (Manner::Well, "sent"),
+        (Manner::Huge, "large"),
+        (Manner::Well, "sent"),
+        (Manner::Nonsense, "foreign"),
+        (Manner::Well, "sent"),
+        (Manner::Unauthorised, "refused"),
+        (Manner::NotNumbers, "empty"),
+        (Manner::OnePoint, "empty"),
+        (Manner::ManySeries, "large"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stand_in.behaves(manner);
+        let (before, told) = (count(result).await, count("told").await);
+        world.accept("/webhook", body("QueueLong", EXPRESSION, &format!("h{index}"), &json!({}))).await;
+        let drawn = manner == Manner::Well;
+        (group, member) = (group + 1 + usize::from(drawn), member + 1);
+        let messages = world.arrived("webhook=sim-ops-group", group).await;
+        assert_eq!(messages[group - 1]["msgtype"] == "image", drawn, "{manner:?}: {messages:#?}");
+        let messages = world.arrived("user=daixuan", member).await;
+        let content = messages[member - 1]["content"]["content"].as_str().unwrap();
+        assert_eq!(content.contains("近 3 小时 0 → 180，仍在升"), drawn, "{manner:?}: {content}");
+        world.settled().await;
+        // The same reason for both, or one is sent and the other told.
+        assert_eq!(count(result).await - before, if drawn { 1 } else { 2 }, "{manner:?}");
+        assert_eq!(count("told").await - told, i64::from(drawn), "{manner:?}");
+        world.pass(Duration::from_secs(61));
+    }
+    // What is over has no picture, and nothing is asked for it.
+    stand_in.behaves(Manner::Well);
+    let over = body("QueueLong", EXPRESSION, "h0", &json!({})).replace("\"firing\"", "\"resolved\"");
+    world.accept("/webhook", over).await;
+    let messages = world.arrived("webhook=sim-ops-group", group + 1).await;
+    assert_ne!(messages[group]["msgtype"], "image");
+    assert_eq!(stand_in.questions(), 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_costs_the_picture_only() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let world = world(&format!("http://{nobody}"), "{ for: critical }").await;
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "h", &json!({}))).await;
+    let messages = world.arrived("webhook=sim-ops-group", 1).await;
+    let (_, result, cache) = fetched(&world, &picture_in(&messages[0]).unwrap()).await;
+    assert_eq!((result.as_str(), cache.as_str()), ("unreachable", "public, max-age=30"));
+
+    let text = world.config_text("127.0.0.1:0", &ASIDE.replace("external_url: https://wegraf.example.com\n", ""));
+    world.write("doctor.yaml", &text);
+    let doctor = run(&world, &["doctor", "-c", "doctor.yaml", "--picture", "sample.png"]).await;
+    doctor.exits(0).says(&["没有 external_url", "as a second message", "the course in words"]);
+    assert!(std::fs::read(world.folder.path().join("sample.png")).unwrap().starts_with(b"\x89PNG"));
 }
 
 #[tokio::test]

@@ -358,6 +358,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
             url: dice.pick(&[None, Some("https://ok.example/a.png"), Some("http://169.254.169.254/a.png")]),
             content: dice.one_in(2).then_some(&image),
         },
+        course: dice.pick(&[None, Some("近 1 小时 91 → 96 %，仍在升")]),
         notes: &notes,
         link_rewrites: &[],
         known_hosts: &[],

@@ -1,0 +1,124 @@
+//! What a message without a picture of its own is given instead: the picture as a second message, or the course in words.
+//!
+//! Neither may make it late: a second message costs a place in the budget and goes only where nothing else waits, and what is
+//! drawn or asked for has a short time, after which the message goes without.
+
+use std::time::Duration;
+
+use tracing::warn;
+use wecom::message::Image;
+
+use super::Deliver;
+use super::audience::Reach;
+use super::page::Page;
+use super::picture::Pictures;
+use super::setup::Setup;
+use super::way;
+use crate::alert::{Timestamp, TransitionKind};
+use crate::charts::Undrawn;
+use crate::config::{Face, Target};
+use crate::metrics::Pictured;
+use crate::render::public_picture;
+use crate::store::Queued;
+
+/// How long a message waits for a picture that is to follow it: of a critical alert, of others.
+const DRAWN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+/// How long it waits for the course in words.
+const TOLD: Duration = Duration::from_millis(500);
+/// A picture of what happened longer ago is no news.
+const OLD_MS: i64 = 5 * 60_000;
+
+/// A message that is being written.
+pub(super) struct Scene<'a> {
+    pub deliver: &'a Deliver,
+    pub setup: &'a Setup,
+    pub queued: &'a Queued,
+    pub page: &'a Page,
+    pub target: &'a Target,
+    pub now: Timestamp,
+}
+
+impl Scene<'_> {
+    /// Does the message itself show a picture: the sender's, or the chart at this address?
+    pub fn shows(&self, chart: Option<&str>) -> bool {
+        let chart = chart.filter(|_| self.wants_chart());
+        matches!(self.target.face, Face::News | Face::MarkdownV2 | Face::Card)
+            && self.page.picture_url().or(chart).and_then(public_picture).is_some()
+    }
+
+    fn wants_chart(&self) -> bool {
+        self.setup.charts.wants(&self.page.charted(self.queued.notification.received_at))
+    }
+
+    /// The picture for a second message, if the target wants one: the sender's, or a chart. Only of what is news, and where
+    /// nothing else waits in the lane.
+    pub async fn picture(&self, pictures: &Pictures, shows: bool) -> Option<Image> {
+        let url = self.page.picture_url();
+        let begins = self.page.told.iter().any(|line| line.kind == TransitionKind::Firing);
+        let drawn = url.is_none() && !shows && self.wants_chart();
+        if !self.target.image || !begins || (url.is_none() && !drawn) {
+            return None;
+        }
+        if self.now.millis_since(self.queued.created_at) > OLD_MS {
+            return self.without("late");
+        }
+        let waiting = self.deliver.store.waiting(&self.queued.lane, self.now).await;
+        if waiting.is_ok_and(|waiting| waiting.messages.len() > 1) {
+            return self.without("crowded");
+        }
+        let ways = way::ways(&self.setup.config, self.target, &Reach::default()).unwrap_or_default();
+        let sender = &ways.first()?.sender;
+        let sockets = &self.deliver.sockets;
+        if !drawn {
+            return pictures.upload(sockets, self.setup, sender, self.target, url).await;
+        }
+        let about = self.page.charted(self.queued.notification.received_at);
+        let critical = about.alerts.iter().any(|(alert, _)| alert.is_critical());
+        let image = async {
+            let png = self.setup.charts.picture(&about).await.map_err(Undrawn::as_str)?;
+            pictures.send(sockets, self.setup, sender, png).await.ok_or("not_uploaded")
+        };
+        match tokio::time::timeout(DRAWN[usize::from(!critical)], image).await {
+            Ok(Ok(image)) => {
+                self.count("sent");
+                Some(image)
+            }
+            Ok(Err(reason)) => self.without(reason),
+            Err(_) => {
+                self.setup.charts.missed(&about);
+                self.without("slow")
+            }
+        }
+    }
+
+    /// The course of the value, for a message without a picture.
+    pub async fn course(&self) -> Option<String> {
+        if !self.page.told.iter().any(|line| line.kind.is_on()) {
+            return None;
+        }
+        let about = self.page.charted(self.queued.notification.received_at);
+        if !self.setup.charts.wants(&about) {
+            return None;
+        }
+        let (result, course) = match tokio::time::timeout(TOLD, self.setup.charts.course(&about)).await {
+            Ok(Ok(course)) => ("told", Some(course)),
+            Ok(Err(undrawn)) => (undrawn.as_str(), None),
+            Err(_) => {
+                self.setup.charts.missed(&about);
+                ("slow", None)
+            }
+        };
+        self.count(result);
+        course
+    }
+
+    fn without(&self, reason: &'static str) -> Option<Image> {
+        warn!(delivery = self.queued.message, reason, "A message goes without its picture.");
+        self.count(reason);
+        None
+    }
+
+    fn count(&self, result: &'static str) {
+        self.deliver.metrics.pictures.get_or_create(&Pictured { result }).inc();
+    }
+}

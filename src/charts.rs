@@ -18,10 +18,10 @@ use tokio::time::Instant;
 use wegraf_chart::{Canvas, Chart, Limit, Theme};
 
 use crate::alert::{Alert, Format, Labels, Timestamp};
-use crate::config::{ChartExpression, ChartTheme, ChartsOf, Config, Upstream};
+use crate::config::{ChartExpression, ChartTheme, ChartsOf, Config, Upstream, UpstreamKind};
 use crate::measure::{self, Unit, UnitKind};
 use crate::names::SourceId;
-use crate::upstream::{Sampler, Series, Trouble, UpstreamError, asked_for, selected, unselected};
+use crate::upstream::{GrafanaRule, Sampler, Series, Trouble, UpstreamError, asked_for, selected, unselected};
 use crate::words::Language;
 use plan::Plan;
 
@@ -97,7 +97,7 @@ impl Charts {
     /// Nothing is read or connected before the first picture.
     pub fn new(config: Arc<Config>) -> Self {
         Self {
-            samplers: config.charts.from.iter().map(|_| OnceLock::new()).collect(),
+            samplers: asked(&config).map(|_| OnceLock::new()).collect(),
             config,
             canvas: Arc::default(),
             drawing: Semaphore::new(AT_ONCE),
@@ -113,27 +113,44 @@ impl Charts {
             ChartsOf::Critical => critical,
             ChartsOf::All => true,
         };
-        let first = about.alerts.first();
-        wanted
-            && first.is_some_and(|(alert, _)| {
-                self.upstream(alert, about.source).is_some() && plan::rule_of(alert).is_some()
-            })
+        wanted && about.alerts.first().is_some_and(|(alert, _)| self.origin(alert, about.source).is_some())
     }
 
-    fn upstream(&self, alert: &Alert, source: &SourceId) -> Option<&Upstream> {
-        asked_for(&self.config.charts.from, &alert.links.rule, source)
+    /// Where the series of `alert` are, and the uid of its rule if that is a Grafana's.
+    fn origin<'a>(&'a self, alert: &'a Alert, source: &SourceId) -> Option<(&'a Upstream, Option<&'a str>)> {
+        let (config, link) = (&self.config, &alert.links.rule);
+        if let Some(upstream) = asked_for(&config.charts.from, link, source).filter(|_| plan::rule_of(alert).is_some())
+        {
+            return Some((upstream, None));
+        }
+        let grafana = asked_for(&config.upstreams, link, source).filter(|known| known.kind == UpstreamKind::Grafana)?;
+        // In its identity the rule stands behind its organisation.
+        let rule = alert.discriminator.rule_id()?;
+        Some((grafana, Some(rule.rsplit('/').next().unwrap_or(rule))))
+    }
+
+    /// What is asked about these alerts, and where.
+    async fn planned<'a>(&'a self, about: &'a About<'_>) -> Result<Planned<'a>, Undrawn> {
+        let origin = about.alerts.first().filter(|_| self.wants(about));
+        let (upstream, uid) = origin.and_then(|(alert, _)| self.origin(alert, about.source)).ok_or(Undrawn::Nothing)?;
+        let rule = match uid {
+            Some(uid) => Some(self.sampler(upstream)?.grafana_rule(uid).await.map_err(Undrawn::Upstream)?),
+            None => None,
+        };
+        let plan = plan::plan(about, rule.as_ref().map(|rule| rule.expression.clone())).ok_or(Undrawn::Nothing)?;
+        Ok(Planned { plan, upstream, rule })
     }
 
     fn sampler(&self, upstream: &Upstream) -> Result<&Sampler, Undrawn> {
-        let index = self.config.charts.from.iter().position(|known| std::ptr::eq(known, upstream));
+        let index = asked(&self.config).position(|known| std::ptr::eq(known, upstream));
         let cell = index.and_then(|index| self.samplers.get(index)).ok_or(Undrawn::Nothing)?;
         cell.get_or_init(|| Sampler::new(upstream)).as_ref().map_err(|_| Undrawn::Upstream(Trouble::Unreachable))
     }
 
     /// Nobody waited for the answer about these alerts: a failure of their upstream.
     pub fn missed(&self, about: &About<'_>) {
-        let upstream = about.alerts.first().and_then(|(first, _)| self.upstream(first, about.source));
-        if let Some(sampler) = upstream.and_then(|upstream| self.sampler(upstream).ok()) {
+        let origin = about.alerts.first().and_then(|(first, _)| self.origin(first, about.source));
+        if let Some(sampler) = origin.and_then(|(upstream, _)| self.sampler(upstream).ok()) {
             sampler.missed();
         }
     }
@@ -143,18 +160,16 @@ impl Charts {
         let paused = |cell: &OnceLock<Result<Sampler, UpstreamError>>| {
             cell.get().and_then(|made| made.as_ref().ok()).is_some_and(Sampler::is_paused)
         };
-        let all = self.config.charts.from.iter().zip(&self.samplers);
+        let all = asked(&self.config).zip(&self.samplers);
         all.filter(|(_, cell)| paused(cell)).map(|(upstream, _)| upstream.name.as_str()).collect()
     }
 
     /// The chart as PNG.
     pub async fn picture(&self, about: &About<'_>) -> Picture {
-        let plan = plan::plan(about).filter(|_| self.wants(about)).ok_or(Undrawn::Nothing)?;
-        let (first, _) = about.alerts[0];
-        let upstream = self.upstream(first, about.source).ok_or(Undrawn::Nothing)?;
-        let key = format!("{}\n{}\n{plan:?}", upstream.name, about.language.as_str());
+        let planned = self.planned(about).await?;
+        let key = format!("{}\n{}\n{:?}", planned.upstream.name, about.language.as_str(), planned.plan);
         let cell = self.cell(key);
-        cell.get_or_init(|| self.drawn(&plan, upstream, about)).await.clone()
+        cell.get_or_init(|| self.drawn(&planned, about)).await.clone()
     }
 
     /// The place where a picture is kept, or will be.
@@ -171,19 +186,29 @@ impl Charts {
 
     /// The course of the first series in words, for messages that cannot show a picture.
     pub async fn course(&self, about: &About<'_>) -> Result<String, Undrawn> {
-        let plan = plan::plan(about).filter(|_| self.wants(about)).ok_or(Undrawn::Nothing)?;
-        let (first, _) = about.alerts[0];
-        let upstream = self.upstream(first, about.source).ok_or(Undrawn::Nothing)?;
-        let plan = Plan { yesterday: false, limit: None, ..plan };
-        let Sampled { series, .. } = self.sampled(&plan, upstream).await?;
-        let (chart, _) = chart(&plan, series, None, None, self.theme(), about);
+        let mut planned = self.planned(about).await?;
+        (planned.plan.yesterday, planned.plan.limit) = (false, None);
+        let Sampled { series, .. } = self.sampled(&planned).await?;
+        let (chart, _) = chart(&planned.plan, series, None, None, self.theme(), about);
         Some(chart.note).filter(|note| !note.is_empty()).ok_or(Undrawn::Empty)
     }
 
     /// What a plan asks, of one upstream.
-    async fn sampled(&self, plan: &Plan, upstream: &Upstream) -> Result<Sampled, Undrawn> {
+    async fn sampled(&self, planned: &Planned<'_>) -> Result<Sampled, Undrawn> {
+        let Planned { plan, upstream, rule } = planned;
         let sampler = self.sampler(upstream)?;
         let troubled = Undrawn::Upstream;
+        if let Some(rule) = rule {
+            let ask = async |back: i64| {
+                sampler.grafana_series(rule, (plan.window.0 - back, plan.window.1 - back), plan.step).await
+            };
+            let before = async { if plan.yesterday { ask(DAY).await.ok() } else { None } };
+            let (series, yesterday) = tokio::join!(ask(0), before);
+            let mut series = series.map_err(troubled)?;
+            series.retain(|one| is_of(&one.labels, &plan.alerts));
+            worst_first(&mut series, plan.is_above());
+            return Ok(Sampled { series, limit: None, yesterday });
+        }
         let rule = match self.config.charts.expression {
             ChartExpression::Rules => sampler.rule(&plan.name, &plan.expression).await.map_err(troubled)?,
             ChartExpression::Body => sampler.rule(&plan.name, &plan.expression).await.unwrap_or_default(),
@@ -203,22 +228,15 @@ impl Charts {
         if series.is_empty() {
             // A label that only the alert has, such as one that is added on the way.
             series = sampler.series(&unselected(&plan.measure), plan.window, plan.step).await.map_err(troubled)?;
-            let ours = |labels: &Labels| {
-                only.iter().any(|alert| {
-                    labels
-                        .iter()
-                        .filter(|(name, _)| *name != "__name__")
-                        .all(|(name, value)| alert.get(name) == Some(value))
-                })
-            };
-            series.retain(|one| ours(&one.labels));
+            series.retain(|one| is_of(&one.labels, &only));
         }
         worst_first(&mut series, plan.is_above());
         Ok(Sampled { series, limit, yesterday })
     }
 
-    async fn drawn(&self, plan: &Plan, upstream: &Upstream, about: &About<'_>) -> Picture {
-        let Sampled { series, limit, yesterday } = self.sampled(plan, upstream).await?;
+    async fn drawn(&self, planned: &Planned<'_>, about: &About<'_>) -> Picture {
+        let Sampled { series, limit, yesterday } = self.sampled(planned).await?;
+        let plan = &planned.plan;
         let (chart, value) = chart(plan, series, limit, yesterday, self.theme(), about);
         if !wegraf_chart::is_worth_drawing(&chart) {
             return Err(Undrawn::Empty);
@@ -298,6 +316,26 @@ impl Charts {
 }
 
 const DAY: i64 = 86_400;
+
+/// The upstreams that are asked: those for series, and the Grafanas, for the series of their own rules.
+fn asked(config: &Config) -> impl Iterator<Item = &Upstream> {
+    let grafanas = config.upstreams.iter().filter(|known| known.kind == UpstreamKind::Grafana);
+    config.charts.from.iter().chain(grafanas)
+}
+
+/// Are these the labels of a series of one of `alerts`?
+fn is_of(labels: &Labels, alerts: &[Labels]) -> bool {
+    let told = || labels.iter().filter(|(name, _)| *name != "__name__");
+    alerts.iter().any(|alert| told().all(|(name, value)| alert.get(name) == Some(value)))
+}
+
+/// A plan, and where it is asked.
+struct Planned<'a> {
+    plan: Plan,
+    upstream: &'a Upstream,
+    /// The rule, if it is a Grafana's.
+    rule: Option<GrafanaRule>,
+}
 
 /// The answers to a plan.
 struct Sampled {

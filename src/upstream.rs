@@ -3,11 +3,12 @@
 //!
 //! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
 //! parses answers, `look` finds an alert in what was listed, `error` explains failures, `span` parses durations: all pure.
-//! `client` calls through `wire`, `series` asks for rules and series there, and nothing here knows the store or WeCom.
+//! `client` calls through `wire`, `series` and `grafana_rule` ask for rules and series there, and nothing here knows the store or WeCom.
 
 mod body;
 mod client;
 mod error;
+mod grafana_rule;
 mod look;
 mod matchers;
 mod origin;
@@ -19,6 +20,7 @@ use crate::alert::{Labels, ThreadId, Timestamp};
 
 pub use client::{Client, Survey};
 pub use error::{Problem, UpstreamError};
+pub use grafana_rule::GrafanaRule;
 pub use look::{About, Group, Look};
 pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for, together};
 pub use origin::{Origin, asked_for, org_of, upstream_for};

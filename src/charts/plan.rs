@@ -45,7 +45,11 @@ pub(super) struct Plan {
 
 /// Is there something to draw of `alert`?
 pub(super) fn rule_of(alert: &Alert) -> Option<(String, Rule)> {
-    let expression = measure::expression(&alert.links.rule, &alert.annotations)?;
+    drawable(alert, measure::expression(&alert.links.rule, &alert.annotations)?)
+}
+
+/// The same where the expression is known from elsewhere.
+fn drawable(alert: &Alert, expression: String) -> Option<(String, Rule)> {
     let rule = Rule::read(&expression)?;
     let drawn =
         matches!(rule.condition, Condition::Bounds(_) | Condition::Series { .. } | Condition::Prediction { .. });
@@ -56,10 +60,13 @@ pub(super) fn rule_of(alert: &Alert) -> Option<(String, Rule)> {
     (drawn && !flag).then_some((expression, rule))
 }
 
-/// The plan of a chart; `None` where there is nothing to draw.
-pub(super) fn plan(about: &About<'_>) -> Option<Plan> {
+/// The plan of a chart, for the alert's own expression or for `given`; `None` where there is nothing to draw.
+pub(super) fn plan(about: &About<'_>, given: Option<String>) -> Option<Plan> {
     let (alert, started) = about.alerts.first().copied()?;
-    let (expression, rule) = rule_of(alert)?;
+    let (expression, rule) = match given {
+        Some(expression) => drawable(alert, expression)?,
+        None => rule_of(alert)?,
+    };
     let same = about.alerts.iter().filter(|(other, _)| other.name == alert.name);
     let alerts: Vec<&Alert> = same.take(ALERTS).map(|(alert, _)| *alert).collect();
     let (measure, limit) = match &rule.condition {

@@ -21,10 +21,12 @@ use crate::metrics::Pictured;
 use crate::render::public_picture;
 use crate::store::Queued;
 
+/// A debug build draws that many times slower.
+const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
 /// How long a message waits for a picture that is to follow it: of a critical alert, of others.
-const DRAWN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+const DRAWN: [Duration; 2] = [Duration::from_secs(PATIENCE), Duration::from_secs(2 * PATIENCE)];
 /// How long it waits for the course in words.
-const TOLD: Duration = Duration::from_millis(500);
+const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
 /// A picture of what happened longer ago is no news.
 const OLD_MS: i64 = 5 * 60_000;
 

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::UpstreamError;
-use super::wire::{Unanswered, Wire};
+use super::wire::{Question, Unanswered, Wire};
 use crate::alert::Labels;
 use crate::config::Upstream;
 use crate::measure;
@@ -22,8 +23,6 @@ use crate::measure;
 const DEADLINE: Duration = Duration::from_millis(3500);
 /// What the upstream may take to evaluate.
 const EVALUATION: &str = "3s";
-/// Bytes of series.
-const SERIES_BYTES: usize = 2 << 20;
 /// Bytes of a list of rules, whose firing alerts stand in it as well.
 const RULES_BYTES: usize = 16 << 20;
 /// How long a list of rules is used.
@@ -115,10 +114,13 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// Bytes of series.
+    pub(super) const SERIES_BYTES: usize = 2 << 20;
+
     /// Fails if the certificates of `upstream` cannot be read.
     pub fn new(upstream: &Upstream) -> Result<Self, UpstreamError> {
         Ok(Self {
-            wire: Wire::new(upstream, &upstream.url)?,
+            wire: Wire::for_series(upstream)?,
             asking: Semaphore::new(AT_ONCE),
             rules: tokio::sync::Mutex::default(),
             failed: Mutex::default(),
@@ -142,7 +144,7 @@ impl Sampler {
         if let Some((_, rules)) = known.as_ref().filter(|(at, _)| at.elapsed() < RULES_KNOWN) {
             return Ok(rules.clone());
         }
-        let bytes = self.ask("/rules?type=alert", "", RULES_BYTES).await?;
+        let bytes = self.ask("/rules?type=alert", Question::Get, RULES_BYTES).await?;
         let answer: Answer<Groups> = self.understood(&bytes)?;
         let mut rules = Rules::new();
         for rule in answer.data.groups.into_iter().flat_map(|group| group.rules) {
@@ -162,26 +164,38 @@ impl Sampler {
             .append_pair("step", &step.to_string())
             .append_pair("timeout", EVALUATION)
             .finish();
-        let bytes = self.ask("/query_range", &form, SERIES_BYTES).await?;
+        let bytes = self.ask("/query_range", Question::Form(&form), Self::SERIES_BYTES).await?;
         let answer: Answer<Matrix> = self.understood(&bytes)?;
         let result = answer.data.result;
-        if result.len() > MOST || result.iter().any(|one| one.values.len() > POINTS) {
-            return Err(Trouble::Large);
-        }
         #[expect(clippy::cast_possible_truncation, reason = "seconds of a window that we asked for")]
         let point = |(at, value): (f64, String)| Some((at as i64, value.parse::<f64>().ok()?));
         let series = result
             .into_iter()
             .map(|one| Series { labels: one.metric, points: one.values.into_iter().filter_map(point).collect() });
-        Ok(series.collect())
+        Self::bounded(series.collect())
     }
 
-    async fn ask(&self, path: &str, form: &str, most: usize) -> Result<Vec<u8>, Trouble> {
+    /// `series`, if they are not more than can be drawn.
+    pub(super) fn bounded(series: Vec<Series>) -> Result<Vec<Series>, Trouble> {
+        let large = series.len() > MOST || series.iter().any(|one| one.points.len() > POINTS);
+        if large { Err(Trouble::Large) } else { Ok(series) }
+    }
+
+    /// The JSON that is answered to `sent`, or to nothing.
+    pub(super) async fn value(&self, path: &str, sent: Option<String>, most: usize) -> Result<Value, Trouble> {
+        let question = sent.as_deref().map_or(Question::Get, Question::Json);
+        let bytes = self.ask(path, question, most).await?;
+        let answer = serde_json::from_slice(&bytes).ok();
+        self.note(answer.is_some());
+        answer.ok_or(Trouble::Foreign)
+    }
+
+    async fn ask(&self, path: &str, question: Question<'_>, most: usize) -> Result<Vec<u8>, Trouble> {
         if self.is_paused() {
             return Err(Trouble::Paused);
         }
         let Ok(_permit) = self.asking.acquire().await else { return Err(Trouble::Paused) };
-        let answer = self.wire.ask(path, form, DEADLINE, most).await;
+        let answer = self.wire.ask(path, question, DEADLINE, most).await;
         answer.map_err(|unanswered| {
             self.note(false);
             unanswered.into()

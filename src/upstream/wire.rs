@@ -66,6 +66,17 @@ pub(super) enum Unanswered {
     Large,
 }
 
+/// What [`Wire::ask`] sends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question<'a> {
+    /// Nothing.
+    Get,
+    /// A form.
+    Form(&'a str),
+    /// JSON.
+    Json(&'a str),
+}
+
 /// A request.
 pub(super) struct Call<'a> {
     pub doing: Doing,
@@ -93,6 +104,16 @@ impl Wire {
         Ok(Self { http, peer, url: url.to_owned(), root: format!("{}{path}", url.trim_end_matches('/')), credential })
     }
 
+    /// The connection for rules and series.
+    pub fn for_series(upstream: &Upstream) -> Result<Self, UpstreamError> {
+        let path = match upstream.kind {
+            UpstreamKind::Grafana => "/api",
+            UpstreamKind::Alertmanager | UpstreamKind::Prometheus => "/api/v1",
+        };
+        let wire = Self::new(upstream, &upstream.url)?;
+        Ok(Self { root: format!("{}{path}", upstream.url.trim_end_matches('/')), ..wire })
+    }
+
     /// The body of a success: 200, or Grafana's 202 (alert-sources §4.4).
     pub async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, Lost> {
         let doing = call.doing;
@@ -116,14 +137,27 @@ impl Wire {
         Err(Lost { broke: false, error: self.peer.refusal(doing, status.as_u16(), &words) })
     }
 
-    /// Asks below the root, by GET where there is no `form`, else by POST. Reads at most `most` bytes within `deadline`.
+    /// Asks below the root, by GET where nothing is sent, else by POST. Reads at most `most` bytes within `deadline`.
     /// What the answer says is told to nobody.
-    pub async fn ask(&self, path: &str, form: &str, deadline: Duration, most: usize) -> Result<Vec<u8>, Unanswered> {
+    pub async fn ask(
+        &self,
+        path: &str,
+        question: Question<'_>,
+        deadline: Duration,
+        most: usize,
+    ) -> Result<Vec<u8>, Unanswered> {
         let asked = async {
-            let method = if form.is_empty() { Method::GET } else { Method::POST };
-            let mut request = self.proven(self.http.request(method, format!("{}{path}", self.root)));
-            if !form.is_empty() {
-                request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.to_owned());
+            let url = format!("{}{path}", self.root);
+            let sent =
+                |kind: &'static str, body: &str| self.http.post(&url).header(CONTENT_TYPE, kind).body(body.to_owned());
+            let request = match question {
+                Question::Get => self.http.get(&url),
+                Question::Form(form) => sent("application/x-www-form-urlencoded", form),
+                Question::Json(json) => sent("application/json", json),
+            };
+            let mut request = self.proven(request);
+            if let Some(org) = self.peer.org_id {
+                request = request.header("X-Grafana-Org-Id", org);
             }
             let mut answer = request.send().await.map_err(|_| Unanswered::Unreachable)?;
             if answer.status() != StatusCode::OK {

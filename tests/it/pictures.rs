@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wegraf::time::Clock;
 
-use crate::harness::World;
+use crate::harness::{World, payload};
 use crate::process::run;
 use crate::programs::{Exporter, Server, ago, find};
 
@@ -333,6 +333,62 @@ async fn a_chart_is_asked_for_once_and_only_where_it_helps() {
     let texts: Vec<&str> = messages.iter().map(|message| message["content"]["content"].as_str().unwrap()).collect();
     assert_eq!(texts.iter().filter(|text| text.contains("/c/")).count(), 1, "{texts:#?}");
     assert_eq!(texts.iter().filter(|text| text.contains("pictures.example.com/own.png")).count(), 1, "{texts:#?}");
+}
+
+/// A Grafana with one rule, `dsk4fullprod`; also the queries that it was asked.
+async fn grafana() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let limit = json!([{ "evaluator": { "type": "gt", "params": [90] } }]);
+    let rule = json!({ "uid": "dsk4fullprod", "condition": "C", "data": [
+        { "refId": "A", "datasourceUid": "prom", "model": { "refId": "A", "expr": "disk_used", "instant": true } },
+        { "refId": "B", "datasourceUid": "__expr__", "model": { "type": "reduce", "expression": "A" } },
+        { "refId": "C", "datasourceUid": "__expr__", "model": { "type": "threshold", "expression": "B", "conditions": limit } },
+    ] });
+    let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let noted = asked.clone();
+    let answer = move |axum::Json(query): axum::Json<Value>| {
+        let moment = |name: &str| query[name].as_str().unwrap().parse::<i64>().unwrap();
+        let step = query["queries"][0]["intervalMs"].as_u64().unwrap();
+        let times: Vec<i64> = (moment("from")..=moment("to")).step_by(usize::try_from(step).unwrap()).collect();
+        let values: Vec<i64> = (0..times.len()).map(|index| 50 + i64::try_from(index).unwrap() / 4).collect();
+        let fields = json!([
+            { "name": "Time", "type": "time" },
+            { "name": "Value", "type": "number", "labels": { "__name__": "disk_used", "instance": "db-1" } },
+        ]);
+        noted.lock().unwrap().push(query);
+        let frame = json!({ "schema": { "fields": fields }, "data": { "values": [times, values] } });
+        async move { axum::Json(json!({ "results": { "A": { "frames": [frame] } } })) }
+    };
+    let app = axum::Router::new()
+        .route("/api/v1/provisioning/alert-rules/dsk4fullprod", get(|| async { axum::Json(rule) }))
+        .route("/api/ds/query", post(answer));
+    tokio::spawn(async { axum::serve(listener, app).await });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_rule_of_grafana_is_drawn_by_its_own_query() {
+    let (url, asked) = grafana().await;
+    let rest = format!(
+        "{RECEIVERS}upstreams: {{ graf: {{ kind: grafana, url: {url}, token: t }} }}\ncharts: {{ for: critical }}\n"
+    );
+    let world = World::new(&rest).await;
+    let told = payload("grafana-firing.json").replace("https://grafana.example.com", &url);
+    world.accept("/webhook", told.clone()).await;
+    let messages = world.arrived("webhook=sim-ops-group", 1).await;
+    assert!(asked.lock().unwrap().is_empty(), "nothing is asked before the picture is fetched");
+    let (_, result, _) = fetched(&world, &picture_in(&messages[0]).expect("it has a picture")).await;
+    assert_eq!(result, "drawn");
+    let query = asked.lock().unwrap()[0]["queries"][0].clone();
+    assert_eq!((&query["expr"], &query["range"]), (&json!("disk_used"), &json!(true)));
+    assert_eq!(query["datasource"], json!({ "uid": "prom" }));
+
+    let unknown = told.replace("dsk4fullprod", "another").replace("磁盘将满", "另一条");
+    world.accept("/webhook", unknown).await;
+    let messages = world.arrived("webhook=sim-ops-group", 2).await;
+    let (_, result, _) = fetched(&world, &picture_in(&messages[1]).unwrap()).await;
+    assert_eq!(result, "refused");
 }
 
 const RULES: &str = r"

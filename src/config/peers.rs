@@ -86,6 +86,8 @@ pub struct Upstream {
     pub sources: Vec<String>,
     /// Grafana's organisation, from 1; `None`: the one of the credential, whichever it is.
     pub org_id: Option<i64>,
+    /// The tenant of a Mimir or Cortex.
+    pub tenant: Option<String>,
     /// Labels that silences never use.
     pub ignore_labels: Vec<String>,
     /// An alert that was absent from all peers for this long counts as resolved; 3 s to 1 h.

@@ -240,6 +240,7 @@ const WRONG: &[Case] = &[
     ("upstreams: { g: { kind: grafana, url: 'http://g', token: canary, bearer: canary } }\n", &[(1, 14, "in more than one way", "keep one")]),
     ("upstreams: { g: { kind: grafana, url: 'http://g', token: canary, org_id: 0 } }\n", &[(1, 74, "`upstreams.g.org_id` must be a positive", "Organizations")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', org_id: 1 } }\n", &[(1, 64, "no organisations", "remove")]),
+    ("upstreams: { g: { kind: alertmanager, url: 'http://g', tenant: a } }\n", &[(1, 64, "`upstreams.g.tenant` is for the kind prometheus", "team-a")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://user:canary@g' } }\n", &[(1, 44, "`upstreams.g.url` is not a full URL", "https://")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', basic: { username: 'a:b', password: canary } } }\n", &[(1, 75, "colon", "")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', ca_file: nowhere.pem } }\n", &[(1, 65, "`upstreams.g.ca_file`: cannot read nowhere.pem", "")]),

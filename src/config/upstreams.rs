@@ -38,6 +38,7 @@ impl Resolver<'_> {
             let credential = self.credential(name, place, upstream);
             let ca_file = self.ca_file(upstream.ca_file.as_ref(), &format!("{path}.ca_file"));
             let org_id = self.org_id(upstream, &path);
+            let tenant = self.tenant(upstream, &path);
             let sources = self.sources_of(upstream, file, &known);
             let ignore_labels = self.ignored(upstream, &path);
             if upstream.kind.get() == Some(&UpstreamKind::Grafana) && escalates(file) {
@@ -67,6 +68,7 @@ impl Resolver<'_> {
                     ca_file,
                     sources,
                     org_id,
+                    tenant,
                     ignore_labels,
                     gone_after,
                 });
@@ -140,6 +142,22 @@ impl Resolver<'_> {
             }
         }
         peers
+    }
+
+    fn tenant(&mut self, upstream: &file::Upstream, path: &str) -> Option<String> {
+        let (place, tenant) = placed(upstream.tenant.as_ref())?;
+        let plain = |c: char| c.is_ascii_graphic();
+        if upstream.kind.get() != Some(&UpstreamKind::Prometheus) || tenant.is_empty() || !tenant.chars().all(plain) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{path}.tenant` 只用于种类 prometheus，是一个没有空格的词"),
+                    format!("`{path}.tenant` is for the kind prometheus, and a word without blanks"),
+                ),
+                ("Mimir 或 Cortex 的租户，例如 team-a", "the tenant of a Mimir or Cortex, for example team-a"),
+            );
+        }
+        Some(tenant.clone())
     }
 
     fn org_id(&mut self, upstream: &file::Upstream, path: &str) -> Option<i64> {

@@ -19,7 +19,7 @@ use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
-use super::scene::Scene;
+use super::scene::{Scene, Second};
 use super::setup::Setup;
 use super::short;
 use super::verbatim;
@@ -276,8 +276,12 @@ impl Writer {
             shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
         let scene = Scene { deliver, setup, queued, page: &page, target, now: occasion.now };
         let shows = !pressed && scene.shows(occasion.chart);
-        let image = scene.picture(&self.pictures, shows).await;
-        let course = if shows || image.is_some() { None } else { scene.course().await };
+        // What gives no picture in time tells no course, either.
+        let (image, course) = match scene.picture(&self.pictures, shows).await {
+            Second::Picture(image) => (Some(image), None),
+            Second::Unasked if !shows => (None, scene.course().await),
+            Second::Unasked | Second::Failed => (None, None),
+        };
         let occasion = &Occasion { course: course.as_deref(), ..*occasion };
         // A card with buttons has no place for a picture; the picture is sent beside it where the target wants one.
         let mut rendered = if pressed {

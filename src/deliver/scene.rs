@@ -30,6 +30,16 @@ const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
 /// A picture of what happened longer ago is no news.
 const OLD_MS: i64 = 5 * 60_000;
 
+/// What became of the second message.
+pub(super) enum Second {
+    /// It is this picture.
+    Picture(Image),
+    /// There is none, because the picture could not be had.
+    Failed,
+    /// None was wanted, or it would be in the way.
+    Unasked,
+}
+
 /// A message that is being written.
 pub(super) struct Scene<'a> {
     pub deliver: &'a Deliver,
@@ -54,25 +64,26 @@ impl Scene<'_> {
 
     /// The picture for a second message, if the target wants one: the sender's, or a chart. Only of what is news, and where
     /// nothing else waits in the lane.
-    pub async fn picture(&self, pictures: &Pictures, shows: bool) -> Option<Image> {
+    pub async fn picture(&self, pictures: &Pictures, shows: bool) -> Second {
         let url = self.page.picture_url();
         let begins = self.page.told.iter().any(|line| line.kind == TransitionKind::Firing);
         let drawn = url.is_none() && !shows && self.wants_chart();
         if !self.target.image || !begins || (url.is_none() && !drawn) {
-            return None;
+            return Second::Unasked;
         }
         if self.now.millis_since(self.queued.created_at) > OLD_MS {
-            return self.without("late");
+            return self.without("late", Second::Unasked);
         }
         let waiting = self.deliver.store.waiting(&self.queued.lane, self.now).await;
         if waiting.is_ok_and(|waiting| waiting.messages.len() > 1) {
-            return self.without("crowded");
+            return self.without("crowded", Second::Unasked);
         }
         let ways = way::ways(&self.setup.config, self.target, &Reach::default()).unwrap_or_default();
-        let sender = &ways.first()?.sender;
+        let Some(sender) = ways.first().map(|way| &way.sender) else { return Second::Unasked };
         let sockets = &self.deliver.sockets;
         if !drawn {
-            return pictures.upload(sockets, self.setup, sender, self.target, url).await;
+            let image = pictures.upload(sockets, self.setup, sender, self.target, url).await;
+            return image.map_or(Second::Unasked, Second::Picture);
         }
         let about = self.page.charted(self.queued.notification.received_at);
         let critical = about.alerts.iter().any(|(alert, _)| alert.is_critical());
@@ -83,12 +94,12 @@ impl Scene<'_> {
         match tokio::time::timeout(DRAWN[usize::from(!critical)], image).await {
             Ok(Ok(image)) => {
                 self.count("sent");
-                Some(image)
+                Second::Picture(image)
             }
-            Ok(Err(reason)) => self.without(reason),
+            Ok(Err(reason)) => self.without(reason, Second::Failed),
             Err(_) => {
                 self.setup.charts.missed(&about);
-                self.without("slow")
+                self.without("slow", Second::Failed)
             }
         }
     }
@@ -114,10 +125,10 @@ impl Scene<'_> {
         course
     }
 
-    fn without(&self, reason: &'static str) -> Option<Image> {
+    fn without(&self, reason: &'static str, second: Second) -> Second {
         warn!(delivery = self.queued.message, reason, "A message goes without its picture.");
         self.count(reason);
-        None
+        second
     }
 
     fn count(&self, result: &'static str) {

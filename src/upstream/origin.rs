@@ -118,6 +118,7 @@ mod tests {
             sources: Vec::new(),
             org_id: None,
             gone_after: std::time::Duration::from_mins(2),
+            tenant: None,
             ignore_labels: Vec::new(),
         }
     }

@@ -37,6 +37,7 @@ pub(super) struct Wire {
     /// Above `/silences`, `/silence/…` and `/alerts`.
     root: String,
     credential: Option<Sent>,
+    tenant: Option<String>,
 }
 
 /// The credential as it is sent.
@@ -101,7 +102,14 @@ impl Wire {
             Credential::Bearer(token) => Sent::Bearer(token.clone()),
             Credential::Basic { username, password } => Sent::Basic(username.clone(), password.clone()),
         });
-        Ok(Self { http, peer, url: url.to_owned(), root: format!("{}{path}", url.trim_end_matches('/')), credential })
+        Ok(Self {
+            http,
+            peer,
+            url: url.to_owned(),
+            root: format!("{}{path}", url.trim_end_matches('/')),
+            credential,
+            tenant: upstream.tenant.clone(),
+        })
     }
 
     /// The connection for rules and series.
@@ -158,6 +166,9 @@ impl Wire {
             let mut request = self.proven(request);
             if let Some(org) = self.peer.org_id {
                 request = request.header("X-Grafana-Org-Id", org);
+            }
+            if let Some(tenant) = &self.tenant {
+                request = request.header("X-Scope-OrgID", tenant);
             }
             let mut answer = request.send().await.map_err(|_| Unanswered::Unreachable)?;
             if answer.status() != StatusCode::OK {

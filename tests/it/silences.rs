@@ -28,6 +28,7 @@ pub fn upstream(kind: UpstreamKind, url: &str) -> Upstream {
         sources: Vec::new(),
         org_id: None,
         gone_after: Duration::from_mins(2),
+        tenant: None,
         ignore_labels: vec!["replica".to_owned()],
     }
 }

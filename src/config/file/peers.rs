@@ -118,6 +118,9 @@ pub(in crate::config) struct Upstream {
     /// Id of the Grafana organisation that the token belongs to: only its alerts are silenced there.
     #[schemars(extend("minimum" = 1))]
     pub org_id: Option<At<i64>>,
+    /// Mimir、Cortex 的租户（请求头 `X-Scope-OrgID`），只用于 prometheus。
+    /// The tenant of a Mimir or Cortex (header `X-Scope-OrgID`); for the kind prometheus only.
+    pub tenant: Option<At<String>>,
     /// 静默时不用的标签：各副本不同的，或上游的告警本身没有的。
     /// Labels that a silence leaves out: those that differ per replica, or that the alert upstream does not have.
     #[schemars(extend("default" = ["replica", "prometheus_replica", "__replica__"]))]

@@ -17,6 +17,7 @@ fn upstream(kind: UpstreamKind, ignore_labels: &[&str]) -> Upstream {
         sources: Vec::new(),
         org_id: None,
         gone_after: std::time::Duration::from_mins(2),
+        tenant: None,
         ignore_labels: ignore_labels.iter().map(|&label| label.to_owned()).collect(),
     }
 }

@@ -242,8 +242,6 @@ async fn a_message_that_shows_no_picture_is_followed_by_one_or_tells_the_course_
         (Manner::Well, "sent"),
         (Manner::Huge, "large"),
         (Manner::Well, "sent"),
-        (Manner::Nonsense, "foreign"),
-        (Manner::Well, "sent"),
         (Manner::Unauthorised, "refused"),
         (Manner::NotNumbers, "empty"),
         (Manner::OnePoint, "empty"),

@@ -23,6 +23,7 @@ mod postgres;
 mod record;
 pub mod related;
 mod retention;
+mod sessions;
 mod short;
 mod sqlite;
 mod truth;
@@ -55,7 +56,7 @@ pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Rela
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
 pub use backup::Backup;
 pub use copy::{Copied, copy};
-pub use digest::{Digest, DigestGroup, DigestItem, DigestOther};
+pub use digest::{Digest, DigestGroup, DigestItem, DigestKey, DigestOther};
 pub use error::StoreError;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use record::{
@@ -63,6 +64,7 @@ pub use record::{
     TransitionRow,
 };
 pub use retention::{Pruned, Retention};
+pub use sessions::{Hash, NewSession, SESSION_MS, Session, Step, TICKET_MS, Ticket, fresh_secret, hash};
 pub use short::{NewShortLink, SHORT_LINK_MS, ShortLink};
 pub use sqlite::Counters;
 pub use truth::{Followed, Lapsing, Truth};
@@ -189,6 +191,76 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.digest_page(message, skip, take).await,
             Self::Postgres(db) => db.digest_page(message, skip, take).await,
+        }
+    }
+
+    /// At most `take` alerts of a message behind `after`, in the order of [`DigestKey`].
+    pub async fn digest_after(&self, message: i64, after: DigestKey, take: u32) -> Result<Vec<DigestItem>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.digest_after(message, after, take).await,
+            Self::Postgres(db) => db.digest_after(message, after, take).await,
+        }
+    }
+
+    /// Keeps a ticket, by the hash of its secret, for ten minutes. A person has at most three; the oldest gives way.
+    pub async fn offer(&self, hash: Hash, ticket: Ticket, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.offer(hash, ticket, now).await,
+            Self::Postgres(db) => db.offer(hash, ticket, now).await,
+        }
+    }
+
+    /// A ticket that still signs in. It is not used up.
+    pub async fn ticket(&self, hash: Hash, now: Timestamp) -> Result<Option<Ticket>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.ticket(hash, now).await,
+            Self::Postgres(db) => db.ticket(hash, now).await,
+        }
+    }
+
+    /// Uses up a ticket for a session. `None` if it signs nobody in, also where another call just used it.
+    pub async fn sign_in(&self, ticket: Hash, new: NewSession, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.sign_in(ticket, new, now).await,
+            Self::Postgres(db) => db.sign_in(ticket, new, now).await,
+        }
+    }
+
+    /// The session with this secret, if it has not ended. The visit is noted, at most every five minutes.
+    pub async fn session(&self, hash: Hash, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.session(hash, now).await,
+            Self::Postgres(db) => db.session(hash, now).await,
+        }
+    }
+
+    /// The sessions of a person, or of all, the last used first; at most 200.
+    pub async fn sessions(&self, person: Option<String>, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.sessions(person, now).await,
+            Self::Postgres(db) => db.sessions(person, now).await,
+        }
+    }
+
+    /// Ends a session by its number for people; `what` and `by` go into the trail. `false`: there is none.
+    pub async fn end_session(
+        &self,
+        id: String,
+        what: &'static str,
+        by: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.end_session(id, what, by, now).await,
+            Self::Postgres(db) => db.end_session(id, what, by, now).await,
+        }
+    }
+
+    /// Who signed in and out, the last first.
+    pub async fn trail(&self, limit: u32) -> Result<Vec<Step>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.trail(limit).await,
+            Self::Postgres(db) => db.trail(limit).await,
         }
     }
 

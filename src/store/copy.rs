@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 
 /// The copied tables, in an order in which no row precedes one it refers to. Not copied: data that only the process
 /// holding a store needs, and the record of schema steps, which each backend keeps for itself.
-pub(super) const TABLES: [&str; 23] = [
+pub(super) const TABLES: [&str; 26] = [
     "notification",
     "alert",
     "message",
@@ -37,6 +37,9 @@ pub(super) const TABLES: [&str; 23] = [
     "repeated",
     "truth",
     "short_link",
+    "ticket",
+    "session",
+    "trail",
 ];
 
 /// Rows in flight: enough that neither side waits for each row of the other, few enough that bodies of 16 MiB fit into

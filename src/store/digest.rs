@@ -59,6 +59,32 @@ pub struct DigestItem {
     pub changes: u64,
 }
 
+/// The place of an alert in a digest: what is on first, critical ones first, then by rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DigestKey {
+    /// It is over, or a notice.
+    pub over: bool,
+    /// It is not critical.
+    pub minor: bool,
+    /// The rule's name.
+    pub name: String,
+    /// Its row in the store; 0 stands before all alerts of the rule.
+    pub alert: i64,
+}
+
+impl DigestKey {
+    /// That of `item`.
+    pub fn of(item: &DigestItem) -> Self {
+        let (over, minor) = (item.status != Status::Firing, !item.critical);
+        Self { over, minor, name: item.name.clone(), alert: item.alert }
+    }
+
+    /// Before all others.
+    pub const fn start() -> Self {
+        Self { over: false, minor: false, name: String::new(), alert: 0 }
+    }
+}
+
 /// The alerts of one rule and severity in a digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DigestGroup {

@@ -24,6 +24,7 @@ mod pool;
 mod prune;
 mod record;
 mod seen;
+mod sessions;
 mod settle;
 mod short;
 mod silences;

@@ -20,6 +20,7 @@ mod overdue;
 mod prune;
 mod record;
 mod seen;
+mod sessions;
 mod settle;
 mod short;
 mod silences;

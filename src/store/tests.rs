@@ -43,6 +43,7 @@ mod pooler;
 pub(crate) mod postgres;
 mod retention;
 mod sequences;
+mod sessions;
 mod shared;
 mod short;
 mod silences;

@@ -15,7 +15,7 @@ use super::values::{moment, named, time, values};
 use crate::alert::{Timestamp, TransitionKind};
 use crate::engine::fold::{FOLDED_AT_ONCE, FoldFacts, Foldable, fold};
 use crate::store::digest::{Gathering, labels};
-use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
+use crate::store::{Digest, DigestItem, DigestKey, Folded, Lease, StoreError};
 
 /// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
 /// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it. One
@@ -42,6 +42,11 @@ const ALERTS: &str = "
     FROM (SELECT alert_id, max(id) AS last, count(*) AS changes, min(at) AS first_at
           FROM transition WHERE message_id = $1 GROUP BY alert_id) x
     JOIN transition t ON t.id = x.last JOIN alert a ON a.id = x.alert_id";
+
+/// Those behind a [`DigestKey`], in its order; names by their bytes, as everywhere.
+const AFTER: &str = "
+    WHERE (t.kind IN ('resolved', 'lapsed', 'notice'), NOT a.critical, a.name COLLATE \"C\", a.id) > ($2, $3, $4, $5)
+    ORDER BY t.kind IN ('resolved', 'lapsed', 'notice'), NOT a.critical, a.name COLLATE \"C\", a.id LIMIT $6";
 
 impl Db {
     pub(in crate::store) async fn fold(
@@ -75,6 +80,20 @@ impl Db {
         let sql = format!("{ALERTS} {order}");
         transaction!(&self.0.pool, Kind::Read, tx => async {
             let rows = tx.rows(&sql, values![message, i64::from(skip), i64::from(take)]).await?;
+            rows.iter().map(item).collect()
+        })
+    }
+
+    pub(in crate::store) async fn digest_after(
+        &self,
+        message: i64,
+        after: DigestKey,
+        take: u32,
+    ) -> Result<Vec<DigestItem>, StoreError> {
+        let sql = format!("{ALERTS} {AFTER}");
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            let DigestKey { over, minor, name, alert } = &after;
+            let rows = tx.rows(&sql, values![message, *over, *minor, name.as_str(), *alert, i64::from(take)]).await?;
             rows.iter().map(item).collect()
         })
     }

@@ -11,7 +11,7 @@ use crate::alert::{Timestamp, TransitionKind};
 use crate::engine::fold::{FOLDED_AT_ONCE, FoldFacts, Foldable, fold};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
-use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
+use crate::store::{Digest, DigestItem, DigestKey, Folded, Lease, StoreError};
 
 /// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
 /// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it.
@@ -38,6 +38,11 @@ const ALERTS: &str = "
     FROM (SELECT alert_id, max(id) AS last, count(*) AS changes, min(at) AS first_at
           FROM transition WHERE message_id = ?1 GROUP BY alert_id) x
     JOIN transition t ON t.id = x.last JOIN alert a ON a.id = x.alert_id";
+
+/// Those behind a [`DigestKey`], in its order.
+const AFTER: &str = "
+    WHERE (t.kind IN ('resolved', 'lapsed', 'notice'), NOT a.critical, a.name, a.id) > (?2, ?3, ?4, ?5)
+    ORDER BY t.kind IN ('resolved', 'lapsed', 'notice'), NOT a.critical, a.name, a.id LIMIT ?6";
 
 impl Db {
     pub(in crate::store) async fn fold(
@@ -80,6 +85,21 @@ impl Db {
             let order = "ORDER BY t.kind = 'resolved', a.critical DESC, x.last DESC LIMIT ?3 OFFSET ?2";
             let mut select = connection.held(&format!("{ALERTS} {order}"))?;
             let rows = select.query_map(params![message, skip, take], item)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn digest_after(
+        &self,
+        message: i64,
+        after: DigestKey,
+        take: u32,
+    ) -> Result<Vec<DigestItem>, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.held(&format!("{ALERTS} {AFTER}"))?;
+            let DigestKey { over, minor, name, alert } = after;
+            let rows = select.query_map(params![message, over, minor, name, alert, take], item)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await

@@ -732,6 +732,15 @@ async fn fold_makes_one_digest_of_what_was_never_claimed(store: &Store) {
     assert!(fold(store, "lane", Some(8), 10).await.is_none(), "one message is not folded");
     let page = store.digest_page(11, 2, 3).await.unwrap();
     assert_eq!(page.len(), 3);
+    let mut after = DigestKey::start();
+    let mut seen = Vec::new();
+    loop {
+        let page = store.digest_after(11, after.clone(), 4).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = DigestKey::of(last);
+        seen.extend(page.iter().map(|item| item.name.clone()));
+    }
+    assert_eq!(seen, [vec!["rule 0"; 5], vec!["rule 1"; 4]].concat());
 }
 
 async fn fold_takes_up_what_comes_later_and_leaves_what_must_wait(store: &Store) {

@@ -141,6 +141,11 @@ impl Page {
         }
     }
 
+    /// What the configuration teaches about its labels.
+    pub const fn taught(&self) -> &Taught {
+        &self.taught
+    }
+
     /// The alert of a line; `None` only if another version of wegraf read the bytes in another way.
     pub fn alert(&self, line: &Line) -> Option<&Alert> {
         self.notification.alerts.get(line.index)

@@ -143,10 +143,7 @@ impl LinkKey {
     /// The address of the picture of message `id` below `external_url`: it shows the picture for 30 days from `now`. It ends
     /// like the name of a file, since some clients show nothing else.
     pub fn picture(&self, external_url: &str, id: i64, now: Timestamp) -> String {
-        let until = now.plus_millis(READING_MS).0 / 1000;
-        let mac = signed(self.current.reading.clone(), &pictured(id, until));
-        let signature = BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES]);
-        format!("{external_url}/c/{id}.{until}.{signature}.png")
+        format!("{external_url}/c/{}", picture(&self.current, id, now.plus_millis(READING_MS).0 / 1000))
     }
 
     /// The message whose picture has this `name`; `None` if it was not made here or has expired.
@@ -207,6 +204,12 @@ fn query(secret: &Secret, id: i64, until: i64, acts: Option<i64>) -> String {
     format!("until={until}{acts}&s={signature}")
 }
 
+/// The name of the picture of message `id`, valid until then.
+fn picture(secret: &Secret, id: i64, until: i64) -> String {
+    let mac = signed(secret.reading.clone(), &pictured(id, until));
+    format!("{id}.{until}.{}.png", BASE64_URL_SAFE_NO_PAD.encode(&mac[..SIGNATURE_BYTES]))
+}
+
 /// Does the link that opened the page authorise acts?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acting {
@@ -245,6 +248,11 @@ impl Opened {
     /// The address of the page of message `id` as linked from this one: for reading, and valid no longer than this one.
     pub fn beside(&self, id: i64) -> String {
         format!("{id}?{}", query(&self.secret, id, self.until, None))
+    }
+
+    /// The address of the message's picture below `root`, the top of the site: valid no longer than this link.
+    pub fn picture(&self, root: &str) -> String {
+        format!("{root}c/{}", picture(&self.secret, self.id, self.until))
     }
 }
 

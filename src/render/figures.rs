@@ -17,37 +17,39 @@ const NAME: usize = 60;
 
 /// What an alert measures.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Measured {
+pub struct Measured {
     /// The values worth showing; each with its name, if there are several.
-    pub(super) values: Vec<Shown>,
+    pub values: Vec<Shown>,
     /// What its rule asks of them: `> 90 %`. Empty where that is unknown or says nothing, or where there is no value.
-    pub(super) threshold: String,
+    pub threshold: String,
     /// The sign of the unit of the first value: `%`.
-    pub(super) unit: String,
+    pub unit: String,
     /// How bad the first value is: larger is worse, whatever the rule compares.
-    pub(super) worse: Option<f64>,
+    pub worse: Option<f64>,
     /// Does the rule fire for small values?
-    pub(super) low: bool,
+    pub low: bool,
     /// The rule's expression; empty if it is unknown.
-    pub(super) expression: Arc<str>,
+    pub expression: Arc<str>,
 }
 
 /// A value in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) name: String,
-    pub(super) text: String,
+pub struct Shown {
+    /// Empty where there is only one.
+    pub name: String,
+    /// With its unit.
+    pub text: String,
 }
 
 impl Shown {
     /// `P99 912 ms`.
-    pub(super) fn named(&self) -> String {
+    pub fn named(&self) -> String {
         if self.name.is_empty() { self.text.clone() } else { format!("{} {}", self.name, self.text) }
     }
 }
 
 /// What each of `alerts` measures, read rule by rule.
-pub(super) fn measured(alerts: &[&Alert], format: Format, clock: &Clock<'_>) -> Vec<Measured> {
+pub fn measured(alerts: &[&Alert], format: Format, clock: &Clock<'_>) -> Vec<Measured> {
     let mut of_rule: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, alert) in alerts.iter().enumerate() {
         of_rule.entry(&alert.name).or_default().push(at);
@@ -95,7 +97,7 @@ impl Measured {
     }
 
     /// `阈值 > 90 %`; empty without a threshold.
-    pub(super) fn limit(&self, language: Language) -> String {
+    pub fn limit(&self, language: Language) -> String {
         if self.threshold.is_empty() {
             return String::new();
         }

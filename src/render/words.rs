@@ -118,7 +118,12 @@ pub(super) const fn icon_of(weight: Weight) -> &'static str {
 
 /// The severity of `alert` in a word of the receiver's language.
 pub(super) fn grade_word(alert: &Alert, language: Language) -> &'static str {
-    let (zh, en) = match (alert.level(), Weight::of(alert.level(), level_label(&alert.labels).unwrap_or_default())) {
+    grade(alert.level(), level_label(&alert.labels).unwrap_or_default(), language)
+}
+
+/// A severity in a word: its level, or `said`, the sender's word, where the table does not know it.
+pub fn grade(level: Option<Level>, said: &str, language: Language) -> &'static str {
+    let (zh, en) = match (level, Weight::of(level, said)) {
         (Some(Level::Critical), _) => ("严重", "CRIT"),
         (Some(Level::Error), _) => ("重要", "MAJOR"),
         (Some(Level::Warning), _) => ("警告", "WARN"),
@@ -202,12 +207,15 @@ pub(super) const fn plural(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// The receiver's clock: now, in the receiver's zone and language.
-#[derive(Clone, Copy)]
-pub(super) struct Clock<'a> {
-    pub(super) now: Timestamp,
-    pub(super) zone: &'a TimeZone,
-    pub(super) language: Language,
+/// A reader's clock: now, in the reader's zone and language.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock<'a> {
+    /// The time of reading.
+    pub now: Timestamp,
+    /// The zone in which times are read.
+    pub zone: &'a TimeZone,
+    /// The language of the words between them.
+    pub language: Language,
 }
 
 const DAY: i64 = 86_400_000;
@@ -219,7 +227,7 @@ impl Clock<'_> {
 
     /// `14:02` today, with as much of the date before it as is needed on another day. `None` outside of the
     /// years that a calendar has.
-    pub(super) fn time(&self, at: Timestamp) -> Option<String> {
+    pub fn time(&self, at: Timestamp) -> Option<String> {
         let (then, now) = (self.zoned(at)?, self.zoned(self.now)?);
         let clock = format!("{:02}:{:02}", then.hour(), then.minute());
         if then.date() == now.date() {
@@ -239,7 +247,7 @@ impl Clock<'_> {
 
     /// From `start` to `end` in words, in two units at most; empty if it is negative or more than ten years: then a
     /// clock is wrong, and a wrong number does not help.
-    pub(super) fn duration(&self, start: Timestamp, end: Timestamp) -> String {
+    pub fn duration(&self, start: Timestamp, end: Timestamp) -> String {
         let millis = end.millis_since(start);
         if !(0..3650 * DAY).contains(&millis) {
             return String::new();
@@ -262,7 +270,7 @@ impl Clock<'_> {
     }
 
     /// `自 14:02（12 分钟）` of something that goes on.
-    pub(super) fn since(&self, start: Timestamp) -> String {
+    pub fn since(&self, start: Timestamp) -> String {
         let Some(time) = self.time(start) else { return String::new() };
         let mut duration = self.duration(start, self.now);
         if (0..60_000).contains(&self.now.millis_since(start)) {
@@ -277,7 +285,7 @@ impl Clock<'_> {
     }
 
     /// `03:14–03:32`; empty outside of the years that a calendar has.
-    pub(super) fn range(&self, start: Timestamp, end: Timestamp) -> String {
+    pub fn range(&self, start: Timestamp, end: Timestamp) -> String {
         let (Some(from), Some(until)) = (self.time(start), self.time(end)) else { return String::new() };
         if from == until {
             return from;
@@ -293,7 +301,7 @@ impl Clock<'_> {
     }
 
     /// `持续 18 分钟（03:14–03:32）` of something that is over.
-    pub(super) fn lasted(&self, start: Timestamp, end: Timestamp) -> String {
+    pub fn lasted(&self, start: Timestamp, end: Timestamp) -> String {
         let (duration, range) = (self.duration(start, end), self.range(start, end));
         match (self.language, duration.is_empty()) {
             _ if range.is_empty() => String::new(),
@@ -304,7 +312,7 @@ impl Clock<'_> {
     }
 
     /// `03:32 恢复` of a resolved alert with an unknown start.
-    pub(super) fn ended(&self, end: Timestamp) -> String {
+    pub fn ended(&self, end: Timestamp) -> String {
         match (self.language, self.time(end)) {
             (_, None) => String::new(),
             (Language::Zh, Some(time)) => format!("{time} 恢复"),

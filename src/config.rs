@@ -50,6 +50,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::alert::Timestamp;
 use crate::duty::{Directory, MayAct, Rotas};
 use crate::ingest::generic::Payloads;
 use crate::route;
@@ -120,6 +121,8 @@ pub struct Config {
     pub directory: Directory,
     /// How long the links in messages let their visitors act; 1 min to 30 days.
     pub act_links: Duration,
+    /// Who may look at all in the console, and change.
+    pub console: ConsoleRights,
     /// Files besides this one whose change is a change of the configuration: rotas, the directory.
     pub files: Vec<PathBuf>,
     /// Which receiver gets an alert.
@@ -179,6 +182,19 @@ impl Config {
     /// May every reader of a message of this receiver act on it, identified or not, by the page behind its link?
     pub fn anybody_may_act(&self, receiver: &str) -> bool {
         self.may_act(receiver).is_none_or(|rights| rights.anyone)
+    }
+
+    /// May `person` see everything in the console, and may this person change, at `now`?
+    pub fn console_rights(&self, person: &str, now: Timestamp) -> (bool, bool) {
+        let allows = |may: &Option<MayAct>| may.as_ref().is_some_and(|may| may.allows(person, now, &self.rotas));
+        let change = allows(&self.console.change);
+        (change || allows(&self.console.look), change)
+    }
+
+    /// Does `person` stand on a rota, in whichever turn?
+    pub fn on_a_rota(&self, person: &str) -> bool {
+        let turns = self.rotas.0.values().flat_map(|rota| rota.people.iter().chain(&rota.backup));
+        turns.flatten().any(|known| known.eq_ignore_ascii_case(person))
     }
 
     /// All targets: of receivers, and of steps of escalation that name people. One may be named several times.
@@ -344,6 +360,15 @@ pub struct Receiver {
     pub may_act: Option<MayAct>,
     /// What labels mean to its readers.
     pub taught: Taught,
+}
+
+/// Who may do what in the console, beyond what follows from targets and `may_act`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConsoleRights {
+    /// See all alerts and deliveries.
+    pub look: Option<MayAct>,
+    /// End the sessions of others, and send again what others received.
+    pub change: Option<MayAct>,
 }
 
 /// How long a message of a receiver may wait before its fallback is told as well; 30 s to 24 h.

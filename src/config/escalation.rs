@@ -8,7 +8,7 @@ use super::at::{At, Named};
 use super::file::{self, File};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{Channel, EscalateTo, EscalationStep, Receiver, Target, To};
+use super::{Channel, ConsoleRights, EscalateTo, EscalationStep, Receiver, Target, To};
 use crate::duty::MayAct;
 
 /// A person needs at least a minute to answer; after a day it is another day's alert.
@@ -122,9 +122,18 @@ impl Resolver<'_> {
         self.duration(act_links, "act_links", ACT_LINKS.0..=ACT_LINKS.1).unwrap_or(ACT_LINKS_USUAL)
     }
 
-    /// Who is authorised to press buttons; `None` if it is not configured.
-    pub(super) fn may_act(&mut self, may_act: Option<&At<file::MayAct>>, file: &File) -> Option<MayAct> {
-        let (place, written) = placed(may_act)?;
+    /// Who may do what in the console.
+    pub(super) fn console(&mut self, file: &File) -> ConsoleRights {
+        let Some(console) = value(file.console.as_ref()) else { return ConsoleRights::default() };
+        ConsoleRights {
+            look: self.may_act("may_look", console.may_look.as_ref(), file),
+            change: self.may_act("may_change", console.may_change.as_ref(), file),
+        }
+    }
+
+    /// Who is authorised by the key `name`; `None` if it is not configured.
+    pub(super) fn may_act(&mut self, name: &str, may: Option<&At<file::MayAct>>, file: &File) -> Option<MayAct> {
+        let (place, written) = placed(may)?;
         let anyone = value(written.anyone.as_ref()).copied().unwrap_or_default();
         let users = self.userids(written.users.as_ref(), "users");
         let duties = value(written.on_call.as_ref()).into_iter().flatten();
@@ -134,12 +143,12 @@ impl Resolver<'_> {
             self.found.mistake(
                 place,
                 (
-                    "`may_act` 要么写 anyone: true，要么写 users、on_call",
-                    "`may_act` is either anyone: true, or users and on_call",
+                    format!("`{name}` 要么写 anyone: true，要么写 users、on_call"),
+                    format!("`{name}` is either anyone: true, or users and on_call"),
                 ),
                 (
-                    "例如 may_act: { users: [zhangsan], on_call: [dba] }",
-                    "for example may_act: { users: [zhangsan], on_call: [dba] }",
+                    format!("例如 {name}: {{ users: [zhangsan], on_call: [dba] }}"),
+                    format!("for example {name}: {{ users: [zhangsan], on_call: [dba] }}"),
                 ),
             );
         }

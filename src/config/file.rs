@@ -17,7 +17,7 @@ use super::{ChartExpression, ChartTheme, ChartsOf, Face, Language};
 use crate::ingest::generic::Mapping;
 use crate::level::Level;
 pub(super) use dropins::{AsWecom, Robot};
-pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
+pub(super) use duty::{Console, Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
 pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Upstream, WeCom, Webhook};
 pub(super) use secret::Secret;
 pub(super) use sources::{Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, Source, Watchdog};
@@ -96,6 +96,8 @@ pub(super) struct File {
     /// How long the links in messages let their visitors act, 1m to 30d; later they only read.
     #[schemars(extend("default" = "24h", "pattern" = "^([0-9]+[smhd])+$"))]
     pub act_links: Option<At<String>>,
+    /// 浏览器里的控制台：谁可以看、可以改。The console in the browser: who may look and change.
+    pub console: Option<At<Console>>,
     /// 路由树，含义与 Alertmanager 相同；只有一个接收者时可以不写。
     /// The tree of routes, as in Alertmanager; may be left out if there is one receiver.
     pub route: Option<At<Root>>,

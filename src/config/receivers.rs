@@ -138,7 +138,7 @@ impl Resolver<'_> {
             fallback_after: self.fallback_after(name, receiver),
             escalate: self.escalation(name, receiver, file),
             taught,
-            may_act: self.may_act(receiver.may_act.as_ref(), file).or_else(|| self.may_act.clone()),
+            may_act: self.may_act("may_act", receiver.may_act.as_ref(), file).or_else(|| self.may_act.clone()),
         })
     }
 

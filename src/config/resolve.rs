@@ -114,7 +114,8 @@ impl<'a> Resolver<'a> {
         let global = Global { language, timezone: timezone.clone(), templates: &templates };
         self.rotas = self.rotas(value(file.rotas.as_ref()), timezone.as_ref());
         let directory = self.directory(file);
-        self.may_act = self.may_act(file.may_act.as_ref(), file);
+        self.may_act = self.may_act("may_act", file.may_act.as_ref(), file);
+        let console = self.console(file);
         let act_links = self.act_links(file.act_links.as_ref());
         let receivers = self.receivers(file, &global);
         self.owners_can_be_found(file, &directory, &receivers);
@@ -156,6 +157,7 @@ impl<'a> Resolver<'a> {
             rotas: self.rotas,
             directory,
             act_links,
+            console,
             files: self.files,
             route: route?,
             matchers: self.matchers,

@@ -42,6 +42,7 @@ use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, 
 use crate::time::Clock;
 use crate::upstream::{self, Span};
 pub use conversation::welcome;
+pub use rights::Rights;
 pub use scope::{Counts, Scope};
 pub use setup::Setup;
 pub use words::Answer;
@@ -71,7 +72,7 @@ impl Actor {
         match (&self.via, language) {
             (Via::Page, Language::Zh) => format!("{}（网页）", self.id),
             (Via::Page, Language::En) => format!("{} (page)", self.id),
-            (Via::App(_) | Via::Bot { .. } | Via::Command, _) => self.id.clone(),
+            (Via::App(_) | Via::Bot { .. } | Via::Console(_) | Via::Command, _) => self.id.clone(),
         }
     }
 }
@@ -90,6 +91,8 @@ pub enum Via {
     },
     /// The page behind a signed link: the visitor is unauthenticated.
     Page,
+    /// The console, by a browser that was signed in this way: the userid is proven.
+    Console(String),
     /// A command on the machine.
     Command,
 }
@@ -101,6 +104,7 @@ impl Via {
             Self::App(app) => format!("app/{app}"),
             Self::Bot { bot, chat } => format!("bot/{bot}/{chat}"),
             Self::Page => "page".to_owned(),
+            Self::Console(way) => format!("console/{way}"),
             Self::Command => "command".to_owned(),
         }
     }
@@ -111,6 +115,7 @@ impl Via {
             None if name == "page" => Some(Self::Page),
             None if name == "command" => Some(Self::Command),
             Some(("app", app)) => Some(Self::App(app.to_owned())),
+            Some(("console", way)) => Some(Self::Console(way.to_owned())),
             Some(("bot", rest)) => {
                 let (bot, chat) = rest.split_once('/')?;
                 Some(Self::Bot { bot: bot.to_owned(), chat: chat.to_owned() })
@@ -395,6 +400,7 @@ mod tests {
             (Via::App("page".to_owned()), "app/page"),
             (bot, "bot/duty/wrGroup"),
             (Via::Page, "page"),
+            (Via::Console("link".to_owned()), "console/link"),
             (Via::Command, "command"),
         ] {
             assert_eq!(via.name(), name);

@@ -26,6 +26,8 @@ pub enum Ask {
     Extend(ThreadId, Option<String>),
     /// Resend a message.
     Resend(ThreadId),
+    /// A link that signs in to the console.
+    Console,
     /// A command that needs a short id, without one.
     WhichOne(&'static str),
     /// Not understood.
@@ -45,6 +47,7 @@ const SILENCES: &[&str] = &["静默列表", "查看静默", "silences"];
 const EXPIRE: &[&str] = &["解除静默", "取消静默", "结束静默", "unsilence", "expire", "unmute"];
 const EXTEND: &[&str] = &["延长", "延长静默", "extend"];
 const SILENCE: &[&str] = &["静默", "屏蔽", "silence", "mute", "snooze"];
+const CONSOLE: &[&str] = &["控制台", "登录", "console", "login"];
 const RESEND: &[&str] = &["重发", "再发", "resend"];
 
 /// Parses a text. A mention of the bot (`@name`) at its beginning is ignored.
@@ -72,6 +75,7 @@ pub fn read(text: &str) -> Ask {
         // Without an id it may mean the list.
         () if is(SILENCE) && rest.is_empty() => Ask::Silences,
         () if is(SILENCE) => id.map_or(Ask::WhichOne(SILENCE[0]), |id| Ask::Silence(id, span())),
+        () if is(CONSOLE) => Ask::Console,
         () if is(RESEND) => about(Ask::Resend, RESEND[0]),
         () => Ask::Unknown,
     }
@@ -107,7 +111,7 @@ mod tests {
         let lower = name.to_lowercase();
         #[rustfmt::skip]
         let table = [
-            ("", Ask::Help), ("  ", Ask::Help), ("你好", Ask::Help), ("HELP", Ask::Help), ("？", Ask::Help),
+            ("", Ask::Help), ("控制台", Ask::Console), ("登录", Ask::Console), ("Console", Ask::Console), ("  ", Ask::Help), ("你好", Ask::Help), ("HELP", Ask::Help), ("？", Ask::Help),
             ("告警", Ask::Alerts), ("Alerts", Ask::Alerts), ("@值班机器人 告警", Ask::Alerts),
             ("值班", Ask::Duty(None)), ("who dba", Ask::Duty(Some("dba".to_owned()))),
             ("认领 {id}", Ask::Acknowledge(id)), ("认领{id}", Ask::Acknowledge(id)), ("ack {lower}", Ask::Acknowledge(id)),

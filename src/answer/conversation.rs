@@ -60,6 +60,7 @@ impl Acts {
             Ask::Alerts => return speaker.alerts().await,
             Ask::Duty(name) => return Ok(speaker.duty(name.as_deref()).await),
             Ask::Silences => return speaker.silences().await,
+            Ask::Console => return speaker.console().await,
         };
         Ok(self.act(actor, wish).await?.text)
     }
@@ -100,6 +101,7 @@ impl Speaker<'_> {
             ("解除静默 #7K2Q", "unsilence #7K2Q", "结束静默", "end the silence"),
             ("静默列表", "silences", "有哪些静默", "which silences there are"),
             ("重发 #7K2Q", "resend #7K2Q", "把消息再发一遍", "send the message again"),
+            ("控制台", "console", "在浏览器里打开控制台", "open the console in a browser"),
         ];
         lines.extend(words.iter().map(|(zh, en, what_zh, what_en)| {
             if self.zh { format!("· {zh}：{what_zh}") } else { format!("· {en}: {what_en}") }
@@ -107,6 +109,40 @@ impl Speaker<'_> {
         lines
             .push(self.pick("编号在每条消息的末尾，例如 #7K2Q。", "The id is at the end of each message, like #7K2Q."));
         self.fit(lines)
+    }
+
+    /// A link that signs in to the console. It is an answer to its asker and never a message: what is stored opens
+    /// nothing.
+    async fn console(&self) -> Result<String, StoreError> {
+        let url = self.acts.setup.now().config.external_url.clone();
+        let Some(url) = url else {
+            return Ok(self.fit(vec![self.pick(
+                "没有配置 external_url，控制台没有地址：请管理员加上。",
+                "There is no `external_url`, so the console has no address: ask the operator for it.",
+            )]));
+        };
+        if Eyes::of(self.acts, self.actor).alone().is_none() {
+            return Ok(self.fit(vec![self.pick(
+                "登录链接只给一个人：请单独发给我。",
+                "A link that signs in is for one person: write to me in a chat of our own.",
+            )]));
+        }
+        let person = &self.actor.id;
+        if self.acts.rights(person).await?.is_none() {
+            return Ok(self.fit(vec![if self.zh {
+                format!("{person} 不在任何接收者、值班表或 may_look 里，不能登录控制台：请找管理员。")
+            } else {
+                format!(
+                    "{person} is in no receiver, rota or may_look, and cannot sign in to the console: ask the operator."
+                )
+            }]));
+        }
+        let ticket = self.acts.ticket(person, "link").await?;
+        Ok(self.fit(vec![if self.zh {
+            format!("打开控制台（10 分钟内有效，只能用一次，不要转发）：{url}/login/link/{ticket}")
+        } else {
+            format!("Open the console (valid for 10 minutes and once; do not pass it on): {url}/login/link/{ticket}")
+        }]))
     }
 
     fn which_one(&self, word: &str) -> String {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Actor, Acts, Setup, Via};
 use crate::config::{Target, To};
 use crate::deliver::{Member, has_one_corp};
-use crate::store::{About, ActAlert, DeliveryFilter, StoreError};
+use crate::store::{About, ActAlert, DeliveryFilter, StoreError, Ticket, fresh_secret, hash};
 
 /// Messages of an episode that are searched for their recipients.
 const RECEIVERS: usize = 50;
@@ -52,7 +52,7 @@ pub(super) async fn may_act(acts: &Acts, actor: &Actor, about: About) -> Result<
         return Ok(true);
     }
     // WeCom lets only recipients press a card.
-    if !open.is_empty() && matches!(about, About::Message(_)) {
+    if !open.is_empty() && matches!(about, About::Message(_)) && !matches!(actor.via, Via::Console(_)) {
         return Ok(true);
     }
     for receiver in &open {
@@ -79,6 +79,52 @@ async fn has_it(acts: &Acts, actor: &Actor, about: About) -> Result<bool, StoreE
     let About::Thread(thread) = about else { return Ok(false) };
     let (owned, _) = acts.store.alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
     Ok(owned.iter().any(|alert| alert.thread == thread))
+}
+
+/// What a person may do in the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rights {
+    /// May look at everything.
+    pub all: bool,
+    /// May end the sessions of others, and send again what others received.
+    pub change: bool,
+    /// The receivers whose alerts the person may see, if not all.
+    pub receivers: BTreeSet<String>,
+}
+
+impl Rights {
+    /// May the person see what this receiver is told?
+    pub fn sees(&self, receiver: &str) -> bool {
+        self.all || self.receivers.contains(receiver)
+    }
+}
+
+impl Acts {
+    /// What `person` may do in the console; `None` if it is closed to this person: being a member of the corporation is no
+    /// right. Asked at every visit, so that a change of the configuration counts at once.
+    pub async fn rights(&self, person: &str) -> Result<Option<Rights>, StoreError> {
+        let actor = Actor { id: person.to_owned(), via: Via::Console("link".to_owned()) };
+        let mut eyes = Eyes::of(self, &actor);
+        let config = eyes.setup.config.clone();
+        let (all, change) = config.console_rights(person, self.clock.now());
+        let mut receivers = BTreeSet::new();
+        if !all {
+            for receiver in config.receivers.keys() {
+                if eyes.sees(receiver).await? {
+                    receivers.insert(receiver.clone());
+                }
+            }
+        }
+        Ok((all || config.on_a_rota(person) || !receivers.is_empty()).then_some(Rights { all, change, receivers }))
+    }
+
+    /// A secret that signs `person` in to the console once, for ten minutes; the store keeps its hash. `way`: who gave it.
+    pub async fn ticket(&self, person: &str, way: &str) -> Result<String, StoreError> {
+        let secret = fresh_secret();
+        let ticket = Ticket { person: person.to_owned(), way: way.to_owned() };
+        self.store.offer(hash(&secret), ticket, self.clock.now()).await?;
+        Ok(secret)
+    }
 }
 
 /// What a person may see: the alerts of receivers that reach this person or that `may_act` opens to them, and those

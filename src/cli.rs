@@ -8,8 +8,9 @@ pub mod backup;
 pub mod bots;
 pub mod chat;
 pub mod check;
+pub mod console;
 pub mod deliveries;
-pub mod demo;
+mod demo;
 pub mod doctor;
 pub mod duty;
 mod gateway;
@@ -44,6 +45,7 @@ use clap_complete::Shell;
 use crate::config::{Config, Language, Mistake, Note};
 pub use acts::{Acts, ActsCommand, ActsList};
 pub use bots::{BotsCommand, BotsList};
+pub use console::{Console, ConsoleCommand};
 pub use deliveries::{Deliveries, DeliveriesCommand, When};
 pub use links::{Links, LinksCommand};
 pub use payloads::{Payloads, PayloadsCommand};
@@ -115,6 +117,8 @@ pub enum Command {
     Backup(Backup),
     /// 用备份替换数据库；先停止网关。 Put a backup in the place of the database; stop the gateway first.
     Restore(Restore),
+    /// 浏览器里的控制台：登录链接和登录。 The console in the browser: links that sign in, and sessions.
+    Console(Console),
     /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
     MigrateStore(MigrateStore),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
@@ -602,6 +606,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Links(arguments) => wait(links::run(arguments)),
         Command::Backup(arguments) => wait(backup::run(arguments)),
         Command::Restore(arguments) => wait(backup::restore(arguments)),
+        Command::Console(arguments) => wait(console::run(arguments)),
         Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),
     }

@@ -9,14 +9,15 @@ use std::time::Instant;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::alert::{Format, Timestamp};
 use crate::answer::Acts;
 use crate::config::{Config, Proof};
+use crate::console::WelcomePage;
 use crate::fuse::Fuse;
 use crate::incidents::Incidents;
 use crate::ingest::Door;
@@ -38,6 +39,7 @@ use heard::{Records, Tried};
 mod body;
 mod callback;
 mod certificates;
+mod console;
 mod details;
 mod door;
 mod dropin;
@@ -46,6 +48,7 @@ mod heard;
 mod listen;
 mod lobby;
 mod orders;
+mod pages;
 mod paths;
 mod peer;
 mod picture;
@@ -56,7 +59,7 @@ mod setup;
 mod short;
 mod words;
 
-pub use details::{DigestPage, FoldedInto, PAGE_ITEMS};
+pub use console::{EndOrder, LinkOrder};
 use guests::BODY_DEADLINE;
 pub use heard::{Heard, Record, RefusedCall};
 pub use listen::{Doors, raise_descriptors, serve};
@@ -105,6 +108,8 @@ fn router(gate: Gate) -> axum::Router {
         .merge(callback::routes())
         // people, from a message
         .merge(details::routes())
+        .merge(pages::routes())
+        .merge(console::routes())
         .merge(picture::routes())
         .merge(short::routes())
         // commands, beside the running gateway
@@ -220,11 +225,13 @@ async fn healthz() -> &'static str {
 
 /// A page for browsers that open the address: what this is and where to point a sender. Reveals nothing of the
 /// configuration. A program that probes for a2w gets a2w's answer if a source enables that address.
-async fn welcome(State(gate): State<Gate>, headers: HeaderMap) -> Response {
-    if dropin::looks_for_a2w(&gate.server.setup.now().config, &headers) {
+async fn welcome(State(gate): State<Gate>, parts: Parts) -> Response {
+    let setup = gate.server.setup.now();
+    if dropin::looks_for_a2w(&setup.config, &parts.headers) {
         return "ok".into_response();
     }
-    Html(include_str!("../templates/pages/welcome.html")).into_response()
+    let reader = pages::Reader::of(&parts);
+    pages::answer(StatusCode::OK, &WelcomePage { f: reader.frame(setup.config.language) }, &[])
 }
 
 /// The share of the memory budget of a body, until it is stored.

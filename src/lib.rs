@@ -12,6 +12,7 @@ pub mod card_name;
 pub mod charts;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod deliver;
 pub mod duty;
 pub(crate) mod engine;

@@ -12,6 +12,7 @@ use wecom_simulator::{Setup, Simulator};
 use super::sample::Sample;
 use crate::app::{self, App};
 use crate::config::Config;
+use crate::store::{Ticket, fresh_secret, hash};
 use crate::time::Clock;
 
 /// Longest wait for the samples to arrive on the phone page.
@@ -19,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The usual port; another one if it is taken.
 const GATEWAY: &str = "127.0.0.1:8080";
 const PHONE: &str = "127.0.0.1:8081";
+
+/// Who is signed in to the console by the link that is printed.
+const PERSON: &str = "zhangsan";
+const PERSON_NAME: &str = "张三";
 
 /// The simulator's bot.
 const BOT: &str = "sim-bot";
@@ -58,7 +63,11 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
         Ok(messages) => println!("\n{messages} 条消息已送达 messages have arrived"),
         Err(error) => println!("\n{error:#}"),
     }
+    let ticket = fresh_secret();
+    let person = Ticket { person: PERSON.to_owned(), way: "command".to_owned() };
+    app.store().offer(hash(&ticket), person, app.now()).await?;
     println!("\n  打开手机页面 open the phone page    {}/", simulator.url());
+    println!("  以{PERSON_NAME}打开控制台 the console   http://{gateway}/login/link/{ticket}");
     println!("  把告警发到这里 send alerts to       http://{gateway}/webhook");
     if !once {
         println!("\n按 Ctrl-C 结束 press Ctrl-C to end");
@@ -101,6 +110,7 @@ receivers:
     targets:
       - { app: ops, users: [lisi], face: textcard }
 images: { hosts: [127.0.0.1] }
+console: { may_look: { users: [zhangsan] } }
 route:
   receiver: on-duty
   routes:

@@ -277,18 +277,18 @@ async fn reload(State(gate): State<Gate>, request: Request) -> Response {
     }
 }
 
-fn unreadable() -> Response {
+pub(super) fn unreadable() -> Response {
     answer(StatusCode::BAD_REQUEST, &words::NO_ORDER.to_string())
 }
 
-fn unstored(gate: &Gate, failure: &StoreError) -> Response {
+pub(super) fn unstored(gate: &Gate, failure: &StoreError) -> Response {
     gate.server.fuse.failed(failure);
     error!(error = %failure, "What a command ordered could not be stored.");
     answer(StatusCode::SERVICE_UNAVAILABLE, &words::NOT_STORED.to_string())
 }
 
 /// The body of a proven order; or the answer to an unproven one.
-async fn proven(key: &LinkKey, request: Request, now: Timestamp) -> Result<Bytes, Response> {
+pub(super) async fn proven(key: &LinkKey, request: Request, now: Timestamp) -> Result<Bytes, Response> {
     let unproven = |cause: Cause| cause.attach(answer(StatusCode::UNAUTHORIZED, &words::ORDER_UNSIGNED.to_string()));
     let (parts, body) = request.into_parts();
     if !parts.headers.contains_key(header::AUTHORIZATION) {

@@ -6,23 +6,23 @@
 
 mod misses;
 
-use std::sync::LazyLock;
-
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use minijinja::{Environment, context};
 
+use super::pages::{Reader, answer};
 use super::peer::Peer;
 use super::refusal::Cause;
 use super::{Gate, words};
 use crate::config::Config;
+use crate::console::{Frame, NOT_READ, NotePage};
 use crate::links::is_ours;
 use crate::render::harmless_url;
 use crate::store::ShortLink;
-use crate::words::{Language, Words};
+use crate::words::Words;
 pub use misses::Misses;
 
 /// The paths of short links.
@@ -34,14 +34,15 @@ async fn follow(
     State(gate): State<Gate>,
     Path(code): Path<String>,
     peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Response {
     let setup = gate.server.setup.now();
-    let language = language(&headers, setup.config.language);
+    let reader = Reader::of(&parts);
+    let note = |status, said: Words| page(status, reader.frame(setup.config.language), said, None);
     let site = peer.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.site());
     let now = tokio::time::Instant::now().into_std();
     if let Some(wait) = gate.misses.wait(site, now) {
-        let page = note(StatusCode::TOO_MANY_REQUESTS, &words::LINKS_GUESSED, language);
+        let page = note(StatusCode::TOO_MANY_REQUESTS, words::LINKS_GUESSED);
         let answer = ([(header::RETRY_AFTER, wait.as_secs().max(1).to_string())], page).into_response();
         return Cause::new("too_often").attach(answer);
     }
@@ -49,25 +50,25 @@ async fn follow(
         Ok(Some(link)) => link,
         Ok(None) => {
             gate.misses.note(site, now);
-            return Cause::new("no_such_link").attach(note(StatusCode::NOT_FOUND, &words::LINK_UNKNOWN, language));
+            return Cause::new("no_such_link").attach(note(StatusCode::NOT_FOUND, words::LINK_UNKNOWN));
         }
         Err(error) => {
-            let answer = note(StatusCode::SERVICE_UNAVAILABLE, &words::NOT_READ, language);
+            let answer = note(StatusCode::SERVICE_UNAVAILABLE, NOT_READ);
             return Cause::new("store").detail(format!("a short link cannot be read: {error}")).attach(answer);
         }
     };
     let way = way(&setup.config, &link, gate.server.clock.now() >= link.ends_at);
     let alert = format!("#{} {}", link.thread, link.name);
     match way {
-        Leads::On(url) => (StatusCode::FOUND, guards(), [(header::LOCATION, url)]).into_response(),
+        Leads::On(url) => {
+            let guards = [(header::REFERRER_POLICY, "no-referrer"), (header::CACHE_CONTROL, "no-store")];
+            (StatusCode::FOUND, guards, [(header::LOCATION, url)]).into_response()
+        }
         Leads::Asking { host, url } => {
             let (said, open) = (words::link_leads_to(&host, &alert), words::open(&host));
-            page(StatusCode::OK, &said, language, Some((open.get(language), &url)))
+            page(StatusCode::OK, reader.frame(setup.config.language), said, Some((open, url)))
         }
-        Leads::Nowhere => {
-            let answer = page(StatusCode::GONE, &words::link_ended(&alert), language, None);
-            Cause::new("expired").attach(answer)
-        }
+        Leads::Nowhere => Cause::new("expired").attach(note(StatusCode::GONE, words::link_ended(&alert))),
     }
 }
 
@@ -98,63 +99,18 @@ fn way(config: &Config, link: &ShortLink, ended: bool) -> Leads {
     if is_known { Leads::On(url) } else { Leads::Asking { host: to, url } }
 }
 
-/// The language that the visitor's browser names first among ours, else that of the configuration.
-fn language(headers: &HeaderMap, default: Language) -> Language {
-    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let ours = wanted.split(',').find_map(|one| match one.trim().get(..2)?.to_ascii_lowercase().as_str() {
-        "zh" => Some(Language::Zh),
-        "en" => Some(Language::En),
-        _ => None,
-    });
-    ours.unwrap_or(default)
-}
-
-fn note(status: StatusCode, said: &Words, language: Language) -> Response {
-    page(status, said, language, None)
-}
-
 /// A page that says one thing, with a link on if there is one: its text and its address.
-fn page(status: StatusCode, said: &Words, language: Language, on: Option<(&str, &str)>) -> Response {
-    let (open, url) = on.unzip();
-    let html = PAGE.get_template(NAME).and_then(|page| {
-        page.render(context! { language => language.as_str(), said => said.get(language), open, url })
-    });
-    match html {
-        Ok(html) => (status, guards(), Html(html)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "The page of a short link could not be written.");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-const NAME: &str = "short.html";
-
-/// The page, compiled once.
-static PAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut pages = Environment::new();
-    pages.add_template(NAME, include_str!("../../templates/pages/short.html")).expect("a test renders it");
-    pages
-});
-
-/// No scripts, and no word to anyone about where a visitor came from.
-fn guards() -> [(HeaderName, &'static str); 5] {
-    [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-        (HeaderName::from_static("x-robots-tag"), "noindex"),
-    ]
+fn page(status: StatusCode, f: Frame<'_>, said: Words, way: Option<(Words, String)>) -> Response {
+    let text = f.say(said).into_owned();
+    let way = way.map(|(open, url)| (f.say(open).into_owned(), url));
+    answer(status, &NotePage { f, text, way }, &[])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::alert::{ThreadId, Timestamp};
+    use crate::words::Language;
 
     fn link(url: &str) -> ShortLink {
         ShortLink { thread: ThreadId(41), url: url.to_owned(), name: "A".to_owned(), ends_at: Timestamp(0) }
@@ -199,28 +155,17 @@ link_rewrites: [ { from: 'http://grafana:3000', to: 'https://grafana.example.com
         assert_eq!(super::way(&config, &link("https://grafana.example.com/"), true), Leads::Nowhere);
     }
 
-    #[test]
-    fn a_page_is_in_the_language_of_its_reader() {
-        let asks = |value: &str| {
-            language(&HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, value.parse().unwrap())]), Language::Zh)
-        };
-        assert_eq!(asks("en-US,en;q=0.9,zh;q=0.8"), Language::En);
-        assert_eq!(asks("fr, zh-CN"), Language::Zh);
-        assert_eq!(
-            (asks("fr"), asks("*"), language(&HeaderMap::new(), Language::En)),
-            (Language::Zh, Language::Zh, Language::En)
-        );
-    }
-
     #[tokio::test]
     async fn what_an_alert_says_is_no_markup() {
         let said = words::link_leads_to("evil.example", "#7K2Q <script>x</script>");
-        let answer = page(StatusCode::OK, &said, Language::En, Some(("open", "https://evil.example/?a=%22&b=c")));
+        let reader = Reader::new(&"/l/7K2QM?lang=en".parse().unwrap(), &axum::http::HeaderMap::new());
+        let on = Some((words::open("evil.example"), "https://evil.example/?a=%22&b=c".to_owned()));
+        let answer = page(StatusCode::OK, reader.frame(Language::Zh), said, on);
         let html = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
         let html = String::from_utf8(html.to_vec()).unwrap();
-        assert!(html.contains("&lt;script&gt;") && !html.contains("<script>"), "{html}");
+        assert!(html.contains("&#60;script&#62;") && !html.contains("<script>"), "{html}");
         assert!(
-            html.contains("lang=\"en\"") && html.contains("rel=\"noopener noreferrer\"") && html.contains("&amp;b=c"),
+            html.contains("lang=\"en\"") && html.contains("rel=\"noopener noreferrer\"") && html.contains("&#38;b=c"),
             "{html}"
         );
         assert!(

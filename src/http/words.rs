@@ -4,7 +4,6 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use crate::store::{ActKind, ActState};
 use crate::words::{Words, words};
 
 pub(super) const CREDENTIALS: Words = words("需要凭证", "credentials are required");
@@ -166,85 +165,3 @@ pub(super) const STILL_RECALLING: Words =
     words("还在撤回，结果见 `wegraf acts list`", "still under way: see `wegraf acts list`");
 pub(super) const NO_ORDER: Words = words("读不懂这个请求", "this order cannot be read");
 pub(super) const ORDER_UNSIGNED: Words = words("签名无效或已过期", "the signature is not valid or has expired");
-
-// The page behind a message.
-
-pub(super) const PRUNED: Words = words("这条消息已被清理。", "This message is no longer kept.");
-pub(super) const PAGE_FAILED: Words = words("页面出错。", "The page failed.");
-pub(super) const LINK_INVALID: Words = words(
-    "链接无效或已过期。请在企业微信里打开更新的消息里的链接，或在 wegraf 上用 `wegraf deliveries show` 查看。",
-    "This link is not valid or has expired. Open the link of a newer message in WeCom, or use `wegraf deliveries show` on the machine.",
-);
-pub(super) const NOT_READ: Words = words("暂时读不到，请稍后再试。", "It cannot be read right now; try again soon.");
-pub(super) const FORM_UNREADABLE: Words =
-    words("表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
-pub(super) const WHO_ARE_YOU: Words =
-    words("请先写上你的名字，大家才知道是谁。", "Say who you are first: the others see it.");
-pub(super) const NO_SPAN: Words = words("没有这样的静默时长。", "There is no such span for a silence.");
-pub(super) const NO_ACT: Words = words("没有这样的操作。", "There is no such thing to do.");
-/// The page's visitors are unauthenticated, so restricted acts are denied to them.
-pub(super) const DENIED: Words = words(
-    "这条告警限定了谁可以操作，网页认不出你是谁：请在企业微信里用卡片按钮或发消息来操作。",
-    "Only certain people may act on this alert, and a web page cannot tell who you are: use the buttons or write to the app in WeCom.",
-);
-/// The alerts of the message changed since the page was loaded.
-pub(super) const CHANGED: Words = words(
-    "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
-    "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
-);
-/// The link still opens the page, but no longer authorises acts.
-pub(super) const ACTS_ENDED: Words = words(
-    "这个链接的操作期限已过，没有做任何事；页面仍可查看。",
-    "This link can no longer be used to act: nothing was done. The page can still be read.",
-);
-
-/// The result of an act with a step upstream.
-pub(super) const fn done(kind: ActKind) -> Words {
-    match kind {
-        ActKind::Expire => words("静默已解除。", "The silence has ended."),
-        _ => words("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
-    }
-}
-
-/// The links of an alert: panel, dashboard, rule, silence, runbook, picture.
-pub(super) const LINKS: [Words; 6] = [
-    words("面板", "panel"),
-    words("仪表盘", "dashboard"),
-    words("规则", "rule"),
-    words("静默", "silence"),
-    words("手册", "runbook"),
-    words("图", "picture"),
-];
-
-pub(super) const CRITICAL: Words = words("严重", "critical");
-pub(super) const FIRING: Words = words("告警", "firing");
-pub(super) const RESOLVED: Words = words("已恢复", "resolved");
-pub(super) const NOTICE: Words = words("通知", "notice");
-
-/// A recorded act.
-pub(super) const fn act(kind: ActKind) -> Words {
-    match kind {
-        ActKind::Acknowledge => words("认领", "acknowledged"),
-        ActKind::Release => words("放弃认领", "gave back"),
-        ActKind::Silence => words("静默", "silenced"),
-        ActKind::Extend => words("改静默", "moved the silence"),
-        ActKind::Expire => words("解除静默", "ended the silence"),
-        ActKind::Resend => words("重发", "sent again"),
-        ActKind::Recall => words("撤回", "took back"),
-        ActKind::Forget => words("不再上报", "no longer reported"),
-        ActKind::Hide => words("在上游静默", "silenced upstream"),
-    }
-}
-
-/// What became of it; `None`: it was done.
-pub(super) const fn state(state: ActState) -> Option<Words> {
-    match state {
-        ActState::Done => None,
-        ActState::Open => Some(words("进行中", "not done yet")),
-        ActState::Repeated => Some(words("已有人做过", "done before")),
-        ActState::Void => Some(words("已结束", "was over")),
-        ActState::Limited => Some(words("太频繁", "too often")),
-        ActState::Denied => Some(words("没有权限", "not allowed")),
-        ActState::Failed => Some(words("没有做成", "failed")),
-    }
-}

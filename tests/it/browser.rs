@@ -39,7 +39,13 @@ impl Browser {
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null"])
             .arg(chromium)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"])
-            .args(["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--remote-debugging-pipe"])
+            .args([
+                "--accept-lang=zh-CN,zh",
+                "--no-first-run",
+                "--no-proxy-server",
+                "--disable-background-networking",
+                "--remote-debugging-pipe",
+            ])
             .arg(format!("--host-resolver-rules={}", names.join(", ")))
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
@@ -100,8 +106,24 @@ impl Browser {
 
     /// Shows pages in a dark colour scheme.
     pub async fn dark(&mut self) {
-        let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
-        self.call("Emulation.setEmulatedMedia", dark).await;
+        self.scheme(true).await;
+    }
+
+    /// Shows pages in a dark or in a light colour scheme.
+    pub async fn scheme(&mut self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        self.call("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// What axe-core finds wrong with the page: each rule, and where. It is brought in past the page's policy.
+    pub async fn axe(&mut self) -> Vec<String> {
+        let path = find("target/witnesses/node/node_modules/axe-core/axe.min.js").expect("the test asked for it");
+        let source = std::fs::read_to_string(path).unwrap();
+        self.evaluate(&format!("{source}\n;0")).await;
+        let run = "axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } }).then(found => \
+                   found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))";
+        serde_json::from_value(self.evaluate(run).await).unwrap()
     }
 
     /// Loads `url`, also if only the part behind `#` is new.

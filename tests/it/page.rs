@@ -24,7 +24,7 @@ route: { receiver: ops }
 pub struct Visitor<'a> {
     world: &'a World,
     /// The link without the part behind `#`, on the gateway of this world.
-    url: String,
+    pub url: String,
     cookie: Option<String>,
 }
 
@@ -100,13 +100,13 @@ async fn a_visitor_with_the_link_acknowledges_by_the_form_and_releases() {
     let page = visitor.opens().await;
     assert_eq!(page.status, 200);
     assert!(
-        page.policy.contains("form-action 'self'") && page.policy.contains("default-src 'none'"),
+        page.policy.contains("form-action 'self'") && page.policy.contains("require-trusted-types-for 'script'"),
         "{}",
         page.policy
     );
     holds(&page.html, &["磁盘将满 · 2 条仍在告警", "value=\"acknowledge\"", "id=\"act\""]);
     assert!(!page.html.contains("value=\"silence\""), "no upstream is known: silencing is not offered");
-    assert!(!page.html.contains("value=\"release\"") && !page.html.contains("<script"));
+    assert!(!page.html.contains("value=\"release\"") && page.html.matches("<script").count() == 1);
     // A scanner that follows links, whatever their query, does nothing.
     for more in ["&do=acknowledge&person=x", "&do=silence&span=1h"] {
         let url = format!("{}{more}", visitor.url);
@@ -126,7 +126,7 @@ async fn a_visitor_with_the_link_acknowledges_by_the_form_and_releases() {
             "👋 张三（网页） 已认领",
             "value=\"release\"",
             "value=\"张三\"",
-            "认领 acknowledged",
+            "张三（网页） 认领",
         ],
     );
     assert!(!taken.html.contains("value=\"acknowledge\""), "it is taken");
@@ -159,7 +159,7 @@ async fn a_visitor_with_the_link_acknowledges_by_the_form_and_releases() {
     let told = texts(&world.arrived("webhook=sim-ops-group", 4).await);
     assert!(!told[3].contains("认领"), "what is over asks for nothing: {}", told[3]);
     let over = visitor.opens().await;
-    holds(&over.html, &["都已结束 all over", "认领 acknowledged"]);
+    holds(&over.html, &["都已结束", "张三（网页） 认领"]);
     assert!(!over.html.contains("<form"));
     let late = visitor.presses(&page, "silence", "张三", "1h").await;
     holds(&late.html, &["没有还在告警的内容了"]);
@@ -216,7 +216,7 @@ async fn a_name_is_text_wherever_it_is_shown() {
     let name = format!("<script>alert(1)</script>\n<@all>[x](http://evil.example){}", "长".repeat(100));
     let taken = visitor.presses(&page, "acknowledge", &name, "").await;
     assert_eq!(taken.status, 200);
-    assert!(!taken.html.contains("<script") && !taken.html.contains("<@all"), "{}", taken.html);
+    assert!(taken.html.matches("<script").count() == 1 && !taken.html.contains("<@all"), "{}", taken.html);
     let told = texts(&world.arrived("webhook=sim-ops-group", 2).await);
     assert!(!told[1].contains("<@all>") && !told[1].contains("<script"), "{}", told[1]);
     assert!(acts(&world).await[0].by.chars().count() <= 36);
@@ -289,6 +289,5 @@ async fn a_person_acts_on_a_phone_without_a_script() {
     phone.screenshot(&pictures.join("desktop-dark.png")).await;
     phone.visit(&visitor.url).await;
     assert_eq!(phone.evaluate("document.querySelector('input[name=person]').value").await, "王五");
-    phone.complaints.retain(|complaint| !complaint.contains("favicon.ico"));
     assert!(phone.complaints.is_empty(), "{:?}", phone.complaints);
 }

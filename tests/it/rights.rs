@@ -249,7 +249,7 @@ async fn the_page_shows_what_a_silence_would_hide_before_it_is_pressed() {
     world.accept("/webhook", test_only(&grafana.url, &labels, &silence)).await;
     let mut visitor = Visitor::by(&world, &first_text(&world).await);
     let page = visitor.opens().await;
-    holds(&page.html, &["alertname=&quot;磁盘将满&quot;", "__alert_rule_uid__=&quot;test1&quot;", "3 条", "g"]);
+    holds(&page.html, &["alertname=&#34;磁盘将满&#34;", "__alert_rule_uid__=&#34;test1&#34;", "3 条", "g"]);
     let silenced = visitor.presses(&page, "silence", "张三", "1h").await;
     holds(&silenced.html, &["已静默"]);
     assert_eq!(grafana.in_force().len(), 1);
@@ -298,11 +298,11 @@ async fn a_link_acts_for_a_day_and_reads_for_thirty() {
     world.pass(Duration::from_hours(2));
     let late = visitor.presses(&page, "acknowledge", "张三", "").await;
     assert_eq!(late.status, 403, "{}", late.html);
-    holds(&late.html, &["群的", "操作期限", "can no longer"]);
+    holds(&late.html, &["群的", "操作期限"]);
     let page = visitor.opens().await;
     assert_eq!(page.status, 200);
     assert!(!page.html.contains("<form"), "{}", page.html);
-    holds(&page.html, &["群的", "操作期限", "认领 #", "can no longer"]);
+    holds(&page.html, &["群的", "操作期限", "认领 #"]);
     assert_eq!(acts(&world).await, []);
     world.pass(Duration::from_hours(28 * 24));
     assert_eq!(visitor.opens().await.status, 200);
@@ -376,11 +376,11 @@ async fn if_the_alerts_changed_since_the_page_was_shown_it_is_shown_again() {
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
     let mut visitor = Visitor::by(&world, &first_text(&world).await);
     let page = visitor.opens().await;
-    holds(&page.html, &["am 没有回答", "<b>2 条</b>", "alertname=&quot;磁盘将满&quot;"]);
-    assert!(!page.html.contains("instance=&quot;"), "{}", page.html);
+    holds(&page.html, &["am 没有回答", "<b>2 条</b>", "alertname=&#34;磁盘将满&#34;"]);
+    assert!(!page.html.contains("instance=&#34;"), "{}", page.html);
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-2", "resolved")])).await;
     let changed = visitor.presses(&page, "silence", "张三", "1h").await;
     assert_eq!(changed.status, 409, "{}", changed.html);
-    holds(&changed.html, &["告警有变化", "instance=&quot;db-1&quot;", "<b>1 条</b>"]);
+    holds(&changed.html, &["告警有变化", "instance=&#34;db-1&#34;", "<b>1 条</b>"]);
     assert_eq!(acts(&world).await, []);
 }

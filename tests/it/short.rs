@@ -77,7 +77,7 @@ async fn a_text_has_a_short_link_that_leads_on_and_ends() {
     }
     let (status, to, page) = opened(&world, path(text(&group[3]))).await;
     assert_eq!((status, to.as_str()), (200, ""));
-    for said in ["elsewhere.example.net", "&lt;别处&gt;", "rel=\"noopener noreferrer\""] {
+    for said in ["elsewhere.example.net", "&#60;别处&#62;", "rel=\"noopener noreferrer\""] {
         assert!(page.contains(said), "{said}: {page}");
     }
 

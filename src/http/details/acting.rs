@@ -2,35 +2,34 @@
 //!
 //! Opening a link does nothing; only the page's form does, and once, however often it is submitted.
 
-use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Form;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::{Extension, Form};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use jiff::tz::TimeZone;
-use minijinja::{Value, context};
 use serde::Deserialize;
 
 use super::super::lobby::Seat;
+use super::super::pages::Reader;
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
-use super::super::{BODY_DEADLINE, Gate, Server, words};
-use super::{Visit, invalid, note, prove, show, unreadable};
-use crate::alert::{Status, ThreadId, Timestamp};
+use super::super::{BODY_DEADLINE, Gate, Server};
+use super::{Place, Visit, invalid, note, prove, show, unreadable};
+use crate::alert::{Status, Timestamp};
 use crate::answer::{Actor, Answer, Scope, Via, Wish};
 use crate::config::Channel;
-use crate::deliver::Page;
+use crate::console::{self, May, Standing};
 use crate::links::{Acting, Opened};
 use crate::render::{self, harmless};
 use crate::standing as state;
-use crate::store::{About, ActAlert, ActFilter, ActKind, ActRow, ActState, Contents, StoreError};
-use crate::upstream::Span;
+use crate::store::{About, ActAlert, ActFilter, ActKind, ActState, Contents, StoreError};
+use crate::upstream::{Matcher, Span};
 use crate::words::Words;
 
 /// A form has a name, an act and a number: a longer one is not ours.
@@ -39,15 +38,10 @@ const FORM_BYTES: usize = 4096;
 const PERSON: usize = 32;
 /// Acts that the page lists.
 const ACTS: u32 = 20;
-/// Owners of the message's alerts that are named.
-const OWNERS: usize = 5;
 /// Characters of a condition of a silence.
 const CONDITION: usize = 300;
-/// Rules that are named above the form, and characters of each.
-const NAMES: usize = 2;
-const NAME: usize = 60;
 /// Longest wait for an upstream to make a silence while the visitor waits: within the timeouts of browsers and proxies.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(in crate::http) const PATIENCE: Duration = Duration::from_secs(8);
 /// The cookie with the visitor's name; sent to these pages only.
 const COOKIE: &str = "wegraf_person";
 /// Its lifetime: a year.
@@ -69,43 +63,40 @@ struct Pressed {
 }
 
 /// Does what the form asks, and shows the page again with the result.
-pub(super) async fn act(
-    State(gate): State<Gate>,
-    Path(id): Path<i64>,
-    address: Uri,
-    seat: Option<Extension<Seat>>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub(super) async fn act(State(gate): State<Gate>, Path(id): Path<i64>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let reader = Reader::of(&parts);
+    let address = &parts.uri;
     // The stored key: a rotation by another process ends acts at once.
     let opened = match gate.server.links.key_now().await {
-        Ok(key) => key.open(id, &address, gate.server.clock.now()),
-        Err(error) => return unreadable(id, &error),
+        Ok(key) => key.open(id, address, gate.server.clock.now()),
+        Err(error) => return unreadable(&gate, &reader, id, &error),
     };
-    let Some(opened) = opened else { return invalid(&gate, id, &address).await };
-    prove(seat.as_deref());
-    let pressed = match read(&headers, body).await {
+    let Some(opened) = opened else { return invalid(&gate, &reader, id, address).await };
+    prove(parts.extensions.get::<Seat>());
+    let pressed = match read(&parts.headers, body).await {
         Ok(pressed) => pressed,
         Err(status) => {
-            let said = note(status, &words::FORM_UNREADABLE);
+            let said = note(&gate, &reader, status, console::FORM_UNREADABLE);
             return Cause::new("form").attach(said);
         }
     };
     let person = person(&pressed.person);
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.address());
     let answered = match opened.acts {
         Acting::Until(_) => wanted(&gate.server, id, &person, peer, pressed).await,
         // The page explains how to act instead.
-        Acting::Ended | Acting::Never => Ok((Said::no(words::ACTS_ENDED), StatusCode::FORBIDDEN)),
+        Acting::Ended | Acting::Never => Ok((no(console::ACTS_ENDED), StatusCode::FORBIDDEN)),
     };
     let (said, status) = match answered {
         Ok(said) => said,
         Err(error) => {
             gate.server.fuse.failed(&error);
-            return unreadable(id, &error);
+            return unreadable(&gate, &reader, id, &error);
         }
     };
-    let mut page = show(&gate, id, &address, &opened, &Visit { person: person.clone(), said: Some(said) }).await;
+    let visit = Visit { place: Place::of(address), reader, person: person.clone(), said: Some(said) };
+    let mut page = show(&gate, id, &opened, &visit).await;
     if page.status() == StatusCode::OK {
         *page.status_mut() = status;
         if let Ok(cookie) = remembered(&gate.server, &person).parse() {
@@ -130,17 +121,11 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Pressed, StatusCode> {
     if made_here { Ok(pressed) } else { Err(StatusCode::BAD_REQUEST) }
 }
 
-/// The page's message about a form.
-#[derive(Debug)]
-pub(super) struct Said {
-    good: bool,
-    words: Words,
-}
+/// The page's message about a form: was it done, and in words.
+type Said = (bool, Words);
 
-impl Said {
-    const fn no(words: Words) -> Self {
-        Self { good: false, words }
-    }
+const fn no(words: Words) -> Said {
+    (false, words)
 }
 
 /// Requests the act, and returns the result.
@@ -148,22 +133,16 @@ async fn wanted(
     server: &Server,
     id: i64,
     person: &str,
-    peer: Peer,
+    peer: Option<IpAddr>,
     pressed: Pressed,
 ) -> Result<(Said, StatusCode), StoreError> {
-    let bad = |words| Ok((Said::no(words), StatusCode::UNPROCESSABLE_ENTITY));
+    let bad = |words| Ok((no(words), StatusCode::UNPROCESSABLE_ENTITY));
     if person.is_empty() {
-        return bad(words::WHO_ARE_YOU);
+        return bad(console::WHO_ARE_YOU);
     }
-    let (kind, span) = match pressed.wish.as_str() {
-        render::ACKNOWLEDGE => (ActKind::Acknowledge, None),
-        render::RELEASE => (ActKind::Release, None),
-        render::EXPIRE => (ActKind::Expire, None),
-        render::SILENCE => match Span::parse(&pressed.span) {
-            Ok(span) => (ActKind::Silence, Some(span)),
-            Err(_) => return bad(words::NO_SPAN),
-        },
-        _ => return bad(words::NO_ACT),
+    let (kind, span) = match asked_for(&pressed.wish, &pressed.span) {
+        Ok(asked) => asked,
+        Err(words) => return bad(words),
     };
     // The silence must hide what the page showed; forms of older versions do not tell.
     if kind == ActKind::Silence
@@ -171,7 +150,7 @@ async fn wanted(
         && let Some(scope) = hidden(server, id).await?
         && scope.fingerprint() != pressed.shown
     {
-        return Ok((Said::no(words::CHANGED), StatusCode::CONFLICT));
+        return Ok((no(console::CHANGED), StatusCode::CONFLICT));
     }
     let Pressed { wish, nonce, span: chosen, .. } = pressed;
     let wish = Wish {
@@ -184,27 +163,47 @@ async fn wanted(
         except_lane: None,
     };
     let actor = Actor { id: person.to_owned(), via: Via::Page };
-    let answer = server.acts.act_from(&actor, wish, Some(peer.address())).await?;
+    let answer = server.acts.act_from(&actor, wish, peer).await?;
     if answer.state == Some(ActState::Denied) {
-        return Ok((Said::no(words::DENIED), StatusCode::FORBIDDEN));
+        return Ok((no(console::DENIED), StatusCode::FORBIDDEN));
     }
-    Ok((outcome(server, &actor, kind, answer).await?, StatusCode::OK))
+    Ok((outcome(server, &actor, kind, answer, PATIENCE).await?, StatusCode::OK))
+}
+
+/// The act that the button `wish` of a form asks for, for the span that it chooses.
+pub(in crate::http) fn asked_for(wish: &str, span: &str) -> Result<(ActKind, Option<Span>), Words> {
+    match wish {
+        render::ACKNOWLEDGE => Ok((ActKind::Acknowledge, None)),
+        render::RELEASE => Ok((ActKind::Release, None)),
+        render::EXPIRE => Ok((ActKind::Expire, None)),
+        render::SILENCE => match Span::parse(span) {
+            Ok(span) => Ok((ActKind::Silence, Some(span))),
+            Err(_) => Err(console::NO_SPAN),
+        },
+        _ => Err(console::NO_ACT),
+    }
 }
 
 /// The result of an act: if it has a step upstream, that of the step, if it ends soon enough.
-async fn outcome(server: &Server, actor: &Actor, kind: ActKind, mut answer: Answer) -> Result<Said, StoreError> {
+pub(in crate::http) async fn outcome(
+    server: &Server,
+    actor: &Actor,
+    kind: ActKind,
+    mut answer: Answer,
+    patience: Duration,
+) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
-        answer = server.acts.finished(actor, answer, PATIENCE).await?;
+        answer = server.acts.finished(actor, answer, patience).await?;
         if answer.state == Some(ActState::Done) {
-            return Ok(Said { good: true, words: words::done(kind) });
+            return Ok((true, console::done(kind)));
         }
     }
     let good = matches!(answer.state, Some(ActState::Open | ActState::Done));
-    Ok(Said { good, words: (answer.text, "").into() })
+    Ok((good, (answer.text.clone(), answer.text).into()))
 }
 
 /// A person's name: one line, bounded, plain text.
-pub(super) fn person(given: &str) -> String {
+pub(in crate::http) fn person(given: &str) -> String {
     harmless(given.trim(), Channel::App, PERSON)
 }
 
@@ -227,109 +226,69 @@ fn remembered(server: &Server, person: &str) -> String {
     format!("{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}")
 }
 
-/// The part of the page for a message that can be acted on: its state, the possible acts, the recorded acts.
+/// How the alerts of a message stand, and what its visitor may do.
 pub(super) async fn standing(
     server: &Server,
     id: i64,
     kept: &Contents,
-    page: &Page,
+    told: &[ActAlert],
     opened: &Opened,
     visit: &Visit,
-) -> Result<Value, StoreError> {
-    let setup = server.setup.now();
-    let card = server.store.card_of(id).await?;
-    let told = card.map_or_else(Vec::new, |card| card.alerts);
+) -> Result<Standing, StoreError> {
     let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
     let done = server.store.acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
-    let silenced = silence(server, kept.thread, &told, &page.timezone).await?;
-    let allowed = setup.config.anybody_may_act(&kept.receiver);
-    let acts = matches!(opened.acts, Acting::Until(_));
-    let hides = if allowed && acts { hidden(server, id).await? } else { None };
-    let taken = on.iter().filter(|alert| alert.acknowledged.is_some()).count();
-    let rules: BTreeSet<&str> = on.iter().map(|alert| alert.name.as_str()).collect();
-    let nonce: u128 = rand::random();
-    Ok(context! {
-        on => on.len(),
-        rules => rules.len(),
-        names => rules.iter().take(NAMES).map(|name| harmless(name, Channel::App, NAME)).collect::<Vec<_>>(),
-        owners => owners(&on, &page.timezone),
-        taken,
-        silenced,
-        done => done.iter().map(|act| row(act, &page.timezone)).collect::<Vec<_>>(),
-        allowed,
-        denied_zh => words::DENIED.zh,
-        denied_en => words::DENIED.en,
-        may_acknowledge => taken < on.len(),
-        may_release => taken > 0,
-        hides => hides.as_ref().map(scope),
-        spans => render::SPANS.map(|(id, zh, en)| context! { id, zh, en, usual => id == render::USUAL_SPAN }),
-        person => visit.person.as_str(),
-        most => PERSON,
-        nonce => format!("{nonce:032x}"),
-        proof => opened.proof(),
-        acts,
-        ended => opened.acts == Acting::Ended,
-        id => kept.thread.to_string(),
-        said => visit.said.as_ref().map(|said| context! { good => said.good, zh => &*said.words.zh, en => &*said.words.en }),
+    let may = match opened.acts {
+        _ if !server.setup.now().config.anybody_may_act(&kept.receiver) => May::Denied,
+        Acting::Until(_) => May::Act,
+        Acting::Ended => May::Ended,
+        Acting::Never => May::Read,
+    };
+    let hides = if may == May::Act { hidden(server, id).await? } else { None };
+    let silences = state::silences_of(&server.store, kept.thread, told, server.clock.now()).await?;
+    Ok(Standing {
+        thread: kept.thread,
+        on: on.len(),
+        taken: on.iter().filter(|alert| alert.acknowledged.is_some()).count(),
+        owners: owners(&on),
+        silenced: state::longest(&silences).map(|silence| (person(&silence.by), silence.until)),
+        done: done.into_iter().map(|act| (act.clone(), person(&act.by))).collect(),
+        may,
+        hides: hides.map(|scope| {
+            let conditions = scope.matchers.iter().map(condition).collect();
+            (scope, conditions)
+        }),
+        person: visit.person.clone(),
+        most: PERSON,
+        nonce: rand::random(),
+        proof: opened.proof(),
+        proven: None,
+        said: visit.said.clone(),
     })
 }
 
+/// A condition of a silence, as it is shown.
+pub(in crate::http) fn condition(matcher: &Matcher) -> String {
+    harmless(&matcher.to_string(), Channel::App, CONDITION)
+}
+
 /// What a silence for the alerts of this message that are on would hide: exactly what the press of the form asks for.
-async fn hidden(server: &Server, id: i64) -> Result<Option<Scope>, StoreError> {
+pub(in crate::http) async fn hidden(server: &Server, id: i64) -> Result<Option<Scope>, StoreError> {
     let told = server.store.card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);
     let on = told.iter().filter(|alert| alert.status == Status::Firing).map(|alert| alert.identity).collect();
     server.acts.scope(&server.store.told_firing(on).await?).await
 }
 
-/// The owners of the alerts, each once.
-fn owners(on: &[&ActAlert], zone: &TimeZone) -> Vec<Value> {
+/// The owners of the alerts, each once: since when, and of how many.
+pub(in crate::http) fn owners(on: &[&ActAlert]) -> Vec<(String, Timestamp, usize)> {
     let mut owners: Vec<(String, Timestamp, usize)> = Vec::new();
     for doer in on.iter().filter_map(|alert| alert.acknowledged.as_ref()) {
-        match owners.iter_mut().find(|(by, ..)| *by == doer.by) {
+        let by = person(&doer.by);
+        match owners.iter_mut().find(|(known, ..)| *known == by) {
             Some((_, _, count)) => *count += 1,
-            None => owners.push((doer.by.clone(), doer.at, 1)),
+            None => owners.push((by, doer.at, 1)),
         }
     }
-    let shown = owners.iter().take(OWNERS);
-    shown.map(|(by, at, count)| context! { by => person(by), at => clock(*at, zone), count }).collect()
-}
-
-/// The silence that hides some of these alerts and ends last, if one is in force.
-async fn silence(
-    server: &Server,
-    thread: ThreadId,
-    told: &[ActAlert],
-    zone: &TimeZone,
-) -> Result<Option<Value>, StoreError> {
-    let silences = state::silences_of(&server.store, thread, told, server.clock.now()).await?;
-    Ok(state::longest(&silences)
-        .map(|silence| context! { by => person(&silence.by), until => clock(silence.until, zone) }))
-}
-
-/// What a silence for the firing alerts would hide, as shown on the page.
-fn scope(scope: &Scope) -> Value {
-    let conditions: Vec<String> =
-        scope.matchers.iter().map(|matcher| harmless(&matcher.to_string(), Channel::App, CONDITION)).collect();
-    context! {
-        upstream => scope.upstream.as_str(),
-        conditions,
-        count => scope.count,
-        by_upstream => scope.by_upstream,
-        shown => scope.fingerprint(),
-    }
-}
-
-fn row(act: &ActRow, zone: &TimeZone) -> Value {
-    let kind = words::act(act.kind).to_string();
-    let state = words::state(act.state).map(|state| state.to_string()).unwrap_or_default();
-    let until = act.until.filter(|_| act.kind != ActKind::Expire).map(|until| clock(until, zone));
-    context! { at => clock(act.at, zone), by => person(&act.by), via => act.via.as_str(), kind, state, until }
-}
-
-fn clock(at: Timestamp, zone: &TimeZone) -> String {
-    jiff::Timestamp::from_millisecond(at.0)
-        .map(|at| at.to_zoned(zone.clone()).strftime("%m-%d %H:%M").to_string())
-        .unwrap_or_default()
+    owners
 }
 
 #[cfg(test)]

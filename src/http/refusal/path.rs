@@ -48,10 +48,10 @@ impl Place {
             "api" => match rest.as_slice() {
                 ["v1" | "v2", "alerts"] => Self::Push,
                 ["model", ..] => Self::Webhook,
-                ["v1", "deliveries" | "acts" | "links", ..] => Self::Order,
+                ["v1", "deliveries" | "acts" | "links" | "console", ..] => Self::Order,
                 _ => Self::Other,
             },
-            "d" | "c" | "l" => Self::Page,
+            "d" | "c" | "l" | "assets" | "login" | "now" | "i" | "m" | "silences" | "state" | "me" => Self::Page,
             "wecom" => Self::Callback,
             "healthz" | "readyz" | "metrics" | "-" => Self::Monitoring,
             _ if pushes(&rest) => Self::Push,

@@ -1,0 +1,186 @@
+//! `wegraf console`: links that sign a person in to the console, and who is signed in.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::ConfigFile;
+use super::gateway::Gateway;
+use super::screen::Screen;
+use crate::config::Config;
+use crate::http::{EndOrder, LinkOrder};
+use crate::links::LinkKey;
+use crate::render::Clock as Reading;
+use crate::store::{Store, StoreError, Ticket, fresh_secret, hash};
+use crate::time::Clock;
+
+/// `wegraf console`
+#[derive(Debug, Args)]
+pub struct Console {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConsoleCommand,
+}
+
+/// What to do with the console.
+#[derive(Debug, Subcommand)]
+pub enum ConsoleCommand {
+    /// 给一个人一个登录链接，10 分钟内有效，只能用一次。 Make a link that signs a person in: once, within 10 minutes.
+    Link(Link),
+    /// 列出登录的浏览器，或结束其中一个。 List the browsers that are signed in, or end one of the sessions.
+    Sessions(Sessions),
+}
+
+/// `wegraf console link`
+#[derive(Debug, Args)]
+pub struct Link {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 给谁：企业微信的 userid。 For whom: a userid of WeCom.
+    #[arg(long = "for", value_name = "USERID")]
+    pub person: String,
+    /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `wegraf console sessions`
+#[derive(Debug, Args)]
+pub struct Sessions {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 结束这个编号的登录。 End the session with this number.
+    #[arg(long, value_name = "ID")]
+    pub end: Option<String>,
+    /// 谁结束的，默认是系统用户名。 Who ends it; default: the user of this system.
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
+    pub by: String,
+    /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command. Exit code 1 if the session to end does not exist.
+pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        ConsoleCommand::Link(link) => {
+            let (config, _) = link.file.load()?;
+            let ticket = ticket(&config, &link).await?;
+            let top = config
+                .external_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", link.listen.unwrap_or(config.listen)));
+            let url = format!("{top}/login/link/{ticket}");
+            let answer = if link.json {
+                Screen::json(&json!({ "url": url, "person": link.person, "minutes": 10 }))
+            } else {
+                let mut screen = Screen::new();
+                screen.lines(format!(
+                    "{url}\n  10 分钟内有效，只能用一次；以 {} 登录 valid once, for 10 minutes; signs in as {}",
+                    link.person, link.person
+                ));
+                screen
+            };
+            answer.show()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        ConsoleCommand::Sessions(sessions) => {
+            let (config, _) = sessions.file.load()?;
+            if let Some(id) = &sessions.end {
+                let ended = end(&config, &sessions, id).await?;
+                ensure!(ended, "没有编号为 {id} 的登录 there is no session {id}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            list(&config, sessions.json).await?.show()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Through the running gateway if it holds the SQLite file, else directly in the store.
+async fn ticket(config: &Config, link: &Link) -> anyhow::Result<String> {
+    match Store::open(&config.database, Clock::System.now()).await {
+        Ok(store) => {
+            let secret = fresh_secret();
+            let ticket = Ticket { person: link.person.clone(), way: "command".to_owned() };
+            store.offer(hash(&secret), ticket, Clock::System.now()).await?;
+            store.close().await?;
+            Ok(secret)
+        }
+        Err(StoreError::InUse { pid, .. }) => {
+            let order = LinkOrder { person: link.person.clone() };
+            let said = ordered(config, link.listen, pid, "/api/v1/console/link", serde_json::to_vec(&order)?).await?;
+            Ok(said["ticket"].as_str().unwrap_or_default().to_owned())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn end(config: &Config, sessions: &Sessions, id: &str) -> anyhow::Result<bool> {
+    match Store::open(&config.database, Clock::System.now()).await {
+        Ok(store) => {
+            let ended = store.end_session(id.to_owned(), "ended", sessions.by.clone(), Clock::System.now()).await?;
+            store.close().await?;
+            Ok(ended)
+        }
+        Err(StoreError::InUse { pid, .. }) => {
+            let order = EndOrder { id: id.to_owned(), by: sessions.by.clone() };
+            let said =
+                ordered(config, sessions.listen, pid, "/api/v1/console/end", serde_json::to_vec(&order)?).await?;
+            Ok(said["ended"] == true)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn ordered(
+    config: &Config,
+    listen: Option<SocketAddr>,
+    pid: String,
+    path: &str,
+    body: Vec<u8>,
+) -> anyhow::Result<Value> {
+    let record = Store::open_reading(&config.database).await?;
+    let key = LinkKey::from(record.link_secrets().await?);
+    let gateway = Gateway::new(listen.unwrap_or(config.listen), pid, key)?;
+    Ok(gateway.order(path, body).await?.1)
+}
+
+async fn list(config: &Config, as_json: bool) -> anyhow::Result<Screen> {
+    let now = Clock::System.now();
+    let sessions = Store::open_reading(&config.database).await?.sessions(None, now).await?;
+    if as_json {
+        let row = |session: &crate::store::Session| {
+            json!({
+                "id": session.id, "person": session.person, "way": session.way, "made_at": session.made_at,
+                "seen_at": session.seen_at, "address": session.address, "agent": session.agent,
+            })
+        };
+        return Ok(Screen::json(&json!({ "sessions": sessions.iter().map(row).collect::<Vec<_>>() })));
+    }
+    let clock = Reading { now, zone: &config.timezone, language: config.language };
+    let time = |at| clock.time(at).unwrap_or_default();
+    let mut screen = Screen::new();
+    if sessions.is_empty() {
+        screen.line("没有登录的浏览器 no browser is signed in".to_owned());
+    }
+    for session in sessions {
+        let (made, seen) = (time(session.made_at), time(session.seen_at));
+        screen.line(format!(
+            "{}  {:<16} {made} → {seen}  {}  {}",
+            session.id, session.person, session.address, session.agent
+        ));
+    }
+    Ok(screen)
+}

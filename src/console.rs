@@ -1,0 +1,56 @@
+//! The pages for people in a browser: what each one shows, as plain values, and how it is written.
+//!
+//! Owns `templates/console` (one struct for each page, so that a renamed field fails the build), the one script and the one
+//! style file, the policy of all pages, and their words. Pure: `http` reads the store, and a page is a function of what it
+//! found. All text from outside is escaped by the templates; a test forbids ways around that.
+
+mod acts;
+mod assets;
+mod desk;
+mod digest;
+mod frame;
+mod health;
+mod letter;
+mod links;
+mod now;
+#[cfg(test)]
+mod tests;
+mod told;
+mod words;
+
+use askama::Template;
+
+pub use acts::{ActsPart, Done, Form, Hides, May, Owner, Proven, Said, Silenced, Span, Standing, acts};
+pub use assets::{Asset, asset};
+pub use desk::{Desk, LinkPage, LoginPage, MePage};
+pub use digest::{DigestPage, PAGE_ITEMS, Turn, digest_page};
+pub use frame::{Frame, language_of, policy, root_of};
+pub use health::{SilencesPage, StatePage};
+pub use letter::{Beside, Fact, LETTER_ALERTS, LetterPage, Now, Shown, letter_page};
+pub use links::picture_hosts;
+pub use now::{Incident, IncidentPage, NowPage, Only};
+pub use told::{Asked, DeliveriesPage, DeliveryPage};
+pub use words::{
+    ACTS_ENDED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER, NO_ACT, NO_PAGE, NO_SPAN, NOT_READ,
+    ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, WHO_ARE_YOU, done, no_right,
+};
+
+/// A page with one sentence.
+#[derive(Debug, Template)]
+#[template(path = "console/note.html")]
+pub struct NotePage<'a> {
+    /// Language and addresses.
+    pub f: Frame<'a>,
+    /// The sentence.
+    pub text: String,
+    /// A link on: its text and its address.
+    pub way: Option<(String, String)>,
+}
+
+/// What a browser sees at the gateway's address: what this is and where to point a sender. Nothing of the configuration.
+#[derive(Debug, Template)]
+#[template(path = "console/welcome.html")]
+pub struct WelcomePage<'a> {
+    /// Language and addresses.
+    pub f: Frame<'a>,
+}

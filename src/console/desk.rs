@@ -1,0 +1,99 @@
+//! The frame of the console's own pages, and the pages of sign-in.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::words;
+use crate::render::Clock;
+use crate::store::Session;
+use crate::words::Words;
+
+/// What stands above every page of the console.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// The page of the menu that is open: `now`, `m`, `silences`, `state`.
+    pub here: &'static str,
+    /// Who is signed in.
+    pub person: String,
+    /// Makes a form count once.
+    pub nonce: String,
+    /// Proves with the nonce that the form is of this session.
+    pub proof: String,
+    /// The address is not https: what is typed can be read on the way.
+    pub plain: bool,
+}
+
+impl Desk {
+    /// The pages of the menu.
+    pub fn ways(&self) -> [(&'static str, Words); 4] {
+        [("now", words::NOW), ("m", words::DELIVERIES), ("silences", words::SILENCE), ("state", words::HEALTH)]
+    }
+}
+
+/// How to sign in. Tells nothing of the configuration.
+#[derive(Debug, Template)]
+#[template(path = "console/login.html")]
+pub struct LoginPage<'a> {
+    /// Language and addresses.
+    pub f: Frame<'a>,
+    /// Why the reader is here; empty if for no reason.
+    pub said: String,
+}
+
+/// Asks whether this browser is to be signed in as the person of the link.
+#[derive(Debug, Template)]
+#[template(path = "console/link.html")]
+pub struct LinkPage<'a> {
+    f: Frame<'a>,
+    question: String,
+}
+
+impl<'a> LinkPage<'a> {
+    /// For `person`.
+    pub fn new(f: Frame<'a>, person: &str) -> Self {
+        let question = f.say(words::sign_in_as(person)).into_owned();
+        Self { f, question }
+    }
+}
+
+/// A person's own page: rights and sessions.
+#[derive(Debug, Template)]
+#[template(path = "console/me.html")]
+pub struct MePage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    rights: String,
+    sessions: Vec<Seat>,
+}
+
+/// A session in the list.
+#[derive(Debug)]
+struct Seat {
+    id: String,
+    agent: String,
+    text: String,
+    own: bool,
+}
+
+impl<'a> MePage<'a> {
+    /// `own` is the session of this browser.
+    pub fn new(
+        f: Frame<'a>,
+        desk: Desk,
+        clock: &Clock<'_>,
+        own: &str,
+        sessions: &[Session],
+        all: bool,
+        receivers: &[String],
+    ) -> Self {
+        let time = |at| clock.time(at).unwrap_or_default();
+        let sessions = sessions.iter().map(|session| Seat {
+            id: session.id.clone(),
+            agent: super::letter::one_line(&session.agent),
+            text: f.say(words::session(&time(session.made_at), &time(session.seen_at), &session.address)).into_owned(),
+            own: session.id == own,
+        });
+        let (sessions, rights) = (sessions.collect(), f.say(words::sees(all, receivers)).into_owned());
+        Self { f, desk, rights, sessions }
+    }
+}

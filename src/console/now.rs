@@ -1,0 +1,259 @@
+//! What is on now, and one incident with everything that happened to it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use askama::Template;
+
+use super::acts::ActsPart;
+use super::desk::Desk;
+use super::frame::Frame;
+use super::letter::{Group, Now, Writer, moment, one_line, ordered};
+use super::told::{Step, Told};
+use super::words;
+use crate::alert::{Labels, Timestamp, level_label};
+use crate::deliver::Page;
+use crate::level::Level;
+use crate::render::{Clock, grade, number, place};
+use crate::store::{ActAlert, ActRow, Delivery, DeliveryRow};
+use crate::words::Words;
+
+/// Incidents on one page.
+const ROWS: usize = 50;
+/// Objects that a row names.
+const OBJECTS: usize = 3;
+/// Alerts of an incident that are shown.
+const ALERTS: usize = 100;
+
+/// What is on now.
+#[derive(Debug, Template)]
+#[template(path = "console/now.html")]
+pub struct NowPage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    count: String,
+    heading: String,
+    filters: Vec<Filter>,
+    rows: Vec<Row>,
+    more: String,
+}
+
+/// A way to a part of the list.
+#[derive(Debug)]
+struct Filter {
+    href: String,
+    text: String,
+    on: bool,
+}
+
+/// An incident.
+#[derive(Debug)]
+struct Row {
+    thread: String,
+    level: &'static str,
+    name: String,
+    size: usize,
+    grade: String,
+    what: String,
+    when: String,
+    moment: String,
+    owner: String,
+    critical: bool,
+    taken: bool,
+    since: Timestamp,
+}
+
+/// Which incidents are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// All.
+    All,
+    /// Critical ones.
+    Critical,
+    /// Those that no person has.
+    Free,
+}
+
+impl Only {
+    const WAYS: [Self; 3] = [Self::All, Self::Critical, Self::Free];
+
+    /// Its name in an address.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Critical => "critical",
+            Self::Free => "free",
+        }
+    }
+
+    /// Of an address; all, where it is none of the names.
+    pub fn of(name: &str) -> Self {
+        Self::WAYS.into_iter().find(|way| way.as_str() == name).unwrap_or(Self::All)
+    }
+
+    const fn shows(self, row: &Row) -> bool {
+        match self {
+            Self::All => true,
+            Self::Critical => row.critical,
+            Self::Free => !row.taken,
+        }
+    }
+}
+
+impl<'a> NowPage<'a> {
+    /// Of `alerts`, the firing ones that the reader may see, of `count` in all.
+    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, only: Only, alerts: &[ActAlert], count: u64) -> Self {
+        let mut by_thread: BTreeMap<i64, Vec<&ActAlert>> = BTreeMap::new();
+        for alert in alerts {
+            let of = by_thread.entry(alert.thread.0).or_default();
+            // One alert is known to each of its receivers.
+            if of.iter().all(|known| known.identity != alert.identity) {
+                of.push(alert);
+            }
+        }
+        let mut rows: Vec<Row> = by_thread.values().map(|of| row(&f, clock, of)).collect();
+        rows.sort_by_key(|row| (!row.critical, row.taken, row.since));
+        let (critical, free) =
+            (rows.iter().filter(|row| row.critical).count(), rows.iter().filter(|row| !row.taken).count());
+        let say = |words: Words| f.say(words).into_owned();
+        let filters = Only::WAYS.map(|way| Filter {
+            href: format!("?only={}&lang={}", way.as_str(), f.language.as_str()),
+            text: say(words::only(way, [rows.len(), critical, free])),
+            on: way == only,
+        });
+        let heading = say(words::now_heading(rows.len(), critical, free));
+        let mut shown: Vec<Row> = rows.into_iter().filter(|row| only.shows(row)).collect();
+        let beyond = shown.len().saturating_sub(ROWS) as u64 + count.saturating_sub(alerts.len() as u64);
+        shown.truncate(ROWS);
+        Self {
+            count: number(shown.len() as u64),
+            heading,
+            filters: filters.into(),
+            rows: shown,
+            more: if beyond > 0 { say(words::and_more(beyond)) } else { String::new() },
+            desk,
+            f,
+        }
+    }
+}
+
+fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert]) -> Row {
+    let labels = |alert: &ActAlert| -> Labels { serde_json::from_str(&alert.labels_json).unwrap_or_default() };
+    let worst = of.iter().find(|alert| alert.critical).unwrap_or(&of[0]);
+    let labels = labels(worst);
+    let said = level_label(&labels).unwrap_or_default();
+    let level = Level::of(said);
+    let mut objects: Vec<String> = of.iter().filter_map(|alert| place(alert)).collect();
+    objects.dedup();
+    let more = objects.len().saturating_sub(OBJECTS);
+    objects.truncate(OBJECTS);
+    let mut what = objects.join(", ");
+    if more > 0 {
+        what = format!("{what} +{more}");
+    }
+    let since = of.iter().filter_map(|alert| alert.starts_at).min();
+    let owner = crate::standing::owner(&of.iter().map(|alert| (*alert).clone()).collect::<Vec<_>>())
+        .map(|doer| doer.by.clone());
+    Row {
+        thread: worst.thread.to_string(),
+        level: if worst.critical { "critical" } else { level.map_or("unknown", words::class_of) },
+        name: if of.iter().all(|alert| alert.name == worst.name) {
+            one_line(&worst.name)
+        } else {
+            f.say(words::and_others(&one_line(&worst.name))).into_owned()
+        },
+        size: of.len(),
+        grade: grade(level, said, f.language).to_owned(),
+        what: one_line(&what),
+        when: since.map(|since| clock.since(since)).unwrap_or_default(),
+        moment: moment(since),
+        owner: owner
+            .as_ref()
+            .map_or_else(|| f.say(words::NO_OWNER).into_owned(), |by| f.say(words::has_it(by, None)).into_owned()),
+        critical: worst.critical,
+        taken: owner.is_some(),
+        since: since.unwrap_or(clock.now),
+    }
+}
+
+/// What is known of an incident.
+#[derive(Debug)]
+pub struct Incident<'a> {
+    /// Its short id.
+    pub thread: String,
+    /// The newest message that tells of its alerts, read again.
+    pub page: &'a Page,
+    /// How its alerts stand, by their rows.
+    pub standing: &'a HashMap<i64, Now>,
+    /// Its messages, newest first.
+    pub rows: &'a [DeliveryRow],
+    /// The same with their attempts.
+    pub deliveries: &'a [Delivery],
+    /// What people did, each with the actor's name as it is shown.
+    pub acts: &'a [(ActRow, String)],
+    /// The part where people act.
+    pub part: Option<ActsPart>,
+    /// The address of its chart.
+    pub picture: Option<String>,
+    /// Origins whose pictures are shown inline.
+    pub origins: &'a [String],
+}
+
+/// One incident.
+#[derive(Debug, Template)]
+#[template(path = "console/incident.html")]
+pub struct IncidentPage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    thread: String,
+    source: String,
+    heading: String,
+    acts: Option<ActsPart>,
+    told: Vec<Told>,
+    steps: Vec<Step>,
+    picture: Option<String>,
+    groups: Vec<Group>,
+}
+
+impl<'a> IncidentPage<'a> {
+    /// Of `incident`.
+    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, incident: Incident<'_>) -> Self {
+        let Incident { page, standing, origins, .. } = incident;
+        let lines = ordered(page);
+        let writer = Writer { f: &f, page, clock: *clock, standing, origins };
+        let heading = writer.heading(&lines);
+        let groups = writer.groups(&lines[..lines.len().min(ALERTS)]);
+        let mut steps = Vec::new();
+        for delivery in incident.deliveries {
+            let lane = delivery.row.lane.to_string();
+            for moved in &delivery.transitions {
+                let text = format!("{} {}", one_line(&moved.name), f.say(words::moved(moved.kind)));
+                steps.push(Step::new(clock, moved.at, "", text));
+            }
+            let queued = f.say(words::queued_for(&lane)).into_owned();
+            steps.push(Step::new(clock, delivery.row.created_at, "", queued));
+            steps.extend(delivery.attempts.iter().map(|tried| Step::attempt(&f, clock, &lane, tried)));
+        }
+        for (act, by) in incident.acts {
+            let mut text = format!("👋 {by} {}", f.say(words::act(act.kind)));
+            if let Some(state) = words::state(act.state) {
+                text = format!("{text} · {}", f.say(state));
+            }
+            steps.push(Step::new(clock, act.at, "", text));
+        }
+        steps.sort_by_key(|step| step.at);
+        steps.dedup_by(|a, b| a.at == b.at && a.text == b.text);
+        let told = incident.rows.iter().filter(|row| row.act.is_none()).map(|row| Told::of(&f, clock, row)).collect();
+        Self {
+            thread: incident.thread,
+            source: super::letter::source(page),
+            heading,
+            acts: incident.part,
+            told,
+            steps,
+            picture: incident.picture,
+            groups,
+            desk,
+            f,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The console: who is signed in, what may be seen, and that a form is of the session that was shown it.
+//!
+//! A session is a random secret in a cookie; the store has its SHA-256. Rights are looked up at every visit. Forms carry a
+//! nonce and its HMAC by the secret, and come from our own pages (`Sec-Fetch-Site`, or `Origin` where a browser has none).
+
+mod look;
+mod sign_in;
+
+pub use sign_in::{EndOrder, LinkOrder};
+
+use std::collections::HashMap;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http_body_util::{BodyExt as _, Limited};
+use sha2::Sha256;
+
+use super::lobby::Seat;
+use super::pages::{Reader, answer};
+use super::refusal::Cause;
+use super::{BODY_DEADLINE, Gate};
+use crate::answer::Rights;
+use crate::console::{self, Desk, Frame, LoginPage};
+use crate::render::Clock;
+use crate::store::{Session, StoreError, hash};
+use crate::words::{Language, Words};
+
+/// A form has a few fields: a longer one is not ours.
+const FORM_BYTES: usize = 16 * 1024;
+/// The cookie of the session, over https and over plain http.
+const SECURE: &str = "__Host-wegraf";
+const PLAIN: &str = "wegraf";
+
+/// The paths of the console.
+pub(super) fn routes() -> axum::Router<Gate> {
+    axum::Router::new()
+        .route("/login", get(sign_in::login))
+        .route("/login/link/{ticket}", get(sign_in::link).post(sign_in::enter))
+        .route("/me", get(sign_in::me).post(sign_in::end))
+        .route("/now", get(look::now))
+        .route("/i/{short}", get(look::incident).post(look::act))
+        .route("/m", get(look::deliveries))
+        .route("/m/{message}", get(look::delivery))
+        .route("/silences", get(look::silences))
+        .route("/state", get(look::state))
+        .route("/api/v1/console/link", post(sign_in::ordered))
+        .route("/api/v1/console/end", post(sign_in::ended))
+}
+
+/// A visitor who is signed in.
+struct Guest {
+    session: Session,
+    secret: String,
+    rights: Rights,
+    reader: Reader,
+}
+
+/// Is `external_url` https? Then cookies are, too.
+fn is_secure(gate: &Gate) -> bool {
+    gate.server.setup.now().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+}
+
+/// The session's secret in the cookie of this name.
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(known, value)| (known == name).then_some(value))
+}
+
+impl Guest {
+    /// The visitor of a request, or the answer to one who is not signed in.
+    async fn of(gate: &Gate, parts: &Parts) -> Result<Self, Response> {
+        let reader = Reader::of(parts);
+        let away = |said: Option<Words>| {
+            let f = reader.frame(usual(gate));
+            let said = said.map(|said| f.say(said).into_owned()).unwrap_or_default();
+            answer(StatusCode::UNAUTHORIZED, &LoginPage { f, said }, &[])
+        };
+        let name = if is_secure(gate) { SECURE } else { PLAIN };
+        let Some(secret) = cookie(&parts.headers, name) else { return Err(away(None)) };
+        let failed = |error: StoreError| unread(gate, &reader, &error);
+        let session = gate.server.store.session(hash(secret), gate.server.clock.now()).await.map_err(failed)?;
+        let Some(session) = session else { return Err(away(Some(console::SESSION_OVER))) };
+        let rights = gate.server.acts.rights(&session.person).await.map_err(failed)?;
+        let Some(rights) = rights else {
+            return Err(reader.note(StatusCode::FORBIDDEN, usual(gate), console::no_right(&session.person)));
+        };
+        if let Some(seat) = parts.extensions.get::<Seat>() {
+            seat.prove();
+        }
+        Ok(Self { session, secret: secret.to_owned(), rights, reader })
+    }
+
+    fn frame(&self, gate: &Gate) -> Frame<'_> {
+        self.reader.frame(usual(gate))
+    }
+
+    /// What stands above a page, with a fresh nonce for its forms.
+    fn desk(&self, gate: &Gate, here: &'static str) -> Desk {
+        let nonce = format!("{:032x}", rand::random::<u128>());
+        let proof = proof(&self.secret, &nonce);
+        Desk { here, person: self.session.person.clone(), nonce, proof, plain: !is_secure(gate) }
+    }
+
+    /// The fields of a form that this session was shown; or the answer to a forged one.
+    async fn form(&self, gate: &Gate, headers: &HeaderMap, body: Body) -> Result<HashMap<String, String>, Response> {
+        let forged = || {
+            let said = self.reader.note(StatusCode::FORBIDDEN, usual(gate), console::FORM_UNREADABLE);
+            Cause::new("form").attach(said)
+        };
+        if !is_ours(gate, headers) {
+            return Err(forged());
+        }
+        let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, FORM_BYTES).collect()).await;
+        let Ok(Ok(body)) = body else { return Err(forged()) };
+        let fields: HashMap<String, String> = form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
+        let (nonce, given) =
+            (fields.get("nonce").map_or("", String::as_str), fields.get("proof").map_or("", String::as_str));
+        let made_here = nonce.len() == 32
+            && subtle::ConstantTimeEq::ct_eq(proof(&self.secret, nonce).as_bytes(), given.as_bytes()).into();
+        if made_here { Ok(fields) } else { Err(forged()) }
+    }
+}
+
+/// Proves that a form with this nonce was shown to the session with this secret.
+fn proof(secret: &str, nonce: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(format!("wegraf form 1 {nonce}").as_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..16])
+}
+
+/// Does a form come from a page of ours?
+fn is_ours(gate: &Gate, headers: &HeaderMap) -> bool {
+    let external = gate.server.setup.now().config.external_url.clone();
+    comes_from_us(headers, external.as_deref())
+}
+
+fn comes_from_us(headers: &HeaderMap, external_url: Option<&str>) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let Some(origin) = text("origin") else { return false };
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    let ours = external_url
+        .and_then(|url| url.split_once("://"))
+        .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    !host.is_empty() && (text("host") == Some(host) || ours == host)
+}
+
+/// The language of readers who ask for none.
+fn usual(gate: &Gate) -> Language {
+    gate.server.setup.now().config.language
+}
+
+/// The page of a reader whose store does not answer.
+fn unread(gate: &Gate, reader: &Reader, error: &StoreError) -> Response {
+    gate.server.fuse.failed(error);
+    let said = reader.note(StatusCode::SERVICE_UNAVAILABLE, usual(gate), console::NOT_READ);
+    Cause::new("store").detail(format!("a page of the console cannot be read: {error}")).attach(said)
+}
+
+/// Sends the browser to a page of ours.
+fn see(root: &str, path: &str) -> Response {
+    let place = HeaderValue::try_from(format!("{root}{path}"));
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(header::LOCATION, place.expect("paths of ours are plain"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The zone and language of a page of the console.
+fn clock<'a>(gate: &Gate, zone: &'a jiff::tz::TimeZone, language: Language) -> Clock<'a> {
+    Clock { now: gate.server.clock.now(), zone, language }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<Vec<(axum::http::HeaderName, HeaderValue)>>()
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_refused() {
+        let ours = Some("https://alerts.example.com/wegraf");
+        for (pairs, is) in [
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (&[("sec-fetch-site", "same-site"), ("origin", "https://alerts.example.com")], false),
+            (&[("sec-fetch-site", "cross-site")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("origin", "https://alerts.example.com"), ("host", "10.0.0.1:8080")], true),
+            (&[("origin", "http://10.0.0.1:8080"), ("host", "10.0.0.1:8080")], true),
+            (&[("origin", "https://evil.example"), ("host", "10.0.0.1:8080")], false),
+            (&[("origin", "null"), ("host", "")], false),
+            (&[], false),
+        ] {
+            assert_eq!(comes_from_us(&headers(pairs), ours), is, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_for_one_nonce_and_one_session() {
+        let made = proof("secret", "nonce");
+        assert_eq!(made, proof("secret", "nonce"));
+        assert_ne!(made, proof("secret", "other"));
+        assert_ne!(made, proof("another", "nonce"));
+        let both = headers(&[("cookie", "a=1; __Host-wegraf=x; wegraf=y")]);
+        assert_eq!((cookie(&both, SECURE), cookie(&both, PLAIN)), (Some("x"), Some("y")));
+    }
+}

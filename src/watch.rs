@@ -6,6 +6,7 @@
 
 mod alarm;
 mod past;
+mod plainly;
 mod ready;
 mod storage;
 mod stuck;

@@ -11,6 +11,11 @@ use crate::subject::Taught;
 /// Names in one list: an object that people read has three parts, and each may be called differently by a few teams.
 const MOST: usize = 20;
 
+/// Labels of wegraf's own alarms: their subject, and the name of their kind.
+pub const ABOUT: &str = "about";
+/// See [`ABOUT`].
+pub const TROUBLE: &str = "trouble";
+
 /// The lists of a receiver or of a source, as written.
 #[derive(Clone, Copy)]
 pub(super) struct Lists<'a> {
@@ -63,7 +68,11 @@ impl Config {
     pub fn taught(&self, receiver: Option<&Receiver>, source: &SourceId) -> Taught {
         let source = match source {
             SourceId::Configured(name) => self.sources.iter().find(|source| source.name == *name),
-            SourceId::Wegraf | SourceId::Command | SourceId::Anonymous => None,
+            // Its own alarms tell what they are about in a label of their own.
+            SourceId::Wegraf => {
+                return Taught { object: vec![ABOUT.to_owned()], place: Vec::new(), hidden: vec![TROUBLE.to_owned()] };
+            }
+            SourceId::Command | SourceId::Anonymous => None,
         };
         let mut taught = receiver.map(|receiver| receiver.taught.clone()).unwrap_or_default();
         if let Some(source) = source {

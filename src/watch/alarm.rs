@@ -3,9 +3,10 @@
 use tracing::error;
 
 use super::Watch;
+use super::plainly::plainly;
 use super::trouble::{about, title};
 use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Timestamp};
-use crate::config::{Config, Language, Receiver, Target};
+use crate::config::{self, Config, Language, Receiver, Target};
 use crate::deliver::{called, scopes, stands_on};
 use crate::incidents::{Kind, Subject, Trouble};
 use crate::level::Level;
@@ -13,9 +14,9 @@ use crate::names::{Discriminator, LaneKey, SourceId};
 use crate::store::StoreError;
 
 /// The label with the subject of a fault.
-const SUBJECT: &str = "about";
+const SUBJECT: &str = config::ABOUT;
 /// The label with its kind.
-const KIND: &str = "trouble";
+const KIND: &str = config::TROUBLE;
 
 /// Reports every fault as an alert and resolves the alerts of faults that are over. The store deduplicates the reports.
 pub(super) async fn tell(watch: &Watch, troubles: &[Trouble]) -> Result<(), StoreError> {
@@ -106,8 +107,20 @@ fn began(trouble: &Trouble, config: &Config, language: Language) -> Notification
     if !about.is_empty() {
         labels.insert(SUBJECT.to_owned(), about);
     }
-    let detail = &trouble.detail[usize::from(language == Language::En)];
-    notification(labels, Labels::from([("summary".to_owned(), detail.clone())]), None)
+    notification(labels, Labels::from([("summary".to_owned(), detail(trouble, language))]), None)
+}
+
+/// What happened and what to do, as whole sentences.
+fn detail(trouble: &Trouble, language: Language) -> String {
+    let text = &trouble.detail[usize::from(language == Language::En)];
+    let (between, lead, tail, stop) = match language {
+        Language::Zh => ("；", "用 ", " 查看。", "。"),
+        Language::En => ("; ", "See ", ".", ". "),
+    };
+    match text.rsplit_once(between).filter(|_| trouble.kind == Kind::Lost) {
+        Some((error, show)) => format!("{}{stop}{lead}{show}{tail}", plainly(error, language)),
+        None => text.clone(),
+    }
 }
 
 /// The notification that resolves it.

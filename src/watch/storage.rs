@@ -67,8 +67,8 @@ pub fn is_low(space: &Space, before: bool) -> bool {
 
 fn full() -> [String; 2] {
     [
-        "磁盘已满：存不下的告警一律回答 503，由上游重发；腾出空间即自动恢复，无需重启".to_owned(),
-        "the disk is full: what cannot be stored is answered 503, and its sender tries again; free some space, no restart is needed".to_owned(),
+        "请腾出磁盘空间，之后自动恢复，无需重启。磁盘已满，存不下的告警一律回答 503，由上游重发。".to_owned(),
+        "Free some space; no restart is needed. Since the disk is full, what cannot be stored is answered 503, and its sender tries again.".to_owned(),
     ]
 }
 
@@ -77,10 +77,10 @@ fn short(space: &Space) -> [String; 2] {
     let total = space.total >> 20;
     [
         format!(
-            "数据库所在的磁盘只剩 {free} MB（共 {total} MB）：满了就收不下告警，请腾出空间，或调小 `retention.size`"
+            "请腾出空间，或调小 `retention.size`。数据库所在的磁盘只剩 {free} MB（共 {total} MB），满了就收不下告警。"
         ),
         format!(
-            "the disk of the database has {free} MB left of {total} MB: once it is full no alert can be taken; free some space, or make `retention.size` smaller"
+            "Free some space, or make `retention.size` smaller. The disk of the database has {free} MB left of {total} MB; once it is full no alert can be taken."
         ),
     ]
 }
@@ -89,10 +89,10 @@ fn too_much(bytes: u64) -> [String; 2] {
     let most = bytes >> 20;
     [
         format!(
-            "数据库超过了 `retention.size`（{most} MB），能清理的都清理了：剩下的多是还没送到的消息，它们不会被丢弃；请修好卡住的目标（`wegraf deliveries list --state queued`）"
+            "请修好卡住的目标（`wegraf deliveries list --state queued`）。数据库超过了 `retention.size`（{most} MB），能清理的都清理了：剩下的多是还没送到的消息，它们不会被丢弃。"
         ),
         format!(
-            "the database is larger than `retention.size` ({most} MB) and nothing more can be pruned: most of it waits to be delivered and is never dropped; repair what holds it up (`wegraf deliveries list --state queued`)"
+            "Repair what holds messages up (`wegraf deliveries list --state queued`). The database is larger than `retention.size` ({most} MB) and nothing more can be pruned: most of it waits to be delivered and is never dropped."
         ),
     ]
 }

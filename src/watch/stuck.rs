@@ -1,6 +1,8 @@
 //! Lanes in which a message waits for too long, whatever the reason. Pure.
 
+use super::plainly::plainly;
 use crate::alert::Timestamp;
+use crate::config::Language;
 use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::LaneBacklog;
 use crate::words::Words;
@@ -16,19 +18,16 @@ pub(super) fn stuck(late: &LaneBacklog, now: Timestamp) -> Trouble {
     let minutes = now.millis_since(late.oldest).max(0) / 60_000;
     let (count, error) = (late.messages, Words::of_record(&late.error));
     let (because_zh, because_en) = if late.error.is_empty() {
-        ("没有记录原因".to_owned(), "no reason is on record".to_owned())
+        ("没有记录原因".to_owned(), "No reason is on record".to_owned())
     } else {
-        (
-            format!("原因：{}", error.zh.trim_end_matches(['.', '。'])),
-            format!("the reason: {}", error.en.trim_end_matches(['.', '。'])),
-        )
+        (plainly(&error.zh, Language::Zh), plainly(&error.en, Language::En))
     };
     let detail = [
         format!(
-            "{count} 条消息在等，最早的已等 {minutes} 分钟；{because_zh}。消息都已保存，修好后自动补发；用 `wegraf deliveries list` 查看"
+            "{because_zh}。{count} 条消息在等，最早的已等 {minutes} 分钟，都已保存，修好后自动补发；用 `wegraf deliveries list` 查看。"
         ),
         format!(
-            "{count} messages wait, the oldest for {minutes} min; {because_en}. They are kept and will be sent once it is repaired: see `wegraf deliveries list`"
+            "{because_en}. {count} messages wait, the oldest for {minutes} min; they are kept and will be sent once it is repaired: see `wegraf deliveries list`."
         ),
     ];
     Trouble { kind: Kind::Stuck, subject: Subject::Lane(late.lane.clone()), detail }
@@ -51,12 +50,8 @@ mod tests {
         };
         let told = stuck(&late, now);
         assert_eq!((told.kind, told.subject), (Kind::Stuck, Subject::Lane(late.lane.clone())));
-        assert!(
-            told.detail[0].contains("3 条消息在等，最早的已等 7 分钟；原因：the file is gone。"),
-            "{:?}",
-            told.detail
-        );
+        assert!(told.detail[0].starts_with("the file is gone。3 条消息在等，最早的已等 7 分钟"), "{:?}", told.detail);
         let silent = stuck(&LaneBacklog { error: String::new(), ..late }, now);
-        assert!(silent.detail[1].contains("no reason is on record"), "{:?}", silent.detail);
+        assert!(silent.detail[1].contains("No reason is on record"), "{:?}", silent.detail);
     }
 }

@@ -1,5 +1,6 @@
 //! Faults of wegraf itself: from facts to faults. Pure.
 
+use super::plainly::plainly;
 use super::stuck::stuck;
 use crate::alert::Timestamp;
 use crate::config::{Config, Language, Watchdog};
@@ -79,8 +80,8 @@ pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
     }
     if facts.reload_failed {
         let detail = [
-            "旧配置继续生效；运行 `wegraf check` 查看所有错误".to_owned(),
-            "the old one stays in force; `wegraf check` lists every mistake".to_owned(),
+            "运行 `wegraf check` 查看所有错误。旧配置继续生效。".to_owned(),
+            "`wegraf check` lists every mistake. The old configuration stays in force.".to_owned(),
         ];
         troubles.push(Trouble { kind: Kind::Reload, subject: Subject::Nothing, detail });
     }
@@ -94,9 +95,10 @@ fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
     }
     let Backlog { messages, critical, .. } = facts.backlog;
     let error = Words::of_record(&open.error);
+    let (zh, en) = (plainly(&error.zh, Language::Zh), plainly(&error.en, Language::En));
     let detail = [
-        format!("{}；待发 {messages} 条（其中严重 {critical} 条）都已保存，恢复后自动补发", error.zh),
-        format!("{}; {messages} messages ({critical} critical) wait, are kept and will be sent", error.en),
+        format!("{zh}。待发 {messages} 条（其中严重 {critical} 条）都已保存，恢复后自动补发。"),
+        format!("{en}. {messages} messages ({critical} critical) wait; they are kept and will be sent."),
     ];
     Some(Trouble { kind: Kind::Blocked, subject: Subject::Scope(open.scope.clone()), detail })
 }
@@ -140,10 +142,10 @@ fn stopped(source: &str) -> Trouble {
 fn silent(source: &str, minutes: i64) -> Trouble {
     let detail = [
         format!(
-            "来源 `{source}` 的 Watchdog 告警已 {minutes} 分钟没有出现，告警可能到不了 wegraf：请检查 Prometheus、Alertmanager 和网络"
+            "请检查 Prometheus、Alertmanager 和网络。来源 `{source}` 的 Watchdog 告警已 {minutes} 分钟没有出现，告警可能到不了 wegraf。"
         ),
         format!(
-            "the watchdog of source `{source}` was last seen {minutes} min ago: alerts may not come through; check Prometheus, Alertmanager and the network"
+            "Check Prometheus, Alertmanager and the network. The watchdog of source `{source}` was last seen {minutes} min ago, so alerts may not come through."
         ),
     ];
     Trouble { kind: Kind::Silent, subject: Subject::Outside(source.to_owned()), detail }
@@ -155,10 +157,10 @@ fn unrepeated(source: &Lapsing, now: Timestamp) -> Trouble {
     let (name, alerts) = (source.source.to_string(), source.alerts);
     let detail = [
         format!(
-            "来源 `{name}` 不再推送，它的 {alerts} 条告警状态未知（最后的约定已过 {minutes} 分钟）：没有当作恢复，升级照常；请检查它和网络"
+            "请检查来源 `{name}` 和网络。它不再推送，它的 {alerts} 条告警状态未知（最后的约定已过 {minutes} 分钟）：没有当作恢复，升级照常。"
         ),
         format!(
-            "source `{name}` pushes nothing any more, so the state of its {alerts} alerts is unknown ({minutes} min past what it promised): none counts as resolved, escalations go on; check it and the network"
+            "Check source `{name}` and the network. It pushes nothing any more, so the state of its {alerts} alerts is unknown ({minutes} min past what it promised): none counts as resolved, escalations go on."
         ),
     ];
     Trouble { kind: Kind::Silent, subject: Subject::Outside(name), detail }
@@ -167,10 +169,10 @@ fn unrepeated(source: &Lapsing, now: Timestamp) -> Trouble {
 fn imbalance(transitions: i64) -> Trouble {
     let detail = [
         format!(
-            "{transitions} 条变化的去向与消息不符：这是 wegraf 的缺陷，请附上 `wegraf deliveries audit` 的输出反馈"
+            "请附上 `wegraf deliveries audit` 的输出反馈。{transitions} 条变化的去向与消息不符，这是 wegraf 的缺陷。"
         ),
         format!(
-            "the fate of {transitions} transitions contradicts their messages: a bug of wegraf, please report it with what `wegraf deliveries audit` prints"
+            "Please report what `wegraf deliveries audit` prints. The fate of {transitions} transitions contradicts their messages: a bug of wegraf."
         ),
     ];
     Trouble { kind: Kind::Imbalance, subject: Subject::Nothing, detail }

@@ -29,7 +29,7 @@ fn address(face: Face) -> To {
     }
 }
 
-fn all_faces(notification: &Notification) -> String {
+fn all_faces(notification: &Notification, language: Language) -> String {
     let (templates, _) = Templates::compile(&[]);
     let zone = TimeZone::get("Asia/Shanghai").unwrap();
     let told: Vec<Told<'_>> = notification
@@ -57,7 +57,7 @@ fn all_faces(notification: &Notification) -> String {
             notification,
             told: &told,
             target: &target,
-            language: Language::Zh,
+            language,
             timezone: &zone,
             template: None,
             now: NOW,
@@ -118,7 +118,29 @@ fn every_payload_of_ours_reads_as_last_approved() {
         let notification = ingest::read(body.as_bytes(), Some(content_type), door, &Payloads::default(), NOW).unwrap();
         assert!(notification.format != Format::Opaque || name == "plain.txt", "{name}");
         insta::with_settings!({ snapshot_path => "../golden/payloads", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(name.replace('.', "_"), all_faces(&notification));
+            insta::assert_snapshot!(name.replace('.', "_"), all_faces(&notification, Language::Zh));
         });
+    }
+}
+
+/// Bodies as the usual rules of the usual senders make them, in both languages.
+#[test]
+fn every_usual_alert_reads_as_last_approved() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reading");
+    let mut names: Vec<String> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert!(names.len() >= 25, "{names:?}");
+    for name in names {
+        let body = std::fs::read(folder.join(&name)).unwrap();
+        let notification =
+            ingest::read(&body, Some("application/json"), Door::Webhook, &Payloads::default(), NOW).unwrap();
+        assert!(!matches!(notification.format, Format::Opaque), "{name}");
+        for language in [Language::Zh, Language::En] {
+            let stem = name.trim_end_matches(".json");
+            insta::with_settings!({ snapshot_path => "../golden/reading", prepend_module_to_snapshot => false, omit_expression => true }, {
+                insta::assert_snapshot!(format!("{stem}.{}", language.as_str()), all_faces(&notification, language));
+            });
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::facts::Facts;
 use super::fit::{cut_bytes, cut_chars, cut_markup};
 use super::leads::Leads;
 use super::neutral::{Dialect, neutral};
+use super::rows::ROWS;
 use super::words::State;
 use super::{Letter, Rendered};
 use crate::config::Face;
@@ -184,7 +185,7 @@ pub(super) fn write(
     shipped: &Chosen<'_>,
 ) -> Result<Rendered, TemplateProblem> {
     let rows = if letter.target.parts > 1 && faces::is_text(face) {
-        facts.lists.main.len()
+        facts.lists.main.len().min(ROWS)
     } else {
         let linked = letter.details_url.is_some();
         facts.lists.lines(faces::lines(face, letter.target.channel(), linked), FOLD, letter.language)
@@ -276,7 +277,7 @@ impl Writer<'_> {
     /// have room for all.
     fn split(&self, level: &'static Level, lossy: bool) -> Result<Option<Vec<Page>>, TemplateProblem> {
         let parts = usize::from(self.voice.letter.target.parts);
-        let total = self.voice.facts.lists.main.len();
+        let total = self.voice.facts.lists.main.len().min(ROWS);
         if self.rows == 0 {
             return Ok(None);
         }

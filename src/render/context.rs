@@ -1,8 +1,9 @@
 //! The variables of a template (`docs/templates.md` documents each).
 
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use minijinja::context;
@@ -12,12 +13,13 @@ use super::compose::{LEVEL_COUNT, Level};
 use super::faces::Called;
 use super::facts::Facts;
 use super::fit::cut_chars;
+use super::folds::Rest;
 use super::headline::Width;
 use super::leads::Link;
 use super::neutral::one_line;
 use super::notes::{Notes, Room};
 use super::prose::Prose;
-use super::rows::object_text;
+use super::rows::{ROWS, object_text};
 use super::words::{State, pick};
 use super::{Letter, faces};
 use crate::alert::{Format, Labels};
@@ -69,6 +71,8 @@ pub(super) struct Voice<'a> {
     width: Width,
     /// The rows at each level, made on first use: fitting reads them repeatedly.
     rows: [OnceCell<Vec<Value>>; LEVEL_COUNT],
+    /// The folded rows from each row on, in so many columns.
+    pub(super) rests: RefCell<HashMap<(usize, usize), Rc<Rest>>>,
 }
 
 impl<'a> Voice<'a> {
@@ -78,7 +82,18 @@ impl<'a> Voice<'a> {
         let channel = letter.target.channel();
         let notes = Notes::of(letter.notes, face, channel, letter.language);
         let width = faces::line_width(face, channel).less(&notes.title(""), usize::MAX);
-        Self { letter, facts, face, everything, id, mentions, notes, width, rows: Default::default() }
+        Self {
+            letter,
+            facts,
+            face,
+            everything,
+            id,
+            mentions,
+            notes,
+            width,
+            rows: Default::default(),
+            rests: RefCell::default(),
+        }
     }
 
     pub(super) fn title(&self) -> String {
@@ -90,7 +105,8 @@ impl<'a> Voice<'a> {
         let Self { facts, letter, .. } = *self;
         let (level, language) = (page.level, letter.language);
         let lists = &facts.lists;
-        let all = self.rows[level.number].get_or_init(|| lists.main.iter().map(|row| self.row(row, level)).collect());
+        let all = self.rows[level.number]
+            .get_or_init(|| lists.main.iter().take(ROWS).map(|row| self.row(row, level)).collect());
         let firing = &all[page.rows.clone()];
         let single = self.is_single();
         let (still, over) = if page.first { self.sides(level) } else { (None, None) };
@@ -100,7 +116,7 @@ impl<'a> Voice<'a> {
             .take(if page.first { level.still.max(3) } else { 0 })
             .map(|row| self.row(row, level))
             .collect();
-        let folds = self.rest(page).lines;
+        let folds = &self.rest(page).lines;
         let (severity, scope, when, prose, notes) = if page.first {
             (
                 // The severity is no longer of interest.
@@ -133,13 +149,17 @@ impl<'a> Voice<'a> {
             }
             _ => &message,
         };
+        let shown = match self.face {
+            Face::Text | Face::Markdown | Face::News => &bracketed,
+            Face::MarkdownV2 | Face::Textcard | Face::Card => &headline,
+        };
         let object = object_text(&facts.object, language);
         let mut place = scope.clone();
-        if page.first && !headline.whole && !object.is_empty() {
+        if page.first && !shown.whole && !object.is_empty() {
             place.insert(0, cut_chars(&object, level.what.max(40)).into_owned());
         }
         // What the line has no room for stands below it.
-        if page.first && !headline.whole_name && level.number < LEVEL_COUNT - 2 {
+        if page.first && !shown.whole_name && level.number < LEVEL_COUNT - 2 {
             place.insert(0, cut_chars(&facts.name, level.name.max(40) * 3 / 2).into_owned());
         }
         place.extend((!when.is_empty()).then(|| when.to_owned()));

@@ -131,13 +131,28 @@ impl Facts {
             return if bare.clone().all(said) { Vec::new() } else { self.object.clone() };
         }
         let many = letter.told.len() + self.still > 1;
+        // The only one that is on, beside others that are over.
+        if let (Some(only), true) = (self.only_firing(), many) {
+            let parts = only.iter().filter(|part| !matches!(part.kind, Kind::Place | Kind::Qualifier));
+            return parts.cloned().collect();
+        }
         let place = self.lists.head.place.last().filter(|place| many && !said(place));
         place.cloned().into_iter().collect()
     }
 
+    /// What tells the only alert that is on from those that are over.
+    fn only_firing(&self) -> Option<&[Part]> {
+        match &self.lists.parts[..] {
+            [row] if self.firing == 1 && self.still == 0 && self.resolved > 0 && !self.lists.by_rule => {
+                Some(&row.parts)
+            }
+            _ => None,
+        }
+    }
+
     /// The places below the line: not what stands in it.
     pub(super) fn places_below(&self, letter: &Letter<'_>) -> usize {
-        let in_line = self.object.is_empty() && !self.named_object(letter).is_empty();
+        let in_line = self.object.is_empty() && self.only_firing().is_none() && !self.named_object(letter).is_empty();
         let groups = places(&self.lists.head.place).len();
         self.scope.len() - usize::from(in_line && groups > 0)
     }
@@ -154,6 +169,7 @@ impl Facts {
         let single = letter.told.len() == 1 && self.still == 0;
         let value = match &self.measured.values[..] {
             [one] if single && self.state.shows_value() => one.text.as_str(),
+            _ if self.only_firing().is_some() && self.state.shows_value() => self.lists.main[0].value.as_str(),
             _ => "",
         };
         let with_object = |name: &str, object: &str| match object {
@@ -222,6 +238,10 @@ impl Facts {
             (State::Resolved, false) if self.judged_again => format!("” can be judged again{}", times(resolved)),
             (State::Resolved, _) => format!("{}{rules}", times(resolved)),
             (State::Notice, _) => format!("{}{rules}", times(letter.told.len())),
+            // Of several rules the first is counted by itself.
+            (State::Firing | State::Reminder, _) if self.lists.by_rule => {
+                format!("{}{rules}", times(self.lists.main.first().map_or(firing, super::rows::Row::size)))
+            }
             (State::Firing | State::Reminder, _) => format!("{}{rules}", times(firing)),
         };
         let aside = match (self.state, zh) {
@@ -242,12 +262,32 @@ fn shorter(parts: &[Part], language: Language) -> Vec<String> {
     let bare: Vec<Part> = parts.iter().filter(|part| part.kind != Kind::Namespace).cloned().collect();
     forms.push(object_text(&bare, language));
     if let Some((first, rest)) = bare.split_first() {
-        let long = first.text.chars().count() > OBJECT;
-        let cuts = first.text.match_indices(['-', '.', '/', ':']).map(|(at, _)| at).filter(|at| long && *at > 3);
-        for at in cuts {
-            let mut cut = vec![Part { text: format!("…{}", &first.text[at..]), ..first.clone() }];
+        let mut with = |text: String| {
+            let mut cut = vec![Part { text, ..first.clone() }];
             cut.extend(rest.iter().cloned());
             forms.push(object_text(&cut, language));
+        };
+        match first.kind {
+            // The end of an address, of a path or of a number tells nothing.
+            Kind::Address => {
+                with(first.text.split('/').next().unwrap_or_default().to_owned());
+            }
+            Kind::Host => {
+                let is_name = first.text.starts_with(|c: char| c.is_alphabetic());
+                with(first.text.split('.').next().filter(|_| is_name).unwrap_or(&first.text).to_owned());
+            }
+            _ => {
+                let long = first.text.chars().count() > OBJECT;
+                let ends = |at: &usize| first.text[*at..].chars().filter(|c| c.is_alphanumeric()).count() > 1;
+                let cuts = first.text.match_indices(['-', '.', '/', ':']).map(|(at, _)| at);
+                for at in cuts.filter(|at| long && *at > 3).filter(ends) {
+                    with(format!("…{}", &first.text[at..]));
+                }
+                // What several names begin with is cut at its end.
+                if let Some((head, _)) = first.text.split_once('-').filter(|_| long && first.text.ends_with('…')) {
+                    with(format!("{head}-…"));
+                }
+            }
         }
     }
     forms.retain(|form| !form.is_empty());
@@ -266,6 +306,11 @@ fn cut_name(name: &str, room: usize, width: Width) -> String {
             break;
         }
         end = at + c.len_utf8();
+    }
+    // A number is not cut.
+    let number = name[..end].trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    if name[end..].starts_with(|c: char| c.is_ascii_digit()) && number > 0 {
+        end = number;
     }
     let kept = &name[..end];
     let boundary = kept.char_indices().skip(1).filter(|(at, c)| {

@@ -1,6 +1,7 @@
 //! The rows of a letter as a template prints them: lines, short forms for cards, tables, folds.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use minijinja::context;
 use minijinja::value::Value;
@@ -12,10 +13,10 @@ use super::figures::Shown;
 use super::fit::cut_chars;
 use super::folds::{Listed, Rest, cut_columns};
 use super::rows::Row;
-use super::words::{State, pick, title_of};
+use super::words::{State, pick, title_of, title_of_component};
 use crate::alert::Labels;
 use crate::config::{Face, Language};
-use crate::subject::columns;
+use crate::subject::{Kind, columns};
 
 impl Voice<'_> {
     pub(super) fn row(&self, row: &Row, level: &Level) -> Value {
@@ -56,6 +57,8 @@ impl Voice<'_> {
         let kind = self.facts.lists.kind;
         if self.facts.lists.by_rule {
             pick(self.letter.language, "规则", "Rule")
+        } else if kind == Some(Kind::Component) {
+            title_of_component(&self.facts.lists.label, self.letter.language)
         } else {
             title_of(kind, self.letter.language)
         }
@@ -84,13 +87,13 @@ impl Voice<'_> {
     }
 
     /// The rows behind the last of `page`, folded; only on the page that counts them.
-    pub(super) fn rest(&self, page: &Page) -> Rest {
+    pub(super) fn rest(&self, page: &Page) -> Rc<Rest> {
         let more = self.more(page);
         if more == 0 {
-            return Rest::default();
+            return Rc::default();
         }
         if page.level.fold == 0 {
-            return Rest { lines: vec![self.more_text(page)], ..Rest::default() };
+            return Rc::new(Rest { lines: vec![self.more_text(page)], ..Rest::default() });
         }
         let channel = self.letter.target.channel();
         let columns = match self.face {
@@ -98,7 +101,8 @@ impl Voice<'_> {
             Face::Text if channel.wecom().is_none() => 400,
             _ => page.level.fold,
         };
-        self.facts.lists.rest(page.rows.end, columns, self.letter.language)
+        let fold = || Rc::new(self.facts.lists.rest(page.rows.end, columns, self.letter.language));
+        Rc::clone(self.rests.borrow_mut().entry((page.rows.end, columns)).or_insert_with(fold))
     }
 
     /// What is on without being news, and what is over: a line each.
@@ -132,7 +136,7 @@ impl Voice<'_> {
             return vec![0];
         }
         let rows = self.facts.lists.main[page.rows.clone()].iter().flat_map(|row| row.told.iter().copied());
-        let mut named: Vec<usize> = rows.chain(self.rest(page).named).collect();
+        let mut named: Vec<usize> = rows.chain(self.rest(page).named.iter().copied()).collect();
         if page.first {
             let (still, over) = self.sides(page.level);
             if self.over_each() {

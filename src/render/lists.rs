@@ -63,16 +63,17 @@ impl Telling<'_> {
 
     fn of_one_rule(&self, seen: &[Seen<'_>], members: &[Member<'_>]) -> Lists {
         let Group { head, rows } = group(members);
-        let mut lists = Lists { kind: kind(&rows), head, ..Lists::default() };
+        let (kind, label) = kind(&rows).unzip();
+        let mut lists = Lists { kind, label: label.unwrap_or_default(), head, ..Lists::default() };
         for row in rows {
-            let hidden = lists.main.len() >= ROWS && seen[row.members[0]].state() == 0;
-            let one = self.row(&row, seen, members, self.own_sentences && !hidden);
+            // What is folded has no sentence of its own.
+            let speaks = self.own_sentences && lists.main.len() < ROWS;
+            let one = self.row(&row, seen, members, speaks);
             match seen[row.members[0]].state() {
-                0 if lists.main.len() < ROWS => {
+                0 => {
                     lists.main.push(one);
                     lists.parts.push(row);
                 }
-                0 => lists.main[ROWS - 1].counted.extend(one.told),
                 1 => lists.still.push(one),
                 _ => lists.over.push(one),
             }
@@ -102,12 +103,7 @@ impl Telling<'_> {
         for ((state, _), of) in of_rule {
             let row = self.rule(&of, seen, members, &lists.head);
             match state {
-                0 if lists.main.len() < ROWS => lists.main.push(row),
-                0 => {
-                    let last = &mut lists.main[ROWS - 1];
-                    last.counted.extend(row.told);
-                    last.counted.extend(row.counted);
-                }
+                0 => lists.main.push(row),
                 1 => lists.still.push(row),
                 _ => lists.over.push(row),
             }
@@ -226,7 +222,8 @@ impl Telling<'_> {
     }
 }
 
-/// What the rows differ by, for the title of their column.
-fn kind(rows: &[subject::Row]) -> Option<Kind> {
-    rows.first()?.parts.iter().map(|part| part.kind).find(|kind| *kind != Kind::Namespace)
+/// What the rows differ by, for the title of their column: its kind and its label.
+fn kind(rows: &[subject::Row]) -> Option<(Kind, String)> {
+    let part = rows.first()?.parts.iter().find(|part| part.kind != Kind::Namespace)?;
+    Some((part.kind, part.label.clone()))
 }

@@ -10,7 +10,7 @@ use crate::alert::{Alert, TransitionKind};
 use crate::config::Language;
 use crate::subject::{self, Kind, Part, Subject};
 
-/// Rows that are prepared; more than any message has room for.
+/// Rows that may have a line of their own; more than any message has room for.
 pub(super) const ROWS: usize = 60;
 /// Characters of one part of an object.
 const PART: usize = 200;
@@ -74,7 +74,7 @@ impl Row {
 pub(super) struct Lists {
     /// What all alerts share.
     pub(super) head: Subject,
-    /// What is on, or a notice: the first [`ROWS`].
+    /// What is on, or a notice.
     pub(super) main: Vec<Row>,
     /// The parts by which rows of `main` are folded; empty where a row stands for a rule.
     pub(super) parts: Vec<subject::Row>,
@@ -84,6 +84,8 @@ pub(super) struct Lists {
     pub(super) still: Vec<Row>,
     /// What the rows differ by.
     pub(super) kind: Option<Kind>,
+    /// The label of the same.
+    pub(super) label: String,
     /// Does a row stand for the alerts of a rule?
     pub(super) by_rule: bool,
 }
@@ -145,6 +147,7 @@ impl Lists {
     /// How many rows of `main` have a line of their own where there is room for `most`.
     pub(super) fn lines(&self, most: usize, columns: usize, language: Language) -> usize {
         let count = self.main.len();
+        let most = most.min(ROWS);
         let rest = || self.rest(0, columns, language);
         let folds = self.parts.len() == count;
         if folds && count > FEW && self.main.iter().all(Row::is_name) && (count > most || rest().complete) {

@@ -95,7 +95,8 @@ impl Spoken {
         for name in names(speakers) {
             let texts: Vec<(&str, &Labels)> = speakers.iter().map(|alert| (text(alert, name), &alert.labels)).collect();
             // One alert's description under the names of all would be read as that of all.
-            let all = said::is_line(name) || texts.iter().all(|(text, _)| !text.trim().is_empty());
+            let one_rule = speakers.iter().all(|alert| alert.name == gravest.name);
+            let all = (said::is_line(name) && one_rule) || texts.iter().all(|(text, _)| !text.trim().is_empty());
             let agreed = said::agreed(&texts);
             if said::is_line(name) {
                 (lines, spoken) = (lines && agreed.is_some(), true);

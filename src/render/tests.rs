@@ -1,7 +1,9 @@
 //! Tests of whole letters.
 
 mod checker;
+mod counts;
 mod digests;
 mod golden;
 mod letters;
 mod random;
+mod speed;

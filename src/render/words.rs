@@ -185,6 +185,20 @@ pub(super) const fn title_of(kind: Option<Kind>, language: Language) -> &'static
     pick(language, zh, en)
 }
 
+/// What a part of a machine is called, by the label that it came from.
+pub(super) fn title_of_component(label: &str, language: Language) -> &'static str {
+    let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let (zh, en) = match plain.as_str() {
+        "mountpoint" | "mount" | "path" => ("挂载点", "Mount"),
+        "volume" => ("卷", "Vol."),
+        "ifname" | "ifdescr" | "ifalias" | "interface" | "nic" | "master" => ("接口", "Port"),
+        "disk" => ("磁盘", "Disk"),
+        "sensor" | "chip" => ("传感器", "Probe"),
+        _ => return title_of(Some(Kind::Component), language),
+    };
+    pick(language, zh, en)
+}
+
 /// What several parts of this kind are called: with the Chinese classifier, and in English.
 pub(super) const fn plural(kind: Kind) -> (&'static str, &'static str) {
     match kind {

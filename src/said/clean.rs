@@ -61,6 +61,7 @@ pub(super) fn addresses(text: &str, links: &mut Vec<Link>) -> String {
             links.push(Link { kind: kind(url, before), url: url.to_owned() });
         }
     };
+    let whole = text;
     let text = ADDRESS.replace_all(text, |found: &Captures<'_>| {
         if let (Some(words), Some(url)) = (found.get(1), found.get(2)) {
             add(url.as_str(), words.as_str());
@@ -70,7 +71,19 @@ pub(super) fn addresses(text: &str, links: &mut Vec<Link>) -> String {
         add(url, before);
         let words = before.trim_end_matches(|c: char| c.is_whitespace() || ":：(（<".contains(c));
         // `Runbook: https://…` is a name for the link; a word of a sentence stays.
-        if kind_of_word(words).is_some() && before.contains([':', '：']) { String::new() } else { words.to_owned() }
+        if kind_of_word(words).is_some() && before.contains([':', '：']) {
+            return String::new();
+        }
+        // A sentence that goes on behind it keeps a word in its place.
+        let behind = &whole[found.get(0).map_or(whole.len(), |found| found.end())..];
+        let behind = behind.trim_start_matches(' ');
+        let goes_on = behind.starts_with(|c: char| c.is_alphanumeric()) && kind_of_word(words).is_none();
+        let han = |text: &str| text.chars().any(|c| matches!(c, '\u{3400}'..='\u{9fff}'));
+        match (goes_on, han(behind.lines().next().unwrap_or_default())) {
+            (false, _) => words.to_owned(),
+            (true, true) => format!("{words}链接"),
+            (true, false) => format!("{words} link").trim_start().to_owned(),
+        }
     });
     text.into_owned()
 }

@@ -46,7 +46,39 @@ pub(super) fn of(text: &str) -> Option<(Option<String>, Vec<String>)> {
         step.trim_matches(|c: char| c.is_whitespace() || ")）、．:：.;；,，".contains(c)).replace('\n', " ")
     };
     let steps: Vec<String> = marks.iter().zip(edges).map(|((_, start), end)| trim(&text[*start..end])).collect();
-    let before = text[..marks[0].0].trim().trim_end_matches([':', '：', ';', '；']).trim();
-    let before = before.trim_end_matches("步骤").trim();
+    let before = without_lead(&text[..marks[0].0]);
     Some(((!before.is_empty()).then(|| before.to_owned()), steps))
+}
+
+/// Words that only say that steps follow.
+const LEADS: [&str; 16] = [
+    "步骤",
+    "处理",
+    "处置",
+    "方法",
+    "建议",
+    "操作",
+    "排查",
+    "解决",
+    "办法",
+    "预案",
+    "Steps",
+    "steps",
+    "Actions",
+    "Action",
+    "What to do",
+    "To do",
+];
+
+/// `text` without such words at its end.
+fn without_lead(text: &str) -> &str {
+    let mut text = text;
+    loop {
+        let trimmed = text.trim_end_matches(|c: char| c.is_whitespace() || ":：;；,，".contains(c));
+        let lead = LEADS.iter().find_map(|lead| trimmed.strip_suffix(lead));
+        match lead {
+            Some(rest) => text = rest,
+            None => return trimmed.trim(),
+        }
+    }
 }

@@ -111,6 +111,10 @@ pub(super) fn named(reading: &mut Reading<'_>, of: &Sighting<'_>, subject: &mut 
         if of.said.lines().any(|line| line.trim() == entry.value.trim()) {
             continue;
         }
+        // The address of another thing that is spoken of is no part of one that is known.
+        if entry.value.contains("://") && !subject.object.is_empty() {
+            continue;
+        }
         if said::names(of.said, entry.label, entry.value) {
             let kind = if entry.is_in(&HOSTS) || entry.is_in(&ADDRESSES) { Kind::Host } else { Kind::Named };
             let at = of.said.find(entry.value).unwrap_or(usize::MAX);

@@ -89,6 +89,17 @@ fn storm() -> Digest {
     digest(items, groups, DigestOther { groups: 1, firing: 1284 - listed, resolved: 0 }, 3)
 }
 
+/// `count` hosts of twenty rules.
+pub(super) fn large(count: i64) -> Digest {
+    let rule = |number: i64| format!("规则 {}", number % 20);
+    let host = |number: i64| {
+        let name = format!("node-{number:05}.rack-{}.bj.example.com", number % 9);
+        item(number, &rule(number), &[("severity", "warning"), ("idc", "机房 B"), ("instance", &name)])
+    };
+    let groups = (0..20).map(|number| group(&rule(number), "warning", (count / 20).unsigned_abs(), 0)).collect();
+    digest((0..count).map(host).collect(), groups, DigestOther::default(), 0)
+}
+
 fn resolved() -> Digest {
     let one = |alert: i64, instance: &str| {
         over(item(alert, "磁盘将满", &[("severity", "critical"), ("env", "生产"), ("instance", instance)]), 1260)
@@ -155,7 +166,7 @@ fn rerouted(language: Language) -> Vec<Note> {
     vec![Note::Repeated, Note::Fallback { lane: LaneKey::stored(lane), reason: reason.to_owned(), missed: Vec::new() }]
 }
 
-fn render(
+pub(super) fn render(
     templates: &Templates,
     digest: &Digest,
     target: &Target,

@@ -286,6 +286,23 @@ fn every_documented_variable_exists() {
     assert_eq!(rendered.problems, []);
 }
 
+/// Every variable of a message with the value that the sample `disk` gives it, as the documentation lists them.
+#[test]
+fn the_documentation_lists_every_variable_with_the_samples_value() {
+    let source: String = super::super::variables::NAMES
+        .iter()
+        .map(|name| format!("{name} = {{{{ {name}|string|replace('\\n', ' / ') }}}}\n"))
+        .collect();
+    let (templates, problems) = Templates::compile(&[file("all", &source)]);
+    assert_eq!(problems, []);
+    let rendered = send(&templates, &sample("payment"), &email(Face::Text), |letter| letter.template = Some("all"));
+    assert_eq!(rendered.problems, []);
+    let printed = readable(&rendered.parts[0]);
+    let documentation = include_str!("../../../docs/templates.md");
+    let listed = documentation.split_once("```text\n").unwrap().1.split_once("\n```").unwrap().0;
+    assert!(listed.trim() == printed.trim(), "docs/templates.md should list:\n{printed}");
+}
+
 /// The problems of `source` as a user's template, and how long the message took.
 fn hostile(source: &str) -> (Vec<TemplateProblem>, Duration) {
     let (templates, _) = Templates::compile(&[file("bad", source)]);

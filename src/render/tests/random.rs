@@ -417,7 +417,32 @@ fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<Stri
     if counted > 0 && !opaque && !whole && lines < counted {
         return Some(format!("{counted} are counted, but not shown"));
     }
+    let said_once: usize = texts.iter().map(|text| once(text)).fold(0, usize::saturating_add);
+    let running = rendered.parts.iter().all(|part| {
+        matches!(part, wecom::Content::Text(_) | wecom::Content::Markdown(_) | wecom::Content::MarkdownV2(_))
+    });
+    let firing = letter.notification.alerts.len() + usize::try_from(letter.notification.truncated).unwrap();
+    if running && !opaque && letter.notes.is_empty() && said_once > firing {
+        return Some(format!("{said_once} are counted of {firing}: some twice"));
+    }
     None
+}
+
+/// The sum of the figures of a text without its first line; in a line with `×`, further figures belong to the first.
+fn once(text: &str) -> usize {
+    let figure = |text: &str| {
+        text.chars()
+            .take_while(|c| c.is_ascii_digit() || *c == ',')
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+            .parse()
+            .unwrap_or(0)
+    };
+    let line = |line: &str| -> usize {
+        let times = line.split_once('×').map_or(0, |(_, times)| figure(times));
+        if times > 0 { times } else { line.split("另 ").skip(1).map(figure).sum() }
+    };
+    text.lines().skip(1).map(line).fold(0, usize::saturating_add)
 }
 
 /// The sum of the numbers behind `×`, `另 ` and before ` more`, without the first line's.

@@ -1,0 +1,67 @@
+//! How long composing takes; run in release: `cargo test --release -p wegraf --lib -- --ignored composing --nocapture`.
+
+use std::time::{Duration, Instant};
+
+use super::super::samples::{samples, target};
+use super::super::{Letter, Templates, Told};
+use super::random::NOW;
+use crate::alert::TransitionKind;
+use crate::config::{Face, Language};
+
+/// The shortest of a few runs.
+fn fastest(run: impl Fn()) -> Duration {
+    let one = |_| {
+        let began = Instant::now();
+        run();
+        began.elapsed()
+    };
+    (0..20).map(one).min().unwrap_or_default()
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn composing_sixty_alerts_takes_two_milliseconds() {
+    let (templates, _) = Templates::compile(&[]);
+    let sample = samples().into_iter().find(|sample| sample.name == "alertmanager").unwrap();
+    let mut notification = sample.notification.clone();
+    let first = notification.alerts[0].clone();
+    notification.alerts = (0..60)
+        .map(|number| {
+            let mut alert = first.clone();
+            let host = format!("10.0.{}.{}:9100", number / 20, number % 20 + 1);
+            let link = "http://p:9090/graph?g0.expr=100+-+avg+by%28instance%29+%28rate%28node_cpu_seconds_total%5B5m%5D%29%29+*+100+%3E+90";
+            alert.links.rule = link.to_owned();
+            alert.labels.insert("instance".to_owned(), host.clone());
+            alert.annotations.insert("summary".to_owned(), format!("Host {host} is above 90% CPU"));
+            let text = format!("CPU of {host} is at {}.{}% for 5 minutes, see https://wiki.example.com/cpu", 90 + number % 9, number % 10);
+            alert.annotations.insert("description".to_owned(), text);
+            alert
+        })
+        .collect();
+    let told: Vec<Told<'_>> = notification
+        .alerts
+        .iter()
+        .map(|alert| Told { alert, kind: TransitionKind::Firing, starts_at: Some(NOW), ends_at: None })
+        .collect();
+    for face in Face::ALL {
+        let target = target(face);
+        let letter =
+            Letter { notification: &notification, now: NOW, ..sample.letter(&told, &target, Language::Zh, None) };
+        let took = fastest(|| assert!(templates.render(&letter).problems.is_empty()));
+        println!("{}: 60 alerts in {took:?}", face.as_str());
+        assert!(cfg!(debug_assertions) || took < Duration::from_millis(2), "{face:?} took {took:?}");
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn composing_a_digest_of_twenty_thousand_takes_a_sixth_of_a_second() {
+    let (templates, _) = Templates::compile(&[]);
+    let digest = super::digests::large(20_000);
+    for face in Face::ALL {
+        let target = target(face);
+        let took = fastest(|| _ = super::digests::render(&templates, &digest, &target, Language::Zh, &[]));
+        println!("{}: a digest of 20,000 in {took:?}", face.as_str());
+        assert!(cfg!(debug_assertions) || took < Duration::from_millis(150), "{face:?} took {took:?}");
+    }
+}

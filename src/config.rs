@@ -69,7 +69,6 @@ pub use peers::{
 };
 pub use proof::{Algorithm, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor};
 use resolve::{Resolver, Secrets, Surroundings};
-use resolve::{Resolver, Surroundings};
 pub use taught::{ABOUT, TROUBLE};
 
 /// Everything `serve` needs, checked.

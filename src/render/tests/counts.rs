@@ -9,7 +9,7 @@ use super::super::samples::{samples, target};
 use super::super::{Letter, Templates, Told};
 use super::checker::readable;
 use super::random::{Dice, NOW};
-use crate::alert::{Alert, Notification, Status, TransitionKind, Value};
+use crate::alert::{Alert, Labels, Links, Notification, Status, TransitionKind, Value};
 use crate::config::{Face, Language, Target, To};
 
 /// A group of one rule: hosts in numbers, hosts with gaps, pods of workloads, or things without any order.
@@ -24,7 +24,7 @@ fn group(dice: &mut Dice, count: usize) -> Notification {
         let mut alert = Alert { values: Vec::new(), ..first.clone() };
         alert.annotations.clear();
         alert.labels.retain(|name, _| name == "alertname" || name == "severity");
-        alert.links = Default::default();
+        alert.links = Links::default();
         let mut label = |name: &str, value: String| _ = alert.labels.insert(name.to_owned(), value);
         match kind {
             0 => label("instance", format!("host-{number:05}")),
@@ -38,7 +38,7 @@ fn group(dice: &mut Dice, count: usize) -> Notification {
         }
         if valued {
             let text = format!("{}", dice.below(900));
-            alert.values = vec![Value { name: "A".to_owned(), text, tags: Default::default() }];
+            alert.values = vec![Value { name: "A".to_owned(), text, tags: Labels::new() }];
         }
         alert
     };

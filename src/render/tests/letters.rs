@@ -286,13 +286,11 @@ fn every_documented_variable_exists() {
     assert_eq!(rendered.problems, []);
 }
 
-/// Every variable of a message with the value that the sample `disk` gives it, as the documentation lists them.
+/// Every variable of a message with the value that the sample `payment` gives it, as the documentation lists them.
 #[test]
 fn the_documentation_lists_every_variable_with_the_samples_value() {
-    let source: String = super::super::variables::NAMES
-        .iter()
-        .map(|name| format!("{name} = {{{{ {name}|string|replace('\\n', ' / ') }}}}\n"))
-        .collect();
+    let line = |name: &&str| format!("{name} = {{{{ {name}|string|replace('\\n', ' / ') }}}}");
+    let source = super::super::variables::NAMES.iter().map(line).collect::<Vec<_>>().join("\n");
     let (templates, problems) = Templates::compile(&[file("all", &source)]);
     assert_eq!(problems, []);
     let rendered = send(&templates, &sample("payment"), &email(Face::Text), |letter| letter.template = Some("all"));

@@ -100,7 +100,7 @@ pub(super) fn plan(about: &About<'_>, given: Option<String>) -> Option<Plan> {
         window,
         step,
         fired_at,
-        unit: reading.rule.as_ref().and_then(Rule::shown_unit),
+        unit: reading.rule.as_deref().and_then(Rule::shown_unit),
         figure,
         under: under.unwrap_or_default(),
         rule,

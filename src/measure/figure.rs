@@ -18,7 +18,7 @@ pub struct Reading {
     /// The rule's expression; empty if it is unknown.
     pub expression: Arc<str>,
     /// The same, understood.
-    pub rule: Option<Rule>,
+    pub rule: Option<Arc<Rule>>,
     /// The values, in the sender's order. More than one: each with its name.
     pub figures: Vec<Figure>,
 }
@@ -51,7 +51,7 @@ impl Reading {
             readings.push(Self::by(&known, alert, format));
             last = Some(known);
         }
-        let silent = |reading: &Self| reading.rule.as_ref().is_some_and(|rule| !rule.has_number());
+        let silent = |reading: &Self| reading.rule.as_deref().is_some_and(|rule| !rule.has_number());
         if readings.len() < 2 || readings.iter().any(|reading| !reading.figures.is_empty() || silent(reading)) {
             return readings;
         }
@@ -67,7 +67,7 @@ impl Reading {
         let differing: Vec<usize> = (0..count).filter(differs).collect();
         let [at] = differing[..] else { return readings };
         for (reading, numbers) in readings.iter_mut().zip(&printed) {
-            let unit = numbers[at].unit.clone().or_else(|| reading.rule.as_ref().and_then(Rule::shown_unit));
+            let unit = numbers[at].unit.clone().or_else(|| reading.rule.as_deref().and_then(Rule::shown_unit));
             reading.figures = vec![numbers[at].figure(unit, Source::Differing)];
         }
         readings
@@ -75,7 +75,7 @@ impl Reading {
 
     /// The threshold in words, as `> 90 %`, in the unit of the values; `None` where there is none or it says nothing.
     pub fn threshold(&self, language: Language) -> Option<String> {
-        let rule = self.rule.as_ref()?;
+        let rule = self.rule.as_deref()?;
         let unit = rule.shown_unit().or_else(|| {
             // A unit that the author gives holds for the threshold, too, unless it is one that numbers are turned into.
             let unit = self.figures.first()?.unit.clone()?;
@@ -88,8 +88,8 @@ impl Reading {
     /// A value in words.
     pub fn write(&self, figure: &Figure, language: Language) -> String {
         let Some(number) = figure.number else { return figure.raw.clone() };
-        let bounds = self.rule.as_ref().map(Rule::bounds).unwrap_or_default();
-        let factor = match (self.rule.as_ref().and_then(|rule| rule.unit.as_ref()), &figure.unit) {
+        let bounds = self.rule.as_deref().map(Rule::bounds).unwrap_or_default();
+        let factor = match (self.rule.as_deref().and_then(|rule| rule.unit.as_ref()), &figure.unit) {
             // The bounds are in the unit of the measure, the number may be in the author's.
             (Some(of_rule), Some(shown)) if of_rule.kind == shown.kind => of_rule.scale / shown.scale,
             _ => 1.0,
@@ -107,7 +107,7 @@ impl Reading {
             && !rule.bounds().is_empty()
             && rule.bounds().iter().all(|bound| bound.limit.abs() <= 1.0)
         {
-            rule.unit = Some(Unit::RATIO);
+            Arc::make_mut(rule).unit = Some(Unit::RATIO);
         }
     }
 
@@ -120,7 +120,7 @@ impl Reading {
             let unit = self.unit(alert, &printed);
             return self.unless_flag(vec![printed.figure(unit, Source::Dump)]);
         }
-        let printed = text::in_prose(alert, self.rule.as_ref());
+        let printed = text::in_prose(alert, self.rule.as_deref());
         printed.map_or_else(Vec::new, |printed| {
             let unit = printed.unit.clone().or_else(|| self.unit(alert, &printed));
             self.unless_flag(vec![printed.figure(unit, Source::Prose)])
@@ -157,7 +157,7 @@ impl Reading {
     /// 1 of a rule that asks for more than 0 is a flag.
     fn unless_flag(&self, figures: Vec<Figure>) -> Vec<Figure> {
         let [figure] = &figures[..] else { return figures };
-        let asks_any = self.rule.as_ref().is_some_and(|rule| {
+        let asks_any = self.rule.as_deref().is_some_and(|rule| {
             matches!(&rule.condition, Condition::Bounds(bounds) if matches!(bounds[..],
                 [bound] if (bound.operator.sign() == ">" && bound.limit == 0.0)
                     || (bound.operator.sign() == "≥" && (bound.limit - 1.0).abs() < f64::EPSILON)))
@@ -172,7 +172,7 @@ impl Reading {
         let said = alert.labels.get("unit").or_else(|| alert.annotations.get("unit"));
         said.and_then(|text| Unit::named(text))
             .or_else(|| text::sign_behind(alert, printed.number?))
-            .or_else(|| self.rule.as_ref().and_then(Rule::shown_unit))
+            .or_else(|| self.rule.as_deref().and_then(Rule::shown_unit))
     }
 }
 
@@ -181,7 +181,7 @@ struct Known<'a> {
     /// The link that holds its expression; empty if none does.
     link: &'a str,
     expression: Arc<str>,
-    rule: Option<Rule>,
+    rule: Option<Arc<Rule>>,
 }
 
 impl<'a> Known<'a> {
@@ -189,7 +189,7 @@ impl<'a> Known<'a> {
         let linked = super::link::in_link(&alert.links.rule);
         let link = if linked.is_some() { alert.links.rule.as_str() } else { "" };
         let expression = linked.or_else(|| super::expression("", &alert.annotations)).unwrap_or_default();
-        Self { link, rule: Rule::read(&expression), expression: expression.into() }
+        Self { link, rule: Rule::read(&expression).map(Arc::new), expression: expression.into() }
     }
 
     /// Is it the rule of `alert`, too?

@@ -406,7 +406,7 @@ fn thresholds_are_written_once_and_only_where_they_say_something() {
         ("a != 200", "≠ 200", "≠ 200"),
         ("a < 3", "< 3", "< 3"),
     ] {
-        let reading = Reading { rule: Rule::read(expression), ..Reading::default() };
+        let reading = Reading { rule: Rule::read(expression).map(std::sync::Arc::new), ..Reading::default() };
         let got = [Language::Zh, Language::En].map(|language| reading.threshold(language).unwrap_or_default());
         assert_eq!(got, [zh, en], "{expression}");
     }

@@ -74,11 +74,13 @@ impl Measured {
         let first = reading.figures.first();
         let unit = first.and_then(|figure| figure.unit.as_ref());
         let moment = unit.is_some_and(|unit| unit.kind == UnitKind::Instant);
-        let bounds = reading.rule.as_ref().map(crate::measure::Rule::bounds).unwrap_or_default();
+        let bounds = reading.rule.as_deref().map(crate::measure::Rule::bounds).unwrap_or_default();
         let low = matches!(bounds.first().map(|bound| bound.operator), Some(Operator::Below | Operator::AtMost));
         let size = first.and_then(|figure| Some(figure.number? * unit.map_or(1.0, |unit| unit.scale)));
+        let mut values: Vec<Shown> = reading.figures.iter().map(shown).filter(|shown| !shown.text.is_empty()).collect();
+        values.shrink_to_fit();
         Self {
-            values: reading.figures.iter().map(shown).filter(|shown| !shown.text.is_empty()).collect(),
+            values,
             threshold: if first.is_none() || moment {
                 String::new()
             } else {

@@ -68,7 +68,10 @@ impl Telling<'_> {
         for row in rows {
             // What is folded has no sentence of its own.
             let speaks = self.own_sentences && lists.main.len() < ROWS;
-            let one = self.row(&row, seen, members, speaks);
+            let mut one = self.row(&row, seen, members, speaks);
+            if lists.main.len() >= ROWS {
+                one.shorten();
+            }
             match seen[row.members[0]].state() {
                 0 => {
                     lists.main.push(one);

@@ -50,6 +50,13 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Forgets what only a line of its own shows: of twenty thousand rows that is much of the memory.
+    pub(super) fn shorten(&mut self) {
+        let Self { told, counted, over, icon, what, grade, value, low, when, .. } = std::mem::take(self);
+        *self = Self { told, counted, over, icon, what, grade, value, low, when, ..Self::default() };
+        self.told.shrink_to_fit();
+    }
+
     /// How many alerts it stands for.
     pub(super) fn size(&self) -> usize {
         self.told.len() + self.counted.len()
@@ -113,7 +120,10 @@ impl Seen<'_> {
 /// `parts` on one line, none of them too long.
 pub(super) fn shown(parts: &[Part]) -> Vec<Part> {
     let short = |part: &Part| Part { text: cut_chars(&one_line(&part.text), PART).into_owned(), ..part.clone() };
-    parts.iter().map(short).filter(|part| !part.text.is_empty()).collect()
+    let mut shown: Vec<Part> = parts.iter().map(short).filter(|part| !part.text.is_empty()).collect();
+    // Of twenty thousand alerts: a vector of unknown length is made with room for four.
+    shown.shrink_to_fit();
+    shown
 }
 
 /// An object in words: the container of a workload's pods in brackets.

@@ -276,7 +276,8 @@ fn shorten(rows: &mut [Vec<Part>], head: &mut Subject) {
 fn merged(members: &[Member<'_>], rows: Vec<Vec<Part>>) -> Vec<Row> {
     let mut of_text: HashMap<(u8, String), usize> = HashMap::new();
     let mut merged: Vec<Row> = Vec::new();
-    for (at, parts) in rows.into_iter().enumerate() {
+    for (at, mut parts) in rows.into_iter().enumerate() {
+        parts.shrink_to_fit();
         let text = text(&parts);
         let key = (members[at].state, text);
         if let Some(row) = of_text.get(&key) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wecom_simulator::Setup;
 use wegraf::config::Config;
 use wegraf::incidents::{Kind, Subject};
+use wegraf::names::SourceId;
 
 use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::run;
@@ -92,17 +93,22 @@ async fn no_source_ends_a_self_alert_by_posting_its_labels() {
 #[tokio::test]
 async fn an_unauthenticated_sender_is_not_the_source_called_anonymous() {
     let world = with_a_source_called("anonymous", true).await;
+    let heard = async || -> Vec<String> {
+        world.app().store().heard().await.unwrap().into_iter().map(|(source, _)| source).collect()
+    };
+    let source = SourceId::Configured("anonymous".to_owned()).stored().into_owned();
     post(&world, None, alertmanager("Watchdog", &[("prom", "firing")])).await;
-    assert!(world.app().store().heard().await.unwrap().is_empty(), "its watchdog was heard from a stranger");
+    assert_eq!(heard().await, [SourceId::Anonymous.stored()], "its watchdog was heard from a stranger");
     post(&world, Some("their-token"), alertmanager("Watchdog", &[("prom", "firing")])).await;
-    assert_eq!(world.app().store().heard().await.unwrap().len(), 1);
+    let both = heard().await;
+    assert!(both.len() == 2 && both.contains(&source), "{both:?}");
     // Equal labels, but two alerts: neither resolves the other.
     post(&world, None, alertmanager("DatabaseDown", &[("db-1", "firing")])).await;
     post(&world, Some("their-token"), alertmanager("DatabaseDown", &[("db-1", "firing")])).await;
     // The end is posted once both are told: it would be folded into a firing that still waits.
-    world.arrived("webhook=sim-ops-group", 3).await;
+    world.arrived("webhook=sim-ops-group", 2).await;
     post(&world, None, alertmanager("DatabaseDown", &[("db-1", "resolved")])).await;
-    let told = texts(&world.arrived("webhook=sim-ops-group", 4).await);
+    let told = texts(&world.arrived("webhook=sim-ops-group", 3).await);
     let said = |word: &str| told.iter().filter(|text| text.contains("DatabaseDown") && text.contains(word)).count();
     assert_eq!(said("恢复"), 1, "{told:#?}");
     world.settled().await;

@@ -49,7 +49,7 @@ async fn only_a_change_is_told_however_often_prometheus_repeats_it() {
 
     let whose = "webhook=sim-ops-group";
     let fired = world.arrived(whose, 1).await;
-    for part in ["[严重]", "磁盘将满", "×2", "/data 已用 97%", "/logs 已用 93%"] {
+    for part in ["[严重]", "磁盘将满", "×2", "/data 97 %", "/logs 93 %", "阈值 > 90 %"] {
         assert!(text(&fired[0]).contains(part), "{part}: {}", text(&fired[0]));
     }
     pushed_again(&prometheus).await;

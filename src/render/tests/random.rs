@@ -1,4 +1,4 @@
-//! Two hundred thousand hostile alerts, in every face, on every channel, in both languages.
+//! A million hostile alerts, in every face, on every channel, in both languages.
 
 use std::collections::BTreeSet;
 
@@ -503,7 +503,7 @@ fn run(alerts: usize, seed: u64, templates: &Templates, template: Option<&str>) 
 #[test]
 fn hostile_alerts_neither_break_nor_bend_a_message() {
     let (templates, _) = Templates::compile(&[]);
-    if let Some(wrong) = run(200_000, 1, &templates, None) {
+    if let Some(wrong) = run(1_000_000, 1, &templates, None) {
         panic!("{wrong}");
     }
 }

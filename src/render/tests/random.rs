@@ -442,13 +442,19 @@ fn once(text: &str) -> usize {
         let times = line.split_once('×').map_or(0, |(_, times)| figure(times));
         if times > 0 { times } else { line.split("另 ").skip(1).map(figure).sum() }
     };
-    text.lines().skip(1).map(line).fold(0, usize::saturating_add)
+    without_powers(text).lines().skip(1).map(line).fold(0, usize::saturating_add)
+}
+
+/// A value far out of any range is written as `3.7×10²¹`, which counts nothing.
+fn without_powers(text: &str) -> String {
+    "⁻⁰¹²³⁴⁵⁶⁷⁸⁹".chars().fold(text.to_owned(), |text, power| text.replace(&format!("×10{power}"), " "))
 }
 
 /// The sum of the numbers behind `×`, `另 ` and before ` more`, without the first line's.
 fn in_lines(text: &str) -> usize {
     let figure = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<usize>().ok();
-    let body = text.split_once('\n').map_or(text, |(_, body)| body);
+    let text = without_powers(text);
+    let body = text.split_once('\n').map_or(text.as_str(), |(_, body)| body);
     let times = body.split('×').skip(1).chain(body.split("另 ").skip(1)).filter_map(figure);
     let before = |text: &str| {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_digit()).len();

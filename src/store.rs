@@ -218,7 +218,7 @@ impl Store {
         }
     }
 
-    /// Uses up a ticket for a session. `None` if it signs nobody in, also where another call just used it.
+    /// Uses up a ticket for a session. `None` if it is unknown, too old or used, also where another call just used it.
     pub async fn sign_in(&self, ticket: Hash, new: NewSession, now: Timestamp) -> Result<Option<Session>, StoreError> {
         match self {
             Self::Sqlite(db) => db.sign_in(ticket, new, now).await,

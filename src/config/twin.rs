@@ -7,8 +7,8 @@ use super::resolve::{Resolver, placed, value};
 use super::{Face, Target, To};
 
 impl Resolver<'_> {
-    /// The target for the people in `plain`, who leave `target`; `None` if there are none, or if nobody else is left, so that
-    /// `target` itself becomes a text.
+    /// The target for the people in `plain`, who leave `target`; `None` if there are none, or if `target`
+    /// has no one else and itself becomes a text.
     pub(super) fn twin(&mut self, written: &file::Target, target: &mut Target) -> Option<Target> {
         let (place, names) = placed(written.plain.as_ref())?;
         let To::Members { app, users, users_file, on_call, parties, tags } = &mut target.to else {

@@ -372,7 +372,7 @@ pub(super) const SIGN_OUT: Words = words("退出", "Sign out");
 pub(super) const END_SESSION: Words = words("结束这个登录", "End this session");
 /// The session of the cookie has ended.
 pub const SESSION_OVER: Words = words("登录已结束，请重新登录。", "Your session has ended: sign in again.");
-/// The link signs nobody in.
+/// The link does not sign in.
 pub const LINK_OVER: Words =
     words("这个登录链接已用过或过期：请再要一个。", "This link was used or has expired: ask for another one.");
 /// There is no such page, or the reader may not see it.

@@ -128,7 +128,7 @@ impl<'a> Planner<'a> {
         Self { way, source, called, by_receiver: BTreeMap::new(), seen: HashSet::new(), unclear: BTreeSet::new() }
     }
 
-    /// A heartbeat, or one that only steers others, at `index`: its receivers keep it as a notice that nobody is told.
+    /// A heartbeat, or one that only steers others, at `index`: its receivers keep it as a notice that is not told.
     pub fn keep(&mut self, index: usize, alert: &Alert) {
         let identity = alert.identity(self.source);
         if !self.seen.insert(identity) {

@@ -1,4 +1,4 @@
-//! What no message may lack, whoever wrote its template: what it is about, and whether that is on or over.
+//! What no message may lack, also where a user wrote its template: what it is about, and whether that is on or over.
 
 use wecom::Content;
 

@@ -32,7 +32,7 @@ pub const IDLE_MS: i64 = 3 * DAY_MS;
 pub const SESSION_MS: i64 = 30 * DAY_MS;
 /// How old `seen_at` may be: a visit is written at most so often.
 pub const SEEN_MS: i64 = 5 * 60_000;
-/// How long the trail is kept: a year, as long as somebody asks who signed in.
+/// How long the trail is kept: a year, for questions about who signed in.
 pub const TRAIL_MS: i64 = 365 * DAY_MS;
 
 const DAY_MS: i64 = 24 * 3_600_000;

@@ -104,7 +104,7 @@ async fn a_word_in_a_chat_signs_in_once_and_rights_decide_what_is_seen() {
         assert_eq!(status, 401, "{path}");
         assert!(html.contains("登录") && !html.contains("磁盘将满") && !html.contains("ops"), "{path}: {html}");
     }
-    // Machines open links: nothing is used up. Another site's form signs nobody in.
+    // Machines open links: nothing is used up. Another site's form does not sign in.
     for _ in 0..2 {
         let (status, html) = visitor.opens(&link).await;
         assert_eq!(status, 200);

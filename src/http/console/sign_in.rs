@@ -57,7 +57,7 @@ pub(super) async fn enter(
         return Cause::new("form").attach(reader.note(StatusCode::FORBIDDEN, usual(&gate), console::FORM_UNREADABLE));
     }
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // A new secret at each sign-in: one that somebody planted in the browser before is worth nothing.
+    // A new secret at each sign-in: one that was planted in the browser before is not valid.
     let secret = fresh_secret();
     let new = NewSession {
         hash: hash(&secret),

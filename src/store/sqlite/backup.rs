@@ -11,7 +11,7 @@ use crate::alert::Timestamp;
 use crate::store::migrate::{self, SQLITE};
 use crate::store::{Backup, StoreError};
 
-/// Copies the database into `to`, also beside the process that holds it: `to` is whole or absent, whatever happens. One
+/// Copies the database into `to`, also beside the process that holds it: `to` is whole or absent, also after a crash. One
 /// snapshot is copied; the writer goes on meanwhile. `tokens`: also the access tokens of WeCom.
 pub(in crate::store) fn backup(path: &Path, to: &Path, tokens: bool) -> Result<Backup, StoreError> {
     inspect(path)?;

@@ -55,7 +55,7 @@ async fn a_session_ends_when_it_is_not_used_or_is_ended(store: &Store) {
     for day in [2, 4, 6] {
         assert!(store.session(hash(101), at(day)).await.unwrap().is_some(), "day {day}");
     }
-    assert!(store.session(hash(102), at(3)).await.unwrap().is_none(), "nobody used it for three days");
+    assert!(store.session(hash(102), at(3)).await.unwrap().is_none(), "it was not used for three days");
     for day in 7..30 {
         assert!(store.session(hash(101), at(day)).await.unwrap().is_some(), "day {day}");
     }

@@ -98,6 +98,8 @@ fn put_aside(path: &Path, aside: &Path) -> Result<(), StoreError> {
         // Moves the log into the file. A damaged file keeps its log.
         let _: Result<i64, _> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
     }
+    // Before its log is moved: where this fails, the database is as it was.
+    std::fs::hard_link(path, aside).map_err(|error| refused(aside, &error))?;
     for suffix in ["-wal", "-shm"] {
         let (log, kept) = (beside(path, suffix), beside(aside, suffix));
         match std::fs::rename(&log, &kept) {
@@ -105,7 +107,7 @@ fn put_aside(path: &Path, aside: &Path) -> Result<(), StoreError> {
             Ok(()) | Err(_) => {}
         }
     }
-    std::fs::hard_link(path, aside).map_err(|error| refused(aside, &error))
+    Ok(())
 }
 
 fn writable(path: &Path) -> Result<Connection, StoreError> {

@@ -18,6 +18,7 @@ mod hint;
 mod lanes;
 mod lease;
 mod load;
+mod marks;
 mod named;
 mod overdue;
 mod pool;

@@ -16,6 +16,7 @@ mod fold;
 mod keys;
 mod lanes;
 mod lock;
+mod marks;
 mod overdue;
 mod prune;
 mod record;

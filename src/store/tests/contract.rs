@@ -57,6 +57,7 @@ contract! {
     deliveries_filters_and_pages_newest_first,
     contents_shows_a_message_also_when_it_is_settled,
     backlog_counts_what_is_live,
+    marks_differ_after_each_change_that_people_see,
     late_lanes_are_those_whose_oldest_message_waits_for_too_long,
     ping_commits,
 }
@@ -558,6 +559,23 @@ async fn backlog_counts_what_is_live(store: &Store) {
         store.backlog().await.unwrap(),
         Backlog { messages: 2, retrying: 1, oldest: Some(at(1)), ..Backlog::default() }
     );
+}
+
+async fn marks_differ_after_each_change_that_people_see(store: &Store) {
+    let mut before = store.marks(at(9)).await.unwrap();
+    assert_eq!(before, Marks::default());
+    let mut differ = async |what: &str, fields: fn(&Marks) -> Vec<i64>| {
+        let after = store.marks(at(9)).await.unwrap();
+        assert!(fields(&before) != fields(&after), "{what}: {before:?} {after:?}");
+        before = after;
+        assert_eq!(store.marks(at(9)).await.unwrap(), before);
+    };
+    store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
+    differ("admitted", |marks| vec![marks.transition, marks.message, marks.live]).await;
+    send(store, "lane", 1).await;
+    differ("sent", |marks| vec![marks.live, marks.settled]).await;
+    store.change_breaker(broken("app/ops", "configuration", 1)).await.unwrap();
+    differ("paused", |marks| vec![marks.paused]).await;
 }
 
 async fn late_lanes_are_those_whose_oldest_message_waits_for_too_long(store: &Store) {

@@ -220,7 +220,7 @@ impl Acts {
         let (config, now) = (&setup.config, self.clock.now());
         let language = config.language;
         let until = wish.span.map(|span| upstream::until(span, now, &config.timezone, upstream::MORNING));
-        let allowed = rights::may_act(self, actor, wish.about).await?;
+        let allowed = rights::may_act(self, actor, wish.kind, wish.about).await?;
         let state = match wish.kind {
             _ if !allowed => ActState::Denied,
             ActKind::Acknowledge | ActKind::Release => ActState::Done,

@@ -192,6 +192,13 @@ impl Config {
         (change || allows(&self.console.look), change)
     }
 
+    /// May `person` send again and take back in the console, at `now`? `None`: it is not said; those who may act may.
+    pub fn may_resend(&self, person: &str, now: Timestamp) -> Option<bool> {
+        let (_, change) = self.console_rights(person, now);
+        let resend = self.console.resend.as_ref();
+        if change { Some(true) } else { resend.map(|may| may.allows(person, now, &self.rotas)) }
+    }
+
     /// Does `person` stand on a rota, in whichever turn?
     pub fn on_a_rota(&self, person: &str) -> bool {
         let turns = self.rotas.0.values().flat_map(|rota| rota.people.iter().chain(&rota.backup));
@@ -368,7 +375,9 @@ pub struct Receiver {
 pub struct ConsoleRights {
     /// See all alerts and deliveries.
     pub look: Option<MayAct>,
-    /// End the sessions of others, and send again what others received.
+    /// Send again and take back; `None`: those who may act.
+    pub resend: Option<MayAct>,
+    /// Change what concerns others: end their sessions, save templates and mappings, send again.
     pub change: Option<MayAct>,
 }
 

@@ -76,7 +76,7 @@ pub use members::{Member, Members, has_one_corp};
 pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page, contents};
-pub use recall::{NotRecalled, Recallable, recall, recallable};
+pub use recall::{NotRecalled, Recallable, can_be_recalled, recall, recallable};
 pub use setup::Setup;
 pub use short::short_links_as_shown;
 pub use way::{Way, addressed, app, called, knows, scopes, stands_on};

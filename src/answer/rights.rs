@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Actor, Acts, Setup, Via};
 use crate::config::{Target, To};
 use crate::deliver::{Member, has_one_corp};
-use crate::store::{About, ActAlert, DeliveryFilter, StoreError, Ticket, fresh_secret, hash};
+use crate::store::{About, ActAlert, ActKind, DeliveryFilter, StoreError, Ticket, fresh_secret, hash};
 
 /// Messages of an episode that are searched for their recipients.
 const RECEIVERS: usize = 50;
@@ -19,9 +19,13 @@ const OWNED: u32 = 1_000;
 
 /// Is the actor authorised? Visitors of the page are unidentified: they are only where every reader of the message is.
 /// If the alert is unknown the actor is authorised, and the act has no effect.
-pub(super) async fn may_act(acts: &Acts, actor: &Actor, about: About) -> Result<bool, StoreError> {
+pub(super) async fn may_act(acts: &Acts, actor: &Actor, kind: ActKind, about: About) -> Result<bool, StoreError> {
     if actor.via == Via::Command {
         return Ok(true);
+    }
+    let again = matches!(kind, ActKind::Resend | ActKind::Recall) && matches!(actor.via, Via::Console(_));
+    if again && let Some(may) = acts.setup.now().config.may_resend(&actor.id, acts.clock.now()) {
+        return Ok(may);
     }
     let filter = match about {
         About::Message(message) => DeliveryFilter { message: Some(message), ..DeliveryFilter::default() },
@@ -86,7 +90,7 @@ async fn has_it(acts: &Acts, actor: &Actor, about: About) -> Result<bool, StoreE
 pub struct Rights {
     /// May look at everything.
     pub all: bool,
-    /// May end the sessions of others, and send again what others received.
+    /// May change what concerns others: their sessions, templates, mappings.
     pub change: bool,
     /// The receivers whose alerts the person may see, if not all.
     pub receivers: BTreeSet<String>,

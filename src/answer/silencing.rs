@@ -259,13 +259,18 @@ async fn expire(acts: &Acts, setup: &Setup, act: &ActRow) -> Result<Result<Done,
 }
 
 async fn resend(acts: &Acts, act: &ActRow) -> Result<Result<Done, Failed>, StoreError> {
-    let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: RESENT, ..Default::default() };
-    // An act is not resent; the alert is what the request means.
-    let told = acts.store.deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
-    let Some(newest) = told else { return Ok(Err(Failed::nothing())) };
-    let again = deliver::again(&acts.store, newest.message, acts.clock.now()).await?;
-    Ok(match again.refusal(newest.message) {
-        None => Ok(Done { detail: format!("message {}", newest.message), silence: None }),
+    let message = if let Some(message) = act.message {
+        message
+    } else {
+        let filter = crate::store::DeliveryFilter { thread: Some(act.thread), limit: RESENT, ..Default::default() };
+        // An act is not resent; the alert is what the request means.
+        let told = acts.store.deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
+        let Some(newest) = told else { return Ok(Err(Failed::nothing())) };
+        newest.message
+    };
+    let again = deliver::again(&acts.store, message, acts.clock.now()).await?;
+    Ok(match again.refusal(message) {
+        None => Ok(Done { detail: format!("message {message}"), silence: None }),
         Some(reason) => Err(Failed::new(reason.clone(), reason)),
     })
 }

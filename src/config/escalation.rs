@@ -127,6 +127,7 @@ impl Resolver<'_> {
         let Some(console) = value(file.console.as_ref()) else { return ConsoleRights::default() };
         ConsoleRights {
             look: self.may_act("may_look", console.may_look.as_ref(), file),
+            resend: self.may_act("may_resend", console.may_resend.as_ref(), file),
             change: self.may_act("may_change", console.may_change.as_ref(), file),
         }
     }

@@ -53,6 +53,11 @@ pub async fn recallable(
     })
 }
 
+/// Is this a message that WeCom takes back for as long as it does?
+pub fn can_be_recalled(config: &Config, delivery: &Delivery) -> bool {
+    judge(config, delivery).is_ok()
+}
+
 fn judge(config: &Config, delivery: &Delivery) -> Result<Recallable, NotRecalled> {
     let row = &delivery.row;
     if let Some(digest) = row.folded_into {

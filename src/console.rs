@@ -12,10 +12,12 @@ mod frame;
 mod health;
 mod letter;
 mod links;
+mod live;
 mod now;
 #[cfg(test)]
 mod tests;
 mod told;
+mod view;
 mod words;
 
 use askama::Template;
@@ -28,11 +30,13 @@ pub use frame::{Frame, language_of, policy, root_of};
 pub use health::{SilencesPage, StatePage};
 pub use letter::{Beside, Fact, LETTER_ALERTS, LetterPage, Now, Shown, letter_page};
 pub use links::picture_hosts;
+pub use live::changed;
 pub use now::{Incident, IncidentPage, NowPage, Only};
-pub use told::{Asked, DeliveriesPage, DeliveryPage};
+pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
+pub use view::View;
 pub use words::{
     ACTS_ENDED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER, NO_ACT, NO_PAGE, NO_SPAN, NOT_READ,
-    ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, WHO_ARE_YOU, done, no_right,
+    ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, WHO_ARE_YOU, done, no_right,
 };
 
 /// A page with one sentence.

@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::alert::{Format, Timestamp};
 use crate::answer::Acts;
@@ -167,6 +168,10 @@ pub(crate) struct Gate {
     vault: Arc<Vault>,
     /// Signed requests that were accepted.
     replays: Arc<Replays<Receipt>>,
+    /// The pages that are kept up to date.
+    streams: Arc<console::Streams>,
+    /// Ends what would go on: the process stops.
+    stop: CancellationToken,
     /// Who asked for short links that do not exist.
     misses: Arc<short::Misses>,
     /// When it was opened.
@@ -241,7 +246,7 @@ struct Held {
 }
 
 impl Gate {
-    fn new(server: Arc<Server>, refusals: Arc<Refusals>, figures: Figures) -> Self {
+    fn new(server: Arc<Server>, refusals: Arc<Refusals>, figures: Figures, stop: CancellationToken) -> Self {
         let since = jiff::Timestamp::from_millisecond(server.clock.now().0).unwrap_or_default();
         Self {
             server,
@@ -251,6 +256,8 @@ impl Gate {
             records: Arc::default(),
             vault: Arc::default(),
             replays: Arc::default(),
+            streams: Arc::default(),
+            stop,
             misses: Arc::default(),
             since,
         }

@@ -15,6 +15,7 @@ mod copy;
 mod digest;
 mod error;
 mod links;
+mod marks;
 #[cfg(test)]
 pub(crate) mod memory;
 mod migrate;
@@ -59,6 +60,7 @@ pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestKey, DigestOther};
 pub use error::StoreError;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
+pub use marks::Marks;
 pub use record::{
     AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, LaneBacklog,
     TransitionRow,
@@ -476,6 +478,14 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.backlog().await,
             Self::Postgres(db) => db.backlog().await,
+        }
+    }
+
+    /// How far the record has come: for pages that are shown while it grows. O(live messages).
+    pub async fn marks(&self, now: Timestamp) -> Result<Marks, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.marks(now).await,
+            Self::Postgres(db) => db.marks(now).await,
         }
     }
 

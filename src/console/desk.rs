@@ -6,13 +6,15 @@ use super::frame::Frame;
 use super::words;
 use crate::render::Clock;
 use crate::store::Session;
-use crate::words::Words;
+use crate::words::{Language, Words};
 
 /// What stands above every page of the console.
 #[derive(Debug, Clone)]
 pub struct Desk {
     /// The page of the menu that is open: `now`, `m`, `silences`, `state`.
     pub here: &'static str,
+    /// The part that its contents are, see [`changed`](super::changed); empty: they are not live.
+    pub live: &'static str,
     /// Who is signed in.
     pub person: String,
     /// Makes a form count once.
@@ -64,6 +66,16 @@ pub struct MePage<'a> {
     desk: Desk,
     rights: String,
     sessions: Vec<Seat>,
+    choices: Vec<Choice>,
+}
+
+/// A choice of how pages look.
+#[derive(Debug)]
+struct Choice {
+    name: &'static str,
+    text: String,
+    value: &'static str,
+    ways: Vec<(&'static str, String)>,
 }
 
 /// A session in the list.
@@ -93,7 +105,40 @@ impl<'a> MePage<'a> {
             text: f.say(words::session(&time(session.made_at), &time(session.seen_at), &session.address)).into_owned(),
             own: session.id == own,
         });
+        let choice = |name, text: Words, value, ways: [(&'static str, Words); 3]| Choice {
+            name,
+            text: f.say(text).into_owned(),
+            value,
+            ways: ways
+                .into_iter()
+                .filter(|way| !way.0.is_empty())
+                .map(|(id, text)| (id, f.say(text).into_owned()))
+                .collect(),
+        };
+        let languages = [Language::Zh, Language::En].map(|one| (one.as_str(), words::words_of(one)));
+        let [zh, en] = languages;
+        let none = || ("", words::OFF);
+        let choices = vec![
+            choice(
+                "language",
+                words::LANGUAGE,
+                f.view.language.map_or("auto", Language::as_str),
+                [("auto", words::AS_BROWSER), zh, en],
+            ),
+            choice(
+                "theme",
+                words::THEME,
+                f.view.theme().unwrap_or("auto"),
+                [("auto", words::AS_SYSTEM), ("light", words::LIGHT), ("dark", words::DARK)],
+            ),
+            choice(
+                "keys",
+                words::SINGLE_KEYS,
+                if f.view.keys { "on" } else { "off" },
+                [("on", words::ON), ("off", words::OFF), none()],
+            ),
+        ];
         let (sessions, rights) = (sessions.collect(), f.say(words::sees(all, receivers)).into_owned());
-        Self { f, desk, rights, sessions }
+        Self { f, desk, rights, sessions, choices }
     }
 }

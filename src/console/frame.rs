@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::view::View;
 use crate::words::{Language, Words};
 
 /// The language of a page, and where it stands.
@@ -14,12 +15,14 @@ pub struct Frame<'a> {
     pub root: &'a str,
     /// The address of this page in the other language; empty where there is none.
     pub other: String,
+    /// The reader's wishes.
+    pub view: View,
 }
 
 impl<'a> Frame<'a> {
     /// A page at `root`, with `other` for the other language.
-    pub const fn new(language: Language, root: &'a str, other: String) -> Self {
-        Self { language, root, other }
+    pub const fn new(language: Language, root: &'a str, other: String, view: View) -> Self {
+        Self { language, root, other, view }
     }
 
     /// `text` in the language of the page.

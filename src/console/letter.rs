@@ -62,6 +62,8 @@ pub struct Shown<'a> {
     pub acts: Option<ActsPart>,
     /// Origins whose pictures are shown inline.
     pub origins: &'a [String],
+    /// The reader may open the incident in the console.
+    pub console: bool,
     /// The place of the first alert on this page.
     pub from: usize,
     /// The query that proves the link.
@@ -87,6 +89,7 @@ pub struct LetterPage<'a> {
     fields_title: String,
     fields_more: bool,
     hidden: String,
+    console: bool,
 }
 
 /// The alerts of a rule.
@@ -182,6 +185,7 @@ pub fn letter_page<'a>(f: Frame<'a>, shown: Shown<'_>) -> LetterPage<'a> {
         fields_title: say(words::all_fields(fields.len())),
         fields,
         fields_more: page.listed.more,
+        console: shown.console,
         hidden: if page.listed.hidden > 0 { say(words::hidden(page.listed.hidden)) } else { String::new() },
         f,
     }

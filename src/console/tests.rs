@@ -41,7 +41,7 @@ fn letter(notification: Notification) -> Page {
 }
 
 fn frame(language: Language) -> Frame<'static> {
-    Frame::new(language, "../", "?lang=x".to_owned())
+    Frame::new(language, "../", "?lang=x".to_owned(), View::default())
 }
 
 fn shown<'a>(page: &'a Page, standing: &'a HashMap<i64, Now>) -> Shown<'a> {
@@ -54,6 +54,7 @@ fn shown<'a>(page: &'a Page, standing: &'a HashMap<i64, Now>) -> Shown<'a> {
         picture: None,
         acts: None,
         origins: &[],
+        console: false,
         from: 0,
         proof: "until=1&s=abc",
     }

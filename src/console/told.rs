@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::acts::Said;
 use super::desk::Desk;
 use super::frame::Frame;
 use super::letter::{Fact, moment, one_line};
@@ -27,6 +28,8 @@ pub(super) struct Told {
     pub(super) target: String,
     pub(super) when: String,
     pub(super) why: String,
+    /// It did not reach everybody, and is settled: it can be sent again.
+    pub(super) missed: bool,
 }
 
 impl Told {
@@ -44,6 +47,7 @@ impl Told {
         let arrived = row.settled_at.unwrap_or(row.created_at);
         Self {
             class,
+            missed: part || row.state == State::Dead,
             state: f.say(state).into_owned(),
             message: row.message,
             thread: row.thread.to_string(),
@@ -183,11 +187,29 @@ pub struct DeliveryPage<'a> {
     facts: Vec<Fact>,
     attempts: Vec<Step>,
     bodies: Vec<Fact>,
+    offers: Offers,
+    said: Option<Said>,
+}
+
+/// What can be done with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offers {
+    /// It is settled: it can be sent again.
+    pub resend: bool,
+    /// WeCom takes it back.
+    pub recall: bool,
 }
 
 impl<'a> DeliveryPage<'a> {
-    /// Of a message.
-    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, delivery: &Delivery) -> Self {
+    /// Of a message; `said` is what became of the form that was sent.
+    pub fn new(
+        f: Frame<'a>,
+        desk: Desk,
+        clock: &Clock<'_>,
+        delivery: &Delivery,
+        offers: Offers,
+        said: Option<(bool, Words)>,
+    ) -> Self {
         let row = &delivery.row;
         let told = Told::of(&f, clock, row);
         let say = |words: Words| f.say(words).into_owned();
@@ -212,6 +234,8 @@ impl<'a> DeliveryPage<'a> {
             heading: format!("{} · {}", told.name, number(row.message.unsigned_abs())),
             attempts: delivery.attempts.iter().map(|tried| Step::attempt(&f, clock, "", tried)).collect(),
             bodies: bodies.collect(),
+            offers,
+            said: said.map(|(good, text)| Said { good, text: text.get(f.language).to_owned() }),
             told,
             facts,
             desk,

@@ -1,10 +1,15 @@
 //! What the pages say.
 
+mod desk;
+
 use crate::alert::{ThreadId, TransitionKind};
 use crate::level::Level;
 use crate::render::number;
 use crate::store::{ActKind, ActState};
 use crate::words::{Language, Words, words};
+
+pub use desk::SIGN_IN_AGAIN;
+pub(super) use desk::*;
 
 /// The name of a language in itself.
 pub(super) const fn name_of(language: Language) -> &'static str {
@@ -12,6 +17,11 @@ pub(super) const fn name_of(language: Language) -> &'static str {
         Language::Zh => "中文",
         Language::En => "English",
     }
+}
+
+/// The same for both readers.
+pub(super) const fn words_of(language: Language) -> Words {
+    words(name_of(language), name_of(language))
 }
 
 /// The class of a severity in the style.
@@ -296,6 +306,8 @@ pub(super) fn acts_done(count: usize) -> Words {
 pub const fn done(kind: ActKind) -> Words {
     match kind {
         ActKind::Expire => words("静默已解除。", "The silence has ended."),
+        ActKind::Resend => words("已重发。", "It was sent again."),
+        ActKind::Recall => words("已撤回。", "It was taken back."),
         _ => words("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
     }
 }

@@ -3,9 +3,13 @@
 //! A session is a random secret in a cookie; the store has its SHA-256. Rights are looked up at every visit. Forms carry a
 //! nonce and its HMAC by the secret, and come from our own pages (`Sec-Fetch-Site`, or `Origin` where a browser has none).
 
+mod deliveries;
+mod live;
 mod look;
 mod sign_in;
+mod state;
 
+pub use live::Streams;
 pub use sign_in::{EndOrder, LinkOrder};
 
 use std::collections::HashMap;
@@ -19,10 +23,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http_body_util::{BodyExt as _, Limited};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use super::lobby::Seat;
-use super::pages::{Reader, answer};
+use super::pages::{Reader, answer, cookie, guarded};
 use super::refusal::Cause;
 use super::{BODY_DEADLINE, Gate};
 use crate::answer::Rights;
@@ -33,6 +37,8 @@ use crate::words::{Language, Words};
 
 /// A form has a few fields: a longer one is not ours.
 const FORM_BYTES: usize = 16 * 1024;
+/// How recent a sign-in must be for what concerns others: a workday, so that a forgotten browser does not do it.
+const FRESH_MS: i64 = 12 * 3_600_000;
 /// The cookie of the session, over https and over plain http.
 const SECURE: &str = "__Host-wegraf";
 const PLAIN: &str = "wegraf";
@@ -45,10 +51,11 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/me", get(sign_in::me).post(sign_in::end))
         .route("/now", get(look::now))
         .route("/i/{short}", get(look::incident).post(look::act))
-        .route("/m", get(look::deliveries))
-        .route("/m/{message}", get(look::delivery))
-        .route("/silences", get(look::silences))
-        .route("/state", get(look::state))
+        .route("/m", get(deliveries::search))
+        .route("/m/{message}", get(deliveries::show).post(deliveries::redo))
+        .route("/silences", get(state::silences))
+        .route("/state", get(state::state))
+        .route("/events", get(live::events))
         .route("/api/v1/console/link", post(sign_in::ordered))
         .route("/api/v1/console/end", post(sign_in::ended))
 }
@@ -59,18 +66,15 @@ struct Guest {
     secret: String,
     rights: Rights,
     reader: Reader,
+    /// Of the forms of this visit.
+    nonce: String,
+    /// What the browser has of the page.
+    has: String,
 }
 
 /// Is `external_url` https? Then cookies are, too.
 fn is_secure(gate: &Gate) -> bool {
     gate.server.setup.now().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"))
-}
-
-/// The session's secret in the cookie of this name.
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(known, value)| (known == name).then_some(value))
 }
 
 impl Guest {
@@ -94,18 +98,41 @@ impl Guest {
         if let Some(seat) = parts.extensions.get::<Seat>() {
             seat.prove();
         }
-        Ok(Self { session, secret: secret.to_owned(), rights, reader })
+        let nonce = format!("{:032x}", rand::random::<u128>());
+        let has = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let has = has.unwrap_or_default().to_owned();
+        Ok(Self { session, secret: secret.to_owned(), rights, reader, nonce, has })
     }
 
     fn frame(&self, gate: &Gate) -> Frame<'_> {
         self.reader.frame(usual(gate))
     }
 
-    /// What stands above a page, with a fresh nonce for its forms.
+    /// What stands above a page.
     fn desk(&self, gate: &Gate, here: &'static str) -> Desk {
-        let nonce = format!("{:032x}", rand::random::<u128>());
-        let proof = proof(&self.secret, &nonce);
-        Desk { here, person: self.session.person.clone(), nonce, proof, plain: !is_secure(gate) }
+        let (nonce, proof) = (self.nonce.clone(), proof(&self.secret, &self.nonce));
+        Desk { here, live: here, person: self.session.person.clone(), nonce, proof, plain: !is_secure(gate) }
+    }
+
+    /// A page with its mark: a browser that has the same one already is told so. What differs at each visit, the proof of
+    /// its forms, is no difference.
+    fn page(&self, page: &impl askama::Template, origins: &[String]) -> Response {
+        let Ok(html) = page.render() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+        let same = html.replace(&self.nonce, "").replace(&proof(&self.secret, &self.nonce), "");
+        let hash: [u8; 32] = Sha256::digest(same).into();
+        let mark = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..12]));
+        let mut answer = if self.has == mark {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            guarded(StatusCode::OK, html, origins)
+        };
+        answer.headers_mut().insert(header::ETAG, HeaderValue::try_from(mark).expect("a mark is plain text"));
+        answer
+    }
+
+    /// Did the person sign in so recently that they may change what concerns others?
+    fn is_fresh(&self, gate: &Gate) -> bool {
+        gate.server.clock.now().millis_since(self.session.made_at) < FRESH_MS
     }
 
     /// The fields of a form that this session was shown; or the answer to a forged one.
@@ -122,10 +149,53 @@ impl Guest {
         let fields: HashMap<String, String> = form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
         let (nonce, given) =
             (fields.get("nonce").map_or("", String::as_str), fields.get("proof").map_or("", String::as_str));
-        let made_here = nonce.len() == 32
-            && subtle::ConstantTimeEq::ct_eq(proof(&self.secret, nonce).as_bytes(), given.as_bytes()).into();
-        if made_here { Ok(fields) } else { Err(forged()) }
+        if self.showed(nonce, given) { Ok(fields) } else { Err(forged()) }
     }
+
+    /// Was a form with this nonce and this proof shown to this session?
+    fn showed(&self, nonce: &str, given: &str) -> bool {
+        let made = proof(&self.secret, nonce);
+        nonce.len() == 32 && bool::from(subtle::ConstantTimeEq::ct_eq(made.as_bytes(), given.as_bytes()))
+    }
+}
+
+/// A reader of the page behind a message who is signed in.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// The userid.
+    pub person: String,
+    /// How the person signed in.
+    pub way: String,
+    /// Makes the form count once.
+    pub nonce: String,
+    /// Proves with the nonce that the form is of this session.
+    pub proof: String,
+    /// May the person see the incident in the console?
+    pub sees: bool,
+}
+
+/// Who reads a page for `receiver`, if a session of this browser says so. `form` holds the nonce and the proof of the form
+/// that was sent; without them, or with those of another session, it is a form of a reader who was not signed in.
+pub(super) async fn known(
+    gate: &Gate,
+    parts: &Parts,
+    receiver: Option<&str>,
+    form: Option<(&str, &str)>,
+) -> Option<Known> {
+    cookie(&parts.headers, if is_secure(gate) { SECURE } else { PLAIN })?;
+    let guest = Guest::of(gate, parts).await.ok()?;
+    if let Some((nonce, proof)) = form
+        && !(is_ours(gate, &parts.headers) && guest.showed(nonce, proof))
+    {
+        return None;
+    }
+    Some(Known {
+        proof: proof(&guest.secret, &guest.nonce),
+        sees: receiver.is_some_and(|receiver| guest.rights.sees(receiver)),
+        nonce: guest.nonce,
+        person: guest.session.person,
+        way: guest.session.way,
+    })
 }
 
 /// Proves that a form with this nonce was shown to the session with this secret.
@@ -152,6 +222,33 @@ fn comes_from_us(headers: &HeaderMap, external_url: Option<&str>) -> bool {
         .and_then(|url| url.split_once("://"))
         .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
     !host.is_empty() && (text("host") == Some(host) || ours == host)
+}
+
+/// The visitor, or the answer to one who is not signed in.
+macro_rules! guest {
+    ($gate:expr, $parts:expr) => {
+        match Guest::of(&$gate, &$parts).await {
+            Ok(guest) => guest,
+            Err(away) => return away,
+        }
+    };
+}
+use guest;
+
+/// What a page found, or the answer that it could not be read.
+macro_rules! read {
+    ($gate:expr, $guest:expr, $found:expr) => {
+        match $found {
+            Ok(found) => found,
+            Err(error) => return super::unread(&$gate, &$guest.reader, &error),
+        }
+    };
+}
+use read;
+
+/// The answer to a page that is not there, or not for this visitor.
+fn missing(gate: &Gate, guest: &Guest) -> Response {
+    guest.reader.note(StatusCode::NOT_FOUND, usual(gate), console::NO_PAGE)
 }
 
 /// The language of readers who ask for none.

@@ -17,6 +17,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::console::{Known, known};
 use super::lobby::Seat;
 use super::pages::{Reader, answer};
 use super::refusal::Cause;
@@ -26,7 +27,7 @@ use crate::console::{self, Beside, Now, PAGE_ITEMS, Shown, Turn};
 use crate::deliver::{Page, contents};
 use crate::links::Opened;
 use crate::render::Clock;
-use crate::store::{ActAlert, Contents, DigestKey, StoreError};
+use crate::store::{ActAlert, Contents, DeliveryFilter, DigestKey, StoreError};
 use crate::words::{Language, Words};
 
 /// The paths of this page.
@@ -45,6 +46,8 @@ struct Visit {
     person: String,
     /// The result of the submitted form.
     said: Option<(bool, Words)>,
+    /// The visitor, if signed in.
+    known: Option<Known>,
 }
 
 /// The place in a list, from the address. What is missing or odd is the beginning.
@@ -76,7 +79,14 @@ async fn page(State(gate): State<Gate>, Path(id): Path<i64>, parts: Parts) -> Re
     };
     prove(parts.extensions.get::<Seat>());
     let person = acting::known_person(&parts.headers);
-    show(&gate, id, &opened, &Visit { reader, place: Place::of(&parts.uri), person, said: None }).await
+    let known = known(&gate, &parts, receiver_of(&gate, id).await.as_deref(), None).await;
+    show(&gate, id, &opened, &Visit { reader, place: Place::of(&parts.uri), person, said: None, known }).await
+}
+
+/// The receiver of a message, for the rights of a visitor who is signed in.
+async fn receiver_of(gate: &Gate, id: i64) -> Option<String> {
+    let filter = DeliveryFilter { message: Some(id), limit: 1, ..DeliveryFilter::default() };
+    gate.server.store.deliveries(filter).await.ok()?.pop().map(|row| row.receiver)
 }
 
 /// A valid link counts as proof: the visitor's connection is no longer a stranger's.
@@ -127,6 +137,7 @@ async fn write(gate: &Gate, id: i64, opened: &Opened, visit: &Visit) -> Result<O
         picture: charted.then(|| opened.picture(visit.reader.root())),
         acts,
         origins: &origins,
+        console: visit.known.as_ref().is_some_and(|known| known.sees),
         from: visit.place.from,
         proof: &opened.proof(),
     };

@@ -77,14 +77,14 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
     let (server, figures) = (Arc::new(server), Figures::default());
     let refusals = Arc::new(Refusals::of(&server));
-    let gate = || Gate::new(server.clone(), refusals.clone(), figures.clone());
+    let gate = || Gate::new(server.clone(), refusals.clone(), figures.clone(), stop.clone());
     let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "main", places(&server.room));
     let main = door::serve(doors.main, router(gate()), lobby, stop.clone());
     let served = async {
         match doors.monitoring {
             Some(listener) => {
                 let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
-                tokio::join!(main, door::serve(listener, watched().with_state(gate()), lobby, stop));
+                tokio::join!(main, door::serve(listener, watched().with_state(gate()), lobby, stop.clone()));
             }
             None => main.await,
         }

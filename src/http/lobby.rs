@@ -196,6 +196,17 @@ impl Seat {
         self.stage(Stage::Answer);
     }
 
+    /// The answer goes on for as long as the peer listens, and has a bound of its own: the connection gives its place to
+    /// others, and no deadline of theirs ends it. It must not be used for another request.
+    pub(super) fn depart(&self) {
+        let mut table = self.0.lobby.table();
+        table.guests.leave(self.0.id);
+        table.hands.remove(&self.0.id);
+        self.0.lobby.count(&table);
+        drop(table);
+        self.0.lobby.left.notify_one();
+    }
+
     /// The request is being handled again.
     pub(super) fn work(&self) {
         self.stage(Stage::Work);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Gate;
 use super::paths::Sent;
-use crate::console::{self, Frame, NotePage};
+use crate::console::{self, Frame, NotePage, View};
 use crate::words::{Language, Words};
 
 /// The paths of the files.
@@ -41,6 +41,16 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
+/// The cookie with a reader's wishes, see [`View`].
+pub(super) const VIEW: &str = "wegraf_view";
+
+/// The value of the first cookie of this name.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(known, value)| (known == name).then_some(value))
+}
+
 /// Who reads a page, as far as its request tells.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
@@ -50,6 +60,8 @@ pub(super) struct Reader {
     root: String,
     /// The address without `lang`, for the other language.
     query: String,
+    /// What the reader chose.
+    view: View,
 }
 
 /// The language that an address asks for.
@@ -68,11 +80,13 @@ impl Reader {
     pub(super) fn new(address: &Uri, headers: &HeaderMap) -> Self {
         let chosen = Query::<Tongue>::try_from_uri(address).ok().map(|Query(tongue)| tongue.lang);
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let view = cookie(headers, VIEW).map(View::parse).unwrap_or_default();
         let rest = address.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("lang="));
         Self {
-            asked: chosen.or_else(|| accepted.and_then(console::language_of)),
+            asked: chosen.or(view.language).or_else(|| accepted.and_then(console::language_of)),
             root: console::root_of(address.path()),
             query: rest.filter(|pair| !pair.is_empty()).collect::<Vec<_>>().join("&"),
+            view,
         }
     }
 
@@ -84,7 +98,7 @@ impl Reader {
             Language::En => Language::Zh,
         };
         let query = if self.query.is_empty() { String::new() } else { format!("{}&", self.query) };
-        Frame::new(language, &self.root, format!("?{query}lang={}", other.as_str()))
+        Frame::new(language, &self.root, format!("?{query}lang={}", other.as_str()), self.view)
     }
 
     /// From the page to the top of the site: `../` for a page one level below.
@@ -102,10 +116,15 @@ impl Reader {
 
 /// `page` with the headers of every page. Pictures may also come from `origins`.
 pub(super) fn answer(status: StatusCode, page: &impl Template, origins: &[String]) -> Response {
-    let Ok(html) = page.render() else {
+    match page.render() {
+        Ok(html) => guarded(status, html, origins),
         // Only a formatter of ours could fail.
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The text of a page with the headers of every page.
+pub(super) fn guarded(status: StatusCode, html: String, origins: &[String]) -> Response {
     let mut answer = (status, html).into_response();
     let set = answer.headers_mut();
     let policy = HeaderValue::try_from(console::policy(origins));

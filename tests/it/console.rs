@@ -20,14 +20,14 @@ console: { may_change: { users: [daixuan] } }
 ";
 
 /// A browser without a script: it keeps its cookie.
-struct Visitor<'a> {
+pub struct Visitor<'a> {
     world: &'a World,
     http: reqwest::Client,
-    cookie: Option<String>,
+    pub cookie: Option<String>,
 }
 
 impl<'a> Visitor<'a> {
-    fn new(world: &'a World) -> Self {
+    pub fn new(world: &'a World) -> Self {
         let none = reqwest::redirect::Policy::none();
         let http = reqwest::Client::builder().no_proxy().redirect(none).pool_max_idle_per_host(0).build().unwrap();
         Self { world, http, cookie: None }
@@ -40,18 +40,32 @@ impl<'a> Visitor<'a> {
         };
         let answer = request.send().await.unwrap();
         let set = answer.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
-        if let Some(cookie) = set {
+        // Other cookies are of pages for visitors without a session.
+        if let Some(cookie) = set.filter(|set| set.starts_with("wegraf=") || set.starts_with("__Host-wegraf=")) {
             assert!(cookie.contains("HttpOnly; SameSite=Lax") && cookie.contains("Path=/;"), "{cookie}");
             self.cookie = cookie.split(';').next().map(str::to_owned);
         }
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    async fn opens(&mut self, path: &str) -> (u16, String) {
+    /// Signed in as `person`.
+    pub async fn signed_in(world: &'a World, person: &str) -> Self {
+        let ticket = world.app().acts().ticket(person, "command").await.unwrap();
+        let mut visitor = Self::new(world);
+        assert_eq!(visitor.posts(&format!("/login/link/{ticket}"), &[]).await.0, 303);
+        visitor
+    }
+
+    /// The cookies, for requests of another kind.
+    pub fn asks(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}{path}", self.world.url)).header("cookie", self.cookie.clone().unwrap_or_default())
+    }
+
+    pub async fn opens(&mut self, path: &str) -> (u16, String) {
         self.send(self.http.get(format!("{}{path}", self.world.url))).await
     }
 
-    async fn posts(&mut self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    pub async fn posts(&mut self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.http.post(format!("{}{path}", self.world.url)).header("sec-fetch-site", "same-origin");
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
@@ -74,7 +88,8 @@ fn link(said: &str) -> String {
     said[at..].split_whitespace().next().unwrap().to_owned()
 }
 
-fn hidden<'h>(html: &'h str, name: &str) -> &'h str {
+/// The value of a hidden field.
+pub fn hidden<'h>(html: &'h str, name: &str) -> &'h str {
     html.split(&format!("name=\"{name}\" value=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
 

@@ -28,6 +28,7 @@ mod bots_trouble;
 mod cards;
 mod cli;
 mod console;
+mod console_live;
 mod crash;
 mod docs;
 mod door;

@@ -1,5 +1,7 @@
 //! Signing in and out. A link from a chat or a command opens a page that asks; only its button signs in, once.
 
+use std::collections::HashMap;
+
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,13 +12,15 @@ use serde_json::json;
 use tracing::info;
 
 use super::super::orders::{proven, unreadable, unstored};
-use super::super::pages::{Reader, answer};
+use super::super::pages::{Reader, VIEW, answer};
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
 use super::{Gate, Guest, PLAIN, SECURE, clock, is_ours, is_secure, see, unread, usual};
-use crate::console::{self, LinkPage, LoginPage, MePage};
+use crate::console::{self, LinkPage, LoginPage, MePage, View};
 use crate::store::{NewSession, SESSION_MS, fresh_secret, hash};
 
+/// How long a browser keeps how its person wants pages: a year.
+const VIEW_SECONDS: u32 = 365 * 24 * 3600;
 /// Characters that are kept of a browser's name for itself.
 const AGENT: usize = 200;
 
@@ -99,6 +103,17 @@ pub(super) async fn me(State(gate): State<Gate>, parts: Parts) -> Response {
     answer(StatusCode::OK, &page, &[])
 }
 
+/// Keeps how the person wants pages, in this browser.
+fn keep(gate: &Gate, guest: &Guest, fields: &HashMap<String, String>) -> Response {
+    let field = |name: &str| fields.get(name).map_or("", String::as_str);
+    let view = View::of(field("language"), field("theme"), field("keys"));
+    let secure = if is_secure(gate) { "; Secure" } else { "" };
+    let cookie = format!("{VIEW}={}; Path=/; Max-Age={VIEW_SECONDS}; HttpOnly; SameSite=Lax{secure}", view.cookie());
+    let mut response = see(guest.reader.root(), "me");
+    response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(cookie).expect("a view is plain text"));
+    response
+}
+
 /// Ends a session: one's own, or, with the right to change, that of another.
 pub(super) async fn end(State(gate): State<Gate>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -110,10 +125,14 @@ pub(super) async fn end(State(gate): State<Gate>, request: Request) -> Response 
         Ok(fields) => fields,
         Err(forged) => return forged,
     };
+    if fields.contains_key("view") {
+        return keep(&gate, &guest, &fields);
+    }
     let (store, now) = (&gate.server.store, gate.server.clock.now());
     let id = fields.get("end").cloned().unwrap_or_default();
     let own = id == guest.session.id;
-    let whose = (!guest.rights.change).then(|| guest.session.person.clone());
+    let change = guest.rights.change && guest.is_fresh(&gate);
+    let whose = (!change).then(|| guest.session.person.clone());
     let ended = async {
         if !store.sessions(whose, now).await?.iter().any(|session| session.id == id) {
             return Ok(false);
@@ -121,6 +140,9 @@ pub(super) async fn end(State(gate): State<Gate>, request: Request) -> Response 
         store.end_session(id, if own { "signed-out" } else { "ended" }, guest.session.person.clone(), now).await
     };
     match ended.await {
+        Ok(false) if guest.rights.change && !change => {
+            guest.reader.note(StatusCode::FORBIDDEN, usual(&gate), console::SIGN_IN_AGAIN)
+        }
         Ok(_) => see(guest.reader.root(), if own { "login" } else { "me" }),
         Err(error) => unread(&gate, &guest.reader, &error),
     }

@@ -16,15 +16,15 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
 
 use super::super::lobby::Seat;
-use super::super::pages::Reader;
+use super::super::pages::{Reader, cookie};
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate, Server};
-use super::{Place, Visit, invalid, note, prove, show, unreadable};
+use super::{Known, Place, Visit, invalid, known, note, prove, receiver_of, show, unreadable};
 use crate::alert::{Status, Timestamp};
 use crate::answer::{Actor, Answer, Scope, Via, Wish};
 use crate::config::Channel;
-use crate::console::{self, May, Standing};
+use crate::console::{self, May, Proven, Standing};
 use crate::links::{Acting, Opened};
 use crate::render::{self, harmless};
 use crate::standing as state;
@@ -55,6 +55,9 @@ struct Pressed {
     nonce: String,
     #[serde(default)]
     person: String,
+    /// Of a visitor who is signed in.
+    #[serde(default)]
+    proof: String,
     #[serde(default)]
     span: String,
     /// What the page showed that a silence would hide, see [`Scope::fingerprint`].
@@ -81,10 +84,14 @@ pub(super) async fn act(State(gate): State<Gate>, Path(id): Path<i64>, request: 
             return Cause::new("form").attach(said);
         }
     };
-    let person = person(&pressed.person);
+    let form = Some((pressed.nonce.as_str(), pressed.proof.as_str()));
+    let receiver = receiver_of(&gate, id).await;
+    let known = known(&gate, &parts, receiver.as_deref(), form).await;
+    let person = known.as_ref().map_or_else(|| person(&pressed.person), |known| known.person.clone());
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.address());
     let answered = match opened.acts {
-        Acting::Until(_) => wanted(&gate.server, id, &person, peer, pressed).await,
+        _ if known.is_some() => wanted(&gate.server, id, &actor(&person, known.as_ref()), None, pressed).await,
+        Acting::Until(_) => wanted(&gate.server, id, &actor(&person, None), peer, pressed).await,
         // The page explains how to act instead.
         Acting::Ended | Acting::Never => Ok((no(console::ACTS_ENDED), StatusCode::FORBIDDEN)),
     };
@@ -95,11 +102,14 @@ pub(super) async fn act(State(gate): State<Gate>, Path(id): Path<i64>, request: 
             return unreadable(&gate, &reader, id, &error);
         }
     };
-    let visit = Visit { place: Place::of(address), reader, person: person.clone(), said: Some(said) };
+    let signed_in = known.is_some();
+    // A new proof for the next form.
+    let known = if signed_in { super::known(&gate, &parts, receiver.as_deref(), None).await } else { None };
+    let visit = Visit { place: Place::of(address), reader, person: person.clone(), said: Some(said), known };
     let mut page = show(&gate, id, &opened, &visit).await;
     if page.status() == StatusCode::OK {
         *page.status_mut() = status;
-        if let Ok(cookie) = remembered(&gate.server, &person).parse() {
+        if !signed_in && let Ok(cookie) = remembered(&gate.server, &person).parse() {
             page.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }
@@ -128,16 +138,22 @@ const fn no(words: Words) -> Said {
     (false, words)
 }
 
+/// The visitor: of a session, or by the name that was entered.
+fn actor(person: &str, known: Option<&Known>) -> Actor {
+    let via = known.map_or(Via::Page, |known| Via::Console(known.way.clone()));
+    Actor { id: person.to_owned(), via }
+}
+
 /// Requests the act, and returns the result.
 async fn wanted(
     server: &Server,
     id: i64,
-    person: &str,
+    actor: &Actor,
     peer: Option<IpAddr>,
     pressed: Pressed,
 ) -> Result<(Said, StatusCode), StoreError> {
     let bad = |words| Ok((no(words), StatusCode::UNPROCESSABLE_ENTITY));
-    if person.is_empty() {
+    if actor.id.is_empty() {
         return bad(console::WHO_ARE_YOU);
     }
     let (kind, span) = match asked_for(&pressed.wish, &pressed.span) {
@@ -162,12 +178,12 @@ async fn wanted(
         code: None,
         except_lane: None,
     };
-    let actor = Actor { id: person.to_owned(), via: Via::Page };
-    let answer = server.acts.act_from(&actor, wish, peer).await?;
-    if answer.state == Some(ActState::Denied) {
+    let answer = server.acts.act_from(actor, wish, peer).await?;
+    if answer.state == Some(ActState::Denied) && actor.via == Via::Page {
         return Ok((no(console::DENIED), StatusCode::FORBIDDEN));
     }
-    Ok((outcome(server, &actor, kind, answer, PATIENCE).await?, StatusCode::OK))
+    let status = if answer.state == Some(ActState::Denied) { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    Ok((outcome(server, actor, kind, answer, PATIENCE).await?, status))
 }
 
 /// The act that the button `wish` of a form asks for, for the span that it chooses.
@@ -209,12 +225,7 @@ pub(in crate::http) fn person(given: &str) -> String {
 
 /// The name in this browser's cookie.
 pub(super) fn known_person(headers: &HeaderMap) -> String {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let kept = cookies.flat_map(|line| line.split(';')).find_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
-    });
-    let bytes = kept.and_then(|value| BASE64_URL_SAFE_NO_PAD.decode(value).ok());
+    let bytes = cookie(headers, COOKIE).and_then(|value| BASE64_URL_SAFE_NO_PAD.decode(value).ok());
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map_or_else(String::new, |name| person(&name))
 }
 
@@ -235,9 +246,12 @@ pub(super) async fn standing(
     opened: &Opened,
     visit: &Visit,
 ) -> Result<Standing, StoreError> {
+    let known = visit.known.as_ref();
     let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
     let done = server.store.acts(ActFilter { thread: Some(kept.thread), limit: ACTS, ..ActFilter::default() }).await?;
     let may = match opened.acts {
+        // Whether a proven userid may is asked when it is tried.
+        _ if visit.known.is_some() => May::Act,
         _ if !server.setup.now().config.anybody_may_act(&kept.receiver) => May::Denied,
         Acting::Until(_) => May::Act,
         Acting::Ended => May::Ended,
@@ -259,9 +273,9 @@ pub(super) async fn standing(
         }),
         person: visit.person.clone(),
         most: PERSON,
-        nonce: rand::random(),
+        nonce: known.and_then(|known| u128::from_str_radix(&known.nonce, 16).ok()).unwrap_or_else(rand::random),
         proof: opened.proof(),
-        proven: None,
+        proven: known.map(|known| Proven { proof: known.proof.clone(), message: id }),
         said: visit.said.clone(),
     })
 }

@@ -51,7 +51,10 @@ impl Place {
                 ["v1", "deliveries" | "acts" | "links" | "console", ..] => Self::Order,
                 _ => Self::Other,
             },
-            "d" | "c" | "l" | "assets" | "login" | "now" | "i" | "m" | "silences" | "state" | "me" => Self::Page,
+            "d" | "c" | "l" | "assets" | "login" | "now" | "i" | "m" | "silences" | "state" | "me" | "events"
+            | "people" | "duty" | "noise" | "routes" | "senders" | "mappings" | "templates" | "search" | "audit" => {
+                Self::Page
+            }
             "wecom" => Self::Callback,
             "healthz" | "readyz" | "metrics" | "-" => Self::Monitoring,
             _ if pushes(&rest) => Self::Push,

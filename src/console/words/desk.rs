@@ -1,0 +1,52 @@
+//! What the console's frame, its live parts and its forms say.
+
+use crate::words::{Words, words};
+
+/// For the script: the state of the stream of changes.
+pub(in crate::console) const LIVE: Words = words("实时", "live");
+pub(in crate::console) const CUT_OFF: Words =
+    words("已断开，正在重连。显示的是 {} 的内容", "disconnected, trying again. What you see is of {}");
+pub(in crate::console) const WAITS_FOR_YOU: Words =
+    words("有新内容，写完就更新", "there is news; it is shown when you are done typing");
+pub(in crate::console) const KEYS: Words = words("快捷键", "Keys");
+pub(in crate::console) const KEYS_LIST: [(&str, Words); 9] = [
+    ("/", words("找", "search")),
+    ("j k", words("下一条、上一条", "next, previous")),
+    ("Enter", words("打开", "open")),
+    ("a", words("认领", "acknowledge")),
+    ("s", words("静默", "silence")),
+    ("g n", words("现在", "now")),
+    ("g m", words("投递", "deliveries")),
+    ("g s", words("静默列表", "silences")),
+    ("?", words("这张表", "this list")),
+];
+pub(in crate::console) const CLOSE: Words = words("关闭", "Close");
+
+pub(in crate::console) const VIEW: Words = words("显示", "How pages look");
+pub(in crate::console) const LANGUAGE: Words = words("语言", "Language");
+pub(in crate::console) const THEME: Words = words("颜色", "Colours");
+pub(in crate::console) const AS_BROWSER: Words = words("随浏览器", "as the browser");
+pub(in crate::console) const AS_SYSTEM: Words = words("随系统", "as the system");
+pub(in crate::console) const LIGHT: Words = words("浅色", "light");
+pub(in crate::console) const DARK: Words = words("深色", "dark");
+pub(in crate::console) const SINGLE_KEYS: Words = words("单键快捷键", "Shortcuts of one letter");
+pub(in crate::console) const ON: Words = words("开", "on");
+pub(in crate::console) const OFF: Words = words("关", "off");
+pub(in crate::console) const SAVE: Words = words("保存", "Save");
+/// What concerns others asks for a recent sign-in.
+pub const SIGN_IN_AGAIN: Words = words(
+    "这件事要求最近 12 小时内登录过：请退出，再用新的链接登录一次。",
+    "This asks for a sign-in of the last 12 hours: sign out, and in again by a new link.",
+);
+
+pub(in crate::console) const RESEND: Words = words("重发", "Send again");
+pub(in crate::console) const RESEND_DOES: Words = words(
+    "原样再发给同一个目标的每一个人，已经收到的也会再收到一次，并注明是重发。",
+    "The same content goes to the same target again, to those who have it, too, and says that it was sent again.",
+);
+pub(in crate::console) const RECALL: Words = words("撤回", "Take back");
+pub(in crate::console) const RECALL_DOES: Words = words(
+    "让企业微信撤回这条消息：24 小时内可以，告警本身不变。",
+    "WeCom removes the message: possible for 24 hours. The alert stays as it is.",
+);
+pub(in crate::console) const OPEN_CONSOLE: Words = words("在控制台打开", "open in the console");

@@ -36,7 +36,7 @@ pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
 pub use words::{
     ACTS_ENDED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER, NO_ACT, NO_PAGE, NO_SPAN, NOT_READ,
-    ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, WHO_ARE_YOU, done, no_right,
+    ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, TOO_SLOW, WHO_ARE_YOU, done, no_right,
 };
 
 /// A page with one sentence.

@@ -9,12 +9,15 @@
 //! the same contract tests.
 
 mod acts;
+mod api;
 pub mod backup;
 mod body;
 mod copy;
 mod digest;
 mod error;
+mod incidents;
 mod links;
+mod lists;
 mod marks;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -55,10 +58,12 @@ pub use crate::engine::outbox::{
 pub use crate::engine::overdue::FallbackAfter;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
+pub use api::{ApiToken, Asked, NewToken};
 pub use backup::Backup;
 pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestKey, DigestOther};
 pub use error::StoreError;
+pub use incidents::AlertFilter;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use marks::Marks;
 pub use record::{
@@ -73,6 +78,13 @@ pub use truth::{Followed, Lapsing, Truth};
 
 /// Default length of a replica's lease on a lane, counted from its last renewal: three times the deadline of a send.
 pub const LEASE: Duration = Duration::from_secs(30);
+
+/// The longest that a question of a page or of the API may take.
+pub const PEOPLE: Duration = Duration::from_millis(500);
+/// How long such a question waits for one of the connections that these questions share.
+const PEOPLE_WAIT: Duration = Duration::from_secs(2);
+/// The connections for these questions.
+const PEOPLE_READERS: usize = 2;
 
 /// Handle to the database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -95,6 +107,16 @@ impl Store {
         match database {
             Database::Sqlite(path) => sqlite::Db::open(path.clone(), now).await.map(Self::Sqlite),
             Database::Postgres { url } => postgres::Db::open(url, lease, now).await.map(Self::Postgres),
+        }
+    }
+
+    /// The same database for the questions of pages and of the API: for reading only, on connections that delivery does
+    /// not use, and each question ends after [`PEOPLE`] with [`StoreError::TooSlow`].
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        match self {
+            Self::Sqlite(db) => Self::Sqlite(db.for_people()),
+            Self::Postgres(db) => Self::Postgres(db.for_people()),
         }
     }
 

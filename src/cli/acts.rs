@@ -73,6 +73,7 @@ pub async fn run(arguments: Acts) -> anyhow::Result<ExitCode> {
         open: wanted.open,
         since: wanted.since.map(|since| since.resolve(now, &config.timezone)),
         limit: wanted.limit.into(),
+        before: None,
     };
     let rows = store.acts(filter).await?;
     let answer = if wanted.json { Screen::json(&json!({ "acts": rows })) } else { table(&rows, &config.timezone) };

@@ -47,6 +47,12 @@ pub const LINK_INVALID: Words = words(
 );
 /// The store does not answer.
 pub const NOT_READ: Words = words("暂时读不到，请稍后再试。", "It cannot be read right now; try again soon.");
+/// A question took too long.
+pub const TOO_SLOW: Words = words(
+    "查询超过 500 毫秒的上限，已中止，下面没有结果不等于平静。请缩小时间范围或加上条件。",
+    "The query took longer than the limit of 500 ms and was ended: no result does not mean calm. Narrow the time range or \
+     add a condition.",
+);
 /// A form that is not ours.
 pub const FORM_UNREADABLE: Words =
     words("表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");

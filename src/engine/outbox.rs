@@ -43,6 +43,11 @@ impl State {
         }
     }
 
+    /// May the message still be sent?
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Sending | Self::Unsure)
+    }
+
     /// The state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Queued, Self::Sending, Self::Unsure, Self::Sent, Self::Dead, Self::Folded]

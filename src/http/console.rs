@@ -259,7 +259,8 @@ fn usual(gate: &Gate) -> Language {
 /// The page of a reader whose store does not answer.
 fn unread(gate: &Gate, reader: &Reader, error: &StoreError) -> Response {
     gate.server.fuse.failed(error);
-    let said = reader.note(StatusCode::SERVICE_UNAVAILABLE, usual(gate), console::NOT_READ);
+    let why = if matches!(error, StoreError::TooSlow) { console::TOO_SLOW } else { console::NOT_READ };
+    let said = reader.note(StatusCode::SERVICE_UNAVAILABLE, usual(gate), why);
     Cause::new("store").detail(format!("a page of the console cannot be read: {error}")).attach(said)
 }
 

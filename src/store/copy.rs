@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 
 /// The copied tables, in an order in which no row precedes one it refers to. Not copied: data that only the process
 /// holding a store needs, and the record of schema steps, which each backend keeps for itself.
-pub(super) const TABLES: [&str; 26] = [
+pub(super) const TABLES: [&str; 28] = [
     "notification",
     "alert",
     "message",
@@ -40,6 +40,8 @@ pub(super) const TABLES: [&str; 26] = [
     "ticket",
     "session",
     "trail",
+    "api_token",
+    "api_request",
 ];
 
 /// Rows in flight: enough that neither side waits for each row of the other, few enough that bodies of 16 MiB fit into

@@ -16,6 +16,14 @@ pub enum StoreError {
          the database is busy and nothing was written: try again, and look for another program that holds the file"
     )]
     Busy,
+    /// A question of a page or of the API took longer than [`PEOPLE`](super::PEOPLE), or too many of them wait: answer
+    /// 503 and say so; a narrower question may be answered.
+    #[error(
+        "查询超过 {} 毫秒的上限，已中止：请缩小时间范围或加上条件 / \
+         the query took longer than the limit of {} ms and was ended: narrow the time range or add a condition",
+        super::PEOPLE.as_millis(), super::PEOPLE.as_millis()
+    )]
+    TooSlow,
     /// The disk is full. Nothing was written: answer 503 and stay.
     #[error(
         "磁盘已满，没有写入：请释放空间，无需重启 / the disk is full and nothing was written: free some space, no restart is needed"
@@ -147,6 +155,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::OperationInterrupted) => Self::TooSlow,
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt { reason: error.to_string() },
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {

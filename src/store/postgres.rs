@@ -7,6 +7,7 @@ mod acts;
 mod address;
 mod admit;
 mod alerts;
+mod api;
 mod breaker;
 mod cards;
 mod changes;
@@ -15,6 +16,7 @@ mod conversations;
 mod escalations;
 mod fold;
 mod hint;
+mod incidents;
 mod lanes;
 mod lease;
 mod load;
@@ -46,7 +48,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Acted, Admission, Admitted, Counters, NewAct, StoreError};
+use super::{Acted, Admission, Admitted, Counters, NewAct, PEOPLE_READERS, StoreError};
 use crate::alert::Timestamp;
 use address::Address;
 pub(super) use load::Load;
@@ -63,6 +65,9 @@ const CONNECTIONS: u32 = 8;
 /// Statements whose cost must depend on live rows only, not on the record.
 #[cfg(test)]
 pub(super) const PLANNED: [&str; 3] = [lanes::LANES, lanes::WAITING, lanes::FRESH];
+/// The SQL of this half's lists.
+#[cfg(test)]
+pub(super) use record::DIALECT;
 /// The statement that finds known alerts, whose plan is kept.
 #[cfg(test)]
 pub(super) const KNOWN: &str = admit::KNOWN;
@@ -74,6 +79,8 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     server: Arc<Server>,
     pool: Pool,
+    /// For the questions of people.
+    people: Pool,
     /// `None`: opened for reading.
     writer: Option<Writer>,
     /// Names this process among the replicas.
@@ -126,10 +133,12 @@ impl Db {
         tasks: Vec<AbortOnDropHandle<()>>,
     ) -> Self {
         let pool = Pool::new(Arc::clone(&server), CONNECTIONS as usize);
+        let people = Pool::bounded(Arc::clone(&server), PEOPLE_READERS);
         let owner = start::named(&format!("{}-{:016x}", std::process::id(), rand::random::<u64>()));
         Self(Arc::new(Inner {
             server,
             pool,
+            people,
             writer,
             owner,
             lease,
@@ -137,6 +146,22 @@ impl Db {
             skew,
             due,
             _tasks: tasks,
+        }))
+    }
+
+    pub(super) fn for_people(&self) -> Self {
+        let Inner { server, people, owner, lease, skew, due, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            server: Arc::clone(server),
+            pool: people.clone(),
+            people: people.clone(),
+            writer: None,
+            owner: owner.clone(),
+            lease: *lease,
+            pruning: Mutex::default(),
+            skew: Arc::clone(skew),
+            due: Arc::clone(due),
+            _tasks: Vec::new(),
         }))
     }
 
@@ -162,6 +187,12 @@ impl Db {
             tx.execute("UPDATE pulse SET beats = beats + 1", values![]).await?;
             Ok(())
         })
+    }
+
+    /// The number that a statement gives.
+    #[cfg(test)]
+    pub(super) async fn ask_anything(&self, sql: &str) -> Result<i64, StoreError> {
+        transaction!(&self.0.pool, Kind::Read, tx => async { Ok(tx.only(sql, values![]).await?.try_get(0)?) })
     }
 
     /// Does it still prepare statements?
@@ -202,6 +233,7 @@ impl Db {
                 tracing::debug!(%error, "The lanes were not given back; their leases will end.");
             }
         }
+        self.0.people.close(u32::try_from(PEOPLE_READERS).unwrap_or(1)).await;
         self.0.pool.close(CONNECTIONS).await;
         Ok(())
     }

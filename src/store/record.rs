@@ -20,6 +20,8 @@ pub struct DeliveryFilter {
     pub until: Option<Timestamp>,
     /// Of this receiver.
     pub receiver: Option<String>,
+    /// Of one of these receivers.
+    pub receivers: Option<Vec<String>>,
     /// In this lane.
     pub lane: Option<LaneKey>,
     /// In this state.

@@ -3,6 +3,7 @@
 mod acts;
 mod admit;
 mod alerts;
+mod api;
 mod backup;
 mod breaker;
 mod cards;
@@ -13,6 +14,7 @@ mod convert;
 mod escalations;
 mod files;
 mod fold;
+mod incidents;
 mod keys;
 mod lanes;
 mod lock;
@@ -35,7 +37,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -43,7 +45,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::migrate::{self, migrate};
 use super::retention::Round;
-use super::{Admission, Admitted, Room, Space, StoreError};
+use super::{Admission, Admitted, PEOPLE, PEOPLE_READERS, PEOPLE_WAIT, Room, Space, StoreError};
 use crate::alert::Timestamp;
 use files::Files;
 use lock::{Lock, beside, private};
@@ -63,6 +65,9 @@ const READERS: usize = 3;
 
 /// Pages that a reading connection keeps, in KiB: what it reads again and again fits, and the system keeps the rest.
 const READER_KIB: i64 = 512;
+
+/// Steps of SQLite's machine between two looks at the clock: some tens of microseconds.
+const STEPS: i32 = 4_000;
 
 /// How long SQLite waits for another program (a backup, a shell) that holds the file.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
@@ -84,8 +89,10 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    // Dropped before the writer: the writer's connection must close last, to clean up.
+    // These are dropped before the writer: the writer's connection must close last, to clean up.
     readers: Readers,
+    /// The same file for the questions of people; `None`: this is that, or a command's.
+    people: Option<Db>,
     /// `None`: opened for reading, beside the process that holds the database.
     writer: Option<Writer>,
     /// The progress of pruning.
@@ -103,6 +110,16 @@ impl fmt::Debug for Db {
 impl Db {
     pub(super) async fn open(path: PathBuf, now: Timestamp) -> Result<Self, StoreError> {
         blocking(move || open(&path, now)).await
+    }
+
+    pub(super) fn for_people(&self) -> Self {
+        self.0.people.as_ref().unwrap_or(self).clone()
+    }
+
+    /// The number that a statement gives.
+    #[cfg(test)]
+    pub(super) async fn ask_anything(&self, sql: &'static str) -> Result<i64, StoreError> {
+        self.read(move |connection| Ok(connection.query_row(sql, [], |row| row.get(0))?)).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
@@ -133,13 +150,19 @@ impl Db {
     pub(super) async fn open_reading(path: PathBuf) -> Result<Self, StoreError> {
         blocking(move || {
             inspect(&path)?;
-            let readers = Readers::open(&path)?;
+            let readers = Readers::open(&path, READERS, None)?;
             if let Some(connection) = &readers.borrow().connection {
                 migrate::expect_current(connection, &path, migrate::SQLITE).map_err(|error| explain(&path, error))?;
             }
-            Ok(Self(Arc::new(Inner { path, readers, writer: None, round: Arc::default(), due: Notify::new() })))
+            Ok(Self::reading(path, readers))
         })
         .await
+    }
+
+    /// A handle that only reads.
+    fn reading(path: PathBuf, readers: Readers) -> Self {
+        let (writer, round, due) = (None, Arc::default(), Notify::new());
+        Self(Arc::new(Inner { path, readers, writer, round, due, people: None }))
     }
 
     pub(super) fn due(&self) -> &Notify {
@@ -151,6 +174,9 @@ impl Db {
     }
 
     pub(super) async fn close(&self) -> Result<(), StoreError> {
+        if let Some(people) = &self.0.people {
+            people.0.readers.close().await;
+        }
         self.0.readers.close().await;
         let db = self.clone();
         blocking(move || {
@@ -195,11 +221,20 @@ impl Db {
         T: Send + 'static,
     {
         let readers = self.0.readers.clone();
-        let place = Arc::clone(&readers.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let place = Arc::clone(&readers.places).acquire_owned();
+        let place = match readers.bound {
+            None => place.await,
+            Some(_) => tokio::time::timeout(PEOPLE_WAIT, place).await.map_err(|_| StoreError::TooSlow)?,
+        };
+        let place = place.map_err(|_| StoreError::Closed)?;
         blocking(move || {
             let _place = place;
-            let borrowed = readers.borrow();
-            let connection = borrowed.connection.as_ref().ok_or(StoreError::Closed)?;
+            let mut borrowed = readers.borrow();
+            let connection = borrowed.connection.as_mut().ok_or(StoreError::Closed)?;
+            if let Some(bound) = readers.bound {
+                let end = Instant::now() + bound;
+                connection.progress_handler(STEPS, Some(move || Instant::now() >= end))?;
+            }
             let view = connection.unchecked_transaction()?;
             let value = read(&view)?;
             drop(view);
@@ -241,13 +276,17 @@ pub(super) async fn blocking<T: Send + 'static>(
 struct Readers {
     places: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    count: usize,
+    /// The longest that a read may take.
+    bound: Option<Duration>,
 }
 
 impl Readers {
-    fn open(path: &Path) -> Result<Self, StoreError> {
+    fn open(path: &Path, count: usize, bound: Option<Duration>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connections = (0..READERS).map(|_| connect(path, flags)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { places: Arc::new(Semaphore::new(READERS)), idle: Arc::new(Mutex::new(connections)) })
+        let connections = (0..count).map(|_| connect(path, flags)).collect::<Result<Vec<_>, _>>()?;
+        let (places, idle) = (Arc::new(Semaphore::new(count)), Arc::new(Mutex::new(connections)));
+        Ok(Self { places, idle, count, bound })
     }
 
     fn borrow(&self) -> Borrowed<'_> {
@@ -257,7 +296,7 @@ impl Readers {
 
     /// Waits for the reads under way, then closes the connections.
     async fn close(&self) {
-        let all = u32::try_from(READERS).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.count).unwrap_or(u32::MAX);
         let _places = self.places.acquire_many(all).await;
         self.places.close();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -306,7 +345,8 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
     let connection = convert::convert(connection, path)?;
     keys::open(&connection).map_err(|error| explain(path, error))?;
-    let readers = Readers::open(path)?;
+    let readers = Readers::open(path, READERS, None)?;
+    let people = Db::reading(path.to_owned(), Readers::open(path, PEOPLE_READERS, Some(PEOPLE))?);
     let files = Files::of(path).map_err(|error| refused(path, &error))?;
     let writer = Writer::start(connection, files, lock).map_err(|error| refused(path, &error))?;
     Ok(Db(Arc::new(Inner {
@@ -315,6 +355,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
         writer: Some(writer),
         round: Arc::default(),
         due: Notify::new(),
+        people: Some(people),
     })))
 }
 

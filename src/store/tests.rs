@@ -35,6 +35,7 @@ macro_rules! contract {
 }
 
 mod acts;
+mod api;
 mod cards;
 mod contract;
 mod escalations;

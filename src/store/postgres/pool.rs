@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use super::address::{Address, CONNECT};
 use super::named::{Names, Naming};
 use super::tx::{Fault, said, sorted};
-use crate::store::StoreError;
+use crate::store::{PEOPLE_WAIT, StoreError};
 
 /// How long a caller waits for a connection. Grafana does not repeat a refused webhook, so waiting is better than a
 /// quick refusal; Alertmanager gives up after 10 s.
@@ -94,6 +94,8 @@ pub(super) struct Pool {
     idle: Arc<Mutex<Vec<Session>>>,
     /// Do its connections prepare statements?
     named: bool,
+    /// Are reads ended after [`PEOPLE`](crate::store::PEOPLE)?
+    bounded: bool,
 }
 
 /// A connection, with the statements that it prepared.
@@ -105,7 +107,12 @@ struct Session {
 
 impl Pool {
     pub fn new(server: Arc<Server>, size: usize) -> Self {
-        Self { server, places: Arc::new(Semaphore::new(size)), idle: Arc::default(), named: false }
+        Self { server, places: Arc::new(Semaphore::new(size)), idle: Arc::default(), named: false, bounded: false }
+    }
+
+    /// One for the questions of people, each of which has little time.
+    pub fn bounded(server: Arc<Server>, size: usize) -> Self {
+        Self { bounded: true, ..Self::new(server, size) }
     }
 
     /// One whose connections prepare what they use again and again.
@@ -114,9 +121,11 @@ impl Pool {
     }
 
     pub async fn get(&self) -> Result<Conn, Fault> {
-        let place = tokio::time::timeout(PLACE, Arc::clone(&self.places).acquire_owned())
+        let (patience, error) =
+            if self.bounded { (PEOPLE_WAIT, StoreError::TooSlow) } else { (PLACE, StoreError::Busy) };
+        let place = tokio::time::timeout(patience, Arc::clone(&self.places).acquire_owned())
             .await
-            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| error)?
             .map_err(|_| StoreError::Closed)?;
         let mut session = None;
         while let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
@@ -166,6 +175,11 @@ pub(super) struct Conn {
 impl Conn {
     pub fn client(&self) -> &Client {
         &self.session().client
+    }
+
+    /// Are its reads ended early?
+    pub fn is_bounded(&self) -> bool {
+        self.pool.bounded
     }
 
     /// Its statements, if they may have names.

@@ -11,15 +11,12 @@ use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
 use crate::alert::{Format, Identity, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
+use crate::store::lists::{self, Dialect, Given};
 use crate::store::record::LATE_LANES;
-use crate::store::words::text;
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Candidate, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
     LaneBacklog, Related, State, StoreError, TransitionRow,
 };
-
-/// Most rows in one list: a list is read by a person or in pages.
-const LIST: usize = 1000;
 
 /// The columns of a [`DeliveryRow`] and, after them, those of a [`Delivery`].
 const SELECT: &str = "
@@ -38,8 +35,8 @@ const SELECT: &str = "
 
 impl Db {
     pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
-        let (sql, given) = query(filter);
-        let values: Vec<(&(dyn ToSql + Sync), Type)> = given.iter().map(Given::value).collect();
+        let list = lists::deliveries(SELECT, &filter, &DIALECT);
+        let (sql, values) = (list.numbered(), typed(&list.values));
         transaction!(&self.0.pool, Kind::Read, tx => async {
             tx.rows(&sql, &values).await?.iter().map(row).collect()
         })
@@ -168,69 +165,32 @@ impl Db {
     }
 }
 
-/// A value of a filter.
-enum Given {
-    Number(i64),
-    Words(String),
+/// The SQL of this half's lists.
+pub(in crate::store) const DIALECT: Dialect = Dialect {
+    // In the list of users that the bytes address, or of those that WeCom did not reach.
+    person: "(
+        EXISTS (SELECT 1 FROM part WHERE message_id = m.id AND
+                strpos('|' || lower(addressed(body) COLLATE \"C\") || '|', '|' || ? || '|') > 0)
+        OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND
+                   strpos(lower(invalid COLLATE \"C\"), '\"' || ? || '\"') > 0))",
+    label: "has_label(a.labels, ?, ?)",
+    among: "IN (SELECT json_array_elements_text(?::text::json) COLLATE \"C\")",
+    holds: ["strpos(", " COLLATE \"C\", ?) > 0"],
+    live: "m.settled_at IS NULL",
+    firing: "",
+};
+
+/// The values of a list with their types.
+pub(super) fn typed(given: &[Given]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    given.iter().map(one).collect()
 }
 
-impl Given {
-    fn value(&self) -> (&(dyn ToSql + Sync), Type) {
-        match self {
-            Self::Number(number) => (number, Type::INT8),
-            Self::Words(words) => (words, Type::TEXT),
-        }
+fn one(given: &Given) -> (&(dyn ToSql + Sync), Type) {
+    match given {
+        Given::Number(number) => (number, Type::INT8),
+        Given::Words(words) => (words, Type::TEXT),
     }
 }
-
-/// The statement of a list and its values.
-fn query(filter: DeliveryFilter) -> (String, Vec<Given>) {
-    let number = |value: i64| vec![Given::Number(value)];
-    let words = |value: String| vec![Given::Words(text(&value).into_owned())];
-    let twice = |person: String| [words(person.clone()), words(person)].into_iter().flatten().collect();
-    let mut conditions: Vec<(&str, Option<Vec<Given>>)> = vec![
-        ("m.created_at >= ?", filter.since.map(|time| number(time.0))),
-        ("m.created_at < ?", filter.until.map(|time| number(time.0))),
-        ("m.receiver = ?", filter.receiver.map(words)),
-        ("m.lane = ?", filter.lane.map(|lane| words(lane.to_string()))),
-        ("m.state = ?", filter.state.map(|state| words(state.as_str().to_owned()))),
-        ("m.thread = ?", filter.thread.map(|thread| number(thread.0))),
-        ("m.id = ?", filter.message.map(number)),
-        ("m.id < ?", filter.before.map(number)),
-        (ERRCODE, filter.errcode.map(number)),
-        (PERSON, filter.person.map(|person| twice(person.to_lowercase()))),
-    ];
-    let labels = filter.labels.into_iter();
-    conditions
-        .extend(labels.map(|(name, value)| (LABEL, Some([words(name), words(value)].into_iter().flatten().collect()))));
-    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
-    let mut sql = format!("{SELECT} WHERE true");
-    let mut values = Vec::new();
-    for (condition, given) in conditions {
-        let Some(given) = given else { continue };
-        sql.push_str(" AND ");
-        let mut pieces = condition.split('?');
-        sql.extend(pieces.next());
-        for (value, piece) in given.into_iter().zip(pieces) {
-            values.push(value);
-            let number = values.len().to_string();
-            sql.extend(["$", &number, piece]);
-        }
-    }
-    values.push(Given::Number(i64::try_from(limit).unwrap_or(i64::MAX)));
-    sql.extend([" ORDER BY m.id DESC LIMIT $", &values.len().to_string()]);
-    (sql, values)
-}
-
-const ERRCODE: &str = "EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND attempt.errcode = ?)";
-/// In the list of users that the bytes address, or of those that WeCom did not reach.
-const PERSON: &str = "(
-    EXISTS (SELECT 1 FROM part WHERE message_id = m.id AND
-            strpos('|' || lower(addressed(body) COLLATE \"C\") || '|', '|' || ? || '|') > 0)
-    OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND
-               strpos(lower(invalid COLLATE \"C\"), '\"' || ? || '\"') > 0))";
-const LABEL: &str = "EXISTS (SELECT 1 FROM transition t JOIN alert a ON a.id = t.alert_id
-    WHERE t.message_id = m.id AND has_label(a.labels, ?, ?))";
 
 fn row(row: &Row) -> Result<DeliveryRow, Fault> {
     Ok(DeliveryRow {

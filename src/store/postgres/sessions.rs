@@ -136,7 +136,14 @@ fn ticket(row: &Row) -> Result<Ticket, Fault> {
     Ok(Ticket { person: row.try_get(0)?, way: row.try_get(1)? })
 }
 
-async fn step(tx: &Tx, at: Timestamp, person: &str, what: &str, way: &str, address: &str) -> Result<(), Fault> {
+pub(super) async fn step(
+    tx: &Tx,
+    at: Timestamp,
+    person: &str,
+    what: &str,
+    way: &str,
+    address: &str,
+) -> Result<(), Fault> {
     tx.execute("DELETE FROM trail WHERE at < $1", values![at.0 - TRAIL_MS]).await?;
     let sql = "INSERT INTO trail (at, person, what, way, address) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING";

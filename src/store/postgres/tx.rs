@@ -17,7 +17,7 @@ use tokio_postgres::{Row, RowStream, Statement};
 use super::named::{Names, is_of_names};
 use super::pool::{Conn, Pool};
 use super::values::Values;
-use crate::store::StoreError;
+use crate::store::{PEOPLE, StoreError};
 
 /// A transaction without an answer for this long will not get one: longer than the server's statement timeout.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -56,6 +56,12 @@ impl Kind {
     }
 }
 
+/// Begins a read whose statements the server ends early.
+fn bounded() -> String {
+    let millis = PEOPLE.as_millis();
+    format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '{millis}ms'")
+}
+
 /// A transaction that was begun.
 pub(super) struct Tx {
     conn: Conn,
@@ -71,7 +77,7 @@ impl Tx {
         let conn = pool.get().await?;
         let begun = Instant::now();
         let mut tx = Self { conn, kind, undo: AtomicBool::new(false), begun, named: false };
-        let mut begin = kind.begin().to_owned();
+        let mut begin = if tx.conn.is_bounded() { bounded() } else { kind.begin().to_owned() };
         if kind != Kind::Read && pool.sync_commit_is_off() {
             begin += "; SET LOCAL synchronous_commit = on";
         }
@@ -159,6 +165,14 @@ impl Tx {
             self.conn.naming().failed(Instant::now());
             return result;
         }
+        let result = match result {
+            Err(Fault::Statement(error))
+                if self.conn.is_bounded() && error.code() == Some(&SqlState::QUERY_CANCELED) =>
+            {
+                Err(StoreError::TooSlow.into())
+            }
+            result => result,
+        };
         if result.is_err() || self.undo.load(Ordering::Relaxed) {
             if !self.conn.client().is_closed() && self.conn.client().batch_execute("ROLLBACK").await.is_ok() {
                 self.conn.is_clean();

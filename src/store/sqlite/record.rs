@@ -8,14 +8,12 @@ use super::lanes::{self, kept, named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
+use crate::store::lists::{self, Dialect, Given};
 use crate::store::record::LATE_LANES;
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
     LaneBacklog, State, StoreError, TransitionRow,
 };
-
-/// Most rows in one list: a list is read by a person or in pages.
-const LIST: usize = 1000;
 
 /// The columns of a [`DeliveryRow`] and, after them, those of a [`Delivery`].
 const SELECT: &str = "
@@ -35,9 +33,9 @@ const SELECT: &str = "
 impl Db {
     pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
         self.read(move |connection| {
-            let (sql, values) = query(filter);
-            let mut select = connection.prepare(&sql)?;
-            let rows = select.query_map(params_from_iter(values), row)?;
+            let list = lists::deliveries(SELECT, &filter, &DIALECT);
+            let mut select = connection.prepare(&list.sql)?;
+            let rows = select.query_map(params_from_iter(values(list.values)), row)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
@@ -166,48 +164,27 @@ impl Db {
     }
 }
 
-/// The statement of a list and its values.
-fn query(filter: DeliveryFilter) -> (String, Vec<Value>) {
-    let number = |value: i64| vec![Value::Integer(value)];
-    let words = |value: String| vec![Value::Text(value)];
-    let person = filter.person.map(|person| person.to_lowercase());
-    let mut conditions = vec![
-        ("m.created_at >= ?", filter.since.map(|time| number(time.0))),
-        ("m.created_at < ?", filter.until.map(|time| number(time.0))),
-        ("m.receiver = ?", filter.receiver.map(words)),
-        ("m.lane = ?", filter.lane.map(|lane| words(lane.to_string()))),
-        ("m.state = ?", filter.state.map(|state| words(state.as_str().to_owned()))),
-        ("m.thread = ?", filter.thread.map(|thread| number(thread.0))),
-        ("m.id = ?", filter.message.map(number)),
-        ("m.id < ?", filter.before.map(number)),
-        (ERRCODE, filter.errcode.map(number)),
-        (PERSON, person.map(|person| vec![Value::Text(person.clone()), Value::Text(person)])),
-    ];
-    let labels = filter.labels.into_iter();
-    conditions.extend(labels.map(|(name, value)| (LABEL, Some(vec![Value::Text(name), Value::Text(value)]))));
-    let mut sql = format!("{SELECT} WHERE true");
-    let mut values = Vec::new();
-    for (condition, given) in conditions {
-        if let Some(given) = given {
-            sql.push_str(" AND ");
-            sql.push_str(condition);
-            values.extend(given);
-        }
-    }
-    sql.push_str(" ORDER BY m.id DESC LIMIT ?");
-    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
-    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    (sql, values)
-}
+/// The SQL of this half's lists.
+pub(in crate::store) const DIALECT: Dialect = Dialect {
+    // In the list of users that the bytes address, or of those that WeCom did not reach.
+    person: "(
+        EXISTS (SELECT 1 FROM part WHERE message_id = m.id AND json_valid(CAST(body AS TEXT)) AND
+                instr('|' || lower(json_extract(CAST(body AS TEXT), '$.touser')) || '|', '|' || ? || '|') > 0)
+        OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND instr(lower(invalid), '\"' || ? || '\"') > 0))",
+    label: "EXISTS (SELECT 1 FROM json_each(a.labels) label WHERE label.key = ? AND label.value = ?)",
+    among: "IN (SELECT value FROM json_each(?))",
+    holds: ["instr(", ", ?) > 0"],
+    live: "m.id IN (SELECT id FROM message INDEXED BY message_live WHERE settled_at IS NULL)",
+    firing: " INDEXED BY alert_firing",
+};
 
-const ERRCODE: &str = "EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND attempt.errcode = ?)";
-/// In the list of users that the bytes address, or of those that WeCom did not reach.
-const PERSON: &str = "(
-    EXISTS (SELECT 1 FROM part WHERE message_id = m.id AND json_valid(CAST(body AS TEXT)) AND
-            instr('|' || lower(json_extract(CAST(body AS TEXT), '$.touser')) || '|', '|' || ? || '|') > 0)
-    OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND instr(lower(invalid), '\"' || ? || '\"') > 0))";
-const LABEL: &str = "EXISTS (SELECT 1 FROM transition t JOIN alert a ON a.id = t.alert_id, json_each(a.labels) label
-    WHERE t.message_id = m.id AND label.key = ? AND label.value = ?)";
+/// The values of a list.
+pub(super) fn values(given: Vec<Given>) -> impl Iterator<Item = Value> {
+    given.into_iter().map(|given| match given {
+        Given::Number(number) => Value::Integer(number),
+        Given::Words(words) => Value::Text(words),
+    })
+}
 
 fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {

@@ -153,7 +153,7 @@ fn ticket(connection: &Connection, hash: &Hash, now: Timestamp) -> Result<Option
     Ok(select.query_row(params![hash, now.0 - TICKET_MS], row).optional()?)
 }
 
-fn step(connection: &Connection, step: &Step) -> Result<(), StoreError> {
+pub(super) fn step(connection: &Connection, step: &Step) -> Result<(), StoreError> {
     let Step { at, person, what, way, address } = step;
     connection.held("DELETE FROM trail WHERE at < ?1")?.execute([at.0 - TRAIL_MS])?;
     connection

@@ -144,6 +144,10 @@ fn query(filter: ActFilter) -> (String, Vec<Value>) {
         sql.push_str(" AND c.at >= ?");
         values.push(Value::Integer(since.0));
     }
+    if let Some(before) = filter.before {
+        sql.push_str(" AND c.id < ?");
+        values.push(Value::Integer(before));
+    }
     sql.push_str(" ORDER BY c.id DESC LIMIT ?");
     let limit = if filter.limit == 0 { 100 } else { filter.limit.min(LIST) };
     values.push(Value::Integer(i64::from(limit)));

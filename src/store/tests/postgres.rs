@@ -12,7 +12,7 @@ use super::*;
 pub(crate) struct Schema {
     pub url: SecretString,
     name: String,
-    hand: Client,
+    pub(super) hand: Client,
 }
 
 impl Schema {

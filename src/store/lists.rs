@@ -1,0 +1,249 @@
+//! The statements of lists: pure, and the same for both halves but for the pieces of SQL in [`Dialect`].
+//!
+//! A list is read by a person or in pages, so it has a limit and goes on behind a key. Times become ids by bisection,
+//! because ids grow with time and have an index, and times have none: each index is paid for by intake.
+
+use super::incidents::AlertFilter;
+use super::record::DeliveryFilter;
+use super::words::text;
+use crate::alert::Timestamp;
+
+/// Most rows in one list.
+const LIST: usize = 1000;
+/// By how much the times of rows may contradict the order of their ids: clocks are set, and replicas have their own.
+const SLACK_MS: i64 = 5 * 60_000;
+
+/// A value of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Given {
+    Number(i64),
+    Words(String),
+}
+
+impl Given {
+    fn words(words: &str) -> Self {
+        Self::Words(text(words).into_owned())
+    }
+}
+
+/// A statement with `?` for each of its values.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    pub sql: String,
+    pub values: Vec<Given>,
+}
+
+impl Statement {
+    fn new(select: &str) -> Self {
+        Self { sql: format!("{select} WHERE true"), values: Vec::new() }
+    }
+
+    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Given>) {
+        self.sql.push_str(" AND ");
+        self.end(condition, values);
+    }
+
+    fn end(&mut self, piece: &str, values: impl IntoIterator<Item = Given>) {
+        self.sql.push_str(piece);
+        self.values.extend(values);
+    }
+
+    /// With `$1`, `$2`, … for the values.
+    pub fn numbered(&self) -> String {
+        let mut pieces = self.sql.split('?');
+        let mut sql = pieces.next().unwrap_or_default().to_owned();
+        for (number, piece) in (1..).zip(pieces) {
+            sql.extend(["$", &i32::to_string(&number), piece]);
+        }
+        sql
+    }
+}
+
+/// What the SQL of the halves differs in.
+#[derive(Debug)]
+pub(super) struct Dialect {
+    /// Is the message `m` addressed to a person, or did WeCom say that it did not reach this person? Two values.
+    pub person: &'static str,
+    /// Does the alert `a` have a label? Its name and its value.
+    pub label: &'static str,
+    /// One of a list, which is a JSON array.
+    pub among: &'static str,
+    /// Does a text hold another? The text is `{}`.
+    pub holds: [&'static str; 2],
+    /// Is the message `m` live? By the small index of live ones.
+    pub live: &'static str,
+    /// After `alert a`: reads the firing ones by their own index, where the planner would not.
+    pub firing: &'static str,
+}
+
+/// The first id of `table` whose row is not older than a time, if the times were in the order of the ids; the time twice.
+fn first_at(table: &str, column: &str) -> String {
+    let middle = format!("(SELECT {column} FROM {table} WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1)");
+    format!(
+        "(WITH RECURSIVE seek (low, high) AS (
+              SELECT coalesce((SELECT min(id) FROM {table}), 1), coalesce((SELECT max(id) FROM {table}), 0) + 1
+              UNION ALL
+              SELECT CASE WHEN {middle} < ? THEN (low + high) / 2 + 1 ELSE low END,
+                     CASE WHEN {middle} < ? THEN high ELSE (low + high) / 2 END
+              FROM seek WHERE low < high)
+          SELECT min(low) FROM seek WHERE low >= high)"
+    )
+}
+
+/// The same time for each `?`, moved by `slack`.
+fn times<const N: usize>(at: Timestamp, slack: i64) -> [Given; N] {
+    std::array::from_fn(|_| Given::Number(at.0.saturating_add(slack)))
+}
+
+fn limit(asked: usize) -> Given {
+    let limit = if asked == 0 { 100 } else { asked.min(LIST) };
+    Given::Number(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+fn json(names: &[String]) -> Given {
+    Given::words(&serde_json::to_string(names).expect("names are JSON"))
+}
+
+/// The list of messages, from `select`, which names them `m`; newest first.
+pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialect) -> Statement {
+    let mut list = Statement::new(select);
+    let number = |value: i64| [Given::Number(value)];
+    if let Some(since) = filter.since {
+        list.and("m.created_at >= ?", number(since.0));
+        list.and(&format!("m.id >= {}", first_at("message", "created_at")), times::<2>(since, -SLACK_MS));
+    }
+    if let Some(until) = filter.until {
+        list.and("m.created_at < ?", number(until.0));
+        list.and(&format!("m.id < {}", first_at("message", "created_at")), times::<2>(until, SLACK_MS));
+    }
+    if let Some(receiver) = &filter.receiver {
+        list.and("m.receiver = ?", [Given::words(receiver)]);
+    }
+    if let Some(receivers) = &filter.receivers {
+        list.and(&format!("m.receiver {}", dialect.among), [json(receivers)]);
+    }
+    if let Some(lane) = &filter.lane {
+        list.and("m.lane = ?", [Given::words(lane.as_str())]);
+    }
+    if let Some(state) = filter.state {
+        if state.is_live() {
+            list.and(dialect.live, []);
+        }
+        // A constant, so that the small index of dead messages is used.
+        list.and(&format!("m.state = '{}'", state.as_str()), []);
+    }
+    if let Some(thread) = filter.thread {
+        list.and("m.thread = ?", number(thread.0));
+    }
+    if let Some(message) = filter.message {
+        list.and("m.id = ?", number(message));
+    }
+    if let Some(before) = filter.before {
+        list.and("m.id < ?", number(before));
+    }
+    if let Some(errcode) = filter.errcode {
+        // Said again, so that the index of failed attempts is used.
+        let failed = if errcode == 0 { "" } else { "AND errcode <> 0" };
+        list.and(&format!("m.id IN (SELECT message_id FROM attempt WHERE errcode = ? {failed})"), number(errcode));
+    }
+    if let Some(person) = &filter.person {
+        let person = person.to_lowercase();
+        list.and(dialect.person, [Given::words(&person), Given::words(&person)]);
+    }
+    for (name, value) in &filter.labels {
+        let condition = format!(
+            "EXISTS (SELECT 1 FROM transition t JOIN alert a ON a.id = t.alert_id WHERE t.message_id = m.id AND {})",
+            dialect.label
+        );
+        list.and(&condition, [Given::words(name), Given::words(value)]);
+    }
+    list.end(" ORDER BY m.id DESC LIMIT ?", [limit(filter.limit)]);
+    list
+}
+
+/// The list of alerts, from `select`, which names them `a`; the last that became known first.
+pub(super) fn alerts(select: &str, filter: &AlertFilter, dialect: &Dialect) -> Statement {
+    let mut list = of_alerts(select, filter, dialect);
+    if let Some(before) = filter.before {
+        list.and("a.id < ?", [Given::Number(before)]);
+    }
+    list.end(" ORDER BY a.id DESC LIMIT ?", [limit(filter.limit)]);
+    list
+}
+
+/// The short ids of incidents, the newest first.
+pub(super) fn incidents(filter: &AlertFilter, dialect: &Dialect) -> Statement {
+    let mut list = of_alerts("SELECT a.thread FROM alert a", filter, dialect);
+    if filter.firing == Some(false) {
+        let others = "SELECT 1 FROM alert b WHERE b.thread = a.thread AND b.status = 'firing'";
+        list.and(&format!("NOT EXISTS ({others})"), []);
+    }
+    if let Some(since) = filter.since {
+        let first = first_at("notification", "received_at");
+        list.and(&format!("a.thread >= {first}"), times::<2>(since, -SLACK_MS));
+    }
+    if let Some(until) = filter.until {
+        let first = first_at("notification", "received_at");
+        list.and(&format!("a.thread < {first}"), times::<2>(until, SLACK_MS));
+    }
+    if let Some(before) = filter.before {
+        list.and("a.thread < ?", [Given::Number(before)]);
+    }
+    list.end(" GROUP BY a.thread ORDER BY a.thread DESC LIMIT ?", [limit(filter.limit)]);
+    list
+}
+
+fn of_alerts(select: &str, filter: &AlertFilter, dialect: &Dialect) -> Statement {
+    let hint = if filter.firing == Some(true) { dialect.firing } else { "" };
+    let mut list = Statement::new(&format!("{select}{hint}"));
+    match filter.firing {
+        Some(true) => list.and("a.status = 'firing'", []),
+        Some(false) => list.and("a.status <> 'firing'", []),
+        None => {}
+    }
+    match filter.critical {
+        Some(true) => list.and("a.critical", []),
+        Some(false) => list.and("NOT a.critical", []),
+        None => {}
+    }
+    if let Some(receiver) = &filter.receiver {
+        list.and("a.receiver = ?", [Given::words(receiver)]);
+    }
+    if let Some(receivers) = &filter.receivers {
+        list.and(&format!("a.receiver {}", dialect.among), [json(receivers)]);
+    }
+    if let Some(source) = &filter.source {
+        list.and("a.source = ?", [Given::words(source)]);
+    }
+    if let Some(person) = &filter.claimed_by {
+        list.and("lower(a.acknowledged_by) = ?", [Given::words(&person.to_lowercase())]);
+    }
+    for (name, value) in &filter.labels {
+        list.and(dialect.label, [Given::words(name), Given::words(value)]);
+    }
+    if !filter.threads.is_empty() {
+        let threads: Vec<String> = filter.threads.iter().map(|thread| thread.0.to_string()).collect();
+        list.and(&format!("a.thread IN ({})", threads.join(", ")), []);
+    }
+    for word in &filter.words {
+        let [before, after] = dialect.holds;
+        let said = "lower(a.name || ' ' || a.labels || ' ' || a.receiver || ' ' || a.source)";
+        list.and(&format!("{before}{said}{after}"), [Given::words(&word.to_lowercase())]);
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_numbered_in_their_order() {
+        let mut statement = Statement::new("SELECT 1 FROM t");
+        statement.and("a = ? AND b = ?", [Given::Number(1), Given::words("x\0")]);
+        statement.end(" LIMIT ?", [limit(0)]);
+        assert_eq!(statement.numbered(), "SELECT 1 FROM t WHERE true AND a = $1 AND b = $2 LIMIT $3");
+        assert_eq!(statement.values[1..], [Given::Words("x␀".to_owned()), Given::Number(100)]);
+        assert_eq!(limit(5_000), Given::Number(1_000));
+    }
+}

@@ -157,6 +157,7 @@ pub fn explain(
     let mut alerts = Vec::with_capacity(bytes.len() / 400);
     let mut explained = explain_each(bytes, content_type, door, payloads, now, &mut |alert| alerts.push(alert))?;
     if explained.notification.alerts.is_empty() {
+        alerts.shrink_to_fit();
         explained.notification.alerts = alerts;
     }
     Ok(explained)

@@ -41,7 +41,7 @@ fn regex(pattern: &str) -> Regex {
 /// A macro that the sender did not expand, in the notation of one of many products.
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?x) \{\{[^{}]*\}\} | [\$\#%]\{[^{}]*\} | \{[\$\#]?[A-Za-z][\w.:\x20]{0,60}\} | %[A-Z][A-Z0-9_]+%
+        r"(?x) \{\{[^{}]*\}\} | [\$\#%]\{[^{}]*\} | \{[\$\#]?[A-Za-z][0-9A-Za-z_\u{4E00}-\u{9FFF}.:\x20]{0,60}\} | %[A-Z][A-Z0-9_]+%
             | \$[A-Z][A-Z0-9_]{2,} | @@[A-Z][A-Z0-9_]*@@ | <%[^%]*%> | %![a-zA-Z]\([^)]*\) | <no\ value> | \[no\ value\]",
     )
 });

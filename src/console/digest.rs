@@ -148,7 +148,7 @@ fn group(f: &Frame<'_>, clock: &Clock<'_>, items: &[DigestItem], taught: &Taught
     let mut texts = vec![String::new(); items.len()];
     for row in rows {
         for at in row.members {
-            texts[at] = if row.text.is_empty() { subject::text(&subjects[at].object) } else { row.text.clone() };
+            texts[at] = if row.text.is_empty() { subject::text(&subjects[at].object) } else { row.text.to_string() };
         }
     }
     let mut about: Vec<String> = Vec::new();

@@ -28,8 +28,8 @@ impl Lanes {
     pub(super) async fn write(&self, message: i64, form: Form) -> Result<Written, StoreError> {
         let Some((mut queued, part)) = self.load(message).await? else { return Ok(Written::Gone) };
         let setup = self.deliver.setup.now();
-        let prepared = self.writer.prepare(&self.deliver, &setup, &queued, form).await;
-        // The request body is rendered: its source is not needed while it is sent, and frees memory for others.
+        let prepared = self.writer.prepare(&self.deliver, &setup, &mut queued, form).await;
+        // The message is rendered: what it was read from is not needed while it is sent, and frees memory for others.
         queued.notification.raw = Bytes::new();
         queued.transitions = Vec::new();
         drop(part);

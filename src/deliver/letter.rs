@@ -119,7 +119,7 @@ impl Writer {
         &self,
         deliver: &Deliver,
         setup: &Setup,
-        queued: &Queued,
+        queued: &mut Queued,
         form: Form,
     ) -> Result<Prepared, String> {
         let target: Target = serde_json::from_str(&queued.target_json)
@@ -173,11 +173,12 @@ impl Writer {
         })
     }
 
+    /// Writes `queued` anew. Its raw body is empty afterwards.
     async fn write(
         &self,
         deliver: &Deliver,
         setup: &Setup,
-        queued: &Queued,
+        queued: &mut Queued,
         target: &Target,
         form: Form,
         repeated: bool,
@@ -223,15 +224,23 @@ impl Writer {
             course: None,
             short: &[],
         };
-        let written = if queued.digest {
+        let page = (!queued.digest && !queued.act).then(|| {
+            let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
+            // A large body and what was read from it are not held at the same time.
+            queued.notification.raw = Bytes::new();
+            page
+        });
+        let queued = &*queued;
+        let written = if let Some(page) = &page {
+            let letter = self.letter(deliver, setup, queued, page, &target, &occasion, shape);
+            letter.await.map_err(|error| error.to_string())?
+        } else if queued.digest {
             let digest = deliver.store.digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
             let target = self.called(deliver, setup, &target, firing.map(|item| &item.labels)).await;
             summarise(setup, queued, &target, &digest, &occasion)
-        } else if queued.act {
-            about_act(deliver, setup, queued, &target, shape).await.map_err(|error| error.to_string())?
         } else {
-            self.letter(deliver, setup, queued, &target, &occasion, shape).await.map_err(|error| error.to_string())?
+            about_act(deliver, setup, queued, &target, shape).await.map_err(|error| error.to_string())?
         };
         let receiver = setup.config.receivers.get(&queued.receiver);
         let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
@@ -247,9 +256,10 @@ impl Writer {
             Some(update) => vec![update_body(&setup.config, &target, update)?],
             None => self.bodies(&setup.config, &target, &written.contents, &envelope)?,
         };
-        if written.face == card::BUTTONS && parts.len() > written.contents.len() {
+        if let Some(page) = page.as_ref().filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len())
+        {
             // That many people get several messages, each of which would be a card with a code of its own.
-            let notice = Box::pin(self.letter(deliver, setup, queued, &target, &occasion, Shape::Notice));
+            let notice = Box::pin(self.letter(deliver, setup, queued, page, &target, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
             let parts = self.bodies(&setup.config, &target, &written.contents, &envelope)?;
             return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
@@ -266,15 +276,15 @@ impl Writer {
         deliver: &Deliver,
         setup: &Setup,
         queued: &Queued,
+        page: &Page,
         target: &Target,
         occasion: &Occasion<'_>,
         shape: Shape,
     ) -> Result<Written, StoreError> {
-        let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
         let target = &self.called(deliver, setup, target, page.firing()).await;
         let pressed =
             shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
-        let scene = Scene { deliver, setup, queued, page: &page, target, now: occasion.now };
+        let scene = Scene { deliver, setup, queued, page, target, now: occasion.now };
         let shows = !pressed && scene.shows(occasion.chart);
         // What gives no picture in time tells no course, either.
         let (image, course) = match scene.picture(&self.pictures, shows).await {
@@ -288,9 +298,9 @@ impl Writer {
             page.render_pictureless(setup, target, occasion)
         } else {
             let charted = setup.charts.wants(&page.charted(queued.notification.received_at));
-            let offer = card::offer(&setup.config, &page, &queued.receiver);
+            let offer = card::offer(&setup.config, page, &queued.receiver);
             let occasion = Occasion { offer, chart: occasion.chart.filter(|_| charted), ..*occasion };
-            let short = short::links(deliver, setup, &page, target, &occasion).await;
+            let short = short::links(deliver, setup, page, target, &occasion).await;
             page.render(setup, target, &Occasion { short: &short, ..occasion }, image.as_ref())
         };
         for problem in &rendered.problems {
@@ -307,10 +317,10 @@ impl Writer {
             contents: Vec::new(),
             update: None,
         };
-        if pressed && !card::asks(&page) {
-            written.update = card::after_end(deliver, queued, target, &page, &rendered.parts).await?;
+        if pressed && !card::asks(page) {
+            written.update = card::after_end(deliver, queued, target, page, &rendered.parts).await?;
         } else if pressed
-            && card::add_buttons(deliver, setup, queued, &page, target, occasion.now, &mut rendered).await?
+            && card::add_buttons(deliver, setup, queued, page, target, occasion.now, &mut rendered).await?
         {
             card::BUTTONS.clone_into(&mut written.face);
             rendered.parts.extend(image.filter(|_| target.image).map(Content::Image));

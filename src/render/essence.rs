@@ -81,10 +81,10 @@ impl Facts {
 
     fn says_object(&self, letter: &Letter<'_>, text: &str) -> bool {
         let of_parts = |parts: &[Part]| -> Vec<String> {
-            let each = parts.iter().map(|part| part.text.clone());
+            let each = parts.iter().map(|part| part.text.to_string());
             each.chain([object_text(parts, letter.language)]).collect()
         };
-        let of_row = |row: &Row| [row.what.clone(), row.own.clone(), row.object.clone()];
+        let of_row = |row: &Row| [row.what.clone(), row.detail().own.clone(), row.detail().object.clone()];
         let lists = &self.lists;
         let rows = lists.main.iter().chain(&lists.over).chain(&lists.still);
         let mut objects = of_parts(&self.named_object(letter));
@@ -92,7 +92,7 @@ impl Facts {
         objects.extend(rows.flat_map(of_row));
         if self.rules > 1 {
             // Of several rules the names of the rules may stand alone.
-            objects.extend(lists.main.iter().map(|row| row.name.clone()));
+            objects.extend(lists.main.iter().map(|row| row.detail().name.clone()));
             objects.push(self.name.clone());
         }
         let mut objects = objects.iter().map(|object| letters(object)).filter(|object| !object.is_empty()).peekable();

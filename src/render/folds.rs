@@ -57,7 +57,7 @@ impl Listed {
 
     /// The names of `rows`, those in succession as runs.
     pub(super) fn names(rows: &[Row], width: usize, language: Language) -> Self {
-        let names: Vec<String> = rows.iter().map(|row| row.what.clone()).collect();
+        let names: Vec<&str> = rows.iter().map(|row| row.what.as_str()).collect();
         if rows.iter().any(|row| !row.icon.is_empty() || !row.counted.is_empty())
             && names.iter().any(|name| columns(name) + MORE > width)
         {

@@ -124,7 +124,7 @@ impl Facts {
         if hidden {
             return Vec::new();
         }
-        let said = |part: &Part| !part.text.is_empty() && self.name.contains(&part.text);
+        let said = |part: &Part| !part.text.is_empty() && self.name.contains(part.text.as_str());
         if !self.object.is_empty() {
             let bare = self.object.iter().filter(|part| part.kind != Kind::Namespace);
             // A name that says the object already is not followed by it.
@@ -263,7 +263,7 @@ fn shorter(parts: &[Part], language: Language) -> Vec<String> {
     forms.push(object_text(&bare, language));
     if let Some((first, rest)) = bare.split_first() {
         let mut with = |text: String| {
-            let mut cut = vec![Part { text, ..first.clone() }];
+            let mut cut = vec![Part { text: text.into(), ..first.clone() }];
             cut.extend(rest.iter().cloned());
             forms.push(object_text(&cut, language));
         };
@@ -323,6 +323,8 @@ fn cut_name(name: &str, room: usize, width: Width) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ecow::EcoString;
+
     use super::*;
 
     #[test]
@@ -340,7 +342,7 @@ mod tests {
 
     #[test]
     fn an_object_loses_its_namespace_and_then_its_beginning() {
-        let part = |kind, text: &str| Part { kind, label: String::new(), text: text.to_owned(), port: String::new() };
+        let part = |kind, text: &str| Part { kind, label: EcoString::new(), text: text.into(), port: EcoString::new() };
         let pod = [part(Kind::Namespace, "pay"), part(Kind::Pod, "api-7d9f6c5b8-x2k9q"), part(Kind::Container, "app")];
         assert_eq!(
             shorter(&pod, Language::Zh),

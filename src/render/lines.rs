@@ -21,6 +21,7 @@ use crate::subject::{Kind, columns};
 impl Voice<'_> {
     pub(super) fn row(&self, row: &Row, level: &Level) -> Value {
         let what = self.what(row, level);
+        let detail = row.detail();
         let text = text_of(row, level);
         let aside = row.aside(self.letter.language);
         let icon = if row.icon.is_empty() { String::new() } else { format!("{} ", row.icon) };
@@ -29,24 +30,24 @@ impl Voice<'_> {
         let alert = row.told.first().filter(|_| self.everything).map(|told| self.letter.told[*told].alert);
         let empty = Labels::new();
         context! {
-            name => cut_chars(&row.name, level.name),
+            name => cut_chars(&detail.name, level.name),
             icon,
             what,
-            object => row.object.as_str(),
-            place => row.place.as_str(),
-            qualifier => row.qualifier.as_str(),
-            severity => row.severity.as_str(),
+            object => detail.object.as_str(),
+            place => detail.place.as_str(),
+            qualifier => detail.qualifier.as_str(),
+            severity => detail.severity.as_str(),
             state => if row.over { "resolved" } else { "firing" },
             value => row.value.as_str(),
-            threshold => row.threshold.as_str(),
-            summary => cut_chars(&row.summary, level.summary),
+            threshold => detail.threshold.as_str(),
+            summary => cut_chars(&detail.summary, level.summary),
             text,
             brief => self.brief(row, level),
             line,
             aside,
             when => row.when.as_str(),
-            since => row.since.as_str(),
-            duration => row.duration.as_str(),
+            since => detail.since.as_str(),
+            duration => detail.duration.as_str(),
             labels => self.map(alert.map_or(&empty, |alert| &alert.labels)),
             annotations => self.map(alert.map_or(&empty, |alert| &alert.annotations)),
         }
@@ -66,11 +67,11 @@ impl Voice<'_> {
 
     /// What distinguishes the row. A long rule name must not crowd out its objects.
     pub(super) fn what(&self, row: &Row, level: &Level) -> String {
-        if !self.facts.lists.by_rule || row.own.is_empty() {
+        if !self.facts.lists.by_rule || row.detail().own.is_empty() {
             return cut_chars(&row.what, level.what).into_owned();
         }
-        let own = cut_chars(&row.own, level.what.max(40) * 3 / 2);
-        format!("{} {own}", cut_chars(&row.name, level.what / 2))
+        let own = cut_chars(&row.detail().own, level.what.max(40) * 3 / 2);
+        format!("{} {own}", cut_chars(&row.detail().name, level.what / 2))
     }
 
     /// The row in the few characters of a card: the value is kept, the object is cut at its beginning.
@@ -81,7 +82,7 @@ impl Voice<'_> {
         let what = if row.icon.is_empty() {
             cut_start(&row.what, left.min(level.what))
         } else {
-            cut_chars(&format!("{} {} {}", row.icon, cut_chars(&row.name, room / 2), row.own), left).into_owned()
+            cut_chars(&format!("{} {} {}", row.icon, cut_chars(&row.detail().name, room / 2), row.detail().own), left).into_owned()
         };
         format!("{what} {value}").trim_end().to_owned()
     }
@@ -261,7 +262,7 @@ fn cut_start(text: &str, most: usize) -> String {
 /// The text of a row besides its subject: the value, or the alert's own sentence.
 fn text_of<'a>(row: &'a Row, level: &Level) -> Cow<'a, str> {
     if row.value.is_empty() {
-        cut_columns(&row.summary, level.summary.min(SENTENCE)).into()
+        cut_columns(&row.detail().summary, level.summary.min(SENTENCE)).into()
     } else {
         (&row.value).into()
     }

@@ -1,9 +1,11 @@
 //! Which alerts stand in which row: of one rule by what differs, of several by rule.
 
+use ecow::EcoString;
+
 use super::facts::{name_of, severity};
 use super::fit::cut_chars;
 use super::folds::Listed;
-use super::rows::{Lists, ROWS, Row, Seen, cleaned, object_text, shown};
+use super::rows::{Detail, Lists, ROWS, Row, Seen, cleaned, object_text, shown};
 use super::sentences::own;
 use super::words::{Clock, State, brackets, grade_word, icon_of};
 use crate::alert::Health;
@@ -64,14 +66,15 @@ impl Telling<'_> {
     fn of_one_rule(&self, seen: &[Seen<'_>], members: &[Member<'_>]) -> Lists {
         let Group { head, rows } = group(members);
         let (kind, label) = kind(&rows).unzip();
-        let mut lists = Lists { kind, label: label.unwrap_or_default(), head, ..Lists::default() };
+        // A vector that grows has room for twice as many.
+        let on = rows.iter().filter(|row| seen[row.members[0]].state() == 0).count();
+        let (main, parts) = (Vec::with_capacity(on), Vec::with_capacity(on));
+        let mut lists = Lists { kind, label: label.unwrap_or_default().into(), head, main, parts, ..Lists::default() };
         for row in rows {
             // What is folded has no sentence of its own.
-            let speaks = self.own_sentences && lists.main.len() < ROWS;
-            let mut one = self.row(&row, seen, members, speaks);
-            if lists.main.len() >= ROWS {
-                one.shorten();
-            }
+            let has_line = lists.main.len() < ROWS;
+            let one = self.row(&row, seen, members, self.own_sentences && has_line);
+            let one = if has_line { one } else { one.shortened() };
             match seen[row.members[0]].state() {
                 0 => {
                     lists.main.push(one);
@@ -117,7 +120,7 @@ impl Telling<'_> {
     /// `speaks`: with its own sentence.
     fn row(&self, row: &subject::Row, seen: &[Seen<'_>], members: &[Member<'_>], speaks: bool) -> Row {
         let worst = row.members[0];
-        let mut one = self.one(&seen[worst], members[worst].subject, speaks);
+        let (mut one, mut detail) = self.one(&seen[worst], members[worst].subject, speaks);
         one.told = row.members.iter().filter_map(|at| seen[*at].told).collect();
         let times = if row.members.len() > 1 {
             brackets(self.clock.language, &format!("×{}", row.members.len()))
@@ -125,19 +128,19 @@ impl Telling<'_> {
             String::new()
         };
         // A sentence of its own that begins with what the row says goes on from there.
-        let rest = one
+        let rest = detail
             .summary
-            .strip_prefix(&row.text)
+            .strip_prefix(row.text.as_str())
             .filter(|_| !row.text.is_empty())
             .map(|rest| rest.trim_start().to_owned());
-        one.summary = rest.unwrap_or(one.summary);
-        one.own.clone_from(&row.text);
-        one.what = [row.text.as_str(), one.object.as_str(), one.name.as_str()]
+        detail.summary = rest.unwrap_or(detail.summary);
+        detail.own = row.text.to_string();
+        one.what = [row.text.as_str(), detail.object.as_str(), detail.name.as_str()]
             .into_iter()
             .find(|text| !text.is_empty())
             .map(|text| format!("{text}{times}"))
             .unwrap_or_default();
-        one
+        one.detailed(detail)
     }
 
     /// The alerts of one rule in one line: its only object, or a fold of all.
@@ -154,16 +157,16 @@ impl Telling<'_> {
             })
             .collect();
         let worst = rows[0].clone();
+        let detail = worst.detail().clone();
         let place: Vec<Part> = shared.place.iter().filter(|part| !head.place.contains(part)).cloned().collect();
         let aside = subject::places(&place).join(" ");
         let (own, told) = if of.len() == 1 {
-            (format!("{} {}", worst.object, worst.qualifier).trim().to_owned(), worst.told.clone())
+            (format!("{} {}", detail.object, detail.qualifier).trim().to_owned(), worst.told.clone())
         } else {
             if rows.len() == 1 {
-                let object = rows[0].object.clone();
-                rows[0].what = object;
+                rows[0].what.clone_from(&detail.object);
             }
-            let shared = format!("{} {}", object_text(&shown(&shared.object), language), worst.qualifier);
+            let shared = format!("{} {}", object_text(&shown(&shared.object), language), detail.qualifier);
             let Listed { text, named, .. } = Listed::of(&rows, OBJECTS, language);
             let lead = if rows.len() == 1 { "" } else { shared.trim() };
             (format!("×{} {lead} {text}", of.len()), named)
@@ -175,17 +178,24 @@ impl Telling<'_> {
         Row {
             counted: all.iter().filter(|at| !told.contains(at)).copied().collect(),
             icon: if worst.over { "" } else { icon_of(seen[of[0]].weight) },
-            what: format!("{} {own}", worst.name).trim_end().to_owned(),
-            own,
+            what: format!("{} {own}", detail.name).trim_end().to_owned(),
             value: if single { worst.value.clone() } else { String::new() },
-            // A sentence that repeats the rule's name adds nothing.
-            summary: if single && !worst.summary.contains(&worst.name) { worst.summary.clone() } else { String::new() },
             told,
             ..worst
         }
+        .detailed(Detail {
+            own,
+            // A sentence that repeats the rule's name adds nothing.
+            summary: if single && !detail.summary.contains(&detail.name) {
+                detail.summary.clone()
+            } else {
+                String::new()
+            },
+            ..detail
+        })
     }
 
-    fn one(&self, seen: &Seen<'_>, subject: &Subject, speaks: bool) -> Row {
+    fn one(&self, seen: &Seen<'_>, subject: &Subject, speaks: bool) -> (Row, Detail) {
         let (alert, clock) = (seen.alert, self.clock);
         let over = seen.state() == 2;
         let (start, end) = seen.news.map_or((alert.starts_at, None), |told| (told.start(), told.end()));
@@ -201,32 +211,36 @@ impl Telling<'_> {
             Health::Error => State::QueryError.said(clock.language).to_owned(),
         };
         let differs = if over { self.ends_differ } else { self.starts_differ };
-        Row {
-            over,
+        let detail = Detail {
             name: name_of(alert, clock.language),
+            own: String::new(),
             object: object_text(&subject.object, clock.language),
             place: subject::places(&subject.place).join(" · "),
             qualifier: subject::text(&subject.qualifier),
+            severity: severity(alert),
+            threshold: seen.measured.threshold.clone(),
+            summary: if speaks && !over { own(alert) } else { String::new() },
+            since: start.and_then(|start| clock.time(start)).unwrap_or_default(),
+            duration: duration.clone(),
+        };
+        let row = Row {
+            over,
             grade: if self.grades && !over && !self.rules {
                 grade_word(alert, clock.language).to_owned()
             } else {
                 String::new()
             },
-            severity: severity(alert),
-            summary: if speaks && !over { own(alert) } else { String::new() },
             value,
             low: seen.measured.low,
-            threshold: seen.measured.threshold.clone(),
-            when: if differs { duration.clone() } else { String::new() },
-            since: start.and_then(|start| clock.time(start)).unwrap_or_default(),
-            duration,
+            when: if differs { duration } else { String::new() },
             ..Row::default()
-        }
+        };
+        (row, detail)
     }
 }
 
 /// What the rows differ by, for the title of their column: its kind and its label.
-fn kind(rows: &[subject::Row]) -> Option<(Kind, String)> {
+fn kind(rows: &[subject::Row]) -> Option<(Kind, EcoString)> {
     let part = rows.first()?.parts.iter().find(|part| part.kind != Kind::Namespace)?;
     Some((part.kind, part.label.clone()))
 }

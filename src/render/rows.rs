@@ -1,5 +1,7 @@
 //! Alerts in lists: what differs of each, and what stands for many.
 
+use std::sync::LazyLock;
+
 use super::Told;
 use super::figures::Measured;
 use super::fit::cut_chars;
@@ -25,36 +27,56 @@ pub(super) struct Row {
     pub(super) over: bool,
     /// The sign of its severity; only in a list of rules.
     pub(super) icon: &'static str,
-    pub(super) name: String,
     /// What distinguishes it, in words; never empty.
     pub(super) what: String,
-    /// The same without the rule's name; may be empty.
-    pub(super) own: String,
-    pub(super) object: String,
-    pub(super) place: String,
-    pub(super) qualifier: String,
-    pub(super) severity: String,
     /// The severity in a word, unless it is the same for all rows.
     pub(super) grade: String,
     pub(super) value: String,
     /// Is it the worse, the smaller it is?
     pub(super) low: bool,
+    /// The duration, unless it is the same for all rows.
+    pub(super) when: String,
+    /// `None` if it can have no line of its own.
+    pub(super) detail: Option<Box<Detail>>,
+}
+
+/// What only a line of its own shows: of twenty thousand rows most have none.
+#[derive(Clone, Default)]
+pub(super) struct Detail {
+    pub(super) name: String,
+    /// What distinguishes it without the rule's name; may be empty.
+    pub(super) own: String,
+    pub(super) object: String,
+    pub(super) place: String,
+    pub(super) qualifier: String,
+    pub(super) severity: String,
     /// What its rule asks of the value.
     pub(super) threshold: String,
     /// Its own sentence, unless all have one in common.
     pub(super) summary: String,
-    /// The duration, unless it is the same for all rows.
-    pub(super) when: String,
     pub(super) since: String,
     pub(super) duration: String,
 }
 
 impl Row {
-    /// Forgets what only a line of its own shows: of twenty thousand rows that is much of the memory.
-    pub(super) fn shorten(&mut self) {
-        let Self { told, counted, over, icon, what, grade, value, low, when, .. } = std::mem::take(self);
-        *self = Self { told, counted, over, icon, what, grade, value, low, when, ..Self::default() };
+    /// The same with what a line of its own shows.
+    pub(super) fn detailed(mut self, detail: Detail) -> Self {
+        self.detail = Some(Box::new(detail));
+        self
+    }
+
+    /// The same without it.
+    pub(super) fn shortened(mut self) -> Self {
+        self.detail = None;
         self.told.shrink_to_fit();
+        self.what.shrink_to_fit();
+        self
+    }
+
+    /// What a line of its own shows; empty texts if it can have none.
+    pub(super) fn detail(&self) -> &Detail {
+        static NOTHING: LazyLock<Detail> = LazyLock::new(Detail::default);
+        self.detail.as_deref().unwrap_or(&NOTHING)
     }
 
     /// How many alerts it stands for.
@@ -72,7 +94,7 @@ impl Row {
 
     /// Does it say nothing but a name?
     pub(super) fn is_name(&self) -> bool {
-        [&self.value, &self.grade, &self.when, &self.summary].into_iter().all(String::is_empty)
+        [&self.value, &self.grade, &self.when, &self.detail().summary].into_iter().all(String::is_empty)
     }
 }
 
@@ -119,7 +141,10 @@ impl Seen<'_> {
 
 /// `parts` on one line, none of them too long.
 pub(super) fn shown(parts: &[Part]) -> Vec<Part> {
-    let short = |part: &Part| Part { text: cut_chars(&one_line(&part.text), PART).into_owned(), ..part.clone() };
+    let short = |part: &Part| match cut_chars(&one_line(&part.text), PART) {
+        same if *same == *part.text => part.clone(),
+        other => Part { text: (*other).into(), ..part.clone() },
+    };
     let mut shown: Vec<Part> = parts.iter().map(short).filter(|part| !part.text.is_empty()).collect();
     // Of twenty thousand alerts: a vector of unknown length is made with room for four.
     shown.shrink_to_fit();

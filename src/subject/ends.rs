@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 
+use ecow::{EcoString, eco_format};
+
 /// A name is cut only at one of these.
 const SEPARATORS: [char; 4] = ['-', '.', '/', ':'];
 /// Characters that a common end must have, and that must remain.
@@ -46,21 +48,21 @@ pub(super) fn common(names: &[&str]) -> (usize, usize) {
 }
 
 /// The first DNS label of each host, if they have domains and the labels tell them apart.
-pub(super) fn first_labels(names: &[&str]) -> Option<Vec<String>> {
+pub(super) fn first_labels(names: &[&str]) -> Option<Vec<EcoString>> {
     let numeric = |name: &str| name.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ':'));
     if !names.iter().any(|name| name.contains('.')) || names.iter().any(|name| numeric(name) || name.contains('/')) {
         return None;
     }
-    let short: Vec<String> = names
+    let short: Vec<EcoString> = names
         .iter()
         .map(|name| {
             let (host, port) = name.split_once(':').unwrap_or((name, ""));
             let label = host.split('.').next().unwrap_or(host);
-            if port.is_empty() { label.to_owned() } else { format!("{label}:{port}") }
+            if port.is_empty() { label.into() } else { eco_format!("{label}:{port}") }
         })
         .collect();
     let distinct = |names: &mut dyn Iterator<Item = &str>| names.collect::<HashSet<_>>().len();
-    let told = distinct(&mut short.iter().map(String::as_str)) == distinct(&mut names.iter().copied());
+    let told = distinct(&mut short.iter().map(EcoString::as_str)) == distinct(&mut names.iter().copied());
     (told && short.iter().all(|label| !label.is_empty())).then_some(short)
 }
 
@@ -121,7 +123,7 @@ pub struct Piece {
 }
 
 /// `names` with runs of numbers collapsed: the longest first, single names behind.
-pub fn runs(names: &[String]) -> Vec<Piece> {
+pub fn runs(names: &[&str]) -> Vec<Piece> {
     let mut of_shape: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     for (at, name) in names.iter().enumerate() {
         for (start, end) in numbers(name) {
@@ -147,9 +149,9 @@ pub fn runs(names: &[String]) -> Vec<Piece> {
             ((*before, *after), members.iter().map(number).any(|number| number.len() > 1 && number.starts_with('0')))
         })
         .collect();
-    let mut grouped: HashMap<(String, String, usize), Vec<(u64, usize)>> = HashMap::new();
+    let mut grouped: HashMap<(&str, &str, usize), Vec<(u64, usize)>> = HashMap::new();
     let mut pieces: Vec<Piece> = Vec::new();
-    let single = |at: usize| Piece { text: names[at].clone(), members: vec![at], continues: false };
+    let single = |at: usize| Piece { text: names[at].to_owned(), members: vec![at], continues: false };
     for (at, name) in names.iter().enumerate() {
         let Some((start, end)) = shape(name) else {
             pieces.push(single(at));
@@ -157,7 +159,7 @@ pub fn runs(names: &[String]) -> Vec<Piece> {
         };
         let digits = &name[start..end];
         let padded = padded[&(&name[..start], &name[end..])];
-        let key = (name[..start].to_owned(), name[end..].to_owned(), if padded { digits.len() } else { 0 });
+        let key = (&name[..start], &name[end..], if padded { digits.len() } else { 0 });
         match digits.parse::<u64>() {
             Ok(number) => grouped.entry(key).or_default().push((number, at)),
             Err(_) => pieces.push(single(at)),
@@ -173,7 +175,7 @@ pub fn runs(names: &[String]) -> Vec<Piece> {
             if run.len() < RUN {
                 for (number, at) in run {
                     let continues = network && !first_of_network;
-                    let text = if continues { print(*number) } else { names[*at].clone() };
+                    let text = if continues { print(*number) } else { names[*at].to_owned() };
                     first_of_network = false;
                     pieces.push(Piece { text, members: vec![*at], continues });
                 }
@@ -181,7 +183,7 @@ pub fn runs(names: &[String]) -> Vec<Piece> {
             }
             let continues = network && !first_of_network;
             first_of_network = false;
-            let before = if continues { "" } else { before.as_str() };
+            let before = if continues { "" } else { before };
             let text = format!("{before}{}…{}{after}", print(from), print(to));
             pieces.push(Piece { text, members: run.iter().map(|(_, at)| *at).collect(), continues });
         }
@@ -251,8 +253,7 @@ mod tests {
     use super::*;
 
     fn read(names: &[&str]) -> String {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let pieces = runs(&names);
+        let pieces = runs(names);
         let mut seen: Vec<usize> = pieces.iter().flat_map(|piece| piece.members.clone()).collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..names.len()).collect::<Vec<_>>(), "every name is in one piece");

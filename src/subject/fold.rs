@@ -55,7 +55,7 @@ pub fn fold(rows: &[Row]) -> Folded {
     }
     match best {
         Some((_, kind, folds)) => Folded::By(kind, folds),
-        None => Folded::Names(runs(&rows.iter().map(|row| row.text.clone()).collect::<Vec<_>>())),
+        None => Folded::Names(runs(&rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>())),
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use ecow::{EcoString, eco_format};
+
 use super::names::{ASKED_BY, BOOLEAN};
 use super::part::{Kind, Part, text};
 use super::reading::Fate;
@@ -48,7 +50,7 @@ pub struct Row {
     /// What differs: parts of the object, kinds of trouble, places, further labels.
     pub parts: Vec<Part>,
     /// The same as one text; empty if nothing differs.
-    pub text: String,
+    pub text: EcoString,
 }
 
 /// What `members`, alerts of one rule, share, and what differs.
@@ -56,7 +58,7 @@ pub fn group(members: &[Member<'_>]) -> Group {
     let Some(first) = members.first() else { return Group::default() };
     let mut subjects: Vec<Subject> = members.iter().map(|member| member.subject.clone()).collect();
     if members.len() == 1 {
-        let row = Row { members: vec![0], parts: Vec::new(), text: String::new() };
+        let row = Row { members: vec![0], parts: Vec::new(), text: EcoString::new() };
         return Group { head: first.subject.clone(), rows: vec![row] };
     }
     keep_telling_ports(&mut subjects);
@@ -73,15 +75,15 @@ pub fn group(members: &[Member<'_>]) -> Group {
     // A namespace alone names nothing: it stays with what it is the namespace of.
     let latent = shared(&subjects, |subject| &subject.latent);
     let mut rows: Vec<Vec<Part>> = subjects
-        .iter()
+        .into_iter()
         .map(|subject| {
-            let parts = |parts: &[Part], shared: &[Part]| -> Vec<Part> {
-                parts.iter().filter(|part| !has(shared, part)).cloned().collect()
-            };
-            let mut row = parts(&subject.object, &head.object);
-            row.extend(parts(&subject.qualifier, &head.qualifier));
-            row.extend(parts(&subject.latent, &latent));
-            row.extend(parts(&subject.place, &head.place));
+            let mut row = subject.object;
+            row.retain(|part| !has(&head.object, part));
+            let own = |parts: Vec<Part>, shared: &[Part]| parts.into_iter().filter(|part| !has(shared, part)).collect();
+            row.extend::<Vec<Part>>(own(subject.qualifier, &head.qualifier));
+            row.extend::<Vec<Part>>(own(subject.latent, &latent));
+            row.extend::<Vec<Part>>(own(subject.place, &head.place));
+            row.shrink_to_fit();
             row
         })
         .collect();
@@ -116,10 +118,10 @@ fn has(parts: &[Part], part: &Part) -> bool {
 /// Ports that were cut come back where two alerts differ only by them.
 fn keep_telling_ports(subjects: &mut [Subject]) {
     let distinct = |with_ports: bool| {
-        let whole = |subject: &Subject| -> Vec<String> {
+        let whole = |subject: &Subject| -> Vec<EcoString> {
             let parts = subject.object.iter().chain(&subject.place);
             parts
-                .map(|part| if with_ports { format!("{}{}", part.text, part.port) } else { part.text.clone() })
+                .map(|part| if with_ports { eco_format!("{}{}", part.text, part.port) } else { part.text.clone() })
                 .collect()
         };
         subjects.iter().map(whole).collect::<HashSet<_>>().len()
@@ -166,7 +168,7 @@ fn tell_apart(members: &[Member<'_>], rows: &mut [Vec<Part>]) {
                 continue;
             };
             let part =
-                worded(Part { kind: Kind::Named, label: label.clone(), text: value.to_owned(), port: String::new() });
+                worded(Part { kind: Kind::Named, label: label.as_str().into(), text: value.into(), port: EcoString::new() });
             row.push(part);
             *text_of = text(row);
         }
@@ -204,7 +206,7 @@ fn candidates(members: &[Member<'_>]) -> Vec<String> {
 fn worded(part: Part) -> Part {
     let telling =
         part.text.chars().filter(|c| c.is_alphabetic()).nth(1).is_some() && !BOOLEAN.contains(&part.text.as_str());
-    if telling { part } else { Part { text: format!("{}={}", part.label, part.text), ..part } }
+    if telling { part } else { Part { text: eco_format!("{}={}", part.label, part.text), ..part } }
 }
 
 /// Cuts what all names have in common, if it is long, and says it once in the head.
@@ -233,13 +235,13 @@ fn shorten(rows: &mut [Vec<Part>], head: &mut Subject) {
             {
                 said = Some(Part {
                     kind: Kind::Workload,
-                    label: "pod".to_owned(),
-                    text: workload.to_owned(),
-                    port: String::new(),
+                    label: "pod".into(),
+                    text: workload.into(),
+                    port: EcoString::new(),
                 });
             }
         }
-        let cut: Option<Vec<String>> = if kind == Kind::Host { ends::first_labels(&names) } else { None };
+        let cut: Option<Vec<EcoString>> = if kind == Kind::Host { ends::first_labels(&names) } else { None };
         let cut = cut.or_else(|| {
             let long = names.iter().any(|name| name.chars().count() > LONG);
             let (start, end) = if long { ends::common(&names) } else { (0, 0) };
@@ -247,15 +249,15 @@ fn shorten(rows: &mut [Vec<Part>], head: &mut Subject) {
                 let (before, after) = (&names[0][..start], &names[0][names[0].len() - end..]);
                 said = said.take().or_else(|| {
                     let text = match (before, after) {
-                        ("", after) => format!("…{after}"),
-                        (before, after) => format!("{before}{}…{after}", &names[0][start..=start]),
+                        ("", after) => eco_format!("…{after}"),
+                        (before, after) => eco_format!("{before}{}…{after}", &names[0][start..=start]),
                     };
-                    Some(Part { kind, label: String::new(), text, port: String::new() })
+                    Some(Part { kind, label: EcoString::new(), text, port: EcoString::new() })
                 });
                 let dots = |shown: bool| if shown { "…" } else { "" };
                 names
                     .iter()
-                    .map(|name| format!("{}{}{}", dots(start > 0), &name[start..name.len() - end], dots(end > 0)))
+                    .map(|name| eco_format!("{}{}{}", dots(start > 0), &name[start..name.len() - end], dots(end > 0)))
                     .collect()
             })
         });
@@ -274,11 +276,12 @@ fn shorten(rows: &mut [Vec<Part>], head: &mut Subject) {
 
 /// The rows by their text.
 fn merged(members: &[Member<'_>], rows: Vec<Vec<Part>>) -> Vec<Row> {
-    let mut of_text: HashMap<(u8, String), usize> = HashMap::new();
-    let mut merged: Vec<Row> = Vec::new();
+    let mut of_text: HashMap<(u8, EcoString), usize> = HashMap::new();
+    // Most often no two read the same; a vector that grows has room for twice as many.
+    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
     for (at, mut parts) in rows.into_iter().enumerate() {
         parts.shrink_to_fit();
-        let text = text(&parts);
+        let text = EcoString::from(text(&parts));
         let key = (members[at].state, text);
         if let Some(row) = of_text.get(&key) {
             merged[*row].members.push(at);

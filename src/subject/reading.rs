@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use ecow::{EcoString, eco_format};
+
 use super::names::{ALIASES, EMPTY, HOSTS, List, META, META_ENDS, OWNER, REEXPORTED, RENAMED, SUPERSEDED, bit, id};
 use super::part::{Kind, Part, text};
 use super::{LABELS, Taught, Why};
@@ -231,17 +233,17 @@ impl Entry<'_> {
             Kind::Host | Kind::Backend | Kind::Address => address(self.value, kind == Kind::Address),
             // A bare number says nothing without its name.
             Kind::Named if !self.value.chars().any(char::is_alphabetic) => {
-                (format!("{} {}", self.label, self.value), "")
+                (eco_format!("{} {}", self.label, self.value), "")
             }
-            Kind::Gpu if self.value.chars().all(|c| c.is_ascii_digit()) => (format!("GPU {}", self.value), ""),
-            _ => (self.value.to_owned(), ""),
+            Kind::Gpu if self.value.chars().all(|c| c.is_ascii_digit()) => (eco_format!("GPU {}", self.value), ""),
+            _ => (self.value.into(), ""),
         };
-        Part { kind, label: self.label.to_owned(), text: shown, port: port.to_owned() }
+        Part { kind, label: self.label.into(), text: shown, port: port.into() }
     }
 }
 
 /// `value` without a scheme, a user, a question and the port of an exporter.
-fn address(value: &str, probed: bool) -> (String, &str) {
+fn address(value: &str, probed: bool) -> (EcoString, &str) {
     let bare = match value.split_once("://") {
         Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+') => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -257,9 +259,9 @@ fn address(value: &str, probed: bool) -> (String, &str) {
         && (!host.contains(':') || host.ends_with(']'))
         && port.parse::<u16>().is_ok_and(|port| super::names::EXPORTER_PORTS.iter().any(|range| range.contains(&port)));
     if !exporters {
-        return (bare.to_owned(), "");
+        return (bare.into(), "");
     }
-    (host.trim_start_matches('[').trim_end_matches(']').to_owned(), &bare[host.len()..])
+    (host.trim_start_matches('[').trim_end_matches(']').into(), &bare[host.len()..])
 }
 
 /// The name of a label in the lists: in lower case, words joined by `_`.

@@ -93,7 +93,7 @@ fn values_of_any_language_make_the_same_object() {
             let chinese = format!("对象{at}号");
             for value in labels.values_mut().filter(|value| **value == part.text) {
                 value.clone_from(&chinese);
-                wanted = wanted.replacen(&part.text, &chinese, 1);
+                wanted = wanted.replacen(part.text.as_str(), &chinese, 1);
             }
         }
         if name != "HaproxyServerDown" {

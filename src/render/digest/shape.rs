@@ -318,7 +318,7 @@ impl<'a> Shape<'a> {
             Some(room) => room.saturating_sub(columns(&times) + columns(colon)),
             None => self.level.inline,
         };
-        let whats: Vec<String> = rows.iter().map(|row| row.what.clone()).collect();
+        let whats: Vec<&str> = rows.iter().map(|row| row.what.as_str()).collect();
         // Some of them belong to a group that is not listed: which ones is unknown.
         if rows.len() as u64 > rule.count {
             return times;

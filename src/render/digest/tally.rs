@@ -164,7 +164,7 @@ impl Tally {
                         let words = [subject::text(&subjects[at].object), subject::places(&place).join(" ")];
                         words.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
                     };
-                    what[at] = if row.text.is_empty() { whole() } else { row.text.clone() };
+                    what[at] = if row.text.is_empty() { whole() } else { row.text.to_string() };
                 }
             }
         }

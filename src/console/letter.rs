@@ -380,7 +380,8 @@ impl Writer<'_> {
         let mut order = Vec::with_capacity(of.len());
         for row in rows {
             for at in row.members {
-                texts[at] = if row.text.is_empty() { subject::text(&subjects[at].object) } else { row.text.to_string() };
+                texts[at] =
+                    if row.text.is_empty() { subject::text(&subjects[at].object) } else { row.text.to_string() };
                 order.push(at);
             }
         }

@@ -256,7 +256,8 @@ impl Writer {
             Some(update) => vec![update_body(&setup.config, &target, update)?],
             None => self.bodies(&setup.config, &target, &written.contents, &envelope)?,
         };
-        if let Some(page) = page.as_ref().filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len())
+        if let Some(page) =
+            page.as_ref().filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len())
         {
             // That many people get several messages, each of which would be a card with a code of its own.
             let notice = Box::pin(self.letter(deliver, setup, queued, page, &target, &occasion, Shape::Notice));

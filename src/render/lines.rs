@@ -82,7 +82,8 @@ impl Voice<'_> {
         let what = if row.icon.is_empty() {
             cut_start(&row.what, left.min(level.what))
         } else {
-            cut_chars(&format!("{} {} {}", row.icon, cut_chars(&row.detail().name, room / 2), row.detail().own), left).into_owned()
+            cut_chars(&format!("{} {} {}", row.icon, cut_chars(&row.detail().name, room / 2), row.detail().own), left)
+                .into_owned()
         };
         format!("{what} {value}").trim_end().to_owned()
     }

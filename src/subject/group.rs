@@ -167,8 +167,12 @@ fn tell_apart(members: &[Member<'_>], rows: &mut [Vec<Part>]) {
             else {
                 continue;
             };
-            let part =
-                worded(Part { kind: Kind::Named, label: label.as_str().into(), text: value.into(), port: EcoString::new() });
+            let part = worded(Part {
+                kind: Kind::Named,
+                label: label.as_str().into(),
+                text: value.into(),
+                port: EcoString::new(),
+            });
             row.push(part);
             *text_of = text(row);
         }

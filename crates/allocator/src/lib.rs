@@ -6,10 +6,10 @@ use std::ffi::{CStr, c_char};
 /// Set with `#[global_allocator]`.
 pub use tikv_jemallocator::Jemalloc;
 
-/// The settings, as `man jemalloc` lists them: what was freed goes back after half a second, and there are two places to
+/// The settings, as `man jemalloc` lists them: what was freed goes back after a fifth of a second, and there are two places to
 /// keep it, since what one thread keeps another cannot use. With the defaults it goes back after ten seconds, and the
 /// bound of `memory` does not hold.
-const SETTINGS: &CStr = c"background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:2";
+const SETTINGS: &CStr = c"background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0,narenas:2";
 
 /// A pointer to text that lives as long as the program.
 #[repr(transparent)]

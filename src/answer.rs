@@ -72,7 +72,7 @@ impl Actor {
         match (&self.via, language) {
             (Via::Page, Language::Zh) => format!("{}（网页）", self.id),
             (Via::Page, Language::En) => format!("{} (page)", self.id),
-            (Via::App(_) | Via::Bot { .. } | Via::Console(_) | Via::Command, _) => self.id.clone(),
+            (Via::App(_) | Via::Bot { .. } | Via::Console(_) | Via::Api(_) | Via::Command, _) => self.id.clone(),
         }
     }
 }
@@ -93,6 +93,8 @@ pub enum Via {
     Page,
     /// The console, by a browser that was signed in this way: the userid is proven.
     Console(String),
+    /// The API, with the token of this name.
+    Api(String),
     /// A command on the machine.
     Command,
 }
@@ -105,6 +107,7 @@ impl Via {
             Self::Bot { bot, chat } => format!("bot/{bot}/{chat}"),
             Self::Page => "page".to_owned(),
             Self::Console(way) => format!("console/{way}"),
+            Self::Api(token) => format!("api/{token}"),
             Self::Command => "command".to_owned(),
         }
     }
@@ -115,6 +118,7 @@ impl Via {
             None if name == "page" => Some(Self::Page),
             None if name == "command" => Some(Self::Command),
             Some(("app", app)) => Some(Self::App(app.to_owned())),
+            Some(("api", token)) => Some(Self::Api(token.to_owned())),
             Some(("console", way)) => Some(Self::Console(way.to_owned())),
             Some(("bot", rest)) => {
                 let (bot, chat) = rest.split_once('/')?;
@@ -401,6 +405,7 @@ mod tests {
             (bot, "bot/duty/wrGroup"),
             (Via::Page, "page"),
             (Via::Console("link".to_owned()), "console/link"),
+            (Via::Api("ci".to_owned()), "api/ci"),
             (Via::Command, "command"),
         ] {
             assert_eq!(via.name(), name);

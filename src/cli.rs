@@ -124,7 +124,11 @@ pub enum Command {
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
     Simulator(Simulator),
     /// 打印配置文件的 JSON Schema。 Print the JSON Schema of the configuration.
-    Schema,
+    Schema {
+        /// 改为打印 /api/v1 的描述（`OpenAPI` 3.1）。 Print the description of /api/v1 instead (`OpenAPI` 3.1).
+        #[arg(long)]
+        api: bool,
+    },
     /// 打印 shell 补全脚本。 Print the script that completes commands in a shell.
     Completions(Completions),
     /// 打印 man 手册页。 Print the man page.
@@ -585,7 +589,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
-        Command::Schema => schema::run(),
+        Command::Schema { api } => schema::run(api),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
         Command::Demo(arguments) => wait(demo::run(arguments.once)),

@@ -37,6 +37,7 @@ use certificates::Vault;
 use dropin::{Style, Wanted};
 use heard::{Records, Tried};
 
+pub mod api;
 mod body;
 mod callback;
 mod certificates;
@@ -60,6 +61,7 @@ mod setup;
 mod short;
 mod words;
 
+pub use api::{EndTokenOrder, TokenOrder, openapi};
 pub use console::{EndOrder, LinkOrder};
 use guests::BODY_DEADLINE;
 pub use heard::{Heard, Record, RefusedCall};
@@ -113,6 +115,8 @@ fn router(gate: Gate) -> axum::Router {
         .merge(console::routes())
         .merge(picture::routes())
         .merge(short::routes())
+        // programs with a token
+        .merge(api::routes())
         // commands, beside the running gateway
         .merge(orders::routes())
         // senders that speak to another program
@@ -172,6 +176,8 @@ pub(crate) struct Gate {
     streams: Arc<console::Streams>,
     /// Ends what would go on: the process stops.
     stop: CancellationToken,
+    /// How often each token of the API asks.
+    rates: Arc<api::Rates>,
     /// Who asked for short links that do not exist.
     misses: Arc<short::Misses>,
     /// When it was opened.
@@ -258,6 +264,7 @@ impl Gate {
             replays: Arc::default(),
             streams: Arc::default(),
             stop,
+            rates: Arc::default(),
             misses: Arc::default(),
             since,
         }

@@ -20,7 +20,8 @@ const OWNED: u32 = 1_000;
 /// Is the actor authorised? Visitors of the page are unidentified: they are only where every reader of the message is.
 /// If the alert is unknown the actor is authorised, and the act has no effect.
 pub(super) async fn may_act(acts: &Acts, actor: &Actor, kind: ActKind, about: About) -> Result<bool, StoreError> {
-    if actor.via == Via::Command {
+    // Of the API, what a token may do and see was looked at before.
+    if matches!(actor.via, Via::Command | Via::Api(_)) {
         return Ok(true);
     }
     let again = matches!(kind, ActKind::Resend | ActKind::Recall) && matches!(actor.via, Via::Console(_));

@@ -312,7 +312,7 @@ fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> 
         }),
         Via::Bot { bot, chat } => Target::at(To::Bot { bot, chat }),
         // These channels show the result themselves, and a page visitor's name is not a userid.
-        Via::Page | Via::Console(_) | Via::Command => return None,
+        Via::Page | Via::Console(_) | Via::Api(_) | Via::Command => return None,
     };
     Some((target, receiver))
 }

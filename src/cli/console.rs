@@ -1,5 +1,7 @@
 //! `wegraf console`: links that sign a person in to the console, and who is signed in.
 
+mod tokens;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -32,6 +34,8 @@ pub enum ConsoleCommand {
     Link(Link),
     /// 列出登录的浏览器，或结束其中一个。 List the browsers that are signed in, or end one of the sessions.
     Sessions(Sessions),
+    /// 给程序的令牌：/api/v1。 Tokens for programs: /api/v1.
+    Token(tokens::Token),
 }
 
 /// `wegraf console link`
@@ -95,6 +99,7 @@ pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
             answer.show()?;
             Ok(ExitCode::SUCCESS)
         }
+        ConsoleCommand::Token(token) => tokens::run(token).await,
         ConsoleCommand::Sessions(sessions) => {
             let (config, _) = sessions.file.load()?;
             if let Some(id) = &sessions.end {

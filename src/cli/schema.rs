@@ -1,11 +1,12 @@
-//! `wegraf schema`: the JSON Schema of the configuration.
+//! `wegraf schema`: the JSON Schema of the configuration, or the description of the API.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Prints the schema.
-pub fn run() -> anyhow::Result<ExitCode> {
-    std::io::stdout().lock().write_all(text().as_bytes())?;
+/// Prints the schema, or with `api` the description of the API.
+pub fn run(api: bool) -> anyhow::Result<ExitCode> {
+    let text = if api { crate::http::openapi() } else { text() };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -354,6 +354,7 @@ pub(super) fn via(recorded: &str) -> Words {
         "page" => words("网页", "page"),
         "command" => words("命令行", "command"),
         "console" => words("控制台", "console"),
+        "api" => words("接口", "API"),
         _ => words("", ""),
     }
 }

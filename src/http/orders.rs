@@ -41,12 +41,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Acts that commands do by themselves; all others are done here.
 const NOTED: [ActKind; 3] = [ActKind::Silence, ActKind::Extend, ActKind::Expire];
 
-/// The paths for orders.
+/// Is this a command's order? The API has some of the paths, too, for programs with a token.
+pub(super) fn is_order(headers: &HeaderMap) -> bool {
+    headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(SCHEME.as_bytes()))
+}
+
+/// The paths for orders that are not shared with the API.
 pub fn routes() -> axum::Router<Gate> {
     axum::Router::new()
-        .route("/api/v1/deliveries/{message}/resend", post(resend))
-        .route("/api/v1/deliveries/{message}/recall", post(recall))
-        .route("/api/v1/acts", post(note))
         .route("/api/v1/links/rotate", post(rotate))
         .route("/api/v1/sources", post(sources))
         .route("/api/v1/reload", post(reload))
@@ -86,7 +88,7 @@ impl LinkKey {
     }
 }
 
-async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
+pub(super) async fn resend(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
     let now = gate.server.clock.now();
     if let Err(refusal) = proven(&*gate.server.links.key().await, request, now).await {
         return refusal;
@@ -127,34 +129,40 @@ pub struct RecallAnswer {
     pub error: String,
 }
 
-async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
+pub(super) async fn recall(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
     let body = match proven(&*gate.server.links.key().await, request, gate.server.clock.now()).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
     let Ok(RecallOrder { by }) = serde_json::from_slice(&body) else { return unreadable() };
-    match recalled(&gate, message.parse().unwrap_or(0), by).await {
+    let message = message.parse().unwrap_or(0);
+    let event = format!("command/recall/{message}/{:016x}", rand::random::<u64>());
+    match recalled(&gate, message, Actor { id: by, via: Via::Command }, event).await {
         Ok((status, said)) => (status, Json(said)).into_response(),
         Err(failure) => unstored(&gate, &failure),
     }
 }
 
 /// Has a message recalled; what cannot be recalled is refused before it is recorded.
-async fn recalled(gate: &Gate, message: i64, by: String) -> Result<(StatusCode, RecallAnswer), StoreError> {
+pub(super) async fn recalled(
+    gate: &Gate,
+    message: i64,
+    actor: Actor,
+    event: String,
+) -> Result<(StatusCode, RecallAnswer), StoreError> {
     let server = &gate.server;
     if let Err(why) = recallable(&server.store, &server.setup.now().config, message).await? {
         let status = if why.unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
         return Ok((status, RecallAnswer { act: 0, error: why.line() }));
     }
     let wish = Wish {
-        event: format!("command/recall/{message}/{:016x}", rand::random::<u64>()),
+        event,
         kind: ActKind::Recall,
         about: About::Message(message),
         span: None,
         code: None,
         except_lane: None,
     };
-    let actor = Actor { id: by, via: Via::Command };
     let said = server.acts.act(&actor, wish).await?;
     let act = said.act;
     server.acts.finished(&actor, said, PATIENCE).await?;
@@ -205,7 +213,7 @@ impl NoteOrder {
     }
 }
 
-async fn note(State(gate): State<Gate>, request: Request) -> Response {
+pub(super) async fn note(State(gate): State<Gate>, request: Request) -> Response {
     let now = gate.server.clock.now();
     let body = match proven(&*gate.server.links.key().await, request, now).await {
         Ok(body) => body,

@@ -137,6 +137,9 @@ pub(super) struct Cause {
 }
 
 impl Cause {
+    /// The reason of an answer of the API that is no fault of wegraf or of a sender.
+    pub const QUESTION: &str = "question";
+
     /// A cause with `reason`, a word of a closed set.
     pub fn new(reason: &'static str) -> Self {
         Self { reason, detail: String::new(), source: None, proven: false, credential: None, guess: false }
@@ -373,6 +376,10 @@ fn theme(place: Place, status: StatusCode, cause: &Cause, safe: bool) -> Option<
         return (status != StatusCode::SERVICE_UNAVAILABLE).then(|| Theme::Source(source.clone()));
     }
     // Some programs refuse a wrong token with another status.
+    // A program asks wrongly: it is told, and may be alone.
+    if cause.reason == Cause::QUESTION {
+        return None;
+    }
     if cause.guess && matches!(place, Place::Webhook | Place::Push | Place::Other) {
         return Some(Theme::Credentials);
     }

@@ -35,6 +35,8 @@ enum Purpose {
     Order,
     /// Access tokens issued to clients of the WeCom API.
     Token,
+    /// Where a page of a list of the API ended.
+    Cursor,
 }
 
 impl Purpose {
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Acting => "wegraf key acting 1",
             Self::Order => "wegraf key order 1",
             Self::Token => "wegraf key token 1",
+            Self::Cursor => "wegraf key cursor 1",
         }
     }
 }
@@ -57,14 +60,15 @@ struct Secret {
     acting: Hmac<Sha256>,
     order: Hmac<Sha256>,
     token: Hmac<Sha256>,
+    cursor: Hmac<Sha256>,
 }
 
 impl Secret {
     fn new(root: Vec<u8>) -> Self {
         let derived = |purpose: Purpose| keyed(&signed(keyed(&root), purpose.label()));
         let (reading, acting, order) = (derived(Purpose::Reading), derived(Purpose::Acting), derived(Purpose::Order));
-        let token = derived(Purpose::Token);
-        Self { root, reading, acting, order, token }
+        let (token, cursor) = (derived(Purpose::Token), derived(Purpose::Cursor));
+        Self { root, reading, acting, order, token, cursor }
     }
 
     /// The key for links with or without the right to act.
@@ -165,6 +169,11 @@ impl LinkKey {
     /// The key that signs access tokens.
     pub(crate) fn token_key(&self) -> Hmac<Sha256> {
         self.current.token.clone()
+    }
+
+    /// The key that signs where a page of a list ended.
+    pub(crate) fn cursor_key(&self) -> Hmac<Sha256> {
+        self.current.cursor.clone()
     }
 
     /// The key with which commands sign their orders to the gateway.

@@ -20,6 +20,7 @@ mod routing;
 
 mod acting;
 mod acts;
+mod api;
 mod backup;
 mod bad_input;
 mod bots;
@@ -65,6 +66,7 @@ mod strange_bodies;
 mod templates;
 mod truth;
 mod witness_alertmanager;
+mod witness_api;
 mod witness_bots;
 mod witness_captures;
 mod witness_clients;

@@ -22,8 +22,10 @@ pub(super) enum Place {
     Page,
     /// WeCom, to an app's callback.
     Callback,
-    /// Commands.
+    /// Commands, and programs where they share a path.
     Order,
+    /// Programs with a token.
+    Api,
     /// Health and figures.
     Monitoring,
     /// Anything else.
@@ -49,6 +51,7 @@ impl Place {
                 ["v1" | "v2", "alerts"] => Self::Push,
                 ["model", ..] => Self::Webhook,
                 ["v1", "deliveries" | "acts" | "links" | "console", ..] => Self::Order,
+                ["v1", ..] => Self::Api,
                 _ => Self::Other,
             },
             "d" | "c" | "l" | "assets" | "login" | "now" | "i" | "m" | "silences" | "state" | "me" | "events"
@@ -70,6 +73,7 @@ impl Place {
             Self::Page => "page",
             Self::Callback => "callback",
             Self::Order => "order",
+            Self::Api => "api",
             Self::Monitoring => "monitoring",
             Self::Other => "other",
         }
@@ -169,6 +173,7 @@ mod tests {
             ("/wecom/callback/ops", Place::Callback),
             ("/api/v1/deliveries/17/resend", Place::Order),
             ("/api/v1/links/rotate", Place::Order),
+            ("/api/v1/incidents/7K2Q", Place::Api),
             ("/metrics", Place::Monitoring),
             ("/wp-login.php", Place::Other),
             ("/", Place::Other),

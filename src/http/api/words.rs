@@ -1,0 +1,81 @@
+//! What programs that ask the API are told.
+
+use super::query::Bad;
+use crate::words::{Words, words};
+
+pub(super) const NO_TOKEN: Words = words("需要令牌", "a token is required");
+pub(super) const NO_TOKEN_DETAIL: Words = words(
+    "请求里没有有效的 Authorization: Bearer wgt_…：没有令牌、写错，或已到期",
+    "the request has no valid Authorization: Bearer wgt_…: there is none, it is mistyped, or it has ended",
+);
+pub(super) const NO_TOKEN_REMEDY: Words =
+    words("用 wegraf console token create 做一个", "make one with wegraf console token create");
+pub(super) const FORBIDDEN: Words = words("这个令牌不可以", "this token may not");
+pub(super) const ALL_RECEIVERS: Words =
+    words("只给不限接收者的令牌看", "only tokens without a list of receivers may see this");
+pub(super) const NOT_FOUND: Words = words("没有找到", "not found");
+pub(super) const NOT_FOUND_DETAIL: Words = words(
+    "没有这个编号，或这个令牌看不到它；旧记录会被清理",
+    "there is no such number, or this token may not see it; old records are pruned",
+);
+pub(super) const TOO_FAST: Words = words("太快了", "too many requests");
+pub(super) const TOO_FAST_DETAIL: Words =
+    words("每个令牌每秒 10 个请求，一时最多 50 个", "10 requests a second for each token, 50 at once");
+pub(super) const BAD_QUERY: Words = words("查询写错了", "the query is wrong");
+pub(super) const BAD_BODY: Words = words("正文写错了", "the body is wrong");
+pub(super) const TOO_SLOW: Words = words("查询太慢，已中止", "the query took too long and was ended");
+pub(super) const TOO_SLOW_REMEDY: Words =
+    words("缩小 since 到 until 的范围，或加上条件", "narrow since and until, or add a condition");
+pub(super) const NOT_READ: Words = words("暂时读不到", "it cannot be read right now");
+pub(super) const NOT_READ_DETAIL: Words = words("库没有回答，请稍后再试", "the store does not answer: try again soon");
+pub(super) const KEY_OTHER: Words = words("这个 Idempotency-Key 用过了", "this Idempotency-Key was used");
+pub(super) const KEY_OTHER_DETAIL: Words =
+    words("同一个键先前要的是别的事：换一个键", "the same key asked for something else before: take another key");
+pub(super) const KEY_RUNNING: Words = words("同一个请求正在做", "the same request is being done");
+pub(super) const KEY_RUNNING_DETAIL: Words = words("稍后用同样的键再问", "ask again soon with the same key");
+pub(super) const KEY_ODD: Words =
+    words("Idempotency-Key 是 1 到 64 个字母、数字、_、-", "Idempotency-Key is 1 to 64 letters, digits, `_` and `-`");
+pub(super) const NOT_SETTLED: Words = words("还不能重发", "it cannot be sent again yet");
+pub(super) const VOID: Words = words("没有可做的", "there is nothing to do");
+pub(super) const LIMITED: Words = words("对同一件事做得太多", "too many acts on the same alert");
+pub(super) const NOT_DONE: Words = words("没有做成", "it was not done");
+pub(super) const NO_SPAN: Words =
+    words("静默要有 for，像 2h；别的没有 for", "a silence needs `for`, like 2h; other acts have none");
+pub(super) const ONE_OF: Words =
+    words("incident 和 delivery 要有一个，只能有一个", "one of `incident` and `delivery` is needed, and only one");
+pub(super) const NOT_RECALLED: Words = words("不能撤回", "it cannot be taken back");
+
+// The forms of values.
+
+pub(super) const CURSOR: Words =
+    words("上一页给出的 next，筛选不变", "the `next` of the page before, with the same filters");
+pub(super) const DAYS: Words = words("1 到 92", "1 to 92");
+pub(super) const FLAG: Words = words("true 或 false", "true or false");
+pub(super) const INTEGER: Words = words("整数", "an integer");
+pub(super) const LIMIT: Words = words("1 到 200", "1 to 200");
+pub(super) const PAIR: Words = words("名称:值", "name:value");
+pub(super) const PROGRESS: Words =
+    words("queued、sending、unsure、sent、dead 或 folded", "queued, sending, unsure, sent, dead or folded");
+pub(super) const SEVERITY: Words = words("critical 或 other", "critical or other");
+pub(super) const SHORT_ID: Words = words("短号，像 7K2Q", "a short id like 7K2Q");
+pub(super) const STATE: Words = words("firing、resolved 或 all", "firing, resolved or all");
+pub(super) const TIME: Words =
+    words("RFC 3339 时间，或 24h、7d 这样的时长", "a time as of RFC 3339, or a span like 24h or 7d");
+
+/// The token lacks a scope.
+pub(super) fn needs(scope: &str) -> Words {
+    (format!("要有 {scope} 这个范围"), format!("it needs the scope {scope}")).into()
+}
+
+/// What is wrong with a query.
+pub(super) fn bad(bad: &Bad) -> Words {
+    match bad {
+        Bad::TooLong => words("查询太长：最多 8 KiB、50 项", "the query is too long: at most 8 KiB and 50 pairs"),
+        Bad::Unknown { key, nearest: Some(nearest) } => {
+            (format!("没有 {key} 这个键，是 {nearest} 吗？"), format!("there is no key {key}; is it {nearest}?")).into()
+        }
+        Bad::Unknown { key, nearest: None } => (format!("没有 {key} 这个键"), format!("there is no key {key}")).into(),
+        Bad::Twice(key) => (format!("{key} 给了两次"), format!("{key} is given twice")).into(),
+        Bad::Value { key, form } => (format!("{key} 要写成：{}", form.zh), format!("{key} must be {}", form.en)).into(),
+    }
+}

@@ -35,6 +35,7 @@ pub mod room;
 mod rooms;
 pub mod route;
 pub mod said;
+pub mod search;
 pub mod shown;
 pub mod sockets;
 pub mod standing;

@@ -30,6 +30,7 @@ mod retention;
 mod sessions;
 mod short;
 mod sqlite;
+mod terms;
 mod truth;
 mod words;
 
@@ -74,6 +75,7 @@ pub use retention::{Pruned, Retention};
 pub use sessions::{Hash, NewSession, SESSION_MS, Session, Step, TICKET_MS, Ticket, fresh_secret, hash};
 pub use short::{NewShortLink, SHORT_LINK_MS, ShortLink};
 pub use sqlite::Counters;
+pub use terms::Indexed;
 pub use truth::{Followed, Lapsing, Truth};
 
 /// Default length of a replica's lease on a lane, counted from its last renewal: three times the deadline of a send.

@@ -26,7 +26,8 @@ use crate::fuse::Fuse;
 use crate::incidents::Incidents;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::store::{Breaker, BreakerChange, Retention, Store, StoreError};
+use crate::names::Duty;
+use crate::store::{Breaker, BreakerChange, Indexed, Retention, Store, StoreError};
 use crate::time::Clock;
 use past::Past;
 pub use ready::warnings;
@@ -44,6 +45,10 @@ const HOST_MS: i64 = 5_000;
 const AUDIT: Duration = Duration::from_mins(1);
 /// Expensive reads may take one part in this many of the time.
 const SHARE: u32 = 50;
+/// Interval of writing terms of messages, and the share of the time that it may take: reading takes most of it, and the
+/// writer's part is a fourth.
+const TERMS: Duration = Duration::from_secs(2);
+const TERMS_SHARE: u32 = 9;
 /// Interval of pruning rounds, and pause between two batches of one round.
 const PRUNE: Duration = Duration::from_hours(1);
 const PRUNE_BREATH: Duration = Duration::from_millis(50);
@@ -82,7 +87,15 @@ pub struct Watch {
 pub async fn run(watch: Watch, stop: CancellationToken) {
     let watch = Watching { started_at: watch.clock.now(), watch, imbalance: AtomicI64::new(0) };
     let all = async {
-        tokio::join!(watch.looks(), watch.checks(), watch.probes(), watch.audits(), watch.prunings(), watch.beats());
+        tokio::join!(
+            watch.looks(),
+            watch.checks(),
+            watch.probes(),
+            watch.audits(),
+            watch.prunings(),
+            watch.terms(),
+            watch.beats()
+        );
     };
     tokio::select! {
         () = all => {}
@@ -292,6 +305,31 @@ impl Watching {
                 alerts = unheard,
                 "Alerts that no sender reports any more are no longer followed; see `wegraf acts list`."
             );
+        }
+    }
+
+    /// Writes the terms by which messages are found: after the commits, and only so much that intake keeps nearly all of
+    /// the writer's time.
+    async fn terms(&self) {
+        loop {
+            let begun = Instant::now();
+            let done = async {
+                // One replica writes them for all; a single process always does.
+                if self.watch.store.take_on(Duty::Terms).await? {
+                    self.watch.store.index_terms().await
+                } else {
+                    Ok(Indexed::default())
+                }
+            };
+            let more = match done.await {
+                Ok(indexed) => indexed.more,
+                Err(error) => {
+                    debug!(%error, "The terms of messages could not be written; it is tried again.");
+                    false
+                }
+            };
+            let pause = begun.elapsed() * TERMS_SHARE;
+            tokio::time::sleep(if more { pause } else { pause.max(TERMS) }).await;
         }
     }
 

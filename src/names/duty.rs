@@ -5,6 +5,8 @@
 pub enum Duty {
     /// Making, ending and watching silences upstream.
     Silences,
+    /// Writing the terms of messages.
+    Terms,
 }
 
 impl Duty {
@@ -12,6 +14,7 @@ impl Duty {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Silences => "answer/silences",
+            Self::Terms => "watch/terms",
         }
     }
 }
@@ -23,7 +26,9 @@ mod tests {
 
     #[test]
     fn the_lease_of_a_duty_is_that_of_no_lane() {
-        let text = Duty::Silences.as_str();
-        assert_eq!(LaneKey::stored(text).parse(), Lane::Other(text));
+        for duty in [Duty::Silences, Duty::Terms] {
+            let text = duty.as_str();
+            assert_eq!(LaneKey::stored(text).parse(), Lane::Other(text));
+        }
     }
 }

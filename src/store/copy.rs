@@ -104,8 +104,22 @@ async fn read(source: &Arc<Mutex<Source>>, table: &'static str) -> Result<(Vec<S
 mod tests {
     use super::*;
 
-    /// What only a file has: the record of its schema, its pulse, its index of alerts, the ids that it gave.
-    const OF_SQLITE: [&str; 5] = ["migration", "pulse", "alert_key", "merged", "given"];
+    /// What only a file has: the record of its schema, its pulse, its index of alerts, the ids that it gave; and the terms
+    /// of messages, which each half writes itself.
+    const OF_SQLITE: [&str; 12] = [
+        "migration",
+        "pulse",
+        "alert_key",
+        "merged",
+        "given",
+        "message_term",
+        "message_term_data",
+        "message_term_idx",
+        "message_term_docsize",
+        "message_term_config",
+        "term_mark",
+        "term_again",
+    ];
 
     #[tokio::test]
     async fn every_table_is_copied_or_listed_as_not_copied() {

@@ -7,6 +7,7 @@ use super::incidents::AlertFilter;
 use super::record::DeliveryFilter;
 use super::words::text;
 use crate::alert::Timestamp;
+use crate::search::Question;
 
 /// Most rows in one list.
 const LIST: usize = 1000;
@@ -48,6 +49,29 @@ impl Statement {
         self.values.extend(values);
     }
 
+    /// Only messages with terms; with `unread` also those whose terms are not written yet, which another condition must
+    /// judge.
+    fn with_terms(&mut self, question: &Question, filter: &DeliveryFilter, dialect: &Dialect, unread: bool) {
+        let [table, id, matches] = dialect.terms;
+        self.and(
+            &format!("m.id IN (SELECT {id} FROM {table} WHERE {matches}"),
+            [Given::Words((dialect.question)(question))],
+        );
+        // Terms that many messages have are read for the time that is asked for only.
+        if let Some(since) = filter.since {
+            self.and(&format!("{id} >= {}", first_at("message", "created_at")), times::<2>(since, -SLACK_MS));
+        }
+        if let Some(before) = filter.before {
+            self.and(&format!("{id} < ?"), [Given::Number(before)]);
+        }
+        if unread {
+            let unread = " UNION ALL SELECT id FROM message WHERE id > (SELECT message FROM term_mark)
+                           UNION ALL SELECT message_id FROM term_again";
+            self.end(unread, []);
+        }
+        self.end(")", []);
+    }
+
     /// With `$1`, `$2`, … for the values.
     pub fn numbered(&self) -> String {
         let mut pieces = self.sql.split('?');
@@ -66,6 +90,11 @@ pub(super) struct Dialect {
     pub person: &'static str,
     /// Does the alert `a` have a label? Its name and its value.
     pub label: &'static str,
+    /// The table of terms, its column of messages, and the condition that a question is answered; its value is what
+    /// `question` makes of it.
+    pub terms: [&'static str; 3],
+    /// A question as this half reads it.
+    pub question: fn(&Question) -> String,
     /// One of a list, which is a JSON array.
     pub among: &'static str,
     /// Does a text hold another? The text is `{}`.
@@ -146,11 +175,22 @@ pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialec
         let failed = if errcode == 0 { "" } else { "AND errcode <> 0" };
         list.and(&format!("m.id IN (SELECT message_id FROM attempt WHERE errcode = ? {failed})"), number(errcode));
     }
+    if let Some(question) = &filter.words {
+        list.with_terms(question, filter, dialect, false);
+    }
+    // Where few messages are looked at anyhow, their terms would only be read besides.
+    let few = filter.thread.is_some() || filter.message.is_some();
     if let Some(person) = &filter.person {
+        if let Some(question) = Question::exactly(person).filter(|_| !few) {
+            list.with_terms(&question, filter, dialect, true);
+        }
         let person = person.to_lowercase();
         list.and(dialect.person, [Given::words(&person), Given::words(&person)]);
     }
     for (name, value) in &filter.labels {
+        if let Some(question) = Question::exactly(&format!("{name} {value}")).filter(|_| !few) {
+            list.with_terms(&question, filter, dialect, true);
+        }
         let condition = format!(
             "EXISTS (SELECT 1 FROM transition t JOIN alert a ON a.id = t.alert_id WHERE t.message_id = m.id AND {})",
             dialect.label

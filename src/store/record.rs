@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{ActKind, Fate, Kept, Moved, State};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
+use crate::search::Question;
 
 /// Bytes of an answer's text that are kept with an attempt.
 pub const ERROR_BYTES: usize = 1000;
@@ -37,6 +38,9 @@ pub struct DeliveryFilter {
     pub errcode: Option<i64>,
     /// Tells of an alert that has all these labels.
     pub labels: Vec<(String, String)>,
+    /// Holding these words: in names, labels, texts, people, codes or the short id. A message is found by them some seconds
+    /// after it was queued.
+    pub words: Option<Question>,
     /// Older than this message, to continue a list.
     pub before: Option<i64>,
 }

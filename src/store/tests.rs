@@ -43,6 +43,7 @@ mod groups;
 mod pooler;
 pub(crate) mod postgres;
 mod retention;
+mod search;
 mod sequences;
 mod sessions;
 mod shared;

@@ -19,6 +19,7 @@ use super::token::Scope;
 use super::words;
 use crate::alert::ThreadId;
 use crate::names::LaneKey;
+use crate::search::Question;
 use crate::standing;
 use crate::store::{ActAlert, ActFilter, AlertFilter, DeliveryFilter, State as Sending, Store};
 
@@ -112,6 +113,9 @@ pub(super) struct DeliveriesQuery {
     label: Option<Vec<String>>,
     /// With this short id.
     short: Option<String>,
+    /// Words that stand in the names, labels, texts, people or codes of the message, all of them; the last one may be
+    /// its beginning. A message is found some seconds after it was queued.
+    q: Option<String>,
     /// Queued at this time or later: RFC 3339, or how long ago, as `24h`, which holds if it is not given.
     since: Option<String>,
     /// Queued before this time.
@@ -298,6 +302,7 @@ async fn find_deliveries(gate: &Gate, caller: &Caller) -> Result<List<Delivery>,
         person: owned("person"),
         errcode: params.number("errcode")?,
         labels: params.pairs("label")?,
+        words: params.read("q", words::FINDABLE, Question::of)?,
         before: params.cursor(key.clone(), "/deliveries")?,
         ..DeliveryFilter::default()
     };

@@ -50,6 +50,7 @@ pub(super) const NOT_RECALLED: Words = words("不能撤回", "it cannot be taken
 pub(super) const CURSOR: Words =
     words("上一页给出的 next，筛选不变", "the `next` of the page before, with the same filters");
 pub(super) const DAYS: Words = words("1 到 92", "1 to 92");
+pub(super) const FINDABLE: Words = words("至少一个字或字母", "at least one letter or digit");
 pub(super) const FLAG: Words = words("true 或 false", "true or false");
 pub(super) const INTEGER: Words = words("整数", "an integer");
 pub(super) const LIMIT: Words = words("1 到 200", "1 to 200");

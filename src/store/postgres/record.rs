@@ -13,6 +13,7 @@ use crate::alert::{Format, Identity, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::lists::{self, Dialect, Given};
 use crate::store::record::LATE_LANES;
+use crate::store::terms::in_tsquery;
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Candidate, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
     LaneBacklog, Related, State, StoreError, TransitionRow,
@@ -174,6 +175,8 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
         OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND
                    strpos(lower(invalid COLLATE \"C\"), '\"' || ? || '\"') > 0))",
     label: "has_label(a.labels, ?, ?)",
+    terms: ["message_term", "message_id", "terms @@ ?::text::tsquery"],
+    question: in_tsquery,
     among: "IN (SELECT json_array_elements_text(?::text::json) COLLATE \"C\")",
     holds: ["strpos(", " COLLATE \"C\", ?) > 0"],
     live: "m.settled_at IS NULL",

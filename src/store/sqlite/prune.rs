@@ -105,6 +105,8 @@ fn messages(connection: &Connection, before: Timestamp, needed: &HashSet<i64>) -
         "DELETE FROM transition WHERE message_id = ?1",
         "DELETE FROM card_alert WHERE message_id = ?1",
         "DELETE FROM card WHERE message_id = ?1",
+        "DELETE FROM message_term WHERE rowid = ?1",
+        "DELETE FROM term_again WHERE message_id = ?1",
         "DELETE FROM message WHERE id = ?1",
     ];
     let (mut gone, mut bytes) = (0, 0);

@@ -10,6 +10,7 @@ use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::lists::{self, Dialect, Given};
 use crate::store::record::LATE_LANES;
+use crate::store::terms::in_fts5;
 use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
     LaneBacklog, State, StoreError, TransitionRow,
@@ -172,6 +173,8 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
                 instr('|' || lower(json_extract(CAST(body AS TEXT), '$.touser')) || '|', '|' || ? || '|') > 0)
         OR EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND instr(lower(invalid), '\"' || ? || '\"') > 0))",
     label: "EXISTS (SELECT 1 FROM json_each(a.labels) label WHERE label.key = ? AND label.value = ?)",
+    terms: ["message_term", "rowid", "message_term MATCH ?"],
+    question: in_fts5,
     among: "IN (SELECT value FROM json_each(?))",
     holds: ["instr(", ", ?) > 0"],
     live: "m.id IN (SELECT id FROM message INDEXED BY message_live WHERE settled_at IS NULL)",

@@ -10,6 +10,7 @@ mod at;
 mod beside;
 mod capacity;
 mod charts;
+mod console;
 mod destinations;
 mod directory;
 mod doors;
@@ -124,6 +125,8 @@ pub struct Config {
     pub act_links: Duration,
     /// Who may look at all in the console, and change.
     pub console: ConsoleRights,
+    /// How people sign in to the console, besides by a link.
+    pub sign_in: SignIn,
     /// Files besides this one whose change is a change of the configuration: rotas, the directory.
     pub files: Vec<PathBuf>,
     /// Which receiver gets an alert.
@@ -379,6 +382,26 @@ pub struct ConsoleRights {
     pub resend: Option<MayAct>,
     /// Change what concerns others: end their sessions, save templates and mappings, send again.
     pub change: Option<MayAct>,
+}
+
+/// How people sign in to the console, besides by a link.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignIn {
+    /// The app by which WeCom is asked who it is; its trusted domain is that of `external_url`.
+    pub wecom: Option<String>,
+    /// What WeCom reads at the root of the site to see whose the domain is.
+    pub domain_proof: Option<DomainProof>,
+    /// The header in which a trusted proxy names the userid, in lower case.
+    pub proxy: Option<String>,
+}
+
+/// WeCom's proof of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainProof {
+    /// `WW_verify_….txt`.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
 }
 
 /// How long a message of a receiver may wait before its fallback is told as well; 30 s to 24 h.

@@ -35,8 +35,9 @@ pub use now::{Incident, IncidentPage, NowPage, Only};
 pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
 pub use words::{
-    ACTS_ENDED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER, NO_ACT, NO_PAGE, NO_SPAN, NOT_READ,
-    ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, TOO_SLOW, WHO_ARE_YOU, done, no_right,
+    ACTS_ENDED, ADDRESS_NOT_TRUSTED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER, NO_ACT, NO_PAGE,
+    NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED,
+    SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, no_right,
 };
 
 /// A page with one sentence.

@@ -178,6 +178,8 @@ pub(crate) struct Gate {
     stop: CancellationToken,
     /// How often each token of the API asks.
     rates: Arc<api::Rates>,
+    /// Who began to sign in by WeCom.
+    starts: Arc<short::Misses>,
     /// Who asked for short links that do not exist.
     misses: Arc<short::Misses>,
     /// When it was opened.
@@ -265,6 +267,7 @@ impl Gate {
             streams: Arc::default(),
             stop,
             rates: Arc::default(),
+            starts: Arc::default(),
             misses: Arc::default(),
             since,
         }

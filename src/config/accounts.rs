@@ -12,6 +12,9 @@ use super::resolve::{Resolver, placed, value};
 use super::{AppAccount, BotAccount, Callback, WeCom};
 
 const API_URL: &str = "https://qyapi.weixin.qq.com";
+/// Where browsers sign in to web pages: WeCom's own (page 91022), and others (98171).
+const OAUTH_URL: &str = "https://open.weixin.qq.com";
+const LOGIN_URL: &str = "https://login.work.weixin.qq.com";
 /// Where bots connect (wecom-api §11.3).
 const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
 /// Most keys of one webhook: each sends 20 messages a minute, more than people can read.
@@ -21,10 +24,13 @@ impl Resolver<'_> {
     pub(super) fn wecom(&mut self, wecom: Option<&file::WeCom>) -> Option<WeCom> {
         let empty = file::WeCom::default();
         let wecom = wecom.unwrap_or(&empty);
-        let api_url = match wecom.api_url {
-            Some(_) => self.url(wecom.api_url.as_ref(), "wecom.api_url"),
-            None => Some(API_URL.to_owned()),
+        let mut or = |url: Option<&At<String>>, path, usual: &str| match url {
+            Some(_) => self.url(url, path),
+            None => Some(usual.to_owned()),
         };
+        let api_url = or(wecom.api_url.as_ref(), "wecom.api_url", API_URL);
+        let oauth_url = or(wecom.oauth_url.as_ref(), "wecom.oauth_url", OAUTH_URL);
+        let login_url = or(wecom.login_url.as_ref(), "wecom.login_url", LOGIN_URL);
         let mut apps = BTreeMap::new();
         for (name, place, app) in value(wecom.apps.as_ref()).into_iter().flat_map(Named::iter) {
             self.name(place, name);
@@ -45,7 +51,17 @@ impl Resolver<'_> {
             .proxy
             .as_ref()
             .and_then(|proxy| self.secret_url(proxy, "wecom.proxy", "http://proxy.example.com:3128"));
-        Some(WeCom { api_url: api_url?, proxy, ca_file, apps, webhooks, bot_url, bots })
+        Some(WeCom {
+            api_url: api_url?,
+            oauth_url: oauth_url?,
+            login_url: login_url?,
+            proxy,
+            ca_file,
+            apps,
+            webhooks,
+            bot_url,
+            bots,
+        })
     }
 
     /// A bundle of certificates; what is in it is read when the client is made.

@@ -8,7 +8,7 @@ use super::at::{At, Named};
 use super::file::{self, File};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
-use super::{Channel, ConsoleRights, EscalateTo, EscalationStep, Receiver, Target, To};
+use super::{Channel, EscalateTo, EscalationStep, Receiver, Target, To};
 use crate::duty::MayAct;
 
 /// A person needs at least a minute to answer; after a day it is another day's alert.
@@ -120,16 +120,6 @@ impl Resolver<'_> {
     /// How long the links in messages let their visitors act.
     pub(super) fn act_links(&mut self, act_links: Option<&At<String>>) -> Duration {
         self.duration(act_links, "act_links", ACT_LINKS.0..=ACT_LINKS.1).unwrap_or(ACT_LINKS_USUAL)
-    }
-
-    /// Who may do what in the console.
-    pub(super) fn console(&mut self, file: &File) -> ConsoleRights {
-        let Some(console) = value(file.console.as_ref()) else { return ConsoleRights::default() };
-        ConsoleRights {
-            look: self.may_act("may_look", console.may_look.as_ref(), file),
-            resend: self.may_act("may_resend", console.may_resend.as_ref(), file),
-            change: self.may_act("may_change", console.may_change.as_ref(), file),
-        }
     }
 
     /// Who is authorised by the key `name`; `None` if it is not configured.

@@ -1,6 +1,7 @@
 //! The file as it is written: keys, shapes, and what each means. The JSON Schema is made from these types, so
 //! their sentences are what an editor shows; people read Chinese first.
 
+mod console;
 mod dropins;
 mod duty;
 mod peers;
@@ -16,8 +17,9 @@ use super::at::{At, Named};
 use super::{ChartExpression, ChartTheme, ChartsOf, Face, Language};
 use crate::ingest::generic::Mapping;
 use crate::level::Level;
+pub(super) use console::Console;
 pub(super) use dropins::{AsWecom, Robot};
-pub(super) use duty::{Console, Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
+pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
 pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Upstream, WeCom, Webhook};
 pub(super) use secret::Secret;
 pub(super) use sources::{Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, Source, Watchdog};

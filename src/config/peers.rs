@@ -125,6 +125,10 @@ pub enum UpstreamKind {
 pub struct WeCom {
     /// Base URL without a trailing slash, for example `https://qyapi.weixin.qq.com`.
     pub api_url: String,
+    /// Base URL of the page where WeCom's own browser signs in to web pages.
+    pub oauth_url: String,
+    /// The same for other browsers.
+    pub login_url: String,
     /// Proxy for calls to WeCom; a secret because its URL may hold a password.
     pub proxy: Option<SecretString>,
     /// PEM bundle that is trusted besides the usual roots.

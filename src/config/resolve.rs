@@ -116,6 +116,7 @@ impl<'a> Resolver<'a> {
         let directory = self.directory(file);
         self.may_act = self.may_act("may_act", file.may_act.as_ref(), file);
         let console = self.console(file);
+        let sign_in = self.sign_in(file);
         let act_links = self.act_links(file.act_links.as_ref());
         let receivers = self.receivers(file, &global);
         self.owners_can_be_found(file, &directory, &receivers);
@@ -158,6 +159,7 @@ impl<'a> Resolver<'a> {
             directory,
             act_links,
             console,
+            sign_in,
             files: self.files,
             route: route?,
             matchers: self.matchers,

@@ -40,6 +40,8 @@ pub struct LoginPage<'a> {
     pub f: Frame<'a>,
     /// Why the reader is here; empty if for no reason.
     pub said: String,
+    /// The way to WeCom's page, if people can sign in there.
+    pub wecom: Option<String>,
 }
 
 /// Asks whether this browser is to be signed in as the person of the link.

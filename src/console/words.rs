@@ -8,8 +8,11 @@ use crate::render::number;
 use crate::store::{ActKind, ActState};
 use crate::words::{Language, Words, words};
 
-pub use desk::SIGN_IN_AGAIN;
 pub(super) use desk::*;
+pub use desk::{
+    ADDRESS_NOT_TRUSTED, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, WECOM_SILENT,
+    domain_not_trusted,
+};
 
 /// The name of a language in itself.
 pub(super) const fn name_of(language: Language) -> &'static str {

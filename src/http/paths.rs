@@ -38,6 +38,10 @@ pub(super) async fn plain(mut request: Request) -> Request {
 /// Runs of `/` count as one and a final `/` is ignored; a prefix before a known API is dropped. Only
 /// `/webhook/{receiver}` chooses a receiver for a push of alerts: any other prefix chooses none.
 fn meant(path: &str) -> Cow<'_, str> {
+    // WeCom reads its proof of the domain at the root.
+    if path.starts_with("/WW_verify_") && !path[1..].contains('/') {
+        return Cow::Owned(format!("/wecom/proof{path}"));
+    }
     let path = single_slashes(path);
     let cut = match path.as_ref() {
         path if chooses(path) => 0,

@@ -37,6 +37,8 @@ enum Purpose {
     Token,
     /// Where a page of a list of the API ended.
     Cursor,
+    /// What a browser brings back that was sent to WeCom to sign in.
+    SignIn,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::Order => "wegraf key order 1",
             Self::Token => "wegraf key token 1",
             Self::Cursor => "wegraf key cursor 1",
+            Self::SignIn => "wegraf key sign-in 1",
         }
     }
 }
@@ -61,6 +64,7 @@ struct Secret {
     order: Hmac<Sha256>,
     token: Hmac<Sha256>,
     cursor: Hmac<Sha256>,
+    sign_in: Hmac<Sha256>,
 }
 
 impl Secret {
@@ -68,7 +72,8 @@ impl Secret {
         let derived = |purpose: Purpose| keyed(&signed(keyed(&root), purpose.label()));
         let (reading, acting, order) = (derived(Purpose::Reading), derived(Purpose::Acting), derived(Purpose::Order));
         let (token, cursor) = (derived(Purpose::Token), derived(Purpose::Cursor));
-        Self { root, reading, acting, order, token, cursor }
+        let sign_in = derived(Purpose::SignIn);
+        Self { root, reading, acting, order, token, cursor, sign_in }
     }
 
     /// The key for links with or without the right to act.
@@ -174,6 +179,11 @@ impl LinkKey {
     /// The key that signs where a page of a list ended.
     pub(crate) fn cursor_key(&self) -> Hmac<Sha256> {
         self.current.cursor.clone()
+    }
+
+    /// The key of what a browser brings back from WeCom's sign-in.
+    pub(crate) fn sign_in_key(&self) -> Hmac<Sha256> {
+        self.current.sign_in.clone()
     }
 
     /// The key with which commands sign their orders to the gateway.

@@ -14,7 +14,7 @@ use crate::process::run_on;
 use crate::programs;
 
 /// Appended to a fragment of a configuration that lacks these.
-const WECOM: &str = "wecom: { webhooks: { ops-group: { key: 11111111-2222 } } }\n";
+const WECOM: &str = "wecom: { apps: { ops: { corp_id: ww0123456789abcdef, agent_id: 1000002, secret: abcdefghij } }, webhooks: { ops-group: { key: 11111111-2222 } } }\n";
 const RECEIVERS: &str = "receivers: { ops: { targets: [ { webhook: ops-group } ] } }\n";
 
 struct Page {
@@ -141,6 +141,7 @@ async fn every_configuration_in_the_documentation_is_taken() {
     let world = World::at_a_standstill(EVERY_CHANNEL).await;
     world.write("people.txt", "zhangsan\n");
     world.write("Alarm_people.txt", "daixuan\n");
+    world.write("WW_verify_8kBKaP.txt", "8kBKaP");
     std::fs::create_dir(world.folder.path().join("templates")).unwrap();
     world.write("templates/duty.j2", "{{ title }}");
     let unit = Block {

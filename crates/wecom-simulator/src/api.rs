@@ -184,6 +184,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
         "user/getuserid" => directory::by_mobile,
         "user/get_userid_by_email" => directory::by_email,
         "user/get" => directory::user,
+        "auth/getuserinfo" => crate::sign_in::user_info,
         "user/simplelist" => directory::users,
         "department/simplelist" => directory::departments_simple,
         "department/list" => directory::departments,

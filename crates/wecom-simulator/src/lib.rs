@@ -37,6 +37,7 @@ mod people;
 mod rate;
 mod server;
 mod setup;
+mod sign_in;
 mod state;
 mod switches;
 mod tokens;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::setup::Setup;
 use crate::state::{Background, Shared, World};
-use crate::{api, bot, control, page};
+use crate::{api, bot, control, page, sign_in};
 
 /// Connections beyond this number wait in the listener's queue: a client that leaks them must not exhaust memory.
 const MAX_CONNECTIONS: usize = 1024;
@@ -75,6 +75,7 @@ pub(crate) fn start(listener: TcpListener, setup: Setup) -> Running {
         .layer(DefaultBodyLimit::disable()) // api::handle has limits of its own; control keeps axum's 2 MB
         .route("/", get(page::phone))
         .route("/ws", any(bot::socket::open))
+        .merge(sign_in::routes())
         .merge(control::routes())
         .fallback(control::unknown)
         .with_state(world);

@@ -66,6 +66,9 @@ pub struct App {
     /// 企业可信IP; `null` means that no list is kept (apps from before 2022-06-20).
     #[serde(default)]
     pub trusted_ips: Option<Vec<String>>,
+    /// 网页授权及 JS-SDK 可信域名, each with its port where it has one: where people may be sent back to after they signed in.
+    #[serde(default)]
+    pub trusted_domains: Vec<String>,
     /// Takes a callback URL for set and verified, whether or not there is one: interactive cards need it (43012).
     #[serde(default)]
     pub callback: bool,

@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::kept::Kept;
 use crate::rate::{Recent, Tallies, Tally};
 use crate::setup::{App, Corp, Setup};
+use crate::sign_in::SignIn;
 use crate::switches::Switches;
 use crate::tokens::{Badge, Tokens};
 use crate::vault::Vault;
@@ -74,6 +75,8 @@ pub(crate) struct World {
     pub(crate) sent: HashMap<Badge, HashMap<i64, u64>>,
     /// (corp, app, address) → when a newly trusted address takes effect.
     pub(crate) trusted_from: HashMap<(String, i64, String), i64>,
+    /// Codes of people who sign in to web pages.
+    pub(crate) sign_ins: Kept<SignIn>,
     pub(crate) clicks: Clicks,
     pub(crate) callbacks: Callbacks,
     pub(crate) bots: Bots,
@@ -120,6 +123,7 @@ impl World {
             lookups: HashMap::new(),
             sent: HashMap::new(),
             trusted_from: HashMap::new(),
+            sign_ins: Kept::new(MAX_REMEMBERED),
             clicks: Clicks::new(),
             callbacks: Callbacks::new(),
             bots: Bots::new(),

@@ -34,6 +34,8 @@ pub enum Api {
     AgentGet,
     /// The data of a member (96255).
     UserGet,
+    /// Who signs in to a web page (98177).
+    UserInfo,
     /// Mobile to userid (95402).
     UserByMobile,
     /// E-mail to userid (95895).
@@ -82,6 +84,7 @@ impl Api {
             Self::UploadImage => "media/uploadimg",
             Self::AgentGet => "agent/get",
             Self::UserGet => "user/get",
+            Self::UserInfo => "auth/getuserinfo",
             Self::UserByMobile => "user/getuserid",
             Self::UserByEmail => "user/get_userid_by_email",
             Self::UserSimplelist => "user/simplelist",

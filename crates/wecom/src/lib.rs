@@ -21,6 +21,7 @@ mod forward;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http;
+mod identity;
 mod media;
 mod members;
 pub mod message;
@@ -40,6 +41,7 @@ pub use directory::{Agent, Member, Person};
 pub use errcode::{About, Class};
 pub use forward::{Forward, Forwarded};
 pub use http::{Network, NetworkError};
+pub use identity::Identity;
 pub use media::{INLINE_IMAGE_BYTES, Media, MediaKind, PictureError, inline_image};
 pub use members::TagMembers;
 pub use message::{Channel, Content};

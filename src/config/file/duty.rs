@@ -127,19 +127,6 @@ pub(in crate::config) struct MayAct {
     pub on_call: Option<At<Vec<At<String>>>>,
 }
 
-/// 浏览器里的控制台。The console in the browser.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the names of the keys")]
-pub(in crate::config) struct Console {
-    /// 谁可以看全部告警和投递；默认每个人看到自己收到的、可以操作的。Who may look at all alerts and deliveries; default: everybody sees what they receive or may act on.
-    pub may_look: Option<At<MayAct>>,
-    /// 谁可以在控制台里重发、撤回消息；默认能操作告警的人。Who may send messages again and take them back; default: those who may act on the alert.
-    pub may_resend: Option<At<MayAct>>,
-    /// 谁可以结束别人的登录、保存模板和映射、重发任何消息；也可以看全部。Who may end the sessions of others, save templates and mappings, and send anything again; they see everything, too.
-    pub may_change: Option<At<MayAct>>,
-}
-
 /// 一个人，或几个人。Somebody, or several.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Crew(pub Vec<At<String>>);

@@ -29,6 +29,12 @@ pub(in crate::config) struct WeCom {
     /// 智能机器人长连接地址；私有部署或模拟器才需要改。Where bots connect; changed for private deployments and the simulator.
     #[schemars(extend("default" = "wss://openws.work.weixin.qq.com"))]
     pub bot_url: Option<At<String>>,
+    /// 企业微信里登录网页的地址；私有部署或模拟器才需要改。Where WeCom's browser signs in; changed for private deployments and the simulator.
+    #[schemars(extend("default" = "https://open.weixin.qq.com"))]
+    pub oauth_url: Option<At<String>>,
+    /// 其他浏览器登录网页的地址；私有部署或模拟器才需要改。Where other browsers sign in; changed for private deployments and the simulator.
+    #[schemars(extend("default" = "https://login.work.weixin.qq.com"))]
+    pub login_url: Option<At<String>>,
     /// 访问企业微信的 HTTP 代理，可含用户名和密码。HTTP proxy to WeCom, which may hold a user name and password.
     pub proxy: Option<At<Secret>>,
     /// 额外信任的 CA 证书（PEM）。CA certificates (PEM) that are trusted besides the usual ones.

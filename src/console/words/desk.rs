@@ -50,3 +50,37 @@ pub(in crate::console) const RECALL_DOES: Words = words(
     "WeCom removes the message: possible for 24 hours. The alert stays as it is.",
 );
 pub(in crate::console) const OPEN_CONSOLE: Words = words("在控制台打开", "open in the console");
+
+pub(in crate::console) const SIGN_IN_WECOM: Words = words("用企业微信登录", "Sign in by WeCom");
+pub(in crate::console) const SIGN_IN_ELSE: Words = words("不行的话：", "If that does not work:");
+/// The browser is back from WeCom with what is not of this browser, or took too long.
+pub const SIGN_IN_STALE: Words = words(
+    "登录没有完成：这次登录过期了，或不是在这个浏览器里开始的。再试一次，或用聊天里的链接。",
+    "You are not signed in: it took too long, or began in another browser. Try again, or use a link from a chat.",
+);
+/// The person did not want to.
+pub const SIGN_IN_REFUSED: Words = words("你取消了登录。", "You did not sign in.");
+/// WeCom knows the person, but not as a member.
+pub const NOT_A_MEMBER: Words =
+    words("你不是本企业的成员，不能登录。", "You are not a member of this corporation and cannot sign in.");
+/// Too many sign-ins were begun.
+pub const TOO_OFTEN: Words = words("试得太频繁，请过一分钟再来。", "That was too often: try again in a minute.");
+/// WeCom refuses the gateway.
+pub const ADDRESS_NOT_TRUSTED: Words = words(
+    "企业微信不接受本网关的地址（60020）。请告诉管理员：把出口 IP 加到应用的企业可信 IP，地址见日志或 `wegraf doctor`。先用聊天里的链接登录。",
+    "WeCom does not take this gateway's address (60020). Tell the operator to add it to the app's trusted IPs; the log and `wegraf doctor` name it. Meanwhile use a link from a chat.",
+);
+/// WeCom does not answer.
+pub const WECOM_SILENT: Words = words(
+    "企业微信现在说不出你是谁，原因在日志里。先用聊天里的链接登录。",
+    "WeCom cannot say who you are right now; the log says why. Meanwhile use a link from a chat.",
+);
+
+/// The domain of `external_url` is not the app's.
+pub fn domain_not_trusted(host: &str) -> Words {
+    (
+        format!("企业微信不信任这个域名（50001）。请告诉管理员：把 {host} 填到应用的可信域名。先用聊天里的链接登录。"),
+        format!("WeCom does not trust this domain (50001). Tell the operator to make {host} the app's trusted domain. Meanwhile use a link from a chat."),
+    )
+        .into()
+}

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::details::{PATIENCE, outcome};
 use super::super::refusal::Cause;
-use super::{Gate, Guest, clock, guest, missing, read};
+use super::{Gate, Guest, clock, missing, read, visitor};
 use crate::alert::{ThreadId, Timestamp};
 use crate::answer::{Actor, Via, Wish};
 use crate::console::{self, Asked, DeliveriesPage, DeliveryPage, Offers};
@@ -94,7 +94,7 @@ impl Search {
 }
 
 pub(super) async fn search(State(gate): State<Gate>, parts: Parts) -> Response {
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     let Query(search) = Query::<Search>::try_from_uri(&parts.uri).unwrap_or_default();
     let f = guest.frame(&gate);
     let filter = search.filter(gate.server.clock.now());
@@ -119,7 +119,7 @@ pub(super) async fn search(State(gate): State<Gate>, parts: Parts) -> Response {
 }
 
 pub(super) async fn show(State(gate): State<Gate>, Path(message): Path<String>, parts: Parts) -> Response {
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     match one(&gate, &guest, &message).await {
         Ok(Some(found)) => page(&gate, &guest, &found, None),
         Ok(None) => missing(&gate, &guest),
@@ -145,7 +145,7 @@ fn page(gate: &Gate, guest: &Guest, found: &Delivery, said: Option<(bool, Words)
 /// Sends a message again or takes it back, by the same way as a word in a chat and a command.
 pub(super) async fn redo(State(gate): State<Gate>, Path(message): Path<String>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     let fields = match guest.form(&gate, &parts.headers, body).await {
         Ok(fields) => fields,
         Err(forged) => return forged,

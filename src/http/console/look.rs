@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::details::{PATIENCE, asked_for, condition, hidden, how, outcome, owners, person};
 use super::super::refusal::Cause;
-use super::{Gate, Guest, clock, guest, missing, read, unread};
+use super::{Gate, Guest, clock, missing, read, unread, visitor};
 use crate::alert::{Status, ThreadId};
 use crate::answer::{Actor, Via, Wish};
 use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Proven, Standing};
@@ -34,7 +34,7 @@ struct Part {
 }
 
 pub(super) async fn now(State(gate): State<Gate>, parts: Parts) -> Response {
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     let Query(part) = Query::<Part>::try_from_uri(&parts.uri).unwrap_or_default();
     let store = &gate.server.store;
     let found = async {
@@ -60,7 +60,7 @@ async fn told(gate: &Gate, guest: &Guest, short: &str) -> Result<Vec<DeliveryRow
 }
 
 pub(super) async fn incident(State(gate): State<Gate>, Path(short): Path<String>, parts: Parts) -> Response {
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     match show(&gate, &guest, &short, None).await {
         Ok(Some(page)) => page,
         Ok(None) => missing(&gate, &guest),
@@ -146,7 +146,7 @@ async fn standing(gate: &Gate, message: i64, thread: ThreadId, told: &[ActAlert]
 /// Does what the form of an incident asks, under the proven userid, and shows the incident again.
 pub(super) async fn act(State(gate): State<Gate>, Path(short): Path<String>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     let fields = match guest.form(&gate, &parts.headers, body).await {
         Ok(fields) => fields,
         Err(forged) => return forged,

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::info;
@@ -18,19 +18,76 @@ use super::super::refusal::Cause;
 use super::{Gate, Guest, PLAIN, SECURE, clock, is_ours, is_secure, see, unread, usual};
 use crate::console::{self, LinkPage, LoginPage, MePage, View};
 use crate::store::{NewSession, SESSION_MS, fresh_secret, hash};
+use crate::words::Words;
 
 /// How long a browser keeps how its person wants pages: a year.
-const VIEW_SECONDS: u32 = 365 * 24 * 3600;
+const VIEW_SECONDS: i64 = 365 * 24 * 3600;
 /// Characters that are kept of a browser's name for itself.
 const AGENT: usize = 200;
 
+/// Pages that a sign-in may lead to.
+const PAGES: [&str; 15] = [
+    "now",
+    "i",
+    "m",
+    "silences",
+    "state",
+    "me",
+    "people",
+    "duty",
+    "noise",
+    "routes",
+    "senders",
+    "mappings",
+    "templates",
+    "search",
+    "audit",
+];
+/// Bytes of a way back.
+const BACK: usize = 300;
+
+/// A way to a page of ours, from the top of the site. Anything else is what is on now.
+pub(super) fn inside(to: &str) -> &str {
+    let (path, query) = to.split_once('?').unwrap_or((to, ""));
+    let mut parts = path.split('/');
+    let plain = |part: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_-@.".contains(&byte);
+        !part.is_empty() && part.bytes().all(known) && !part.bytes().all(|byte| byte == b'.')
+    };
+    let listed = |byte: u8| byte.is_ascii_alphanumeric() || b"=&%_-@.+~:*".contains(&byte);
+    let ours = to.len() <= BACK
+        && parts.next().is_some_and(|first| PAGES.contains(&first))
+        && parts.all(plain)
+        && query.bytes().all(listed);
+    if ours { to } else { "now" }
+}
+
+/// The page that a visitor asks for, as a way back to it.
+pub(super) fn way_back(parts: &Parts) -> String {
+    let to = parts.uri.path_and_query().map_or("", |address| address.as_str().trim_start_matches('/'));
+    inside(to).to_owned()
+}
+
+/// The page that says how to sign in, for a visitor who wants to see `to`.
+pub(super) fn how(gate: &Gate, reader: &Reader, status: StatusCode, to: &str, said: Option<Words>) -> Response {
+    let f = reader.frame(usual(gate));
+    let said = said.map(|said| f.say(said).into_owned()).unwrap_or_default();
+    let wecom = gate.server.setup.now().config.sign_in.wecom.is_some().then(|| {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+        format!("{}login/wecom?{query}", reader.root())
+    });
+    answer(status, &LoginPage { f, said, wecom }, &[])
+}
+
 /// How to sign in.
 pub(super) async fn login(State(gate): State<Gate>, parts: Parts) -> Response {
-    if let Ok(guest) = Guest::of(&gate, &parts).await {
-        return see(guest.reader.root(), "now");
-    }
     let reader = Reader::of(&parts);
-    answer(StatusCode::OK, &LoginPage { f: reader.frame(usual(&gate)), said: String::new() }, &[])
+    match Guest::of(&gate, &parts).await {
+        Ok(guest) => see(guest.reader.root(), "now"),
+        // Signed in by a proxy, on the way to WeCom, or known and without a right.
+        Err(answer) if answer.status() != StatusCode::UNAUTHORIZED => answer,
+        Err(_) => how(&gate, &reader, StatusCode::OK, "now", None),
+    }
 }
 
 /// Asks whether to sign in. Uses nothing up: links are opened by machines, too.
@@ -44,44 +101,57 @@ pub(super) async fn link(State(gate): State<Gate>, Path(ticket): Path<String>, p
 }
 
 fn over(gate: &Gate, reader: &Reader) -> Response {
-    let f = reader.frame(usual(gate));
-    let said = f.say(console::LINK_OVER).into_owned();
-    Cause::guess("ticket", "link").attach(answer(StatusCode::FORBIDDEN, &LoginPage { f, said }, &[]))
+    let said = how(gate, reader, StatusCode::FORBIDDEN, "now", Some(console::LINK_OVER));
+    Cause::guess("ticket", "link").attach(said)
 }
 
-/// Signs in.
-pub(super) async fn enter(
-    State(gate): State<Gate>,
-    Path(ticket): Path<String>,
-    Extension(peer): Extension<Peer>,
-    parts: Parts,
-) -> Response {
+/// Signs in by a link.
+pub(super) async fn enter(State(gate): State<Gate>, Path(ticket): Path<String>, parts: Parts) -> Response {
     let reader = Reader::of(&parts);
     if !is_ours(&gate, &parts.headers) {
         return Cause::new("form").attach(reader.note(StatusCode::FORBIDDEN, usual(&gate), console::FORM_UNREADABLE));
     }
+    take(&gate, &reader, &parts, &ticket, "now").await
+}
+
+/// Signs the browser in as a person whose name is proven by `way`, and leads to `to`.
+pub(super) async fn open(gate: &Gate, reader: &Reader, parts: &Parts, person: &str, way: &str, to: &str) -> Response {
+    match gate.server.acts.rights(person).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return reader.note(StatusCode::FORBIDDEN, usual(gate), console::no_right(person)),
+        Err(error) => return unread(gate, reader, &error),
+    }
+    match gate.server.acts.ticket(person, way).await {
+        Ok(ticket) => take(gate, reader, parts, &ticket, to).await,
+        Err(error) => unread(gate, reader, &error),
+    }
+}
+
+/// Uses a ticket up for a session of this browser.
+async fn take(gate: &Gate, reader: &Reader, parts: &Parts, ticket: &str, to: &str) -> Response {
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let address = parts.extensions.get::<Peer>().map(|peer| peer.address().to_string()).unwrap_or_default();
     // A new secret at each sign-in: one that was planted in the browser before is not valid.
     let secret = fresh_secret();
-    let new = NewSession {
-        hash: hash(&secret),
-        address: peer.address().to_string(),
-        agent: agent.chars().take(AGENT).collect(),
-    };
-    match gate.server.store.sign_in(hash(&ticket), new, gate.server.clock.now()).await {
+    let new = NewSession { hash: hash(&secret), address, agent: agent.chars().take(AGENT).collect() };
+    match gate.server.store.sign_in(hash(ticket), new, gate.server.clock.now()).await {
         Ok(Some(session)) => {
             info!(person = session.person, way = session.way, session = session.id, "A browser was signed in.");
-            let mut response = see(reader.root(), "now");
-            let (name, secure) = if is_secure(&gate) { (SECURE, "; Secure") } else { (PLAIN, "") };
-            let seconds = SESSION_MS / 1000;
-            let cookie = format!("{name}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-            let cookie = HeaderValue::try_from(cookie).expect("a secret is plain text");
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+            let mut response = see(reader.root(), to);
+            let name = if is_secure(gate) { SECURE } else { PLAIN };
+            response.headers_mut().append(header::SET_COOKIE, set_cookie(gate, name, &secret, SESSION_MS / 1000));
             response
         }
-        Ok(None) => over(&gate, &reader),
-        Err(error) => unread(&gate, &reader, &error),
+        Ok(None) => over(gate, reader),
+        Err(error) => unread(gate, reader, &error),
     }
+}
+
+/// A cookie of ours, for so many seconds.
+pub(super) fn set_cookie(gate: &Gate, name: &str, value: &str, seconds: i64) -> HeaderValue {
+    let secure = if is_secure(gate) { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(cookie).expect("cookies of ours are plain text")
 }
 
 /// A person's own page.
@@ -107,10 +177,8 @@ pub(super) async fn me(State(gate): State<Gate>, parts: Parts) -> Response {
 fn keep(gate: &Gate, guest: &Guest, fields: &HashMap<String, String>) -> Response {
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let view = View::of(field("language"), field("theme"), field("keys"));
-    let secure = if is_secure(gate) { "; Secure" } else { "" };
-    let cookie = format!("{VIEW}={}; Path=/; Max-Age={VIEW_SECONDS}; HttpOnly; SameSite=Lax{secure}", view.cookie());
     let mut response = see(guest.reader.root(), "me");
-    response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(cookie).expect("a view is plain text"));
+    response.headers_mut().append(header::SET_COOKIE, set_cookie(gate, VIEW, &view.cookie(), VIEW_SECONDS));
     response
 }
 
@@ -188,5 +256,65 @@ pub(super) async fn ended(State(gate): State<Gate>, request: Request) -> Respons
     match gate.server.store.end_session(id, "ended", by, now).await {
         Ok(ended) => Json(json!({ "ended": ended })).into_response(),
         Err(failure) => unstored(&gate, &failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_to_pages_of_ours_only() {
+        for to in
+            ["now", "i/7K2Q", "m/41", "m?state=dead&since=24h", "people/zhang.san@x", "m?label=a%3Db", "noise/2026-W48"]
+        {
+            assert_eq!(inside(to), to);
+        }
+        for to in [
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "\\evil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//evil.example/%2f..",
+            "/now",
+            " now",
+            "now ",
+            "now\n",
+            "now\r\nx: y",
+            "now/..",
+            "now/../..//evil.example",
+            "i/../../evil",
+            "i/.",
+            "i//7K2Q",
+            "i/",
+            "m?to=//evil.example",
+            "m?x=<script>",
+            "m#x",
+            "now;x",
+            "login",
+            "login/link/x",
+            "logout",
+            "api/v1/acts",
+            "events",
+            "d/41",
+            "nowhere",
+            "evil.example/now",
+            "now@evil.example:80",
+            "now:80",
+            "i/%2e%2e",
+            "i/\u{202e}",
+            "m?\u{0}",
+            "webhook",
+            "assets/x",
+            "me\t",
+        ] {
+            assert_eq!(inside(to), "now", "{to:?}");
+        }
+        assert_eq!(inside(&format!("i/{}", "x".repeat(400))), "now");
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::{Gate, Guest, clock, guest, missing, read};
+use super::{Gate, Guest, clock, missing, read, visitor};
 use crate::alert::Status;
 use crate::console::{SilencesPage, StatePage};
 use crate::deliver::called;
@@ -16,7 +16,7 @@ use crate::upstream::Matcher;
 use crate::watch::warnings;
 
 pub(super) async fn silences(State(gate): State<Gate>, parts: Parts) -> Response {
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     let (store, now) = (&gate.server.store, gate.server.clock.now());
     let found = async {
         let mut shown = Vec::new();
@@ -42,7 +42,7 @@ pub(super) async fn silences(State(gate): State<Gate>, parts: Parts) -> Response
 
 /// How wegraf is: for those who may look at everything.
 pub(super) async fn state(State(gate): State<Gate>, parts: Parts) -> Response {
-    let guest = guest!(gate, parts);
+    let guest = visitor!(gate, parts);
     if !guest.rights.all {
         return missing(&gate, &guest);
     }

@@ -22,6 +22,7 @@ impl Setup {
                     name: "监控告警".into(),
                     visible: Visible { parties: vec![1], ..Visible::default() },
                     callback: true,
+                    trusted_domains: vec!["alerts.example.com".into(), "127.0.0.1:8080".into()],
                     ..App::default()
                 },
                 App {

@@ -14,6 +14,8 @@ mod letter;
 mod links;
 mod live;
 mod now;
+mod people;
+mod routes;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -32,12 +34,15 @@ pub use letter::{Beside, Fact, LETTER_ALERTS, LetterPage, Now, Shown, letter_pag
 pub use links::picture_hosts;
 pub use live::changed;
 pub use now::{Incident, IncidentPage, NowPage, Only};
+pub use people::{AuditPage, DutyPage, Known, PersonPage};
+pub use routes::{Heard, MappingPage, RoutesPage, SendersPage, Tried};
 pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
 pub use words::{
-    ACTS_ENDED, ADDRESS_NOT_TRUSTED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER, NO_ACT, NO_PAGE,
-    NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_SEARCH, PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED,
-    SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, no_right,
+    ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER,
+    MAPPING_PASSES, MAPPING_READS, NO_ACT, NO_PAGE, NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_LABELS, ODD_SEARCH,
+    PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW,
+    WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right,
 };
 
 /// A page with one sentence.

@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod body;
+mod draft;
 mod encoding;
 mod field;
 mod fixed;
@@ -35,6 +36,7 @@ use crate::names::Discriminator;
 use crate::plain;
 use crate::plain::excerpt;
 use body::Body;
+pub use draft::draft;
 use generic::Payloads;
 pub use reader::{HELD, Listed, Shown};
 pub use relayed::{FORMAT as RELAYED, relay};

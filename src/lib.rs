@@ -28,6 +28,7 @@ pub mod measure;
 pub mod metrics;
 pub mod names;
 pub(crate) mod plain;
+pub mod preview;
 pub mod proof;
 pub mod render;
 pub mod room;

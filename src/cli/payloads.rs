@@ -89,7 +89,7 @@ pub async fn run(arguments: Payloads) -> anyhow::Result<ExitCode> {
             let (config, _) = file.load_to_look()?;
             let body = find(&config, &from).await?;
             let explained = read(&config, &body)?;
-            beginning(&explained, &body, &name)
+            ingest::draft(&explained, &body.bytes, body.content_type.as_deref(), &name)
         }
     };
     let mut screen = Screen::new();
@@ -247,45 +247,4 @@ fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let end = line.floor_char_boundary(120);
     if end < line.len() { format!("{}…", &line[..end]) } else { line }
-}
-
-/// A draft of a mapping with what the general reader found, for a person to correct.
-fn beginning(explained: &Explained, body: &Body, name: &str) -> String {
-    let paths = ingest::paths(&body.bytes, body.content_type.as_deref());
-    let origins = explained.origins.first().map(Vec::as_slice).unwrap_or_default();
-    let template = |field: &str| {
-        let (_, from, value) = origins.iter().find(|(known, _, _)| *known == field)?;
-        let names_it = |path: &str| path.rsplit('.').next().is_some_and(|last| last == from);
-        let found = paths.iter().find(|(path, leaf)| names_it(path) && leaf.trim() == value.trim());
-        Some(format!(
-            "\"{{{{ {} }}}}\"",
-            found.or_else(|| paths.iter().find(|(_, leaf)| leaf.trim() == value.trim()))?.0
-        ))
-    };
-    let known: Vec<&str> = paths.iter().filter_map(|(path, _)| path.strip_prefix("body.")).collect();
-    let has: Vec<&str> = known.iter().copied().filter(|path| !path.contains(['[', '\''])).take(3).collect();
-    let mut text = format!(
-        "# 放进配置的 payloads；`wegraf payloads test` 看效果。没写的字段照常由通用读法读。\n\
-         # To be put under `payloads`; see it with `wegraf payloads test`. What is left out is read as before.\n\
-         - name: {name}\n  has: [{}]\n  alert:\n",
-        has.join(", ")
-    );
-    for (field, origin, hint) in [
-        ("name", "title", "{{ body.… }}"),
-        ("status", "state", "{{ body.… | state }}"),
-        ("key", "key", "{{ body.… }}"),
-        ("severity", "severity", "{{ body.… | level }}"),
-        ("link", "link", "{{ body.… }}"),
-    ] {
-        match template(origin) {
-            Some(found) => writeln!(text, "    {field}: {found}"),
-            None => writeln!(text, "    # {field}: \"{hint}\""),
-        }
-        .expect("a String takes everything");
-    }
-    text.push_str("    # message: \"{{ body.… }}\"\n    # labels: { host: \"{{ body.… }}\" }\n  # 正文里的值 what the body holds:\n");
-    for (path, value) in paths.iter().take(60) {
-        writeln!(text, "  #   {path}  {}", one_line(value)).expect("a String takes everything");
-    }
-    text
 }

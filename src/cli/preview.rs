@@ -8,11 +8,9 @@ use serde_json::{Value, json};
 
 use super::screen::Screen;
 use super::{Misused, Preview, send, why};
-use crate::alert::ThreadId;
-use crate::config::{Receiver, Target};
-use crate::deliver::{Envelope, Occasion, Page, Setup, Writer, called_by_the_book, short_links_as_shown};
-use crate::intake::{Called, Ends, Incoming, plan};
+use crate::deliver::{Setup, Writer};
 use crate::names::SourceId;
+use crate::preview::{self, preview};
 use crate::shown;
 use crate::time::Clock;
 
@@ -29,31 +27,21 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
         bail!(Misused(format!("没有名为 `{name}` 的接收者 there is no receiver `{name}`")));
     }
     let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
-    let config = &setup.config;
-    let (ends, called) = (Ends::new(), Called::default());
-    let incoming = Incoming { source: &SourceId::Command, notification: &notification, ends: &ends, called: &called };
-    let plan = plan(config, incoming, arguments.receiver.as_deref());
     let writer = Writer::new()?;
-    let mut messages = Vec::new();
-    for delivery in &plan.deliveries {
-        let Some(receiver) = config.receivers.get(&delivery.receiver) else { continue };
-        let indexes: Vec<usize> = delivery.alerts.iter().map(|arrival| arrival.index as usize).collect();
-        let route = match arguments.receiver {
-            Some(_) => "按名字 by name".to_owned(),
-            None => route(config, &notification.alerts[indexes[0]].labels, &delivery.receiver),
-        };
-        let page = Page::fresh(notification.clone(), &indexes, receiver, now);
-        for target in &receiver.targets {
-            let target = called_by_the_book(config, target, page.firing(), now);
-            let mut message = message(&setup, &writer, &page, receiver, &target, &route, now);
+    let made = preview(&setup, &writer, &SourceId::Command, &notification, arguments.receiver.as_deref(), now);
+    let messages: Vec<Value> = made
+        .iter()
+        .map(|made| {
+            let mut message = in_json(made);
             if arguments.why {
-                let taught = config.taught(Some(receiver), &SourceId::Command);
-                let alerts = indexes.iter().take(EXPLAINED).map(|index| &notification.alerts[*index]);
+                let receiver = setup.config.receivers.get(&made.receiver);
+                let taught = setup.config.taught(receiver.map(AsRef::as_ref), &SourceId::Command);
+                let alerts = made.alerts.iter().take(EXPLAINED).map(|index| &notification.alerts[*index]);
                 message["labels"] = alerts.map(|alert| why::why(alert, &taught)).collect();
             }
-            messages.push(message);
-        }
-    }
+            message
+        })
+        .collect();
     let answer = if arguments.json {
         Screen::json(&json!({ "messages": messages }))
     } else {
@@ -63,54 +51,22 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The matchers that led to `receiver`.
-fn route(config: &crate::config::Config, labels: &crate::alert::Labels, receiver: &str) -> String {
-    let decisions = config.route.route(labels);
-    let path =
-        decisions.iter().find(|decision| decision.receiver == receiver).map(|decision| decision.path.join(" → "));
-    path.filter(|path| !path.is_empty()).unwrap_or_else(|| "根路由 the root route".to_owned())
-}
-
-fn message(
-    setup: &Setup,
-    writer: &Writer,
-    page: &Page,
-    receiver: &Receiver,
-    target: &Target,
-    route: &str,
-    now: crate::alert::Timestamp,
-) -> Value {
-    let external = setup.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
-    let offer = crate::deliver::offer(&setup.config, page, &receiver.name);
-    let thread = ThreadId(1);
-    let details_url = external.as_deref();
-    let occasion = Occasion { thread, now, details_url, offer, notes: &[], chart: None, course: None, short: &[] };
-    let short = short_links_as_shown(setup, page, target, &occasion);
-    let occasion = Occasion { short: &short, ..occasion };
-    let rendered = page.render(setup, target, &occasion, None);
-    let problems: Vec<String> = rendered.problems.iter().map(ToString::to_string).collect();
-    let envelope = Envelope {
-        message: 0,
-        thread,
-        receiver: &receiver.name,
-        kind: "alerts",
-        at: now,
-        reminded: receiver.repeat_interval,
-    };
-    let bodies = match writer.bodies(&setup.config, target, &rendered.parts, &envelope) {
-        Ok(bodies) => bodies.iter().map(|body| serde_json::from_slice(body).unwrap_or(Value::Null)).collect(),
-        Err(reason) => vec![json!({ "error": reason })],
+fn in_json(made: &preview::Preview) -> Value {
+    let route = match &made.path {
+        None => "按名字 by name".to_owned(),
+        Some(path) if path.is_empty() => "根路由 the root route".to_owned(),
+        Some(path) => path.join(" → "),
     };
     json!({
-        "receiver": receiver.name,
+        "receiver": made.receiver,
         "route": route,
-        "lane": target.lane(),
-        "face": rendered.face.as_str(),
-        "bytes": { "used": rendered.bytes_used, "allowed": rendered.bytes_allowed },
-        "named": rendered.named.len(),
-        "counted": rendered.counted.len(),
-        "problems": problems,
-        "requests": bodies,
+        "lane": made.lane,
+        "face": made.face,
+        "bytes": { "used": made.used, "allowed": made.allowed },
+        "named": made.named,
+        "counted": made.counted,
+        "problems": made.problems,
+        "requests": made.requests,
     })
 }
 

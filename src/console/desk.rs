@@ -21,6 +21,8 @@ pub struct Desk {
     pub nonce: String,
     /// Proves with the nonce that the form is of this session.
     pub proof: String,
+    /// The person may look at everything.
+    pub all: bool,
     /// The address is not https: what is typed can be read on the way.
     pub plain: bool,
 }
@@ -28,7 +30,16 @@ pub struct Desk {
 impl Desk {
     /// The pages of the menu.
     pub fn ways(&self) -> [(&'static str, Words); 4] {
-        [("now", words::NOW), ("m", words::DELIVERIES), ("silences", words::SILENCE), ("state", words::HEALTH)]
+        [("now", words::NOW), ("m", words::DELIVERIES), ("silences", words::SILENCES), ("duty", words::DUTY)]
+    }
+
+    /// The pages behind “more”: a person's own, and those for who may look at everything.
+    pub fn more(&self) -> Vec<(String, Words)> {
+        let own = (format!("people/{}", self.person), words::MY_PAGE);
+        let all =
+            [("state", words::HEALTH), ("routes", words::ROUTES), ("senders", words::SENDERS), ("audit", words::AUDIT)];
+        let all = all.into_iter().filter(|_| self.all).map(|(path, text)| (path.to_owned(), text));
+        std::iter::once(own).chain(all).collect()
     }
 }
 

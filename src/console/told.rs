@@ -164,7 +164,7 @@ impl<'a> DeliveriesPage<'a> {
         let fields = vec![
             Field { choices: choose(states), ..field("state", words::STATE, &asked.state) },
             Field { choices: choose(spans), ..field("since", words::SINCE, &asked.since) },
-            field("receiver", words::RECEIVER, &asked.receiver),
+            field("receiver", words::RECEIVER_FIELD, &asked.receiver),
             field("person", words::PERSON, &asked.person),
             field("id", words::SHORT_ID, &asked.id),
             field("label", words::LABEL, &asked.label),
@@ -216,7 +216,7 @@ impl<'a> DeliveryPage<'a> {
         let time = |at: Timestamp| clock.time(at).unwrap_or_default();
         let fact = |words, text: String| Fact { name: say(words), text };
         let mut facts = vec![
-            fact(words::RECEIVER, row.receiver.clone()),
+            fact(words::RECEIVER_FIELD, row.receiver.clone()),
             fact(words::SOURCE, row.source.stored().into_owned()),
             fact(words::RECEIVED, time(delivery.received_at)),
             fact(words::QUEUED_AT, time(row.created_at)),

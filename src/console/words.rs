@@ -1,6 +1,7 @@
 //! What the pages say.
 
 mod desk;
+mod pages;
 
 use crate::alert::{ThreadId, TransitionKind};
 use crate::level::Level;
@@ -13,6 +14,8 @@ pub use desk::{
     ADDRESS_NOT_TRUSTED, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, WECOM_SILENT,
     domain_not_trusted,
 };
+pub(super) use pages::*;
+pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, ODD_LABELS, mapping_wrong};
 
 /// The name of a language in itself.
 pub(super) const fn name_of(language: Language) -> &'static str {
@@ -64,6 +67,7 @@ pub const FORM_UNREADABLE: Words =
 
 pub(super) const RUNNING: Words = words("告警送到企业微信，网关正在运行。", "Alerts to WeCom; the gateway is running.");
 pub(super) const RECEIVER: Words = words("接收者", "RECEIVER");
+pub(super) const RECEIVER_FIELD: Words = words("接收者", "Receiver");
 pub(super) const PATH_WEBHOOK: Words =
     words("Grafana、Alertmanager 和其他 JSON webhook", "Grafana, Alertmanager and any other JSON webhook");
 pub(super) const PATH_RECEIVER: Words = words("直接发给一个接收者", "straight to one receiver");
@@ -366,6 +370,7 @@ pub(super) fn via(recorded: &str) -> Words {
 
 pub(super) const CONSOLE: Words = words("控制台", "console");
 pub(super) const SKIP: Words = words("跳到内容", "skip to the content");
+pub(super) const SILENCES: Words = words("静默", "Silences");
 pub(super) const NOW: Words = words("现在", "Now");
 pub(super) const DELIVERIES: Words = words("投递", "Deliveries");
 pub(super) const HEALTH: Words = words("健康", "Health");

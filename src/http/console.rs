@@ -7,6 +7,8 @@ mod deliveries;
 mod guest;
 mod live;
 mod look;
+mod people;
+mod routes;
 mod sign_in;
 mod state;
 mod wecom;
@@ -47,6 +49,13 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/m/{message}", get(deliveries::show).post(deliveries::redo))
         .route("/silences", get(state::silences))
         .route("/state", get(state::state))
+        .route("/duty", get(people::duty))
+        .route("/duty/{rota}", get(people::rota))
+        .route("/people/{person}", get(people::person))
+        .route("/audit", get(people::audit))
+        .route("/routes", get(routes::routes))
+        .route("/senders", get(routes::senders))
+        .route("/mappings/new", get(routes::mapping).post(routes::try_mapping))
         .route("/events", get(live::events))
         .route("/api/v1/console/link", post(sign_in::ordered))
         .route("/api/v1/console/end", post(sign_in::ended))

@@ -172,6 +172,14 @@ impl Payloads {
         }
     }
 
+    /// These mappings and `first` before them: one that has the name of another takes its place.
+    pub fn before(&self, first: Vec<Mapping>) -> Result<Self, Vec<MappingError>> {
+        let own = self.mappings.iter().take(self.users);
+        let own = own.filter(|own| first.iter().all(|new| new.name != own.name)).cloned().collect::<Vec<_>>();
+        let user = first.into_iter().chain(own).collect();
+        Ok(Self::compile(user)?.with(self.settings.clone()))
+    }
+
     /// The same mappings with other settings.
     #[must_use]
     pub fn with(mut self, settings: ReadSettings) -> Self {

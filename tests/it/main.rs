@@ -30,6 +30,7 @@ mod cards;
 mod cli;
 mod console;
 mod console_live;
+mod console_pages;
 mod console_wecom;
 mod crash;
 mod docs;

@@ -17,19 +17,19 @@ pub(in crate::config) struct Console {
     pub may_resend: Option<At<MayAct>>,
     /// 谁可以结束别人的登录、保存模板和映射、重发任何消息；也可以看全部。Who may end the sessions of others, save templates and mappings, and send anything again; they see everything, too.
     pub may_change: Option<At<MayAct>>,
-    /// 用企业微信登录：可信域名是 external_url 的那个应用的名字；不写就不能这样登录。
-    /// Sign-in by WeCom: the name of the app whose trusted domain is that of external_url; without it there is none.
+    /// 用企业微信登录：可信域名是 `external_url` 的那个应用的名字；不写就不能这样登录。
+    /// Sign-in by WeCom: the name of the app whose trusted domain is that of `external_url`; without it there is none.
     pub wecom: Option<At<String>>,
-    /// 企业微信的域名校验文件（WW_verify_….txt），由网关在根路径提供。WeCom's proof of the domain, served at the root.
+    /// 企业微信的域名校验文件（`WW_verify_….txt`），由网关在根路径提供。WeCom's proof of the domain, served at the root.
     pub domain_proof: Option<At<PathBuf>>,
     /// 前面的代理已经认出是谁。A proxy in front knows who it is.
     pub proxy: Option<At<ConsoleProxy>>,
 }
 
-/// 代理写明登录的人的请求头，只信 trusted_proxies 里的。The header in which a proxy of `trusted_proxies` names who signed in.
+/// 代理写明登录的人的请求头，只信 `trusted_proxies` 里的。The header in which a proxy of `trusted_proxies` names who signed in.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct ConsoleProxy {
-    /// 请求头，值是 userid，例如 X-Forwarded-User。The header, whose value is a userid.
+    /// 请求头，值是 userid，例如 `X-Forwarded-User`。The header, whose value is a userid.
     pub header: At<String>,
 }

@@ -88,7 +88,15 @@ impl Guest {
     /// What stands above a page.
     pub(super) fn desk(&self, gate: &Gate, here: &'static str) -> Desk {
         let (nonce, proof) = (self.nonce.clone(), proof(&self.secret, &self.nonce));
-        Desk { here, live: here, person: self.session.person.clone(), nonce, proof, plain: !is_secure(gate) }
+        Desk {
+            here,
+            live: here,
+            person: self.session.person.clone(),
+            nonce,
+            proof,
+            all: self.rights.all,
+            plain: !is_secure(gate),
+        }
     }
 
     /// A page with its mark: a browser that has the same one already is told so. What differs at each visit, the proof of

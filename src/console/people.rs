@@ -1,0 +1,198 @@
+//! Who is on duty, what one person got, and who signed in and did what.
+
+use askama::Template;
+
+use super::desk::Desk;
+use super::frame::Frame;
+use super::letter::{moment, one_line};
+use super::told::Told;
+use super::words;
+use crate::alert::Timestamp;
+use crate::duty::{Rota, Why};
+use crate::render::{Clock, number};
+use crate::store::{ActRow, DeliveryRow, State, Step as Trace};
+use crate::words::Words;
+
+/// How far ahead rotas are shown.
+const AHEAD_MS: i64 = 14 * 24 * 3_600_000;
+
+/// Who is on duty.
+#[derive(Debug, Template)]
+#[template(path = "console/duty.html")]
+pub struct DutyPage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    rotas: Vec<Shifts>,
+}
+
+/// A rota, now and for two weeks.
+#[derive(Debug)]
+struct Shifts {
+    name: String,
+    zone: String,
+    rows: Vec<Shift>,
+}
+
+#[derive(Debug)]
+struct Shift {
+    now: bool,
+    moment: String,
+    from: String,
+    until: String,
+    people: Vec<String>,
+    backup: Vec<String>,
+    why: String,
+}
+
+impl<'a> DutyPage<'a> {
+    /// Of these rotas, by name.
+    pub fn new(f: Frame<'a>, desk: Desk, now: Timestamp, rotas: &[(&String, &Rota)]) -> Self {
+        let rotas = rotas.iter().map(|(name, rota)| shifts(&f, name, rota, now)).collect();
+        Self { f, desk, rotas }
+    }
+}
+
+fn shifts(f: &Frame<'_>, name: &str, rota: &Rota, now: Timestamp) -> Shifts {
+    let clock = Clock { now, zone: &rota.timezone, language: f.language };
+    let time = |at: Timestamp| clock.time(at).unwrap_or_default();
+    let rows = rota.schedule(now, now.plus_millis(AHEAD_MS));
+    let rows = rows.into_iter().map(|(from, row)| Shift {
+        now: from == now,
+        moment: moment(Some(row.until)),
+        from: time(from),
+        until: time(row.until),
+        why: match row.why {
+            Why::Shift => String::new(),
+            Why::Substitute => f.say(words::SUBSTITUTE).into_owned(),
+            Why::Holiday => {
+                let name = rota.holiday_at(from).unwrap_or_default();
+                format!("{} {name}", f.say(words::HOLIDAY)).trim().to_owned()
+            }
+        },
+        people: row.people,
+        backup: row.backup,
+    });
+    let zone = rota.timezone.iana_name().unwrap_or_default().to_owned();
+    Shifts { name: name.to_owned(), zone, rows: rows.collect() }
+}
+
+/// What one person got, and did.
+#[derive(Debug, Template)]
+#[template(path = "console/person.html")]
+pub struct PersonPage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    person: String,
+    heading: String,
+    duty: String,
+    spans: Vec<(&'static str, String, bool)>,
+    told: Vec<Told>,
+    empty: String,
+    acts: Vec<Entry>,
+}
+
+/// A line of what people did.
+#[derive(Debug)]
+struct Entry {
+    at: Timestamp,
+    when: String,
+    moment: String,
+    who: String,
+    what: String,
+    by: String,
+    thread: String,
+}
+
+/// What is known of a person.
+#[derive(Debug)]
+pub struct Known<'a> {
+    /// The userid.
+    pub person: &'a str,
+    /// The rotas in which the person is on duty now.
+    pub duty: &'a [String],
+    /// `24h` or `7d`.
+    pub since: &'static str,
+    /// The messages to the person in that time, newest first.
+    pub rows: &'a [DeliveryRow],
+    /// What the person did, newest first.
+    pub acts: &'a [ActRow],
+}
+
+impl<'a> PersonPage<'a> {
+    /// Of a person.
+    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, known: &Known<'_>) -> Self {
+        let rows: Vec<&DeliveryRow> = known.rows.iter().filter(|row| row.act.is_none()).collect();
+        let count = |wanted: &[State]| number(rows.iter().filter(|row| wanted.contains(&row.state)).count() as u64);
+        let heading = words::person_heading(
+            known.person,
+            &count(&[State::Sent]),
+            &count(&[State::Dead]),
+            &count(&[State::Folded]),
+        );
+        let spans = [("24h", words::LAST_DAY), ("7d", words::LAST_WEEK)];
+        let mut told: Vec<Told> = rows.iter().map(|row| Told::of(&f, clock, row)).collect();
+        // What did not arrive comes first: that is the question.
+        told.sort_by_key(|told| !told.missed);
+        Self {
+            person: known.person.to_owned(),
+            heading: f.say(heading).into_owned(),
+            duty: if known.duty.is_empty() {
+                String::new()
+            } else {
+                f.say(words::on_duty(&known.duty.join(", "))).into_owned()
+            },
+            spans: spans.map(|(id, text)| (id, f.say(text).into_owned(), id == known.since)).into(),
+            told,
+            empty: f.say(words::NOTHING_GOT).into_owned(),
+            acts: known.acts.iter().map(|act| entry(&f, clock, act)).collect(),
+            desk,
+            f,
+        }
+    }
+}
+
+/// Who signed in, and who did what.
+#[derive(Debug, Template)]
+#[template(path = "console/audit.html")]
+pub struct AuditPage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    entries: Vec<Entry>,
+}
+
+impl<'a> AuditPage<'a> {
+    /// Of sign-ins and acts, each newest first.
+    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, trail: &[Trace], acts: &[ActRow]) -> Self {
+        let signed = trail.iter().map(|step| Entry {
+            at: step.at,
+            when: clock.time(step.at).unwrap_or_default(),
+            moment: moment(Some(step.at)),
+            who: one_line(&step.person),
+            what: f.say(words::trace(&step.what)).into_owned(),
+            by: [step.way.as_str(), step.address.as_str()].join(" ").trim().to_owned(),
+            thread: String::new(),
+        });
+        let mut entries: Vec<Entry> = signed.chain(acts.iter().map(|act| entry(&f, clock, act))).collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+        Self { f, desk, entries }
+    }
+}
+
+fn entry(f: &Frame<'_>, clock: &Clock<'_>, act: &ActRow) -> Entry {
+    let mut what = f.say(words::act(act.kind)).into_owned();
+    if let Some(state) = words::state(act.state) {
+        what = format!("{what} · {}", f.say(state));
+    }
+    if !act.detail.is_empty() {
+        what = format!("{what} · {}", Words::of_record(&act.detail).get(f.language));
+    }
+    Entry {
+        at: act.at,
+        when: clock.time(act.at).unwrap_or_default(),
+        moment: moment(Some(act.at)),
+        who: one_line(&act.by),
+        what: one_line(&what),
+        by: [act.via.as_str(), act.peer.as_deref().unwrap_or_default()].join(" ").trim().to_owned(),
+        thread: if act.thread.0 == 0 { String::new() } else { act.thread.to_string() },
+    }
+}

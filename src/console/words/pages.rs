@@ -1,0 +1,118 @@
+//! What the pages about duty, people, routes and senders say.
+
+use crate::console::Tried;
+use crate::words::{Words, words};
+
+pub(in crate::console) const DUTY: Words = words("值班", "Duty");
+pub(in crate::console) const MORE: Words = words("更多", "More");
+pub(in crate::console) const ROUTES: Words = words("路由与预览", "Routes and preview");
+pub(in crate::console) const SENDERS: Words = words("发送方", "Senders");
+pub(in crate::console) const AUDIT: Words = words("操作与登录", "Acts and sign-ins");
+pub(in crate::console) const MY_PAGE: Words = words("我收到的", "What I got");
+
+pub(in crate::console) const NO_ROTA: Words =
+    words("没有配置值班表（配置里的 rotas）。", "There is no rota (`rotas` in the configuration).");
+pub(in crate::console) const SUBSTITUTE: Words = words("替班", "substitute");
+pub(in crate::console) const HOLIDAY: Words = words("节假日", "holiday");
+pub(in crate::console) const BACKUP: Words = words("二线", "second line");
+pub(in crate::console) const UNTIL: Words = words("到", "until");
+
+/// The rotas in which a person is on duty.
+pub(in crate::console) fn on_duty(rotas: &str) -> Words {
+    (format!("正在值班：{rotas}"), format!("on duty: {rotas}")).into()
+}
+
+/// How many messages a person got.
+pub(in crate::console) fn person_heading(person: &str, got: &str, missed: &str, folded: &str) -> Words {
+    (
+        format!("{person}：收到 {got}，没收到 {missed}，并入摘要 {folded}"),
+        format!("{person}: {got} sent, {missed} not sent, {folded} in digests"),
+    )
+        .into()
+}
+pub(in crate::console) const NOTHING_GOT: Words = words(
+    "这段时间没有点名发给这个人的消息。按部门、标签、群聊发的不在这里。",
+    "No message named this person in this time. What went to departments, tags and chats is not listed here.",
+);
+pub(in crate::console) const WHAT_WAS_DONE: Words = words("做过的", "What was done");
+pub(in crate::console) const NOTHING_DONE: Words = words("没有记录。", "There is no record.");
+
+/// A line of the trail.
+pub(in crate::console) fn trace(what: &str) -> Words {
+    match what {
+        "link" => words("要了登录链接", "asked for a link"),
+        "signed-in" => words("登录", "signed in"),
+        "signed-out" => words("退出", "signed out"),
+        "ended" => words("登录被结束", "session was ended"),
+        other => (other.to_owned(), other.to_owned()).into(),
+    }
+}
+
+pub(in crate::console) const LABELS: Words =
+    words("标签（名=值，空格分开）", "Labels (name=value, with spaces between)");
+pub(in crate::console) const OF_MESSAGE: Words = words("或用这条的短号", "Or those of this short id");
+pub(in crate::console) const TRY: Words = words("试", "Try");
+pub(in crate::console) const WHO_GETS_IT: Words = words("会发给谁", "Who gets it");
+pub(in crate::console) const BY_ROOT: Words = words("没有子路由匹配，归根路由", "no route matches: the root takes it");
+pub(in crate::console) const PREVIEW: Words = words("会发什么（什么都没有发出）", "What would be sent (nothing was)");
+pub(in crate::console) const REQUEST: Words = words("请求原文", "the request");
+pub(in crate::console) const BLOCKED: Words = words("没有告警能到的路由", "Routes that no alert can reach");
+pub(in crate::console) const CONTRADICTION: Words =
+    words("它和上层的条件互相矛盾", "its matchers and those around it contradict each other");
+pub(in crate::console) const TAKEN_TOGETHER: Words =
+    words("前面几条合起来已经全部拿走", "earlier routes take all of its alerts between them");
+/// A label is no `name=value`.
+pub const ODD_LABELS: Words = words("有一个标签读不懂：写成 名=值。", "One label cannot be read: write name=value.");
+
+/// An earlier route takes everything.
+pub(in crate::console) fn taken_by(route: &str) -> Words {
+    (format!("前面的 {route} 已经全部拿走"), format!("the earlier {route} takes all of its alerts")).into()
+}
+
+pub(in crate::console) const NOT_HEARD: Words = words("启动以来没有来过", "not heard since the start");
+pub(in crate::console) const LAST_HEARD: Words = words("最近一次", "last");
+pub(in crate::console) const REFUSED: Words = words("被拒绝的", "Refused");
+pub(in crate::console) const HOW_READ: Words = words("怎么读的", "how it is read");
+pub(in crate::console) const NO_SENDER: Words = words("还没有发送方来过。", "Nothing was sent yet.");
+
+/// The heading of a mapping's page.
+pub(in crate::console) const MAPPING: Words = words("这个正文怎么读", "How this body is read");
+pub(in crate::console) const MAPPING_HOW: Words = words(
+    "改映射，按“试”看结果；什么都没有保存。满意后把它放进配置的 payloads，`wegraf check` 再重新加载。",
+    "Change the mapping and press “Try”; nothing is saved. When it is right, put it under `payloads`, run `wegraf check` and reload.",
+);
+pub(in crate::console) const MAPPING_TEXT: Words = words("映射（YAML）", "Mapping (YAML)");
+pub(in crate::console) const READ_BY: Words = words("读者", "read by");
+pub(in crate::console) const BODY_LEAVES: Words = words("正文里的值", "What the body holds");
+pub(in crate::console) const FIELD_NAME: Words = words("名称", "name");
+pub(in crate::console) const FIELD_LEVEL: Words = words("级别", "severity");
+pub(in crate::console) const FIELD_KEY: Words = words("键", "key");
+/// The body is no longer kept.
+pub const BODY_PRUNED: Words = words("原始正文已按保留期清理。", "The body is no longer kept (retention.raw).");
+/// The mapping reads the body.
+pub const MAPPING_READS: Words = words("读懂了。", "It is read.");
+/// The mapping does not take the body.
+pub const MAPPING_PASSES: Words = words(
+    "这个映射没有接手这个正文：看 has 和 when。",
+    "The mapping does not take this body: look at `has` and `when`.",
+);
+
+/// The mapping has a mistake.
+pub fn mapping_wrong(why: &str) -> Words {
+    (format!("映射有错：{why}"), format!("the mapping has a mistake: {why}")).into()
+}
+
+/// What a mapping made of the last bodies.
+pub(in crate::console) fn tried(tried: Tried) -> Words {
+    let Tried { bodies, taken, over, confused } = tried;
+    let (zh, en) = if confused > 0 {
+        (format!("，同键多题 {confused} ⚠"), format!(", {confused} keys stand for different alerts ⚠"))
+    } else {
+        ("，没有同键多题".to_owned(), ", no key stands for different alerts".to_owned())
+    };
+    (
+        format!("最近 {bodies} 个正文：读懂 {taken}，恢复 {over}{zh}"),
+        format!("The last {bodies} bodies: {taken} read, {over} ends{en}"),
+    )
+        .into()
+}

@@ -1,0 +1,128 @@
+//! What would be sent to whom, and why. Sends nothing and fetches nothing.
+
+use serde_json::{Value, json};
+
+use crate::alert::{Labels, Notification, ThreadId, Timestamp};
+use crate::config::{Config, Receiver, Target};
+use crate::deliver::{self, Envelope, Occasion, Page, Setup, Writer, called_by_the_book, short_links_as_shown};
+use crate::intake::{Called, Ends, Incoming, plan};
+use crate::names::SourceId;
+
+/// A message that would be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preview {
+    /// Its receiver.
+    pub receiver: String,
+    /// The matchers that led there, of its first alert; empty: the root took it. `None`: the receiver was named.
+    pub path: Option<Vec<String>>,
+    /// Its lane.
+    pub lane: String,
+    /// Its face.
+    pub face: &'static str,
+    /// Bytes that it takes.
+    pub used: usize,
+    /// Bytes that the channel takes.
+    pub allowed: usize,
+    /// Alerts that it names.
+    pub named: usize,
+    /// Alerts that it counts.
+    pub counted: usize,
+    /// What a template did wrong.
+    pub problems: Vec<String>,
+    /// The bodies of the requests.
+    pub requests: Vec<Value>,
+    /// The places of its alerts in the notification.
+    pub alerts: Vec<usize>,
+}
+
+/// The messages that `notification` would become now, for one receiver or by the tree.
+pub fn preview(
+    setup: &Setup,
+    writer: &Writer,
+    source: &SourceId,
+    notification: &Notification,
+    receiver: Option<&str>,
+    now: Timestamp,
+) -> Vec<Preview> {
+    let config = &setup.config;
+    let (ends, called) = (Ends::new(), Called::default());
+    let incoming = Incoming { source, notification, ends: &ends, called: &called };
+    let mut messages = Vec::new();
+    for delivery in &plan(config, incoming, receiver).deliveries {
+        let Some(known) = config.receivers.get(&delivery.receiver) else { continue };
+        let alerts: Vec<usize> = delivery.alerts.iter().map(|arrival| arrival.index as usize).collect();
+        let path = receiver.is_none().then(|| path(config, &notification.alerts[alerts[0]].labels, &delivery.receiver));
+        let page = Page::fresh(notification.clone(), &alerts, known, now);
+        for target in &known.targets {
+            let target = called_by_the_book(config, target, page.firing(), now);
+            let made = message(setup, writer, &page, known, &target, now);
+            messages.push(Preview { path: path.clone(), alerts: alerts.clone(), ..made });
+        }
+    }
+    messages
+}
+
+/// The matchers that led to `receiver`.
+fn path(config: &Config, labels: &Labels, receiver: &str) -> Vec<String> {
+    let decisions = config.route.route(labels);
+    decisions
+        .into_iter()
+        .find(|decision| decision.receiver == receiver)
+        .map(|decision| decision.path)
+        .unwrap_or_default()
+}
+
+fn message(
+    setup: &Setup,
+    writer: &Writer,
+    page: &Page,
+    receiver: &Receiver,
+    target: &Target,
+    now: Timestamp,
+) -> Preview {
+    let external = setup.config.external_url.as_deref().map(|url| format!("{url}/d/1?until=0&s=preview"));
+    let offer = deliver::offer(&setup.config, page, &receiver.name);
+    let thread = ThreadId(1);
+    let details_url = external.as_deref();
+    let occasion = Occasion { thread, now, details_url, offer, notes: &[], chart: None, course: None, short: &[] };
+    let short = short_links_as_shown(setup, page, target, &occasion);
+    let occasion = Occasion { short: &short, ..occasion };
+    let rendered = page.render(setup, target, &occasion, None);
+    let envelope = Envelope {
+        message: 0,
+        thread,
+        receiver: &receiver.name,
+        kind: "alerts",
+        at: now,
+        reminded: receiver.repeat_interval,
+    };
+    let requests = match writer.bodies(&setup.config, target, &rendered.parts, &envelope) {
+        Ok(bodies) => bodies.iter().map(|body| serde_json::from_slice(body).unwrap_or(Value::Null)).collect(),
+        Err(reason) => vec![json!({ "error": reason })],
+    };
+    Preview {
+        receiver: receiver.name.clone(),
+        path: None,
+        lane: target.lane().to_string(),
+        face: rendered.face.as_str(),
+        used: rendered.bytes_used,
+        allowed: rendered.bytes_allowed,
+        named: rendered.named.len(),
+        counted: rendered.counted.len(),
+        problems: rendered.problems.iter().map(ToString::to_string).collect(),
+        requests,
+        alerts: Vec::new(),
+    }
+}
+
+impl Preview {
+    /// What a person reads of the requests: their texts, or what is not one as JSON.
+    pub fn texts(&self) -> Vec<String> {
+        let text = |request: &Value| {
+            let kinds = ["text", "markdown", "markdown_v2"];
+            let content = kinds.iter().find_map(|kind| request[*kind]["content"].as_str());
+            content.map_or_else(|| format!("{request:#}"), str::to_owned)
+        };
+        self.requests.iter().map(text).collect()
+    }
+}

@@ -21,6 +21,7 @@ use crate::alert::{Alert, Format, Labels, Timestamp};
 use crate::config::{ChartExpression, ChartTheme, ChartsOf, Config, Upstream, UpstreamKind};
 use crate::measure::{self, Unit, UnitKind};
 use crate::names::SourceId;
+use crate::subject::Taught;
 use crate::upstream::{GrafanaRule, Sampler, Series, Trouble, UpstreamError, asked_for, selected, unselected};
 use crate::words::Language;
 use plan::Plan;
@@ -49,6 +50,8 @@ pub struct About<'a> {
     pub language: Language,
     /// The receiver's zone.
     pub timezone: &'a TimeZone,
+    /// What the configuration says of labels.
+    pub taught: &'a Taught,
 }
 
 /// Why there is no picture.

@@ -41,7 +41,7 @@ use jiff::tz::TimeZone;
 use crate::alert::{Alert, Notification, ThreadId, Timestamp, TransitionKind};
 use crate::config::{Face, Language, LinkRewrite, Target, TemplateFile};
 
-pub use act::{ActLetter, harmless, place};
+pub use act::{ActLetter, harmless, place, places};
 pub use buttons::{
     ACKNOWLEDGE, EXPIRE, Hides, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons,
 };

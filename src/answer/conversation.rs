@@ -180,7 +180,10 @@ impl Speaker<'_> {
     /// `🔴 磁盘将满 · db-1 · 自 14:02 · 张三 已认领 #7K2Q`
     fn alert(&self, alert: &ActAlert, names: &HashMap<String, String>) -> String {
         let mut parts = vec![self.clean(&alert.name)];
-        parts.extend(crate::render::place(alert).map(|place| self.clean(&place)));
+        let config = &self.acts.setup.now().config;
+        let receiver = config.receivers.get(&alert.receiver).map(AsRef::as_ref);
+        let place = crate::render::place(alert, &config.taught(receiver, &alert.source));
+        parts.extend(place.map(|place| self.clean(&place)));
         parts.extend(alert.starts_at.map(|at| {
             let time = self.clock(at);
             if self.zh { format!("自 {time}") } else { format!("since {time}") }

@@ -4,7 +4,7 @@ use super::About;
 use crate::alert::{Alert, Labels};
 use crate::measure::{self, Condition, Operator, Reading, Rule, Unit, UnitKind};
 use crate::said;
-use crate::subject::{self, Sighting, Taught};
+use crate::subject::{self, Sighting};
 use crate::words::Language;
 
 /// Alerts of a message whose series are drawn.
@@ -93,7 +93,7 @@ pub(super) fn plan(about: &About<'_>, given: Option<String>) -> Option<Plan> {
         name: alert.name.clone(),
         measure,
         limit,
-        title: title(alert, &expression, about.alerts.len()),
+        title: title(alert, &expression, about),
         expression,
         alerts: alerts.iter().map(|alert| alert.labels.clone()).collect(),
         yesterday: !bytes && !predicts && window.1 - window.0 <= 6 * HOUR,
@@ -127,13 +127,13 @@ fn without_range(selector: &str) -> String {
 }
 
 /// The rule, and the object of a single alert.
-fn title(alert: &Alert, expression: &str, alerts: usize) -> String {
-    if alerts > 1 {
-        return format!("{} ×{alerts}", alert.name);
+fn title(alert: &Alert, expression: &str, about: &About<'_>) -> String {
+    if about.alerts.len() > 1 {
+        return format!("{} ×{}", alert.name, about.alerts.len());
     }
     let text = said::all(&alert.annotations);
     let said = said::cut(&text);
-    let sighting = Sighting { labels: &alert.labels, said: &said, expression, taught: Taught::NOTHING };
+    let sighting = Sighting { labels: &alert.labels, said: &said, expression, taught: about.taught };
     let object = subject::text(&subject::subject(&sighting).object);
     if object.is_empty() { alert.name.clone() } else { format!("{} · {object}", alert.name) }
 }

@@ -13,7 +13,7 @@ use super::words;
 use crate::alert::{Labels, Timestamp, level_label};
 use crate::deliver::Page;
 use crate::level::Level;
-use crate::render::{Clock, grade, number, place};
+use crate::render::{Clock, grade, number};
 use crate::store::{ActAlert, ActRow, Delivery, DeliveryRow};
 use crate::words::Words;
 
@@ -62,6 +62,9 @@ struct Row {
     since: Timestamp,
 }
 
+/// What an alert is about.
+pub type Place<'a> = &'a dyn Fn(&ActAlert) -> Option<String>;
+
 /// Which incidents are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Only {
@@ -101,7 +104,15 @@ impl Only {
 
 impl<'a> NowPage<'a> {
     /// Of `alerts`, the firing ones that the reader may see, of `count` in all.
-    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, only: Only, alerts: &[ActAlert], count: u64) -> Self {
+    pub fn new(
+        f: Frame<'a>,
+        desk: Desk,
+        clock: &Clock<'_>,
+        only: Only,
+        alerts: &[ActAlert],
+        count: u64,
+        place: Place<'_>,
+    ) -> Self {
         let mut by_thread: BTreeMap<i64, Vec<&ActAlert>> = BTreeMap::new();
         for alert in alerts {
             let of = by_thread.entry(alert.thread.0).or_default();
@@ -110,7 +121,7 @@ impl<'a> NowPage<'a> {
                 of.push(alert);
             }
         }
-        let mut rows: Vec<Row> = by_thread.values().map(|of| row(&f, clock, of)).collect();
+        let mut rows: Vec<Row> = by_thread.values().map(|of| row(&f, clock, of, place)).collect();
         rows.sort_by_key(|row| (!row.critical, row.taken, row.since));
         let (critical, free) =
             (rows.iter().filter(|row| row.critical).count(), rows.iter().filter(|row| !row.taken).count());
@@ -136,7 +147,7 @@ impl<'a> NowPage<'a> {
     }
 }
 
-fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert]) -> Row {
+fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert], place: Place<'_>) -> Row {
     let labels = |alert: &ActAlert| -> Labels { serde_json::from_str(&alert.labels_json).unwrap_or_default() };
     let worst = of.iter().find(|alert| alert.critical).unwrap_or(&of[0]);
     let labels = labels(worst);

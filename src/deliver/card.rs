@@ -11,7 +11,7 @@ use super::setup::Setup;
 use crate::alert::{Status, Timestamp, TransitionKind};
 use crate::card_name;
 use crate::config::{Channel, Config, Face, Target, To};
-use crate::render::{ActLetter, Hides, Mark, Offer, Rendered, Standing, with_buttons};
+use crate::render::{ActLetter, Hides, Mark, Offer, Rendered, Standing, places, with_buttons};
 use crate::standing;
 use crate::store::{ActKind, ActNews, Card, Queued, Store, StoreError};
 use crate::upstream::Matcher;
@@ -214,8 +214,10 @@ pub(super) async fn told(
         _ => deliver.names.of(Some(target), &news.doer.by).await,
     };
     let receiver = setup.config.receiver(&queued.receiver);
+    let places = places(&news.alerts, |alert| setup.config.taught(receiver.as_ref().map(AsRef::as_ref), &alert.source));
     let letter = ActLetter {
         news,
+        places: &places,
         person: &person,
         channel: target.channel(),
         language: receiver.as_ref().map_or(setup.config.language, |receiver| receiver.language),

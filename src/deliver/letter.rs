@@ -443,6 +443,7 @@ fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, o
         language: receiver.map_or(setup.config.language, |receiver| receiver.language),
         timezone: receiver.map_or(&setup.config.timezone, |receiver| &receiver.timezone),
         levels: setup.config.payloads.levels(),
+        taught: &setup.config.taught(receiver.map(AsRef::as_ref), &queued.notification.source),
         now: occasion.now,
         thread: occasion.thread,
         details_url: occasion.details_url,

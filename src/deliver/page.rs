@@ -169,6 +169,7 @@ impl Page {
             at,
             language: self.language,
             timezone: &self.timezone,
+            taught: &self.taught,
         }
     }
 

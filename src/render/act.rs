@@ -27,6 +27,8 @@ const REASON: usize = 300;
 pub struct ActLetter<'a> {
     /// What was done.
     pub news: &'a ActNews,
+    /// What its first alerts are about: see [`places`].
+    pub places: &'a [String],
     /// The actor's name; the userid if the name is unknown.
     pub person: &'a str,
     /// The channel of the target.
@@ -125,8 +127,7 @@ impl ActLetter<'_> {
 
     /// `db-1、db-2、db-7，另 2 条`
     fn which(&self) -> Option<String> {
-        let told: Vec<String> =
-            self.news.alerts.iter().take(NAMED).filter_map(place).map(|place| self.clean(&place, WHICH)).collect();
+        let told: Vec<String> = self.places.iter().take(NAMED).map(|place| self.clean(place, WHICH)).collect();
         if told.is_empty() {
             return None;
         }
@@ -188,11 +189,16 @@ pub fn harmless(text: &str, channel: Channel, most: usize) -> String {
     neutral(&cut_chars(&one_line(text), most), dialect).into_owned()
 }
 
-/// What an alert is about: its object, as messages show it.
-pub fn place(alert: &ActAlert) -> Option<String> {
+/// What an alert is about: its object, as messages show it. `taught`: what the configuration says of its labels.
+pub fn place(alert: &ActAlert, taught: &Taught) -> Option<String> {
     let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
-    let of = Sighting { labels: &labels, said: "", expression: "", taught: Taught::NOTHING };
+    let of = Sighting { labels: &labels, said: "", expression: "", taught };
     Some(subject::text(&subject::subject(&of).object)).filter(|object| !object.is_empty())
+}
+
+/// What the alerts that a message names are about.
+pub fn places(alerts: &[ActAlert], taught: impl Fn(&ActAlert) -> Taught) -> Vec<String> {
+    alerts.iter().take(NAMED).filter_map(|alert| place(alert, &taught(alert))).collect()
 }
 
 #[cfg(test)]
@@ -232,7 +238,9 @@ mod tests {
 
     fn written(news: &ActNews, person: &str, channel: Channel, language: Language) -> String {
         let timezone = TimeZone::get("Asia/Shanghai").unwrap();
-        let letter = ActLetter { news, person, channel, language, timezone: &timezone, now: NOW, thread: ThreadId(1) };
+        let places = &places(&news.alerts, |_| Taught::default());
+        let letter =
+            ActLetter { news, places, person, channel, language, timezone: &timezone, now: NOW, thread: ThreadId(1) };
         letter.text()
     }
 
@@ -293,5 +301,13 @@ mod tests {
             assert!(text.len() <= TEXT_BYTES, "{}", text.len());
             assert!(text.ends_with(&format!("#{}", ThreadId(1))));
         }
+    }
+
+    #[test]
+    fn a_message_about_an_act_names_what_the_user_taught() {
+        let mut taken = alert("分片不可写", "10.0.0.1");
+        taken.labels_json = r#"{"instance":"10.0.0.1","shard_name":"orders-7"}"#.to_owned();
+        let taught = |_: &ActAlert| Taught { object: vec!["shard_name".to_owned()], ..Taught::default() };
+        assert_eq!(places(&[taken], taught), ["orders-7"]);
     }
 }

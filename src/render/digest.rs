@@ -18,6 +18,7 @@ use crate::alert::{ThreadId, Timestamp};
 use crate::config::{Face, Language, Target};
 use crate::level::Levels;
 use crate::store::Digest;
+use crate::subject::Taught;
 
 pub(super) use writer::write;
 
@@ -42,6 +43,8 @@ pub struct DigestLetter<'a> {
     pub details_url: Option<&'a str>,
     /// What a reader must know about the message itself.
     pub notes: &'a [Note],
+    /// What the configuration says of labels.
+    pub taught: &'a Taught,
 }
 
 /// A digest to send.

@@ -13,6 +13,7 @@ use crate::alert::{Status, ThreadId};
 use crate::answer::{Actor, Via, Wish};
 use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Proven, Standing};
 use crate::deliver::{Page, contents};
+use crate::render::place;
 use crate::standing as state_of;
 use crate::store::{About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, StoreError};
 use crate::words::Words;
@@ -46,7 +47,12 @@ pub(super) async fn now(State(gate): State<Gate>, parts: Parts) -> Response {
     let setup = gate.server.setup.now();
     let f = guest.frame(&gate);
     let clock = clock(&gate, &setup.config.timezone, f.language);
-    let page = NowPage::new(f, guest.desk(&gate, "now"), &clock, Only::of(&part.only), &alerts, count);
+    let config = &setup.config;
+    let place = |alert: &ActAlert| {
+        let receiver = config.receivers.get(&alert.receiver).map(AsRef::as_ref);
+        place(alert, &config.taught(receiver, &alert.source))
+    };
+    let page = NowPage::new(f, guest.desk(&gate, "now"), &clock, Only::of(&part.only), &alerts, count, &place);
     guest.page(&page, &[])
 }
 

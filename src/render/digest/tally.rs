@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::DigestLetter;
 use super::super::facts::rule_name;
 use super::super::rows::cleaned;
 use super::super::words::{Clock, Weight, number, pick};
@@ -72,7 +73,8 @@ impl Section {
 }
 
 impl Tally {
-    pub(super) fn of(digest: &Digest, levels: &Levels, clock: &Clock<'_>) -> Self {
+    pub(super) fn of(letter: &DigestLetter<'_>, clock: &Clock<'_>) -> Self {
+        let DigestLetter { digest, levels, .. } = *letter;
         let language = clock.language;
         let plain = digest.firing.saturating_sub(digest.critical);
         let mut sections = [digest.critical, plain, digest.resolved, digest.notices].map(|total| Section {
@@ -116,18 +118,18 @@ impl Tally {
             sections,
             language,
         };
-        tally.add_rows(digest, clock);
+        tally.add_rows(digest, clock, letter.taught);
         tally
     }
 
     /// What tells the listed alerts apart: of one rule by what differs among them, else by the whole object.
-    fn add_rows(&mut self, digest: &Digest, clock: &Clock<'_>) {
+    fn add_rows(&mut self, digest: &Digest, clock: &Clock<'_>, taught: &Taught) {
         let language = clock.language;
         let names: Vec<String> = digest.items.iter().map(|item| rule_name(&item.name, language)).collect();
         let sightings: Vec<Sighting<'_>> = digest
             .items
             .iter()
-            .map(|item| Sighting { labels: &item.labels, said: "", expression: "", taught: Taught::NOTHING })
+            .map(|item| Sighting { labels: &item.labels, said: "", expression: "", taught })
             .collect();
         let subjects: Vec<Subject> = sightings.iter().map(|of| cleaned(&subject::subject(of))).collect();
         let member = |at: usize| Member {

@@ -57,7 +57,7 @@ impl<'a> Writer<'a> {
         let (channel, language) = (letter.target.channel(), letter.language);
         let clock = Clock { now: letter.now, zone: letter.timezone, language };
         let notes = Notes::of(letter.notes, face, channel, language);
-        let tally = Tally::of(letter.digest, letter.levels, &clock);
+        let tally = Tally::of(letter, &clock);
         let limit = faces::title_limit(face, channel);
         let headline = Headline::of(letter.digest, &tally, &clock, |title| limit.holds(&notes.title(title)));
         Self {

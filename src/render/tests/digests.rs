@@ -13,6 +13,7 @@ use crate::alert::{Labels, Status, Timestamp};
 use crate::config::{Channel, Face, Language, Target};
 use crate::names::LaneKey;
 use crate::store::{Digest, DigestGroup, DigestItem, DigestOther};
+use crate::subject::Taught;
 
 const URL: &str = "https://alerts.example.com/d/41?until=1791785640&s=AAAAAAAAAAAAAAAA";
 
@@ -179,6 +180,7 @@ pub(super) fn render(
         language,
         timezone: &TimeZone::fixed(Offset::constant(8)),
         levels: crate::level::Levels::shipped(),
+        taught: Taught::NOTHING,
         now: NOW,
         thread: THREAD,
         details_url: Some(URL),
@@ -321,6 +323,7 @@ fn hostile_digests_of_millions_of_alerts_break_nothing() {
             language: dice.pick(&[Language::Zh, Language::En]),
             timezone: &TimeZone::fixed(Offset::constant(8)),
             levels: crate::level::Levels::shipped(),
+            taught: Taught::NOTHING,
             now: NOW,
             thread: THREAD,
             details_url: dice.pick(&[None, Some("https://ok.example/d/41"), Some("javascript:alert(1)")]),
@@ -507,4 +510,38 @@ fn critical_alerts_are_named_before_any_other_has_a_place() {
         );
         assert!(rendered.named.starts_with(first), "{face:?}: {:?}", rendered.named);
     }
+}
+
+#[test]
+fn a_digest_names_what_the_user_taught() {
+    let (templates, _) = Templates::compile(&[]);
+    let shard = |number: i64| {
+        let (row, shard) = (number.to_string(), format!("orders-{number}"));
+        item(
+            number,
+            "分片不可写",
+            &[("severity", "critical"), ("instance", &row), ("shard_name", &shard), ("rack", "r1")],
+        )
+    };
+    let digest =
+        digest(vec![shard(1), shard(2)], vec![group("分片不可写", "critical", 2, 0)], DigestOther::default(), 2);
+    let text = |taught: &Taught| {
+        let target = target(Face::Text);
+        let letter = DigestLetter {
+            digest: &digest,
+            target: &target,
+            language: Language::Zh,
+            timezone: &TimeZone::fixed(Offset::constant(8)),
+            levels: crate::level::Levels::shipped(),
+            taught,
+            now: NOW,
+            thread: THREAD,
+            details_url: Some(URL),
+            notes: &[],
+        };
+        readable(&templates.render_digest(&letter).parts[0])
+    };
+    let taught = Taught { object: vec!["shard_name".to_owned()], place: Vec::new(), hidden: vec!["rack".to_owned()] };
+    let (shipped, own) = (text(Taught::NOTHING), text(&taught));
+    assert!(!shipped.contains("orders-1") && own.contains("orders-1") && own.contains("orders-2"), "{shipped}\n{own}");
 }

@@ -136,8 +136,10 @@ impl<'a> Voice<'a> {
             None => cut_chars(&facts.message, level.message),
         };
         let front = facts.front(letter);
-        let headline = facts.headline(letter, self.width.less(&front, level.name + 12));
-        let bracketed = facts.headline(letter, self.width.less(&format!("[{}] ", facts.word), level.name + 12));
+        let headline = facts.headline(letter, self.width.less(&front, level.name + 12), true);
+        let heading = facts.heading(letter, self.width);
+        let bracket = self.width.less(&format!("[{}] ", facts.word), level.name + 12);
+        let [bracketed, lead] = [true, false].map(|valued| facts.headline(letter, bracket, valued));
         // The line of a body of unknown format is its first one: once is enough.
         let message = match message.split_once('\n').unwrap_or((&message, "")) {
             (first, rest)
@@ -150,8 +152,10 @@ impl<'a> Voice<'a> {
             _ => &message,
         };
         let shown = match self.face {
+            Face::Markdown if !self.value().is_empty() => &lead,
             Face::Text | Face::Markdown | Face::News => &bracketed,
-            Face::MarkdownV2 | Face::Textcard | Face::Card => &headline,
+            Face::MarkdownV2 | Face::Textcard => &headline,
+            Face::Card => &heading,
         };
         let object = object_text(&facts.object, language);
         let mut place = scope.clone();
@@ -183,11 +187,11 @@ impl<'a> Voice<'a> {
             word => facts.word.as_str(),
             color => facts.state.color(facts.weight),
             title => format!("{front}{}", headline.text),
-            heading => facts.heading(letter, self.width),
+            heading => heading.text,
             label => facts.label(),
             over_each => self.over_each(),
             subject => bracketed.text,
-            lead => bracketed.lead,
+            lead => lead.text,
             name => cut_chars(&facts.name, level.name),
             object,
             place => facts.place.join(" · "),

@@ -56,8 +56,6 @@ impl Width {
 pub(super) struct Headline {
     /// `磁盘将满 · db-3 /data 96.2 %`.
     pub(super) text: String,
-    /// The same without the value.
-    pub(super) lead: String,
     /// Does it show the whole object?
     pub(super) whole: bool,
     /// Does it show the whole name of the rule?
@@ -98,13 +96,14 @@ impl Facts {
     /// Sign and line in `width`.
     pub(super) fn title(&self, letter: &Letter<'_>, width: Width) -> String {
         let front = self.front(letter);
-        format!("{front}{}", self.headline(letter, width.less(&front, usize::MAX)).text)
+        format!("{front}{}", self.headline(letter, width.less(&front, usize::MAX), true).text)
     }
 
     /// Sign and line without the value, as a card shows them: the word stands below.
-    pub(super) fn heading(&self, letter: &Letter<'_>, width: Width) -> String {
+    pub(super) fn heading(&self, letter: &Letter<'_>, width: Width) -> Headline {
         let sign = format!("{} ", self.icon());
-        format!("{sign}{}", self.headline(letter, width.less(&sign, usize::MAX)).lead)
+        let line = self.headline(letter, width.less(&sign, usize::MAX), false);
+        Headline { text: format!("{sign}{}", line.text), ..line }
     }
 
     /// The word that stands below a card's line: the severity, or the state.
@@ -157,8 +156,9 @@ impl Facts {
         self.scope.len() - usize::from(in_line && groups > 0)
     }
 
-    /// The line in `width`: the value is never cut, the object at its beginning, the rule's name last.
-    pub(super) fn headline(&self, letter: &Letter<'_>, width: Width) -> Headline {
+    /// The line in `width`: the value is never cut, the object at its beginning, the rule's name last. `valued`: with the
+    /// value; a face that shows it elsewhere has its room for the object and the name.
+    pub(super) fn headline(&self, letter: &Letter<'_>, width: Width, valued: bool) -> Headline {
         let language = letter.language;
         let (before, mut after, aside) = self.around(letter);
         // What is over has a line of its own, too.
@@ -168,6 +168,7 @@ impl Facts {
         let object = self.named_object(letter);
         let single = letter.told.len() == 1 && self.still == 0;
         let value = match &self.measured.values[..] {
+            _ if !valued => "",
             [one] if single && self.state.shows_value() => one.text.as_str(),
             _ if self.only_firing().is_some() && self.state.shows_value() => self.lists.main[0].value.as_str(),
             _ => "",
@@ -200,9 +201,11 @@ impl Facts {
         let cut = cut_name(&name, left, width);
         let whole_name = cut == name && name.chars().count() >= self.name.chars().count().min(80);
         let name = cut;
-        let lead = with_object(&name, &shown);
-        let text = if value.is_empty() { lead.clone() } else { format!("{lead} {value}") };
-        Headline { text, lead, whole: shown == whole, whole_name }
+        let mut text = with_object(&name, &shown);
+        if !value.is_empty() {
+            text.extend([" ", value]);
+        }
+        Headline { text, whole: shown == whole, whole_name }
     }
 
     fn line_name(&self, letter: &Letter<'_>, width: Width) -> Cow<'_, str> {
@@ -256,11 +259,15 @@ impl Facts {
     }
 }
 
-/// An object in ever fewer words: without its namespace, then its first name cut from the left.
+/// An object in ever fewer words: without its namespace, without its container, then its first name cut from the left.
 fn shorter(parts: &[Part], language: Language) -> Vec<String> {
     let mut forms = vec![object_text(parts, language)];
-    let bare: Vec<Part> = parts.iter().filter(|part| part.kind != Kind::Namespace).cloned().collect();
+    let mut bare: Vec<Part> = parts.iter().filter(|part| part.kind != Kind::Namespace).cloned().collect();
     forms.push(object_text(&bare, language));
+    if bare.len() > 1 {
+        bare.retain(|part| part.kind != Kind::Container);
+        forms.push(object_text(&bare, language));
+    }
     if let Some((first, rest)) = bare.split_first() {
         let mut with = |text: String| {
             let mut cut = vec![Part { text: text.into(), ..first.clone() }];
@@ -346,7 +353,7 @@ mod tests {
         let pod = [part(Kind::Namespace, "pay"), part(Kind::Pod, "api-7d9f6c5b8-x2k9q"), part(Kind::Container, "app")];
         assert_eq!(
             shorter(&pod, Language::Zh),
-            ["pay/api-7d9f6c5b8-x2k9q app", "api-7d9f6c5b8-x2k9q app", "…-x2k9q app"]
+            ["pay/api-7d9f6c5b8-x2k9q app", "api-7d9f6c5b8-x2k9q app", "api-7d9f6c5b8-x2k9q", "…-x2k9q"]
         );
         assert_eq!(shorter(&[part(Kind::Host, "db-3")], Language::Zh), ["db-3"]);
         assert!(shorter(&[], Language::Zh).is_empty());

@@ -376,7 +376,7 @@ pub(super) const DELIVERIES: Words = words("投递", "Deliveries");
 pub(super) const HEALTH: Words = words("健康", "Health");
 pub(super) const PLAIN_HTTP: Words = words(
     "这个地址不是 https：登录和看到的内容可能在路上被读到。请把 external_url 换成 https。",
-    "This address is not https: sign-in and contents can be read on the way. Make `external_url` https.",
+    "This address is not https: sign-in and contents can be read on the way. Make external_url https.",
 );
 pub(super) const SIGN_IN: Words = words("登录", "Sign in");
 pub(super) const SIGN_IN_HOW: Words = words(

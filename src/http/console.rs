@@ -66,6 +66,13 @@ fn is_secure(gate: &Gate) -> bool {
     gate.server.setup.now().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"))
 }
 
+/// Can what is typed be read on the way? What does not leave this machine cannot.
+fn can_be_overheard(gate: &Gate) -> bool {
+    let url = gate.server.setup.now().config.external_url.clone().unwrap_or_default();
+    let host = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', ':']).next().unwrap_or_default());
+    !is_secure(gate) && !matches!(host, "127.0.0.1" | "localhost")
+}
+
 /// Does a form come from a page of ours?
 fn is_ours(gate: &Gate, headers: &HeaderMap) -> bool {
     let external = gate.server.setup.now().config.external_url.clone();

@@ -73,10 +73,18 @@ async fn each_page_is_for_those_who_may_see_it_and_a_mapping_is_tried_before_it_
         }
     }
     let [_, reader, looker, chief] = &mut visitors;
+    // The end of one alert is not that of the incident: the other can be acknowledged.
+    world.accept("/webhook", alertmanager("主机失联", &[("mq-1", "firing"), ("mq-2", "firing")])).await;
+    world.settled().await;
+    world.accept("/webhook", alertmanager("主机失联", &[("mq-1", "firing"), ("mq-2", "resolved")])).await;
+    world.settled().await;
+    let two = world.deliveries().await.into_iter().find(|row| row.name == "主机失联").unwrap().thread;
+    let (_, html) = reader.opens(&format!("/i/{two}")).await;
+    holds(&html, &["主机失联 · 1 条仍在告警", "确认认领", "mq-1"]);
     let (_, html) = reader.opens("/duty").await;
     holds(&html, &["dba", "zhangsan", "lisi", "二线", "daixuan"]);
     let (_, html) = reader.opens("/people/zhangsan").await;
-    holds(&html, &["zhangsan：收到 2", "磁盘将满"]);
+    holds(&html, &["zhangsan：收到 4", "磁盘将满"]);
     let (_, html) = looker.opens("/audit").await;
     holds(&html, &["wangwu", "登录", "command"]);
 
@@ -114,7 +122,7 @@ async fn each_page_is_for_those_who_may_see_it_and_a_mapping_is_tried_before_it_
     assert_eq!(status, 200, "{html}");
     holds(
         &html,
-        &["读懂了", "nightly orders", "91022", "最近 2 个正文：读懂 1", "没有同键多题", "ops → app/ops/zhangsan"],
+        &["读懂了", "nightly orders", "91022", "最近 4 个正文：读懂 1", "没有同键多题", "ops → app/ops/zhangsan"],
     );
     let (status, html) = tries("- name: backups\n  has: [nothing]\n  alert: { name: x }\n").await;
     assert_eq!(status, 200);

@@ -78,8 +78,8 @@ pub(in crate::console) const NO_SENDER: Words = words("还没有发送方来过�
 /// The heading of a mapping's page.
 pub(in crate::console) const MAPPING: Words = words("这个正文怎么读", "How this body is read");
 pub(in crate::console) const MAPPING_HOW: Words = words(
-    "改映射，按“试”看结果；什么都没有保存。满意后把它放进配置的 payloads，`wegraf check` 再重新加载。",
-    "Change the mapping and press “Try”; nothing is saved. When it is right, put it under `payloads`, run `wegraf check` and reload.",
+    "改映射，按“试”看结果；什么都没有保存。满意后把它放进配置的 payloads，运行 wegraf check，再重新加载。",
+    "Change the mapping and press “Try”; nothing is saved. When it is right, put it under payloads, run wegraf check and reload.",
 );
 pub(in crate::console) const MAPPING_TEXT: Words = words("映射（YAML）", "Mapping (YAML)");
 pub(in crate::console) const READ_BY: Words = words("读者", "read by");

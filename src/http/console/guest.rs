@@ -17,7 +17,7 @@ use super::super::pages::{Reader, cookie, guarded};
 use super::super::peer::Socket;
 use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
-use super::{PLAIN, SECURE, is_ours, is_secure, sign_in, unread, usual, wecom};
+use super::{PLAIN, SECURE, can_be_overheard, is_ours, is_secure, sign_in, unread, usual, wecom};
 use crate::answer::Rights;
 use crate::console::{self, Desk, Frame};
 use crate::store::{Session, StoreError, hash};
@@ -95,7 +95,7 @@ impl Guest {
             nonce,
             proof,
             all: self.rights.all,
-            plain: !is_secure(gate),
+            plain: can_be_overheard(gate),
         }
     }
 

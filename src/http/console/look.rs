@@ -15,13 +15,15 @@ use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Pro
 use crate::deliver::{Page, contents};
 use crate::render::place;
 use crate::standing as state_of;
-use crate::store::{About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, StoreError};
+use crate::store::{About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, Store, StoreError};
 use crate::words::Words;
 
 /// Alerts that are read for the list of what is on.
 const ALERTS: u32 = 1_000;
 /// Messages of an incident.
 const MESSAGES: usize = 60;
+/// Notifications of an incident that are looked at for the one to show.
+const TELLING: usize = 10;
 /// Of these, the ones whose attempts are shown.
 const ATTEMPTED: usize = 20;
 /// Acts of an incident.
@@ -74,6 +76,29 @@ pub(super) async fn incident(State(gate): State<Gate>, Path(short): Path<String>
     }
 }
 
+/// Of an incident's messages, the one that tells of most alerts that are on now; of equal ones the newest. The newest of all
+/// may tell of an end alone while others are still on.
+async fn telling<'r>(store: &Store, rows: &'r [DeliveryRow]) -> Result<Option<&'r DeliveryRow>, StoreError> {
+    let mut best: Option<(usize, &DeliveryRow)> = None;
+    let mut seen: Vec<i64> = Vec::new();
+    for row in rows.iter().filter(|row| row.act.is_none() && !row.digest) {
+        // The same was told in each lane.
+        if seen.contains(&row.notification) {
+            continue;
+        }
+        seen.push(row.notification);
+        if seen.len() > TELLING {
+            break;
+        }
+        let told = store.card_of(row.message).await?.map_or_else(Vec::new, |card| card.alerts);
+        let on = told.iter().filter(|alert| alert.status == Status::Firing).count();
+        if best.is_none_or(|(most, _)| on > most) {
+            best = Some((on, row));
+        }
+    }
+    Ok(best.map(|(_, row)| row))
+}
+
 /// The page of an incident; `said` is what became of the form that was sent.
 async fn show(
     gate: &Gate,
@@ -83,9 +108,7 @@ async fn show(
 ) -> Result<Option<Response>, StoreError> {
     let (server, store) = (&gate.server, &gate.server.store);
     let rows = told(gate, guest, short).await?;
-    let Some(newest) = rows.iter().find(|row| row.act.is_none() && !row.digest).or(rows.first()) else {
-        return Ok(None);
-    };
+    let Some(newest) = telling(store, &rows).await?.or(rows.first()) else { return Ok(None) };
     let Some((kept, _part)) = contents(store, &server.room, newest.message).await? else { return Ok(None) };
     let setup = server.setup.now();
     let page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);

@@ -21,6 +21,7 @@ pub mod migrate_store;
 pub mod payloads;
 pub mod preview;
 pub mod reload;
+pub mod report;
 pub mod route;
 pub mod sample;
 pub mod schema;
@@ -123,6 +124,8 @@ pub enum Command {
     MigrateStore(MigrateStore),
     /// 本地的企业微信模拟器，用于测试和演示。 A local WeCom for tests and demos.
     Simulator(Simulator),
+    /// 一段时间里告警有多吵，哪些规则值得改。 How much alerts asked of people, and which rules are worth changing.
+    Report(report::ReportArguments),
     /// 打印配置文件的 JSON Schema。 Print the JSON Schema of the configuration.
     Schema {
         /// 改为打印 /api/v1 的描述（`OpenAPI` 3.1）。 Print the description of /api/v1 instead (`OpenAPI` 3.1).
@@ -596,6 +599,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => wait(serve::run(arguments)),
         Command::Health(arguments) => wait(health::run(arguments)),
         Command::Reload(arguments) => wait(reload::run(arguments)),
+        Command::Report(arguments) => wait(report::run(arguments)),
         Command::Doctor(arguments) => wait(doctor::run(arguments)),
         Command::Source(SourceOf { command: SourceCommand::New(arguments) }) => source::run(&arguments),
         Command::Send(arguments) => wait(send::run(arguments)),

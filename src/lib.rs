@@ -40,6 +40,7 @@ pub mod search;
 pub mod shown;
 pub mod sockets;
 pub mod standing;
+pub mod stats;
 pub mod store;
 pub mod subject;
 pub mod telemetry;

@@ -30,6 +30,7 @@ mod retention;
 mod sessions;
 mod short;
 mod sqlite;
+mod tally;
 mod terms;
 mod truth;
 mod words;
@@ -75,6 +76,7 @@ pub use retention::{Pruned, Retention};
 pub use sessions::{Hash, NewSession, SESSION_MS, Session, Step, TICKET_MS, Ticket, fresh_secret, hash};
 pub use short::{NewShortLink, SHORT_LINK_MS, ShortLink};
 pub use sqlite::Counters;
+pub use tally::{LONGEST_MS, RuleHour, SentHour, Taken as TakenAlert, Tally, TallyFilter};
 pub use terms::Indexed;
 pub use truth::{Followed, Lapsing, Truth};
 

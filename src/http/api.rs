@@ -12,6 +12,7 @@ mod orders;
 mod problem;
 #[doc(hidden)]
 pub mod query;
+mod report;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(look::explain))
         .routes(routes!(look::senders))
         .routes(routes!(look::health))
+        .routes(routes!(report::noise))
         .split_for_parts()
 }
 

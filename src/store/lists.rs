@@ -5,6 +5,7 @@
 
 use super::incidents::AlertFilter;
 use super::record::DeliveryFilter;
+use super::tally::{ROWS, TallyFilter};
 use super::words::text;
 use crate::alert::Timestamp;
 use crate::search::Question;
@@ -70,6 +71,15 @@ impl Statement {
             self.end(unread, []);
         }
         self.end(")", []);
+    }
+
+    fn of_receivers(&mut self, column: &str, filter: &TallyFilter, dialect: &Dialect) {
+        if let Some(receiver) = &filter.receiver {
+            self.and(&format!("{column} = ?"), [Given::words(receiver)]);
+        }
+        if let Some(receivers) = &filter.receivers {
+            self.and(&format!("{column} {}", dialect.among), [json(receivers)]);
+        }
     }
 
     /// With `$1`, `$2`, … for the values.
@@ -230,6 +240,71 @@ pub(super) fn incidents(filter: &AlertFilter, dialect: &Dialect) -> Statement {
         list.and("a.thread < ?", [Given::Number(before)]);
     }
     list.end(" GROUP BY a.thread ORDER BY a.thread DESC LIMIT ?", [limit(filter.limit)]);
+    list
+}
+
+/// How often the alerts of each rule began and ended: rule, receiver, source, hour, and both counts.
+pub(super) fn rule_hours(filter: &TallyFilter, dialect: &Dialect) -> Statement {
+    let changes = |kind: &str| {
+        format!("count(DISTINCT CASE WHEN t.kind = '{kind}' THEN t.alert_id || '/' || t.notification_id END)")
+    };
+    let select = format!(
+        "SELECT a.name, a.receiver, a.source, t.at - t.at % 3600000, {}, {}
+         FROM transition t JOIN alert a ON a.id = t.alert_id",
+        changes("firing"),
+        changes("resolved")
+    );
+    let mut list = spanned(&select, ["transition", "at", "t"], "a.receiver", filter, dialect);
+    list.end(" AND t.kind IN ('firing', 'resolved') GROUP BY 1, 2, 3, 4 ORDER BY 4, 1, 2, 3 LIMIT ?", [rows()]);
+    list
+}
+
+/// What became of the messages of each receiver: receiver, hour, sent, dead, folded.
+pub(super) fn sent_hours(filter: &TallyFilter, dialect: &Dialect) -> Statement {
+    let became = |state: &str| format!("count(CASE WHEN m.state = '{state}' THEN 1 END)");
+    let select = format!(
+        "SELECT m.receiver, m.created_at - m.created_at % 3600000, {}, {}, {} FROM message m",
+        became("sent"),
+        became("dead"),
+        became("folded")
+    );
+    let mut list = spanned(&select, ["message", "created_at", "m"], "m.receiver", filter, dialect);
+    list.end(" GROUP BY 1, 2 ORDER BY 2, 1 LIMIT ?", [rows()]);
+    list
+}
+
+/// The alerts that people took: rule, receiver, when the first message was accepted, when.
+pub(super) fn taken(filter: &TallyFilter, dialect: &Dialect) -> Statement {
+    let select = "SELECT a.name, a.receiver,
+                         (SELECT min(m.settled_at) FROM message m
+                          WHERE m.thread = x.thread AND m.receiver = a.receiver AND m.state = 'sent'), c.at
+                  FROM act c JOIN act_alert x ON x.act_id = c.id JOIN alert a ON a.id = x.alert_id";
+    let mut list = Statement::new(select);
+    list.and("c.kind = 'acknowledge' AND c.state = 'done' AND c.at >= ?", times::<1>(filter.since, 0));
+    list.and("c.at < ?", times::<1>(filter.until, 0));
+    list.of_receivers("a.receiver", filter, dialect);
+    list.end(" ORDER BY c.at, c.id, a.id LIMIT ?", [rows()]);
+    list
+}
+
+fn rows() -> Given {
+    Given::Number(i64::try_from(ROWS).unwrap_or(i64::MAX))
+}
+
+/// The rows of a table, its times and its name in `select`, of a span.
+fn spanned(
+    select: &str,
+    [table, column, name]: [&str; 3],
+    receiver: &str,
+    filter: &TallyFilter,
+    dialect: &Dialect,
+) -> Statement {
+    let mut list = Statement::new(select);
+    list.and(&format!("{name}.{column} >= ?"), times::<1>(filter.since, 0));
+    list.and(&format!("{name}.{column} < ?"), times::<1>(filter.until, 0));
+    list.and(&format!("{name}.id >= {}", first_at(table, column)), times::<2>(filter.since, -SLACK_MS));
+    list.and(&format!("{name}.id < {}", first_at(table, column)), times::<2>(filter.until, SLACK_MS));
+    list.of_receivers(receiver, filter, dialect);
     list
 }
 

@@ -33,6 +33,7 @@ mod short;
 mod silences;
 mod sockets;
 mod start;
+mod tally;
 mod terms;
 mod truth;
 mod tx;

@@ -29,6 +29,7 @@ mod short;
 mod silences;
 mod source;
 mod statement;
+mod tally;
 mod terms;
 mod truth;
 mod writer;

@@ -50,6 +50,7 @@ mod shared;
 mod short;
 mod silences;
 mod sqlite;
+mod tally;
 mod told;
 mod truth;
 

@@ -133,6 +133,12 @@ async fn a_token_reads_what_its_receivers_know_page_by_page() {
     let incident = all.found(&format!("/incidents/{short}")).await;
     assert_eq!(incident["incident"]["firing"], 2, "{incident}");
     assert_eq!(texts(&json!({ "items": incident["timeline"] }), "what"), ["queued", "sent"]);
+    // By words, once the job has written them.
+    while world.app().store().index_terms().await.unwrap().more {}
+    assert_eq!(texts(&all.found("/deliveries?q=磁盘 db-2").await, "short"), [short]);
+    assert_eq!(texts(&dba.found("/deliveries?q=磁盘").await, "short").len(), 0);
+    assert_eq!(texts(&all.found("/deliveries?q=lisi").await, "receiver"), ["dba"]);
+    assert_eq!(all.get("/deliveries?q=%25%25").await.0, 400);
     // What a token may not see is not there.
     for path in [
         format!("/incidents/{short}"),
@@ -163,6 +169,15 @@ async fn a_token_reads_what_its_receivers_know_page_by_page() {
     for path in ["/health", "/senders", "/routes"] {
         assert_eq!(dba.get(path).await.0, 403, "{path}");
     }
+    let noise = all.found("/reports/noise?since=1h").await;
+    assert_eq!((&noise["all"]["fired"], &noise["all"]["sent"]), (&json!(4), &json!(4)), "{noise}");
+    assert_eq!((&noise["rules"][0]["name"], &noise["rules"][0]["taken_percent"]), (&json!("磁盘将满"), &Value::Null));
+    assert_eq!(dba.found("/reports/noise").await["receivers"][0]["name"], "dba");
+    assert_eq!(all.get("/reports/noise?since=100d").await.0, 400);
+    let printed = run(&world, &["report", "--since", "1h"]).await.exits(0);
+    printed.says(&["告警 4", "磁盘将满", "接收者 receivers"]);
+    assert_eq!(run(&world, &["report", "--json"]).await.exits(0).json()["all"]["fired"], 4);
+    run(&world, &["report", "--since", "200d"]).await.exits(2);
     assert_eq!(texts(&all.found("/silences").await, "act").len(), 0);
     assert_eq!(texts(&all.found("/acts").await, "id").len(), 0);
 }

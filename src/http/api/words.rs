@@ -51,6 +51,7 @@ pub(super) const CURSOR: Words =
     words("上一页给出的 next，筛选不变", "the `next` of the page before, with the same filters");
 pub(super) const DAYS: Words = words("1 到 92", "1 to 92");
 pub(super) const FINDABLE: Words = words("至少一个字或字母", "at least one letter or digit");
+pub(super) const SPAN: Words = words("早于 until，最多 92 天", "before `until`, by at most 92 days");
 pub(super) const FLAG: Words = words("true 或 false", "true or false");
 pub(super) const INTEGER: Words = words("整数", "an integer");
 pub(super) const LIMIT: Words = words("1 到 200", "1 to 200");

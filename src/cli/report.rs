@@ -1,0 +1,99 @@
+//! `wegraf report`: how much alerts asked of people, and which rules are worth changing.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::deliveries::{When, open};
+use super::screen::Screen;
+use super::{ConfigFile, Misused};
+use crate::alert::Timestamp;
+use crate::stats::{Advice, Report, Rule, Sums};
+use crate::store::{LONGEST_MS, TallyFilter};
+use crate::time::Clock;
+
+/// Rules and sums of a kind that are printed.
+const ROWS: usize = 20;
+const WEEK_MS: i64 = 7 * 24 * 3_600_000;
+
+/// `wegraf report`
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// 从何时起：7d、30d 之前，“11-23 08:00”或 RFC 3339；默认 7 天，最长 92 天。 Since when: 7d or 30d ago, "11-23 08:00" or RFC 3339; default 7 days, at most 92.
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub since: Option<When>,
+    /// 到何时为止（不含），默认现在。 Until when (not included); default: now.
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub until: Option<When>,
+    /// 只看这个接收者。 Only of this receiver.
+    #[arg(long, value_name = "NAME")]
+    pub receiver: Option<String>,
+    /// 输出 JSON。 Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command.
+pub async fn run(arguments: ReportArguments) -> anyhow::Result<ExitCode> {
+    let (store, config) = open(&arguments.file).await?;
+    let now = Clock::System.now();
+    let until = arguments.until.map_or(now, |until| until.resolve(now, &config.timezone));
+    let since = arguments.since.map_or(until.plus_millis(-WEEK_MS), |since| since.resolve(now, &config.timezone));
+    if !(1..=LONGEST_MS).contains(&until.millis_since(since)) {
+        return Err(
+            Misused("--since 到 --until 是 1 毫秒到 92 天 from --since to --until are 1 ms to 92 days".into()).into()
+        );
+    }
+    let filter = TallyFilter { since, until, receiver: arguments.receiver, receivers: None };
+    let report = Report::of(&store.tally(filter).await?, since, until, &config.timezone);
+    let screen =
+        if arguments.json { Screen::json(&serde_json::to_value(&report)?) } else { told(&report, since, until) };
+    screen.show()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(report: &Report, since: Timestamp, until: Timestamp) -> Screen {
+    let mut screen = Screen::new();
+    let days = until.millis_since(since) / (24 * 3_600_000);
+    let Sums { fired, night, sent, dead, folded, .. } = &report.all;
+    screen.line(format_args!(
+        "{days} 天：告警 {fired}（夜里 {night}），消息 {sent}，没送到 {dead}，并入摘要 {folded} \
+         {days} days: {fired} alerts ({night} at night), {sent} messages, {dead} not delivered, {folded} in digests"
+    ));
+    if report.cut {
+        screen.line("太多，没有数全；请缩短时间 too many, not all are counted: take a shorter span");
+    }
+    screen.line("\n    次 fired  夜 night  认领 taken  中位 median  规则 rule");
+    for rule in report.rules.iter().take(ROWS) {
+        screen.line(format_args!("  {}", line(rule)));
+    }
+    for (title, sums) in
+        [("接收者 receivers", &report.receivers), ("来源 sources", &report.sources), ("每天 days", &report.days)]
+    {
+        screen.line(format_args!("\n{title}"));
+        for sum in sums.iter().take(LIMIT) {
+            screen.line(format_args!(
+                "  {:>6} 告警 alerts  {:>6} 消息 messages  {:>4} 没送到 not delivered  {}",
+                sum.fired, sum.sent, sum.dead, sum.name
+            ));
+        }
+    }
+    screen
+}
+
+/// Days of the longest span.
+const LIMIT: usize = 93;
+
+fn line(rule: &Rule) -> String {
+    let percent = rule.taken_percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"));
+    let median = rule.median_seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{} min", seconds.div_ceil(60)));
+    let advice = match rule.advice {
+        None => "",
+        Some(Advice::Untaken) => "  ← 很少有人认领，值得改 hardly ever taken: worth changing",
+        Some(Advice::Flapping) => "  ← 反复，值得加长 for goes on and off: a longer `for`",
+    };
+    format!("{:>6}  {:>6}  {percent:>8}  {median:>8}  {}{advice}", rule.fired, rule.night, rule.name)
+}

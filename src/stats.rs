@@ -1,0 +1,317 @@
+//! How much alerts ask of people: by rule, receiver, source and day, with the nights, and which rules are worth changing.
+//! Pure; the page, the API and the command show the same report.
+//!
+//! Nothing in it is about one person: who took an alert is not counted here. A share or a median of fewer than five is no
+//! figure and is left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::alert::Timestamp;
+use crate::store::Tally;
+
+/// From this hour on, until that one, a message wakes people.
+const NIGHT: std::ops::Range<i8> = 8..23;
+/// Fewer than these have no share and no median.
+const FEW: usize = 5;
+/// A rule that fired so often, and of which so few were taken (in percent), asks for nothing.
+const OFTEN: u64 = 20;
+const SELDOM_TAKEN: u64 = 5;
+/// Changes of a rule in an hour from which on it goes on and off.
+const CHANGES: u64 = 5;
+
+/// Why a rule is worth changing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// It fired at least 20 times, and fewer than 5 in a hundred were taken: it tells what needs nobody.
+    Untaken,
+    /// It changed at least 5 times within an hour: a longer `for` keeps it quiet.
+    Flapping,
+}
+
+/// The figures of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Alerts that began.
+    pub fired: u64,
+    /// Of these, at night: from 23 to 8.
+    pub night: u64,
+    /// Alerts that somebody took, in percent of those that began; `None` for fewer than 5.
+    pub taken_percent: Option<u64>,
+    /// From the first message that was accepted until it was taken, the median; `None` for fewer than 5.
+    pub median_seconds: Option<u64>,
+    /// Most beginnings and ends in one hour.
+    pub most_changes: u64,
+    /// Why it is worth changing.
+    pub advice: Option<Advice>,
+}
+
+/// Sums under a name: of a receiver, a source, or a day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// The receiver, the source, or the day as `2026-11-28`.
+    pub name: String,
+    /// Alerts that began.
+    pub fired: u64,
+    /// Of these, at night.
+    pub night: u64,
+    /// Messages that were sent; none are counted by source.
+    pub sent: u64,
+    /// Messages that were refused for good.
+    pub dead: u64,
+    /// Messages that a digest told instead.
+    pub folded: u64,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// All together.
+    pub all: Sums,
+    /// Rules, those that fired most first.
+    pub rules: Vec<Rule>,
+    /// Receivers, those with most messages first.
+    pub receivers: Vec<Sums>,
+    /// Sources, those with most alerts first.
+    pub sources: Vec<Sums>,
+    /// Days on the clock of the zone, in order, also those without anything.
+    pub days: Vec<Sums>,
+    /// There was more than was counted.
+    pub cut: bool,
+}
+
+impl Report {
+    /// From the figures of a span, on the clock of `zone`. An alert that goes to two receivers counts for each of them, and
+    /// once under its rule, its source, its day and in all.
+    pub fn of(tally: &Tally, since: Timestamp, until: Timestamp, zone: &TimeZone) -> Self {
+        let mut rules: BTreeMap<&str, Rule> = BTreeMap::new();
+        let (mut receivers, mut sources) = (BTreeMap::new(), BTreeMap::new());
+        let mut days: BTreeMap<String, Sums> = days(since, until, zone).map(|day| (day.clone(), named(day))).collect();
+        let mut all = Sums::default();
+        for hour in once(tally) {
+            let (day, night) = clock(hour.hour, zone);
+            let woke = if night { hour.fired } else { 0 };
+            let rule = rules.entry(hour.rule).or_insert_with(|| Rule::none(hour.rule));
+            rule.fired += hour.fired;
+            rule.night += woke;
+            rule.most_changes = rule.most_changes.max(hour.changes);
+            for sums in [
+                &mut all,
+                sources.entry(hour.source).or_insert_with(|| named(hour.source.to_owned())),
+                days.entry(day.clone()).or_insert_with(|| named(day)),
+            ] {
+                sums.fired += hour.fired;
+                sums.night += woke;
+            }
+        }
+        for hour in &tally.rules {
+            let sums = receivers.entry(&*hour.receiver).or_insert_with(|| named(hour.receiver.clone()));
+            sums.fired += hour.fired;
+            sums.night += if clock(hour.hour, zone).1 { hour.fired } else { 0 };
+        }
+        for hour in &tally.sent {
+            let day = clock(hour.hour, zone).0;
+            for sums in [
+                &mut all,
+                receivers.entry(&*hour.receiver).or_insert_with(|| named(hour.receiver.clone())),
+                days.entry(day.clone()).or_insert_with(|| named(day)),
+            ] {
+                sums.sent += hour.sent;
+                sums.dead += hour.dead;
+                sums.folded += hour.folded;
+            }
+        }
+        for rule in rules.values_mut() {
+            rule.judge(tally);
+        }
+        let mut rules: Vec<Rule> = rules.into_values().collect();
+        rules.sort_by(|one, other| other.fired.cmp(&one.fired).then_with(|| one.name.cmp(&other.name)));
+        let sorted = |sums: BTreeMap<&str, Sums>| {
+            let mut sums: Vec<Sums> = sums.into_values().collect();
+            sums.sort_by(|one, other| {
+                (other.sent, other.fired).cmp(&(one.sent, one.fired)).then_with(|| one.name.cmp(&other.name))
+            });
+            sums
+        };
+        let (receivers, sources) = (sorted(receivers), sorted(sources));
+        Self { all, rules, receivers, sources, days: days.into_values().collect(), cut: tally.is_cut() }
+    }
+}
+
+impl Rule {
+    fn none(name: &str) -> Self {
+        let (taken_percent, median_seconds, advice) = (None, None, None);
+        Self { name: name.to_owned(), fired: 0, night: 0, taken_percent, median_seconds, most_changes: 0, advice }
+    }
+
+    /// What people did about it.
+    fn judge(&mut self, tally: &Tally) {
+        let of_rule = || tally.taken.iter().filter(|taken| taken.rule == self.name);
+        // Each alert once, however many receivers were told of it.
+        let acts: BTreeSet<(Timestamp, &str)> = of_rule().map(|taken| (taken.at, &*taken.receiver)).collect();
+        let widest = acts.iter().fold(BTreeMap::<&str, u64>::new(), |mut counts, (_, receiver)| {
+            *counts.entry(receiver).or_default() += 1;
+            counts
+        });
+        let taken = widest.into_values().max().unwrap_or(0).min(self.fired);
+        if self.fired >= FEW as u64 {
+            self.taken_percent = Some(taken * 100 / self.fired);
+        }
+        let waited =
+            of_rule().filter_map(|taken| Some(taken.at.millis_since(taken.told_at?).max(0).unsigned_abs() / 1000));
+        let mut waited: Vec<u64> = waited.collect();
+        waited.sort_unstable();
+        if waited.len() >= FEW {
+            self.median_seconds = Some(waited[waited.len() / 2]);
+        }
+        self.advice = if self.most_changes >= CHANGES {
+            Some(Advice::Flapping)
+        } else if self.fired >= OFTEN && taken * 100 < SELDOM_TAKEN * self.fired {
+            Some(Advice::Untaken)
+        } else {
+            None
+        };
+    }
+}
+
+fn named(name: String) -> Sums {
+    Sums { name, ..Sums::default() }
+}
+
+/// An hour of a rule from one source, whatever the receivers.
+struct Once<'t> {
+    rule: &'t str,
+    source: &'t str,
+    hour: Timestamp,
+    fired: u64,
+    changes: u64,
+}
+
+/// The hours without the receivers: of several that were told of the same alerts, the one that was told of most counts.
+fn once(tally: &Tally) -> impl Iterator<Item = Once<'_>> {
+    let mut hours: BTreeMap<(&str, &str, Timestamp), (u64, u64)> = BTreeMap::new();
+    for hour in &tally.rules {
+        let (fired, changes) = hours.entry((&hour.rule, &hour.source, hour.hour)).or_default();
+        *fired = (*fired).max(hour.fired);
+        *changes = (*changes).max(hour.fired + hour.ended);
+    }
+    hours.into_iter().map(|((rule, source, hour), (fired, changes))| Once { rule, source, hour, fired, changes })
+}
+
+/// The day of an hour, and whether it is at night.
+fn clock(hour: Timestamp, zone: &TimeZone) -> (String, bool) {
+    let at = jiff::Timestamp::from_millisecond(hour.0).unwrap_or_default().to_zoned(zone.clone());
+    (at.strftime("%Y-%m-%d").to_string(), !NIGHT.contains(&at.hour()))
+}
+
+/// The days of a span.
+fn days(since: Timestamp, until: Timestamp, zone: &TimeZone) -> impl Iterator<Item = String> {
+    let date =
+        |at: Timestamp| jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone.clone()).date();
+    let last = date(until.plus_millis(-1));
+    std::iter::successors(Some(date(since)), |day| day.tomorrow().ok())
+        .take_while(move |day| *day <= last)
+        .map(|day| day.strftime("%Y-%m-%d").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{RuleHour, SentHour, TakenAlert as Taken};
+
+    const HOUR: i64 = 3_600_000;
+    /// 2026-11-23, a Monday, 00:00 in Shanghai.
+    const MONDAY: Timestamp = Timestamp(1_795_363_200_000);
+
+    fn zone() -> TimeZone {
+        TimeZone::get("Asia/Shanghai").unwrap()
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        MONDAY.plus_millis(hours * HOUR)
+    }
+
+    fn hour(rule: &str, receiver: &str, hours: i64, fired: u64, ended: u64) -> RuleHour {
+        let (rule, receiver, source) = (rule.to_owned(), receiver.to_owned(), "am".to_owned());
+        RuleHour { rule, receiver, source, hour: at(hours), fired, ended }
+    }
+
+    fn sent(receiver: &str, hours: i64, sent: u64, dead: u64) -> SentHour {
+        SentHour { receiver: receiver.to_owned(), hour: at(hours), sent, dead, folded: 0 }
+    }
+
+    fn taken(rule: &str, hours: i64, seconds: i64) -> Taken {
+        let told = at(hours);
+        Taken {
+            rule: rule.to_owned(),
+            receiver: "ops".to_owned(),
+            told_at: Some(told),
+            at: told.plus_millis(seconds * 1000),
+        }
+    }
+
+    #[test]
+    fn a_week_is_counted_by_rule_receiver_source_and_day() {
+        let tally = Tally {
+            rules: vec![
+                hour("磁盘", "ops", 10, 3, 1),
+                // The same three alerts for a second receiver.
+                hour("磁盘", "dba", 10, 3, 1),
+                hour("磁盘", "ops", 26, 2, 0),
+                hour("CPU", "ops", 12, 1, 0),
+            ],
+            sent: vec![sent("ops", 10, 4, 1), sent("dba", 10, 3, 0), sent("ops", 26, 2, 0)],
+            taken: vec![],
+        };
+        let report = Report::of(&tally, at(0), at(72), &zone());
+        let line = |sums: &Sums| (sums.name.clone(), sums.fired, sums.night, sums.sent, sums.dead);
+        assert_eq!(line(&report.all), (String::new(), 6, 2, 9, 1));
+        assert_eq!(
+            report.rules.iter().map(|rule| (&*rule.name, rule.fired, rule.night)).collect::<Vec<_>>(),
+            [("磁盘", 5, 2), ("CPU", 1, 0)]
+        );
+        let lines = |sums: &[Sums]| sums.iter().map(line).collect::<Vec<_>>();
+        let named = |name: &str, fired, night, sent, dead| (name.to_owned(), fired, night, sent, dead);
+        assert_eq!(lines(&report.receivers), [named("ops", 6, 2, 6, 1), named("dba", 3, 0, 3, 0)]);
+        assert_eq!(lines(&report.sources), [named("am", 6, 2, 0, 0)]);
+        let days = [named("2026-11-23", 4, 0, 7, 1), named("2026-11-24", 2, 2, 2, 0), named("2026-11-25", 0, 0, 0, 0)];
+        assert_eq!(lines(&report.days), days);
+        assert_eq!((report.rules[1].taken_percent, report.rules[1].median_seconds, report.cut), (None, None, false));
+    }
+
+    #[test]
+    fn a_rule_that_nobody_takes_and_one_that_goes_on_and_off_are_worth_changing() {
+        let many =
+            |rule: &str, fired, ended| (0..24).map(move |at| hour(rule, "ops", at, fired, ended)).collect::<Vec<_>>();
+        let rules = [many("noise", 1, 1), many("flaps", 3, 2), many("useful", 1, 0)].concat();
+        let taken = (0..12).map(|at| taken("useful", at, 60 * (at + 1))).collect();
+        let report = Report::of(&Tally { rules, sent: vec![], taken }, at(0), at(24), &zone());
+        let advice: Vec<_> = report.rules.iter().map(|rule| (&*rule.name, rule.taken_percent, rule.advice)).collect();
+        assert_eq!(
+            advice,
+            [
+                ("flaps", Some(0), Some(Advice::Flapping)),
+                ("noise", Some(0), Some(Advice::Untaken)),
+                ("useful", Some(50), None)
+            ]
+        );
+        assert_eq!(report.rules[2].median_seconds, Some(420));
+    }
+
+    #[test]
+    fn an_empty_week_and_a_week_in_which_clocks_change_have_all_their_days() {
+        let empty = Report::of(&Tally::default(), at(0), at(7 * 24), &zone());
+        assert_eq!((empty.days.len(), empty.rules.len(), empty.all.fired), (7, 0, 0));
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        // From Monday, 2026-10-19, 00:00 in Berlin: the Sunday has 25 hours.
+        let begin = Timestamp(1_792_360_800_000);
+        let report = Report::of(&Tally::default(), begin, begin.plus_millis((7 * 24 + 1) * HOUR), &berlin);
+        assert_eq!(report.days.iter().map(|day| &*day.name).collect::<Vec<_>>()[6], "2026-10-25");
+        assert_eq!(report.days.len(), 7);
+    }
+}

@@ -48,6 +48,7 @@ fn threads(connection: &Connection, filter: &AlertFilter) -> Result<Vec<i64>, St
 mod tests {
     use super::*;
     use crate::alert::Timestamp;
+    use crate::search::Question;
     use crate::store::{DeliveryFilter, State};
 
     /// How SQLite reads what a statement asks for.
@@ -75,10 +76,17 @@ mod tests {
             (DeliveryFilter { state: Some(State::Dead), ..all() }, "INDEX message_dead"),
             (DeliveryFilter { state: Some(State::Queued), ..all() }, "INDEX message_live"),
             (DeliveryFilter { errcode: Some(45009), ..all() }, "INDEX attempt_failed"),
+            (DeliveryFilter { words: Question::of("磁盘 db"), ..all() }, "SCAN message_term VIRTUAL TABLE"),
+            (DeliveryFilter { person: Some("lisi".to_owned()), ..all() }, "SCAN message_term VIRTUAL TABLE"),
+            (
+                DeliveryFilter { labels: vec![("a".to_owned(), "b".to_owned())], ..all() },
+                "SCAN message_term VIRTUAL TABLE",
+            ),
         ] {
             let plan = plan(&connection, &lists::deliveries(select, &filter, &DIALECT));
             assert!(plan.iter().any(|step| step.contains(reads)), "{filter:?}: {plan:#?}");
             assert!(!plan.iter().any(|step| step == "SCAN m"), "{filter:?}: {plan:#?}");
+            assert!(!plan.iter().any(|step| step == "SCAN message"), "{filter:?}: {plan:#?}");
         }
         let all = AlertFilter::default;
         for (filter, reads) in [

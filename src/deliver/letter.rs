@@ -231,9 +231,9 @@ impl Writer {
             page
         });
         let queued = &*queued;
-        let written = if let Some(page) = &page {
-            let letter = self.letter(deliver, setup, queued, page, &target, &occasion, shape);
-            letter.await.map_err(|error| error.to_string())?
+        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &target, now });
+        let written = if let Some(scene) = scene {
+            self.letter(scene, &occasion, shape).await.map_err(|error| error.to_string())?
         } else if queued.digest {
             let digest = deliver.store.digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
@@ -256,11 +256,9 @@ impl Writer {
             Some(update) => vec![update_body(&setup.config, &target, update)?],
             None => self.bodies(&setup.config, &target, &written.contents, &envelope)?,
         };
-        if let Some(page) =
-            page.as_ref().filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len())
-        {
+        if let Some(scene) = scene.filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len()) {
             // That many people get several messages, each of which would be a card with a code of its own.
-            let notice = Box::pin(self.letter(deliver, setup, queued, page, &target, &occasion, Shape::Notice));
+            let notice = Box::pin(self.letter(scene, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
             let parts = self.bodies(&setup.config, &target, &written.contents, &envelope)?;
             return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
@@ -272,20 +270,12 @@ impl Writer {
         Ok(Freeze { face, parts, next_part, naming: written.naming })
     }
 
-    async fn letter(
-        &self,
-        deliver: &Deliver,
-        setup: &Setup,
-        queued: &Queued,
-        page: &Page,
-        target: &Target,
-        occasion: &Occasion<'_>,
-        shape: Shape,
-    ) -> Result<Written, StoreError> {
-        let target = &self.called(deliver, setup, target, page.firing()).await;
+    async fn letter(&self, scene: Scene<'_>, occasion: &Occasion<'_>, shape: Shape) -> Result<Written, StoreError> {
+        let Scene { deliver, setup, queued, page, .. } = scene;
+        let target = &self.called(deliver, setup, scene.target, page.firing()).await;
         let pressed =
             shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
-        let scene = Scene { deliver, setup, queued, page, target, now: occasion.now };
+        let scene = Scene { target, ..scene };
         let shows = !pressed && scene.shows(occasion.chart);
         // What gives no picture in time tells no course, either.
         let (image, course) = match scene.picture(&self.pictures, shows).await {

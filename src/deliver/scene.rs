@@ -41,6 +41,7 @@ pub(super) enum Second {
 }
 
 /// A message that is being written.
+#[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub deliver: &'a Deliver,
     pub setup: &'a Setup,

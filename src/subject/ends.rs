@@ -149,7 +149,8 @@ pub fn runs(names: &[&str]) -> Vec<Piece> {
             ((*before, *after), members.iter().map(number).any(|number| number.len() > 1 && number.starts_with('0')))
         })
         .collect();
-    let mut grouped: HashMap<(&str, &str, usize), Vec<(u64, usize)>> = HashMap::new();
+    // By what stands before and behind the number, and the digits of a padded one.
+    let mut grouped: HashMap<(&str, &str, usize), Vec<Numbered>> = HashMap::new();
     let mut pieces: Vec<Piece> = Vec::new();
     let single = |at: usize| Piece { text: names[at].to_owned(), members: vec![at], continues: false };
     for (at, name) in names.iter().enumerate() {
@@ -205,8 +206,11 @@ fn arrange(pieces: Vec<Piece>) -> Vec<Piece> {
     chains.concat()
 }
 
+/// A number in a name, and the place of the name.
+type Numbered = (u64, usize);
+
 /// Pieces of `numbers` that follow each other; equal numbers belong together.
-fn successions(numbers: &[(u64, usize)]) -> Vec<&[(u64, usize)]> {
+fn successions(numbers: &[Numbered]) -> Vec<&[Numbered]> {
     let mut all = Vec::new();
     let mut start = 0;
     for at in 1..=numbers.len() {

@@ -22,6 +22,7 @@ pub mod http;
 pub mod iofault;
 pub mod ledger;
 mod load;
+pub mod package;
 pub mod postgres;
 pub mod powercut;
 mod relay;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Skipped, bench, crash, fuzz, iofault, powercut, replicas, siege, storm};
+use xtask::{Skipped, bench, crash, fuzz, iofault, package, powercut, replicas, siege, storm};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the repository")]
@@ -30,6 +30,8 @@ enum Task {
     Siege(siege::Options),
     /// A server that `bench` compares with: parses the same body and keeps nothing, or one commit for each request.
     Plain(bench::Plain),
+    /// Make what people install: tar, deb, rpm, image, sums, SBOM; prove each with --check.
+    Package(package::Options),
     /// Pause, kill and cut off replicas on one `PostgreSQL` under load: order, budgets and the bound on copies must hold.
     Replicas(replicas::Options),
 }
@@ -73,6 +75,7 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Siege(options) => siege::run(options).await,
         Task::Storm(options) => storm::run(options).await,
         Task::Plain(plain) => bench::plain(plain).await,
+        Task::Package(options) => package::run(&options),
         Task::Replicas(options) => replicas::run(options).await,
     }
 }

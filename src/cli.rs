@@ -13,6 +13,7 @@ pub mod deliveries;
 mod demo;
 pub mod doctor;
 pub mod duty;
+mod entry;
 mod gateway;
 pub mod health;
 pub mod init;
@@ -33,6 +34,7 @@ pub mod silences;
 pub mod simulator;
 pub mod source;
 mod systemd;
+mod tongue;
 pub mod why;
 
 use std::ffi::OsString;
@@ -40,10 +42,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
+use crate::words::{told, words};
 pub use acts::{Acts, ActsCommand, ActsList};
 pub use bots::{BotsCommand, BotsList};
 pub use console::{Console, ConsoleCommand};
@@ -52,22 +55,26 @@ pub use links::{Links, LinksCommand};
 pub use payloads::{Payloads, PayloadsCommand};
 pub use silences::{Silences, SilencesCommand};
 use source::SourceCommand;
+pub use tongue::Tongue;
 
 const EXIT_CODES: &str = "\
-退出码 Exit codes:
-  0  完成 done
-  1  要做的事没有成功 what was asked for failed
-  2  用法或配置有误 wrong usage or configuration
+退出码： | Exit codes:
+  0  完成 | 0  done
+  1  要做的事没有成功 | 1  what was asked for failed
+  2  用法或配置有误 | 2  wrong usage or configuration
 
-先看看效果 See it work:          wegraf demo
-写一份配置 Write a configuration: wegraf init
-启动 Start:                      wegraf serve -c wegraf.yaml";
+先看看效果：wegraf demo | See it work:           wegraf demo
+写一份配置：wegraf init | Write a configuration: wegraf init
+启动：wegraf serve -c wegraf.yaml | Start:                 wegraf serve -c wegraf.yaml";
 
 /// 把 Grafana 和 Prometheus 的告警送到企业微信。
 /// Brings alerts from Grafana and Prometheus to WeCom.
 #[derive(Debug, Parser)]
 #[command(name = "wegraf", version, max_term_width = 110, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
+    /// 输出用哪种语言；默认看 `WEGRAF_LANG`、`LC_ALL`、`LC_MESSAGES`、`LANG`。 Language of the output; default: `WEGRAF_LANG`, `LC_ALL`, `LC_MESSAGES`, `LANG`.
+    #[arg(long, global = true, value_enum, env = "WEGRAF_LANG", hide_env = true)]
+    pub lang: Option<Tongue>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -239,39 +246,66 @@ pub struct Restore {
     pub json: bool,
 }
 
+/// Where `wegraf init` puts secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum SecretsIn {
+    /// 每个一个文件，在配置旁边的 secrets/ 里。 A file each, in secrets/ beside the configuration.
+    #[default]
+    File,
+    /// 写在配置里。 In the configuration.
+    Inline,
+    /// 在环境变量里。 In environment variables.
+    Env,
+}
+
 /// `wegraf init`
 #[derive(Debug, Default, Args)]
 pub struct Init {
-    /// 写到哪个文件；已有文件不会被覆盖。 Where to write; a file that exists is never overwritten.
+    /// 写到哪个文件；已有的文件只添加，不改动别的。 Where to write; a file that exists is added to and otherwise left alone.
     #[arg(short, long, value_name = "FILE", default_value = "wegraf.yaml")]
     pub output: PathBuf,
     /// 只打印带注释的示例配置。 Only print the commented example.
-    #[arg(long, exclusive = true)]
+    #[arg(long)]
     pub print: bool,
-    /// 智能机器人的 Bot ID，与 --bot-secret 一起用。 Bot ID of a bot; with --bot-secret.
-    #[arg(long, value_name = "ID", requires = "bot_secret")]
+    /// 不提问：都用默认值；缺什么就一次说全，退出码 2。 Ask nothing: take the defaults; what is missing is named at once, with exit code 2.
+    #[arg(long, env = "WEGRAF_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub yes: bool,
+    /// 智能机器人的 Bot ID。 Bot ID of a bot.
+    #[arg(long, value_name = "ID", env = "WEGRAF_BOT_ID")]
     pub bot_id: Option<String>,
-    /// 机器人长连接的 Secret。 The bot's secret for the long connection.
-    #[arg(long, value_name = "SECRET", env = "WEGRAF_BOT_SECRET", hide_env_values = true)]
+    /// 机器人长连接的 Secret；写在命令里别的用户看得见，请用变量或 @文件。 The bot's secret for the long connection; others see it in a command: use the variable or @FILE.
+    #[arg(long, value_name = "SECRET", env = "WEGRAF_BOT_SECRET", hide_env_values = true, value_parser = secret)]
     pub bot_secret: Option<String>,
     /// 机器人发到哪个会话：userid 或群的 chatid；不写就等人对它说话。 Where the bot speaks: a userid or a group's chatid; default: where somebody speaks to it.
     #[arg(long, value_name = "CHAT", requires = "bot_id")]
     pub chat: Option<String>,
-    /// 消息推送的地址或 key。 URL or key of a webhook.
-    #[arg(long, value_name = "KEY", env = "WEGRAF_WEBHOOK", hide_env_values = true)]
+    /// 消息推送的地址或 key，或 @文件。 URL or key of a webhook, or @FILE.
+    #[arg(long, value_name = "KEY", env = "WEGRAF_WEBHOOK", hide_env_values = true, value_parser = secret)]
     pub webhook: Option<String>,
-    /// 企业 ID，与 --agent-id、--secret、--users 一起用。 Corp id; with --agent-id, --secret and --users.
-    #[arg(long, value_name = "ID", requires_all = ["agent_id", "secret", "users"])]
+    /// 企业 ID，与 --agent-id、--users 一起用。 Corp id; with --agent-id and --users.
+    #[arg(long, value_name = "ID", env = "WEGRAF_CORP_ID")]
     pub corp_id: Option<String>,
     /// 应用的 `AgentId`。 The app's `AgentId`.
-    #[arg(long, value_name = "NUMBER", requires = "corp_id")]
+    #[arg(long, value_name = "NUMBER", env = "WEGRAF_AGENT_ID")]
     pub agent_id: Option<i64>,
-    /// 应用的 Secret。 The app's Secret.
-    #[arg(long, value_name = "SECRET", env = "WEGRAF_SECRET", hide_env_values = true)]
+    /// 应用的 Secret；写在命令里别的用户看得见，请用变量或 @文件。 The app's Secret; others see it in a command: use the variable or @FILE.
+    #[arg(long, value_name = "SECRET", env = "WEGRAF_SECRET", hide_env_values = true, value_parser = secret)]
     pub secret: Option<String>,
     /// 应用发给谁：userid，用逗号分隔；所有人写 @all。 Whom the app tells: userids between commas; @all is everyone.
-    #[arg(long, value_name = "USERIDS", value_delimiter = ',', requires = "corp_id")]
+    #[arg(long, value_name = "USERIDS", value_delimiter = ',', env = "WEGRAF_USERS")]
     pub users: Vec<String>,
+    /// 账号在配置里的名字。 The account's name in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// 接收者的名字，默认 ops。 The receiver's name; default: ops.
+    #[arg(long, value_name = "NAME")]
+    pub receiver: Option<String>,
+    /// 监听地址，默认 127.0.0.1:8080。 Where to listen; default: 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 密钥放在哪里。 Where secrets are put.
+    #[arg(long, value_enum, value_name = "WHERE", default_value = "file")]
+    pub secrets: SecretsIn,
     /// 消息语言。 Language of messages.
     #[arg(long, value_enum)]
     pub language: Option<Language>,
@@ -284,6 +318,19 @@ pub struct Init {
     /// 机器人连接的另一个地址。 Another address for the bot.
     #[arg(long, value_name = "URL")]
     pub bot_url: Option<String>,
+    /// 经这个代理访问企业微信。 The proxy on the way to WeCom.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// The token of the source that is made: one, however often the answers are tried.
+    #[arg(skip)]
+    pub(crate) token: std::sync::OnceLock<String>,
+}
+
+/// A secret, or the first line of the file that `@FILE` names.
+fn secret(text: &str) -> Result<String, String> {
+    let Some(path) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    let read = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(read.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// `wegraf check`
@@ -402,8 +449,9 @@ pub struct Route {
 
 fn label(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
-    let (name, value) =
-        pair.ok_or("写成 标签=值，例如 severity=critical; write LABEL=VALUE, for example severity=critical")?;
+    let (name, value) = pair.ok_or_else(|| {
+        words("写成 标签=值，例如 severity=critical", "write LABEL=VALUE, for example severity=critical").to_string()
+    })?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -563,13 +611,24 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The whole program: does what the arguments say, in the language of the person who runs it.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let variable = |name: &str| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned());
+    if let Some(language) = tongue::chosen(&arguments, variable) {
+        crate::words::speak(language);
+    }
+    run(arguments)
+}
+
 /// Does what the arguments say. Errors are told on standard error; the exit code is the contract's.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The first thing of all: without a provider every use of TLS would panic.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         // Installed already, by a test in the same process: it is the same one.
     }
-    let cli = match Cli::try_parse_from(arguments) {
+    let parsed = tongue::spoken_tree(command()).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe (`help | head`) is not an error.
@@ -640,7 +699,8 @@ impl std::fmt::Display for Misconfigured {
         for mistake in &self.0 {
             writeln!(f, "{mistake}")?;
         }
-        write!(f, "配置有 {} 处错误 ({} mistakes in the configuration)", self.0.len(), self.0.len())
+        let count = self.0.len();
+        write!(f, "{}", told!("配置有 {count} 处错误", "{count} mistakes in the configuration"))
     }
 }
 

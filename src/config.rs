@@ -70,6 +70,7 @@ pub use peers::{
 };
 pub use proof::{Algorithm, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor};
 use resolve::{Resolver, Secrets, Surroundings};
+pub(crate) use secrets::gives_its_group;
 pub use taught::{ABOUT, TROUBLE};
 
 /// Everything `serve` needs, checked.

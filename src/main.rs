@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: wegraf_allocator::Jemalloc = wegraf_allocator::Jemalloc;
 
 fn main() -> ExitCode {
-    wegraf::cli::run(std::env::args_os())
+    wegraf::cli::main(std::env::args_os())
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,32 @@ impl Language {
     }
 }
 
-/// A sentence in both languages. Its `Display` is both, Chinese first, for terminals and for callers whose language is
-/// unknown.
+/// The language of the one person whom this process serves, if it is a command.
+static SPOKEN: OnceLock<Language> = OnceLock::new();
+
+/// From now on the `Display` of [`Words`] is in this language. For commands, once, at their start; a gateway answers many.
+pub fn speak(language: Language) {
+    // A second call changes nothing: what was printed stays in one language.
+    let _ = SPOKEN.set(language);
+}
+
+/// What [`speak`] said.
+pub fn spoken() -> Option<Language> {
+    SPOKEN.get().copied()
+}
+
+/// [`Words`] from two formats that take the same arguments, in `format!`'s syntax. An argument that only one of the two
+/// uses does not compile.
+macro_rules! told {
+    ($zh:literal, $en:literal $(, $($argument:tt)*)?) => {
+        $crate::words::Words::from((format!($zh $(, $($argument)*)?), format!($en $(, $($argument)*)?)))
+    };
+}
+
+pub(crate) use told;
+
+/// A sentence in both languages. Its `Display` is in the one of [`speak`]; without it both, Chinese first, for callers
+/// whose language is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Words {
     /// 中文
@@ -79,7 +104,11 @@ impl<Zh: Into<Cow<'static, str>>, En: Into<Cow<'static, str>>> From<(Zh, En)> fo
 
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.zh == self.en { f.write_str(&self.zh) } else { write!(f, "{} {}", self.zh, self.en) }
+        match spoken() {
+            Some(language) => f.pad(self.get(language)),
+            None if self.zh == self.en => f.write_str(&self.zh),
+            None => write!(f, "{} {}", self.zh, self.en),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::config::Channel;
 use crate::render::harmless;
 use crate::store::{ActFilter, ActRow, ActState};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// `wegraf acts`
 #[derive(Debug, Args)]
@@ -84,7 +85,7 @@ pub async fn run(arguments: Acts) -> anyhow::Result<ExitCode> {
 fn table(rows: &[ActRow], zone: &TimeZone) -> Screen {
     let mut screen = Screen::new();
     if rows.is_empty() {
-        screen.line("没有操作 no acts");
+        screen.line(words("没有操作", "no acts"));
     }
     let clean = |text: &str, most| harmless(text, Channel::App, most);
     let by: Vec<String> = rows.iter().map(|row| clean(&row.by, PERSON)).collect();
@@ -94,7 +95,7 @@ fn table(rows: &[ActRow], zone: &TimeZone) -> Screen {
         let mut rest = vec![clean(&row.via, PERSON)];
         rest.extend(row.peer.as_deref().map(|peer| clean(peer, PEER)));
         rest.extend(row.until.map(|until| format!("→ {}", clock(until, zone))));
-        rest.extend((row.alerts > 0).then(|| format!("{} 条 alerts", row.alerts)));
+        rest.extend((row.alerts > 0).then(|| told!("{} 条", "{} alerts", row.alerts).to_string()));
         screen.line(format_args!(
             "{:>6}  {}  {} {:<8}  {:<11}  {thread:<6}  {by:width$}  {}",
             row.id,

@@ -13,6 +13,7 @@ use crate::alert::Timestamp;
 use crate::config::{Config, Database};
 use crate::store::{Backup, backup};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// Beginning of the names of backups in a folder.
 const PREFIX: &str = "wegraf-backup-";
@@ -28,28 +29,30 @@ pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
         None => Some(path.parent().unwrap_or(Path::new(".")).to_owned()),
     };
     if arguments.keep.is_some() && folder.is_none() {
-        return Err(
-            Misused("--keep 要和一个目录一起用：--to 目录 --keep goes with a folder: --to FOLDER".to_owned()).into()
-        );
+        return Err(Misused(
+            words("--keep 要和一个目录一起用：--to 目录", "--keep goes with a folder: --to FOLDER").to_string(),
+        )
+        .into());
     }
     let to = match (&folder, arguments.to) {
         (Some(folder), _) => folder.join(format!("{PREFIX}{}.db", stamp(now))),
         (None, Some(file)) => file,
-        (None, None) => return Err(Misused("--to 是空的 --to is empty".to_owned()).into()),
+        (None, None) => return Err(Misused(words("--to 是空的", "--to is empty").to_string()).into()),
     };
     let made = backup::backup(path, to.clone(), !arguments.without_tokens).await;
-    let made = made.context("没有备份 there is no backup")?;
+    let made = made.context(words("没有备份", "there is no backup"))?;
     if let (Some(folder), Some(keep)) = (&folder, arguments.keep) {
-        prune(folder, keep.max(1)).context("旧备份没有清理 older backups were not deleted")?;
+        prune(folder, keep.max(1)).context(words("旧备份没有清理", "older backups were not deleted"))?;
     }
     let screen = if arguments.json {
         Screen::json(&described(&made, &to))
     } else {
         let mut screen = Screen::new();
         screen.lines(format_args!("✓ {}\n{}", to.display(), summary(&made)));
-        screen.lines(
-            "  里面有告警和访问令牌，只有你能读 (0600)；取回：wegraf restore 文件\n  it holds alerts and access tokens, only you can read it (0600); the way back: wegraf restore FILE",
-        );
+        screen.lines(words(
+            "  里面有告警和访问令牌，只有你能读 (0600)；取回：wegraf restore 文件",
+            "  it holds alerts and access tokens, only you can read it (0600); the way back: wegraf restore FILE",
+        ));
         screen
     };
     screen.show()?;
@@ -60,14 +63,11 @@ pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
 pub async fn restore(arguments: Restore) -> anyhow::Result<ExitCode> {
     let (config, _) = arguments.file.load_to_look()?;
     let path = file_of(&config)?;
-    let held = backup::look(arguments.backup.clone()).await.context("没有取回 nothing was restored")?;
+    let held = backup::look(arguments.backup.clone()).await.context(words("没有取回", "nothing was restored"))?;
     let given_up = match arguments.waiting {
         None if held.waiting > 0 => {
-            return Err(Misused(format!(
-                "备份里有 {0} 条消息当时还没发出，取回后会再发，其中一些可能早已发过。请选 --waiting send（照发）或 --waiting drop（放弃，记录里写明）\n\
-                 {0} messages were waiting when the backup was made and would be sent again, some of them perhaps for the second time: choose --waiting send or --waiting drop (given up, with the reason on record)",
-                held.waiting
-            ))
+            return Err(Misused(told!("备份里有 {0} 条消息当时还没发出，取回后会再发，其中一些可能早已发过。请选 --waiting send（照发）或 --waiting drop（放弃，记录里写明）", "{0} messages were waiting when the backup was made and would be sent again, some of them perhaps for the second time: choose --waiting send or --waiting drop (given up, with the reason on record)",
+                held.waiting).to_string())
             .into());
         }
         Some(Waiting::Drop) => Some("从备份取回时放弃 / given up when a backup was restored".to_owned()),
@@ -76,7 +76,8 @@ pub async fn restore(arguments: Restore) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let aside = named(&path, &format!(".before-restore-{}", stamp(now)));
     let former = backup::restore(arguments.backup, path.clone(), aside, given_up, now).await;
-    let former = former.context("没有取回，数据库没有改动 nothing was restored, the database is as it was")?;
+    let former =
+        former.context(words("没有取回，数据库没有改动", "nothing was restored, the database is as it was"))?;
     let screen = if arguments.json {
         let mut said = described(&held, &path);
         said["former"] = json!(former);
@@ -85,7 +86,7 @@ pub async fn restore(arguments: Restore) -> anyhow::Result<ExitCode> {
         let mut screen = Screen::new();
         screen.lines(format_args!("✓ {}\n{}", path.display(), summary(&held)));
         if let Some(former) = former {
-            screen.lines(format_args!("  原来的数据库在 {0}\n  the former database is {0}", former.display()));
+            screen.lines(told!("  原来的数据库在 {0}", "  the former database is {0}", former.display()));
         }
         screen
     };
@@ -98,9 +99,7 @@ fn file_of(config: &Config) -> anyhow::Result<PathBuf> {
     match &config.database {
         Database::Sqlite(path) => Ok(path.clone()),
         Database::Postgres { .. } => Err(Misused(
-            "数据库是 PostgreSQL，用它自己的工具：pg_dump --format=custom --file=wegraf.dump \"$DATABASE_URL\"，取回用 pg_restore\n\
-             the database is PostgreSQL, which has tools of its own: pg_dump --format=custom --file=wegraf.dump \"$DATABASE_URL\", and pg_restore for the way back"
-                .to_owned(),
+            words("数据库是 PostgreSQL，用它自己的工具：pg_dump --format=custom --file=wegraf.dump \"$DATABASE_URL\"，取回用 pg_restore", "the database is PostgreSQL, which has tools of its own: pg_dump --format=custom --file=wegraf.dump \"$DATABASE_URL\", and pg_restore for the way back").to_string(),
         )
         .into()),
     }
@@ -111,9 +110,11 @@ fn summary(held: &Backup) -> String {
     let newest = newest.map_or_else(|| "—".to_owned(), |at| shown(at, "%Y-%m-%d %H:%M:%S %Z"));
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let megabytes = *bytes as f64 / 1e6;
-    format!(
-        "  {megabytes:.1} MB，结构 {schema}，{messages} 条消息，最新的在 {newest}，{waiting} 条还没发出\n  {megabytes:.1} MB, schema {schema}, {messages} messages, the newest of {newest}, {waiting} not sent yet"
+    told!(
+        "  {megabytes:.1} MB，结构 {schema}，{messages} 条消息，最新的在 {newest}，{waiting} 条还没发出",
+        "  {megabytes:.1} MB, schema {schema}, {messages} messages, the newest of {newest}, {waiting} not sent yet"
     )
+    .to_string()
 }
 
 fn described(held: &Backup, file: &Path) -> serde_json::Value {

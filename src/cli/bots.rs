@@ -18,7 +18,7 @@ use crate::config::{BotAccount, Config, To};
 use crate::names::{Part, Scope};
 use crate::store::{Breaker, Conversation, Store};
 use crate::time::Clock;
-use crate::words::Words;
+use crate::words::{Words, told, words};
 
 /// Longest wait for a bot to be connected: WeCom answers within seconds.
 const CONNECTED: Duration = Duration::from_secs(15);
@@ -88,7 +88,7 @@ pub async fn list(arguments: BotsList) -> anyhow::Result<ExitCode> {
         Screen::json(&json!({ "healthy": healthy, "bots": bots }))
     } else if rows.is_empty() {
         let mut screen = Screen::new();
-        screen.line("配置里没有机器人（wecom.bots） there are no bots in the configuration (wecom.bots)");
+        screen.line(words("配置里没有机器人（wecom.bots）", "there are no bots in the configuration (wecom.bots)"));
         screen
     } else {
         rows.iter().map(|(name, account, known)| in_words(name, account, known, &config)).collect()
@@ -126,18 +126,19 @@ fn in_json(name: &str, account: &BotAccount, known: &Known) -> Value {
 fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) -> Screen {
     let state = match (&known.error, &known.holder) {
         (Some(error), _) => format!("✗ {error}"),
-        (None, Some(holder)) => format!("✓ 网关连着 the gateway has it ({holder})"),
-        (None, None) => "- 网关没有在运行 no gateway is running".to_owned(),
+        (None, Some(holder)) => told!("✓ 网关连着（{holder}）", "✓ the gateway has it ({holder})").to_string(),
+        (None, None) => words("- 网关没有在运行", "- no gateway is running").to_string(),
     };
     let mut screen = Screen::new();
     screen.line(format_args!("{name}  {}  {state}", account.bot_id));
     if known.conversations.is_empty() {
-        screen.lines(
-            "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次\n    nobody has spoken to it yet: write to it, or mention it once in a group",
-        );
+        screen.lines(words(
+            "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次",
+            "    nobody has spoken to it yet: write to it, or mention it once in a group",
+        ));
     }
     for (conversation, error) in &known.conversations {
-        let kind = if conversation.group { "群 group" } else { "单聊 single" };
+        let kind = if conversation.group { words("群", "group") } else { words("单聊", "single") };
         let time = clock(conversation.heard_at, config);
         let (mark, why) = error.as_ref().map_or(("✓", String::new()), |error| ("✗", format!("  {error}")));
         screen.line(format_args!("  {mark} {}  {kind}  {} {time}{why}", conversation.chat, conversation.user));
@@ -157,12 +158,15 @@ pub async fn check(config: &Config, name: &str, account: &BotAccount) -> Result<
     let holder = Store::socket_holder(&config.database, name).await;
     let known = Known::read(config, name).await;
     match (holder, known.error) {
-        (Err(error), _) => Err(format!(
-            "不知道网关是否在用它，没有试连 it is not known whether the gateway has it, so it was left alone: {error}"
-        )),
+        (Err(error), _) => Err(told!(
+            "不知道网关是否在用它，没有试连：{error}",
+            "it is not known whether the gateway has it, so it was left alone: {error}"
+        )
+        .to_string()),
         (Ok(Some(_)), Some(error)) => Err(error),
         (Ok(Some(holder)), None) => {
-            Ok(format!("网关正连着，没有另外连接 the gateway has it, so it was left alone ({holder})"))
+            Ok(told!("网关正连着，没有另外连接（{holder}）", "the gateway has it, so it was left alone ({holder})")
+                .to_string())
         }
         (Ok(None), _) => connect(config, account).await,
     }
@@ -175,35 +179,47 @@ async fn connect(config: &Config, account: &BotAccount) -> Result<String, String
     let options = bots::options(config, account, Arc::new(|| Clock::System.now().0));
     let (bot, socket) = Bot::open(options, events, stop).map_err(|error| error.to_string())?;
     let socket = tokio::spawn(socket);
-    let result = live(&bot).await;
+    let result = live(&bot).await.map_err(|dead| dead.words.to_string());
     drop(end);
     // The result does not matter.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket).await;
-    result.map(|()| "网关没有在运行，试连成功 no gateway is running; it was connected once, and that works".to_owned())
+    result.map(|()| {
+        words("网关没有在运行，试连成功", "no gateway is running; it was connected once, and that works").to_string()
+    })
 }
 
-/// Waits until a bot is connected; the error says why it is not.
-pub async fn live(bot: &Bot) -> Result<(), String> {
+/// Why a bot is not connected.
+pub struct Dead {
+    /// WeCom refused its credentials.
+    pub refused: bool,
+    /// What happened.
+    pub words: Words,
+}
+
+/// Waits until a bot is connected.
+pub async fn live(bot: &Bot) -> Result<(), Dead> {
+    let said = |failure: &wecom::Failure| Words::from((failure.zh(), failure.en()));
+    let dead = |words| Dead { refused: false, words };
     let mut state = bot.state();
-    let mut last = "没有回答 no answer".to_owned();
+    let mut last = words("没有回答", "no answer");
     let connected = async {
         loop {
             match &*state.borrow_and_update() {
                 BotState::Live { .. } => return Ok(()),
-                BotState::Refused(failure) => return Err(failure.zh()),
-                BotState::Lost(failure) => last = failure.zh(),
+                BotState::Refused(failure) => return Err(Dead { refused: true, words: said(failure) }),
+                BotState::Lost(failure) => last = said(failure),
                 BotState::Connecting => {}
-                BotState::Evicted => return Err("被另一个程序顶掉了 another program took its place".to_owned()),
-                BotState::Stopped => return Err("已停止 it was stopped".to_owned()),
+                BotState::Evicted => return Err(dead(words("被另一个程序顶掉了", "another program took its place"))),
+                BotState::Stopped => return Err(dead(words("已停止", "it was stopped"))),
             }
             if state.changed().await.is_err() {
-                return Err("已停止 it was stopped".to_owned());
+                return Err(dead(words("已停止", "it was stopped")));
             }
         }
     };
     match tokio::time::timeout(CONNECTED, connected).await {
         Ok(result) => result,
-        Err(_) => Err(last),
+        Err(_) => Err(dead(last)),
     }
 }
 

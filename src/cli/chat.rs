@@ -12,6 +12,7 @@ use super::screen::Screen;
 use super::{Chat, ChatCommand, ChatOf, Misused};
 use crate::deliver::{self, Setup};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// Runs the command; a failure is printed with its remedy, exit code 1.
 pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
@@ -29,17 +30,21 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
                 SendRequest { channel: wecom::Channel::Chat, body: wecom::appchat_send_body(&chatid, &hello).into() };
             let outcome = with.client().send(&Account::App(with.app.clone()), &request).await;
             if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome {
-                bail!(
-                    "群已创建（chatid {chatid}），但第一条消息没有发出 the chat was made, but its first message was not sent: {}",
+                bail!(told!(
+                    "群已创建（chatid {chatid}），但第一条消息没有发出：{}",
+                    "the chat was made (chatid {chatid}), but its first message was not sent: {}",
                     failure.zh()
-                );
+                ));
             }
             let line = format!("{{ app: {}, chat: {chatid}, face: markdown }}", with.name);
             if of.json {
                 return print(&Screen::json(&json!({ "chatid": chatid })));
             }
             let mut screen = Screen::new();
-            screen.line("✓ 群已创建，写进接收者的 targets the chat was made; put this into a receiver:");
+            screen.line(words(
+                "✓ 群已创建，写进接收者的 targets：",
+                "✓ the chat was made; put this into the targets of a receiver:",
+            ));
             screen.line(format_args!("  - {line}"));
             print(&screen)
         }
@@ -51,7 +56,7 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
                 return print(&Screen::json(&json!({ "chatid": chat })));
             }
             let mut screen = Screen::new();
-            screen.line("✓ 已修改 changed");
+            screen.line(words("✓ 已修改", "✓ changed"));
             print(&screen)
         }
         ChatCommand::Show { of, chat } => {
@@ -64,8 +69,8 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
             }
             let mut screen = Screen::new();
             screen.line(format_args!("{}  {}", chat.chatid, chat.name));
-            screen.line(format_args!("  群主 owner    {}", chat.owner));
-            screen.line(format_args!("  成员 members  {}", chat.members.join(" ")));
+            screen.line(told!("  群主  {}", "  owner  {}", chat.owner));
+            screen.line(told!("  成员  {}", "  members  {}", chat.members.join(" ")));
             print(&screen)
         }
     }
@@ -83,13 +88,13 @@ impl With {
         let name = match (&of.app, config.wecom.apps.len()) {
             (Some(name), _) => name.clone(),
             (None, 1) => config.wecom.apps.keys().next().cloned().context("there is one")?,
-            (None, _) => bail!(Misused("请用 --app 指明应用 name the app with --app".to_owned())),
+            (None, _) => bail!(Misused(words("请用 --app 指明应用", "name the app with --app").to_string())),
         };
         let known = config
             .wecom
             .apps
             .get(&name)
-            .ok_or_else(|| Misused(format!("没有名为 `{name}` 的应用 there is no app `{name}`")))?;
+            .ok_or_else(|| Misused(told!("没有名为 `{name}` 的应用", "there is no app `{name}`").to_string()))?;
         let app = deliver::app(known);
         Ok(Self { setup: Setup::new(Arc::new(config), None, &Clock::System)?, name, app })
     }

@@ -10,6 +10,7 @@ use super::Check;
 use super::screen::Screen;
 use crate::config::{Config, Database, Mistake, Note};
 use crate::render::{TemplateProblem, Templates};
+use crate::words::{told, words};
 
 /// Prints mistakes and notes. Exit code 1 if there is a mistake: the command worked, the configuration is wrong.
 pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
@@ -63,17 +64,18 @@ fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problem
     if let Some(config) = config {
         let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
         let receivers = config.receivers.len();
-        screen.lines(format_args!(
-            "✓ 配置正确：{receivers} 个接收者，{targets} 个目标\n  the configuration is fine: {receivers} receivers, {targets} targets"
+        screen.lines(told!(
+            "✓ 配置正确：{receivers} 个接收者，{targets} 个目标",
+            "✓ the configuration is fine: {receivers} receivers, {targets} targets"
         ));
         if config.sources.iter().any(|source| source.watchdog.is_none()) {
             screen.lines(
-                "  Watchdog 和 InfoInhibitor 不发给人，Watchdog 断了才报警；要改：sources.<名>.watchdog\n  Watchdog and InfoInhibitor are told to nobody, only that the Watchdog stopped; to change it: sources.NAME.watchdog",
+                words("  Watchdog 和 InfoInhibitor 不发给人，Watchdog 断了才报警；要改：sources.<名>.watchdog", "  Watchdog and InfoInhibitor are told to nobody, only that the Watchdog stopped; to change it: sources.NAME.watchdog"),
             );
         }
     } else {
         let count = mistakes.len() + problems.len();
-        screen.line(format_args!("{count} 处错误 ({count} mistakes)"));
+        screen.line(told!("{count} 处错误", "{count} mistakes"));
     }
     screen
 }

@@ -18,6 +18,7 @@ use crate::links::LinkKey;
 use crate::render::Clock as Reading;
 use crate::store::{Store, StoreError, Ticket, fresh_secret, hash};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// `wegraf console`
 #[derive(Debug, Args)]
@@ -90,10 +91,14 @@ pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
                 Screen::json(&json!({ "url": url, "person": link.person, "minutes": 10 }))
             } else {
                 let mut screen = Screen::new();
-                screen.lines(format!(
-                    "{url}\n  10 分钟内有效，只能用一次；以 {} 登录 valid once, for 10 minutes; signs in as {}",
-                    link.person, link.person
-                ));
+                screen.lines(
+                    told!(
+                        "{url}\n  10 分钟内有效，只能用一次；以 {} 登录",
+                        "{url}\n  valid once, for 10 minutes; signs in as {}",
+                        link.person
+                    )
+                    .to_string(),
+                );
                 screen
             };
             answer.show()?;
@@ -104,7 +109,7 @@ pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
             let (config, _) = sessions.file.load()?;
             if let Some(id) = &sessions.end {
                 let ended = end(&config, &sessions, id).await?;
-                ensure!(ended, "没有编号为 {id} 的登录 there is no session {id}");
+                ensure!(ended, told!("没有编号为 {id} 的登录", "there is no session {id}"));
                 return Ok(ExitCode::SUCCESS);
             }
             list(&config, sessions.json).await?.show()?;
@@ -178,7 +183,7 @@ async fn list(config: &Config, as_json: bool) -> anyhow::Result<Screen> {
     let time = |at| clock.time(at).unwrap_or_default();
     let mut screen = Screen::new();
     if sessions.is_empty() {
-        screen.line("没有登录的浏览器 no browser is signed in".to_owned());
+        screen.line(words("没有登录的浏览器", "no browser is signed in").to_string());
     }
     for session in sessions {
         let (made, seen) = (time(session.made_at), time(session.seen_at));

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store};
 use crate::time::Clock;
-use crate::words::Words;
+use crate::words::{Words, told, words};
 
 pub(super) use arguments::short_id;
 pub use arguments::{Deliveries, DeliveriesCommand};
@@ -63,7 +63,7 @@ pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<(Store, Config)> {
     let (config, _) = file.load_to_look()?;
     let store = Store::open_reading(&config.database)
         .await
-        .context("打不开记录；网关启动过吗？ the record cannot be opened; has the gateway ever run?")?;
+        .context(words("打不开记录；网关启动过吗？", "the record cannot be opened; has the gateway ever run?"))?;
     Ok((store, config))
 }
 
@@ -79,7 +79,10 @@ async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
     let Some(thread) = ThreadId::parse(id) else {
         anyhow::ensure!(
             number.is_some(),
-            Misused(format!("`{id}` 不是编号，也不是 #7K2Q 这样的短号 is neither a number nor a short id"))
+            Misused(
+                told!("`{id}` 不是编号，也不是 #7K2Q 这样的短号", "`{id}` is neither a number nor a short id")
+                    .to_string()
+            )
         );
         return Ok(Vec::new());
     };
@@ -92,23 +95,30 @@ async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
 /// Why a message exists although another one told the same, or where its news went; `None` for most.
 fn beside(row: &DeliveryRow) -> Option<String> {
     if let Some(digest) = row.folded_into {
-        return Some(format!("↪ 由摘要 {digest} 代为通知 folded into digest {digest}"));
+        return Some(told!("↪ 由摘要 {digest} 代为通知", "↪ folded into digest {digest}").to_string());
     }
     let origin = row.origin?;
     match row.note_json.as_deref().and_then(|json| serde_json::from_str(json).ok()) {
-        Some(Note::Resent { .. }) => Some(format!("↻ 重发自 resent from {origin}")),
+        Some(Note::Resent { .. }) => Some(told!("↻ 重发自 {origin}", "↻ resent from {origin}").to_string()),
         Some(Note::Fallback { lane, reason, missed }) => {
             let missed = if missed.is_empty() { String::new() } else { format!("（{}）", missed.join(" ")) };
-            Some(format!("⇢ 代替 {origin}（{lane}）{missed} instead of it: {}", Words::of_record(&reason)))
+            Some(
+                told!(
+                    "⇢ 代替 {origin}（{lane}）{missed}：{}",
+                    "⇢ instead of {origin} ({lane}) {missed}: {}",
+                    Words::of_record(&reason)
+                )
+                .to_string(),
+            )
         }
-        _ => Some(format!("⇢ 源自 originates from {origin}")),
+        _ => Some(told!("⇢ 源自 {origin}", "⇢ originates from {origin}").to_string()),
     }
 }
 
 /// The content of a message, in a word.
 fn what(row: &DeliveryRow) -> String {
     if let Some(act) = row.act {
-        return format!("{} 操作 act {}", row.name, act.as_str());
+        return told!("{} 操作 {}", "{} act {}", row.name, act.as_str()).to_string();
     }
     let counts = match (row.firing, row.resolved) {
         (0, 0) if row.notices > 0 => format!("通知 {}", row.notices),
@@ -116,7 +126,7 @@ fn what(row: &DeliveryRow) -> String {
         (0, resolved) => format!("恢复 {resolved}"),
         (firing, resolved) => format!("告警 {firing} 恢复 {resolved}"),
     };
-    if row.digest { format!("摘要 digest {counts}") } else { format!("{} {counts}", row.name) }
+    if row.digest { told!("摘要 {counts}", "digest {counts}").to_string() } else { format!("{} {counts}", row.name) }
 }
 
 const fn mark(state: State) -> &'static str {

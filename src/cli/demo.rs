@@ -14,6 +14,7 @@ use crate::app::{self, App};
 use crate::config::Config;
 use crate::store::{Ticket, fresh_secret, hash};
 use crate::time::Clock;
+use crate::words::told;
 
 /// Longest wait for the samples to arrive on the phone page.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,20 +58,35 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
     let running = tokio::spawn(app::run(app.clone(), listener, stop.clone()));
 
     hello(&simulator).await?;
-    println!("wegraf 演示：Grafana / Alertmanager → wegraf → 企业微信（模拟）\n");
+    println!(
+        "{}",
+        told!(
+            "wegraf 演示：Grafana / Alertmanager → wegraf → 企业微信（模拟）\n",
+            "wegraf demo: Grafana / Alertmanager → wegraf → WeCom (simulated)\n"
+        )
+    );
     let arrived = fire(&app, gateway, &simulator).await;
     match &arrived {
-        Ok(messages) => println!("\n{messages} 条消息已送达 messages have arrived"),
+        Ok(messages) => println!("{}", told!("\n{messages} 条消息已送达", "\n{messages} messages have arrived")),
         Err(error) => println!("\n{error:#}"),
     }
     let ticket = fresh_secret();
     let person = Ticket { person: PERSON.to_owned(), way: "command".to_owned() };
     app.store().offer(hash(&ticket), person, app.now()).await?;
-    println!("\n  打开手机页面 open the phone page    {}/", simulator.url());
-    println!("  以{PERSON_NAME}打开控制台 the console   http://{gateway}/login/link/{ticket}");
-    println!("  把告警发到这里 send alerts to       http://{gateway}/webhook");
+    println!("{}", told!("\n  打开手机页面      {}/", "\n  open the phone page    {}/", simulator.url()));
+    println!(
+        "{}",
+        told!(
+            "  以{PERSON_NAME}打开控制台  http://{gateway}/login/link/{ticket}",
+            "  the console, as {PERSON_NAME}   http://{gateway}/login/link/{ticket}"
+        )
+    );
+    println!(
+        "{}",
+        told!("  把告警发到这里    http://{gateway}/webhook", "  send alerts to         http://{gateway}/webhook")
+    );
     if !once {
-        println!("\n按 Ctrl-C 结束 press Ctrl-C to end");
+        println!("{}", told!("\n按 Ctrl-C 结束", "\npress Ctrl-C to end"));
         tokio::signal::ctrl_c().await?;
     }
     stop.cancel();
@@ -140,13 +156,13 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
         if audit.pending == 0 && begun.elapsed() > Duration::from_millis(100) {
             ensure!(
                 audit.dead == 0 && audit.imbalance == 0 && sent > 0,
-                "有告警没有送达 some alerts did not arrive: {audit:?}"
+                told!("有告警没有送达：{audit:?}", "some alerts did not arrive: {audit:?}")
             );
             return Ok(sent);
         }
         ensure!(
             begun.elapsed() < PATIENCE,
-            "等了 30 秒仍有告警没有送达 some alerts had not arrived after 30 s: {audit:?}"
+            told!("等了 30 秒仍有告警没有送达：{audit:?}", "some alerts had not arrived after 30 s: {audit:?}")
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -162,7 +178,7 @@ async fn hello(simulator: &Simulator) -> anyhow::Result<()> {
         if !bots["bots"][0]["live"].is_null() {
             break;
         }
-        ensure!(begun.elapsed() < PATIENCE, "机器人没有连上 the bot did not connect");
+        ensure!(begun.elapsed() < PATIENCE, told!("机器人没有连上", "the bot did not connect"));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let says = serde_json::json!({ "bot": BOT, "user": "zhangsan", "text": "你好" });

@@ -26,6 +26,7 @@ use crate::duty::{self, Rota};
 use crate::store::Store;
 use crate::time::Clock;
 use crate::watch;
+use crate::words::{Words, told, words};
 
 /// Members that are looked up: each costs a call, so a longer list is checked in part.
 const MEMBERS: usize = 50;
@@ -77,18 +78,22 @@ async fn all(setup: &Setup) -> Vec<Finding> {
         bot(&setup.config, name, account, &mut findings).await;
     }
     if let Some(known) = &setup.config.smtp {
-        findings
-            .push(Finding { about: format!("邮件 mail {}:{}", known.host, known.port), result: mail(known).await });
+        findings.push(Finding {
+            about: told!("邮件 {}:{}", "mail {}:{}", known.host, known.port).to_string(),
+            result: mail(known).await,
+        });
     }
     for known in &setup.config.upstreams {
         findings.push(Finding {
-            about: format!("上游 upstream {}", known.name),
+            about: told!("上游 {}", "upstream {}", known.name).to_string(),
             result: upstream::check(known, Clock::System.now()).await,
         });
     }
     for known in &setup.config.charts.from {
-        findings
-            .push(Finding { about: format!("上游 upstream {}", known.name), result: upstream::series(known).await });
+        findings.push(Finding {
+            about: told!("上游 {}", "upstream {}", known.name).to_string(),
+            result: upstream::series(known).await,
+        });
     }
     findings
 }
@@ -118,9 +123,9 @@ fn show(findings: &[Finding], notes: &[Note], json: bool) -> anyhow::Result<Exit
             screen.lines(format_args!("! {note}"));
         }
         screen.line(if healthy {
-            "一切正常 all is well"
+            words("一切正常", "all is well")
         } else {
-            "有问题，见上面的 ✗ something is wrong: see ✗ above"
+            words("有问题，见上面的 ✗", "something is wrong: see ✗ above")
         });
         screen
     };
@@ -135,30 +140,25 @@ async fn database(config: &Config) -> Option<Finding> {
     let mib = |bytes: u64| bytes >> 20;
     let result = match Store::room(&config.database).await {
         Ok(None) => return None,
-        Ok(Some(room)) if !room.can_shrink => Err(format!(
-            "{0} MB，文件不能随清理变小：停掉 wegraf，运行 sqlite3 文件 'PRAGMA auto_vacuum=2; VACUUM' 再启动（512 MB 以内启动时自动转换） \
-             {0} MB, and the file cannot shrink with what is pruned: stop wegraf, run sqlite3 FILE 'PRAGMA auto_vacuum=2; VACUUM' and start it (up to 512 MB a start converts it)",
-            mib(room.bytes)
-        )),
-        Ok(Some(room)) if watch::is_low(&room.space, false) => Err(format!(
-            "磁盘只剩 {0} MB（共 {1} MB），满了就收不下告警 the disk has {0} MB left of {1} MB; once it is full no alert can be taken",
+        Ok(Some(room)) if !room.can_shrink => Err(told!("{0} MB，文件不能随清理变小：停掉 wegraf，运行 sqlite3 文件 'PRAGMA auto_vacuum=2; VACUUM' 再启动（512 MB 以内启动时自动转换）", "{0} MB, and the file cannot shrink with what is pruned: stop wegraf, run sqlite3 FILE 'PRAGMA auto_vacuum=2; VACUUM' and start it (up to 512 MB a start converts it)",
+            mib(room.bytes)).to_string()),
+        Ok(Some(room)) if watch::is_low(&room.space, false) => Err(told!("磁盘只剩 {0} MB（共 {1} MB），满了就收不下告警", "the disk has {0} MB left of {1} MB; once it is full no alert can be taken",
             mib(room.space.free),
-            mib(room.space.total)
-        )),
+            mib(room.space.total)).to_string()),
         Ok(Some(room)) => {
             let most = config.retention.bytes.map_or("unlimited".to_owned(), |most| format!("{} MB", mib(most)));
-            Ok(format!("{} MB / {most}，磁盘空闲 free on the disk {} MB", mib(room.bytes), mib(room.space.free)))
+            Ok(told!("{} MB / {most}，磁盘空闲 {} MB", "{} MB / {most}, free on the disk {} MB", mib(room.bytes), mib(room.space.free)).to_string())
         }
         Err(error) => Err(error.to_string()),
     };
-    Some(Finding { about: format!("数据库 database {}", path.display()), result })
+    Some(Finding { about: told!("数据库 {}", "database {}", path.display()).to_string(), result })
 }
 
 /// Can WeCom's host be resolved? With a proxy, the proxy resolves it.
 async fn network(config: &Config) -> Finding {
-    let about = format!("网络 network {}", config.wecom.api_url);
+    let about = told!("网络 {}", "network {}", config.wecom.api_url).to_string();
     if config.wecom.proxy.is_some() {
-        return Finding { about, result: Ok("经代理 through the proxy".to_owned()) };
+        return Finding { about, result: Ok(words("经代理", "through the proxy").to_string()) };
     }
     let host = config.wecom.api_url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
     let port = if config.wecom.api_url.starts_with("https") { 443 } else { 80 };
@@ -166,28 +166,40 @@ async fn network(config: &Config) -> Finding {
         if host.rsplit(']').next().unwrap_or(host).contains(':') { host.to_owned() } else { format!("{host}:{port}") };
     let result = match lookup_host(&host).await {
         Ok(addresses) => Ok(addresses.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")),
-        Err(error) => Err(format!(
-            "域名无法解析，请检查 DNS 或设置 proxy: the name cannot be resolved, check DNS or set `wecom.proxy` ({error})"
-        )),
+        Err(error) => Err(told!(
+            "域名无法解析，请检查 DNS 或设置 `wecom.proxy`（{error}）",
+            "the name cannot be resolved, check DNS or set `wecom.proxy` ({error})"
+        )
+        .to_string()),
     };
     Finding { about, result }
 }
 
 /// Secret, trusted IP, agent id and scope at once; then the people and chats that the receivers name.
 async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Finding>) {
-    let about = format!("应用 app {name}");
+    let about = told!("应用 {name}", "app {name}").to_string();
     let agent = match setup.wecom.agent(app).await {
         Ok(agent) if agent.closed => {
             let result =
-                Err("应用已停用，请在管理后台启用 the app is disabled: enable it in the admin console".to_owned());
+                Err(words("应用已停用，请在管理后台启用", "the app is disabled: enable it in the admin console")
+                    .to_string());
             return findings.push(Finding { about, result });
         }
         Ok(agent) => agent,
         Err(error) => return findings.push(Finding { about, result: Err(remedy(&error)) }),
     };
-    let scope =
-        format!("部门 departments {:?}，成员 members {}，标签 tags {:?}", agent.parties, agent.users.len(), agent.tags);
-    findings.push(Finding { about, result: Ok(format!("{}  可见范围 visible scope: {scope}", agent.name)) });
+    let scope = told!(
+        "部门 {:?}，成员 {}，标签 {:?}",
+        "departments {:?}, members {}, tags {:?}",
+        agent.parties,
+        agent.users.len(),
+        agent.tags
+    )
+    .to_string();
+    findings.push(Finding {
+        about,
+        result: Ok(told!("{}  可见范围：{scope}", "{}  visible scope: {scope}", agent.name).to_string()),
+    });
     let (mut users, mut chats) = (Vec::new(), Vec::new());
     for target in setup.config.targets() {
         match &target.to {
@@ -215,53 +227,83 @@ async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Fin
     for user in users.iter().take(MEMBERS) {
         let result = match setup.wecom.member(app, user).await {
             Ok(member) if member.status == 1 => Ok(member.name),
-            Ok(member) => Err(format!(
-                "状态 {}：未激活、停用或已离职，收不到消息 status {}: not active, gets no messages",
-                member.status, member.status
-            )),
+            Ok(member) => Err(told!(
+                "状态 {}：未激活、停用或已离职，收不到消息",
+                "status {}: not active, gets no messages",
+                member.status
+            )
+            .to_string()),
             Err(error) => Err(remedy(&error)),
         };
-        findings.push(Finding { about: format!("  成员 member {user}"), result });
+        findings.push(Finding { about: told!("  成员 {user}", "  member {user}").to_string(), result });
     }
     for chat in chats {
         let result = match setup.wecom.chat(app, &chat).await {
-            Ok(chat) => Ok(format!("{}，{} 人 members", chat.name, chat.members.len())),
-            Err(error) if !agent.parties.contains(&ROOT) => {
-                Err(format!("可见范围要包含根部门 the visible scope must hold the root department. {}", remedy(&error)))
-            }
+            Ok(chat) => Ok(told!("{}，{} 人", "{}, {} members", chat.name, chat.members.len()).to_string()),
+            Err(error) if !agent.parties.contains(&ROOT) => Err(told!(
+                "可见范围要包含根部门。{}",
+                "the visible scope must hold the root department. {}",
+                remedy(&error)
+            )
+            .to_string()),
             Err(error) => Err(remedy(&error)),
         };
-        findings.push(Finding { about: format!("  群聊 chat {chat}"), result });
+        findings.push(Finding { about: told!("  群聊 {chat}", "  chat {chat}").to_string(), result });
     }
 }
 
 async fn webhook(setup: &Setup, key: secrecy::SecretString) -> Result<String, String> {
+    let good = knock(setup, key).await.map_err(|failure| Words::from((failure.zh(), failure.en())).to_string())?;
+    Ok(match good {
+        Knock::Silent => words("key 有效", "the key is good"),
+        Knock::Heard => words("key 有效（收到一条空消息）", "the key is good (an empty message was taken)"),
+    }
+    .to_string())
+}
+
+/// What came of asking a webhook.
+pub(super) enum Knock {
+    /// The key is good, and nothing was delivered.
+    Silent,
+    /// An empty message was delivered.
+    Heard,
+}
+
+/// Is the key of a webhook good?
+pub(super) async fn knock(setup: &Setup, key: secrecy::SecretString) -> Result<Knock, Failure> {
     let empty = wecom::webhook_send_body(&Content::Text(Text::default()));
     let request = SendRequest { channel: wecom::Channel::Webhook, body: empty.into() };
     match setup.wecom.send(&Account::Webhook(wecom::Webhook { key }), &request).await {
-        Outcome::NotSent(Failure { fault: Fault::Errcode(EMPTY_TEXT), .. }) => {
-            Ok("key 有效 the key is good".to_owned())
-        }
-        Outcome::NotSent(failure) | Outcome::Unsure(failure) => Err(failure.zh()),
-        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => {
-            Ok("key 有效（收到一条空消息） the key is good (an empty message was taken)".to_owned())
-        }
+        Outcome::NotSent(Failure { fault: Fault::Errcode(EMPTY_TEXT), .. }) => Ok(Knock::Silent),
+        Outcome::NotSent(failure) | Outcome::Unsure(failure) => Err(failure),
+        Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => Ok(Knock::Heard),
     }
 }
 
 /// Is a bot connected, and may it write in all its conversations? Connects only where no gateway does, and evicts no
 /// connection.
 async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut Vec<Finding>) {
-    findings.push(Finding { about: format!("机器人 bot {name}"), result: bots::check(config, name, account).await });
+    findings.push(Finding {
+        about: told!("机器人 {name}", "bot {name}").to_string(),
+        result: bots::check(config, name, account).await,
+    });
     let known = bots::Known::read(config, name).await;
     for (conversation, error) in &known.conversations {
-        let heard = || format!("{} 说过话 has spoken there", conversation.user);
+        let heard = || told!("{} 说过话", "{} has spoken there", conversation.user).to_string();
         let result = error.clone().map_or_else(|| Ok(heard()), Err);
-        findings.push(Finding { about: format!("  会话 conversation {}", conversation.chat), result });
+        findings
+            .push(Finding { about: told!("  会话 {}", "  conversation {}", conversation.chat).to_string(), result });
     }
     for chat in bots::mute(config, name, &known) {
-        let result = "还没有人在那里对机器人说过话，可能推不进去：说一句，或在群里 @ 它一次 nobody has spoken to the bot there yet, so it may not speak either: write to it, or mention it once".to_owned();
-        findings.push(Finding { about: format!("  会话 conversation {chat}"), result: Err(result) });
+        let result = words(
+            "还没有人在那里对机器人说过话，可能推不进去：说一句，或在群里 @ 它一次",
+            "nobody has spoken to the bot there yet, so it may not speak either: write to it, or mention it once",
+        )
+        .to_string();
+        findings
+            .push(Finding {
+                about: told!("  会话 {chat}", "  conversation {chat}").to_string(), result: Err(result)
+            });
     }
 }
 
@@ -269,14 +311,15 @@ async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut V
 async fn mail(known: &Smtp) -> Result<String, String> {
     let mailer = Mailer::new(known).map_err(|error| format!("{error:#}"))?;
     match mailer.check(MAIL_DEADLINE).await {
-        Ok(()) if known.login.is_some() => Ok("能登录 the login is good".to_owned()),
-        Ok(()) => Ok("能连上 it answers".to_owned()),
+        Ok(()) if known.login.is_some() => Ok(words("能登录", "the login is good").to_string()),
+        Ok(()) => Ok(words("能连上", "it answers").to_string()),
         Err(trouble) => Err(format!("{} {}", trouble.what.zh, trouble.what.en)),
     }
 }
 
 fn remedy(error: &CallError) -> String {
     let failure = error.failure();
-    let address = failure.egress_ip.map(|ip| format!(" 本机出口 IP our address: {ip}")).unwrap_or_default();
-    format!("{}{address}", failure.zh())
+    let said = Words::from((failure.zh(), failure.en()));
+    let address = failure.egress_ip.map(|ip| told!(" 本机出口 IP：{ip}", " our address: {ip}")).unwrap_or_default();
+    format!("{said}{address}")
 }

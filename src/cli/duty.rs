@@ -12,6 +12,7 @@ use super::{Duty, Misused};
 use crate::alert::Timestamp;
 use crate::duty::{OnCall, Rota, Why};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// Prints each rota, or the named one, from the given time on.
 pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {
@@ -22,12 +23,18 @@ pub fn run(arguments: &Duty) -> anyhow::Result<ExitCode> {
     let wanted = arguments.name.as_deref();
     if let Some(name) = wanted.filter(|name| !all.contains_key(*name)) {
         let names = all.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        bail!(Misused(format!("没有名为 `{name}` 的值班表 there is no rota `{name}`；有 there are: {names}")));
+        bail!(Misused(
+            told!("没有名为 `{name}` 的值班表；有：{names}", "there is no rota `{name}`; there are: {names}")
+                .to_string()
+        ));
     }
     let rotas = all.iter().map(|(name, rota)| (name.as_str(), rota));
     let chosen: Vec<(&str, &Rota)> = rotas.filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
     if chosen.is_empty() {
-        bail!("配置里没有值班表：rotas: {{ dba: rota-dba.yaml }} there are no rotas in the configuration");
+        bail!(told!(
+            "配置里没有值班表：rotas: {{ dba: rota-dba.yaml }}",
+            "there are no rotas in the configuration: rotas: {{ dba: rota-dba.yaml }}"
+        ));
     }
     let until = at.plus_millis(i64::from(arguments.days) * 86_400_000);
     let answer = if arguments.json {
@@ -78,14 +85,15 @@ fn in_words(name: &str, rota: &Rota, at: Timestamp, until: Timestamp, screen: &m
         let people = on_call.people.join(" ");
         let mut text = format!("{mark} {} → {}  {people:width$}", time(*from), time(on_call.until));
         if !on_call.backup.is_empty() {
-            write!(text, "  二线 backup: {}", on_call.backup.join(" ")).expect(TAKES);
+            let backup = on_call.backup.join(" ");
+            write!(text, "{}", told!("  二线：{backup}", "  backup: {backup}")).expect(TAKES);
         }
         match on_call.why {
             Why::Shift => {}
-            Why::Substitute => text.push_str("  替班 substitute"),
+            Why::Substitute => write!(text, "{}", words("  替班", "  substitute")).expect(TAKES),
             Why::Holiday => {
                 let name = rota.holiday_at(*from).unwrap_or_default();
-                write!(text, "  节假日 holiday {name}").expect(TAKES);
+                write!(text, "{}", told!("  节假日 {name}", "  holiday {name}")).expect(TAKES);
             }
         }
         screen.line(text.trim_end());

@@ -8,6 +8,7 @@ use axum::http::{Method, header};
 
 use crate::links::LinkKey;
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// Deadline for the gateway's answer: a commit, behind a queue of others.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -37,27 +38,26 @@ impl Gateway {
         let signature = key.order(&Method::POST, path, &body, Clock::System.now());
         let request = client.post(format!("http://{address}{path}")).header(header::AUTHORIZATION, signature);
         let answer = request.body(body).send().await.with_context(|| {
-            format!(
-                "数据库由进程 {pid} 使用，但它没有在 {address} 回答；若它用 `serve --listen` 启动，请加同样的 --listen \
-                 process {pid} has the database but does not answer at {address}; if it was started with `serve --listen`, \
-                 give the same --listen"
-            )
+            told!("数据库由进程 {pid} 使用，但它没有在 {address} 回答；若它用 `serve --listen` 启动，请加同样的 --listen", "process {pid} has the database but does not answer at {address}; if it was started with `serve --listen`, give the same --listen").to_string()
         })?;
         let status = answer.status().as_u16();
         let text = answer
             .text()
             .await
-            .context("回答中断，是否做成未知 the answer broke off; whether it was done is unknown")?;
+            .context(words("回答中断，是否做成未知", "the answer broke off; whether it was done is unknown"))?;
         let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         match status {
             200 => Ok((status, said)),
             404 | 409 if said["error"].as_str().is_some_and(|error| !error.is_empty()) => Ok((status, said)),
-            401 => bail!(
-                "{address} 上的进程不认这个数据库的签名：它是另一个 wegraf，或两边时钟相差超过一分钟 \
-                 the process at {address} does not take the signature of this database: it is another wegraf, or the clocks \
-                 differ by more than a minute"
-            ),
-            _ => bail!("{address} 回答 answered HTTP {status} {}", said["error"].as_str().unwrap_or_default()),
+            401 => bail!(told!(
+                "{address} 上的进程不认这个数据库的签名：它是另一个 wegraf，或两边时钟相差超过一分钟",
+                "the process at {address} does not take the signature of this database: it is another wegraf, or the clocks differ by more than a minute"
+            )),
+            _ => bail!(told!(
+                "{address} 回答 HTTP {status} {}",
+                "{address} answered HTTP {status} {}",
+                said["error"].as_str().unwrap_or_default()
+            )),
         }
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::Health;
 use super::gateway::reachable;
 use super::screen::Screen;
+use crate::words::told;
 
 /// Deadline for the whole answer.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -24,7 +25,8 @@ pub async fn run(arguments: Health) -> anyhow::Result<ExitCode> {
     let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
     let url = format!("{base}/readyz");
     let answer = client.get(&url).send().await.map_err(reqwest::Error::without_url);
-    let answer = answer.with_context(|| format!("{url} 没有在 3 秒内回答 does not answer within 3 s"))?;
+    let answer =
+        answer.with_context(|| told!("{url} 没有在 3 秒内回答", "{url} does not answer within 3 s").to_string())?;
     let status = answer.status();
     let said = answer.text().await.unwrap_or_default();
     let mut screen = Screen::new();

@@ -14,6 +14,7 @@ use crate::http::RotateOrder;
 use crate::links::LinkKey;
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
+use crate::words::words;
 
 /// `wegraf links`
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub async fn run(arguments: Links) -> anyhow::Result<ExitCode> {
     } else {
         let mut screen = Screen::new();
         screen.lines(
-            "✓ 已换密钥：旧链接不能再操作，24 小时内仍可查看；再换一次，更早的链接就全部失效\n  rotated: old links let nobody act, and can be read for 24 h; a second rotation ends those of before the first",
+            words("✓ 已换密钥：旧链接不能再操作，24 小时内仍可查看；再换一次，更早的链接就全部失效", "✓ rotated: old links let nobody act, and can be read for 24 h; a second rotation ends those of before the first"),
         );
         screen
     };

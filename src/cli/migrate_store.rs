@@ -10,6 +10,7 @@ use super::{MigrateStore, Misused};
 use crate::config::Database;
 use crate::store::{self, Copied};
 use crate::time::Clock;
+use crate::words::words;
 
 /// The next steps for the operator.
 const DONE: &str = "\
@@ -23,13 +24,16 @@ pub async fn run(arguments: MigrateStore) -> anyhow::Result<ExitCode> {
     let (config, _) = arguments.file.load()?;
     let Database::Postgres { url } = &config.database else {
         anyhow::bail!(Misused(
-            "配置里的 database 是 SQLite：先改成 postgres://… `database` in the configuration is SQLite: make it postgres://… first"
-                .to_owned()
+            words(
+                "配置里的 database 是 SQLite：先改成 postgres://…",
+                "`database` in the configuration is SQLite: make it postgres://… first"
+            )
+            .to_string()
         ));
     };
     let copied = store::copy(&arguments.from, url, Clock::System.now())
         .await
-        .context("没有迁移任何数据 nothing was migrated")?;
+        .context(words("没有迁移任何数据", "nothing was migrated"))?;
     let mut screen = Screen::new();
     if arguments.json {
         screen.line(report(&copied));

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::ingest::{self, Door, Explained};
 use crate::store::Store;
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// `wegraf payloads`
 #[derive(Debug, Args)]
@@ -110,14 +111,18 @@ async fn find(config: &Config, wanted: &str) -> anyhow::Result<Body> {
     }
     let store = Store::open_reading(&config.database)
         .await
-        .context("打不开记录；网关启动过吗？ the record cannot be opened; has the gateway ever run?")?;
+        .context(words("打不开记录；网关启动过吗？", "the record cannot be opened; has the gateway ever run?"))?;
     let Some(kept) = store.notification(id.unwrap_or_default()).await? else {
-        bail!(Misused(format!(
-            "没有文件 `{wanted}`，记录里也没有这个编号 there is no file `{wanted}` and no notification with this id"
-        )));
+        bail!(Misused(
+            told!(
+                "没有文件 `{wanted}`，记录里也没有这个编号",
+                "there is no file `{wanted}` and no notification with this id"
+            )
+            .to_string()
+        ));
     };
     if kept.raw.is_empty() {
-        bail!("原始内容已按保留期清理 its body was pruned (retention.raw)");
+        bail!(told!("原始内容已按保留期清理", "its body was pruned (retention.raw)"));
     }
     let door = if kept.format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
     Ok(Body { bytes: kept.raw.to_vec(), content_type: kept.content_type, received_at: kept.received_at, door })
@@ -139,7 +144,7 @@ fn list(config: &Config, json: bool) -> String {
     }
     let mut text = String::new();
     for (mapping, own) in config.payloads.mappings() {
-        let origin = if own { "你的 yours" } else { "内置 shipped" };
+        let origin = if own { words("你的", "yours") } else { words("内置", "shipped") };
         let mut when = mapping.has.join(", ");
         if !mapping.when.is_empty() {
             if !when.is_empty() {
@@ -149,7 +154,8 @@ fn list(config: &Config, json: bool) -> String {
         }
         writeln!(text, "{:<24} {origin:<10} {when}", mapping.name).expect("a String takes everything");
     }
-    writeln!(text, "{:<24} {:<10} {}", "(fixed)", "内置 shipped", FIXED.join(", ")).expect("a String takes everything");
+    writeln!(text, "{:<24} {:<10} {}", "(fixed)", words("内置", "shipped"), FIXED.join(", "))
+        .expect("a String takes everything");
     text.push_str("其余的由通用读法读 whatever else is read by the general reader\n");
     text
 }
@@ -207,12 +213,14 @@ fn explained_json(explained: &Explained) -> Value {
 }
 
 fn explained_text(explained: &Explained, body: &Body) -> String {
-    let mut text = format!(
-        "读者 taken by: {}  ({} 条 alerts, {})\n",
+    let mut text = told!(
+        "读者：{}（{} 条，{}）\n",
+        "taken by: {} ({} alerts, {})\n",
         explained.by,
         explained.notification.alerts.len(),
         explained.notification.format
-    );
+    )
+    .to_string();
     for (index, alert) in explained.notification.alerts.iter().enumerate() {
         let level = alert.level().map_or("-", crate::level::Level::as_str);
         let _ = writeln!(text, "\n── {} · {} · {level}", alert.name, alert.status.as_str());
@@ -238,7 +246,7 @@ fn explained_text(explained: &Explained, body: &Body) -> String {
     }
     let listed = ingest::listed(explained.notification.format, &body.bytes, body.content_type.as_deref());
     if listed.hidden > 0 {
-        let _ = writeln!(text, "\n有意隐藏或遮盖 hidden or masked on purpose: {}", listed.hidden);
+        let _ = writeln!(text, "{}", told!("\n有意隐藏或遮盖：{}", "\nhidden or masked on purpose: {}", listed.hidden));
     }
     text
 }

@@ -13,6 +13,7 @@ use crate::names::SourceId;
 use crate::preview::{self, preview};
 use crate::shown;
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// Alerts whose labels are explained.
 const EXPLAINED: usize = 5;
@@ -24,7 +25,7 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     let body = send::body(&arguments.subject, now)?;
     let notification = send::read(&config, &body, now)?;
     if let Some(name) = arguments.receiver.as_deref().filter(|name| !config.receivers.contains_key(*name)) {
-        bail!(Misused(format!("没有名为 `{name}` 的接收者 there is no receiver `{name}`")));
+        bail!(Misused(told!("没有名为 `{name}` 的接收者", "there is no receiver `{name}`").to_string()));
     }
     let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
     let writer = Writer::new()?;
@@ -53,8 +54,8 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
 
 fn in_json(made: &preview::Preview) -> Value {
     let route = match &made.path {
-        None => "按名字 by name".to_owned(),
-        Some(path) if path.is_empty() => "根路由 the root route".to_owned(),
+        None => words("按名字", "by name").to_string(),
+        Some(path) if path.is_empty() => words("根路由", "the root route").to_string(),
         Some(path) => path.join(" → "),
     };
     json!({
@@ -74,17 +75,18 @@ fn in_json(made: &preview::Preview) -> Value {
 fn told(message: &Value) -> Screen {
     let word = |key: &str| message[key].as_str().unwrap_or_default();
     let mut screen = Screen::new();
-    screen.line(format_args!(
-        "── {} → {}  [{}]  {}/{} bytes  ({} 条写明 named, {} 条计数 counted)",
+    screen.line(told!(
+        "── {} → {}  [{}]  {}/{} bytes  （{} 条写明，{} 条计数）",
+        "── {} → {}  [{}]  {}/{} bytes  ({} named, {} counted)",
         word("receiver"),
         word("lane"),
         word("face"),
         message["bytes"]["used"],
         message["bytes"]["allowed"],
         message["named"],
-        message["counted"],
+        message["counted"]
     ));
-    screen.line(format_args!("   路由 route: {}", word("route")));
+    screen.line(told!("   路由：{}", "   route: {}", word("route")));
     for why in message["labels"].as_array().into_iter().flatten() {
         why::told(why, &mut screen);
     }

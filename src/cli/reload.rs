@@ -11,6 +11,7 @@ use super::screen::Screen;
 use crate::http::ReloadAnswer;
 use crate::links::LinkKey;
 use crate::store::Store;
+use crate::words::{told, words};
 
 /// Prints what the reload came to. Exit code 1 if the new configuration is wrong and the old one stays in force.
 pub async fn run(arguments: Reload) -> anyhow::Result<ExitCode> {
@@ -43,7 +44,7 @@ fn report(done: &ReloadAnswer) -> Screen {
     let mut screen = Screen::new();
     if !done.error.is_empty() {
         screen.lines(format_args!("✗ {}", done.error));
-        screen.lines("旧配置继续有效\n  the old configuration stays in force");
+        screen.lines(words("旧配置继续有效", "the old configuration stays in force"));
         return screen;
     }
     for note in &done.notes {
@@ -51,8 +52,8 @@ fn report(done: &ReloadAnswer) -> Screen {
     }
     if !done.restart.is_empty() {
         let keys = done.restart.join("、");
-        screen.lines(format_args!("! 重启后才生效：{keys}\n  only after a restart: {}", done.restart.join(", ")));
+        screen.lines(told!("! 重启后才生效：{keys}", "! only after a restart: {keys}"));
     }
-    screen.lines("✓ 新配置已生效\n  the new configuration is in force");
+    screen.lines(words("✓ 新配置已生效", "✓ the new configuration is in force"));
     screen
 }

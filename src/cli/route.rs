@@ -9,6 +9,7 @@ use super::screen::Screen;
 use crate::alert::Labels;
 use crate::config::Config;
 use crate::route::Decision;
+use crate::words::words;
 
 /// Prints the receivers, their targets and the matchers that decided.
 pub fn run(arguments: &Route) -> anyhow::Result<ExitCode> {
@@ -44,7 +45,7 @@ fn in_words(config: &Config, decisions: &[Decision<'_>]) -> Screen {
     for decision in decisions {
         screen.line(decision.receiver);
         if decision.path.is_empty() {
-            screen.line("    没有路由匹配，由根接住 (no route matched: the root takes it)");
+            screen.line(words("    没有路由匹配，由根接住", "    no route matched: the root takes it"));
         }
         for why in &decision.path {
             screen.line(format_args!("    {why}"));

@@ -4,6 +4,7 @@ use jiff::Timestamp as Instant;
 use serde_json::Value;
 
 use crate::alert::Timestamp;
+use crate::words::{Words, told, words};
 
 /// A payload to try things with.
 #[derive(Debug)]
@@ -11,39 +12,43 @@ pub struct Sample {
     /// What `--sample` calls it.
     pub name: &'static str,
     /// What it shows.
-    pub shows: &'static str,
+    pub shows: Words,
     /// Where its sender posts it.
     pub path: &'static str,
     body: &'static str,
 }
 
 macro_rules! samples {
-    ($($name:literal, $path:literal, $shows:literal;)*) => {
-        &[$(Sample { name: $name, path: $path, shows: $shows, body: include_str!(concat!("../../tests/fixtures/payloads/", $name, ".json")) }),*]
+    ($($name:literal, $path:literal, $zh:literal, $en:literal;)*) => {
+        &[$(Sample { name: $name, path: $path, shows: words($zh, $en), body: include_str!(concat!("../../tests/fixtures/payloads/", $name, ".json")) }),*]
     };
 }
 
 /// All of them.
 pub const SAMPLES: &[Sample] = samples! {
-    "grafana-legacy-alerting", "/api/model/send_sms/", "Grafana 旧版告警，多个值 legacy alerting, several values";
-    "grafana-legacy-ok", "/api/model/send_sms/", "Grafana 旧版恢复 legacy, over";
-    "grafana-firing", "/webhook", "Grafana 告警 one alert";
-    "grafana-mixed", "/webhook", "Grafana 部分恢复 part of a group is over";
-    "grafana-resolved", "/webhook", "Grafana 恢复 over";
-    "grafana-nodata", "/webhook", "Grafana 无数据 no data";
-    "grafana-error", "/webhook", "Grafana 查询出错 query error";
-    "alertmanager-firing", "/webhook", "Alertmanager 告警 one alert";
-    "alertmanager-group", "/webhook", "Alertmanager 一组告警 a group";
-    "alertmanager-resolved", "/webhook", "Alertmanager 恢复 over";
-    "prometheus-push", "/api/v2/alerts", "Prometheus 直接推送 pushed by Prometheus";
-    "generic-backup", "/webhook", "任意 JSON any other JSON";
+    "grafana-legacy-alerting", "/api/model/send_sms/", "Grafana 旧版告警，多个值", "Grafana: legacy alerting, several values";
+    "grafana-legacy-ok", "/api/model/send_sms/", "Grafana 旧版恢复", "Grafana: legacy, over";
+    "grafana-firing", "/webhook", "Grafana 告警", "Grafana: one alert";
+    "grafana-mixed", "/webhook", "Grafana 部分恢复", "Grafana: part of a group is over";
+    "grafana-resolved", "/webhook", "Grafana 恢复", "Grafana: over";
+    "grafana-nodata", "/webhook", "Grafana 无数据", "Grafana: no data";
+    "grafana-error", "/webhook", "Grafana 查询出错", "Grafana: query error";
+    "alertmanager-firing", "/webhook", "Alertmanager 告警", "Alertmanager: one alert";
+    "alertmanager-group", "/webhook", "Alertmanager 一组告警", "Alertmanager: a group";
+    "alertmanager-resolved", "/webhook", "Alertmanager 恢复", "Alertmanager: over";
+    "prometheus-push", "/api/v2/alerts", "Prometheus 直接推送", "pushed by Prometheus";
+    "generic-backup", "/webhook", "任意 JSON", "any other JSON";
 };
 
 /// The sample called `name`.
 pub fn find(name: &str) -> anyhow::Result<&'static Sample> {
     SAMPLES.iter().find(|sample| sample.name == name).ok_or_else(|| {
         let names: Vec<_> = SAMPLES.iter().map(|sample| sample.name).collect();
-        anyhow::anyhow!("没有名为 `{name}` 的样例 there is no sample `{name}`; 可用 available: {}", names.join(", "))
+        let names = names.join(", ");
+        anyhow::anyhow!(told!(
+            "没有名为 `{name}` 的样例；有：{names}",
+            "there is no sample `{name}`; there are: {names}"
+        ))
     })
 }
 

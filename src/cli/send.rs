@@ -22,7 +22,7 @@ use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::store::{Delivery, DeliveryFilter, State, Store};
 use crate::time::Clock;
-use crate::words::Words;
+use crate::words::{Words, told};
 
 /// Longest wait for a result; WeCom answers within 10 s or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,10 +33,14 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     let receiver = arguments.receiver.as_str();
     if !config.receivers.contains_key(receiver) {
         let known: Vec<&str> = config.receivers.keys().map(String::as_str).collect();
-        bail!(Misused(format!(
-            "没有名为 `{receiver}` 的接收者 there is no receiver `{receiver}`; 可用 known: {}",
-            known.join(", ")
-        )));
+        bail!(Misused(
+            told!(
+                "没有名为 `{receiver}` 的接收者；可用：{}",
+                "there is no receiver `{receiver}`; there are: {}",
+                known.join(", ")
+            )
+            .to_string()
+        ));
     }
     let now = Clock::System.now();
     let body = match arguments.text {
@@ -67,10 +71,10 @@ async fn free_bots(config: &Config, receiver: &str) -> anyhow::Result<BTreeSet<S
     for name in &names {
         if Store::socket_holder(&config.database, name).await?.is_some() {
             let url = format!("http://{}/webhook/{receiver}", config.listen);
-            bail!(
-                "机器人 {name} 正被运行中的网关连着，再连一次会把它顶掉：请把告警发到 {url} \
-                 the running gateway has the socket of bot {name}, and another connection would evict it: post an alert to {url}"
-            );
+            bail!(told!(
+                "机器人 {name} 正被运行中的网关连着，再连一次会把它顶掉：请把告警发到 {url}",
+                "the running gateway has the socket of bot {name}, and another connection would evict it: post an alert to {url}"
+            ));
         }
     }
     Ok(names)
@@ -84,7 +88,9 @@ pub fn body(subject: &Subject, now: Timestamp) -> anyhow::Result<Vec<u8>> {
             std::io::stdin().read_to_end(&mut bytes)?;
             Ok(bytes)
         }
-        (Some(path), _) => std::fs::read(path).with_context(|| format!("读不到 {} cannot be read", path.display())),
+        (Some(path), _) => {
+            std::fs::read(path).with_context(|| told!("读不到 {}", "{} cannot be read", path.display()).to_string())
+        }
         (None, Some(name)) => Ok(sample::find(name)?.body(now).into_bytes()),
         (None, None) => Ok(sample::find("grafana-firing")?.body(now).into_bytes()),
     }
@@ -147,18 +153,18 @@ pub fn told(delivery: &Delivery) -> Screen {
     let mut screen = Screen::new();
     let face = row.face.as_deref().unwrap_or("-");
     match row.state {
-        State::Sent => screen.line(format_args!("✓ {}  {face}  企业微信已接收 accepted by WeCom", row.lane)),
-        State::Dead => screen.line(format_args!("✗ {}  {face}  被拒绝 refused", row.lane)),
+        State::Sent => screen.line(told!("✓ {}  {face}  企业微信已接收", "✓ {}  {face}  accepted by WeCom", row.lane)),
+        State::Dead => screen.line(told!("✗ {}  {face}  被拒绝", "✗ {}  {face}  refused", row.lane)),
         State::Queued | State::Sending | State::Unsure => {
-            screen.line(format_args!("✗ {}  {face}  没有送出 not sent", row.lane));
+            screen.line(told!("✗ {}  {face}  没有送出", "✗ {}  {face}  not sent", row.lane));
         }
-        State::Folded => screen.line(format_args!("↪ {}  并入另一条消息 told by another message", row.lane)),
+        State::Folded => screen.line(told!("↪ {}  并入另一条消息", "↪ {}  told by another message", row.lane)),
     }
     if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {
         screen.line(format_args!("    {}", Words::of_record(error)));
     }
     for invalid in delivery.attempts.iter().filter_map(|attempt| attempt.invalid_json.as_deref()) {
-        screen.line(format_args!("    没有送到 not reached: {invalid}"));
+        screen.line(told!("    没有送到：{invalid}", "    not reached: {invalid}"));
     }
     screen
 }

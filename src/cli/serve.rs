@@ -15,6 +15,7 @@ use crate::app::{self, App};
 use crate::http::{Doors, raise_descriptors};
 use crate::telemetry;
 use crate::time::Clock;
+use crate::words::told;
 
 /// Interval of checking the configuration file.
 const LOOK: Duration = Duration::from_secs(1);
@@ -70,7 +71,10 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     signals.abort();
     watcher.abort();
     if broken.is_finished() {
-        anyhow::bail!("数据库读写出错，进程退出等待重启 the store failed; the process ends and must be started again");
+        anyhow::bail!(told!(
+            "数据库读写出错，进程退出等待重启",
+            "the store failed; the process ends and must be started again"
+        ));
     }
     broken.abort();
     info!("wegraf has stopped; nothing is in flight.");

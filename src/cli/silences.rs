@@ -20,7 +20,7 @@ use crate::time::Clock;
 use crate::upstream::{
     Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, covers, known_here, marker, until,
 };
-use crate::words::Words;
+use crate::words::{Words, told, words};
 
 pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 
@@ -39,7 +39,7 @@ pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
             let client = with.only()?;
             let hides = shown(&with.config, client, &wanted.matchers).await;
             if !yes && !confirmed()? {
-                screen::warn("没有做 nothing was done");
+                screen::warn(words("没有做", "nothing was done"));
                 return Ok(ExitCode::FAILURE);
             }
             let act = create(client, &wanted, hides).await?;
@@ -75,20 +75,22 @@ struct Act<'a> {
 /// The upstream counts, else our own record, if there is one.
 async fn shown(config: &Config, client: &Client, matchers: &[Matcher]) -> Option<usize> {
     let upstream = client.upstream();
-    screen::warn(format_args!("会在 {upstream} 挡住满足全部条件的告警 hides in {upstream} what fulfils all of:"));
+    screen::warn(told!("会在 {upstream} 挡住满足全部条件的告警：", "hides in {upstream} what fulfils all of:"));
     for matcher in matchers {
         screen::warn(format_args!("  {}", crate::shown::line(&matcher.to_string())));
     }
     let counted = client.firing(matchers).await.ok().map(|alerts| alerts.len());
     if let Some(count) = counted {
-        screen::warn(format_args!("{upstream} 现在有 {count} 条 counts {count} alerts now"));
+        screen::warn(told!("{upstream} 现在有 {count} 条", "{upstream} counts {count} alerts now"));
     } else if let Some(count) = recorded(config, matchers).await {
-        screen::warn(format_args!(
-            "{upstream} 没有回答；wegraf 的记录里现在有 {count} 条 does not answer; wegraf's record has {count} alerts now"
+        screen::warn(told!(
+            "{upstream} 没有回答；wegraf 的记录里现在有 {count} 条",
+            "{upstream} does not answer; wegraf's record has {count} alerts now"
         ));
     } else {
-        screen::warn(format_args!(
-            "{upstream} 没有回答，也没有 wegraf 的记录，不知道有几条 does not answer, and there is no record of wegraf's: how many is unknown"
+        screen::warn(told!(
+            "{upstream} 没有回答，也没有 wegraf 的记录，不知道有几条",
+            "{upstream} does not answer, and there is no record of wegraf's: how many is unknown"
         ));
     }
     counted
@@ -113,7 +115,7 @@ fn confirmed() -> std::io::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(true);
     }
-    screen::warn("做吗 go on? [y/N]");
+    screen::warn(words("做吗？[y/N]", "go on? [y/N]"));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "好"))
@@ -138,9 +140,10 @@ impl With {
         let clients = upstreams.map(Client::new).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         if clients.is_empty() {
             bail!(Misused(match &of.upstream {
-                Some(name) => format!("没有名为 `{name}` 的上游 there is no upstream `{name}`"),
+                Some(name) => told!("没有名为 `{name}` 的上游", "there is no upstream `{name}`").to_string(),
                 None =>
-                    "配置里没有 upstreams，请先加上 there are no `upstreams` in the configuration: add one".to_owned(),
+                    words("配置里没有 upstreams，请先加上", "there are no `upstreams` in the configuration: add one")
+                        .to_string(),
             }));
         }
         Ok(Self { config, clients })
@@ -150,7 +153,10 @@ impl With {
     fn only(&self) -> anyhow::Result<&Client> {
         let [client] = &self.clients[..] else {
             let names: Vec<&str> = self.clients.iter().map(Client::upstream).collect();
-            bail!(Misused(format!("请用 --upstream 指明上游 name the upstream with --upstream: {}", names.join(" "))))
+            bail!(Misused(
+                told!("请用 --upstream 指明上游：{}", "name the upstream with --upstream: {}", names.join(" "))
+                    .to_string()
+            ))
         };
         Ok(client)
     }
@@ -159,9 +165,13 @@ impl With {
         let (client, silence) = self.find(id).await?;
         if silence.state != SilenceState::Expired && silence.ends_at >= ends_at {
             let (now, then) = (clock(silence.ends_at, &self.config.timezone), clock(ends_at, &self.config.timezone));
-            bail!(Misused(format!(
-                "它到 {now} 才结束，{then} 更早；要提前结束用 expire it ends at {now}, and {then} is earlier: expire ends it"
-            )));
+            bail!(Misused(
+                told!(
+                    "它到 {now} 才结束，{then} 更早；要提前结束用 expire",
+                    "it ends at {now}, and {then} is earlier: expire ends it"
+                )
+                .to_string()
+            ));
         }
         let made = client.extend(id, ends_at).await.map_err(failed)?;
         Ok(Act { kind: ActKind::Extend, client, made, ends_at: Some(ends_at), hides: None })
@@ -203,8 +213,11 @@ impl With {
     fn wanted(&self, until: &Until, author: String, comment: String, matchers: Vec<Matcher>) -> anyhow::Result<Wanted> {
         if !matchers.iter().any(Matcher::needs_label) {
             bail!(Misused(
-                "至少要有一个条件不匹配空值，否则会挡住所有告警 at least one matcher must not match an empty value, else all alerts would be hidden"
-                    .to_owned()
+                words(
+                    "至少要有一个条件不匹配空值，否则会挡住所有告警",
+                    "at least one matcher must not match an empty value, else all alerts would be hidden"
+                )
+                .to_string()
             ));
         }
         let now = Clock::System.now();
@@ -228,7 +241,7 @@ impl With {
         answer.show()?;
         // The change was made, whether it could be recorded or not.
         if let Err(why) = note::all(&self.config, by, acts).await {
-            screen::warn(format_args!("! 没有记入操作记录 not on record: {why:#}"));
+            screen::warn(told!("! 没有记入操作记录：{why:#}", "! not on record: {why:#}"));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -245,14 +258,16 @@ impl Act<'_> {
     fn told(&self, zone: &TimeZone) -> Screen {
         let (upstream, id) = (self.client.upstream(), &self.made.id);
         let end = match self.ends_at {
-            Some(at) => format!("静默到 silenced until {}", clock(at, zone)),
-            None => "已结束 ended".to_owned(),
+            Some(at) => told!("静默到 {}", "silenced until {}", clock(at, zone)).to_string(),
+            None => words("已结束", "ended").to_string(),
         };
         let mut screen = Screen::new();
         screen.line(format_args!("✓ {upstream}  {id}  {end}"));
         match self.hides {
-            Some(0) => screen.line("  现在没有告警符合，请核对条件 no alert matches now: check the matchers"),
-            Some(count) => screen.line(format_args!("  现在挡住 {count} 条告警 hides {count} alerts now")),
+            Some(0) => {
+                screen.line(words("  现在没有告警符合，请核对条件", "  no alert matches now: check the matchers"));
+            }
+            Some(count) => screen.line(told!("  现在挡住 {count} 条告警", "  hides {count} alerts now")),
             None => {}
         }
         screen

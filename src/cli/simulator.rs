@@ -3,24 +3,38 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use crate::words::told;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use wecom_simulator::{Setup, Simulator};
 
 /// Simulates WeCom on `listen`, with the demo corp.
 pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
-    let listener =
-        TcpListener::bind(listen).await.with_context(|| format!("无法监听 {listen} cannot listen on {listen}"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| told!("无法监听 {listen}", "cannot listen on {listen}").to_string())?;
     let simulator = Simulator::start(listener, Setup::demo()).await;
     let url = simulator.url();
-    println!("企业微信模拟器 a local WeCom\n");
-    println!("  手机页面 phone page    {url}/");
-    println!("  接口地址 api_url       {url}");
-    println!("  应用 app               corp_id wwsimcorp0000001, agent_id 1000002, secret sim-app-secret");
-    println!("  成员 members           daixuan zhangsan lisi wangwu");
-    println!("  群聊 chat              AITest");
-    println!("  消息推送 webhook key   sim-ops-group  sim-dba-group  sim-backup-group");
-    println!("\n按 Ctrl-C 结束 press Ctrl-C to end");
+    println!("{}", told!("企业微信模拟器\n", "a local WeCom\n"));
+    println!("{}", told!("  手机页面    {url}/", "  phone page    {url}/"));
+    println!("{}", told!("  接口地址    {url}", "  api_url       {url}"));
+    println!(
+        "{}",
+        told!(
+            "  应用        corp_id wwsimcorp0000001, agent_id 1000002, secret sim-app-secret",
+            "  app           corp_id wwsimcorp0000001, agent_id 1000002, secret sim-app-secret"
+        )
+    );
+    println!("{}", told!("  成员        daixuan zhangsan lisi wangwu", "  members       daixuan zhangsan lisi wangwu"));
+    println!("{}", told!("  群聊        AITest", "  chat          AITest"));
+    println!(
+        "{}",
+        told!(
+            "  消息推送    sim-ops-group  sim-dba-group  sim-backup-group",
+            "  webhook key   sim-ops-group  sim-dba-group  sim-backup-group"
+        )
+    );
+    println!("{}", told!("\n按 Ctrl-C 结束", "\npress Ctrl-C to end"));
     tokio::signal::ctrl_c().await?;
     simulator.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -10,11 +10,14 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::entry::insert;
 use super::screen::Screen;
 use super::{ConfigFile, Misconfigured, Misused};
 use crate::config::Config;
+use crate::words::{Words, told, words};
 use senders::Draft;
 pub use senders::Sender;
+pub(super) use senders::{fresh, pasted};
 
 /// What to do with sources.
 #[derive(Debug, Subcommand)]
@@ -73,14 +76,15 @@ pub fn run(arguments: &SourceNew) -> anyhow::Result<ExitCode> {
         (None, false) => senders::fresh(),
     };
     let draft = Draft::new(arguments, &config, &secret);
-    let written = match insert(&text, &arguments.name, &draft.entry) {
+    let written = match insert(&text, &["sources"], &arguments.name, &draft.entry) {
         Some(new) => {
             // Unsuitable names and secrets are reported like by `check`, at the place where they would be.
             let (new_config, _) = Config::parse_to_look(&new, path).map_err(Misconfigured)?;
             let there = new_config.sources.iter().any(|source| source.name == arguments.name);
             let writable = there && !arguments.print && path != Path::new("stdin");
             if writable {
-                replace(path, &new).with_context(|| format!("{} 写不进去 cannot be written", path.display()))?;
+                replace(path, &new)
+                    .with_context(|| told!("{} 写不进去", "{} cannot be written", path.display()).to_string())?;
             }
             writable
         }
@@ -91,7 +95,7 @@ pub fn run(arguments: &SourceNew) -> anyhow::Result<ExitCode> {
 }
 
 fn misused(zh: &str, en: &str) -> anyhow::Error {
-    Misused(format!("{zh} {en}")).into()
+    Misused(Words::from((zh.to_owned(), en.to_owned())).to_string()).into()
 }
 
 fn answer(arguments: &SourceNew, draft: &Draft, written: bool) -> Screen {
@@ -105,63 +109,33 @@ fn answer(arguments: &SourceNew, draft: &Draft, written: bool) -> Screen {
     }
     let mut screen = Screen::new();
     if written {
-        screen.line(format_args!(
-            "✓ 已写进 {}：来源 {}；运行中的 wegraf 会自动重读 written; a running wegraf reads it by itself",
+        screen.line(told!(
+            "✓ 已写进 {}：来源 {}；运行中的 wegraf 会自动重读",
+            "✓ written into {}: source {}; a running wegraf reads it by itself",
             arguments.file.config.display(),
             arguments.name
         ));
     } else {
-        screen.line("写进配置的 sources 下面 put this under `sources` of the configuration:");
+        screen.line(words("写进配置的 sources 下面：", "put this under `sources` of the configuration:"));
         screen.line(format_args!("  {}: {}", arguments.name, draft.entry));
     }
     if let Some(variable) = &arguments.env {
-        screen.line("设置环境变量，再启动 set the variable before starting:");
+        screen.line(words("设置环境变量，再启动：", "set the variable before starting:"));
         screen.line(format_args!("  {variable}={}", draft.secret));
     }
     screen.gap();
-    screen.line(format_args!("贴到 {0} paste at {0}:", arguments.sender.title()));
+    screen.line(told!("贴到 {0}：", "paste at {0}:", arguments.sender.title()));
     for (name, value) in &draft.paste {
         screen.lines(format_args!("  {name}: {value}"));
     }
     screen.gap();
-    screen.line("密钥只显示这一次。收到没有 The secret is shown once. Whether anything arrives:");
+    screen.line(words("密钥只显示这一次。收到没有：", "The secret is shown once. Whether anything arrives:"));
     screen.line(format_args!("  wegraf doctor --source {}", arguments.name));
     screen
 }
 
-/// The text with an entry under `sources`, otherwise unchanged; `None` if it is written in a form that only a person
-/// can extend.
-fn insert(text: &str, name: &str, entry: &str) -> Option<String> {
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let end = at + line.len();
-        let Some(rest) = line.strip_prefix("sources:") else {
-            at = end;
-            continue;
-        };
-        let value = rest.split(" #").next().unwrap_or_default().trim();
-        if value.is_empty() {
-            let (before, after) = text.split_at(end);
-            let gap = if before.ends_with('\n') { "" } else { "\n" };
-            return Some(format!("{before}{gap}{}{name}: {entry}\n{after}", indent(after)));
-        }
-        let brace = at + "sources:".len() + rest.find('{').filter(|_| value.starts_with('{'))? + 1;
-        let (before, after) = text.split_at(brace);
-        return Some(format!("{before} {name}: {entry}, {}", after.trim_start_matches(' ')));
-    }
-    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    Some(format!("{text}{gap}\nsources:\n  {name}: {entry}\n"))
-}
-
-/// The blanks before the entries that follow.
-fn indent(after: &str) -> String {
-    let entry = after.lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    let blanks: String = entry.unwrap_or_default().chars().take_while(|letter| *letter == ' ').collect();
-    if blanks.is_empty() { "  ".to_owned() } else { blanks }
-}
-
 /// Replaces a file atomically, with its permissions; through a link, the file behind it.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let path = path.canonicalize()?;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -185,26 +159,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_put_under_sources_and_the_rest_stays() {
-        for (before, after) in [
-            ("a: 1\n", "a: 1\n\nsources:\n  new: { x }\n"),
-            ("a: 1", "a: 1\n\nsources:\n  new: { x }\n"),
-            ("sources:\n  g: { y }\nb: 2\n", "sources:\n  new: { x }\n  g: { y }\nb: 2\n"),
-            (
-                "sources: # who\n    # first\n    g:\n      y: z\n",
-                "sources: # who\n    new: { x }\n    # first\n    g:\n      y: z\n",
-            ),
-            ("sources: { g: { y } }\n", "sources: { new: { x }, g: { y } }\n"),
-            ("sources: {}\nb: 2\n", "sources: { new: { x }, }\nb: 2\n"),
-            ("sources:", "sources:\n  new: { x }\n"),
-            ("  sources: 1\n", "  sources: 1\n\nsources:\n  new: { x }\n"),
-        ] {
-            assert_eq!(insert(before, "new", "{ x }").as_deref(), Some(after), "{before}");
-        }
-        assert_eq!(insert("sources: *other\n", "new", "{ x }"), None);
-    }
-
-    #[test]
     fn for_each_sender_the_source_is_one_that_the_configuration_takes() {
         use clap::ValueEnum as _;
         let base = "wecom: { webhooks: { g: { key: 11111111-2222-4333-8444-555555555555 } } }\n\
@@ -223,7 +177,7 @@ mod tests {
                     json: false,
                 };
                 let draft = Draft::new(&arguments, &config, &senders::fresh());
-                let text = insert(base, "new", &draft.entry).unwrap();
+                let text = insert(base, &["sources"], "new", &draft.entry).unwrap();
                 let (config, notes) = Config::parse_to_look(&text, Path::new("wegraf.yaml"))
                     .unwrap_or_else(|mistakes| panic!("{sender:?}: {mistakes:?}"));
                 assert_eq!(config.sources[0].receivers.as_deref(), Some(&["ops".to_owned()][..]), "{sender:?}");

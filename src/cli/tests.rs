@@ -43,7 +43,8 @@ fn exit_codes_are_the_contract() {
     assert_eq!(code(&["route", "-c", good, "severity=critical"]), ExitCode::SUCCESS);
     assert_eq!(code(&["route", "-c", bad, "severity=critical"]), ExitCode::from(2));
     assert_eq!(code(&["route", "-c", good, "severity"]), ExitCode::from(2));
-    assert_eq!(code(&["init", "-o", good, "--webhook", "11111111-2222"]), ExitCode::from(1));
+    assert_eq!(code(&["init", "-o", bad, "--webhook", "11111111-2222", "--yes"]), ExitCode::from(2));
+    assert_eq!(code(&["init", "-o", good, "--yes"]), ExitCode::from(2));
     assert_eq!(code(&["init", "-o", "/nowhere/w.yaml", "--webhook", "with space"]), ExitCode::from(2));
     assert_eq!(code(&["nonsense"]), ExitCode::from(2));
     assert_eq!(code(&["--help"]), ExitCode::SUCCESS);

@@ -7,6 +7,7 @@ use crate::alert::Alert;
 use crate::measure;
 use crate::said;
 use crate::subject::{self, Fate, Sighting, Taught};
+use crate::words::{told, words};
 
 /// Why the labels of `alert` are shown or not.
 pub fn why(alert: &Alert, taught: &Taught) -> Value {
@@ -18,7 +19,7 @@ pub fn why(alert: &Alert, taught: &Taught) -> Value {
         .into_iter()
         .map(|why| {
             let (step, zh, en) = step(why.fate);
-            json!({ "label": why.label, "value": why.value, "step": step, "why": format!("{zh} {en}") })
+            json!({ "label": why.label, "value": why.value, "step": step, "why": words(zh, en).to_string() })
         })
         .collect();
     json!({
@@ -57,12 +58,13 @@ fn step(fate: Fate) -> (String, &'static str, &'static str) {
 pub fn told(why: &Value, screen: &mut Screen) {
     let word = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
     screen.gap();
-    screen.line(format_args!(
-        "   {}: 对象 object `{}`  位置 place `{}`  问题 kind `{}`",
+    screen.line(told!(
+        "   {}：对象 `{}`  位置 `{}`  问题 `{}`",
+        "   {}: object `{}`  place `{}`  kind `{}`",
         word(why, "alert"),
         word(why, "object"),
         word(why, "place"),
-        word(why, "qualifier"),
+        word(why, "qualifier")
     ));
     for label in why["labels"].as_array().into_iter().flatten() {
         screen.line(format_args!(

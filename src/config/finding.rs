@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::words::Words;
+use crate::words::{Words, spoken};
 
 /// A place in the file, both from 1. Line 0: the file as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
@@ -84,18 +84,25 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// `wegraf.yaml:12:7: reason`, the reason in English, the excerpt and the remedy on lines of their own.
+    /// `wegraf.yaml:12:7: reason`, the excerpt and the remedy on lines of their own; in both languages unless the reader's
+    /// is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
         if self.place.line > 0 {
             write!(f, "{}:{}:", self.place.line, self.place.column)?;
         }
-        write!(f, " {}\n    {}", self.reason.zh, self.reason.en)?;
+        let both = |f: &mut fmt::Formatter<'_>, words: &Words| match spoken() {
+            Some(language) => f.write_str(words.get(language)),
+            None => write!(f, "{}\n    {}", words.zh, words.en),
+        };
+        f.write_str(" ")?;
+        both(f, &self.reason)?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "\n{excerpt}")?;
         }
         if !self.remedy.zh.is_empty() {
-            write!(f, "\n  → {}\n    {}", self.remedy.zh, self.remedy.en)?;
+            f.write_str("\n  → ")?;
+            both(f, &self.remedy)?;
         }
         Ok(())
     }

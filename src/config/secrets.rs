@@ -15,7 +15,8 @@ impl Resolver<'_> {
     pub(super) fn file_mode(&mut self) {
         let Some(place) = self.plain else { return };
         let path = self.found.file.clone();
-        if mode(&path) & OTHERS != 0 {
+        let given = path.parent().is_some_and(gives_its_group);
+        if mode(&path) & (if given { REST } else { OTHERS }) != 0 {
             let file = path.display();
             self.found.note(
                 place,
@@ -32,10 +33,12 @@ impl Resolver<'_> {
     }
 
     /// Warns if others can read the file of a secret. Where an orchestrator mounts it, the group is the service's own,
-    /// and the mode is set where the mount is declared.
+    /// and the mode is set where the mount is declared; in a folder that gives its group to its files (`/etc/wegraf` of a
+    /// package) the group is the service's, too.
     pub(super) fn secret_file(&mut self, place: Place, path: &Path) {
         let mounted = is_mounted(path);
-        if mode(path) & (if mounted { REST } else { OTHERS }) == 0 {
+        let given = path.parent().is_some_and(gives_its_group);
+        if mode(path) & (if mounted || given { REST } else { OTHERS }) == 0 {
             return;
         }
         let file = path.display();
@@ -91,6 +94,11 @@ fn is_mounted(path: &Path) -> bool {
     let through_data = std::fs::read_link(path).is_ok_and(|to| to.starts_with("..data"));
     let folders = ["/run/secrets", "/var/run/secrets", "/run/credentials"];
     through_data || folders.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Is it a folder whose files get its group (setgid)?
+pub(crate) fn gives_its_group(folder: &Path) -> bool {
+    mode(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) & 0o2000 != 0
 }
 
 #[cfg(unix)]

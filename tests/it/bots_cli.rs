@@ -31,7 +31,7 @@ async fn first_run(world: &World, chat: Option<&str>) -> (crate::process::Answer
 async fn the_first_run_is_init_hello_and_a_press() {
     let world = idle(RECEIVERS).await;
     let (answer, click) = first_run(&world, None).await;
-    answer.exits(0).says(&["机器人已连上", "zhangsan", "已写好 new.yaml", "按了按钮", "wegraf serve -c new.yaml"]);
+    answer.exits(0).says(&["机器人已连上", "zhangsan", "new.yaml", "按了按钮", "wegraf serve -c new.yaml"]);
     assert_eq!((&click["answers"][0]["errcode"], &click["answers"][0]["in_time"]), (&0.into(), &true.into()));
     run(&world, &["check", "-c", "new.yaml"]).await.exits(0);
     let written = std::fs::read_to_string(world.folder.path().join("new.yaml")).unwrap();
@@ -43,7 +43,7 @@ async fn the_first_run_is_init_hello_and_a_press() {
 async fn a_group_that_takes_no_cards_is_a_first_run_as_well() {
     let world = idle(RECEIVERS).await;
     let (answer, _) = first_run(&world, Some("wrSimDutyGroup")).await;
-    answer.exits(0).says(&["群里发不了卡片", "已写好 new.yaml"]);
+    answer.exits(0).says(&["群里发不了卡片", "new.yaml"]);
     let written = std::fs::read_to_string(world.folder.path().join("new.yaml")).unwrap();
     assert!(written.contains("{ bot: duty, chat: \"wrSimDutyGroup\", face: markdown_v2 }"), "{written}");
 }
@@ -54,8 +54,21 @@ async fn a_wrong_secret_is_told_before_anything_is_written() {
     let socket = format!("{}/ws", world.simulator.url().replacen("http", "ws", 1));
     let arguments = ["init", "-o", "new.yaml", "--bot-id", "sim-bot", "--bot-secret", "no", "--bot-url", &socket];
     let answer = run(&world, &arguments).await.exits(1);
-    assert!(answer.err.contains("nothing was written"), "{}", answer.err);
-    assert!(!world.folder.path().join("new.yaml").exists());
+    assert!(answer.err.contains("Nothing was written"), "{}", answer.err);
+    assert!(!world.folder.path().join("new.yaml").exists() && !world.folder.path().join("secrets").exists());
+    // Only the secret is asked for again.
+    let retry = [&arguments[..], &["--chat", "zhangsan", "--yes"]].concat();
+    run(&world, &retry).await.exits(1);
+    let url = world.simulator.url();
+    let webhook = ["init", "-o", "new.yaml", "--api-url", &url, "--webhook", "wrong-key"];
+    let answer = run_on(&world, &webhook, b"sim-ops-group\n").await.exits(0);
+    assert!(answer.err.contains("93000") && !answer.err.contains("sim-ops-group"), "{}", answer.err);
+    answer.says(&["webhook/group", "Authorization Header - Credentials", "wegraf serve -c new.yaml"]);
+    let app = ["init", "-o", "new.yaml", "--corp-id", "wwsimcorp0000001", "--agent-id", "1000002", "--users", "nobody"];
+    let app = [&app[..], &["--secret", "wrong", "--listen", "127.0.0.1:1"]].concat();
+    let answer = run_on(&world, &app, b"sim-app-secret\nzhangsan,lisi\n").await.exits(0);
+    answer.says(&["zhangsan = ", "lisi = ", "ops-2"]);
+    run(&world, &["check", "-c", "new.yaml"]).await.exits(0);
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_wegraf");
 /// A command without the environment of the test.
 fn command(world: &World) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.env_clear().current_dir(world.folder.path()).kill_on_drop(true);
+    // The texts that tests look for are in either language.
+    command.env_clear().env("WEGRAF_LANG", "both").current_dir(world.folder.path()).kill_on_drop(true);
     command
 }
 

@@ -10,6 +10,7 @@ use crate::alert::{ThreadId, Timestamp};
 use crate::cli::{ConfigFile, Misused, label};
 use crate::names::LaneKey;
 use crate::store::{DeliveryFilter, State};
+use crate::words::words;
 use jiff::tz::TimeZone;
 
 /// `wegraf deliveries`
@@ -111,7 +112,7 @@ pub enum DeliveriesCommand {
 
 /// Which messages.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "筛选 Filters")]
+#[command(next_help_heading = "筛选 | Filters")]
 pub struct Selection {
     /// 从何时起：2h、30m、7d 之前，“11-23 08:00”或 RFC 3339。 Since when: 2h, 30m or 7d ago, "11-23 08:00" in the configured zone, or RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
@@ -151,7 +152,8 @@ impl Selection {
             && since >= until
         {
             return Err(Misused(
-                "--since 不早于 --until，什么也选不到 --since is not before --until: nothing is selected".into(),
+                words("--since 不早于 --until，什么也选不到", "--since is not before --until: nothing is selected")
+                    .to_string(),
             ));
         }
         Ok(DeliveryFilter {
@@ -172,7 +174,7 @@ impl Selection {
 /// A short id as it stands in messages.
 pub fn short_id(text: &str) -> Result<ThreadId, String> {
     ThreadId::parse(text)
-        .ok_or_else(|| "不是短号，短号像 #7K2Q; this is no short id, which looks like #7K2Q".to_owned())
+        .ok_or_else(|| words("不是短号，短号像 #7K2Q", "this is no short id, which looks like #7K2Q").to_string())
 }
 
 /// How to write an export.

@@ -12,7 +12,7 @@ use super::arguments::Format;
 use super::{beside, clock};
 use crate::shown;
 use crate::store::{ActKind, DeliveryFilter, DeliveryRow, Store};
-use crate::words::Words;
+use crate::words::{Words, told};
 
 /// Messages read at a time: it bounds the memory.
 const PAGE: usize = 500;
@@ -58,11 +58,12 @@ pub(super) async fn run(
         return Ok(ExitCode::SUCCESS);
     };
     let file = create(path).with_context(|| {
-        format!(
-            "无法新建 {0}：已有文件不会被覆盖，请换个名字或先移走 cannot create {0}: a file that exists is never \
-             overwritten, choose another name or move it away",
+        told!(
+            "无法新建 {0}：已有文件不会被覆盖，请换个名字或先移走",
+            "cannot create {0}: a file that exists is never overwritten, choose another name or move it away",
             path.display()
         )
+        .to_string()
     })?;
     let terminal = std::io::stderr().is_terminal();
     let progress = |written: u64| {
@@ -80,8 +81,9 @@ pub(super) async fn run(
         Err(error) => {
             // An incomplete export looks like a complete one.
             std::fs::remove_file(path).ok();
-            Err(error)
-                .with_context(|| format!("导出中断，{0} 已删除 the export broke off; {0} was removed", path.display()))
+            Err(error).with_context(|| {
+                told!("导出中断，{0} 已删除", "the export broke off; {0} was removed", path.display()).to_string()
+            })
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{beside, mark, time, what};
 use crate::cli::screen::Screen;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
-use crate::words::Words;
+use crate::words::{Words, told, words};
 
 /// A wider name of a target does not move the columns of the others.
 const TARGET: usize = 32;
@@ -32,7 +32,10 @@ pub(super) async fn answer(
     }
     let mut screen = table(&rows, zone);
     if more {
-        screen.line("        …还有更早的：加大 --limit，或用 export there are older ones: a larger --limit, or export");
+        screen.line(words(
+            "        …还有更早的：加大 --limit，或用 export",
+            "        …there are older ones: a larger --limit, or export",
+        ));
     }
     Ok(screen)
 }
@@ -40,7 +43,7 @@ pub(super) async fn answer(
 fn table(rows: &[DeliveryRow], zone: &TimeZone) -> Screen {
     let mut screen = Screen::new();
     if rows.is_empty() {
-        screen.line("没有消息 no messages");
+        screen.line(words("没有消息", "no messages"));
     }
     let target = rows.iter().map(|row| row.lane.as_str().chars().count()).max().unwrap_or(0).min(TARGET);
     for row in rows {
@@ -66,9 +69,13 @@ fn trouble(row: &DeliveryRow, zone: &TimeZone) -> Vec<String> {
     let error = row.error.as_deref().filter(|_| row.state != State::Sent);
     let error = error.map(|error| Words::of_record(error).to_string());
     let waits = matches!(row.state, State::Queued | State::Unsure) && (row.attempts > 0 || error.is_some());
-    let next = waits
-        .then(|| format!("试过 {0} 次，下次 {1} tried {0} times, next {1}", row.attempts, time(row.not_before, zone)));
-    let again = (row.repeated > 0)
-        .then(|| format!("上游又报了 {0} 次，没有变化，未再发 came again {0} times unchanged, not told", row.repeated));
+    let next = waits.then(|| {
+        told!("试过 {0} 次，下次 {1}", "tried {0} times, next {1}", row.attempts, time(row.not_before, zone))
+            .to_string()
+    });
+    let again = (row.repeated > 0).then(|| {
+        told!("上游又报了 {0} 次，没有变化，未再发", "came again {0} times unchanged, not told", row.repeated)
+            .to_string()
+    });
     error.into_iter().chain(next).chain(again).collect()
 }

@@ -16,6 +16,7 @@ use crate::http::{RecallAnswer, RecallOrder};
 use crate::links::LinkKey;
 use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError};
 use crate::time::Clock;
+use crate::words::told;
 
 /// The result for one message: the number of the act, or why it was not recalled.
 type Outcome = (i64, Result<i64, String>);
@@ -59,9 +60,10 @@ async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     for id in ids {
         let rows = find(record, id).await?;
         if rows.is_empty() {
-            bail!(
-                "没有 {id} 这条消息，可能已被清理；什么也没有撤回 there is no message {id}: it may have been pruned; nothing was recalled"
-            );
+            bail!(told!(
+                "没有 {id} 这条消息，可能已被清理；什么也没有撤回",
+                "there is no message {id}: it may have been pruned; nothing was recalled"
+            ));
         }
         messages.extend(rows.iter().map(|row| row.message));
     }
@@ -125,7 +127,7 @@ fn as_json(outcomes: &[Outcome]) -> Screen {
 fn table(outcomes: &[Outcome]) -> Screen {
     let mut screen = Screen::new();
     let one = |(message, outcome): &Outcome| match outcome {
-        Ok(_) => format!("✓ {message}  已撤回 recalled"),
+        Ok(_) => told!("✓ {message}  已撤回", "✓ {message}  recalled").to_string(),
         Err(reason) => format!("✗ {message}  {reason}"),
     };
     for line in outcomes.iter().map(one) {

@@ -14,6 +14,7 @@ use crate::deliver::{Again, again, is_resend};
 use crate::links::LinkKey;
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// The result for one message: the number of the new one, or why there is none.
 type Outcome = (i64, Result<i64, String>);
@@ -55,10 +56,10 @@ async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
         let before = messages.len();
         messages.extend(first.map(|row| row.message));
         if messages.len() == before {
-            bail!(
-                "没有可以重发的 {id}，可能已被清理或已折叠进摘要；没有重发任何消息 \
-                 there is nothing to send again for {id}: pruned, or told by a digest; nothing was sent again"
-            );
+            bail!(told!(
+                "没有可以重发的 {id}，可能已被清理或已折叠进摘要；没有重发任何消息",
+                "there is nothing to send again for {id}: pruned, or told by a digest; nothing was sent again"
+            ));
         }
     }
     messages.sort_unstable();
@@ -106,14 +107,17 @@ fn as_json(outcomes: &[Outcome]) -> Screen {
 fn table(outcomes: &[Outcome], waits: bool) -> Screen {
     let mut screen = Screen::new();
     let one = |(message, outcome): &Outcome| match outcome {
-        Ok(copy) => format!("✓ {message} → {copy}  已排队 queued"),
+        Ok(copy) => told!("✓ {message} → {copy}  已排队", "✓ {message} → {copy}  queued").to_string(),
         Err(reason) => format!("✗ {message}  {reason}"),
     };
     for line in outcomes.iter().map(one) {
         screen.line(line);
     }
     if waits && outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
-        screen.line("  由运行中的 wegraf serve 发出；没有在运行的话，启动后发出 sent by `wegraf serve`, or as soon as it is started");
+        screen.line(words(
+            "  由运行中的 wegraf serve 发出；没有在运行的话，启动后发出",
+            "  sent by `wegraf serve`, or as soon as it is started",
+        ));
     }
     screen
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{beside, find, mark, time};
 use crate::cli::screen::Screen;
 use crate::store::{AttemptRow, Delivery, Digest, DigestItem, Store};
-use crate::words::Words;
+use crate::words::{Words, told};
 
 /// Alerts of a digest that are shown: a screen full. The page behind the link in the message lists all of them.
 const ALERTS: u32 = 20;
@@ -32,7 +32,7 @@ pub(super) async fn answer(store: &Store, id: &str, json: bool, zone: &TimeZone)
         found.push((delivery, sums));
     }
     if found.is_empty() {
-        bail!("没有编号为 {id} 的消息，可能已被清理 there is no message {id}; it may have been pruned");
+        bail!(told!("没有编号为 {id} 的消息，可能已被清理", "there is no message {id}; it may have been pruned"));
     }
     if json {
         let all: Vec<Value> = found.iter().map(|(delivery, sums)| whole(delivery, sums.as_ref())).collect();
@@ -56,13 +56,29 @@ fn story(delivery: &Delivery, sums: Option<&Sums>, zone: &TimeZone) -> Screen {
     let row = &delivery.row;
     let mut lines = vec![format!("{} {}  #{}  {}", mark(row.state), row.message, row.thread, row.lane)];
     lines.extend(beside(row).map(|beside| format!("  {beside}")));
-    lines.push(format!("  来源 source       {} ({})", row.source, delivery.format));
-    lines.push(format!("  接收者 receiver   {}   face {}", row.receiver, row.face.as_deref().unwrap_or("-")));
-    lines.push(format!("  收到 received     {}", time(delivery.received_at, zone)));
-    lines.push(format!("  排队 queued       {}", time(row.created_at, zone)));
+    lines.push(told!("  来源    {} ({})", "  source       {} ({})", row.source, delivery.format).to_string());
+    lines.push(
+        told!(
+            "  接收者  {}   face {}",
+            "  receiver     {}   face {}",
+            row.receiver,
+            row.face.as_deref().unwrap_or("-")
+        )
+        .to_string(),
+    );
+    lines.push(told!("  收到    {}", "  received     {}", time(delivery.received_at, zone)).to_string());
+    lines.push(told!("  排队    {}", "  queued       {}", time(row.created_at, zone)).to_string());
     lines.push(match row.settled_at {
-        Some(settled) => format!("  完结 settled      {}   {}", time(settled, zone), row.state.as_str()),
-        None => format!("  状态 state        {}   下次 next {}", row.state.as_str(), time(row.not_before, zone)),
+        Some(settled) => {
+            told!("  完结    {}   {}", "  settled      {}   {}", time(settled, zone), row.state.as_str()).to_string()
+        }
+        None => told!(
+            "  状态    {}   下次 {}",
+            "  state        {}   next {}",
+            row.state.as_str(),
+            time(row.not_before, zone)
+        )
+        .to_string(),
     });
     match sums {
         Some(sums) => told_by_digest(sums, zone, &mut lines),
@@ -72,7 +88,10 @@ fn story(delivery: &Delivery, sums: Option<&Sums>, zone: &TimeZone) -> Screen {
         tried(attempt, zone, &mut lines);
     }
     for part in &delivery.frozen {
-        lines.push(format!("  正文 body v{} part {}: {}", part.version, part.number + 1, part.body));
+        lines.push(
+            told!("  正文 v{} 第 {} 段：{}", "  body v{} part {}: {}", part.version, part.number + 1, part.body)
+                .to_string(),
+        );
     }
     let mut screen = Screen::new();
     for line in lines {
@@ -91,10 +110,17 @@ fn told(delivery: &Delivery, lines: &mut Vec<String>) {
 }
 
 fn told_by_digest(Sums { digest, alerts }: &Sums, zone: &TimeZone, lines: &mut Vec<String>) {
-    lines.push(format!(
-        "  摘要 digest       告警 firing {}（严重 critical {}）  恢复 resolved {}  变化 changes {}",
-        digest.firing, digest.critical, digest.resolved, digest.transitions
-    ));
+    lines.push(
+        told!(
+            "  摘要    告警 {}（严重 {}）  恢复 {}  变化 {}",
+            "  digest       firing {} (critical {})  resolved {}  changes {}",
+            digest.firing,
+            digest.critical,
+            digest.resolved,
+            digest.transitions
+        )
+        .to_string(),
+    );
     lines.push(format!("                    {} – {}", time(digest.from, zone), time(digest.to, zone)));
     for alert in alerts {
         let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -104,9 +130,13 @@ fn told_by_digest(Sums { digest, alerts }: &Sums, zone: &TimeZone, lines: &mut V
     }
     let rest = (digest.firing + digest.resolved).saturating_sub(alerts.len() as u64);
     if rest > 0 {
-        lines.push(format!(
-            "    …还有 {rest} 条，全部见消息里的链接 and {rest} more, all behind the link in the message"
-        ));
+        lines.push(
+            told!(
+                "    …还有 {rest} 条，全部见消息里的链接",
+                "    …and {rest} more, all behind the link in the message"
+            )
+            .to_string(),
+        );
     }
 }
 
@@ -114,19 +144,23 @@ fn tried(attempt: &AttemptRow, zone: &TimeZone, lines: &mut Vec<String>) {
     let took = attempt.duration_ms.map_or_else(|| "?".to_owned(), |ms| format!("{ms} ms"));
     let http = attempt.http_status.filter(|status| *status != 200).map(|status| format!("HTTP {status} "));
     let code = attempt.errcode.map(|code| format!("errcode {code} "));
-    lines.push(format!(
-        "  尝试 attempt {} (v{} part {})  {}  {took}  {}  {}{}{}",
-        attempt.epoch,
-        attempt.version,
-        attempt.part + 1,
-        time(attempt.at, zone),
-        attempt.outcome.as_deref().unwrap_or("…"),
-        http.unwrap_or_default(),
-        code.unwrap_or_default(),
-        attempt.errmsg.as_deref().map(Words::of_record).unwrap_or_default()
-    ));
+    lines.push(
+        told!(
+            "  尝试 {} (v{} 第 {} 段)  {}  {took}  {}  {}{}{}",
+            "  attempt {} (v{} part {})  {}  {took}  {}  {}{}{}",
+            attempt.epoch,
+            attempt.version,
+            attempt.part + 1,
+            time(attempt.at, zone),
+            attempt.outcome.as_deref().unwrap_or("…"),
+            http.as_deref().unwrap_or_default(),
+            code.as_deref().unwrap_or_default(),
+            attempt.errmsg.as_deref().map(Words::of_record).unwrap_or_default()
+        )
+        .to_string(),
+    );
     if let Some(invalid) = &attempt.invalid_json {
-        lines.push(format!("    没有送到 not reached: {invalid}"));
+        lines.push(told!("    没有送到：{invalid}", "    not reached: {invalid}").to_string());
     }
     if let Some(msgid) = &attempt.msgid {
         lines.push(format!("    msgid {msgid}"));

@@ -7,9 +7,12 @@ use jiff::tz::TimeZone;
 
 use crate::alert::Timestamp;
 use crate::config::parse_duration;
+use crate::words::{Words, words};
 
-const HOW: &str = "写成 2h、30m、7d（多久以前）、“11-23 08:00”、“2026-11-23 08:00”或 RFC 3339; \
-    write 2h, 30m or 7d (ago), \"11-23 08:00\", \"2026-11-23 08:00\" or RFC 3339";
+const HOW: Words = words(
+    "写成 2h、30m、7d（多久以前）、“11-23 08:00”、“2026-11-23 08:00”或 RFC 3339",
+    "write 2h, 30m or 7d (ago), \"11-23 08:00\", \"2026-11-23 08:00\" or RFC 3339",
+);
 /// A leap year, to read a day without a year.
 const LEAP: i16 = 2024;
 /// The 29th of February comes round at least this often.
@@ -41,7 +44,7 @@ impl When {
         if let Ok(wall) = text.parse::<DateTime>() {
             return Ok(Self::Wall(wall));
         }
-        format!("{LEAP}-{text}").parse::<DateTime>().map(Self::LastWall).map_err(|_| HOW.to_owned())
+        format!("{LEAP}-{text}").parse::<DateTime>().map(Self::LastWall).map_err(|_| HOW.to_string())
     }
 
     /// The instant, given the present time and zone.

@@ -20,6 +20,7 @@ use crate::names::SourceId;
 use crate::proof::{Certificates, Presented, prove};
 use crate::store::Store;
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// The findings about a source.
 struct Found {
@@ -39,7 +40,10 @@ pub(super) async fn run(name: &str, arguments: &Doctor) -> anyhow::Result<ExitCo
     let Some(source) = config.sources.iter().find(|source| source.name == name) else {
         let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
         let names = names.join(", ");
-        return Err(Misused(format!("没有来源 `{name}`；有 there is no source `{name}`; there are: {names}")).into());
+        return Err(Misused(
+            told!("没有来源 `{name}`；有：{names}", "there is no source `{name}`; there are: {names}").to_string(),
+        )
+        .into());
     };
     let mut found = ask(&config, name).await;
     if arguments.payload.is_some() || !arguments.headers.is_empty() || arguments.address.is_some() {
@@ -87,7 +91,9 @@ fn would_prove(source: &Source, arguments: &Doctor) -> anyhow::Result<Result<Str
             std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut body)?;
             body
         }
-        Some(path) => std::fs::read(path).with_context(|| format!("读不到 cannot read {}", path.display()))?,
+        Some(path) => {
+            std::fs::read(path).with_context(|| told!("读不到 {}", "{} cannot be read", path.display()).to_string())?
+        }
         None => Vec::new(),
     };
     let mut headers = HeaderMap::new();
@@ -95,13 +101,13 @@ fn would_prove(source: &Source, arguments: &Doctor) -> anyhow::Result<Result<Str
         let parsed = header.split_once(':').and_then(|(name, value)| {
             Some((HeaderName::try_from(name.trim()).ok()?, HeaderValue::from_bytes(value.trim().as_bytes()).ok()?))
         });
-        let wrong = "请求头写成 '名字: 值' write a header as 'NAME: VALUE'";
-        let (name, value) = parsed.ok_or_else(|| Misused(wrong.to_owned()))?;
+        let wrong = words("请求头写成 '名字: 值'", "write a header as 'NAME: VALUE'");
+        let (name, value) = parsed.ok_or_else(|| Misused(wrong.to_string()))?;
         headers.append(name, value);
     }
     let address = arguments.address.as_deref().unwrap_or("/webhook");
     let uri: Uri = address.parse().map_err(|_| {
-        Misused("--address 写成 /webhook/ops?token=… write --address as /webhook/ops?token=…".to_owned())
+        Misused(words("--address 写成 /webhook/ops?token=…", "write --address as /webhook/ops?token=…").to_string())
     })?;
     let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: arguments.from };
     let now = Clock::System.now();
@@ -156,38 +162,39 @@ fn told(config: &Config, source: &Source, found: &Found) -> Screen {
         at.to_zoned(config.timezone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     };
     let mut screen = Screen::new();
-    screen.line(format_args!("来源 source {}", source.name));
-    screen.line(format_args!("  证明 proofs: {}", proofs(source).join(", ")));
+    screen.line(told!("来源 {}", "source {}", source.name));
+    screen.line(told!("  证明：{}", "  proofs: {}", proofs(source).join(", ")));
     if let Some(receivers) = &source.receivers {
-        screen.line(format_args!("  只能投递给 may post to: {}", receivers.join(", ")));
+        screen.line(told!("  只能投递给：{}", "  may post to: {}", receivers.join(", ")));
     }
     if let Some(at) = found.stored {
-        screen.line(format_args!("  最近一次有新内容 last news: {}", time(at)));
+        screen.line(told!("  最近一次有新内容：{}", "  last news: {}", time(at)));
     }
     match &found.record {
         Err(why) => {
-            screen.line("  ! 没有问到运行中的网关 the running gateway could not be asked:");
+            screen.line(words("  ! 没有问到运行中的网关：", "  ! the running gateway could not be asked:"));
             screen.line(format_args!("    {why}"));
         }
         Ok(record) => {
             match &record.last {
-                Some(last) => screen.line(format_args!(
-                    "✓ 最近收到 last heard: {} {} {}（启动以来 since the start: {}）",
+                Some(last) => screen.line(told!(
+                    "✓ 最近收到：{} {} {}（启动以来：{}）",
+                    "✓ last heard: {} {} {} (since the start: {})",
                     time(last.at),
                     last.credential,
                     last.peer.as_deref().unwrap_or_default(),
                     record.taken
                 )),
-                None => screen.line("! 网关启动以来没有收到过 nothing was heard since the gateway started"),
+                None => screen.line(words("! 网关启动以来没有收到过", "! nothing was heard since the gateway started")),
             }
             refusals(&mut screen, "被拒 refused", record, &time);
         }
     }
     refusals(&mut screen, "说不清是哪个来源的被拒 refused, of any source", &found.unknown, &time);
     match &found.tried {
-        Some(Ok(kind)) => screen.line(format_args!("✓ 这个请求会放行 this request would be let in ({kind})")),
+        Some(Ok(kind)) => screen.line(told!("✓ 这个请求会放行（{kind}）", "✓ this request would be let in ({kind})")),
         Some(Err(why)) => {
-            screen.line("✗ 这个请求会被拒绝 this request would be refused:");
+            screen.line(words("✗ 这个请求会被拒绝：", "✗ this request would be refused:"));
             screen.line(format_args!("    {why}"));
         }
         None => {}

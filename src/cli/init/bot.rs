@@ -1,21 +1,22 @@
 //! The first run with a bot: it connects, a user greets it, and presses the button of the first card.
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wecom::message::{CardAction, CardButton, CardTitle, Markdown, TemplateCard};
-use wecom::{Bot, BotEvent, Click, Content, Conversation, Outcome};
+use wecom::{Bot, BotEvent, Click, Content, Outcome};
 
-use super::{Answers, Spoken, compose, write};
+use super::answers::{Answers, Question};
+use super::draft::Draft;
+use super::prove::{Trouble, alive, said};
 use crate::bots;
 use crate::cli::Init;
 use crate::cli::bots::live;
 use crate::time::Clock;
+use crate::words::{Language, Words, told, words};
 
 /// Longest wait for a greeting: the user has to find the bot first.
 const HELLO: Duration = Duration::from_mins(10);
@@ -27,55 +28,75 @@ const SEND: Duration = Duration::from_secs(20);
 const CLOSE: Duration = Duration::from_secs(1);
 /// The key of the button.
 const KEY: &str = "hello";
+/// What a group without cards is told.
+const CONNECTED: Words = words("wegraf 已连通，告警会发到这里。", "wegraf is connected; alerts will come here.");
 /// The link of the card.
 const HOME: &str = "https://work.weixin.qq.com/";
 
-/// The bot's credentials, as entered.
-pub(super) struct Account {
-    pub(super) bot_id: String,
-    pub(super) secret: String,
-    pub(super) to: Option<Spoken>,
-}
-
-/// Connects, waits for a greeting, writes the file and sends a card whose button must be pressed. Exit code 1 if it was
-/// not: the file stays.
-pub(super) async fn meet(arguments: &Init, account: Account, screen: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let answers = |to: &Spoken| Answers::Bot {
-        bot_id: account.bot_id.clone(),
-        secret: account.secret.clone(),
-        to: Some(to.clone()),
+/// Connects, waits for a greeting, and sends a card whose button must be pressed. The conversation is kept in `answers`.
+pub(super) async fn meet(
+    arguments: &Init,
+    draft: &Draft,
+    answers: &mut Answers,
+    life: &mut dyn Write,
+    screen: &mut dyn Write,
+) -> anyhow::Result<Result<(), Trouble>> {
+    let Some(known) = draft.config.wecom.bots.get(&draft.account) else {
+        return Ok(Err(Trouble::new(None, draft.by_hand())));
     };
-    // A placeholder: the file is written once the user is known.
-    let (draft, _) = compose(&answers(&Spoken { chat: "nobody".to_owned(), group: false }), arguments)?;
-    let known = draft.wecom.bots.values().next().expect("compose() writes one bot");
     let (events, mut inlet) = mpsc::channel(100);
     let stop = CancellationToken::new();
     let ends = stop.clone().drop_guard();
-    let (bot, socket) = Bot::open(bots::options(&draft, known, Arc::new(|| Clock::System.now().0)), events, stop)?;
+    let options = bots::options(&draft.config, known, Arc::new(|| Clock::System.now().0));
+    let (bot, socket) = Bot::open(options, events, stop)?;
     let socket = tokio::spawn(socket);
-    if let Err(error) = live(&bot).await {
-        bail!("机器人连不上企业微信，没有写配置 the bot cannot connect, nothing was written: {error}");
-    }
-    writeln!(screen, "✓ 机器人已连上 the bot is connected")?;
-    let to = match account.to.clone() {
-        Some(to) => to,
-        None => hello(&bot, &mut inlet, screen).await?,
-    };
-    write(&answers(&to), arguments, screen)?;
-    let code = first_card(&bot, &mut inlet, &to, screen).await?;
+    let proven = talk(arguments, draft, &bot, &mut inlet, answers, life, screen).await;
     drop(ends);
     // The result does not matter.
     let _ = tokio::time::timeout(CLOSE, socket).await;
-    Ok(code)
+    proven
 }
 
-/// Waits until a user writes, and answers.
-async fn hello(bot: &Bot, inlet: &mut mpsc::Receiver<BotEvent>, screen: &mut impl Write) -> anyhow::Result<Spoken> {
-    writeln!(
-        screen,
-        "对机器人说一句话：在企业微信里找到它，发“你好”；要发到群里，就在群里 @ 它\n\
-         Say hello to the bot in WeCom; to have alerts in a group, mention it there"
-    )?;
+async fn talk(
+    arguments: &Init,
+    draft: &Draft,
+    bot: &Bot,
+    inlet: &mut mpsc::Receiver<BotEvent>,
+    answers: &mut Answers,
+    life: &mut dyn Write,
+    screen: &mut dyn Write,
+) -> anyhow::Result<Result<(), Trouble>> {
+    let connecting = words("正在连接企业微信", "Connecting to WeCom");
+    if let Err(dead) = alive(life, &connecting, live(bot)).await? {
+        let question = dead.refused.then_some(Question::BotSecret);
+        let Words { zh, en } = dead.words;
+        let words = Words::from((format!("机器人连不上企业微信：{zh}"), format!("the bot cannot connect: {en}")));
+        return Ok(Err(Trouble::new(question, words)));
+    }
+    writeln!(screen, "✓ {}", words("机器人已连上", "the bot is connected"))?;
+    let language = draft.config.language;
+    let to = match answers.chat.clone() {
+        Some(chat) => chat,
+        None => match hello(bot, inlet, language, screen).await? {
+            Ok(chat) => answers.chat.insert(chat).clone(),
+            Err(trouble) => return Ok(Err(trouble)),
+        },
+    };
+    first_card(bot, inlet, &to, language, !arguments.yes, screen).await
+}
+
+/// Waits until a user writes, and answers; returns the conversation.
+async fn hello(
+    bot: &Bot,
+    inlet: &mut mpsc::Receiver<BotEvent>,
+    language: Language,
+    screen: &mut dyn Write,
+) -> anyhow::Result<Result<String, Trouble>> {
+    let ask = words(
+        "对机器人说一句话：在企业微信里找到它，发“你好”；要发到群里，就在群里 @ 它",
+        "Say hello to the bot in WeCom; to have alerts in a group, mention it there",
+    );
+    writeln!(screen, "{ask}")?;
     screen.flush()?;
     let spoken = async {
         while let Some(event) = inlet.recv().await {
@@ -88,42 +109,50 @@ async fn hello(bot: &Bot, inlet: &mut mpsc::Receiver<BotEvent>, screen: &mut imp
         None
     };
     let Ok(Some((req_id, from, chat))) = tokio::time::timeout(HELLO, spoken).await else {
-        bail!(
-            "没有等到有人对机器人说话，没有写配置；再运行一次 wegraf init nobody spoke to the bot, nothing was written; run wegraf init again"
-        );
+        return Ok(Err(Trouble::new(None, words("没有等到有人对机器人说话", "nobody spoke to the bot"))));
     };
-    writeln!(screen, "✓ {from} 在 {} 说话了 has spoken in it", chat.id())?;
-    let hello = "你好，告警会送到这里。下面是一张试发的卡片，按一下它的按钮。\n\nHello, alerts will come here. Below is a first card: press its button.";
-    tell(screen, &bot.respond(&req_id, hello).await)?;
-    Ok(Spoken { chat: chat.id().to_owned(), group: matches!(chat, Conversation::Group(_)) })
+    let chat = chat.id().to_owned();
+    writeln!(screen, "✓ {}", told!("{from} 在 {chat} 说话了", "{from} has spoken in {chat}"))?;
+    let hello = words(
+        "你好，告警会送到这里。下面是一张试发的卡片，按一下它的按钮。",
+        "Hello, alerts will come here. Below is a first card: press its button.",
+    );
+    if let Err(trouble) = taken(&bot.respond(&req_id, hello.get(language)).await) {
+        writeln!(screen, "✗ {}", trouble.words)?;
+    }
+    Ok(Ok(chat))
 }
 
-/// Sends a card with a button, and waits until it is pressed.
+/// Sends a card with a button, and waits until it is pressed, unless no person is there to press it.
 async fn first_card(
     bot: &Bot,
     inlet: &mut mpsc::Receiver<BotEvent>,
-    to: &Spoken,
-    screen: &mut impl Write,
-) -> anyhow::Result<ExitCode> {
+    to: &str,
+    language: Language,
+    waits: bool,
+    screen: &mut dyn Write,
+) -> anyhow::Result<Result<(), Trouble>> {
     let task_id = format!("wegraf-init-{:016x}", rand::random::<u64>());
-    let sent = push(bot, to, Content::TemplateCard(Box::new(card(&task_id, None)))).await;
-    if let (Outcome::NotSent(failure), true) = (&sent, to.group) {
-        // Not every group accepts cards; that is not a fault of the configuration.
-        writeln!(
-            screen,
-            "群里发不了卡片，改发文字 this group takes no cards, so it is told in words: {}",
-            failure.zh()
-        )?;
-        let content = "wegraf 已连通，告警会发到这里。 wegraf is connected; alerts will come here.".to_owned();
-        let sent = push(bot, to, Content::Markdown(Markdown { content })).await;
-        tell(screen, &sent)?;
-        return Ok(ExitCode::from(u8::from(!matches!(sent, Outcome::Accepted(_)))));
+    let sent = push(bot, to, Content::TemplateCard(Box::new(card(&task_id, language, None)))).await;
+    // Not every group accepts cards; that is not a fault of the configuration.
+    if let (Outcome::NotSent(failure), true) = (&sent, is_group(to)) {
+        let why = said(failure);
+        let words = Words::from((
+            format!("群里发不了卡片，改发文字：{}", why.zh),
+            format!("this group takes no cards, so it is told in words: {}", why.en),
+        ));
+        writeln!(screen, "{words}")?;
+        let content = CONNECTED.get(language).to_owned();
+        return Ok(taken(&push(bot, to, Content::Markdown(Markdown { content })).await));
     }
-    if !matches!(sent, Outcome::Accepted(_)) {
-        tell(screen, &sent)?;
-        return Ok(ExitCode::FAILURE);
+    if let Err(trouble) = taken(&sent) {
+        return Ok(Err(trouble));
     }
-    writeln!(screen, "按一下卡片上的按钮 Press the button of the card")?;
+    if !waits {
+        writeln!(screen, "✓ {}", words("卡片已送到", "the card has arrived"))?;
+        return Ok(Ok(()));
+    }
+    writeln!(screen, "{}", words("按一下卡片上的按钮", "Press the button of the card"))?;
     screen.flush()?;
     let pressed = async {
         while let Some(event) = inlet.recv().await {
@@ -136,57 +165,63 @@ async fn first_card(
         None
     };
     let Ok(Some((req_id, Click { from, .. }))) = tokio::time::timeout(PRESS, pressed).await else {
-        writeln!(
-            screen,
-            "✗ 卡片已送到，但没有人按按钮。配置已写好，可以直接启动；按钮不灵就运行 wegraf doctor\n\
-             ✗ The card arrived, but nobody pressed its button. The configuration is written and can be used; if buttons do not work, run wegraf doctor"
-        )?;
-        return Ok(ExitCode::FAILURE);
+        let words = words("卡片已送到，但没有人按按钮", "the card arrived, but nobody pressed its button");
+        return Ok(Err(Trouble::new(None, words)));
     };
-    let answered = bot.respond_update(&req_id, &card(&task_id, Some(&from)), &[]).await;
-    tell(screen, &answered)?;
-    if !matches!(answered, Outcome::Accepted(_)) {
-        return Ok(ExitCode::FAILURE);
+    let answered = bot.respond_update(&req_id, &card(&task_id, language, Some(&from)), &[]).await;
+    if let Err(trouble) = taken(&answered) {
+        return Ok(Err(trouble));
     }
-    writeln!(screen, "✓ {from} 按了按钮，收发都通 pressed the button: both directions work")?;
-    Ok(ExitCode::SUCCESS)
+    writeln!(screen, "✓ {}", told!("{from} 按了按钮，收发都通", "{from} pressed the button: both directions work"))?;
+    Ok(Ok(()))
 }
 
-async fn push(bot: &Bot, to: &Spoken, content: Content) -> Outcome {
-    bot.send(wecom::bot_send_body(&to.chat, None, &content).into(), Instant::now() + SEND).await
+/// Groups' ids start so, and userids never do.
+fn is_group(chat: &str) -> bool {
+    chat.starts_with("wr")
 }
 
-/// Prints WeCom's rejection.
-fn tell(screen: &mut impl Write, outcome: &Outcome) -> std::io::Result<()> {
+async fn push(bot: &Bot, to: &str, content: Content) -> Outcome {
+    bot.send(wecom::bot_send_body(to, None, &content).into(), Instant::now() + SEND).await
+}
+
+/// What WeCom said to a message.
+fn taken(outcome: &Outcome) -> Result<(), Trouble> {
     match outcome {
-        Outcome::NotSent(failure) | Outcome::Unsure(failure) => writeln!(screen, "✗ {}", failure.zh()),
+        Outcome::NotSent(failure) | Outcome::Unsure(failure) => Err(Trouble::new(None, said(failure))),
         Outcome::Accepted(_) | Outcome::AcceptedInPart { .. } => Ok(()),
     }
 }
 
 /// The card of the first run, before and after it is pressed.
-fn card(task_id: &str, pressed_by: Option<&str>) -> TemplateCard {
+fn card(task_id: &str, language: Language, pressed_by: Option<&str>) -> TemplateCard {
     let (title, text) = match pressed_by {
         None => (
-            "wegraf 已连通 connected",
-            "告警会送到这里。按下面的按钮，看看按钮是否好用。 Press the button to see that buttons work.".to_owned(),
+            words("wegraf 已连通", "wegraf is connected"),
+            words(
+                "告警会送到这里。按下面的按钮，看看按钮是否好用。",
+                "Alerts will come here. Press the button to see that buttons work.",
+            ),
         ),
         Some(who) => (
-            "wegraf 按钮好用 buttons work",
-            format!("{who} 按了按钮。以后告警的卡片上可以认领和静默。 Alerts can be taken and silenced like this."),
+            words("wegraf 按钮好用", "wegraf: buttons work"),
+            told!(
+                "{who} 按了按钮。以后告警的卡片上可以认领和静默。",
+                "{who} pressed it. Alerts can be taken and silenced like this."
+            ),
         ),
     };
     let base = TemplateCard {
         task_id: task_id.to_owned(),
-        main_title: Some(CardTitle { title: title.to_owned(), desc: String::new() }),
-        sub_title_text: text,
+        main_title: Some(CardTitle { title: title.get(language).to_owned(), desc: String::new() }),
+        sub_title_text: text.get(language).to_owned(),
         card_action: Some(CardAction { kind: 1, url: HOME.to_owned() }),
         ..TemplateCard::default()
     };
     if pressed_by.is_some() {
         return TemplateCard { card_type: "text_notice".to_owned(), ..base };
     }
-    let button =
-        CardButton { text: "收到 Got it".to_owned(), style: 1, key: KEY.to_owned(), ..CardButton::default() };
+    let text = words("收到", "Got it").get(language).to_owned();
+    let button = CardButton { text, style: 1, key: KEY.to_owned(), ..CardButton::default() };
     TemplateCard { card_type: "button_interaction".to_owned(), button_list: vec![button], ..base }
 }

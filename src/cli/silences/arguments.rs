@@ -7,6 +7,7 @@ use jiff::civil::Time;
 
 use crate::cli::ConfigFile;
 use crate::upstream::{Matcher, Span, parse_time};
+use crate::words::words;
 
 /// `wegraf silences`
 #[derive(Debug, Args)]
@@ -119,10 +120,10 @@ pub enum SilencesCommand {
 
 fn matcher(text: &str) -> Result<Matcher, String> {
     Matcher::parse(text).ok_or_else(|| {
-        "写成 标签=值，例如 alertname=磁盘将满; write LABEL=VALUE, for example alertname=DiskFull".to_owned()
+        words("写成 标签=值，例如 alertname=磁盘将满", "write LABEL=VALUE, for example alertname=DiskFull").to_string()
     })
 }
 
 fn morning(text: &str) -> Result<Time, String> {
-    parse_time(text).ok_or_else(|| "写成 9:00、08:30 这样; write it like 9:00 or 08:30".to_owned())
+    parse_time(text).ok_or_else(|| words("写成 9:00、08:30 这样", "write it like 9:00 or 08:30").to_string())
 }

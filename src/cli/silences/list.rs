@@ -8,6 +8,7 @@ use serde_json::json;
 use super::clock;
 use crate::cli::screen::Screen;
 use crate::upstream::{Client, Matcher, Silence, SilenceState, UpstreamError};
+use crate::words::words;
 
 /// The silences with these matchers of all upstreams; exit code 1 if one of them could not be asked.
 pub(super) async fn answer(
@@ -53,13 +54,13 @@ fn rows(found: &[(&str, Silence)], errors: &[UpstreamError]) -> Screen {
 fn table(found: &[(&str, Silence)], errors: &[UpstreamError], zone: &TimeZone) -> Screen {
     let mut screen = Screen::new();
     if found.is_empty() && errors.is_empty() {
-        screen.line("没有静默 no silences");
+        screen.line(words("没有静默", "no silences"));
     }
     for (upstream, silence) in found {
         let (mark, end) = match silence.state {
-            SilenceState::Active => ("●", "到 until"),
-            SilenceState::Pending => ("○", "未开始，到 not yet, until"),
-            SilenceState::Expired => ("×", "已结束于 ended"),
+            SilenceState::Active => ("●", words("到", "until")),
+            SilenceState::Pending => ("○", words("未开始，到", "not yet, until")),
+            SilenceState::Expired => ("×", words("已结束于", "ended")),
         };
         screen.line(format_args!("{mark} {}  {end} {}  {upstream}", silence.id, clock(silence.ends_at, zone)));
         let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();

@@ -9,6 +9,7 @@ use crate::http::NoteOrder;
 use crate::links::LinkKey;
 use crate::store::{ActKind, Store, StoreError};
 use crate::time::Clock;
+use crate::words::words;
 
 /// Records each act.
 pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyhow::Result<()> {
@@ -18,7 +19,7 @@ pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyho
     // A command never creates the record: without a gateway it would not be used.
     let record = Store::open_reading(&config.database)
         .await
-        .context("打不开记录，网关启动过吗 the record cannot be opened; has the gateway ever run")?;
+        .context(words("打不开记录，网关启动过吗", "the record cannot be opened; has the gateway ever run"))?;
     match Store::open(&config.database, Clock::System.now()).await {
         Ok(store) => {
             for act in acts {

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::SourceNew;
 use crate::config::Config;
+use crate::words::{Words, words};
 
 /// Random bytes of a fresh secret.
 const SECRET_BYTES: usize = 32;
@@ -59,21 +60,21 @@ pub(super) struct Draft {
 
 impl Sender {
     /// Its display name.
-    pub(super) const fn title(self) -> &'static str {
+    pub(super) const fn title(self) -> Words {
         match self {
-            Self::Grafana => "Grafana → Contact points → Webhook",
-            Self::Alertmanager => "alertmanager.yml",
-            Self::Prometheus => "prometheus.yml",
-            Self::Github => "GitHub → Settings → Webhooks",
-            Self::Gitlab => "GitLab → Settings → Webhooks",
-            Self::Flux => "Flux Provider (generic-hmac)",
-            Self::Sentry => "Sentry → Internal Integration",
-            Self::Pagerduty => "PagerDuty → Generic Webhooks (v3)",
-            Self::Aliyun => "阿里云 → 报警回调",
-            Self::Tencent => "腾讯云 → 告警通知 → 接口回调",
-            Self::Zabbix => "Zabbix → Media types → Webhook",
-            Self::UptimeKuma => "Uptime Kuma → Webhook",
-            Self::Url | Self::Path | Self::Other => "发送方 the sender",
+            Self::Grafana => words("Grafana → Contact points → Webhook", "Grafana → Contact points → Webhook"),
+            Self::Alertmanager => words("alertmanager.yml", "alertmanager.yml"),
+            Self::Prometheus => words("prometheus.yml", "prometheus.yml"),
+            Self::Github => words("GitHub → Settings → Webhooks", "GitHub → Settings → Webhooks"),
+            Self::Gitlab => words("GitLab → Settings → Webhooks", "GitLab → Settings → Webhooks"),
+            Self::Flux => words("Flux Provider (generic-hmac)", "Flux Provider (generic-hmac)"),
+            Self::Sentry => words("Sentry → Internal Integration", "Sentry → Internal Integration"),
+            Self::Pagerduty => words("PagerDuty → Generic Webhooks (v3)", "PagerDuty → Generic Webhooks (v3)"),
+            Self::Aliyun => words("阿里云 → 报警回调", "Alibaba Cloud → 报警回调"),
+            Self::Tencent => words("腾讯云 → 告警通知 → 接口回调", "Tencent Cloud → 告警通知 → 接口回调"),
+            Self::Zabbix => words("Zabbix → Media types → Webhook", "Zabbix → Media types → Webhook"),
+            Self::UptimeKuma => words("Uptime Kuma → Webhook", "Uptime Kuma → Webhook"),
+            Self::Url | Self::Path | Self::Other => words("发送方", "the sender"),
         }
     }
 
@@ -121,7 +122,13 @@ impl Draft {
     }
 }
 
-fn pasted(sender: Sender, base: &str, receiver: &str, secret: &str) -> (String, Vec<(String, String)>) {
+/// The address and the fields to fill in at a sender. `receiver`: `/NAME`, or empty.
+pub(in crate::cli) fn pasted(
+    sender: Sender,
+    base: &str,
+    receiver: &str,
+    secret: &str,
+) -> (String, Vec<(String, String)>) {
     let plain = format!("{base}/webhook{receiver}");
     let url = match sender {
         Sender::Aliyun | Sender::Url => format!("{plain}?token={secret}"),
@@ -173,14 +180,17 @@ fn pasted(sender: Sender, base: &str, receiver: &str, secret: &str) -> (String, 
         Sender::Other => vec![
             field("URL", &url),
             field("Header", &format!("Authorization: Bearer {secret}")),
-            field("试一下 try it", &format!("curl -H 'Authorization: Bearer {secret}' -d '你好 hello' '{url}'")),
+            field(
+                &words("试一下", "try it").to_string(),
+                &format!("curl -H 'Authorization: Bearer {secret}' -d 'hello' '{url}'"),
+            ),
         ],
     };
     (url, fields)
 }
 
 /// An unguessable secret, of letters that need no quoting anywhere.
-pub(super) fn fresh() -> String {
+pub(in crate::cli) fn fresh() -> String {
     let bytes: [u8; SECRET_BYTES] = rand::random();
     // A leading hyphen is taken for an option by shells and forms.
     format!("wg_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))

@@ -254,7 +254,7 @@ impl Config {
     fn read(text: &str, path: &Path, around: &Surroundings<'_>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         let mut found = Findings::new(path.to_path_buf());
         let text = text.trim_start_matches('\u{feff}');
-        let file = yaml::read::<file::File>(text, &mut found);
+        let file = yaml::read_main::<file::File>(text, &mut found);
         let config = file.and_then(|file| Resolver::new(&mut found, around).config(&file));
         let Findings { mut mistakes, mut notes, .. } = found;
         for finding in mistakes.iter_mut().chain(&mut notes).filter(|finding| finding.file == path) {

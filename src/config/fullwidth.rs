@@ -91,6 +91,29 @@ pub(super) fn line_with_colon(text: &str) -> Option<(usize, &str)> {
     })
 }
 
+/// The first such character of a line that is not a quote inside a value, as a column from 1, and what to write. Comments
+/// and what stands in half-width quotes are left alone.
+pub(super) fn in_line(line: &str) -> Option<(usize, (Words, Words))> {
+    let mut quote = None;
+    for (column, letter) in (1..).zip(line.chars()) {
+        match (letter, quote) {
+            ('#', None) => return None,
+            ('"' | '\'', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            ('，' | '：' | '｛' | '｝' | '［' | '］' | '【' | '】', None) => {
+                let letter = match letter {
+                    '【' => '［',
+                    '】' => '］',
+                    other => other,
+                };
+                return Some((column, exchange(letter)));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Is the whole text in full-width quotes, which YAML treats as part of it?
 pub(super) fn is_wrapped(text: &str) -> bool {
     let mut letters = text.chars();

@@ -454,7 +454,7 @@ impl<'a> Resolver<'a> {
             self.found.mistake(
                 place,
                 (
-                    format!("`{path}` 是空的：{}里什么也没有", from.0),
+                    format!("`{path}` 是空的：{}什么也没有", from.0.trim_end_matches('里').to_owned() + "里"),
                     format!("`{path}` is empty: there is nothing in {}", from.1),
                 ),
                 ("填入真实的密钥", "put the secret there"),

@@ -330,7 +330,7 @@ impl Resolver<'_> {
         let faces: Vec<&str> = faces.map(Face::as_str).collect();
         self.found.mistake(
             place,
-            (format!("{zh}收不了样式 `{}`", face.as_str()), format!("{en} cannot take the face `{}`", face.as_str())),
+            (format!("{zh} 收不了样式 `{}`", face.as_str()), format!("{en} cannot take the face `{}`", face.as_str())),
             (format!("可用：{}", faces.join("、")), format!("it takes {}", faces.join(", "))),
         );
     }

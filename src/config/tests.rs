@@ -257,7 +257,7 @@ const WRONG: &[Case] = &[
     ("images: { hosts: ['https://grafana.example.com/x'] }\n", &[(1, 19, "is not the name of a host", "grafana.example.com")]),
     ("payloads:\n  - { name: x, when: 'body.x ==', alert: { nam: a } }\n", &[(2, 5, "mapping `x`, `when`", "MiniJinja"), (2, 44, "unknown key `nam`", "`name`")]),
     ("wecom:\n  webhooks:\n    g: { key: *canary }\n", &[(3, 15, "YAML alias", "quotes")]),
-    ("wecom:\n\twebhooks: {}\n", &[(2, 2, "not valid YAML", "spaces")]),
+    ("wecom:\n\twebhooks: {}\n", &[(2, 1, "indented with a tab", "spaces")]),
 ];
 
 #[rustfmt::skip]

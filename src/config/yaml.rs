@@ -20,8 +20,17 @@ use super::reader::Reader;
 /// Nesting of the file; ours needs 10, a tree of routes one for each level. Protects the stack.
 const DEPTH: usize = 60;
 
+/// The file of the configuration itself.
+pub(super) fn read_main<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings) -> Option<T> {
+    read_as(text, findings, true)
+}
+
 /// Reads `text` as a `T`. `None` if the text is not YAML or has nothing of a `T`; misfits are reported in `findings`.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings) -> Option<T> {
+    read_as(text, findings, false)
+}
+
+fn read_as<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings, outermost: bool) -> Option<T> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
@@ -35,6 +44,24 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Find
             return None;
         }
     };
+    // A list of people may well be the whole of another file.
+    let root = match &tree.value {
+        _ if !outermost => None,
+        Value::Null => Some(("文件是空的", "the file is empty")),
+        Value::List(_) => {
+            Some(("最外层应是键值对，写的是列表", "the outermost level has to be keys with values, not a list"))
+        }
+        Value::Scalar { .. } => {
+            Some(("最外层应是键值对，写的是文字", "the outermost level has to be keys with values, not a text"))
+        }
+        Value::Map(_) => None,
+    };
+    if let Some(wrong) = root {
+        let start =
+            ("运行 wegraf init，或从 wegraf init --print 开始", "run wegraf init, or begin with wegraf init --print");
+        findings.mistake(tree.place, wrong, start);
+        return None;
+    }
     note_quotes(&tree, findings);
     let list = RefCell::new(std::mem::take(findings));
     let value = T::deserialize(Reader { node: &tree, list: &list }).ok();
@@ -80,6 +107,26 @@ fn syntax(error: &serde_saphyr::Error, text: &str, findings: &mut Findings) {
         findings.mistake(Place { line: number(line), column: number(column + 1) }, reason, remedy);
         return;
     }
+    let numbered = |line: usize, column: usize| {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Place { line: number(line), column: number(column) }
+    };
+    let tab = text.lines().position(|line| line.trim_start_matches(' ').starts_with('\t') && !line.trim().is_empty());
+    if let Some(line) = tab {
+        findings.mistake(
+            numbered(line + 1, 1),
+            ("这一行用 Tab 缩进，YAML 不允许", "this line is indented with a tab, which YAML does not allow"),
+            ("换成空格，每层两个", "use spaces, two for each level"),
+        );
+        return;
+    }
+    let near = usize::try_from(place.line).unwrap_or_default();
+    let lines = [near, near.saturating_sub(1)].into_iter().filter(|line| *line > 0);
+    let odd = lines.filter_map(|line| Some((line, fullwidth::in_line(text.lines().nth(line - 1)?)?))).next();
+    if let Some((line, (column, (reason, remedy)))) = odd {
+        findings.mistake(numbered(line, column), reason, remedy);
+        return;
+    }
     let reason = match error {
         serde_saphyr::Error::Message { msg, .. } => msg.clone(),
         other => other.to_string(),
@@ -88,12 +135,27 @@ fn syntax(error: &serde_saphyr::Error, text: &str, findings: &mut Findings) {
     let reason = reason.split(" at line ").next().unwrap_or_default();
     findings.mistake(
         place,
-        (format!("不是正确的 YAML：{reason}"), format!("this is not valid YAML: {reason}")),
+        (format!("不是正确的 YAML：{}", in_chinese(reason)), format!("this is not valid YAML: {reason}")),
         (
             "检查缩进（只用空格）、冒号后的空格和引号是否成对",
             "check the indentation (spaces only), the space after each colon, and that quotes are closed",
         ),
     );
+}
+
+/// What the parser says, in Chinese as far as its sentences are known.
+fn in_chinese(reason: &str) -> &str {
+    const KNOWN: [(&str, &str); 8] = [
+        ("mapping values are not allowed", "这里不能再有“键: 值”：多半是缩进比上一行深了，或值里有冒号而没加引号"),
+        ("unclosed bracket", "方括号或花括号没有闭合"),
+        ("unclosed quote", "引号没有闭合"),
+        ("did not find expected ',' or", "括号里少了逗号，或没有闭合"),
+        ("did not find expected key", "这里应是一个键：缩进和上面的不齐"),
+        ("did not find expected '-'", "这里应是列表的 “- ”：缩进和上面的不齐"),
+        ("found character that cannot start any token", "这个字符不能出现在值的开头，请加引号"),
+        ("did not find expected", "写法不完整"),
+    ];
+    KNOWN.iter().find(|(english, _)| reason.contains(english)).map_or(reason, |(_, chinese)| chinese)
 }
 
 impl From<Location> for Place {

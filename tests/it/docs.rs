@@ -457,3 +457,62 @@ fn no_example_listens_to_others_in_clear_without_saying_so() {
     }
     assert!(seen > 5, "{seen} examples say where to listen");
 }
+
+/// The blocks of a README that belong into the configuration, one after the other, are one file.
+#[tokio::test]
+async fn the_blocks_of_a_readme_make_one_configuration() {
+    let world = World::at_a_standstill(EVERY_CHANNEL).await;
+    for path in ["README.md", "README.en.md"] {
+        let ours = |block: &Block| block.language == "yaml" && file_of_others(block).is_none();
+        let blocks: Vec<Block> = page(path).blocks().into_iter().filter(ours).collect();
+        assert!(blocks.len() >= 2, "{path}");
+        let text: String = blocks.iter().map(|block| block.text.as_str()).collect();
+        let text = with_secrets(&text, world.folder.path());
+        let answer = run_on(&world, &["check", "-c", "-"], text.as_bytes()).await;
+        assert_eq!(answer.code, 0, "{path}: {}{}", answer.out, answer.err);
+    }
+}
+
+/// Pages that have no English twin yet; it must not grow.
+const CHINESE_ONLY: [&str; 7] = [
+    "docs/alertmanager.md",
+    "docs/configuration.md",
+    "docs/grafana.md",
+    "docs/migrate-from-wechat_grafana.md",
+    "docs/operations.md",
+    "docs/templates.md",
+    "docs/wecom-setup.md",
+];
+
+#[test]
+fn pages_in_both_languages_have_the_same_shape() {
+    let shape = |text: &str| {
+        let (mut fenced, mut levels) = (false, Vec::new());
+        for line in text.lines() {
+            if line.starts_with("```") {
+                fenced = !fenced;
+            } else if !fenced && line.starts_with('#') {
+                levels.push(line.chars().take_while(|letter| *letter == '#').count());
+            }
+        }
+        levels
+    };
+    let all = pages();
+    let text = |path: &str| all.iter().find(|page| page.path == Path::new(path)).map(|page| page.text.as_str());
+    let mut wrong = Vec::new();
+    for page in &all {
+        let path = page.path.to_str().unwrap();
+        let Some(base) = path.strip_suffix(".md").filter(|base| !base.ends_with(".en")) else { continue };
+        match text(&format!("{base}.en.md")) {
+            Some(english) if shape(english) != shape(&page.text) => {
+                wrong.push(format!("{path}: {:?} and {:?}", shape(&page.text), shape(english)));
+            }
+            None if page.text.lines().take(3).any(|line| line.contains(".en.md")) => {
+                wrong.push(format!("{path} names an English page that is not there"));
+            }
+            Some(_) if CHINESE_ONLY.contains(&path) => wrong.push(format!("{path} has a twin: strike it off the list")),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -45,6 +45,7 @@ mod kills;
 mod lost_file;
 mod matrix;
 mod migrate_store;
+mod mistakes;
 mod names;
 mod pictures;
 mod refusals;

@@ -121,8 +121,8 @@ fn syntax(error: &serde_saphyr::Error, text: &str, findings: &mut Findings) {
         return;
     }
     let near = usize::try_from(place.line).unwrap_or_default();
-    let lines = [near, near.saturating_sub(1)].into_iter().filter(|line| *line > 0);
-    let odd = lines.filter_map(|line| Some((line, fullwidth::in_line(text.lines().nth(line - 1)?)?))).next();
+    let mut lines = [near, near.saturating_sub(1)].into_iter().filter(|line| *line > 0);
+    let odd = lines.find_map(|line| Some((line, fullwidth::in_line(text.lines().nth(line - 1)?)?)));
     if let Some((line, (column, (reason, remedy)))) = odd {
         findings.mistake(numbered(line, column), reason, remedy);
         return;

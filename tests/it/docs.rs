@@ -502,7 +502,7 @@ fn pages_in_both_languages_have_the_same_shape() {
     let mut wrong = Vec::new();
     for page in &all {
         let path = page.path.to_str().unwrap();
-        let Some(base) = path.strip_suffix(".md").filter(|base| !base.ends_with(".en")) else { continue };
+        let Some(base) = path.strip_suffix(".md").filter(|base| base.strip_suffix(".en").is_none()) else { continue };
         match text(&format!("{base}.en.md")) {
             Some(english) if shape(english) != shape(&page.text) => {
                 wrong.push(format!("{path}: {:?} and {:?}", shape(&page.text), shape(english)));

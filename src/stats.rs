@@ -4,6 +4,8 @@
 //! Nothing in it is about one person: who took an alert is not counted here. A share or a median of fewer than five is no
 //! figure and is left out.
 
+mod week;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -11,16 +13,18 @@ use serde::Serialize;
 
 use crate::alert::Timestamp;
 use crate::store::Tally;
+pub use week::Week;
 
-/// From this hour on, until that one, a message wakes people.
-const NIGHT: std::ops::Range<i8> = 8..23;
+/// The hours of a day; a message at any other hour wakes people.
+pub const DAY: std::ops::Range<i8> = 8..23;
 /// Fewer than these have no share and no median.
-const FEW: usize = 5;
+pub const FEW: u64 = 5;
 /// A rule that fired so often, and of which so few were taken (in percent), asks for nothing.
-const OFTEN: u64 = 20;
-const SELDOM_TAKEN: u64 = 5;
+pub const OFTEN: u64 = 20;
+/// See [`OFTEN`].
+pub const SELDOM_TAKEN: u64 = 5;
 /// Changes of a rule in an hour from which on it goes on and off.
-const CHANGES: u64 = 5;
+pub const CHANGES: u64 = 5;
 
 /// Why a rule is worth changing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,6 +77,8 @@ pub struct Sums {
 pub struct Report {
     /// All together.
     pub all: Sums,
+    /// Alerts that somebody took, in percent of all that began; `None` for fewer than 5.
+    pub taken_percent: Option<u64>,
     /// Rules, those that fired most first.
     pub rules: Vec<Rule>,
     /// Receivers, those with most messages first.
@@ -126,9 +132,7 @@ impl Report {
                 sums.folded += hour.folded;
             }
         }
-        for rule in rules.values_mut() {
-            rule.judge(tally);
-        }
+        let taken: u64 = rules.values_mut().map(|rule| rule.judge(tally)).sum();
         let mut rules: Vec<Rule> = rules.into_values().collect();
         rules.sort_by(|one, other| other.fired.cmp(&one.fired).then_with(|| one.name.cmp(&other.name)));
         let sorted = |sums: BTreeMap<&str, Sums>| {
@@ -139,7 +143,8 @@ impl Report {
             sums
         };
         let (receivers, sources) = (sorted(receivers), sorted(sources));
-        Self { all, rules, receivers, sources, days: days.into_values().collect(), cut: tally.is_cut() }
+        let (taken_percent, days) = (percent(taken, all.fired), days.into_values().collect());
+        Self { all, taken_percent, rules, receivers, sources, days, cut: tally.is_cut() }
     }
 }
 
@@ -149,8 +154,8 @@ impl Rule {
         Self { name: name.to_owned(), fired: 0, night: 0, taken_percent, median_seconds, most_changes: 0, advice }
     }
 
-    /// What people did about it.
-    fn judge(&mut self, tally: &Tally) {
+    /// What people did about it: how many of its alerts were taken.
+    fn judge(&mut self, tally: &Tally) -> u64 {
         let of_rule = || tally.taken.iter().filter(|taken| taken.rule == self.name);
         // Each alert once, however many receivers were told of it.
         let acts: BTreeSet<(Timestamp, &str)> = of_rule().map(|taken| (taken.at, &*taken.receiver)).collect();
@@ -159,14 +164,12 @@ impl Rule {
             counts
         });
         let taken = widest.into_values().max().unwrap_or(0).min(self.fired);
-        if self.fired >= FEW as u64 {
-            self.taken_percent = Some(taken * 100 / self.fired);
-        }
+        self.taken_percent = percent(taken, self.fired);
         let waited =
             of_rule().filter_map(|taken| Some(taken.at.millis_since(taken.told_at?).max(0).unsigned_abs() / 1000));
         let mut waited: Vec<u64> = waited.collect();
         waited.sort_unstable();
-        if waited.len() >= FEW {
+        if waited.len() as u64 >= FEW {
             self.median_seconds = Some(waited[waited.len() / 2]);
         }
         self.advice = if self.most_changes >= CHANGES {
@@ -176,7 +179,13 @@ impl Rule {
         } else {
             None
         };
+        taken
     }
+}
+
+/// A share in percent, unless it is one of too few.
+fn percent(part: u64, whole: u64) -> Option<u64> {
+    (whole >= FEW).then(|| part * 100 / whole)
 }
 
 fn named(name: String) -> Sums {
@@ -206,7 +215,7 @@ fn once(tally: &Tally) -> impl Iterator<Item = Once<'_>> {
 /// The day of an hour, and whether it is at night.
 fn clock(hour: Timestamp, zone: &TimeZone) -> (String, bool) {
     let at = jiff::Timestamp::from_millisecond(hour.0).unwrap_or_default().to_zoned(zone.clone());
-    (at.strftime("%Y-%m-%d").to_string(), !NIGHT.contains(&at.hour()))
+    (at.strftime("%Y-%m-%d").to_string(), !DAY.contains(&at.hour()))
 }
 
 /// The days of a span.
@@ -301,6 +310,7 @@ mod tests {
             ]
         );
         assert_eq!(report.rules[2].median_seconds, Some(420));
+        assert_eq!((report.all.fired, report.taken_percent), (120, Some(10)));
     }
 
     #[test]

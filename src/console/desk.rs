@@ -33,13 +33,13 @@ impl Desk {
         [("now", words::NOW), ("m", words::DELIVERIES), ("silences", words::SILENCES), ("duty", words::DUTY)]
     }
 
-    /// The pages behind “more”: a person's own, and those for who may look at everything.
+    /// The pages behind “more”: a person's own, the week, and those for who may look at everything.
     pub fn more(&self) -> Vec<(String, Words)> {
         let own = (format!("people/{}", self.person), words::MY_PAGE);
         let all =
             [("state", words::HEALTH), ("routes", words::ROUTES), ("senders", words::SENDERS), ("audit", words::AUDIT)];
         let all = all.into_iter().filter(|_| self.all).map(|(path, text)| (path.to_owned(), text));
-        std::iter::once(own).chain(all).collect()
+        [own, ("noise".to_owned(), words::NOISE)].into_iter().chain(all).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the pages say.
 
 mod desk;
+mod noise;
 mod pages;
 
 use crate::alert::{ThreadId, TransitionKind};
@@ -14,6 +15,7 @@ pub use desk::{
     ADDRESS_NOT_TRUSTED, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, WECOM_SILENT,
     domain_not_trusted,
 };
+pub(super) use noise::*;
 pub(super) use pages::*;
 pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, ODD_LABELS, mapping_wrong};
 

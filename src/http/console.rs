@@ -7,6 +7,7 @@ mod deliveries;
 mod guest;
 mod live;
 mod look;
+mod noise;
 mod people;
 mod routes;
 mod sign_in;
@@ -51,6 +52,8 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/state", get(state::state))
         .route("/duty", get(people::duty))
         .route("/duty/{rota}", get(people::rota))
+        .route("/noise", get(noise::now))
+        .route("/noise/{week}", get(noise::week))
         .route("/people/{person}", get(people::person))
         .route("/audit", get(people::audit))
         .route("/routes", get(routes::routes))

@@ -427,6 +427,8 @@ fn the_proxy_in_the_documentation_passes_what_others_call_and_nothing_else() {
         "/i/7K2Q",
         "/m/17",
         "/me",
+        "/noise/2026-W48",
+        "/people/zhangsan",
     ] {
         assert!(passes(path), "{path} is not passed");
     }

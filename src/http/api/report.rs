@@ -80,6 +80,8 @@ pub(super) struct NoiseReport {
     pub until: String,
     /// All together.
     pub all: Figures,
+    /// Alerts that were taken, in percent of all that began; null for fewer than 5.
+    pub taken_percent: Option<u64>,
     /// Rules, those that fired most first.
     pub rules: Vec<RuleFigures>,
     /// Receivers, those with most messages first.
@@ -120,6 +122,7 @@ async fn counted(gate: &Gate, caller: &Caller) -> Result<NoiseReport, Wrong> {
         since: say.time(since),
         until: say.time(until),
         all: report.all.into(),
+        taken_percent: report.taken_percent,
         rules: report.rules.into_iter().map(RuleFigures::from).collect(),
         receivers: figures(report.receivers),
         sources: figures(report.sources),

@@ -34,11 +34,13 @@ impl Week {
     }
 
     /// The week before.
+    #[must_use]
     pub fn before(self) -> Self {
         Self { monday: moved(self.monday, -7) }
     }
 
     /// The week after.
+    #[must_use]
     pub fn after(self) -> Self {
         Self { monday: moved(self.monday, 7) }
     }

@@ -27,6 +27,8 @@ pub struct Noise<'a> {
     pub week: Week,
     /// It is not over: the report before is of the same part of that week.
     pub ongoing: bool,
+    /// Days of it that have begun.
+    pub begun: usize,
     /// Of this receiver alone.
     pub receiver: Option<&'a str>,
     /// Its report.
@@ -108,8 +110,8 @@ impl<'a> NoisePage<'a> {
             heading,
             remarks: remarks.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| say(text)).collect(),
             figures: figures(&f, report, before),
-            bars: bars(&f, &report.days),
-            heard: heard(&f, &report.days),
+            bars: bars(&f, &report.days, noise.begun),
+            heard: heard(&f, report.days.get(..noise.begun).unwrap_or(&report.days)),
             rules_heading: say(words::rules_worth(&number(report.rules.len() as u64), worth)),
             rules: rules(&f, report),
             rest: rest(&f, report),
@@ -173,17 +175,19 @@ fn percent(value: u64) -> String {
     format!("{} %", number(value))
 }
 
-/// Bars as high as their share of the fullest day, with the night at the foot. What happened at all is seen.
-fn bars(f: &Frame<'_>, days: &[Sums]) -> Vec<Bar> {
+/// Bars as high as their share of the fullest day, with the night at the foot. What happened at all is seen, and a day that
+/// has not begun has no count.
+fn bars(f: &Frame<'_>, days: &[Sums], begun: usize) -> Vec<Bar> {
     let most = days.iter().map(|day| day.fired).max().unwrap_or(0).max(1);
     let room = BOTTOM - TOP;
     let scaled = |value: u64| if value == 0 { 0 } else { (value * room / most).max(2) };
     let bar = |(index, (day, name)): (u64, (&Sums, Words))| {
         let (height, night_height) = (scaled(day.fired), scaled(day.night).min(scaled(day.fired)));
         let x = index * COLUMN;
+        let has_begun = index < begun as u64;
         Bar {
             name: f.say(name).into_owned(),
-            count: number(day.fired),
+            count: if has_begun { number(day.fired) } else { String::new() },
             x: x + (COLUMN - BAR) / 2,
             middle: x + COLUMN / 2,
             top: BOTTOM - height,
@@ -304,7 +308,7 @@ mod tests {
 
     fn html(language: Language, ongoing: bool, receiver: Option<&str>, report: &Report, before: &Report) -> String {
         let week = Week::parse("2026-W48").unwrap();
-        let noise = Noise { week, ongoing, receiver, report, before };
+        let noise = Noise { week, ongoing, begun: if ongoing { 3 } else { 7 }, receiver, report, before };
         NoisePage::new(frame(language), desk(), &noise).render().unwrap()
     }
 
@@ -333,9 +337,13 @@ mod tests {
         assert_eq!(zh.matches("class=\"chip worth\"").count(), 1);
         assert!(!zh.contains("style=") && !zh.contains("还没过完"), "{zh}");
         let en = html(Language::En, true, Some("dba"), &now, &before);
-        for text in
-            ["Week 48 (11-23 to 11-29) · dba", "−18 %, 502 the week before", "This week is not over", "All receivers"]
-        {
+        for text in [
+            "Week 48 (11-23 to 11-29) · dba",
+            "−18 %, was 502",
+            "This week is not over",
+            "Tue 0 (0 at night), Wed 412 (3 at night)\"",
+            "All receivers",
+        ] {
             assert!(en.contains(text), "{text}: {en}");
         }
         assert!(!en.contains("2026-W49") && en.contains("2026-W47?receiver=dba&#38;lang=en"), "{en}");
@@ -368,13 +376,14 @@ mod tests {
     #[test]
     fn bars_fill_the_drawing_and_none_leaves_it() {
         let days = [sums("", 1_000, 250, 0), sums("", 1, 1, 0), sums("", 0, 0, 0), sums("", 500, 0, 0)];
-        let drawn = bars(&frame(Language::En), &days);
+        let drawn = bars(&frame(Language::En), &days, 3);
         let line = |bar: &Bar| (bar.x, bar.top, bar.height, bar.night_top, bar.night_height);
         assert_eq!(
             drawn.iter().map(line).collect::<Vec<_>>(),
             [(7, 18, 90, 86, 22), (47, 106, 2, 106, 2), (87, 108, 0, 108, 0), (127, 63, 45, 108, 0)]
         );
-        assert!(bars(&frame(Language::En), &[]).is_empty());
+        assert_eq!(drawn.iter().map(|bar| &*bar.count).collect::<Vec<_>>(), ["1,000", "1", "0", ""]);
+        assert!(bars(&frame(Language::En), &[], 7).is_empty());
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Week {
         moved(self.monday, 6)
     }
 
+    /// How many of its days have begun: 0 to 7.
+    pub fn begun(self, now: Timestamp, zone: &TimeZone) -> usize {
+        let today = date(now, zone);
+        (0..7).filter(|days| moved(self.monday, *days) <= today).count()
+    }
+
     /// Its first moment: Monday, 00:00.
     pub fn start(self, zone: &TimeZone) -> Timestamp {
         let start = self.monday.to_zoned(zone.clone()).map(|start| start.timestamp().as_millisecond());
@@ -108,6 +114,8 @@ mod tests {
         assert_eq!(Week::of(Timestamp(1_795_363_200_000), &shanghai), week);
         assert_eq!(Week::of(Timestamp(1_795_363_199_999), &shanghai), week.before());
         assert_eq!(Week::of(Timestamp(1_795_363_200_000), &TimeZone::UTC), week.before(), "still Sunday there");
+        let begun = |hours: i64| week.begun(Timestamp(1_795_363_200_000 + hours * 3_600_000), &shanghai);
+        assert_eq!([-1, 0, 23, 24, 167, 168, 999].map(begun), [0, 1, 1, 2, 7, 7, 7]);
         // The week in which Berlin's clocks go back has an hour more.
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let long = Week::parse("2026-W43").unwrap();

@@ -52,7 +52,7 @@ pub(in crate::console) const QUIET_WEEK: Words =
     words("这一周没有告警，或者记录已按保留期清理。", "There was no alert in this week, or its record was pruned.");
 pub(in crate::console) const NOT_OVER: Words = words(
     "这一周还没过完，和前一周的同一段时间比。",
-    "This week is not over: it is compared with the same part of the week before.",
+    "This week is not over: “was” is the same part of the week before.",
 );
 pub(in crate::console) const NOT_WHOLE: Words =
     words("太多，没有数全：实际比这里多。", "There is too much to count: the figures are too low.");
@@ -67,7 +67,7 @@ pub(in crate::console) fn week(number: i8, first: &str, last: &str) -> Words {
 /// The hours in which people sleep.
 pub(in crate::console) fn at_night() -> Words {
     let (from, until) = (DAY.end, DAY.start);
-    (format!("夜里（{from}–{until} 点）"), format!("At night ({from}–{until} h)")).into()
+    (format!("夜里（{from}–{until} 点）"), format!("Night, {from}–{until} h")).into()
 }
 
 /// The hours in which they do not.
@@ -76,9 +76,9 @@ pub(in crate::console) const AT_DAY: Words = words("白天", "by day");
 /// What it was in the week before, and the change, if there is one to tell.
 pub(in crate::console) fn was(before: &str, change: &str) -> Words {
     if change.is_empty() {
-        return (format!("前一周 {before}"), format!("{before} the week before")).into();
+        return (format!("前一周 {before}"), format!("was {before}")).into();
     }
-    (format!("{change}，前一周 {before}"), format!("{change}, {before} the week before")).into()
+    (format!("{change}，前一周 {before}"), format!("{change}, was {before}")).into()
 }
 
 /// Rules, and how many of them are worth changing.

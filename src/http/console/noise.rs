@@ -53,6 +53,6 @@ async fn show(gate: &Gate, parts: &Parts, written: Option<&str>) -> Response {
     let (tally, tally_before) = read!(gate, guest, found.await);
     let (report, before) = (Report::of(&tally, start, end, zone), Report::of(&tally_before, before, compared, zone));
     let desk = Desk { live: "", ..guest.desk(gate, "noise") };
-    let noise = Noise { week, ongoing, receiver, report: &report, before: &before };
+    let noise = Noise { week, ongoing, begun: week.begun(now, zone), receiver, report: &report, before: &before };
     guest.page(&NoisePage::new(guest.frame(gate), desk, &noise), &[])
 }

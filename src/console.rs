@@ -8,6 +8,7 @@ mod acts;
 mod assets;
 mod desk;
 mod digest;
+mod find;
 mod frame;
 mod health;
 mod letter;
@@ -29,6 +30,7 @@ pub use acts::{ActsPart, Done, Form, Hides, May, Owner, Proven, Said, Silenced, 
 pub use assets::{Asset, asset};
 pub use desk::{Desk, LinkPage, LoginPage, MePage};
 pub use digest::{DigestPage, PAGE_ITEMS, Turn, digest_page};
+pub use find::Sought;
 pub use frame::{Frame, language_of, policy, root_of};
 pub use health::{SilencesPage, StatePage};
 pub use letter::{Beside, Fact, LETTER_ALERTS, LetterPage, Now, Shown, letter_page};

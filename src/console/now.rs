@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::acts::ActsPart;
 use super::desk::Desk;
+use super::find::{Onward, Sought};
 use super::frame::Frame;
 use super::letter::{Group, Now, Writer, moment, one_line, ordered};
 use super::told::{Step, Told};
@@ -15,7 +16,7 @@ use crate::deliver::Page;
 use crate::level::Level;
 use crate::render::{Clock, grade, number};
 use crate::store::{ActAlert, ActRow, Delivery, DeliveryRow};
-use crate::words::Words;
+use crate::words::{Language, Words};
 
 /// Incidents on one page.
 const ROWS: usize = 50;
@@ -35,6 +36,11 @@ pub struct NowPage<'a> {
     filters: Vec<Filter>,
     rows: Vec<Row>,
     more: String,
+    sought: Sought,
+    part: Only,
+    beside: Option<Onward>,
+    empty: String,
+    further: Vec<Onward>,
 }
 
 /// A way to a part of the list.
@@ -103,12 +109,12 @@ impl Only {
 }
 
 impl<'a> NowPage<'a> {
-    /// Of `alerts`, the firing ones that the reader may see, of `count` in all.
+    /// Of `alerts`, the firing ones that the reader may see and that `sought` finds, of `count` in all.
     pub fn new(
         f: Frame<'a>,
         desk: Desk,
         clock: &Clock<'_>,
-        only: Only,
+        (only, sought): (Only, Sought),
         alerts: &[ActAlert],
         count: u64,
         place: Place<'_>,
@@ -127,11 +133,22 @@ impl<'a> NowPage<'a> {
             (rows.iter().filter(|row| row.critical).count(), rows.iter().filter(|row| !row.taken).count());
         let say = |words: Words| f.say(words).into_owned();
         let filters = Only::WAYS.map(|way| Filter {
-            href: format!("?only={}&lang={}", way.as_str(), f.language.as_str()),
+            href: address(way, &sought.typed, f.language),
             text: say(words::only(way, [rows.len(), critical, free])),
             on: way == only,
         });
-        let heading = say(words::now_heading(rows.len(), critical, free));
+        let unfound = rows.is_empty() && !sought.typed.is_empty();
+        let heading = say(if unfound { words::NOT_FOUND } else { words::now_heading(rows.len(), critical, free) });
+        let empty = match (unfound, sought.is_odd()) {
+            (true, true) => words::NOTHING_TYPED,
+            (true, false) => words::NONE_ON,
+            (false, _) => words::CALM,
+        };
+        let mut further: Vec<Onward> = Vec::new();
+        if unfound {
+            further.extend((!sought.is_odd()).then(|| sought.in_deliveries(&f)));
+            further.push(Onward { href: address(Only::All, "", f.language), text: say(words::ALL_ON) });
+        }
         let mut shown: Vec<Row> = rows.into_iter().filter(|row| only.shows(row)).collect();
         let beyond = shown.len().saturating_sub(ROWS) as u64 + count.saturating_sub(alerts.len() as u64);
         shown.truncate(ROWS);
@@ -141,10 +158,25 @@ impl<'a> NowPage<'a> {
             filters: filters.into(),
             rows: shown,
             more: if beyond > 0 { say(words::and_more(beyond)) } else { String::new() },
+            beside: sought.beside(&f),
+            empty: say(empty),
+            further,
+            part: only,
+            sought,
             desk,
             f,
         }
     }
+}
+
+/// The address of a part of what is on, with the words that are looked for.
+fn address(only: Only, typed: &str, language: Language) -> String {
+    let mut query = form_urlencoded::Serializer::new("?".to_owned());
+    query.append_pair("only", only.as_str());
+    if !typed.is_empty() {
+        query.append_pair("q", typed);
+    }
+    query.append_pair("lang", language.as_str()).finish()
 }
 
 fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert], place: Place<'_>) -> Row {

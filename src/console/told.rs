@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::acts::Said;
 use super::desk::Desk;
+use super::find::{Onward, Sought, nothing};
 use super::frame::Frame;
 use super::letter::{Fact, moment, one_line};
 use super::words;
@@ -95,6 +96,9 @@ impl Step {
     }
 }
 
+/// The name of the field for words.
+const WORDS: &str = "q";
+
 /// A field of the search.
 #[derive(Debug)]
 struct Field {
@@ -114,12 +118,17 @@ pub struct DeliveriesPage<'a> {
     said: String,
     told: Vec<Told>,
     empty: String,
+    further: Option<Onward>,
+    beside: Option<Onward>,
+    remark: String,
     older: Option<String>,
 }
 
 /// What is asked of the search, as it was typed.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
+    /// Words, or a short id.
+    pub sought: Sought,
     /// A name of [`State`]; empty: any.
     pub state: String,
     /// A receiver.
@@ -162,6 +171,7 @@ impl<'a> DeliveriesPage<'a> {
         ];
         let spans = vec![("24h", words::LAST_DAY), ("7d", words::LAST_WEEK), ("30d", words::LAST_MONTH)];
         let fields = vec![
+            field(WORDS, words::FIND_MESSAGES, &asked.sought.typed),
             Field { choices: choose(states), ..field("state", words::STATE, &asked.state) },
             Field { choices: choose(spans), ..field("since", words::SINCE, &asked.since) },
             field("receiver", words::RECEIVER_FIELD, &asked.receiver),
@@ -171,8 +181,12 @@ impl<'a> DeliveriesPage<'a> {
             field("errcode", words::ERRCODE, &asked.errcode),
         ];
         let told = rows.iter().map(|row| Told::of(&f, clock, row)).collect();
-        let (said, empty) = (said.map(say).unwrap_or_default(), say(words::NOTHING_FOUND));
-        Self { f, desk, fields, said, told, empty, older }
+        let odd = asked.sought.is_odd().then_some(words::NOTHING_TYPED);
+        let said = said.or(odd).map(say).unwrap_or_default();
+        let pairs: Vec<(&str, &str)> = fields.iter().map(|field| (field.name, field.value.as_str())).collect();
+        let (empty, further) = nothing(&f, &asked.since, &pairs);
+        let remark = if asked.sought.typed.is_empty() { String::new() } else { say(words::FOUND_SOON) };
+        Self { beside: asked.sought.beside(&f), f, desk, fields, said, told, empty, further, remark, older }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the pages say.
 
 mod desk;
+mod find;
 mod noise;
 mod pages;
 
@@ -15,6 +16,7 @@ pub use desk::{
     ADDRESS_NOT_TRUSTED, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, WECOM_SILENT,
     domain_not_trusted,
 };
+pub(super) use find::*;
 pub(super) use noise::*;
 pub(super) use pages::*;
 pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, ODD_LABELS, mapping_wrong};
@@ -498,10 +500,6 @@ pub(super) const LAST_DAY: Words = words("最近 24 小时", "last 24 hours");
 pub(super) const LAST_WEEK: Words = words("最近 7 天", "last 7 days");
 pub(super) const LAST_MONTH: Words = words("最近 30 天", "last 30 days");
 pub(super) const OLDER: Words = words("更早", "older");
-pub(super) const NOTHING_FOUND: Words = words(
-    "这段时间没有这样的消息。可以把时间放宽到 30 天。",
-    "There is no such message in this time. Try the last 30 days.",
-);
 /// The search cannot be understood.
 pub const ODD_SEARCH: Words = words(
     "有一项读不懂：错误码是数字，标签写成 名=值，短号像 7K2Q。",

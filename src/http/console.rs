@@ -4,6 +4,7 @@
 //! nonce and its HMAC by the secret, and come from our own pages (`Sec-Fetch-Site`, or `Origin` where a browser has none).
 
 mod deliveries;
+mod find;
 mod guest;
 mod live;
 mod look;

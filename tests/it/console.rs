@@ -149,6 +149,31 @@ async fn a_word_in_a_chat_signs_in_once_and_rights_decide_what_is_seen() {
     }
     let (_, html) = visitor.opens("/m?since=24h").await;
     assert!(html.contains("磁盘将满") && !html.contains("主库只读"), "{html}");
+    // Words in both languages find what may be seen, and a short id opens its incident.
+    while world.app().store().index_terms().await.unwrap().more {}
+    for q in ["磁盘", "DB-2", "磁盘 db-1", "zhangsan"] {
+        for page in ["now", "m"] {
+            let (status, html) = visitor.opens(&format!("/{page}?q={q}")).await;
+            assert!(status == 200 && html.contains(&ours) && !html.contains("主库只读"), "{page} {q}: {html}");
+        }
+    }
+    for q in [ours.clone(), format!("%23{}", ours.to_lowercase())] {
+        for page in ["now", "m"] {
+            let answer = visitor.asks(&format!("/{page}?q={q}")).send().await.unwrap();
+            let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+            assert_eq!((answer.status().as_u16(), to), (303, Some(format!("i/{ours}"))), "{page} {q}");
+        }
+    }
+    for q in ["主库", "order-db", &theirs] {
+        let (_, html) = visitor.opens(&format!("/now?q={q}")).await;
+        holds(&html, &["没有找到", "在 30 天的投递里找", "看全部告警"]);
+        let (_, html) = visitor.opens(&format!("/m?q={q}&state=sent")).await;
+        holds(&html, &["最近 24 小时没有这样的消息", "&#38;state=sent&#38;since=7d", "找 7 天", "还不能按词找到"]);
+    }
+    for page in ["now", "m"] {
+        let (_, html) = visitor.opens(&format!("/{page}?q=%25")).await;
+        assert!(html.contains("没有字，也没有数字") && !html.contains(&ours), "{page}: {html}");
+    }
     let (_, html) = visitor.opens("/m?errcode=x").await;
     holds(&html, &["有一项读不懂"]);
     let (status, _) = visitor.opens("/state").await;

@@ -246,7 +246,8 @@ async fn whatever_an_alert_says_is_text_on_each_page_under_one_policy() {
         ));
         paths.push(format!("/routes?label={text}&from={text}"));
         paths.push(format!("/people/{}", text.replace('+', "%20").replace("%2F", "")));
-        paths.push(format!("/now?only={text}"));
+        paths.push(format!("/now?only={text}&q={text}"));
+        paths.push(format!("/m?q={text}"));
     }
     let mut same = Vec::new();
     for path in &paths {

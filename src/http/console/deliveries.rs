@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::super::details::{PATIENCE, outcome};
 use super::super::refusal::Cause;
-use super::{Gate, Guest, clock, missing, read, visitor};
+use super::{Gate, Guest, clock, find, missing, read, see, visitor};
 use crate::alert::{ThreadId, Timestamp};
 use crate::answer::{Actor, Via, Wish};
 use crate::console::{self, Asked, DeliveriesPage, DeliveryPage, Offers};
 use crate::deliver::{can_be_recalled, recallable};
+use crate::search::Question;
 use crate::store::{About, ActKind, ActState, Delivery, DeliveryFilter, State as Sending, StoreError};
 use crate::words::Words;
 
@@ -25,6 +26,7 @@ const HOUR_MS: i64 = 3_600_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Search {
+    q: String,
     state: String,
     receiver: String,
     person: String,
@@ -68,15 +70,23 @@ impl Search {
                 Some(id) => Some(ThreadId::parse(&id)?),
                 None => None,
             },
+            words: Question::of(&self.q),
             before: self.before,
             ..DeliveryFilter::default()
         })
+    }
+
+    /// Is nothing asked but words?
+    fn is_words_alone(&self) -> bool {
+        let Self { state, receiver, person, errcode, label, id, before, .. } = self;
+        before.is_none() && [state, receiver, person, errcode, label, id].into_iter().all(String::is_empty)
     }
 
     /// The query of the page behind `last`.
     fn older(&self, last: i64, language: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
+            ("q", &self.q),
             ("state", &self.state),
             ("receiver", &self.receiver),
             ("person", &self.person),
@@ -97,12 +107,21 @@ pub(super) async fn search(State(gate): State<Gate>, parts: Parts) -> Response {
     let guest = visitor!(gate, parts);
     let Query(search) = Query::<Search>::try_from_uri(&parts.uri).unwrap_or_default();
     let f = guest.frame(&gate);
+    let sought = read!(gate, guest, find::sought(&gate, &guest, &search.q).await);
     let filter = search.filter(gate.server.clock.now());
     let said = filter.is_none().then_some(console::ODD_SEARCH);
-    let mut rows = match filter {
-        Some(filter) => read!(gate, guest, gate.server.store.deliveries(filter).await),
+    let mut rows = match filter.filter(|_| !sought.is_odd()) {
+        Some(filter) => {
+            let filter = DeliveryFilter { receivers: find::receivers(&guest), ..filter };
+            read!(gate, guest, gate.server.store.for_people().deliveries(filter).await)
+        }
         None => Vec::new(),
     };
+    if search.is_words_alone()
+        && let Some(thread) = sought.leads(rows.iter().map(|row| row.thread))
+    {
+        return see(guest.reader.root(), &format!("i/{thread}"));
+    }
     let whole = rows.len() == READ;
     let last = rows.last().map(|row| row.message);
     rows.retain(|row| guest.rights.sees(&row.receiver));
@@ -113,7 +132,7 @@ pub(super) async fn search(State(gate): State<Gate>, parts: Parts) -> Response {
     let setup = gate.server.setup.now();
     let clock = clock(&gate, &setup.config.timezone, f.language);
     let Search { state, receiver, person, errcode, label, id, since, .. } = search;
-    let asked = Asked { state, receiver, person, errcode, label, id, since };
+    let asked = Asked { sought, state, receiver, person, errcode, label, id, since };
     let page = DeliveriesPage::new(f, guest.desk(&gate, "m"), &clock, &asked, &rows, said, older);
     guest.page(&page, &[])
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::details::{PATIENCE, asked_for, condition, hidden, how, outcome, owners, person};
 use super::super::refusal::Cause;
-use super::{Gate, Guest, clock, missing, read, unread, visitor};
+use super::{Gate, Guest, clock, find, missing, read, see, unread, visitor};
 use crate::alert::{Status, ThreadId};
 use crate::answer::{Actor, Via, Wish};
 use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Proven, Standing};
@@ -34,18 +34,28 @@ const ACTS: u32 = 50;
 #[serde(default)]
 struct Part {
     only: String,
+    q: String,
 }
 
 pub(super) async fn now(State(gate): State<Gate>, parts: Parts) -> Response {
     let guest = visitor!(gate, parts);
     let Query(part) = Query::<Part>::try_from_uri(&parts.uri).unwrap_or_default();
     let store = &gate.server.store;
+    let sought = read!(gate, guest, find::sought(&gate, &guest, &part.q).await);
     let found = async {
+        if !sought.typed.is_empty() {
+            let found = find::on(&gate, &guest, &sought.typed).await?;
+            let count = found.len() as u64;
+            return Ok((found, count));
+        }
         let mut receivers = store.receivers_on().await?;
         receivers.retain(|receiver| guest.rights.sees(receiver));
         store.alerts_on_of(receivers, &guest.session.person, ALERTS).await
     };
     let (alerts, count) = read!(gate, guest, found.await);
+    if let Some(thread) = sought.leads(alerts.iter().map(|alert| alert.thread)) {
+        return see(guest.reader.root(), &format!("i/{thread}"));
+    }
     let setup = gate.server.setup.now();
     let f = guest.frame(&gate);
     let clock = clock(&gate, &setup.config.timezone, f.language);
@@ -54,7 +64,8 @@ pub(super) async fn now(State(gate): State<Gate>, parts: Parts) -> Response {
         let receiver = config.receivers.get(&alert.receiver).map(AsRef::as_ref);
         place(alert, &config.taught(receiver, &alert.source))
     };
-    let page = NowPage::new(f, guest.desk(&gate, "now"), &clock, Only::of(&part.only), &alerts, count, &place);
+    let wanted = (Only::of(&part.only), sought);
+    let page = NowPage::new(f, guest.desk(&gate, "now"), &clock, wanted, &alerts, count, &place);
     guest.page(&page, &[])
 }
 

@@ -1,0 +1,66 @@
+//! What the search by words reads: a message or an alert holds them, or they are the short id of an incident.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Gate, Guest};
+use crate::alert::ThreadId;
+use crate::console::Sought;
+use crate::search::Question;
+use crate::store::{ActAlert, AlertFilter, DeliveryFilter, StoreError};
+
+/// Alerts that one question gives at most.
+const ALERTS: usize = 1_000;
+/// Messages whose incidents are looked at.
+const MESSAGES: usize = 300;
+/// Words that are looked for in alerts.
+const WORDS: usize = 12;
+const MONTH_MS: i64 = 30 * 24 * 3_600_000;
+
+/// What the visitor looks for, with the incident that has it as its short id.
+pub(super) async fn sought(gate: &Gate, guest: &Guest, typed: &str) -> Result<Sought, StoreError> {
+    let typed = typed.trim().to_owned();
+    let Some(thread) = ThreadId::parse(&typed) else { return Ok(Sought { typed, short: None }) };
+    let filter =
+        DeliveryFilter { thread: Some(thread), receivers: receivers(guest), limit: 1, ..DeliveryFilter::default() };
+    let known = gate.server.store.for_people().deliveries(filter).await?;
+    Ok(Sought { typed, short: known.first().map(|row| row.thread) })
+}
+
+/// The receivers that the visitor may see; `None`: all.
+pub(super) fn receivers(guest: &Guest) -> Option<Vec<String>> {
+    (!guest.rights.all).then(|| guest.rights.receivers.iter().cloned().collect())
+}
+
+/// The firing alerts that the visitor may see: with the words in name, labels, receiver or source, held by the person
+/// that was typed, or told by a message of the last 30 days with the words. Each once.
+pub(super) async fn on(gate: &Gate, guest: &Guest, typed: &str) -> Result<Vec<ActAlert>, StoreError> {
+    let Some(question) = Question::of(typed) else { return Ok(Vec::new()) };
+    let (store, receivers) = (gate.server.store.for_people(), receivers(guest));
+    let on =
+        || AlertFilter { firing: Some(true), receivers: receivers.clone(), limit: ALERTS, ..AlertFilter::default() };
+    let words: Vec<String> = typed.split_whitespace().take(WORDS).map(str::to_owned).collect();
+    let mut found = store.alerts(AlertFilter { words: words.clone(), ..on() }).await?;
+    if let [person] = &words[..] {
+        found.extend(store.alerts(AlertFilter { claimed_by: Some(person.clone()), ..on() }).await?);
+    }
+    if receivers.is_some() {
+        // The visitor's own, whoever was told of them.
+        let own = Some(guest.session.person.clone());
+        found.extend(store.alerts(AlertFilter { claimed_by: own, receivers: None, words, ..on() }).await?);
+    }
+    let told = DeliveryFilter {
+        words: Some(question),
+        receivers: receivers.clone(),
+        since: Some(gate.server.clock.now().plus_millis(-MONTH_MS)),
+        limit: MESSAGES,
+        ..DeliveryFilter::default()
+    };
+    let threads: BTreeSet<ThreadId> = store.deliveries(told).await?.iter().map(|row| row.thread).collect();
+    if !threads.is_empty() {
+        found.extend(store.alerts(AlertFilter { threads: threads.into_iter().collect(), ..on() }).await?);
+    }
+    found.sort_by_key(|alert| alert.alert);
+    let mut seen = HashSet::new();
+    found.retain(|alert| seen.insert(alert.identity));
+    Ok(found)
+}

@@ -49,7 +49,7 @@ async fn messages_of_an_app_are_recalled_or_the_reason_is_given() {
     let (member, webhook, chat) = (sent(&world, "app/ops/daixuan").await, sent(&world, "webhook/").await, "AITest");
     assert_eq!(run(&world, &["acts", "list"]).await.exits(0).out, "没有操作 no acts\n");
 
-    recall(&world, &[&member]).await.exits(0).says(&["✓", "已撤回 recalled"]);
+    recall(&world, &[&member]).await.exits(0).says(&["✓", "已撤回", "recalled"]);
     for whose in ["user=daixuan", "user=zhangsan"] {
         assert_eq!(world.inbox(whose).await[0]["recalled"], true, "{whose}");
     }

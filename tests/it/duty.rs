@@ -247,8 +247,9 @@ async fn duty_shows_who_is_on_duty_and_who_is_next() {
         "dba  (Asia/Shanghai)",
         "▶ 2026-01-06 08:59 → 2026-01-06 09:00  zhangsan",
         "  2026-01-06 09:00 → 2026-01-07 09:00  lisi",
-        "二线 backup: wangwu",
-        "daixuan   二线 backup: wangwu  节假日 holiday 团建",
+        "二线：wangwu",
+        "backup: wangwu",
+        "daixuan   二线：wangwu   backup: wangwu  节假日 团建   holiday 团建",
     ]);
     let answer = run(&world, &[&["duty", "--json"][..], &at].concat()).await.exits(0).json();
     assert_eq!(answer["rotas"][0]["now"]["people"], json!(["zhangsan"]));

@@ -113,10 +113,10 @@ async fn a_folded_message_names_its_digest_and_a_digest_its_messages() {
     let folded = listed(&world, &["--state", "folded"], |rows| rows.len() > 8).await;
     let digest = folded[0]["folded_into"].as_i64().unwrap().to_string();
     let text = run(&world, &["deliveries", "list", "--limit", "200"]).await.exits(0);
-    let text = text.says(&[&format!("folded into digest {digest}"), "摘要 digest"]);
+    let text = text.says(&[&format!("folded into digest {digest}"), "摘要 告警", "digest"]);
     println!("{}", text.out);
     let shown = run(&world, &["deliveries", "show", &digest]).await.exits(0);
-    let shown = shown.says(&["摘要 digest", "firing", "alertname=rule"]);
+    let shown = shown.says(&["digest", "firing", "alertname=rule"]);
     println!("{}", shown.out);
     let whole = run(&world, &["deliveries", "show", &digest, "--json"]).await.exits(0).json();
     let digested = &whole["deliveries"][0]["digested"];

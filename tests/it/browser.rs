@@ -136,17 +136,25 @@ impl Browser {
 
     /// The value of a JavaScript expression.
     pub async fn evaluate(&mut self, expression: &str) -> Value {
-        let ask = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let mut answer = self.call("Runtime.evaluate", ask).await;
-        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
-        answer["result"]["value"].take()
+        self.tried(expression).await.unwrap_or_else(|answer| panic!("{expression}: {answer}"))
     }
 
-    /// Waits until an expression is true.
+    /// The same; the error is the exception.
+    async fn tried(&mut self, expression: &str) -> Result<Value, Value> {
+        let ask = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut answer = self.call("Runtime.evaluate", ask).await;
+        if answer.get("exceptionDetails").is_some() { Err(answer) } else { Ok(answer["result"]["value"].take()) }
+    }
+
+    /// Waits until an expression is true. An exception is not the end: a page that is being loaded has no document.
     pub async fn until(&mut self, expression: &str) {
         let begun = Instant::now();
-        while self.evaluate(expression).await != true {
-            assert!(begun.elapsed() < PATIENCE, "never true: {expression}");
+        loop {
+            let answer = self.tried(expression).await;
+            if answer == Ok(json!(true)) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "never true: {expression}: {answer:?}");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }

@@ -19,7 +19,7 @@ use wegraf::store::{Delivery, DeliveryFilter, DeliveryRow};
 use wegraf::time::Clock;
 
 /// Longest wait for something that is about to happen; reached only by a test that fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A receiver of each kind; tests that need others write their own configuration.
 pub const EVERY_CHANNEL: &str = r"

@@ -45,7 +45,7 @@ pub struct Rule {
     pub fired: u64,
     /// Of these, at night: from 23 to 8.
     pub night: u64,
-    /// Alerts that somebody took, in percent of those that began; `None` for fewer than 5.
+    /// Alerts that a person took, in percent of those that began; `None` for fewer than 5.
     pub taken_percent: Option<u64>,
     /// From the first message that was accepted until it was taken, the median; `None` for fewer than 5.
     pub median_seconds: Option<u64>,
@@ -77,7 +77,7 @@ pub struct Sums {
 pub struct Report {
     /// All together.
     pub all: Sums,
-    /// Alerts that somebody took, in percent of all that began; `None` for fewer than 5.
+    /// Alerts that a person took, in percent of all that began; `None` for fewer than 5.
     pub taken_percent: Option<u64>,
     /// Rules, those that fired most first.
     pub rules: Vec<Rule>,

@@ -52,7 +52,7 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 #[test]
-fn the_description_in_docs_is_the_one_of_the_code_and_breaks_nobody() {
+fn the_description_in_docs_is_the_one_of_the_code_and_breaks_no_client() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     let old: Value = serde_json::from_str(&kept).unwrap_or_default();

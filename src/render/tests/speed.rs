@@ -69,10 +69,10 @@ fn composing_a_digest_of_twenty_thousand_takes_a_sixth_of_a_second() {
     }
 }
 
-/// Run under a heap profiler: `heaptrack target/debug/deps/wegraf-… --ignored composing_a_letter_of_twenty`.
+/// Measures nothing itself; run under a heap profiler: `heaptrack target/debug/deps/wegraf-… --ignored composing_a_letter_of_twenty`.
 #[test]
 #[ignore = "a measurement"]
-fn composing_a_letter_of_twenty_thousand_takes_little_memory() {
+fn composing_a_letter_of_twenty_thousand_under_a_heap_profiler() {
     let (templates, _) = Templates::compile(&[]);
     let sample = samples().into_iter().find(|sample| sample.name == "alertmanager").unwrap();
     let mut notification = sample.notification.clone();

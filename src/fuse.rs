@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::alert::Timestamp;
-use crate::store::StoreError;
+use crate::store::{Retry, StoreError};
 use crate::time::Clock;
 
 /// What the rooms report failures of the store to. Cheap to clone.
@@ -30,10 +30,10 @@ impl Fuse {
     /// read, write or sync failed, or the file is damaged), the process must end and start again: what is on disk then
     /// is the truth (reliability F11).
     pub fn failed(&self, error: &StoreError) {
-        if matches!(error, StoreError::Io { .. } | StoreError::Corrupt { .. }) {
+        if error.is_fatal() {
             error!(%error, "The store failed; the process ends.");
             self.0.blown.cancel();
-        } else if matches!(error, StoreError::Full) {
+        } else if matches!(error, StoreError::Retry(Retry::Full)) {
             *self.0.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.0.clock.now());
         }
     }

@@ -32,6 +32,7 @@ mod short;
 mod sqlite;
 mod tally;
 mod terms;
+mod text;
 mod truth;
 mod words;
 
@@ -64,7 +65,7 @@ pub use api::{ApiToken, Asked, NewToken};
 pub use backup::Backup;
 pub use copy::{Copied, copy};
 pub use digest::{Digest, DigestGroup, DigestItem, DigestKey, DigestOther};
-pub use error::StoreError;
+pub use error::{Fatal, Retry, StoreError, Unopened};
 pub use incidents::AlertFilter;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use marks::Marks;

@@ -13,7 +13,7 @@ use crate::config::Channel;
 use crate::render::harmless;
 use crate::store::{ActFilter, ActRow, ActState};
 use crate::time::Clock;
-use crate::words::{told, words};
+use crate::words::{Words, told, words};
 
 /// `wegraf acts`
 #[derive(Debug, Args)]
@@ -106,7 +106,7 @@ fn table(rows: &[ActRow], zone: &TimeZone) -> Screen {
             rest.join("  ")
         ));
         if !row.detail.is_empty() {
-            screen.line(format_args!("        {}", clean(&row.detail, DETAIL)));
+            screen.line(format_args!("        {}", clean(&Words::of_record(&row.detail).to_string(), DETAIL)));
         }
     }
     screen

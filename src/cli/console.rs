@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::http::{EndOrder, LinkOrder};
 use crate::links::LinkKey;
 use crate::render::Clock as Reading;
-use crate::store::{Store, StoreError, Ticket, fresh_secret, hash};
+use crate::store::{Store, StoreError, Ticket, Unopened, fresh_secret, hash};
 use crate::time::Clock;
 use crate::words::{told, words};
 
@@ -128,7 +128,7 @@ async fn ticket(config: &Config, link: &Link) -> anyhow::Result<String> {
             store.close().await?;
             Ok(secret)
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let order = LinkOrder { person: link.person.clone() };
             let said = ordered(config, link.listen, pid, "/api/v1/console/link", serde_json::to_vec(&order)?).await?;
             Ok(said["ticket"].as_str().unwrap_or_default().to_owned())
@@ -144,7 +144,7 @@ async fn end(config: &Config, sessions: &Sessions, id: &str) -> anyhow::Result<b
             store.close().await?;
             Ok(ended)
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let order = EndOrder { id: id.to_owned(), by: sessions.by.clone() };
             let said =
                 ordered(config, sessions.listen, pid, "/api/v1/console/end", serde_json::to_vec(&order)?).await?;

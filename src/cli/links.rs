@@ -12,7 +12,7 @@ use super::screen::Screen;
 use crate::config::Config;
 use crate::http::RotateOrder;
 use crate::links::LinkKey;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Unopened};
 use crate::time::Clock;
 use crate::words::words;
 
@@ -74,7 +74,7 @@ async fn replace(config: &Config, rotate: &Rotate) -> anyhow::Result<()> {
             store.rotate_links(Clock::System.now()).await?;
             store.close().await?;
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let record = Store::open_reading(&config.database).await?;
             let key = LinkKey::from(record.link_secrets().await?);
             let gateway = Gateway::new(rotate.listen.unwrap_or(config.listen), pid, key)?;

@@ -1,165 +1,192 @@
 //! Errors of the store, sorted by what the caller must do.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use super::words;
 use crate::engine::Denied;
+use crate::words::Words;
 
-/// An error of the store.
-#[derive(Debug, Clone, thiserror::Error)]
+/// An error of the store. Each variant is one thing for the caller to do.
+#[derive(Debug, Clone)]
 pub enum StoreError {
-    /// No place in the queue, or another program holds the file, for too long. Nothing was written: answer 503.
-    #[error(
-        "数据库忙，没有写入：稍后重试，并检查是否有其他程序占用该文件 / \
-         the database is busy and nothing was written: try again, and look for another program that holds the file"
-    )]
-    Busy,
+    /// Answer 503 with `Retry-After` and stay; a write whose repetition changes nothing is repeated. Nothing was written,
+    /// except that the outcome of a commit is unknown where the server went [away](Retry::Unreachable) during it.
+    Retry(Retry),
     /// A question of a page or of the API took longer than [`PEOPLE`](super::PEOPLE), or too many of them wait: answer
     /// 503 and say so; a narrower question may be answered.
-    #[error(
-        "查询超过 {} 毫秒的上限，已中止：请缩小时间范围或加上条件 / \
-         the query took longer than the limit of {} ms and was ended: narrow the time range or add a condition",
-        super::PEOPLE.as_millis(), super::PEOPLE.as_millis()
-    )]
     TooSlow,
-    /// The disk is full. Nothing was written: answer 503 and stay.
-    #[error(
-        "磁盘已满，没有写入：请释放空间，无需重启 / the disk is full and nothing was written: free some space, no restart is needed"
-    )]
-    Full,
-    /// A read, write or sync failed: whether the change is on disk is unknown until the file is opened again. The store
-    /// takes no more writes; the process should stop and be restarted.
-    #[error(
-        "读写数据库出错（{reason}），结果未知：请检查磁盘并重启 / \
-         input or output of the database failed ({reason}), the outcome is unknown: check the disk and restart"
-    )]
-    Io {
-        /// What the system said.
-        reason: String,
-    },
-    /// The file turned out to be damaged while in use. The store takes no more writes; the process should stop.
-    #[error(
-        "数据库已损坏（{reason}）：请停止程序并从备份恢复 / the database is damaged ({reason}): stop and restore a backup"
-    )]
-    Corrupt {
-        /// What SQLite said.
-        reason: String,
-    },
-    /// The file that this process has open is no longer the one at its path, or is read-only: further writes would be
-    /// lost with the process. Answer 503 and stay; writes resume once the file is back.
-    #[error(
-        "数据库文件 {} {reason}，不再收告警：请把原来的文件放回原处（自动恢复）；找不回来就停止 wegraf，它会把还在手里的数据存成旁边的 .rescued 文件，改回原名再启动 / \
-         database file {} {reason}; no alert is taken: put the file back (it goes on by itself), or stop wegraf, which saves what it still has as a .rescued file beside it: give that the old name and start again",
-        .path.display(), .path.display()
-    )]
-    Displaced {
-        /// The database or its log.
-        path: PathBuf,
-        /// What happened to it.
-        reason: String,
-    },
-    /// The database server does not answer, or the connection broke. If that happened during the commit, the result is
-    /// unknown: callers whose write is idempotent repeat it. Answer 503, try again later, and stay.
-    #[error(
-        "数据库服务器没有应答（{reason}）：将自动重新连接；请检查服务器与网络 / \
-         the database server does not answer ({reason}): it will be connected to again; check the server and the network"
-    )]
-    Unreachable {
-        /// What the connection or the server said.
-        reason: String,
-    },
-    /// The message is no longer in the state the caller saw: another process or task changed it. Nothing was written.
-    #[error(
-        "消息 {message} 的状态已被改变，未写入 / message {message} was moved by somebody else, nothing was written"
-    )]
+    /// The message is no longer in the state the caller saw: another process or task changed it. Nothing was written:
+    /// give the lease back and look again.
     Lost {
         /// Which message.
         message: i64,
     },
-    /// The store was closed.
-    #[error("数据库已关闭 / the database was closed")]
+    /// Whether the change is on disk is unknown until the file is opened again. The store takes no more writes: end the
+    /// process.
+    Fatal(Fatal),
+    /// The store was closed: stop.
     Closed,
-    /// A bug in this program: the statement, its data or a panic. Nothing was written.
-    #[error("程序错误，没有写入：{reason}；请报告 / a bug, nothing was written: {reason}; please report it")]
+    /// A bug in this program: the statement, its data or a panic. Nothing was written: answer 503 and log it.
     Bug {
         /// What went wrong.
         reason: String,
         /// SQLite's error, if there is one.
         source: Option<Arc<rusqlite::Error>>,
     },
-    /// Another process holds the database.
-    #[error(
-        "数据库 {} 正被进程 {pid} 使用：请停止该进程，或在 `database` 中另选文件 / \
-         database {} is in use by process {pid}: stop it, or choose another file in `database`", .path.display(), .path.display()
-    )]
-    InUse {
-        /// The database.
+    /// The database cannot be opened; it was left unchanged: exit with code 2 and this text.
+    Open {
+        /// The file, or the address of the server without its password.
         path: PathBuf,
+        /// Why.
+        why: Unopened,
+    },
+}
+
+/// What keeps the store from writing at this moment.
+#[derive(Debug, Clone)]
+pub enum Retry {
+    /// No place in the queue, or another program holds the file, for too long.
+    Busy,
+    /// The disk is full.
+    Full,
+    /// The file that this process has open is no longer the one at its path, or is read-only: further writes would be
+    /// lost with the process. Writes resume once the file is back.
+    Displaced {
+        /// The database or its log.
+        path: PathBuf,
+        /// What happened to it.
+        reason: Words,
+    },
+    /// The database server does not answer, or the connection broke.
+    Unreachable {
+        /// What the connection or the server said.
+        reason: Words,
+    },
+}
+
+/// What makes the state of the file unknown.
+#[derive(Debug, Clone)]
+pub enum Fatal {
+    /// A read, write or sync failed; the system's words.
+    Io(String),
+    /// The file turned out to be damaged while in use; SQLite's words.
+    Corrupt(String),
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, Clone)]
+pub enum Unopened {
+    /// Another process holds it.
+    InUse {
         /// The holder's process id, from its lock file.
         pid: String,
     },
-    /// The file is not a database, not ours, or damaged. It was left unchanged.
-    #[error(
-        "文件 {} 不是 wegraf 数据库或已损坏（{reason}），未作改动：请从备份恢复，或移走后重新启动 / \
-         file {} is not a database of wegraf or is damaged ({reason}); it was left as it is: restore a backup, or move it away and start again",
-        .path.display(), .path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A newer wegraf wrote the database.
-    #[error(
-        "数据库 {} 的结构版本为 {found}，此程序只认识到 {known}：请使用更新的 wegraf / \
-         database {} has schema {found}, this program knows up to {known}: use a newer wegraf", .path.display(), .path.display()
-    )]
+    /// It is not a database, not one of wegraf, or damaged.
+    Damaged(Words),
+    /// A newer wegraf wrote it.
     Newer {
-        /// The file.
-        path: PathBuf,
         /// Version of its schema.
         found: i64,
         /// Newest version this program knows.
         known: i64,
     },
-    /// The file cannot be opened or created.
-    #[error("无法打开数据库 {}：{reason} / cannot open database {}: {reason}", .path.display(), .path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
+    /// It cannot be opened or created, or is not fit for use.
+    Refused(Words),
 }
 
 impl StoreError {
     /// Is the state of the file unknown, so that nothing may be written before it is opened again?
     pub const fn is_fatal(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Corrupt { .. })
+        matches!(self, Self::Fatal(_))
     }
 
     /// Was nothing written for a reason that passes without a restart, so that the call can be repeated?
     pub const fn passes(&self) -> bool {
-        matches!(self, Self::Busy | Self::Full | Self::Displaced { .. } | Self::Unreachable { .. })
+        matches!(self, Self::Retry(_))
+    }
+
+    /// The process that holds the database, where that is why it cannot be opened.
+    pub fn holder(&self) -> Option<&str> {
+        match self {
+            Self::Open { why: Unopened::InUse { pid }, .. } => Some(pid),
+            _ => None,
+        }
+    }
+
+    /// What happened and what to do, for people.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Retry(Retry::Busy) => words::BUSY,
+            Self::Retry(Retry::Full) => words::FULL,
+            Self::Retry(Retry::Displaced { path, reason }) => words::displaced(path, reason),
+            Self::Retry(Retry::Unreachable { reason }) => words::unreachable(reason),
+            Self::TooSlow => words::too_slow(),
+            Self::Lost { message } => words::lost(*message),
+            Self::Fatal(Fatal::Io(reason)) => words::io(reason),
+            Self::Fatal(Fatal::Corrupt(reason)) => words::corrupt(reason),
+            Self::Closed => words::CLOSED,
+            Self::Bug { reason, .. } => words::bug(reason),
+            Self::Open { path, why } => match why {
+                Unopened::InUse { pid } => words::in_use(path, pid),
+                Unopened::Damaged(reason) => words::damaged(path, reason),
+                Unopened::Newer { found, known } => words::newer(path, *found, *known),
+                Unopened::Refused(reason) => words::refused(path, reason),
+            },
+        }
     }
 
     pub(super) fn bug(reason: impl Into<String>) -> Self {
         Self::Bug { reason: reason.into(), source: None }
+    }
+
+    pub(super) fn unreachable(reason: impl Into<Words>) -> Self {
+        Self::Retry(Retry::Unreachable { reason: reason.into() })
+    }
+
+    pub(super) fn refused(path: &Path, reason: impl Into<Words>) -> Self {
+        Self::Open { path: path.to_owned(), why: Unopened::Refused(reason.into()) }
+    }
+
+    pub(super) fn damaged(path: &Path, reason: impl Into<Words>) -> Self {
+        Self::Open { path: path.to_owned(), why: Unopened::Damaged(reason.into()) }
+    }
+
+    pub(super) fn newer(path: &Path, found: i64, known: i64) -> Self {
+        Self::Open { path: path.to_owned(), why: Unopened::Newer { found, known } }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.words().fmt(f)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Bug { source: Some(source), .. } => Some(&**source),
+            _ => None,
+        }
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Retry(Retry::Busy),
             Some(ErrorCode::OperationInterrupted) => Self::TooSlow,
-            Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt { reason: error.to_string() },
+            Some(ErrorCode::DiskFull) => Self::Retry(Retry::Full),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Fatal(Fatal::Corrupt(error.to_string()))
+            }
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
-                Self::Io { reason: error.to_string() }
+                Self::Fatal(Fatal::Io(error.to_string()))
             }
             _ => Self::Bug { reason: error.to_string(), source: Some(Arc::new(error)) },
         }

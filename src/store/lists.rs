@@ -6,7 +6,7 @@
 use super::incidents::AlertFilter;
 use super::record::DeliveryFilter;
 use super::tally::{ROWS, TallyFilter};
-use super::words::text;
+use super::text::text;
 use crate::alert::Timestamp;
 use crate::search::Question;
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use sha2::{Digest as _, Sha256};
 
 use super::StoreError;
+use super::words;
 use crate::alert::Timestamp;
 
 /// Marks a file as ours (`wgrf`), so that another program's database is never written to.
@@ -74,15 +75,14 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str], now: Timestam
     }
     let (found, known) = versions(&transaction, steps)?;
     if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        return Err(StoreError::newer(path, found, known));
     }
     for (version, sql) in (1_i64..).zip(steps) {
         let hash = hash(sql);
         match applied(&transaction, version)? {
             Some(before) if before == hash => {}
             Some(_) => {
-                let reason = format!("迁移 {version} 与此程序不同 / step {version} of its schema is not ours");
-                return Err(StoreError::Damaged { path: path.to_owned(), reason });
+                return Err(StoreError::damaged(path, words::foreign_step(version)));
             }
             None => {
                 transaction.execute_batch(sql)?;
@@ -101,11 +101,8 @@ pub(super) fn expect_current(connection: &Connection, path: &Path, steps: &[&str
     let (found, known) = versions(connection, steps)?;
     match found.cmp(&known) {
         Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(StoreError::Newer { path: path.to_owned(), found, known }),
-        Ordering::Less => {
-            let reason = "结构较旧，请先用此版本启动一次 wegraf serve / its schema is older: start `wegraf serve` of this version once";
-            Err(StoreError::Open { path: path.to_owned(), reason: reason.to_owned() })
-        }
+        Ordering::Greater => Err(StoreError::newer(path, found, known)),
+        Ordering::Less => Err(StoreError::refused(path, words::OLDER_SCHEMA)),
     }
 }
 
@@ -131,6 +128,7 @@ pub(super) fn hash(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Unopened;
 
     const FIRST: &str = "CREATE TABLE first (x)";
     const SECOND: &str = "CREATE TABLE second (x); INSERT INTO second SELECT x + 1 FROM first";
@@ -168,8 +166,14 @@ mod tests {
     fn changed_and_unknown_steps_are_refused() {
         let mut connection = Connection::open_in_memory().unwrap();
         run(&mut connection, &[FIRST, SECOND]).unwrap();
-        assert!(matches!(run(&mut connection, &[FIRST, BROKEN]), Err(StoreError::Damaged { .. })));
-        assert!(matches!(run(&mut connection, &[FIRST]), Err(StoreError::Newer { found: 2, known: 1, .. })));
+        assert!(matches!(
+            run(&mut connection, &[FIRST, BROKEN]),
+            Err(StoreError::Open { why: Unopened::Damaged(_), .. })
+        ));
+        assert!(matches!(
+            run(&mut connection, &[FIRST]),
+            Err(StoreError::Open { why: Unopened::Newer { found: 2, known: 1 }, .. })
+        ));
     }
 
     #[test]
@@ -178,7 +182,7 @@ mod tests {
         run(&mut connection, &[FIRST]).unwrap();
         let look = |steps: &[&str]| expect_current(&connection, Path::new("test.db"), steps);
         look(&[FIRST]).unwrap();
-        assert!(matches!(look(&[FIRST, SECOND]), Err(StoreError::Open { .. })));
-        assert!(matches!(look(&[]), Err(StoreError::Newer { .. })));
+        assert!(matches!(look(&[FIRST, SECOND]), Err(StoreError::Open { why: Unopened::Refused(_), .. })));
+        assert!(matches!(look(&[]), Err(StoreError::Open { why: Unopened::Newer { .. }, .. })));
     }
 }

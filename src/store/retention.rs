@@ -1,6 +1,7 @@
 //! How long data is kept, how much space it may take, and how much one batch deletes. Pure, shared by both backends.
 
 use super::short::SHORT_LINK_MS;
+use super::words;
 use crate::alert::Timestamp;
 use crate::engine::judge::HEARD_MS;
 
@@ -191,9 +192,7 @@ pub(super) fn forgotten(unheard: &[Unheard], keep: Retention) -> Vec<Forgotten<'
         let hours = keep.alerts_ms / 3_600_000;
         let labels = &first.labels_json[..first.labels_json.floor_char_boundary(LABELS_BYTES)];
         let what = format!("{} ×{} → {} {labels}", first.name, alerts.len(), first.receiver);
-        let detail = format!(
-            "{what}：{hours} 小时没有来源再上报，不再跟踪；这不表示已经恢复 / not reported for {hours} h and no longer followed, which does not mean that it is over"
-        );
+        let detail = words::lapsed(&what, hours).recorded();
         Some((first.thread, format!("forget/{}/{}", first.alert, first.thread), detail))
     };
     let acts = episodes.filter_map(|alerts| {

@@ -47,8 +47,12 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::migrate::{self, migrate};
 use super::retention::Round;
-use super::{Admission, Admitted, PEOPLE, PEOPLE_READERS, PEOPLE_WAIT, Room, Space, StoreError};
+use super::{
+    Admission, Admitted, Fatal, PEOPLE, PEOPLE_READERS, PEOPLE_WAIT, Retry, Room, Space, StoreError, Unopened,
+};
 use crate::alert::Timestamp;
+use crate::store::words;
+use crate::words::Words;
 use files::Files;
 use lock::{Lock, beside, private};
 use statement::Prepare as _;
@@ -259,7 +263,7 @@ pub(super) async fn holder(path: PathBuf) -> Result<Option<String>, StoreError> 
         }
         match lock::Lock::take(&path) {
             Ok(_free) => Ok(None),
-            Err(StoreError::InUse { pid, .. }) => Ok(Some(format!("pid {pid}"))),
+            Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => Ok(Some(format!("pid {pid}"))),
             Err(error) => Err(error),
         }
     })
@@ -321,8 +325,7 @@ impl Drop for Borrowed<'_> {
 
 fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        let reason = format!("SQLite {} 有损坏数据的缺陷 / has a bug that damages data", rusqlite::version());
-        return Err(StoreError::Open { path: path.to_owned(), reason });
+        return Err(StoreError::refused(path, words::faulty_sqlite(rusqlite::version())));
     }
     let lock = Lock::take(path)?;
     if !path.try_exists().map_err(|error| refused(path, &error))? {
@@ -370,7 +373,7 @@ fn create(path: &Path, now: Timestamp) -> Result<(), StoreError> {
     // Only the main file is renamed. Closing would also move the log into it, but hides a failure.
     let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     if moved.map_err(|error| explain(&draft, error.into()))? != 0 {
-        return Err(StoreError::Busy);
+        return Err(StoreError::Retry(Retry::Busy));
     }
     connection.close().map_err(|(_, error)| explain(&draft, error.into()))?;
     place(&draft, path)
@@ -400,14 +403,13 @@ fn place(draft: &Path, path: &Path) -> Result<(), StoreError> {
 fn inspect(path: &Path) -> Result<u64, StoreError> {
     let mut file = File::open(path).map_err(|error| refused(path, &error))?;
     let about = file.metadata().map_err(|error| refused(path, &error))?;
-    let damaged = |reason: &str| StoreError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
     // The file format: a magic text at 0, the application id at 68.
     let mut header = [0; 100];
     if !about.is_file() || file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
-        return Err(damaged("没有 SQLite 文件头 / it has no SQLite header"));
+        return Err(StoreError::damaged(path, words::NO_HEADER));
     }
     if header[68..72] != migrate::APPLICATION_ID.to_be_bytes() {
-        return Err(damaged("属于另一个程序 / it belongs to another program"));
+        return Err(StoreError::damaged(path, words::ANOTHER_PROGRAM));
     }
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o077 != 0 {
@@ -445,20 +447,20 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| explain(path, error.into()))?;
-    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), reason: found }) }
+    if found == "ok" { Ok(()) } else { Err(StoreError::damaged(path, Words::quoted(found))) }
 }
 
 /// While opening, an error of SQLite concerns the file.
 fn explain(path: &Path, error: StoreError) -> StoreError {
     match error {
-        StoreError::Corrupt { reason } => StoreError::Damaged { path: path.to_owned(), reason },
-        StoreError::Io { reason } => StoreError::Open { path: path.to_owned(), reason },
+        StoreError::Fatal(Fatal::Corrupt(reason)) => StoreError::damaged(path, Words::quoted(reason)),
+        StoreError::Fatal(Fatal::Io(reason)) => StoreError::refused(path, Words::quoted(reason)),
         other => other,
     }
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::Open { path: path.to_owned(), reason: error.to_string() }
+    StoreError::refused(path, Words::quoted(error.to_string()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::alert::Timestamp;
 use crate::config::Language;
 use crate::deliver::{Bypass, Deliver};
 use crate::incidents::Subject;
-use crate::store::StoreError;
+use crate::store::{Retry, StoreError};
 
 /// Delay before a busy store or an unreachable server is reported: a restart is not a fault.
 const PATIENCE_MS: i64 = 60_000;
@@ -84,8 +84,8 @@ fn next(outage: &mut Option<Outage>, error: Option<&StoreError>, now: Timestamp)
         return outage.take().and_then(|outage| outage.told_at).map(|_| Word::Over);
     };
     let patience = match error {
-        StoreError::Full | StoreError::Displaced { .. } => 0,
-        StoreError::Busy | StoreError::Unreachable { .. } => PATIENCE_MS,
+        StoreError::Retry(Retry::Full | Retry::Displaced { .. }) => 0,
+        StoreError::Retry(Retry::Busy | Retry::Unreachable { .. }) => PATIENCE_MS,
         // The process ends, or this is a bug, which shows nothing about the store.
         _ => return None,
     };
@@ -115,6 +115,7 @@ fn words(word: &Word, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::Words;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -136,15 +137,15 @@ mod tests {
 
     #[test]
     fn a_full_disk_and_a_lost_file_are_told_at_once_and_then_every_hour() {
-        let displaced = StoreError::Displaced { path: "x".into(), reason: String::new() };
-        for error in [StoreError::Full, displaced] {
+        let displaced = StoreError::Retry(Retry::Displaced { path: "x".into(), reason: Words::default() });
+        for error in [StoreError::Retry(Retry::Full), displaced] {
             assert_eq!(told(&error, &[0, 5, 10, 3_599, 3_600, 3_605]), [0, 3_600]);
         }
     }
 
     #[test]
     fn a_brief_absence_of_the_server_is_not_reported() {
-        let away = StoreError::Unreachable { reason: String::new() };
+        let away = StoreError::Retry(Retry::Unreachable { reason: Words::default() });
         assert!(told(&away, &[0, 5, 59]).is_empty());
         assert_eq!(told(&away, &[0, 5, 60, 65]), [60]);
         assert!(told(&StoreError::Closed, &[0, 600]).is_empty());
@@ -153,8 +154,8 @@ mod tests {
     #[test]
     fn a_failed_report_is_retried_at_the_next_look() {
         let mut outage = None;
-        assert!(next(&mut outage, Some(&StoreError::Full), NOW).is_some());
-        assert!(next(&mut outage, Some(&StoreError::Full), NOW.plus_millis(5_000)).is_some());
+        assert!(next(&mut outage, Some(&StoreError::Retry(Retry::Full)), NOW).is_some());
+        assert!(next(&mut outage, Some(&StoreError::Retry(Retry::Full)), NOW.plus_millis(5_000)).is_some());
         assert!(next(&mut outage, None, NOW).is_none(), "it was not reported");
     }
 }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::http::api::token::{Scope, fresh, is_name};
 use crate::http::{EndTokenOrder, TokenOrder};
 use crate::render::Clock as Reading;
-use crate::store::{ApiToken, NewToken, Store, StoreError, hash};
+use crate::store::{ApiToken, NewToken, Store, StoreError, Unopened, hash};
 use crate::time::Clock;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -145,7 +145,7 @@ async fn make(create: Create) -> anyhow::Result<Screen> {
             store.close().await?;
             made
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let order = serde_json::to_vec(&TokenOrder::of(&new))?;
             ordered(&config, listen, pid, "/api/v1/console/token", order).await?["made"] == true
         }
@@ -202,7 +202,7 @@ async fn end(config: &Config, listen: Option<SocketAddr>, name: &str, by: String
             store.close().await?;
             Ok(ended)
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let order = serde_json::to_vec(&EndTokenOrder { name: name.to_owned(), by })?;
             Ok(ordered(config, listen, pid, "/api/v1/console/token/end", order).await?["ended"] == true)
         }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::deliver::{NotRecalled, client, recall, recallable};
 use crate::http::{RecallAnswer, RecallOrder};
 use crate::links::LinkKey;
-use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError};
+use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError, Unopened};
 use crate::time::Clock;
 use crate::words::told;
 
@@ -37,7 +37,7 @@ pub(super) async fn run(
             store.close().await?;
             outcomes?
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
             let gateway = Gateway::new(listen, pid, key)?;
             let mut outcomes = Vec::new();

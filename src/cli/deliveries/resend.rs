@@ -12,7 +12,7 @@ use crate::cli::screen::Screen;
 use crate::config::Config;
 use crate::deliver::{Again, again, is_resend};
 use crate::links::LinkKey;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Unopened};
 use crate::time::Clock;
 use crate::words::{told, words};
 
@@ -34,7 +34,7 @@ pub(super) async fn run(
             store.close().await?;
             (outcomes?, true)
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
             (ask(&Gateway::new(listen, pid, key)?, &messages).await?, false)
         }

@@ -7,7 +7,7 @@ use crate::cli::gateway::Gateway;
 use crate::config::Config;
 use crate::http::NoteOrder;
 use crate::links::LinkKey;
-use crate::store::{ActKind, Store, StoreError};
+use crate::store::{ActKind, Store, StoreError, Unopened};
 use crate::time::Clock;
 use crate::words::words;
 
@@ -27,7 +27,7 @@ pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyho
             }
             store.close().await?;
         }
-        Err(StoreError::InUse { pid, .. }) => {
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
             let gateway = Gateway::new(by.listen.unwrap_or(config.listen), pid, key)?;
             for act in acts {

@@ -18,7 +18,7 @@ use crate::engine::act::{
     SILENCES, still_on,
 };
 use crate::engine::admit::Waits;
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{About, ActAlert, ActEnd, Acted, NewAct, NewSilence, StoreError, TargetRow};
 
 impl Db {

@@ -13,6 +13,8 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::StoreError;
+use crate::store::words;
+use crate::words::Words;
 
 /// Longest time to establish a connection.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
@@ -36,7 +38,7 @@ impl Address {
         let (url, roots) = split(url);
         let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let reason = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
-            refused(Path::new("postgres://"), format!("地址有误 / the address is not right: {reason}"))
+            refused(Path::new("postgres://"), words::wrong_address(&reason))
         })?;
         let place = place(&config);
         config.connect_timeout(CONNECT).tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
@@ -65,8 +67,8 @@ impl Address {
 pub(super) type Stream = <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<tokio_postgres::Socket>>::Stream;
 
 /// The error for a database that cannot be opened.
-pub(super) fn refused(place: &Path, reason: impl Into<String>) -> StoreError {
-    StoreError::Open { path: place.to_owned(), reason: reason.into() }
+pub(super) fn refused(place: &Path, reason: impl Into<Words>) -> StoreError {
+    StoreError::refused(place, reason)
 }
 
 /// Removes the parts of an address that the driver does not know: the roots, and the modes that are `require` here.
@@ -101,11 +103,11 @@ fn place(config: &tokio_postgres::Config) -> PathBuf {
     PathBuf::from(format!("postgres://{host}:{port}/{}", config.get_dbname().unwrap_or_default()))
 }
 
-fn tls(mode: SslMode, roots: Option<&Path>) -> Result<ClientConfig, String> {
+fn tls(mode: SslMode, roots: Option<&Path>) -> Result<ClientConfig, Words> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| Words::quoted(error.to_string()))?;
     if mode != SslMode::Require {
         let verifier = Arc::new(AnyServer(provider));
         return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
@@ -116,7 +118,8 @@ fn tls(mode: SslMode, roots: Option<&Path>) -> Result<ClientConfig, String> {
             store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         Some(path) => {
-            let wrong = |error: &dyn std::fmt::Display| format!("sslrootcert {}: {error}", path.display());
+            let wrong =
+                |error: &dyn std::fmt::Display| Words::quoted(format!("sslrootcert {}: {error}", path.display()));
             for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
                 let certificate = certificate.map_err(|error| wrong(&error))?;
                 store.add(certificate).map_err(|error| wrong(&error))?;
@@ -124,7 +127,7 @@ fn tls(mode: SslMode, roots: Option<&Path>) -> Result<ClientConfig, String> {
         }
     }
     if store.is_empty() {
-        return Err("没有可用的根证书 / there are no root certificates".to_owned());
+        return Err(words::NO_ROOTS);
     }
     Ok(builder.with_root_certificates(store).with_no_client_auth())
 }

@@ -16,7 +16,7 @@ use crate::engine::changes::{
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
 use crate::store::related::marks_json;
-use crate::store::words::{json, shortened, text};
+use crate::store::text::{json, shortened, text};
 use crate::store::{Admission, Breaker, Fate, Freeze, Naming, Related, State, StoreError};
 
 /// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must stay

@@ -6,7 +6,7 @@ use super::Db;
 use super::lanes::kept;
 use super::tx::{Kind, transaction};
 use super::values::{moment, values};
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{Conversation, Kept, StoreError};
 
 impl Db {

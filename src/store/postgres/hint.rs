@@ -15,6 +15,7 @@ use super::start::Settings;
 use super::tx::said;
 use super::values::values;
 use crate::store::StoreError;
+use crate::words::Words;
 
 /// How long to wait before listening again; up to twice that, so that replicas do not reconnect all at once.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -63,9 +64,9 @@ pub(super) async fn watch(server: Arc<Server>, skew: Arc<AtomicI64>) {
         let looked: Result<(), StoreError> = async {
             let client = server.connect().await?;
             let settings =
-                Settings::ask(&client).await.map_err(|error| StoreError::Unreachable { reason: said(&error) })?;
+                Settings::ask(&client).await.map_err(|error| StoreError::unreachable(Words::quoted(said(&error))))?;
             server.sync_commit_is_off.store(settings.sync_commit_is_off(), Ordering::Relaxed);
-            look(&client, &skew).await.map_err(|error| StoreError::Unreachable { reason: said(&error) })
+            look(&client, &skew).await.map_err(|error| StoreError::unreachable(Words::quoted(said(&error))))
         }
         .await;
         if let Err(error) = looked {

@@ -19,6 +19,7 @@ use super::tx::sorted;
 use crate::alert::Timestamp;
 use crate::store::StoreError;
 use crate::store::copy::TABLES;
+use crate::store::words;
 
 /// One transaction, without time limits, under the writers' lock (tx.rs). Dropping it rolls it back.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -86,13 +87,7 @@ impl Load {
 }
 
 fn not_empty(place: &Path, table: &str) -> StoreError {
-    refused(
-        place,
-        format!(
-            "库中已有数据（表 {table}），未作改动：请换一个空库，迁移之前不要在其上启动网关 / \
-             it holds data already (table {table}) and was left as it is: take an empty one, on which no gateway was started yet"
-        ),
-    )
+    refused(place, words::not_empty(table))
 }
 
 /// A value from SQLite for a column: SQLite has numbers where PostgreSQL has booleans.

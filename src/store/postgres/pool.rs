@@ -13,7 +13,9 @@ use tokio_postgres::Client;
 use super::address::{Address, CONNECT};
 use super::named::{Names, Naming};
 use super::tx::{Fault, said, sorted};
-use crate::store::{PEOPLE_WAIT, StoreError};
+use crate::store::words;
+use crate::store::{PEOPLE_WAIT, Retry, StoreError};
+use crate::words::Words;
 
 /// How long a caller waits for a connection. Grafana does not repeat a refused webhook, so waiting is better than a
 /// quick refusal; Alertmanager gives up after 10 s.
@@ -74,10 +76,10 @@ impl Server {
                 Ok(client)
             }
             Ok(Err(error)) => Err(match sorted(&error) {
-                StoreError::Bug { reason, .. } => StoreError::Unreachable { reason },
+                StoreError::Bug { reason, .. } => StoreError::unreachable(Words::quoted(reason)),
                 sorted => sorted,
             }),
-            Err(_) => Err(StoreError::Unreachable { reason: "连接超时 / connecting took too long".to_owned() }),
+            Err(_) => Err(StoreError::unreachable(words::CONNECTING_TOO_LONG)),
         };
         let pause = PAUSE.mul_f64(rand::random_range(1.0..2.0));
         let away = connected.as_ref().err().map(|error| (Instant::now() + pause, error.clone()));
@@ -122,7 +124,7 @@ impl Pool {
 
     pub async fn get(&self) -> Result<Conn, Fault> {
         let (patience, error) =
-            if self.bounded { (PEOPLE_WAIT, StoreError::TooSlow) } else { (PLACE, StoreError::Busy) };
+            if self.bounded { (PEOPLE_WAIT, StoreError::TooSlow) } else { (PLACE, StoreError::Retry(Retry::Busy)) };
         let place = tokio::time::timeout(patience, Arc::clone(&self.places).acquire_owned())
             .await
             .map_err(|_| error)?

@@ -5,7 +5,7 @@ use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, values};
 use crate::alert::{ThreadId, Timestamp};
 use crate::store::short::{ends_at, is_fresh};
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{NewShortLink, ShortLink, StoreError};
 
 impl Db {

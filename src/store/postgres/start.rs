@@ -9,8 +9,10 @@ use super::address::refused;
 use super::tx::sorted;
 use super::values::values;
 use crate::alert::Timestamp;
-use crate::store::StoreError;
 use crate::store::migrate::{POSTGRES, hash};
+use crate::store::words;
+use crate::store::{Retry, StoreError};
+use crate::words::Words;
 
 /// The oldest supported server.
 const OLDEST: i64 = 130_000;
@@ -59,21 +61,19 @@ impl Settings {
     }
 
     /// Why this server cannot be used; `None`: it can. `reading`: for commands that only read.
-    pub fn refusal(&self, reading: bool) -> Option<String> {
+    pub fn refusal(&self, reading: bool) -> Option<Words> {
         let reason = if self.version < OLDEST {
-            format!("PostgreSQL {} 太旧，需要 13 或更新 / is too old, 13 or newer is needed", self.version / 10_000)
+            words::old_server(self.version / 10_000)
         } else if self.encoding != "UTF8" {
-            format!("编码是 {0}，须为 UTF8 / its encoding is {0}, it must be UTF8", self.encoding)
+            words::encoding(&self.encoding)
         } else if self.schema.is_none() {
-            "search_path 中没有可用的 schema / there is no schema in its search_path".to_owned()
+            words::NO_SCHEMA
         } else if reading {
             return None;
         } else if !self.fsync || !self.full_page_writes {
-            "fsync 或 full_page_writes 已关闭，断电会丢失数据：请打开 / \
-             fsync or full_page_writes is off and a power cut would lose data: turn them on"
-                .to_owned()
+            words::UNSAFE_SERVER
         } else if self.read_only {
-            "它是只读的备库：请连接主库 / it is a standby that takes no writes: connect to the primary".to_owned()
+            words::STANDBY
         } else {
             return None;
         };
@@ -105,7 +105,7 @@ pub(super) async fn prepare(
     now: Timestamp,
 ) -> Result<Settings, StoreError> {
     let explain = |error: tokio_postgres::Error| match sorted(&error) {
-        StoreError::Bug { reason, .. } => refused(place, reason),
+        StoreError::Bug { reason, .. } => refused(place, Words::quoted(reason)),
         sorted => sorted,
     };
     let settings = Settings::ask(client).await.map_err(explain)?;
@@ -144,14 +144,11 @@ impl Steps {
     /// Refuses a schema that this program cannot bring up to date.
     fn refuse(&self, place: &Path) -> Result<(), StoreError> {
         if self.found > self.known {
-            return Err(StoreError::Newer { path: place.to_owned(), found: self.found, known: self.known });
+            return Err(StoreError::newer(place, self.found, self.known));
         }
         match self.differs {
             None => Ok(()),
-            Some(version) => Err(refused(
-                place,
-                format!("结构的第 {version} 步与此程序不同 / step {version} of its schema is not ours"),
-            )),
+            Some(version) => Err(refused(place, words::foreign_step(version))),
         }
     }
 
@@ -159,8 +156,7 @@ impl Steps {
     fn verdict(&self, place: &Path) -> Result<(), StoreError> {
         self.refuse(place)?;
         if self.found < self.known {
-            let reason = "结构较旧，请先用此版本启动一次 wegraf serve / its schema is older: start `wegraf serve` of this version once";
-            return Err(refused(place, reason));
+            return Err(refused(place, words::OLDER_SCHEMA));
         }
         Ok(())
     }
@@ -193,7 +189,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 async fn migrate(client: &Client, place: &Path, steps: &[&str], now: Timestamp) -> Result<(), StoreError> {
     for _ in 1..TRIES {
         match migrate_once(client, place, steps, now).await {
-            Err(StoreError::Busy) => {
+            Err(StoreError::Retry(Retry::Busy)) => {
                 tracing::warn!(
                     "The schema of the database is not up to date yet: other replicas use its tables. Trying again."
                 );
@@ -204,12 +200,7 @@ async fn migrate(client: &Client, place: &Path, steps: &[&str], now: Timestamp) 
         }
     }
     migrate_once(client, place, steps, now).await.map_err(|error| match error {
-        StoreError::Busy => refused(
-            place,
-            "别的副本一直占用着表，结构没有更新，库未作改动：请稍后再启动，或先停掉旧副本 / \
-             other replicas kept its tables in use: its schema was not brought up to date and nothing was changed; \
-             start again later, or stop the older replicas first",
-        ),
+        StoreError::Retry(Retry::Busy) => refused(place, words::TABLES_IN_USE),
         other => other,
     })
 }
@@ -218,7 +209,7 @@ async fn migrate(client: &Client, place: &Path, steps: &[&str], now: Timestamp) 
 /// wait for each other, and those that write for the steps.
 async fn migrate_once(client: &Client, place: &Path, steps: &[&str], now: Timestamp) -> Result<(), StoreError> {
     let explain = |error: tokio_postgres::Error| match sorted(&error) {
-        StoreError::Bug { reason, .. } => refused(place, reason),
+        StoreError::Bug { reason, .. } => refused(place, Words::quoted(reason)),
         sorted => sorted,
     };
     client
@@ -276,7 +267,7 @@ mod tests {
         ];
         for (settings, expected) in cases {
             let reason = settings.refusal(false).expect(expected);
-            assert!(reason.contains(expected) && reason.contains(" / "), "{reason}");
+            assert!(reason.to_string().contains(expected) && reason.zh != reason.en, "{reason}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::tx::{Fault, Kind, transaction};
 use super::values::{moment, time, values};
 use crate::alert::Timestamp;
 use crate::names::SourceId;
-use crate::store::words::{json, text};
+use crate::store::text::{json, text};
 use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
 
 impl Db {

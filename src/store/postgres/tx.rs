@@ -17,7 +17,9 @@ use tokio_postgres::{Row, RowStream, Statement};
 use super::named::{Names, is_of_names};
 use super::pool::{Conn, Pool};
 use super::values::Values;
-use crate::store::{PEOPLE, StoreError};
+use crate::store::words;
+use crate::store::{PEOPLE, Retry, StoreError};
+use crate::words::Words;
 
 /// A transaction without an answer for this long will not get one: longer than the server's statement timeout.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -263,9 +265,7 @@ impl Tries {
                 ControlFlow::Continue(Duration::from_millis(pause))
             }
             Ok(result) => ControlFlow::Break(result.map_err(StoreError::from)),
-            Err(_) => ControlFlow::Break(Err(StoreError::Unreachable {
-                reason: format!("{} 秒内没有结果 / no result within {} s", DEADLINE.as_secs(), DEADLINE.as_secs()),
-            })),
+            Err(_) => ControlFlow::Break(Err(StoreError::unreachable(words::no_result(DEADLINE.as_secs())))),
         }
     }
 }
@@ -313,17 +313,17 @@ pub(super) fn is_broken(error: &tokio_postgres::Error) -> bool {
 pub(super) fn sorted(error: &tokio_postgres::Error) -> StoreError {
     let reason = said(error);
     if is_broken(error) {
-        return StoreError::Unreachable { reason };
+        return StoreError::unreachable(Words::quoted(reason));
     }
     let Some(code) = error.code() else { return StoreError::bug(reason) };
     match code.code() {
         // Deadlock, serialization (after all tries), a lock or a statement that took too long.
-        "40001" | "40P01" | "55P03" | "57014" => StoreError::Busy,
-        "53100" => StoreError::Full,
+        "40001" | "40P01" | "55P03" | "57014" => StoreError::Retry(Retry::Busy),
+        "53100" => StoreError::Retry(Retry::Full),
         // Out of memory or connections, login refused, no such database, its disk or its data: for an operator to
         // solve.
         code if ["53", "28", "3D", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
-            StoreError::Unreachable { reason }
+            StoreError::unreachable(Words::quoted(reason))
         }
         _ => StoreError::bug(reason),
     }

@@ -19,7 +19,7 @@ use super::tx::{Fault, Kind, Tx, transaction};
 use super::waking::{LOOK, PATIENCE, Waking};
 use crate::alert::Timestamp;
 use crate::engine::admit::weight;
-use crate::store::{Acted, Admission, Admitted, NewAct, StoreError};
+use crate::store::{Acted, Admission, Admitted, NewAct, Retry, StoreError};
 
 /// Orders that may wait. A full queue means that the server has stopped, which a longer one would only hide.
 pub(super) const QUEUE: usize = 2_000;
@@ -79,7 +79,7 @@ impl Writer {
     pub async fn admit(&self, admission: Admission, asked: Instant) -> Result<Admitted, StoreError> {
         if !is_awake(&self.waking) {
             tracing::warn!("This process was stopped for a while: what it reads now may be old, and is refused.");
-            return Err(StoreError::Busy);
+            return Err(StoreError::Retry(Retry::Busy));
         }
         self.order(|reply| Order::Admit { admission, asked, reply }).await
     }
@@ -93,7 +93,7 @@ impl Writer {
     async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, StoreError> {
         let place = tokio::time::timeout(PLACE, Arc::clone(&self.places).acquire_owned())
             .await
-            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| StoreError::Retry(Retry::Busy))?
             .map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -249,7 +249,7 @@ async fn together(
     }
     let mut admitted = admitted.into_iter();
     let result = |(_, asked): &(Admission, Instant)| {
-        if is_late(asked) { Err(StoreError::Busy) } else { admitted.next().ok_or_else(no_answer) }
+        if is_late(asked) { Err(StoreError::Retry(Retry::Busy)) } else { admitted.next().ok_or_else(no_answer) }
     };
     Ok((admissions.iter().map(result).collect(), acted))
 }

@@ -16,7 +16,7 @@ use crate::engine::act::{
     self, ActFacts, ActKind, ActState, Doer, Draft, EarlierSilence, EndFacts, LIMIT_MS, PressedCard, Recorded,
     SILENCES, still_on,
 };
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{About, ActAlert, ActEnd, Acted, NewAct, NewSilence, StoreError, TargetRow};
 
 impl Db {

@@ -9,6 +9,7 @@ use super::lock::{Lock, beside, private};
 use super::{check, connect, explain, inspect, refused};
 use crate::alert::Timestamp;
 use crate::store::migrate::{self, SQLITE};
+use crate::store::words;
 use crate::store::{Backup, StoreError};
 
 /// Copies the database into `to`, also beside the process that holds it: `to` is whole or absent, also after a crash. One
@@ -16,8 +17,7 @@ use crate::store::{Backup, StoreError};
 pub(in crate::store) fn backup(path: &Path, to: &Path, tokens: bool) -> Result<Backup, StoreError> {
     inspect(path)?;
     if to.try_exists().map_err(|error| refused(to, &error))? {
-        let reason = "已经有这个文件，不会覆盖 / it exists and is not overwritten".to_owned();
-        return Err(StoreError::Open { path: to.to_owned(), reason });
+        return Err(StoreError::refused(to, words::EXISTS));
     }
     let part = beside(to, ".part");
     copy(path, &part)?;
@@ -36,10 +36,7 @@ pub(super) fn copy(path: &Path, part: &Path) -> Result<(), StoreError> {
     // SQLite accepts a file that exists if it is empty; one that it made would be readable by others.
     private().write(true).create(true).truncate(true).open(part).map_err(|error| refused(part, &error))?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    let name = part.to_str().ok_or_else(|| {
-        let reason = "路径不是 UTF-8 / the path is no UTF-8".to_owned();
-        StoreError::Open { path: part.to_owned(), reason }
-    })?;
+    let name = part.to_str().ok_or_else(|| StoreError::refused(part, words::NOT_UTF8))?;
     connection.execute("VACUUM INTO ?1", [name]).map_err(|error| explain(part, error.into()))?;
     Ok(())
 }
@@ -52,7 +49,7 @@ pub(in crate::store) fn look(path: &Path) -> Result<Backup, StoreError> {
     let schema = migrate::version(&connection).map_err(|error| explain(path, error.into()))?;
     let known = i64::try_from(SQLITE.len()).unwrap_or(i64::MAX);
     if schema > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found: schema, known });
+        return Err(StoreError::newer(path, schema, known));
     }
     let sql = "SELECT count(*), max(created_at), count(*) FILTER (WHERE settled_at IS NULL) FROM message";
     let counted = connection.query_row(sql, [], |row| {

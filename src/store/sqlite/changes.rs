@@ -17,7 +17,7 @@ use crate::engine::changes::{
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
 use crate::store::related::marks_json;
-use crate::store::words::{json, shortened, text};
+use crate::store::text::{json, shortened, text};
 use crate::store::{Breaker, Fate, Naming, Related, State, StoreError};
 
 /// Moves the transitions of the messages of ?1 (a JSON array of ids) to the digest ?2.

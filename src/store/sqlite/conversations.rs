@@ -6,7 +6,7 @@ use super::Db;
 use super::lanes::kept;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{Conversation, Kept, StoreError};
 
 impl Db {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::files::space;
 use super::lock::beside;
 use super::{connect, draft, explain, inspect, place, refused};
-use crate::store::{Room, StoreError};
+use crate::store::{Retry, Room, StoreError};
 
 /// Largest database that is rewritten while senders wait (some seconds). A larger one stays as it is: the log says how
 /// an operator converts it.
@@ -77,7 +77,7 @@ pub(super) fn convert(connection: Connection, path: &Path) -> Result<Connection,
 fn copied(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let moved: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if moved != 0 {
-        return Err(StoreError::Busy);
+        return Err(StoreError::Retry(Retry::Busy));
     }
     let draft = draft(path)?;
     connection.execute("VACUUM INTO ?1", [draft.to_string_lossy()])?;

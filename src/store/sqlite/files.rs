@@ -15,7 +15,9 @@ use rusqlite::Connection;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::lock::beside;
-use crate::store::{Space, StoreError};
+use crate::store::words;
+use crate::store::{Retry, Space, StoreError};
+use crate::words::Words;
 
 /// Header of a log, and of each page in it.
 const LOG_HEADER: u64 = 32;
@@ -50,19 +52,19 @@ impl Known {
         Ok(Self { path, device: about.dev(), inode: about.ino(), length: about.len() })
     }
 
-    fn displaced(&self, reason: &str) -> StoreError {
-        StoreError::Displaced { path: self.path.clone(), reason: reason.to_owned() }
+    fn displaced(&self, reason: Words) -> StoreError {
+        StoreError::Retry(Retry::Displaced { path: self.path.clone(), reason })
     }
 
     /// Metadata of the file at its path, if it is the same file. The error says what happened to it.
     fn look(&self) -> Result<Metadata, StoreError> {
         match std::fs::metadata(&self.path) {
             Ok(about) if (about.dev(), about.ino()) == (self.device, self.inode) => Ok(about),
-            Ok(_) => Err(self.displaced("已被换成另一个文件 / was replaced by another file")),
+            Ok(_) => Err(self.displaced(words::REPLACED)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err(self.displaced("已被删除或移走 / was deleted or moved away"))
+                Err(self.displaced(words::MOVED))
             }
-            Err(error) => Err(self.displaced(&format!("无法访问 / cannot be looked at: {error}"))),
+            Err(error) => Err(self.displaced(words::out_of_reach(&error))),
         }
     }
 }
@@ -81,13 +83,13 @@ impl Files {
     pub fn check(&self, connection: &Connection) -> Result<(), StoreError> {
         let (main, log) = (self.main.look()?, self.log.look()?);
         if main.len() < self.main.length && !has_all(connection, main.len()) {
-            return Err(self.main.displaced("被截短了 / was cut short"));
+            return Err(self.main.displaced(words::CUT));
         }
         if !self.begins(log.len()) || log.len() < self.log.length && !holds_all(connection, log.len()) {
-            return Err(self.log.displaced("被截短了 / was cut short"));
+            return Err(self.log.displaced(words::CUT));
         }
         if statvfs(&self.path).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY)) {
-            return Err(self.main.displaced("所在的文件系统变成了只读 / is on a file system that became read-only"));
+            return Err(self.main.displaced(words::READ_ONLY));
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::engine::outbox::due;
 use crate::names::{LaneKey, SourceId};
 use crate::store::body::unpacked;
-use crate::store::words::shortened;
+use crate::store::text::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
 /// Visits only the entries at each lane's head in the index of live messages, no further than choosing looks.

@@ -5,7 +5,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, Unopened};
+use crate::words::Words;
 
 /// Held as long as this lives; the system releases it however the process ends. The file stays: removing it would let a
 /// third process lock another file of the same name.
@@ -18,7 +19,7 @@ impl Lock {
     /// Takes the lock of the database at `path` and writes our process id for others to read.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let name = beside(path, ".lock");
-        let failed = |error: std::io::Error| StoreError::Open { path: name.clone(), reason: error.to_string() };
+        let failed = |error: std::io::Error| StoreError::refused(&name, Words::quoted(error.to_string()));
         let mut file = private().read(true).write(true).create(true).truncate(false).open(&name).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -27,7 +28,7 @@ impl Lock {
                 // Its holder may be about to write it; a missing number does not change the answer.
                 let _ = file.read_to_string(&mut pid);
                 let pid = if pid.trim().is_empty() { "?".to_owned() } else { pid.trim().to_owned() };
-                return Err(StoreError::InUse { path: path.to_owned(), pid });
+                return Err(StoreError::Open { path: path.to_owned(), why: Unopened::InUse { pid } });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }

@@ -6,7 +6,7 @@ use super::Db;
 use super::statement::Prepare as _;
 use crate::alert::{ThreadId, Timestamp};
 use crate::store::short::{ends_at, is_fresh};
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{NewShortLink, ShortLink, StoreError};
 
 impl Db {

@@ -9,7 +9,7 @@ use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::{ThreadId, Timestamp};
 use crate::store::acts::{ACT_NEWS, AFTER_SILENCE_MS, way};
-use crate::store::words::text;
+use crate::store::text::text;
 use crate::store::{ActAlert, ActFilter, ActKind, ActNews, ActRow, ActState, Doer, Silence, StoreError};
 
 /// Most rows in one list.

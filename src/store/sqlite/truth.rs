@@ -8,7 +8,7 @@ use super::lanes::time;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::names::SourceId;
-use crate::store::words::{json, text};
+use crate::store::text::{json, text};
 use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
 
 impl Db {

@@ -28,7 +28,7 @@ use super::statement::Prepare as _;
 use super::statement::RECOMPILED;
 use super::{BUSY_WAIT, LOG_BYTES};
 use crate::engine::admit::weight;
-use crate::store::{Admission, Admitted, StoreError};
+use crate::store::{Admission, Admitted, Retry, StoreError};
 
 /// Writes that may wait for the thread. At 20 µs each the last of them waits 40 ms; a full queue means that the disk
 /// has stopped, which a longer one would only hide.
@@ -178,7 +178,7 @@ impl Writer {
     async fn place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         tokio::time::timeout(PLACE, Arc::clone(&self.places).acquire_owned())
             .await
-            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| StoreError::Retry(Retry::Busy))?
             .map_err(|_| StoreError::Closed)
     }
 

@@ -286,7 +286,9 @@ async fn under_load_a_broken_connection_loses_and_repeats_no_news() {
                 match store.admit(notification(0, "lane", vec![firing(&name, 0)])).await {
                     Ok(_) => break,
                     // As a sender would, having got no 200.
-                    Err(StoreError::Unreachable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    Err(StoreError::Retry(Retry::Unreachable { .. })) => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                     Err(other) => panic!("{other}"),
                 }
             }
@@ -317,11 +319,14 @@ async fn an_unreachable_server_is_distinguished_from_a_bug() {
     let Some(schema) = Schema::make().await else { return };
     let nobody = Database::Postgres { url: "postgres://wegraf@127.0.0.1:1/wegraf".into() };
     let error = Store::open(&nobody, T0).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unreachable { .. }) && !error.is_fatal(), "{error}");
+    assert!(matches!(error, StoreError::Retry(Retry::Unreachable { .. })) && !error.is_fatal(), "{error}");
     let options = "options=-cdefault_transaction_read_only%3Don%20";
     let standby = schema.url.expose_secret().replacen("options=", options, 1);
     let error = Store::open(&Database::Postgres { url: standby.into() }, T0).await.unwrap_err();
-    assert!(matches!(error, StoreError::Open { .. }) && error.to_string().contains("standby"), "{error}");
+    assert!(
+        matches!(error, StoreError::Open { why: Unopened::Refused(_), .. }) && error.to_string().contains("standby"),
+        "{error}"
+    );
     schema.remove().await;
 }
 
@@ -394,19 +399,19 @@ async fn replicas_that_start_together_make_one_schema_and_a_newer_one_is_refused
     assert!(matches!(reader.ping().await, Err(StoreError::Bug { .. })), "it only reads");
     schema.hand.batch_execute("INSERT INTO migration VALUES (99, 'future', 0)").await.unwrap();
     assert!(
-        matches!(schema.try_open(LEASE).await, Err(StoreError::Newer { found: 99, known, .. }) if known == i64::try_from(migrate::POSTGRES.len()).unwrap())
+        matches!(schema.try_open(LEASE).await, Err(StoreError::Open { why: Unopened::Newer { found: 99, known }, .. }) if known == i64::try_from(migrate::POSTGRES.len()).unwrap())
     );
     schema
         .hand
         .batch_execute("DELETE FROM migration WHERE version = 99; UPDATE migration SET hash = 'x'")
         .await
         .unwrap();
-    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Open { .. })));
+    assert!(matches!(schema.try_open(LEASE).await, Err(StoreError::Open { why: Unopened::Refused(_), .. })));
     schema.hand.batch_execute("DROP TABLE migration").await.unwrap();
     let again = schema.try_open(LEASE).await.unwrap_err().to_string();
     assert!(again.contains("already exists"), "foreign tables are left alone: {again}");
     let reading = Store::open_reading(&Database::Postgres { url: schema.url.clone() }).await;
-    assert!(matches!(reading, Err(StoreError::Open { .. })));
+    assert!(matches!(reading, Err(StoreError::Open { why: Unopened::Refused(_), .. })));
     schema.remove().await;
 }
 
@@ -466,7 +471,7 @@ async fn an_admission_whose_sender_has_timed_out_is_refused() {
     let late = db.admit_asked(notification(0, "lane", vec![firing("HighCPU", 0)]), old);
     let timely = db.admit(notification(0, "lane", vec![firing("DiskFull", 0)]));
     let (late, timely) = tokio::join!(late, timely);
-    assert!(matches!(late, Err(StoreError::Busy)), "{late:?}");
+    assert!(matches!(late, Err(StoreError::Retry(Retry::Busy))), "{late:?}");
     assert_eq!(timely.unwrap().transitions, 1, "others of its group are admitted");
     assert_eq!(store.audit().await.unwrap().pending, 1);
     store.close().await.unwrap();

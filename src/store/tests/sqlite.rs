@@ -25,7 +25,7 @@ async fn a_second_process_is_refused_and_told_the_holder() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     match try_open(folder.path()).await {
-        Err(StoreError::InUse { pid, .. }) => assert_eq!(pid, std::process::id().to_string()),
+        Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => assert_eq!(pid, std::process::id().to_string()),
         other => panic!("{other:?}"),
     }
     store.close().await.unwrap();
@@ -104,7 +104,7 @@ async fn a_file_that_is_not_a_sound_wegraf_database_is_refused_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(file(&folder), &bytes).unwrap();
         match try_open(folder.path()).await {
-            Err(StoreError::Damaged { path, .. }) => assert_eq!(path, file(&folder), "{what}"),
+            Err(StoreError::Open { path, why: Unopened::Damaged(_) }) => assert_eq!(path, file(&folder), "{what}"),
             other => panic!("{what}: {other:?}"),
         }
         assert!(fs::read(file(&folder)).unwrap() == bytes, "{what}: the file was changed");
@@ -128,7 +128,7 @@ async fn after_an_unclean_stop_the_file_is_checked_before_it_is_used() {
     fs::write(file(&folder), &bytes).unwrap();
     try_open(folder.path()).await.unwrap().close().await.unwrap();
     fs::write(folder.path().join("wegraf.db-wal"), [0; 64]).unwrap();
-    assert!(matches!(try_open(folder.path()).await, Err(StoreError::Damaged { .. })));
+    assert!(matches!(try_open(folder.path()).await, Err(StoreError::Open { why: Unopened::Damaged(_), .. })));
 }
 
 #[tokio::test]
@@ -138,7 +138,10 @@ async fn an_older_program_refuses_a_newer_schema() {
     let hand = Connection::open(file(&folder)).unwrap();
     hand.execute("INSERT INTO migration VALUES (99, 'future', 0)", []).unwrap();
     drop(hand);
-    assert!(matches!(try_open(folder.path()).await, Err(StoreError::Newer { found: 99, .. })));
+    assert!(matches!(
+        try_open(folder.path()).await,
+        Err(StoreError::Open { why: Unopened::Newer { found: 99, .. }, .. })
+    ));
 }
 
 #[tokio::test]
@@ -148,7 +151,7 @@ async fn a_schema_step_that_differs_from_ours_is_refused() {
     let hand = Connection::open(file(&folder)).unwrap();
     hand.execute("UPDATE migration SET hash = 'other'", []).unwrap();
     drop(hand);
-    assert!(matches!(try_open(folder.path()).await, Err(StoreError::Damaged { .. })));
+    assert!(matches!(try_open(folder.path()).await, Err(StoreError::Open { why: Unopened::Damaged(_), .. })));
 }
 
 #[tokio::test]
@@ -184,7 +187,7 @@ async fn a_program_that_holds_the_file_makes_the_store_busy_and_no_more() {
     let shell = Connection::open(file(&folder)).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await;
-    assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Retry(Retry::Busy))), "{refused:?}");
     shell.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap().messages, 1);
 }
@@ -327,7 +330,7 @@ async fn a_write_to_a_file_that_is_gone_is_refused_and_what_was_stored_is_saved(
         store.ping().await,
         store.admit(notification(1, "lane", vec![firing("Other", 1)])).await.map(drop),
     ] {
-        assert!(matches!(refused, Err(StoreError::Displaced { .. })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::Retry(Retry::Displaced { .. }))), "{refused:?}");
     }
     store.close().await.unwrap();
     let saved = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 use std::sync::mpsc;
 
 use super::*;
+use crate::store::Fatal;
 
 fn writer(folder: &tempfile::TempDir) -> Writer {
     let path = folder.path().join("test.db");
@@ -117,7 +118,7 @@ async fn a_full_queue_makes_callers_wait_and_then_says_busy() {
         tokio::task::yield_now().await;
     }
     let begun = Instant::now();
-    assert!(matches!(writer.write(insert(-1)).await, Err(StoreError::Busy)));
+    assert!(matches!(writer.write(insert(-1)).await, Err(StoreError::Retry(Retry::Busy))));
     assert!(begun.elapsed() >= PLACE);
     drop(release);
     for task in waiting {
@@ -142,7 +143,7 @@ async fn a_full_disk_refuses_and_the_store_goes_on_when_there_is_room() {
     };
     writer.write(insert(1)).await.unwrap();
     writer.write(limit(10)).await.unwrap();
-    assert!(matches!(writer.write(large).await, Err(StoreError::Full)));
+    assert!(matches!(writer.write(large).await, Err(StoreError::Retry(Retry::Full))));
     writer.write(limit(1_000_000)).await.unwrap();
     writer.write(large).await.unwrap();
     assert_eq!(values(&writer).await, [1, 2]);
@@ -165,7 +166,7 @@ async fn after_an_error_that_leaves_the_file_unknown_nothing_is_written_any_more
     };
     let (before, broken, after, ()) = all.await;
     for result in [before, broken, after, held.await.unwrap(), writer.write(insert(4)).await] {
-        assert!(matches!(result, Err(StoreError::Io { .. })), "{result:?}");
+        assert!(matches!(result, Err(StoreError::Fatal(Fatal::Io(_)))), "{result:?}");
     }
     writer.stop();
     let connection = Connection::open(folder.path().join("test.db")).unwrap();

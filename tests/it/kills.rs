@@ -18,6 +18,7 @@ async fn trial(folder: &Path, database: Database, control: bool) -> (u64, Outcom
         program: env!("CARGO_BIN_EXE_wegraf").into(),
         folder: folder.to_owned(),
         database,
+        earlier: None,
         cycles: KILLS,
         seed: rand::random(),
         size: SIZE,

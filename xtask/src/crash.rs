@@ -41,6 +41,9 @@ pub struct Options {
     /// The gateway, if it is built already.
     #[arg(long)]
     program: Option<PathBuf>,
+    /// An earlier gateway that runs until half of the kills are done: the other migrates its database under load.
+    #[arg(long)]
+    earlier: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,7 +67,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let trial = |name: &str, database: Database, cycles| -> anyhow::Result<Trial> {
         let folder = folder.path().join(name);
         std::fs::create_dir_all(&folder)?;
-        Ok(Trial { program: program.clone(), folder, database, cycles, seed, size: SIZE, slow: true, control: false })
+        let (program, earlier) = (program.clone(), options.earlier.clone());
+        Ok(Trial { program, earlier, folder, database, cycles, seed, size: SIZE, slow: true, control: false })
     };
     let sqlite = |name: &str| Database::Sqlite(folder.path().join(name).join("wegraf.db"));
     let mut trials = Vec::new();

@@ -35,6 +35,8 @@ const DRAIN: Duration = Duration::from_mins(10);
 pub struct Trial {
     /// The gateway.
     pub program: PathBuf,
+    /// The gateway of the first half of the kills, if it is another one.
+    pub earlier: Option<PathBuf>,
     /// For its configuration and its log.
     pub folder: PathBuf,
     /// Empty.
@@ -125,7 +127,7 @@ impl Lab<'_> {
         for cycle in 0..self.trial.cycles {
             faults += self.fault(cycle).await?;
             let moment = self.moment();
-            let (gateway, relay) = self.start().await.with_context(|| format!("cycle {cycle}"))?;
+            let (gateway, relay) = self.start(cycle).await.with_context(|| format!("cycle {cycle}"))?;
             match moment {
                 Moment::Random(after) => tokio::time::sleep(after).await,
                 Moment::Accepted => accepted(self.simulator, PATIENCE).await?,
@@ -140,7 +142,7 @@ impl Lab<'_> {
             }] += 1;
         }
         http::control(self.simulator, "DELETE", "/_simulator/faults", "").await?;
-        let (gateway, relay) = self.start().await.context("the last start")?;
+        let (gateway, relay) = self.start(self.trial.cycles).await.context("the last start")?;
         let memory = tokio::time::timeout(DRAIN, source.finish()).await.context("the senders do not get rid of it")?;
         if let Some(relay) = &relay {
             relay.idle().await;
@@ -164,8 +166,10 @@ impl Lab<'_> {
         Ok(Outcome { report, kills, taken: memory.taken, failed: memory.failed, faults, seconds: 0 })
     }
 
-    async fn start(&self) -> anyhow::Result<(Gateway, Option<Relay>)> {
-        let gateway = Gateway::start(&self.trial.program, &self.config, self.gateway).await?;
+    async fn start(&self, cycle: u32) -> anyhow::Result<(Gateway, Option<Relay>)> {
+        let earlier = self.trial.earlier.as_ref().filter(|_| cycle < self.trial.cycles / 2);
+        let program = earlier.unwrap_or(&self.trial.program);
+        let gateway = Gateway::start(program, &self.config, self.gateway).await?;
         let relay = if self.trial.control { Some(Relay::start(self.front, self.gateway).await?) } else { None };
         Ok((gateway, relay))
     }

@@ -2,7 +2,6 @@
 //!
 //! A webhook is answered 200 only after its alerts are on disk; it never waits for WeCom.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,9 +14,8 @@ use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::alert::{Format, Timestamp};
+use crate::alert::Format;
 use crate::answer::Acts;
-use crate::config::{Config, Proof};
 use crate::console::WelcomePage;
 use crate::fuse::Fuse;
 use crate::incidents::Incidents;
@@ -26,8 +24,7 @@ use crate::intake::{Call, Intake, LARGE_BODY, Receipt, Refused, aside};
 use crate::links::Links;
 use crate::live::Live;
 use crate::metrics::{Answered, FormatLabel, Metrics};
-use crate::names::SourceId;
-use crate::proof::{self, Once, Presented, Proven, Replays, Seen, Unproven, Why};
+use crate::proof::{Replays, Seen, Unproven, Why};
 use crate::room::{Part, Room};
 use crate::store::Store;
 use crate::time::Clock;
@@ -36,6 +33,7 @@ use body::{Standing, packing};
 use certificates::Vault;
 use dropin::{Style, Wanted};
 use heard::{Records, Tried};
+use proving::Proved;
 
 pub mod api;
 mod body;
@@ -54,6 +52,7 @@ mod pages;
 mod paths;
 mod peer;
 mod picture;
+mod proving;
 mod query;
 mod refusal;
 mod scrape;
@@ -278,7 +277,7 @@ impl Gate {
         let begun = Instant::now();
         let mut source = None;
         let (format, response) =
-            match self.come_in(request, door, Wanted { receiver, ..Wanted::default() }, &mut source).await {
+            match self.receive(request, door, Wanted { receiver, ..Wanted::default() }, &mut source).await {
                 Ok(receipt) => (Some(receipt.format), style.taken(&receipt)),
                 Err(refusal) => (None, refusal.cause(source.as_deref()).attach(style.refused(&refusal))),
             };
@@ -324,7 +323,7 @@ impl Gate {
 
     /// Proves the source, reads the body and admits it, and records the sender. Returns after the commit. `known`
     /// becomes the source as soon as it is proven, for the text of a refusal.
-    async fn come_in(
+    async fn receive(
         &self,
         request: Request,
         door: Door,
@@ -332,7 +331,7 @@ impl Gate {
         known: &mut Option<String>,
     ) -> Result<Receipt, Refusal> {
         let mut tried = Tried::of(&request);
-        let outcome = self.let_in(request, door, wanted, &mut tried).await;
+        let outcome = self.prove_and_admit(request, door, wanted, &mut tried).await;
         match &outcome {
             Ok(_) => self.records.taken(&tried, self.server.clock.now()),
             Err(refusal) => self.records.refused(&tried, refusal, self.server.clock.now()),
@@ -341,7 +340,7 @@ impl Gate {
         outcome
     }
 
-    async fn let_in(
+    async fn prove_and_admit(
         &self,
         request: Request,
         door: Door,
@@ -349,45 +348,7 @@ impl Gate {
         tried: &mut Tried,
     ) -> Result<Receipt, Refusal> {
         let setup = self.server.setup.now();
-        let (parts, body) = request.into_parts();
-        let seat = parts.extensions.get::<Seat>().cloned();
-        let prove = |now: bool| {
-            if let Some(seat) = seat.as_ref().filter(|_| now) {
-                seat.prove();
-            }
-        };
-        let standing = standing(&setup, &parts, tried)?;
-        prove(standing == Standing::Proven);
-        let (body, part) = self.read(&parts.headers, body, standing, seat.as_ref()).await?;
-        let packing = packing(&parts.headers)?;
-        let received_at = self.server.clock.now();
-        let asked = Arc::new(Asked { setup: setup.clone(), parts, peer: tried.peer, body, received_at });
-        let mut proof = self.judge(&asked, standing).await;
-        if let Err(Unproven { why: Why::CertificateNeeded(url), .. }) = &proof {
-            // Other connections may take its place while it waits for another server.
-            if let Some(seat) = &seat {
-                seat.hold_back();
-            }
-            let fetched = self.vault.fetch(url, received_at).await;
-            if let Some(seat) = &seat {
-                seat.work();
-            }
-            if !fetched {
-                return Err(Refusal::Certificate);
-            }
-            proof = self.judge(&asked, standing).await;
-        }
-        let (source, once) = match proof {
-            Ok(judged) => {
-                let proven = judged.proven(&setup.config);
-                tried.proven(&proven);
-                self.confirm(&proven, &asked.body);
-                (SourceId::Configured(proven.source.name.clone()), proven.once)
-            }
-            Err(_) if setup.config.allow_anonymous => (SourceId::Anonymous, None),
-            Err(unproven) => return Err(tried.unproven(unproven)),
-        };
-        prove(standing == Standing::Claimed);
+        let Proved { asked, source, once, part, packing } = self.prove(request, &setup, tried).await?;
         let path = asked.presented().uri.path();
         match once.as_ref().map_or(Seen::New, |once| self.replays.seen(once, path)) {
             Seen::New => {}
@@ -399,7 +360,7 @@ impl Gate {
         }
         let content_type = asked.parts.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = asked.body.clone();
+        let (body, received_at) = (asked.body.clone(), asked.received_at);
         let receivers = wanted.receivers(&setup.config, &source);
         let Wanted { receiver, called, .. } = wanted;
         let call = Call { source, door, receiver, receivers, called, content_type, body, packing, part, received_at };
@@ -408,83 +369,5 @@ impl Gate {
             self.replays.remember(&once, path, receipt.clone(), received_at);
         }
         Ok(receipt)
-    }
-
-    /// The sender. Large bodies of unauthenticated senders are checked one at a time.
-    async fn judge(&self, asked: &Arc<Asked>, standing: Standing) -> Result<Judged, Unproven> {
-        let large = asked.body.len() > LARGE_BODY;
-        let _turn = match standing {
-            Standing::Claimed if large => self.proving.acquire().await.ok(),
-            _ => None,
-        };
-        let certificates = self.vault.all(asked.received_at);
-        let asked = asked.clone();
-        aside(large, move || {
-            let sources = &asked.setup.config.sources;
-            let proven = proof::prove(sources, &asked.presented(), &asked.body, &certificates, asked.received_at)?;
-            let index = sources.iter().position(|source| std::ptr::eq(source, proven.source)).unwrap_or_default();
-            Ok(Judged { index, kind: proven.kind, once: proven.once })
-        })
-        .await
-    }
-
-    /// Confirms the subscription of a topic, where the configuration allows it and the link is the vendor's. The text
-    /// of the envelope is still told to people.
-    fn confirm(&self, proven: &Proven<'_>, body: &[u8]) {
-        let envelopes = proven.source.proofs.iter().filter_map(|proof| match proof {
-            Proof::Envelope(envelope) if envelope.confirm && envelope.vendor.kind() == proven.kind => Some(envelope),
-            _ => None,
-        });
-        for url in envelopes.filter_map(|envelope| proof::confirmation(envelope, body)) {
-            let (vault, source) = (self.vault.clone(), proven.source.name.clone());
-            tokio::spawn(async move { vault.confirm(&source, &url).await });
-        }
-    }
-}
-
-/// What the head of a request proves. A request that no body could authenticate is refused here.
-fn standing(setup: &Setup, parts: &Parts, tried: &mut Tried) -> Result<Standing, Refusal> {
-    match proof::could_prove(&setup.config.sources, &presented(parts, tried.peer)) {
-        Ok(Some(proven)) => {
-            tried.proven(&proven);
-            Ok(Standing::Proven)
-        }
-        _ if setup.config.allow_anonymous => Ok(Standing::Anyone),
-        Ok(None) => Ok(Standing::Claimed),
-        Err(unproven) => Err(tried.unproven(unproven)),
-    }
-}
-
-/// The credentials of a request. A signature covers the path as sent.
-fn presented(parts: &Parts, peer: Option<IpAddr>) -> Presented<'_> {
-    let uri = parts.extensions.get::<paths::Sent>().map_or(&parts.uri, |sent| &sent.0);
-    Presented { method: &parts.method, uri, headers: &parts.headers, peer }
-}
-
-/// A request with its body, before its proof.
-struct Asked {
-    setup: Arc<Setup>,
-    parts: Parts,
-    peer: Option<IpAddr>,
-    body: Bytes,
-    received_at: Timestamp,
-}
-
-impl Asked {
-    fn presented(&self) -> Presented<'_> {
-        presented(&self.parts, self.peer)
-    }
-}
-
-/// A proven source, by its place in the configuration.
-struct Judged {
-    index: usize,
-    kind: proof::Kind,
-    once: Option<Once>,
-}
-
-impl Judged {
-    fn proven(self, config: &Config) -> Proven<'_> {
-        Proven { source: &config.sources[self.index], kind: self.kind, once: self.once }
     }
 }

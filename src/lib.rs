@@ -1,7 +1,8 @@
 //! wegraf: receives alerts from Grafana and Prometheus, stores them, and delivers them to people and groups in WeCom.
 //!
-//! The path of an alert: [`http`] → [`ingest`] → [`route`] → [`store`] (which asks `engine`) — then the sender gets its
-//! 200 — → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md` walks it.
+//! The path of an alert: [`http`] → [`intake`] (which asks [`proof`], [`ingest`] and [`route`]) → [`store`] (which asks
+//! `engine`); then the sender gets its 200; → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md`
+//! describes it.
 
 pub mod alert;
 pub mod answer;

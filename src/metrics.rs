@@ -27,7 +27,7 @@ pub struct Answered {
 /// A refused request, on any path. Closed sets: never a path, a peer or a source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Refused {
-    /// Who calls the path: `webhook`, `push`, `page`, `callback`, `order`, `monitoring`, `other`.
+    /// Who calls the path: `webhook`, `push`, `api`, `page`, `callback`, `order`, `monitoring`, `other`.
     pub path: &'static str,
     /// HTTP status.
     pub status: u32,
@@ -62,7 +62,7 @@ impl EncodeLabelValue for FormatLabel {
 /// How an attempt to send ended. A closed set: never a receiver, a person or an error text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Attempted {
-    /// `app`, `chat`, `webhook`.
+    /// `app`, `chat`, `webhook`, `bot`, `email`, `hook`.
     pub channel: &'static str,
     /// `accepted`, `accepted_in_part`, `not_sent`, `unsure`.
     pub outcome: &'static str,
@@ -80,7 +80,7 @@ pub struct Errcode {
 pub struct Acting {
     /// `acknowledge`, `silence`, ….
     pub kind: &'static str,
-    /// `open`, `done`, `repeated`, `void`, `denied`, `failed`.
+    /// `open`, `done`, `repeated`, `void`, `denied`, `limited`, `failed`.
     pub state: &'static str,
 }
 
@@ -145,7 +145,7 @@ pub struct Metrics {
     pub attempts: Family<Attempted, Counter>,
     /// Errcodes WeCom answered.
     pub errcodes: Family<Errcode, Counter>,
-    /// One request to WeCom.
+    /// One request to WeCom, a mail server or a hook, in seconds.
     pub send_seconds: Histogram,
     /// From receipt of a notification to WeCom's acceptance of its message.
     pub delivery_seconds: Histogram,

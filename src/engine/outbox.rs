@@ -103,6 +103,14 @@ pub struct LaneHead {
     pub sending: bool,
 }
 
+impl LaneHead {
+    /// From what the lane's [`VIEW`] says: the earliest time at which one of its messages may be claimed, in milliseconds
+    /// since 1970, or -1 if one of them is being sent.
+    pub fn of_view(lane: LaneKey, earliest: i64, now: Timestamp) -> Self {
+        Self { lane, due_at: due(Timestamp(earliest), now), sending: earliest < 0 }
+    }
+}
+
 /// A lease: the right to send from a lane until another replica takes it. With SQLite the process holds every lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {

@@ -7,8 +7,8 @@ use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::LaneBacklog;
 use crate::words::Words;
 
-/// A critical message that waits longer is reported: a retry, a probe of a breaker and the budget of a crowded minute
-/// take less.
+/// A critical message that waits longer is reported: a retry, a probe of a breaker or a spent minute's budget is
+/// over sooner.
 pub(super) const CRITICAL_MS: i64 = 5 * 60_000;
 /// The same for other messages: an outage of WeCom that is shorter repairs itself, and its breaker is reported.
 pub(super) const OTHERS_MS: i64 = 30 * 60_000;
@@ -27,7 +27,7 @@ pub(super) fn stuck(late: &LaneBacklog, now: Timestamp) -> Trouble {
             "{because_zh}。{count} 条消息在等，最早的已等 {minutes} 分钟，都已保存，修好后自动补发；用 `wegraf deliveries list` 查看。"
         ),
         format!(
-            "{because_en}. {count} messages wait, the oldest for {minutes} min; they are kept and will be sent once it is repaired: see `wegraf deliveries list`."
+            "{because_en}. Messages that wait: {count}, the oldest for {minutes} min; they are kept and will be sent once it is repaired: see `wegraf deliveries list`."
         ),
     ];
     Trouble { kind: Kind::Stuck, subject: Subject::Lane(late.lane.clone()), detail }
@@ -39,7 +39,7 @@ mod tests {
     use crate::names::LaneKey;
 
     #[test]
-    fn a_late_lane_is_told_with_the_reason_and_for_how_long() {
+    fn a_stuck_lane_is_reported_with_reason_and_age() {
         let now = Timestamp(1_700_000_000_000);
         let late = LaneBacklog {
             lane: LaneKey::stored("webhook/w"),

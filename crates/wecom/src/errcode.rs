@@ -18,8 +18,8 @@ pub enum Class {
     Transient,
     /// The token is stale: refresh once (single flight), the same bytes once more; if refused again, `Configuration`.
     Token,
-    /// A limit: leave this app or webhook alone for the window (60 s, then 1 h, then the next day) and merge what
-    /// waits.
+    /// A limit: send nothing by this app or webhook for its window (a minute), longer each time it is hit again, and merge
+    /// what waits.
     BackOff,
     /// This request will never be accepted: no retry of the same bytes. [`About`] tells what a changed one could
     /// repair.

@@ -212,5 +212,5 @@ async fn proven(gate: &Gate, service: &Service, asked: &Asked, body: Body) -> Re
     };
     let request = Request::from_parts(asked.parts.clone(), body);
     let mut source = None;
-    gate.come_in(request, Door::Webhook, wanted, &mut source).await.map_err(Trouble::Refused)
+    gate.receive(request, Door::Webhook, wanted, &mut source).await.map_err(Trouble::Refused)
 }

@@ -11,20 +11,26 @@ use crate::store::{
     TransitionRow, VIEW, Waiting, WaitingMessage,
 };
 
-/// How many messages of a lane are examined for its due time.
-const NEAR: usize = 32;
-/// How many are examined for one that is being sent.
-const FAR: usize = 64;
+/// Those of a lane's live messages that are in its [`VIEW`].
+fn view(live: &[(i64, &Message)]) -> BTreeSet<i64> {
+    let of = |wanted: fn(&Message) -> bool, most: u32| {
+        live.iter().filter(move |(_, row)| wanted(row)).map(|(id, _)| *id).take(most as usize)
+    };
+    let alerts = of(|row| row.act.is_none(), VIEW.alerts);
+    alerts.chain(of(|row| row.act.is_some(), VIEW.acts)).chain(of(|row| row.critical, VIEW.critical)).collect()
+}
 
 impl Memory {
     /// The lanes that have something to send.
     pub fn lanes(&self, now: Timestamp) -> Vec<LaneHead> {
         let tables = self.0.borrow();
         let head = |(lane, live): (&LaneKey, &Vec<i64>)| {
-            let rows = || live.iter().map(|id| &tables.messages[id]);
-            let due_at = rows().take(NEAR).map(|row| row.not_before).min().unwrap_or_default();
-            let sending = rows().take(FAR).any(|row| row.state == State::Sending);
-            LaneHead { lane: lane.clone(), due_at: due(due_at, now), sending }
+            let rows: Vec<_> = live.iter().map(|id| (*id, &tables.messages[id])).collect();
+            let moment = |id| match &tables.messages[id] {
+                row if row.state == State::Sending => -1,
+                row => row.not_before.0,
+            };
+            LaneHead::of_view(lane.clone(), view(&rows).iter().map(moment).min().unwrap_or_default(), now)
         };
         tables.live.iter().filter(|(_, live)| !live.is_empty()).map(head).collect()
     }
@@ -32,7 +38,7 @@ impl Memory {
     /// The live messages of a lane, oldest first.
     pub fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Waiting {
         let tables = self.0.borrow();
-        let rows = || tables.live.get(lane).into_iter().flatten().map(|id| (*id, &tables.messages[id]));
+        let rows: Vec<_> = tables.live.get(lane).into_iter().flatten().map(|id| (*id, &tables.messages[id])).collect();
         let waiting = |(message, row): (i64, &Message)| WaitingMessage {
             message,
             state: row.state,
@@ -43,14 +49,9 @@ impl Memory {
             created_at: row.created_at,
             due_at: due(row.not_before, now),
         };
-        let fresh = rows().filter(|(_, row)| row.fresh()).count() as u64;
-        let of = |wanted: fn(&Message) -> bool, most: u32| {
-            rows().filter(move |(_, row)| wanted(row)).map(|(id, _)| id).take(most as usize)
-        };
-        let alerts = of(|row| row.act.is_none(), VIEW.alerts);
-        let acts = of(|row| row.act.is_some(), VIEW.acts);
-        let seen: BTreeSet<i64> = alerts.chain(acts).chain(of(|row| row.critical, VIEW.critical)).collect();
-        Waiting { messages: rows().filter(|(id, _)| seen.contains(id)).map(waiting).collect(), fresh }
+        let fresh = rows.iter().filter(|(_, row)| row.fresh()).count() as u64;
+        let seen = view(&rows);
+        Waiting { messages: rows.into_iter().filter(|(id, _)| seen.contains(id)).map(waiting).collect(), fresh }
     }
 
     /// The critical messages of a lane that are due and wait for no older news, digests aside.

@@ -14,7 +14,8 @@ use crate::store::body::unpacked;
 use crate::store::text::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
-/// Visits only the entries at each lane's head in the index of live messages, no further than choosing looks.
+/// Each lane with live messages that this replica may work on, and when the earliest of its [`VIEW`] is due; -1 where
+/// one of them is being sent. O(lanes): at most the view of each is read.
 pub(super) const LANES: &str = "
     WITH RECURSIVE heads (lane) AS (
         (SELECT lane FROM message WHERE settled_at IS NULL ORDER BY lane LIMIT 1)
@@ -24,17 +25,22 @@ pub(super) const LANES: &str = "
         FROM heads WHERE heads.lane IS NOT NULL
     )
     SELECT heads.lane,
-        (SELECT min(not_before) FROM (SELECT not_before FROM message
-         WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 32) early),
-        EXISTS (SELECT 1 FROM (SELECT state FROM message
-         WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 64) early WHERE state = 'sending')
+        (SELECT min(CASE state WHEN 'sending' THEN -1 ELSE not_before END) FROM (
+            (SELECT state, not_before FROM message
+             WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NULL ORDER BY lane, id LIMIT $2)
+            UNION ALL
+            (SELECT state, not_before FROM message
+             WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NOT NULL ORDER BY lane, id LIMIT $3)
+            UNION ALL
+            (SELECT state, not_before FROM message
+             WHERE settled_at IS NULL AND lane = heads.lane AND critical ORDER BY lane, id LIMIT $4)) AS seen)
     FROM heads LEFT JOIN lane ON lane.name = heads.lane
     WHERE heads.lane IS NOT NULL
       AND (lane.name IS NULL OR lane.owner = $1 OR lane.lease_until <= clock_timestamp())
     ORDER BY heads.lane";
 
-/// The live messages of one lane that are considered. Acts and critical alerts have indexes of their own; those about
-/// alerts are found past the waiting messages about acts, which are few, because they fold to the last state.
+/// The live messages of one lane that are in its [`VIEW`]. Acts and critical alerts have indexes of their own; the query
+/// for alerts skips messages about acts, which are few, because they fold to the last state.
 pub(super) const WAITING: &str = "
     SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
            urgent, created_at, not_before
@@ -50,7 +56,7 @@ pub(super) const WAITING: &str = "
                         ORDER BY lane, id LIMIT $4) AS part)
     ORDER BY id";
 
-/// How many of a lane can be folded.
+/// Number of foldable messages of a lane.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
     WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL
@@ -69,10 +75,10 @@ const QUEUED: &str = "
 impl Db {
     pub(in crate::store) async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let rows = tx.rows(LANES, values![self.0.owner]).await?;
+            let [alerts, acts, critical] = [VIEW.alerts, VIEW.acts, VIEW.critical].map(i64::from);
+            let rows = tx.rows(LANES, values![self.0.owner, alerts, acts, critical]).await?;
             let head = |row: Row| {
-                let due_at = due(moment(&row, 1)?, now);
-                Ok(LaneHead { lane: LaneKey::stored(row.try_get::<_, String>(0)?), due_at, sending: row.try_get(2)? })
+                Ok(LaneHead::of_view(LaneKey::stored(row.try_get::<_, String>(0)?), row.try_get(1)?, now))
             };
             rows.into_iter().map(head).collect()
         })

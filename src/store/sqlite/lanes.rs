@@ -13,7 +13,8 @@ use crate::store::body::unpacked;
 use crate::store::text::shortened;
 use crate::store::{Frozen, Kept, LaneHead, Lease, Moved, Queued, State, StoreError, VIEW, Waiting, WaitingMessage};
 
-/// Visits only the entries at each lane's head in the index of live messages, no further than choosing looks.
+/// Each lane with live messages, and when the earliest of its [`VIEW`] is due; -1 where one of them is being sent.
+/// O(lanes): at most the view of each is read.
 pub(super) const LANES: &str = "
     WITH RECURSIVE heads (lane) AS (
         SELECT min(lane) FROM message WHERE settled_at IS NULL
@@ -22,14 +23,19 @@ pub(super) const LANES: &str = "
         FROM heads WHERE heads.lane IS NOT NULL
     )
     SELECT heads.lane,
-        (SELECT min(not_before) FROM (SELECT not_before FROM message
-         WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 32)),
-        EXISTS (SELECT 1 FROM (SELECT state FROM message
-         WHERE settled_at IS NULL AND lane = heads.lane ORDER BY id LIMIT 64) WHERE state = 'sending')
+        (SELECT min(CASE state WHEN 'sending' THEN -1 ELSE not_before END) FROM (
+            SELECT * FROM (SELECT state, not_before FROM message
+                           WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NULL ORDER BY id LIMIT ?1)
+            UNION ALL
+            SELECT * FROM (SELECT state, not_before FROM message
+                           WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NOT NULL ORDER BY id LIMIT ?2)
+            UNION ALL
+            SELECT * FROM (SELECT state, not_before FROM message
+                           WHERE settled_at IS NULL AND lane = heads.lane AND critical = 1 ORDER BY id LIMIT ?3)))
     FROM heads WHERE heads.lane IS NOT NULL";
 
-/// The live messages of one lane that are considered. Acts and critical alerts have indexes of their own; those about
-/// alerts are found past the waiting messages about acts, which are few, because they fold to the last state.
+/// The live messages of one lane that are in its [`VIEW`]. Acts and critical alerts have indexes of their own; the query
+/// for alerts skips messages about acts, which are few, because they fold to the last state.
 pub(super) const WAITING: &str = "
     SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
            urgent, created_at, not_before
@@ -45,7 +51,7 @@ pub(super) const WAITING: &str = "
                         ORDER BY id LIMIT ?4))
     ORDER BY id";
 
-/// How many of a lane can be folded.
+/// Number of foldable messages of a lane.
 pub(super) const FRESH: &str = "
     SELECT count(*) FROM message
     WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL
@@ -65,9 +71,8 @@ impl Db {
     pub(in crate::store) async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         self.read(move |connection| {
             let mut select = connection.held(LANES)?;
-            let heads = select.query_map([], |row| {
-                let due_at = due(Timestamp(row.get(1)?), now);
-                Ok(LaneHead { lane: LaneKey::stored(row.get::<_, String>(0)?), due_at, sending: row.get(2)? })
+            let heads = select.query_map(params![VIEW.alerts, VIEW.acts, VIEW.critical], |row| {
+                Ok(LaneHead::of_view(LaneKey::stored(row.get::<_, String>(0)?), row.get(1)?, now))
             })?;
             Ok(heads.collect::<Result<_, _>>()?)
         })

@@ -14,6 +14,7 @@ contract! {
     an_end_carries_the_short_id_and_the_start_of_its_beginning,
     a_lagging_twin_is_counted_and_leaves_no_trace,
     lanes_names_the_head_of_every_lane_with_work,
+    a_critical_message_makes_its_lane_due_however_many_wait_for_a_retry,
     head_gives_messages_of_a_lane_in_the_order_of_admission,
     head_waits_for_the_message_before_whatever_its_state,
     head_gives_what_rendering_needs,
@@ -191,6 +192,25 @@ async fn lanes_names_the_head_of_every_lane_with_work(store: &Store) {
     assert_eq!(heads, expected);
     store.settle(settlement(claimed, "accepted", Next::Accepted), at(0)).await.unwrap();
     assert_eq!(store.lanes(at(0)).await.unwrap().len(), 2);
+}
+
+async fn a_critical_message_makes_its_lane_due_however_many_wait_for_a_retry(store: &Store) {
+    for alert in 0..60 {
+        store.admit(notification(0, "lane", vec![firing(&alert.to_string(), 0)])).await.unwrap();
+    }
+    for waiting in store.waiting(&LaneKey::stored("lane"), at(0)).await.unwrap().messages {
+        let claimed = take(store, wish(store, waiting.message, 0, Some(bytes(&["text"]))).await, at(0)).await;
+        store.settle(settlement(claimed, "not_sent", Next::RetryAt(at(60))), at(0)).await.unwrap();
+    }
+    let critical = Arrival { critical: true, ..firing("critical", 0) };
+    store.admit(notification(0, "lane", vec![critical])).await.unwrap();
+    let lane = || async { store.lanes(at(0)).await.unwrap().remove(0) };
+    let head = lane().await;
+    assert!(head.due_at <= at(0) && !head.sending, "{head:?}");
+    let critical = store.waiting(&LaneKey::stored("lane"), at(0)).await.unwrap().messages.pop().unwrap();
+    assert!(critical.critical, "{critical:?}");
+    take(store, wish(store, critical.message, 0, Some(bytes(&["text"]))).await, at(0)).await;
+    assert!(lane().await.sending);
 }
 
 async fn head_gives_messages_of_a_lane_in_the_order_of_admission(store: &Store) {

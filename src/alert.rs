@@ -30,7 +30,8 @@ impl Timestamp {
     }
 }
 
-/// Label and annotation sets. Names are arbitrary UTF-8 (alert-sources §0.3), kept in byte order.
+/// Label and annotation sets. Names are arbitrary UTF-8 (docs/reference/alert-sources.md#texts-and-times), kept in byte
+/// order.
 pub type Labels = BTreeMap<String, String>;
 
 /// Which program's payload a notification was; stored with the raw bytes so that these can be read again.
@@ -113,7 +114,8 @@ pub struct Notification {
     pub title: String,
     /// Free text of the sender (legacy `message`, generic content, the raw text of an opaque body).
     pub message: String,
-    /// Alerts the sender left out of the list (`truncatedAlerts`, alert-sources §2.6). The status then lies.
+    /// Alerts the sender left out of the list (`truncatedAlerts`, docs/reference/alert-sources.md#truncated-alerts).
+    /// The status then lies.
     pub truncated: u64,
     /// True for the "Test" button of a contact point: always news, never a reminder.
     pub test: bool,
@@ -194,7 +196,8 @@ pub struct Alert {
     /// When a firing report stops to count unless it is repeated; `None` if its sender does not promise to repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lapses_at: Option<Timestamp>,
-    /// As sent, or computed (64-bit FNV-1a, alert-sources §0.4) where absent. For display; identity is ours.
+    /// As sent, or computed (64-bit FNV-1a, docs/reference/alert-sources.md#fingerprints) where absent. For display;
+    /// identity is ours.
     pub fingerprint: String,
     /// What besides the labels tells two alerts apart (Grafana rule uid, legacy `orgId/ruleId`); often empty.
     pub discriminator: Discriminator,

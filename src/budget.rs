@@ -1,9 +1,9 @@
 //! How many messages an account may get: sliding windows that are debited before each attempt. Pure.
 //!
-//! Above WeCom's limits an app's message is dropped although the answer says ok (wecom-api §13), so the windows here
-//! are narrower than WeCom's in count and wider in time, and an unknown result counts as sent. The store keeps a
-//! [`Window`] for each account (a member, a member of chats, a webhook) and debits it in the claim, so that the sums
-//! hold over restarts and replicas.
+//! Above WeCom's limits an app's message is dropped although the answer says ok
+//! (docs/reference/wecom.md#frequency-limits), so the windows here are narrower than WeCom's in count and wider in
+//! time, and an unknown result counts as sent. The store keeps a [`Window`] for each account (a member, a member of
+//! chats, a webhook) and debits it in the claim, so that the sums hold over restarts and replicas.
 
 use crate::alert::Timestamp;
 use crate::names::Account;
@@ -35,13 +35,14 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// An app to one member: WeCom drops what is above 30 a minute or 1000 an hour (wecom-api §13).
+    /// An app to one member: WeCom drops what is above 30 a minute or 1000 an hour
+    /// (docs/reference/wecom.md#frequency-limits).
     pub const MEMBER: Self = Self { most: [Some(24), Some(800), None], reserved: [6, 200, 0] };
-    /// The chats of an app to one member: 200 a minute, 10,000 a day (wecom-api §5.4).
+    /// The chats of an app to one member: 200 a minute, 10,000 a day (docs/reference/wecom.md#app-chat-limits).
     pub const CHAT_MEMBER: Self = Self { most: [Some(150), None, Some(8_000)], reserved: [30, 0, 2_000] };
     /// A webhook: 20 a minute, 45009 above (page 99110).
     pub const WEBHOOK: Self = Self { most: [Some(18), None, None], reserved: [5, 0, 0] };
-    /// A conversation of a bot: 30 a minute, 1000 an hour (wecom-api §11).
+    /// A conversation of a bot: 30 a minute, 1000 an hour (docs/reference/wecom.md#frequency-limits).
     pub const BOT: Self = Self { most: [Some(24), Some(800), None], reserved: [6, 200, 0] };
 
     fn most(&self, span: usize, urgent: bool) -> Option<u32> {

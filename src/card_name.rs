@@ -8,7 +8,7 @@ use crate::alert::Timestamp;
 const PREFIX: &str = "wegraf";
 
 /// The `task_id` of the card that is message `message`. It also contains the time of queueing: message ids restart with
-/// a new database, and WeCom accepts each name only once (wecom-api §17 no. 13).
+/// a new database, and WeCom accepts each name only once (docs/reference/wecom.md#task-ids).
 pub fn of(message: i64, created_at: Timestamp) -> String {
     format!("{PREFIX}-{message}-{}", created_at.0)
 }

@@ -32,7 +32,7 @@ impl Rotas {
     }
 
     /// `list` with each `on_call:NAME` replaced by the people on duty at `now`, without duplicates (userids are
-    /// compared without regard to case, wecom-api §1). Unknown rotas are left out.
+    /// compared without regard to case, docs/reference/wecom.md#userids). Unknown rotas are left out.
     pub fn resolve(&self, list: &[String], now: Timestamp) -> Vec<String> {
         let mut people: Vec<String> = Vec::new();
         for entry in list {

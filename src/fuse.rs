@@ -28,7 +28,7 @@ impl Fuse {
 
     /// Handles a failure of the store. A full disk is transient, and reported. If the state of the file is unknown (a
     /// read, write or sync failed, or the file is damaged), the process must end and start again: what is on disk then
-    /// is the truth (reliability F11).
+    /// is the truth (F11, docs/reference/reliability.md#crash-and-power).
     pub fn failed(&self, error: &StoreError) {
         if error.is_fatal() {
             error!(%error, "The store failed; the process ends.");

@@ -13,7 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub const MEMORY: u64 = 256 << 20;
 /// With less, one body of Grafana's maximum size could not be parsed.
 pub const LEAST_MEMORY: u64 = 128 << 20;
-/// The largest body, as sent and unpacked: Grafana limits itself to 10 MiB (alert-sources §0.3), Alertmanager does not.
+/// The largest body, as sent and unpacked: Grafana limits itself to 10 MiB
+/// (docs/reference/alert-sources.md#texts-and-times), Alertmanager does not.
 pub const BODY_BYTES: usize = 16 << 20;
 /// The program itself, its caches and its store: measured as 45 MB, plus what a busy store and delivery add.
 const PROGRAM: u64 = 56 << 20;

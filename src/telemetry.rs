@@ -20,7 +20,8 @@ use crate::shown;
 /// Lines that may wait for a slow terminal or pipe before they are dropped: a few megabytes at most.
 const WAITING_LINES: usize = 4096;
 
-/// Log lines dropped because standard error did not take them (F86).
+/// Log lines dropped because standard error did not take them (F86,
+/// docs/reference/reliability.md#replicas-and-process).
 pub static DROPPED_LINES: AtomicU64 = AtomicU64::new(0);
 
 /// Our own crates. Other crates log secrets below `info`: at `trace`, a WebSocket client prints the frames that it

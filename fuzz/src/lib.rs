@@ -59,7 +59,8 @@ pub fn cpu_time() -> Duration {
     Duration::from_nanos(nanos)
 }
 
-/// Panics unless the long fields of `content` fit `channel` (wecom-api §0.2, §3.5; outside WeCom a bound of our own).
+/// Panics unless the long fields of `content` fit `channel` (docs/reference/wecom.md#channels, #template-cards; outside
+/// WeCom a bound of our own).
 pub fn check_sizes(content: &Content, channel: Channel) {
     let fits = |text: &str, most: usize| {
         assert!(!text.trim().is_empty(), "an empty field");

@@ -26,7 +26,7 @@ const KNOWN: usize = 1_000;
 const PRESS: Duration = Duration::from_millis(3_500);
 /// Longest wait to send as a message what could not be sent as an answer.
 const INSTEAD: Duration = Duration::from_secs(20);
-/// Characters of a card's text and of the line below its title (wecom-api §11.6).
+/// Characters of a card's text and of the line below its title (docs/reference/wecom.md#bot-cards).
 const TEXT: usize = 112;
 const LINE: usize = 30;
 /// The link of a card that has no other: a card without a link is rejected (42045).
@@ -130,7 +130,7 @@ fn actor(bot: &str, chat: &wecom::Conversation, from: &str) -> Actor {
     Actor { id: from.to_owned(), via: Via::Bot { bot: bot.to_owned(), chat: chat.id().to_owned() } }
 }
 
-/// A user wrote there: from now on the bot may write there, too (wecom-api §11.5).
+/// A user wrote there: from now on the bot may write there, too (docs/reference/wecom.md#bot-messages).
 async fn learn(bots: &Bots, bot: &str, chat: &wecom::Conversation, from: &str) -> Result<(), StoreError> {
     let conversation = Conversation {
         bot: bot.to_owned(),

@@ -251,7 +251,8 @@ impl Face {
         }
     }
 
-    /// Can messages on `channel` have this face (wecom-api §0.2, §5.4, §6.1, §11.5)? Outside WeCom there is text only.
+    /// Can messages on `channel` have this face (docs/reference/wecom.md#channels, #app-chat-limits, #content-limits,
+    /// #bot-messages)? Outside WeCom there is text only.
     pub const fn fits(self, channel: Channel) -> bool {
         match self {
             Self::Text => !matches!(channel, Channel::Bot),

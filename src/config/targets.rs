@@ -303,7 +303,7 @@ impl Resolver<'_> {
         if channel.wecom().is_some() {
             return;
         }
-        // A bot shows pictures, but mentions no one (wecom-api §0.2).
+        // A bot shows pictures, but mentions no one (docs/reference/wecom.md#channels).
         let pictures = channel == Channel::Bot;
         let image =
             target.image.as_ref().filter(|image| image.get() == Some(&true) && !pictures).map(|image| image.place);

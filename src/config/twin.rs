@@ -1,5 +1,5 @@
-//! `plain`: members who read in personal WeChat (微信插件), where neither cards nor markdown are shown (wecom-api §3.5). They get a
-//! text, everybody else of the target its face.
+//! `plain`: members who read in personal WeChat (微信插件), where neither cards nor markdown are shown
+//! (docs/reference/wecom.md#template-cards). They get a text, everybody else of the target its face.
 
 use super::file;
 use super::finding::Place;

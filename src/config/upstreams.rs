@@ -16,8 +16,9 @@ const REPLICA_LABELS: [&str; 3] = ["replica", "prometheus_replica", "__replica__
 /// Most peers besides the first: a cluster has two or three.
 const PEERS: usize = 8;
 
-/// How long an alert must be absent upstream before it counts as resolved: an Alertmanager that restarts knows
-/// nothing until its senders repeat themselves, which Prometheus does every minute (alert-sources §4.1).
+/// How long an alert must be absent upstream before it counts as resolved: an Alertmanager that restarts knows nothing
+/// until its senders repeat themselves, which Prometheus does every minute
+/// (docs/reference/alert-sources.md#alertmanager-api).
 const GONE_AFTER: Duration = Duration::from_mins(2);
 const GONE_BOUNDS: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_hours(1);
 

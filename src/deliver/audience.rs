@@ -1,8 +1,8 @@
 //! The people a message may reach, so that budgets can debit each of them.
 //!
 //! WeCom silently drops messages above a member's limit, and counts a message to a department, a tag, `@all` or a chat
-//! for each member (wecom-api §13). So their members are looked up, and the lists cached. A list that cannot be read
-//! delays nothing: the message may then reach [unlisted people](Reach::unseen).
+//! for each member (docs/reference/wecom.md#frequency-limits). So their members are looked up, and the lists cached. A
+//! list that cannot be read delays nothing: the message may then reach [unlisted people](Reach::unseen).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -35,7 +35,7 @@ const LOOKUPS: usize = 4;
 /// The people a message may reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Userids in lower case, as they are compared (wecom-api §1).
+    /// Userids in lower case, as they are compared (docs/reference/wecom.md#userids).
     pub users: BTreeSet<String>,
     /// Whether it may also reach people who are not in `users`.
     // True in doubt: too small a debit is a lost alert that both sides believe delivered, too large a one is only a

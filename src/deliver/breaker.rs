@@ -11,7 +11,7 @@ use crate::store::{Breaker, BreakerChange, OUTAGE};
 /// This many consecutive calls without an answer from WeCom, from any lanes, are an outage.
 const OUTAGE_AFTER: u32 = 3;
 /// Interval of probes while a person repairs something: short at first, so that the repair shows, then long, since
-/// repeated calls with a wrong secret bar our address for an hour (wecom-api §2).
+/// repeated calls with a wrong secret bar our address for an hour (docs/reference/wecom.md#wrong-secrets).
 const PROBE_MS: i64 = 60_000;
 const PROBE_LATER_MS: i64 = 300_000;
 const SOON: u32 = 10;

@@ -22,7 +22,7 @@ pub const BUTTONS: &str = "buttons";
 pub const UPDATE: &str = "update";
 
 /// Can presses of the buttons be received? From a webhook and a group chat of an app never, from an app only with a
-/// callback (43012), from a bot always (wecom-api §0.2).
+/// callback (43012), from a bot always (docs/reference/wecom.md#channels).
 pub fn interactive(config: &Config, target: &Target) -> bool {
     target.face == Face::Card
         && match &target.to {

@@ -2,8 +2,8 @@
 //!
 //! Label values are untrusted: only an entry of the directory, or a member confirmed by WeCom, is ever mentioned. WeCom
 //! is asked about one value at most once in hours, and only so often a day: too many wrong look-ups bar the corp from
-//! them (wecom-api §9.2). An owner who is not found in time is not mentioned; the message never waits longer, and never
-//! fails.
+//! them (docs/reference/wecom.md#look-ups). An owner who is not found in time is not mentioned; the message never waits
+//! longer, and never fails.
 
 mod book;
 

@@ -1,7 +1,7 @@
 //! Fetching an alert's picture, so that it can be uploaded to WeCom.
 //!
 //! The address comes from the alert, so it is untrusted: only hosts named in the configuration are asked, without
-//! redirects, for at most 2 MB that start like a PNG or a JPEG (reliability F100, alert-sources §5.1).
+//! redirects, for at most 2 MB that start like a PNG or a JPEG (docs/reference/alert-sources.md#pictures).
 
 use std::time::Duration;
 

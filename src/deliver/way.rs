@@ -84,7 +84,7 @@ pub fn ways(config: &Config, target: &Target, reach: &Reach) -> Result<Vec<Way>,
         To::Bot { bot, chat } => {
             let known = config.wecom.bots.get(bot).ok_or_else(|| missing("bot", bot))?;
             let scopes = Scopes { host: None, sender: Scope::of(&Part::Bot(bot.into())), route: route(target) };
-            // Replies to users count as well (wecom-api §11.5); they are few.
+            // Replies to users count as well (docs/reference/wecom.md#bot-messages); they are few.
             let charges = vec![Charge::new(Account::of_conversation(&known.bot_id, chat), Limit::BOT)];
             Ok(vec![Way { sender: Sender::Bot(bot.clone()), scopes, charges }])
         }

@@ -7,7 +7,7 @@ use crate::alert::{Labels, Timestamp};
 
 /// Owners that one message mentions at most: with more, no one feels addressed, and each takes bytes of the message.
 pub const MOST_MENTIONS: usize = 10;
-/// Longest value of a label that may be a person (wecom-api §1: a userid has at most 64 bytes).
+/// Longest value of a label that may be a person (docs/reference/wecom.md#userids: a userid has at most 64 bytes).
 const PERSON_BYTES: usize = 64;
 
 /// The people that label values stand for.

@@ -1,4 +1,5 @@
-//! WeCom's callbacks (wecom-api §8): verification of the address, presses of buttons and texts to the app.
+//! WeCom's callbacks (docs/reference/wecom.md#callbacks): verification of the address, presses of buttons and texts to
+//! the app.
 //!
 //! A call that is not signed and encrypted by WeCom for this corp is refused before anything is done. Acts are recorded
 //! before the answer; steps upstream (a silence) follow it.
@@ -107,8 +108,8 @@ async fn answer(
     match incoming {
         Incoming::Click(mut click) => {
             let actor = actor(&click.from);
-            // A reply to the click may use up its code (wecom-api §17 no. 25), so there is one only where the code is
-            // not needed: where nothing changes for the others.
+            // A reply to the click may use up its code (docs/reference/wecom.md#response-codes), so there is one only
+            // where the code is not needed: where nothing changes for the others.
             let answered = gate.server.acts.press(&actor, &click).await?;
             click.response_code = None;
             Ok(is_no(&answered).then(|| keys.button_reply(&actor.id, &answered.label, now)))
@@ -130,7 +131,8 @@ fn is_no(answer: &Answer) -> bool {
     !matches!(answer.state, Some(ActState::Open | ActState::Done))
 }
 
-/// WeCom's warning that it is about to restrict an app that is hardly used (wecom-api §8.6): it must be reported.
+/// WeCom's warning that it is about to restrict an app that is hardly used (docs/reference/wecom.md#callback-events):
+/// it must be reported.
 fn note(gate: &Gate, app: &str, event: &str) {
     match event {
         "inactive_alert" | "close_inactive_agent" | "low_active_alert" | "low_active" => {

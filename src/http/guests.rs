@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// Deadline of all headers of a request (F90).
+/// Deadline of all headers of a request (F90, docs/reference/reliability.md#hostile-input).
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// Deadline of the whole body of a request (F90).
+/// Deadline of the whole body of a request (F90, docs/reference/reliability.md#hostile-input).
 pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(15);
 /// Deadline for a peer to read its answer, from when it is ready. Answers are small; a slow line takes a page in a
 /// second.

@@ -1,5 +1,6 @@
-//! The alert object that Alertmanager, Grafana and everything that pushes to an Alertmanager share, alone in an
-//! array or inside the envelope `{receiver, status, alerts, …}` (alert-sources §2.1, §3.1, §4.1).
+//! The alert object that Alertmanager, Grafana and everything that pushes to an Alertmanager share, alone in an array
+//! or inside the envelope `{receiver, status, alerts, …}` (docs/reference/alert-sources.md#grafana-unified,
+//! #alertmanager-webhook, #alertmanager-api).
 
 use std::borrow::Cow;
 
@@ -169,7 +170,8 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
             annotations.insert(name.into_owned(), plain::prose(text.trim()).into_owned());
         }
     }
-    // A label without a value is no label to Prometheus, and must not make another alert of it (§0.3).
+    // A label without a value is no label to Prometheus, and must not make another alert of it
+    // (docs/reference/alert-sources.md#texts-and-times).
     labels.retain(|_, value| !value.is_empty());
 
     let ends_at = sent.ends_at.take().and_then(|Text(text)| field::instant(&text));
@@ -210,11 +212,13 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
     }
 }
 
-/// What the rule is called; where `alertname` is missing (§0.3), what comes nearest.
+/// What the rule is called; where `alertname` is missing (docs/reference/alert-sources.md#texts-and-times), what comes
+/// nearest.
 fn name(labels: &Labels) -> Option<String> {
     let label = |name: &str| labels.get(name).map(String::as_str).filter(|value| !value.trim().is_empty());
     let alertname = label("alertname");
-    // A special alert of Grafana's is called after its rule; a user's own rule may have the special name (§2.4).
+    // A special alert of Grafana's is called after its rule; a user's own rule may have the special name
+    // (docs/reference/alert-sources.md#grafana-states).
     let name = if grafana::special(labels).is_some() { label("rulename").or(alertname) } else { alertname };
     name.or_else(|| label("rulename")).or_else(|| label("rule_name")).map(str::to_owned).or_else(|| {
         match (label("job"), label("instance")) {

@@ -12,8 +12,8 @@ const YEAR_2: i64 = -62_104_060_800_000;
 /// Bytes of the longest value.
 const LONGEST_VALUE: usize = 64;
 
-/// A field as text: scalars as they are written, null as nothing, anything deeper as JSON. U+0000 is shown as
-/// U+2400, since neither store can keep it (reliability F94).
+/// A field as text: scalars as they are written, null as nothing, anything deeper as JSON. U+0000 is shown as U+2400,
+/// since neither store can keep it (F94, docs/reference/reliability.md#hostile-input).
 pub(super) fn text(value: Value) -> String {
     match value {
         Value::String(text) if text.contains('\0') => text.replace('\0', "\u{2400}"),
@@ -87,7 +87,8 @@ pub(super) fn annotated_link(annotations: &Labels, names: &[&str]) -> String {
         .unwrap_or_default()
 }
 
-/// A time as RFC 3339 with 0 to 9 fraction digits and any offset. The year 1 means "not said" (§0.3).
+/// A time as RFC 3339 with 0 to 9 fraction digits and any offset. The year 1 means "not said"
+/// (docs/reference/alert-sources.md#texts-and-times).
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let instant: jiff::Timestamp = text.trim().parse().ok()?;
     said(instant.as_millisecond())
@@ -123,7 +124,8 @@ pub(super) fn is_odd(value: &str) -> bool {
     value.parse::<f64>().is_ok_and(|number| !number.is_finite() && !value.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// Undoes Go's `regexp.QuoteMeta`, through which Grafana and Alertmanager send the receiver's name (§2.1).
+/// Undoes Go's `regexp.QuoteMeta`, through which Grafana and Alertmanager send the receiver's name
+/// (docs/reference/alert-sources.md#grafana-unified).
 pub(super) fn unquote_meta(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
@@ -136,8 +138,8 @@ pub(super) fn unquote_meta(text: &str) -> String {
     plain
 }
 
-/// The fingerprint Prometheus gives a label set: 64-bit FNV-1a over name, 0xFF, value, 0xFF in byte order of
-/// the names (§0.4). For display; identity is ours.
+/// The fingerprint Prometheus gives a label set: 64-bit FNV-1a over name, 0xFF, value, 0xFF in byte order of the names
+/// (docs/reference/alert-sources.md#fingerprints). For display; identity is ours.
 pub(super) fn fingerprint(labels: &Labels) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

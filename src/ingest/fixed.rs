@@ -175,7 +175,8 @@ fn read<'a>(
     Ok(head)
 }
 
-/// What Alertmanager answers to a body pushed to `/api/v2/alerts` in which it finds no alert (§4.1).
+/// What Alertmanager answers to a body pushed to `/api/v2/alerts` in which it finds no alert
+/// (docs/reference/alert-sources.md#alertmanager-api).
 pub(super) fn refusal(unlike: &Unlike) -> Unreadable {
     let refuse = |status, code, message: &str| Unreadable::NotAlerts { status, code, message: message.to_owned() };
     match unlike {

@@ -1,5 +1,6 @@
 //! What Grafana adds to the alert object: values, rules that cannot be judged, rule uids, the Test button
-//! (alert-sources §2). Seen through an external Alertmanager the same facts stand in private names.
+//! (docs/reference/alert-sources.md#grafana-unified). Seen through an external Alertmanager the same facts stand in
+//! private names.
 
 use std::sync::LazyLock;
 
@@ -47,14 +48,14 @@ pub(super) fn judge(sent: Sent<'_>, labels: &Labels, annotations: &Labels, links
     let values = match health {
         Health::Normal if keeps => listed().into_iter().filter(|value| value.text != "-1").collect(),
         Health::Normal => listed(),
-        // -1 here means "there is no value" (§2.3).
+        // -1 here means "there is no value" (docs/reference/alert-sources.md#grafana-values).
         Health::NoData | Health::Error => Vec::new(),
     };
     Judged { health, discriminator, values }
 }
 
-/// Is this an alert about a rule that cannot be judged? A user may call a rule by the special name, so a second
-/// label must bear it out (§2.4).
+/// Is this an alert about a rule that cannot be judged? A user may call a rule by the special name, so a second label
+/// must bear it out (docs/reference/alert-sources.md#grafana-states).
 pub(super) fn special(labels: &Labels) -> Option<Health> {
     let health = match labels.get("alertname")?.as_str() {
         "DatasourceNoData" => Health::NoData,
@@ -64,7 +65,7 @@ pub(super) fn special(labels: &Labels) -> Option<Health> {
     (labels.contains_key("datasource_uid") || labels.contains_key("rulename")).then_some(health)
 }
 
-/// Is this the alert of the Test button (§2.5)?
+/// Is this the alert of the Test button (docs/reference/alert-sources.md#grafana-test)?
 pub(super) fn is_test(alert: &Alert) -> bool {
     let has = |name: &str, value: &str| alert.labels.get(name).is_some_and(|given| given == value);
     let made_by_grafana = alert.fingerprint == "57c6d9296de2ad39" || alert.links.rule.is_empty();
@@ -124,7 +125,8 @@ fn values(sent: Option<Held<'_, Json>>, text: Option<sent::Text<'_>>, annotation
     without_conditions(all.collect())
 }
 
-/// A condition is in there too, as 0 or 1, and no field says which one it is (§2.3): beside a measured number, it goes.
+/// A condition is in there too, as 0 or 1, and no field says which one it is
+/// (docs/reference/alert-sources.md#grafana-values): beside a measured number, it goes.
 fn without_conditions(mut all: Vec<Value>) -> Vec<Value> {
     if all.iter().any(|value| !field::is_flag(&value.text) && !field::is_odd(&value.text)) {
         all.retain(|value| !field::is_flag(&value.text));
@@ -163,8 +165,8 @@ fn listed_values(text: &str) -> Vec<Value> {
     without_conditions(all)
 }
 
-/// The value of a `valueString` with a single one. Label values are not quoted in there, so more than one number
-/// cannot be told from text (§2.3).
+/// The value of a `valueString` with a single one. Label values are not quoted in there, so more than one number cannot
+/// be told from text (docs/reference/alert-sources.md#grafana-values).
 fn only_value(text: &str) -> Option<Value> {
     let (head, tail) = text.split_once("value=")?;
     let number = tail.strip_suffix(']')?.trim();

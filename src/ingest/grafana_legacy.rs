@@ -1,4 +1,5 @@
-//! Grafana's legacy alerting webhook (4 to 10): one rule, one state, many matches (alert-sources §1).
+//! Grafana's legacy alerting webhook (4 to 10): one rule, one state, many matches
+//! (docs/reference/alert-sources.md#grafana-legacy).
 //!
 //! A body is one alert, since it holds no state per series, no time and no fingerprint.
 
@@ -8,7 +9,8 @@ use super::{UNNAMED, field};
 use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Value};
 use crate::names::Discriminator;
 
-/// What the Test button has always said, but for the case of its last word (§1.4).
+/// What the Test button has always said, but for the case of its last word
+/// (docs/reference/alert-sources.md#grafana-legacy-test).
 const TEST_MESSAGE: &str = "someone is testing the alert notification within grafana.";
 
 /// Has `object` the shape of a legacy notification?
@@ -37,7 +39,8 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
     };
     let health = match state.as_str() {
         "no_data" | "unknown" => Health::NoData,
-        // The rule option "Alerting" on no data: alerting, and nothing that matches (§1.3).
+        // The rule option "Alerting" on no data: alerting, and nothing that matches
+        // (docs/reference/alert-sources.md#grafana-legacy).
         "alerting" if has_no_value(matches.as_ref()) => Health::NoData,
         "execution_error" => Health::Error,
         _ => Health::Normal,
@@ -81,7 +84,8 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
     }
 }
 
-/// Are there matches at all, and all without a value (`"HAS NO VALUE"`, §1.2), or an empty list of them?
+/// Are there matches at all, and all without a value (`"HAS NO VALUE"`,
+/// docs/reference/alert-sources.md#grafana-legacy), or an empty list of them?
 fn has_no_value(matches: Option<&Json>) -> bool {
     matches.and_then(Json::as_array).is_some_and(|matches| {
         matches.iter().all(|found| found.get("value").is_none_or(|value| field::measured(value).is_none()))

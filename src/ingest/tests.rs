@@ -1,4 +1,4 @@
-//! What is read out of bodies: every quirk of alert-sources §0 to §4 and §7 in a table or a test of its own.
+//! What is read out of bodies: every quirk in docs/reference/alert-sources.md in a table or a test of its own.
 
 mod cases;
 pub(crate) mod corpus;

@@ -21,7 +21,8 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// The size of the body when decompressed; bounded, whatever a bomb claims (F92).
+    /// The size of the body when decompressed; bounded, whatever it claims of itself (F92,
+    /// docs/reference/reliability.md#hostile-input).
     pub fn weigh(self, body: &[u8]) -> Result<Weight, Refused> {
         let mut weight = Weight::default();
         match self {

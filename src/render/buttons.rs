@@ -1,4 +1,4 @@
-//! A card for acts: what can be pressed, and what was done so far (wecom-api §3.5.4).
+//! A card for acts: what can be pressed, and what was done so far (docs/reference/wecom.md#buttons).
 
 use jiff::tz::TimeZone;
 use wecom::message::{
@@ -75,7 +75,8 @@ pub struct Standing<'a> {
     pub silenced: Option<Mark>,
     /// What a silence would hide; `None` if no upstream can make one for them.
     pub hides: Option<Hides>,
-    /// The channel of the card: a bot's card has no link buttons (wecom-api §11.6), but rows with links.
+    /// The channel of the card: a bot's card has no link buttons (docs/reference/wecom.md#bot-cards), but rows with
+    /// links.
     pub channel: Channel,
     /// Where it leads.
     pub leads: Leads,

@@ -2,7 +2,8 @@
 //!
 //! Owns `MiniJinja`. The formatter neutralises template output for the face, so that a template's author cannot forget
 //! it: only the template's own text and what `link`, `bold`, `code` and `colored` return is markup. A template reads no
-//! file, no clock and no environment, and its run time, recursion and output are bounded (F98).
+//! file, no clock and no environment, and its run time, recursion and output are bounded
+//! (F98, docs/reference/reliability.md#hostile-input).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

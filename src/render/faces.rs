@@ -84,12 +84,14 @@ const fn text_bytes(channel: Channel) -> usize {
     match channel {
         Channel::App | Channel::Chat | Channel::Webhook => TEXT_BYTES,
         Channel::Email | Channel::Hook => PLAIN_BYTES,
-        // WeCom accepts 20480 bytes (wecom-api §11.5), too much for a phone: the same as for a webhook.
+        // WeCom accepts 20480 bytes (docs/reference/wecom.md#bot-messages), too much for a phone: the same as for a
+        // webhook.
         Channel::Bot => BOT_BYTES,
     }
 }
 
-/// Visible characters of a card's fields in the client of a channel (wecom-api §3.5.1, §6.1).
+/// Visible characters of a card's fields in the client of a channel (docs/reference/wecom.md#card-fields,
+/// #content-limits).
 struct CardLengths {
     source: usize,
     title: usize,
@@ -249,7 +251,7 @@ impl<'a> Frame<'a> {
         match face {
             Face::Text => Content::Text(Text { content: next(), ..Text::default() }),
             Face::Markdown => Content::Markdown(Markdown { content: next() }),
-            // A bot has one markdown, as rich as the second edition (wecom-api §11.5).
+            // A bot has one markdown, as rich as the second edition (docs/reference/wecom.md#bot-messages).
             Face::MarkdownV2 if self.channel == Channel::Bot => Content::Markdown(Markdown { content: next() }),
             Face::MarkdownV2 => Content::MarkdownV2(Markdown { content: next() }),
             Face::Textcard => {
@@ -306,7 +308,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The colour of a card's source (wecom-api §6.1).
+/// The colour of a card's source (docs/reference/wecom.md#card-fields).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceColor {
     Grey = 0,
@@ -393,7 +395,7 @@ impl<'a> Called<'a> {
     /// Without those that `face` mentions [inline](Self::inline).
     fn rest(mut self, face: Face) -> Self {
         if face == Face::Markdown {
-            // `@all` and mobile numbers are understood in text only (wecom-api §6.2).
+            // `@all` and mobile numbers are understood in text only (docs/reference/wecom.md#markdown-v2).
             self.users.retain(|user| *user == "@all");
         }
         self

@@ -2,7 +2,7 @@
 //!
 //! Everything here is raw text on one line (only `description` and `message` may have more); neutralising and cutting
 //! follow later. The work is bounded: an alert may have ten thousand labels, a letter ten thousand alerts, and each is
-//! read a fixed number of times (F48).
+//! read a fixed number of times (F48, docs/reference/reliability.md#senders-and-storms).
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,10 @@
 //! Makes alert text harmless for the face it appears in.
 //!
 //! Owns the rule that makes alert text inert: whatever a label or an annotation contains, it is shown as text, never as
-//! markup, a mention, a hidden link or a changed reading order. WeCom has no backslash escapes (wecom-api §16 no. 9),
-//! so a live character is replaced by its full-width twin, and only where it would be live: `disk_used{path="/var"}`
-//! and `a_b*c` stay unchanged in faces where they mean nothing. A bare URL in a sentence stays: it shows its target.
+//! markup, a mention, a hidden link or a changed reading order. WeCom has no backslash escapes
+//! (docs/reference/wecom.md#markdown), so a live character is replaced by its full-width twin, and only where it would
+//! be live: `disk_used{path="/var"}` and `a_b*c` stay unchanged in faces where they mean nothing. A bare URL in a
+//! sentence stays: it shows its target.
 
 use std::borrow::Cow;
 
@@ -14,9 +15,9 @@ use crate::shown::controls;
 pub(super) enum Dialect {
     /// Text, cards and news: tags, mentions and id translations only.
     Plain,
-    /// Markdown of the first edition (wecom-api §3.3).
+    /// Markdown of the first edition (docs/reference/wecom.md#markdown).
     Markdown,
-    /// Markdown of the second edition: lists, tables, italics, fenced code (wecom-api §6.2).
+    /// Markdown of the second edition: lists, tables, italics, fenced code (docs/reference/wecom.md#markdown-v2).
     MarkdownV2,
 }
 
@@ -161,7 +162,7 @@ impl Cursor<'_> {
             '>' => self.line_start.then_some('＞'),
             '#' => (self.line_start && matches!(next, None | Some(' ' | '#'))).then_some('＃'),
             '*' => self.is_live_star(next, dialect).then_some('＊'),
-            // The first edition has no lists (wecom-api §3.3); a client might learn them.
+            // The first edition has no lists (docs/reference/wecom.md#markdown); a client might learn them.
             '-' => (self.line_start && matches!(next, None | Some(' ' | '-' | '\n'))).then_some('–'),
             '+' => (self.line_start && matches!(next, None | Some(' ' | '\n'))).then_some('＋'),
             '.' => self.ends_list_number(next).then_some('．'),
@@ -210,7 +211,8 @@ impl Cursor<'_> {
     }
 }
 
-/// `$userName=ID$` and similar texts become a person's name where `enable_id_trans` is on (wecom-api §3.7).
+/// `$userName=ID$` and similar texts become a person's name where `enable_id_trans` is on
+/// (docs/reference/wecom.md#id-translation).
 fn is_translation(rest: &str) -> bool {
     ["userName", "userAlias", "departmentName"]
         .iter()

@@ -50,7 +50,7 @@ pub enum Note {
     /// An operator resent it.
     Resent {
         /// The number of this resend. It is shown, so that no two resends have the same bytes: WeCom silently drops the
-        /// second copy of a message (duplicate check, wecom-api §4).
+        /// second copy of a message (docs/reference/wecom.md#duplicate-check).
         times: u64,
     },
     /// It was not acknowledged in time where it was told first.

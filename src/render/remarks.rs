@@ -52,7 +52,7 @@ fn kept(reason: &str, language: Language) -> Option<&'static str> {
     reason.contains("KeepLast").then(|| pick(language, zh, en))
 }
 
-/// Why "resolved" does not mean healthy here (alert-sources §2.4).
+/// Why "resolved" does not mean healthy here (docs/reference/alert-sources.md#grafana-states).
 fn ended(reason: &str, language: Language) -> Option<&'static str> {
     let (zh, en) = match reason {
         "MissingSeries" => ("数据序列已消失，未必恢复正常", "the series is gone: not necessarily healthy"),

@@ -1,4 +1,4 @@
-//! Requests and answers of the silences API, as JSON (alert-sources §4.3 to §4.5; pure).
+//! Requests and answers of the silences API, as JSON (docs/reference/alert-sources.md#silences; pure).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

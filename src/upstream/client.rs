@@ -148,7 +148,9 @@ impl Client {
     }
 
     /// Can silences be read and made with our credential? Returns how many are in force. Nothing is made: permissions
-    /// are checked before the request, and this one is invalid for both kinds (alert-sources §4.3: 422, §4.4: 400).
+    /// are checked before the request, and this one is invalid for both kinds
+    /// (422 and 400:
+    /// docs/reference/alert-sources.md#silences, #silences-of-grafana).
     pub async fn check(&self) -> Result<usize, UpstreamError> {
         let silences = self.list(&[]).await?;
         let doing = Doing::Create { names_rule: true };

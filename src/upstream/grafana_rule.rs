@@ -1,4 +1,5 @@
-//! A rule of a Grafana as its API gives it, and the series that its query reads (alert-sources §5.3).
+//! A rule of a Grafana as its API gives it, and the series that its query reads
+//! (docs/reference/alert-sources.md#series-of-grafana).
 //!
 //! A rule is a small program: a query of a data source, reductions and calculations, and a threshold. Followed back from its
 //! condition, it gives the query that is drawn and the limit that is drawn beside it.

@@ -11,12 +11,13 @@ use crate::config::{Upstream, UpstreamKind};
 use crate::route::{self, Operator};
 
 /// Names the rule of an alert inside Grafana. Required from callers with permissions for some folders only
-/// (alert-sources §4.4).
+/// (docs/reference/alert-sources.md#silences-of-grafana).
 pub(super) const RULE_UID: &str = "__alert_rule_uid__";
 /// The name of an alert, which is that of its rule.
 pub(super) const NAME: &str = "alertname";
 
-/// A condition on one label, as a silence has it (alert-sources §4.3). A label that is absent counts as empty.
+/// A condition on one label, as a silence has it (docs/reference/alert-sources.md#silences). A label that is absent
+/// counts as empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Matcher {
@@ -60,7 +61,8 @@ impl Matcher {
         Some(Self { name, value, is_regex, is_equal })
     }
 
-    /// Is it fulfilled only by alerts with this label? A silence needs one such matcher (alert-sources §4.3: 400).
+    /// Is it fulfilled only by alerts with this label? A silence needs one such matcher
+    /// (docs/reference/alert-sources.md#silences: 400).
     pub fn needs_label(&self) -> bool {
         self.compile().is_some_and(|matcher| !matcher.matches(&Labels::new()))
     }

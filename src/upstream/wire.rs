@@ -122,7 +122,7 @@ impl Wire {
         Ok(Self { root: format!("{}{path}", upstream.url.trim_end_matches('/')), ..wire })
     }
 
-    /// The body of a success: 200, or Grafana's 202 (alert-sources §4.4).
+    /// The body of a success: 200, or Grafana's 202 (docs/reference/alert-sources.md#silences-of-grafana).
     pub async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, Lost> {
         let doing = call.doing;
         let mut answer = self.request(call).send().await.map_err(|error| self.lost(doing, &error))?;

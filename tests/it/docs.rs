@@ -42,7 +42,7 @@ fn page(path: &str) -> Page {
 fn pages() -> Vec<Page> {
     let mut paths: Vec<String> =
         ["README.md", "README.en.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(String::from).into();
-    for folder in ["docs", "deploy"] {
+    for folder in ["docs", "docs/reference", "deploy"] {
         let files = std::fs::read_dir(root().join(folder)).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         paths.extend(
@@ -378,26 +378,91 @@ fn every_test_that_the_documentation_takes_for_a_proof_exists() {
     for file in files {
         assert!(root().join(file).exists(), "there is no {file}");
     }
-    let mut sources = Vec::new();
-    for folder in ["src", "tests"] {
-        collect(&root().join(folder), &mut sources);
-    }
+    let sources = code(&["src", "tests"]);
     for test in tests {
         let begins = format!("fn {test}(");
-        assert!(sources.iter().any(|source| source.contains(&begins)), "there is no test {test}");
+        assert!(sources.iter().any(|(_, source)| source.contains(&begins)), "there is no test {test}");
     }
 }
 
-/// The texts of all Rust files below `folder`.
-fn collect(folder: &Path, sources: &mut Vec<String>) {
+/// All Rust files below the folders, by path.
+fn code(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for folder in folders {
+        collect(&root().join(folder), &mut found);
+    }
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, sources);
+            // The build folder of the fuzz targets holds no code of ours.
+            if path.file_name().is_some_and(|name| name != "target") {
+                collect(&path, found);
+            }
         } else if path.extension().is_some_and(|kind| kind == "rs") {
-            sources.push(std::fs::read_to_string(path).unwrap());
+            found.push((path.clone(), std::fs::read_to_string(path).unwrap()));
         }
     }
+}
+
+/// What is wrong with the citations of a source file. A heading is cited by the path of its page
+/// and `#` with its anchor, further ones of the same page by `, #` and theirs. Sections are cited of RFCs only.
+fn wrong_citations(text: &str, headings: &BTreeSet<String>) -> Vec<String> {
+    // A citation may go on in the next line of its comment.
+    let text = regex::Regex::new(r"\n\s*//[/!]? ?").unwrap().replace_all(text, " ");
+    let cited = regex::Regex::new(r"docs/reference/([a-z-]+\.md)(#[a-z0-9-]+(?:, #[a-z0-9-]+)*)?").unwrap();
+    let mut wrong = Vec::new();
+    for found in cited.captures_iter(&text) {
+        let page = &found[1];
+        let anchors = found.get(2).map_or("#", |anchors| anchors.as_str()).split(", ");
+        let whole = anchors.map(|anchor| format!("{page}{anchor}"));
+        wrong.extend(whole.filter(|whole| !headings.contains(whole)));
+    }
+    let section = '\u{a7}';
+    let of_rfc = regex::Regex::new(&format!(r"RFC \d+ {section}[0-9.]+(?:, {section}[0-9.]+)*")).unwrap();
+    let rest = of_rfc.replace_all(&text, "");
+    wrong.extend(rest.match_indices(section).map(|(at, _)| rest[at..].chars().take(20).collect()));
+    wrong
+}
+
+#[test]
+fn citations_in_code_lead_to_headings_that_exist() {
+    let mut headings = BTreeSet::new();
+    for page in pages().iter().filter(|page| page.path.starts_with("docs/reference")) {
+        let name = page.path.file_name().unwrap().to_str().unwrap();
+        headings.insert(format!("{name}#"));
+        headings.extend(
+            page.text.lines().filter(|line| line.starts_with("## ")).map(|line| format!("{name}#{}", anchor(line))),
+        );
+    }
+    // Controls. The texts are put together here, since this file is looked at, too.
+    let begin = ["docs", "reference"].join("/");
+    let section = '\u{a7}';
+    let wrong = |text: String| wrong_citations(&text, &headings);
+    assert_eq!(
+        wrong(format!("/// See ({begin}/wecom.md#webhook-limit,\n    /// #no-such-heading).")),
+        ["wecom.md#no-such-heading"]
+    );
+    assert_eq!(wrong(format!("// {begin}/wecom.md#no-such-heading")), ["wecom.md#no-such-heading"]);
+    assert_eq!(wrong(format!("// {begin}/no-such-page.md")), ["no-such-page.md#"]);
+    assert_eq!(
+        wrong(format!("// RFC 9110 {section}15.5.9, {section}15.6.4, but some-study {section}4.3")),
+        [format!("{section}4.3")]
+    );
+    assert_eq!(wrong(format!("// {begin}/wecom.md, RFC 5321 {section}4.5.3")), [""; 0]);
+
+    let mut all = Vec::new();
+    let mut cited = 0;
+    for (path, text) in code(&["src", "crates", "xtask", "fuzz", "tests"]) {
+        cited += text.matches(&format!("{begin}/")).count();
+        let wrong = wrong_citations(&text, &headings);
+        all.extend(wrong.into_iter().map(|wrong| format!("{}: {wrong}", path.display())));
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+    assert!(cited > 100, "only {cited} citations were found");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! Every errcode that matters to a sender (wecom-api §12), answered by WeCom, gets the reaction of its class.
+//! Every errcode that matters to a sender (docs/reference/wecom.md#error-codes), answered by WeCom, gets the reaction
+//! of its class.
 //!
-//! The list is written by hand, independently of the client's table: two readings of the dossier that must agree.
+//! The list is written by hand, independently of the client's table: two readings of WeCom's pages that must agree.
 
 use std::time::Duration;
 
@@ -37,40 +38,40 @@ enum Door {
     Webhook,
 }
 
-/// §12.1 to §12.7 without the codes of a stale token, which have tests of their own.
+/// The codes of docs/reference/wecom.md#error-codes without those of a stale token, which have tests of their own.
 const CODES: &[(Door, Reaction, &[i64])] = &[
-    // §12.1
+    // System, credentials, rights.
     (Door::App, Again(0), &[-1, 6000]),
     (Door::App, Held, &[40013, 40056, 40091, 43009, 45031, 48001, 48002, 48004, 48006, 48009, 50001, 50003, 50006]),
     (Door::App, Held, &[60020, 60031, 301_002, 301_007, 301_042, 2_000_002]),
     (Door::App, Dead, &[41002, 41004, 41011, 48005, 50002, 60011, 60030, 701_008, 701_099]),
     (Door::Card, Plainer, &[43012]),
     (Door::App, BackOff, &[81026]),
-    // §12.2
+    // Limits.
     (Door::App, BackOff, &[45009]),
     (Door::App, Again(1000), &[45033]),
     (Door::App, Plainer, &[40206]),
-    // §12.3
+    // Receivers.
     (Door::App, Dead, &[40003, 40031, 40032, 40035, 40066, 40068, 40070, 41009, 41017, 43004, 46004, 60003, 60123]),
     (Door::App, Dead, &[60021, 60111, 81011, 81012, 81013, 82001, 82002, 82003, 92000, 301_021]),
-    // §12.4
+    // Content.
     (Door::App, Plainer, &[40008, 40033, 40039, 40058, 40063, 40074, 40094, 45034, 40201, 40204, 41010, 41016, 41033]),
     (Door::App, Plainer, &[44004, 45002, 45008, 45032, 60206, 60207, 60208, 82004]),
     (Door::App, Plainer, &[90201, 90202, 90203, 90204, 90206, 90207, 90208]),
-    // §12.5
+    // Media.
     (Door::App, Plainer, &[40004, 40005, 40006, 40009, 40011, 40007, 40123, 41006, 44001, 45001, 45007, 301_017]),
     (Door::App, Plainer, &[301_019]),
-    // §12.6
+    // Cards and updates.
     (Door::Card, Plainer, &[42014, 42015, 42016, 42017, 42018, 42019, 42020, 42027, 42028, 42029, 42030, 42031]),
     (Door::Card, Plainer, &[42033, 42035, 42036, 42037, 42038, 42039, 42040, 42041, 42042, 42043, 42044, 42045]),
     (Door::Card, Plainer, &[42046, 42047, 42049, 42050, 42051, 42052, 60140, 82101, 82102]),
-    // §12.7
+    // Chats and webhooks.
     (Door::Chat, Held, &[40050, 86003, 49008, 86008, 86101]),
     (Door::Chat, Dead, &[86001, 86004, 86005, 86006, 86007, 86201, 86202, 86203, 86204, 86205, 86206, 86207]),
     (Door::Chat, Dead, &[86214, 86215, 86216, 86217, 86220, 86224]),
     (Door::Webhook, Held, &[93000, 93001, 93004, 93006, 93008, 93019]),
     (Door::Webhook, Plainer, &[93017, 93018]),
-    // A code that the dossier does not know is retried, not treated as a rejection.
+    // A code that the list does not have is retried, not treated as a rejection.
     (Door::App, Again(0), &[987_654]),
 ];
 
@@ -219,7 +220,7 @@ fn corp_of(cases: &[Case]) -> Setup {
 }
 
 #[tokio::test]
-async fn every_errcode_of_the_dossier_gets_the_reaction_of_its_class() {
+async fn every_errcode_of_the_list_gets_the_reaction_of_its_class() {
     let cases = Case::all();
     let targets: Vec<String> = cases.iter().map(|case| format!("      - {}\n", case.target())).collect();
     let webhooks: Vec<String> = cases

@@ -1,5 +1,5 @@
-//! A STAND-IN for Grafana's silences API, not Grafana: no test here has used a real one. It follows `alert-sources.md`
-//! §4.4 to the letter and nothing else:
+//! A STAND-IN for Grafana's silences API, not Grafana: no test here has used a real one. It follows
+//! docs/reference/alert-sources.md#silences-of-grafana to the letter and nothing else:
 //!
 //! - `POST /api/alertmanager/grafana/api/v2/silences` with a bearer token: 202 with `silenceID`; 400
 //!   `{"message": "silence failed validation…"}`; 404 "silence not found" for an id that it did not give; 409 while it is
@@ -7,7 +7,8 @@
 //! - 403 that names the missing permissions for a Viewer, and for rights in folders only unless the silence holds the
 //!   matcher `__alert_rule_uid__`;
 //! - `GET …/silences?filter=`, `GET` and `DELETE …/silence/{id}` (200 `{"message": "silence deleted"}`), `GET …/alerts`;
-//! - an update with the same begin (in whole seconds) and matchers keeps the id, any other makes a new silence (§4.3).
+//! - an update with the same begin (in whole seconds) and matchers keeps the id, any other makes a new silence
+//!   (docs/reference/alert-sources.md#silences).
 //!
 //! In addition it fails on command, like proxies between us and a Grafana.
 

@@ -217,7 +217,8 @@ receivers:
 route: { receiver: ops }
 ";
 
-/// The headers of Grafana's signature (alert-sources §2.7): over the Unix seconds, a colon and the body.
+/// The headers of Grafana's signature (docs/reference/alert-sources.md#grafana-signature): over the Unix seconds, a
+/// colon and the body.
 fn signed(key: &str, seconds: i64, body: &str) -> Vec<(&'static str, String)> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(format!("{seconds}:{body}").as_bytes());
@@ -372,14 +373,16 @@ async fn no_secret_shows_in_an_answer_a_log_line_a_metric_or_the_record() {
     }
 }
 
-/// Every face on every channel that has it (wecom-api §0.2, §5.4, §6.1), each with an address of its own.
+/// Every face on every channel that has it (docs/reference/wecom.md#channels, #app-chat-limits, #content-limits), each
+/// with an address of its own.
 const FACES: &[(&str, &[&str])] = &[
     ("app", &["text", "markdown", "textcard", "news", "card"]),
     ("chat", &["text", "markdown", "textcard", "news"]),
     ("webhook", &["text", "markdown", "markdown_v2", "news", "card"]),
 ];
 
-/// WeCom's limits of content in bytes, by channel and kind (wecom-api §16), written independently of the program's.
+/// WeCom's limits of content in bytes, by channel and kind (docs/reference/wecom.md#content-limits), written
+/// independently of the program's.
 const LIMITS: &[(&str, &str, &str, usize)] = &[
     ("app", "text", "content", 2048),
     ("app", "markdown", "content", 2048),

@@ -1,5 +1,5 @@
-//! Every fault on every channel, with every store: the required and the actual result for a message (reliability §2.2,
-//! T4).
+//! Every fault on every channel, with every store: the required and the actual result for a message
+//! (docs/reference/reliability.md#wecoms-faults).
 //!
 //! Each cell is a gateway of its own, with its own store and its own WeCom. `docs/fault-matrix.md` is the table of a
 //! run; a run with `UPDATE=1` writes it.

@@ -1,4 +1,5 @@
-//! What no sane sender writes (reliability F93–F97): both stores answer the same, keep the same and tell the same.
+//! What no sane sender writes (F93–F97, docs/reference/reliability.md#hostile-input): both stores answer the same, keep
+//! the same and tell the same.
 
 use std::time::Duration;
 

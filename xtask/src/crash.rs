@@ -1,4 +1,5 @@
-//! `cargo xtask crash`: repeated kill -9 under load, then the ledger (reliability F1–F8, T1).
+//! `cargo xtask crash`: repeated kill -9 under load, then the ledger (F1–F8,
+//! docs/reference/reliability.md#crash-and-power).
 //!
 //! WeCom is the simulator, in this process; the gateway is the built program, as a child. [`source`](crate::source)
 //! plays Alertmanager and records what was answered 2xx. At the end the last process delivers the rest, and the

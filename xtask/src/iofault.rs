@@ -1,4 +1,5 @@
-//! `cargo xtask iofault`: is an acknowledged notification kept when the disk fails (reliability F11, F12)?
+//! `cargo xtask iofault`: is an acknowledged notification kept when the disk fails (F11, F12,
+//! docs/reference/reliability.md#crash-and-power)?
 //!
 //! A fixed scenario runs under `strace`, which makes the k-th sync or write fail, k swept over the scenario. After each
 //! run the program is started again without strace, and every notification that was answered 2xx must be there. And a

@@ -1,7 +1,8 @@
 //! The oracle: the answers to senders, the record, and the messages that arrived in WeCom must agree.
 //!
 //! It does not depend on how the load was made or what failed meanwhile: it takes three lists and returns what
-//! contradicts the promises (reliability §5.1). Pure; [`record`] and [`inbox`] fetch two of the lists.
+//! contradicts the promises (docs/reference/reliability.md#the-ledger). Pure; [`record`] and [`inbox`] fetch two of the
+//! lists.
 
 pub mod inbox;
 pub mod record;

@@ -1,4 +1,5 @@
-//! `cargo xtask powercut`: is everything that was answered 2xx still there after a power cut (reliability F10)?
+//! `cargo xtask powercut`: is everything that was answered 2xx still there after a power cut (F10,
+//! docs/reference/reliability.md#crash-and-power)?
 //!
 //! Each cycle runs the real binary on a disk of its own (see `disk.rs`), loads it, cuts the power at a random moment,
 //! and checks the database that is left. The control does the same with syncs that do nothing, and must lose something:

@@ -1,5 +1,6 @@
-//! `cargo xtask replicas`: several gateways on one `PostgreSQL` behind a balancer, under load, while some are paused for
-//! longer than a lease, killed, or lose the database; then the ledger (reliability F61, F64, T8, T9).
+//! `cargo xtask replicas`: several gateways on one `PostgreSQL` behind a balancer, under load, while some are paused
+//! for longer than a lease, killed, or lose the database; then the ledger (F61, F64,
+//! docs/reference/reliability.md#replicas-and-process).
 //!
 //! As in [`crash`](crate::crash), WeCom is the simulator and [`source`](crate::source) plays Alertmanager; a few
 //! addresses are told more than WeCom accepts, so that only the budgets, summed over all replicas, keep them below its

@@ -1,4 +1,5 @@
-//! `cargo xtask storm`: 100,000 alerts within a minute to 20 targets (reliability F45, T6).
+//! `cargo xtask storm`: 100,000 alerts within a minute to 20 targets (F45,
+//! docs/reference/reliability.md#senders-and-storms).
 //!
 //! WeCom is the simulator, in this process, which drops without a word what is above its limits; the gateway is the
 //! built program, as a child. At the end what was posted, what the record says and what people can read must agree:

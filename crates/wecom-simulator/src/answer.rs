@@ -1,4 +1,4 @@
-//! What an endpoint answers: always HTTP 200, the outcome in `errcode` (wecom-api §1).
+//! What an endpoint answers: always HTTP 200, the outcome in `errcode` (docs/reference/wecom.md#answers).
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -57,8 +57,9 @@ impl Refusal {
         Self::saying(40058, format!("{what}. {}", usual_text(40058)))
     }
 
-    /// The fields of the answer. The shape of `errmsg` is the one seen in the field (wecom-api §1): short text,
-    /// opaque hint, the caller's address (which is how operators learn what to put on the trusted list), a help link.
+    /// The fields of the answer. The shape of `errmsg` is the one seen in the field (docs/reference/wecom.md#answers):
+    /// short text, opaque hint, the caller's address (which is how operators learn what to put on the trusted list), a
+    /// help link.
     pub(crate) fn fields(self, from: &str, now_ms: i64) -> Map<String, Value> {
         let hint = format!("{now_ms}{:09}", rand::random_range(0..1_000_000_000_u32));
         let errmsg = format!(

@@ -212,7 +212,8 @@ fn dispatch(world: &mut World, call: &Call) -> Outcome {
     endpoint(world, call)
 }
 
-/// The limits that count calls, not messages (wecom-api §13). Messages have limits of their own.
+/// The limits that count calls, not messages (docs/reference/wecom.md#frequency-limits). Messages have limits of their
+/// own.
 fn frequency(world: &mut World, call: &Call) -> Result<(), Refusal> {
     let now = world.clock.now();
     if call.param("debug") == Some("1") {

@@ -1,5 +1,5 @@
-//! Bots (智能机器人) in the variant with the long connection (page 101463, wecom-api §11): their connections, activated
-//! conversations, and unanswered callbacks.
+//! Bots (智能机器人) in the variant with the long connection (page 101463, docs/reference/wecom.md#bots): their connections,
+//! activated conversations, and unanswered callbacks.
 
 mod commands;
 pub(crate) mod events;

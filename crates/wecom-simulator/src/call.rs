@@ -29,7 +29,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Upload {
     pub(crate) filename: String,
-    /// The size which the client states; many leave it out (wecom-api §7.1).
+    /// The size which the client states; many leave it out (docs/reference/wecom.md#media).
     pub(crate) filelength: Option<usize>,
     pub(crate) bytes: Bytes,
 }
@@ -63,7 +63,7 @@ impl Call {
             .ok_or_else(|| Refusal::parameter("Warning: wrong json format"))
     }
 
-    /// Whether the body writes a character beyond ASCII as `\uXXXX` (wecom-api §17 no. 18).
+    /// Whether the body writes a character beyond ASCII as `\uXXXX` (docs/reference/wecom.md#json-escapes).
     pub(crate) fn has_non_ascii_escape(&self) -> bool {
         let mut rest = &self.body[..];
         while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {

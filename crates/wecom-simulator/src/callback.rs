@@ -1,4 +1,5 @@
-//! The callback sender: tells an app's server what people do in the app (pages 90238–90241, wecom-api §8).
+//! The callback sender: tells an app's server what people do in the app (pages 90238–90241,
+//! docs/reference/wecom.md#callbacks).
 
 mod crypto;
 pub(crate) mod event;

@@ -1,4 +1,4 @@
-//! Template cards: the error code of each fault (wecom-api §3.5, §3.6, §12.6).
+//! Template cards: the error code of each fault (docs/reference/wecom.md#template-cards, #card-fields, #error-codes).
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ pub(crate) enum Place {
     App { callback: bool },
     /// `webhook/send`: two kinds, without elements whose clicks come back.
     Webhook,
-    /// The bot's socket: every click comes back (wecom-api §11.6).
+    /// The bot's socket: every click comes back (docs/reference/wecom.md#bot-cards).
     Bot { link_buttons: bool },
 }
 

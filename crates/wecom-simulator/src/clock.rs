@@ -41,7 +41,7 @@ impl Clock {
     }
 }
 
-/// The number of the day in China Standard Time, which has no summer time (wecom-api §13 "natural day").
+/// The number of the day in China Standard Time, which has no summer time (docs/reference/wecom.md#frequency-limits).
 pub(crate) fn natural_day(now_ms: i64) -> i64 {
     (now_ms + 8 * HOUR_MS).div_euclid(24 * HOUR_MS)
 }

@@ -1,4 +1,5 @@
-//! What a message may contain, by channel (wecom-api §3.2, §5.4, §6.1): the checks, and the content after WeCom's cuts.
+//! What a message may contain, by channel (docs/reference/wecom.md#content-limits, #app-chat-limits): the checks, and
+//! the content after WeCom's cuts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +18,7 @@ use crate::vault::{Owner, Vault, hex, mime};
 const TEXT_BYTES: usize = 2048;
 /// `markdown` and `markdown_v2` of webhooks.
 const WEBHOOK_MARKDOWN_BYTES: usize = 4096;
-/// `markdown` and streams of bots (wecom-api §11.5).
+/// `markdown` and streams of bots (docs/reference/wecom.md#bot-messages).
 const BOT_MARKDOWN_BYTES: usize = 20_480;
 /// Titles of `textcard`, `news`, `video`, `mpnews`.
 const TITLE_BYTES: usize = 128;

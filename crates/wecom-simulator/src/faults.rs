@@ -1,4 +1,4 @@
-//! Scripted faults: what goes wrong, for whom, from which time on and how often (wecom-api §15 no. 14).
+//! Scripted faults: what goes wrong, for whom, from which time on and how often.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

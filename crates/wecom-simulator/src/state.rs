@@ -176,7 +176,8 @@ impl World {
         Ok(badge)
     }
 
-    /// 60020 unless the caller's address is trusted and the trust has taken effect (wecom-api §2.2).
+    /// 60020 unless the caller's address is trusted and the trust has taken effect
+    /// (docs/reference/wecom.md#trusted-addresses).
     pub(crate) fn check_address(&self, badge: &Badge, app: &App, from: &str) -> Result<(), Refusal> {
         let Some(list) = &app.trusted_ips else { return Ok(()) };
         let listed = list.iter().flat_map(|entry| entry.split(';')).any(|address| address.trim() == from);

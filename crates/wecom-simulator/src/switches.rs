@@ -1,4 +1,5 @@
-//! What WeCom's documentation leaves open (wecom-api §17), as switches. The defaults are the dossier's.
+//! What WeCom's documentation leaves open (docs/reference/wecom.md, "unknown"), as switches. The defaults are what that
+//! page assumes.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Access tokens and the wrong secrets that get an address barred (wecom-api §2).
+//! Access tokens and the wrong secrets that get an address barred (docs/reference/wecom.md#wrong-secrets).
 
 use std::collections::HashMap;
 
@@ -91,7 +91,8 @@ impl Tokens {
         self.wrong.get(from).is_some_and(|(_, until)| now < *until)
     }
 
-    /// Records a wrong secret; after `limit` in an hour the address is barred for an hour (wecom-api §2, §13).
+    /// Records a wrong secret; after `limit` in an hour the address is barred for an hour
+    /// (docs/reference/wecom.md#wrong-secrets).
     pub(crate) fn wrong_secret(&mut self, from: &str, now: i64, limit: usize) {
         if self.wrong.len() >= MAX_ADDRESSES && !self.wrong.contains_key(from) {
             self.wrong.clear();

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::clock::DAY_MS;
 use crate::kept::Kept;
 
-/// A media id is valid for three days (wecom-api §7.1).
+/// A media id is valid for three days (docs/reference/wecom.md#media).
 const LIFE_MS: i64 = 3 * DAY_MS;
 /// The most bytes of all files; beyond it the oldest are forgotten, which the client sees as an early 40007.
 const MAX_BYTES: usize = 128 * 1024 * 1024;

@@ -40,9 +40,9 @@ pub enum Api {
     UserByMobile,
     /// E-mail to userid (95895).
     UserByEmail,
-    /// The members of one department (wecom-api §9.4).
+    /// The members of one department (docs/reference/wecom.md#departments-and-tags).
     UserSimplelist,
-    /// A department and those below it (wecom-api §9.4).
+    /// A department and those below it (docs/reference/wecom.md#departments-and-tags).
     DepartmentSimplelist,
     /// The members and departments of a tag (90352).
     TagGet,

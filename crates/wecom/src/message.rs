@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use card::*;
 
-/// The channel of a message; each has its own kinds and limits (wecom-api §0.2).
+/// The channel of a message; each has its own kinds and limits (docs/reference/wecom.md#channels).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -137,7 +137,8 @@ pub const TEXT_BYTES: usize = 2048;
 pub const TITLE_BYTES: usize = 128;
 /// Description of textcard and news (page 90236).
 pub const DESCRIPTION_BYTES: usize = 512;
-/// Links. Page 90236 says 2048, the error table 1024 (40039): the smaller is safe under both (wecom-api §17 no. 22).
+/// Links. Page 90236 says 2048, the error table 1024 (40039): the smaller is safe under both
+/// (docs/reference/wecom.md#links).
 pub const URL_BYTES: usize = 1024;
 
 /// Bytes of markdown that `channel` accepts: 20480 from a bot (page 101463), 4096 on a webhook (above: 40058), 2048

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{Api, Channel, Content};
 
 /// A message as sent. Only the credential in the URL may differ from one try to the next: WeCom's duplicate check
-/// compares the body (reliability §3.5).
+/// compares the body (docs/reference/reliability.md#effectively-once).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendRequest {
     /// The channel.
@@ -75,7 +75,7 @@ impl Recipients {
         if self.is_everybody() {
             return vec![Self { users: vec![EVERYBODY.to_owned()], ..Self::default() }];
         }
-        // Userids are case-insensitive (wecom-api §1).
+        // Userids are case-insensitive (docs/reference/wecom.md#userids).
         let users = distinct(&self.users, |user| user.to_ascii_lowercase());
         let (parties, tags) = (distinct(&self.parties, |id| *id), distinct(&self.tags, |id| *id));
         let mut users = users.chunks(MAX_USERS);

@@ -2,7 +2,7 @@
 //!
 //! A rejected token is replaced at once, by the first caller that notices; the others wait for that one fetch. A failed
 //! fetch is remembered, so that a wrong secret is tried every few minutes and not with every message: WeCom bars the
-//! calling address for an hour (wecom-api §2).
+//! calling address for an hour (docs/reference/wecom.md#wrong-secrets).
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -16,13 +16,13 @@ use crate::errcode::Class;
 use crate::outcome::{Failure, Fault};
 
 /// At most [`FETCHES`] fetches for one app within this time: on average one every 30 s, and the first after a token was
-/// revoked at once (reliability F28).
+/// revoked at once (F28, docs/reference/reliability.md#wecoms-faults).
 const FETCH_WINDOW_MS: i64 = 60_000;
 const FETCHES: usize = 2;
 /// First pause after a transient failure of a fetch; doubles up to [`SLOWEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);
-/// WeCom bars an address from gettoken for an hour (wecom-api §2).
+/// WeCom bars an address from gettoken for an hour (docs/reference/wecom.md#wrong-secrets).
 const BAN: Duration = Duration::from_hours(1);
 
 /// A future that a boxed closure returns.

@@ -1,4 +1,5 @@
-//! Changes of an app's messages after they were sent: updates of cards, and recalls (wecom-api §4; pages 94888, 94867).
+//! Changes of an app's messages after they were sent: updates of cards, and recalls
+//! (docs/reference/wecom.md#card-updates; pages 94888, 94867).
 
 use serde::Serialize;
 use serde_json::Value;

@@ -154,7 +154,7 @@ pub struct NewAct {
     pub until: Option<Timestamp>,
     /// Details for the record, in words.
     pub detail: String,
-    /// The card that was pressed has a new code (wecom-api §4.1).
+    /// The card that was pressed has a new code (docs/reference/wecom.md#card-updates).
     pub code: Option<NewCode>,
     /// A lane that is told by other means.
     pub except_lane: Option<LaneKey>,

@@ -72,9 +72,10 @@ fn first_value(text: &str) -> Option<Value> {
     (rest.is_empty() || !rest.contains(['{', '[']) && holds(&value)).then_some(value)
 }
 
-/// What hand-written payload templates get wrong, put right outside of and inside strings: numbers that no `f64`
-/// holds and bare words such as `NaN` become strings (reliability F95), a comma before a closing bracket goes,
-/// line breaks in strings are escaped, half a surrogate pair becomes U+FFFD, a wrong escape is taken literally.
+/// What hand-written payload templates get wrong, put right outside of and inside strings: numbers that no `f64` holds
+/// and bare words such as `NaN` become strings (F95, docs/reference/reliability.md#hostile-input), a comma before a
+/// closing bracket goes, line breaks in strings are escaped, half a surrogate pair becomes U+FFFD, a wrong escape is
+/// taken literally.
 pub(in crate::ingest) fn mend(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut mended = String::with_capacity(text.len() + 64);

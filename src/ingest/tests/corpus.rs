@@ -1,11 +1,11 @@
-//! Bodies recorded from real programs, where the dossier lies beside the repository.
+//! Bodies recorded from real programs, where their folder lies beside the repository.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::*;
 
-/// The dossier's bodies; `None` where only the repository is.
+/// The folder of recorded bodies; `None` where only the repository is.
 pub(crate) fn folder() -> Option<PathBuf> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/payloads"));
     folder.is_dir().then_some(folder)

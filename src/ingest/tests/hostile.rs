@@ -1,4 +1,5 @@
-//! Malformed and hostile bodies (reliability F46 to F50, F91 to F96, F100).
+//! Malformed and hostile bodies (F46 to F50, F91 to F96, F100, docs/reference/reliability.md#senders-and-storms,
+//! #hostile-input).
 
 use proptest::prelude::*;
 

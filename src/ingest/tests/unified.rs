@@ -272,7 +272,8 @@ fn an_alert_without_alertname_is_called_after_what_comes_nearest() {
 
 #[test]
 fn fingerprints_are_those_of_prometheus() {
-    // The first is the one every Grafana gives its test alert; the others were computed by hand from §0.4.
+    // The first is the one every Grafana gives its test alert; the others were computed by hand from
+    // docs/reference/alert-sources.md#fingerprints.
     for (labels, fingerprint) in [
         (json!({"alertname": "TestAlert", "instance": "Grafana"}), "57c6d9296de2ad39"),
         (json!({"alertname": "alert1", "lbl1": "val1"}), "fac0861a85de433a"),

@@ -161,7 +161,7 @@ fn any_of_several_sources_lets_a_request_in() {
 }
 
 #[test]
-fn the_vectors_of_the_dossier_verify() {
+fn the_recorded_signatures_of_grafana_verify() {
     let Some(folder) = crate::ingest::tests::corpus::folder() else { return };
     let vectors: Json =
         serde_json::from_slice(&std::fs::read(folder.join("grafana-hmac-vectors.json")).unwrap()).unwrap();

@@ -7,8 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Every sender waits longer than this for the answer to a notification: Alertmanager for at least 10 s (reliability
-/// §3.1). An older admission may have been repeated at another replica, and newer ones may have followed it there.
+/// Every sender waits longer than this for the answer to a notification: Alertmanager for at least 10 s
+/// (docs/reference/alert-sources.md#retries-of-senders). An older admission may have been repeated at another replica,
+/// and newer ones may have followed it there.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 /// Interval of reading the clock while nothing is admitted.
 pub(super) const LOOK: Duration = Duration::from_millis(500);

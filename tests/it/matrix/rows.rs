@@ -1,5 +1,5 @@
 //! The matrix: for each fault the required result for a message on each channel. F numbers are those of the failure
-//! model (reliability §2.2); every requirement is written by hand.
+//! model (docs/reference/reliability.md#wecoms-faults); every requirement is written by hand.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `message/update_template_card` (page 94888, wecom-api §4.1).
+//! `message/update_template_card` (page 94888, docs/reference/wecom.md#card-updates).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! People, departments, tags: `user/*`, `department/*`, `tag/*` (wecom-api §9.1–9.5). All inside the visible scope.
+//! People, departments, tags: `user/*`, `department/*`, `tag/*` (docs/reference/wecom.md#look-ups,
+//! #departments-and-tags). All inside the visible scope.
 
 use serde_json::{Value, json};
 
@@ -26,7 +27,8 @@ pub(super) fn by_email(world: &mut World, call: &Call) -> Outcome {
     })
 }
 
-/// Finds one member. Wrong guesses beyond 20 % of the head-count bar the corp from that API for a day (§9.2).
+/// Finds one member. Wrong guesses beyond 20 % of the head-count bar the corp from that API for a day
+/// (docs/reference/wecom.md#look-ups).
 fn look_up(world: &mut World, call: &Call, is_meant: impl Fn(&User, &Value) -> Result<bool, Refusal>) -> Outcome {
     let badge = world.badge(call)?;
     let now = world.clock.now();
@@ -55,7 +57,7 @@ fn look_up(world: &mut World, call: &Call, is_meant: impl Fn(&User, &Value) -> R
     Err(Refusal::code(46004))
 }
 
-/// One member, without mobile and mail: apps of today do not get them (§9.3).
+/// One member, without mobile and mail: apps of today do not get them (docs/reference/wecom.md#members).
 pub(super) fn user(world: &mut World, call: &Call) -> Outcome {
     let badge = world.badge(call)?;
     let userid = call.param("userid").ok_or_else(|| Refusal::code(41009))?;

@@ -60,7 +60,7 @@ pub(crate) fn most(kind: &str) -> usize {
     }
 }
 
-/// Checks size and format against the table of wecom-api §7.1.
+/// Checks size and format against the table of docs/reference/wecom.md#media.
 pub(crate) fn check(bytes: &[u8], stated: Option<usize>, kind: &str, most: usize) -> Result<(), Refusal> {
     let found = mime(bytes);
     let stated_wrongly = stated.is_some_and(|stated| stated != bytes.len());

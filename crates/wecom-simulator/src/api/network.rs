@@ -16,7 +16,7 @@ pub(super) fn api_addresses(world: &mut World, call: &Call) -> Outcome {
     list(world, call, &["127.0.0.1"])
 }
 
-/// On failure the list is present, and empty (wecom-api §9.7).
+/// On failure the list is present, and empty (docs/reference/wecom.md#address-lists).
 fn list(world: &World, call: &Call, addresses: &[&str]) -> Outcome {
     match world.badge(call) {
         Ok(_) => Ok(Reply::with(json!({"ip_list": addresses}))),

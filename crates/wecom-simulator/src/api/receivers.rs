@@ -1,4 +1,4 @@
-//! Resolves `touser`, `toparty` and `totag` to members (wecom-api §3.1, §3.4).
+//! Resolves `touser`, `toparty` and `totag` to members (docs/reference/wecom.md#recipients, #accepted-in-part).
 
 use serde_json::{Map, Value, json};
 

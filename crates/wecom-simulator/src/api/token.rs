@@ -1,4 +1,4 @@
-//! `gettoken` (page 91039, wecom-api §2).
+//! `gettoken` (page 91039, docs/reference/wecom.md#access-tokens).
 
 use serde_json::json;
 

@@ -47,7 +47,8 @@ pub(super) fn send(world: &mut World, call: &Call) -> Outcome {
         let id = world.vault.put(owner, "image", "image", picture, now);
         content["url"] = json!(format!("/_simulator/media/{id}"));
     }
-    // A text mentions people by the lists, a markdown by `<@userid>`; markdown_v2 has neither (§6.2).
+    // A text mentions people by the lists, a markdown by `<@userid>`; markdown_v2 has neither
+    // (docs/reference/wecom.md#markdown-v2).
     let words = if msgtype == "markdown" { text(&content, "content").unwrap_or_default() } else { "" };
     let by_mobile = userids_of(world, &texts(&content, "mentioned_mobile_list"));
     let listed = texts(&content, "mentioned_list");

@@ -1,4 +1,4 @@
-//! The commands of a client on the socket (wecom-api §11.3).
+//! The commands of a client on the socket (docs/reference/wecom.md#bot-frames).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Actions of people in a conversation with a bot, as the frames that its client gets (wecom-api §11.4).
+//! Actions of people in a conversation with a bot, as the frames that its client gets
+//! (docs/reference/wecom.md#bot-events).
 
 use serde_json::{Map, Value, json};
 

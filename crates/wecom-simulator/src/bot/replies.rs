@@ -1,4 +1,4 @@
-//! Answers to callbacks: they carry the `req_id` of the callback (wecom-api §11.3).
+//! Answers to callbacks: they carry the `req_id` of the callback (docs/reference/wecom.md#bot-frames).
 
 use serde_json::{Value, json};
 

@@ -29,7 +29,8 @@ impl World {
         self.setup.bots.iter().find(|bot| bot.bot_id == bot_id)
     }
 
-    /// The conversation of that name; 93006 if there is none. `kind`: 1 single, 2 group, else group first (§11.5).
+    /// The conversation of that name; 93006 if there is none. `kind`: 1 single, 2 group, else group first
+    /// (docs/reference/wecom.md#bot-messages).
     pub(super) fn room(&self, bot_id: &str, chat: &str, kind: i64) -> Result<Room, Refusal> {
         let bot = self.bot(bot_id).ok_or_else(|| Refusal::code(93019))?.clone();
         let group = bot.groups.iter().find(|group| group.chatid == chat).filter(|_| kind != 1).cloned();

@@ -1,4 +1,4 @@
-//! Files in pieces over the socket (wecom-api §11.7).
+//! Files in pieces over the socket (docs/reference/wecom.md#bot-uploads).
 
 use std::collections::BTreeMap;
 

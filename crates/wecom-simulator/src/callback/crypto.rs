@@ -1,4 +1,4 @@
-//! The encryption of callbacks (pages 90968, 91144; wecom-api §8.3).
+//! The encryption of callbacks (pages 90968, 91144; docs/reference/wecom.md#callback-cipher).
 
 use aes::Aes256;
 use base64::Engine as _;

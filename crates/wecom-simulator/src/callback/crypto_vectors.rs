@@ -1,4 +1,4 @@
-//! Public vectors V1–V4 and made-up ones S1–S3 (wecom-api §8.8, §8.9).
+//! Public vectors V1–V4 and made-up ones S1–S3 (docs/reference/wecom.md#callback-cipher).
 
 use super::*;
 use crate::callback::event::{Event, What};

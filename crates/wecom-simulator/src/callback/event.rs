@@ -1,4 +1,5 @@
-//! What a person does, as the XML that WeCom sends to the app (pages 90239, 90240; wecom-api §8.5, §8.6).
+//! What a person does, as the XML that WeCom sends to the app (pages 90239, 90240;
+//! docs/reference/wecom.md#callback-events).
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Passive replies: what an app's server answers to a callback (page 90241, wecom-api §8.4, §8.7).
+//! Passive replies: what an app's server answers to a callback (page 90241, docs/reference/wecom.md#callback-replies).
 
 use serde_json::{Map, Value, json};
 

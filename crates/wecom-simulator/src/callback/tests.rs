@@ -1,4 +1,4 @@
-//! The callback sender against a server of an app (wecom-api §15 point 10).
+//! The callback sender against a server of an app.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

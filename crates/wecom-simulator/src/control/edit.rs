@@ -7,7 +7,8 @@ use crate::state::World;
 use crate::tokens::Badge;
 
 impl World {
-    /// Applies an edited set-up. A new trusted address takes effect only after a while (wecom-api §2.2).
+    /// Applies an edited set-up. A new trusted address takes effect only after a while
+    /// (docs/reference/wecom.md#trusted-addresses).
     pub(super) fn edit(&mut self, setup: Setup) {
         let acts_at = self.clock.now() + self.switches.trusted_ip_delay_ms;
         let before = trusted(&self.setup);

@@ -1,4 +1,4 @@
-//! §15 point 12: group chats of an app.
+//! Group chats of an app.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! §15 point 13: the bot's socket: connections, pushes, what people do.
+//! The bot's socket: connections, pushes, what people do.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! §15 point 13: answers to what people do, and the time they have.
+//! Answers to what people do, and the time they have.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! §15 point 13: files over the socket.
+//! Files over the socket.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

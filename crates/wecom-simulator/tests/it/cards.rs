@@ -1,4 +1,4 @@
-//! §15 point 8: template cards and their updates.
+//! Template cards and their updates.
 
 use serde_json::{Value, json};
 

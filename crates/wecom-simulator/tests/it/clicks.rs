@@ -1,4 +1,4 @@
-//! §15 point 8: what a click gives, over the whole life of a card.
+//! What a click gives, over the whole life of a card.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

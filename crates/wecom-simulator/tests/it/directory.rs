@@ -1,4 +1,4 @@
-//! The look-ups of wecom-api §9.
+//! The look-ups of docs/reference/wecom.md#look-ups.
 
 use serde_json::{Value, json};
 

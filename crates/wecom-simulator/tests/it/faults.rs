@@ -1,4 +1,4 @@
-//! §15 point 14: things that go wrong on purpose.
+//! Things that go wrong on purpose.
 
 use std::time::{Duration, Instant};
 

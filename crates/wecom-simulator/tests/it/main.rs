@@ -1,4 +1,4 @@
-//! The simulator over real HTTP, point by point of the conformance list (wecom-api §15).
+//! The simulator over real HTTP, one file a subject.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 

@@ -1,4 +1,4 @@
-//! §15 point 11: files.
+//! Files.
 
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! §15 points 4, 5, 6 and the compatibility clients of §14.
+//! App messages, and the clients of Alertmanager and Grafana.
 
 use serde_json::{Value, json};
 

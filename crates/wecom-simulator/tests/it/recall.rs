@@ -1,4 +1,4 @@
-//! §15 point 9: recall, and the statistics.
+//! Recall, and the statistics.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! §15 points 1, 2, 3 and 15: tokens, the shape of errors, trusted addresses.
+//! Tokens, the shape of errors, trusted addresses.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! §15 point 7: webhooks.
+//! Webhooks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

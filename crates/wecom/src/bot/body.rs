@@ -1,4 +1,5 @@
-//! The bodies of a bot's frames (wecom-api §11.3, §11.5; pages 101138, 101463). Made once, sent unchanged.
+//! The bodies of a bot's frames (docs/reference/wecom.md#bot-frames, #bot-messages; pages 101138, 101463). Made once,
+//! sent unchanged.
 
 use serde::Serialize;
 
@@ -43,7 +44,7 @@ pub fn bot_send_body(chatid: &str, chat_type: Option<ChatType>, content: &Conten
 }
 
 /// An answer in markdown: a stream that ends with its first piece, since there is no simpler form of an answer
-/// (wecom-api §11.3).
+/// (docs/reference/wecom.md#bot-frames).
 pub(super) fn respond_markdown(stream_id: &str, markdown: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Stream<'a> {

@@ -1,4 +1,4 @@
-//! Parses callbacks of the socket (wecom-api §11.4; pages 100719, 101027). Pure.
+//! Parses callbacks of the socket (docs/reference/wecom.md#bot-events; pages 100719, 101027). Pure.
 
 use serde_json::Value;
 
@@ -116,7 +116,8 @@ pub(crate) fn event(req_id: String, body: &Value) -> Result<BotEvent, Lacks> {
     }
 }
 
-/// In the nested form of the documentation, or in the flat form of the SDK's types (wecom-api §11.4).
+/// In the nested form of the documentation, or in the flat form of the SDK's types
+/// (docs/reference/wecom.md#bot-events).
 fn click(kind: &str, body: &Value) -> Result<Click, Lacks> {
     let flat = &body["event"];
     let card = if flat[kind].is_object() { &flat[kind] } else { flat };

@@ -1,4 +1,5 @@
-//! Frames of the socket: JSON with a command, or an answer to one (wecom-api §11.3, page 101463). Pure.
+//! Frames of the socket: JSON with a command, or an answer to one (docs/reference/wecom.md#bot-frames, page 101463).
+//! Pure.
 
 use std::borrow::Cow;
 

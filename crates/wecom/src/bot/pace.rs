@@ -1,4 +1,4 @@
-//! The waiting times of the socket (wecom-api §11.3). Pure.
+//! The waiting times of the socket (docs/reference/wecom.md#bot-frames). Pure.
 
 use std::time::Duration;
 

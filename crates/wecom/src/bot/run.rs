@@ -214,7 +214,7 @@ impl Runner {
     }
 
     /// The consequence of WeCom's rejection. It may be busy, which counts as unreachable; every other rejection
-    /// concerns bot id and secret (wecom-api §11.9).
+    /// concerns bot id and secret (docs/reference/wecom.md#bot-errors).
     pub(super) fn refused(&self, reply: &Reply) -> Ended {
         let secrets = Secrets::new([&self.secret]);
         let failure = Failure::refused(Api::BotSubscribe, reply.errcode, &reply.errmsg, &secrets);

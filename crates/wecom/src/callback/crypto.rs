@@ -1,4 +1,5 @@
-//! Signature and cipher of callbacks (wecom-api §8.3, page 90968): SHA-1 over sorted parts, AES-256-CBC, padded to 32.
+//! Signature and cipher of callbacks (docs/reference/wecom.md#callback-cipher, page 90968): SHA-1 over sorted parts,
+//! AES-256-CBC, padded to 32.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Parses the decrypted XML of a push (wecom-api §8.5, §8.6; pages 90239, 90240).
+//! Parses the decrypted XML of a push (docs/reference/wecom.md#callback-events; pages 90239, 90240).
 
 use super::CallbackError;
 use super::xml::Element;

@@ -1,4 +1,4 @@
-//! The XML of passive replies (wecom-api §8.4, §8.7; page 90241).
+//! The XML of passive replies (docs/reference/wecom.md#callback-replies; page 90241).
 
 /// A reply from the corp `from` to the member `to`; `inner` is XML already.
 pub(super) fn write(from: &str, to: &str, now_secs: i64, kind: &str, inner: &str) -> String {

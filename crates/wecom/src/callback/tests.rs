@@ -1,4 +1,4 @@
-//! The vectors of wecom-api §8.8 (public, from WeCom's samples) and §8.9 (made with another implementation), and
+//! The vectors of docs/reference/wecom.md#callback-cipher: public ones, and those made with another implementation, and
 //! attacks without the keys.
 
 use std::fmt::Write as _;

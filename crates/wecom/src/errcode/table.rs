@@ -1,4 +1,5 @@
-//! The rows: WeCom's codes that a sender can get (wecom-api §12, §11.9, §5.5, §2.1), in our own words.
+//! The rows: WeCom's codes that a sender can get (docs/reference/wecom.md#error-codes, #bot-errors, #app-chats,
+//! #token-errors), in our own words.
 
 use super::About::{Account, Card, Content, Media, Receiver, Route, System};
 use super::Class::{BackOff, Configuration, Ok, Refused, Token, Transient};

@@ -1,8 +1,9 @@
-//! Template cards in their JSON form (wecom-api §3.5, page 90236), and their limits.
+//! Template cards in their JSON form (docs/reference/wecom.md#template-cards, page 90236), and their limits.
 
 use serde::{Deserialize, Serialize};
 
-/// A template card of a notice kind or with buttons (wecom-api §3.5). Empty fields are left out.
+/// A template card of a notice kind or with buttons (docs/reference/wecom.md#template-cards). Empty fields are left
+/// out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TemplateCard {
@@ -191,7 +192,8 @@ pub struct CardOption {
 /// A button.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardButton {
-    /// 0 comes back as a click, 1 opens a link. Whether a bot's card takes links is not documented (wecom-api §11.6).
+    /// 0 comes back as a click, 1 opens a link. Whether a bot's card takes links is not documented
+    /// (docs/reference/wecom.md#bot-cards).
     #[serde(rename = "type", default, skip_serializing_if = "is_click")]
     pub kind: u8,
     /// 10 字; required (42038).

@@ -23,7 +23,7 @@ impl Channel {
     }
 
     /// Most messages in a minute besides critical alerts and ends: WeCom's limit less the margin and the reserve
-    /// (reliability §3.8). `None` where there is no limit.
+    /// (docs/reference/reliability.md#budgets). `None` where there is no limit.
     const fn room(self) -> Option<usize> {
         match self {
             Self::App => Some(24 - 6),

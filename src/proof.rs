@@ -22,6 +22,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::alert::Timestamp;
 use crate::config::{Proof, Source};
+use crate::words::Words;
 pub use envelope::{Certificate, Certificates, confirmation};
 pub use replay::{Replays, Seen};
 
@@ -120,6 +121,13 @@ impl Why {
             Self::Stale { .. } => "stale",
             Self::Replayed => "replayed",
         }
+    }
+}
+
+impl Why {
+    /// The reason for operators.
+    pub fn words(&self) -> Words {
+        words::why(self)
     }
 }
 

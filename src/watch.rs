@@ -245,9 +245,9 @@ impl Watching {
                     BreakerChange::Close(open.scope.clone())
                 }
                 Err(error) => {
-                    debug!(scope = %open.scope, error, "The host still does not answer.");
+                    debug!(scope = %open.scope, error = %error.en, "The host still does not answer.");
                     let probe_at = now.plus_millis(HOST_MS);
-                    BreakerChange::Open(Breaker { error, probe_at, ..open })
+                    BreakerChange::Open(Breaker { error: error.recorded(), probe_at, ..open })
                 }
             };
             if let Err(error) = self.watch.store.change_breaker(change).await {

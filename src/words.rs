@@ -1,5 +1,5 @@
-//! A text for people in both languages. What a room says to people stands in its own `words.rs`, as functions that return
-//! [`Words`]; a unit test holds the rooms that are done to that.
+//! A text for people in both languages. What a room says to people stands in its own `words.rs`, as functions that
+//! return [`Words`], or side by side where it is said; unit tests hold the rooms to that.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -120,11 +120,16 @@ impl fmt::Display for Words {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
     use std::path::Path;
+    use std::sync::LazyLock;
+
+    use regex::Regex;
 
     use super::*;
 
-    /// The rooms whose texts all stand in their `words.rs`. The others follow one by one.
+    /// The rooms whose texts all stand in their `words.rs`. In the others Chinese and English stand side by side where
+    /// they are said.
     const DONE: [&str; 6] = ["bots", "console", "http", "intake", "proof", "store"];
 
     /// Answers of a program that is imitated, to their letter.
@@ -141,19 +146,29 @@ mod tests {
         code.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains(is_chinese))
     }
 
-    fn look(path: &Path, found: &mut Vec<String>) {
+    /// All files of code below `path`, without those of tests.
+    fn visit(path: &Path, take: &mut dyn FnMut(&Path)) {
         if path.is_dir() {
             for entry in std::fs::read_dir(path).unwrap() {
-                look(&entry.unwrap().path(), found);
+                visit(&entry.unwrap().path(), take);
             }
         } else if path.extension().is_some_and(|ending| ending == "rs")
-            && !matches!(path.file_name().and_then(|name| name.to_str()), Some("words.rs" | "tests.rs"))
-            && !path.ends_with(IMITATED)
-            && !path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "words")
+            && path.file_name().is_some_and(|name| name != "tests.rs")
+            && !path.components().any(|part| part.as_os_str() == "tests")
         {
-            let code = std::fs::read_to_string(path).unwrap();
-            found.extend(texts(&code).map(|line| format!("{}: {}", path.display(), line.trim())));
+            take(path);
         }
+    }
+
+    fn look(path: &Path, found: &mut Vec<String>) {
+        visit(path, &mut |path| {
+            let is_words = path.file_name().is_some_and(|name| name == "words.rs")
+                || path.components().any(|part| part.as_os_str() == "words");
+            if !is_words && !path.ends_with(IMITATED) {
+                let code = std::fs::read_to_string(path).unwrap();
+                found.extend(texts(&code).map(|line| format!("{}: {}", path.display(), line.trim())));
+            }
+        });
     }
 
     #[test]
@@ -173,6 +188,103 @@ mod tests {
     fn a_text_outside_of_words_is_found() {
         let code = "let a = \"磁盘\";\n// 磁盘\nlet b = \"，\";\nlet c = \"disk\";\n\n#[cfg(test)]\nmod tests {\n    \"磁盘\"\n}\n";
         assert_eq!(texts(code).collect::<Vec<_>>(), ["let a = \"磁盘\";", "let b = \"，\";"]);
+    }
+
+    /// Code that reads what senders write, or holds what a document in both languages says: not texts for people.
+    /// `render` and `answer` follow.
+    const OTHER: [&str; 12] = [
+        "answer",
+        "cli.rs",
+        "cli/deliveries/arguments.rs",
+        "cli/tongue.rs",
+        "config/file",
+        "ingest",
+        "ingest.rs",
+        "level.rs",
+        "measure",
+        "render",
+        "said",
+        "subject",
+    ];
+
+    /// A member of the simulator's corp.
+    const NAME: &str = "张三";
+
+    /// One piece of code: a comment, a string, a character or a bracket.
+    static PIECE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r##"(?s)//[^\n]*|r#".*?"#|r"[^"]*"|"(?:[^"\\]|\\.)*"|'(?:\\[^']+|[^'\\])'|[()\[\]{}]"##).unwrap()
+    });
+    /// What a text quotes: code, the console's own words, arguments, commands.
+    static QUOTED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"`[^`]*`|“[^”]*”|\{[^}]*\}|wegraf(?: [a-z-]+)+|openssl(?: [a-z-]+)+").unwrap());
+    static ENGLISH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[a-z]{2,} [a-z]{2,} [a-z]{2,}\b").unwrap());
+
+    fn has_han(text: &str) -> bool {
+        text.contains(|letter| matches!(letter, '\u{3400}'..='\u{9fff}'))
+    }
+
+    /// The Chinese strings of `code` that have an English sentence in them, or no English string near them within the
+    /// same brackets.
+    fn not_in_both(code: &str) -> Vec<&str> {
+        let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let (mut strings, mut open, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+        for piece in PIECE.find_iter(code) {
+            match piece.as_str() {
+                "(" | "[" | "{" => open.push(piece.start()),
+                ")" | "]" | "}" => groups.extend(open.pop().map(|begin| begin..piece.end())),
+                text if text.starts_with(['"', 'r']) => strings.push((piece.start(), text)),
+                _ => {}
+            }
+        }
+        let is_english = |text: &str| {
+            let own = QUOTED.replace_all(text, "");
+            !has_han(&own) && own.contains(|letter: char| letter.is_ascii_alphabetic())
+        };
+        let mut wrong = Vec::new();
+        for (at, text) in strings.iter().filter(|(_, text)| !text.contains(NAME)) {
+            let own = QUOTED.replace_all(text, "");
+            if !has_han(&own) {
+                continue;
+            }
+            let mixed = ENGLISH.is_match(&own);
+            let mut around: Vec<_> = groups.iter().filter(|group| group.contains(at) && group.len() < 1_500).collect();
+            around.sort_by_key(|group| group.len());
+            let beside = |group: &Range<usize>| {
+                strings.iter().any(|(other, text)| group.contains(other) && other != at && is_english(text))
+            };
+            if mixed || !around.into_iter().take(4).any(beside) {
+                wrong.push(*text);
+            }
+        }
+        wrong
+    }
+
+    #[test]
+    fn a_chinese_text_stands_beside_its_english_one_and_holds_none() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = Vec::new();
+        for folder in ["src", "crates/wecom/src"] {
+            let folder = root.join(folder);
+            visit(&folder, &mut |path| {
+                let name = path.strip_prefix(&folder).unwrap();
+                if OTHER.iter().any(|other| name.starts_with(other)) || name.ends_with(IMITATED) {
+                    return;
+                }
+                let code = std::fs::read_to_string(path).unwrap();
+                found.extend(not_in_both(&code).into_iter().map(|text| format!("{}: {text}", path.display())));
+            });
+        }
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+
+    #[test]
+    fn a_text_in_one_language_and_a_text_in_both_at_once_are_found() {
+        let fine =
+            r#"let a = words("磁盘满了", "the disk is full"); let b = told!("看 `df -h now please`", "see it");"#;
+        assert_eq!(not_in_both(fine), [""; 0]);
+        assert_eq!(not_in_both(r#"let a = say("磁盘满了");"#), [r#""磁盘满了""#]);
+        let both = r#"let a = words("磁盘满了 the disk is full", "the disk is full"); // 磁盘"#;
+        assert_eq!(not_in_both(both), [r#""磁盘满了 the disk is full""#]);
     }
 
     #[test]

@@ -32,7 +32,8 @@ impl Acts {
     /// Answers a text; `event` is its idempotency key, the same for all copies that WeCom sends.
     pub async fn ask(&self, actor: &Actor, event: &str, text: &str) -> Result<String, StoreError> {
         let asked = read(text);
-        let zh = self.language() == Language::Zh;
+        let language = self.language();
+        let zh = language == Language::Zh;
         let speaker = Speaker { acts: self, actor, channel: channel(&actor.via), zh, now: self.clock.now() };
         let wish = |kind, thread: ThreadId, span| Wish {
             event: format!("text/{}/{event}", actor.via.name()),
@@ -51,7 +52,7 @@ impl Acts {
                 let kind = if matches!(read(text), Ask::Extend(..)) { ActKind::Extend } else { ActKind::Silence };
                 match span.as_deref().map_or(Ok(USUAL), Span::parse) {
                     Ok(span) => wish(kind, thread, Some(span)),
-                    Err(how) => return Ok(speaker.fit(vec![how])),
+                    Err(how) => return Ok(speaker.fit(vec![how.get(language).to_owned()])),
                 }
             }
             Ask::Help => return Ok(speaker.help(false)),

@@ -271,7 +271,7 @@ async fn resend(acts: &Acts, act: &ActRow) -> Result<Result<Done, Failed>, Store
     let again = deliver::again(&acts.store, message, acts.clock.now()).await?;
     Ok(match again.refusal(message) {
         None => Ok(Done { detail: format!("message {message}"), silence: None }),
-        Some(reason) => Err(Failed::new(reason.clone(), reason)),
+        Some(reason) => Err(Failed::new(reason.zh, reason.en)),
     })
 }
 

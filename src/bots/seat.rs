@@ -12,6 +12,7 @@ use wecom::{Bot, BotEnd, BotState};
 use super::{Bots, options, scope, talk, words};
 use crate::names::Scope;
 use crate::store::{Breaker, BreakerChange, StoreError};
+use crate::words::Words;
 
 /// Length of a lease after its last renewal. After a kill another replica connects within this time, plus the time to
 /// ask and to connect.
@@ -80,7 +81,8 @@ impl Seat<'_> {
             Ok(opened) => opened,
             Err(error) => {
                 error!(%error, bot = self.name, "The way to the bot's socket cannot be set up.");
-                self.trouble(&error.to_string()).await;
+                let why = error.text();
+                self.trouble(&(why.zh, why.en).into()).await;
                 return End::NoWay;
             }
         };
@@ -151,7 +153,7 @@ impl Seat<'_> {
             bot = self.name,
             "Another program connected with this bot's id and took its place. wegraf comes back in five minutes; give each program a bot of its own."
         );
-        self.trouble(&words::evicted(self.name).to_string()).await;
+        self.trouble(&words::evicted(self.name)).await;
         let until = Instant::now() + EVICTED;
         while Instant::now() < until && !stop.is_cancelled() {
             tokio::select! {
@@ -180,9 +182,9 @@ impl Seat<'_> {
                     told = false;
                     None
                 }
-                BotState::Refused(failure) => Some((Duration::ZERO, failure.zh())),
-                BotState::Lost(failure) => Some((PATIENCE, failure.zh())),
-                BotState::Connecting => Some((PATIENCE, words::CONNECTING.to_string())),
+                BotState::Refused(failure) => Some((Duration::ZERO, said(failure))),
+                BotState::Lost(failure) => Some((PATIENCE, said(failure))),
+                BotState::Connecting => Some((PATIENCE, words::CONNECTING)),
                 BotState::Evicted | BotState::Stopped => None,
             };
             if bad.is_none() {
@@ -200,13 +202,13 @@ impl Seat<'_> {
     }
 
     /// Opens the bot's breaker: messages wait, and the fault is reported by another way.
-    async fn trouble(&self, error: &str) {
+    async fn trouble(&self, why: &Words) {
         let now = self.bots.clock.now();
         let breaker = Breaker {
             scope: scope(self.name),
             reason: "socket".to_owned(),
             errcode: None,
-            error: error.to_owned(),
+            error: why.recorded(),
             opened_at: now,
             // There is no probe before it is connected, and connecting closes the breaker.
             probe_at: now.plus_millis(60_000),
@@ -216,6 +218,10 @@ impl Seat<'_> {
             warn!(%error, bot = self.name, "The breaker of the bot's socket could not be opened.");
         }
     }
+}
+
+fn said(failure: &wecom::Failure) -> Words {
+    (failure.zh(), failure.en()).into()
 }
 
 /// Waits for a socket that was told to stop; one that takes too long is cut. Returns whether it was evicted.

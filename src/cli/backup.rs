@@ -70,7 +70,7 @@ pub async fn restore(arguments: Restore) -> anyhow::Result<ExitCode> {
                 held.waiting).to_string())
             .into());
         }
-        Some(Waiting::Drop) => Some("从备份取回时放弃 / given up when a backup was restored".to_owned()),
+        Some(Waiting::Drop) => Some(words("从备份取回时放弃", "given up when a backup was restored").recorded()),
         None | Some(Waiting::Send) => None,
     };
     let now = Clock::System.now();

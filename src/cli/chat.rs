@@ -12,7 +12,7 @@ use super::screen::Screen;
 use super::{Chat, ChatCommand, ChatOf, Misused};
 use crate::deliver::{self, Setup};
 use crate::time::Clock;
-use crate::words::{told, words};
+use crate::words::{Words, told, words};
 
 /// Runs the command; a failure is printed with its remedy, exit code 1.
 pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
@@ -23,18 +23,22 @@ pub async fn run(arguments: Chat) -> anyhow::Result<ExitCode> {
             let chatid = with.client().create_chat(&with.app, &new).await.map_err(|error| failed(&error))?;
             // A group shows in clients only with its first message (page 90245).
             let hello = Content::Text(Text {
-                content: format!("wegraf: 告警将发到这个群 alerts will come here ({chatid})"),
+                content: told!("wegraf：告警将发到这个群（{chatid}）", "wegraf: alerts will come here ({chatid})")
+                    .get(with.setup.config.language)
+                    .to_owned(),
                 ..Text::default()
             });
             let request =
                 SendRequest { channel: wecom::Channel::Chat, body: wecom::appchat_send_body(&chatid, &hello).into() };
             let outcome = with.client().send(&Account::App(with.app.clone()), &request).await;
             if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = outcome {
-                bail!(told!(
-                    "群已创建（chatid {chatid}），但第一条消息没有发出：{}",
-                    "the chat was made (chatid {chatid}), but its first message was not sent: {}",
-                    failure.zh()
-                ));
+                bail!(Words::from((
+                    format!("群已创建（chatid {chatid}），但第一条消息没有发出：{}", failure.zh()),
+                    format!(
+                        "the chat was made (chatid {chatid}), but its first message was not sent: {}",
+                        failure.en()
+                    ),
+                )));
             }
             let line = format!("{{ app: {}, chat: {chatid}, face: markdown }}", with.name);
             if of.json {
@@ -105,7 +109,8 @@ impl With {
 }
 
 fn failed(error: &CallError) -> anyhow::Error {
-    anyhow!("✗ {}\n  {error}", error.failure().zh())
+    let failure = error.failure();
+    anyhow!("✗ {}", Words::from((failure.zh(), failure.en())))
 }
 
 fn print(answer: &Screen) -> anyhow::Result<ExitCode> {

@@ -121,12 +121,15 @@ fn what(row: &DeliveryRow) -> String {
         return told!("{} 操作 {}", "{} act {}", row.name, act.as_str()).to_string();
     }
     let counts = match (row.firing, row.resolved) {
-        (0, 0) if row.notices > 0 => format!("通知 {}", row.notices),
-        (firing, 0) => format!("告警 {firing}"),
-        (0, resolved) => format!("恢复 {resolved}"),
-        (firing, resolved) => format!("告警 {firing} 恢复 {resolved}"),
+        (0, 0) if row.notices > 0 => told!("通知 {}", "notices {}", row.notices),
+        (firing, 0) => told!("告警 {firing}", "firing {firing}"),
+        (0, resolved) => told!("恢复 {resolved}", "resolved {resolved}"),
+        (firing, resolved) => told!("告警 {firing} 恢复 {resolved}", "firing {firing} resolved {resolved}"),
     };
-    if row.digest { told!("摘要 {counts}", "digest {counts}").to_string() } else { format!("{} {counts}", row.name) }
+    if row.digest {
+        return Words::from((format!("摘要 {}", counts.zh), format!("digest {}", counts.en))).to_string();
+    }
+    format!("{} {counts}", row.name)
 }
 
 const fn mark(state: State) -> &'static str {

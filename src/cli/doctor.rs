@@ -30,7 +30,7 @@ use crate::words::{Words, told, words};
 
 /// Members that are looked up: each costs a call, so a longer list is checked in part.
 const MEMBERS: usize = 50;
-/// "text empty" (wecom-api §12.4): the key is valid, and nothing was delivered.
+/// "text empty" (docs/reference/wecom.md#error-codes): the key is valid, and nothing was delivered.
 const EMPTY_TEXT: i64 = 44004;
 /// Deadline for a mail server to answer, encrypt and accept the login.
 const MAIL_DEADLINE: Duration = Duration::from_secs(10);
@@ -313,7 +313,7 @@ async fn mail(known: &Smtp) -> Result<String, String> {
     match mailer.check(MAIL_DEADLINE).await {
         Ok(()) if known.login.is_some() => Ok(words("能登录", "the login is good").to_string()),
         Ok(()) => Ok(words("能连上", "it answers").to_string()),
-        Err(trouble) => Err(format!("{} {}", trouble.what.zh, trouble.what.en)),
+        Err(trouble) => Err(trouble.what.to_string()),
     }
 }
 

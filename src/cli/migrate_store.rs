@@ -10,14 +10,15 @@ use super::{MigrateStore, Misused};
 use crate::config::Database;
 use crate::store::{self, Copied};
 use crate::time::Clock;
-use crate::words::words;
+use crate::words::{Words, words};
 
 /// The next steps for the operator.
-const DONE: &str = "\
-✓ 全部搬进 PostgreSQL：编号、额度、链接都不变，没发出的由新网关继续发。
-  All of it is in PostgreSQL: numbers, budgets and links stay, what was not sent yet is sent by the new gateway.
-  旧文件没有改动。不要再用它启动网关，否则没发出的会发两遍；确认无误后移走。
-  The old file is unchanged. Start no gateway on it again, or what was not sent is sent twice; move it away when all is well.";
+const DONE: Words = words(
+    "✓ 全部搬进 PostgreSQL：编号、额度、链接都不变，没发出的由新网关继续发。
+  旧文件没有改动。不要再用它启动网关，否则没发出的会发两遍；确认无误后移走。",
+    "✓ All of it is in PostgreSQL: numbers, budgets and links stay, what was not sent yet is sent by the new gateway.
+  The old file is unchanged. Start no gateway on it again, or what was not sent is sent twice; move it away when all is well.",
+);
 
 /// Copies the file into the database of the configuration, in full or not at all, and prints how much was copied.
 pub async fn run(arguments: MigrateStore) -> anyhow::Result<ExitCode> {
@@ -41,7 +42,7 @@ pub async fn run(arguments: MigrateStore) -> anyhow::Result<ExitCode> {
         for Copied { table, rows } in copied {
             screen.line(format_args!("{table:<14}{rows:>12}"));
         }
-        screen.lines(DONE);
+        screen.lines(DONE.to_string());
     }
     screen.show()?;
     Ok(ExitCode::SUCCESS)

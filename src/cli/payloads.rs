@@ -156,7 +156,8 @@ fn list(config: &Config, json: bool) -> String {
     }
     writeln!(text, "{:<24} {:<10} {}", "(fixed)", words("内置", "shipped"), FIXED.join(", "))
         .expect("a String takes everything");
-    text.push_str("其余的由通用读法读 whatever else is read by the general reader\n");
+    writeln!(text, "{}", words("其余的由通用读法读", "the general reader reads all else"))
+        .expect("a String takes everything");
     text
 }
 

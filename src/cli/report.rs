@@ -11,6 +11,7 @@ use crate::alert::Timestamp;
 use crate::stats::{Advice, Report, Rule, Sums};
 use crate::store::{LONGEST_MS, TallyFilter};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 /// Rules and sums of a kind that are printed.
 const ROWS: usize = 20;
@@ -43,9 +44,10 @@ pub async fn run(arguments: ReportArguments) -> anyhow::Result<ExitCode> {
     let until = arguments.until.map_or(now, |until| until.resolve(now, &config.timezone));
     let since = arguments.since.map_or(until.plus_millis(-WEEK_MS), |since| since.resolve(now, &config.timezone));
     if !(1..=LONGEST_MS).contains(&until.millis_since(since)) {
-        return Err(
-            Misused("--since 到 --until 是 1 毫秒到 92 天 from --since to --until are 1 ms to 92 days".into()).into()
-        );
+        return Err(Misused(
+            words("--since 到 --until 是 1 毫秒到 92 天", "from --since to --until are 1 ms to 92 days").to_string(),
+        )
+        .into());
     }
     let filter = TallyFilter { since, until, receiver: arguments.receiver, receivers: None };
     let report = Report::of(&store.tally(filter).await?, since, until, &config.timezone);
@@ -59,25 +61,31 @@ fn told(report: &Report, since: Timestamp, until: Timestamp) -> Screen {
     let mut screen = Screen::new();
     let days = until.millis_since(since) / (24 * 3_600_000);
     let Sums { fired, night, sent, dead, folded, .. } = &report.all;
-    screen.line(format_args!(
-        "{days} 天：告警 {fired}（夜里 {night}），消息 {sent}，没送到 {dead}，并入摘要 {folded} \
-         {days} days: {fired} alerts ({night} at night), {sent} messages, {dead} not delivered, {folded} in digests"
+    screen.line(told!(
+        "{days} 天：告警 {fired}（夜里 {night}），消息 {sent}，没送到 {dead}，并入摘要 {folded}",
+        "{days} days: {fired} alerts ({night} at night), {sent} messages, {dead} not delivered, {folded} in digests"
     ));
     if report.cut {
-        screen.line("太多，没有数全；请缩短时间 too many, not all are counted: take a shorter span");
+        screen.line(words("太多，没有数全；请缩短时间", "too many, not all are counted: take a shorter span"));
     }
-    screen.line("\n    次 fired  夜 night  认领 taken  中位 median  规则 rule");
+    screen.line(words("\n    次数    夜里      认领      中位  规则", "\n   fired   night     taken    median  rule"));
     for rule in report.rules.iter().take(ROWS) {
         screen.line(format_args!("  {}", line(rule)));
     }
-    for (title, sums) in
-        [("接收者 receivers", &report.receivers), ("来源 sources", &report.sources), ("每天 days", &report.days)]
-    {
+    for (title, sums) in [
+        (words("接收者", "receivers"), &report.receivers),
+        (words("来源", "sources"), &report.sources),
+        (words("每天", "days"), &report.days),
+    ] {
         screen.line(format_args!("\n{title}"));
         for sum in sums.iter().take(LIMIT) {
-            screen.line(format_args!(
-                "  {:>6} 告警 alerts  {:>6} 消息 messages  {:>4} 没送到 not delivered  {}",
-                sum.fired, sum.sent, sum.dead, sum.name
+            screen.line(told!(
+                "  {:>6} 告警  {:>6} 消息  {:>4} 没送到  {}",
+                "  {:>6} alerts  {:>6} messages  {:>4} not delivered  {}",
+                sum.fired,
+                sum.sent,
+                sum.dead,
+                sum.name
             ));
         }
     }
@@ -91,9 +99,9 @@ fn line(rule: &Rule) -> String {
     let percent = rule.taken_percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"));
     let median = rule.median_seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{} min", seconds.div_ceil(60)));
     let advice = match rule.advice {
-        None => "",
-        Some(Advice::Untaken) => "  ← 很少有人认领，值得改 hardly ever taken: worth changing",
-        Some(Advice::Flapping) => "  ← 反复，值得加长 for goes on and off: a longer `for`",
+        None => words("", ""),
+        Some(Advice::Untaken) => words("  ← 很少有人认领，值得改", "  ← hardly ever taken: worth changing"),
+        Some(Advice::Flapping) => words("  ← 反复，值得加长 for", "  ← goes on and off: a longer `for`"),
     };
     format!("{:>6}  {:>6}  {percent:>8}  {median:>8}  {}{advice}", rule.fired, rule.night, rule.name)
 }

@@ -3,10 +3,14 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use crate::words::told;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use wecom_simulator::{Setup, Simulator};
+
+use crate::words::told;
+
+/// The members of the corp that is played.
+const MEMBERS: &str = "daixuan zhangsan lisi wangwu";
 
 /// Simulates WeCom on `listen`, with the demo corp.
 pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
@@ -25,7 +29,7 @@ pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
             "  app           corp_id wwsimcorp0000001, agent_id 1000002, secret sim-app-secret"
         )
     );
-    println!("{}", told!("  成员        daixuan zhangsan lisi wangwu", "  members       daixuan zhangsan lisi wangwu"));
+    println!("{}", told!("  成员        {MEMBERS}", "  members       {MEMBERS}"));
     println!("{}", told!("  群聊        AITest", "  chat          AITest"));
     println!(
         "{}",

@@ -9,11 +9,14 @@ use crate::words::{Language, Words, spoken, words};
 /// What `--lang` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Tongue {
-    /// 中文。 Chinese.
+    /// Chinese.
+    #[value(help = "中文")]
     Zh,
-    /// 英文。 English.
+    /// English.
+    #[value(help = "English")]
     En,
-    /// 两种都印，给几种人一起看的记录。 Both, for what is shown to readers of either.
+    /// Both, for readers of either.
+    #[value(help = "中文 + English")]
     Both,
 }
 

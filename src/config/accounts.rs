@@ -15,7 +15,7 @@ const API_URL: &str = "https://qyapi.weixin.qq.com";
 /// Where browsers sign in to web pages: WeCom's own (page 91022), and others (98171).
 const OAUTH_URL: &str = "https://open.weixin.qq.com";
 const LOGIN_URL: &str = "https://login.work.weixin.qq.com";
-/// Where bots connect (wecom-api §11.3).
+/// Where bots connect (docs/reference/wecom.md#bot-frames).
 const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
 /// Most keys of one webhook: each sends 20 messages a minute, more than people can read.
 const MOST_KEYS: usize = 10;
@@ -81,7 +81,10 @@ impl Resolver<'_> {
             self.found.mistake(
                 place,
                 ("企业 ID 只含字母和数字", "a corp id holds letters and digits only"),
-                ("管理后台 → 我的企业 → 企业 ID，以 ww 开头", "admin console → 我的企业 → 企业ID; it begins with ww"),
+                (
+                    "管理后台 → 我的企业 → 企业 ID，以 ww 开头",
+                    "admin console → “我的企业” → “企业ID”; it begins with ww",
+                ),
             );
         }
         if let Some((place, _)) = placed(Some(&app.agent_id)).filter(|&(_, &id)| id <= 0) {
@@ -90,7 +93,7 @@ impl Resolver<'_> {
                 ("agent_id 应是正整数", "agent_id must be a positive number"),
                 (
                     "管理后台 → 应用管理 → 应用详情 → AgentId，例如 1000002",
-                    "admin console → 应用管理 → the app → AgentId, for example 1000002",
+                    "admin console → “应用管理” → the app → AgentId, for example 1000002",
                 ),
             );
         }
@@ -111,7 +114,7 @@ impl Resolver<'_> {
             self.found.mistake(
                 callback.encoding_aes_key.place,
                 ("EncodingAESKey 应是 43 个字母或数字", "an EncodingAESKey is 43 letters and digits"),
-                ("从管理后台“接收消息”页原样复制", "copy it from the page 接收消息 of the admin console"),
+                ("从管理后台“接收消息”页原样复制", "copy it from the page “接收消息” of the admin console"),
             );
         }
         Some(Callback { token: token?, encoding_aes_key: key })

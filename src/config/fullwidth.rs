@@ -73,7 +73,8 @@ pub(super) fn in_key(key: &str) -> Option<(Words, Words)> {
     let name = name.trim();
     if letter == '：' {
         return Some((
-            (format!("`{name}` 后面是全角冒号 ："), format!("`{name}` is followed by the full-width colon ：")).into(),
+            (format!("`{name}` 后面是全角冒号 ："), format!("`{name}` is followed by the full-width colon `：`"))
+                .into(),
             (format!("写成 {name}: （半角冒号加空格）"), format!("write {name}: (half-width colon, then a blank)"))
                 .into(),
         ));

@@ -40,7 +40,7 @@ impl Resolver<'_> {
             (format!("`{user}` 不是 userid"), format!("`{user}` is not a userid")),
             (
                 "userid 是管理后台 → 通讯录 → 成员详情里的“账号”：1–64 个字母、数字或 _ - @ .，不是姓名；多个用列表",
-                "a userid is the 账号 of the member in the admin console: 1 to 64 letters, digits or _ - @ . and not the name; several make a list",
+                "a userid is the “账号” of the member in the admin console: 1 to 64 letters, digits or _ - @ . and not the name; several make a list",
             ),
         );
     }
@@ -138,7 +138,7 @@ impl Resolver<'_> {
                             format!("{} 里的 `{user}` 不是 userid", path.display()),
                             format!("`{user}` in {} is not a userid", path.display()),
                         ),
-                        ("一行一个 userid（账号），不是姓名", "one userid (账号) a line, not names"),
+                        ("一行一个 userid（账号），不是姓名", "one userid (“账号”) a line, not names"),
                     );
                 }
                 return Some(path);
@@ -174,7 +174,7 @@ impl Resolver<'_> {
     }
 }
 
-/// 1 to 64 bytes of letters, digits and `_ . @ -` (wecom-api §1).
+/// 1 to 64 bytes of letters, digits and `_ . @ -` (docs/reference/wecom.md#userids).
 fn is_userid(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-');
     (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('@')

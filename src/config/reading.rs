@@ -19,7 +19,7 @@ impl Resolver<'_> {
                 self.found.mistake(
                     place,
                     (format!("`levels` 里的 `{word}` 不是一个词"), format!("`{word}` in `levels` is no word")),
-                    ("写来源用的级别，例如 严重: error", "write a severity as senders do, for example 严重: error"),
+                    ("写来源用的级别，例如 严重: error", "write a severity as senders do, for example `严重: error`"),
                 );
             }
         }

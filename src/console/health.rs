@@ -67,7 +67,7 @@ impl<'a> StatePage<'a> {
         desk: Desk,
         clock: &Clock<'_>,
         breakers: &[(String, Breaker)],
-        warnings: &[String],
+        warnings: &[Words],
         backlog: &Backlog,
         heard: &[(String, Timestamp)],
     ) -> Self {
@@ -77,7 +77,7 @@ impl<'a> StatePage<'a> {
             name: say(words::paused(name, &time(open.opened_at))),
             text: Words::of_record(&open.error).get(f.language).to_owned(),
         });
-        let warned = warnings.iter().map(|text| Fact { name: say(words::WARNING), text: text.clone() });
+        let warned = warnings.iter().map(|text| Fact { name: say(words::WARNING), text: say(text.clone()) });
         let troubles: Vec<Fact> = paused.chain(warned).collect();
         let fact = |words, text: String| Fact { name: say(words), text };
         let count = |value: i64| number(value.unsigned_abs());

@@ -136,7 +136,7 @@ pub struct Heard {
     /// When its last call was taken.
     pub last: Option<Timestamp>,
     /// The refusals, oldest first: when, and why.
-    pub refused: Vec<(Timestamp, String)>,
+    pub refused: Vec<(Timestamp, String, Words)>,
 }
 
 impl<'a> SendersPage<'a> {
@@ -155,7 +155,11 @@ impl<'a> SendersPage<'a> {
                     });
                 }
             }
-            let refused = heard.refused.iter().rev().map(|(at, why)| Fact { name: time(*at), text: why.clone() });
+            let refused = heard
+                .refused
+                .iter()
+                .rev()
+                .map(|(at, path, why)| Fact { name: time(*at), text: format!("{path} {}", why.get(f.language)) });
             Sender {
                 name: heard.name.clone(),
                 heard: heard.last.map_or_else(|| f.say(words::NOT_HEARD).into_owned(), |at| clock.since(at)),

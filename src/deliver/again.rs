@@ -3,6 +3,7 @@
 use crate::alert::Timestamp;
 use crate::render::Note;
 use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
+use crate::words::{Words, told};
 
 /// Messages of one incident in one lane that are examined to count resends: more than anyone sends.
 const RESENDS: usize = 1000;
@@ -51,21 +52,21 @@ pub fn is_resend(row: &DeliveryRow) -> bool {
 
 impl Again {
     /// The reason for the operator why `message` is not resent; `None` if it is.
-    pub fn refusal(self, message: i64) -> Option<String> {
+    pub fn refusal(self, message: i64) -> Option<Words> {
         match self {
             Self::Queued(_) => None,
-            Self::Unknown => Some(format!(
-                "没有编号为 {message} 的消息：可能已被清理，请用 `wegraf deliveries list` 查看 \
-                 there is no message {message}: it may have been pruned, see `wegraf deliveries list`"
+            Self::Unknown => Some(told!(
+                "没有编号为 {message} 的消息：可能已被清理，请用 `wegraf deliveries list` 查看",
+                "there is no message {message}: it may have been pruned, see `wegraf deliveries list`"
             )),
-            Self::OnItsWay(state) => Some(format!(
-                "消息 {message} 还没有结果（{0}），会自动发送，不必重发 \
-                 message {message} is not settled yet ({0}) and will be sent by itself",
+            Self::OnItsWay(state) => Some(told!(
+                "消息 {message} 还没有结果（{0}），会自动发送，不必重发",
+                "message {message} is not settled yet ({0}) and will be sent by itself",
                 state.as_str()
             )),
-            Self::FoldedInto(digest) => Some(format!(
-                "消息 {message} 已折叠进摘要 {digest}：请重发 {digest} \
-                 message {message} was folded into digest {digest}: send {digest} again instead"
+            Self::FoldedInto(digest) => Some(told!(
+                "消息 {message} 已折叠进摘要 {digest}：请重发 {digest}",
+                "message {message} was folded into digest {digest}: send {digest} again instead"
             )),
         }
     }

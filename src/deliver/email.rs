@@ -23,6 +23,7 @@ use secrecy::ExposeSecret as _;
 
 use super::other::{Sent, Trouble, shown};
 use crate::config::{Smtp, Tls};
+use crate::words::{told, words};
 use letter::address;
 pub use letter::{Letter, email_body};
 
@@ -240,13 +241,17 @@ async fn farewell(connection: Option<AsyncSmtpConnection>) {
 fn tls(smtp: &Smtp) -> anyhow::Result<TlsParameters> {
     let mut builder = TlsParameters::builder(smtp.host.clone());
     if let Some(path) = &smtp.ca_file {
-        let pem =
-            std::fs::read(path).with_context(|| format!("smtp.ca_file 无法读取 cannot be read: {}", path.display()))?;
-        let bundle = Certificate::from_pem(&pem)
-            .with_context(|| format!("smtp.ca_file 不是 PEM 证书 is not a PEM bundle: {}", path.display()))?;
+        let pem = std::fs::read(path)
+            .with_context(|| told!("smtp.ca_file 无法读取：{}", "smtp.ca_file cannot be read: {}", path.display()))?;
+        let bundle = Certificate::from_pem(&pem).with_context(|| {
+            told!("smtp.ca_file 不是 PEM 证书：{}", "smtp.ca_file is not a PEM bundle: {}", path.display())
+        })?;
         builder = builder.add_root_certificate(bundle);
     }
-    builder.build_rustls().context("TLS 无法初始化，请安装 ca-certificates 或设置 smtp.ca_file / TLS has no roots: install ca-certificates or set `smtp.ca_file`")
+    builder.build_rustls().context(words(
+        "TLS 无法初始化，请安装 ca-certificates 或设置 smtp.ca_file",
+        "TLS has no roots: install ca-certificates or set `smtp.ca_file`",
+    ))
 }
 
 #[cfg(test)]

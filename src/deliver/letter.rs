@@ -29,6 +29,7 @@ use crate::config::{Config, Face, Target, To};
 use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
 use crate::store::{ActKind, Digest, Freeze, Frozen, Naming, Queued, State, StoreError};
+use crate::words::{Language, told, words};
 
 /// WeCom drops a request equal to one it got within this time (page 90236: at most 4 h). Never longer than until the
 /// next reminder, whose bytes may be equal.
@@ -187,7 +188,8 @@ impl Writer {
         let bot = matches!(target.to, To::Bot { .. });
         let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()), bot);
         let plain = shape == Shape::Plain;
-        // Where a bot may not send cards with buttons it may send no cards at all (groups, wecom-api §11.2).
+        // Where a bot may not send cards with buttons it may send no cards at all (groups,
+        // docs/reference/wecom.md#bot-activation).
         let target_as_stored = target;
         let words = bot
             && target.face == Face::Card
@@ -366,7 +368,7 @@ impl Writer {
                 let agent_id = config.wecom.apps.get(app).ok_or_else(|| way::missing("app", app))?.agent_id;
                 let mut to = Recipients { users: users.clone(), parties: parties.clone(), tags: tags.clone() };
                 if let Some(file) = users_file {
-                    to.users.extend_from_slice(&self.people.read(file)?);
+                    to.users.extend_from_slice(&self.people.read(file).map_err(|why| why.recorded())?);
                 }
                 if let Some(duty) = on_call {
                     let people = config.rotas.people(duty, envelope.at);
@@ -381,7 +383,11 @@ impl Writer {
                 }
                 let batches = to.batches();
                 if batches.is_empty() {
-                    return Err("nobody is left to send to: correct the receiver's users or its users_file".into());
+                    let why = words(
+                        "没有可发的人：请改正接收者的 users 或 users_file",
+                        "there is no one to send to: correct the receiver's users or its users_file",
+                    );
+                    return Err(why.recorded());
                 }
                 let interval = u32::try_from(DUPLICATE_CHECK.min(envelope.reminded).as_secs()).unwrap_or(u32::MAX);
                 let check = Duplicates::Check { interval_secs: interval };
@@ -441,7 +447,7 @@ fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, o
     };
     let Ok(rendered) = catch_unwind(AssertUnwindSafe(|| setup.templates.render_digest(&letter))) else {
         error!(thread = %occasion.thread, "A digest could not be written because of a bug; its sums are sent as plain text. Please report it.");
-        return bare_digest(digest, occasion.thread);
+        return bare_digest(digest, occasion.thread, letter.language);
     };
     for problem in &rendered.problems {
         error!(%problem, delivery = queued.message, "The shipped template of a digest failed: a bug, please report it.");
@@ -455,9 +461,13 @@ fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, o
 }
 
 /// The fallback if rendering itself is broken: the sums, as plain text.
-fn bare_digest(digest: &Digest, thread: ThreadId) -> Written {
+fn bare_digest(digest: &Digest, thread: ThreadId, language: Language) -> Written {
     let Digest { firing, critical, resolved, .. } = digest;
-    let content = format!("告警 alerts: {firing} firing ({critical} critical), {resolved} resolved #{thread}");
+    let text = told!(
+        "告警：{firing} 条正在告警（{critical} 条严重），{resolved} 条已恢复 #{thread}",
+        "Alerts: {firing} firing ({critical} critical), {resolved} resolved #{thread}"
+    );
+    let content = text.get(language).to_owned();
     let text = wecom::message::Text { content, mentioned_list: Vec::new(), mentioned_mobile_list: Vec::new() };
     Written {
         naming: Naming::OnlyAlerts(Vec::new()),

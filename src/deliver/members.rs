@@ -95,7 +95,7 @@ impl Members {
         match self.people.read(file) {
             Ok(people) => holds(&people, id),
             Err(error) => {
-                warn!(%error, "A list of people cannot be read; it counts as empty.");
+                warn!(error = %error.en, "A list of people cannot be read; it counts as empty.");
                 false
             }
         }

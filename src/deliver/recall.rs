@@ -3,6 +3,7 @@
 use super::way;
 use crate::config::{Config, Target, To};
 use crate::store::{Delivery, State, Store, StoreError};
+use crate::words::Words;
 
 /// The WeCom messages that one of ours became, and their app.
 #[derive(Debug, Clone)]
@@ -29,9 +30,9 @@ impl NotRecalled {
         Self { zh: zh.into(), en: en.into(), unknown: false }
     }
 
-    /// Both languages in one line.
-    pub fn line(&self) -> String {
-        format!("{} {}", self.zh, self.en)
+    /// The reason.
+    pub fn words(&self) -> Words {
+        (self.zh.clone(), self.en.clone()).into()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::names::{Part, Scope};
 use crate::render::Templates;
 use crate::store::Store;
 use crate::time::Clock;
+use crate::words::Words;
 
 /// Deadline of a probe of the mail server.
 const HOST_DEADLINE: Duration = Duration::from_secs(10);
@@ -46,12 +47,12 @@ impl Setup {
     }
 
     /// Does the host of this breaker's scope answer? The error is the reason why not.
-    pub async fn answers(&self, scope: &Scope) -> Result<(), String> {
+    pub async fn answers(&self, scope: &Scope) -> Result<(), Words> {
         match &self.mailer {
             Some(mailer) if scope.parse() == Part::Smtp => {
-                mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what.zh.into_owned())
+                mailer.check(HOST_DEADLINE).await.map_err(|trouble| trouble.what)
             }
-            _ => self.wecom.reachable().await.map_err(|failure| failure.zh()),
+            _ => self.wecom.reachable().await.map_err(|failure| (failure.zh(), failure.en()).into()),
         }
     }
 }

@@ -226,8 +226,14 @@ pub(super) mod tests {
     }
 
     pub fn failed_with(fault: Fault, class: Class) -> Verdict {
-        let failure =
-            Failure { class, api: Api::MessageSend, fault, message: String::new(), egress_ip: None, retry_after: None };
+        let failure = Failure {
+            class,
+            api: Api::MessageSend,
+            fault,
+            message: wecom::Text::default(),
+            egress_ip: None,
+            retry_after: None,
+        };
         if matches!(fault, Fault::Timeout | Fault::Broken) {
             Outcome::Unsure(failure).into()
         } else {

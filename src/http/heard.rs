@@ -56,7 +56,7 @@ pub struct RefusedCall {
     pub credential: Option<String>,
     /// The status of the answer.
     pub status: u16,
-    /// Why, in words.
+    /// Why, as [`crate::words::Words::recorded`].
     pub why: String,
 }
 
@@ -120,14 +120,14 @@ impl Records {
 
     /// Records a refused request.
     pub fn refused(&self, tried: &Tried, refusal: &Refusal, at: Timestamp) {
-        let (status, words) = refusal.said();
+        let (status, words) = refusal.words();
         let call = RefusedCall {
             at,
             peer: tried.peer(),
             path: tried.path.chars().take(PATH).collect(),
             credential: tried.kind.map(|kind| kind.as_str().to_owned()),
             status: status.as_u16(),
-            why: tried.why.as_ref().map_or(words, ToString::to_string),
+            why: tried.why.as_ref().map_or(words, Why::words).recorded(),
         };
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let record = records.entry(tried.source.clone().unwrap_or_default()).or_default();

@@ -102,7 +102,7 @@ pub(super) async fn resend(State(gate): State<Gate>, Path(message): Path<String>
         }
         Ok(refused) => {
             let status = if refused == Again::Unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
-            answer(status, &refused.refusal(number).unwrap_or_default())
+            answer(status, &refused.refusal(number).unwrap_or_default().to_string())
         }
         Err(failure) => {
             gate.server.fuse.failed(&failure);
@@ -153,7 +153,7 @@ pub(super) async fn recalled(
     let server = &gate.server;
     if let Err(why) = recallable(&server.store, &server.setup.now().config, message).await? {
         let status = if why.unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
-        return Ok((status, RecallAnswer { act: 0, error: why.line() }));
+        return Ok((status, RecallAnswer { act: 0, error: why.words().to_string() }));
     }
     let wish = Wish {
         event,

@@ -62,9 +62,15 @@ impl From<Refused> for Refusal {
 }
 
 impl Refusal {
-    /// The status of the answer, and the reason in words for the sender.
+    /// The status of the answer, and the reason for the sender, whose language is not known.
     pub fn said(&self) -> (StatusCode, String) {
-        let (status, words) = match self {
+        let (status, words) = self.words();
+        (status, words.to_string())
+    }
+
+    /// The status of the answer, and the reason.
+    pub fn words(&self) -> (StatusCode, Words) {
+        match self {
             Self::Unproven(_) => (StatusCode::UNAUTHORIZED, words::CREDENTIALS),
             Self::Intake(Refused::OutOfScope { source, receiver }) => {
                 (StatusCode::FORBIDDEN, words::out_of_scope(source, receiver))
@@ -76,15 +82,14 @@ impl Refusal {
                 (StatusCode::PAYLOAD_TOO_LARGE, words::too_many(needs.div_ceil(1 << 20), share >> 20))
             }
             Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => (StatusCode::SERVICE_UNAVAILABLE, words::BUSY),
-            Self::Intake(Refused::Encoding(reason)) => return (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.clone()),
+            Self::Intake(Refused::Encoding(reason)) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Words::quoted(reason.clone())),
             Self::Intake(Refused::Unreadable(reason)) => {
                 let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                return (status, reason.to_string());
+                (status, Words::quoted(reason.to_string()))
             }
             // The reason may contain a path: it is logged, not sent to the sender.
             Self::Intake(Refused::Store(_)) => (StatusCode::SERVICE_UNAVAILABLE, words::NOT_STORED),
-        };
-        (status, words.to_string())
+        }
     }
 
     /// The same for the operator. `source` is the proven one.

@@ -20,6 +20,7 @@ use crate::names::Scope;
 use crate::store::StoreError;
 use crate::telemetry;
 use crate::watch::warnings;
+use crate::words::Words;
 
 /// Answers for monitoring. They are computed once for all concurrent requests: anyone may ask, and the store must not
 /// suffer from it.
@@ -100,7 +101,7 @@ pub(super) async fn alertmanager_status(State(gate): State<Gate>) -> Json<Value>
 }
 
 /// Proves that the store commits, then reads its warnings.
-async fn look(server: &Server) -> Result<Vec<String>, StoreError> {
+async fn look(server: &Server) -> Result<Vec<Words>, StoreError> {
     server.store.ping().await?;
     let (breakers, backlog) = (server.store.breakers().await?, server.store.backlog().await?);
     let setup = server.setup.now();

@@ -13,6 +13,7 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 
 use crate::alert::Labels;
+use crate::words::told;
 
 /// Bytes of a compiled pattern; a bomb like `(a{1000}){1000}` needs more.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -162,7 +163,7 @@ pub struct SyntaxError {
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { position, zh, en, remedy_zh, remedy_en } = self;
-        write!(f, "第 {position} 个字符 (character {position}): {zh} ({en}) → {remedy_zh} ({remedy_en})")
+        told!("第 {position} 个字符：{zh} → {remedy_zh}", "character {position}: {en} → {remedy_en}").fmt(f)
     }
 }
 

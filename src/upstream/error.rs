@@ -41,7 +41,8 @@ impl Doing {
         matches!(self, Self::Extend { .. } | Self::Expire | Self::Get)
     }
 
-    /// Grafana's permissions for it (alert-sources §4.4): for the whole organisation, and for a folder.
+    /// Grafana's permissions for it (docs/reference/alert-sources.md#silences-of-grafana): for the whole organisation,
+    /// and for a folder.
     const fn permissions(self) -> (&'static str, &'static str) {
         match self {
             Self::Create { .. } => ("alert.instances:create", "alert.silences:create"),
@@ -117,9 +118,8 @@ pub struct UpstreamError {
 }
 
 impl fmt::Display for UpstreamError {
-    /// Both languages, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.what.zh, self.what.en)
+        self.what.fmt(f)
     }
 }
 
@@ -236,8 +236,8 @@ const fn by_status(doing: Doing, status: u16) -> (Problem, &'static str, &'stati
     }
 }
 
-/// The server's text on one short line: an error is a JSON string, or an object with `message` (alert-sources §4.3);
-/// HTML pages are not worth showing. Empty if it contains one of `secrets`.
+/// The server's text on one short line: an error is a JSON string, or an object with `message`
+/// (docs/reference/alert-sources.md#silences); HTML pages are not worth showing. Empty if it contains one of `secrets`.
 pub(super) fn words_of(body: &[u8], secrets: &[&str]) -> String {
     let text = match serde_json::from_slice(body) {
         Ok(Value::String(text)) => text,

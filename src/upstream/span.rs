@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::alert::Timestamp;
 use crate::config::parse_duration;
+use crate::words::{Words, words};
 
 /// A shorter silence would end before people have read that it began.
 pub const SHORTEST: Duration = Duration::from_mins(1);
@@ -26,15 +27,16 @@ pub enum Span {
 
 impl Span {
     /// `30m`, `1h`, `4h`, `1d12h`, `morning`, `明早`; the error says how to write it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Words> {
         let text = text.trim();
         if matches!(text.to_lowercase().as_str(), "morning" | "明早" | "早上" | "到早上") {
             return Ok(Self::Morning);
         }
         let span = parse_duration(text).filter(|span| (SHORTEST..=LONGEST).contains(span));
-        span.map(Self::For).ok_or_else(|| {
-            "写成 30m、1h、4h（1m 到 30d），或 morning（到早上）; write 30m, 1h, 4h (1m to 30d) or morning".to_owned()
-        })
+        span.map(Self::For).ok_or(words(
+            "写成 30m、1h、4h（1m 到 30d），或 morning（到早上）",
+            "write 30m, 1h, 4h (1m to 30d) or morning",
+        ))
     }
 }
 
@@ -125,7 +127,10 @@ mod tests {
             assert_eq!(Span::parse(text), Ok(span), "{text}");
         }
         for text in ["", "1", "59s", "31d", "-1h", "tomorrow", "0m"] {
-            assert!(Span::parse(text).is_err_and(|how| how.contains("morning")), "{text}");
+            assert!(
+                Span::parse(text).is_err_and(|how| how.zh.contains("morning") && how.en.contains("morning")),
+                "{text}"
+            );
         }
         assert_eq!(parse_time("21:30"), Some(Time::constant(21, 30, 0, 0)));
         for text in ["", "9", "24:00", "9:60", "9:0", "+9:00", "009:00", "9:00:00"] {

@@ -4,6 +4,7 @@ use super::CRITICAL_LATE_MS;
 use crate::alert::Timestamp;
 use crate::names::Scope;
 use crate::store::{Backlog, Breaker};
+use crate::words::{Words, told};
 
 /// How many open breakers are listed.
 const NAMED: usize = 20;
@@ -16,23 +17,29 @@ pub fn warnings(
     called: impl Fn(&Scope) -> String,
     backlog: &Backlog,
     now: Timestamp,
-) -> Vec<String> {
+) -> Vec<Words> {
     let mut warnings = Vec::new();
     if imbalance > 0 {
-        warnings.push(format!(
-            "记录对不上：{imbalance} 条变化 the record does not balance: {imbalance} transitions (wegraf deliveries audit)"
+        warnings.push(told!(
+            "记录对不上：{imbalance} 条变化（wegraf deliveries audit）",
+            "the record does not balance: {imbalance} transitions (wegraf deliveries audit)"
         ));
     }
     for open in breakers.iter().take(NAMED) {
         let seconds = now.millis_since(open.opened_at).max(0) / 1000;
         let code = open.errcode.map(|code| format!(", errcode {code}")).unwrap_or_default();
-        warnings.push(format!("暂停发送 not sending by {}: {}{code}, {seconds} s", called(&open.scope), open.reason));
+        let (by, why) = (called(&open.scope), &open.reason);
+        warnings.push(told!(
+            "{by} 暂停发送：{why}{code}，{seconds} 秒",
+            "sending by {by} is paused: {why}{code}, {seconds} s"
+        ));
     }
     if breakers.len() > NAMED {
-        warnings.push(format!("…还有 and {} more", breakers.len() - NAMED));
+        let more = breakers.len() - NAMED;
+        warnings.push(told!("…还有 {more} 个", "…and {more} more"));
     }
     if let Some(seconds) = critical_late(backlog, now) {
-        warnings.push(format!("严重告警等了 {seconds} 秒还没送到 a critical message has waited for {seconds} s"));
+        warnings.push(told!("严重告警等了 {seconds} 秒还没送到", "a critical message has waited for {seconds} s"));
     }
     warnings
 }
@@ -63,10 +70,10 @@ mod tests {
         };
         assert!(warnings(0, &[], Scope::to_string, &waiting(120_000), NOW).is_empty());
         assert_eq!(warnings(0, &[], Scope::to_string, &waiting(120_001), NOW).len(), 1);
-        assert!(warnings(3, &[], Scope::to_string, &Backlog::default(), NOW)[0].contains("3 transitions"));
+        assert!(warnings(3, &[], Scope::to_string, &Backlog::default(), NOW)[0].en.contains("3 transitions"));
         let named = warnings(0, &[open(1)], Scope::to_string, &Backlog::default(), NOW);
-        assert!(named[0].contains("app/1: limit, errcode 45009, 9 s"), "{named:?}");
+        assert!(named[0].en.contains("app/1 is paused: limit, errcode 45009, 9 s"), "{named:?}");
         let many: Vec<Breaker> = (0..30).map(open).collect();
-        assert_eq!(warnings(0, &many, Scope::to_string, &Backlog::default(), NOW).last().unwrap(), "…还有 and 10 more");
+        assert_eq!(warnings(0, &many, Scope::to_string, &Backlog::default(), NOW).last().unwrap().en, "…and 10 more");
     }
 }

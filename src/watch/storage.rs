@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::alert::Timestamp;
 use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::Space;
+use crate::words::Words;
 
 /// This much free space is enough, however large the disk.
 const ENOUGH: u64 = 1 << 30;
@@ -54,8 +55,8 @@ impl Storage {
     }
 
     /// The same, a line each.
-    pub fn warnings(&self, now: Timestamp, full_at: Option<Timestamp>) -> Vec<String> {
-        self.troubles(now, full_at).into_iter().map(|trouble| trouble.detail.join(" ")).collect()
+    pub fn warnings(&self, now: Timestamp, full_at: Option<Timestamp>) -> Vec<Words> {
+        self.troubles(now, full_at).into_iter().map(|trouble| <(String, String)>::from(trouble.detail).into()).collect()
     }
 }
 
@@ -128,15 +129,15 @@ mod tests {
         storage.note_space(Some(Space { free: 0, total: MIB }));
         let warnings = |now| storage.warnings(now, Some(NOW));
         assert_eq!(storage.troubles(NOW, Some(NOW)).len(), 1);
-        assert!(warnings(NOW)[0].contains("the disk is full"));
-        assert!(warnings(NOW.plus_millis(FULL_MS))[0].contains("0 MB left of 1 MB"));
+        assert!(warnings(NOW)[0].en.contains("the disk is full"));
+        assert!(warnings(NOW.plus_millis(FULL_MS))[0].en.contains("0 MB left of 1 MB"));
     }
 
     #[test]
     fn a_bound_that_cannot_be_kept_is_a_trouble_of_its_own() {
         let storage = Storage::default();
         storage.note_bound(Some(64 * MIB));
-        assert!(storage.warnings(NOW, None)[0].contains("`retention.size` (64 MB)"));
+        assert!(storage.warnings(NOW, None)[0].en.contains("`retention.size` (64 MB)"));
         storage.note_bound(None);
         assert!(storage.warnings(NOW, None).is_empty());
     }

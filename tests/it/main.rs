@@ -42,6 +42,7 @@ mod errcodes;
 mod escalation;
 mod faults_network;
 mod kills;
+mod languages;
 mod lost_file;
 mod matrix;
 mod migrate_store;

@@ -1,5 +1,5 @@
-//! Group chats of an app: created, changed and read (wecom-api §5). What WeCom would reject is rejected here, with a
-//! reason.
+//! Group chats of an app: created, changed and read (docs/reference/wecom.md#app-chats). What WeCom would reject is
+//! rejected here, with a reason.
 //!
 //! WeCom has no list of an app's chats: their creator must keep the chatids.
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::Request;
 use crate::outcome::{CallError, Failure};
 use crate::send::{is_userid, json};
+use crate::text::Text;
 use crate::{Api, App, Client};
 
 /// WeCom cuts longer names (page 90245).
@@ -74,7 +75,7 @@ impl Client {
         struct Reply {
             chatid: String,
         }
-        check_new(chat).map_err(|why| refused(Api::AppchatCreate, why))?;
+        check_new(chat).map_err(|why| refused(Api::AppchatCreate, &why))?;
         let reply: Reply = self.call_app(app, &Request::post(Api::AppchatCreate, json(chat))).await?;
         Ok(reply.chatid)
     }
@@ -89,7 +90,7 @@ impl Client {
         }
         #[derive(Deserialize)]
         struct Reply {}
-        check_chatid(chatid).and_then(|()| check_change(change)).map_err(|why| refused(Api::AppchatUpdate, why))?;
+        check_chatid(chatid).and_then(|()| check_change(change)).map_err(|why| refused(Api::AppchatUpdate, &why))?;
         let body = json(&Body { chatid, change });
         let _: Reply = self.call_app(app, &Request::post(Api::AppchatUpdate, body)).await?;
         Ok(())
@@ -101,23 +102,24 @@ impl Client {
         struct Reply {
             chat_info: Chat,
         }
-        check_chatid(chatid).map_err(|why| refused(Api::AppchatGet, why))?;
+        check_chatid(chatid).map_err(|why| refused(Api::AppchatGet, &why))?;
         let request = Request::get(Api::AppchatGet, [("chatid", chatid.to_owned())]);
         let reply: Reply = self.call_app(app, &request).await?;
         Ok(reply.chat_info)
     }
 }
 
-fn refused(api: Api, why: String) -> CallError {
+fn refused(api: Api, why: &Text) -> CallError {
     CallError::NotDone(Failure::invalid(api, why))
 }
 
-fn check_new(chat: &NewChat) -> Result<(), String> {
+fn check_new(chat: &NewChat) -> Result<(), Text> {
     let members = &chat.members;
     if !(MIN_MEMBERS..=MAX_MEMBERS).contains(&members.len()) {
-        return Err(format!(
-            "群成员应为 2–2000 人，现为 {0} 人 / a chat has 2 to 2000 members, not {0}",
-            members.len()
+        let count = members.len();
+        return Err(Text::new(
+            format!("群成员应为 2–2000 人，现为 {count} 人"),
+            format!("a chat has 2 to 2000 members, not {count}"),
         ));
     }
     check_userids(members)?;
@@ -125,43 +127,46 @@ fn check_new(chat: &NewChat) -> Result<(), String> {
     if let Some(owner) = &chat.owner
         && !members.iter().any(|member| member.eq_ignore_ascii_case(owner))
     {
-        return Err(format!("群主 {owner} 不在群成员中 / the owner {owner} is not among the members"));
+        return Err(Text::new(
+            format!("群主 {owner} 不在群成员中"),
+            format!("the owner {owner} is not among the members"),
+        ));
     }
     chat.chatid.as_deref().map_or(Ok(()), check_chatid)
 }
 
-fn check_change(change: &ChatChange) -> Result<(), String> {
+fn check_change(change: &ChatChange) -> Result<(), Text> {
     if *change == ChatChange::default() {
-        return Err("没有要修改的内容 / there is nothing to change".to_owned());
+        return Err(Text::new("没有要修改的内容", "there is nothing to change"));
     }
     check_name(change.name.as_deref())?;
     for userids in [&change.add, &change.remove] {
         if userids.len() > MAX_MEMBERS {
-            return Err("一次最多 2000 人 / at most 2000 members at once".to_owned());
+            return Err(Text::new("一次最多 2000 人", "at most 2000 members at once"));
         }
         check_userids(userids)?;
     }
     check_userids(change.owner.as_slice())
 }
 
-fn check_chatid(chatid: &str) -> Result<(), String> {
+fn check_chatid(chatid: &str) -> Result<(), Text> {
     let fits = (1..=CHATID_CHARS).contains(&chatid.len()) && chatid.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if fits {
         return Ok(());
     }
-    Err("chatid 应为 1–32 个字母或数字 / a chatid is 1 to 32 letters and digits".to_owned())
+    Err(Text::new("chatid 应为 1–32 个字母或数字", "a chatid is 1 to 32 letters and digits"))
 }
 
-fn check_name(name: Option<&str>) -> Result<(), String> {
+fn check_name(name: Option<&str>) -> Result<(), Text> {
     if name.is_some_and(|name| name.chars().count() > NAME_CHARS) {
-        return Err("群名最多 50 个字 / the name of a chat has at most 50 characters".to_owned());
+        return Err(Text::new("群名最多 50 个字", "the name of a chat has at most 50 characters"));
     }
     Ok(())
 }
 
-fn check_userids(userids: &[String]) -> Result<(), String> {
+fn check_userids(userids: &[String]) -> Result<(), Text> {
     match userids.iter().find(|userid| !is_userid(userid)) {
-        Some(wrong) => Err(format!("{wrong:?} 不是 userid / {wrong:?} is not a userid")),
+        Some(wrong) => Err(Text::new(format!("{wrong:?} 不是 userid"), format!("{wrong:?} is not a userid"))),
         None => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
 //! The long connection of a bot (智能机器人): its messages, and users' presses and texts, over one socket and without a
-//! public address (wecom-api §11, page 101463).
+//! public address (docs/reference/wecom.md#bots, page 101463).
 //!
 //! WeCom keeps one connection per bot: a newer one evicts the older, which then stays away until its owner opens
 //! another. The owner decides which process may connect.
@@ -32,6 +32,7 @@ pub use pace::BotPace;
 
 use crate::message::TemplateCard;
 use crate::outcome::{CallError, Failure, Outcome, Receipt, Secrets};
+use crate::text::Text;
 use crate::{Api, Network, NetworkError, Now};
 use desk::{Question, Ticket, no_answer, too_late};
 use dial::{Dialer, no_socket};
@@ -44,7 +45,8 @@ pub const BOT_URL: &str = "wss://openws.work.weixin.qq.com";
 /// Questions that wait to be written, in each of the two lines; further callers wait before the line.
 const LINE: usize = 64;
 
-/// An answer to a click or a greeting that is not started within this time is too late for WeCom (wecom-api §11.3).
+/// An answer to a click or a greeting that is not started within this time is too late for WeCom
+/// (docs/reference/wecom.md#bot-frames).
 const TO_PEOPLE: Duration = Duration::from_secs(5);
 
 /// The settings of a [`Bot`].
@@ -209,7 +211,7 @@ impl Bot {
     ) -> Result<Value, CallError> {
         let not_done = |failure| Err(CallError::NotDone(failure));
         let Some(body) = String::from_utf8(body).ok().and_then(|body| RawValue::from_string(body).ok()) else {
-            return not_done(Failure::invalid(api, "the body is not JSON"));
+            return not_done(Failure::invalid(api, &Text::new("内容不是 JSON", "the body is not JSON")));
         };
         if let Some(failure) = self.shut() {
             return not_done(failure);

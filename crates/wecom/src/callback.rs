@@ -1,4 +1,5 @@
-//! Parses WeCom's calls of an app's callback URL and writes the answers (wecom-api §8, pages 90968, 90238 to 90241).
+//! Parses WeCom's calls of an app's callback URL and writes the answers (docs/reference/wecom.md#callbacks, pages
+//! 90968, 90238 to 90241).
 //!
 //! Everything here is pure: time and randomness are passed in. A push that passes [`CallbackKeys::open`] was made by a
 //! holder of the keys, for this corp, within the last minutes; the caller must detect repetitions.
@@ -16,6 +17,8 @@ use serde::Deserialize;
 pub use incoming::Incoming;
 
 use crypto::Crypto;
+
+use crate::text::Text;
 
 /// Largest body of a push. A text has some thousand bytes; base64 and envelope add half as much again.
 pub const CALLBACK_BODY_BYTES: usize = 64 * 1024;
@@ -52,55 +55,83 @@ impl fmt::Debug for CallbackKeys {
 
 /// An invalid token or `EncodingAESKey`; never shows either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
 pub enum BadKey {
     /// The token is invalid.
-    #[error(
-        "token 应为 1 至 32 个英文字母或数字，请从应用的“接收消息”设置中复制 / the token must be 1 to 32 letters or digits: copy it from the callback settings of the app"
-    )]
     Token,
     /// The key has another length.
-    #[error(
-        "encoding_aes_key 应为 43 个字符，现有 {0} 个，请从应用的“接收消息”设置中完整复制 / encoding_aes_key must have 43 characters and has {0}: copy all of it from the callback settings of the app"
-    )]
     Length(usize),
     /// The key has characters outside base64.
-    #[error(
-        "encoding_aes_key 含有英文字母和数字以外的字符，请从应用的“接收消息”设置中重新复制 / encoding_aes_key has characters other than letters and digits: copy it again from the callback settings of the app"
-    )]
     Alphabet,
+}
+
+impl BadKey {
+    /// What is wrong, and where the right one is found.
+    pub fn text(self) -> Text {
+        match self {
+            Self::Token => Text::new(
+                "token 应为 1 至 32 个英文字母或数字，请从应用的“接收消息”设置中复制",
+                "the token must be 1 to 32 letters or digits: copy it from the callback settings of the app",
+            ),
+            Self::Length(length) => Text::new(
+                format!("encoding_aes_key 应为 43 个字符，现有 {length} 个，请从应用的“接收消息”设置中完整复制"),
+                format!(
+                    "encoding_aes_key must have 43 characters and has {length}: copy all of it from the callback \
+                     settings of the app"
+                ),
+            ),
+            Self::Alphabet => Text::new(
+                "encoding_aes_key 含有英文字母和数字以外的字符，请从应用的“接收消息”设置中重新复制",
+                "encoding_aes_key has characters other than letters and digits: copy it again from the callback \
+                 settings of the app",
+            ),
+        }
+    }
 }
 
 /// Why a call is refused; never shows its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
 pub enum CallbackError {
     /// More than [`CALLBACK_BODY_BYTES`].
-    #[error("内容过长 / too long: {0} bytes")]
     TooLong(usize),
     /// The timestamp is not a number or further than [`CALLBACK_WINDOW_SECS`] from now: a replay, or a wrong clock.
-    #[error(
-        "时间戳不在前后 5 分钟之内，请检查系统时间 / the timestamp is not within 5 minutes of now: check the clock"
-    )]
     Stale,
     /// The XML cannot be read, is too deep or too long, or has a DTD.
-    #[error("XML 无法读取 / the XML cannot be read: {0}")]
     Xml(&'static str),
     /// Not signed with our token.
-    #[error(
-        "签名不符，请核对 token；若配置无误则是伪造的请求 / the signature does not match: check the token; if it is right, the call is forged"
-    )]
     Signature,
     /// Signed, but not encrypted with our key.
-    #[error("无法解密，请核对 encoding_aes_key / it cannot be decrypted ({0}): check encoding_aes_key")]
     Cipher(&'static str),
     /// For another corp.
-    #[error("不是发给本企业的，请核对 corp_id / it is for another corp: check corp_id")]
     Receiver,
     /// Decrypted, but a required part is missing.
-    #[error("消息缺少 {0} / the message lacks {0}")]
     Lacks(&'static str),
 }
 
 impl CallbackError {
+    /// What is wrong, and what to check.
+    pub fn text(self) -> Text {
+        match self {
+            Self::TooLong(bytes) => Text::new(format!("内容过长：{bytes} 字节"), format!("too long: {bytes} bytes")),
+            Self::Stale => Text::new(
+                "时间戳不在前后 5 分钟之内，请检查系统时间",
+                "the timestamp is not within 5 minutes of now: check the clock",
+            ),
+            Self::Xml(why) => Text::new(format!("XML 无法读取：{why}"), format!("the XML cannot be read: {why}")),
+            Self::Signature => Text::new(
+                "签名不符，请核对 token；若配置无误则是伪造的请求",
+                "the signature does not match: check the token; if it is right, the call is forged",
+            ),
+            Self::Cipher(why) => Text::new(
+                format!("无法解密（{why}），请核对 encoding_aes_key"),
+                format!("it cannot be decrypted ({why}): check encoding_aes_key"),
+            ),
+            Self::Receiver => Text::new("不是发给本企业的，请核对 corp_id", "it is for another corp: check corp_id"),
+            Self::Lacks(part) => Text::new(format!("消息缺少 {part}"), format!("the message lacks {part}")),
+        }
+    }
+
     /// A word for a metric.
     pub const fn label(self) -> &'static str {
         match self {
@@ -117,7 +148,7 @@ impl CallbackError {
 
 impl CallbackKeys {
     /// Keys as the admin console shows them. `receive_id` is the corp id for an app of one's own, and empty for a bot
-    /// (wecom-api §8.3).
+    /// (docs/reference/wecom.md#callback-cipher).
     pub fn new(token: SecretString, encoding_aes_key: &SecretString, receive_id: String) -> Result<Self, BadKey> {
         Ok(Self { crypto: Crypto::new(token, encoding_aes_key)?, receive_id })
     }

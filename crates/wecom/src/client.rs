@@ -17,6 +17,7 @@ use crate::http::{Http, Network, NetworkError, Request};
 use crate::outcome::{CallError, Failure, Fault, Outcome, Secrets};
 use crate::reply::{self, SendReply};
 use crate::send::SendRequest;
+use crate::text::Text;
 use crate::token::{Fetched, Policy, StoredToken, TokenStore, Tokens};
 use crate::{Api, Channel};
 
@@ -154,7 +155,10 @@ impl Client {
             // A bot's messages go through its socket, not through this client.
             (Account::App(_), Channel::Webhook | Channel::Bot)
             | (Account::Webhook(_), Channel::App | Channel::Chat | Channel::CardUpdate | Channel::Bot) => {
-                Err(CallError::NotDone(Failure::invalid(wire.api, "the account is of another channel")))
+                Err(CallError::NotDone(Failure::invalid(
+                    wire.api,
+                    &Text::new("账号属于别的通道", "the account is of another channel"),
+                )))
             }
         };
         reply.map_or_else(Outcome::from, Outcome::from)

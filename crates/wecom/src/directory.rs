@@ -1,8 +1,8 @@
 //! Look-ups in the corp's directory: the app itself, members, and the owner of a mobile number or mail address.
 //!
 //! The last has a limit: after too many unsuccessful look-ups (about a fifth of the corp's head-count), WeCom bars the
-//! corp from that API for a day (wecom-api §9.2). So known answers are cached for long, unknown ones for hours, and
-//! after a few unknown ones a day no more requests are made.
+//! corp from that API for a day (docs/reference/wecom.md#look-ups). So known answers are cached for long, unknown ones
+//! for hours, and after a few unknown ones a day no more requests are made.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +14,7 @@ use crate::errcode::Class;
 use crate::http::Request;
 use crate::outcome::{CallError, Failure, Fault};
 use crate::send::json;
+use crate::text::Text;
 use crate::{Api, App, Client};
 
 /// WeCom tolerates five unsuccessful look-ups by a corp of 25 people.
@@ -23,7 +24,7 @@ const UNKNOWN_FOR: i64 = 6 * 3_600_000;
 /// More people than alerts are routed to by number; above this, the book is cleared.
 const BOOK_ENTRIES: usize = 10_000;
 const DAY: i64 = 86_400_000;
-/// WeCom's days begin at midnight in China (§13).
+/// WeCom's days begin at midnight in China (docs/reference/wecom.md#frequency-limits).
 const CHINA: i64 = 8 * 3_600_000;
 const UNKNOWN_MEMBER: i64 = 46004;
 
@@ -36,7 +37,7 @@ pub struct Agent {
     pub closed: bool,
     /// Userids in its visible scope.
     pub users: Vec<String>,
-    /// Departments in its visible scope; 1 is the root, which group chats need (§5).
+    /// Departments in its visible scope; 1 is the root, which group chats need (docs/reference/wecom.md#app-chats).
     pub parties: Vec<i64>,
     /// Tags in its visible scope.
     pub tags: Vec<i64>,
@@ -70,7 +71,7 @@ pub enum Person {
 }
 
 impl Client {
-    /// The data of the app: verifies secret, trusted IP and agent id at once (§9.6).
+    /// The data of the app: verifies secret, trusted IP and agent id at once (docs/reference/wecom.md#app-check).
     pub async fn agent(&self, app: &App) -> Result<Agent, CallError> {
         let request = Request::get(Api::AgentGet, [("agentid", app.agent_id.to_string())]);
         self.call_app::<AgentReply>(app, &request).await.map(Agent::from)
@@ -173,14 +174,14 @@ fn lookup(person: &Person) -> Result<Request, Failure> {
         if email.contains('@') {
             Ok(Request::post(Api::UserByEmail, json(&Mail { email, email_type })))
         } else {
-            Err(Failure::invalid(Api::UserByEmail, "不是邮箱地址 / not an e-mail address"))
+            Err(Failure::invalid(Api::UserByEmail, &Text::new("不是邮箱地址", "not an e-mail address")))
         }
     };
     match person {
         Person::Mobile(mobile) if (5..=32).contains(&mobile.len()) => {
             Ok(Request::post(Api::UserByMobile, json(&Mobile { mobile })))
         }
-        Person::Mobile(_) => Err(Failure::invalid(Api::UserByMobile, "不是手机号 / not a mobile number")),
+        Person::Mobile(_) => Err(Failure::invalid(Api::UserByMobile, &Text::new("不是手机号", "not a mobile number"))),
         Person::CorpMail(email) => mail(email, 1),
         Person::PrivateMail(email) => mail(email, 2),
     }

@@ -1,4 +1,5 @@
-//! The meaning of WeCom's error codes for a sender, and their consequences: one exhaustive table (wecom-api §12).
+//! The meaning of WeCom's error codes for a sender, and their consequences: one exhaustive table
+//! (docs/reference/wecom.md#error-codes).
 //!
 //! Official advice is only "retry −1, investigate the rest"; the classes are ours. The table only classifies: a
 //! [`Class`] tells what may be done, and the caller does it.
@@ -36,15 +37,16 @@ pub enum About {
     System,
     /// The caller's corp, app, secret, token, permissions or address.
     Account,
-    /// The people, departments or tags addressed (wecom-api §12.3): the fallback receiver, at once.
+    /// The people, departments or tags addressed (docs/reference/wecom.md#error-codes): the fallback receiver, at once.
     Receiver,
-    /// Text or links of the message (§12.4): worth one try as short plain text.
+    /// Text or links of the message (docs/reference/wecom.md#error-codes): worth one try as short plain text.
     Content,
-    /// A file or picture (§12.5): upload it again, or send without.
+    /// A file or picture (docs/reference/wecom.md#error-codes): upload it again, or send without.
     Media,
-    /// A template card (§12.6): worth one try as plain text.
+    /// A template card (docs/reference/wecom.md#error-codes): worth one try as plain text.
     Card,
-    /// The group chat or webhook addressed (§12.7): that one route is broken, the others are not.
+    /// The group chat or webhook addressed (docs/reference/wecom.md#error-codes): that one route is broken, the others
+    /// are not.
     Route,
 }
 
@@ -94,11 +96,12 @@ pub fn all() -> &'static [Meaning] {
 /// The caller must bound such retries (by age) and count them; [`meaning`] tells whether the code is known.
 pub fn classify(api: Api, code: i64) -> Class {
     let class = meaning(code).map_or(Class::Transient, |row| row.class);
-    // Without a token in the call there is none to refresh: 40001 at gettoken is a wrong secret (wecom-api §2.1).
+    // Without a token in the call there is none to refresh: 40001 at gettoken is a wrong secret
+    // (docs/reference/wecom.md#token-errors).
     if class == Class::Token && !api.takes_token() { Class::Configuration } else { class }
 }
 
-/// How long WeCom asks to wait after `code`, if it does (wecom-api §12.2, §13).
+/// How long WeCom asks to wait after `code`, if it does (docs/reference/wecom.md#pauses, #frequency-limits).
 pub const fn pause(code: i64) -> Option<Duration> {
     match code {
         45033 => Some(Duration::from_secs(1)),
@@ -111,8 +114,8 @@ pub const fn pause(code: i64) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    /// wecom-api §12.1 to §12.7, §11.9, §5.5 and §2.1, copied by hand and apart from the table.
-    const DOSSIER: &[(Class, &[i64])] = &[
+    /// The codes of docs/reference/wecom.md#error-codes by their class, written by hand and apart from the table.
+    const BY_HAND: &[(Class, &[i64])] = &[
         (Class::Ok, &[0]),
         (Class::Transient, &[-1, 6000, 45033]),
         (Class::Token, &[40001, 40014, 41001, 42001]),
@@ -128,29 +131,30 @@ mod tests {
         (
             Class::Refused,
             &[
-                41002, 41004, 41011, 43012, 48005, 50002, 60011, 60030, 701_008, 701_099, // §12.1
-                45029, 40206, // §12.2
+                41002, 41004, 41011, 43012, 48005, 50002, 60011, 60030, 701_008,
+                701_099, // system, credentials, rights
+                45029, 40206, // limits
                 40003, 40031, 40032, 40035, 40066, 40068, 40070, 41009, 41017, 43004, 46004, 60003, 60123, 60021,
-                60111, 81011, 81012, 81013, 82001, 82002, 82003, 92000, 301_021, // §12.3
+                60111, 81011, 81012, 81013, 82001, 82002, 82003, 92000, 301_021, // receivers
                 40008, 40033, 40039, 40058, 40063, 40074, 40094, 45034, 40201, 40204, 41010, 41016, 41033, 44004,
                 45002, 45008, 45032, 60206, 60207, 60208, 82004, 90201, 90202, 90203, 90204, 90206, 90207,
-                90208, // §12.4
+                90208, // content
                 40004, 40005, 40006, 40009, 40011, 40007, 40123, 41006, 44001, 45001, 45007, 301_017,
-                301_019, // §12.5
+                301_019, // media
                 42014, 42015, 42016, 42017, 42018, 42019, 42020, 42027, 42028, 42029, 42030, 42031, 42033, 42035,
                 42036, 42037, 42038, 42039, 42040, 42041, 42042, 42043, 42044, 42045, 42046, 42047, 42049, 42050,
-                42051, 42052, 60140, 82101, 82102, // §12.6
+                42051, 42052, 60140, 82101, 82102, // cards and updates
                 86001, 86004, 86005, 86006, 86007, 86201, 86202, 86203, 86204, 86205, 86206, 86207, 86214, 86215,
-                86216, 86217, 86220, 86224, 93017, 93018, // §12.7
-                846_605, 846_608, // §11.9
+                86216, 86217, 86220, 86224, 93017, 93018, // chats and webhooks
+                846_605, 846_608, // bots
             ],
         ),
     ];
 
     #[test]
-    fn every_code_of_the_dossier_has_a_row_with_its_class_and_there_is_no_other_row() {
+    fn every_code_has_a_row_with_its_class_and_there_is_no_other_row() {
         let mut known = 0;
-        for (class, codes) in DOSSIER {
+        for (class, codes) in BY_HAND {
             for code in *codes {
                 let row = meaning(*code).unwrap_or_else(|| panic!("{code} is missing"));
                 assert_eq!(row.class, *class, "{code}");

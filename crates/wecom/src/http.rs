@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::Api;
 use crate::forward::{Forward, Forwarded};
 use crate::outcome::Fault;
+use crate::text::Text;
 
 /// Idle connections are closed before WeCom does it, which makes resets rare.
 const IDLE: Duration = Duration::from_secs(20);
@@ -49,18 +50,15 @@ impl Network {
 
 /// Why the network settings cannot be used. Shows neither the proxy's password nor anything secret.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
 pub enum NetworkError {
     /// The base URL is invalid.
-    #[error("api_url 不是 http(s) 地址，例如 https://qyapi.weixin.qq.com / api_url is not an http(s) address")]
     ApiUrl,
     /// The address of the bots' socket is invalid.
-    #[error("bot_url 不是 ws(s) 地址，例如 wss://openws.work.weixin.qq.com / bot_url is not a ws(s) address")]
     BotUrl,
     /// The proxy is invalid.
-    #[error("proxy 不是代理地址，例如 http://proxy.example.com:3128 / proxy is not the address of a proxy")]
     Proxy,
     /// The bundle cannot be read.
-    #[error("ca_file 无法读取 / ca_file cannot be read: {path}: {source}")]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -68,16 +66,44 @@ pub enum NetworkError {
         source: std::io::Error,
     },
     /// The bundle has no certificate.
-    #[error("ca_file 中没有 PEM 证书 / ca_file holds no PEM certificate: {path}")]
     CaEmpty {
         /// The file.
         path: PathBuf,
     },
     /// No trust roots, most often an image without `ca-certificates`.
-    #[error(
-        "TLS 无法初始化，请安装 ca-certificates 或设置 ca_file / TLS has no roots: install ca-certificates or set ca_file: {0}"
-    )]
     Tls(String),
+}
+
+impl NetworkError {
+    /// What is wrong, and what helps.
+    pub fn text(&self) -> Text {
+        match self {
+            Self::ApiUrl => Text::new(
+                "api_url 不是 http(s) 地址，例如 https://qyapi.weixin.qq.com",
+                "api_url is not an http(s) address such as https://qyapi.weixin.qq.com",
+            ),
+            Self::BotUrl => Text::new(
+                "bot_url 不是 ws(s) 地址，例如 wss://openws.work.weixin.qq.com",
+                "bot_url is not a ws(s) address such as wss://openws.work.weixin.qq.com",
+            ),
+            Self::Proxy => Text::new(
+                "proxy 不是代理地址，例如 http://proxy.example.com:3128",
+                "proxy is not the address of a proxy, such as http://proxy.example.com:3128",
+            ),
+            Self::CaFile { path, source } => Text::new(
+                format!("ca_file 无法读取：{}：{source}", path.display()),
+                format!("ca_file cannot be read: {}: {source}", path.display()),
+            ),
+            Self::CaEmpty { path } => Text::new(
+                format!("ca_file 中没有 PEM 证书：{}", path.display()),
+                format!("ca_file holds no PEM certificate: {}", path.display()),
+            ),
+            Self::Tls(why) => Text::new(
+                format!("TLS 无法初始化，请安装 ca-certificates 或设置 ca_file：{why}"),
+                format!("TLS has no roots: install ca-certificates or set ca_file: {why}"),
+            ),
+        }
+    }
 }
 
 /// One request, without its credential.

@@ -28,6 +28,7 @@ pub mod message;
 mod outcome;
 mod reply;
 mod send;
+mod text;
 mod token;
 mod update;
 
@@ -50,5 +51,6 @@ pub use send::{
     Duplicates, MAX_DUPLICATE_INTERVAL_SECS, MAX_GROUPS, MAX_USERS, Recipients, SendRequest, appchat_send_body,
     is_userid, message_send_body, webhook_send_body,
 };
+pub use text::Text;
 pub use token::{BoxFuture, StoredToken, TokenStore};
 pub use update::{CardChange, CardUpdate, Readers, card_update_body};

@@ -1,4 +1,5 @@
-//! Pictures and files: uploaded for three days, for ever, or carried inside a webhook's message (wecom-api §7, §6.3).
+//! Pictures and files: uploaded for three days, for ever, or carried inside a webhook's message
+//! (docs/reference/wecom.md#media, #webhook-uploads).
 //!
 //! An upload with an unknown result may be repeated: at worst a file exists twice.
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::http::{Body, Request};
 use crate::message::Image;
 use crate::outcome::{CallError, Failure};
+use crate::text::Text;
 use crate::{Api, App, Client, Webhook};
 
 /// Largest picture inside a message of a webhook (page 99110), and of `media/uploadimg` (90256).
@@ -22,7 +24,8 @@ pub const INLINE_IMAGE_BYTES: usize = 2 * 1024 * 1024;
 const IMAGE_BYTES: usize = 10 * 1024 * 1024;
 /// Largest file (90253, 99110).
 const FILE_BYTES: usize = 20 * 1024 * 1024;
-/// WeCom accepts nothing of this size or smaller as a picture, and nothing smaller as a file (§6.3, §7.1).
+/// WeCom accepts nothing of this size or smaller as a picture, and nothing smaller as a file
+/// (docs/reference/wecom.md#webhook-uploads, #media).
 const TOO_SMALL: usize = 5;
 
 /// The kind of an upload.
@@ -45,20 +48,30 @@ pub struct Media {
 
 /// Why bytes cannot be sent as a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
 pub enum PictureError {
     /// Neither JPG nor PNG.
-    #[error("不是 JPG 或 PNG 图片 / not a JPG or PNG picture")]
     Format,
     /// Too large or too small.
-    #[error(
-        "图片大小 {bytes} 字节，应大于 5 字节且不超过 {most} 字节 / the picture has {bytes} bytes: more than 5 and at most {most} are taken"
-    )]
     Size {
         /// Its size.
         bytes: usize,
         /// The limit.
         most: usize,
     },
+}
+
+impl PictureError {
+    /// What is wrong with the picture.
+    pub fn text(self) -> Text {
+        match self {
+            Self::Format => Text::new("不是 JPG 或 PNG 图片", "not a JPG or PNG picture"),
+            Self::Size { bytes, most } => Text::new(
+                format!("图片大小 {bytes} 字节，应大于 5 字节且不超过 {most} 字节"),
+                format!("the picture has {bytes} bytes: more than 5 and at most {most} are taken"),
+            ),
+        }
+    }
 }
 
 /// A picture inside a webhook's message: JPG or PNG, at most [`INLINE_IMAGE_BYTES`].
@@ -76,19 +89,19 @@ impl Client {
         file_name: &str,
         bytes: Bytes,
     ) -> Result<Media, CallError> {
-        check_kind(kind, &bytes).map_err(|why| refused(Api::MediaUpload, why))?;
+        check_kind(kind, &bytes).map_err(|why| refused(Api::MediaUpload, &why))?;
         let request = upload(Api::MediaUpload, vec![("type", kind_name(kind).to_owned())], file_name, &bytes);
         self.call_app::<MediaReply>(app, &request).await.map(Media::from)
     }
 
     /// Uploads a picture permanently, at most 2 MB, and returns its URL. Whether cards show it is not documented
-    /// (§7.2).
+    /// (docs/reference/wecom.md#picture-addresses).
     pub async fn upload_image(&self, app: &App, file_name: &str, bytes: Bytes) -> Result<String, CallError> {
         #[derive(Deserialize)]
         struct Reply {
             url: String,
         }
-        check_picture(&bytes, INLINE_IMAGE_BYTES).map_err(|error| refused(Api::UploadImage, error.to_string()))?;
+        check_picture(&bytes, INLINE_IMAGE_BYTES).map_err(|error| refused(Api::UploadImage, &error.text()))?;
         let reply: Reply = self.call_app(app, &upload(Api::UploadImage, Vec::new(), file_name, &bytes)).await?;
         Ok(reply.url)
     }
@@ -100,7 +113,7 @@ impl Client {
         file_name: &str,
         bytes: Bytes,
     ) -> Result<Media, CallError> {
-        check_file(&bytes).map_err(|why| refused(Api::WebhookUpload, why))?;
+        check_file(&bytes).map_err(|why| refused(Api::WebhookUpload, &why))?;
         let request = upload(Api::WebhookUpload, vec![("type", "file".to_owned())], file_name, &bytes);
         self.call::<MediaReply>(("key", &webhook.key), &request).await.map(Media::from)
     }
@@ -109,7 +122,7 @@ impl Client {
 #[derive(Deserialize)]
 struct MediaReply {
     media_id: String,
-    /// A Unix time as a string (§7.1); a number is accepted, too.
+    /// A Unix time as a string (docs/reference/wecom.md#media); a number is accepted, too.
     #[serde(default)]
     created_at: Value,
 }
@@ -124,7 +137,7 @@ impl From<MediaReply> for Media {
     }
 }
 
-fn refused(api: Api, why: String) -> CallError {
+fn refused(api: Api, why: &Text) -> CallError {
     CallError::NotDone(Failure::invalid(api, why))
 }
 
@@ -137,9 +150,9 @@ pub(crate) const fn kind_name(kind: MediaKind) -> &'static str {
 }
 
 /// Whether `bytes` are of that kind and not too many; the error is the reason why not.
-pub(crate) fn check_kind(kind: MediaKind, bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn check_kind(kind: MediaKind, bytes: &[u8]) -> Result<(), Text> {
     match kind {
-        MediaKind::Image => check_picture(bytes, IMAGE_BYTES).map_err(|error| error.to_string()),
+        MediaKind::Image => check_picture(bytes, IMAGE_BYTES).map_err(PictureError::text),
         MediaKind::File => check_file(bytes),
     }
 }
@@ -159,12 +172,15 @@ fn check_picture(bytes: &[u8], most: usize) -> Result<(), PictureError> {
     Ok(())
 }
 
-fn check_file(bytes: &[u8]) -> Result<(), String> {
+fn check_file(bytes: &[u8]) -> Result<(), Text> {
     if (TOO_SMALL..=FILE_BYTES).contains(&bytes.len()) {
         return Ok(());
     }
     let size = bytes.len();
-    Err(format!("文件大小 {size} 字节，应为 5 字节至 20 MB / the file has {size} bytes: 5 bytes to 20 MB are taken"))
+    Err(Text::new(
+        format!("文件大小 {size} 字节，应为 5 字节至 20 MB"),
+        format!("the file has {size} bytes: 5 bytes to 20 MB are taken"),
+    ))
 }
 
 /// By the first bytes, which WeCom checks, too (40123).
@@ -193,7 +209,8 @@ fn upload(api: Api, query: Vec<(&'static str, String)>, file_name: &str, bytes: 
     Request { api, query, body: Body::Multipart { boundary, bytes: body.into() }, end: None }
 }
 
-/// Characters outside ASCII break some of WeCom's parsers (§7.1), and a quote would end the name.
+/// Characters outside ASCII break some of WeCom's parsers (docs/reference/wecom.md#media), and a quote would end the
+/// name.
 fn ascii_name(name: &str) -> String {
     let clean = |c: char| if c.is_ascii_alphanumeric() || "._- ()".contains(c) { c } else { '_' };
     let name: String = name.chars().map(clean).collect();

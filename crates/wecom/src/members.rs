@@ -1,5 +1,5 @@
-//! The members of a department or a tag, within the app's visible scope: messages reach no one else (wecom-api §9.4,
-//! §9.5).
+//! The members of a department or a tag, within the app's visible scope: messages reach no one else
+//! (docs/reference/wecom.md#departments-and-tags).
 //!
 //! A list is complete or an error: a caller that counts messages by it must not mistake a part for the whole.
 
@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::http::Request;
 use crate::outcome::{CallError, Failure};
+use crate::text::Text;
 use crate::{Api, App, Client};
 
 /// Departments are queried one after the other, about 20 a second: more are not worth the minute.
@@ -39,7 +40,10 @@ impl Client {
         for department in self.departments(app, id).await? {
             members.extend(self.members_directly_in(app, department).await?);
             if members.len() > MAX_MEMBERS {
-                return Err(no_list(Api::UserSimplelist, "部门成员超过 20000 人 / more than 20000 members"));
+                return Err(no_list(
+                    Api::UserSimplelist,
+                    &Text::new("部门成员超过 20000 人", "more than 20000 members"),
+                ));
             }
         }
         Ok(members.into_iter().collect())
@@ -71,11 +75,17 @@ impl Client {
         let departments: Vec<i64> = reply.department_id.into_iter().map(|department| department.id).collect();
         // Outside the visible scope the list may be empty instead of an error, which looks like no members.
         if !departments.contains(&id) {
-            let why = format!("部门 {id} 不在应用的可见范围内 / department {id} is not in the app's visible scope");
+            let why = Text::new(
+                format!("部门 {id} 不在应用的可见范围内"),
+                format!("department {id} is not in the app's visible scope"),
+            );
             return Err(no_list(request.api, &why));
         }
         if departments.len() > MAX_DEPARTMENTS {
-            return Err(no_list(request.api, "下级部门超过 1000 个 / more than 1000 departments below it"));
+            return Err(no_list(
+                request.api,
+                &Text::new("下级部门超过 1000 个", "more than 1000 departments below it"),
+            ));
         }
         Ok(departments)
     }
@@ -95,6 +105,6 @@ fn userids(listed: Vec<Listed>) -> Vec<String> {
     listed.into_iter().map(|member| member.userid).collect()
 }
 
-fn no_list(api: Api, why: &str) -> CallError {
+fn no_list(api: Api, why: &Text) -> CallError {
     CallError::NotDone(Failure::invalid(api, why))
 }

@@ -10,11 +10,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::Api;
 use crate::errcode::{self, About, Class, Meaning};
+use crate::text::Text;
 
 /// The verdict on one send. Success is only an integer `errcode` 0, whatever the HTTP status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Accepted for every recipient. Accepted is not delivered: there is no receipt (wecom-api §3.4).
+    /// Accepted for every recipient. Accepted is not delivered: there is no receipt
+    /// (docs/reference/wecom.md#accepted-in-part).
     Accepted(Receipt),
     /// Accepted, but not for those in `missed`.
     AcceptedInPart {
@@ -96,8 +98,9 @@ pub struct Failure {
     pub api: Api,
     /// The observed fault.
     pub fault: Fault,
-    /// The text of WeCom or the network: redacted, on one line, at most [`MESSAGE_BYTES`]. May be empty.
-    pub message: String,
+    /// The text of WeCom or the network, or our own reason: redacted, on one line, at most [`MESSAGE_BYTES`]. May be
+    /// empty.
+    pub message: Text,
     /// The address from which WeCom saw the call, if its message tells it: it must become a trusted IP at 60020.
     pub egress_ip: Option<IpAddr>,
     /// The earliest retry.
@@ -163,34 +166,41 @@ impl Failure {
     pub fn zh(&self) -> String {
         let (what, remedy) = match (self.meaning(), self.fault) {
             (Some(meaning), _) => (meaning.zh, meaning.remedy_zh),
-            (None, fault) => fault.zh(),
+            (None, fault) => {
+                let [(what, _), (remedy, _)] = fault.said();
+                (what, remedy)
+            }
         };
-        self.sentence(what, remedy, ["：", "（", "）。", "。"])
+        self.sentence(what, remedy, &self.message.zh, ["：", "（", "）。", "。"])
     }
 
     /// What happened and the remedy, in one line without secrets.
     pub fn en(&self) -> String {
         let (what, remedy) = match (self.meaning(), self.fault) {
             (Some(meaning), _) => (meaning.en, meaning.remedy_en.trim_end_matches('.')),
-            (None, fault) => fault.en(),
+            (None, fault) => {
+                let [(_, what), (_, remedy)] = fault.said();
+                (what, remedy)
+            }
         };
-        self.sentence(what, remedy, [": ", " (", "). ", "."])
+        self.sentence(what, remedy, &self.message.en, [": ", " (", "). ", "."])
     }
 
-    fn sentence(&self, what: &str, remedy: &str, [colon, open, close, stop]: [&str; 4]) -> String {
+    fn sentence(&self, what: &str, remedy: &str, said: &str, [colon, open, close, stop]: [&str; 4]) -> String {
         let code = self.errcode().map(|code| format!("errcode {code} ")).unwrap_or_default();
         let status = if let Fault::Status(status) = self.fault { format!("HTTP {status} ") } else { String::new() };
-        let said = if self.message.is_empty() { "-" } else { &self.message };
+        let said = if said.is_empty() { "-" } else { said };
         format!("{}{colon}{code}{status}{what}{open}{said}{close}{remedy}{stop}", self.api)
     }
 
     /// A failure reported by us, before anything was sent.
-    pub(crate) fn invalid(api: Api, message: impl Into<String>) -> Self {
-        Self::new(api, Class::Refused, Fault::Invalid, bounded(&message.into()))
+    pub(crate) fn invalid(api: Api, why: &Text) -> Self {
+        let why = Text::new(bounded(&why.zh), bounded(&why.en));
+        Self { message: why, ..Self::new(api, Class::Refused, Fault::Invalid, String::new()) }
     }
 
-    pub(crate) const fn new(api: Api, class: Class, fault: Fault, message: String) -> Self {
-        Self { class, api, fault, message, egress_ip: None, retry_after: None }
+    pub(crate) fn new(api: Api, class: Class, fault: Fault, message: String) -> Self {
+        Self { class, api, fault, message: Text::foreign(message), egress_ip: None, retry_after: None }
     }
 
     /// A rejection by WeCom: `errmsg` is redacted with `secrets`.
@@ -211,50 +221,63 @@ impl fmt::Display for Failure {
 }
 
 impl Fault {
-    const fn zh(self) -> (&'static str, &'static str) {
-        const PROXY: &str = "请检查 api_url、代理和防火墙";
+    /// What happened, and the remedy; each in Chinese and English.
+    const fn said(self) -> [(&'static str, &'static str); 2] {
+        const PROXY: (&str, &str) = ("请检查 api_url、代理和防火墙", "Check api_url, the proxy and the firewall");
+        const NETWORK: (&str, &str) = ("请检查网络", "Check the network");
         match self {
-            Self::Errcode(_) => ("企业微信返回了未知的错误码", "会自动重试；请在企业微信的错误码查询工具中查看"),
-            Self::Dns => ("域名无法解析", "请检查 DNS 和 api_url"),
-            Self::Connect => ("无法连接", PROXY),
-            Self::Tls => ("TLS 证书不可信", "请检查系统时间与代理，安装 ca-certificates 或设置 ca_file"),
-            Self::Timeout => ("超时没有回应，消息可能已送达", "请检查网络"),
-            Self::Broken => ("连接中断，消息可能已送达", "请检查网络"),
-            Self::Status(_) => ("回应不是企业微信的，消息可能已送达", PROXY),
-            Self::TooLong | Self::NotWeCom => ("回应不是企业微信的 JSON，消息可能已送达", PROXY),
-            Self::Incomplete => ("企业微信的回应缺少内容", PROXY),
-            Self::TokenBudget => ("access_token 被频繁作废", "请检查是否有别的程序也在用这个 Secret 获取 token"),
-            Self::LookupBudget => ("今天查不到的手机号或邮箱过多", "请在配置中直接写 userid"),
-            Self::TooLate => ("发送时限已过，没有发送", "会自动重试"),
-            Self::Invalid => ("请求不合要求，没有发送", "请更正后再试"),
-        }
-    }
-
-    const fn en(self) -> (&'static str, &'static str) {
-        const PROXY: &str = "Check api_url, the proxy and the firewall";
-        match self {
-            Self::Errcode(_) => {
-                ("WeCom answered with an unknown code", "It is tried again; ask WeCom's tool for error codes")
+            Self::Errcode(_) => [
+                ("企业微信返回了未知的错误码", "WeCom answered with an unknown code"),
+                (
+                    "会自动重试；请在企业微信的错误码查询工具中查看",
+                    "It is tried again; ask WeCom's tool for error codes",
+                ),
+            ],
+            Self::Dns => {
+                [("域名无法解析", "the name cannot be resolved"), ("请检查 DNS 和 api_url", "Check DNS and api_url")]
             }
-            Self::Dns => ("the name cannot be resolved", "Check DNS and api_url"),
-            Self::Connect => ("no connection", PROXY),
-            Self::Tls => {
-                ("the TLS certificate is not trusted", "Check clock and proxy, install ca-certificates or set ca_file")
+            Self::Connect => [("无法连接", "no connection"), PROXY],
+            Self::Tls => [
+                ("TLS 证书不可信", "the TLS certificate is not trusted"),
+                (
+                    "请检查系统时间与代理，安装 ca-certificates 或设置 ca_file",
+                    "Check clock and proxy, install ca-certificates or set ca_file",
+                ),
+            ],
+            Self::Timeout => {
+                [("超时没有回应，消息可能已送达", "no answer in time, it may have been delivered"), NETWORK]
             }
-            Self::Timeout => ("no answer in time, it may have been delivered", "Check the network"),
-            Self::Broken => ("the connection broke, it may have been delivered", "Check the network"),
-            Self::Status(_) => ("the answer is not WeCom's, it may have been delivered", PROXY),
-            Self::TooLong | Self::NotWeCom => ("the answer is not WeCom's JSON, it may have been delivered", PROXY),
-            Self::Incomplete => ("WeCom's answer lacks what was asked for", PROXY),
-            Self::TokenBudget => (
-                "the token is revoked again and again",
-                "Look for another program that fetches tokens with this secret",
-            ),
-            Self::TooLate => ("its time to be sent had passed, it was not sent", "It is tried again"),
-            Self::LookupBudget => {
-                ("too many unknown mobiles or e-mails were looked up today", "Put userids into the configuration")
+            Self::Broken => [("连接中断，消息可能已送达", "the connection broke, it may have been delivered"), NETWORK],
+            Self::Status(_) => {
+                [("回应不是企业微信的，消息可能已送达", "the answer is not WeCom's, it may have been delivered"), PROXY]
             }
-            Self::Invalid => ("the request is not valid and was not sent", "Correct it and try again"),
+            Self::TooLong | Self::NotWeCom => [
+                (
+                    "回应不是企业微信的 JSON，消息可能已送达",
+                    "the answer is not WeCom's JSON, it may have been delivered",
+                ),
+                PROXY,
+            ],
+            Self::Incomplete => [("企业微信的回应缺少内容", "WeCom's answer lacks what was asked for"), PROXY],
+            Self::TokenBudget => [
+                ("access_token 被频繁作废", "the token is revoked again and again"),
+                (
+                    "请检查是否有别的程序也在用这个 Secret 获取 token",
+                    "Look for another program that fetches tokens with this secret",
+                ),
+            ],
+            Self::LookupBudget => [
+                ("今天查不到的手机号或邮箱过多", "too many unknown mobiles or e-mails were looked up today"),
+                ("请在配置中直接写 userid", "Put userids into the configuration"),
+            ],
+            Self::TooLate => [
+                ("发送时限已过，没有发送", "its time to be sent had passed, it was not sent"),
+                ("会自动重试", "It is tried again"),
+            ],
+            Self::Invalid => [
+                ("请求不合要求，没有发送", "the request is not valid and was not sent"),
+                ("请更正后再试", "Correct it and try again"),
+            ],
         }
     }
 }
@@ -304,7 +327,7 @@ fn bounded(text: &str) -> String {
     format!("{}…", &line[..end])
 }
 
-/// The address in "…, from ip: 203.0.113.7, more info at …" (wecom-api §1).
+/// The address in "…, from ip: 203.0.113.7, more info at …" (docs/reference/wecom.md#answers).
 fn egress_ip(message: &str) -> Option<IpAddr> {
     let (_, rest) = message.split_once("from ip:")?;
     let end = rest.trim_start().find([',', ' ', ';']).unwrap_or(rest.trim_start().len());
@@ -323,10 +346,10 @@ mod tests {
         for shown in [CANARY, "s3cr3t%2F%2Bcanary%3D", "s3cr3t%2f%2bcanary%3d"] {
             let failure =
                 Failure::refused(Api::MessageSend, 40058, &format!("bad url ?access_token={shown}&x"), &secrets);
-            for text in [failure.message.clone(), failure.zh(), failure.en(), format!("{failure:?}")] {
+            for text in [failure.message.to_string(), failure.zh(), failure.en(), format!("{failure:?}")] {
                 assert!(!text.contains("canary"), "{text}");
             }
-            assert!(failure.message.contains("access_token=***&x"));
+            assert!(failure.message.en.contains("access_token=***&x"));
         }
     }
 

@@ -1,4 +1,5 @@
-//! Parses answers. Only an integer `errcode` 0 in a JSON object is success (reliability F24).
+//! Parses answers. Only an integer `errcode` 0 in a JSON object is success (F24,
+//! docs/reference/reliability.md#wecoms-faults).
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,8 @@ pub(crate) fn words(api: Api, body: &[u8], secrets: &Secrets) -> String {
     if api == Api::GetToken && text.contains("access_token") { String::new() } else { secrets.redact(&text) }
 }
 
-/// The answer to a message: the lists are strings joined by `|` (wecom-api §3.4), arrays in sister calls.
+/// The answer to a message: the lists are strings joined by `|` (docs/reference/wecom.md#accepted-in-part), arrays in
+/// sister calls.
 #[derive(Deserialize)]
 pub(crate) struct SendReply {
     #[serde(default)]
@@ -135,7 +137,7 @@ mod tests {
         let error = read::<Value>(Api::GetToken, body, &Secrets::default()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("canary"));
         let portal = read::<Value>(Api::GetToken, b"<title>Please log in", &Secrets::default()).unwrap_err();
-        assert_eq!(portal.failure().message, "<title>Please log in");
+        assert_eq!(portal.failure().message.en, "<title>Please log in");
     }
 
     #[test]

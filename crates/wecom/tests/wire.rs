@@ -243,7 +243,7 @@ async fn a_redirect_is_not_followed_and_a_gateways_page_is_shown_in_its_first_wo
     let server = Server::start([Answer::Raw(page.into())]).await;
     let outcome = quick(server.url()).send(&webhook(), &request(Channel::Webhook)).await;
     assert_eq!(unsure(&outcome).fault, Fault::Status(502));
-    assert_eq!(unsure(&outcome).message, "<h1>Bad Gateway</h1> for /cgi-bin/webhook/send?key=***");
+    assert_eq!(unsure(&outcome).message.en, "<h1>Bad Gateway</h1> for /cgi-bin/webhook/send?key=***");
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn without_a_connection_nothing_was_sent() {
     let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let outcome = quick(format!("http://{refused}")).send(&webhook(), &request(Channel::Webhook)).await;
     assert_eq!((not_sent(&outcome).fault, not_sent(&outcome).class), (Fault::Connect, Class::Transient));
-    assert!(not_sent(&outcome).message.contains("refused"), "{outcome:?}");
+    assert!(not_sent(&outcome).message.en.contains("refused"), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::http::{EndTokenOrder, TokenOrder};
 use crate::render::Clock as Reading;
 use crate::store::{ApiToken, NewToken, Store, StoreError, Unopened, hash};
 use crate::time::Clock;
+use crate::words::{told, words};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -97,7 +98,8 @@ pub struct End {
 
 fn scope(word: &str) -> Result<Scope, String> {
     let known = Scope::ALL.map(Scope::as_str).join(", ");
-    Scope::parse(word).ok_or_else(|| format!("没有这个范围 there is no such scope; {known}"))
+    Scope::parse(word)
+        .ok_or_else(|| told!("没有这个范围；有：{known}", "there is no such scope; there are: {known}").to_string())
 }
 
 /// Runs the command.
@@ -108,7 +110,7 @@ pub(super) async fn run(arguments: Token) -> anyhow::Result<ExitCode> {
         TokenCommand::End(End { file, name, by, listen }) => {
             let (config, _) = file.load()?;
             let ended = end(&config, listen, &name, by).await?;
-            ensure!(ended, "没有名为 {name} 的令牌 there is no token {name}");
+            ensure!(ended, told!("没有名为 {name} 的令牌", "there is no token {name}"));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -118,11 +120,17 @@ async fn make(create: Create) -> anyhow::Result<Screen> {
     let (config, _) = create.file.load()?;
     let Create { name, mut scopes, receivers, days, owner, listen, json, .. } = create;
     if !is_name(&name) {
-        bail!(Misused(format!("`{name}` 不能作名称 is no name for a token: A-Z a-z 0-9 . _ -, 1–40")));
+        bail!(Misused(
+            told!(
+                "`{name}` 不能作令牌的名称：A-Z a-z 0-9 . _ -，1–40 个",
+                "`{name}` is no name for a token: A-Z a-z 0-9 . _ -, 1–40"
+            )
+            .to_string()
+        ));
     }
     for receiver in &receivers {
         if !config.receivers.contains_key(receiver) {
-            bail!(Misused(format!("没有接收者 `{receiver}` there is no receiver `{receiver}`")));
+            bail!(Misused(told!("没有接收者 `{receiver}`", "there is no receiver `{receiver}`").to_string()));
         }
     }
     scopes.sort();
@@ -151,14 +159,24 @@ async fn make(create: Create) -> anyhow::Result<Screen> {
         }
         Err(error) => return Err(error.into()),
     };
-    ensure!(made, "已有名为 {name} 的令牌：先 wegraf console token end {name} there is a token {name}: end it first");
+    ensure!(
+        made,
+        told!(
+            "已有名为 {name} 的令牌：先 wegraf console token end {name}",
+            "there is a token {name}: end it first by wegraf console token end {name}"
+        )
+    );
     if json {
         return Ok(Screen::json(&json!({ "token": secret, "name": name, "days": days })));
     }
     let mut screen = Screen::new();
-    screen.lines(format!(
-        "{secret}\n  只显示这一次，{days} 天后到期 shown this once, ends in {days} days\n  Authorization: Bearer …"
-    ));
+    screen.lines(
+        told!(
+            "{secret}\n  只显示这一次，{days} 天后到期\n  Authorization: Bearer …",
+            "{secret}\n  shown this once, ends in {days} days\n  Authorization: Bearer …"
+        )
+        .to_string(),
+    );
     Ok(screen)
 }
 
@@ -180,12 +198,18 @@ async fn listed(list: &List) -> anyhow::Result<Screen> {
     let time = |at| clock.time(at).unwrap_or_default();
     let mut screen = Screen::new();
     if tokens.is_empty() {
-        screen.line("没有令牌 there are no tokens");
+        screen.line(words("没有令牌", "there are no tokens"));
     }
     for token in &tokens {
-        let until =
-            if token.ends_at <= now { "已到期 ended".to_owned() } else { format!("→ {}", time(token.ends_at)) };
-        let used = token.used_at.map_or_else(|| "没用过 never used".to_owned(), |at| format!("用过 used {}", time(at)));
+        let until = if token.ends_at <= now {
+            words("已到期", "ended").to_string()
+        } else {
+            format!("→ {}", time(token.ends_at))
+        };
+        let used = match token.used_at {
+            None => words("没用过", "never used"),
+            Some(at) => told!("用过 {}", "used {}", time(at)),
+        };
         let receivers = token.receivers.as_ref().map(|names| names.join(" ")).unwrap_or_default();
         screen.line(format_args!(
             "{:<20} {:<12} {}  {until}  {used}  {receivers}",

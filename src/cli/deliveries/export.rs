@@ -75,7 +75,7 @@ pub(super) async fn run(
         Ok(written) => {
             file.sync_all()?;
             let start = if terminal { "\r" } else { "" };
-            eprintln!("{start}已导出 {written} 条到 exported to {}", path.display());
+            eprintln!("{start}{}", told!("已导出 {written} 条到 {}", "{written} exported to {}", path.display()));
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -11,7 +11,7 @@ use crate::answer::Via;
 use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
 use crate::config::Config;
-use crate::deliver::{NotRecalled, client, recall, recallable};
+use crate::deliver::{client, recall, recallable};
 use crate::http::{RecallAnswer, RecallOrder};
 use crate::links::LinkKey;
 use crate::store::{About, ActKind, ActState, Listeners, NewAct, Store, StoreError, Unopened};
@@ -87,10 +87,10 @@ async fn from_here(store: &Store, config: &Config, messages: &[i64], by: &str) -
         let outcome = match recallable(store, config, message).await? {
             Ok(wanted) => {
                 let done = recall(&wecom, &wanted).await;
-                let act = note(store, message, by, done.as_ref().err().map(NotRecalled::line)).await?;
-                done.map(|_| act).map_err(|why| why.line())
+                let act = note(store, message, by, done.as_ref().err().map(|why| why.words().recorded())).await?;
+                done.map(|_| act).map_err(|why| why.words().to_string())
             }
-            Err(why) => Err(why.line()),
+            Err(why) => Err(why.words().to_string()),
         };
         outcomes.push((message, outcome));
     }

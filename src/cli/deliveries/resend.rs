@@ -72,7 +72,7 @@ async fn into(store: &Store, messages: &[i64]) -> Result<Vec<Outcome>, StoreErro
     for &message in messages {
         let outcome = match again(store, message, Clock::System.now()).await? {
             Again::Queued(copy) => Ok(copy),
-            refused => Err(refused.refusal(message).unwrap_or_default()),
+            refused => Err(refused.refusal(message).unwrap_or_default().to_string()),
         };
         outcomes.push((message, outcome));
     }

@@ -20,7 +20,7 @@ use crate::names::SourceId;
 use crate::proof::{Certificates, Presented, prove};
 use crate::store::Store;
 use crate::time::Clock;
-use crate::words::{told, words};
+use crate::words::{Words, told, words};
 
 /// The findings about a source.
 struct Found {
@@ -187,10 +187,10 @@ fn told(config: &Config, source: &Source, found: &Found) -> Screen {
                 )),
                 None => screen.line(words("! 网关启动以来没有收到过", "! nothing was heard since the gateway started")),
             }
-            refusals(&mut screen, "被拒 refused", record, &time);
+            refusals(&mut screen, &words("被拒", "refused"), record, &time);
         }
     }
-    refusals(&mut screen, "说不清是哪个来源的被拒 refused, of any source", &found.unknown, &time);
+    refusals(&mut screen, &words("说不清是哪个来源的被拒", "refused, of any source"), &found.unknown, &time);
     match &found.tried {
         Some(Ok(kind)) => screen.line(told!("✓ 这个请求会放行（{kind}）", "✓ this request would be let in ({kind})")),
         Some(Err(why)) => {
@@ -202,7 +202,7 @@ fn told(config: &Config, source: &Source, found: &Found) -> Screen {
     screen
 }
 
-fn refusals(screen: &mut Screen, title: &str, record: &Record, time: &impl Fn(Timestamp) -> String) {
+fn refusals(screen: &mut Screen, title: &Words, record: &Record, time: &impl Fn(Timestamp) -> String) {
     if record.refused == 0 {
         return;
     }
@@ -210,6 +210,7 @@ fn refusals(screen: &mut Screen, title: &str, record: &Record, time: &impl Fn(Ti
     for RefusedCall { at, peer, path, credential, status, why } in record.refusals.iter().rev() {
         let peer = peer.as_deref().unwrap_or("-");
         let credential = credential.as_deref().unwrap_or("-");
+        let why = Words::of_record(why);
         screen.line(format_args!("    {}  {status}  {peer}  {path}  {credential}  {why}", time(*at)));
     }
 }

@@ -217,7 +217,7 @@ impl Question {
             Self::BotSecret => words("机器人长连接的 Secret", "Its secret for the long connection"),
             Self::Webhook => words("消息推送的 Webhook 地址或 key", "URL or key of the webhook"),
             Self::CorpId => {
-                words("企业 ID：管理后台 → 我的企业 → 最下面", "Corp id: admin console, 我的企业, at the bottom")
+                words("企业 ID：管理后台 → 我的企业 → 最下面", "Corp id: admin console, “我的企业”, at the bottom")
             }
             Self::AgentId => words("应用的 AgentId", "AgentId of the app"),
             Self::AppSecret => words("应用的 Secret", "Secret of the app"),

@@ -149,7 +149,7 @@ fn blamed(error: &CallError) -> Trouble {
     let words = match failure.egress_ip {
         Some(ip) => Words::from((
             format!("{}\n  把 {ip} 加进应用的“企业可信IP”，再按回车", said.zh),
-            format!("{}\n  allow {ip} in the app's 企业可信IP, then press Enter", said.en),
+            format!("{}\n  allow {ip} in the app's “企业可信IP”, then press Enter", said.en),
         )),
         None => said,
     };

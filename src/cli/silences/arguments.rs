@@ -9,6 +9,10 @@ use crate::cli::ConfigFile;
 use crate::upstream::{Matcher, Span, parse_time};
 use crate::words::words;
 
+fn span(text: &str) -> Result<Span, String> {
+    Span::parse(text).map_err(|how| how.to_string())
+}
+
 /// `wegraf silences`
 #[derive(Debug, Args)]
 pub struct Silences {
@@ -46,7 +50,7 @@ pub struct ByWhom {
 #[derive(Debug, Args)]
 pub struct Until {
     /// 多久，从现在算起：30m、1h、4h（1m 到 30d），或 morning（到早上）。 How long from now: 30m, 1h, 4h (1m to 30d), or morning.
-    #[arg(long = "for", value_name = "SPAN", value_parser = Span::parse)]
+    #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     pub span: Span,
     /// 早上是几点，按配置的时区。 When the morning is, in the configured time zone.
     #[arg(long, value_name = "HH:MM", default_value = "09:00", value_parser = morning)]

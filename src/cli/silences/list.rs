@@ -68,8 +68,7 @@ fn table(found: &[(&str, Silence)], errors: &[UpstreamError], zone: &TimeZone) -
         screen.line(format_args!("    {}: {}", silence.author, silence.comment));
     }
     for error in errors {
-        screen.line(format_args!("✗ {}", error.what.zh));
-        screen.line(format_args!("  {}", error.what.en));
+        screen.line(format_args!("✗ {}", error.what));
     }
     screen
 }

@@ -126,7 +126,7 @@ async fn do_act(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode
     let wanted: Wanted = serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
     let kind = ActKind::from(wanted.kind);
     let span = match (wanted.kind, wanted.span.as_deref()) {
-        (Kind::Silence, Some(span)) => Some(Span::parse(span).map_err(|form| Wrong::Body(said(form)))?),
+        (Kind::Silence, Some(span)) => Some(Span::parse(span).map_err(Wrong::Body)?),
         (Kind::Silence, None) | (_, Some(_)) => return Err(Wrong::Body(words::NO_SPAN)),
         (_, None) => None,
     };
@@ -241,7 +241,7 @@ async fn do_resend(
         None => again(&gate.server.store, row.message, gate.server.clock.now()).await?,
     };
     let Again::Queued(copy) = done else {
-        let why = said(done.refusal(row.message).unwrap_or_default());
+        let why = done.refusal(row.message).unwrap_or_default();
         return Err(if done == Again::Unknown {
             Wrong::NotFound
         } else {

@@ -171,7 +171,7 @@ async fn find_senders(gate: &Gate, caller: &Caller) -> Result<List<Sender>, Wron
             last_at: store.last_from(&source).await?.map(|at| caller.say().time(at)),
             taken: record.map_or(0, |record| record.taken),
             refused: record.map_or(0, |record| record.refused),
-            why: record.and_then(|record| record.refusals.back()).map(|call| call.why.clone()),
+            why: record.and_then(|record| record.refusals.back()).map(|call| caller.say().recorded(&call.why)),
         });
     }
     Ok(List { items, next: None })
@@ -245,7 +245,7 @@ async fn find_health(gate: &Gate, caller: &Caller) -> Result<Health, Wrong> {
         critical: backlog.critical,
         oldest_at: backlog.oldest.map(|at| say.time(at)),
         paused,
-        warnings: warned,
+        warnings: warned.iter().map(|text| text.get(say.language).to_owned()).collect(),
     })
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn senders(State(gate): State<Gate>, parts: Parts) -> Response 
         let heard = heard_of(&mut known, &name);
         heard.last = record.last.map(|last| last.at);
         heard.refused =
-            record.refusals.into_iter().map(|call| (call.at, format!("{} {}", call.path, call.why))).collect();
+            record.refusals.into_iter().map(|call| (call.at, call.path, Words::of_record(&call.why))).collect();
     }
     let heard: Vec<Heard> = known.into_values().collect();
     let f = guest.frame(&gate);

@@ -45,7 +45,7 @@ impl Ticket {
 }
 
 /// Writing did not begin before it was too late.
-pub(super) const fn too_late(api: Api) -> Failure {
+pub(super) fn too_late(api: Api) -> Failure {
     Failure::new(api, Class::Transient, Fault::TooLate, String::new())
 }
 

@@ -22,6 +22,7 @@ use super::{BotEvent, BotState, event};
 use crate::Api;
 use crate::errcode::Class;
 use crate::outcome::{CallError, Failure, Fault};
+use crate::text::Text;
 
 /// Most frames that wait for an answer. Slots beyond [`PUSHES`] are for answers to people only.
 const IN_FLIGHT: usize = 64;
@@ -148,7 +149,10 @@ impl<'a> Live<'a> {
             self.held.push_back(question);
         } else {
             let api = question.api;
-            question.turn_away(Failure::invalid(api, "too many answers wait for each other"));
+            question.turn_away(Failure::invalid(
+                api,
+                &Text::new("等待先后的回复太多", "too many answers wait for each other"),
+            ));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A file over the socket, piece by piece (wecom-api §11.7, page 101463).
+//! A file over the socket, piece by piece (docs/reference/wecom.md#bot-uploads, page 101463).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{Api, Media, MediaKind};
 
 /// Bytes of a piece, before base64.
 const CHUNK: usize = 512 * 1024;
-/// Pieces in flight at once; more cause system errors (wecom-api §11.7).
+/// Pieces in flight at once; more cause system errors (docs/reference/wecom.md#bot-uploads).
 const AT_ONCE: usize = 2;
 /// Tries of one piece, which may be repeated.
 const TRIES: u32 = 3;
@@ -34,7 +34,7 @@ impl Bot {
     /// Uploads a picture or file for three days, for messages of this bot. After an unsure result it may be repeated:
     /// at worst a file exists twice.
     pub async fn upload(&self, kind: MediaKind, file_name: &str, bytes: Bytes) -> Result<Media, CallError> {
-        check_kind(kind, &bytes).map_err(|why| CallError::NotDone(Failure::invalid(Api::BotUploadInit, why)))?;
+        check_kind(kind, &bytes).map_err(|why| CallError::NotDone(Failure::invalid(Api::BotUploadInit, &why)))?;
         let latest = Instant::now() + UPLOAD;
         let chunks = bytes.chunks(CHUNK).enumerate();
         let begin = begin(kind, file_name, &bytes, chunks.len());

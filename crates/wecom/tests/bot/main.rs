@@ -89,7 +89,7 @@ async fn a_no_is_certain_and_has_its_class() {
         };
         let failure = not_sent(tokio::join!(sent, answered).0);
         assert_eq!((failure.errcode(), failure.class), (Some(errcode), class));
-        assert_eq!(failure.message, "no, ***");
+        assert_eq!(failure.message.en, "no, ***");
     }
 }
 

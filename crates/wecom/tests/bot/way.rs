@@ -101,7 +101,8 @@ async fn a_peer_that_is_no_websocket_is_reported_and_retried() {
         assert!(head.starts_with("get / http/1.1\r\n") && head.contains("upgrade: websocket\r\n"), "{head}");
         stream.write_all(answer.as_bytes()).await.unwrap();
         drop(stream);
-        let lost = state.wait_for(|state| matches!(state, BotState::Lost(failure) if failure.message.contains(words)));
+        let lost =
+            state.wait_for(|state| matches!(state, BotState::Lost(failure) if failure.message.en.contains(words)));
         let lost = tokio::time::timeout(Duration::from_secs(5), lost).await.expect(words).unwrap().clone();
         assert!(matches!(lost, BotState::Lost(failure) if failure.fault == Fault::Connect));
         state.mark_unchanged();

@@ -1,0 +1,138 @@
+//! One reader meets one language: what commands and pages say to a reader of English holds no Chinese besides names, and
+//! to a reader of Chinese no English sentence besides what WeCom answered.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::json;
+use wecom_simulator::Setup;
+
+use crate::console::Visitor;
+use crate::harness::{World, alertmanager};
+use crate::process::{Answer, run};
+
+/// A refused app, a list of people that vanishes, a recipient that does not exist, a bot that does not connect.
+const BROKEN: &str = "
+external_url: http://console.example.com
+sources: { prometheus: { bearer: abcdefghijklmnop } }
+receivers:
+  ops: { targets: [ { app: ops, users: [daixuan], face: text } ] }
+  listed: { targets: [ { app: ops, users_file: people.txt, face: text } ] }
+  group: { targets: [ { webhook: ops-group, face: markdown_v2 } ] }
+route: { receiver: ops, routes: [ { matchers: [ 'team=\"never\"' ], receiver: listed } ] }
+console: { may_change: { users: [daixuan] } }
+";
+
+static TAGS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)<script.*?</script>|<style.*?</style>|<title.*?</title>|<[^>]*>").unwrap());
+/// What is quoted: code, commands, the console's own words, what WeCom answered.
+static QUOTED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"`[^`]*`|“[^”]*”|（[^）]*）|wegraf(?: [a-z-]+)+").unwrap());
+static SENTENCE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[a-z]{2,} [a-z]{2,} [a-z]{2,}\b").unwrap());
+static HAN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Han}").unwrap());
+
+/// The lines in the other language.
+fn foreign(text: &str, language: &str) -> Vec<String> {
+    let of_the_other = match language {
+        "en" => &HAN,
+        _ => &SENTENCE,
+    };
+    let text = TAGS.replace_all(text, "\n");
+    let lines = text.lines().filter(|line| of_the_other.is_match(&QUOTED.replace_all(line, "")));
+    // The names of the languages, the frozen bytes of a message, which is in the language of its receiver, and the name
+    // of wegraf's own alert, which is in that of the configuration.
+    let fine = ["中文", "English", "msgtype", "wegraf 发送受阻"];
+    lines.map(str::trim).filter(|line| !fine.iter().any(|fine| line.contains(fine))).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_line_in_the_other_language_is_found() {
+    assert_eq!(foreign("<b>the disk is full</b><i>磁盘满了</i>", "zh"), ["the disk is full"]);
+    assert_eq!(foreign("<b>the disk is full</b><i>磁盘满了</i>", "en"), ["磁盘满了"]);
+    assert_eq!(foreign("磁盘满了（the disk is full），见 `df -h for all of it`", "zh"), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_said_of_troubles_is_in_the_language_of_the_reader() {
+    let mut setup = Setup::demo();
+    setup.corps[0].apps[0].trusted_ips = Some(vec!["192.0.2.1".to_owned()]);
+    let mut world = World::idle(setup, BROKEN).await;
+    world.write("people.txt", "lisi\n");
+    world.stand_still();
+    world.start().await;
+    std::fs::remove_file(world.folder.path().join("people.txt")).unwrap();
+    world
+        .fault(json!({ "match": { "path": "webhook/send" }, "action": { "errcode": 93000 }, "times": "forever" }))
+        .await;
+    let bearer = |path: &str, name: &str| {
+        let request = world.http.post(format!("{}{path}", world.url)).bearer_auth("abcdefghijklmnop");
+        request.body(alertmanager(name, &[("db-1", "firing")])).send()
+    };
+    for (path, name) in [("/webhook/ops", "DiskFull"), ("/webhook/listed", "HostDown"), ("/webhook/group", "SlowQuery")]
+    {
+        assert_eq!(bearer(path, name).await.unwrap().status(), 200);
+    }
+    world.post("/webhook", "refused").await;
+    let mut rows = world.deliveries().await;
+    while rows.iter().any(|row| row.attempts == 0 && row.receiver != "listed") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        rows = world.deliveries().await;
+    }
+    world.pass(Duration::from_mins(5));
+    let ids: Vec<String> = rows.iter().map(|row| row.message.to_string()).collect();
+
+    let mut wrong = Vec::new();
+    let mut commands: Vec<Vec<&str>> = [
+        "deliveries list",
+        "deliveries audit",
+        "doctor",
+        "acts list",
+        "bots list",
+        "console token list",
+        "report",
+        "silences list",
+        "check",
+        "route DiskFull",
+        "links rotate --help",
+        "deliveries show 999",
+        "chat show AITest",
+    ]
+    .map(|command| command.split(' ').collect())
+    .into();
+    commands.extend(ids.iter().map(|id| vec!["deliveries", "show", id]));
+    for command in commands {
+        for language in ["zh", "en"] {
+            let begun = std::time::Instant::now();
+            let Answer { out, err, .. } = run(&world, &[&["--lang", language][..], &command].concat()).await;
+            eprintln!("{:?} {command:?}", begun.elapsed());
+            let lines = foreign(&format!("{out}\n{err}"), language);
+            wrong.extend(lines.into_iter().map(|line| format!("{language} {}: {line}", command.join(" "))));
+        }
+    }
+    let visitor = Visitor::signed_in(&world, "daixuan").await;
+    let mut pages: Vec<String> = [
+        "/now",
+        "/m",
+        "/state",
+        "/silences",
+        "/routes",
+        "/senders",
+        "/noise",
+        "/duty",
+        "/audit",
+        "/me",
+        "/people/daixuan",
+    ]
+    .map(str::to_owned)
+    .into();
+    pages.extend(ids.iter().map(|id| format!("/m/{id}")));
+    for path in pages {
+        for language in ["zh", "en"] {
+            let answer = visitor.asks(&path).header("accept-language", language).send().await.unwrap();
+            let lines = foreign(&answer.text().await.unwrap(), language);
+            wrong.extend(lines.into_iter().map(|line| format!("{language} {path}: {line}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

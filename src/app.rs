@@ -279,7 +279,7 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
     let sending = deliver::run(app.deliver().clone(), Writer::new()?, stop_sending.clone());
     let ended = sender_ended.clone().drop_guard();
     let sender = tasks.spawn(async move {
-        // However it ends.
+        // Also after a panic.
         let _ended = ended;
         sending.await;
     });

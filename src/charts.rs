@@ -150,7 +150,7 @@ impl Charts {
         cell.get_or_init(|| Sampler::new(upstream)).as_ref().map_err(|_| Undrawn::Upstream(Trouble::Unreachable))
     }
 
-    /// Nobody waited for the answer about these alerts: a failure of their upstream.
+    /// No request waited for the answer about these alerts: a failure of their upstream.
     pub fn missed(&self, about: &About<'_>) {
         let origin = about.alerts.first().and_then(|(first, _)| self.origin(first, about.source));
         if let Some(sampler) = origin.and_then(|(upstream, _)| self.sampler(upstream).ok()) {

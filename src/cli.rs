@@ -119,7 +119,7 @@ pub enum Command {
     Acts(Acts),
     /// 上游的静默：列出、新建、延长、结束。 Silences upstream: list, create, extend, expire.
     Silences(Silences),
-    /// 消息里链接的密钥：泄露或有人离开时换掉。 The key of the links in messages: rotate it after a leak or when somebody leaves.
+    /// 消息里链接的密钥：泄露或有人离开时换掉。 The key of the links in messages: rotate it after a leak or when a person leaves.
     Links(Links),
     /// 备份 SQLite 数据库，网关照常运行。 Back up the SQLite database while the gateway runs.
     Backup(Backup),
@@ -261,7 +261,7 @@ pub enum SecretsIn {
 /// `wegraf init`
 #[derive(Debug, Default, Args)]
 pub struct Init {
-    /// 写到哪个文件；已有的文件只添加，不改动别的。 Where to write; a file that exists is added to and otherwise left alone.
+    /// 写到哪个文件；已有的文件只添加，不改动别的。 Where to write; a file that exists is added to and otherwise unchanged.
     #[arg(short, long, value_name = "FILE", default_value = "wegraf.yaml")]
     pub output: PathBuf,
     /// 只打印带注释的示例配置。 Only print the commented example.
@@ -276,7 +276,7 @@ pub struct Init {
     /// 机器人长连接的 Secret；写在命令里别的用户看得见，请用变量或 @文件。 The bot's secret for the long connection; others see it in a command: use the variable or @FILE.
     #[arg(long, value_name = "SECRET", env = "WEGRAF_BOT_SECRET", hide_env_values = true, value_parser = secret)]
     pub bot_secret: Option<String>,
-    /// 机器人发到哪个会话：userid 或群的 chatid；不写就等人对它说话。 Where the bot speaks: a userid or a group's chatid; default: where somebody speaks to it.
+    /// 机器人发到哪个会话：userid 或群的 chatid；不写就等人对它说话。 Where the bot speaks: a userid or a group's chatid; default: where it is spoken to.
     #[arg(long, value_name = "CHAT", requires = "bot_id")]
     pub chat: Option<String>,
     /// 消息推送的地址或 key，或 @文件。 URL or key of a webhook, or @FILE.

@@ -314,7 +314,7 @@ fn tree(mut json: Value, payloads: &Payloads, now: Timestamp) -> Option<Explaine
         return Some(read);
     }
     body::unfold(&mut json);
-    // A fixed shape that somebody wrapped, or sent as a text inside of another body.
+    // A fixed shape inside another body, wrapped or as a text.
     let mut inner = &mut json;
     for _ in 0..4 {
         let Some(next) = only_member(inner) else { break };
@@ -366,13 +366,13 @@ fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     read.notification.message = excerpt(&read.notification.message, EXCERPT);
     if text.starts_with(['{', '[', '<']) && read.notification.alerts.iter().all(|alert| alert.status == Status::Notice)
     {
-        // Meant for a program, and nobody knows which: said so.
+        // Meant for an unknown program: named as such.
         UNRECOGNISED.clone_into(&mut read.notification.title);
     }
     read
 }
 
-/// Bytes that are no text in any encoding: kept raw, told honestly.
+/// Bytes that are no text in any encoding: kept raw, and named as such.
 fn opaque_bytes(bytes: &[u8], payloads: &Payloads, now: Timestamp) -> Explained {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(bytes)[..8].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));

@@ -35,7 +35,7 @@ pub struct Figure {
     pub raw: String,
     /// As a number, in `unit`; `None` for a text.
     pub number: Option<f64>,
-    /// What it counts; `None` where nobody says.
+    /// What it counts; `None` if unknown.
     pub unit: Option<Unit>,
     /// Where it comes from.
     pub source: Source,

@@ -283,7 +283,7 @@ impl Metrics {
         );
         r.register(
             "unknown_owners",
-            "Values of labels for which nobody could be mentioned, each once",
+            "Values of labels for which no one could be mentioned, each once",
             self.unknown_owners.clone(),
         );
         r.register("config_reloads", "Reloads of the configuration, by result", self.reloads.clone());

@@ -1,6 +1,6 @@
 //! Outside text for a terminal, a log or an exported file.
 //!
-//! Names of alerts, answers of upstreams and WeCom, names of people: whatever such a text contains, it moves no cursor,
+//! Names of alerts, answers of upstreams and WeCom, names of people: such a text may contain anything, and moves no cursor,
 //! forges no line and changes no reading order. A control character is replaced by a visible one, which shows that it
 //! was there; in JSON it is escaped.
 

@@ -30,7 +30,7 @@ pub const CHANGES: u64 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
-    /// It fired at least 20 times, and fewer than 5 in a hundred were taken: it tells what needs nobody.
+    /// It fired at least 20 times, and fewer than 5 in a hundred were taken: it reports what needs no one.
     Untaken,
     /// It changed at least 5 times within an hour: a longer `for` keeps it quiet.
     Flapping,
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_nobody_takes_and_one_that_goes_on_and_off_are_worth_changing() {
+    fn a_rule_that_is_hardly_acknowledged_and_one_that_flaps_are_worth_changing() {
         let many =
             |rule: &str, fired, ended| (0..24).map(move |at| hour(rule, "ops", at, fired, ended)).collect::<Vec<_>>();
         let rules = [many("noise", 1, 1), many("flaps", 3, 2), many("useful", 1, 0)].concat();

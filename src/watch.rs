@@ -114,7 +114,7 @@ impl Watching {
     async fn looks(&self) {
         let mut past = match Past::new(self.watch.deliver.clone()) {
             Ok(past) => past,
-            Err(error) => return error!(%error, "The client for alarms cannot be set up; nobody is told of trouble."),
+            Err(error) => return error!(%error, "The client for alarms cannot be set up; no trouble is told."),
         };
         loop {
             let begun = Instant::now();

@@ -85,16 +85,16 @@ fn message(text: &str) {
     }
     match opened {
         Ok(Incoming::Text { from, msgid, content, .. }) => {
-            somebody(&from);
+            named_person(&from);
             assert!(!msgid.is_empty() && content.len() <= text.len());
         }
         Ok(Incoming::Click(click)) => {
             let Click { from, key, task_id, response_code, selected, .. } = &click;
-            somebody(from);
+            named_person(from);
             assert!(!key.is_empty() && !task_id.is_empty() && response_code.as_deref() != Some(""));
             assert!(selected.iter().all(|(question, _)| !question.is_empty()));
         }
-        Ok(Incoming::Entered { from, .. }) => somebody(&from),
+        Ok(Incoming::Entered { from, .. }) => named_person(&from),
         Ok(Incoming::Other { event, .. }) => assert!(!event.is_empty()),
         Err(CallbackError::Signature | CallbackError::Stale | CallbackError::Cipher(_)) => {
             panic!("it is ours and just made")
@@ -103,6 +103,6 @@ fn message(text: &str) {
     }
 }
 
-fn somebody(from: &str) {
+fn named_person(from: &str) {
     assert!((1..=64).contains(&from.len()) && !from.contains(char::is_whitespace), "{from:?}");
 }

@@ -29,17 +29,17 @@ fuzz_target!(|text: &str| {
 fn check(event: &BotEvent) {
     match event {
         BotEvent::Text { from, chat, msgid, .. } => {
-            somebody(from);
+            named_person(from);
             somewhere(chat);
             assert!(!msgid.is_empty());
         }
         BotEvent::Click { click, chat, .. } => {
-            somebody(&click.from);
+            named_person(&click.from);
             somewhere(chat);
             assert!(!click.key.is_empty() && !click.task_id.is_empty() && click.response_code.is_none());
             assert!(click.selected.iter().all(|(question, _)| !question.is_empty()));
         }
-        BotEvent::Entered { from, .. } => somebody(from),
+        BotEvent::Entered { from, .. } => named_person(from),
         BotEvent::Evicted => {}
         BotEvent::Other { kind, chat, .. } => {
             assert!((1..=64).contains(&kind.chars().count()), "{kind}");
@@ -48,7 +48,7 @@ fn check(event: &BotEvent) {
     }
 }
 
-fn somebody(from: &str) {
+fn named_person(from: &str) {
     assert!((1..=64).contains(&from.len()) && !from.contains(char::is_whitespace), "{from:?}");
 }
 

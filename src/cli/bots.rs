@@ -134,7 +134,7 @@ fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) ->
     if known.conversations.is_empty() {
         screen.lines(words(
             "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次",
-            "    nobody has spoken to it yet: write to it, or mention it once in a group",
+            "    no one has spoken to it yet: write to it, or mention it once in a group",
         ));
     }
     for (conversation, error) in &known.conversations {
@@ -160,14 +160,15 @@ pub async fn check(config: &Config, name: &str, account: &BotAccount) -> Result<
     match (holder, known.error) {
         (Err(error), _) => Err(told!(
             "不知道网关是否在用它，没有试连：{error}",
-            "it is not known whether the gateway has it, so it was left alone: {error}"
+            "it is not known whether the gateway has it, so no connection was made: {error}"
         )
         .to_string()),
         (Ok(Some(_)), Some(error)) => Err(error),
-        (Ok(Some(holder)), None) => {
-            Ok(told!("网关正连着，没有另外连接（{holder}）", "the gateway has it, so it was left alone ({holder})")
-                .to_string())
-        }
+        (Ok(Some(holder)), None) => Ok(told!(
+            "网关正连着，没有另外连接（{holder}）",
+            "the gateway has it, so no other connection was made ({holder})"
+        )
+        .to_string()),
         (Ok(None), _) => connect(config, account).await,
     }
 }

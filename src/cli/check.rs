@@ -70,7 +70,7 @@ fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problem
         ));
         if config.sources.iter().any(|source| source.watchdog.is_none()) {
             screen.lines(
-                words("  Watchdog 和 InfoInhibitor 不发给人，Watchdog 断了才报警；要改：sources.<名>.watchdog", "  Watchdog and InfoInhibitor are told to nobody, only that the Watchdog stopped; to change it: sources.NAME.watchdog"),
+                words("  Watchdog 和 InfoInhibitor 不发给人，Watchdog 断了才报警；要改：sources.<名>.watchdog", "  Watchdog and InfoInhibitor are not told to people, only that the Watchdog stopped; to change it: sources.NAME.watchdog"),
             );
         }
     } else {

@@ -297,7 +297,7 @@ async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut V
     for chat in bots::mute(config, name, &known) {
         let result = words(
             "还没有人在那里对机器人说过话，可能推不进去：说一句，或在群里 @ 它一次",
-            "nobody has spoken to the bot there yet, so it may not speak either: write to it, or mention it once",
+            "no one has spoken to the bot there yet, so it may not speak either: write to it, or mention it once",
         )
         .to_string();
         findings

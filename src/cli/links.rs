@@ -27,7 +27,7 @@ pub struct Links {
 /// What to do with the key of links.
 #[derive(Debug, Subcommand)]
 pub enum LinksCommand {
-    /// 换掉签名链接的密钥：旧链接马上不能操作，24 小时后也不能查看。 Replace the key that signs links: old ones let nobody act from now on, and open no page after 24 h.
+    /// 换掉签名链接的密钥：旧链接马上不能操作，24 小时后也不能查看。 Replace the key that signs links: old ones allow no act from now on, and open no page after 24 h.
     Rotate(Rotate),
 }
 
@@ -58,7 +58,7 @@ pub async fn run(arguments: Links) -> anyhow::Result<ExitCode> {
     } else {
         let mut screen = Screen::new();
         screen.lines(
-            words("✓ 已换密钥：旧链接不能再操作，24 小时内仍可查看；再换一次，更早的链接就全部失效", "✓ rotated: old links let nobody act, and can be read for 24 h; a second rotation ends those of before the first"),
+            words("✓ 已换密钥：旧链接不能再操作，24 小时内仍可查看；再换一次，更早的链接就全部失效", "✓ rotated: old links allow no act, and open pages for 24 h; a second rotation ends those of before the first"),
         );
         screen
     };

@@ -158,7 +158,7 @@ impl Resolver<'_> {
         if !token.expose_secret().bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
             self.found.mistake(
                 bearer.place,
-                (format!("`{path}` 含有空格或不可见字符"), format!("`{path}` holds blanks or characters nobody sees")),
+                (format!("`{path}` 含有空格或不可见字符"), format!("`{path}` holds blanks or invisible characters")),
                 ("只写令牌本身，不带 Bearer", "write the token alone, without Bearer"),
             );
             return None;

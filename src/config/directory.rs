@@ -56,7 +56,7 @@ impl Resolver<'_> {
                 file.receivers.as_ref().map(|receivers| receivers.place).unwrap_or_default(),
                 (
                     "有 `mention_from`，但没有 `directory`，也没有可以查询的应用：@ 不到人",
-                    "there is `mention_from`, but neither a `directory` nor an app to ask: nobody can be mentioned",
+                    "there is `mention_from`, but neither a `directory` nor an app to ask: no one can be mentioned",
                 ),
                 (
                     "加上 directory: { file: directory.yaml }，几个应用时写 app",

@@ -130,7 +130,7 @@ impl Resolver<'_> {
         if turns.is_empty() {
             self.found.mistake(
                 place,
-                (format!("`{key}` 是空的：没有人值班"), format!("`{key}` is empty: nobody is on duty")),
+                (format!("`{key}` 是空的：没有人值班"), format!("`{key}` is empty: no one is on duty")),
                 (format!("{key}: [zhangsan, lisi]"), format!("{key}: [zhangsan, lisi]")),
             );
         }

@@ -34,8 +34,8 @@ pub(super) struct File {
     #[schemars(extend("default" = "127.0.0.1:8080"))]
     pub listen: Option<At<String>>,
     /// 前面的反向代理的地址或网段。只有它们发来的 `X-Forwarded-For`（没有时看 `Forwarded`）才算数；不写则都不看。
-    /// Addresses or networks of reverse proxies in front. Their `X-Forwarded-For` (else `Forwarded`) is believed, and
-    /// nobody else's; without it those headers are ignored.
+    /// Addresses or networks of reverse proxies in front. Their `X-Forwarded-For` (else `Forwarded`) is believed;
+    /// from other addresses, and without this key, those headers are ignored.
     pub trusted_proxies: Option<At<Vec<At<String>>>>,
     /// 另外再开一个只给监控用的地址：/healthz、/readyz、/metrics；告警入口被挤满时它照样回答。
     /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers however crowded the other is.
@@ -83,7 +83,7 @@ pub(super) struct File {
     /// Who is told when wegraf itself has trouble; without it there are only logs and metrics.
     pub alarm: Option<At<Alarm>>,
     /// 一切正常时定期访问的地址，停了由别人发现。
-    /// A URL that is called as long as all is well, so that somebody else notices when it is not.
+    /// A URL that is called as long as all is well, so that another program notices when it is not.
     pub heartbeat: Option<At<Heartbeat>>,
     /// 接收者：一个名字对应一个或多个目标。Receivers: a name for one or more targets.
     pub receivers: Option<At<Named<Receiver>>>,
@@ -158,12 +158,12 @@ pub(super) struct Receiver {
     /// 消息等了多久还没送出，就（同时）发给 fallback。
     /// How long a message may wait before the fallback is told as well.
     pub fallback_after: Option<At<FallbackAfter>>,
-    /// 没人认领时一步步升级。Who is told, step by step, as long as nobody acknowledges.
+    /// 没人认领时一步步升级。Who is told, step by step, as long as no one acknowledges.
     pub escalate: Option<At<Vec<At<Step>>>>,
     /// 谁可以操作，默认同全局。Who may act on what it gets; default: the global rule.
     pub may_act: Option<At<MayAct>>,
     /// 从这些标签找负责人并 @ 他们，依次找，找到为止（群聊和 webhook）。
-    /// Labels that say whose an alert is: the first by which somebody is found is mentioned (chats and webhooks).
+    /// Labels that say whose an alert is: the first by which a person is found is mentioned (chats and webhooks).
     pub mention_from: Option<At<Vec<At<String>>>>,
     /// 说明告警是关于什么的标签，从大到小；自带的规则认不出时用。
     /// Labels that make the object of an alert, wide to narrow, before those that wegraf knows.
@@ -200,7 +200,7 @@ pub(super) struct Target {
     /// `users` 里在微信（不在企业微信）里看消息的人：他们收文本，其他人收 `face`。
     /// Those of `users` who read in WeChat and not in WeCom: they get a text, the others the face.
     pub plain: Option<At<Vec<At<String>>>>,
-    /// 值班表名：发给当班的人；名字/backup 是二线。Name of a rota: whoever is on duty; NAME/backup is its second line.
+    /// 值班表名：发给当班的人；名字/backup 是二线。Name of a rota: the person on duty; NAME/backup is its second line.
     pub on_call: Option<At<String>>,
     /// 部门 ID。Department ids.
     pub parties: Option<At<Vec<At<i64>>>>,

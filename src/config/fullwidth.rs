@@ -93,7 +93,7 @@ pub(super) fn line_with_colon(text: &str) -> Option<(usize, &str)> {
 }
 
 /// The first such character of a line that is not a quote inside a value, as a column from 1, and what to write. Comments
-/// and what stands in half-width quotes are left alone.
+/// and what stands in half-width quotes stay as they are.
 pub(super) fn in_line(line: &str) -> Option<(usize, (Words, Words))> {
     let mut quote = None;
     for (column, letter) in (1..).zip(line.chars()) {

@@ -89,7 +89,7 @@ impl Resolver<'_> {
     pub(super) fn crew(&mut self, crew: &At<Crew>, mut check: impl FnMut(&mut Self, Place, &str)) -> Vec<String> {
         let Some(people) = crew.get() else { return Vec::new() };
         if people.0.is_empty() {
-            self.found.mistake(crew.place, ("这里没有人", "there is nobody here"), ("写一个 userid", "write a userid"));
+            self.found.mistake(crew.place, ("这里没有人", "there is no one here"), ("写一个 userid", "write a userid"));
         }
         let mut found = Vec::new();
         for person in &people.0 {

@@ -229,7 +229,7 @@ impl<'a> Resolver<'a> {
                 place,
                 (
                     "前面有反向代理，但没有 `sources`：能访问代理的人都能投递告警",
-                    "there is a proxy in front and there are no `sources`: whoever reaches the proxy can post",
+                    "there is a proxy in front and there are no `sources`: everyone who reaches the proxy can post",
                 ),
                 (
                     "加上 sources（例如 grafana: { bearer: { env: GRAFANA_TOKEN } }）",

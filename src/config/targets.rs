@@ -154,7 +154,7 @@ impl Resolver<'_> {
             (None, false) => {
                 self.found.mistake(
                     place,
-                    ("有 `app`，但没有写发给谁", "there is an `app`, but nobody to send to"),
+                    ("有 `app`，但没有写发给谁", "there is an `app`, but no one to send to"),
                     (
                         "加上 users、users_file、on_call、parties、tags 或 chat",
                         "add users, users_file, on_call, parties, tags or chat",

@@ -266,7 +266,7 @@ const WRONG_RECEIVERS: &[Case] = &[
     ("  a: {}\n", &[(7, 3, "`targets` is missing", "")]),
     ("  a: { targets: [ { webhook: grup } ] }\n", &[(7, 30, "no webhook `grup` in wecom.webhooks", "`group`")]),
     ("  a: { targets: [ { app: op, users: [x] } ] }\n", &[(7, 26, "no app `op` in wecom.apps", "`ops`")]),
-    ("  a: { targets: [ { app: ops } ] }\n", &[(7, 19, "nobody to send to", "users")]),
+    ("  a: { targets: [ { app: ops } ] }\n", &[(7, 19, "no one to send to", "users")]),
     ("  a: { targets: [ { users: [x] } ] }\n", &[(7, 19, "does not say where", "webhook: NAME")]),
     ("  a: { targets: [ { app: ops, users: [x], webhook: group } ] }\n", &[(7, 19, "both `app` and `webhook`", "two targets")]),
     ("  a: { targets: [ { app: ops, users: [x], chat: C } ] }\n", &[(7, 19, "both `chat`", "two targets")]),
@@ -429,7 +429,7 @@ fn proxies_that_open_the_door_are_noted() {
     let (_, said) = notes(&format!("trusted_proxies: ['0.0.0.0/0']\n{sources}"));
     assert!(said.contains("anybody can claim any address"), "{said}");
     let (_, said) = notes("trusted_proxies: [127.0.0.1]\n");
-    assert!(said.contains("whoever reaches the proxy can post"), "{said}");
+    assert!(said.contains("everyone who reaches the proxy can post"), "{said}");
 }
 
 #[test]

@@ -440,7 +440,7 @@ pub(super) fn sees(all: bool, receivers: &[String]) -> Words {
 
 pub(super) const FILTER: Words = words("筛选", "filter");
 pub(super) const CALM: Words = words("现在没有告警。", "Nothing is on.");
-pub(super) const NO_OWNER: Words = words("未认领", "nobody has it");
+pub(super) const NO_OWNER: Words = words("未认领", "not acknowledged");
 
 /// What is on.
 pub(super) fn now_heading(all: usize, critical: usize, free: usize) -> Words {

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_left_alone_longer_each_time_and_a_repair_is_looked_for_less_often() {
+    fn the_pause_after_a_limit_grows_and_a_repair_is_probed_less_often() {
         let waits: Vec<i64> = [0, 1, 3, 20].map(|n| opens(&refused(45009), 0, n).unwrap().2).to_vec();
         assert_eq!(waits, [60_000, 120_000, 480_000, 3_600_000]);
         assert_eq!(opens(&refused(60020), 0, 9).unwrap().2, 60_000);

@@ -60,7 +60,7 @@ impl Owners {
                 Answer::Unknown if self.book.pages().tell(value) => {
                     info!(
                         ?value,
-                        "Nobody is known by this value of a label; nobody is mentioned for it. Name it in `directory`."
+                        "No person is known by this value of a label; no one is mentioned for it. Name it in `directory`."
                     );
                     unknown();
                 }

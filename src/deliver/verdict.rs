@@ -102,7 +102,8 @@ impl Verdict {
     /// It was not sent, because the lease was running out.
     pub fn too_late() -> Self {
         let zh = "进程停顿过久，未发送，由当前持有者重发".to_owned();
-        let en = "this process was paused for too long: nothing was sent, whoever has the lane now sends it".to_owned();
+        let en = "this process was paused for too long: nothing was sent, the process that has the lane now sends it"
+            .to_owned();
         Self::NotSent(Failed { blame: Blame::Passing, errcode: None, status: None, zh, en, retry_after: None })
     }
 

@@ -114,7 +114,7 @@ fn unconfigured(key: &str) -> Response {
     (StatusCode::NOT_FOUND, format!("{}\n", words::unconfigured(key))).into_response()
 }
 
-/// The receivers that a key or a token means; `None`: the routes say. Empty: it means nobody any more.
+/// The receivers that a key or a token means; `None`: the routes say. Empty: they are gone from the configuration.
 fn receivers_of(config: &Config, addressee: &Addressee) -> Option<Vec<Receiver>> {
     match addressee {
         Addressee::Receiver(name) => {

@@ -247,7 +247,7 @@ async fn rotate(State(gate): State<Gate>, request: Request) -> Response {
     let Ok(RotateOrder { by }) = serde_json::from_slice(&body) else { return unreadable() };
     match gate.server.links.rotate().await {
         Ok(()) => {
-            info!(by, "The key of links was rotated: links of before let nobody act, and open pages for a day.");
+            info!(by, "The key of links was rotated: older links allow no act, and open pages for a day.");
             Json(json!({})).into_response()
         }
         Err(failure) => unstored(&gate, &failure),

@@ -137,7 +137,7 @@ fn of_this_process(server: &Server) -> Vec<Figure> {
         Figure::new("wegraf_store_waiting", "Writes that wait", count(counters.waiting as u64)),
         Figure::new(
             "wegraf_log_lines_dropped",
-            "Log lines nobody took in time",
+            "Log lines that standard error did not take in time",
             count(telemetry::DROPPED_LINES.load(Ordering::Relaxed)),
         ),
     ]

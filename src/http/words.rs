@@ -104,20 +104,20 @@ pub(super) fn open(host: &str) -> Words {
 pub(super) fn source_refused(name: &str) -> Words {
     (
         format!("来源 `{name}` 发来的内容一再被拒收，这些告警到不了任何人：请检查它的设置"),
-        "what a source sends is refused again and again, and reaches nobody: check how it is set up",
+        "what a source sends is refused again and again, and reaches no one: check how it is set up",
     )
         .into()
 }
 
 pub(super) const CREDENTIALS_WRONG: Words = words(
     "有发送方的凭证一再不对，它的告警进不来：请核对它的令牌，或者有人在猜",
-    "a sender's credential is wrong again and again, so its alerts do not come in: check its token, or somebody is guessing",
+    "a sender's credential is wrong again and again, so its alerts do not come in: check its token; or the token is being guessed",
 );
 pub(super) const LINKS_FORGED: Words =
     words("有人一再打开伪造的消息链接", "forged links to messages are opened again and again");
 pub(super) const CALLBACKS_UNSIGNED: Words = words(
     "回调地址一再收到不是企业微信签名的请求：请核对 callback 的 token 和 encoding_aes_key，或者有人在伪造",
-    "calls of a callback are not signed by WeCom: check its token and encoding_aes_key, or somebody forges them",
+    "calls of a callback are not signed by WeCom: check its token and encoding_aes_key; or they are forged",
 );
 pub(super) const ORDERS_UNSIGNED: Words = words(
     "命令的签名一再无效：命令和网关用的是不是同一个数据库",
@@ -129,7 +129,7 @@ pub(super) const ADDRESSES_MISSED: Words = words(
 );
 pub(super) const BODIES_REFUSED: Words = words(
     "收到的内容一再无法接收，这些告警到不了任何人：请检查发送方",
-    "bodies are refused again and again, and reach nobody: check their sender",
+    "bodies are refused again and again, and reach no one: check their sender",
 );
 
 /// The fault and its remedy, with how often and the last of them.

@@ -42,7 +42,7 @@ pub(super) enum Repeats {
     Never,
     /// As long as it says itself, in `endsAt`.
     IfSaid,
-    /// Always, as whoever pushes to an Alertmanager must.
+    /// Always, as every client of an Alertmanager must.
     Always,
 }
 

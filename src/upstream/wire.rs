@@ -146,7 +146,7 @@ impl Wire {
     }
 
     /// Asks below the root, by GET where nothing is sent, else by POST. Reads at most `most` bytes within `deadline`.
-    /// What the answer says is told to nobody.
+    /// The text of the answer is dropped.
     pub async fn ask(
         &self,
         path: &str,

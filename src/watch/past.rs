@@ -64,7 +64,7 @@ impl Past {
                     Err(error) => {
                         warn!(
                             receiver = receiver.name,
-                            error, "Somebody cannot be told that the store takes no writes."
+                            error, "A receiver could not be told that the store takes no writes."
                         );
                     }
                 }

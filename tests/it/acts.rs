@@ -8,7 +8,7 @@ use wecom_simulator::Setup;
 use crate::harness::{EVERY_CHANNEL, World, alertmanager};
 use crate::process::{Answer, Wegraf, run};
 use crate::programs::Server;
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 
 /// Two people by the app, a group by a webhook and one by the app.
 const WRONG: &str = r"
@@ -114,7 +114,7 @@ async fn a_message_of_many_parts_is_taken_back_whole_and_one_that_was_never_sent
 #[tokio::test]
 async fn acts_on_silences_by_command_are_recorded_where_a_gateway_has_run() {
     let world = World::idle(Setup::demo(), EVERY_CHANNEL).await;
-    let Some(server) = Server::alertmanager(world.folder.path(), NOBODY).await else { return };
+    let Some(server) = Server::alertmanager(world.folder.path(), NO_NOTIFIER).await else { return };
     let mut world = world;
     world.write_config(&format!("{EVERY_CHANNEL}upstreams:\n  am: {{ kind: alertmanager, url: '{}' }}\n", server.url));
     let create = ["silences", "create", "--for", "1h", "--author", "张三", "--json", "alertname=主机失联"];

@@ -74,7 +74,7 @@ async fn a_wrong_secret_is_told_before_anything_is_written() {
 #[tokio::test]
 async fn the_list_says_how_a_bot_is_and_what_to_write() {
     let world = talking(RECEIVERS).await;
-    run(&world, &["bots", "list"]).await.exits(0).says(&["duty", "sim-bot", "✓", "nobody has spoken"]);
+    run(&world, &["bots", "list"]).await.exits(0).says(&["duty", "sim-bot", "✓", "no one has spoken"]);
     say(&world, "lisi", Some("wrSimDutyGroup"), "告警").await;
     let answer = run(&world, &["bots", "list", "--json"]).await.exits(0).json();
     let known = &answer["bots"][0]["conversations"][0];
@@ -101,7 +101,7 @@ async fn a_doctor_connects_where_no_gateway_does_and_evicts_no_connection() {
     let world = idle(RECEIVERS).await;
     let found = doctor(&world).await;
     assert!(found[0].1 && found[0].2.contains("试连成功"), "{found:?}");
-    assert!(!found[1].1 && found[1].2.contains("nobody has spoken"), "{found:?}");
+    assert!(!found[1].1 && found[1].2.contains("no one has spoken"), "{found:?}");
     assert_eq!(bot(&world).await["subscribes"], 1);
 
     let world = mute(RECEIVERS).await;

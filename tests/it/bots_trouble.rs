@@ -90,7 +90,7 @@ async fn a_socket_that_is_cut_comes_back_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_conversation_never_hears_more_than_wecom_takes() {
+async fn a_conversation_never_gets_more_than_wecom_takes() {
     let world = talking(RECEIVERS).await;
     let one = |n: usize| alertmanager(&format!("告警 {n}"), &[("db-1", "firing")]);
     // A fifth of what WeCom accepts is reserved for urgent messages and answers.

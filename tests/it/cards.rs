@@ -6,7 +6,7 @@ use wegraf::store::{ActFilter, ActKind, ActRow, ActState};
 
 use crate::harness::{World, alertmanager};
 use crate::programs::{Server, until};
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 use crate::witness_alertmanager::{holds, texts};
 
 /// The callback of the app, as both sides know it.
@@ -192,7 +192,7 @@ async fn an_event_that_wecom_brings_again_is_done_once() {
 #[tokio::test]
 async fn of_five_hundred_presses_in_a_second_one_silences_and_all_are_answered_and_recorded() {
     let world = World::idle(Setup::demo(), "").await;
-    let Some(upstream) = Server::alertmanager(world.folder.path(), NOBODY).await else { return };
+    let Some(upstream) = Server::alertmanager(world.folder.path(), NO_NOTIFIER).await else { return };
     let rest = format!("upstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\n{RECEIVERS}", upstream.url);
     let mut world = world;
     with_callback(&world, &rest);

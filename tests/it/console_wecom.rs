@@ -132,7 +132,7 @@ async fn whatever_comes_back_from_wecom_ends_in_a_session_or_in_a_reason() {
     assert_eq!(seen.status, 303);
     holds(&seen.to, &["/connect/oauth2/authorize?", "scope=snsapi_base", "agentid=1000002"]);
     let back = phone.chosen(&seen.to, "lisi").await;
-    // What another browser began, and what took too long, signs nobody in.
+    // What another browser began, and what took too long, signs no one in.
     let mut thief = Browser::new(&world, "Mozilla/5.0 Firefox/140");
     thief.goes("wangwu").await;
     let seen = thief.open(&back).await;
@@ -178,7 +178,7 @@ async fn whatever_comes_back_from_wecom_ends_in_a_session_or_in_a_reason() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
         assert!(!bytes.windows(code.len()).any(|window| window == code.as_bytes()), "a code is stored");
     }
-    // Whoever begins too often waits, and a link still signs in.
+    // A person who begins too often waits, and a link still signs in.
     let mut eager = Browser::new(&world, "Mozilla/5.0 Firefox/140");
     let mut statuses = Vec::new();
     for _ in 0..30 {

@@ -9,7 +9,7 @@ use wegraf::store::{ActFilter, ActKind, ActRow, ActState};
 use crate::browser::Browser;
 use crate::harness::{World, alertmanager};
 use crate::programs::{Server, alert, until};
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 use crate::witness_alertmanager::{holds, texts};
 
 /// A group that gets texts, without buttons.
@@ -225,7 +225,7 @@ async fn a_name_is_text_wherever_it_is_shown() {
 /// A world whose alerts come from a real Alertmanager; `None` where it is not installed.
 async fn with_upstream(face: &str) -> Option<(World, Server)> {
     let mut world = World::idle(Setup::demo(), "").await;
-    let server = Server::alertmanager(world.folder.path(), NOBODY).await?;
+    let server = Server::alertmanager(world.folder.path(), NO_NOTIFIER).await?;
     let upstreams = format!("upstreams:\n  am: {{ kind: alertmanager, url: '{}' }}\n", server.url);
     world.write_config(&format!("{}{upstreams}", GROUP.replace("face: text", face)));
     world.start().await;

@@ -13,7 +13,7 @@ use crate::harness::{World, alertmanager};
 use crate::page::{Visitor, first_text};
 use crate::process::{Wegraf, run};
 use crate::programs::{Server, until};
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 use crate::witness_alertmanager::{holds, texts};
 
 /// Two people receive different alerts, a group by a webhook those of a third receiver, and a chat of the app those of
@@ -120,7 +120,7 @@ async fn may_act_widens_to_anyone_and_narrows_to_those_it_names() {
 }
 
 #[tokio::test]
-async fn a_bot_tells_a_group_what_the_group_hears_and_nothing_of_its_members() {
+async fn a_bot_tells_a_group_what_the_group_receives_and_nothing_of_its_members() {
     let rest = r"
 receivers:
   person: { targets: [ { bot: duty, chat: zhangsan, face: markdown_v2 } ] }
@@ -207,7 +207,7 @@ async fn a_silence_url_never_hides_more_than_the_alert_that_brings_it() {
 #[tokio::test]
 async fn alerts_without_a_name_or_a_rule_are_never_silenced_from_here() {
     let mut world = World::idle(Setup::demo(), "").await;
-    let Some(server) = Server::alertmanager(world.folder.path(), NOBODY).await else { return };
+    let Some(server) = Server::alertmanager(world.folder.path(), NO_NOTIFIER).await else { return };
     let rest = format!(
         "external_url: https://alerts.example.com\nupstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\nreceivers:\n  ops:\n    targets:\n      - {{ app: ops, users: [zhangsan], face: text }}\n      - {{ webhook: ops-group, face: text }}\nroute: {{ receiver: ops }}\n",
         server.url
@@ -258,7 +258,7 @@ async fn the_page_shows_what_a_silence_would_hide_before_it_is_pressed() {
 #[tokio::test]
 async fn a_silence_is_said_on_every_message_that_tells_of_what_it_hides() {
     let mut world = World::idle(Setup::demo(), "").await;
-    let Some(server) = Server::alertmanager(world.folder.path(), NOBODY).await else { return };
+    let Some(server) = Server::alertmanager(world.folder.path(), NO_NOTIFIER).await else { return };
     let rest = format!(
         "external_url: https://alerts.example.com\nupstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ] }} }}\nroute: {{ receiver: ops }}\n",
         server.url

@@ -99,7 +99,7 @@ async fn the_alerts_of_one_call_part_ways_and_each_receiver_gets_one_message() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_does_not_want_ends_hears_only_beginnings() {
+async fn a_receiver_that_does_not_want_ends_is_told_only_of_beginnings() {
     let rest = r"
 receivers:
   both: { targets: [ { app: ops, users: [daixuan], face: text } ] }

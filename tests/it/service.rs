@@ -67,7 +67,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 ";
 
 #[tokio::test]
-async fn systemd_holds_the_socket_hears_that_it_is_ready_and_alive_and_that_it_stops() {
+async fn systemd_holds_the_socket_and_is_told_when_it_is_ready_alive_and_stopping() {
     let world = World::idle(Setup::demo(), "").await;
     world.write("wegraf.yaml", &world.config_text("127.0.0.1:0", OPS));
     let path = world.folder.path().join("notify");

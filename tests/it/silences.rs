@@ -14,7 +14,7 @@ use crate::harness::crypto;
 use crate::programs::{Program, Server, alert, find, until};
 
 const HOUR_MS: i64 = 3_600_000;
-pub const NOBODY: &str = "receivers: [ { name: nobody } ]\nroute: { receiver: nobody }\n";
+pub const NO_NOTIFIER: &str = "receivers: [ { name: nobody } ]\nroute: { receiver: nobody }\n";
 
 /// An upstream at `url`, as a configuration of two lines makes it.
 pub fn upstream(kind: UpstreamKind, url: &str) -> Upstream {
@@ -54,7 +54,7 @@ fn host(name: &str, replica: &str, over: bool) -> Value {
 async fn world() -> Option<(TempDir, Server, Client)> {
     crypto();
     let folder = TempDir::new().unwrap();
-    let server = Server::alertmanager(folder.path(), NOBODY).await?;
+    let server = Server::alertmanager(folder.path(), NO_NOTIFIER).await?;
     let client = Client::new(&upstream(UpstreamKind::Alertmanager, &server.url)).unwrap();
     Some((folder, server, client))
 }
@@ -203,7 +203,7 @@ async fn an_alertmanager_with_a_certificate_and_a_password_of_its_own_is_reached
             "tls_server_config: {{ cert_file: ca.pem, key_file: key.pem }}\nbasic_auth_users: {{ wegraf: {HASH} }}\n"
         ),
     );
-    write("alertmanager.yml", NOBODY);
+    write("alertmanager.yml", NO_NOTIFIER);
     let address = free().unwrap();
     let listen = format!("--web.listen-address={address}");
     let own = [

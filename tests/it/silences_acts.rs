@@ -15,7 +15,7 @@ use wegraf::upstream::{Client, Matcher, Wanted, marker};
 use crate::cards::acts;
 use crate::harness::{World, alertmanager, crypto};
 use crate::programs::{Server, alert, until};
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 use crate::witness_alertmanager::texts;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -24,7 +24,7 @@ const HOUR_MS: i64 = 3_600_000;
 async fn world() -> Option<(TempDir, Server, World)> {
     crypto();
     let folder = TempDir::new().unwrap();
-    let server = Server::alertmanager(folder.path(), NOBODY).await?;
+    let server = Server::alertmanager(folder.path(), NO_NOTIFIER).await?;
     let rest = format!(
         "upstreams: {{ am: {{ kind: alertmanager, url: '{}' }} }}\nreceivers: {{ ops: {{ targets: [ {{ webhook: ops-group, face: text }} ], may_act: {{ anyone: true }} }} }}\nroute: {{ receiver: ops }}\n",
         server.url

@@ -6,7 +6,7 @@ use wecom_simulator::Setup;
 use crate::harness::{EVERY_CHANNEL, World};
 use crate::process::run;
 use crate::programs::{Server, alert, until};
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 
 /// A world whose configuration has these upstreams.
 async fn idle(upstreams: &str) -> World {
@@ -15,7 +15,7 @@ async fn idle(upstreams: &str) -> World {
 
 async fn with_alertmanager(more: &str) -> Option<(World, Server)> {
     let world = idle("").await;
-    let server = Server::alertmanager(world.folder.path(), NOBODY).await?;
+    let server = Server::alertmanager(world.folder.path(), NO_NOTIFIER).await?;
     let am = format!("  am: {{ kind: alertmanager, url: '{}' }}\n{more}", server.url);
     world.write_config(&format!("{EVERY_CHANNEL}upstreams:\n{am}"));
     Some((world, server))

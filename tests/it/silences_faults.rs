@@ -15,7 +15,7 @@ use wegraf::upstream::{Client, Problem, SilenceState};
 use crate::harness::crypto;
 use crate::programs::Server;
 use crate::proxy::{By, Of, Plan, Proxy};
-use crate::silences::{NOBODY, upstream, wanted};
+use crate::silences::{NO_NOTIFIER, upstream, wanted};
 
 const SECRET: &str = "s3cret-token-4711";
 
@@ -35,7 +35,7 @@ struct World {
 async fn world() -> Option<World> {
     crypto();
     let folder = TempDir::new().unwrap();
-    let server = Server::alertmanager(folder.path(), NOBODY).await?;
+    let server = Server::alertmanager(folder.path(), NO_NOTIFIER).await?;
     let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
     let proxy = Proxy::start(address).await;
     let client = Client::new(&known(&proxy.url())).unwrap();

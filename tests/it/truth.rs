@@ -14,7 +14,7 @@ use xtask::gateway::free;
 
 use crate::harness::{World, alertmanager, crypto};
 use crate::programs::{Server, ago, find, until};
-use crate::silences::NOBODY;
+use crate::silences::NO_NOTIFIER;
 use crate::witness_alertmanager::{holds, texts};
 
 /// First the group, after ten minutes another, after half an hour the first again.
@@ -112,7 +112,7 @@ fn id(text: &str) -> String {
 
 #[tokio::test]
 async fn a_silence_made_with_amtool_holds_the_step_is_told_once_and_its_end_is_a_reminder() {
-    let Some((_folder, server, world)) = both(NOBODY).await else { return };
+    let Some((_folder, server, world)) = both(NO_NOTIFIER).await else { return };
     let silence = silenced_by_amtool(&server).await;
     world.pass(Duration::from_mins(10));
     step(&world).await;
@@ -150,7 +150,7 @@ async fn a_silence_made_with_amtool_holds_the_step_is_told_once_and_its_end_is_a
 
 #[tokio::test]
 async fn what_is_silenced_and_then_over_takes_no_step_and_its_end_is_told_once() {
-    let Some((_folder, server, world)) = both(NOBODY).await else { return };
+    let Some((_folder, server, world)) = both(NO_NOTIFIER).await else { return };
     silenced_by_amtool(&server).await;
     look(&world).await;
     world.arrived(OPS, 2).await;
@@ -174,7 +174,7 @@ async fn what_is_silenced_and_then_over_takes_no_step_and_its_end_is_told_once()
 
 #[tokio::test]
 async fn what_is_gone_upstream_is_over_for_everybody_also_for_those_of_an_escalation() {
-    let Some((_folder, server, world)) = both(NOBODY).await else { return };
+    let Some((_folder, server, world)) = both(NO_NOTIFIER).await else { return };
     world.pass(Duration::from_mins(10));
     step(&world).await;
     let boss = texts(&world.arrived(BOSS, 1).await);
@@ -196,9 +196,9 @@ async fn what_is_gone_upstream_is_over_for_everybody_also_for_those_of_an_escala
 }
 
 #[tokio::test]
-async fn an_inhibited_alert_takes_no_step_and_nobody_is_told_until_it_is_free_again() {
+async fn an_inhibited_alert_takes_no_step_and_no_one_is_told_until_it_is_free_again() {
     let inhibiting = format!(
-        "{NOBODY}inhibit_rules: [ {{ source_matchers: [ alertname=机房断电 ], target_matchers: [ alertname={NAME} ] }} ]\n"
+        "{NO_NOTIFIER}inhibit_rules: [ {{ source_matchers: [ alertname=机房断电 ], target_matchers: [ alertname={NAME} ] }} ]\n"
     );
     let Some((_folder, server, world)) = both(&inhibiting).await else { return };
     let mut power = there("room-1", false);
@@ -232,7 +232,7 @@ async fn an_upstream_that_is_away_proves_nothing_and_the_step_says_so() {
 
     // One that has just started lists nothing, which proves nothing either.
     let folder = TempDir::new().unwrap();
-    let Some(server) = Server::alertmanager(folder.path(), NOBODY).await else { return };
+    let Some(server) = Server::alertmanager(folder.path(), NO_NOTIFIER).await else { return };
     let world = firing(&steps(&at(&server.url)), &[]).await;
     for _ in 0..12 {
         world.pass(Duration::from_secs(50));
@@ -247,7 +247,7 @@ async fn an_upstream_that_is_away_proves_nothing_and_the_step_says_so() {
 async fn peers_are_asked_together() {
     crypto();
     let folder = TempDir::new().unwrap();
-    let Some([first, second]) = Server::strangers(folder.path(), NOBODY).await else { return };
+    let Some([first, second]) = Server::strangers(folder.path(), NO_NOTIFIER).await else { return };
     let peers =
         format!("am: {{ kind: alertmanager, url: '{}', peers: ['{}'], gone_after: 1m }}", first.url, second.url);
     // Only the second one lists it, silenced.
@@ -365,7 +365,7 @@ async fn an_upstream_that_refuses_or_is_slow_does_not_keep_a_step() {
 async fn a_reading_of_the_last_minute_holds_while_the_upstream_is_away_and_an_older_one_does_not() {
     crypto();
     let folder = TempDir::new().unwrap();
-    let Some(server) = Server::alertmanager(folder.path(), NOBODY).await else { return };
+    let Some(server) = Server::alertmanager(folder.path(), NO_NOTIFIER).await else { return };
     let world = firing(&steps(&at(&server.url)), &[&server]).await;
     silenced_by_amtool(&server).await;
     world.pass(Duration::from_secs(9 * 60 + 50));
@@ -450,7 +450,7 @@ async fn a_source_whose_alerts_lapse_together_is_one_message_and_none_of_them_is
 async fn who_silenced_what_is_told_in_english_too() {
     crypto();
     let folder = TempDir::new().unwrap();
-    let Some(server) = Server::alertmanager(folder.path(), NOBODY).await else { return };
+    let Some(server) = Server::alertmanager(folder.path(), NO_NOTIFIER).await else { return };
     let config = steps(&at(&server.url)).replace("  ops:\n", "  ops:\n    language: en\n");
     let world = World::at_a_standstill(&config).await;
     server.fire(&[there("db-1", false)]).await;

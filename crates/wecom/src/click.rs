@@ -30,6 +30,6 @@ impl Click {
 }
 
 /// Whether `id` can name a person: not empty, at most 64 bytes (page 90236), nothing that could break a line or a list.
-pub(crate) fn names_somebody(id: &str) -> bool {
+pub(crate) fn names_a_member(id: &str) -> bool {
     (1..=64).contains(&id.len()) && !id.contains(|c: char| c.is_whitespace() || c.is_control() || c == '|')
 }

@@ -109,7 +109,7 @@ async fn hello(
         None
     };
     let Ok(Some((req_id, from, chat))) = tokio::time::timeout(HELLO, spoken).await else {
-        return Ok(Err(Trouble::new(None, words("没有等到有人对机器人说话", "nobody spoke to the bot"))));
+        return Ok(Err(Trouble::new(None, words("没有等到有人对机器人说话", "no one spoke to the bot"))));
     };
     let chat = chat.id().to_owned();
     writeln!(screen, "✓ {}", told!("{from} 在 {chat} 说话了", "{from} has spoken in {chat}"))?;
@@ -165,7 +165,7 @@ async fn first_card(
         None
     };
     let Ok(Some((req_id, Click { from, .. }))) = tokio::time::timeout(PRESS, pressed).await else {
-        let words = words("卡片已送到，但没有人按按钮", "the card arrived, but nobody pressed its button");
+        let words = words("卡片已送到，但没有人按按钮", "the card arrived, but no one pressed its button");
         return Ok(Err(Trouble::new(None, words)));
     };
     let answered = bot.respond_update(&req_id, &card(&task_id, language, Some(&from)), &[]).await;

@@ -83,7 +83,7 @@ fn what_is_missing_is_named_at_once_and_nothing_is_written() {
 }
 
 #[test]
-fn a_file_that_exists_is_added_to_and_otherwise_left_alone() {
+fn a_file_that_exists_is_added_to_and_otherwise_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = arguments(&folder);
     scripted(&arguments, "2\nfirst-key\n").0.unwrap();

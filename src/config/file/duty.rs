@@ -35,7 +35,7 @@ pub(in crate::config) struct Rota {
     pub holidays: Option<At<Vec<At<Holiday>>>>,
 }
 
-/// 一次替班。Somebody who stands in.
+/// 一次替班。One substitution.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Substitute {
@@ -89,14 +89,14 @@ pub(in crate::config) struct Directory {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Step {
-    /// 多久没有人认领，1m 到 24h，一步比一步长。How long nobody has acknowledged, 1m to 24h, longer with each step.
+    /// 多久没有人认领，1m 到 24h，一步比一步长。How long no one has acknowledged, 1m to 24h, longer with each step.
     #[schemars(extend("pattern" = "^([0-9]+[smhd])+$"))]
     pub after: At<String>,
     /// 发给哪个接收者。Which receiver is told.
     pub receiver: Option<At<String>>,
     /// 用哪个应用发给下面的人；只有一个应用时可不写。The app that tells the people below; default: the only one.
     pub app: Option<At<String>>,
-    /// 发给这张值班表当班的人：名字，或 名字/backup（二线）。Whoever is on duty: a rota's name, or NAME/backup.
+    /// 发给这张值班表当班的人：名字，或 名字/backup（二线）。The person on duty: a rota's name, or NAME/backup.
     pub on_call: Option<At<String>>,
     /// 发给这些人。These people.
     pub users: Option<At<Vec<At<String>>>>,
@@ -114,7 +114,7 @@ pub(in crate::config) enum Only {
     Critical,
 }
 
-/// 谁可以按消息上的按钮；不写：收到消息的人，群里任何人。Who may press the buttons; default: whoever got the message.
+/// 谁可以按消息上的按钮；不写：收到消息的人，群里任何人。Who may press the buttons; default: those who got the message, and everyone in its groups.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct MayAct {
@@ -123,11 +123,11 @@ pub(in crate::config) struct MayAct {
     pub anyone: Option<At<bool>>,
     /// 这些 userid。These userids.
     pub users: Option<At<Vec<At<String>>>>,
-    /// 这些值班表当班的人：名字，或 名字/backup。Whoever is on duty in these rotas: NAME or NAME/backup.
+    /// 这些值班表当班的人：名字，或 名字/backup。The people on duty in these rotas: NAME or NAME/backup.
     pub on_call: Option<At<Vec<At<String>>>>,
 }
 
-/// 一个人，或几个人。Somebody, or several.
+/// 一个人，或几个人。One person, or several.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Crew(pub Vec<At<String>>);
 
@@ -159,7 +159,7 @@ impl JsonSchema for Crew {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "一个人，或几个人的列表。Somebody, or a list of several.",
+            "description": "一个人，或几个人的列表。One person, or a list of several.",
             "oneOf": [
                 { "type": "string", "minLength": 1 },
                 { "type": "array", "items": { "type": "string" }, "minItems": 1 },

@@ -59,8 +59,8 @@ fn hold(cases: &[Case], read: impl Fn(&str) -> Vec<String>) {
 const WRONG_ROTAS: &[Case] = &[
     ("", &[("rota.yaml:1:1", "a mapping { … } is expected here, not nothing", "")]),
     ("people: [zhangsan]\n", &[("rota.yaml:1:1", "`start` is missing", "add `start: …`")]),
-    ("start: 2026-01-05\npeople: []\n", &[("rota.yaml:2:1", "`people` is empty: nobody is on duty", "zhangsan")]),
-    ("start: 2026-01-05\npeople: [[]]\n", &[("rota.yaml:2:10", "there is nobody here", "userid")]),
+    ("start: 2026-01-05\npeople: []\n", &[("rota.yaml:2:1", "`people` is empty: no one is on duty", "zhangsan")]),
+    ("start: 2026-01-05\npeople: [[]]\n", &[("rota.yaml:2:10", "there is no one here", "userid")]),
     ("start: 2026-01-05\npeople: [zhangsan, 张三]\n", &[("rota.yaml:2:20", "`张三` is not a userid", "账号")]),
     ("start: 2026-01-05\npeople: ['@all']\n", &[("rota.yaml:2:10", "`@all` is not a userid", "")]),
     ("start: 2026-01-05\npeople: { a: b }\n", &[("rota.yaml:2:1", "a list [ … ] is expected here, not a mapping", "")]),
@@ -216,7 +216,7 @@ fn the_example_files_are_right() {
 fn mentioning_owners_without_a_way_to_find_them_is_noted() {
     let (_, notes) = good(&SMALL.replace("{ webhook: group }", "{ webhook: group, mention_from: [team] }"));
     let [note] = notes.try_into().unwrap();
-    assert!(note.reason.en.contains("nobody can be mentioned"), "{note}");
+    assert!(note.reason.en.contains("no one can be mentioned"), "{note}");
     let with_app = format!("{WITH_ROTA}  a: {{ targets: [ {{ webhook: group, mention_from: [team] }} ] }}\n");
     assert_eq!(beside(&with_app, &[("rota.yaml", ROTA)]).unwrap().1, []);
 }

@@ -131,7 +131,7 @@ impl Pages {
             Ok(other) => (other, UNKNOWN_FOR_MS),
             Err(error) => {
                 let failure = error.failure();
-                warn!(error = %failure.en(), "An owner could not be looked up; nobody is mentioned for it.");
+                warn!(error = %failure.en(), "An owner could not be looked up; no one is mentioned for it.");
                 let spent = failure.fault == Fault::LookupBudget;
                 (Answer::NotYet, if spent { UNKNOWN_FOR_MS } else { FAILED_FOR_MS })
             }

@@ -135,7 +135,7 @@ impl Params {
         Ok(limit.unwrap_or(ROWS))
     }
 
-    /// The row that the page before ended with: `cursor`, which is signed, so that nobody builds on what is in it.
+    /// The row that the page before ended with: `cursor`, which is signed, so that no program can build on its content.
     pub fn cursor(&self, key: Hmac<Sha256>, path: &str) -> Result<Option<i64>, Bad> {
         let form = words::CURSOR;
         self.read("cursor", form, |text| {
@@ -253,7 +253,7 @@ mod tests {
                         prop_assert!(at.0 <= NOW.0 || query.contains(':'));
                     }
                     prop_assert!(params.limit().is_ok_and(|limit| (1..=MOST).contains(&limit)) || params.text("limit").is_some());
-                    prop_assert!(params.cursor(key(1), "/x").map_or(true, |id| id.is_none()), "nobody made a cursor");
+                    prop_assert!(params.cursor(key(1), "/x").map_or(true, |id| id.is_none()), "no cursor was made");
                     let _ = (params.pairs("label"), params.short("short"));
                 }
             }

@@ -44,7 +44,7 @@ pub(super) async fn on(gate: &Gate, guest: &Guest, typed: &str) -> Result<Vec<Ac
         found.extend(store.alerts(AlertFilter { claimed_by: Some(person.clone()), ..on() }).await?);
     }
     if receivers.is_some() {
-        // The visitor's own, whoever was told of them.
+        // The visitor's own, even if the alerts were told to other receivers.
         let own = Some(guest.session.person.clone());
         found.extend(store.alerts(AlertFilter { claimed_by: own, receivers: None, words, ..on() }).await?);
     }

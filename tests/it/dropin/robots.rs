@@ -59,7 +59,7 @@ async fn dingtalk_and_feishu_take_what_is_signed() {
 }
 
 #[tokio::test]
-async fn slack_hears_ok_and_nothing_else() {
+async fn slack_is_answered_ok_and_nothing_else() {
     let world = World::new(SOURCES).await;
     let body = json!({ "text": "*Disk* is full on db-3" }).to_string();
     let path = "/services/T000/B000/slack-token-0123456789abcdef";

@@ -84,7 +84,7 @@ pub const ROWS: &[Row] = &[
     // The network.
     row("F20", "连接被拒绝 connection refused", Network(Plan::Refuse), all(Retry)),
     row("F20", "域名无法解析 no such name", Elsewhere(Place::NoName), all(Retry)),
-    row("F36", "证书不可信 certificate of nobody", Elsewhere(Place::Untrusted), all(Retry)),
+    row("F36", "证书不可信 certificate of an unknown authority", Elsewhere(Place::Untrusted), all(Retry)),
     row("F36", "证书属于别的主机 certificate of another host", Elsewhere(Place::OtherHost), [Retry, Retry, Retry, NO_BUNDLE]),
     row("F36", "证书过期 certificate expired", Elsewhere(Place::Expired), [Retry, Retry, Retry, NO_BUNDLE]),
     row("F21", "慢但在时限内 slow, in time", Answers(Late(Duration::from_millis(1500)), 1), all(Arrive)),
@@ -125,7 +125,7 @@ pub const ROWS: &[Row] = &[
     row("–", "media/upload HTTP 502", Uploads(Http(502, "<html>")), pictured(Arrive)),
     row("–", "media/upload 不回应 no answer", Uploads(Hang), pictured(Arrive)),
     row("F25", "`invaliduser`", Ghost, [Part, ONE_PLACE, ONE_PLACE, ONE_PLACE]),
-    row("F26", "81013 谁也收不到 nobody", Answers(Code(81013), 1), [Fallback, ONE_PLACE, ONE_PLACE, NO_CODES]),
+    row("F26", "81013 谁也收不到 no one is reached", Answers(Code(81013), 1), [Fallback, ONE_PLACE, ONE_PLACE, NO_CODES]),
     row("F26", "60111 成员不存在 no such member", Answers(Code(60111), 1), [Fallback, ONE_PLACE, ONE_PLACE, NO_CODES]),
     row("F26", "86003 群不存在 no such chat", Answers(Code(86003), 1), [CHATS_ONLY, Fallback, CHATS_ONLY, NO_CODES]),
     row("F26", "49008 群已解散 dissolved", Answers(Code(49008), 1), [CHATS_ONLY, Fallback, CHATS_ONLY, NO_CODES]),

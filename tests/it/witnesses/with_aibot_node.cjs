@@ -1,5 +1,5 @@
 // The official SDK of the bot's socket. Usage: with_aibot_node.cjs SIMULATOR PACKAGES
-// Whoever speaks and clicks does it through the simulator's control API; what the SDK makes of it is printed.
+// People speak and click through the simulator's control API; what the SDK makes of it is printed.
 
 const { createRequire } = require("node:module");
 
@@ -15,7 +15,7 @@ async function control(path, body) {
   return read;
 }
 
-/** The next event of that name; nobody waits for ever, since the test ends a script that is late. */
+/** The next event of that name; it may wait for ever, since the test ends a script that is late. */
 const next = (client, name) => new Promise((resolve) => client.once(name, resolve));
 
 /** What a call is refused with. */

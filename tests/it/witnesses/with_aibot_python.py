@@ -1,6 +1,6 @@
 """The Python port of the bot's SDK. Usage: with_aibot_python.py SIMULATOR
 
-Whoever speaks and clicks does it through the simulator's control API; what the SDK makes of it is printed.
+People speak and click through the simulator's control API; what the SDK makes of it is printed.
 """
 
 import asyncio

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_nothing_may_be_done_to_is_left_alone() {
+    fn a_database_of_others_is_not_disturbed() {
         let dice = Dice { lease: Duration::from_secs(5), shocks: &[] };
         let mut rng = StdRng::seed_from_u64(7);
         assert!((0..200).flat_map(|_| dice.round(&mut rng)).all(|it| !matches!(it.what, What::Shock(_))));

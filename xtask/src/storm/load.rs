@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_some_receivers_hear_of_what_comes_back() {
+    fn only_some_receivers_are_told_of_what_comes_back() {
         let bodies = load(200, 8, 1).bodies(20);
         let back: BTreeSet<usize> =
             bodies.iter().filter(|body| body.round != Round::Begin).map(|body| body.receiver).collect();

@@ -45,7 +45,7 @@ impl Phones {
         }
         for message in arrived {
             let Some(at) = owner(addresses, message) else {
-                phones.violations.push(format!("nobody's: {:?} {}", message.places, message.text));
+                phones.violations.push(format!("of no alert: {:?} {}", message.places, message.text));
                 continue;
             };
             let known = own.get(addresses[at].receiver.as_str());

@@ -47,13 +47,13 @@ impl Named {
         Self { all, users: list("userids"), parties: list("partyids"), tags: list("tagids") }.checked(82101)
     }
 
-    fn checked(self, nobody: i64) -> Result<Self, Refusal> {
+    fn checked(self, if_none: i64) -> Result<Self, Refusal> {
         let code = match &self {
             named if named.users.len() > 1000 => 40032,
             named if named.parties.len() > 100 => 82002,
             named if named.tags.len() > 100 => 82003,
             named if !named.all && named.users.is_empty() && named.parties.is_empty() && named.tags.is_empty() => {
-                nobody
+                if_none
             }
             _ => return Ok(self),
         };

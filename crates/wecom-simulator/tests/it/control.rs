@@ -113,7 +113,7 @@ async fn the_clock_runs_stands_still_and_jumps() {
 }
 
 #[tokio::test]
-async fn a_page_hears_of_messages_and_changes_as_they_happen() {
+async fn a_page_shows_messages_and_changes_as_they_happen() {
     let desk = Desk::new().await;
     let mut events = desk.http.get(desk.at("/_simulator/events")).send().await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::Click;
-use crate::click::names_somebody;
+use crate::click::names_a_member;
 
 use super::body::ChatType;
 
@@ -168,7 +168,7 @@ fn conversation(body: &Value) -> Option<Conversation> {
 }
 
 fn from(body: &Value) -> Option<String> {
-    required(body, "/from/userid").filter(|id| names_somebody(id))
+    required(body, "/from/userid").filter(|id| names_a_member(id))
 }
 
 fn required(value: &Value, pointer: &str) -> Option<String> {

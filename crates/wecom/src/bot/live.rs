@@ -274,7 +274,7 @@ impl<'a> Live<'a> {
         } else if req_id.starts_with("ping_") {
             self.unanswered = 0;
         } else {
-            tracing::debug!("An answer came to a question that nobody asks any more.");
+            tracing::debug!("An answer came to a question that was given up.");
         }
     }
 

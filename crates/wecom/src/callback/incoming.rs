@@ -3,7 +3,7 @@
 use super::CallbackError;
 use super::xml::Element;
 use crate::Click;
-use crate::click::names_somebody;
+use crate::click::names_a_member;
 
 /// A push of WeCom to an app. Each may come up to three times (page 90238): copies of a text share its `msgid`, copies
 /// of others the user and the time.
@@ -46,7 +46,7 @@ pub(super) fn read(xml: &Element) -> Result<Incoming, CallbackError> {
     let created_at = xml.text_of("CreateTime").parse().unwrap_or(0);
     let from = || {
         let from = xml.text_of("FromUserName");
-        if names_somebody(from) { Ok(from.to_owned()) } else { Err(CallbackError::Lacks("FromUserName")) }
+        if names_a_member(from) { Ok(from.to_owned()) } else { Err(CallbackError::Lacks("FromUserName")) }
     };
     match (xml.text_of("MsgType"), xml.text_of("Event")) {
         ("", _) => Err(CallbackError::Lacks("MsgType")),

@@ -139,9 +139,9 @@ fn fence(allowed: Option<&[String]>, to: Recipients) -> (Recipients, Vec<String>
 }
 
 fn check(to: &Recipients, fenced: bool, caller: &Caller) -> Result<(), Reply> {
-    let nobody = to.users.is_empty() && to.parties.is_empty() && to.tags.is_empty();
+    let no_recipient = to.users.is_empty() && to.parties.is_empty() && to.tags.is_empty();
     let everybody = to.users.iter().any(|user| user == EVERYBODY);
-    let (errcode, text) = match (nobody, fenced) {
+    let (errcode, text) = match (no_recipient, fenced) {
         (true, true) => (81013, "user & party & tag all invalid"),
         (true, false) => (82001, "All touser & toparty & totag invalid"),
         (false, _) if everybody => return Ok(()),

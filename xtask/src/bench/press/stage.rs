@@ -137,7 +137,7 @@ impl Stage {
     pub async fn press(&self, card: u64, key: &str) -> anyhow::Result<u64> {
         let press = json!({ "message": card, "user": PRESSES, "key": key, "anyway": true });
         let click = self.control("POST", "clicks", press).await?;
-        ensure!(click["delivered"] == true, "nobody took the press: {click}");
+        ensure!(click["delivered"] == true, "the press was not delivered: {click}");
         click["id"].as_u64().context("a click without a number")
     }
 

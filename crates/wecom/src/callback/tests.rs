@@ -204,7 +204,8 @@ fn a_key_or_token_that_cannot_be_one_is_refused_in_both_languages_and_not_shown(
     {
         assert!(!words.contains("canary") && !words.contains(S1.token) && !words.contains(S1.key), "{words}");
     }
-    assert!(BadKey::Length(42).to_string().contains("现有 42 个") && BadKey::Length(42).to_string().contains("has 42"));
+    let text = BadKey::Length(42).text();
+    assert!(text.zh.contains("现有 42 个") && text.en.contains("has 42"), "{text}");
 }
 
 #[test]

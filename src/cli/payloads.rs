@@ -240,7 +240,7 @@ fn explained_text(explained: &Explained, body: &Body) -> String {
         }
     }
     if !explained.notification.message.is_empty() {
-        let _ = write!(text, "\n正文 text:\n");
+        let _ = write!(text, "\n{}\n", words("正文：", "text:"));
         for line in explained.notification.message.lines() {
             let _ = writeln!(text, "   {line}");
         }

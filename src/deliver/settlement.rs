@@ -104,12 +104,13 @@ fn follows(next: &Next, verdict: &Verdict, now: Timestamp) -> store::Next {
     }
 }
 
-/// All missed recipients, in one list.
+/// All missed recipients, in one list; departments and tags by the keys that the configuration has for them, which
+/// readers of either language know.
 pub fn names(missed: &Missed) -> Vec<String> {
     let Missed { users, parties, tags, unlicensed } = missed;
     let numbered =
-        |kind: &'static str, ids: &[String]| ids.iter().map(move |id| format!("{kind} {id}")).collect::<Vec<_>>();
-    [users.clone(), unlicensed.clone(), numbered("部门", parties), numbered("标签", tags)].concat()
+        |kind: &'static str, ids: &[String]| ids.iter().map(move |id| format!("{kind}: {id}")).collect::<Vec<_>>();
+    [users.clone(), unlicensed.clone(), numbered("parties", parties), numbered("tags", tags)].concat()
 }
 
 /// Why a message became dead, from a closed set.

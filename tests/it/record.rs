@@ -281,7 +281,7 @@ async fn readiness_lists_warnings_and_the_metrics_count_them() {
     }
     let (status, text) = ready().await;
     assert_eq!(status, 200);
-    assert!(text.starts_with("ready\n") && text.contains("not sending by webhook/ops-group"), "{text}");
+    assert!(text.starts_with("ready\n") && text.contains("sending by webhook/ops-group is paused"), "{text}");
     assert!(!text.contains("has waited"), "{text}");
     world.pass(Duration::from_secs(130));
     let (status, text) = ready().await;

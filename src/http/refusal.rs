@@ -82,7 +82,9 @@ impl Refusal {
                 (StatusCode::PAYLOAD_TOO_LARGE, words::too_many(needs.div_ceil(1 << 20), share >> 20))
             }
             Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => (StatusCode::SERVICE_UNAVAILABLE, words::BUSY),
-            Self::Intake(Refused::Encoding(reason)) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Words::quoted(reason.clone())),
+            Self::Intake(Refused::Encoding(reason)) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Words::quoted(reason.clone()))
+            }
             Self::Intake(Refused::Unreadable(reason)) => {
                 let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
                 (status, Words::quoted(reason.to_string()))

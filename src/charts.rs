@@ -26,8 +26,6 @@ use crate::upstream::{GrafanaRule, Sampler, Series, Trouble, UpstreamError, aske
 use crate::words::Language;
 use plan::Plan;
 
-pub use trend::{Course, course};
-
 /// How long a picture is used again.
 const KNOWN: Duration = Duration::from_mins(1);
 /// Pictures that are kept.

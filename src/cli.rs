@@ -47,13 +47,13 @@ use clap_complete::Shell;
 
 use crate::config::{Config, Language, Mistake, Note};
 use crate::words::{told, words};
-pub use acts::{Acts, ActsCommand, ActsList};
-pub use bots::{BotsCommand, BotsList};
-pub use console::{Console, ConsoleCommand};
-pub use deliveries::{Deliveries, DeliveriesCommand, When};
-pub use links::{Links, LinksCommand};
-pub use payloads::{Payloads, PayloadsCommand};
-pub use silences::{Silences, SilencesCommand};
+pub use acts::Acts;
+pub use bots::BotsCommand;
+pub use console::Console;
+pub use deliveries::{Deliveries, When};
+pub use links::Links;
+pub use payloads::Payloads;
+pub use silences::Silences;
 use source::SourceCommand;
 pub use tongue::Tongue;
 

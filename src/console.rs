@@ -26,14 +26,14 @@ mod words;
 
 use askama::Template;
 
-pub use acts::{ActsPart, Done, Form, Hides, May, Owner, Proven, Said, Silenced, Span, Standing, acts};
-pub use assets::{Asset, asset};
+pub use acts::{May, Proven, Standing, acts};
+pub use assets::asset;
 pub use desk::{Desk, LinkPage, LoginPage, MePage};
-pub use digest::{DigestPage, PAGE_ITEMS, Turn, digest_page};
+pub use digest::{PAGE_ITEMS, Turn, digest_page};
 pub use find::Sought;
 pub use frame::{Frame, language_of, policy, root_of};
 pub use health::{SilencesPage, StatePage};
-pub use letter::{Beside, Fact, LETTER_ALERTS, LetterPage, Now, Shown, letter_page};
+pub use letter::{Beside, Now, Shown, letter_page};
 pub use links::picture_hosts;
 pub use live::changed;
 pub use noise::{Noise, NoisePage};
@@ -44,9 +44,9 @@ pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
 pub use words::{
     ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER,
-    MAPPING_PASSES, MAPPING_READS, NO_ACT, NO_PAGE, NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_LABELS, ODD_SEARCH,
-    PAGE_FAILED, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW,
-    WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right,
+    MAPPING_PASSES, MAPPING_READS, NO_ACT, NO_PAGE, NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_LABELS, ODD_SEARCH, PRUNED,
+    SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW, WECOM_SILENT, WHO_ARE_YOU,
+    domain_not_trusted, done, mapping_wrong, no_right,
 };
 
 /// A page with one sentence.

@@ -67,19 +67,18 @@ pub use again::{Again, again, is_resend};
 pub use bypass::Bypass;
 pub use card::{interactive as can_be_pressed, offer};
 pub use client::{client, network};
-pub use email::Mailer;
 pub use envelope::Envelope;
 use health::Health;
 pub use hook::Hooks;
-pub use letter::{Form, Occasion, Prepared, Writer};
+pub use letter::{Occasion, Writer};
 pub use members::{Member, Members, has_one_corp};
 pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page, contents};
-pub use recall::{NotRecalled, Recallable, can_be_recalled, recall, recallable};
+pub use recall::{can_be_recalled, recall, recallable};
 pub use setup::Setup;
 pub use short::short_links_as_shown;
-pub use way::{Way, addressed, app, called, knows, scopes, stands_on};
+pub use way::{addressed, app, called, knows, scopes, stands_on};
 use worker::{Command, Event, Moment, Worker};
 
 /// Lanes that send concurrently. Each holds a connection to WeCom, which bars callers with too many (45033).

@@ -63,7 +63,7 @@ mod words;
 pub use api::{EndTokenOrder, TokenOrder, openapi};
 pub use console::{EndOrder, LinkOrder};
 use guests::BODY_DEADLINE;
-pub use heard::{Heard, Record, RefusedCall};
+pub use heard::{Record, RefusedCall};
 pub use listen::{Doors, raise_descriptors, serve};
 use lobby::Seat;
 pub use orders::{NoteOrder, RecallAnswer, RecallOrder, Reload, ReloadAnswer, RotateOrder};

@@ -38,7 +38,7 @@ use crate::plain::excerpt;
 use body::Body;
 pub use draft::draft;
 use generic::Payloads;
-pub use reader::{HELD, Listed, Shown};
+pub use reader::{HELD, Listed};
 pub use relayed::{FORMAT as RELAYED, relay};
 pub use robots::wecom;
 pub use weight::Weight;

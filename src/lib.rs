@@ -1,51 +1,155 @@
 //! wegraf: receives alerts from Grafana and Prometheus, stores them, and delivers them to people and groups in WeCom.
 //!
-//! The path of an alert: [`http`] → [`intake`] (which asks [`proof`], [`ingest`] and [`route`]) → [`store`] (which asks
-//! `engine`); then the sender gets its 200; → [`deliver`] → [`render`] → the `wecom` crate → [`store`]. `ARCHITECTURE.md`
+//! The path of an alert: `http` → `intake` (which asks `proof`, `ingest` and `route`) → `store` (which asks
+//! `engine`); then the sender gets its 200; → `deliver` → `render` → the `wecom` crate → `store`. `ARCHITECTURE.md`
 //! describes it.
 
-pub mod alert;
-pub mod answer;
-pub mod app;
-pub mod bots;
-pub mod budget;
-pub mod card_name;
-pub mod charts;
-pub mod cli;
-pub mod config;
-pub mod console;
-pub mod deliver;
-pub mod duty;
-pub(crate) mod engine;
-pub mod fuse;
-pub mod http;
-pub mod incidents;
-pub mod ingest;
-pub mod intake;
-pub mod level;
-pub mod links;
-pub mod live;
-pub mod measure;
-pub mod metrics;
-pub mod names;
-pub(crate) mod plain;
-pub mod preview;
-pub mod proof;
-pub mod render;
-pub mod room;
+mod alert;
+mod answer;
+mod app;
+mod bots;
+mod budget;
+mod card_name;
+mod charts;
+mod cli;
+mod config;
+mod console;
+mod deliver;
+mod duty;
+mod engine;
+mod fuse;
+mod http;
+mod incidents;
+mod ingest;
+mod intake;
+mod level;
+mod links;
+mod live;
+mod measure;
+mod metrics;
+mod names;
+mod plain;
+mod preview;
+mod proof;
+mod render;
+mod room;
 #[cfg(test)]
 mod rooms;
-pub mod route;
-pub mod said;
-pub mod search;
-pub mod shown;
-pub mod sockets;
-pub mod standing;
-pub mod stats;
-pub mod store;
-pub mod subject;
-pub mod telemetry;
-pub mod time;
-pub mod upstream;
-pub mod watch;
-pub mod words;
+mod route;
+mod said;
+mod search;
+mod shown;
+mod sockets;
+mod standing;
+mod stats;
+mod store;
+mod subject;
+mod telemetry;
+mod time;
+mod upstream;
+mod watch;
+mod words;
+
+pub use cli::main;
+
+/// What the integration tests and the fuzz targets name. For nothing else: it changes with every version.
+#[doc(hidden)]
+pub mod internals {
+    pub mod alert {
+        pub use crate::alert::{
+            Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
+        };
+    }
+    pub mod answer {
+        pub use crate::answer::{Actor, Via, Wish};
+    }
+    pub mod app {
+        pub use crate::app::{App, run};
+    }
+    pub mod bots {
+        pub use crate::bots::options;
+    }
+    pub mod budget {
+        pub use crate::budget::{Limit, Window, room};
+    }
+    pub mod cli {
+        pub use crate::cli::{command, sample};
+    }
+    pub mod config {
+        pub use crate::config::{
+            Algorithm, Carrier, Channel, Config, Credential, Database, Encoding, Face, Finding, Language, Part, Proof,
+            SignedTime, Signing, Source, Target, TemplateFile, TimeUnit, To, Upstream, UpstreamKind, schema,
+        };
+    }
+    pub mod deliver {
+        pub use crate::deliver::{addressed, called};
+        pub mod verbatim {
+            pub use crate::deliver::verbatim::{given, written};
+        }
+    }
+    pub mod http {
+        pub mod api {
+            pub mod query {
+                pub use crate::http::api::query::Params;
+            }
+            pub mod token {
+                pub use crate::http::api::token::fresh;
+            }
+        }
+    }
+    pub mod incidents {
+        pub use crate::incidents::{Kind, Subject};
+    }
+    pub mod ingest {
+        #[cfg(fuzzing)]
+        pub use crate::ingest::explain_by_tree;
+        pub use crate::ingest::{Door, Unreadable, Weight, listed, read, reread};
+        pub mod generic {
+            pub use crate::ingest::generic::{AlertFields, Mapping, Members, Payloads};
+        }
+        pub mod wecom {
+            pub use crate::ingest::wecom::{Said, notification};
+        }
+    }
+    pub mod links {
+        pub use crate::links::{Acting, LinkKey};
+    }
+    pub mod measure {
+        pub use crate::measure::{Rule, expression, threshold, write};
+    }
+    pub mod names {
+        pub use crate::names::{Discriminator, LaneKey, SourceId};
+    }
+    pub mod proof {
+        pub use crate::proof::{Certificates, Presented, could_prove, prove};
+    }
+    pub mod render {
+        pub use crate::render::{Letter, Note, Offer, Picture, Rendered, Sample, Templates, Told, samples};
+    }
+    pub mod route {
+        pub use crate::route::{Branch, Matcher, Operator, Tree, parse_matchers};
+    }
+    pub mod search {
+        pub use crate::search::{Question, Terms};
+    }
+    pub mod store {
+        pub use crate::store::{
+            About, ActEnd, ActFilter, ActKind, ActRow, ActState, ApiToken, Breaker, Claim, Delivery, DeliveryFilter,
+            DeliveryRow, Fate, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State, Store, Way, hash,
+        };
+    }
+    pub mod subject {
+        pub use crate::subject::Taught;
+    }
+    pub mod time {
+        pub use crate::time::Clock;
+    }
+    pub mod upstream {
+        pub use crate::upstream::{
+            Client, Made, Matcher, Problem, SilenceState, UpstreamError, Wanted, covers, marker, matchers_for,
+        };
+    }
+    pub mod words {
+        pub use crate::words::Language;
+    }
+}

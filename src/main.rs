@@ -1,4 +1,4 @@
-//! The program: hands its arguments to [`wegraf::cli`].
+//! The program: hands its arguments to [`wegraf::main`].
 
 use std::process::ExitCode;
 
@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: wegraf_allocator::Jemalloc = wegraf_allocator::Jemalloc;
 
 fn main() -> ExitCode {
-    wegraf::cli::main(std::env::args_os())
+    wegraf::main(std::env::args_os())
 }

@@ -58,6 +58,4 @@ pub enum Source {
     Prose,
     /// The only number that differs among the alerts of a group.
     Differing,
-    /// The upstream's own rule list.
-    Upstream,
 }

@@ -48,7 +48,7 @@ pub use buttons::{
 pub use digest::{DigestLetter, RenderedDigest};
 pub use engine::TemplateProblem;
 pub use figures::{Measured, Shown as ShownValue, measured};
-pub use leads::{Lead, Leads, long_links};
+pub use leads::{Leads, long_links};
 pub use link::{harmless_url, public_picture};
 pub use notes::{Hidden, Note, noted};
 pub use samples::{Sample, samples};

@@ -8,7 +8,7 @@ mod matcher;
 mod reach;
 
 use crate::alert::Labels;
-pub use matcher::{Matcher, Operator, SyntaxError, label_name, parse_matchers, quoted_text, write_matcher};
+pub use matcher::{Matcher, Operator, label_name, parse_matchers, quoted_text, write_matcher};
 pub use reach::{Blocked, Unreachable};
 
 /// A node as it is configured; the receiver may be left to the parent.

@@ -54,17 +54,20 @@ pub use crate::engine::act::{
     ACT_ALERTS, About, ActAlert, ActEnd, ActKind, ActState, Acted, Doer, Listeners, NewAct, NewCode, NewSilence,
 };
 pub use crate::engine::outbox::{
-    Breaker, BreakerChange, Claim, Claimed, Detour, Fallback, Fate, Folded, Freeze, Frozen, Kept, LONGEST_WAIT_MS,
-    LaneHead, LateMessage, Lease, Moved, Naming, Next, OUTAGE, Outcome, PROBE_MS, Queued, Settlement, State, Taken,
-    VIEW, Waiting, WaitingMessage, Way,
+    Breaker, BreakerChange, Claim, Claimed, Detour, Fallback, Fate, Folded, Freeze, Frozen, Kept, LaneHead,
+    LateMessage, Lease, Moved, Naming, Next, OUTAGE, Outcome, Queued, Settlement, State, Taken, VIEW, Waiting,
+    WaitingMessage, Way,
 };
-pub use crate::engine::overdue::FallbackAfter;
+#[cfg(test)]
+pub use crate::engine::outbox::{LONGEST_WAIT_MS, PROBE_MS};
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
 pub use api::{ApiToken, Asked, NewToken};
 pub use backup::Backup;
 pub use copy::{Copied, copy};
-pub use digest::{Digest, DigestGroup, DigestItem, DigestKey, DigestOther};
+#[cfg(test)]
+pub use digest::DigestOther;
+pub use digest::{Digest, DigestGroup, DigestItem, DigestKey};
 pub use error::{Fatal, Retry, StoreError, Unopened};
 pub use incidents::AlertFilter;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
@@ -74,10 +77,12 @@ pub use record::{
     TransitionRow,
 };
 pub use retention::{Pruned, Retention};
-pub use sessions::{Hash, NewSession, SESSION_MS, Session, Step, TICKET_MS, Ticket, fresh_secret, hash};
-pub use short::{NewShortLink, SHORT_LINK_MS, ShortLink};
+pub use sessions::{Hash, NewSession, SESSION_MS, Session, Step, Ticket, fresh_secret, hash};
+pub use short::{NewShortLink, ShortLink};
 pub use sqlite::Counters;
-pub use tally::{LONGEST_MS, RuleHour, SentHour, Taken as TakenAlert, Tally, TallyFilter};
+pub use tally::{LONGEST_MS, Tally, TallyFilter};
+#[cfg(test)]
+pub use tally::{RuleHour, SentHour, Taken as TakenAlert};
 pub use terms::Indexed;
 pub use truth::{Followed, Lapsing, Truth};
 
@@ -704,8 +709,9 @@ pub struct Space {
 
 /// An access token of an app.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "the text of a token has no better name")]
 pub struct Token {
-    /// The token.
+    /// As WeCom gave it.
     pub token: SecretString,
     /// When it expires.
     pub expires_at: Timestamp,

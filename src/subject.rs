@@ -16,8 +16,8 @@ mod said;
 
 use crate::alert::Labels;
 
-pub use ends::{Piece, columns, runs};
-pub use fold::{Fold, Folded, fold};
+pub use ends::{columns, runs};
+pub use fold::{Folded, fold};
 pub use group::{Group, Member, Row, group};
 pub use part::{Kind, Part, places, text};
 pub use reading::Fate;

@@ -22,10 +22,10 @@ pub use client::{Client, Survey};
 pub use error::{Problem, UpstreamError};
 pub use grafana_rule::GrafanaRule;
 pub use look::{About, Group, Look};
-pub use matchers::{Matcher, common_matchers, covers, known_here, matchers_for, together};
+pub use matchers::{Matcher, covers, known_here, matchers_for, together};
 pub use origin::{Origin, asked_for, org_of, upstream_for};
 pub use series::{Sampler, Series, Trouble, selected, unselected};
-pub use span::{LONGEST, MORNING, SHORTEST, Span, parse_time, until};
+pub use span::{MORNING, Span, parse_time, until};
 
 /// Longest comment, in bytes; a person's text is truncated, the marker after it never.
 const COMMENT_BYTES: usize = 1000;

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Labels;
-use wegraf::config::{Config, Finding};
+use wegraf::internals::alert::Labels;
+use wegraf::internals::config::{Config, Finding};
 
 fuzz_target!(|text: &str| {
     // Patterns, and files that never end, belong to the file system and not to the parser.

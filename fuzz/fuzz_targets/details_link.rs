@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::Uri;
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Timestamp;
-use wegraf::http::{Acts, LinkKey};
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::links::{Acting, LinkKey};
 use wegraf_fuzz::link::{Case, Fields, fields};
 
 fuzz_target!(|case: Case<'_>| {
@@ -27,9 +27,9 @@ fuzz_target!(|case: Case<'_>| {
     assert_eq!(opened.is_some(), right, "{query} of {} at {page}, {now:?}", case.page);
     if let Some(opened) = opened {
         let expected = match act {
-            None => Acts::Never,
-            Some(act) if now.0 / 1000 <= act => Acts::Until(act),
-            Some(_) => Acts::Ended,
+            None => Acting::Never,
+            Some(act) if now.0 / 1000 <= act => Acting::Until(act),
+            Some(_) => Acting::Ended,
         };
         assert_eq!(opened.acts, expected, "{query} at {now:?}");
     }

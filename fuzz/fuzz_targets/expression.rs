@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Labels;
-use wegraf::measure::{Rule, expression, threshold, write};
-use wegraf::words::Language;
+use wegraf::internals::alert::Labels;
+use wegraf::internals::measure::{Rule, expression, threshold, write};
+use wegraf::internals::words::Language;
 use wegraf_fuzz::cpu_time;
 
 /// What one expression may take, also in a build with checks.

@@ -5,8 +5,8 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::ingest::generic::Payloads;
-use wegraf::ingest::{Door, listed, read, reread};
+use wegraf::internals::ingest::generic::Payloads;
+use wegraf::internals::ingest::{Door, listed, read, reread};
 use wegraf_fuzz::{NOW, check_notification};
 
 static PAYLOADS: LazyLock<Payloads> = LazyLock::new(Payloads::default);

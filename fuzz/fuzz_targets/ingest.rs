@@ -6,9 +6,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Format;
-use wegraf::ingest::generic::Payloads;
-use wegraf::ingest::{Door, Unreadable, explain_by_tree, read, reread};
+use wegraf::internals::alert::Format;
+use wegraf::internals::ingest::generic::Payloads;
+use wegraf::internals::ingest::{Door, Unreadable, explain_by_tree, read, reread};
 use wegraf_fuzz::{NOW, check_notification};
 
 static PAYLOADS: LazyLock<Payloads> = LazyLock::new(Payloads::default);

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Labels;
-use wegraf::route::{Branch, Matcher, Operator, Tree, parse_matchers};
+use wegraf::internals::alert::Labels;
+use wegraf::internals::route::{Branch, Matcher, Operator, Tree, parse_matchers};
 
 /// Between the matchers and the labels that they are asked about, which stand one a line as `name=value`.
 const THEN: &str = "\n---\n";

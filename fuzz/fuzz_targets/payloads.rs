@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Format;
-use wegraf::ingest::generic::{AlertFields, Mapping, Members, Payloads};
-use wegraf::ingest::{Door, read, reread};
+use wegraf::internals::alert::Format;
+use wegraf::internals::ingest::generic::{AlertFields, Mapping, Members, Payloads};
+use wegraf::internals::ingest::{Door, read, reread};
 use wegraf_fuzz::json::Json;
 use wegraf_fuzz::{NOW, check_notification, cpu_time};
 

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Timestamp;
-use wegraf::http::api::query::Params;
-use wegraf::search::{Question, Terms};
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::http::api::query::Params;
+use wegraf::internals::search::{Question, Terms};
 use wegraf_fuzz::cpu_time;
 
 /// What one query may take, also in a build with checks.

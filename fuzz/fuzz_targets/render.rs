@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 use checker::{Allowed, fault, readable};
 use libfuzzer_sys::fuzz_target;
 use wecom::Content;
-use wegraf::config::{self, Channel, Face, Target};
-use wegraf::render::{Letter, Rendered, Templates};
+use wegraf::internals::config::{self, Channel, Face, Target};
+use wegraf::internals::render::{Letter, Rendered, Templates};
 use wegraf_fuzz::letter::{Case, THREAD, addresses};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::compile(&[]).0);

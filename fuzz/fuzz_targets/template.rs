@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::config::{Face, Language, Target, TemplateFile};
-use wegraf::render::{Rendered, Sample, Templates, samples};
+use wegraf::internals::config::{Face, Language, Target, TemplateFile};
+use wegraf::internals::render::{Rendered, Sample, Templates, samples};
 use wegraf_fuzz::letter::addresses;
 use wegraf_fuzz::{check_sizes, cpu_time};
 

@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wegraf::alert::Timestamp;
-use wegraf::budget::{Limit, Window, room};
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::budget::{Limit, Window, room};
 
 /// What the narrowest limit lets through in a minute.
 const WEBHOOK: usize = 18;

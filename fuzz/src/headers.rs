@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue};
 use sha2::Sha256;
 use std::time::Duration;
-use wegraf::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
+use wegraf::internals::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
 
 use crate::NOW;
 

@@ -3,12 +3,12 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use jiff::tz::{Offset, TimeZone};
 use wecom::message::Image;
-use wegraf::alert::{
+use wegraf::internals::alert::{
     Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
-use wegraf::config::{Face, Language, Target, To};
-use wegraf::names::Discriminator;
-use wegraf::render::{Letter, Offer, Picture, Told};
+use wegraf::internals::config::{Face, Language, Target, To};
+use wegraf::internals::names::Discriminator;
+use wegraf::internals::render::{Letter, Offer, Picture, Told};
 
 use crate::NOW;
 
@@ -59,7 +59,7 @@ impl Case {
             link_rewrites: &[],
             known_hosts: &[],
             short: &[],
-            taught: wegraf::subject::Taught::NOTHING,
+            taught: wegraf::internals::subject::Taught::NOTHING,
         }
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wecom::Content;
-use wegraf::alert::{Health, Links, Notification, Status, Timestamp};
-use wegraf::config::Channel;
+use wegraf::internals::alert::{Health, Links, Notification, Status, Timestamp};
+use wegraf::internals::config::Channel;
 
 /// The time at which every target receives and renders: 2026-11-22T13:30:00Z.
 pub const NOW: Timestamp = Timestamp(1_795_354_200_000);
 
-/// Panics unless `notification` keeps every promise of `wegraf::alert` that rooms behind `ingest` rely on.
+/// Panics unless `notification` keeps every promise of `wegraf::internals::alert` that rooms behind `ingest` rely on.
 pub fn check_notification(notification: &Notification) {
     assert!(!notification.alerts.is_empty(), "an alert was lost");
     check_link(&notification.external_url);

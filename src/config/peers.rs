@@ -194,6 +194,7 @@ pub struct Smtp {
 /// 与邮件服务器的连接怎样加密。How the connection to a mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[expect(clippy::enum_variant_names, reason = "`starttls` and `tls` are the words of the configuration")]
 pub enum Tls {
     /// 先明文连接，再升级，升级不了就不发。Plain at first, then encrypted; nothing is sent if it cannot be.
     #[default]

@@ -43,13 +43,13 @@ impl View {
     }
 
     /// For the cookie: `zh.dark.on`.
-    pub fn cookie(&self) -> String {
+    pub fn cookie(self) -> String {
         let language = self.language.map_or("auto", Language::as_str);
         format!("{language}.{}.{}", self.theme().unwrap_or("auto"), if self.keys { "on" } else { "off" })
     }
 
     /// `light` or `dark`, if it is not the system's.
-    pub const fn theme(&self) -> Option<&'static str> {
+    pub const fn theme(self) -> Option<&'static str> {
         match self.dark {
             Some(true) => Some("dark"),
             Some(false) => Some("light"),

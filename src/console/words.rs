@@ -48,8 +48,6 @@ pub(super) const fn class_of(level: Level) -> &'static str {
 
 /// The message is no longer kept.
 pub const PRUNED: Words = words("这条消息已被清理。", "This message is no longer kept.");
-/// A page could not be written.
-pub const PAGE_FAILED: Words = words("页面出错。", "The page failed.");
 /// The link opens nothing.
 pub const LINK_INVALID: Words = words(
     "链接无效或已过期。请在企业微信里打开更新的消息里的链接，或在 wegraf 上用 `wegraf deliveries show` 查看。",

@@ -8,7 +8,7 @@ mod rest;
 mod state;
 mod title;
 
-pub use rest::{Listed, Shown, listed};
+pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};
 

@@ -1,8 +1,8 @@
 //! `/api/v1`: what a token may see and do, pages by a cursor, problems, requests that count once.
 
 use serde_json::{Value, json};
-use wegraf::http::api::token::fresh;
-use wegraf::store::{ActFilter, ApiToken, NewToken, hash};
+use wegraf::internals::http::api::token::fresh;
+use wegraf::internals::store::{ActFilter, ApiToken, NewToken, hash};
 
 use crate::harness::{World, alertmanager};
 use crate::process::run;

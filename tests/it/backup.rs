@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::process::Command;
 use wecom_simulator::Setup;
-use wegraf::config::Database;
-use wegraf::store::Store;
+use wegraf::internals::config::Database;
+use wegraf::internals::store::Store;
 
 use crate::harness::{World, alertmanager};
 use crate::process::{PROGRAM, Wegraf, run};

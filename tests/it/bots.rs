@@ -163,7 +163,7 @@ async fn a_card_is_pushed_pressed_and_answered_and_its_end_refers_to_it() {
     holds(&over.to_string(), &["已恢复", &format!("#{thread}")]);
     assert!(!over.to_string().contains("acknowledge"), "there is nothing to press for: {over:#}");
     told(&world, GROUP, 4).await;
-    let acts = world.app().store().acts(wegraf::store::ActFilter::default()).await.unwrap();
+    let acts = world.app().store().acts(wegraf::internals::store::ActFilter::default()).await.unwrap();
     assert_eq!(acts.len(), 2, "{acts:#?}");
     world.settled().await;
 }
@@ -251,7 +251,7 @@ async fn an_event_that_comes_twice_is_one_act_and_one_answer() {
     told(&world, GROUP, 2).await;
     // It was answered, so it was processed after the copies.
     say(&world, "zhangsan", None, "帮助").await;
-    let acts = world.app().store().acts(wegraf::store::ActFilter::default()).await.unwrap();
+    let acts = world.app().store().acts(wegraf::internals::store::ActFilter::default()).await.unwrap();
     assert_eq!(acts.len(), 1, "{acts:#?}");
     told(&world, PERSON, 2).await;
     world.settled().await;
@@ -319,7 +319,7 @@ async fn an_unsure_message_is_sent_again_marked_as_a_copy() {
     world.accept("/webhook", firing("磁盘将满")).await;
     told(&world, PERSON, 1).await;
     until("a message is unsure", async || {
-        world.deliveries().await.iter().any(|row| row.state == wegraf::store::State::Unsure).then_some(())
+        world.deliveries().await.iter().any(|row| row.state == wegraf::internals::store::State::Unsure).then_some(())
     })
     .await;
     switches(&world, json!({ "bot_ack_delay_ms": 0 })).await;

@@ -49,7 +49,7 @@ async fn a_wrong_secret_is_told_by_another_way_and_is_not_tried_over_and_over() 
     alarmed(&world, &["发送受阻", "bot/duty"]).await;
     assert_eq!(subscribes(&world).await, (0, 1, 0), "once, and then it waits");
     let waiting = world.deliveries().await.remove(0);
-    assert_eq!((waiting.attempts, waiting.state), (0, wegraf::store::State::Queued));
+    assert_eq!((waiting.attempts, waiting.state), (0, wegraf::internals::store::State::Queued));
     // A repair needs no restart.
     activate(&world, "zhangsan", true).await;
     world.write("wegraf.yaml", &with_bot(&world, "127.0.0.1:0", "sim-bot-secret", GUARDED));
@@ -66,7 +66,7 @@ async fn an_evicted_socket_stays_away_and_reports_it() {
     connected(&world).await;
     // Another program with the same secret.
     let config = world.app().config();
-    let options = wegraf::bots::options(&config, &config.wecom.bots["duty"], std::sync::Arc::new(|| 0));
+    let options = wegraf::internals::bots::options(&config, &config.wecom.bots["duty"], std::sync::Arc::new(|| 0));
     let (events, _inlet) = tokio::sync::mpsc::channel(10);
     let (_other, socket) = wecom::Bot::open(options, events, CancellationToken::new()).unwrap();
     tokio::spawn(socket);

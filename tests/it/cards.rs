@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::store::{ActFilter, ActKind, ActRow, ActState};
+use wegraf::internals::store::{ActFilter, ActKind, ActRow, ActState};
 
 use crate::harness::{World, alertmanager};
 use crate::programs::{Server, until};
@@ -117,7 +117,10 @@ async fn an_episode_whose_id_no_message_has_is_guarded_as_well() {
     let thread = on.iter().map(|alert| alert.thread).max().unwrap();
     assert!(world.deliveries().await.iter().all(|row| row.thread != thread), "no message has it");
     for (who, state) in [("lisi", ActState::Denied), ("zhangsan", ActState::Done)] {
-        let actor = wegraf::answer::Actor { id: who.to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };
+        let actor = wegraf::internals::answer::Actor {
+            id: who.to_owned(),
+            via: wegraf::internals::answer::Via::App("ops".to_owned()),
+        };
         world.app().acts().ask(&actor, who, &format!("认领 #{thread}")).await.unwrap();
         assert_eq!(acts(&world).await.last().unwrap().state, state, "{who}");
     }

@@ -1,7 +1,7 @@
 //! The console: a link from a chat signs one person in, once; what is seen and done follows rights; forms are of the session.
 
-use wegraf::answer::{Actor, Via};
-use wegraf::store::{ActFilter, ActKind, ActState};
+use wegraf::internals::answer::{Actor, Via};
+use wegraf::internals::store::{ActFilter, ActKind, ActState};
 
 use crate::browser::Browser;
 use crate::harness::{World, alertmanager};
@@ -227,8 +227,12 @@ async fn a_word_in_a_chat_signs_in_once_and_rights_decide_what_is_seen() {
     holds(&html, &["2 个告警", "磁盘将满", "主库只读"]);
     assert_eq!(chief.opens("/state").await.0, 200);
     let (_, html) = chief.opens("/me").await;
-    let sessions =
-        world.app().store().sessions(Some("ZhangSan".to_owned()), wegraf::time::Clock::System.now()).await.unwrap();
+    let sessions = world
+        .app()
+        .store()
+        .sessions(Some("ZhangSan".to_owned()), wegraf::internals::time::Clock::System.now())
+        .await
+        .unwrap();
     let fields = [("nonce", hidden(&html, "nonce")), ("proof", hidden(&html, "proof")), ("end", &sessions[0].id)];
     chief.posts("/me", &fields).await;
     let (status, html) = visitor.opens("/now").await;

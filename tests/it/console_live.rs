@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use wegraf::store::{ActFilter, ActKind};
-use wegraf::time::Clock;
+use wegraf::internals::store::{ActFilter, ActKind};
+use wegraf::internals::time::Clock;
 
 use crate::browser::Browser;
 use crate::console::{Visitor, hidden};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use wegraf::answer::{Actor, Via};
+use wegraf::internals::answer::{Actor, Via};
 
 use crate::harness::{EVERY_CHANNEL, World};
 use crate::process::run_on;
@@ -250,7 +250,7 @@ fn every_command_in_the_documentation_exists_with_its_arguments() {
             let secret = ours.contains(&"--corp-id".to_owned()) && !ours.contains(&"--secret".to_owned());
             let secret = if secret { vec!["--secret".to_owned(), "s".to_owned()] } else { Vec::new() };
             let arguments = std::iter::once("wegraf".to_owned()).chain(ours).chain(secret);
-            if let Err(error) = wegraf::cli::command().try_get_matches_from(arguments) {
+            if let Err(error) = wegraf::internals::cli::command().try_get_matches_from(arguments) {
                 let fine = matches!(
                     error.kind(),
                     clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
@@ -320,7 +320,7 @@ fn every_key_of_the_configuration_is_explained() {
         }
     }
     let mut known = BTreeSet::new();
-    keys(&wegraf::config::schema(), &mut known);
+    keys(&wegraf::internals::config::schema(), &mut known);
     assert!(known.len() > 40, "the schema names {} keys", known.len());
     let page = page("docs/configuration.md");
     let quoted = page.quoted();

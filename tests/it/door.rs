@@ -206,7 +206,7 @@ async fn twenty_thousand_alerts_in_one_body_are_taken_in_less_memory_than_estima
     let (world, gateway, _) = serve(&format!("memory: 256MB\n{ONE_MEMBER}")).await;
     let (body, idle) = (flood(), gateway.memory_kib("VmRSS"));
     assert!((12 << 20..16 << 20).contains(&body.len()), "{} bytes", body.len());
-    let estimate = wegraf::ingest::Weight::of(body.as_bytes()).streamed() as u64 / 1024;
+    let estimate = wegraf::internals::ingest::Weight::of(body.as_bytes()).streamed() as u64 / 1024;
     let answer = world.accept("/webhook", body).await;
     assert_eq!(answer["alerts"], 20_000, "{answer}");
     let taking = gateway.memory_kib("VmHWM") - idle;

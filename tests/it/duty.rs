@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::alert::Timestamp;
-use wegraf::store::State;
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::store::State;
 
 use crate::harness::{PATIENCE, World};
 use crate::process::{Wegraf, run};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::{App, Chat, Setup, User, Webhook};
-use wegraf::names::LaneKey;
-use wegraf::store::{Breaker, Delivery, State};
+use wegraf::internals::names::LaneKey;
+use wegraf::internals::store::{Breaker, Delivery, State};
 
 use crate::harness::{World, alertmanager};
 
@@ -260,9 +260,9 @@ async fn every_errcode_of_the_list_gets_the_reaction_of_its_class() {
         let breakers = world.app().store().breakers().await.unwrap();
         case.check(
             &delivery,
-            breakers
-                .iter()
-                .find(|breaker| wegraf::deliver::called(&world.app().config(), &breaker.scope) == case.scope()),
+            breakers.iter().find(|breaker| {
+                wegraf::internals::deliver::called(&world.app().config(), &breaker.scope) == case.scope()
+            }),
         );
     }
     let breakers = world.app().store().breakers().await.unwrap();

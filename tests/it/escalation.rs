@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wecom_simulator::Setup;
-use wegraf::alert::Timestamp;
+use wegraf::internals::alert::Timestamp;
 
 use crate::harness::World;
 use crate::programs::until;
@@ -181,7 +181,10 @@ async fn earlier_steps_are_told_of_the_end_although_the_configuration_lost_them(
 
 /// A text of lisi to the app.
 async fn act(world: &World, text: &str) {
-    let actor = wegraf::answer::Actor { id: "lisi".to_owned(), via: wegraf::answer::Via::App("ops".to_owned()) };
+    let actor = wegraf::internals::answer::Actor {
+        id: "lisi".to_owned(),
+        via: wegraf::internals::answer::Via::App("ops".to_owned()),
+    };
     let event = format!("{}", rand::random::<u64>());
     world.app().acts().ask(&actor, &event, text).await.unwrap();
     until("it is told", async || world.app().store().audit().await.is_ok_and(|audit| audit.pending == 0).then_some(()))

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use wecom_simulator::Setup;
-use wegraf::store::State;
+use wegraf::internals::store::State;
 
 use crate::harness::{EVERY_CHANNEL, PATIENCE, World, alertmanager};
 use crate::proxy::{By, Of, Plan, Proxy};

@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use wegraf::alert::{Format, Notification, Status, ThreadId, Timestamp, TransitionKind};
-use wegraf::config::{Face, Language, Target, To};
-use wegraf::ingest::generic::Payloads;
-use wegraf::ingest::{self, Door};
-use wegraf::render::{Letter, Offer, Picture, Templates, Told};
+use wegraf::internals::alert::{Format, Notification, Status, ThreadId, Timestamp, TransitionKind};
+use wegraf::internals::config::{Face, Language, Target, To};
+use wegraf::internals::ingest::generic::Payloads;
+use wegraf::internals::ingest::{self, Door};
+use wegraf::internals::render::{Letter, Offer, Picture, Templates, Told};
 
 use crate::harness::payload;
 
@@ -73,7 +73,7 @@ fn all_faces(notification: &Notification, language: Language) -> String {
             link_rewrites: &[],
             known_hosts: &[],
             short: &[],
-            taught: wegraf::subject::Taught::NOTHING,
+            taught: wegraf::internals::subject::Taught::NOTHING,
         });
         assert!(rendered.bytes_used <= rendered.bytes_allowed, "{face:?}");
         assert_eq!(rendered.named.len() + rendered.counted.len(), told.len(), "{face:?}");

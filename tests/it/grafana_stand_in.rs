@@ -24,8 +24,8 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use wegraf::time::Clock;
-use wegraf::upstream::{Matcher, covers};
+use wegraf::internals::time::Clock;
+use wegraf::internals::upstream::{Matcher, covers};
 
 /// The valid token, of the organisation [`ORG`].
 pub const TOKEN: &str = "glsa_standInToken0123";

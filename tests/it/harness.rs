@@ -12,11 +12,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wecom_simulator::{Setup, Simulator};
-use wegraf::alert::Timestamp;
-use wegraf::app::App;
-use wegraf::config::Config;
-use wegraf::store::{Delivery, DeliveryFilter, DeliveryRow};
-use wegraf::time::Clock;
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::app::App;
+use wegraf::internals::config::Config;
+use wegraf::internals::store::{Delivery, DeliveryFilter, DeliveryRow};
+use wegraf::internals::time::Clock;
 
 /// Longest wait for something that is about to happen; reached only by a test that fails.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -165,7 +165,7 @@ impl World {
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         // Its regular end is tested with the built program.
-        self.running = Some(tokio::spawn(wegraf::app::run(app.clone(), listener, stop.clone())));
+        self.running = Some(tokio::spawn(wegraf::internals::app::run(app.clone(), listener, stop.clone())));
         self.stop = Some(stop.drop_guard());
         self.gateway = Some(app);
     }

@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use wecom_simulator::{Chat, Setup, Webhook};
-use wegraf::alert::Format;
-use wegraf::cli::sample;
-use wegraf::names::SourceId;
-use wegraf::store::State;
+use wegraf::internals::alert::Format;
+use wegraf::internals::cli::sample;
+use wegraf::internals::names::SourceId;
+use wegraf::internals::store::State;
 
 use crate::harness::{EVERY_CHANNEL, World, alertmanager, payload};
 use crate::process::Wegraf;
@@ -329,7 +329,7 @@ async fn no_secret_shows_in_an_answer_a_log_line_a_metric_or_the_record() {
     ] {
         world.fault(json!([{ "match": { "path": "message/send" }, "action": action }, { "match": { "path": "webhook/send" }, "action": action }])).await;
     }
-    let now = wegraf::time::Clock::System.now().0 / 1000;
+    let now = wegraf::internals::time::Clock::System.now().0 / 1000;
     for headers in [
         bearer(BEARER),
         bearer("wrong"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wegraf::config::Config;
+use wegraf::internals::config::Config;
 
 /// A configuration that works.
 const FINE: &str = "wecom: { webhooks: { g: { key: 11111111-2222-4333-8444-555555555555 } } }\nreceivers: { ops: { targets: [ { webhook: g } ] } }\n";

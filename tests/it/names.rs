@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::config::Config;
-use wegraf::incidents::{Kind, Subject};
-use wegraf::names::SourceId;
+use wegraf::internals::config::Config;
+use wegraf::internals::incidents::{Kind, Subject};
+use wegraf::internals::names::SourceId;
 
 use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::run;
@@ -74,7 +74,7 @@ async fn wegraf_never_ends_an_alert_of_a_source_with_its_own_name() {
 async fn no_source_ends_a_self_alert_by_posting_its_labels() {
     let world = with_a_source_called("wegraf", false).await;
     trouble(&world, "stays").await;
-    let own = world.app().store().firing(&wegraf::names::SourceId::Wegraf).await.unwrap();
+    let own = world.app().store().firing(&wegraf::internals::names::SourceId::Wegraf).await.unwrap();
     let labels: Value = serde_json::from_str(&own[0].labels_json).unwrap();
     let alert = json!({
         "status": "resolved", "labels": labels, "annotations": {}, "generatorURL": "",

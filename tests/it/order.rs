@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::{Setup, Webhook};
-use wegraf::store::{Claim, State, Way};
+use wegraf::internals::store::{Claim, State, Way};
 
 use crate::harness::{World, alertmanager};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use wecom_simulator::Setup;
-use wegraf::store::{ActFilter, ActKind, ActRow, ActState};
+use wegraf::internals::store::{ActFilter, ActKind, ActRow, ActState};
 
 use crate::browser::Browser;
 use crate::harness::{World, alertmanager};

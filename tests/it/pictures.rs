@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use wegraf::time::Clock;
+use wegraf::internals::time::Clock;
 
 use crate::harness::{World, payload};
 use crate::process::run;

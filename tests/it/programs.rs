@@ -13,7 +13,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use wegraf::time::Clock;
+use wegraf::internals::time::Clock;
 use xtask::gateway::free;
 
 use crate::harness::PATIENCE;

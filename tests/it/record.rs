@@ -6,11 +6,11 @@ use axum::http::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::alert::Timestamp;
-use wegraf::config::Config;
-use wegraf::links::LinkKey;
-use wegraf::store::Store;
-use wegraf::time::Clock;
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::config::Config;
+use wegraf::internals::links::LinkKey;
+use wegraf::internals::store::Store;
+use wegraf::internals::time::Clock;
 
 use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::{Answer, Wegraf, run};

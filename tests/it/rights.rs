@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::answer::{Actor, Via};
-use wegraf::store::{ActFilter, ActRow, ActState};
+use wegraf::internals::answer::{Actor, Via};
+use wegraf::internals::store::{ActFilter, ActRow, ActState};
 
 use crate::bots;
 use crate::grafana_stand_in::{Grafana, TOKEN};

@@ -1,7 +1,7 @@
 //! Senders without a key: what is one alert and what is another, which end is whose, what is only worth knowing.
 
 use serde_json::{Value, json};
-use wegraf::alert::Format;
+use wegraf::internals::alert::Format;
 
 use crate::harness::World;
 

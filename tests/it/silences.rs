@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wegraf::alert::Timestamp;
-use wegraf::config::{Credential, Upstream, UpstreamKind};
-use wegraf::time::Clock;
-use wegraf::upstream::{Client, Matcher, Problem, SilenceState, Wanted, marker};
+use wegraf::internals::alert::Timestamp;
+use wegraf::internals::config::{Credential, Upstream, UpstreamKind};
+use wegraf::internals::time::Clock;
+use wegraf::internals::upstream::{Client, Matcher, Problem, SilenceState, Wanted, marker};
 use xtask::gateway::free;
 
 use crate::harness::crypto;

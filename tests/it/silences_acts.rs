@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::Value;
 use tempfile::TempDir;
 use wecom_simulator::Setup;
-use wegraf::alert::ThreadId;
-use wegraf::answer::{Actor, Via, Wish};
-use wegraf::store::{About, ActEnd, ActKind, ActState, Listeners, NewAct, NewSilence};
-use wegraf::upstream::{Client, Matcher, Wanted, marker};
+use wegraf::internals::alert::ThreadId;
+use wegraf::internals::answer::{Actor, Via, Wish};
+use wegraf::internals::store::{About, ActEnd, ActKind, ActState, Listeners, NewAct, NewSilence};
+use wegraf::internals::upstream::{Client, Matcher, Wanted, marker};
 
 use crate::cards::acts;
 use crate::harness::{World, alertmanager, crypto};
@@ -242,7 +242,7 @@ async fn a_silence_that_upstream_no_longer_has_can_be_ended_and_made_again() {
 async fn forgetful(asked: Arc<AtomicUsize>, old: Arc<AtomicBool>) -> String {
     let status = move || async move {
         asked.fetch_add(1, Ordering::SeqCst);
-        let now = wegraf::time::Clock::System.now().0;
+        let now = wegraf::internals::time::Clock::System.now().0;
         let since = if old.load(Ordering::SeqCst) { now - HOUR_MS } else { now };
         let since = jiff::Timestamp::from_millisecond(since).unwrap().to_string();
         axum::Json(serde_json::json!({ "uptime": since }))

@@ -9,8 +9,8 @@ use axum::response::Redirect;
 use axum::routing::any;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use wegraf::config::{Credential, Upstream, UpstreamKind};
-use wegraf::upstream::{Client, Problem, SilenceState};
+use wegraf::internals::config::{Credential, Upstream, UpstreamKind};
+use wegraf::internals::upstream::{Client, Problem, SilenceState};
 
 use crate::harness::crypto;
 use crate::programs::Server;

@@ -1,11 +1,11 @@
 //! Silences in a Grafana, which is played by a stand-in: see `grafana_stand_in.rs`.
 
 use serde_json::json;
-use wegraf::alert::Alert;
-use wegraf::config::{Credential, Upstream, UpstreamKind};
-use wegraf::ingest::generic::Payloads;
-use wegraf::ingest::{Door, read};
-use wegraf::upstream::{Client, Made, Problem, SilenceState, UpstreamError, Wanted, matchers_for};
+use wegraf::internals::alert::Alert;
+use wegraf::internals::config::{Credential, Upstream, UpstreamKind};
+use wegraf::internals::ingest::generic::Payloads;
+use wegraf::internals::ingest::{Door, read};
+use wegraf::internals::upstream::{Client, Made, Problem, SilenceState, UpstreamError, Wanted, matchers_for};
 
 use crate::grafana_stand_in::{Fault, Grafana, Rights, TOKEN};
 use crate::harness::{crypto, payload};
@@ -25,7 +25,7 @@ async fn world() -> (Grafana, Client) {
 
 fn alert() -> Alert {
     let body = payload("grafana-firing.json");
-    read(body.as_bytes(), None, Door::Webhook, &Payloads::default(), wegraf::alert::Timestamp(0))
+    read(body.as_bytes(), None, Door::Webhook, &Payloads::default(), wegraf::internals::alert::Timestamp(0))
         .unwrap()
         .alerts
         .remove(0)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::alert::Timestamp;
+use wegraf::internals::alert::Timestamp;
 use xtask::postgres::Server;
 
 use crate::harness::World;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use wegraf::store::{ActFilter, ActKind};
+use wegraf::internals::store::{ActFilter, ActKind};
 use xtask::gateway::free;
 
 use crate::harness::{World, alertmanager, crypto};

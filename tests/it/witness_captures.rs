@@ -9,10 +9,10 @@ use axum::extract::State;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use wegraf::alert::{Format, Labels, Notification, Status, Timestamp};
-use wegraf::ingest::generic::Payloads;
-use wegraf::ingest::{self, Door};
-use wegraf::names::SourceId;
+use wegraf::internals::alert::{Format, Labels, Notification, Status, Timestamp};
+use wegraf::internals::ingest::generic::Payloads;
+use wegraf::internals::ingest::{self, Door};
+use wegraf::internals::names::SourceId;
 
 use crate::harness::{EVERY_CHANNEL, World, crypto, payload};
 use crate::programs::{Exporter, Server, alert, until};

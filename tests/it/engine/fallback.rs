@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
-use wegraf::names::{LaneKey, SourceId};
-use wegraf::store::{Fate, State};
+use wegraf::internals::names::{LaneKey, SourceId};
+use wegraf::internals::store::{Fate, State};
 
 use super::{FIRING, RESOLVED, servers, texts};
 use crate::harness::{PATIENCE, World, alertmanager};

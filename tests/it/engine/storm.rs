@@ -1,7 +1,7 @@
 //! A lane that is behind: critical alerts first, everything named or counted, no limit of WeCom exceeded.
 
 use serde_json::Value;
-use wegraf::store::State;
+use wegraf::internals::store::State;
 
 use super::texts;
 use crate::harness::{World, alertmanager};

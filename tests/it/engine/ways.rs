@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wecom_simulator::{Setup, User, Webhook};
-use wegraf::names::SourceId;
-use wegraf::store::{OUTAGE, State};
+use wegraf::internals::names::SourceId;
+use wegraf::internals::store::{OUTAGE, State};
 
 use super::{FIRING, RESOLVED, texts};
 use crate::harness::{PATIENCE, World, alertmanager};
@@ -42,7 +42,7 @@ route: { receiver: one }
 }
 
 /// Waits until so many breakers are open.
-async fn open_breakers(world: &World, count: usize) -> Vec<wegraf::store::Breaker> {
+async fn open_breakers(world: &World, count: usize) -> Vec<wegraf::internals::store::Breaker> {
     let begun = Instant::now();
     loop {
         let breakers = world.app().store().breakers().await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::store::{DeliveryRow, State};
+use wegraf::internals::store::{DeliveryRow, State};
 use xtask::postgres::Server;
 
 use super::ear::Ear;
@@ -225,7 +225,7 @@ impl Cell {
     async fn note_breakers(&mut self) {
         let config = self.world.app().config();
         for open in self.world.app().store().breakers().await.unwrap() {
-            let called = wegraf::deliver::called(&config, &open.scope);
+            let called = wegraf::internals::deliver::called(&config, &open.scope);
             // The port of a host is different each time.
             let scope = if called.starts_with("host/") { "host" } else { called.as_str() };
             self.seen.breakers.insert(format!("{scope} {}", open.reason));

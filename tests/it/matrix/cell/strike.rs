@@ -9,7 +9,7 @@ use super::super::place::Stranger;
 use super::{Cell, Channel, FIRST, NEXT};
 use crate::harness::{PATIENCE, alertmanager};
 use crate::proxy::Plan;
-use wegraf::store::State;
+use wegraf::internals::store::State;
 
 impl Channel {
     /// The name in metrics.

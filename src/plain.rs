@@ -153,8 +153,16 @@ pub fn line(text: &str) -> String {
     let text = SLACK_CALL.replace_all(&text, "");
     let text = TAG.replace_all(&text, "");
     let text = BREAKS.replace_all(&text, " ");
-    let text = MARKDOWN_LINK.replace_all(&text, "$1");
-    let text = entities(&text);
+    without_marks(&entities(&MARKDOWN_LINK.replace_all(&text, "$1")))
+}
+
+/// The same of a line that [`prose`] went over: its tags and entities are gone, and what they wrote out is text.
+pub fn line_of_prose(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
+    without_marks(&MARKDOWN_LINK.replace_all(&SLACK_CALL.replace_all(&text, ""), "$1"))
+}
+
+fn without_marks(text: &str) -> String {
     let text = unmarked(text.trim());
     let text = BOLD.replace_all(text, "$2");
     let text = STRONG.replace_all(&text, "$1$2$3");

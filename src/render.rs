@@ -20,6 +20,7 @@ mod folds;
 mod headline;
 mod labels;
 mod leads;
+mod level;
 mod lines;
 mod link;
 mod lists;

@@ -1,5 +1,8 @@
 //! Tables of rules and alerts, and what holds for every number.
 
+mod kinds;
+mod real;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use minijinja::context;
 use minijinja::value::{Enumerator, Object, Value};
 
-use super::compose::{LEVEL_COUNT, Level};
 use super::faces::Called;
 use super::facts::Facts;
 use super::fit::cut_chars;
-use super::folds::Rest;
-use super::headline::Width;
+use super::folds::{Listed, Rest};
+use super::headline::{Headline, Width};
 use super::leads::Link;
+use super::level::{LEVEL_COUNT, Level};
 use super::neutral::one_line;
 use super::notes::{Notes, Room};
 use super::prose::Prose;
@@ -55,6 +55,41 @@ impl Page {
             (true, false) => Room::Tight,
         }
     }
+}
+
+/// What only the first page says.
+#[derive(Default)]
+struct Top<'a> {
+    severity: &'a str,
+    scope: Vec<String>,
+    when: &'a str,
+    prose: Prose,
+    notes: Vec<String>,
+    still: Option<Listed>,
+    over: Option<Listed>,
+    resolved: Vec<Value>,
+}
+
+/// A first line, by what it holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstLine {
+    /// Sign, line and value.
+    Title,
+    /// Sign and line.
+    Heading,
+    /// Line and value.
+    Subject,
+    /// The line alone.
+    Lead,
+}
+
+/// The first lines as templates print them, and the one of the face.
+struct FirstLines {
+    title: String,
+    heading: String,
+    subject: String,
+    lead: String,
+    shown: Headline,
 }
 
 /// A letter and its face.
@@ -109,73 +144,14 @@ impl<'a> Voice<'a> {
             .get_or_init(|| lists.main.iter().take(ROWS).map(|row| self.row(row, level)).collect());
         let firing = &all[page.rows.clone()];
         let single = self.is_single();
-        let (still, over) = if page.first { self.sides(level) } else { (None, None) };
-        let resolved: Vec<Value> = lists
-            .over
-            .iter()
-            .take(if page.first { level.still.max(3) } else { 0 })
-            .map(|row| self.row(row, level))
-            .collect();
+        let Top { severity, scope, when, prose, notes, still, over, resolved } = self.top(page);
         let folds = &self.rest(page).lines;
-        let (severity, scope, when, prose, notes) = if page.first {
-            (
-                // The severity is no longer of interest.
-                if facts.state.is_over() { "" } else { facts.severity.as_str() },
-                self.scope(level),
-                facts.when.as_str(),
-                self.prose(level),
-                facts.notes.clone(),
-            )
-        } else {
-            ("", Vec::new(), "", Prose::default(), Vec::new())
-        };
-        let measure = self.measure();
         let limit = if page.first && level.limit { facts.measured.limit(language) } else { String::new() };
-        let message = match &page.message {
-            Some(range) => facts.message[range.clone()].trim().into(),
-            None => cut_chars(&facts.message, level.message),
-        };
-        let front = facts.front(letter);
-        let headline = facts.headline(letter, self.width.less(&front, level.name + 12), true);
-        let heading = facts.heading(letter, self.width);
-        let bracket = self.width.less(&format!("[{}] ", facts.word), level.name + 12);
-        let [bracketed, lead] = [true, false].map(|valued| facts.headline(letter, bracket, valued));
-        // The line of a body of unknown format is its first one: once is enough.
-        let message = match message.split_once('\n').unwrap_or((&message, "")) {
-            (first, rest)
-                if page.first
-                    && facts.state == State::Opaque
-                    && one_line(first).starts_with(headline.text.trim_end_matches('…')) =>
-            {
-                if one_line(first) == headline.text { rest.trim() } else { &message }
-            }
-            _ => &message,
-        };
-        let shown = match self.face {
-            Face::Markdown if !self.value().is_empty() => &lead,
-            Face::Text | Face::Markdown | Face::News => &bracketed,
-            Face::MarkdownV2 | Face::Textcard => &headline,
-            Face::Card => &heading,
-        };
-        let object = object_text(&facts.object, language);
-        let mut place = scope.clone();
-        if page.first && !shown.whole && !object.is_empty() {
-            place.insert(0, cut_chars(&object, level.what.max(40)).into_owned());
-        }
-        // What the line has no room for stands below it.
-        if page.first && !shown.whole_name && level.number < LEVEL_COUNT - 2 {
-            place.insert(0, cut_chars(&facts.name, level.name.max(40) * 3 / 2).into_owned());
-        }
-        place.extend((!when.is_empty()).then(|| when.to_owned()));
-        // Some faces print it behind the value.
-        let several = facts.measured.values.len() > 1;
-        let beside = match self.face {
-            Face::MarkdownV2 => false,
-            Face::Text => several && !measure.is_empty(),
-            Face::Markdown | Face::Textcard | Face::News | Face::Card => !measure.is_empty(),
-        };
-        place.extend((!limit.is_empty() && !beside).then(|| limit.clone()));
-        place.extend(letter.course.filter(|_| page.first && level.limit).map(str::to_owned));
+        let lines = self.first_lines(level);
+        let sides = usize::from(still.is_some()) + usize::from(over.is_some()) + usize::from(!notes.is_empty());
+        let room = faces::lines(Face::Card, letter.target.channel(), true);
+        let free = !single && firing.len() + folds.len() + sides < room;
+        let below = self.below(page, &scope, &lines.shown, &limit, free);
         let values = self.values(level);
         let links: Vec<Value> =
             self.links(page).map(|link| context! { text => link.text, url => link.url.as_str() }).collect();
@@ -186,21 +162,21 @@ impl<'a> Voice<'a> {
             icon => facts.icon(),
             word => facts.word.as_str(),
             color => facts.state.color(facts.weight),
-            title => format!("{front}{}", headline.text),
-            heading => heading.text,
+            title => lines.title,
+            heading => lines.heading,
             label => facts.label(),
             over_each => self.over_each(),
-            subject => bracketed.text,
-            lead => lead.text,
+            subject => lines.subject,
+            lead => lines.lead,
             name => cut_chars(&facts.name, level.name),
-            object,
+            object => object_text(&facts.object, language),
             place => facts.place.join(" · "),
             qualifier => facts.qualifier.as_str(),
             severity,
             grade => if page.first { facts.grade } else { "" },
             scope => scope.into_iter().collect::<Value>(),
             when,
-            facts => place.into_iter().collect::<Value>(),
+            facts => below.into_iter().collect::<Value>(),
             since => facts.since.as_str(),
             duration => facts.duration.as_str(),
             summary => prose.summary,
@@ -209,10 +185,10 @@ impl<'a> Voice<'a> {
             steps_more => prose.steps_more,
             evidence => prose.evidence,
             evidence_more => prose.evidence_more,
-            message,
+            message => self.message(page),
             value => self.value(),
             value_said => single && facts.value_is_said(),
-            measure,
+            measure => self.measure(),
             threshold => facts.measured.threshold.as_str(),
             unit => facts.measured.unit.as_str(),
             limit,
@@ -250,6 +226,106 @@ impl<'a> Voice<'a> {
             part => Self::part(page),
             tail => Value::from_safe_string(self.tail(page)),
         }
+    }
+
+    /// What only the first page says.
+    fn top(&self, page: &Page) -> Top<'_> {
+        let (facts, level) = (self.facts, page.level);
+        if !page.first {
+            return Top::default();
+        }
+        let (still, over) = self.sides(level);
+        let resolved = facts.lists.over.iter().take(level.still.max(3)).map(|row| self.row(row, level));
+        Top {
+            // The severity of what is over is no longer of interest.
+            severity: if facts.state.is_over() { "" } else { facts.severity.as_str() },
+            scope: self.scope(level),
+            when: facts.when.as_str(),
+            prose: self.prose(level),
+            notes: facts.notes.clone(),
+            still,
+            over,
+            resolved: resolved.collect(),
+        }
+    }
+
+    /// The first lines: for a shipped template that of its face, for a user's all that it may print.
+    fn first_lines(&self, level: &Level) -> FirstLines {
+        let (facts, letter) = (self.facts, self.letter);
+        let front = facts.front(letter);
+        let bracket = self.width.less(&format!("[{}] ", facts.word), level.name + 12);
+        let make = |line| match line {
+            FirstLine::Title => {
+                let line = facts.headline(letter, self.width.less(&front, level.name + 12), true);
+                Headline { text: format!("{front}{}", line.text), ..line }
+            }
+            FirstLine::Heading => facts.heading(letter, self.width),
+            FirstLine::Subject => facts.headline(letter, bracket, true),
+            FirstLine::Lead => facts.headline(letter, bracket, false),
+        };
+        let own = match self.face {
+            Face::Markdown if !self.value().is_empty() => FirstLine::Lead,
+            Face::Text | Face::Markdown | Face::News => FirstLine::Subject,
+            Face::MarkdownV2 | Face::Textcard => FirstLine::Title,
+            Face::Card => FirstLine::Heading,
+        };
+        let shown = make(own);
+        let text = |line| match line {
+            line if line == own => shown.text.clone(),
+            line if self.everything => make(line).text,
+            _ => String::new(),
+        };
+        FirstLines {
+            title: text(FirstLine::Title),
+            heading: text(FirstLine::Heading),
+            subject: text(FirstLine::Subject),
+            lead: text(FirstLine::Lead),
+            shown,
+        }
+    }
+
+    /// What stands below the first line: what that has no room for, the places, since when, the threshold, the course.
+    /// `free`: a card has a row for the threshold.
+    fn below(&self, page: &Page, scope: &[String], shown: &Headline, limit: &str, free: bool) -> Vec<String> {
+        let (facts, level) = (self.facts, page.level);
+        let mut below = Vec::new();
+        if page.first && !shown.whole_name && level.number < LEVEL_COUNT - 2 {
+            below.push(cut_chars(&facts.name, level.name.max(40) * 3 / 2).into_owned());
+        }
+        let object = object_text(&facts.object, self.letter.language);
+        if page.first && !shown.whole && !object.is_empty() {
+            below.push(cut_chars(&object, level.what.max(40)).into_owned());
+        }
+        below.extend_from_slice(scope);
+        below.extend(Some(facts.when.clone()).filter(|when| page.first && !when.is_empty()));
+        // Some faces print it behind the value.
+        let valued = !self.measure().is_empty();
+        let beside = match self.face {
+            Face::Card if free => true,
+            Face::MarkdownV2 => false,
+            Face::Text => facts.measured.values.len() > 1 && valued,
+            Face::Markdown | Face::Textcard | Face::News | Face::Card => valued,
+        };
+        below.extend((!limit.is_empty() && !beside).then(|| limit.to_owned()));
+        below.extend(self.letter.course.filter(|_| page.first && level.limit).map(str::to_owned));
+        below
+    }
+
+    /// The text of a body; of one of unknown format without the line that is the title already.
+    fn message(&self, page: &Page) -> String {
+        let facts = self.facts;
+        let message = match &page.message {
+            Some(range) => facts.message[range.clone()].trim().into(),
+            None => cut_chars(&facts.message, page.level.message),
+        };
+        let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
+        let first = one_line(first);
+        if !page.first || facts.state != State::Opaque || first.is_empty() {
+            return message.into_owned();
+        }
+        let width = self.width.less(&facts.front(self.letter), page.level.name + 12);
+        let title = facts.headline(self.letter, width, true).text;
+        if first == title { rest.trim().to_owned() } else { message.into_owned() }
     }
 
     fn links(&self, page: &Page) -> impl Iterator<Item = &Link> {
@@ -292,7 +368,11 @@ impl<'a> Voice<'a> {
         if self.facts.state == State::Test {
             return vec![format!("{} {}", pick(self.letter.language, "来自", "from"), self.source())];
         }
-        let shown = self.facts.scope.iter().take(self.facts.places_below(self.letter)).take(level.scope);
+        if level.places == 0 {
+            return Vec::new();
+        }
+        let most = level.places + usize::from(!self.facts.qualifier.is_empty());
+        let shown = self.facts.scope.iter().take(self.facts.places_below(self.letter)).take(most);
         shown.map(|text| cut_chars(text, level.what.min(40)).into_owned()).collect()
     }
 

@@ -140,11 +140,19 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
     let place = places(&lists, state, alerts.first().copied(), language);
     let qualifier = subject::text(&lists.head.qualifier);
     let duration = span.earliest.map(|start| clock.duration(start, letter.now)).unwrap_or_default();
-    let grade = grade(state, alerts.first().copied(), language);
+    // What is on: the news, or beside news of its end what goes on.
+    let mut on: Vec<&Alert> =
+        order.iter().map(|index| &told[*index]).filter(|one| one.is_on()).map(|one| one.alert).collect();
+    if on.is_empty() {
+        on.extend(&still);
+        on.sort_by_key(|alert| weighed(alert).rank());
+    }
+    let gravest = on.first().or(alerts.first()).copied();
+    let grade = grade(state, gravest, language);
     Facts {
         state,
-        weight: weight(told),
-        severity: alerts.first().map(|alert| severity(alert)).unwrap_or_default(),
+        weight: weight(&on),
+        severity: gravest.map(severity).unwrap_or_default(),
         grade,
         word: word(state, grade, &duration, language),
         name: own_title(letter).or_else(|| alerts.first().map(|alert| name_of(alert, language))).unwrap_or_default(),

@@ -2,10 +2,12 @@
 
 use super::fit::cut_chars;
 use super::rows::Row;
-use super::words::{number, pick};
+use super::words::{brackets, number, pick};
 use crate::config::Language;
 use crate::subject::{self, Folded, Kind, columns, fold, runs};
 
+/// Rows of a rule that show their values one by one.
+const FEW: usize = 3;
 /// Groups of a fold that are shown; the others are counted.
 const GROUPS: usize = 4;
 
@@ -24,6 +26,9 @@ impl Listed {
         if rows.iter().all(Row::is_name) {
             return Self::names(rows, width, language);
         }
+        if let Some(listed) = Self::alike(rows, width, language) {
+            return listed;
+        }
         // A line that is cut must not lose the number in it.
         let first = rows.first().map_or(0, |row| columns(&row.what));
         if first + MORE > width && rows.iter().map(Row::size).sum::<usize>() > 1 {
@@ -34,7 +39,7 @@ impl Listed {
         let mut named = Vec::new();
         for row in rows {
             let value = if row.value.is_empty() { String::new() } else { format!(" {}", row.value) };
-            if !line.add(&format!("{}{value}{}", row.what, row.aside(language))) {
+            if !line.add(&format!("{}{value}{}", row.what, row.aside(language, true))) {
                 break;
             }
             shown += 1;
@@ -47,6 +52,37 @@ impl Listed {
         }
         line.more(left.iter().map(Row::size).sum(), language);
         Self { text: line.text, named, complete: left.is_empty() }
+    }
+
+    /// The rows of a rule among others: a few with their values, else their names and the worst value.
+    pub(super) fn of_rule(rows: &[Row], width: usize, language: Language) -> Self {
+        let valued = rows.iter().any(|row| !row.value.is_empty());
+        if rows.len() <= FEW || !valued {
+            return Self::of(rows, width, language);
+        }
+        let all: Vec<&Row> = rows.iter().collect();
+        let worst = worst(&all, true, language);
+        let listed = Self::names(rows, width.saturating_sub(columns(&worst)), language);
+        Self { text: format!("{}{worst}", listed.text), ..listed }
+    }
+
+    /// Names that have one and the same value, severity and duration behind them: these are said once.
+    fn alike(rows: &[Row], width: usize, language: Language) -> Option<Self> {
+        let (first, rest) = rows.split_first().filter(|(_, rest)| !rest.is_empty())?;
+        let said = |row: &Row| [&row.value, &row.grade, &row.when, &row.detail().summary].map(String::clone);
+        if !first.detail().summary.is_empty() || !rest.iter().all(|row| said(row) == said(first)) {
+            return None;
+        }
+        let asides = [first.value.clone(), first.asides(language, true)];
+        let asides: Vec<&str> = asides.iter().map(String::as_str).filter(|aside| !aside.is_empty()).collect();
+        let asides = asides.join(pick(language, "，", ", "));
+        let each = match language {
+            Language::Zh => format!("均 {asides}"),
+            Language::En => format!("{asides} each"),
+        };
+        let aside = brackets(language, &each);
+        let listed = Self::names(rows, width.saturating_sub(columns(&aside)), language);
+        Some(Self { text: format!("{}{aside}", listed.text), ..listed })
     }
 
     /// The number of alerts alone.
@@ -168,7 +204,11 @@ impl Rest {
                     let of: Vec<&Row> = fold.rows.iter().map(|row| &rows[*row]).collect();
                     let size: usize = of.iter().map(|row| row.size()).sum();
                     left -= size;
-                    lines.push(format!("{} ×{}{}", fold.text, number(size as u64), worst(&of, at == 0, language)));
+                    let worst = worst(&of, at == 0, language);
+                    // The worst of them, where its value is told: `order-api ×812 最高 43 %（/v2/pay）`.
+                    let first = if at == 0 && !worst.is_empty() { within(&parts[fold.rows[0]], kind) } else { None };
+                    let first = first.map(|part| brackets(language, part)).unwrap_or_default();
+                    lines.push(format!("{} ×{}{worst}{first}", fold.text, number(size as u64)));
                 }
                 if left > 0 {
                     lines.push(others(folds.len() - GROUPS, kind, left, language));
@@ -186,6 +226,16 @@ impl Rest {
         }
     }
 }
+
+/// The part of a service or of a host that a row is about, beside the part by which it is folded.
+fn within(row: &subject::Row, folded: Kind) -> Option<&str> {
+    let part =
+        row.parts.iter().find(|part| part.kind != folded && matches!(part.kind, Kind::Route | Kind::Component))?;
+    (columns(&part.text) <= WITHIN).then_some(part.text.as_str())
+}
+
+/// Columns of a part behind a value.
+const WITHIN: usize = 24;
 
 fn rules(count: usize, alerts: usize, language: Language) -> String {
     let (count, alerts) = (number(count as u64), number(alerts as u64));

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use minijinja::context;
 use minijinja::value::Value;
 
-use super::compose::Level;
 use super::context::{Page, Voice};
 use super::faces;
 use super::figures::Shown;
 use super::fit::cut_chars;
 use super::folds::{Listed, Rest, cut_columns};
+use super::level::Level;
 use super::rows::Row;
 use super::words::{State, pick, title_of, title_of_component};
 use crate::alert::Labels;
@@ -23,7 +23,7 @@ impl Voice<'_> {
         let what = self.what(row, level);
         let detail = row.detail();
         let text = text_of(row, level);
-        let aside = row.aside(self.letter.language);
+        let aside = row.aside(self.letter.language, level.durations);
         let icon = if row.icon.is_empty() { String::new() } else { format!("{} ", row.icon) };
         let line = [what.as_str(), &text].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
         let line = format!("{icon}{line}{aside}");
@@ -172,7 +172,9 @@ impl Voice<'_> {
         let rows = &facts.lists.main[page.rows.clone()];
         let cells: Vec<[String; 2]> = rows
             .iter()
-            .map(|row| [self.what(row, level), format!("{}{}", text_of(row, level), row.aside(language))])
+            .map(|row| {
+                [self.what(row, level), format!("{}{}", text_of(row, level), row.aside(language, level.durations))]
+            })
             .collect();
         let narrow =
             |[what, value]: &[String; 2]| columns(what) <= WHAT && columns(value) <= VALUE && !value.is_empty();

@@ -7,7 +7,7 @@ use super::fit::cut_chars;
 use super::folds::Listed;
 use super::rows::{Detail, Lists, ROWS, Row, Seen, cleaned, object_text, shown};
 use super::sentences::own;
-use super::words::{Clock, State, brackets, grade_word, icon_of};
+use super::words::{Clock, State, brackets, grade_word, icon_of, pick};
 use crate::alert::Health;
 use crate::said;
 use crate::subject::{self, Group, Kind, Member, Part, Sighting, Subject, Taught, group};
@@ -122,6 +122,7 @@ impl Telling<'_> {
         let worst = row.members[0];
         let (mut one, mut detail) = self.one(&seen[worst], members[worst].subject, speaks);
         one.told = row.members.iter().filter_map(|at| seen[*at].told).collect();
+        one.unchanged = row.members.len() - one.told.len();
         let times = if row.members.len() > 1 {
             brackets(self.clock.language, &format!("×{}", row.members.len()))
         } else {
@@ -135,7 +136,9 @@ impl Telling<'_> {
             .map(|rest| rest.trim_start().to_owned());
         detail.summary = rest.unwrap_or(detail.summary);
         detail.own = row.text.to_string();
-        one.what = [row.text.as_str(), detail.object.as_str(), detail.name.as_str()]
+        // What the head says stands not again in the only row.
+        let same = if row.members.len() > 1 { pick(self.clock.language, "同一对象", "same object") } else { "" };
+        one.what = [row.text.as_str(), same, detail.object.as_str(), detail.name.as_str()]
             .into_iter()
             .find(|text| !text.is_empty())
             .map(|text| format!("{text}{times}"))
@@ -167,7 +170,7 @@ impl Telling<'_> {
                 rows[0].what.clone_from(&detail.object);
             }
             let shared = format!("{} {}", object_text(&shown(&shared.object), language), detail.qualifier);
-            let Listed { text, named, .. } = Listed::of(&rows, OBJECTS, language);
+            let Listed { text, named, .. } = Listed::of_rule(&rows, OBJECTS, language);
             let lead = if rows.len() == 1 { "" } else { shared.trim() };
             (format!("×{} {lead} {text}", of.len()), named)
         };
@@ -177,6 +180,7 @@ impl Telling<'_> {
         let single = of.len() == 1;
         Row {
             counted: all.iter().filter(|at| !told.contains(at)).copied().collect(),
+            unchanged: of.len() - all.len(),
             icon: if worst.over { "" } else { icon_of(seen[of[0]].weight) },
             what: format!("{} {own}", detail.name).trim_end().to_owned(),
             value: if single { worst.value.clone() } else { String::new() },

@@ -1,9 +1,9 @@
 //! Sentences as a template prints them: as many whole ones, and as many whole steps, as a level has room for.
 
-use super::compose::Level;
 use super::context::Voice;
 use super::engine::dialect;
 use super::faces;
+use super::level::Level;
 use super::neutral::Dialect;
 use super::sentences::whole_sentences;
 use super::words::State;

@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) told: Vec<usize>,
     /// The alerts that it only counts.
     pub(super) counted: Vec<usize>,
+    /// How many further ones it stands for, which are no news.
+    pub(super) unchanged: usize,
     pub(super) over: bool,
     /// The sign of its severity; only in a list of rules.
     pub(super) icon: &'static str,
@@ -81,15 +83,20 @@ impl Row {
 
     /// How many alerts it stands for.
     pub(super) fn size(&self) -> usize {
-        self.told.len() + self.counted.len()
+        self.told.len() + self.counted.len() + self.unchanged
     }
 
-    /// The part in brackets.
-    pub(super) fn aside(&self, language: Language) -> String {
-        let asides: Vec<&str> =
-            [self.grade.as_str(), self.when.as_str()].into_iter().filter(|aside| !aside.is_empty()).collect();
-        let aside = asides.join(pick(language, "，", ", "));
+    /// The part in brackets: the severity, and if wanted for how long.
+    pub(super) fn aside(&self, language: Language, durations: bool) -> String {
+        let aside = self.asides(language, durations);
         if aside.is_empty() { aside } else { brackets(language, &aside) }
+    }
+
+    /// The same without brackets.
+    pub(super) fn asides(&self, language: Language, durations: bool) -> String {
+        let when = if durations { self.when.as_str() } else { "" };
+        let asides: Vec<&str> = [self.grade.as_str(), when].into_iter().filter(|aside| !aside.is_empty()).collect();
+        asides.join(pick(language, "，", ", "))
     }
 
     /// Does it say nothing but a name?
@@ -151,13 +158,17 @@ pub(super) fn shown(parts: &[Part]) -> Vec<Part> {
     shown
 }
 
-/// An object in words: the container of a workload's pods in brackets.
+/// An object in words: the container of a workload's pods, or of all pods of a namespace, in brackets.
 pub(super) fn object_text(parts: &[Part], language: Language) -> String {
     match parts {
         [before @ .., workload, container] if workload.kind == Kind::Workload && container.kind == Kind::Container => {
             let mut whole = before.to_vec();
             whole.push(workload.clone());
             format!("{}{}", subject::text(&whole), brackets(language, &container.text))
+        }
+        // Of several pods all share the container.
+        [namespace, container] if namespace.kind == Kind::Namespace && container.kind == Kind::Container => {
+            format!("{}{}", namespace.text, brackets(language, &container.text))
         }
         parts => subject::text(parts),
     }

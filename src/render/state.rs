@@ -45,9 +45,9 @@ pub(super) fn order(told: &[Told<'_>]) -> Vec<usize> {
     order
 }
 
-pub(super) fn weight(told: &[Told<'_>]) -> Weight {
-    let on = told.iter().filter(|one| one.is_on());
-    let weights: Vec<Weight> = on.map(|one| weighed(one.alert)).collect();
+/// The gravest weight of what is on.
+pub(super) fn weight(on: &[&Alert]) -> Weight {
+    let weights: Vec<Weight> = on.iter().map(|alert| weighed(alert)).collect();
     if weights.is_empty() || weights.contains(&Weight::Red) {
         Weight::Red
     } else if weights.contains(&Weight::Yellow) {

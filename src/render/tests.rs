@@ -3,7 +3,9 @@
 mod checker;
 mod counts;
 mod digests;
+mod first_look;
 mod golden;
 mod letters;
 mod random;
 mod speed;
+mod worked;

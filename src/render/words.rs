@@ -66,9 +66,8 @@ impl State {
             Self::Resolved => ("已恢复", "OK"),
             Self::NoData => ("无数据", "NO DATA"),
             Self::QueryError => ("查询失败", "QUERY"),
-            Self::Notice => ("通知", "NOTE"),
+            Self::Notice | Self::Opaque => ("通知", "NOTE"),
             Self::Test => ("测试", "TEST"),
-            Self::Opaque => ("消息", "NOTE"),
         };
         pick(language, zh, en)
     }
@@ -91,8 +90,9 @@ impl State {
         match (self, weight) {
             (Self::Firing | Self::Reminder | Self::Partly | Self::Unclear, Weight::Red) => "warning",
             (Self::Resolved, _) => "info",
-            (Self::Firing | Self::Reminder, Weight::Blue)
-            | (Self::NoData | Self::QueryError | Self::Test | Self::Opaque, _) => "comment",
+            (Self::Firing | Self::Reminder, Weight::Blue) | (Self::NoData | Self::QueryError | Self::Test, _) => {
+                "comment"
+            }
             _ => "",
         }
     }

@@ -136,7 +136,7 @@ pub(super) fn sentences(text: &str) -> String {
     for line in text.lines() {
         let had = plain::has_placeholder(line);
         let line = if had { plain::without_placeholders(line) } else { Cow::Borrowed(line) };
-        let line = plain::line(&line);
+        let line = plain::line_of_prose(&line);
         let line = line.trim_matches(|c: char| c.is_whitespace() || ",;，；".contains(c));
         // A sentence of which too little is left says nothing.
         let speaks = line.chars().any(char::is_alphanumeric) && !(had && words(line) < 4);

@@ -1,5 +1,7 @@
 //! Texts as they are found, and what is left of them.
 
+mod steps;
+
 use super::*;
 
 fn read(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)]) -> Sentences {

@@ -224,7 +224,9 @@ fn shorten(rows: &mut [Vec<Part>], head: &mut Subject) {
             .iter()
             .filter_map(|row| row.iter().find(|part| part.kind == kind).map(|part| part.text.as_str()))
             .collect();
-        if names.len() < rows.len() || names.len() < 2 {
+        // `instance=10.0.0.1:8080` is a label that was added to tell two apart, and no name.
+        let added = kind == Kind::Named && names.iter().any(|name| name.contains('='));
+        if added || names.len() < rows.len() || names.len() < 2 {
             continue;
         }
         let distinct: HashSet<&str> = names.iter().copied().collect();

@@ -31,7 +31,7 @@ pub use call::{Call, Receipt, Refused};
 pub use called::Called;
 pub use packing::Packing;
 use plan::arrival;
-pub use plan::{Ends, Incoming, plan, recipient, related};
+pub use plan::{Ends, Incoming, plan, recipient, related, steady};
 
 /// Larger bodies are authenticated and parsed off the threads that serve connections.
 pub const LARGE_BODY: usize = 256 << 10;

@@ -1,11 +1,13 @@
 //! What would be sent to whom, and why. Sends nothing and fetches nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::alert::{Labels, Notification, ThreadId, Timestamp};
+use crate::alert::{Alert, Labels, Notification, ThreadId, Timestamp};
 use crate::config::{Config, Receiver, Target};
 use crate::deliver::{self, Envelope, Occasion, Page, Setup, Writer, called_by_the_book, short_links_as_shown};
-use crate::intake::{Called, Ends, Incoming, plan};
+use crate::intake::{Called, Ends, Incoming, plan, steady};
 use crate::names::SourceId;
 
 /// A message that would be sent.
@@ -50,7 +52,11 @@ pub fn preview(
     let mut messages = Vec::new();
     for delivery in &plan(config, incoming, receiver).deliveries {
         let Some(known) = config.receivers.get(&delivery.receiver) else { continue };
-        let alerts: Vec<usize> = delivery.alerts.iter().map(|arrival| arrival.index as usize).collect();
+        let told = delivery.alerts.iter().filter(|arrival| !arrival.steady);
+        let alerts: Vec<usize> = told.map(|arrival| arrival.index as usize).collect();
+        if alerts.is_empty() {
+            continue;
+        }
         let path = receiver.is_none().then(|| path(config, &notification.alerts[alerts[0]].labels, &delivery.receiver));
         let page = Page::fresh(notification.clone(), &alerts, known, now);
         for target in &known.targets {
@@ -60,6 +66,13 @@ pub fn preview(
         }
     }
     messages
+}
+
+/// The names of the alerts that would be kept and told to no person: heartbeats, and those that only steer others.
+pub fn kept(config: &Config, source: &SourceId, notification: &Notification) -> Vec<String> {
+    let steady = |alert: &&Alert| steady(config, source, alert).is_some();
+    let names: BTreeSet<&str> = notification.alerts.iter().filter(steady).map(|alert| alert.name.as_str()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// The matchers that led to `receiver`.

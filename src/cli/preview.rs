@@ -43,10 +43,11 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
             message
         })
         .collect();
+    let kept = preview::kept(&setup.config, &SourceId::Command, &notification);
     let answer = if arguments.json {
-        Screen::json(&json!({ "messages": messages }))
+        Screen::json(&json!({ "messages": messages, "kept": kept }))
     } else {
-        messages.iter().map(told).collect()
+        kept.iter().map(|name| send::kept(name)).chain(messages.iter().map(told)).collect()
     };
     answer.show()?;
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,8 @@ use crate::bots;
 use crate::config::{Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
+use crate::names::SourceId;
+use crate::preview;
 use crate::store::{Delivery, DeliveryFilter, State, Store};
 use crate::time::Clock;
 use crate::words::{Words, told};
@@ -27,7 +29,7 @@ use crate::words::{Words, told};
 /// Longest wait for a result; WeCom answers within 10 s or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends and prints WeCom's answers. Exit code 1 if a target did not accept it.
+/// Sends and prints WeCom's answers. Exit code 1 if a target did not accept it, or nothing is to be told.
 pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
     let (mut config, _) = arguments.file.load()?;
     let receiver = arguments.receiver.as_str();
@@ -47,14 +49,15 @@ pub async fn run(arguments: Send) -> anyhow::Result<ExitCode> {
         Some(text) => text.into_bytes(),
         None => body(&arguments.subject, now)?,
     };
+    let kept = preview::kept(&config, &SourceId::Command, &read(&config, &body, now)?);
     let names = free_bots(&config, receiver).await?;
     config.wecom.bots.retain(|name, _| names.contains(name));
     let outcomes = through(config, receiver, body).await?;
     let arrived = arrived(&outcomes);
     let answer = if arguments.json {
-        Screen::json(&json!({ "arrived": arrived, "deliveries": outcomes }))
+        Screen::json(&json!({ "arrived": arrived, "kept": kept, "deliveries": outcomes }))
     } else {
-        outcomes.iter().map(told).collect()
+        kept.iter().map(|name| self::kept(name)).chain(outcomes.iter().map(told)).collect()
     };
     answer.show()?;
     Ok(ExitCode::from(u8::from(!arrived)))
@@ -140,6 +143,16 @@ async fn outcomes(app: &App) -> anyhow::Result<Vec<Delivery>> {
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
+}
+
+/// A line for an alert that is kept and told to no person.
+pub fn kept(name: &str) -> Screen {
+    let mut screen = Screen::new();
+    screen.line(told!(
+        "· {name}  只记录，不发给人：它总在触发，断了才报警（sources.<名>.watchdog）",
+        "· {name}  is kept and told to no person: it always fires, and an alarm is raised when it stops (sources.NAME.watchdog)"
+    ));
+    screen
 }
 
 /// Did WeCom accept all of them?

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Called, rows, words};
-use crate::alert::{Alert, Identity, Labels, Notification, Status, ThreadId};
-use crate::config::{Config, Receiver};
+use crate::alert::{Alert, Identity, Labels, Notification, Status, Steady, ThreadId};
+use crate::config::{Config, Receiver, Watchdog};
 use crate::names::SourceId;
 use crate::render::Note;
 use crate::store::related::Meant;
@@ -52,11 +52,21 @@ pub struct Incoming<'a> {
     pub called: &'a Called,
 }
 
+/// What `alert` is to `source` if it tells people nothing: its heartbeat, or one that only steers others. It is kept and
+/// not told.
+pub fn steady(config: &Config, source: &SourceId, alert: &Alert) -> Option<Steady> {
+    let known = source.configured().and_then(|name| config.sources.iter().find(|known| known.name == name));
+    Watchdog::sees(known.and_then(|known| known.watchdog.as_ref()), alert)
+}
+
 /// Routes each alert as `Way::ByTree` does.
 pub fn plan(config: &Config, incoming: Incoming<'_>, path_receiver: Option<&str>) -> Plan {
     let mut planner = Planner::new(Way::by_tree(config, path_receiver, None), incoming.source, incoming.called);
     for (index, alert) in incoming.notification.alerts.iter().enumerate() {
-        planner.take(index, alert, incoming.ends.get(&index));
+        match steady(config, incoming.source, alert) {
+            Some(_) => planner.keep(index, alert),
+            None => planner.take(index, alert, incoming.ends.get(&index)),
+        }
     }
     planner.plan()
 }

@@ -37,6 +37,12 @@ async fn check_says_that_a_configuration_is_fine_or_all_that_is_wrong_with_it() 
     ]);
     let answer = run(&world, &["check", "--json"]).await.exits(1).json();
     assert_eq!(answer["ok"], false);
+    let taught = "{ object: [shop, ''], place: [floor, shop], targets:";
+    world.write("taught.yaml", &world.config_text("127.0.0.1:0", &ROUTED.replace("{ targets:", taught)));
+    run(&world, &["check", "-c", "taught.yaml"]).await.exits(1).says(&[
+        "`receivers.ops.object` names from 1 to ",
+        "`receivers.ops` has the label `shop` twice (object, place)",
+    ]);
     assert!(answer["mistakes"].as_array().unwrap().len() >= 3, "{answer:#}");
     let missing = run(&world, &["check", "-c", "nowhere.yaml"]).await.exits(1);
     assert!(missing.out.contains("nowhere.yaml"), "{}{}", missing.out, missing.err);
@@ -73,6 +79,30 @@ async fn preview_shows_exactly_what_would_be_sent_and_sends_nothing() {
     let answer = run_on(&world, &["preview", "dba", "--payload", "-", "--json"], b"some text").await.exits(0).json();
     assert_eq!(answer["messages"][0]["lane"], "app/ops/chat/AITest");
     assert!(answer["messages"][0]["requests"][0]["text"]["content"].as_str().unwrap().contains("some text"));
+    // What always fires is told to no person.
+    let alert = |name| json!({"status": "firing", "labels": {"alertname": name}, "startsAt": "2026-11-22T06:02:00Z"});
+    let steady = json!({"version": "4", "receiver": "x", "status": "firing", "alerts": [alert("Watchdog"), alert("InfoInhibitor")]});
+    world.write("steady.json", &steady.to_string());
+    let answer = run(&world, &["preview", "--payload", "steady.json", "--json"]).await.exits(0).json();
+    assert_eq!(answer, json!({ "messages": [], "kept": ["InfoInhibitor", "Watchdog"] }));
+    run(&world, &["preview", "--payload", "steady.json"]).await.exits(0).says(&["· Watchdog", "只记录，不发给人"]);
+    // Why each label is shown or not, by what the configuration teaches.
+    let labels = json!({"alertname": "TillDown", "shop_id": "s-17", "till": "4", "floor": "B2", "build_id": "b9", "instance": "pos-9:9100"});
+    let body = json!({"version": "4", "receiver": "x", "status": "firing",
+        "alerts": [{"status": "firing", "labels": labels, "startsAt": "2026-11-22T06:02:00Z"}]});
+    world.write("till.json", &body.to_string());
+    let taught = "{ object: [shop_id, till], place: [floor], hidden: [build_id], targets:";
+    world.write("taught.yaml", &world.config_text("127.0.0.1:0", &ROUTED.replace("{ targets:", taught)));
+    let why = ["preview", "ops", "-c", "taught.yaml", "--payload", "till.json", "--why"];
+    run(&world, &why).await.exits(0).says(&["`s-17 4`", "`B2`", "hidden", "object:taught"]);
+    let answer = run(&world, &[&why[..], &["--json"]].concat()).await.exits(0).json();
+    let why = &answer["messages"][0]["labels"][0];
+    assert_eq!((&why["object"], &why["place"]), (&json!("s-17 4"), &json!("B2")));
+    let step = |name: &str| {
+        let all = why["labels"].as_array().unwrap();
+        all.iter().find(|one| one["label"] == name).unwrap()["step"].clone()
+    };
+    assert_eq!([step("shop_id"), step("floor"), step("build_id")], ["object:taught", "place", "hidden"]);
     run(&world, &["preview", "nobody"]).await.exits(2);
     run(&world, &["preview", "--sample", "nothing"]).await.exits(1);
     let counters: Value = world
@@ -95,8 +125,13 @@ async fn preview_shows_the_requests_that_the_gateway_sends() {
     world.accept("/webhook", payload("plain.txt")).await;
     world.settled().await;
     let sent = world.requests("message/send").await;
-    let shown = &answer["messages"][0]["requests"][0];
-    assert_eq!(shown["markdown"]["content"], sent[0]["body"]["markdown"]["content"]);
+    // A minute may begin between the two.
+    let timeless = |content: &Value| {
+        let (before, rest) = content.as_str().unwrap().split_once("自 ").unwrap();
+        (before.to_owned(), rest.split_once('\n').unwrap().1.to_owned())
+    };
+    let shown = &answer["messages"][0]["requests"][0]["markdown"]["content"];
+    assert_eq!(timeless(shown), timeless(&sent[0]["body"]["markdown"]["content"]));
 }
 
 #[tokio::test]
@@ -112,6 +147,10 @@ async fn send_goes_the_real_way_and_tells_the_outcome() {
     run(&world, &["send", "dba", "--sample", "alertmanager-group"]).await.exits(0);
     world.arrived("chat=AITest", 1).await;
     run(&world, &["send", "nobody"]).await.exits(2);
+    let alert = |name| json!({"status": "firing", "labels": {"alertname": name}, "startsAt": "2026-11-22T06:02:00Z"});
+    let steady = json!({"version": "4", "receiver": "x", "status": "firing", "alerts": [alert("Watchdog")]});
+    world.write("steady.json", &steady.to_string());
+    run(&world, &["send", "dba", "--payload", "steady.json"]).await.exits(1).says(&["· Watchdog", "只记录，不发给人"]);
     assert!(!world.folder.path().join("wegraf.db").exists(), "the record of the gateway is left alone");
 }
 

@@ -231,6 +231,7 @@ fn within(digest: &Digest, clock: &Clock<'_>) -> String {
 pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<String> {
     let zh = clock.language == Language::Zh;
     let mut facts: Vec<String> = tally.scope.iter().take(SCOPE).map(|text| cut_chars(text, 40).into_owned()).collect();
+    facts.extend((!tally.since.is_empty()).then(|| tally.since.clone()));
     let range = clock.range(digest.from, digest.to);
     if !range.is_empty() {
         facts.push(if zh { format!("合并自 {range}") } else { format!("merged from {range}") });

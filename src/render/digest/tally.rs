@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub(super) sections: [Section; 4],
     /// What all its alerts share, if all are known: their object, then the places, the widest first.
     pub(super) scope: Vec<String>,
+    /// Since when all that fire do, if that is one moment and worth a word; their rows do not say it again.
+    pub(super) since: String,
     /// The rule to name if only one can be.
     pub(super) name: String,
     /// Number of rules.
@@ -115,6 +117,7 @@ impl Tally {
             severity: pick(language, "严重", "CRIT"),
             weight: weight(digest, levels),
             scope: Vec::new(),
+            since: since(digest, clock).unwrap_or_default(),
             sections,
             language,
         };
@@ -183,7 +186,7 @@ impl Tally {
                 alert: item.alert,
                 rule: section.rules.iter().position(|rule| rule.name == names[at]),
                 what: std::mem::take(&mut what[at]),
-                aside: aside(item, digest, clock),
+                aside: aside(item, digest, clock, self.since.is_empty()),
                 name: names[at].clone(),
                 alone,
             });
@@ -213,12 +216,25 @@ impl Section {
     }
 }
 
-fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>) -> String {
+/// The moment at which all that fire began; `None` if they are not all known, or it differs, or it says nothing.
+fn since(digest: &Digest, clock: &Clock<'_>) -> Option<String> {
+    let complete = digest.items.len() as u64 == digest.all();
+    let mut firing = digest.items.iter().filter(|item| complete && item.status == Status::Firing);
+    let start = firing.next()?.starts_at?;
+    let begun = clock.time(start)?;
+    let rest: Vec<_> = firing.collect();
+    let same = rest.iter().all(|item| item.starts_at.and_then(|at| clock.time(at)).as_ref() == Some(&begun));
+    let told = digest.from.millis_since(start) >= OLD_MS && !rest.is_empty() && same;
+    told.then(|| format!("{} {begun}", pick(clock.language, "均自", "all since")))
+}
+
+/// `timed`: with its start, if it fires.
+fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>, timed: bool) -> String {
     let zh = clock.language == Language::Zh;
     let only = digest.all() == 1;
     let mut words = Vec::new();
     match (item.status, item.starts_at, item.ends_at) {
-        (Status::Firing, Some(start), _) if only || digest.from.millis_since(start) >= OLD_MS => {
+        (Status::Firing, Some(start), _) if timed && (only || digest.from.millis_since(start) >= OLD_MS) => {
             words.extend(clock.time(start).map(|time| format!("{} {time}", pick(clock.language, "自", "since"))));
         }
         (Status::Resolved, Some(start), Some(end)) => {

@@ -189,6 +189,24 @@ pub(super) fn render(
 }
 
 #[test]
+fn a_start_that_all_share_is_said_once() {
+    let mut begun = two();
+    for item in &mut begun.items {
+        item.starts_at = Some(ago(9000));
+    }
+    let templates = Templates::compile(&[]).0;
+    for (language, said) in [(Language::Zh, "均自 11:44"), (Language::En, "all since 11:44")] {
+        for face in [Face::Text, Face::Markdown, Face::MarkdownV2, Face::Textcard, Face::News, Face::Card] {
+            let text = readable(&render(&templates, &begun, &target(face), language, &[]).parts[0]);
+            assert_eq!((text.matches("11:44").count(), text.matches(said).count()), (1, 1), "{text}");
+        }
+    }
+    begun.items[0].starts_at = Some(ago(9600));
+    let text = readable(&render(&templates, &begun, &target(Face::Text), Language::Zh, &[]).parts[0]);
+    assert!(text.contains("（自 11:34）") && text.contains("（自 11:44）") && !text.contains('均'), "{text}");
+}
+
+#[test]
 fn digests_in_every_face_and_language_read_as_reviewed() {
     let (templates, _) = Templates::compile(&[]);
     let samples = [

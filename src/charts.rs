@@ -185,13 +185,17 @@ impl Charts {
         known.entry(key).or_insert_with(|| (now, Arc::default())).1.clone()
     }
 
-    /// The course of the first series in words, for messages that cannot show a picture.
-    pub async fn course(&self, about: &About<'_>) -> Result<String, Undrawn> {
+    /// The course of the first series in words, for messages that cannot show a picture. `barred`: with bars behind them,
+    /// where the configuration wants these.
+    pub async fn course(&self, about: &About<'_>, barred: bool) -> Result<String, Undrawn> {
         let mut planned = self.planned(about).await?;
         (planned.plan.yesterday, planned.plan.limit) = (false, None);
         let Sampled { series, .. } = self.sampled(&planned).await?;
-        let (chart, _) = chart(&planned.plan, series, None, None, self.theme(), about);
-        Some(chart.note).filter(|note| !note.is_empty()).ok_or(Undrawn::Empty)
+        let (chart, value) = chart(&planned.plan, series, None, None, self.theme(), about);
+        let note = Some(chart.note).filter(|note| !note.is_empty()).ok_or(Undrawn::Empty)?;
+        let first = chart.series.first().filter(|_| barred && self.config.charts.bars);
+        let bars = first.and_then(|first| trend::bars(&first.points, value));
+        Ok(bars.map_or_else(|| note.clone(), |bars| format!("{note} {bars}")))
     }
 
     /// What a plan asks, of one upstream.

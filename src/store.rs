@@ -556,6 +556,14 @@ impl Store {
         }
     }
 
+    /// Records why a message has no picture.
+    pub async fn unpictured(&self, message: i64, why: &'static str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.unpictured(message, why).await,
+            Self::Postgres(db) => db.unpictured(message, why).await,
+        }
+    }
+
     /// The code of a short link: of the one that the episode has for this address, which lives on, or of a new one. When
     /// it returns the row is on disk.
     pub async fn shorten(&self, link: NewShortLink, now: Timestamp) -> Result<String, StoreError> {

@@ -87,12 +87,43 @@ pub fn told(
         Course::Jumped(at) if zh => format!("突变（{} 起）", clock(at)),
         Course::Jumped(at) => format!("jumped at {}", clock(at)),
     };
-    let (from, to) = (write(first), write(last));
-    Some(if zh {
-        format!("近 {span} {from} → {to}，{words}")
-    } else {
-        format!("{from} → {to} in {span}, {words}")
-    })
+    let change = between(&write(first), " → ", &write(last));
+    Some(if zh { format!("近 {span} {change}，{words}") } else { format!("{change} in {span}, {words}") })
+}
+
+/// Two numbers, whose unit is said once: `78 → 96 %`.
+fn between(from: &str, mark: &str, to: &str) -> String {
+    let unit = to.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-'));
+    // Of `2 分 8 秒` the unit stands in the middle.
+    let one = !unit.is_empty() && !unit.chars().any(|c| c.is_ascii_digit());
+    let from =
+        from.strip_suffix(unit).filter(|rest| one && rest.ends_with(|c: char| c.is_ascii_digit())).unwrap_or(from);
+    format!("{from}{mark}{to}")
+}
+
+/// How many bars there are, and their heights.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The same as eight bars and what they range over: `▁▁▂▃▅▆▇█ 78–96 %`. `None` for a series that does not move.
+pub fn bars(points: &[(i64, f64)], write: impl Fn(f64) -> String) -> Option<String> {
+    if matches!(course(points)?, Course::Flat) {
+        return None;
+    }
+    let values: Vec<f64> = points.iter().map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
+    let (low, high) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+    let count = BARS.len();
+    let bar = |at: usize| {
+        let part = &values[at * values.len() / count..(at + 1) * values.len() / count];
+        let mean = part.iter().sum::<f64>() / f64::from(u32::try_from(part.len()).unwrap_or(1));
+        let height = (mean - low) / (high - low);
+        // The first bar that is as high: seven steps of equal size.
+        let reaches = |step: usize| height * 7.0 < f64::from(u32::try_from(step).unwrap_or(0)) + 0.5;
+        (0..count).find(|step| reaches(*step)).map_or('█', |step| BARS[step])
+    };
+    let drawn: String = (0..count).map(bar).collect();
+    Some(format!("{drawn} {}", between(&write(low), "–", &write(high))))
 }
 
 #[cfg(test)]
@@ -127,7 +158,33 @@ mod tests {
     fn a_course_is_told_in_both_languages() {
         let points = series(|at| 78.0 + 18.0 * at);
         let told = |language| told(&points, "1 小时", language, |value| format!("{value} %"), |_| "03:01".to_owned());
-        assert_eq!(told(Language::Zh).unwrap(), "近 1 小时 78 % → 96 %，仍在升");
-        assert_eq!(told(Language::En).unwrap(), "78 % → 96 % in 1 小时, still rising");
+        assert_eq!(told(Language::Zh).unwrap(), "近 1 小时 78 → 96 %，仍在升");
+        assert_eq!(told(Language::En).unwrap(), "78 → 96 % in 1 小时, still rising");
+    }
+
+    #[test]
+    fn a_unit_is_said_once() {
+        for (from, to, wanted) in [
+            ("78 %", "96 %", "78 → 96 %"),
+            ("78%", "96%", "78 → 96%"),
+            ("340 ms", "1.2 秒", "340 ms → 1.2 秒"),
+            ("1 分 8 秒", "2 分 8 秒", "1 分 8 秒 → 2 分 8 秒"),
+            ("3", "7", "3 → 7"),
+        ] {
+            assert_eq!(between(from, " → ", to), wanted);
+        }
+    }
+
+    #[test]
+    fn bars_show_the_course_and_its_range() {
+        let write = |value: f64| format!("{value:.0} %");
+        for (points, wanted) in [
+            (series(|at| 78.0 + 18.0 * at), Some("▁▂▃▄▅▆▇█ 78–96 %")),
+            (series(|at| if at < 0.7 { 1.0 } else { 43.0 }), Some("▁▁▁▁▁▅██ 1–43 %")),
+            (series(|_| 7.0), None),
+            (series(|_| f64::NAN), None),
+        ] {
+            assert_eq!(bars(&points, write).as_deref(), wanted);
+        }
     }
 }

@@ -19,6 +19,8 @@ pub struct Charts {
     pub of: ChartsOf,
     /// Its colours.
     pub theme: ChartTheme,
+    /// Do texts show the course as bars, too?
+    pub bars: bool,
     /// A font for characters that the shipped one lacks.
     pub font: Option<PathBuf>,
     /// Whose expressions are asked.
@@ -87,6 +89,7 @@ impl Resolver<'_> {
         let charts = Charts {
             of: value(said.of.as_ref()).copied().unwrap_or_default(),
             theme: value(said.theme.as_ref()).copied().unwrap_or_default(),
+            bars: value(said.bars.as_ref()).copied().unwrap_or_default(),
             font: font.map(|(_, path)| path),
             expression: value(said.expression.as_ref()).copied().unwrap_or_default(),
             from,

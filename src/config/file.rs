@@ -272,6 +272,9 @@ pub(super) struct Charts {
     /// 配色。Colours.
     #[schemars(extend("default" = "light"))]
     pub theme: Option<At<ChartTheme>>,
+    /// 没有图的文字消息里，走势后面加八个小方块 ▁▂▃▄▅▆▇█。Eight bars behind the course in words, in texts without a picture.
+    #[schemars(extend("default" = false))]
+    pub bars: Option<At<bool>>,
     /// 补充字体（TTF、OTF），给内置字体缺的字。A font (TTF, OTF) for characters that the shipped one lacks.
     pub font: Option<At<PathBuf>>,
     /// 信任哪里的表达式：rules 只用上游规则列表里有的；body 告警里写的就用。

@@ -237,6 +237,7 @@ impl<'a> DeliveryPage<'a> {
         ];
         facts.extend(row.settled_at.map(|at| fact(words::SETTLED, time(at))));
         facts.extend(row.face.clone().map(|face| fact(words::FACE, face)));
+        facts.extend(delivery.picture.clone().map(|why| fact(words::NO_PICTURE, why)));
         facts.extend(row.origin.map(|origin| fact(words::ORIGIN, origin.to_string())));
         facts.extend(row.folded_into.map(|digest| fact(words::FOLDED_INTO, digest.to_string())));
         facts.push(fact(words::TARGET, delivery.target_json.clone()));

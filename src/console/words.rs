@@ -511,6 +511,7 @@ pub(super) const RECEIVED: Words = words("收到", "received");
 pub(super) const QUEUED_AT: Words = words("排队", "queued");
 pub(super) const SETTLED: Words = words("完结", "settled");
 pub(super) const FACE: Words = words("样式", "face");
+pub(super) const NO_PICTURE: Words = words("没有图", "no picture");
 pub(super) const ORIGIN: Words = words("代替或重发的消息", "in place of message");
 pub(super) const FOLDED_INTO: Words = words("并入的摘要", "told by digest");
 pub(super) const TARGET: Words = words("目标", "target");

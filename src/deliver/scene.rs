@@ -10,16 +10,16 @@ use wecom::message::Image;
 
 use super::Deliver;
 use super::audience::Reach;
-use super::page::Page;
+use super::page::{Page, contents};
 use super::picture::Pictures;
 use super::setup::Setup;
 use super::way;
-use crate::alert::{Timestamp, TransitionKind};
-use crate::charts::Undrawn;
-use crate::config::{Face, Target};
+use crate::alert::{Alert, Timestamp, TransitionKind};
+use crate::charts::{About, Undrawn};
+use crate::config::{Face, Language, Target};
 use crate::metrics::Pictured;
-use crate::render::public_picture;
-use crate::store::Queued;
+use crate::render::{Clock, measured, public_picture};
+use crate::store::{DeliveryFilter, Queued};
 
 /// A debug build draws that many times slower.
 const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
@@ -27,6 +27,8 @@ const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
 const DRAWN: [Duration; 2] = [Duration::from_secs(PATIENCE), Duration::from_secs(2 * PATIENCE)];
 /// How long it waits for the course in words.
 const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
+/// Messages among which the one before a reminder is looked for.
+const BEFORE: usize = 10;
 /// A picture of what happened longer ago is no news.
 const OLD_MS: i64 = 5 * 60_000;
 
@@ -73,11 +75,11 @@ impl Scene<'_> {
             return Second::Unasked;
         }
         if self.now.millis_since(self.queued.created_at) > OLD_MS {
-            return self.without("late", Second::Unasked);
+            return self.without("late", Second::Unasked).await;
         }
         let waiting = self.deliver.store.waiting(&self.queued.lane, self.now).await;
         if waiting.is_ok_and(|waiting| waiting.messages.len() > 1) {
-            return self.without("crowded", Second::Unasked);
+            return self.without("crowded", Second::Unasked).await;
         }
         let ways = way::ways(&self.setup.config, self.target, &Reach::default()).unwrap_or_default();
         let Some(sender) = ways.first().map(|way| &way.sender) else { return Second::Unasked };
@@ -97,39 +99,83 @@ impl Scene<'_> {
                 self.count("sent");
                 Second::Picture(image)
             }
-            Ok(Err(reason)) => self.without(reason, Second::Failed),
+            Ok(Err(reason)) => self.without(reason, Second::Failed).await,
             Err(_) => {
                 self.setup.charts.missed(&about);
-                self.without("slow", Second::Failed)
+                self.without("slow", Second::Failed).await
             }
         }
     }
 
-    /// The course of the value, for a message without a picture.
+    /// The course of the value, for a message without a picture: out of its series, else what it was told last.
     pub async fn course(&self) -> Option<String> {
         if !self.page.told.iter().any(|line| line.kind.is_on()) {
             return None;
         }
         let about = self.page.charted(self.queued.notification.received_at);
-        if !self.setup.charts.wants(&about) {
-            return None;
+        let course = if self.setup.charts.wants(&about) { self.charted(&about).await } else { None };
+        match course {
+            Some(course) => Some(course),
+            None => self.told_last().await,
         }
-        let (result, course) = match tokio::time::timeout(TOLD, self.setup.charts.course(&about)).await {
+    }
+
+    /// `上次 91 %` in a reminder of one alert: what the message before it said.
+    async fn told_last(&self) -> Option<String> {
+        let [line] = &self.page.told[..] else { return None };
+        let alert = self.page.notification.alerts.get(line.index).filter(|_| line.kind == TransitionKind::Reminder)?;
+        let store = &self.deliver.store;
+        let filter = DeliveryFilter {
+            thread: Some(self.queued.thread),
+            receiver: Some(self.queued.receiver.clone()),
+            before: Some(self.queued.message),
+            limit: BEFORE,
+            ..DeliveryFilter::default()
+        };
+        let earlier = store.deliveries(filter).await.ok()?;
+        let earlier = earlier.iter().find(|row| row.act.is_none() && !row.digest && row.lane == self.queued.lane)?;
+        let (kept, _part) = contents(store, &self.deliver.room, earlier.message).await.ok()??;
+        let before = Page::of(&self.setup.config, &kept.notification, &kept.transitions, &kept.receiver);
+        let same = |known: &&Alert| known.labels == alert.labels;
+        let known = before.notification.alerts.iter().find(same)?;
+        let clock = Clock { now: self.now, zone: &self.page.timezone, language: self.page.language };
+        let measured = measured(&[known], before.notification.format, &clock);
+        let [value] = &measured.first()?.values[..] else { return None };
+        Some(match self.page.language {
+            Language::Zh => format!("上次 {}", value.text),
+            Language::En => format!("last time {}", value.text),
+        })
+    }
+
+    async fn charted(&self, about: &About<'_>) -> Option<String> {
+        let barred = matches!(self.target.face, Face::Text | Face::Markdown | Face::Card);
+        let (result, course) = match tokio::time::timeout(TOLD, self.setup.charts.course(about, barred)).await {
             Ok(Ok(course)) => ("told", Some(course)),
             Ok(Err(undrawn)) => (undrawn.as_str(), None),
             Err(_) => {
-                self.setup.charts.missed(&about);
+                self.setup.charts.missed(about);
                 ("slow", None)
             }
         };
         self.count(result);
+        if course.is_none() && result != Undrawn::Nothing.as_str() {
+            self.record(result).await;
+        }
         course
     }
 
-    fn without(&self, reason: &'static str, second: Second) -> Second {
+    async fn without(&self, reason: &'static str, second: Second) -> Second {
         warn!(delivery = self.queued.message, reason, "A message goes without its picture.");
         self.count(reason);
+        self.record(reason).await;
         second
+    }
+
+    /// Notes in the record why there is no picture. The message does not depend on that.
+    async fn record(&self, reason: &'static str) {
+        if let Err(error) = self.deliver.store.unpictured(self.queued.message, reason).await {
+            warn!(%error, delivery = self.queued.message, reason, "Why a message has no picture is not on record.");
+        }
     }
 
     fn count(&self, result: &'static str) {

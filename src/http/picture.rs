@@ -56,6 +56,10 @@ async fn picture(State(gate): State<Gate>, Path(name): Path<String>, seat: Optio
         }
         Err(reason) => {
             count(reason);
+            eprintln!("DEBUG {id} {reason} {:?}", gate.server.store.unpictured(id, reason).await);
+            if let Err(error) = gate.server.store.unpictured(id, reason).await {
+                tracing::warn!(%error, delivery = id, reason, "Why a message has no picture is not on record.");
+            }
             match setup.charts.neutral(language).await {
                 Some(png) => png_of(png, "public, max-age=30"),
                 None => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -122,6 +122,8 @@ pub struct Delivery {
     pub format: Format,
     /// When the notification came.
     pub received_at: Timestamp,
+    /// Why it has no picture, in the word of `wegraf_pictures_total`; `None`: none was wanted, or it has one.
+    pub picture: Option<String>,
     /// Its transitions.
     pub transitions: Vec<TransitionRow>,
     /// All its attempts.

@@ -264,6 +264,11 @@ async fn a_message_that_shows_no_picture_is_followed_by_one_or_tells_the_course_
         // The same reason for both, or one is sent and the other told.
         assert_eq!(count(result).await - before, if drawn { 1 } else { 2 }, "{manner:?}");
         assert_eq!(count("told").await - told, i64::from(drawn), "{manner:?}");
+        if manner == Manner::Huge {
+            let newest = run(&world, &["deliveries", "list", "--json"]).await.exits(0).json();
+            let number = newest["deliveries"][0]["message"].to_string();
+            run(&world, &["deliveries", "show", &number]).await.exits(0).says(&["没有图  large"]);
+        }
         world.pass(Duration::from_secs(61));
     }
     // What is over has no picture, and nothing is asked for it.
@@ -283,6 +288,8 @@ async fn an_upstream_that_is_down_costs_the_picture_only() {
     let messages = world.arrived("webhook=sim-ops-group", 1).await;
     let (_, result, cache) = fetched(&world, &picture_in(&messages[0]).unwrap()).await;
     assert_eq!((result.as_str(), cache.as_str()), ("unreachable", "public, max-age=30"));
+    let record = run(&world, &["deliveries", "show", "1"]).await;
+    record.exits(0).says(&["没有图  unreachable"]);
 
     let text = world.config_text("127.0.0.1:0", &ASIDE.replace("external_url: https://wegraf.example.com\n", ""));
     world.write("doctor.yaml", &text);

@@ -84,6 +84,9 @@ fn story(delivery: &Delivery, sums: Option<&Sums>, zone: &TimeZone) -> Screen {
         Some(sums) => told_by_digest(sums, zone, &mut lines),
         None => told(delivery, &mut lines),
     }
+    if let Some(why) = &delivery.picture {
+        lines.push(told!("  没有图  {why}", "  no picture   {why}").to_string());
+    }
     for attempt in &delivery.attempts {
         tried(attempt, zone, &mut lines);
     }

@@ -131,6 +131,7 @@ impl Memory {
             target_json: row.target_json.clone(),
             format: about.format,
             received_at: about.received_at,
+            picture: None,
             transitions: row.transitions.iter().filter_map(|id| tables.told(&tables.transitions[id])).collect(),
             attempts: row.attempts.iter().map(attempt).collect(),
             frozen: (1..).zip(&row.versions).flat_map(|(version, parts)| frozen(version, parts)).collect(),

@@ -31,7 +31,7 @@ const SELECT: &str = "
            n.received_at,
            (SELECT act.kind FROM act WHERE act.id = m.act_id),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
-           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id)
+           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id), m.picture
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -58,11 +58,20 @@ impl Db {
                         target_json: found.try_get(26)?,
                         format: named(&found, 27, Format::from_name)?,
                         received_at: moment(&found, 28)?,
+                        picture: found.try_get(32)?,
                         transitions,
                         attempts,
                         frozen,
                     }))
                 })
+    }
+
+    pub(in crate::store) async fn unpictured(&self, message: i64, why: &'static str) -> Result<(), StoreError> {
+        let sql = "UPDATE message SET picture = $2 WHERE id = $1 AND picture IS DISTINCT FROM $2";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![message, why]).await?;
+            Ok(())
+        })
     }
 
     pub(in crate::store) async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {

@@ -28,7 +28,7 @@ const SELECT: &str = "
            n.received_at,
            (SELECT act.kind FROM act WHERE act.id = m.act_id),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
-           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id)
+           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id), m.picture
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -48,14 +48,23 @@ impl Db {
                 .held(&format!("{SELECT} WHERE m.id = ?1"))?
                 .query_row([message], |r| {
                     let (target_json, format, received_at) = (r.get(26)?, named(r, 27, Format::from_name)?, r.get(28)?);
-                    Ok((row(r)?, target_json, format, Timestamp(received_at)))
+                    Ok((row(r)?, target_json, format, Timestamp(received_at), r.get(32)?))
                 })
                 .optional()?;
-            let Some((row, target_json, format, received_at)) = found else { return Ok(None) };
+            let Some((row, target_json, format, received_at, picture)) = found else { return Ok(None) };
             let transitions = transitions(connection, message)?;
             let attempts = attempts(connection, message)?;
             let frozen = frozen(connection, message)?;
-            Ok(Some(Delivery { row, target_json, format, received_at, transitions, attempts, frozen }))
+            Ok(Some(Delivery { row, target_json, format, received_at, picture, transitions, attempts, frozen }))
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn unpictured(&self, message: i64, why: &'static str) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let sql = "UPDATE message SET picture = ?2 WHERE id = ?1 AND picture IS NOT ?2";
+            connection.held(sql)?.execute(params![message, why])?;
+            Ok(())
         })
         .await
     }

@@ -8,6 +8,7 @@ mod intake;
 mod plain;
 mod press;
 mod process;
+mod reading;
 mod wal;
 
 use std::path::{Path, PathBuf};
@@ -73,6 +74,8 @@ enum Section {
     Presses,
     /// Start, memory and size.
     Memory,
+    /// What it takes to compose messages and to draw charts.
+    Reading,
 }
 
 /// Grafana's body with one alert, 1.5 KB, another alert for each number: every request is news.
@@ -118,6 +121,13 @@ fn many(alerts: usize) -> String {
 
 /// Runs everything and prints the tables.
 pub async fn run(options: Options) -> anyhow::Result<()> {
+    if options.only == [Section::Reading] {
+        // Nothing of that needs the program.
+        let mut aims = Aims::default();
+        reading::run(&mut aims)?;
+        aims.print();
+        return Ok(());
+    }
     let binary = options.program.clone().map_or_else(|| build("release"), Ok)?;
     let folder = TempDir::with_prefix("wegraf-bench-")?;
     println!("machine: {}", machine()?);
@@ -146,6 +156,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if options.measures(Section::Memory) {
         memory(&options, &binary, folder.path(), &stores, &mut aims).await?;
         size(&options, &binary)?;
+    }
+    if options.measures(Section::Reading) {
+        reading::run(&mut aims)?;
     }
     aims.print();
     Ok(())

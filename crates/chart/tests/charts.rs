@@ -77,4 +77,44 @@ mod pictures {
         let png = canvas.png(&scenes::drawn(&chart)).unwrap();
         assert!(png.len() < 100 * 1024, "{}", png.len());
     }
+
+    /// A line of `/proc/self/status`, in MiB.
+    fn memory(field: &str) -> f64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    #[test]
+    #[ignore = "a measurement: `cargo xtask bench --only reading`"]
+    fn measured_five_series_of_360_points() {
+        let (_, ramp) = scenes::all().into_iter().find(|(name, _)| *name == "ramp").unwrap();
+        let points = |line: i32| (0..360).map(|at| (i64::from(at) * 60, f64::from(at * (line + 1)).sin() * 9.0 + 90.0));
+        let series = (0..5).map(|line| Series { name: format!("db-{line} /data"), points: points(line).collect() });
+        let chart = Chart { series: series.collect(), window: (0, 359 * 60), ..ramp };
+        let before = memory("VmRSS:");
+        let canvas = Canvas::new(None).unwrap();
+        let draw = || canvas.png(&scenes::drawn(&chart)).unwrap();
+        let mut times: Vec<f64> = Vec::new();
+        let mut size = 0;
+        for _ in 0..21 {
+            let began = std::time::Instant::now();
+            size = draw().len();
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        // As many at once as wegraf draws.
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..20).for_each(|_| _ = draw()));
+            }
+        });
+        println!("measured | a chart of 5 series of 360 points, median | {:.0} ms | < 80 ms", times[times.len() / 2]);
+        println!("measured | its PNG | {} KB | < 100 KB", size / 1000);
+        println!(
+            "measured | memory at the peak of drawing two at once, added | {:.0} MiB |",
+            memory("VmHWM:") - before
+        );
+        println!("measured | memory after the last picture, added | {:.0} MiB |", memory("VmRSS:") - before);
+    }
 }

@@ -105,7 +105,7 @@ pub mod internals {
         pub use crate::ingest::explain_by_tree;
         pub use crate::ingest::{Door, Unreadable, Weight, listed, read, reread};
         pub mod generic {
-            pub use crate::ingest::generic::{AlertFields, Mapping, Members, Payloads};
+            pub use crate::ingest::generic::{AlertFields, Mapping, Members, Payloads, ReadSettings};
         }
         pub mod wecom {
             pub use crate::ingest::wecom::{Said, notification};

@@ -180,7 +180,7 @@ mod tests {
         let write = |value: f64| format!("{value:.0} %");
         for (points, wanted) in [
             (series(|at| 78.0 + 18.0 * at), Some("▁▂▃▄▅▆▇█ 78–96 %")),
-            (series(|at| if at < 0.7 { 1.0 } else { 43.0 }), Some("▁▁▁▁▁▅██ 1–43 %")),
+            (series(|at| if at < 0.7 { 1.0 } else { 43.0 }), Some("▁▁▁▁▁▄██ 1–43 %")),
             (series(|_| 7.0), None),
             (series(|_| f64::NAN), None),
         ] {

@@ -56,7 +56,6 @@ async fn picture(State(gate): State<Gate>, Path(name): Path<String>, seat: Optio
         }
         Err(reason) => {
             count(reason);
-            eprintln!("DEBUG {id} {reason} {:?}", gate.server.store.unpictured(id, reason).await);
             if let Err(error) = gate.server.store.unpictured(id, reason).await {
                 tracing::warn!(%error, delivery = id, reason, "Why a message has no picture is not on record.");
             }

@@ -198,7 +198,8 @@ impl Reader<'_> {
     /// `inside` is the plain name of the object that it is the value of, if that says what its `id` names.
     pub fn alert(&self, shape: &str, item: &Value, given: Given, inside: &str) -> Option<Told> {
         let members = Members::of(item, inside);
-        let brief = given.brief && !given.text.is_empty();
+        let facts = !given.labels.is_empty() || !given.values.is_empty();
+        let brief = given.brief && (!given.text.is_empty() || (!given.name.is_empty() && facts));
         let leaves = super::tree::leaves(item);
         let mut origins = Vec::new();
         let texts = title::texts(&members, &given);

@@ -90,6 +90,8 @@ struct FirstLines {
     subject: String,
     lead: String,
     shown: Headline,
+    /// Has that the value?
+    valued: bool,
 }
 
 /// A letter and its face.
@@ -142,12 +144,18 @@ impl<'a> Voice<'a> {
         let lists = &facts.lists;
         let all = self.rows[level.number]
             .get_or_init(|| lists.main.iter().take(ROWS).map(|row| self.row(row, level)).collect());
-        let firing = &all[page.rows.clone()];
+        let lines = self.first_lines(level);
+        // The line of the only one that is on, beside others that are over, says what its row would say.
+        let only = facts.only_firing().is_some_and(|_| {
+            let row = &lists.main[0];
+            !row.value.is_empty() || row.detail().summary.is_empty()
+        });
+        let said = only && page.first && !self.everything && lines.shown.whole && lines.valued;
+        let firing = if said { &[][..] } else { &all[page.rows.clone()] };
         let single = self.is_single();
         let Top { severity, scope, when, prose, notes, still, over, resolved } = self.top(page);
         let folds = &self.rest(page).lines;
         let limit = if page.first && level.limit { facts.measured.limit(language) } else { String::new() };
-        let lines = self.first_lines(level);
         let sides = usize::from(still.is_some()) + usize::from(over.is_some()) + usize::from(!notes.is_empty());
         let room = faces::lines(Face::Card, letter.target.channel(), true);
         let free = !single && firing.len() + folds.len() + sides < room;
@@ -280,6 +288,7 @@ impl<'a> Voice<'a> {
             heading: text(FirstLine::Heading),
             subject: text(FirstLine::Subject),
             lead: text(FirstLine::Lead),
+            valued: matches!(own, FirstLine::Title | FirstLine::Subject),
             shown,
         }
     }

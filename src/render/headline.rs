@@ -140,7 +140,7 @@ impl Facts {
     }
 
     /// What tells the only alert that is on from those that are over.
-    fn only_firing(&self) -> Option<&[Part]> {
+    pub(super) fn only_firing(&self) -> Option<&[Part]> {
         match &self.lists.parts[..] {
             [row] if self.firing == 1 && self.still == 0 && self.resolved > 0 && !self.lists.by_rule => {
                 Some(&row.parts)

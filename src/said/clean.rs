@@ -55,6 +55,8 @@ pub(super) fn addresses(text: &str, links: &mut Vec<Link>) -> String {
             r#"|([\p{L}\p{N}]{0,16}[ \t]*[:：(（<]?[ \t]*)(https?://[!-~&&[^<>"'`()\[\]{}|\\^]]+)[>)）]?"#
         ))
     });
+    // `看 https://… 上的错误码`: the blanks around an address are not wanted around a word in its place.
+    static AROUND: LazyLock<Regex> = LazyLock::new(|| regex(r"链接[ \t]+(\p{Han})"));
     let mut add = |url: &str, before: &str| {
         let url = url.trim_end_matches(['.', ',', ';', ':', '!', '?']);
         if !links.iter().any(|link| link.url == url) {
@@ -85,7 +87,7 @@ pub(super) fn addresses(text: &str, links: &mut Vec<Link>) -> String {
             (true, false) => format!("{words} link").trim_start().to_owned(),
         }
     });
-    text.into_owned()
+    AROUND.replace_all(&text, "链接$1").into_owned()
 }
 
 fn kind_of_word(words: &str) -> Option<LinkKind> {

@@ -13,10 +13,11 @@ use crate::alert::Timestamp;
 
 /// The copied tables, in an order in which no row precedes one it refers to. Not copied: data that only the process
 /// holding a store needs, and the record of schema steps, which each backend keeps for itself.
-pub(super) const TABLES: [&str; 28] = [
+pub(super) const TABLES: [&str; 29] = [
     "notification",
     "alert",
     "message",
+    "unpictured",
     "transition",
     "part",
     "attempt",

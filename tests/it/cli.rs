@@ -94,10 +94,10 @@ async fn preview_shows_exactly_what_would_be_sent_and_sends_nothing() {
     let taught = "{ object: [shop_id, till], place: [floor], hidden: [build_id], targets:";
     world.write("taught.yaml", &world.config_text("127.0.0.1:0", &ROUTED.replace("{ targets:", taught)));
     let why = ["preview", "ops", "-c", "taught.yaml", "--payload", "till.json", "--why"];
-    run(&world, &why).await.exits(0).says(&["`s-17 4`", "`B2`", "hidden", "object:taught"]);
+    run(&world, &why).await.exits(0).says(&["`s-17 till 4`", "`B2`", "hidden", "object:taught"]);
     let answer = run(&world, &[&why[..], &["--json"]].concat()).await.exits(0).json();
     let why = &answer["messages"][0]["labels"][0];
-    assert_eq!((&why["object"], &why["place"]), (&json!("s-17 4"), &json!("B2")));
+    assert_eq!((&why["object"], &why["place"]), (&json!("s-17 till 4"), &json!("B2")));
     let step = |name: &str| {
         let all = why["labels"].as_array().unwrap();
         all.iter().find(|one| one["label"] == name).unwrap()["step"].clone()

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use wegraf::internals::alert::{Format, Notification, Status, ThreadId, Timestamp, TransitionKind};
 use wegraf::internals::config::{Face, Language, Target, To};
-use wegraf::internals::ingest::generic::Payloads;
+use wegraf::internals::ingest::generic::{Payloads, ReadSettings};
 use wegraf::internals::ingest::{self, Door};
 use wegraf::internals::render::{Letter, Offer, Picture, Templates, Told};
 
@@ -131,10 +131,11 @@ fn every_usual_alert_reads_as_last_approved() {
         std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert!(names.len() >= 25, "{names:?}");
+    let timezone = TimeZone::get("Asia/Shanghai").unwrap();
+    let payloads = Payloads::default().with(ReadSettings { timezone, ..ReadSettings::default() });
     for name in names {
         let body = std::fs::read(folder.join(&name)).unwrap();
-        let notification =
-            ingest::read(&body, Some("application/json"), Door::Webhook, &Payloads::default(), NOW).unwrap();
+        let notification = ingest::read(&body, Some("application/json"), Door::Webhook, &payloads, NOW).unwrap();
         assert!(!matches!(notification.format, Format::Opaque), "{name}");
         for language in [Language::Zh, Language::En] {
             let stem = name.trim_end_matches(".json");

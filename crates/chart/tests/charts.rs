@@ -89,7 +89,8 @@ mod pictures {
     #[ignore = "a measurement: `cargo xtask bench --only reading`"]
     fn measured_five_series_of_360_points() {
         let (_, ramp) = scenes::all().into_iter().find(|(name, _)| *name == "ramp").unwrap();
-        let points = |line: i32| (0..360).map(|at| (i64::from(at) * 60, f64::from(at * (line + 1)).sin() * 9.0 + 90.0));
+        let points =
+            |line: i32| (0..360).map(move |at| (i64::from(at) * 60, f64::from(at * (line + 1)).sin() * 9.0 + 90.0));
         let series = (0..5).map(|line| Series { name: format!("db-{line} /data"), points: points(line).collect() });
         let chart = Chart { series: series.collect(), window: (0, 359 * 60), ..ramp };
         let before = memory("VmRSS:");

@@ -88,7 +88,7 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
             .iter()
             .rposition(|name| tree::is_label_set(&plain_name(name)))
             .is_some_and(|at| at + 1 < leaf.path.len() || value.contains(['=', ':']));
-        let stands = brief && !is_sentence
+        let stands = brief && (!is_sentence || alert.annotations.values().any(|text| text == value))
             || is_label
             || in_labels(value)
             || is_said

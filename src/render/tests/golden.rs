@@ -66,11 +66,14 @@ fn every_sample_in_every_face_and_language_reads_as_reviewed() {
     });
 }
 
-/// What happened to messages on their way: a sample, what is noted of it, and the course of its value.
+/// A name, a sample, what is noted of it, and the course of its value in both languages.
+type Way<'a> = (&'a str, &'a str, Vec<Note>, Option<[&'a str; 2]>);
+
+/// What happened to messages on their way.
 #[test]
 fn every_way_of_a_message_reads_as_reviewed() {
     let lane = || LaneKey::stored("app/ops/zhangsan");
-    let cases: Vec<(&str, &str, Vec<Note>, Option<[&str; 2]>)> = vec![
+    let cases: Vec<Way<'_>> = vec![
         ("late", "payment", vec![Note::Late { minutes: 47, told: false }], None),
         ("late-and-told", "disk", vec![Note::Repeated, Note::Late { minutes: 80, told: true }], None),
         ("late-part-over", "partly", vec![Note::Late { minutes: 12, told: false }, Note::Merged { changes: 2 }], None),

@@ -24,6 +24,7 @@ fn each_step_of_cleaning_does_its_part() {
         ("# 甲\n> 乙", "甲\n乙"),
         // Addresses.
         ("按 [手册](https://wiki.example.com/disk) 处理", "按 手册 处理"),
+        ("看 https://wiki.example.com/codes 上的错误码", "看链接上的错误码"),
         ("Look at it. Runbook: https://wiki.example.com/disk", "Look at it."),
         // Placeholders that were not expanded.
         ("Volume <no value> is full at node seven", "Volume … is full at node seven"),

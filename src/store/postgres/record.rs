@@ -31,7 +31,8 @@ const SELECT: &str = "
            n.received_at,
            (SELECT act.kind FROM act WHERE act.id = m.act_id),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
-           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id), m.picture
+           (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id),
+           (SELECT u.why FROM unpictured u WHERE u.message_id = m.id)
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -67,7 +68,8 @@ impl Db {
     }
 
     pub(in crate::store) async fn unpictured(&self, message: i64, why: &'static str) -> Result<(), StoreError> {
-        let sql = "UPDATE message SET picture = $2 WHERE id = $1 AND picture IS DISTINCT FROM $2";
+        let sql = "INSERT INTO unpictured (message_id, why) SELECT id, $2 FROM message WHERE id = $1
+                   ON CONFLICT (message_id) DO UPDATE SET why = excluded.why";
         transaction!(self.writing()?, Kind::Write, tx => async {
             tx.execute(sql, values![message, why]).await?;
             Ok(())

@@ -1,2 +1,5 @@
--- What the column holds is said in schema/sqlite/0015.sql.
-ALTER TABLE message ADD COLUMN picture text;
+-- What the table holds is said in schema/sqlite/0015.sql.
+CREATE TABLE unpictured (
+    message_id bigint PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    why        text NOT NULL
+);

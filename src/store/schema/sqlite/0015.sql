@@ -1,2 +1,6 @@
--- Why a message has no picture (`result` of wegraf_pictures_total); NULL: none was wanted, or it has one.
-ALTER TABLE message ADD COLUMN picture TEXT;
+-- Messages without the picture that was wanted, and why (`result` of wegraf_pictures_total). A picture is drawn when it is
+-- first opened, after its message was settled.
+CREATE TABLE unpictured (
+    message_id INTEGER PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    why        TEXT NOT NULL
+) STRICT;

@@ -53,7 +53,7 @@ grep -q '^CapEff:\s*0000000000000000' /proc/"$pid"/status
 grep -q '^NoNewPrivs:\s*1' /proc/"$pid"/status
 grep -q '^Seccomp:\s*2' /proc/"$pid"/status
 [ "$(stat -c %a /var/lib/wegraf)" = 700 ]
-echo "a user of its own, no rights; security $(systemd-analyze security wegraf.service --no-pager | tail -1 | grep -o '[0-9.]* [A-Z]*')"
+echo "a user of its own, no rights; security $(systemd-analyze security wegraf.service --no-pager | grep -oE '[0-9]+\.[0-9]+ [A-Z]+' | tail -1)"
 
 systemctl reload wegraf
 cp -p $conf /tmp/right.yaml

@@ -263,6 +263,10 @@ impl App {
 fn restart_only(first: &Config, new: &Config) -> Vec<String> {
     let changed = [
         ("listen", first.listen != new.listen),
+        (
+            "listen_tls",
+            first.listen_tls.as_ref().map(|tls| tls.address) != new.listen_tls.as_ref().map(|tls| tls.address),
+        ),
         ("listen_monitoring", first.listen_monitoring != new.listen_monitoring),
         ("memory", first.memory != new.memory),
         ("database", first.database != new.database),

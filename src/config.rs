@@ -22,6 +22,7 @@ mod file;
 mod finding;
 mod fullwidth;
 mod glob;
+mod listen;
 mod network;
 mod peers;
 mod people;
@@ -63,6 +64,7 @@ pub use charts::{ChartExpression, ChartTheme, Charts, ChartsOf};
 pub use doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place};
+pub use listen::ListenTls;
 pub use network::Network;
 pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
@@ -80,6 +82,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where to listen with TLS, besides.
+    pub listen_tls: Option<ListenTls>,
     /// Proxies in front: their statement of a sender's address is trusted.
     pub trusted_proxies: Vec<Network>,
     /// The additional listener for monitoring only (`/healthz`, `/readyz`, `/metrics`).

@@ -58,6 +58,7 @@ mod refusal;
 mod scrape;
 mod setup;
 mod short;
+mod tls;
 mod words;
 
 pub use api::{EndTokenOrder, TokenOrder, openapi};

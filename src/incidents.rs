@@ -58,6 +58,8 @@ pub enum Kind {
     Disk,
     /// A message waits in its lane for too long.
     Stuck,
+    /// The certificate of `listen_tls` expires soon.
+    Certificate,
 }
 
 impl Kind {
@@ -74,6 +76,7 @@ impl Kind {
             Self::Restricted => "restricted",
             Self::Disk => "disk",
             Self::Stuck => "stuck",
+            Self::Certificate => "certificate",
         }
     }
 }

@@ -37,6 +37,9 @@ pub(super) struct File {
     /// Addresses or networks of reverse proxies in front. Their `X-Forwarded-For` (else `Forwarded`) is believed;
     /// from other addresses, and without this key, those headers are ignored.
     pub trusted_proxies: Option<At<Vec<At<String>>>>,
+    /// 另外再开一个用 TLS 的地址；证书文件变了自动换，不断连接。
+    /// A second address that speaks TLS; its files are read again when they change, without a closed connection.
+    pub listen_tls: Option<At<ListenTls>>,
     /// 另外再开一个只给监控用的地址：/healthz、/readyz、/metrics；告警入口被挤满时它照样回答。
     /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers however crowded the other is.
     pub listen_monitoring: Option<At<String>>,
@@ -121,6 +124,18 @@ pub(super) struct File {
     pub images: Option<At<Images>>,
     /// 自动画的图表。Charts that wegraf draws.
     pub charts: Option<At<Charts>>,
+}
+
+/// 用 TLS 的地址。An address that speaks TLS.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListenTls {
+    /// 地址，例如 `0.0.0.0:8443`。Where, for example `0.0.0.0:8443`.
+    pub address: At<String>,
+    /// 证书文件（PEM，服务器证书在前，后面是中间证书）。The certificate (PEM), the server's first, then the intermediate ones.
+    pub certificate: At<PathBuf>,
+    /// 私钥文件（PEM，不带口令）。Its key (PEM, without a passphrase).
+    pub key: At<PathBuf>,
 }
 
 /// 一条链接改写。One rule for links.

@@ -18,7 +18,6 @@ use crate::duty::{MayAct, Rotas};
 use crate::ingest::generic::{Mapping, Payloads, ReadSettings};
 use crate::route::Matcher;
 
-const LISTEN: &str = "127.0.0.1:8080";
 const TIMEZONE: &str = "Asia/Shanghai";
 
 /// Placeholder for a secret that is not needed now; valid as any kind of secret (an `EncodingAESKey` has 43 letters).
@@ -97,6 +96,7 @@ impl<'a> Resolver<'a> {
         let dropins = self.dropins(file);
         let nobody_proves = sources.is_empty() && dropins.is_empty();
         let listen = self.listen(file, nobody_proves);
+        let listen_tls = self.listen_tls(file, nobody_proves);
         let trusted_proxies = self.trusted_proxies(file, nobody_proves);
         let listen_monitoring = self.listen_monitoring(file.listen_monitoring.as_ref(), listen);
         let memory = self.memory(file.memory.as_ref());
@@ -135,8 +135,12 @@ impl<'a> Resolver<'a> {
         Some(Config {
             path: self.found.file.clone(),
             // Without sources only this machine can reach the server, and it is trusted.
-            allow_anonymous: allowed || nobody_proves && listen.ip().is_loopback(),
+            allow_anonymous: allowed
+                || nobody_proves
+                    && listen.ip().is_loopback()
+                    && listen_tls.as_ref().is_none_or(|tls| tls.address.ip().is_loopback()),
             listen,
+            listen_tls,
             trusted_proxies,
             listen_monitoring,
             memory,
@@ -170,41 +174,6 @@ impl<'a> Resolver<'a> {
             image_hosts,
             charts,
         })
-    }
-
-    fn listen(&mut self, file: &File, nobody_proves: bool) -> Option<SocketAddr> {
-        let place = file.listen.as_ref().map(|listen| listen.place).unwrap_or_default();
-        let text = value(file.listen.as_ref()).map_or(LISTEN, String::as_str);
-        let listen = self.around.listen.or_else(|| text.parse().ok());
-        let Some(listen) = listen else {
-            let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("8080");
-            self.found.mistake(
-                place,
-                (format!("`listen` 不是“IP:端口”：`{text}`"), format!("`listen` is not IP:PORT: `{text}`")),
-                (
-                    format!("写成 127.0.0.1:{port}（仅本机）或 0.0.0.0:{port}（所有网卡）"),
-                    format!("write 127.0.0.1:{port} (this machine only) or 0.0.0.0:{port} (all interfaces)"),
-                ),
-            );
-            return None;
-        };
-        let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
-        // Sources that did not fit are reported as mistakes.
-        let none = nobody_proves && value(file.sources.as_ref()).is_none_or(|sources| sources.0.is_empty());
-        if !listen.ip().is_loopback() && none && !allowed {
-            self.found.mistake(
-                place,
-                (
-                    format!("`{listen}` 对外开放，但没有 `sources`：谁都能投递告警"),
-                    format!("`{listen}` is open to others and there are no `sources`: anybody could post"),
-                ),
-                (
-                    "加上 sources（例如 grafana: { bearer: { env: GRAFANA_TOKEN } }），或明确写 allow_anonymous: true",
-                    "add sources (for example grafana: { bearer: { env: GRAFANA_TOKEN } }), or say allow_anonymous: true",
-                ),
-            );
-        }
-        Some(listen)
     }
 
     /// The proxies in front. Two mistakes are reported: a proxy without any source, which lets anyone post, and a list

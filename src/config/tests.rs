@@ -194,6 +194,11 @@ const WRONG: &[Case] = &[
     ("listen: localhost:9000\n", &[(1, 9, "not IP:PORT", "127.0.0.1:9000")]),
     ("listen: :8080\n", &[(1, 9, "not IP:PORT", "0.0.0.0:8080")]),
     ("listen: 0.0.0.0:8080\n", &[(1, 9, "anybody could post", "allow_anonymous: true")]),
+    ("listen_tls: { address: 127.0.0.1:8443, certificate: no.pem, key: no.pem }\n", &[(1, 53, "cannot be used", "fullchain.pem")]),
+    (
+        "listen_tls: { address: 0.0.0.0:8443, certificate: no.pem, key: no.pem }\n",
+        &[(1, 24, "anybody could post", "allow_anonymous: true"), (1, 51, "cannot be used", "fullchain.pem")],
+    ),
     ("listen: [::]:8080\n", &[(1, 13, "not valid YAML", "quotes")]),
     ("trusted_proxies: 127.0.0.1\n", &[(1, 18, "a list [ … ] is expected here", "")]),
     ("trusted_proxies: [127.0.0.1, nginx]\n", &[(1, 30, "`nginx` in `trusted_proxies` is neither", "10.0.0.0/8")]),
@@ -390,6 +395,7 @@ fn the_commented_lines_of_the_example_are_valid_too() {
         "there is no template `duty`",
         "`charts.font` cannot be read",
         "WW_verify_8kBKaP.txt",
+        "the certificate in fullchain.pem cannot be used",
     ];
     for reason in &reasons {
         assert!(expected.iter().any(|part| reason.contains(part)), "{reason}");

@@ -15,11 +15,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::lobby::{Lobby, Seat};
+use super::tls::Stream;
 use super::{peer, refusal};
 
 /// Most bytes in a connection's buffer, including a request's headers: real senders need a few KB, and a stranger must
@@ -32,8 +34,14 @@ const BACKLOG: i32 = 4096;
 /// Longest wait for requests in flight at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves `router` until `stop`, then lets requests in flight finish.
-pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Arc<Lobby>, stop: CancellationToken) {
+/// Serves `router` until `stop`, with TLS where there is an acceptor, then lets requests in flight finish.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: axum::Router,
+    lobby: Arc<Lobby>,
+    stop: CancellationToken,
+) {
     widen(&listener);
     let graceful = GracefulShutdown::new();
     let mut server = http1::Builder::new();
@@ -75,6 +83,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, lobby: Ar
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });
+        let stream = Stream::new(stream, tls.as_ref());
         let line = TokioIo::new(Line { stream, seat: seat.clone() });
         let connection = graceful.watch(server.serve_connection(line, service));
         tokio::spawn(async move {
@@ -105,7 +114,7 @@ fn widen(listener: &TcpListener) {
 
 /// The bytes of a connection. Tells the lobby when an answer was sent and when the next request begins.
 struct Line {
-    stream: TcpStream,
+    stream: Stream,
     seat: Seat,
 }
 

@@ -13,7 +13,7 @@ use super::guests::Places;
 use super::lobby::Lobby;
 use super::refusal::Refusals;
 use super::scrape::Figures;
-use super::{Gate, Server, door, router, watched, words};
+use super::{Gate, Server, door, router, tls, watched, words};
 use crate::config::Config;
 use crate::room::Room;
 
@@ -27,6 +27,8 @@ const MONITORS: Places = Places { strangers: 64, known: 0, unproven: 64 << 10 };
 pub struct Doors {
     /// Everything.
     pub main: TcpListener,
+    /// Everything, with TLS.
+    pub tls: Option<TcpListener>,
     /// `/healthz`, `/readyz` and `/metrics` alone.
     pub monitoring: Option<TcpListener>,
 }
@@ -34,27 +36,33 @@ pub struct Doors {
 impl Doors {
     /// Listens where `config` says.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        // Sockets that systemd holds stay open during a restart: the first is for `listen`, the second for
-        // `listen_monitoring`.
+        // Sockets that systemd holds stay open during a restart: the first is for `listen`, the next ones for
+        // `listen_monitoring` and `listen_tls`, as far as these are configured.
         let mut given = ListenFd::from_env();
         let main = match taken(&mut given, 0)? {
             Some(listener) => listener,
             None => listen(config.listen).await?,
         };
-        let monitoring = match config.listen_monitoring {
-            Some(address) => match taken(&mut given, 1)? {
-                Some(listener) => Some(listener),
-                None => Some(listen(address).await?),
-            },
-            None => None,
+        let mut others = [config.listen_monitoring, config.listen_tls.as_ref().map(|tls| tls.address)].into_iter();
+        let mut place = 1;
+        let mut next = async || -> anyhow::Result<Option<TcpListener>> {
+            let Some(address) = others.next().flatten() else { return Ok(None) };
+            let listener = match taken(&mut given, place)? {
+                Some(listener) => listener,
+                None => listen(address).await?,
+            };
+            place += 1;
+            Ok(Some(listener))
         };
-        Ok(Self { main, monitoring })
+        let monitoring = next().await?;
+        let tls = next().await?;
+        Ok(Self { main, tls, monitoring })
     }
 }
 
 impl From<TcpListener> for Doors {
     fn from(main: TcpListener) -> Self {
-        Self { main, monitoring: None }
+        Self { main, tls: None, monitoring: None }
     }
 }
 
@@ -79,18 +87,23 @@ pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
     let refusals = Arc::new(Refusals::of(&server));
     let gate = || Gate::new(server.clone(), refusals.clone(), figures.clone(), stop.clone());
     let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "main", places(&server.room));
-    let main = door::serve(doors.main, router(gate()), lobby, stop.clone());
-    let served = async {
-        match doors.monitoring {
-            Some(listener) => {
-                let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
-                tokio::join!(main, door::serve(listener, watched().with_state(gate()), lobby, stop.clone()));
-            }
-            None => main.await,
+    let main = door::serve(doors.main, None, router(gate()), lobby.clone(), stop.clone());
+    // Its connections share the places of the main listener: the bounds hold for both together.
+    let tls = async {
+        if let Some(listener) = doors.tls {
+            let acceptor = tls::acceptor(server.setup.clone());
+            door::serve(listener, Some(acceptor), router(gate()), lobby.clone(), stop.clone()).await;
         }
     };
+    let monitoring = async {
+        if let Some(listener) = doors.monitoring {
+            let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
+            door::serve(listener, None, watched().with_state(gate()), lobby, stop.clone()).await;
+        }
+    };
+    let served = async { tokio::join!(main, tls, monitoring) };
     tokio::select! {
-        () = served => {}
+        _ = served => {}
         () = refusals.tell() => {}
     }
 }

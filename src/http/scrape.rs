@@ -129,7 +129,13 @@ async fn all(server: &Server) -> Bytes {
 fn of_this_process(server: &Server) -> Vec<Figure> {
     let counters = server.store.counters();
     let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let setup = server.setup.now();
     vec![
+        Figure::new(
+            "wegraf_certificate_expires_timestamp_seconds",
+            "When the certificate of listen_tls expires; 0 without one",
+            setup.config.listen_tls.as_ref().map_or(0, |tls| tls.expires_at.0 / 1_000),
+        ),
         Figure::new("wegraf_store_commits", "Commits, each with one fsync", count(counters.commits)),
         Figure::new("wegraf_store_writes", "Writes; several share a commit", count(counters.writes)),
         Figure::new("wegraf_store_busy_microseconds", "Time the writing thread was busy", count(counters.busy_micros)),

@@ -48,6 +48,8 @@ pub(super) const fn title(kind: Kind, language: Language) -> &'static str {
         (Kind::Disk, Language::En) => "wegraf is short of disk space",
         (Kind::Stuck, Language::Zh) => "wegraf 有消息一直发不出去",
         (Kind::Stuck, Language::En) => "wegraf's messages are stuck",
+        (Kind::Certificate, Language::Zh) => "wegraf 的证书快过期了",
+        (Kind::Certificate, Language::En) => "wegraf's certificate expires soon",
     }
 }
 
@@ -78,6 +80,7 @@ pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
     if facts.imbalance > 0 {
         troubles.push(imbalance(facts.imbalance));
     }
+    troubles.extend(config.listen_tls.as_ref().and_then(|tls| expiring(tls.expires_at, facts.now)));
     if facts.reload_failed {
         let detail = [
             "运行 `wegraf check` 查看所有错误。旧配置继续生效。".to_owned(),
@@ -86,6 +89,37 @@ pub(super) fn find(config: &Config, facts: &Facts) -> Vec<Trouble> {
         troubles.push(Trouble { kind: Kind::Reload, subject: Subject::Nothing, detail });
     }
     troubles
+}
+
+/// How long before it expires a certificate is reported: long enough for an authority whose people must be asked.
+const EXPIRES_MS: i64 = 14 * 24 * 3_600_000;
+
+/// The certificate of `listen_tls`, two weeks before it expires and after that.
+fn expiring(expires_at: Timestamp, now: Timestamp) -> Option<Trouble> {
+    let left = expires_at.millis_since(now);
+    if left > EXPIRES_MS {
+        return None;
+    }
+    let days = left / (24 * 3_600_000);
+    let remedy = (
+        "把续期的证书和私钥写进 `listen_tls` 的两个文件，会自动重读",
+        "Write the renewed certificate and key into the files of `listen_tls`: they are read again by themselves",
+    );
+    let detail = if left <= 0 {
+        [
+            format!("`listen_tls` 的证书已过期，来源连不上。{}。", remedy.0),
+            format!("The certificate of `listen_tls` has expired and senders cannot connect. {}.", remedy.1),
+        ]
+    } else {
+        [
+            format!("`listen_tls` 的证书还有 {days} 天过期，到时来源连不上。{}。", remedy.0),
+            format!(
+                "The certificate of `listen_tls` expires in {days} d; senders cannot connect after that. {}.",
+                remedy.1
+            ),
+        ]
+    };
+    Some(Trouble { kind: Kind::Certificate, subject: Subject::Nothing, detail })
 }
 
 fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
@@ -181,6 +215,16 @@ fn imbalance(transitions: i64) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_reported_two_weeks_before_it_expires() {
+        let now = Timestamp(1_700_000_000_000);
+        let day = 24 * 3_600_000;
+        let said = |days: i64| expiring(now.plus_millis(days * day), now).map(|trouble| trouble.detail[1].clone());
+        assert_eq!(said(15), None);
+        assert!(said(13).unwrap().contains("expires in 13 d"));
+        assert!(said(0).unwrap().contains("has expired"));
+    }
     use crate::names::Scope;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);

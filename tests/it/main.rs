@@ -68,6 +68,7 @@ mod sources;
 mod storm;
 mod strange_bodies;
 mod templates;
+mod tls;
 mod truth;
 mod witness_alertmanager;
 mod witness_api;

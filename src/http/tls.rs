@@ -1,0 +1,126 @@
+//! TLS on a listener of its own: connections show the certificate of the configuration in force, so that a reload changes
+//! it for new connections and closes none.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::crypto::ring;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{DEFAULT_VERSIONS, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{Accept, TlsAcceptor};
+
+use super::Setup;
+use crate::live::Live;
+
+/// Shows the certificate that is in force.
+#[derive(Debug)]
+struct InForce(Live<Setup>);
+
+impl ResolvesServerCert for InForce {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.now().config.listen_tls.as_ref().map(|tls| tls.certificate.clone())
+    }
+}
+
+/// Accepts TLS 1.2 and 1.3, and HTTP/1.1 in it.
+pub(super) fn acceptor(setup: Live<Setup>) -> TlsAcceptor {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(DEFAULT_VERSIONS);
+    let builder = builder.expect("ring knows the default versions").with_no_client_auth();
+    let mut config = builder.with_cert_resolver(Arc::new(InForce(setup)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A connection. One with TLS shakes hands when it is first read, so that the deadline of a head bounds that, too.
+pub(super) enum Stream {
+    /// In the clear.
+    Plain(TcpStream),
+    /// Shaking hands.
+    Greeting(Accept<TcpStream>),
+    /// With TLS.
+    Tls(TlsStream<TcpStream>),
+}
+
+impl Stream {
+    pub(super) fn new(stream: TcpStream, acceptor: Option<&TlsAcceptor>) -> Self {
+        match acceptor {
+            Some(acceptor) => Self::Greeting(acceptor.accept(stream)),
+            None => Self::Plain(stream),
+        }
+    }
+
+    /// Shakes hands, if that is not done.
+    fn poll_greeting(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Self::Greeting(accept) = self {
+            *self = Self::Tls(ready!(Pin::new(accept).poll(context))?);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_greeting(context))?;
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Greeting(_) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_greeting(context))?;
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Greeting(_) => Poll::Ready(Ok(0)),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_greeting(context))?;
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
+            Self::Greeting(_) => Poll::Ready(Ok(0)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Greeting(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            // Nothing was said: dropping the socket closes it.
+            Self::Greeting(_) => Poll::Ready(Ok(())),
+        }
+    }
+}

@@ -87,7 +87,8 @@ async fn a_renewed_certificate_is_taken_under_load_and_half_a_renewal_is_not() {
     assert_eq!(posted(&old, address, "half").await, Some(200), "the old pair serves on");
     world.write("key.pem", &second.key);
     in_force(&second, address).await;
-    assert_eq!(posted(&old, address, "late").await, None, "this client trusts the old certificate alone");
+    // Another client: the first one may resume its session, for which no certificate is shown.
+    assert_eq!(posted(&trusting(&first), address, "late").await, None, "this client trusts the old certificate alone");
     stop.store(true, Ordering::Relaxed);
     let (taken, failed) = load.await.unwrap();
     assert!(taken > 0 && failed == 0, "{taken} were taken, {failed} failed");

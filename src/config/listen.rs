@@ -31,7 +31,10 @@ pub struct ListenTls {
 
 impl fmt::Debug for ListenTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ListenTls").field("address", &self.address).field("expires_at", &self.expires_at).finish()
+        f.debug_struct("ListenTls")
+            .field("address", &self.address)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,16 +1,18 @@
 //! The sockets of bots (智能机器人): each bot has one, held by one replica, because a newer one evicts the older
 //! (docs/reference/wecom.md#bot-frames). Events arrive through it (`talk`); messages are sent through it.
 //!
-//! The store leases each socket for a few seconds at a time (`seat`): a replica that dies or cannot renew loses the
+//! The store leases each socket for a few seconds at a time (`seat` decides, `keeper` carries out): a replica that dies or cannot renew loses the
 //! lease, and another one connects. A holder stops by itself before another replica may start.
 
+mod keeper;
+#[cfg(test)]
+mod model;
 mod seat;
 mod talk;
 mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
@@ -27,12 +29,7 @@ use crate::names::{Part, Scope};
 use crate::sockets::Sockets;
 use crate::store::Store;
 use crate::time::Clock;
-use seat::{End, Seat};
-
-/// Interval of trying to lease a socket that another replica holds.
-const ASK: Duration = Duration::from_secs(1);
-/// Interval of retrying a configuration that cannot work; a change of it is tried at once.
-const REPAIR: Duration = Duration::from_mins(1);
+use seat::ASK;
 
 /// What the sockets of bots are run with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -88,7 +85,7 @@ pub async fn run(bots: Bots, stop: CancellationToken) {
         for (name, way) in wanted {
             keepers.entry(name.clone()).or_insert_with(|| {
                 let stop = stop.child_token();
-                let task = tokio::spawn(keep(bots.clone(), name.clone(), stop.clone()));
+                let task = tokio::spawn(keeper::keep(bots.clone(), name.clone(), stop.clone()));
                 Keeper { stop, task, way }
             });
         }
@@ -107,35 +104,6 @@ fn way(config: &Config, bot: &BotAccount) -> String {
     let proxy = config.wecom.proxy.as_ref().map_or("", |proxy| proxy.expose_secret());
     let secret = bot.secret.expose_secret();
     [&config.wecom.bot_url, &bot.bot_id, secret, proxy].join("\n")
-}
-
-/// Runs one bot's socket: leases it when it is free, keeps it connected, releases it at the end.
-async fn keep(bots: Bots, name: String, stop: CancellationToken) {
-    let holder = format!("{:016x}", rand::random::<u64>());
-    let seat = Seat { bots: &bots, name: &name, holder: &holder };
-    while !stop.is_cancelled() {
-        let asked = Instant::now();
-        let pause = match seat.take().await {
-            Ok(true) => match seat.sit(asked, &stop).await {
-                End::Left => ASK,
-                End::Evicted => {
-                    seat.rest(&stop).await;
-                    Duration::ZERO
-                }
-                End::NoWay => REPAIR,
-            },
-            Ok(false) => ASK,
-            Err(error) => {
-                warn!(%error, bot = name, "Who has the bot's socket cannot be asked.");
-                ASK
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => {}
-        }
-    }
-    seat.leave().await;
 }
 
 /// The options of the socket of `account`.

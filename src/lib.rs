@@ -38,6 +38,8 @@ mod rooms;
 mod route;
 mod said;
 mod search;
+#[cfg(test)]
+mod sequences;
 mod shown;
 mod sockets;
 mod standing;

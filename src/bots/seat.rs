@@ -1,245 +1,246 @@
-//! The lease of a bot's socket: taken, renewed, lost, released.
+//! The seat of a bot as a state machine: the lease of its socket is taken, renewed, lost and given back, and the socket
+//! is only open while the lease is sure. Pure: the driver in `keeper` and the model in the tests carry out the commands.
+//!
+//! One command is outstanding at a time. A pause, a kill or a lost lease lies between a command and its event.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
-use wecom::{Bot, BotEnd, BotState};
-
-use super::{Bots, options, scope, talk, words};
-use crate::names::Scope;
-use crate::store::{Breaker, BreakerChange, StoreError};
-use crate::words::Words;
 
 /// Length of a lease after its last renewal. After a kill another replica connects within this time, plus the time to
 /// ask and to connect.
-const HELD: Duration = Duration::from_secs(6);
+pub(super) const HELD: Duration = Duration::from_secs(6);
 /// Interval of renewals.
-const RENEW: Duration = Duration::from_millis(1_500);
+pub(super) const RENEW: Duration = Duration::from_millis(1_500);
 /// When the holder stops by itself if it could not renew: this and [`CLOSE_WITHIN`] end before another replica may start.
-const STOP_AFTER: Duration = Duration::from_secs(4);
+pub(super) const STOP_AFTER: Duration = Duration::from_secs(4);
 /// Longest time for a socket to close; after it, it is cut.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// Longest time for recording what was read before the socket ended.
-const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// Pause after another program took the bot's place: reconnecting at once would only evict that one, and so on for
 /// ever.
-const EVICTED: Duration = Duration::from_mins(5);
-/// Delay before a bot that is not connected is reported: a short absence does not matter.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// A wait without a limit.
-const LONG: Duration = Duration::from_hours(1);
-/// Events waiting to be processed.
-const WAITING: usize = 1_000;
+pub(super) const EVICTED: Duration = Duration::from_mins(5);
+/// Interval of trying to lease a socket that another replica holds.
+pub(super) const ASK: Duration = Duration::from_secs(1);
+/// Interval of retrying a configuration that cannot work; a change of it is tried at once.
+const REPAIR: Duration = Duration::from_mins(1);
 
-/// The lease of a bot's socket.
-pub(super) struct Seat<'a> {
-    pub(super) bots: &'a Bots,
-    /// Name of the bot.
-    pub(super) name: &'a str,
-    /// Names this process among the possible holders.
-    pub(super) holder: &'a str,
+/// The answer to a request for the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lease {
+    /// It is ours from now on.
+    Mine,
+    /// Another replica has it.
+    Theirs,
+    /// The store failed, or did not answer in time.
+    Unknown,
 }
 
-/// Why a seat was left.
-pub(super) enum End {
-    /// Told to stop, or another replica holds the socket.
-    Left,
-    /// Another program connected with the bot's id.
-    Evicted,
-    /// The configuration cannot work.
+/// The answer to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The bot is in the configuration.
+    Started,
+    /// To [`Command::Hold`].
+    Held(Lease),
+    /// To [`Command::Open`].
+    Opened,
+    /// To [`Command::Open`]: the bot is gone from the configuration.
+    Gone,
+    /// To [`Command::Open`]: the configuration cannot work.
     NoWay,
+    /// To [`Command::Wait`] and [`Command::Linger`]: the time is over.
+    Woken,
+    /// To any command while a socket is open, and to [`Command::Close`]: it has ended. `evicted`: a newer connection took
+    /// its place.
+    Ended { evicted: bool },
+    /// To [`Command::Leave`], [`Command::Drain`] and [`Command::Report`].
+    Done,
+    /// To [`Command::Wait`] while no socket is open: the process stops, or the bot is configured otherwise.
+    Stopped,
 }
 
-impl Seat<'_> {
-    pub(super) async fn take(&self) -> Result<bool, StoreError> {
-        self.bots.store.hold_socket(self.name, self.holder, HELD).await
+/// What the driver does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Ask for the lease, or renew it; without an answer `within` this time it is unknown.
+    Hold { within: Option<Duration> },
+    /// Connect. What people do there is heard from now on.
+    Open,
+    /// Do nothing for so long.
+    Wait(Duration),
+    /// Wait so long for the socket to end by itself.
+    Linger(Duration),
+    /// Close the socket; cut it after [`CLOSE_WITHIN`].
+    Close,
+    /// Give the lease back.
+    Leave,
+    /// Record what the socket has read: no other process receives it.
+    Drain,
+    /// Report that another program took the bot's place.
+    Report,
+    /// The keeper is done.
+    End,
+}
+
+/// The seat of one bot in one process.
+#[derive(Debug)]
+pub(super) struct Seat(Phase);
+
+/// The command that is outstanding, with what its answer needs.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Idle,
+    /// Since then.
+    Asking(Instant),
+    Opening(Instant),
+    /// The lease is sure to be ours since then.
+    Sitting(Instant),
+    Renewing {
+        sure: Instant,
+        asked: Instant,
+    },
+    /// Another replica has the lease, or may have it: this process was paused, and was evicted. What arrived before is
+    /// read to the end.
+    Lingering(Instant),
+    Closing(Instant),
+    /// Evicted while the lease was ours: if it still is, then by another program.
+    Judging,
+    /// Then it rests (true), or asks again.
+    Leaving,
+    Draining {
+        evicted: bool,
+    },
+    Reporting,
+    /// Keeps the other replicas away, too, until then.
+    Resting(Instant),
+    Keeping(Instant),
+    Pausing,
+    Last,
+}
+
+impl Seat {
+    /// A seat that waits for [`Event::Started`].
+    pub const fn new() -> Self {
+        Self(Phase::Idle)
     }
 
-    pub(super) async fn leave(&self) {
-        if let Err(error) = self.bots.store.leave_socket(self.name, self.holder).await {
-            warn!(%error, bot = self.name, "The bot's socket could not be given back; another replica takes it in a few seconds.");
-        }
+    /// Is a socket open?
+    #[cfg(test)]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.0, Phase::Sitting(_) | Phase::Renewing { .. } | Phase::Lingering(_) | Phase::Closing(_))
     }
 
-    /// Connects and works until told to stop, evicted, or the lease is lost. `since`: before the lease was requested.
-    pub(super) async fn sit(&self, since: Instant, stop: &CancellationToken) -> End {
-        if since.elapsed() >= STOP_AFTER {
-            // The store answered so late that another replica may hold the lease already, or soon.
-            return End::Left;
-        }
-        let config = self.bots.config.now();
-        let Some(account) = config.wecom.bots.get(self.name) else { return End::Left };
-        let (events, inlet) = mpsc::channel(WAITING);
-        let leave = stop.child_token();
-        let clock = self.bots.clock.clone();
-        let options = options(&config, account, Arc::new(move || clock.now().0));
-        let (bot, socket) = match Bot::open(options, events, leave.clone()) {
-            Ok(opened) => opened,
-            Err(error) => {
-                error!(%error, bot = self.name, "The way to the bot's socket cannot be set up.");
-                let why = error.text();
-                self.trouble(&(why.zh, why.en).into()).await;
-                return End::NoWay;
-            }
-        };
-        self.bots.sockets.take(self.name, bot.clone());
-        let mut socket = tokio::spawn(socket);
-        let listener = tokio::spawn(talk::listen(self.bots.clone(), self.name.to_owned(), bot.clone(), inlet));
-        let (mut ended, mut taken) = (None, false);
-        tokio::select! {
-            end = &mut socket => ended = Some(end.unwrap_or(BotEnd::Stopped)),
-            by_another = self.renew(since) => taken = by_another,
-            () = self.watch(&bot) => {}
-        }
-        if taken {
-            // This process was paused, and was evicted: what arrived before is read to the end.
-            ended =
-                tokio::time::timeout(CLOSE_WITHIN, &mut socket).await.ok().map(|end| end.unwrap_or(BotEnd::Stopped));
-        }
-        leave.cancel();
-        self.bots.sockets.leave(self.name);
-        let evicted = match ended {
-            Some(ended) => ended == BotEnd::Evicted,
-            // Another replica may start only after this socket has ended.
-            None => close(socket).await,
-        };
-        // Evicted by another replica that rightly holds the lease: this process was paused.
-        let end = if evicted && self.take().await.unwrap_or(false) { End::Evicted } else { End::Left };
-        if matches!(end, End::Left) {
-            self.leave().await;
-        }
-        // No other process receives what this socket has read.
-        if tokio::time::timeout(DRAIN_WITHIN, listener).await.is_err() {
-            warn!(bot = self.name, "What people did last could not be recorded in time.");
-        }
-        end
-    }
-
-    /// Renews the lease; returns when it is lost (true) or may be lost (false).
-    async fn renew(&self, since: Instant) -> bool {
-        let mut sure = since;
-        loop {
-            tokio::time::sleep(RENEW).await;
-            if sure.elapsed() >= HELD {
-                warn!(bot = self.name, "This process was paused; another replica may have the bot's socket now.");
-                return true;
-            }
-            let asked = Instant::now();
-            match tokio::time::timeout(STOP_AFTER.saturating_sub(sure.elapsed()), self.take()).await {
-                Ok(Ok(true)) => sure = asked,
-                Ok(Ok(false)) => {
-                    warn!(bot = self.name, "Another replica has the bot's socket now.");
-                    return true;
+    /// Takes the answer to the last command.
+    ///
+    /// # Panics
+    /// If the event does not answer the outstanding command, which is a bug of the driver.
+    pub fn on(&mut self, event: Event, at: Instant) -> Command {
+        let (phase, command) = match (self.0, event) {
+            (Phase::Asking(asked), Event::Held(Lease::Mine)) => {
+                if at.duration_since(asked) >= STOP_AFTER {
+                    // The store answered so late that another replica may hold the lease already, or soon.
+                    (Phase::Pausing, Command::Wait(ASK))
+                } else {
+                    (Phase::Opening(asked), Command::Open)
                 }
-                Ok(Err(error)) => {
-                    warn!(%error, bot = self.name, "The bot's socket could not be kept; it is tried again.");
+            }
+            (Phase::Asking(_), Event::Held(Lease::Theirs | Lease::Unknown)) | (Phase::Opening(_), Event::Gone) => {
+                (Phase::Pausing, Command::Wait(ASK))
+            }
+            (Phase::Opening(_), Event::NoWay) => (Phase::Pausing, Command::Wait(REPAIR)),
+            (Phase::Opening(sure), Event::Opened) => sit(sure, at),
+            (Phase::Sitting(sure), Event::Woken) => renew(sure, at),
+            (Phase::Renewing { asked: sure, .. }, Event::Held(Lease::Mine))
+            | (Phase::Renewing { sure, .. }, Event::Held(Lease::Unknown)) => {
+                if at.duration_since(sure) >= STOP_AFTER {
+                    (Phase::Closing(sure), Command::Close)
+                } else {
+                    sit(sure, at)
                 }
-                Err(_) => {}
             }
-            if sure.elapsed() >= STOP_AFTER {
-                warn!(bot = self.name, "The bot's socket is closed: its lease could not be renewed.");
-                return false;
+            (Phase::Renewing { sure, .. }, Event::Held(Lease::Theirs)) => {
+                (Phase::Lingering(sure), Command::Linger(CLOSE_WITHIN))
             }
-        }
-    }
-
-    /// After another program took the bot's place: keeps the other replicas away, too, before the next attempt.
-    pub(super) async fn rest(&self, stop: &CancellationToken) {
-        error!(
-            bot = self.name,
-            "Another program connected with this bot's id and took its place. wegraf comes back in five minutes; give each program a bot of its own."
-        );
-        self.trouble(&words::evicted(self.name)).await;
-        let until = Instant::now() + EVICTED;
-        while Instant::now() < until && !stop.is_cancelled() {
-            tokio::select! {
-                () = tokio::time::sleep(RENEW) => {}
-                () = stop.cancelled() => {}
-            }
-            match self.take().await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => warn!(%error, bot = self.name, "The lease of the bot's socket could not be renewed."),
-            }
-        }
-    }
-
-    /// Logs the state of the socket; wakes what waits for it. Never returns.
-    async fn watch(&self, bot: &Bot) {
-        let mut state = bot.state();
-        let mut bad_since = Instant::now();
-        let mut told = false;
-        loop {
-            let now = state.borrow_and_update().clone();
-            let bad = match &now {
-                BotState::Live { .. } => {
-                    info!(bot = self.name, "The bot is connected.");
-                    mend(self.bots, scope(self.name)).await;
-                    told = false;
-                    None
+            (Phase::Lingering(sure), Event::Woken) => (Phase::Closing(sure), Command::Close),
+            (
+                Phase::Sitting(sure) | Phase::Renewing { sure, .. } | Phase::Lingering(sure) | Phase::Closing(sure),
+                Event::Ended { evicted },
+            ) => {
+                // By another replica that rightly held the lease after this process was paused, if it was over.
+                if evicted && at.duration_since(sure) < HELD {
+                    (Phase::Judging, Command::Hold { within: None })
+                } else {
+                    (Phase::Leaving, Command::Leave)
                 }
-                BotState::Refused(failure) => Some((Duration::ZERO, said(failure))),
-                BotState::Lost(failure) => Some((PATIENCE, said(failure))),
-                BotState::Connecting => Some((PATIENCE, words::CONNECTING)),
-                BotState::Evicted | BotState::Stopped => None,
-            };
-            if bad.is_none() {
-                bad_since = Instant::now();
             }
-            let due = bad.as_ref().filter(|_| !told).map(|(patience, _)| patience.saturating_sub(bad_since.elapsed()));
-            tokio::select! {
-                changed = state.changed() => if changed.is_err() { std::future::pending::<()>().await },
-                () = tokio::time::sleep(due.unwrap_or(LONG)) => if let (Some(_), Some((_, error))) = (due, bad) {
-                    self.trouble(&error).await;
-                    told = true;
-                },
+            (Phase::Judging, Event::Held(Lease::Mine)) => (Phase::Draining { evicted: true }, Command::Drain),
+            (Phase::Judging, Event::Held(_)) => (Phase::Leaving, Command::Leave),
+            (Phase::Leaving, Event::Done) => (Phase::Draining { evicted: false }, Command::Drain),
+            (Phase::Draining { evicted: false }, Event::Done) => (Phase::Pausing, Command::Wait(ASK)),
+            (Phase::Draining { evicted: true }, Event::Done) => (Phase::Reporting, Command::Report),
+            (Phase::Reporting, Event::Done) => (Phase::Resting(at + EVICTED), Command::Wait(RENEW)),
+            (Phase::Resting(until), Event::Woken) => (Phase::Keeping(until), Command::Hold { within: None }),
+            (Phase::Keeping(until), Event::Held(Lease::Mine | Lease::Unknown)) if at < until => {
+                (Phase::Resting(until), Command::Wait(RENEW))
             }
-        }
-    }
-
-    /// Opens the bot's breaker: messages wait, and the fault is reported by another way.
-    async fn trouble(&self, why: &Words) {
-        let now = self.bots.clock.now();
-        let breaker = Breaker {
-            scope: scope(self.name),
-            reason: "socket".to_owned(),
-            errcode: None,
-            error: why.recorded(),
-            opened_at: now,
-            // There is no probe before it is connected, and connecting closes the breaker.
-            probe_at: now.plus_millis(60_000),
-            failures: 1,
+            (Phase::Idle, Event::Started) | (Phase::Keeping(_), Event::Held(_)) | (Phase::Pausing, Event::Woken) => {
+                ask(at)
+            }
+            (Phase::Resting(_) | Phase::Pausing, Event::Stopped) => (Phase::Last, Command::Leave),
+            (Phase::Last, Event::Done) => (Phase::Idle, Command::End),
+            (phase, event) => panic!("{event:?} answers no command of {phase:?}"),
         };
-        if let Err(error) = self.bots.store.change_breaker(BreakerChange::Open(breaker)).await {
-            warn!(%error, bot = self.name, "The breaker of the bot's socket could not be opened.");
-        }
+        self.0 = phase;
+        command
     }
 }
 
-fn said(failure: &wecom::Failure) -> Words {
-    (failure.zh(), failure.en()).into()
+const fn ask(at: Instant) -> (Phase, Command) {
+    (Phase::Asking(at), Command::Hold { within: None })
 }
 
-/// Waits for a socket that was told to stop; one that takes too long is cut. Returns whether it was evicted.
-async fn close(mut socket: JoinHandle<BotEnd>) -> bool {
-    if let Ok(ended) = tokio::time::timeout(CLOSE_WITHIN, &mut socket).await {
-        return ended.is_ok_and(|ended| ended == BotEnd::Evicted);
-    }
-    socket.abort();
-    // Only its end matters: the connection is dropped with it.
-    let _ = socket.await;
-    false
+/// Until the next renewal, and never longer than the holder may go on without one.
+fn sit(sure: Instant, at: Instant) -> (Phase, Command) {
+    (Phase::Sitting(sure), Command::Wait(RENEW.min((sure + STOP_AFTER).saturating_duration_since(at))))
 }
 
-/// Closes a breaker, if it is open, and wakes what waits for it.
-pub(super) async fn mend(bots: &Bots, scope: Scope) {
-    let open = bots.store.breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
-    if open && let Err(error) = bots.store.change_breaker(BreakerChange::Close(scope.clone())).await {
-        return warn!(%error, %scope, "A breaker could not be closed.");
+/// Renews the lease, unless it could not be renewed for too long.
+fn renew(sure: Instant, at: Instant) -> (Phase, Command) {
+    let elapsed = at.duration_since(sure);
+    if elapsed >= HELD {
+        // This process was paused.
+        (Phase::Lingering(sure), Command::Linger(CLOSE_WITHIN))
+    } else if elapsed >= STOP_AFTER {
+        (Phase::Closing(sure), Command::Close)
+    } else {
+        (Phase::Renewing { sure, asked: at }, Command::Hold { within: Some(STOP_AFTER.saturating_sub(elapsed)) })
     }
-    bots.sockets.came_alive(open.then_some(scope));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_fails_late_does_not_keep_the_socket_beyond_the_lease() {
+        let (mut seat, began) = (Seat::new(), Instant::now());
+        let at = |millis: u64| began + Duration::from_millis(millis);
+        assert_eq!(seat.on(Event::Started, at(0)), Command::Hold { within: None });
+        assert_eq!(seat.on(Event::Held(Lease::Mine), at(5)), Command::Open);
+        assert_eq!(seat.on(Event::Opened, at(5)), Command::Wait(RENEW));
+        assert_eq!(seat.on(Event::Woken, at(1_505)), Command::Hold { within: Some(Duration::from_millis(2_495)) });
+        assert_eq!(seat.on(Event::Held(Lease::Unknown), at(3_900)), Command::Wait(Duration::from_millis(100)));
+        assert_eq!(seat.on(Event::Woken, at(4_000)), Command::Close);
+    }
+
+    #[test]
+    fn one_that_was_paused_does_not_rest_for_the_replica_that_took_its_place() {
+        let (mut seat, began) = (Seat::new(), Instant::now());
+        let at = |millis: u64| began + Duration::from_millis(millis);
+        seat.on(Event::Started, at(0));
+        seat.on(Event::Held(Lease::Mine), at(5));
+        seat.on(Event::Opened, at(5));
+        // The lease was over: that the bot is free again now does not mean that no replica had it.
+        assert_eq!(seat.on(Event::Ended { evicted: true }, at(20_000)), Command::Leave);
+        assert_eq!(seat.on(Event::Done, at(20_000)), Command::Drain);
+        assert_eq!(seat.on(Event::Done, at(20_000)), Command::Wait(ASK));
+    }
 }

@@ -10,7 +10,7 @@ use wecom::message::{CardAction, CardTitle, Markdown, TemplateCard};
 use wecom::{Bot, BotEvent, ChatType, Content, Outcome};
 
 use super::Bots;
-use super::seat::mend;
+use super::keeper::mend;
 use crate::answer::{self, Actor, Answer, Via};
 use crate::card_name;
 use crate::config::{Channel, Face, Target, To};
